@@ -47,6 +47,7 @@ REJECT_REASONS: Mapping[str, str] = {
     Code.ROW_TOO_LARGE: "too large",
     Code.TRUNCATED_FILE: "in a file that is cut off",
     Code.UNREADABLE_FILE: "for a file that cannot be read",
+    Code.OVER_LIMIT: "for a file that would decode to far more than its size",
     Code.WRONG_TYPE: "with a value of the wrong type",
     Code.MISSING_FIELD: "with a required field missing",
     Code.BAD_VALUE: "with a value that is not allowed",
@@ -174,6 +175,7 @@ def summary_lines(folder: str) -> Iterator[str]:
         yield f"warning: {error}"
         return
     yield from entry_lines(run.manifest.get("entries"))
+    yield from _dialect_lines(run)
     for kind in PLURALS:
         yield from _record_lines(run, kind)
     yield from rejected_input_lines(run)
@@ -205,6 +207,17 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
         named = ", ".join(printable(f"{one['name']} ({one['reason']})") for one in bad)
         rest = f" and {number - len(bad):,} more" if number > len(bad) else ""
         yield f"warning: not read, and in no cluster: {named}{rest}"
+
+
+def _dialect_lines(run: Run) -> Iterator[str]:
+    """Yields the dialects in which inputs were read, beside UTF-8 with commas."""
+    named: dict[str, list[str]] = {}
+    for one in run.manifest["inputs"]:
+        if dialect := one.get("dialect"):
+            named.setdefault(dialect, []).append(printable(one["name"]))
+    for dialect, names in sorted(named.items()):
+        rest = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+        yield f"read as {dialect}: {', '.join(names[:MOST_NAMES])}{rest}"
 
 
 def rejected_input_lines(run: Run) -> Iterator[str]:

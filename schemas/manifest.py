@@ -38,8 +38,17 @@ class Counts(TypedDict):
     rejected: int
 
 
-class InputFile(TypedDict):
-    """One input: its name without folders, size in bytes, digest, and rows read and rejected."""
+class _InputAddedLater(TypedDict, total=False):
+    """Fields that only some inputs have."""
+
+    dialect: str
+
+
+class InputFile(_InputAddedLater):
+    """One input: its name without folders, size in bytes, digest, and rows read and rejected.
+
+    `dialect` is there where it is not UTF-8 with commas.
+    """
 
     name: str
     kind: str

@@ -27,6 +27,7 @@ class Code(StrEnum):
     ROW_TOO_LARGE = "row_too_large"
     TRUNCATED_FILE = "truncated_file"
     UNREADABLE_FILE = "unreadable_file"
+    OVER_LIMIT = "over_limit"
     WRONG_TYPE = "wrong_type"
     MISSING_FIELD = "missing_field"
     BAD_VALUE = "bad_value"

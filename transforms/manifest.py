@@ -38,6 +38,12 @@ GIANT_CLUSTER_SHARE = 0.25
 GIANT_CLUSTER_MIN_MEMBERS = 200
 """Members below which the largest cluster is no alarm, whatever its share."""
 
+UNKNOWN_FIELDS = "_unknown_fields"
+"""Ends the groups of counters that are named after fields which the contract does not have."""
+
+MOST_NAMES = 1_000
+"""Names of such fields that a manifest has; the others are counted together."""
+
 TRIES, PAUSE_SECONDS = 5, 0.2
 """Tries to read a run, and the pause before each other one."""
 
@@ -182,7 +188,10 @@ def build_manifest(
     grouped: dict[str, dict[str, int]] = {}
     for (group, name), count in sorted(counters.items()):
         if group not in _REPORTED_ELSEWHERE and count:
-            grouped.setdefault(group, {})[name] = count
+            named = grouped.setdefault(group, {})
+            # Names of unknown fields are the input's: a hostile one has a million.
+            key = name if len(named) < MOST_NAMES or not group.endswith(UNKNOWN_FIELDS) else "other"
+            named[key] = named.get(key, 0) + count
     facts = [{name: one[name] for name in one if name != "rejected"} for one in read]  # type: ignore[literal-required]
     identity = repr((facts, sorted(run.options.items()), sorted(run.versions.items())))
     if left_out := [(key, counters[key]) for key in _LEFT_OUT_BY_CLOCK if counters.get(key)]:
@@ -209,7 +218,7 @@ def input_file_entry(
     digest: Mapping[str, Any], counters: Mapping[tuple[str, str], int]
 ) -> InputFile:
     """Builds the manifest's line on one input file, from its digest and the rows counted."""
-    return InputFile(
+    entry = InputFile(
         name=digest["label"],
         kind=digest["kind"],
         format=digest["format"],
@@ -218,6 +227,9 @@ def input_file_entry(
         rows=counters.get((rows_by_file_group(digest["kind"]), digest["label"]), 0),
         rejected=counters.get((rejected_by_file_group(digest["kind"]), digest["label"]), 0),
     )
+    if digest.get("dialect"):
+        entry["dialect"] = digest["dialect"]
+    return entry
 
 
 def read_manifest(folder: str) -> dict[str, Any]:

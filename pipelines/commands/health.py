@@ -21,6 +21,9 @@ from schemas.tables import VICTIMS
 REJECTED_SHARE = 0.01
 """Share of rows refused above which a source has likely changed its format."""
 
+DAMAGES = (Code.TRUNCATED_FILE, Code.UNREADABLE_FILE, Code.OVER_LIMIT)
+"""Codes of rejects that stand for the rest of a file, or all of it."""
+
 MOST_ENTRIES = 20
 """Entries of a kind that have a line each."""
 
@@ -127,7 +130,7 @@ def _input_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"in_vain: every row of {len(vain) - MOST_ENTRIES} more inputs was rejected"
     for kind in RecordKind:
         codes = manifest["tallies"].get(f"{kind}_rejects", {})
-        if damaged := codes.get(Code.TRUNCATED_FILE, 0) + codes.get(Code.UNREADABLE_FILE, 0):
+        if damaged := sum(codes.get(one, 0) for one in DAMAGES):
             yield f"damaged: {damaged} {kind} files or parts are cut off or corrupt; see rejects/"
 
 

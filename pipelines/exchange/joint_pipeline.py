@@ -250,7 +250,8 @@ def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
 def input_digests(manifest: Manifest) -> list[Mapping[str, Any]]:
     """Returns the inputs of the finished run, as `PublishRun` takes them."""
     return [
-        {"label": one["name"], **{k: one[k] for k in ("kind", "format", "bytes", "sha256")}}
+        {"label": one["name"], "dialect": one.get("dialect", "")}
+        | {name: one[name] for name in ("kind", "format", "bytes", "sha256")}
         for one in manifest["inputs"]
     ]
 

@@ -273,7 +273,7 @@ class WatchedFolder:
         ):
             return None
         file = recognize_file(file, self._options)
-        if file_layout(file) == Layout.LINES and file.compression == "none":
+        if file_layout(file) == Layout.LINES and file.can_be_cut:
             at = start
             if before is not None and _begins_as(path, before, start.size):  # it has grown
                 at = replace(start, offset=before.offset, line=before.line)

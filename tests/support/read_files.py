@@ -10,9 +10,14 @@ from transforms.read.files import ReadOptions
 from transforms.read.read_records import read_shard
 from transforms.read.shards import SHARD_BYTES, scan_file
 
+TAGS = ("complaints", "calls", "rejects")
 
-def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, **options):
-    """(rows by tag, shards) of one file, rows as dicts sorted by position."""
+
+def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, kept=TAGS, **options):
+    """(rows by tag, shards) of one file, rows as dicts sorted by position.
+
+    Of rows that are not `kept`, and of what rejects hold, only the count and the codes stay.
+    """
     opts = ReadOptions(**options)
     patterns = [str(path)]
     (file,) = (
@@ -23,7 +28,10 @@ def read_file(path, *, calls=False, shard_bytes=SHARD_BYTES, **options):
     for shard in shards:
         for tag, batch in read_shard(shard, opts):
             batch.validate(full=True)
-            found[tag] += batch.to_pylist()
+            if tag in kept:
+                found[tag] += batch.to_pylist()
+            elif tag == "rejects":
+                found[tag] += batch.select(["position", "code"]).to_pylist()
     for rows in found.values():
         rows.sort(key=lambda row: row["position"])
     return found, shards

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
@@ -21,6 +20,14 @@ from transforms.read import framing
 from transforms.read.adapters import contract_json, contract_parquet, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
+from transforms.read.dialects import (
+    SEPARATORS,
+    as_utf8,
+    is_separator_line,
+    narrow_encoding,
+    swap_separators,
+    wide_encoding,
+)
 from transforms.read.entries import Entry, list_entries, skip_reason, summarize_entries
 from transforms.read.files import (
     InputError,
@@ -33,6 +40,7 @@ from transforms.read.files import (
     shortest_labels,
 )
 from transforms.read.framing import Origin, Record, physical_lines, split_cells
+from transforms.read.parquet_limits import MAX_COLUMNS, OverLimitError, open_parquet
 
 HEAD_BYTES = 64 * 1024
 
@@ -43,13 +51,7 @@ _OPTION = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
 
 _OTHER_KIND = {RecordKind.COMPLAINT: RecordKind.CALL, RecordKind.CALL: RecordKind.COMPLAINT}
 
-_FOREIGN = {
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\0": "xz",
-    b"PK\x03\x04": "zip",
-    codecs.BOM_UTF16_LE: "UTF-16 text",
-    codecs.BOM_UTF16_BE: "UTF-16 text",
-}
+_FOREIGN = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"PK\x03\x04": "zip"}
 
 
 SAMPLE_ROWS = 1_000
@@ -143,6 +145,10 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, "cannot be opened", "check your access to it") from error
     file = replace(file, compression=detect_compression(start))
     data, damaged = read_head(file.path, file.compression, HEAD_BYTES)
+    is_parquet = data.startswith(b"PAR1")
+    if not is_parquet and (wide := wide_encoding(data)):
+        file = replace(file, encoding=wide)
+        data = b"".join(as_utf8([data[: len(data) // 2 * 2]], wide))
     wanted = options.format_for(file.kind)
     misfit = ""
     if wanted is None and (by := options.map_for(file.kind)) is not None and data.strip():
@@ -150,10 +156,8 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
             return mapped.fit_file(file, _whole_rows(data), by)
         except mapped.MisfitError as error:
             misfit = f"; by the map it {error}"
-    _check_foreign(file, data, misfit)
-    is_parquet = data.startswith(b"PAR1")
-    if not is_parquet and data.count(b"\0") * 4 > len(data):
-        raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
+    if not is_parquet:
+        _refuse_binary(file, data, misfit)
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip() and len(data) < HEAD_BYTES - len(codecs.BOM_UTF8):
         adapter = contract_json.LINES_ADAPTER if damaged else EMPTY
@@ -167,6 +171,8 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         remedy = f"{_known_formats(file.kind)}; of any other, make a map: ringtrace map"
         raise InputError(file.path, f"{error}{misfit}", remedy) from None
     adapter = ADAPTERS_BY_NAME[file.format]
+    if not is_parquet and not file.wide and adapter.encoding == "utf-8":
+        file = replace(file, encoding=narrow_encoding(data))
     if wanted not in (None, adapter.name) and adapter.layout != Layout.REJECTS:
         problem = f"it is {adapter.description}, not {wanted}"
         raise InputError(file.path, problem, "name its format, or leave the option out")
@@ -175,14 +181,18 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     return file
 
 
-def _check_foreign(file: InputFile, data: bytes, misfit: str) -> None:
-    """Raises InputError for a file of a known form that no format has."""
+def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
+    """Raises InputError for the first bytes of what is no text; runs of NULs are left out of it."""
     if is_workbook(data):
         raise InputError(file.path, f"an Excel file{misfit}", "make a map of it: ringtrace map")
     for magic, name in _FOREIGN.items():
         if data.startswith(magic):
-            remedy = "convert it to UTF-8" if "text" in name else "unpack it, or use gzip or zstd"
+            remedy = "unpack it, or use gzip or zstd"
             raise InputError(file.path, f"{name} is not supported{misfit}", remedy)
+    if data.count(b"\0") * 4 > len(data):
+        raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
+    if file.size and not data and file.compression == "none":
+        raise InputError(file.path, "nothing but NUL bytes", "fetch the file again")
 
 
 def is_workbook(head: bytes) -> bool:
@@ -240,7 +250,10 @@ def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
         raise UnrecognizedError("Parquet inside a compressed file")
     try:
         with open_raw(file.path) as stream:
-            schema = pq.ParquetFile(stream).schema_arrow
+            schema = open_parquet(stream).schema_arrow
+    except OverLimitError as error:
+        remedy = "export the file again, in parts"
+        raise InputError(file.path, f"not read: {error.problem}", remedy) from None
     except (OSError, pa.ArrowException):
         raise InputError(file.path, "damaged Parquet", "export the file again") from None
     for adapter in ADAPTERS:
@@ -278,6 +291,7 @@ def _recognize_text(
         _recognize_objects(file, rows, in_array=False)
         or _recognize_lines(file, rows)
         or _recognize_csv(file, rows, options)
+        or _recognize_dialect(file, rows, options)
     )
     if found is None and first == b"{":
         return replace(file, format=contract_json.LINES_ADAPTER.name)
@@ -321,6 +335,21 @@ def _recognize_lines(file: InputFile, rows: Sequence[Record]) -> InputFile | Non
     return None
 
 
+def _recognize_dialect(
+    file: InputFile, rows: Sequence[Record], options: ReadOptions
+) -> InputFile | None:
+    """Recognizes CSV with another separator than the comma, by a header row that it parts."""
+    if rows and is_separator_line(rows[0].data):
+        rows = rows[1:]
+    for separator in (",", *SEPARATORS):
+        swapped = [*swap_separators(rows, separator)]
+        found = _recognize_csv(replace(file, separator=separator), swapped, options)
+        if found is not None and found.has_header and len(found.header) > 1:
+            table = str.maketrans("," + separator, separator + ",")
+            return replace(found, header=tuple(cell.translate(table) for cell in found.header))
+    return None
+
+
 def _recognize_csv(
     file: InputFile, rows: Sequence[Record], options: ReadOptions
 ) -> InputFile | None:
@@ -334,6 +363,9 @@ def _recognize_csv(
     if not records or records[0].fault or b"\0" in records[0].data:
         return None
     cells = [cell.strip() for cell in split_cells(records[0].data.decode(_HEADER_ENCODING))]
+    if len(cells) > MAX_COLUMNS:
+        remedy = "export the columns of the contract alone"
+        raise InputError(file.path, f"not read: more than {MAX_COLUMNS:,} columns", remedy)
     for adapter in ADAPTERS:
         header = _canonical_header(cells, adapter)
         is_whole = adapter.needed_columns <= set(header) and len(set(header)) == len(header)
@@ -482,14 +514,13 @@ def _checked(path: str, sample: Sample) -> Sample:
 
 def _sample_parquet(path: str) -> Sample:
     try:
-        with open_raw(path) as stream:
-            batches = pq.ParquetFile(stream).iter_batches(min(SAMPLE_ROWS, 256))
-            batch = next(iter(batches), None)
-    except (OSError, pa.ArrowException):
+        _, batch = next(framing.parquet_batches(path, 0, None, 1), (1, None))
+    except (OSError, pa.ArrowException, framing.DamagedParquetError):
         raise InputError(path, "damaged Parquet", "export the file again") from None
     if batch is None or not batch.num_rows:
         raise InputError(path, "has no rows", "give a file with records")
-    records, _ = mapped.parquet_records(Origin("", "map-parquet", RecordKind.COMPLAINT), batch, 1)
+    sample = batch.slice(0, SAMPLE_ROWS)
+    records, _ = mapped.parquet_records(Origin("", "map-parquet", RecordKind.COMPLAINT), sample, 1)
     return _sample_of_objects(path, FileForm(FileFormat.PARQUET), records, "map-parquet")
 
 

@@ -5,6 +5,8 @@ All access goes through Beam FileSystems; bytes come decompressed, as far as the
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +17,19 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.enums import RecordKind
-from schemas.mapping import DEFAULT_DELIMITER, FileForm, RecordMap
+from schemas.mapping import FileForm, RecordMap
 from schemas.reject import Code
 
 BLOCK_BYTES = 1024 * 1024
 
 _DECOMPRESS_BYTES = 64 * 1024
 """Decompressed at a time: a failing read drops so much, which is then read byte by byte."""
+
+NUL_RUN = re.compile(rb"\0{8,}")
+
+FREE_DECODED, DECODED_RATIO = 64 << 20, 200
+"""A file may decode to so many bytes, and so many times its size: more is a bomb. Logs of calls
+have a ratio of 10 to 30."""
 
 COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
@@ -92,16 +100,28 @@ class InputFile:
     header: tuple[str, ...] = ()
     has_header: bool = False
     in_array: bool = False
+    separator: str = ","
+    encoding: str = "utf-8"
     form: FileForm | None = None
 
     @property
     def delimiter(self) -> str:
         """The character between the cells of CSV."""
-        return self.form.delimiter if self.form else DEFAULT_DELIMITER
+        return self.form.delimiter if self.form else self.separator
+
+    @property
+    def wide(self) -> bool:
+        """True for text of two bytes a character."""
+        return self.encoding.startswith("utf-16")
+
+    @property
+    def can_be_cut(self) -> bool:
+        """True where the stored bytes can be cut at line ends."""
+        return self.compression == "none" and not self.wide
 
 
 class DamagedStreamError(Exception):
-    """A compressed stream that ends early (TRUNCATED_FILE) or is corrupt (UNREADABLE_FILE)."""
+    """A compressed stream that ends early (TRUNCATED_FILE), is corrupt or a bomb (OVER_LIMIT)."""
 
     def __init__(self, code: Code) -> None:
         super().__init__(code)
@@ -139,13 +159,14 @@ def detect_compression(head: bytes) -> str:
 
 
 def read_head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:
-    """Returns the first `size` bytes, decompressed, and whether the stream is damaged in them."""
+    """Returns the first `size` bytes, decompressed, and whether the stream is damaged in them.
+
+    Runs of NULs are left out: they are space that a crash left unwritten, before or among text.
+    """
     head = b""
     try:
-        for block in decompressed_blocks(
-            path, compressed, 0, size if compressed == "none" else None
-        ):
-            head += block
+        for block in decompressed_blocks(path, compressed):
+            head += block if head.startswith(b"PAR1") else NUL_RUN.sub(b"", block)
             if len(head) >= size:
                 break
     except DamagedStreamError:
@@ -157,6 +178,11 @@ def open_raw(path: str) -> BinaryIO:
     """Opens the stored bytes of a file, seekable."""
     opened = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     return cast(BinaryIO, opened)
+
+
+def most_decoded(stream: BinaryIO) -> int:
+    """Returns the bytes that a file may decode to, by its size; leaves the stream at its end."""
+    return FREE_DECODED + DECODED_RATIO * stream.seek(0, os.SEEK_END)
 
 
 def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -184,10 +210,14 @@ def decompressed_blocks(
         yield from raw_blocks(path, start, end)
         return
     served = 0
+    with open_raw(path) as stream:
+        most = most_decoded(stream)
     try:
         for block in _decompressed(path, compression):
             yield block
             served += len(block)
+            if served > most:
+                raise DamagedStreamError(Code.OVER_LIMIT)
     except OSError as error:
         code = _damage(error)
     else:

@@ -19,11 +19,18 @@ from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
 from schemas.reject import RAW_LIMIT, Code
-from transforms.read.files import DamagedStreamError, InputError, open_raw
+from transforms.read.files import (
+    BLOCK_BYTES,
+    DECODED_RATIO,
+    DamagedStreamError,
+    InputError,
+    most_decoded,
+    open_raw,
+)
+from transforms.read.parquet_limits import OverLimitError, batch_rows, open_parquet
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """A longer row is rejected unread: no complaint is that long, and it would fill the memory."""
@@ -70,7 +77,13 @@ class Origin:
 
 
 class DamagedParquetError(Exception):
-    """A Parquet file whose pages cannot be decoded from some row on."""
+    """A Parquet file whose pages cannot, or may not, be decoded from some row on."""
+
+    def __init__(self, row: int, code: Code, message: str) -> None:
+        super().__init__(row, code, message)
+        self.row = row
+        self.code = code
+        self.message = message
 
 
 def chunk_records(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -301,7 +314,7 @@ def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:
     cutter = _ArrayCutter()
     waiting = b""
     try:
-        for block in blocks:
+        for block in _joined(blocks):
             yield from cutter.feed(waiting, last=False)
             waiting = block
     except DamagedStreamError as damage:
@@ -309,6 +322,21 @@ def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:
         yield cutter.rest(damage.code)
     else:
         yield from cutter.feed(waiting, last=True)
+
+
+def _joined(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Joins blocks to ones of `BLOCK_BYTES` or more: of an open element all is looked at again."""
+    parts: list[bytes] = []
+    try:
+        for block in blocks:
+            parts.append(block)
+            if sum(map(len, parts)) >= BLOCK_BYTES:
+                yield b"".join(parts)
+                parts = []
+    except DamagedStreamError:
+        yield b"".join(parts)
+        raise
+    yield b"".join(parts)
 
 
 _TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
@@ -492,31 +520,57 @@ def sheet_records(path: str, sheet: str) -> Iterator[Record]:
 
 def parquet_batches(
     path: str, start: int, end: int | None, first: int
-) -> Iterator[tuple[int, pa.RecordBatch]]:
+) -> Iterator[tuple[int, pa.RecordBatch | None]]:
     """Reads the row groups from `start` to before `end` in batches, each with its first row.
 
-    Raises DamagedParquetError where a page cannot be decoded.
+    None stands for one row that is too large.
+
+    Raises:
+        DamagedParquetError: where a page cannot be decoded, or would decode to more than is read.
     """
     with open_raw(path) as stream:
-        file = pq.ParquetFile(stream)
-        groups = list(range(start, file.num_row_groups if end is None else end))
         try:
-            for batch in file.iter_batches(BATCH_ROWS, row_groups=groups):
+            file = open_parquet(stream)
+            groups = list(range(start, file.num_row_groups if end is None else end))
+            rows = batch_rows(stream, file, groups, BATCH_ROWS)
+            left = most_decoded(stream)
+            for encoded in file.iter_batches(rows, row_groups=groups):
+                batch = _without_dictionaries(encoded)
+                left -= batch.nbytes
+                if left < 0:
+                    raise OverLimitError(f"over {DECODED_RATIO} times its size when decoded")
                 for part in _bounded(batch):
-                    yield first, part
+                    yield first, part if part.nbytes <= BATCH_BYTES else None
                     first += part.num_rows
+        except OverLimitError as error:
+            message = f"the Parquet file is not read from this row on: {error.problem}"
+            raise DamagedParquetError(first, Code.OVER_LIMIT, message) from error
         except (OSError, pa.ArrowException) as error:
             if getattr(error, "errno", None) is not None:
                 raise
-            raise DamagedParquetError(first) from error
+            message = "the Parquet file is corrupt from this row on"
+            raise DamagedParquetError(first, Code.UNREADABLE_FILE, message) from error
+
+
+def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Decodes dictionaries, so that a batch shows the size that its rows really have."""
+    if not any(map(pa.types.is_dictionary, batch.schema.types)):
+        return batch
+    columns = [
+        one.dictionary_decode() if pa.types.is_dictionary(one.type) else one
+        for one in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Cuts a batch into parts of about `BATCH_BYTES` bytes."""
-    pieces = min(batch.num_rows, 1 + batch.nbytes // BATCH_BYTES)
-    step = -(-batch.num_rows // pieces) if pieces else 1
-    for start in range(0, batch.num_rows, step):
-        yield batch.slice(start, step)
+    """Cuts a batch into parts of at most `BATCH_BYTES` bytes, or one row."""
+    if batch.nbytes <= BATCH_BYTES or batch.num_rows <= 1:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _bounded(batch.slice(0, half))
+    yield from _bounded(batch.slice(half))
 
 
 MAX_DEPTH = 64

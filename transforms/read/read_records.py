@@ -18,7 +18,8 @@ from transforms.read import framing
 from transforms.read.adapters import mapped
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
-from transforms.read.files import InputFile, ReadOptions, decompressed_blocks
+from transforms.read.dialects import describe, is_separator_line, plain_records, text_blocks
+from transforms.read.files import InputFile, ReadOptions
 from transforms.read.framing import Record, chunk_records, physical_lines
 from transforms.read.rejects import Reject, make_reject, rejects_batch
 from transforms.read.shards import SHARD_BYTES, Shard, scan_file
@@ -88,7 +89,7 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
     if kind in (Layout.PARQUET, Layout.REJECTS):
         yield from _parquet(shard, options)
         return
-    for chunk in chunk_records(_records(shard, kind)):
+    for chunk in chunk_records(plain_records(shard.file, _records(shard, kind))):
         yield from _tagged(shard.file.kind, *parse_records(file_origin(shard.file), chunk, options))
 
 
@@ -101,6 +102,7 @@ def _scan(indexed: tuple[int, InputFile], shard_bytes: int) -> Iterator[TaggedOu
         "format": file.format,
         "bytes": size,
         "sha256": sha256,
+        "dialect": describe(file),
     }
     yield TaggedOutput(DIGESTS, digest)
     for number, shard in enumerate(shards):
@@ -127,19 +129,22 @@ def _parquet(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Recor
     position = shard.first_line
     try:
         for first, batch in framing.parquet_batches(file.path, shard.start, shard.end, position):
-            position = first + batch.num_rows
+            position = first + (1 if batch is None else batch.num_rows)
+            if batch is None:
+                large = Record(first, b"", 0, Code.ROW_TOO_LARGE)
+                yield from _tagged(file.kind, *parse_records(file_origin(file), [large], options))
+                continue
             for rows, rejects in parse_batch(file, batch, first, options):
                 yield from _tagged(file.kind, rows, rejects)
-    except framing.DamagedParquetError:
-        message = "the Parquet file is corrupt from this row on"
+    except framing.DamagedParquetError as error:
         record = Record(position, b"", 0)
-        damage = make_reject(file_origin(file), record, Code.UNREADABLE_FILE, message)
+        damage = make_reject(file_origin(file), record, error.code, error.message)
         yield REJECTS, rejects_batch([damage])
 
 
 def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
     file = shard.file
-    stream = decompressed_blocks(file.path, file.compression, shard.start, shard.end)
+    stream = text_blocks(file, shard.start, shard.end)
     if kind == Layout.ARRAY:
         whole = mapped.array_blocks(stream, file.form.rows if file.form else "")
         yield from framing.array_elements(whole)
@@ -152,8 +157,12 @@ def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
         rows = framing.sheet_records(file.path, file.form.sheet if file.form else "")
     else:
         rows = framing.delimited_records(stream, file.delimiter, shard.first_line)
-    if shard.start == 0:
-        rows = islice(rows, file.has_header + (file.form.skip if file.form else 0), None)
+    if shard.start == 0 and file.form:
+        rows = islice(rows, file.has_header + file.form.skip, None)
+    elif shard.start == 0 and file.has_header:
+        first = next(rows, None)
+        if first is not None and is_separator_line(first.data):
+            next(rows, None)
     yield from rows
 
 

@@ -6,12 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
 from transforms.read import framing
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout
 from transforms.read.files import InputFile, open_raw, raw_blocks
+from transforms.read.parquet_limits import open_parquet
 
 SHARD_BYTES = 16 * 1024 * 1024
 
@@ -50,9 +49,9 @@ def scan_file(
     blocks = digested()
     kind = file_layout(file)
     starts: list[tuple[int, int]] = []
-    if file.compression == "none" and kind == Layout.LINES:
+    if file.can_be_cut and kind == Layout.LINES:
         starts = list(_line_starts(blocks, shard_bytes))
-    elif file.compression == "none" and kind == Layout.CSV:
+    elif file.can_be_cut and kind == Layout.CSV:
         starts = list(_record_starts(blocks, shard_bytes, file.delimiter))
     elif kind in (Layout.PARQUET, Layout.REJECTS):
         starts = _row_group_starts(file, shard_bytes)
@@ -100,7 +99,7 @@ def _record_starts(
 def _row_group_starts(file: InputFile, shard_bytes: int) -> list[tuple[int, int]]:
     """Lists the row group and row at which each shard starts; empty without any row group."""
     with open_raw(file.path) as stream:
-        metadata = pq.ParquetFile(stream).metadata
+        metadata = open_parquet(stream).metadata
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
     starts: list[tuple[int, int]] = []
     pending, row = 0, 1

@@ -36,6 +36,9 @@ REQUIRED = {
 NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})
 """Fields that may be a JSON number; their loose text is the number as it is written."""
 
+MOST_UNKNOWN = 256
+"""Unknown fields of a row that are counted by name: a hostile row has a million."""
+
 _EXTRA = {one.name for one in LOOSE_EXTRA}
 
 _EMAIL = {"address": False, "role": False}
@@ -221,7 +224,10 @@ def _check(row: dict[str, Any], known: ContractFields) -> list[str] | None:
             row[name] = [_object(one, known.objects[name], name, unknown) for one in value]
         elif not all(one is None or type(one) is str for one in value):
             raise _WrongTypeError(name)
-    return sorted({safe_field_name(name) for name in unknown}) if unknown else None
+    if not unknown:
+        return None
+    names = sorted({safe_field_name(name) for name in unknown})
+    return names if len(names) <= MOST_UNKNOWN else [*names[:MOST_UNKNOWN], "other"]
 
 
 def _split_emails(row: dict[str, Any], unknown: list[str]) -> None:

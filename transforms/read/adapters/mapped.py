@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 import xxhash
 
 from schemas.enums import RecordKind
@@ -50,6 +49,7 @@ from transforms.read.adapters.contract_json import safe_field_name
 from transforms.read.adapters.contract_parquet import bad_text_rows
 from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
 from transforms.read.framing import BrokenJsonError, Origin, Record
+from transforms.read.parquet_limits import OverLimitError, open_parquet
 from transforms.read.rejects import Reject, make_reject
 
 Row = Mapping[str, Sequence[str]]
@@ -78,6 +78,19 @@ class MisfitError(Exception):
     """A file that a map does not fit; the message says why."""
 
 
+def _parquet_names(file: InputFile) -> list[str]:
+    """Returns the columns of a Parquet file that a map is to read."""
+    try:
+        with open_raw(file.path) as stream:
+            names: list[str] = open_parquet(stream).schema_arrow.names
+    except OverLimitError as error:
+        remedy = "export the file again, in parts"
+        raise InputError(file.path, f"not read: {error.problem}", remedy) from None
+    except (OSError, pa.ArrowException):
+        raise MisfitError("is damaged Parquet") from None
+    return names
+
+
 def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
     """Returns the file as it is read by a map, by its first decompressed bytes.
 
@@ -92,11 +105,7 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
     if form.format is FileFormat.PARQUET:
         if not head.startswith(b"PAR1") or file.compression != "none":
             raise MisfitError("is not Parquet")
-        try:
-            with open_raw(file.path) as stream:
-                names = pq.ParquetFile(stream).schema_arrow.names
-        except (OSError, pa.ArrowException):
-            raise MisfitError("is damaged Parquet") from None
+        names = _parquet_names(file)
         _check_columns({name.partition(".")[0] for name in by.read_columns}, names, by)
         return replace(file, format=PARQUET_ADAPTER.name)
     name = CSV_ADAPTER.name

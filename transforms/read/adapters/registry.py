@@ -63,6 +63,7 @@ _FAULTS = {
     Code.ROW_TOO_LARGE: "a row of over 8 MiB",
     Code.TRUNCATED_FILE: "the compressed file ends early, in this row",
     Code.UNREADABLE_FILE: "the compressed file is corrupt from this row on",
+    Code.OVER_LIMIT: "the compressed file expands too far, and is not read from this row on",
     Code.BAD_ENCODING: "text that its own encoding cannot hold",
     Code.BROKEN_CSV: "a quote in this row is never closed, or text follows a closing one",
 }
@@ -78,7 +79,8 @@ def file_origin(file: InputFile) -> Origin:
     own = ADAPTERS_BY_NAME[file.format].header
     if not file.header or file.header == own:
         return Origin(file.label, file.format, file.kind)
-    header = join_delimited(file.header, file.delimiter)
+    # Records of no map are brought to commas.
+    header = join_delimited(file.header, file.form.delimiter if file.form else ",")
     return Origin(file.label, f"{file.format}:{header}", file.kind)
 
 

@@ -1,0 +1,101 @@
+"""Text that a company's program writes in its own way is read, where that is certain, and said."""
+
+import csv
+import gzip
+import io
+
+import pytest
+
+from tests.support.read_files import read_file
+from transforms.read.detect import plan_input_files
+from transforms.read.dialects import describe, narrow_encoding
+from transforms.read.files import ReadOptions
+
+HEADER = ["complaint_id", "source_org", "received_at", "narrative", "urls"]
+
+PROSE = "Señor Muñoz called, he’s from Móstoles; a “café”, a|b, tab\there; naïve, garçon, façade."
+
+ROWS = [
+    ["1", "acme", "2026-01-01T00:00:00Z", PROSE, '["a.example","b.example"]'],
+    ["2", "acme", "2026-01-01T00:00:00Z", 'He said "hi",\nthen; left. Señora, niño, año', ""],
+    ["3", "acme", "2026-01-01T00:00:00Z", "plain", ""],
+]
+
+
+def written(separator=",", end="\r\n"):
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=separator, lineterminator=end)
+    writer.writerows([HEADER, *ROWS])
+    return text.getvalue()
+
+
+def texts(path, **options):
+    found, _ = read_file(path, **options)
+    assert not found["rejects"]
+    return [(one["complaint_id"], one["narrative"], one["urls"]) for one in found["complaints"]]
+
+
+def dialect(path):
+    (file,) = plan_input_files([str(path)], [], ReadOptions())
+    return describe(file)
+
+
+EXPECTED = [("1", PROSE, ["a.example", "b.example"]), ("2", ROWS[1][3], None), ("3", "plain", None)]
+
+
+@pytest.mark.parametrize(
+    ("separator", "name"), [(",", ""), (";", "semicolons"), ("\t", "tabs"), ("|", "bars")]
+)
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("utf-8", ""),
+        ("utf-8-sig", ""),
+        ("utf-16", "UTF-16"),
+        ("utf-16-be", "UTF-16"),
+        ("cp1252", "Windows-1252"),
+        ("mac_roman", "Mac Roman"),
+    ],
+)
+def test_every_separator_in_every_encoding(tmp_path, separator, name, encoding, words):
+    path = tmp_path / "a.csv"
+    path.write_bytes(written(separator).encode(encoding))
+    assert texts(path) == EXPECTED
+    assert texts(path, shard_bytes=50) == EXPECTED
+    assert dialect(path) == ", ".join(one for one in (name, words) if one)
+    (tmp_path / "b.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert texts(tmp_path / "b.gz") == EXPECTED
+
+
+def test_the_separator_that_excel_is_told(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("sep=;\n" + written(";"), encoding="utf-8")
+    assert texts(path) == EXPECTED
+    assert dialect(path) == "semicolons"
+
+
+def test_a_broken_row_of_a_dialect_is_kept_as_it_was(tmp_path):
+    path = tmp_path / "a.csv"
+    broken = '4;acme;2026-01-01T00:00:00Z;"open, "never;x'
+    path.write_text(written(";") + broken + "\n5;acme;x,y\n", encoding="utf-8")
+    found, _ = read_file(path)
+    assert len(found["complaints"]) == 3
+    first, second = found["rejects"]
+    assert (first["raw"], first["code"], first["position"]) == (broken, "broken_csv", 6)
+    assert (second["raw"], second["code"]) == ('5,acme,"x,y"', "broken_csv")
+
+
+def test_half_a_character_is_one_reject(tmp_path):
+    path = tmp_path / "a.csv"
+    lines = written(end="\n").encode("utf-16-le").split(",plain".encode("utf-16-le"))
+    path.write_bytes(b"\xff\xfe" + lines[0] + b",\0\x00\xd8" + lines[1])
+    found, _ = read_file(path)
+    assert [one["complaint_id"] for one in found["complaints"]] == ["1", "2"]
+    assert [one["code"] for one in found["rejects"]] == ["bad_encoding"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"caf\xe9", b"\xe9\x8e\xd5\x92\xf1\x96" * 9, bytes(range(128, 256)) * 3]
+)
+def test_what_is_not_certain_is_not_guessed(data):
+    assert narrow_encoding(data) == "utf-8"

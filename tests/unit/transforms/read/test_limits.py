@@ -1,0 +1,85 @@
+"""Hostile files cost at most 1 GiB of memory and 20 seconds a megabyte, whatever they decode to."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.hostile_files import BOMBS, ROW
+from tests.support.read_files import read_file
+from tests.support.real_data import ROOT
+
+MEASURE = """
+import json, resource, sys, time
+from collections import Counter
+from tests.support.read_files import read_file
+from transforms.read.files import InputError
+
+resource.setrlimit(resource.RLIMIT_CPU, (300, 300))
+import pyarrow.parquet
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+floor, found = peak(), {}
+for path in sys.argv[1:]:
+    begun = time.process_time()
+    try:
+        rows, _ = read_file(path, kept=())
+        codes = dict(Counter(row["code"] for row in rows["rejects"]))
+    except InputError as error:
+        codes = {"refused": error.problem}
+    found[path] = [time.process_time() - begun, codes]
+print(json.dumps([peak() - floor, found]))
+"""
+
+SEEN = {
+    "repeated_value.parquet": ["over_limit"],
+    "page.parquet": ["over_limit"],
+    "list.parquet": ["over_limit"],
+    "prefix.parquet": ["over_limit"],
+    "rows.parquet": "not read: more rows than a Parquet file of its size can hold",
+    "deep.parquet": "not read: columns nested deeper than 32 levels",
+    "columns.parquet": "not read: more than 4,096 columns",
+    "columns.csv": "not read: more than 4,096 columns",
+    "zeros.gz": ["over_limit"],
+    "line.zst": ["over_limit"],
+    "deep.jsonl": ["broken_json"],
+    "line.jsonl": ["row_too_large"],
+    "nuls.jsonl": ["row_too_large"],
+}
+
+
+def test_memory_and_time_are_bounded(tmp_path):
+    for name, make in BOMBS.items():
+        (tmp_path / name).write_bytes(make())
+    paths = [str(tmp_path / name) for name in BOMBS]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, *paths],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    memory, found = json.loads(done.stdout.splitlines()[-1])
+    assert memory < 1 << 30
+    for path, (seconds, codes) in found.items():
+        name = path.rpartition("/")[2]
+        megabytes = max(1, (tmp_path / name).stat().st_size / 1e6)
+        assert seconds < 20 * megabytes, name
+        if isinstance(expected := SEEN.get(name), str):
+            assert codes == {"refused": expected}
+        elif expected is not None:
+            assert list(codes) == expected, name
+
+
+@pytest.mark.parametrize("place", ["before", "between", "after"])
+def test_a_run_of_nuls_costs_itself_alone(tmp_path, place):
+    gap = b"\0" * 200_000 + b"\n"
+    rows = {"before": gap + ROW * 2, "between": ROW + gap + ROW, "after": ROW * 2 + gap}
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(rows[place])
+    found, _ = read_file(path)
+    assert len(found["complaints"]) == 2
+    assert [one["code"] for one in found["rejects"]] == ["broken_json"]

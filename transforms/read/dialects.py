@@ -1,0 +1,129 @@
+"""Dialects of text files: the bytes and the separator that a company's program writes.
+
+All are brought to one form, UTF-8 with commas: adapters and rejects know no other.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from schemas.reject import Code
+from transforms.read.files import InputFile, decompressed_blocks
+from transforms.read.framing import Record, join_cells, split_delimited
+
+WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+"""Encodings of two bytes a character, by the mark that announces them."""
+
+SEPARATORS: Mapping[str, str] = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+ENCODING_NAMES: Mapping[str, str] = {
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
+    "cp1252": "Windows-1252",
+    "mac_roman": "Mac Roman",
+}
+
+_LEAST_SIGNS, _EXPLAINED, _UNEXPLAINED = 3, 0.95, 0.5
+
+_SIGN = re.compile(rb"(?<=[A-Za-z])[\x80-\xff](?=[A-Za-z])")
+"""A byte that is not ASCII between letters."""
+
+_LETTERS = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßœšž")
+
+_BETWEEN_LETTERS = _LETTERS | {"\u2019"}
+"""Characters that prose has inside a word."""
+
+
+def swap_separators(lines: Iterable[Record], separator: str) -> Iterable[Record]:
+    """Swaps a separator and the comma in lines, so that `csv_records` can frame them."""
+    if separator == ",":
+        return lines
+    swap = bytes.maketrans(f"{separator},".encode(), f",{separator}".encode())
+    return (line._replace(data=line.data.translate(swap)) for line in lines)
+
+
+def is_separator_line(line: bytes) -> bool:
+    """Returns whether a line is the one by which Excel is told the separator: `sep=;`."""
+    return len(line) == 5 and line[:4].lower() == b"sep="
+
+
+def narrow_encoding(head: bytes) -> str:
+    """Returns utf-8, or the encoding of one byte a character that is certain for such text.
+
+    Windows-1252 and Mac Roman give the same bytes other letters. One is certain where it makes
+    letters of nearly all that stand inside words, and the other does not.
+    """
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        signs = b"".join(_SIGN.findall(head))
+    else:
+        return "utf-8"
+    if len(signs) < _LEAST_SIGNS:
+        return "utf-8"
+    shares = {
+        name: sum(one in _BETWEEN_LETTERS for one in signs.decode(name, "replace")) / len(signs)
+        for name in ("cp1252", "mac_roman")
+    }
+    (second, _), (first, best) = sorted(shares.items(), key=lambda one: one[1])
+    if best >= _EXPLAINED and shares[second] < _UNEXPLAINED:
+        return first
+    return "utf-8"
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """Returns the encoding of two bytes a character that a file's first bytes announce or show."""
+    for mark, name in WIDE.items():
+        if head.startswith(mark):
+            return name
+    pairs = len(head) // 2
+    first, second = head[: 2 * pairs : 2].count(0), head[1 : 2 * pairs : 2].count(0)
+    if pairs >= 32 and min(first, second) * 50 < pairs and max(first, second) * 10 > pairs * 8:
+        return "utf-16-le" if second > first else "utf-16-be"
+    return None
+
+
+def as_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """Decodes a stream of UTF-16; half a pair, or half a character, is no UTF-8 in its row."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for block in blocks:
+        yield decoder.decode(block).encode("utf-8", "surrogatepass")
+    if decoder.getstate()[0]:
+        yield b"\xff"
+
+
+def text_blocks(file: InputFile, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """Yields the bytes of a file, decompressed, in an encoding of which ASCII is a part."""
+    blocks = decompressed_blocks(file.path, file.compression, start, end)
+    return as_utf8(blocks, file.encoding) if file.wide else blocks
+
+
+def plain_records(file: InputFile, records: Iterable[Record]) -> Iterable[Record]:
+    """Brings the framed records of a file to UTF-8 and commas."""
+    if file.separator == "," and (file.wide or file.encoding == "utf-8"):
+        return records
+    return (_plain(file, record) for record in records)
+
+
+def _plain(file: InputFile, record: Record) -> Record:
+    if record.fault is not None:
+        return record
+    try:
+        text = record.data.decode("utf-8" if file.wide else file.encoding)
+    except UnicodeDecodeError:
+        return record._replace(fault=Code.BAD_ENCODING)
+    if file.separator != ",":
+        text = join_cells(split_delimited(text, file.separator))
+    data = text.encode()
+    return record._replace(data=data, size=len(data))
+
+
+def describe(file: InputFile) -> str:
+    """Returns a file's dialect in words, empty for UTF-8 with commas: "semicolons, UTF-16"."""
+    words: Sequence[str | None] = (
+        SEPARATORS.get(file.separator),
+        ENCODING_NAMES.get(file.encoding),
+    )
+    return ", ".join(word for word in words if word)

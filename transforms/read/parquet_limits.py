@@ -1,0 +1,295 @@
+"""Limits of Parquet files, held before Arrow decodes them: 3 kB of it can decode to terabytes.
+
+The footer and the headers of pages are read here (Thrift's compact protocol, parquet.thrift), since
+Arrow decodes a page whole and repeats a dictionary's value for as many rows as a run length says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+MAX_FOOTER_BYTES = 4 << 20
+
+MAX_COLUMNS = 4_096
+
+MAX_SCHEMA_DEPTH = 32
+
+MAX_PAGES_BYTES = 384 << 20
+"""The largest pages of a row group's columns together, decompressed: they are in memory at once."""
+
+BATCH_BUDGET = 64 << 20
+"""Bytes that the rows of one batch may decode to, by their longest values."""
+
+FREE_ROWS, BYTES_A_ROW = 65_536, 2
+"""A file may have so many rows, and one more for each two bytes: fewer cannot tell rows apart."""
+
+FREE_VALUES, VALUES_A_ROW = 1 << 20, 16
+"""The same of the values in one list column of a row group, by its rows."""
+
+_PLAIN, _PLAIN_DICTIONARY, _DELTA_BYTE_ARRAY, _RLE_DICTIONARY = 0, 2, 7, 8
+
+_DICTIONARY_PAGE = 2
+
+_HEADER_BYTES = (4_096, 1 << 20)
+"""Bytes read for a page header; the second where statistics make it long."""
+
+_DEEPEST = 12
+"""Nesting of Thrift structs in a header or a schema element."""
+
+
+class OverLimitError(Exception):
+    """A file that would take more memory or time than any real one; says what there is too much of.
+
+    `problem` holds nothing from the file.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class BrokenThriftError(Exception):
+    """Bytes that are no Thrift struct, or the first part of one."""
+
+
+@dataclass
+class _Thrift:
+    """Reads Thrift's compact protocol from `data` on from `at`."""
+
+    data: bytes
+    at: int = 0
+
+    def byte(self) -> int:
+        if self.at >= len(self.data):
+            raise BrokenThriftError
+        self.at += 1
+        return self.data[self.at - 1]
+
+    def varint(self) -> int:
+        value = shift = 0
+        while shift < 70:
+            one = self.byte()
+            value |= (one & 0x7F) << shift
+            if one < 0x80:
+                return value
+            shift += 7
+        raise BrokenThriftError
+
+    def integer(self) -> int:
+        value = self.varint()
+        return (value >> 1) ^ -(value & 1)
+
+    def fields(self, depth: int = 0) -> Iterator[tuple[int, int]]:
+        """Yields the number and the type of each field; the caller reads its value."""
+        if depth > _DEEPEST:
+            raise BrokenThriftError
+        number = 0
+        while head := self.byte():
+            number = number + (head >> 4) if head >> 4 else self.integer()
+            yield number, head & 0x0F
+
+    def struct(self, depth: int = 0) -> dict[int, Any]:
+        """Reads the integers and the structs of a struct, by field number."""
+        return {number: self.value(kind, depth) for number, kind in self.fields(depth)}
+
+    def value(self, kind: int, depth: int) -> Any:
+        """Reads a value; of lists, maps and bytes None comes back, once they are passed over."""
+        if kind in (1, 2):
+            return kind
+        if kind == 3:
+            return self.byte()
+        if kind in (4, 5, 6):
+            return self.integer()
+        if kind == 12:
+            return self.struct(depth + 1)
+        if kind == 7:
+            self.skip(8)
+        elif kind == 8:
+            self.skip(self.varint())
+        elif kind in (9, 10):
+            count, element = self.list_header()
+            for _ in range(count):
+                self.byte() if element in (1, 2) else self.value(element, depth + 1)
+        else:
+            raise BrokenThriftError
+        return None
+
+    def list_header(self) -> tuple[int, int]:
+        head = self.byte()
+        count = head >> 4
+        if count == 15:
+            count = self.varint()
+        if count > len(self.data):
+            raise BrokenThriftError
+        return count, head & 0x0F
+
+    def skip(self, count: int) -> None:
+        self.at += count
+        if self.at > len(self.data):
+            raise BrokenThriftError
+
+
+def open_parquet(stream: BinaryIO) -> pq.ParquetFile:
+    """Opens a Parquet file whose footer is within the limits.
+
+    Raises:
+        OverLimitError: if it is not, or promises more rows than its size can hold.
+        OSError, pa.ArrowException: if it is damaged.
+    """
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - 8))
+    tail = stream.read(8)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] == b"PAR1" and 8 <= length + 8 <= size:
+        if length > MAX_FOOTER_BYTES:
+            raise OverLimitError("a Parquet footer of over 4 MiB")
+        stream.seek(size - 8 - length)
+        try:
+            _check_schema(stream.read(length))
+        except BrokenThriftError:
+            raise pa.ArrowInvalid("no Parquet footer") from None
+    stream.seek(0)
+    file = pq.ParquetFile(stream, pre_buffer=False)
+    if not 0 <= file.metadata.num_rows <= FREE_ROWS + size // BYTES_A_ROW:
+        raise OverLimitError("more rows than a Parquet file of its size can hold")
+    return file
+
+
+def _check_schema(footer: bytes) -> None:
+    """Raises OverLimitError for a schema too wide or too deep; Arrow's own code recurses in it."""
+    thrift = _Thrift(footer)
+    for number, kind in thrift.fields():
+        if number != 2 or kind != 9:
+            thrift.value(kind, 0)
+            continue
+        count, _ = thrift.list_header()
+        if count > 8 * MAX_COLUMNS:
+            raise OverLimitError(f"more than {MAX_COLUMNS:,} columns")
+        leaves, open_groups = 0, [1]
+        for _ in range(count):
+            children = thrift.struct().get(5) or 0
+            while open_groups and not open_groups[-1]:
+                open_groups.pop()
+            if open_groups:
+                open_groups[-1] -= 1
+            leaves += not children
+            if children:
+                open_groups.append(children)
+            if leaves > MAX_COLUMNS:
+                raise OverLimitError(f"more than {MAX_COLUMNS:,} columns")
+            if len(open_groups) > MAX_SCHEMA_DEPTH:
+                raise OverLimitError(f"columns nested deeper than {MAX_SCHEMA_DEPTH} levels")
+        return
+
+
+def batch_rows(stream: BinaryIO, file: pq.ParquetFile, groups: list[int], most: int) -> int:
+    """Returns how many rows of these row groups may be decoded at once, at most `most`.
+
+    Raises:
+        OverLimitError: if not even one may, or a page or list is beyond the limits.
+    """
+    rows = most
+    for number in groups:
+        group = file.metadata.row_group(number)
+        pages = cost = 0
+        for index in range(group.num_columns):
+            largest, longest = _column_cost(stream, file, group, index)
+            pages += largest
+            cost += longest
+        if pages > MAX_PAGES_BYTES:
+            raise OverLimitError("pages that decompress to over 384 MiB")
+        if cost > 4 * BATCH_BUDGET:
+            raise OverLimitError("a row that may decode to over 256 MiB")
+        rows = min(rows, max(1, BATCH_BUDGET // max(cost, 1)))
+    return rows
+
+
+def _column_cost(
+    stream: BinaryIO, file: pq.ParquetFile, group: pq.RowGroupMetaData, index: int
+) -> tuple[int, int]:
+    """Returns the bytes of a column's largest page, and those that one value may decode to."""
+    column = group.column(index)
+    leaf = file.schema.column(index)
+    fixed = {"BYTE_ARRAY": 0, "FIXED_LEN_BYTE_ARRAY": leaf.length}.get(leaf.physical_type, 12)
+    largest, longest = 0, fixed
+    for kind, encoding, values, size, start, stored in _pages(stream, column):
+        if not 0 <= size <= MAX_PAGES_BYTES:
+            raise OverLimitError("a page that decompresses to over 384 MiB")
+        largest = max(largest, size)
+        if fixed:
+            continue
+        if kind == _DICTIONARY_PAGE:
+            if size > 4_096:
+                packed = _read(stream, start, stored)
+                longest = max(longest, _longest_value(packed, size, column.compression))
+            else:
+                longest = max(longest, size)
+        elif encoding == _DELTA_BYTE_ARRAY:
+            longest = max(longest, size)
+        elif encoding not in (_PLAIN_DICTIONARY, _RLE_DICTIONARY):
+            longest = max(longest, -(-size // max(values, 1)))
+    if leaf.max_repetition_level:
+        count = column.num_values
+        if count > FREE_VALUES + VALUES_A_ROW * group.num_rows:
+            raise OverLimitError("lists of more values than rows of such a number can have")
+        if count * longest > 8 * BATCH_BUDGET + 64 * column.total_compressed_size:
+            raise OverLimitError("lists that may decode to over 512 MiB")
+    return largest, longest
+
+
+def _pages(
+    stream: BinaryIO, column: pq.ColumnChunkMetaData
+) -> Iterator[tuple[int, int, int, int, int, int]]:
+    """Yields of each page its type, encoding, values, decompressed size, place and stored size."""
+    at = column.data_page_offset
+    first = column.dictionary_page_offset
+    if column.has_dictionary_page and first is not None and 0 < first < at:
+        at = first
+    end, left = at + column.total_compressed_size, column.num_values
+    while at < end and left > 0:
+        header, length = _page_header(stream, at)
+        about = header.get(5) or header.get(8) or header.get(7) or {}
+        # Version 2 has the number of nulls and of rows before the encoding.
+        encoding = about.get(4 if 8 in header else 2, _PLAIN)
+        kind, values, stored = header.get(1, 0), about.get(1, 0), header.get(3, 0)
+        if stored < 0 or values < 0:
+            raise pa.ArrowInvalid("no Parquet page")
+        yield kind, encoding, values, header.get(2, 0), at + length, stored
+        at += length + stored
+        left -= 0 if kind == _DICTIONARY_PAGE else values
+
+
+def _page_header(stream: BinaryIO, at: int) -> tuple[dict[int, Any], int]:
+    for size in _HEADER_BYTES:
+        thrift = _Thrift(_read(stream, at, size))
+        try:
+            return thrift.struct(), thrift.at
+        except BrokenThriftError:
+            continue
+    raise pa.ArrowInvalid("no Parquet page header")
+
+
+def _read(stream: BinaryIO, at: int, size: int) -> bytes:
+    stream.seek(at)
+    return stream.read(size)
+
+
+def _longest_value(packed: bytes, size: int, compression: str) -> int:
+    """Returns the length of the longest value of a dictionary page, which is plain."""
+    if compression != "UNCOMPRESSED":
+        try:
+            codec = pa.Codec("lz4_raw" if compression == "LZ4" else compression.lower())
+            packed = codec.decompress(packed, size, asbytes=True)
+        except (OSError, ValueError, pa.ArrowException):
+            return size
+    longest = at = 0
+    while at + 4 <= len(packed):
+        length = int.from_bytes(packed[at : at + 4], "little")
+        longest = max(longest, length)
+        at += 4 + length
+    return min(longest, size)
