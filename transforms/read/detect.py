@@ -58,6 +58,11 @@ SAMPLE_BYTES = 4 * 1024 * 1024
 
 MOST_COLUMNS = 2_000
 
+_TYPES = re.compile(
+    r"(?:(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|(?:VAR|N)?CHAR\(\d+\)|[A-Z]{4,20})\s?)+"
+)
+"""A row of the types of SQL, as some exports have below the header."""
+
 _DATA_CELL = re.compile(r"[\d\s().+/:,-]*\d[\d\s().+/:,-]*|[^\s@]+@[^\s@]+\.[a-z]{2,24}")
 """A cell that no header row has: a number, a time, an e-mail address."""
 
@@ -409,7 +414,9 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
         form = replace(form, names=columns)
     else:
         columns = mapped.column_names(split[0])
-        split, records = split[1:], records[1:]
+        typed = len(split) > 1 and _TYPES.fullmatch(" ".join(filter(None, split[1]))) is not None
+        form = replace(form, skip=int(typed))
+        split, records = split[1 + typed :], records[1 + typed :]
     if len(columns) > MOST_COLUMNS:
         raise InputError(path, f"has {len(columns)} columns", "leave out those of no use")
     rows = []

@@ -415,8 +415,12 @@ resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 from python_calamine import CalamineWorkbook
 book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
-names = book.sheet_names
-sheet = book.get_sheet_by_name(name) if name in names or name else book.get_sheet_by_index(0)
+def table(one):
+    sheet = book.get_sheet_by_name(one)
+    return sheet if sheet.height > 1 and sheet.width > 1 else None
+first = book.sheet_names[0]
+sheet = book.get_sheet_by_name(name) if name else next(
+    filter(None, map(table, book.sheet_names)), None) or book.get_sheet_by_name(first)
 def text(cell):
     if isinstance(cell, bool):
         return str(cell).lower()
@@ -432,7 +436,7 @@ print("end")
 def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
     """Yields the number and cells of each row of an xlsx sheet that is not empty.
 
-    Of no name it is the first sheet.
+    Of no name it is the first sheet with two rows and columns.
 
     Another process reads it, whose memory and time are bounded.
 
@@ -479,7 +483,7 @@ def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
 def sheet_records(path: str, sheet: str) -> Iterator[Record]:
     """Yields the rows of an xlsx sheet as records of CSV; a sheet that breaks off ends in a fault.
 
-    Of no name it is the first sheet.
+    Of no name it is the first sheet with two rows and columns.
     """
     number = 0
     try:

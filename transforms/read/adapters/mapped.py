@@ -21,6 +21,7 @@ import xxhash
 from schemas.enums import RecordKind
 from schemas.mapping import (
     EMAIL_TARGETS,
+    HASHED,
     ID_FIELDS,
     IGNORE,
     NUMBER_TARGETS,
@@ -477,8 +478,10 @@ class _Reading:
         """Returns the fields of a row. Raises _RefusedError for a time that cannot be read."""
         loose: dict[str, Any] = {one: self._scalar(one, row) for one in SCALARS[self._kind]}
         id_field = ID_FIELDS[self._kind]
-        if id_field not in self._columns:
-            loose[id_field] = f"row-{xxhash.xxh3_128_hexdigest(record.data)[:16]}"
+        if hashed := self._texts(f"{id_field}{HASHED}", row):
+            loose[id_field] = _hashed_id("\x1f".join(hashed).encode())
+        elif id_field not in self._columns:
+            loose[id_field] = _hashed_id(record.data)
         loose["source_org"] = loose["source_org"] or self._org
         for name, value in self._by.constants.items():
             loose[name] = loose[name] or value
@@ -580,6 +583,10 @@ class _Reading:
             "remote_access": remote or None,
             "payments": [payment] if any(payment.values()) else None,
         }
+
+
+def _hashed_id(data: bytes) -> str:
+    return f"row-{xxhash.xxh3_128_hexdigest(data)[:16]}"
 
 
 _LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access", "payments")
