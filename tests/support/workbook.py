@@ -68,6 +68,7 @@ def write_workbook(path, sheets):
             )
             + "</row>"
             for number, row in enumerate(sheets[name], 1)
+            if any(value != "" for value in row)
         )
         parts[f"xl/worksheets/s{at}.xml"] = (
             f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData></worksheet>'

@@ -343,8 +343,9 @@ class _Guesser:
 
     def _time_form(self, column: Column) -> TimeForm:
         forms = column.time_forms
-        if TimeForm.ISO in forms:
-            return TimeForm.ISO
+        for zoned in (TimeForm.ISO, TimeForm.RFC_5322):
+            if zoned in forms:
+                return zoned
         if TimeForm.MONTH_FIRST in forms and TimeForm.DAY_FIRST in forms:
             self._unsure.append(
                 f"times: no row shows whether {column.name!r} is month-first or day-first; until "

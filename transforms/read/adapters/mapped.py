@@ -211,7 +211,7 @@ def _named_item(item: Any) -> tuple[str, Any]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value).strip()
+    return unwrapped(str(value))
 
 
 class _KeyPath:
