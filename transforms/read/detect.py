@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from schemas.enums import RecordKind
 from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from transforms.read import framing
-from transforms.read.adapters import contract_json, contract_parquet, mapped
+from transforms.read.adapters import contract_json, contract_parquet, mapped, rejected_rows
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.files import (
@@ -74,18 +74,25 @@ def plan_input_files(
 
     Raises:
         InputError: for a pattern without a file, a file of no known format, a file given
-            for the other record kind, and Parquet or CSV that lacks the contract's columns.
+            for the other record kind, Parquet or CSV that lacks the contract's columns, and a map
+            that fits no file.
     """
     _check_options(options)
     given = {RecordKind.COMPLAINT: match_files(complaints), RecordKind.CALL: match_files(calls)}
     named = shortest_labels([file.path for files in given.values() for file in files])
-    return [
+    found = [
         recognize_file(
             InputFile(file.path, named[file.path], kind, "", "none", file.size_in_bytes), options
         )
         for kind, files in given.items()
         for file in files
     ]
+    for by in options.maps:
+        read = [one for one in found if one.kind is by.kind and one.format != EMPTY.name]
+        if read and not any(one.form or one.format == rejected_rows.ADAPTER.name for one in read):
+            problem = f"a map that fits none of the {by.kind} files"
+            raise InputError(by.name, problem, "give files of its form, or leave the map out")
+    return found
 
 
 def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
@@ -154,13 +161,16 @@ def _whole_rows(head: bytes) -> bytes:
     return head if is_whole or b"\n" not in head else head[: head.rindex(b"\n") + 1]
 
 
-def known_format(path: str, kind: RecordKind) -> str:
-    """Returns the description of the format that a file has without a map; of none, no text."""
-    file = InputFile(path, path, kind, "", "none", 0)
-    try:
-        return ADAPTERS_BY_NAME[recognize_file(file, ReadOptions()).format].description
-    except InputError:
-        return ""
+def known_format(path: str) -> str:
+    """Returns the format that a file has without a map, and its option; of none, no text."""
+    for kind in RecordKind:
+        file = InputFile(path, path, kind, "", "none", 0)
+        try:
+            adapter = ADAPTERS_BY_NAME[recognize_file(file, ReadOptions()).format]
+        except InputError:
+            continue
+        return f"{adapter.description}; give it with {_OPTION[kind]}"
+    return ""
 
 
 def _check_options(options: ReadOptions) -> None:

@@ -206,16 +206,18 @@ def delimited_records(
 
 def split_delimited(record: str, delimiter: str) -> list[str]:
     """Returns the cells of one record of `delimited_records`."""
-    if delimiter == ",":
-        return split_cells(record)
+    if '"' not in record:
+        return record.split(delimiter)
     swap = str.maketrans(f"{delimiter},", f",{delimiter}")
     return [cell.translate(swap) for cell in split_cells(record.translate(swap))]
 
 
 def join_delimited(cells: Sequence[str], delimiter: str) -> str:
     """Joins cells to one record of `delimited_records`, quoting those that need it."""
-    swap = str.maketrans(f"{delimiter},", f",{delimiter}")
-    return join_cells([cell.translate(swap) for cell in cells]).translate(swap)
+    special = re.compile(f'[{re.escape(delimiter)}"\\n\\r]')
+    return delimiter.join(
+        '"' + one.replace('"', '""') + '"' if special.search(one) else one for one in cells
+    )
 
 
 def leaves_quote_open(line: bytes, opened: bool = False) -> bool | None:
@@ -283,9 +285,7 @@ def locate_cells(record: str) -> Iterator[tuple[int, int, str]]:
 
 def join_cells(cells: Sequence[str]) -> str:
     """Joins cells to one CSV record, quoting those that need it."""
-    return ",".join(
-        '"' + cell.replace('"', '""') + '"' if set(cell) & set('",\n\r') else cell for cell in cells
-    )
+    return join_delimited(cells, ",")
 
 
 def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:

@@ -97,7 +97,7 @@ class Column:
     @cached_property
     def time_forms(self) -> tuple[TimeForm, ...]:
         """The forms by which nearly all texts are times."""
-        texts = self.texts[:300]
+        texts = self.texts[:100]
         return tuple(form for form in TimeForm if texts and _time_share(texts, form) >= MOST)
 
     @cached_property
@@ -137,6 +137,13 @@ def _time_share(texts: Sequence[str], form: TimeForm) -> float:
             continue
         read += time is None or casts.EARLIEST_DATE <= time < casts.LATEST_DATE
     return read / len(texts)
+
+
+def _is_time(text: str, form: TimeForm) -> bool:
+    try:
+        return casts.time_of_form(text, form, UTC) is not None
+    except casts.TimeFormError:
+        return False
 
 
 def _is_number(text: str, region: str | None) -> bool:
@@ -289,9 +296,10 @@ class _Guesser:
         share = column.numbers(self._region)
         if _NAMELESS.fullmatch(column.name):
             return share >= MOST
-        named = self._named(column, "numbers", "phone")
-        formatted = column.share(_FORMATTED.search)
-        return share >= MOST and formatted >= 0.5 if not named else share >= 0.4
+        sides = self._lists["sides"].values()
+        named = self._named(column, "numbers", "phone") or any(map(column.named, sides))
+        formatted = column.share(_FORMATTED.search) >= 0.5
+        return share >= 0.4 if named else share >= MOST and formatted
 
     def _record_kind(self) -> RecordKind:
         columns = list(self._columns.values())
@@ -346,10 +354,16 @@ class _Guesser:
         for zoned in (TimeForm.ISO, TimeForm.RFC_5322):
             if zoned in forms:
                 return zoned
-        if TimeForm.MONTH_FIRST in forms and TimeForm.DAY_FIRST in forms:
+        if not {TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST}.isdisjoint(forms):
+            month, day = (
+                {one for one in column.texts if _is_time(one, form)}
+                for form in (TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST)
+            )
+            if month > day or day > month:
+                return TimeForm.MONTH_FIRST if month > day else TimeForm.DAY_FIRST
             self._unsure.append(
-                f"times: no row shows whether {column.name!r} is month-first or day-first; until "
-                "you write which, rows that can be read both ways are rejects"
+                f"times: {column.name!r} does not show whether it is month-first or day-first; "
+                "until you write which, rows that can be read both ways are rejects"
             )
             return TimeForm.UNDECIDED
         return forms[0]

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -194,8 +195,9 @@ def test_a_word_that_is_not_in_the_map_names_no_side(tmp_path):
         '[words.direction]\nin = "inbound"\nout = "unknown"\n',
         "m",
     )
-    found, _ = read_file(path, calls=True, maps=(by,), calls_direction="inbound")
-    assert [row["direction"] for row in found["calls"]] == ["inbound", "unmapped", None]
+    for one in (by, replace(by, constants={"direction": "outbound"})):
+        found, _ = read_file(path, calls=True, maps=(one,), calls_direction="inbound")
+        assert [row["direction"] for row in found["calls"]] == ["inbound", "unmapped", None]
 
 
 def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
@@ -234,8 +236,14 @@ def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(tmp_path):
     contract = {"complaint_id": "1", "source_org": "x", "received_at": "2026-06-01T00:00:00Z"}
     (tmp_path / "a.jsonl").write_text(json.dumps(contract))
     (tmp_path / "b.csv").write_text("Case,When\n1,2026-06-01\n")
-    (row,) = read_file(tmp_path / "a.jsonl", maps=(a_map(),))[0]["complaints"]
-    assert (row["format"], row["source_org"]) == ("jsonl", "x")
+    (tmp_path / "c.csv").write_text(csv_text(ROWS, ","))
+    paths, options = (
+        [str(tmp_path / one) for one in ("a.jsonl", "c.csv")],
+        ReadOptions(maps=(a_map(),)),
+    )
+    assert [one.format for one in plan_input_files(paths, [], options)] == ["jsonl", "map-csv"]
+    with pytest.raises(InputError, match=r"m.toml: a map that fits none of the complaint files"):
+        plan_input_files(paths[:1], [], options)
     with pytest.raises(InputError, match=r"lacks columns that m.toml reads \(Home phone, Scammer"):
         plan_input_files([str(tmp_path / "b.csv")], [], ReadOptions(maps=(a_map(),)))
 
