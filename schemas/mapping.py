@@ -103,21 +103,25 @@ SCALARS: Mapping[RecordKind, tuple[str, ...]] = {
 }
 """The fields of one value."""
 
+ID_FIELDS = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
+
+HASHED = ".hashed"
+"""Behind an id that looks like an address, as Call-IDs of SIP do: a hash of it stands for it."""
+
 TARGETS: Mapping[RecordKind, tuple[str, ...]] = {
     RecordKind.COMPLAINT: (
         *SCALARS[RecordKind.COMPLAINT],
+        f"complaint_id{HASHED}",
         *NUMBER_TARGETS,
         URL_TARGET,
         *EMAIL_TARGETS,
         *PAYMENT_TARGETS,
     ),
-    RecordKind.CALL: SCALARS[RecordKind.CALL],
+    RecordKind.CALL: (*SCALARS[RecordKind.CALL], f"call_id{HASHED}"),
 }
 """All that a column may be read as, by record kind, besides `remote_access.PRODUCT`."""
 
 TIME_FIELDS = ("received_at", "occurred_at", "started_at")
-
-ID_FIELDS = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
 
 TIME_FIELD = {RecordKind.COMPLAINT: "received_at", RecordKind.CALL: "started_at"}
 """The time that a record must have."""
@@ -149,7 +153,7 @@ class FileForm:
         names: The columns of CSV or xlsx without a header row.
         skip: Rows of CSV or xlsx that are no records: below the header row, or at the top.
         rows: The dotted key of the array of records in a JSON object; empty for an array.
-        sheet: The sheet of xlsx; empty for the first.
+        sheet: The sheet of xlsx; empty for the first with two rows and columns.
     """
 
     format: FileFormat

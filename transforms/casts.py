@@ -209,6 +209,8 @@ def time_of_form(text: str, form: TimeForm, zone: tzinfo) -> datetime | None:
             return _epoch_time(text, _EPOCH_UNITS[form])
         if form is TimeForm.RFC_5322:
             time = parsedate_to_datetime(text)
+            if time.tzinfo is None and not text.endswith("-0000"):
+                raise TimeFormError("a time that names no zone; write month-name in the map")
             return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
         return _calendar_time(text, form, zone)
     except TimeFormError:

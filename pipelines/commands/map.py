@@ -52,8 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output) if arguments.output else None
     if out is not None and (out.exists() or out.is_symlink()):
         raise UsageError(f"{out}: exists; give another --output, or move it away")
-    if Path(arguments.file).is_dir():
-        raise UsageError(f"{arguments.file}: is a folder; give one of the files in it")
+    given = Path(arguments.file)
+    if given.is_dir():
+        raise UsageError(f"{given}: is a folder; give one of the files in it")
+    if given.exists() and not given.is_file():
+        raise UsageError(f"{given}: is not an ordinary file; give a file with records")
     # Reading loads Arrow and Beam, which wrong usage must not wait for.
     from transforms.read import InputError, guess_map, known_format, preview, sample_file
 
@@ -76,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise UsageError(f"{out}: {why}; give an --output that can be made") from None
     else:
         sys.stdout.write(text + "\n")
-    known = known_format(arguments.file, by.kind)
+    known = known_format(arguments.file)
     lines = [
         *([f"a map is not needed: this is {known}"] if known else []),
         *_reading_lines(by),

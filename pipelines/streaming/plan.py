@@ -43,6 +43,7 @@ from reports.run import RunError
 from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
 from schemas.enums import RecordKind
+from schemas.mapping import FileFormat
 from schemas.tables import DECISIONS
 from transforms.alerts import (
     AlertRules,
@@ -78,14 +79,22 @@ REFERRED_COLUMNS = ("cluster_id", "referred_at")
 
 
 def read_options(options: StreamOptions) -> ReadOptions:
-    """Returns what the options say of the format of records."""
+    """Returns what the options say of the format of records.
+
+    Raises:
+        UsageError: for a key or a map that cannot be used, or a map of no JSON for a queue.
+    """
+    maps = read_maps(options.map)
+    for one in maps:
+        if options.source != "watch" and one.file.format is not FileFormat.JSONL:
+            raise UsageError(f"{one.name}: a queue has records of JSON; use a map of jsonl")
     return ReadOptions(
         complaints_format=options.complaints_format,
         calls_format=options.calls_format,
         source_org=options.source_org,
         calls_direction=options.calls_direction,
         passport_keys=read_passport_keys(options.passport_keys),
-        maps=read_maps(options.map),
+        maps=maps,
         timezone=options.timezone,
     )
 

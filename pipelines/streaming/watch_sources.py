@@ -25,7 +25,7 @@ import xxhash
 
 from pipelines.options import UsageError
 from pipelines.streaming.options import StreamOptions
-from pipelines.streaming.plan import client_settings
+from pipelines.streaming.plan import client_settings, read_options
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.reject import Code
@@ -306,6 +306,8 @@ def topics_from_options(options: StreamOptions) -> Topics:
     """
     kinds = dict.fromkeys(options.kafka_complaints, RecordKind.COMPLAINT)
     kinds |= dict.fromkeys(options.kafka_calls, RecordKind.CALL)
+    by_map = {one.kind for one in read_options(options).maps}
+    mapped = {kind: "map-json" if kind in by_map else "jsonl" for kind in RecordKind}
     return Topics(
         servers=options.kafka_servers or "",
         group=options.kafka_group,
@@ -313,8 +315,8 @@ def topics_from_options(options: StreamOptions) -> Topics:
         start=options.kafka_start,
         kinds=kinds,
         formats={
-            RecordKind.COMPLAINT: options.complaints_format or "jsonl",
-            RecordKind.CALL: options.calls_format or "jsonl",
+            RecordKind.COMPLAINT: options.complaints_format or mapped[RecordKind.COMPLAINT],
+            RecordKind.CALL: options.calls_format or mapped[RecordKind.CALL],
         },
         settings=client_settings(options),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -17,7 +17,7 @@ from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from transforms.read import framing
-from transforms.read.adapters import contract_json, contract_parquet, mapped
+from transforms.read.adapters import contract_json, contract_parquet, mapped, rejected_rows
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.dialects import (
@@ -61,6 +61,11 @@ SAMPLE_BYTES = 4 * 1024 * 1024
 
 MOST_COLUMNS = 2_000
 
+_TYPES = re.compile(
+    r"(?:(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|(?:VAR|N)?CHAR\(\d+\)|[A-Z]{4,20})\s?)+"
+)
+"""A row of the types of SQL, as some exports have below the header."""
+
 _DATA_CELL = re.compile(r"[\d\s().+/:,-]*\d[\d\s().+/:,-]*|[^\s@]+@[^\s@]+\.[a-z]{2,24}")
 """A cell that no header row has: a number, a time, an e-mail address."""
 
@@ -92,7 +97,8 @@ def survey_inputs(
     Raises:
         InputError: for a pattern without a file; and for an entry that cannot be read (closed, of
             no known format, given for the other record kind, Parquet or CSV that lacks the
-            contract's columns), with `skip_unreadable` only where nothing else of its kind is left.
+            contract's columns), with `skip_unreadable` only where nothing else of its kind is left;
+            and for a map that fits no file.
     """
     _check_options(options)
     listed = {RecordKind.COMPLAINT: list_entries(complaints), RecordKind.CALL: list_entries(calls)}
@@ -129,8 +135,18 @@ def survey_inputs(
     if problems and not skip_unreadable:
         first = problems[0]
         raise InputError(first.path, first.problem, first.remedy, len(problems))
+    _check_maps(files, options)
     read = sum(one.format != EMPTY.name for one in files)
     return InputSurvey(files, summarize_entries(read, entries))
+
+
+def _check_maps(files: Iterable[InputFile], options: ReadOptions) -> None:
+    """Raises InputError for a map that fits none of the files of its kind, if there is any."""
+    for by in options.maps:
+        read = [one for one in files if one.kind is by.kind and one.format != EMPTY.name]
+        if read and not any(one.form or one.format == rejected_rows.ADAPTER.name for one in read):
+            problem = f"a map that fits none of the {by.kind} files"
+            raise InputError(by.name, problem, "give files of its form, or leave the map out")
 
 
 def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
@@ -207,13 +223,16 @@ def _whole_rows(head: bytes) -> bytes:
     return head if is_whole or b"\n" not in head else head[: head.rindex(b"\n") + 1]
 
 
-def known_format(path: str, kind: RecordKind) -> str:
-    """Returns the description of the format that a file has without a map; of none, no text."""
-    file = InputFile(path, path, kind, "", "none", 0)
-    try:
-        return ADAPTERS_BY_NAME[recognize_file(file, ReadOptions()).format].description
-    except InputError:
-        return ""
+def known_format(path: str) -> str:
+    """Returns the format that a file has without a map, and its option; of none, no text."""
+    for kind in RecordKind:
+        file = InputFile(path, path, kind, "", "none", 0)
+        try:
+            adapter = ADAPTERS_BY_NAME[recognize_file(file, ReadOptions()).format]
+        except InputError:
+            continue
+        return f"{adapter.description}; give it with {_OPTION[kind]}"
+    return ""
 
 
 def _check_options(options: ReadOptions) -> None:
@@ -489,7 +508,9 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
         form = replace(form, names=columns)
     else:
         columns = mapped.column_names(split[0])
-        split, records = split[1:], records[1:]
+        typed = len(split) > 1 and _TYPES.fullmatch(" ".join(filter(None, split[1]))) is not None
+        form = replace(form, skip=int(typed))
+        split, records = split[1 + typed :], records[1 + typed :]
     if len(columns) > MOST_COLUMNS:
         raise InputError(path, f"has {len(columns)} columns", "leave out those of no use")
     rows = []

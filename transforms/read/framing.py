@@ -219,16 +219,18 @@ def delimited_records(
 
 def split_delimited(record: str, delimiter: str) -> list[str]:
     """Returns the cells of one record of `delimited_records`."""
-    if delimiter == ",":
-        return split_cells(record)
+    if '"' not in record:
+        return record.split(delimiter)
     swap = str.maketrans(f"{delimiter},", f",{delimiter}")
     return [cell.translate(swap) for cell in split_cells(record.translate(swap))]
 
 
 def join_delimited(cells: Sequence[str], delimiter: str) -> str:
     """Joins cells to one record of `delimited_records`, quoting those that need it."""
-    swap = str.maketrans(f"{delimiter},", f",{delimiter}")
-    return join_cells([cell.translate(swap) for cell in cells]).translate(swap)
+    special = re.compile(f'[{re.escape(delimiter)}"\\n\\r]')
+    return delimiter.join(
+        '"' + one.replace('"', '""') + '"' if special.search(one) else one for one in cells
+    )
 
 
 def leaves_quote_open(line: bytes, opened: bool = False) -> bool | None:
@@ -296,9 +298,7 @@ def locate_cells(record: str) -> Iterator[tuple[int, int, str]]:
 
 def join_cells(cells: Sequence[str]) -> str:
     """Joins cells to one CSV record, quoting those that need it."""
-    return ",".join(
-        '"' + cell.replace('"', '""') + '"' if set(cell) & set('",\n\r') else cell for cell in cells
-    )
+    return join_delimited(cells, ",")
 
 
 def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:
@@ -443,8 +443,12 @@ resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 from python_calamine import CalamineWorkbook
 book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
-names = book.sheet_names
-sheet = book.get_sheet_by_name(name) if name in names or name else book.get_sheet_by_index(0)
+def table(one):
+    sheet = book.get_sheet_by_name(one)
+    return sheet if sheet.height > 1 and sheet.width > 1 else None
+first = book.sheet_names[0]
+sheet = book.get_sheet_by_name(name) if name else next(
+    filter(None, map(table, book.sheet_names)), None) or book.get_sheet_by_name(first)
 def text(cell):
     if isinstance(cell, bool):
         return str(cell).lower()
@@ -460,7 +464,7 @@ print("end")
 def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
     """Yields the number and cells of each row of an xlsx sheet that is not empty.
 
-    Of no name it is the first sheet.
+    Of no name it is the first sheet with two rows and columns.
 
     Another process reads it, whose memory and time are bounded.
 
@@ -507,7 +511,7 @@ def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
 def sheet_records(path: str, sheet: str) -> Iterator[Record]:
     """Yields the rows of an xlsx sheet as records of CSV; a sheet that breaks off ends in a fault.
 
-    Of no name it is the first sheet.
+    Of no name it is the first sheet with two rows and columns.
     """
     number = 0
     try:

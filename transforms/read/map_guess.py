@@ -52,6 +52,8 @@ _ARTICLES = frozenset(
     "a an the of de del du des da do di la el le der die das dem l d van het".split()
 )
 
+_NAMELESS = re.compile(r"column \d+")
+
 _NOT_AN_ORGANISATION = frozenset(
     """
     export exports report reports data dump case cases ticket tickets complaint complaints call
@@ -95,8 +97,8 @@ class Column:
     @cached_property
     def time_forms(self) -> tuple[TimeForm, ...]:
         """The forms by which nearly all texts are times."""
-        texts = self.texts[:300]
-        return tuple(form for form in TimeForm if texts and _time_share(texts, form) >= SURE)
+        texts = self.texts[:100]
+        return tuple(form for form in TimeForm if texts and _time_share(texts, form) >= MOST)
 
     @cached_property
     def is_prose(self) -> bool:
@@ -135,6 +137,13 @@ def _time_share(texts: Sequence[str], form: TimeForm) -> float:
             continue
         read += time is None or casts.EARLIEST_DATE <= time < casts.LATEST_DATE
     return read / len(texts)
+
+
+def _is_time(text: str, form: TimeForm) -> bool:
+    try:
+        return casts.time_of_form(text, form, UTC) is not None
+    except casts.TimeFormError:
+        return False
 
 
 def _is_number(text: str, region: str | None) -> bool:
@@ -252,7 +261,7 @@ class _Guesser:
         scored = [
             (self._named(one, table, field), one)
             for one in self._free()
-            if one.texts and not self._is_person(one)
+            if one.texts and (one in self._numbers or not self._is_person(one))
         ]
         fitting = [(score, one) for score, one in scored if score and fits(one)]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
@@ -268,7 +277,8 @@ class _Guesser:
         texts = [
             text
             for one in self._columns.values()
-            if self._named(one, "numbers", "phone") and not one.is_prose
+            if (self._named(one, "numbers", "phone") or _NAMELESS.fullmatch(one.name))
+            and not one.is_prose
             for text in one.texts[:200]
             if _PHONE_SHAPE.fullmatch(text) and not text.startswith(("+", "00", "sip:+", "tel:+"))
         ]
@@ -284,9 +294,12 @@ class _Guesser:
         if column.is_prose or not column.texts or column.time_forms:
             return False
         share = column.numbers(self._region)
-        named = self._named(column, "numbers", "phone")
-        formatted = column.share(_FORMATTED.search)
-        return share >= MOST and formatted >= 0.5 if not named else share >= 0.4
+        if _NAMELESS.fullmatch(column.name):
+            return share >= MOST
+        sides = self._lists["sides"].values()
+        named = self._named(column, "numbers", "phone") or any(map(column.named, sides))
+        formatted = column.share(_FORMATTED.search) >= 0.5
+        return share >= 0.4 if named else share >= MOST and formatted
 
     def _record_kind(self) -> RecordKind:
         columns = list(self._columns.values())
@@ -304,6 +317,11 @@ class _Guesser:
         if prose or any(self._named(one, "complaint", "loss_amount") > 1 for one in columns):
             return RecordKind.COMPLAINT
         if signs >= 2:
+            return RecordKind.CALL
+        if len(self._numbers) >= 2 and not any(
+            one.named(side) for one in self._numbers for side in self._lists["sides"].values()
+        ):
+            self._unsure.append("kind: rows with two numbers and no words are read as calls")
             return RecordKind.CALL
         if signs:
             self._unsure.append(
@@ -333,12 +351,19 @@ class _Guesser:
 
     def _time_form(self, column: Column) -> TimeForm:
         forms = column.time_forms
-        if TimeForm.ISO in forms:
-            return TimeForm.ISO
-        if TimeForm.MONTH_FIRST in forms and TimeForm.DAY_FIRST in forms:
+        for zoned in (TimeForm.ISO, TimeForm.RFC_5322):
+            if zoned in forms:
+                return zoned
+        if not {TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST}.isdisjoint(forms):
+            month, day = (
+                {one for one in column.texts if _is_time(one, form)}
+                for form in (TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST)
+            )
+            if month > day or day > month:
+                return TimeForm.MONTH_FIRST if month > day else TimeForm.DAY_FIRST
             self._unsure.append(
-                f"times: no row shows whether {column.name!r} is month-first or day-first; until "
-                "you write which, rows that can be read both ways are rejects"
+                f"times: {column.name!r} does not show whether it is month-first or day-first; "
+                "until you write which, rows that can be read both ways are rejects"
             )
             return TimeForm.UNDECIDED
         return forms[0]
@@ -488,7 +513,11 @@ class _Guesser:
     def _guess_call(self) -> None:
         sides = self._lists["sides"]
         for field in ("calling_number", "called_number"):
-            self._best_into(field, lambda one: one in self._numbers)
+            if not self._best_into(field, lambda one: one in self._numbers):
+                left = [one for one in self._free() if one in self._numbers]
+                if left:
+                    self._take(left[0], field)
+                    self._unsure.append(f"{field}: {left[0].name!r} is a number, by no better name")
         suspects = [
             one
             for one in self._numbers

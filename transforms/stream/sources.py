@@ -26,7 +26,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.enums import RecordKind
 from schemas.reject import Code
-from transforms.read.adapters import contract_json
+from transforms.read.adapters import contract_json, mapped
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
 from transforms.read.read_records import REJECTS, TAGS
@@ -111,11 +111,13 @@ def read_messages(
     Every message is in exactly one of them. One without a value, as a compacted topic has, is
     rejected: it names no record.
     """
+    by_map = options.map_for(kind) is not None
+    read = mapped.read if by_map else contract_json.read_records
     groups: dict[tuple[str, str | None], list[Message]] = {}
     for one in messages:
         groups.setdefault((one.source, one.org), []).append(one)
     for (source, org), group in groups.items():
-        origin = Origin(source, "jsonl", kind)
+        origin = Origin(source, mapped.JSON_ADAPTER.name if by_map else "jsonl", kind)
         records: list[Record] = []
         refused: list[Reject] = []
         for one in group:
@@ -126,7 +128,7 @@ def read_messages(
                 message = "the message holds no value that is read"
                 refused.append(make_reject(origin, record, code, message))
         named = replace(options, source_org=org or options.source_org)
-        rows, rejects = contract_json.read_records(origin, records, named)
+        rows, rejects = read(origin, records, named)
         if rows.num_rows:
             yield TAGS[kind], rows
         if refused or rejects:

@@ -20,9 +20,11 @@ import xxhash
 from schemas.enums import RecordKind
 from schemas.mapping import (
     EMAIL_TARGETS,
+    HASHED,
     ID_FIELDS,
     IGNORE,
     NUMBER_TARGETS,
+    PAYMENT_TARGETS,
     REMOTE_PREFIX,
     SCALARS,
     TIME_FIELD,
@@ -72,6 +74,9 @@ _AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
 _TAGS = ("id", "name", "key")
 """Keys by which an item of a list names what its `value` is, as Zendesk's custom fields do."""
+
+
+_IGNORED = (IGNORE,)
 
 
 class MisfitError(Exception):
@@ -219,7 +224,7 @@ def _named_item(item: Any) -> tuple[str, Any]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value).strip()
+    return unwrapped(str(value))
 
 
 class _KeyPath:
@@ -408,23 +413,28 @@ def _read_cells(
     row: dict[str, list[str]] = {}
     shown = []
     for name, cell in zip(names, cells, strict=True):
-        text = unwrapped(cell)
-        if text:
+        targets = by.columns.get(name)
+        if not cell or targets == _IGNORED:
+            shown.append("")
+            continue
+        if text := unwrapped(cell):
             row.setdefault(name, []).append(text)
-        shown.append(_shown(cell, by.columns.get(name)))
+        shown.append(_shown(cell, targets))
     return row, framing.join_delimited(shown, form.delimiter).encode(form.encoding, "replace")
 
 
 def unwrapped(cell: str) -> str:
     """Returns the text of a cell without blanks, and without what keeps a spreadsheet's as text."""
     text = cell.strip()
+    if text[:1] not in ("=", "'"):
+        return text
     wrapped = _WRAPPED.fullmatch(text)
     return (wrapped[1] or wrapped[2] or "").strip() if wrapped else text
 
 
 def _shown(text: str, targets: tuple[str, ...] | None) -> str:
     """Returns a value as a reject may show: what is not read is left out, a victim's masked."""
-    if targets is None or targets == (IGNORE,):
+    if targets is None or targets == _IGNORED:
         return ""
     if "email.victim" in targets:
         return re.sub(r"\w", "#", text)
@@ -480,17 +490,27 @@ class _Reading:
         for name, targets in by.columns.items():
             for target in targets:
                 self._columns.setdefault(target, []).append(name)
+        self._scalars = [one for one in SCALARS[self._kind] if one in self._columns]
+        self._numbers = [one for one in NUMBER_TARGETS if one in self._columns]
+        self._emails = [one for one in EMAIL_TARGETS if one in self._columns]
+        self._remote = [one for one in self._columns if one.startswith(REMOTE_PREFIX)]
+        self._pays = not _PAYMENT.keys().isdisjoint(self._columns)
+        self._absent: dict[str, Any] = dict.fromkeys(SCALARS[self._kind])
         self._times: dict[tuple[str, TimeForm], str | casts.TimeFormError | None] = {}
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
         """Returns the fields of a row. Raises _RefusedError for a time that cannot be read."""
-        loose: dict[str, Any] = {one: self._scalar(one, row) for one in SCALARS[self._kind]}
+        loose = self._absent | {one: self._scalar(one, row) for one in self._scalars}
         id_field = ID_FIELDS[self._kind]
-        if id_field not in self._columns:
-            loose[id_field] = f"row-{xxhash.xxh3_128_hexdigest(record.data)[:16]}"
+        if hashed := self._texts(f"{id_field}{HASHED}", row):
+            loose[id_field] = _hashed_id("\x1f".join(hashed).encode())
+        elif id_field not in self._columns:
+            loose[id_field] = _hashed_id(record.data)
         loose["source_org"] = loose["source_org"] or self._org
         for name, value in self._by.constants.items():
-            loose[name] = loose[name] or value
+            # A word that says nothing of the direction must not become one that names a side.
+            if name != "direction" or name not in self._columns:
+                loose[name] = loose[name] or value
         if self._kind is RecordKind.CALL:
             if "direction" not in self._columns:
                 loose["direction"] = loose["direction"] or self._direction
@@ -553,42 +573,46 @@ class _Reading:
     def _lists(self, row: Row) -> dict[str, Any]:
         numbers = [
             {"raw": raw, "role": target.partition(".")[2]}
-            for target in NUMBER_TARGETS
+            for target in self._numbers
             for text in self._texts(target, row)
             for raw in _several_numbers(text)
         ]
         emails = [
             (address, target.partition(".")[2])
-            for target in EMAIL_TARGETS
+            for target in self._emails
             for text in self._texts(target, row)
             for address in _BLANKS.split(text)
             if address
         ]
         remote = [
             {"tool": target.removeprefix(REMOTE_PREFIX), "id": text}
-            for target in self._columns
-            if target.startswith(REMOTE_PREFIX)
+            for target in self._remote
             for text in self._texts(target, row)
         ]
-        method, payee, amount, currency = (
-            next(iter(self._texts(f"payment.{one}", row)), None)
-            for one in ("method", "payee", "amount", "currency")
-        )
-        payment = {
-            "method": method,
-            "payee": payee,
-            "amount": self._amount(amount) if amount else None,
-            "currency": currency,
-        }
-        urls = [one for text in self._texts(URL_TARGET, row) for one in text.split()]
         return {
             "phone_numbers": numbers or None,
-            "urls": urls or None,
+            "urls": [one for text in self._texts(URL_TARGET, row) for one in text.split()] or None,
             "emails": [one for one, _ in emails] or None,
             "email_roles": [role for _, role in emails] or None,
             "remote_access": remote or None,
-            "payments": [payment] if any(payment.values()) else None,
+            "payments": self._payments(row) if self._pays else None,
         }
+
+    def _payments(self, row: Row) -> list[dict[str, str | None]] | None:
+        """Returns the one payment of a row, if it has one."""
+        payment = {
+            part: next(iter(self._texts(target, row)), None) for target, part in _PAYMENT.items()
+        }
+        if payment["amount"]:
+            payment["amount"] = self._amount(payment["amount"])
+        return [payment] if any(payment.values()) else None
+
+
+_PAYMENT = {one: one.partition(".")[2] for one in PAYMENT_TARGETS}
+
+
+def _hashed_id(data: bytes) -> str:
+    return f"row-{xxhash.xxh3_128_hexdigest(data)[:16]}"
 
 
 _LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access", "payments")

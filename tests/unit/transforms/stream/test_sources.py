@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
+from schemas.mapping import parse_map
 from schemas.reject import Code
 from tests.support.run_pipeline import call, complaint
 from transforms.read.files import ReadOptions
@@ -145,3 +146,17 @@ def test_a_kafka_record_and_a_pubsub_message_as_messages():
     assert sources.pubsub_message(one, name) == Message("pubsub:s", 123, b"{}", "ftc")
     other = SimpleNamespace(message_id="", data=b"{}", attributes=None)
     assert 0 <= sources.pubsub_message(other, name).position < 1 << 63
+
+
+def test_values_of_another_form_are_read_by_a_map():
+    by = parse_map(
+        'version = 1\nkind = "complaint"\n[file]\nformat = "jsonl"\n[columns]\n'
+        '"ticket.id" = "complaint_id"\nat = "received_at"\n',
+        "m",
+    )
+    value = {"ticket": {"id": 7}, "at": "2026-06-01T00:00:00Z"}
+    messages = [Message("kafka:t:0", 3, json.dumps(value).encode(), "microsoft")]
+    messages.append(Message("kafka:t:0", 4, b'{"at": "soon"}', None))
+    (row,), bad = rows(messages, maps=(by,))
+    assert (row["complaint_id"], row["source_org"], row["position"]) == ("7", "microsoft", 3)
+    assert bad == [(4, "bad_timestamp")]

@@ -1,0 +1,483 @@
+"""Exports read by a map: every row is a loose row or a reject, and nobody is named by mistake."""
+
+import gzip
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from schemas.enums import RecordKind
+from schemas.mapping import MapError, parse_map, write_map
+from schemas.reject import Code
+from tests.support.read_files import read_file
+from tests.support.workbook import write_workbook
+from transforms.read import sample_file
+from transforms.read.adapters import mapped
+from transforms.read.detect import plan_input_files
+from transforms.read.files import InputError, ReadOptions
+from transforms.read.framing import Origin, Record, array_elements
+from transforms.read.map_guess import guess_map
+
+HEAD = 'version = 1\nkind = "complaint"\nsource_org = "acme"\n'
+
+COLUMNS = """
+[columns]
+"Case" = "complaint_id"
+"When" = "received_at"
+"Name" = "ignore"
+"Home phone" = "phone.victim"
+"Scammer" = "phone.callback"
+"Text" = "narrative"
+[times]
+"When" = "iso-local"
+"""
+
+ROWS = [
+    ["Case", "When", "Name", "Home phone", "Scammer", "Text"],
+    ["A1", "2026-06-01 10:00", "Ada, B.", "+1 202 555 0101", "888-555-0100; 877 555 0101", 'a "b"'],
+    ["A2", "2026-06-01", "Max; K", "", '="8885550102"', "line one\nline two"],
+    ["A3", "1.6.2026", "Eve", "+1 202 555 0103", "", "x"],
+]
+
+
+def a_map(file='format = "csv"', columns=COLUMNS, head=HEAD):
+    return parse_map(f"{head}[file]\n{file}\n{columns}", "m.toml")
+
+
+def csv_text(rows, delimiter):
+    quoted = [['"' + cell.replace('"', '""') + '"' for cell in row] for row in rows]
+    return "".join(delimiter.join(row) + "\r\n" for row in quoted)
+
+
+def check(found):
+    first, second = found["complaints"]
+    assert first["phone_numbers"] == [
+        {"raw": "888-555-0100", "role": "callback"},
+        {"raw": "877 555 0101", "role": "callback"},
+        {"raw": "+1 202 555 0101", "role": "victim"},
+    ]
+    assert first["received_at"] == "2026-06-01T10:00:00+00:00"
+    assert first["narrative"] == 'a "b"'
+    assert second["phone_numbers"] == [{"raw": "8885550102", "role": "callback"}]
+    assert second["narrative"] == "line one\nline two"
+    assert first["source_org"] == "acme"
+    (reject,) = found["rejects"]
+    assert (reject["code"], reject["field"]) == ("bad_timestamp", "received_at")
+    for row in (*found["complaints"], reject):
+        raw = row["raw"] if isinstance(row["raw"], str) else row["raw"].decode()
+        assert "Ada" not in raw and "Max" not in raw and "Eve" not in raw
+        assert "0101" not in raw.replace("877 555 0101", "") and "0103" not in raw
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("shard_bytes", [1, 1 << 20])
+def test_csv_of_any_delimiter(tmp_path, delimiter, shard_bytes):
+    path = tmp_path / "a.csv"
+    path.write_text(csv_text(ROWS, delimiter))
+    by = a_map(f"format = 'csv'\ndelimiter = {json.dumps(delimiter)}")
+    found, shards = read_file(path, maps=(by,), shard_bytes=shard_bytes)
+    check(found)
+    assert len(shards) > 1 or shard_bytes > 1
+
+
+def test_csv_in_another_encoding_and_compressed(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    rows = [*ROWS[:1], ["A1", "2026-06-01", "Zoë", "", "8885550100", "Größe"]]
+    path.write_bytes(gzip.compress(csv_text(rows, ";").encode("cp1252")))
+    by = a_map('format = "csv"\ndelimiter = ";"\nencoding = "cp1252"')
+    (row,) = read_file(path, maps=(by,))[0]["complaints"]
+    assert row["narrative"] == "Größe"
+
+
+def objects():
+    header, *rows = ROWS
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ('format = "jsonl"', "\n".join(map(json.dumps, objects()))),
+        ('format = "json"', json.dumps(objects())),
+        (
+            'format = "json"\nrows = "result.items"',
+            json.dumps({"n": [1, {"items": []}], "result": {"items": objects(), "next": [{}]}}),
+        ),
+    ],
+)
+def test_json(tmp_path, file, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    check(read_file(path, maps=(a_map(file),))[0])
+
+
+def test_parquet(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(objects()), path, row_group_size=2)
+    check(read_file(path, maps=(a_map('format = "parquet"'),), shard_bytes=1)[0])
+
+
+def test_parquet_of_other_types(tmp_path):
+    columns = {
+        "id": pa.array([7, 8]),
+        "at": pa.array([datetime(2026, 6, 1, 10, tzinfo=UTC)] * 2, pa.timestamp("ns", "UTC")),
+        "loss": pa.array([None, 12.5]),
+        "blob": pa.array([b"\xff", None]),
+        "who": pa.array([{"id": 3, "tags": ["a", "b"]}, None]),
+    }
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    by = a_map(
+        'format = "parquet"',
+        '[columns]\n"id" = "complaint_id"\n"at" = "received_at"\n"loss" = "loss_amount"\n'
+        '"who.id" = "victim_id"\n',
+    )
+    first, second = read_file(tmp_path / "a.parquet", maps=(by,))[0]["complaints"]
+    assert (first["complaint_id"], first["victim_id"], first["loss_amount"]) == ("7", "3", None)
+    assert (second["loss_amount"], second["received_at"]) == ("12.5", "2026-06-01T10:00:00+00:00")
+    assert first["unknown"] == ["who.tags"]
+
+
+def test_excel(tmp_path):
+    pytest.importorskip("python_calamine")
+    write_workbook(tmp_path / "a.xlsx", {"x": ROWS})
+    check(read_file(tmp_path / "a.xlsx", maps=(a_map('format = "xlsx"'),))[0])
+
+
+def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
+    """calamine makes a cell of every place up to the last: 17 billion in a kilobyte."""
+    pytest.importorskip("python_calamine")
+    rows = [["Case", "When"], ["A", "2026-06-01"]]
+    write_workbook(tmp_path / "a.xlsx", {"x": [*rows, *[[""]] * 1_048_573, [""] * 16_383 + ["x"]]})
+    assert (tmp_path / "a.xlsx").stat().st_size < 200_000
+    with pytest.raises(InputError, match="no sheet of an Excel file"):
+        sample_file(str(tmp_path / "a.xlsx"))
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04", b"PK\x03\x04[Content_Types].xml" + b"\0" * 999])
+def test_a_broken_workbook_is_an_error_of_one_line(tmp_path, data):
+    pytest.importorskip("python_calamine")
+    (tmp_path / "a.xlsx").write_bytes(data)
+    with pytest.raises(InputError, match="no sheet of an Excel file"):
+        sample_file(str(tmp_path / "a.xlsx"))
+
+
+def test_columns_that_the_map_does_not_name_are_counted_and_left_out(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("When,Case,New,Nuevo\u00f1\n2026-06-01,A,x,Ada\n2026-06-02,B,,\n")
+    by = a_map(columns='[columns]\n"Case" = "complaint_id"\n"When" = "received_at"\n'
+               '[times]\n"When" = "iso-local"\n')  # fmt: skip
+    first, second = read_file(path, maps=(by,))[0]["complaints"]
+    assert (first["unknown"], second["unknown"]) == (["New", "other"], None)
+    assert b"Ada" not in first["raw"]
+
+
+def test_a_row_without_an_id_gets_one_of_its_content(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("When,Text\n2026-06-01,a\n2026-06-01,b\n2026-06-01,a\n")
+    by = a_map(columns='[columns]\n"When" = "received_at"\n"Text" = "narrative"\n'
+               '[times]\n"When" = "iso-local"\n')  # fmt: skip
+    ids = [row["complaint_id"] for row in read_file(path, maps=(by,))[0]["complaints"]]
+    assert len(set(ids)) == 2 and ids[0] == ids[2]
+
+
+def test_a_word_that_is_not_in_the_map_names_no_side(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "id,at,way\n1,2026-06-01T00:00Z,in\n2,2026-06-01T00:00Z,inbound\n3,2026-06-01T00:00Z,OUT\n"
+    )
+    by = parse_map(
+        'version = 1\nkind = "call"\n[file]\nformat = "csv"\n[columns]\nid = "call_id"\n'
+        'at = "started_at"\nway = "direction"\n[times]\nat = "iso-local"\n'
+        '[words.direction]\nin = "inbound"\nout = "unknown"\n',
+        "m",
+    )
+    for one in (by, replace(by, constants={"direction": "outbound"})):
+        found, _ = read_file(path, calls=True, maps=(one,), calls_direction="inbound")
+        assert [row["direction"] for row in found["calls"]] == ["inbound", "unmapped", None]
+
+
+def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Case,When,Name,Home phone,Scammer,Text\nA,2026-06-01 10:00,,,,x\n")
+    by = a_map(head=HEAD + 'timezone = "Asia/Kolkata"\n')
+    for zone, hour in ((None, "04:30"), ("America/New_York", "14:00"), ("+02:00", "08:00")):
+        (row,) = read_file(path, maps=(by,), timezone=zone)[0]["complaints"]
+        assert row["received_at"] == f"2026-06-01T{hour}:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("decimal", "text", "amount"),
+    [
+        (".", "$1,234.50", "1234.50"),
+        (",", "1.234,50 €", "1234.50"),
+        (".", "1 234.5", "1234.5"),
+        (".", "-12", "-12"),
+        (".", "about 12", "12"),
+        (".", "none", "none"),
+    ],
+)
+def test_amounts(tmp_path, decimal, text, amount):
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"at": "2026-06-01T00:00:00Z", "loss": text}))
+    by = a_map(
+        'format = "jsonl"',
+        '[columns]\nat = "received_at"\nloss = "loss_amount"\n',
+        HEAD + f'decimal = "{decimal}"\n',
+    )
+    (row,) = read_file(path, maps=(by,))[0]["complaints"]
+    assert row["loss_amount"] == amount
+
+
+def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(tmp_path):
+    contract = {"complaint_id": "1", "source_org": "x", "received_at": "2026-06-01T00:00:00Z"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(contract))
+    (tmp_path / "b.csv").write_text("Case,When\n1,2026-06-01\n")
+    (tmp_path / "c.csv").write_text(csv_text(ROWS, ","))
+    paths, options = (
+        [str(tmp_path / one) for one in ("a.jsonl", "c.csv")],
+        ReadOptions(maps=(a_map(),)),
+    )
+    assert [one.format for one in plan_input_files(paths, [], options)] == ["jsonl", "map-csv"]
+    with pytest.raises(InputError, match=r"m.toml: a map that fits none of the complaint files"):
+        plan_input_files(paths[:1], [], options)
+    with pytest.raises(InputError, match=r"lacks columns that m.toml reads \(Home phone, Scammer"):
+        plan_input_files([str(tmp_path / "b.csv")], [], ReadOptions(maps=(a_map(),)))
+
+
+def test_an_unknown_file_says_that_there_are_maps(tmp_path):
+    (tmp_path / "b.csv").write_text("Colour,Shape\nred,round\n")
+    with pytest.raises(InputError, match="ringtrace map"):
+        plan_input_files([str(tmp_path / "b.csv")], [], ReadOptions())
+
+
+@settings(max_examples=300)
+@given(
+    name=st.sampled_from(
+        ["map-csv:Case,When,Scammer", "map-csv:Case;When", "map-json", "map-xlsx"]
+    ),
+    data=st.one_of(
+        st.binary(max_size=60),
+        st.text(max_size=60).map(str.encode),
+        st.tuples(st.text(max_size=20), st.text(max_size=20), st.text(max_size=30)).map(
+            lambda one: ",".join(one).encode("utf-8", "replace")
+        ),
+        st.dictionaries(
+            st.sampled_from(["Case", "When", "Scammer", "x"]),
+            st.recursive(st.none() | st.text() | st.integers() | st.floats(), st.lists),
+        ).map(lambda one: json.dumps(one).encode()),
+    ),
+)
+def test_any_record_is_one_row_or_one_reject(name, data):
+    by = a_map(
+        columns='[columns]\n"Case" = "complaint_id"\n"When" = "received_at"\n'
+        '"Scammer" = ["phone.victim", "loss_amount", "url", "email.victim", "victim_country"]\n'
+    )
+    origin = Origin("f", name, RecordKind.COMPLAINT)
+    rows, rejects = mapped.read(origin, [Record(1, data, len(data))], ReadOptions(maps=(by,)))
+    rows.validate(full=True)
+    assert rows.num_rows + len(rejects) == 1
+
+
+def test_without_a_map_rows_of_one_are_rejects():
+    origin = Origin("f", "map-csv:a,b", RecordKind.CALL)
+    _, (reject,) = mapped.read(origin, [Record(1, b"1,2", 3)], ReadOptions())
+    assert (reject.code, "--map" in reject.message) == (Code.BAD_VALUE, True)
+
+
+@given(
+    before=st.dictionaries(st.text(max_size=5), st.recursive(st.integers(), st.lists), max_size=3),
+    rows=st.lists(st.dictionaries(st.text(max_size=9), st.text() | st.lists(st.integers()))),
+    size=st.integers(1, 40),
+)
+def test_an_array_in_an_object_is_found_whatever_the_blocks(before, rows, size):
+    before.pop("rows", None)
+    text = json.dumps({**before, "rows": rows, "after": [{"rows": [1]}]}).encode()
+    blocks = [text[at : at + size] for at in range(0, len(text), size)]
+    found = array_elements(mapped.array_blocks(blocks, "rows"))
+    assert [json.loads(one.data) for one in found] == rows
+
+
+HOSTILE = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@given(
+    names=st.lists(HOSTILE, min_size=2, max_size=4, unique=True),
+    note=HOSTILE,
+    word=HOSTILE.map(str.strip).map(str.casefold),
+)
+def test_a_map_survives_being_written_and_read(names, note, word):
+    of = parse_map(
+        HEAD + '[file]\nformat = "csv"\n[columns]\nt = "received_at"\n[times]\nt = "day-first"\n',
+        "m",
+    )
+    columns = {"t": ("received_at",)} | {one: ("narrative",) for one in names if one != "t"}
+    of = type(of)(**{**vars(of), "columns": columns, "words": {"channel": {word: "sms"}}})
+    text = write_map(of, dict.fromkeys(names, note), [note])
+    assert text.replace("\n", "").isprintable()
+    assert parse_map(text, "m") == of
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("version = 1", "version = 2"), "version is not 1"),
+        (('kind = "complaint"', 'kind = "letter"'), "kind is not one"),
+        (('"narrative"', '"call_id"'), "columns.Text is not read as anything of a complaint"),
+        (('"iso-local"', '"sometimes"'), "times.When is not one"),
+        (('"received_at"', '"ignore"'), "columns give no time"),
+        (('"acme"', '"My Company"'), "source_org is not a slug"),
+        (('format = "csv"', 'format = "csv"\ndelimiter = ":"'), "file.delimiter is not one"),
+        (('format = "csv"', 'format = "csv"\ncolour = "red"'), "file.colour is no key"),
+        (("[columns]", "[words.colour]\na = 'b'\n[columns]"), "words.colour is no key"),
+        (("[columns]", "[words.direction]\na = 'up'\n[columns]"), "words.direction.a is not one"),
+        (("[columns]", "[constants]\nchannel = 'fax'\n[columns]"), "constants.channel is not one"),
+        (("[columns]", "[constants]\nvictim_id = 'x'\n[columns]"), "constants.victim_id is no key"),
+        (("[columns]", "[columns"), "not TOML"),
+    ],
+)
+def test_a_map_that_cannot_be_used_says_what_to_do(change, problem):
+    text = f'{HEAD}[file]\nformat = "csv"\n{COLUMNS}'
+    with pytest.raises(MapError) as error:
+        parse_map(text.replace(*change, 1), "m.toml")
+    assert str(error.value).startswith(f"m.toml: {problem}") and "; " in str(error.value)
+
+
+def guess(tmp_path, text, name="acme_cases.csv", **given):
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    options = {"org": None, "zone": None, "kind": None} | given
+    return guess_map(sample_file(str(path)), str(path), **options)
+
+
+TEXT = "I was told to call the number because of a virus on the computer"
+
+
+@pytest.mark.parametrize(
+    ("column", "target"),
+    [
+        ("Phone", "phone.victim"),
+        ("Callback number", "phone.victim"),
+        ("Caller ID", "phone.victim"),
+        ("Caller", "phone.victim"),
+        ("From", "phone.victim"),
+        ("Contact number", "phone.victim"),
+        ("Customer callback phone", "phone.victim"),
+        ("Phone of victim of scam", "phone.victim"),
+        ("Teléfono", "phone.victim"),
+        ("Rufnummer", "phone.victim"),
+        ("Scammer phone", "phone.caller_id"),
+        ("Scam callback number", "phone.callback"),
+        ("Número del estafador", "phone.caller_id"),
+        ("Rückrufnummer der Betrüger", "phone.callback"),
+        ("Numéro de l'escroc", "phone.caller_id"),
+        ("Other numbers mentioned", "phone.mentioned"),
+    ],
+)
+def test_a_number_is_a_suspects_only_where_its_name_says_so(tmp_path, column, target):
+    rows = [f"{n},2026-06-{n + 1:02}T00:00:00Z,+1 202 555 01{n:02},{TEXT}" for n in range(20)]
+    found = guess(tmp_path, f"id,created,{column},description\n" + "\n".join(rows))
+    assert found.by.columns[column] == (target,)
+
+
+def test_a_caller_id_beside_the_victims_number_is_the_callers(tmp_path):
+    rows = [f"{n},2026-06-02T00:00Z,+1 202 555 01{n:02},+1 888 555 0100,{TEXT}" for n in range(20)]
+    head = "id,created,Customer phone,Caller ID number,description\n"
+    found = guess(tmp_path, head + "\n".join(rows))
+    assert found.by.columns["Caller ID number"] == ("phone.caller_id",)
+    rows[7] = rows[7].replace("+1 888 555 0100", "+1 202 555 0107")
+    found = guess(tmp_path, head + "\n".join(rows))
+    assert found.by.columns["Caller ID number"] == ("phone.victim",)
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        (["2026-06-01T10:00:00Z"], "iso"),
+        (["2026-06-01 10:00:00"], "iso-local"),
+        (["2026-06-01"], "iso-local"),
+        (["01/31/2026", "01/02/2026"], "month-first"),
+        (["31/01/2026 3:04 PM", "01/02/2026 1:00 AM"], "day-first"),
+        (["01/02/2026", "03/04/2026"], "undecided"),
+        (["1780000000", "1780000001"], "epoch-seconds"),
+        (["1780000000123"], "epoch-milliseconds"),
+        (["Tue, 02 Jun 2026 20:36:28 +0000"], "rfc5322"),
+        (["02 Jun 2026 20:36"], "month-name"),
+    ],
+)
+def test_the_form_of_times_is_found(tmp_path, values, form):
+    rows = [f'{n},"{values[n % len(values)]}",{TEXT}' for n in range(20)]
+    found = guess(tmp_path, "id,created at,description\n" + "\n".join(rows))
+    assert found.by.times == {"created at": form}
+
+
+def test_names_and_addresses_are_not_read(tmp_path):
+    head = "id,created,Customer name,Street address,City,E-mail,Account holder name,description"
+    row = ",2026-06-01T00:00Z,Ada Byron,1 Main St,Paris,a@b.example,Ada Byron,"
+    found = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
+    for one in ("Customer name", "Street address", "City", "Account holder name"):
+        assert found.by.columns[one] == ("ignore",)
+    assert found.by.columns["E-mail"] == ("email.victim",)
+
+
+def test_what_may_be_the_victims_own_is_not_read(tmp_path):
+    head = "id,created,Website,IBAN,AnyDesk ID,description"
+    row = ",2026-06-01T00:00Z,https://shop.example/1,ES9121000418450200051332,123456789,"
+    found = guess(tmp_path, head + "\n" + "\n".join(f"{n}{row}{TEXT}" for n in range(9)))
+    assert {found.by.columns[one] for one in ("Website", "IBAN", "AnyDesk ID")} == {("ignore",)}
+    assert sum(one in " ".join(found.unsure) for one in ("Website", "IBAN", "AnyDesk ID")) == 3
+    found = guess(
+        tmp_path,
+        head.replace("Website", "Scam website").replace("IBAN", "Fraudster IBAN")
+        + "\n"
+        + "\n".join(f"{n}{row}{TEXT}" for n in range(9)),
+    )
+    assert found.by.columns["Scam website"] == ("url",)
+    assert found.by.columns["Fraudster IBAN"] == ("payment.payee",)
+
+
+def test_calls_name_nobody_until_a_person_says_who(tmp_path):
+    rows = [f"c{n},2026-06-01T00:00Z,+1202555010{n},+18885550100,inbound,{n}" for n in range(9)]
+    found = guess(tmp_path, "call id,start time,from,to,direction,duration\n" + "\n".join(rows))
+    assert found.by.kind is RecordKind.CALL
+    assert found.by.words == {"direction": {"inbound": "unknown"}}
+    assert "direction" not in found.by.constants
+    assert any(one.startswith("direction:") for one in found.unsure)
+
+
+def test_a_sure_guess_asks_nothing(tmp_path):
+    rows = [
+        f"{n},2026-06-01T00:00:00Z,u{n % 3},United States,+1 888 555 0100,{TEXT}" for n in range(9)
+    ]
+    head = "case id,created at,customer id,country,scam callback number,description\n"
+    assert not guess(tmp_path, head + "\n".join(rows), org="acme").unsure
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"id,created\n\xff\xfe\x00,2026-06-01T00:00Z\n",
+        b"[]",
+        b"{}",
+        b"{" * 500,
+        b'{"a": [{"b": 1}]}',
+        b"\n\n\n",
+        b"one\ntwo\n",
+        b'"' * 9999,
+        b"a,b\n" + b"," * 99_999,
+        ("a" * 70_000 + "," + "b\n1,2\n").encode(),
+        b"=cmd|'/C calc'!A0,\x1b[2Jb\n1,2026-06-01T00:00Z\n",
+    ],
+)
+def test_a_hostile_file_is_guessed_at_or_one_error(tmp_path, text):
+    try:
+        found = guess(tmp_path, text)
+    except InputError as error:
+        assert "; " in str(error)
+    else:
+        written = write_map(found.by, found.notes, found.unsure)
+        assert written.replace("\n", "").isprintable()
+        parse_map(written, "m")
