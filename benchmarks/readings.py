@@ -79,7 +79,7 @@ class Outcome(NamedTuple):
 def load_labels(path: Path = LABELS) -> list[LabelledText]:
     """Reads the labelled texts."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [_parse_line(line) for line in lines if not line.startswith("#")]
+    return [parse_label(line) for line in lines if not line.startswith("#")]
 
 
 def holder(role: str) -> str:
@@ -160,7 +160,8 @@ def _print_misses(outcomes: Sequence[Outcome]) -> None:
             print(f"{one.labelled} read {one.read}: {one.written}\n    {one.text.by}: {text}")
 
 
-def _parse_line(line: str) -> LabelledText:
+def parse_label(line: str) -> LabelledText:
+    """Reads a labelled text; raises ValueError for a line that is none."""
     parts = _LINE.fullmatch(line)
     if parts is None:
         raise ValueError(f"not a labelled text: {line!r}")

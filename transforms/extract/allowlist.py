@@ -3,14 +3,17 @@
 A wrong row hides a scammer, so every row of the shipped list names its public source, and a row of
 a user's list that cannot be read as exactly one identifier is refused. The list also says at which
 hosts anybody may have a mailbox: a narrative names its writer's own as often as the scammer's.
+
+Beside the list that is kept by hand, a compiled one has the sites of organisations
+(`domain.known_sites`). It is only looked up, and read where there is something to look up.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Self
@@ -36,19 +39,27 @@ CATEGORIES = (
     "shortener",
     "messenger",
     "platform",
+    "charity",
+    "education",
+    "health",
+    "news",
+    "utility",
 )
 
-OWN_MAIL = frozenset(CATEGORIES) - {"freemail", "carrier"}
+ANYBODYS_MAIL = frozenset({"freemail", "carrier"})
+"""Categories at whose domains anybody may have a mailbox."""
+
+OWN_MAIL = frozenset(CATEGORIES) - ANYBODYS_MAIL - {"education"}
 """Categories whose domains only staff and machines send from, so that all mail there is legitimate.
 
-A mailbox at a freemail host or a carrier can be a scammer's, and `no-reply@` a vendor or a platform
-is nobody's: left in, it would weld everybody who ever got its mail.
+A mailbox at a freemail host or a carrier can be a scammer's, as a student's can, and `no-reply@` a
+vendor or a platform is nobody's: left in, it would weld everybody who ever got its mail.
 """
 
 REGISTRY_PREFIX = "domain:*."
 """Prefix of a row for all domains of a registry, such as `domain:*.gov`."""
 
-RESTRICTED = frozenset({"government", "bank", "brand"})
+RESTRICTED = frozenset({"government", "bank", "brand", "education"})
 """Categories that may have a registry of their own, in which nobody else can register."""
 
 _DOMAIN = "domain:"
@@ -62,18 +73,21 @@ class LegitimateListError(ValueError):
 class KnownLegitimate:
     """Sorted entity ids, and `domain:*.gov` for registries, with, in parallel, the reason for each.
 
-    `mail_hosts` are the domains at which every mailbox is legitimate.
+    `mail_hosts` are the domains and registries at which every mailbox is legitimate. `with_sites`
+    tells whether the compiled list of organisations' sites counts too.
     """
 
     entity_ids: tuple[str, ...]
     why: tuple[str, ...]
     mail_hosts: frozenset[str]
+    with_sites: bool = False
 
     def merged(self, other: Self) -> KnownLegitimate:
         """Merges both lists; where both have an id, `other` gives the reason."""
         rows = dict(zip(self.entity_ids, self.why, strict=True))
         rows |= dict(zip(other.entity_ids, other.why, strict=True))
-        return _make_list(rows, self.mail_hosts | other.mail_hosts)
+        both = _make_list(rows, self.mail_hosts | other.mail_hosts)
+        return replace(both, with_sites=self.with_sites or other.with_sites)
 
     def reasons(self, entity_ids: pa.Array) -> pa.Array:
         """Returns why each entity id is legitimate, as string; null where it is not known to be."""
@@ -86,17 +100,36 @@ class KnownLegitimate:
             for one, why in zip(self.entity_ids, self.why, strict=True)
             if one.startswith(REGISTRY_PREFIX)
         }
-        mail = {host: f"mailbox at {host}" for host in (*registries, *self.mail_hosts)}
+
+        def of_site(host: str) -> str | None:
+            above = (registries[one] for one in _and_parents(host) if one in registries)
+            return next(above, None) or self._reason_of_site(host)
+
+        def of_mailbox(host: str) -> str | None:
+            own = (one for one in _and_parents(host) if self._has_only_own_mail(one))
+            return next((f"mailbox at {one}" for one in own), None)
+
         return pc.coalesce(
             listed,
-            _reasons_by_host(entity_ids, r"^domain:(?P<host>.+)$", registries),
-            _reasons_by_host(entity_ids, r"^email:[^@]*@(?P<host>[^@]+)$", mail),
+            _reasons_by_host(entity_ids, r"^domain:(?P<host>.+)$", of_site),
+            _reasons_by_host(entity_ids, r"^email:[^@]*@(?P<host>[^@]+)$", of_mailbox),
         )
+
+    def _reason_of_site(self, host: str) -> str | None:
+        site = domain.known_sites().get(host) if self.with_sites else None
+        return site.reason if site else None
+
+    def _has_only_own_mail(self, host: str) -> bool:
+        if host in self.mail_hosts:
+            return True
+        site = domain.known_sites().get(host) if self.with_sites else None
+        return site is not None and site.category in OWN_MAIL
 
 
 def shipped_allowlist() -> KnownLegitimate:
     """Returns the list that ships with ringtrace."""
-    return parse_allowlist(_shipped_text(), SHIPPED)
+    text = resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
+    return replace(parse_allowlist(text, SHIPPED), with_sites=True)
 
 
 def parse_allowlist(text: str, name: str) -> KnownLegitimate:
@@ -112,12 +145,12 @@ def parse_allowlist(text: str, name: str) -> KnownLegitimate:
         try:
             entity_id = canonical_entity_id((row.get("entity_id") or "").strip())
             category = _parse_category(row)
-            whole = _is_registry(entity_id, category)
+            _check_registry(entity_id, category)
         except LegitimateListError as error:
             raise LegitimateListError(f"{name}, line {line}: {error}") from None
         rows[entity_id] = (row.get("reason") or "").strip() or "known legitimate"
-        if category in OWN_MAIL and entity_id.startswith("domain:") and not whole:
-            mail_hosts.add(entity_id.removeprefix("domain:"))
+        if category in OWN_MAIL and entity_id.startswith(_DOMAIN):
+            mail_hosts.add(entity_id.removeprefix(_DOMAIN).removeprefix("*."))
     return _make_list(rows, mail_hosts)
 
 
@@ -162,38 +195,29 @@ def freemail_hosts() -> frozenset[str]:
 
     A carrier's own domain is among them only where its subscribers get addresses there.
     """
-    rows = (row for _, row in _read_rows(_shipped_text(), SHIPPED))
-    listed = {row["entity_id"] or "" for row in rows if row["category"] == "freemail"}
-    return frozenset(one.removeprefix(_DOMAIN) for one in listed if one.startswith(_DOMAIN))
+    listed = domain.legitimate_domains().items()
+    return frozenset(host for host, category in listed if category == "freemail")
 
 
-def _shipped_text() -> str:
-    return resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
-
-
-def _reasons_by_host(entity_ids: pa.Array, pattern: str, owners: Mapping[str, str]) -> pa.Array:
-    """Returns reasons for ids whose host is, or is anywhere below, one of `owners`."""
+def _reasons_by_host(
+    entity_ids: pa.Array, pattern: str, find: Callable[[str], str | None]
+) -> pa.Array:
+    """Returns the reasons that `find` gives for the hosts of ids that a pattern reads."""
     hosts = pc.struct_field(pc.extract_regex(entity_ids, pattern), "host")
     distinct = pc.unique(hosts)
-    reasons = pa.array(
-        [_reason_of_host(host, owners) for host in distinct.to_pylist()], pa.string()
-    )
+    reasons = pa.array([host and find(host) for host in distinct.to_pylist()], pa.string())
     return pc.take(reasons, pc.index_in(hosts, value_set=distinct))
 
 
-def _reason_of_host(host: str | None, owners: Mapping[str, str]) -> str | None:
-    labels = (host or "").split(".")
-    parents = (".".join(labels[start:]) for start in range(len(labels)))
-    return next((owners[parent] for parent in parents if parent in owners), None)
+def _and_parents(host: str) -> Iterator[str]:
+    labels = host.split(".")
+    return (".".join(labels[start:]) for start in range(len(labels)))
 
 
-def _is_registry(entity_id: str, category: str | None) -> bool:
-    if not entity_id.startswith(REGISTRY_PREFIX):
-        return False
-    if category not in RESTRICTED:
+def _check_registry(entity_id: str, category: str | None) -> None:
+    if entity_id.startswith(REGISTRY_PREFIX) and category not in RESTRICTED:
         wanted = ", ".join(sorted(RESTRICTED))
         raise LegitimateListError(f"a whole registry needs a category; use {wanted}")
-    return True
 
 
 def _make_list(rows: dict[str, str], mail_hosts: Iterable[str]) -> KnownLegitimate:

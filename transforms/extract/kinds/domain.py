@@ -10,8 +10,10 @@ import csv
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib import resources
+from typing import NamedTuple
 
 import idna
 import tldextract
@@ -23,6 +25,9 @@ REMEMBERED = 1 << 14
 
 LONGEST_HOST = 253
 """Characters of a host name (RFC 1035 section 2.3.4)."""
+
+KNOWN_SITES = "known_sites.csv"
+"""The compiled list of organisations' sites: the columns of known_legitimate.csv."""
 
 DOT = r"(?:\.|\s?[\[({]\s?(?:\.|dot|punto|punkt|point)\s?[\])}]\s?|。|．)"
 """A dot as written, or as defanged so that nobody follows the link."""
@@ -127,6 +132,29 @@ def legitimate_domains() -> dict[str, str]:
     return {value: row["category"] for (kind, _, value), row in listed if kind == "domain"}
 
 
+class KnownSite(NamedTuple):
+    """The holder of a site on the compiled list, and its category."""
+
+    reason: str
+    category: str
+
+
+@cache
+def known_sites() -> Mapping[str, KnownSite]:
+    """Returns the compiled list of organisations' sites by registrable domain.
+
+    It is read as it stands, since tests check each row of it.
+    """
+    text = resources.files("transforms").joinpath("data", KNOWN_SITES).read_text("utf-8")
+    rows = csv.reader(text.splitlines()[1:])
+    return {row[0].removeprefix("domain:"): KnownSite(row[1], row[2]) for row in rows}
+
+
+def is_known_site(name: str) -> bool:
+    """Checks whether a registrable domain is on a shipped list, by hand or compiled."""
+    return name in legitimate_domains() or name in known_sites()
+
+
 @cache
 def click_ids() -> str:
     """Returns a pattern for the parameters that ad platforms add to one visitor's link."""
@@ -184,7 +212,7 @@ def impersonated_brand(domain: str, chosen: str | None = None) -> str | None:
     in letters of another script, or digits. Domains that are known to be somebody else's, or on
     the known-legitimate list, look like nobody.
     """
-    if domain in _innocent():
+    if domain in _innocent() or is_known_site(domain):
         return None
     ending = domain[len(chosen) + 1 :] if chosen else public_suffix(domain)
     name = domain[: -len(ending) - 1] if ending else domain
@@ -255,9 +283,8 @@ def _lures() -> re.Pattern[str]:
 
 @cache
 def _innocent() -> frozenset[str]:
-    """Returns domains of others, and those of the known-legitimate list."""
-    others = {one["domain"] for one in load_reference_data("look_alikes.toml")["innocent"]}
-    return frozenset(others | legitimate_domains().keys())
+    """Returns domains of others that these rules would flag."""
+    return frozenset(row["domain"] for row in load_reference_data("look_alikes.toml")["innocent"])
 
 
 def _is_typo(word: str, look: str) -> bool:

@@ -178,7 +178,7 @@ def _named_by(text: str, match: re.Match[str], region: str | None) -> Iterator[M
         kind, value, how = named
         yield Match(match.start(), end, kind, value, Role.LURE_SITE, how=how)
     # A page about a number, on a site that is known, does not want it called.
-    is_known = named is None or named[1] in domain.legitimate_domains()
+    is_known = named is None or domain.is_known_site(named[1])
     for number in phone_link.numbers_carried(text, match.start("rest"), end, region):
         yield number._replace(role=Role.MENTIONED) if is_known else number
 
