@@ -203,6 +203,20 @@ def contested_values(run: Run) -> dict[str, str]:
     return {one["entity_id"]: own_id(one) for one in rows}
 
 
+def lone_mailboxes(run: tables.RunFolder) -> dict[str, str]:
+    """Returns the ids, with epochs, of mailboxes that one reporter alone names, by withheld id.
+
+    A copy of a run without its private/ has none, and so has an older run.
+    """
+    from transforms.decisions_file import own_id
+
+    if not Path(run, CONTESTED.name).is_dir():
+        return {}
+    unclaimed = pc.field("victim_reporters") == 0
+    rows = tables.read_table(run, CONTESTED, ["entity_id", "kind", "value"], unclaimed).to_pylist()
+    return {one["entity_id"]: own_id(one) for one in rows}
+
+
 def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:
     """Reads what a run shows of these entities and of all members of their clusters.
 

@@ -43,7 +43,8 @@ _ABOUT = {
     "lineage": "Changes of each cluster since the previous run.",
     "islands": "Connected components that a later run with `--previous` need not cluster again.",
     "decisions": "Analysts' decisions, each bound to the members that it covers.",
-    "private/contested": "What is contested, by value, for the run's owner alone.",
+    "private/contested": "What is contested, or a mailbox that one reporter alone names, by value, "
+    "for the run's owner alone.",
     "private/victims": "The victim register: what a run withholds, as keyed hashes, for its owner "
     "alone.",
     "rejects": "Rejected rows, each with the reason; they can be corrected and imported again.",

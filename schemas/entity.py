@@ -66,7 +66,8 @@ CONTESTED = pa.schema(
 """private/contested/: what the withheld ids of contested identifiers stand for.
 
 Who is on both sides counts on the victim's. Calls without a pseudonym may show a suspect using one
-that no reporter does.
+that no reporter does. A mailbox at a freemail host that one reporter alone names is here too, with
+nobody who calls it a victim's.
 """
 
 CONTESTED_KEY = ("entity_id",)

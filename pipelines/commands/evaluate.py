@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.options import UsageError, repeatable
-from pipelines.user_files import read_known_legitimate, read_text
+from pipelines.user_files import lone_mailboxes, read_known_legitimate, read_text
 from reports import tables
 from reports.tables import RunFolder
 from schemas.entity import without_epochs
@@ -285,7 +285,7 @@ def compare_baselines(
     both = pc.and_(*(pc.is_valid(end) for end in ends))
     a, b = (end.filter(both).to_numpy().astype(np.int64) for end in ends)
     weight = links["weight"].filter(both).to_numpy()
-    place = pc.index_in(pa.array(truth, pa.string()), value_set=ids)
+    place = pc.index_in(pa.array(truth, pa.string()), value_set=_own_ids(run, ids))
     at = pc.fill_null(place, -1).to_numpy(zero_copy_only=False)
     operation = pa.array(truth.values(), pa.string()).dictionary_encode().indices.to_numpy()
     alone = -1 - np.arange(len(truth))
@@ -356,7 +356,8 @@ def read_ids(path: Path | None) -> list[str] | None:
 def read_members(folder: Path) -> pa.Table:
     """Reads `MEMBER_COLUMNS` of the members of a run; raises UsageError if it cannot.
 
-    A run that was made before there were tiers has nulls there.
+    A run that was made before there were tiers has nulls there. A mailbox that one reporter alone
+    names has its own id here, if the run still has its private/.
     """
     path = folder / MEMBERS.name
     if not path.is_dir():
@@ -370,7 +371,14 @@ def read_members(folder: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0]
         raise UsageError(f"{path}: cannot be read, make the run again: {why}") from None
-    return found
+    ids = _own_ids(folder, found["entity_id"].combine_chunks())
+    return found.set_column(found.schema.get_field_index("entity_id"), "entity_id", ids)
+
+
+def _own_ids(folder: RunFolder, shown: pa.Array) -> pa.Array:
+    """Returns ids, those of mailboxes that are withheld as nobody but one names them by value."""
+    own = lone_mailboxes(folder)
+    return pa.array([own.get(one, one) for one in shown.to_pylist()], pa.string()) if own else shown
 
 
 def evaluation_json(

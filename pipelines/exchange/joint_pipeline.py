@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.batch.pipeline import kept_register, use_register
+from pipelines.user_files import lone_mailboxes
 from reports import tables
 from reports.html import write_report_pages
 from reports.run import Run
@@ -208,8 +209,11 @@ def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
         pa.concat_tables(records),
         tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
     )
+    # Who names a mailbox is counted anew, with the other side's reporters.
+    own = lone_mailboxes(folder)
+    ids = pa.array([own.get(one, one) for one in found["entity_id"].to_pylist()], pa.string())
     # Epochs are split anew: what the other side saw can fill a gap.
-    bare = without_epochs(found["entity_id"])
+    bare = without_epochs(ids)
     yield from batches_of(by_record(found.set_column(0, found.schema.field(0), bare)))
 
 

@@ -355,7 +355,8 @@ def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[s
     for folder in runs:
         listed = Run.open(folder).manifest.get("private", ())
         if any(one["name"].startswith(f"{CONTESTED.name}/") for one in listed):
-            rows = tables.read_table(folder, CONTESTED, ["kind", "value"]).to_pylist()
+            claimed = pc.field("victim_reporters") > 0
+            rows = tables.read_table(folder, CONTESTED, ["kind", "value"], claimed).to_pylist()
             found.update(f"{row['kind']}:{row['value']}" for row in rows)
     return frozenset(found.intersection(map(without_epoch, entity_ids)))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.cli import main
 from schemas.entity import is_withheld
 from schemas.enums import Status
-from schemas.tables import ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.tables import CONTESTED, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import complaint, jsonl, read, run
+from transforms.graph.ownership import ONE_NAMES
 
 RING, SITE, PHONE, MAIL, TAG = (
     "+18885550121",
@@ -73,11 +75,55 @@ def test_a_record_that_shows_a_suspect_using_it_shows_it(tmp_path):
     assert (one["status"], one["complaints"]) == (Status.INFRASTRUCTURE, 2)
 
 
-def test_a_snapshot_of_a_stream_is_equal(output, tmp_path):
+DESK = "amazon.refund.desk@gmail.com"
+
+ASKED = complaint(3, victim_id="v3", narrative=f"Call 1-{RING[2:]} or reply.",
+                  emails=[{"address": DESK, "role": "reply_to"}])  # fmt: skip
+
+
+def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withheld_id(
+    tmp_path, capsys
+):
+    rows = jsonl(tmp_path / "rows.jsonl", reports(ASKED))
+    output = tmp_path / "run"
+    manifest = run(output, "--complaints", rows)
+    (one,) = [row for row in values(output).values() if row["reason"].endswith(ONE_NAMES)]
+    assert is_withheld(one["entity_id"])
+    assert (one["status"], one["value"], one["reporters"]) == (Status.INFRASTRUCTURE, None, 1)
+    members = {row["entity_id"]: row for row in read(output, MEMBERS).to_pylist()}
+    assert members[one["entity_id"]]["cluster_id"] == members[f"phone:{RING}"]["cluster_id"]
+    for path in sorted(output.rglob("*")):
+        if path.is_file() and CONTESTED.name not in str(path):
+            for layer in decoded_layers(path.name, path.read_bytes()):
+                assert not [form for form in leak_forms(DESK) if form in layer], path
+
+    # Its owner can look it up, and decide; nobody is alarmed.
+    (kept,) = read(output, CONTESTED).to_pylist()
+    assert (kept["entity_id"], kept["value"]) == (one["entity_id"], DESK)
+    assert (kept["suspect_reporters"], kept["victim_reporters"]) == (1, 0)
+    assert not manifest["alarms"]
+    decisions = str(tmp_path / "decisions.csv")
+    words = ["--author", "Ada", "--reason", "we wrote to it", "--decisions", decisions]
+    assert main(["decide", str(output), *words, "suspect_held", one["entity_id"]]) == 0
+    more = ["--decisions", decisions, "--previous", str(output)]
+    run(tmp_path / "decided", "--complaints", rows, *more)
+    assert f"email:{DESK}" in values(tmp_path / "decided")
+
+    # So does a second reporter who names it.
+    other = complaint(4, victim_id="v4", narrative=f"It said something of {DESK} too.")
+    both = jsonl(tmp_path / "both.jsonl", reports(ASKED, other))
+    run(tmp_path / "next", "--complaints", both, "--previous", str(output))
+    assert values(tmp_path / "next")[f"email:{DESK}"]["status"] == Status.INFRASTRUCTURE
+    lineage = read(tmp_path / "next", LINEAGE).to_pylist()
+    assert {row["event"] for row in lineage} <= {"unchanged", "grew"}
+
+
+def test_a_snapshot_of_a_stream_is_equal(tmp_path):
     watched = tmp_path / "in"
     (watched / "complaints").mkdir(parents=True)
-    for number, row in enumerate(reports()):
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", reports(ASKED)))
+    for number, row in enumerate(reports(ASKED)):
         jsonl(watched / "complaints" / f"{number}.jsonl", [row])
         last = stream(watched, tmp_path / "live")
-    for table in (ENTITIES, MEMBERS, LINKS):
-        assert read(last, table).to_pylist() == read(output, table).to_pylist()
+    for table in (ENTITIES, MEMBERS, LINKS, CONTESTED):
+        assert read(last, table).to_pylist() == read(tmp_path / "run", table).to_pylist()

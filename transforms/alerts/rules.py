@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from schemas.alert import AlertKind
+from schemas.entity import are_withheld
 from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
 from schemas.mention import MENTIONS
@@ -167,10 +168,11 @@ def known_clusters(
 def may_raise(members: pa.Table, known: KnownClusters, rules: AlertRules) -> np.ndarray:
     """Masks the MEMBERSHIP rows of identifiers that an alert may be on, by any of `RULES`.
 
-    A contested one raises nothing: it may be a victim's.
+    One that is withheld raises nothing: it may be a victim's.
     """
     recent = pc.greater_equal(members["last_seen"], pa.scalar(known.since(rules), TIMESTAMP))
-    held = pc.and_(recent, pc.equal(members["status"], str(Status.INFRASTRUCTURE)))
+    shown = pc.invert(are_withheld(members["entity_id"]))
+    held = pc.and_(pc.and_(recent, shown), pc.equal(members["status"], str(Status.INFRASTRUCTURE)))
     several = pc.greater(pc.list_value_length(members["orgs"]), 1)
     told = pc.or_(pc.greater_equal(members["reporters"], rules.reporters), several)
     before, joins = _joining(members, known)

@@ -53,8 +53,10 @@ from transforms.graph.ownership import (
     HIDDEN,
     NO_CLAIMS,
     NOT_CONTESTED,
+    ONE_NAMES,
     UNCLAIMED,
     Settled,
+    are_named_by_one,
     are_open,
     are_unclaimed,
     claimed_by,
@@ -223,7 +225,8 @@ def determine_status(
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
         of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
         by_epoch = with_column(by_epoch, "place", counted["place"].take(of))
-        for name in ("own_by", "shown_before"):
+        by_epoch = by_epoch.drop_columns(["named_by"])
+        for name in ("named_by", "own_by", "shown_before"):
             by_epoch = by_epoch.append_column(name, counted[name].take(of))
         wholes = [found[row] for row in of.to_pylist()]
         found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
@@ -235,14 +238,17 @@ def determine_status(
     contested = pc.equal(status, Status.CONTESTED)
     unclaimed = pa.array(are_unclaimed(counted, status))
     reason = pc.if_else(unclaimed, UNCLAIMED, reason)
-    hidden = pc.or_(pc.is_in(status, pa.array(HIDDEN)), unclaimed)
+    alone = pa.array(are_named_by_one(counted, status, settled))
+    reason = pc.if_else(alone, pc.binary_join_element_wise(reason, ONE_NAMES, "; "), reason)
+    shown_else = pc.or_(unclaimed, alone)
+    hidden = pc.or_(pc.is_in(status, pa.array(HIDDEN)), shown_else)
     entities = _entities(counted, status, reason, main_roles(counted), hidden)
     still = pc.or_(contested, pa.array(are_open(counted, status, settled)))
-    in_tables = pc.or_(contested, unclaimed)
+    in_tables = pc.or_(contested, shown_else)
     shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
-    return Statuses(entities, statuses, _contested(entities, counted, still))
+    return Statuses(entities, statuses, _contested(entities, counted, pc.or_(still, alone)))
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -367,6 +373,7 @@ def _determine_status(
     key: RegisterKey | None = None,
 ) -> Iterator[Any]:
     ids, settled = pc.unique(added["entity_id"]), Settled.by(decided)
+    before = before.filter(pc.greater(before["victim_reporters"], 0))  # what nobody claims is open
     registered = NOT_REGISTERED
     if register is not None and key is not None:
         register = register.without(decided.protected(DecisionKind.SUSPECT_HELD), key)
@@ -393,7 +400,8 @@ def _determine_status(
     contested = pa.concat_tables([found.contested, carried])
     yield from tagged_batches(CLASSIFIED_ENTITIES, found.entities)
     yield from tagged_batches(CONTESTED_ROWS, contested)
-    count = len(pc.unique(contested_ids(contested)))
+    claimed = contested.filter(pc.greater(contested["victim_reporters"], 0))
+    count = len(pc.unique(contested_ids(claimed)))
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, count))
 
 
@@ -490,6 +498,7 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
     nobody = pa.scalar(None, activity["reporter"].type)
     of_others = pc.invert(activity["of_owner"])
+    activity = activity.append_column("named_by", activity["reporter"])
     for name, count in REPORTER_COUNTS.items():
         shows = pc.and_(of_others, pc.greater(activity[count], 0))
         activity = activity.append_column(name, pc.if_else(shows, activity["reporter"], nobody))
@@ -498,7 +507,7 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
     added = activity.group_by("entity_id", use_threads=False).aggregate(
         [(name, "min") for name in smallest]
         + [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
-        + [(name, "count_distinct") for name in ("victim", *REPORTER_COUNTS)]
+        + [(name, "count_distinct") for name in ("victim", "named_by", *REPORTER_COUNTS)]
         + [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
     )
     added = without_aggregate_suffixes(added)
@@ -611,7 +620,7 @@ def _place_ids(kinds: pa.Array, places: pa.Array) -> pa.Array:
 
 
 def _contested(entities: pa.Table, counted: pa.Table, contested: pa.Array) -> pa.Table:
-    """Converts the CLASSIFIED_ENTITY rows that are contested to CONTESTED rows.
+    """Converts CLASSIFIED_ENTITY rows of a mask to CONTESTED rows.
 
     What an earlier run withheld has no value here.
     """

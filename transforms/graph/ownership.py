@@ -28,9 +28,10 @@ from schemas.tables import CONTESTED as CONTESTED_TABLE
 from transforms.arrow_util import sorted_lookup, sorted_unique, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
-from transforms.extract.allowlist import KnownLegitimate
+from transforms.extract.allowlist import KnownLegitimate, is_freemail
 from transforms.extract.kinds.registry import KINDS
 from transforms.graph.activity import ROLE_COUNTS
+from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
 from transforms.victims.stated_numbers import CLAIM
 
@@ -45,6 +46,9 @@ HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
 
 UNCLAIMED = "only mentioned: no record says whose it is, and a private person may hold it"
 """The reason beside the status of what `are_unclaimed` finds."""
+
+ONE_NAMES = "withheld, as one reporter alone names this mailbox, which may be a victim's"
+"""What is added to the reason of what `are_named_by_one` finds."""
 
 NO_CLAIMS = CLAIM.empty_table()
 
@@ -173,7 +177,7 @@ def judge(
             because = f"{why.kind} decision {why.decision_id} by {why.author}"
             found[row] = (Status.VICTIM_SIDE, because)
         elif is_withheld(one["entity_id"]) and one["shown"] and not supplier[row]:
-            found[row] = (Status.CONTESTED, "contested in the run that it is from")
+            found[row] = (Status.CONTESTED, "withheld in the run that it is from")
         elif one["own_by"] or before:
             found[row] = _judge_claimed(one, before, supplier[row]) or found[row]
     return found
@@ -252,6 +256,25 @@ def are_unclaimed(counted: pa.Table, status: pa.Array) -> np.ndarray:
     for prefix in public:
         masked &= ~true_mask(pc.starts_with(ids, prefix))
     return masked
+
+
+def are_named_by_one(counted: pa.Table, status: pa.Array, settled: Settled) -> np.ndarray:
+    """Masks the mailboxes at freemail hosts that a suspect uses by the word of one reporter alone.
+
+    In a complaint it may be the victim's own, whatever its role. It keeps its place in the graph.
+
+    Args:
+        counted: Sums by entity or epoch, with `named_by`.
+        status: The status of each.
+        settled: What analysts decided.
+    """
+    ids = counted["entity_id"]
+    alone = true_mask(pc.equal(counted["kind"], str(EntityKind.EMAIL)))
+    alone &= true_mask(pc.equal(status, Status.INFRASTRUCTURE))
+    alone &= (counted["named_by"].to_numpy() < CORROBORATED) & ~is_among(ids, settled.suspects)
+    for row in np.flatnonzero(alone).tolist():
+        alone[row] = is_freemail(without_epoch(ids[row].as_py()).partition(":")[2])
+    return alone
 
 
 def shown_in_earlier_runs(ids: pa.Array, before: pa.Table, decided: DecisionsInForce) -> np.ndarray:
