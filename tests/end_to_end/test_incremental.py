@@ -20,7 +20,7 @@ from tests.support.run_pipeline import checked_manifest, read, run, three_quarte
 def days(tmp_path_factory):
     """(flags of the second day, the first day's run, the second's, its manifest)."""
     folder = tmp_path_factory.mktemp("days")
-    simulate(World(seed=23, complaints=600, operations=15), folder / "world")
+    simulate(World(seed=24, complaints=600, operations=15), folder / "world")
     world = folder / "world"
     given = ["--complaints", world / "complaints", "--calls", world / "calls"]
     day = three_quarters(world)

@@ -37,7 +37,8 @@ def test_the_parts_of_every_hard_link_make_its_weight(small):
         assert len({part.victim for part in parts if part.counted}) == sum(
             part.counted for part in parts
         )
-        assert set(row["record_ids"]) <= {part.record for part in parts}
+        if row["records"] == len(row["record_ids"]):  # which has the soft ones, too
+            assert {part.record for part in parts} <= set(row["record_ids"])
         for part in parts:
             assert {one["entity_id"] for one in part.mentions} == {row["entity_a"], row["entity_b"]}
 

@@ -63,6 +63,11 @@ def test_traps(text, expected):
     assert numbers(text) == expected
 
 
+def test_four_groups_are_an_address_only_where_they_can_be():
+    assert numbers("mi número directo es 934.47.15.53, llame", "ES") == ["+34934471553"]
+    assert numbers("desde 93.47.15.53", "ES") == []
+
+
 @pytest.mark.parametrize(
     ("text", "number", "raw"),
     [
