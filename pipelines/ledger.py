@@ -13,10 +13,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pipelines import key_store
 from pipelines.options import FailedError, UsageError
@@ -120,19 +121,17 @@ def read_ledger(given: str | None) -> tuple[Entry, ...]:
 
 
 def record(given: str | None, entries: Iterable[Entry]) -> None:
-    """Adds entries to the ledger; returns when they are on the disk.
+    """Adds entries to the ledger, in one rename; returns when they are on the disk.
 
     Raises:
         LedgerError: if a line there does not follow from the one before it: nothing is added.
         UsageError: if the file cannot be written.
     """
-    path = ledger_path(given)
+    path = Path(os.path.realpath(ledger_path(given)))
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            os.fchmod(descriptor, 0o600)
+        with _locked(path) as file:
             content = file.read()
             for _ in _entries(content, path):
                 pass
@@ -142,11 +141,27 @@ def record(given: str | None, entries: Iterable[Entry]) -> None:
                 line = canonical_json(asdict(one) | {"previous": previous})
                 previous = _digest(line)
                 lines += line + b"\n"
-            file.write(lines)
-            file.flush()
-            os.fsync(descriptor)
+            # A disk that is full half-way through a line would leave a ledger that looks changed.
+            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as whole:
+                whole.write(content + lines)
+                whole.flush()
+                os.fsync(whole.fileno())
+            aside.replace(path)
     except OSError as error:
+        aside.unlink(missing_ok=True)
         raise UsageError(f"{path}: {error.strerror}; give a --ledger that can be written") from None
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """Opens a ledger, made if it is not there, for this process alone."""
+    while True:
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Another process may have replaced it meanwhile: this would be a lock on nothing.
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
 
 
 def outstanding(entries: Iterable[Entry], withdrawn: Iterable[str]) -> list[Outstanding]:

@@ -7,6 +7,7 @@ would then name an innocent line, so an unknown flag ends the program.
 from __future__ import annotations
 
 import argparse
+import errno
 import math
 import os
 import re
@@ -87,6 +88,21 @@ RENAMED = {
 
 class UsageError(Exception):
     """An error that the user must correct; its message is one line, the exit status 2."""
+
+
+SYSTEM_REMEDIES = {
+    errno.ENOSPC: "make room on the disk of the output",
+    errno.EDQUOT: "make room in your quota on the disk of the output",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
+    errno.EROFS: "give an output on a disk that can be written",
+    errno.EACCES: "give yourself access",
+    errno.EPERM: "give yourself access",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close what holds files open on this machine",
+    errno.ENOMEM: "give more memory, or a smaller input",
+    errno.EIO: "check the disk",
+}
+"""Remedies of system errors."""
 
 
 class FailedError(Exception):
@@ -483,7 +499,20 @@ def run_command(
             raise
         path = printable(str(error.filename))
         sys.stderr.write(f"{path}: {error.strerror}; give a file that exists\n")
+    except OSError as error:
+        if not error.errno:
+            raise
+        path = f"{printable(str(error.filename))}: " if error.filename is not None else ""
+        sys.stderr.write(f"{path}{describe_system_error(error.errno)}\n")
+        return 1
     return 2
+
+
+def describe_system_error(number: int) -> str:
+    """Returns a system error by name, and what to do: its own text may hold a path or data."""
+    name = errno.errorcode.get(number, str(number))
+    remedy = SYSTEM_REMEDIES.get(number)
+    return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 
 class _NotImported:

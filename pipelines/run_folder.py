@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.options import UsageError
+from pipelines.progress import printable
 from reports import tables
 from reports.run import Run, RunError
 from schemas.enums import LineageEvent, RecordKind
@@ -235,11 +236,6 @@ def rejected_input_lines(run: Run) -> Iterator[str]:
         )
     if len(lost) > MOST_REASONS:
         yield f"warning: every row of {len(lost) - MOST_REASONS:,} more inputs was rejected"
-
-
-def printable(text: str) -> str:
-    """Returns a name for a terminal: names of files are hostile input, too."""
-    return "".join(one if one.isprintable() else "?" for one in text)[:300]
 
 
 def zone_lines(run: Run) -> Iterator[str]:

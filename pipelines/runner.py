@@ -39,7 +39,7 @@ from apache_beam.transforms import core
 from apache_beam.utils import thread_pool_executor
 
 from pipelines import run_folder
-from pipelines.options import LOCAL_RUNNER, UsageError, has_job_server
+from pipelines.options import LOCAL_RUNNER, UsageError, describe_system_error, has_job_server
 from pipelines.progress import Progress, suppress_stderr
 from transforms.batch_codec import SpillFile
 from transforms.gc_tuning import gc_tuned
@@ -425,13 +425,22 @@ def report_failure(error: BaseException, *, debug: bool) -> int:
 
 def describe_error(error: BaseException) -> str:
     """Returns the kind and the place of an error, without its text, which may hold data."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    while (before := error.__cause__ or _before_beam(error)) is not None:
+        error = before
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
     place = f" in {Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}" if where else ""
+    if isinstance(error, OSError) and error.errno:
+        return f"{describe_system_error(error.errno)}{place}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory{place}; give more, or a smaller input"
     return f"{type(error).__name__}{place}"
+
+
+def _before_beam(error: BaseException) -> BaseException | None:
+    """Returns the error that Beam made another one of, to name the step, if it did."""
+    return error.__context__ if getattr(error, "_tagged_with_step", False) else None
 
 
 def report_success(

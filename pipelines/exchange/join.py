@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -133,7 +134,6 @@ def join_offers(arguments: argparse.Namespace) -> int:
     refused = Refused(private | contested, len(private))
     status = _run_joint(arguments, manifest, me, intake, refused, register, overlaps)
     if status == 0:
-        signed_files.record_accepted(offers)
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private, contested)) + "\n")
     return status
 
@@ -238,6 +238,7 @@ def _run_joint(
             previous_components=previous.components,
             decisions=decisions,
             weights=weights,
+            record=partial(signed_files.record_accepted, offers),
             run=RunSettings(
                 entries=manifest.get("entries"),
                 staging=staging_folder(output, uuid.uuid4().hex[:12]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -92,6 +92,7 @@ class JointPlan:
         decisions: of analysts.
         weights: rank the clusters.
         run: settings of the joint run.
+        record: records that the offers were accepted, once the run is whole and before it appears.
         register: victim registers of our own, by which evidence of our own is refused, too.
     """
 
@@ -108,6 +109,7 @@ class JointPlan:
     decisions: tuple[Decision, ...]
     weights: PriorityWeights
     run: RunSettings
+    record: Callable[[], None]
     register: RegisterSource | None = None
 
 
@@ -190,7 +192,9 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         [*input_digests(plan.manifest), *plan.offer_files], reshuffle=False
     )
     gathered = {"digests": digests, "counters": counters, "outputs": written}
-    report = partial(write_joint_report, own=plan.own, me=plan.me, offers=plan.offers)
+    report = partial(
+        write_joint_report, own=plan.own, me=plan.me, offers=plan.offers, record=plan.record
+    )
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
 
 
@@ -268,8 +272,13 @@ def write_joint_report(
     own: str,
     me: str,
     offers: tuple[AcceptedOffer, ...],
+    record: Callable[[], None],
 ) -> None:
-    """Writes the tables of contributions and the report of a run whose tables are in `folder`."""
+    """Writes the tables of contributions and the report of a run whose tables are in `folder`.
+
+    Then the offers are recorded as accepted. A run that is killed before it appears can be made
+    again, as the same offer may be joined any number of times.
+    """
     members = tables.read_table(folder, MEMBERS)
     links = tables.read_table(folder, LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
     seen = tables.read_table(folder, ENTITIES, ["entity_id", "orgs"])
@@ -288,6 +297,7 @@ def write_joint_report(
     for _ in pool.run([partial(_tables, made)], 0):
         continue
     write_report_pages(Run(folder, manifest), pool)
+    record()
 
 
 def _tables(made: Iterable[tuple[Table, pa.Table]], put: PutFile) -> None:

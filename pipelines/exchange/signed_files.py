@@ -183,7 +183,10 @@ def save_accepted(org: str, now: AcceptedOffers) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.{os.getpid()}")
-        aside.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
@@ -247,7 +250,7 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
 
 
 def record_accepted(offers: Sequence[SignedFile]) -> None:
-    """Records that the offers were accepted, once the run that took them is whole."""
+    """Records that the offers were accepted; doing so again changes nothing."""
     for one in offers:
         before = accepted_before(one.content.sender)
         now = replace(before, issued_at=one.content.issued_at, sha256=one.sha256)

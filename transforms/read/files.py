@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -30,6 +31,9 @@ NUL_RUN = re.compile(rb"\0{8,}")
 FREE_DECODED, DECODED_RATIO = 64 << 20, 200
 """A file may decode to so many bytes, and so many times its size: more is a bomb. Logs of calls
 have a ratio of 10 to 30."""
+
+_SALVAGE_BYTES = 4_096
+"""Compressed at a time, where a stream is damaged: those at fault are then taken byte by byte."""
 
 COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
@@ -223,7 +227,8 @@ def decompressed_blocks(
     else:
         return
     # A read that fails drops what it had decompressed; byte by byte it comes out.
-    yield from _salvaged(path, compression, served)
+    salvage = _salvaged_gzip if compression == "gzip" else _salvaged_zstd
+    yield from salvage(path, served)
     raise DamagedStreamError(code)
 
 
@@ -233,8 +238,8 @@ def _decompressed(path: str, compression: str) -> Iterator[bytes]:
             yield block
 
 
-def _salvaged(path: str, compression: str, skip: int) -> Iterator[bytes]:
-    with _decompressor(path, compression) as stream:
+def _salvaged_zstd(path: str, skip: int) -> Iterator[bytes]:
+    with _decompressor(path, "zstd") as stream:
         while skip:
             skip -= len(stream.read(min(skip, BLOCK_BYTES)))
         saved = bytearray()
@@ -245,6 +250,39 @@ def _salvaged(path: str, compression: str, skip: int) -> Iterator[bytes]:
             pass
     if saved:
         yield bytes(saved)
+
+
+def _salvaged_gzip(path: str, skip: int) -> Iterator[bytes]:
+    """Yields what a damaged gzip stream holds behind `skip` bytes, to the byte that is wrong."""
+    stream = zlib.decompressobj(wbits=31)
+
+    def inflate(data: bytes) -> Iterator[bytes]:
+        nonlocal stream
+        while data:
+            yield stream.decompress(data)
+            data = stream.unused_data
+            if stream.eof:
+                stream = zlib.decompressobj(wbits=31)
+
+    for block in raw_blocks(path):
+        for at in range(0, len(block), _SALVAGE_BYTES):
+            part = block[at : at + _SALVAGE_BYTES]
+            before = stream.copy()
+            try:
+                saved = b"".join(inflate(part))
+            except zlib.error:
+                stream, saved, ended = before, b"", True
+                for byte in part:
+                    try:
+                        saved += b"".join(inflate(bytes([byte])))
+                    except zlib.error:
+                        break
+            else:
+                ended = False
+            yield saved[skip:]
+            skip = max(0, skip - len(saved))
+            if ended:
+                return
 
 
 def _decompressor(path: str, compression: str) -> pa.CompressedInputStream:

@@ -1,0 +1,113 @@
+"""A folder of hostile files is accounted for to the row, in a batch and in a stream."""
+
+import json
+from collections import Counter, defaultdict
+
+import pyarrow.dataset as ds
+import pytest
+
+from pipelines.cli import main
+from tests.support.hostile_corpus import CORPUS, READ, SKIPPED, UNREADABLE, write_corpus
+from tests.support.run_pipeline import run
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """The watched folder, its complaints, and the entries in it that are no files."""
+    base = tmp_path_factory.mktemp("world")
+    (base / "complaints").mkdir()
+    return base, base / "complaints", write_corpus(base / "complaints")
+
+
+def rejects_by_source(folder):
+    rows = ds.dataset(folder, format="parquet").to_table(columns=["source", "code"]).to_pylist()
+    found = defaultdict(Counter)
+    for one in rows:
+        found[one["source"]][one["code"]] += 1
+    return {source: dict(codes) for source, codes in found.items()}
+
+
+def expected_entries(others):
+    cases = {one.name: (one.status, one.reason) for one in CORPUS if one.status != READ}
+    return cases | others
+
+
+def test_the_corpus_is_large_enough():
+    assert len(CORPUS) >= 150
+    assert len({one.name for one in CORPUS}) == len(CORPUS)
+
+
+def test_in_a_batch(world, tmp_path, capfd):
+    _, folder, others = world
+    assert main(["batch", "--complaints", str(folder), "--output", str(tmp_path / "no")]) == 2
+    refused = capfd.readouterr().err.splitlines()[-1]
+    unreadable = [one for one in expected_entries(others).values() if one[0] == UNREADABLE]
+    assert refused.endswith(
+        f"(and {len(unreadable) - 1} more like it); --skip-unreadable leaves such out"
+    )
+    assert not (tmp_path / "no").exists()
+    output = tmp_path / "out"
+    manifest = run(output, "--complaints", folder, "--skip-unreadable", "--no-register")
+    inputs = {one["name"]: one for one in manifest["inputs"]}
+    rejects = rejects_by_source(output / "rejects")
+    for case in CORPUS:
+        if case.status != READ:
+            continue
+        assert rejects.get(case.name, {}) == case.rejects, case.name
+        found = inputs[case.name]
+        assert found["rejected"] == sum(case.rejects.values()), case.name
+        if case.good >= 0:
+            assert found["rows"] == case.rows, case.name
+        else:
+            assert 100 < found["rows"] < 1200
+    entries = manifest["entries"]
+    listed = {one["name"]: (one["status"], one["reason"]) for one in entries["listed"]}
+    assert listed == expected_entries(others)
+    assert entries["read"] == sum(one.status == READ for one in CORPUS)
+    assert entries["unreadable"] == len(unreadable)
+    assert len(inputs) == entries["read"] + entries["skipped"]["empty"]
+    assert main(["health", str(output)]) == 1
+    shown = capfd.readouterr().out
+    assert shown.startswith("skipped: ")
+    assert shown.count("unreadable: ") == 21
+    assert "damaged: " in shown
+
+
+def test_in_a_stream(world, tmp_path, capfd):
+    base, _, others = world
+    flags = ["--stop-after-idle", "1", "--tick-interval", "1", "--no-register"]
+    output = tmp_path / "live"
+    assert main(["stream", "--watch", str(base), "--output", str(output), *flags]) == 1
+    assert "not read, and in no cluster" in capfd.readouterr().err
+    rejects = rejects_by_source(output / "rejects")
+    for case in CORPUS:
+        expected = {"unreadable_file": 1} if case.status == UNREADABLE else case.rejects
+        assert rejects.pop(f"complaints/{case.name}", {}) == expected, case.name
+    assert rejects == {
+        f"complaints/{name}": {"unreadable_file": 1}
+        for name, (status, _) in others.items()
+        if status == UNREADABLE
+    }
+    snapshot = max((output / "snapshots").iterdir())
+    entries = json.loads((snapshot / "manifest.json").read_bytes())["entries"]
+    listed = {one["name"]: (one["status"], one["reason"]) for one in entries["listed"]}
+    assert listed == {f"complaints/{name}": one for name, one in expected_entries(others).items()}
+    assert entries["read"] == sum(one.status == READ for one in CORPUS)
+    assert sum(entries["skipped"].values()) == sum(one.status == SKIPPED for one in CORPUS)
+
+
+def test_an_input_that_was_read_in_vain_fails_the_run_and_is_named(tmp_path, capfd):
+    for name, time in {"a.csv": "2026-01-01T00:00:00Z", "b.csv": "yesterday"}.items():
+        text = "".join(f"{name}{n},acme,{time}\n" for n in range(2))
+        (tmp_path / name).write_text(f"complaint_id,source_org,received_at\n{text}")
+    flags = ["--complaints", tmp_path / "*.csv", "--no-register"]
+    manifest = run(tmp_path / "out", *flags, status=1)
+    assert manifest["counts"]["complaints"]["accepted"] == 2
+    said = "every row of b.csv was rejected (2 of 2), the first as bad_timestamp in row 2"
+    assert said in capfd.readouterr().err
+    run(tmp_path / "early", *flags[:2], "--as-of", "2025-01-01T00:00:00Z", status=1)
+    (tmp_path / "b.csv").unlink()
+    (tmp_path / "c.csv").write_text(
+        "complaint_id,source_org,received_at\nx,acme,2027-01-01T00:00:00Z\n"
+    )
+    run(tmp_path / "later", *flags, "--as-of", "2026-06-01T00:00:00Z")

@@ -1,0 +1,77 @@
+"""What the machine refuses ends a command with one line that names it, and leaves nothing half."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from pipelines import ledger
+from pipelines.options import UsageError
+from pipelines.runner import describe_error
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import complaint, jsonl
+
+BATCH = [sys.executable, "-m", "pipelines.cli", "batch"]
+
+
+def test_a_run_that_may_not_write_says_so_in_one_line(tmp_path):
+    rows = [complaint(n, narrative=os.urandom(200).hex()) for n in range(3000)]
+    path = jsonl(tmp_path / "a.jsonl", rows)
+    limit = 200_000
+    done = subprocess.run(
+        [*BATCH, "--complaints", path, "--output", tmp_path / "out", "--no-register"],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "File too large (EFBIG); raise the limit" in last
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert {one.name for one in tmp_path.iterdir()} == {"a.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "a secret"), "No space left on device (ENOSPC); make room"),
+        (MemoryError("a secret"), "not enough memory"),
+        (OSError("a secret"), "OSError"),
+    ],
+)
+def test_an_error_is_named_without_its_text(error, line):
+    assert describe_error(error).startswith(line)
+    assert "secret" not in describe_error(error)
+
+
+def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "issued.jsonl"
+    entry = ledger.Entry(
+        at="2026-01-01T00:00:00Z",
+        kind=ledger.EntryKind.OFFER,
+        recipient="acme",
+        sha256="0" * 64,
+        run_id="run-0",
+        identifiers=("domain:a.example",),
+    )
+    ledger.record(str(path), [entry])
+    before = path.read_bytes()
+
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(UsageError, match="No space left on device"):
+        ledger.record(str(path), [entry])
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    ledger.record(str(path), [entry])
+    assert len(ledger.read_ledger(str(path))) == 2
