@@ -439,8 +439,12 @@ def describe_error(error: BaseException) -> str:
 
 
 def _before_beam(error: BaseException) -> BaseException | None:
-    """Returns the error that Beam made another one of, to name the step, if it did."""
-    return error.__context__ if getattr(error, "_tagged_with_step", False) else None
+    """Returns the error that Beam made another one of, to name the step, if it did.
+
+    That is of the same type, or of one that Beam could not make again.
+    """
+    before = error.__context__ if getattr(error, "_tagged_with_step", False) else None
+    return before if type(error) in (type(before), RuntimeError) else None
 
 
 def report_success(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import pyarrow as pa
 
-from schemas.enums import EntityKind, LineageEvent, Review, Role, Status, Tier
+from schemas.enums import EntityKind, LineageEvent, Review, Role, Status, Strength, Tier
 from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
@@ -179,3 +181,65 @@ COMPONENT = pa.schema(
 """islands/: what a later run need not search again; it adds nothing to members/."""
 
 COMPONENT_KEY = ("fingerprint",)
+
+LINK = pa.schema(
+    [
+        field("entity_a", _STRING, "The smaller id of the two.", required=True),
+        field("entity_b", _STRING, "The larger id of the two.", required=True),
+        field("weight", pa.float64(), "Evidence in records' worth.", required=True),
+        field("complaints", pa.int64(), "Complaints that name both.", required=True),
+        field("calls", pa.int64(), "Calls that name both.", required=True),
+        field("victims", pa.int64(), "Distinct victims among those records.", required=True),
+        field("reporters", pa.int64(), "Distinct reporters of those records.", required=True),
+        field("orgs", pa.list_(_STRING), "Organisations that saw both, sorted.", required=True),
+        field("first_seen", TIMESTAMP, "Earliest record that names both.", required=True),
+        field("last_seen", TIMESTAMP, "Latest record that names both.", required=True),
+        field("strength", _STRING, "Hard or soft.", required=True, values=tuple(Strength)),
+        field("record_ids", pa.list_(_STRING), "Up to ten of the records.", required=True),
+        field("records", pa.int64(), "All records that name both.", required=True),
+        field("accepted", pa.bool_(), "Whether it holds a cluster together.", required=True),
+        field("reason", _STRING, "Why it was accepted or not.", required=True),
+    ]
+)
+"""links/: every pair of entities that some record names together."""
+
+LINK_KEY = ("entity_a", "entity_b")
+
+
+class AlertKind(StrEnum):
+    """Reasons for an alert."""
+
+    THRESHOLD = "threshold"
+    SEVERAL_ORGS = "several_orgs"
+    JOINED_CLUSTER = "joined_cluster"
+    CLUSTERS_MERGE = "clusters_merge"
+    BURST = "burst"
+    REFERRED_AWAKE = "referred_awake"
+
+
+ALERT = pa.schema(
+    [
+        field("alert_id", _STRING, "Hash of the content; equal ids are one alert.", required=True),
+        field("kind", _STRING, "Kind of alert.", required=True, values=tuple(AlertKind)),
+        field("entity_id", _STRING, "The identifier concerned."),
+        field("cluster_id", _STRING, "The cluster concerned."),
+        field("known_clusters", _STRINGS, "Clusters of the known run, sorted.", required=True),
+        field("reason", _STRING, "Reason in words.", required=True),
+        field("observed_at", TIMESTAMP, "Time of the record that raised it.", required=True),
+        field("records", pa.int64(), "Records with it in a hard role, up to that one."),
+        field("victims", pa.int64(), "Distinct victims among them."),
+        field("reporters", pa.int64(), "Distinct reporters among them."),
+        field("orgs", _STRINGS, "Organisations that reported it, sorted.", required=True),
+        field("record_ids", _STRINGS, "Up to ten of the records, newest first.", required=True),
+        field("tied_to", _STRINGS, "Up to ten members linked to it.", required=True),
+        field("core", _STRINGS, "Those of them, and of itself, that are core.", required=True),
+        field("reviewed", _STRINGS, "Those of the core that were reviewed.", required=True),
+    ]
+)
+"""One line of JSON; never about a suppressed, uncorroborated, victim-side or contested identifier.
+
+`entity_id` and `tied_to` alone name identifiers. To a webhook go those in `core`; `left_out` counts
+the others there.
+"""
+
+ALERT_KEY = ("alert_id",)

@@ -19,8 +19,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pyarrow as pa
 
 from schemas import CONTRACT_VERSION, enums, manifest
-from schemas.alert import ALERT, ALERT_KEY
 from schemas.call import CALL_INPUT, CALL_KEY
+from schemas.cluster import ALERT, ALERT_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.enums import EMAIL_ROLES
 from schemas.field import allowed_values, field, field_doc

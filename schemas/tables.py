@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas import call, cluster, complaint, decision, link, mention, reject
+from schemas import call, cluster, complaint, decision, mention, reject
 from schemas.entity import (
     CONTESTED as CONTESTED_ENTITY,
     CONTESTED_KEY,
@@ -34,7 +34,7 @@ MENTIONS = Table("mentions", mention.MENTION, mention.MENTION_KEY)
 
 ENTITIES = Table("entities", ENTITY, ENTITY_KEY)
 
-LINKS = Table("links", link.LINK, link.LINK_KEY)
+LINKS = Table("links", cluster.LINK, cluster.LINK_KEY)
 
 CLUSTERS = Table("clusters", cluster.CLUSTER, cluster.CLUSTER_KEY)
 

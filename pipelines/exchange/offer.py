@@ -72,8 +72,8 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--joint",
-        metavar="JOINT",
-        help="RUN joined with the recipient's offer: what they named leaves too, with your "
+        metavar="RUN",
+        help="this run joined with the recipient's offer: what they named leaves too, with your "
         "counts of it, if it is core there and an analyst of yours reviewed it there",
     )
     add_other_registers(parser)

@@ -12,10 +12,9 @@ from hypothesis import given, settings, strategies as st
 from pipelines.cli import main
 from pipelines.commands import evaluate
 from pipelines.commands.evaluate import SPLINK_INSTALL, splink_clusters
-from schemas.cluster import MEMBER
+from schemas.cluster import LINK, MEMBER
 from schemas.entity import ENTITY
 from schemas.enums import Review, Tier
-from schemas.link import LINK
 from tests.support.run_pipeline import complaint, jsonl, run as batch
 from transforms.clustering_metrics import SPLINK_THRESHOLD, baseline_clusterings, match_probability
 from transforms.extract import allowlist

@@ -14,8 +14,7 @@ from apache_beam.coders import PickleCoder
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import GlobalWindows
 
-from schemas.alert import ALERT
-from schemas.cluster import LINEAGE
+from schemas.cluster import ALERT, LINEAGE
 from transforms.alerts.rules import (
     HARD_MENTION,
     TIE,

@@ -24,7 +24,6 @@ from schemas.field import TIMESTAMP
 from transforms.arrow_util import group_starts, hash_text, sorted_lookup, with_column
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.communities import CommunityResult, detect_communities
-from transforms.graph.connected_components import component_counters, component_labels
 from transforms.graph.incidence import (
     IN_GRAPH,
     INCIDENCE,
@@ -33,6 +32,8 @@ from transforms.graph.incidence import (
     Ties,
     call_confirmed_by_node,
     cluster_ties,
+    component_counters,
+    component_labels,
     countries_by_node,
     incidence_from_rows,
 )

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.cluster import LINK
 from schemas.enums import Strength
 from schemas.field import TIMESTAMP
-from schemas.link import LINK
 from transforms.arrow_util import (
     group_offsets,
     group_starts,

@@ -48,7 +48,7 @@ UNCLAIMED = "only mentioned: no record says whose it is, and a private person ma
 """The reason beside the status of what `are_unclaimed` finds."""
 
 ONE_NAMES = "withheld, as one reporter alone names this mailbox, which may be a victim's"
-"""What is added to the reason of what `are_named_by_one` finds."""
+"""Words added to the reason of what `are_named_by_one` finds."""
 
 NO_CLAIMS = CLAIM.empty_table()
 

@@ -13,8 +13,14 @@ import numpy as np
 
 from transforms.arrow_util import group_starts, sorted_unique
 from transforms.graph import epochs
-from transforms.graph.connected_components import component_labels
-from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
+from transforms.graph.incidence import (
+    Incidence,
+    Ties,
+    cluster_ties,
+    component_labels,
+    group_clusters,
+    sum_by_pair,
+)
 from transforms.graph.leiden import smallest_members
 from transforms.graph.supplier_likelihood import SupplierCounts, SupplierSums
 

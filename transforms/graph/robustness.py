@@ -17,8 +17,7 @@ import numpy as np
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
 from transforms.arrow_util import group_starts
-from transforms.graph.connected_components import component_labels
-from transforms.graph.incidence import Incidence, cluster_ties
+from transforms.graph.incidence import Incidence, cluster_ties, component_labels
 from transforms.graph.leiden import smallest_members
 from transforms.graph.refinement import (
     beside_own_cluster,

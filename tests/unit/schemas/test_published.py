@@ -10,8 +10,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas import contract_docs, field
-from schemas.alert import ALERT
 from schemas.call import CALL_ACCEPTED, CALL_INPUT, CALL_LOOSE
+from schemas.cluster import ALERT
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_INPUT, COMPLAINT_LOOSE
 from schemas.tables import ALL_TABLES
 from tests.support.real_data import ROOT

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.alert import AlertKind
+from schemas.cluster import AlertKind
 from tests.support.made_up_histories import KNOWN, OTHER, START, at, history
 from transforms.alerts.rules import (
     BURST_HISTORY_DAYS,

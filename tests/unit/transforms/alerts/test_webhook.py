@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import requests
 
-from schemas.alert import ALERT
+from schemas.cluster import ALERT
 from tests.support.made_up_histories import history
 from transforms.alerts.rules import AlertRules, joined_cluster_alerts, several_orgs_alerts
 from transforms.alerts.sinks import (

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
+from schemas.cluster import LINK
 from schemas.enums import Status, Strength
-from schemas.link import LINK
 from tests.support.made_up_evidence import DAY, PHONES, SUPPLIERS
 from transforms.arrow_util import hash_text
 from transforms.graph.assign import ASSIGNMENT, cluster_ids

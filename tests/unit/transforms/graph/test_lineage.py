@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
-from schemas.cluster import LINEAGE
+from schemas.cluster import LINEAGE, LINK
 from schemas.enums import LineageEvent
-from schemas.link import LINK
 from schemas.mention import CLASSIFIED
 from tests.support.made_up_evidence import classified, listed
 from transforms.arrow_util import hash_text

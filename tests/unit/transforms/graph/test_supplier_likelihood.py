@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_array
 
+from schemas.cluster import LINK
 from schemas.enums import SUPPLIER_KINDS, Strength
-from schemas.link import LINK
 from transforms.graph.refinement import PRIOR_TRUE_SHARE, same_owner_probability
 from transforms.graph.supplier_likelihood import (
     CONCENTRATION,

@@ -14,7 +14,7 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.testing.util import assert_that
 from apache_beam.transforms.window import TimestampedValue
 
-from schemas.alert import ALERT
+from schemas.cluster import ALERT
 from schemas.enums import EntityKind, RecordKind
 from tests.support.made_up_deltas import START, accepted, delta_of
 from tests.support.made_up_evidence import mentions_of

@@ -5,8 +5,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given, strategies as st
 
-from transforms.graph.connected_components import component_counters, component_labels
-from transforms.graph.incidence import INCIDENCE
+from transforms.graph.incidence import INCIDENCE, component_counters, component_labels
 
 
 @st.composite
