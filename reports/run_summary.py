@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from schemas.enums import EntityKind, RecordKind, Status
 from schemas.field import TIMESTAMP
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, REJECTS, Table
+from transforms.extract.impersonation import techniques_of
 
 VICTIM_COUNTRY = "victim_country"
 
@@ -95,13 +96,15 @@ def _days(run: RunFolder, table: Table, column: str) -> Counter[date]:
 class Breakdown:
     """Complaints by the values of one field, most first, the rest summed up.
 
-    A count that is too small to show is None, as is a sum from which it could be computed.
+    A count that is too small to show is None, as is a sum from which it could be computed. `notes`
+    are what else values are called.
     """
 
     title: str
     rows: list[tuple[str, int | None]]
     others: int | None
     unknown: int
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def most(self) -> int:
@@ -124,7 +127,14 @@ def complaint_breakdowns(
         _by_field(run, column, title, limit, suppress_below if column == VICTIM_COUNTRY else 0)
         for column, title in _FIELDS
     ]
-    return by_field + [_breakdown(title, stated[what], limit) for what, title in _IMPERSONATION]
+    brands, lures = (_breakdown(title, stated[what], limit) for what, title in _IMPERSONATION)
+    names = {name: techniques_of("lure", name) for name, _ in lures.rows}
+    notes = {
+        name: ", ".join(f"{one.id} {one.name}" for one in found)
+        for name, found in names.items()
+        if found
+    }
+    return [*by_field, brands, replace(lures, notes=notes)]
 
 
 def _by_field(run: RunFolder, column: str, title: str, limit: int, floor: int) -> Breakdown:

@@ -7,7 +7,8 @@ What is what (docs/referral.md says why):
 - *observed-data*: one a member, with its observable: how often and from when to when records name
   it. The infrastructure `consists-of` these, and not of the observables themselves: of those STIX
   2.1 (section 4.8.2) knows its own kinds alone, and a phone number is OpenCTI's.
-- *relationship* `related-to`: an accepted link between two members, with its evidence.
+- *relationship* `related-to`: an accepted link between two members, with its evidence; and the
+  cluster's to an *attack-pattern*, what MITRE's F3 or ATT&CK calls the use of such members.
 - *sighting*: where the whole was seen; *identity*: those organisations, and ringtrace itself.
 - *note*: what the bundle does not say; *grouping*: all of it, as suspicious activity.
 
@@ -37,6 +38,7 @@ from reports.disclosure_control import is_reviewed_core, keep_members
 from reports.export.graph_tables import ClusterExport
 from reports.text import plain
 from schemas.entity import without_epoch
+from transforms.extract.impersonation import Technique, techniques_of
 from transforms.extract.kinds.registry import lookup_kind
 
 Row = dict[str, Any]
@@ -128,7 +130,9 @@ def stix_bundle(
         ),
     ]
     sighting = _seen_by_orgs(facts, infrastructure["id"], observed, orgs, key)
-    own = [infrastructure, *observed, *ties, sighting, _note(facts, infrastructure["id"], key)]
+    patterns = list(_attack_patterns(facts, infrastructure["id"], key))
+    note = _note(facts, infrastructure["id"], key)
+    own = [infrastructure, *observed, *ties, *patterns, sighting, note]
     content = [*people, *(one | marked for one in distinct), *own]
     whole = [tlp_object, *content, _grouping(facts, content, key)]
     return _written(stix_id("bundle", key.run_id, key.cluster_id, tlp), whole)
@@ -263,6 +267,36 @@ def _link(link: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         f"evidence, weight {link['weight']:.2f}.",
         **_span(link),
     )
+
+
+def _attack_patterns(
+    facts: ClusterFacts, infrastructure: str, key: BundleKey
+) -> Iterator[StixObject]:
+    """Yields the techniques that members' roles show, each with its tie to the infrastructure."""
+    roles: dict[Technique, set[str]] = {}
+    for member in facts.members:
+        for technique in techniques_of("role", member["role"]):
+            roles.setdefault(technique, set()).add(member["role"])
+    for technique in sorted(roles):
+        reference = {"source_name": technique.framework, "external_id": technique.id}
+        pattern = _object(
+            "attack-pattern",
+            key,
+            technique.id,
+            name=technique.name,
+            external_references=[reference],
+        )
+        yield pattern
+        yield _object(
+            "relationship",
+            key,
+            "related-to",
+            technique.id,
+            relationship_type="related-to",
+            source_ref=infrastructure,
+            target_ref=pattern["id"],
+            description=f"Shown by members that are {', '.join(sorted(roles[technique]))}.",
+        )
 
 
 def _span(row: Row) -> StixObject:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -76,6 +77,25 @@ _INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
 """The dots of an abbreviation such as I.R.S."""
 
 Array = np.ndarray
+
+
+class Technique(NamedTuple):
+    """A technique of MITRE's F3, or of ATT&CK as F3 takes it over."""
+
+    id: str
+    name: str
+
+    @property
+    def framework(self) -> str:
+        """The `source_name` under which STIX refers to it."""
+        return "mitre-attack" if self.id.startswith("T") else "mitre-f3"
+
+
+def techniques_of(what: str, name: str) -> list[Technique]:
+    """Returns what `data/fraud_techniques.toml` calls a `lure`, a `role` or a payment `method`."""
+    listed = load_reference_data("fraud_techniques.toml")
+    ids = listed[what].get(name, {}).get("techniques", ())
+    return [Technique(one, listed["names"][one]) for one in ids]
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ _CASHTAG = re.compile(r"(?:https?://)?(?:cash\.app/)?\$(?P<tag>[A-Za-z][A-Za-z0-
 _COIN = re.compile(r"^[A-Za-z]{3,12}:\s*")
 """The coin, or the scheme of its links, before an address."""
 
-_CONTACT_METHODS = frozenset("zelle paypal venmo wise interac".split())
+CONTACT_METHODS = frozenset("zelle paypal venmo wise interac".split())
+"""Methods that pay to a phone number, an e-mail address or a name."""
 
 _DIGITS = re.compile(r"\D")
 
@@ -81,7 +82,7 @@ def _by_method(how: str, text: str, region: str | None) -> tuple[EntityKind, str
         return EntityKind.HANDLE, f"telegram:{(match['name'] or match['bare']).lower()}"
     if "cashapp" in how and (match := _CASHTAG.fullmatch(text)):
         return EntityKind.HANDLE, f"cashapp:${match['tag'].lower()}"
-    if how in _CONTACT_METHODS:
+    if how in CONTACT_METHODS:
         handle = re.sub(r"\s+", " ", text.lower()).removeprefix("@")
         tagged = (how in ("venmo", "paypal") and re.fullmatch(r"[\w.-]{3,64}", handle)) or (
             how == "zelle" and re.fullmatch(r"@[\w-]{3,30}", text)
@@ -99,7 +100,7 @@ def _contact(how: str, text: str, region: str | None) -> tuple[EntityKind, str] 
     mail = next(email.find(text), None)
     if mail and (mail.start, mail.end) == (0, len(text)):
         return EntityKind.EMAIL, mail.value
-    if how in _CONTACT_METHODS or "whatsapp" in how or "cashapp" in how:
+    if how in CONTACT_METHODS or "whatsapp" in how or "cashapp" in how:
         reading = normalize.normalize_number(text, region)
         if reading.e164:
             return EntityKind.PHONE, reading.e164

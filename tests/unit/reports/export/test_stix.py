@@ -110,7 +110,8 @@ def test_every_kind_of_member_is_strictly_valid(tmp_path):
     assert {one: kinds.count(one) for one in set(EVERY_KIND.values())} == {
         one: list(EVERY_KIND.values()).count(one) for one in set(EVERY_KIND.values())
     }
-    assert kinds.count("relationship") == len(EVERY_KIND) + len(EVERY_KIND) - 1
+    ties = len(EVERY_KIND) + len(EVERY_KIND) - 1 + kinds.count("attack-pattern")
+    assert kinds.count("relationship") == ties
     assert b"trunk" not in made and b"acme" not in made
 
 
@@ -164,8 +165,33 @@ def test_only_accepted_links_are_exported(run):
         one
         for one in json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
         if one.get("relationship_type") == "related-to"
+        and "attack-pattern" not in one["target_ref"]
     ]
     assert len(ties) == len(facts.inside) - 1
+
+
+def test_roles_of_members_have_the_common_names_of_what_they_show(tmp_path):
+    role_of = {"phone:+18885550123": "callback", "remote:anydesk:123456789": "operator"}
+    rows = {
+        "clusters": [cluster("c-1", size=2)],
+        "members": [member(one, "c-1", role=role) for one, role in role_of.items()],
+        "entities": [entity(one) for one in role_of],
+        "links": [link(*role_of)],
+        "lineage": [lineage("c-1")],
+    }
+    (facts,) = facts_of(write_run(tmp_path / "run", rows), ["c-1"])
+    objects = json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
+    patterns = {one["id"]: one for one in objects if one["type"] == "attack-pattern"}
+    assert sorted((one["name"], *one["external_references"]) for one in patterns.values()) == [
+        ("Phishing for Information", {"source_name": "mitre-attack", "external_id": "T1598"}),
+        ("Remote Access Tools", {"source_name": "mitre-attack", "external_id": "T1219"}),
+    ]
+    tied = [one for one in objects if one.get("target_ref") in patterns]
+    assert {one["source_ref"].partition("--")[0] for one in tied} == {"infrastructure"}
+    assert {one["description"] for one in tied} == {
+        "Shown by members that are callback.",
+        "Shown by members that are operator.",
+    }
 
 
 TIMES = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))

@@ -142,6 +142,8 @@ def test_the_private_part_of_the_list():
         ("storage.googleapis.com/b/k.html", "domain:b.storage.googleapis.com"),
         ("b.storage.googleapis.com", "domain:b.storage.googleapis.com"),
         ("proj--preview-a1.web.app", "domain:proj.web.app"),
+        ("proj.firebaseapp.com/pay", "domain:proj.web.app"),
+        ("proj--preview-a1.firebaseapp.com", "domain:proj.web.app"),
         ("feature.worker.pages.dev", "domain:worker.pages.dev"),
         ("sites.google.com/view/x/home?authuser=1", "url:sites.google.com/view/x"),
         ("sites.google.com/a/corp.example/x", "url:sites.google.com/a/corp.example/x"),
