@@ -168,6 +168,10 @@ def read_head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:
     Runs of NULs are left out: they are space that a crash left unwritten, before or among text.
     """
     head = b""
+    if compressed == "none":
+        first = b"".join(raw_blocks(path, 0, size))
+        if first.startswith(b"PAR1") or not NUL_RUN.search(first):
+            return first, False
     try:
         for block in decompressed_blocks(path, compressed):
             head += block if head.startswith(b"PAR1") else NUL_RUN.sub(b"", block)

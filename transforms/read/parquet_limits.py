@@ -224,11 +224,8 @@ def _column_cost(
         if fixed:
             continue
         if kind == _DICTIONARY_PAGE:
-            if size > 4_096:
-                packed = _read(stream, start, stored)
-                longest = max(longest, _longest_value(packed, size, column.compression))
-            else:
-                longest = max(longest, size)
+            packed = _read(stream, start, stored)
+            longest = max(longest, _longest_value(packed, size, column.compression))
         elif encoding == _DELTA_BYTE_ARRAY:
             longest = max(longest, size)
         elif encoding not in (_PLAIN_DICTIONARY, _RLE_DICTIONARY):

@@ -3,12 +3,18 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 
+import pyarrow as pa
 import pytest
 
-from tests.support.hostile_files import BOMBS, ROW
+from tests.support.hostile_files import BOMBS, ROW, parquet
 from tests.support.read_files import read_file
 from tests.support.real_data import ROOT
+from transforms.read.detect import plan_input_files
+from transforms.read.files import ReadOptions
+from transforms.read.read_records import read_shard
+from transforms.read.shards import scan_file
 
 MEASURE = """
 import json, resource, sys, time
@@ -83,3 +89,21 @@ def test_a_run_of_nuls_costs_itself_alone(tmp_path, place):
     found, _ = read_file(path)
     assert len(found["complaints"]) == 2
     assert [one["code"] for one in found["rejects"]] == ["broken_json"]
+
+
+def test_a_real_file_with_the_same_values_again_and_again_is_read(tmp_path):
+    rows = 150_000
+    links = [["https://amzn-refund.example/a", "https://help.example/b"], ["https://c.example/"]]
+    columns = {
+        "narrative": pa.array(["They called me. " * 30, "They wrote to me. " * 20] * (rows // 2)),
+        "urls": pa.array(links * (rows // 2)),
+    }
+    path = tmp_path / "a.parquet"
+    path.write_bytes(parquet(rows, **columns))
+    (file,) = plan_input_files([str(path)], [], ReadOptions())
+    _, shards = scan_file(file)
+    counts = Counter()
+    for shard in shards:
+        for tag, batch in read_shard(shard, ReadOptions()):
+            counts[tag] += batch.num_rows
+    assert counts == {"complaints": rows}
