@@ -137,7 +137,7 @@ def test_rings_are_in_the_truth_by_name(world):
     assert max(sizes.values()) > 10
 
 
-def test_real_lines_are_on_the_shipped_list_and_few_cited_sites(world):
+def test_real_lines_are_on_the_shipped_list_and_some_cited_sites_are_not(world):
     lines = {f"phone:{line}" for line in {**BRAND_LINES, **BANK_LINES}.values()}
     brands = {f"domain:{site}" for site in BRAND_DOMAINS}
     cited = {f"domain:{site}" for site in SITES}
@@ -145,7 +145,7 @@ def test_real_lines_are_on_the_shipped_list_and_few_cited_sites(world):
     assert {one for one, _ in table(world, "legitimate")} == lines | brands | cited | forged
     shipped = set(allowlist.shipped_allowlist().entity_ids)
     assert lines | brands <= shipped
-    assert len(cited & shipped) < 0.5 * len(cited)
+    assert len(cited - shipped) > 5
 
 
 def test_half_of_the_pages_are_tenants_of_platforms(world):
