@@ -131,6 +131,7 @@ READ_BY_READERS = {
     Code.ROW_TOO_LARGE,
     Code.TRUNCATED_FILE,
     Code.UNREADABLE_FILE,
+    Code.OVER_LIMIT,
     Code.WRONG_TYPE,
 }
 
