@@ -18,6 +18,9 @@ from transforms.arrow_util import Array, concat_ranges
 FEW_TEXTS = 24
 """Below so many texts, compiling a pattern for RE2 costs more than Python's cached one."""
 
+FEW_BYTES = 4_096
+"""The same, of all texts together, in `may_match`."""
+
 _FEW_SHORT_TEXTS = 200
 """The same for texts of a few words, in `match_mask`."""
 
@@ -76,8 +79,8 @@ def match_mask(texts: pa.Array, pattern: str) -> Array:
 
 
 def may_match(texts: pa.Array, hint: str) -> list[bool]:
-    """Tells for each text whether a hint, RE2, matches, or for few texts that it may."""
-    few = len(texts) < FEW_TEXTS
+    """Tells for each text whether a hint, RE2, matches, or for few short texts that it may."""
+    few = len(texts) < FEW_TEXTS and texts.nbytes < FEW_BYTES
     return [True] * len(texts) if few else pc.match_substring_regex(texts, hint).to_pylist()
 
 

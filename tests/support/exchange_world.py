@@ -10,6 +10,7 @@ import pytest
 
 from pipelines import cli, key_store
 from reports import signing, tables
+from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
@@ -116,7 +117,7 @@ class Joint:
         lines += [
             f"C-{n},confirm,{one},,Priya Rao,seen by both,{when},"
             for n, one in enumerate(ids)
-            if "#" not in one
+            if "#" not in one and not is_withheld(one)
         ]
         decisions.write_text("\n".join(lines) + "\n")
         assert ringtrace(*words, "--decisions", decisions, "--output", self.run) == 0

@@ -22,6 +22,7 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.entity import is_withheld
 from schemas.enums import EntityKind
 from transforms.extract.kinds import domain, hosting
 
@@ -169,6 +170,10 @@ def canonical_entity_id(text: str) -> str:
     elif kind not in tuple(EntityKind):
         raise LegitimateListError(
             f"{kind!r} is not a kind of identifier; use {', '.join(EntityKind)}"
+        )
+    if is_withheld(text):
+        raise LegitimateListError(
+            f"{text!r} is a withheld id; give the identifier, or decide with ringtrace decide"
         )
     if kind == EntityKind.PHONE:
         return f"phone:{_canonical_phone(value)}"

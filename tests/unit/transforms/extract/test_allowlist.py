@@ -152,6 +152,7 @@ def test_bare_values_become_ids(text, entity_id):
         ("azurewebsites.net", "not a registrable domain"),
         ("localhost", "not a registrable domain"),
         ("me@localhost", "not an e-mail address"),
+        ("email:withheld-0123456789abcdef", "a withheld id"),
         ("@example.org", "not an e-mail address"),
         ("fax:+18008291040", "'fax' is not a kind of identifier"),
         (" ", "entity_id is empty"),
