@@ -445,6 +445,8 @@ def stix_observable(entity_id: str) -> StixObject:
         return _sco(stix, {"iban": iban}) | {"value": iban} | _new_sco()
     if stix == "cryptocurrency-wallet":
         value = value.partition(":")[2]
+    if stix == "url":
+        value = f"https://{value}"  # STIX wants a scheme, and an id of ours has none
     return _sco(stix, {"value": value}) | (_new_sco() if stix in _OPENCTI else {})
 
 
