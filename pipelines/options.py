@@ -1,7 +1,8 @@
 """Parses command lines strictly: what commands have in common, and Beam's own options.
 
 Beam drops a flag that it does not know without a word; a run with a misspelled `--known-legitimate`
-would then name an innocent line, so an unknown flag ends the program.
+would then name an innocent line, so an unknown flag ends the program. Long, since every flag that
+commands share is declared and checked here.
 """
 
 from __future__ import annotations

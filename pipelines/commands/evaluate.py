@@ -1,4 +1,7 @@
-"""`ringtrace evaluate RUN TRUTH_CSV`: scores the clusters of a run against known answers."""
+"""`ringtrace evaluate RUN TRUTH_CSV`: scores the clusters of a run against known answers.
+
+Long, since every score and its line in the two tables that are printed stand side by side.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What records only mention is shown by no output, until a record shows a suspect using it."""
+"""No output shows an identifier that records only mention, until one shows a suspect using it."""
 
 from __future__ import annotations
 

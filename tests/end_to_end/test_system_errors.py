@@ -1,4 +1,4 @@
-"""What the machine refuses ends a command with one line that names it, and leaves nothing half."""
+"""A refusal of the machine ends a command with one line that names it, and leaves nothing half."""
 
 import errno
 import os

@@ -5,7 +5,7 @@ Roles follow the rules of `data/cues.toml`. Naming an innocent is worse than mis
 words that say "call this" make a callback number; a number that may be the victim's own is the
 victim's; one that the text calls genuine, or the line of a bank or the police, is only mentioned.
 The rules are for text in lower case with its accents ("llamé": I called; "llame": call), bounded
-and linear.
+and linear. Long, since the ways to tell a holder by words are one decision.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Guesses the map of a company's own export, by the names of its columns and what is in them.
 
 A guess errs to the side that harms nobody: a number of which it is not certain whose it is counts
-as the victim's, an address of the web or a payee as nothing, and a call names neither side.
+as the victim's, an address of the web or a payee as nothing, and a call names neither side. Long,
+since what each field is known by stands beside that of the others.
 """
 
 from __future__ import annotations

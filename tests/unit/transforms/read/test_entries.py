@@ -53,7 +53,7 @@ def test_every_entry_of_a_folder_is_accounted_for(folder):
 
 
 def odd_entries(base):
-    """What may hold records and cannot be read, by name, with the words that say so."""
+    """Entries that may hold records and cannot be read, by name, with the words that say so."""
     os.mkfifo(base / "fifo.csv")
     (base / "nowhere.csv").symlink_to(base / "none")
     (base / "linked").symlink_to(base.parent)
