@@ -405,11 +405,15 @@ class Case:
         )
 
     def dispute_lapsed(self) -> bool:
-        """Returns whether a cluster of the disputed number is disputed no longer."""
+        """Returns whether the disputed number, or a core epoch of it, is in no disputed cluster.
+
+        An epoch that is not core does not leave, and lets nobody dispute another ring by it.
+        """
         clusters = (
             row["cluster_id"]
             for one, row in self.after.members.items()
-            if without_epoch(one) == self.target.disputed
+            if one == self.target.disputed
+            or (without_epoch(one) == self.target.disputed and self.after.is_core(one))
         )
         return any(self.after.clusters[one] != "disputed" for one in clusters)
 
