@@ -167,3 +167,12 @@ def test_wrong_usage_is_one_line(run, folder, capsys, words, says):
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and says in error
     assert not (folder / "new").exists()
+
+
+def test_bytes_that_are_no_text_are_named_so(tmp_path, capsys):
+    path = tmp_path / "photo.csv"
+    path.write_bytes(random.Random(1).randbytes(20_000))
+    assert cli.main(["map", str(path)]) == 2
+    said = capsys.readouterr()
+    assert "not text in UTF-8" in said.err + said.out
+    assert (said.err + said.out).count("\n") == 1

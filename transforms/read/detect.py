@@ -66,6 +66,8 @@ _TYPES = re.compile(
 )
 """A row of the types of SQL, as some exports have below the header."""
 
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})  # text has next to none
+
 _DATA_CELL = re.compile(r"[\d\s().+/:,-]*\d[\d\s().+/:,-]*|[^\s@]+@[^\s@]+\.[a-z]{2,24}")
 """A cell that no header row has: a number, a time, an e-mail address."""
 
@@ -451,7 +453,7 @@ def sample_file(path: str) -> Sample:
     head = head.removeprefix(b"\xef\xbb\xbf")
     if not head.strip():
         raise InputError(path, "has no rows", "give a file with records")
-    if head.count(b"\0") * 100 > len(head):
+    if (len(head) - len(head.translate(None, _CONTROLS))) * 100 > len(head):
         raise InputError(path, "not text in UTF-8", "save it as CSV in UTF-8")
     if len(head) == SAMPLE_BYTES and b"\n" in head:
         head = head[: head.rindex(b"\n") + 1]

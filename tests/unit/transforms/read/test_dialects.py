@@ -67,7 +67,7 @@ def test_every_separator_in_every_encoding(tmp_path, separator, name, encoding, 
     assert texts(tmp_path / "b.gz") == EXPECTED
 
 
-def test_the_separator_that_excel_is_told(tmp_path):
+def test_a_line_that_names_the_separator(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("sep=;\n" + written(";"), encoding="utf-8")
     assert texts(path) == EXPECTED
