@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import socket
@@ -20,11 +21,21 @@ class ServerError(Exception):
     """A server that ended, or was not ready in time; what it said last."""
 
 
+PORTS = range(15_000, 30_000)
+"""Below the ports that Linux gives to whoever connects: one of those is taken again at any time."""
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port that nobody listens on now, at any address of this machine.
+
+    Raises:
+        ServerError: if a hundred at random are all taken.
+    """
+    for port in random.sample(PORTS, 100):
+        with suppress(OSError), socket.socket() as one:
+            one.bind(("", port))
+            return port
+    raise ServerError("no port is free")
 
 
 def wait_for(port: int, seconds: float = 60) -> None:
