@@ -96,7 +96,7 @@ MEMBER = pa.schema(
         field(
             "robustness",
             pa.int64(),
-            "The smaller of those and the reporters who tie it to the rest of its cluster.",
+            "The fewest reporters without whom it is not shown, or not tied to its cluster.",
             required=True,
         ),
         field("tier", _STRING, "What it may be used for.", required=True, values=tuple(Tier)),

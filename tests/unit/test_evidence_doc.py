@@ -39,11 +39,12 @@ DECIDES_NOTHING = {
     "MERGE_ROUNDS",
     "MOVE_ROUNDS",
     "MAX_ROUNDS",
+    "FLOW_EDGES",
     "FINGERPRINT_BYTES",
     "TRIES",
     "PAUSE_SECONDS",
 }
-"""Bounds that no run reaches, the length of a digest, and how long a file is waited for."""
+"""Bounds that no run reaches, edges of a flow, a digest's length, how long a file is waited for."""
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 

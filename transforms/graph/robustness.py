@@ -1,8 +1,9 @@
 """Robustness: how many reporters a member's place in its cluster rests on.
 
 One person can name anything beside anything. So a member is worth naming to others only if several
-reporters show it, and several tie it to the others (`follow_reporters`), and if it is no slip of
-the pen of a better-attested one (`near_misses`).
+reporters show it, several tie it to the others (`link_reporters`), no few of them alone join its
+side of the cluster to the rest (`cut_reporters`), and if it is no slip of the pen of a
+better-attested one (`near_misses`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
-from transforms.arrow_util import group_starts
+from transforms.arrow_util import group_starts, sorted_unique
 from transforms.graph.incidence import Incidence, cluster_ties, component_labels
 from transforms.graph.leiden import smallest_members
 from transforms.graph.refinement import (
@@ -45,6 +47,15 @@ CORE_COLUMNS = ("entity_id", "known_as", "status", "reporters", "link_reporters"
 
 _ANY_DIGIT, _SAME_DIGITS = "\x00", "\x01"
 
+MOST_EXACT_MEMBERS = 500
+"""Members of a cluster up to which cuts are exact; in a larger one they are a lower bound."""
+
+SURE_LEVELS = (1, 2, 3, 4)
+"""Counts of reporters that are tried by merging, before flows; the bound in a large cluster."""
+
+FLOW_EDGES = 10_000
+"""Edges of the graph of one flow, about: 20 MB."""
+
 MAX_ROUNDS = 64
 """Bound on the rounds of merging parts; each at least halves some chain of them."""
 
@@ -70,12 +81,55 @@ def link_reporters(
     Returns:
         The reporters that count, and all of them. At most one counts where that one could have put
         the node there: outside the main part of its cluster, and where at least as many tie it to
-        other clusters alone.
+        other clusters alone. Of the rest no more count than tie its side of the cluster to that of
+        the best attested node.
     """
     inside = count_reporters(evidence, beside_own_cluster(evidence, label))
     elsewhere = reporters_by_node(evidence) - inside
     alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
-    return np.where(alone, np.minimum(inside, 1), inside), inside
+    counted = np.where(alone, np.minimum(inside, 1), inside)
+    # Of the main part two count at least, since suppliers that agree stand for the second.
+    bound = np.maximum(cut_reporters(evidence, label, counted), CORE_ROBUSTNESS)
+    return np.minimum(counted, bound), inside
+
+
+def cut_reporters(evidence: Incidence, label: np.ndarray, tying: np.ndarray) -> np.ndarray:
+    """Counts, per node, the fewest reporters without whom its cluster falls apart around it.
+
+    That is the smallest set of reporters whose removal parts it from the node of its cluster that
+    most reporters tie; for that one, the largest such number of another. Menger (1927): as many as
+    there are ways between the two that share no reporter, a maximum flow where each reporter lets
+    one through.
+
+    Args:
+        evidence: The pieces of evidence, without hubs.
+        label: The cluster of each node.
+        tying: The reporters that count for each node, which bound the result.
+
+    Returns:
+        The number, at most `tying`; in clusters of more than `MOST_EXACT_MEMBERS` a lower bound.
+    """
+    best = _best_by_label(label, tying)[label]
+    found = np.zeros(len(label), np.int64)
+    for least in SURE_LEVELS:
+        part = _parts(evidence, label, least)
+        found = np.where(part == part[best], np.minimum(tying, least), found)
+    size = np.bincount(label, minlength=len(label))[label]
+    open_ = (found < tying) & (tying > CORE_ROBUSTNESS) & (best != np.arange(len(label)))
+    open_ &= size <= MOST_EXACT_MEMBERS
+    rows = np.flatnonzero(np.isin(label[evidence.node], label[open_]))
+    rows = rows[beside_own_cluster(evidence, label)[rows]]
+    rows = rows[np.argsort(label[evidence.node[rows]], kind="stable")]
+    starts = group_starts(label[evidence.node[rows]])
+    for one in np.split(rows, starts[1:]) if len(rows) else ():
+        node, reporter = evidence.node[one], evidence.reporter[evidence.group[one]]
+        goals = np.unique(node[open_[node]])
+        flows = _flows(node, reporter, best[node[0]], goals)
+        found[goals] = np.minimum(tying[goals], np.maximum(found[goals], flows))
+    top = np.zeros(len(label), np.int64)
+    others = best != np.arange(len(label))
+    np.maximum.at(top, label[others], found[others])
+    return np.where(others, found, np.minimum(tying, top[label]))
 
 
 def separate_established_parts(
@@ -94,7 +148,7 @@ def separate_established_parts(
     Returns:
         The new cluster of each node.
     """
-    part = _parts(evidence, suppliers, label)
+    part = _parts(evidence, label, CORE_ROBUSTNESS, suppliers)
     firm = established_communities(evidence, part)
     several = np.bincount(label[np.flatnonzero(firm)], minlength=len(label)) > 1
     if not several.any():
@@ -117,7 +171,7 @@ def in_main_part(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarr
     Two parts of a cluster are one where two reporters tie them, or one does and the suppliers of
     both agree. The main part is that of most members (ties: the one with the smallest node).
     """
-    part = _parts(evidence, suppliers, label)
+    part = _parts(evidence, label, CORE_ROBUSTNESS, suppliers)
     size = np.bincount(part, minlength=len(label))
     numbers = np.unique(part)
     order = np.lexsort((numbers, -size[numbers], label[numbers]))
@@ -187,20 +241,80 @@ def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(one for one, how in standings(members).items() if how.tier is Tier.CORE)
 
 
-def _parts(evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray) -> np.ndarray:
-    """Returns the part of its cluster that each node is in, as the smallest node in it."""
+def _parts(
+    evidence: Incidence, label: np.ndarray, least: int, suppliers: SupplierCounts | None = None
+) -> np.ndarray:
+    """Returns the part of its cluster that each node is in, as the smallest node in it.
+
+    Two parts are one where `least` reporters tie them, so that fewer cannot part what is in one;
+    with `suppliers`, also where one does and those of both agree.
+    """
     part = np.arange(len(label))
     for _ in range(MAX_ROUNDS):
         between = cluster_ties(evidence, part)
         between = between.where(label[between.a] == label[between.b])
         if not len(between.a):
             break
-        agree = suppliers.log_bayes_factor(part, between.a, between.b) >= AGREEMENT_NATS
-        joined = between.where((between.reporters >= CORE_ROBUSTNESS) | agree)
+        joins = between.reporters >= least
+        if suppliers is not None:
+            nats = suppliers.log_bayes_factor(part, between.a, between.b)
+            joins |= nats >= AGREEMENT_NATS
+        joined = between.where(joins)
         if not len(joined.a):
             break
         part = component_labels(len(label), joined.a, joined.b)[part]
     return part
+
+
+def _best_by_label(label: np.ndarray, tying: np.ndarray) -> np.ndarray:
+    """Returns, by label, the node that most reporters tie (ties: the smallest); 0 where none."""
+    order = np.lexsort((np.arange(len(label)), -tying, label))
+    first = order[group_starts(label[order])]
+    best = np.zeros(len(label), np.int64)
+    best[label[first]] = first
+    return best
+
+
+def _flows(node: np.ndarray, reporter: np.ndarray, source: int, goals: np.ndarray) -> np.ndarray:
+    """Counts the ways from one node to each of others that share no reporter.
+
+    Each reporter is two vertices with an edge of one between them, since it is who is removed. Each
+    goal has a copy of the graph, for a flow takes less time than to begin one.
+
+    Args:
+        node: The nodes of one cluster, a row for each that a reporter names.
+        reporter: Who names it.
+        source: Where the ways begin.
+        goals: Where they end.
+    """
+    from scipy.sparse.csgraph import maximum_flow
+
+    nodes, at = np.unique(node, return_inverse=True)
+    reporters, of = np.unique(reporter, return_inverse=True)
+    of, at = np.divmod(sorted_unique(of * len(nodes) + at), len(nodes))
+    names = np.bincount(of)[of]
+    pair, twice = np.unique(at[names == 2].reshape(-1, 2), axis=0, return_counts=True)
+    many, of = np.unique(of[names > 2], return_inverse=True)
+    at, through = at[names > 2], len(nodes) + np.arange(len(many))
+    into, away = len(nodes) + of, len(nodes) + len(many) + of
+    start = np.concatenate([pair[:, 0], pair[:, 1], at, away, through])
+    end = np.concatenate([pair[:, 1], pair[:, 0], into, at, through + len(many)])
+    vertices, plenty = len(nodes) + 2 * len(many), len(reporters) + 1
+    lets = np.concatenate([twice, twice, np.full(2 * len(at), plenty), np.ones(len(many), int)])
+    found = []
+    for some in np.array_split(goals, 1 + len(goals) * len(start) // FLOW_EDGES):
+        copy = vertices * np.arange(len(some))
+        first, last = vertices * len(some), vertices * len(some) + 1
+        begin, stop = copy + np.searchsorted(nodes, source), copy + np.searchsorted(nodes, some)
+        a = [(copy[:, None] + start).ravel(), np.full(len(some), first), stop]
+        b = [(copy[:, None] + end).ravel(), begin, np.full(len(some), last)]
+        ends = np.full(2 * len(some), plenty)
+        capacity = np.append(np.tile(lets, len(some)), ends).astype(np.int32)
+        shape = (last + 1, last + 1)
+        graph = csr_array((capacity, (np.concatenate(a), np.concatenate(b))), shape=shape)
+        flow = maximum_flow(graph, first, last).flow
+        found.append(flow[[first]].toarray()[0, begin])
+    return np.concatenate(found)
 
 
 def _patterns(value: str) -> list[str]:

@@ -3,13 +3,16 @@
 from itertools import combinations
 
 import numpy as np
-from hypothesis import given, settings, strategies as st
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.support.graphs import evidence, no_suppliers
+from transforms.graph import robustness
 from transforms.graph.robustness import (
     CORE_ROBUSTNESS,
     NEAR_MISS_RATIO,
     core_members,
+    cut_reporters,
     in_main_part,
     link_reporters,
     near_misses,
@@ -46,7 +49,73 @@ def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups
         everybody = tying(groups, who, label, node, inside=False)
         single = not main[node] or 2 * len(near) <= len(everybody)
         assert tying_it[node] == len(near)
-        assert found[node] == (min(len(near), 1) if single else len(near))
+        if single:
+            assert found[node] == min(len(near), 1)
+        else:
+            assert min(len(near), CORE_ROBUSTNESS) <= found[node] <= len(near)
+
+
+def fewest_that_part(groups, who, label, one, other):
+    """The size of the smallest set of reporters whose removal leaves no way between two nodes.
+
+    A reporter ties all that they name of a cluster.
+    """
+    names = {}
+    for those, reporter in zip(groups, who, strict=False):
+        near = {node for node in those if label[node] == label[one]}
+        if len(near) > 1:
+            names.setdefault(reporter, set()).update(near)
+    for size in range(len(names) + 1):
+        for gone in combinations(names, size):
+            reached, grows = {one}, True
+            while grows:
+                more = reached.union(
+                    *(those for who, those in names.items() if who not in gone and those & reached)
+                )
+                grows, reached = more != reached, more
+            if other not in reached:
+                return size
+    return len(names) + 1
+
+
+@pytest.mark.parametrize("levels", [(), (1, 2, 3, 4)])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(GROUPS, REPORTERS, LABELS)
+def test_a_cut_is_the_fewest_reporters_without_whom_a_member_is_parted(
+    monkeypatch, levels, groups, who, label
+):
+    monkeypatch.setattr(robustness, "SURE_LEVELS", levels)
+    label = np.array(label)
+    given_evidence = evidence(groups, NODES, who[: len(groups)])
+    inside = [len(tying(groups, who, label, one, inside=True)) for one in range(NODES)]
+    found = cut_reporters(given_evidence, label, np.array(inside))
+    for cluster in set(label.tolist()):
+        best, *others = sorted(np.flatnonzero(label == cluster), key=lambda one: -inside[one])
+        for one in others:
+            parts = fewest_that_part(groups, who, label, one, best)
+            # Two or fewer that tie it are decided by the main part: the bound is enough there.
+            exact = inside[one] > CORE_ROBUSTNESS
+            assert found[one] == parts if exact else found[one] <= parts
+        assert found[best] == max((found[one] for one in others), default=0)
+
+
+def test_a_cut_counts_the_reporters_who_join_two_halves():
+    """Five people tie each half, and two the halves: no member of the smaller rests on more."""
+    halves = [{0, 1, 2}] * 6 + [{3, 4, 5}] * 5 + [{2, 3}] * 2
+    label = np.zeros(NODES, int)
+    found, inside = link_reporters(evidence(halves, NODES), no_suppliers(NODES), label)
+    assert inside.tolist() == [6, 6, 8, 7, 5, 5, 0]
+    assert found.tolist() == [6, 6, 6, 2, 2, 2, 0]
+
+
+def test_a_large_cluster_has_a_lower_bound():
+    """Of more members than are worth a flow, what reporters of pairs alone prove."""
+    many = 2 * robustness.MOST_EXACT_MEMBERS
+    chain = [{one, one + 1} for one in range(many - 1) for _ in range(6)]
+    label = np.zeros(many, int)
+    found, inside = link_reporters(evidence(chain, many), no_suppliers(many), label)
+    assert set(inside.tolist()) == {6, 12}
+    assert set(found.tolist()) == {max(robustness.SURE_LEVELS)}
 
 
 @settings(deadline=None)
