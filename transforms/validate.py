@@ -103,8 +103,9 @@ def validate_complaints(
         Code.BAD_CURRENCY,
         "not an ISO 4217 code",
     )
-    for name in ("victim_region", "language", "claimed_brand"):
-        batch.typed[name] = casts.trim_text(rows[name])
+    for name in ("victim_region", "language"):
+        batch.typed[name] = _without_contacts(batch, casts.trim_text(rows[name]), name)
+    batch.typed["claimed_brand"] = casts.trim_text(rows["claimed_brand"])
     return batch.finish(COMPLAINT_ACCEPTED, RecordKind.COMPLAINT)
 
 
@@ -352,19 +353,24 @@ def _check_email_roles(batch: BatchChecks) -> None:
 
 
 def _check_tools(batch: BatchChecks) -> None:
-    """Takes the remote-access ids, without names of tools that may be a number or an address."""
+    """Takes the remote-access ids; a tool's name must hold no contact."""
     lists = batch.rows["remote_access"]
     items = lists.flatten()
-    tool = pc.struct_field(items, "tool")
-    strange = _may_hold_contacts(tool)
-    if not strange.any():
-        return
-    batch.coerced["remote_access[].tool"] += int(strange.sum())
-    kept = pc.if_else(pa.array(strange), pa.scalar(None, tool.type), tool)
     fields = list(items.type)
-    columns = [kept if one.name == "tool" else pc.struct_field(items, one.name) for one in fields]
+    columns = [pc.struct_field(items, one.name) for one in fields]
+    at = [one.name for one in fields].index("tool")
+    columns[at] = _without_contacts(batch, columns[at], "remote_access[].tool")
     flat = pa.StructArray.from_arrays(columns, fields=fields)
     batch.typed["remote_access"] = with_items(lists, flat)
+
+
+def _without_contacts(batch: BatchChecks, words: pa.Array, name: str) -> pa.Array:
+    """Returns a column of words that are shown as they are: null where one may hold a contact."""
+    strange = _may_hold_contacts(words)
+    if not strange.any():
+        return words
+    batch.coerced[name] += int(strange.sum())
+    return pc.if_else(pa.array(strange), pa.scalar(None, words.type), words)
 
 
 def _may_hold_contacts(names: pa.Array) -> np.ndarray:
@@ -382,6 +388,8 @@ def _check_payments(batch: BatchChecks) -> None:
         pc.struct_field(paid, name) for name in ("method", "payee", "amount", "currency")
     )
     amount, bad = casts.parse_amounts(written)
+    method = _without_contacts(batch, method, "payments[].method")
+    currency = _without_contacts(batch, currency, "payments[].currency")
     batch.refuse(_any_of(lists, bad), Code.BAD_AMOUNT, "payments[].amount", _BAD_AMOUNT)
     flat = pa.StructArray.from_arrays(
         [method, payee, amount, currency],

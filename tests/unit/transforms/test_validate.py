@@ -78,23 +78,37 @@ def test_a_case_number_is_no_contact(name):
     assert validate_complaints(rows)[0]["complaint_id"].to_pylist() == [name]
 
 
-@pytest.mark.parametrize(
-    ("tool", "kept"),
-    [
-        ("AnyDesk 9.0.1", "AnyDesk 9.0.1"),
-        ("202-555-0143", None),
-        ("two zero two five five five 0143", None),
-        ("jane@home.org", None),
-        ("jane at home dot org", None),
-        (None, None),
-    ],
-)
-def test_a_tools_name_holds_no_number_and_no_address(tool, kept):
-    session = [{"tool": tool, "id": "123456789"}]
-    rows = pa.RecordBatch.from_pylist([complaint(remote_access=session)], COMPLAINT_LOOSE)
+NAMES = [
+    ("AnyDesk 9.0.1", "AnyDesk 9.0.1"),
+    ("202-555-0143", None),
+    ("two zero two five five five 0143", None),
+    ("jane@home.org", None),
+    ("jane at home dot org", None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("name", "kept"), NAMES)
+def test_a_word_that_is_shown_as_it_is_holds_no_number_and_no_address(name, kept):
+    words = {
+        "remote_access": [{"tool": name, "id": "123456789"}],
+        "payments": [{"method": name, "payee": "refund@oksbi", "amount": None, "currency": name}],
+        "victim_region": name,
+        "language": name,
+    }
+    rows = pa.RecordBatch.from_pylist([complaint(**words)], COMPLAINT_LOOSE)
     accepted, _, coerced = validate_complaints(rows)
-    assert accepted["remote_access"].to_pylist() == [[{"tool": kept, "id": "123456789"}]]
-    assert coerced["remote_access[].tool"] == (kept != tool)
+    (row,) = accepted.select(list(words)).to_pylist()
+    (payment,) = row.pop("payments")
+    assert row == {
+        "remote_access": [{"tool": kept, "id": "123456789"}],
+        "victim_region": kept,
+        "language": kept,
+    }
+    assert (payment["method"], payment["currency"]) == (kept, kept)
+    dropped = int(kept != name)
+    fields = ("remote_access[].tool", "payments[].method", "payments[].currency", *row)
+    assert {coerced[one] for one in fields if one != "remote_access"} == {dropped}
 
 
 @pytest.mark.parametrize(
