@@ -166,15 +166,16 @@ DIGITS = pa.list_(
 )
 """Runs of digits in the texts of a complaint; `transforms.victims.record_texts` finds them."""
 
-OWN_NUMBER, OWN_ADDRESS, OTHER_PRIVATE = "own_number", "own_address", "other"
+OWN_NUMBER, OWN_ADDRESS, PAPER, OTHER_PRIVATE = "own_number", "own_address", "paper", "other"
 
 PRIVATE = pa.list_(
     pa.struct([("text", pa.int32()), ("start", pa.int32()), ("end", pa.int32()), ("what", _STRING)])
 )
 """Spans of a complaint's texts that nobody may see, although they are no identifiers of the graph.
 
-OWN_NUMBER and OWN_ADDRESS are what the words before call the writer's own. `text` is the number of
-the text among those of its record, `start` and `end` are code points in it.
+OWN_NUMBER and OWN_ADDRESS are what the words before call the writer's own, a PAPER is the number of
+a card or of somebody's papers. `text` is the number of the text among those of its record, `start`
+and `end` are code points in it.
 """
 
 COMPLAINT_READ = pa.schema(

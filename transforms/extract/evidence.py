@@ -27,7 +27,7 @@ from transforms.extract.fingerprints import (
     observation_times,
 )
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
-from transforms.extract.sensitive_text import find_private
+from transforms.extract.sensitive_text import Papers, find_private, papers_in_narratives
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
 from transforms.text_masking import cut_to_search_limit
 from transforms.victims.identifier_matcher import (
@@ -70,16 +70,19 @@ def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES
     told = find_impersonation(complaints["claimed_brand"], complaints["narrative"])
     texts = record_texts(complaints, COMPLAINT_TEXTS)
     texts = texts._replace(texts=cut_to_search_limit(texts.texts))
+    transcribed = true_mask(pc.equal(complaints["narrative_by"], Speaker.SUSPECT))
+    private = find_private(texts, transcribed)
+    papers = papers_in_narratives(texts, private)
     read = [
         with_items(complaints["phone_numbers"], numbers.e164),
         count_unreadable_numbers(numbers, len(complaints)),
         told,
         digits_column(find_digits(texts.texts), texts, len(complaints)),
-        find_private(texts, true_mask(pc.equal(complaints["narrative_by"], Speaker.SUSPECT))),
+        private,
     ]
     return Extracted(
         pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),
-        complaint_evidence(complaints, rules, numbers, told),
+        complaint_evidence(complaints, rules, numbers, told, papers),
         stated_victim_numbers(complaints, RecordKind.COMPLAINT, rules, numbers),
         fingerprint_rows(complaints),
     )
@@ -103,10 +106,12 @@ def complaint_evidence(
     rules: SourceRules = NO_RULES,
     numbers: ComplaintNumbers | None = None,
     told: pa.Array | None = None,
+    papers: Papers | None = None,
 ) -> pa.RecordBatch:
     """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows of those that show something.
 
-    `numbers`, and the impersonation `told`, are theirs, where they have been read already.
+    `numbers`, the impersonation `told` and the `papers` in narratives are theirs, where they have
+    been read already.
     """
     if told is None:
         claimed, narrative = complaints["claimed_brand"], complaints["narrative"]
@@ -123,7 +128,7 @@ def complaint_evidence(
         "loss_amount": complaints["loss_amount"],
         "loss_currency": complaints["loss_currency"],
     }
-    return evidence_of(complaints, columns, complaint_mentions(complaints, numbers))
+    return evidence_of(complaints, columns, complaint_mentions(complaints, numbers, papers))
 
 
 def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -> pa.RecordBatch:

@@ -20,7 +20,7 @@ from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
-from transforms.extract.sensitive_text import card_and_ssn_spans
+from transforms.extract.sensitive_text import Papers, card_and_ssn_spans, find_papers
 from transforms.phone import normalize
 from transforms.victims import identifier_matcher
 
@@ -43,11 +43,14 @@ _ROLES = pa.array([str(role) for role in Role])
 
 
 def complaint_mentions(
-    batch: pa.RecordBatch, numbers: identifier_matcher.ComplaintNumbers | None = None
+    batch: pa.RecordBatch,
+    numbers: identifier_matcher.ComplaintNumbers | None = None,
+    papers: Papers | None = None,
 ) -> pa.RecordBatch:
     """Returns the mentions of COMPLAINT_ACCEPTED rows, in their order, each with its row.
 
-    `numbers` are theirs, where they have been read already.
+    `numbers`, and the `papers` in their narratives, are theirs, where they have been read already.
+    What is the number of a paper is no mention.
     """
     numbers = numbers or identifier_matcher.complaint_numbers(batch)
     found = [
@@ -60,8 +63,11 @@ def complaint_mentions(
                 _payment_fields(batch),
             )
         ),
-        narrative.find_in_narratives(
-            batch["narrative"], batch["victim_country"], batch["narrative_by"]
+        _without_papers(
+            narrative.find_in_narratives(
+                batch["narrative"], batch["victim_country"], batch["narrative_by"]
+            ),
+            find_papers(batch["narrative"]) if papers is None else papers,
         ),
     ]
     return _with_entity_ids(reconcile(_concat(found), numbers.own()))
@@ -96,6 +102,22 @@ def count_unreadable_numbers(numbers: identifier_matcher.ComplaintNumbers, rows:
         if not (several and _several_numbers(raw, region))
     ]
     return pa.array(np.bincount(np.array(at, np.int64), minlength=rows).astype(np.int32))
+
+
+def _without_papers(found: pa.RecordBatch, papers: Papers) -> pa.RecordBatch:
+    """Drops the mentions in narratives that are within a paper's number."""
+    rows, starts, ends = papers
+    if not len(rows):
+        return found
+    row, start, end = (found[name].to_numpy() for name in ("row", "start", "end"))
+    some = np.flatnonzero(np.isin(row, rows))
+    within = [
+        np.any((rows == row[at]) & (starts <= start[at]) & (end[at] <= ends))
+        for at in some.tolist()
+    ]
+    kept = np.ones(len(found), bool)
+    kept[some[np.array(within, bool)]] = False
+    return found.filter(pa.array(kept))
 
 
 def _may_be_several(numbers: identifier_matcher.ComplaintNumbers) -> pa.Array:

@@ -1,58 +1,200 @@
 """Finds sensitive text that is no identifier of the graph, and masks it.
 
-Numbers of payment cards and of social security, codes of gift cards, addresses in links, and
-contacts that victims call their own.
+Numbers of people's papers and cards, codes, addresses in links, and contacts that victims call
+their own. A paper's number is found by its label, by its check digit (python-stdnum), or by both:
+every number of ten digits passes some check by chance, and may be an operator's id.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from typing import Any
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PRIVATE
+from schemas.complaint import OTHER_PRIVATE, OWN_ADDRESS, OWN_NUMBER, PAPER, PRIVATE
 from transforms.arrow_util import Array
-from transforms.extract.kinds import email, gift_card
+from transforms.casts import true_mask
+from transforms.extract.kinds import email, gift_card, iban
 from transforms.extract.narrative import REACH, REACH_AFTER, quotes_suspect
-from transforms.text_masking import MASK, find_by_row, mask_rows, mask_spans_fully
-from transforms.text_util import lower_in_place
-from transforms.victims.record_texts import RecordTexts
+from transforms.text_masking import (
+    MASK,
+    cut_to_search_limit,
+    find_by_row,
+    mask_rows,
+    mask_spans_fully,
+)
+from transforms.text_util import WEB_ESCAPE, decode_web_escapes, lower_in_place
+from transforms.victims.record_texts import PLAIN, RecordTexts
 
 Contact = tuple[int, int, str]
 """Start and end, code points, of an OWN_NUMBER or an OWN_ADDRESS."""
 
-CARD_OR_SSN_HINTS = (
-    r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|3[47][0-9]{2}[ -]?[0-9]{6}|[0-9]{3}-[0-9]{2}-[0-9]{4}"
-    r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b",
-)
-"""RE2: without a match of this, a text holds no such number."""
+Private = tuple[int, int, str]
+"""Start and end, code points, of a PAPER or of what is OTHER_PRIVATE."""
+
+Papers = tuple[Array, Array, Array]
+"""Rows, starts and ends, code points."""
+
+_GAP = r"[ \xa0._/‐-―−-]"
 
 _CARD = re.compile(
-    r"(?<![\w+.-])(?=(?P<card>\d{4}(?P<sign>[ -]?)\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
-    r"|3[47]\d{2}[ -]?\d{6}[ -]?\d{5})(?![\w-]))"
+    r"(?<![\w+.-])(?=(?P<card>\d{4}(?P<sign>G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
+    r"|3[47]\d{2}G{0,3}\d{6}G{0,3}\d{5})(?![\w-]))".replace("G", _GAP)
 )
 """Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups."""
 
-_ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|6011|6[45]|35")
-"""First digits of card numbers: Visa, Mastercard, American Express, Discover, JCB."""
+_ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|60|62|6[45]|35|508|8[12]")
+"""First digits of the numbers of Visa, Mastercard, American Express, Discover, JCB, RuPay and
+UnionPay."""
 
 _SSN = r"(?!000|666|9)\d{3}%s(?!00)\d{2}%s(?!0000)\d{4}(?![\w-])"
 """Social security numbers as the SSA issues them (20 CFR 422.103; none begin with 9)."""
 
-_HYPHENED = re.compile(r"(?<![\w+.-])" + _SSN % ("-", "-"))
+_HYPHENED = re.compile(r"(?<![\w+.-])" + _SSN % ("[-‐-―−]", "[-‐-―−]"))
 
 _LABELLED = re.compile(
     r"\b(?:ssn|my social|social (?:security|insurance)(?: number| no\.?| #)?|(?-i:SIN|NINO?)"
     r"|ni number|national insurance(?: number| no\.?)?)\b[^\d\n]{0,20}?"
     r"(?:\+?\d[\d ().-]{5,20}\d[^\d\n]{1,5}?)?"
-    r"(?P<number>\d{3}[ -]?\d{2}[ -]?\d{4}|\d{3}[ -]?\d{3}[ -]?\d{3}"
-    r"|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?![\w-])",
+    r"(?P<number>\d{3}G?\d{2}G?\d{4}|\d{3}G?\d{3}G?\d{3}"
+    r"|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?![\w-])".replace("G", _GAP),
     re.IGNORECASE,
 )
 """A number that is named as that of the United States, of Canada (SIN) or the UK (NINO)."""
+
+_MACHINE_READABLE = re.compile(
+    r"(?<![A-Z0-9<])(?:P[A-Z<][A-Z]{3}[A-Z<]{39}"
+    r"|[A-Z0-9<]{9}\d[A-Z<]{3}\d{6}\d[MFX<]\d{6}\d[A-Z0-9<]{14}[\d<]\d)(?![A-Z0-9<])"
+)
+"""The two lines of a passport for machines: the name, and the number (ICAO 9303-4)."""
+
+_LICENCE = re.compile(r"\b[A-Z9]{5} ?\d[0156]\d[0-3]\d\d ?[A-Z9]{2}\d[A-Z]{2}\b")
+"""The number of a British driving licence, which tells its holder's name and day of birth."""
+
+_PAN = re.compile(r"(?<![\w@.-])[A-Z]{3}P[A-Z]\d{4}[A-Z](?![\w@-])")
+"""A person's number of India's tax office: P stands for an individual."""
+
+
+_OF_IDS = ("victim_id", "language", "remote_access")
+
+
+class _Paper(NamedTuple):
+    """A kind of numbers that a label must name; `words` are parts of it, of which texts have one.
+
+    With a `check`, a module of python-stdnum, it may stand farther away, and must pass it.
+    """
+
+    what: str
+    words: str
+    label: str
+    number: str
+    check: str | None = None
+
+
+_AADHAAR = r"a{1,2}dh?a{1,2}r|uidai|uid"
+
+_DATED = r"\d{1,4}[./ -]\d{1,2}[./ -]\d{2,4}"
+
+_MONTH = (
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|mai|okt|dez|f[ée]v|avr"
+    r"|juin|juil|ao[uû]t|d[ée]c|mär)\w{0,7}\.?"
+)
+
+_PAPERS = (
+    _Paper(
+        PAPER,
+        "card|visa|amex|rupay|maestro|karte|tarjeta|carte",
+        r"\w{0,8}card|visa|amex|rupay|maestro|\w{0,8}karte|tarjeta|carte",
+        r"\d(?:G{0,3}\d){12,18}",
+        "luhn",
+    ),
+    _Paper(PAPER, "dha|uid", _AADHAAR, r"\d{4}G?\d{4}G?\d{4}"),
+    _Paper(PAPER, "dha|uid", _AADHAAR, r"[2-9]\d{3}(?:G{0,3}\d{4}){2}", "in_.aadhaar"),
+    _Paper(
+        PAPER,
+        "nhs|health|chi",
+        r"nhs|health(?: service| card| insurance)? number|chi number",
+        r"\d{3}G{0,3}\d{3}G{0,3}\d{4}",
+        "gb.nhs",
+    ),
+    _Paper(PAPER, "pan", r"pan(?![a-z])(?: ?card)?", r"[a-z]{5}G?\d{4}G?[a-z]"),
+    _Paper(
+        PAPER,
+        "ssn|social|itin|taxpayer",
+        r"ssn|social(?: security)?|itin|(?:individual )?taxpayer id(?:entification)?",
+        r"\d{3}G?\d{2}G?\d{4}",
+    ),
+    _Paper(
+        PAPER,
+        "pass|pasaporte",
+        r"passports?|pasaporte|passeport|reisepass\w{0,8}|passnummer",
+        r"[a-z]{1,2}\d{6,8}|\d{8,9}|(?=[a-z]{0,8}\d)[cfghjklmnprtvwxyz0-9]{9}",
+    ),
+    _Paper(
+        PAPER,
+        "licen|condu|schein|dl",
+        r"driv\w{1,4}(?:['’]s|s)?[ _]?licen[cs]es?|dl(?= ?(?:no|num|#|is))|(?:licencia|permiso)"
+        r" de conduc\w{2,4}|permis de conduire|f[uü]hrerschein\w{0,8}",
+        r"[a-z]{2}[ -]?\d{2}[ -]?(?:19|20)\d{2}[ -]?\d{7}|(?:[a-z]{1,5}-?)?\d[a-z0-9-]{5,18}",
+    ),
+    _Paper(
+        OTHER_PRIVATE,
+        "otp|code|pin|pass|código|codigo|tan|cv",
+        r"otp|one[- ]time (?:pass ?code|password|pass|pin|code)|pass ?code"
+        r"|(?:verification|security|authenticat(?:ion|or)|authori[sz]ation|log-?in|2fa|sms)"
+        r" (?:code|pin)|c[oó]digo (?:de )?(?:verificaci[oó]n|seguridad)"
+        r"|code de (?:v[ée]rification|s[ée]curit[ée])|(?:best[äa]tigungs|sicherheits)code"
+        r"|tan(?=[ :#-]{1,3}(?:ist |lautet )?\d)|cv[vc]2?"
+        r"|pin(?= ?(?:number|code|is|was|[:#\d]))",
+        r"(?:g-)?\d{3}[ -]\d{3}|(?:g-)?\d{3,8}",
+    ),
+    _Paper(
+        OTHER_PRIVATE,
+        "birth|dob|d.o.b|born|nac|geb|naiss|née|né ",
+        r"d\.?o\.?b\.?|date[ _]of[ _]birth|birth[ _]?(?:date|day)|born(?: on)?|fecha de nacimiento"
+        r"|nacid[oa](?: el)?|geburtsdatum|geboren(?: am)?|geb\.|date de naissance|née? le",
+        rf"{_DATED}|\d{{1,2}}(?:st|nd|rd|th|\.)? (?:of |de )?{_MONTH},? (?:de )?\d{{2,4}}"
+        rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}}",
+    ),
+)
+
+_NEAR, _FAR = 24, 60
+"""Characters between a label and its number, and where the number has a dozen digits that must
+pass a check."""
+
+_OTHER_LABEL = re.compile(
+    r"\b(?:call\w*|dial\w*|phone\w*|tel|text\w*|any ?desk|(?:team|ultra) ?viewer|rust ?desk"
+    r"|order|case|ticket|track\w*|ref\w*|invoice|ext\w*|badge|agent|account|routing|usd|eur|gbp|inr)\b|[$€£₹@]",
+    re.IGNORECASE,
+)
+"""Between a label and a number: the number is another's, such as an operator's AnyDesk id."""
+
+_ODD = rf"{WEB_ESCAPE}|[^{PLAIN}]"
+
+PAPER_HINTS = (
+    (
+        r"(?:^|[^\w+.-])[0-9](?:G{0,3}[0-9]){11}|[0-9]{3}[-‐-―−][0-9]{2}[-‐-―−][0-9]{4}"
+        r"|[A-Z]{3}P[A-Z][0-9]{4}[A-Z]|[A-Z9]{5} ?[0-9]{6}|<<"
+        r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b"
+        r"|(?:a?dh?aa?r|\buid|nhs|health[a-z ]* number|chi number|\bpan\b|itin|taxpayer|passp|pasap"
+        r"|passnu|driv[a-z]*['’]?s?[ _]?licen|conduc|conduire|f[uü]hrersch|\bdl\b|otp|one[- ]time"
+        r"|pass ?code|(?:tion|tor|security|log-?in|2fa|sms) (?:code|pin)|c[oó]digo|code de|\bpin\b"
+        r"|[gs]scode|\btan\b|cv[vc]|birth|dob\b|d\.o\.b|born|nacid|nacim|geb|naiss|\bnée? le)"
+        r"[^0-9\n]{0,60}[0-9]"
+        r"|[0-9][a-z]?,? (?:is|was|as|for|being) (?:my|his|her|our|your) "
+    ).replace("G", r"[ \x{a0}._/‐-―−-]")
+    + f"|{_ODD}",
+)
+"""RE2: without a match of this, a text holds no such number."""
+
+_IS_ODD = re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), _ODD))
 
 _MINE = r"(?:my|our|mis?|mein(?:e[rnm]?)?|unsere?|mon|ma|notre)"
 
@@ -199,7 +341,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     finders: tuple[tuple[Array, tuple[str, ...], Callable[[str], Iterator[Any]]], ...] = (
         (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
         (narratives, gift_card.HINTS, gift_card.find_codes),
-        (narratives, CARD_OR_SSN_HINTS, card_and_ssn_spans),
+        (_searched_for_papers(texts), PAPER_HINTS, paper_spans),
         (own, SELF_IDENTIFIED_HINTS, _own_contacts),
     )
     found = [
@@ -211,6 +353,28 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     columns = [[one[place] for one in found] for place in range(4)]
     spans = [pa.array(column) for column in columns[1:]]
     return texts.to_column(np.array(columns[0], np.int64), spans, PRIVATE, len(transcribed))
+
+
+def papers_in_narratives(texts: RecordTexts, private: pa.ListArray) -> Papers:
+    """Returns the row, start and end of each PAPER that `find_private` found in a narrative."""
+    at, spans = texts.of_column(private)
+    of = true_mask(pc.equal(spans.field("what"), PAPER)) & np.isin(at, texts.of_field("narrative"))
+    starts, ends = (spans.field(name).to_numpy()[of] for name in ("start", "end"))
+    return texts.rows[at[of]], starts, ends
+
+
+def find_papers(narratives: pa.Array) -> Papers:
+    """Returns the row, start and end of each PAPER in narratives or null."""
+    found = find_by_row(cut_to_search_limit(narratives), PAPER_HINTS, paper_spans)
+    every = [(row, *span[:2]) for row, spans in found.items() for span in spans if span[2] == PAPER]
+    rows, starts, ends = np.array(every, np.int64).reshape(-1, 3).T
+    return rows, starts, ends
+
+
+def mask_papers(texts: pa.Array, searched: pa.Array) -> pa.Array:
+    """Masks what `paper_spans` finds in strings or null that are `searched`: as long, or null."""
+    found = find_by_row(searched, PAPER_HINTS, paper_spans)
+    return mask_rows(texts, {row: [one[:2] for one in those] for row, those in found.items()})
 
 
 def mask_self_identified(texts: pa.Array) -> pa.Array:
@@ -238,15 +402,39 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
     return mask_rows(pa.array([text]), {0: spans}, mask_spans_fully)[0].as_py() if spans else text
 
 
+def paper_spans(text: str) -> Iterator[Private]:
+    """Yields every number of a paper or card, one-time code and day of birth of a text.
+
+    Digits of other scripts and full width, and web escapes, are read as what they stand for.
+    """
+    read, places = _as_read(text)
+    for start, end, what in _papers_as_read(read):
+        last = places[end] if end < len(read) else len(text)
+        yield places[start], last, what
+
+
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yields start and end, code points, of every number of a card or of social security."""
-    for card in _CARD.finditer(text):
-        if _ISSUED.match(card["card"]) and _passes_luhn(card["card"]):
-            yield card.span("card")
+    cards = [
+        card.span("card")
+        for card in _CARD.finditer(text)
+        if _ISSUED.match(card["card"]) and _passes("luhn", card["card"])
+    ]
+    # Four groups of an account in ten pass the check of a card.
+    accounts = [(one.start, one.end) for one in iban.find(text)] if cards else []
+    for start, end in cards:
+        if not any(first <= start and end <= last for first, last in accounts):
+            yield start, end
     for number in _HYPHENED.finditer(text):
         yield number.span()
     for named in _LABELLED.finditer(text):
         yield named.span("number")
+
+
+def _searched_for_papers(texts: RecordTexts) -> Array:
+    """Returns the texts that may name a paper: ids are the organisation's own, or operators'."""
+    fields = ((name, part) for name, part, _ in texts.parts if name not in _OF_IDS)
+    return np.concatenate([texts.of_field(*one) for one in fields])
 
 
 def self_identified(text: str) -> Iterator[Contact]:
@@ -284,8 +472,68 @@ def _digits(written: str) -> str:
     return "".join(filter(str.isdecimal, written)) if "@" not in written else written
 
 
-def _passes_luhn(written: str) -> bool:
-    """Tells whether the check digit is right (ISO/IEC 7812-1 annex B)."""
-    digits = [int(one) for one in reversed(written) if one.isdecimal()]
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[1::2]]
-    return (sum(digits[::2]) + sum(doubled)) % 10 == 0
+def _as_read(text: str) -> tuple[str, Sequence[int]]:
+    """Returns a text with plain digits and signs, and where each character of it was written."""
+    if not _IS_ODD.search(text):
+        return text, range(len(text))
+    decoded, places = decode_web_escapes(text)
+    return decoded.translate(_COMPATIBLE), places
+
+
+class _Compatible(dict[int, str]):
+    """The one character that a character stands for (NFKC), by code point."""
+
+    def __missing__(self, code: int) -> str:
+        written = chr(code)
+        plain = unicodedata.normalize("NFKC", written)
+        if written.isdecimal():
+            plain = str(unicodedata.decimal(written))
+        self[code] = found = plain if len(plain) == 1 else written
+        return found
+
+
+_COMPATIBLE = _Compatible()
+
+
+def _papers_as_read(text: str) -> Iterator[Private]:
+    """Yields what `paper_spans` does for a text with plain digits, some of it twice."""
+    for start, end in card_and_ssn_spans(text):
+        yield start, end, PAPER
+    for form in (_MACHINE_READABLE, _LICENCE, _PAN):
+        for paper in form.finditer(text):
+            yield *paper.span(), PAPER
+    low = text.lower()
+    for kind, label, after, before in _paper_patterns():
+        if not any(word in low for word in kind.words.split("|")):
+            continue
+        for named in label.finditer(text):
+            found = after.match(text, named.end())
+            if found is None or _OTHER_LABEL.search(found["gap"]):
+                begin = max(0, named.start() - _FAR)
+                found = before.search(text, begin, named.start())
+            if found and _passes(kind.check, found["number"]):
+                yield *found.span("number"), kind.what
+
+
+@cache
+def _paper_patterns() -> list[tuple[_Paper, re.Pattern[str], re.Pattern[str], re.Pattern[str]]]:
+    """Compiles the label of each kind, and its number behind it or, where it is said, before."""
+    compiled: list[Any] = []
+    for kind in _PAPERS:
+        far = _FAR if kind.check in ("luhn", "in_.aadhaar") else _NEAR
+        number = rf"(?<![\w+.$€£-])(?P<number>{kind.number})(?![\w-]|[.,:]\d)".replace("G", _GAP)
+        forms = (
+            rf"(?<![^\W_])(?:{kind.label})",
+            rf"(?P<gap>[^\d\n]{{0,{far}}}?){number}",
+            rf"{number},? (?:is|was|as|for|being) (?:my|his|her|our|your) \Z",
+        )
+        compiled.append((kind, *(re.compile(one, re.IGNORECASE) for one in forms)))
+    return compiled
+
+
+def _passes(check: str | None, written: str) -> bool:
+    """Tells whether a number passes a check of python-stdnum, by the name of its module."""
+    if check is None:
+        return True
+    checker: Any = import_module(f"stdnum.{check}")  # loads 35 ms of other modules
+    return bool(checker.is_valid("".join(filter(str.isdigit, written))))

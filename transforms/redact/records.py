@@ -25,6 +25,7 @@ from schemas.complaint import (
     COMPLAINT_TEXTS,
     OTHER_PRIVATE,
     OWN_NUMBER,
+    PAPER,
 )
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
@@ -41,6 +42,7 @@ from transforms.casts import true_mask
 from transforms.extract.impersonation import known_brands
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import drop_gift_card_payees
+from transforms.extract.sensitive_text import mask_papers
 from transforms.graph.entities import WITHHELD
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.text_masking import (
@@ -122,8 +124,8 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     """Turns CLASSIFIED rows into MENTION rows, without those on the victim's side.
 
     The text around an identifier, such as the rest of a web address, can contain a victim's number:
-    those of `own` (`number_index.hash_dial_formats`) are masked in it, and addresses in a link. So
-    is a less plausible reading that is one of these numbers.
+    those of `own` (`number_index.hash_dial_formats`) are masked in it, addresses in a link, and the
+    numbers of papers. So is a less plausible reading that is one of these numbers.
     """
     of_record = [name for name in MENTION.names if name in CLASSIFIED.names]
     others = explode(classified, MENTIONS, of_record)
@@ -135,7 +137,7 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     theirs[find_victim_digits(others["also_read_as"], own).rows] = True
     columns = {name: others[name] for name in MENTION.names}
     columns["also_read_as"] = pc.if_else(pa.array(theirs), nothing, others["also_read_as"])
-    columns["raw"] = email.mask_link_addresses(raw)
+    columns["raw"] = mask_papers(email.mask_link_addresses(raw), around)
     return batch_of_columns(columns, MENTION)
 
 
@@ -380,7 +382,7 @@ def _private_spans(
     fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
     spans: list[tuple[int, Span, bool]] = []
     for text, start, end, what in zip(at.tolist(), *fields, strict=True):
-        if what == OTHER_PRIVATE:
+        if what in (PAPER, OTHER_PRIVATE):
             spans.append((text, (start, end), False))
             continue
         inside = [one for one in withheld.get(text, ()) if one[0] < end and one[1] > start]

@@ -166,7 +166,7 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     Masked are the numbers of objects with the role `victim`, the victim's side of a call (both
     sides where its direction cannot be read), parts of a token that contain any number, `known`
     spans (what a narrative or the name of a field calls the victim's own), every other place where
-    the same is written, and card and social security numbers of a complaint.
+    the same is written, and numbers of papers of a complaint.
     """
     written = set(_victim_side(text) if kind == RecordKind.CALL else _with_victim_role(text))
     spans = list(known)
@@ -180,7 +180,7 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     more = (
         _tokens_with_numbers(text)
         if kind == RecordKind.CALL
-        else sensitive_text.card_and_ssn_spans(text)
+        else ((start, end) for start, end, _ in sensitive_text.paper_spans(text))
     )
     return mask_spans(text, [*hidden, *more])
 

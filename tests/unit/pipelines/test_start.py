@@ -20,6 +20,7 @@ UNUSED = [
     "scipy.linalg",
     "scipy.spatial",
     "scipy.special",
+    "stdnum",
     "svg",
 ]
 

@@ -1,0 +1,178 @@
+"""Numbers of papers are masked in every text, and what only looks like one stays."""
+
+import csv
+import random
+import re
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, strategies as st
+
+from tests.support.made_up_records import read_complaints as complaints, victims
+from tests.support.real_data import real
+from transforms.extract import complaint_mentions, sensitive_text
+from transforms.redact.records import redact_mentions, withhold_from_complaints
+from transforms.text_masking import find_by_row
+from transforms.victims.number_index import NO_NUMBERS
+
+CARD, AADHAAR, NHS, SSN = "4111 1111 1111 1111", "2341 2341 2346", "943 476 5919", "536-90-4399"
+
+PAPERS = [
+    ("card ", CARD, ""),
+    ("", "４１１１ １１１１ １１１１ １１１１", " was my card"),
+    ("card ", "4111\xa01111\xa01111\xa01111", ", they"),
+    ("card ", "4111 - 1111 - 1111 - 1111", "."),
+    ("card ", "4111–1111–1111–1111", "."),
+    ("card ", "4111.1111.1111.1111", ""),
+    ("card ", "&#52;&#49;&#49;1%201111%201111%201111", ""),
+    ("my card number, he kept me talking, is ", "4222 2222 2222 2", ""),
+    ("rupay ", "6521 1111 1111 1110", ""),
+    ("he has my social security number ", "536 90 4399", ""),
+    ("", "536904399", " is my SSN"),
+    ("", "５３６–９０–４３９９", ""),
+    ("Aadhaar number: ", AADHAAR, " and"),
+    ("my adhaar card for the refund, as he asked, ", "234123412346", ""),
+    ("", AADHAAR, " is my Aadhaar"),
+    ("PAN: ", "abcde1234f", ""),
+    ("he wrote ", "ABCPE1234F", " down"),
+    ("NHS no. ", NHS, ""),
+    ("my health insurance number ", "9434765919", ""),
+    ("passport number is ", "X1234567", ""),
+    ("Reisepassnummer ", "C01X00T47", ""),
+    ("pasaporte: ", "123456789", ""),
+    ("", "P<GBRSMITH<<JANE<<<<<<<<<<<<<<<<<<<<<<<<<<<<", ""),
+    ("", "5334755143GBR8812049F2509286<<<<<<<<<<<<<<04", ""),
+    ("driver's license ", "D1234567", ", my"),
+    ("driving licence ", "MH12 20110012345", ""),
+    ("I sent ", "MORGA657054SM9IJ", ""),
+    ("the OTP was ", "482913", ""),
+    ("one-time code ", "482 913", " to him"),
+    ("código de seguridad ", "48291", ""),
+    ("CVV ", "123", ""),
+    ("my pin is ", "4821", ""),
+    ("DOB: ", "03/04/1950", ""),
+    ("I was born on ", "March 3, 1950", ""),
+    ("Fecha de nacimiento ", "3 de marzo de 1950", ""),
+    ("geboren am ", "3. März 1950", ""),
+]
+"""Text before, the number, and text after."""
+
+OTHERS = [
+    "AnyDesk 943 476 5919",
+    "AnyDesk ID 1234 567 897",
+    "he asked for my passport and opened AnyDesk 123 456 789",
+    "after the NHS text he said AnyDesk 943 476 5919",
+    "social security, he said, call 9434765919",
+    "order 112-3456789-1234567",
+    "order number 234123412346",
+    "case 9434765919",
+    "tracking 9400 1000 0000 0000 0000 00",
+    "tracking number 1Z999AA10123456784",
+    "FedEx 123456789012",
+    "call 943-476-5919 or +1 943 476 5919",
+    "to ES90 2414 4758 9947 2906 8253",
+    "bank account 234123412346, IFSC HDFC0001234",
+    "wallet bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+    "upi abcpe1234f@ybl",
+    "on 03/04/2024 they called",
+    "pan 12345, health plans from 943-476-5919",
+    "use code 482 at checkout",
+    "passport services 1-800-555-0199",
+]
+
+
+def shown(*texts, field="narrative"):
+    batch = complaints(*({field: text} for text in texts))
+    kept = withhold_from_complaints(batch, victims([()] * len(texts)))
+    return kept[field].to_pylist()
+
+
+@pytest.mark.parametrize(("before", "paper", "behind"), PAPERS)
+def test_a_paper_is_masked_at_its_length(before, paper, behind):
+    (kept,) = shown(before + paper + behind)
+    assert kept.startswith(before) and kept.endswith(behind)
+    masked = kept[len(before) : len(kept) - len(behind)]
+    assert len(masked) == len(paper) and not any(map(str.isalnum, masked))
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_what_only_looks_like_a_paper_stays(text):
+    assert shown(text) == [text]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("claimed_brand", f"Amazon {CARD}"),
+        ("victim_region", f"SSN {SSN}"),
+        ("urls", [f"https://evil-help.com/?c={CARD.replace(' ', '')}"]),
+        ("payments", [{"method": "bank", "payee": f"card {CARD}"}]),
+        ("phone_numbers", [{"raw": SSN, "role": "mentioned"}]),
+    ],
+)
+def test_papers_are_masked_in_every_text(field, value):
+    (kept,) = shown(value, field=field)
+    assert not re.search("4111|536", str(kept)), kept
+
+
+def test_a_paper_is_no_mention_and_in_none():
+    text = (
+        f"my NHS number is {NHS} and my Aadhaar 9198 7654 3219; he has AnyDesk 123 456 789, "
+        "https://evil-help.com/pay?card=4111111111111111"
+    )
+    batch = complaints({"narrative": text, "victim_country": "US"})
+    found = complaint_mentions(batch).to_pylist()
+    assert {one["kind"] for one in found} == {"remote", "domain"}
+    from transforms.extract.evidence import complaint_evidence
+
+    raw = redact_mentions(complaint_evidence(batch), NO_NUMBERS)["raw"].to_pylist()
+    assert not [one for one in raw if "4111" in one]
+
+
+NUMBERS = st.lists(st.sampled_from("0123456789 -.９&#52;%20").map(str), max_size=24).map("".join)
+
+WORDS = st.sampled_from(
+    "my card Aadhaar NHS number passport no. SSN social OTP is PAN DOB: born on driving licence"
+    " code pin verification ABCPE1234F March 3, 1950 né le is my".split()
+)
+
+
+@given(st.lists(st.one_of(NUMBERS, WORDS, st.sampled_from([CARD, AADHAAR, NHS])), max_size=9))
+def test_the_hint_matches_every_text_with_a_paper(words):
+    text = " ".join(words)
+    found = list(sensitive_text.paper_spans(text))
+    assert all(0 <= start < end <= len(text) for start, end, _ in found)
+    hinted = find_by_row(pa.array([text]), sensitive_text.PAPER_HINTS, lambda _: [1])
+    assert hinted or not found
+
+
+LUCKY = [
+    "Any Desk ID {:09d}",
+    "AnyDesk {:010d}",
+    "TeamViewer session {:09d}",
+    "order 112-{:07d}-1234567",
+    "order number {:012d}",
+    "case {:010d}",
+    "tracking {:012d}",
+    "call 1-800-{:07d}",
+    "account {:012d}",
+]
+
+
+@pytest.mark.parametrize("form", LUCKY)
+def test_no_number_of_others_is_lost_to_luck(form):
+    drawn = random.Random(7)
+    size = int(re.search(r"0(\d+)d", form)[1])
+    texts = [
+        f"He said {form.format(drawn.randrange(10 ** (size - 1), 10**size))} to me"
+        for _ in range(500)
+    ]
+    assert shown(*texts) == texts
+
+
+@pytest.mark.real
+def test_no_transcript_of_the_ftc_has_a_paper():
+    path = real("robocall_transcripts/transcripts.csv")
+    with path.open(encoding="utf-8") as file:
+        texts = [text for row in csv.DictReader(file) for text in row.values() if text]
+    assert not find_by_row(pa.array(texts), sensitive_text.PAPER_HINTS, sensitive_text.paper_spans)
