@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -36,15 +37,15 @@ _PHONE = {
            "They kept calling my cell {} all day.", "Contact: Jane Porter, {}"),
     "es": ("Mi número es {}.", "Me pueden llamar al {}.", "Les di mi móvil, el {}.",
            "Llamaron a mi teléfono {} toda la tarde.", "Mis datos: Ana Ruiz, {}"),
-    "de": ("Meine Nummer ist {}.", "Sie erreichen mich unter {}.", "Ich habe ihm meine Handynummer {} gegeben.",
+    "de": ("Meine Nummer ist {}.", "Sie erreichen mich unter {}.", "Ich gab ihm mein Handy an: {}.",
            "Es klingelte auf meinem Telefon {}.", "Kontakt: Jutta Kern, {}"),
-    "fr": ("Mon numéro est le {}.", "Vous pouvez me joindre au {}.", "Je leur ai donné mon portable, le {}.",
+    "fr": ("Mon numéro est le {}.", "Vous pouvez me joindre au {}.", "Je donnai mon portable, le {}.",
            "Ils ont appelé sur mon fixe {}.", "Mes coordonnées : Anne Petit, {}"),
     "it": ("Il mio numero è {}.", "Mi potete chiamare al {}.", "Ho dato il mio cellulare {}.",
            "Hanno chiamato sul mio telefono {}.", "I miei dati: Anna Neri, {}"),
     "pt": ("Meu número é {}.", "Podem me ligar no {}.", "Eu passei meu celular {}.",
            "Ligaram para o meu telefone {}.", "Meus dados: Ana Lima, {}"),
-    "nl": ("Mijn nummer is {}.", "U kunt mij bereiken op {}.", "Ik heb mijn mobiele nummer {} gegeven.",
+    "nl": ("Mijn nummer is {}.", "U kunt mij bereiken op {}.", "Ik gaf ze mijn mobiele nummer {}.",
            "Ze belden op mijn telefoon {}.", "Mijn gegevens: Anna Smit, {}"),
     "hi": ("Mera number {} hai.", "Mujhe {} pe call karo.", "Maine unko apna mobile {} diya.",
            "Mere phone {} pe call aaya.", "Naam Asha, mobile {}"),
@@ -53,8 +54,8 @@ _PHONE = {
 _MAIL = {
     "en": ("My email is {}.", "Please write to me at {}.", "I typed my address {} into the form."),
     "es": ("Mi correo es {}.", "Escríbanme a {}.", "Puse mi correo {} en el formulario."),
-    "de": ("Meine E-Mail ist {}.", "Schreiben Sie mir an {}.", "Ich habe meine Adresse {} angegeben."),
-    "fr": ("Mon mail est {}.", "Écrivez-moi à {}.", "J'ai donné mon adresse {} dans le formulaire."),
+    "de": ("Meine E-Mail ist {}.", "Schreiben Sie mir an {}.", "Ich gab meine Adresse {} an."),
+    "fr": ("Mon mail est {}.", "Écrivez-moi à {}.", "J'ai saisi mon adresse {} sur le site."),
     "it": ("La mia mail è {}.", "Scrivetemi a {}.", "Ho inserito il mio indirizzo {}."),
     "pt": ("Meu e-mail é {}.", "Escrevam para {}, é o meu.", "Coloquei meu e-mail {} no site."),
     "nl": ("Mijn e-mail is {}.", "Mail mij op {}.", "Ik vulde mijn adres {} in."),
@@ -81,6 +82,10 @@ _NAMES = {
 
 _IBAN = {"es": ("ES", 20), "de": ("DE", 18), "fr": ("FR", 23), "it": ("IT", 23), "nl": ("NL", 14)}
 """Country and length of the domestic part, of letters and digits as that country has them."""
+
+
+Form = Callable[[str, str], str]
+"""Writes a value as people of a language do."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +169,7 @@ def _international(value: str, language: str) -> str:
     return f"+{pn.country_code_for_region(COUNTRY[language])} {_grouped(value, ' ')}"
 
 
-NUMBER_FORMS: dict[str, Callable[[str, str], str]] = {
+NUMBER_FORMS: dict[str, Form] = {
     "plain": lambda v, _: v,
     "spaces": lambda v, _: _grouped(v, " "),
     "dashes": lambda v, _: _grouped(v, "-"),
@@ -181,7 +186,7 @@ NUMBER_FORMS: dict[str, Callable[[str, str], str]] = {
     "over lines": lambda v, _: _grouped(v, "\n"),
 }
 
-MAIL_FORMS: dict[str, Callable[[str, str], str]] = {
+MAIL_FORMS: dict[str, Form] = {
     "plain": lambda v, _: v,
     "upper case": lambda v, _: v.upper(),
     "at and dot": lambda v, _: v.replace("@", " at ").replace(".", " dot "),
@@ -226,16 +231,6 @@ def _told(kind: str, language: str) -> tuple[str, ...]:
     return tuple(one.replace("{name}", name) for one in _PAPER[language])
 
 
-def _in_words() -> Iterator[tuple[str, str, str, str, str]]:
-    """Yields kind, form, language, written form's template and the form's name of each telling."""
-    for kind in ("phone", "email", "card", "account"):
-        forms = MAIL_FORMS if kind == "email" else NUMBER_FORMS
-        for form in forms:
-            for language in COUNTRY:
-                for told in _told(kind, language):
-                    yield kind, form, language, told, "narrative"
-
-
 def _fields(value: str, kind: str, language: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the fields in which people and forms put a value of their own."""
     call = f"Amazon. Call me, {value}" if kind == "phone" else f"Amazon, {value}"
@@ -249,9 +244,12 @@ def _fields(value: str, kind: str, language: str) -> Iterator[tuple[str, dict[st
     yield "channel", {"channel": value}
     yield "method", {"payments": [{"method": value, "payee": "refund@oksbi"}]}
     yield "currency", {"loss_amount": "12.00", "loss_currency": value}
-    yield "victim_id", {"victim_id": value}
-    yield "complaint_id", {"complaint_id": value}
     yield "organisation", {"source_org": value}
+    if kind in ("phone", "email"):
+        # Of digits alone case numbers are made.
+        written = _international(value, language) if kind == "phone" else value
+        yield "victim_id", {"victim_id": written}
+        yield "complaint_id", {"complaint_id": written}
     if kind == "phone":
         for role in ("victim", "mentioned"):
             yield f"role {role}", {"phone_numbers": [{"raw": value, "role": role}]}
@@ -272,35 +270,31 @@ def _fields(value: str, kind: str, language: str) -> Iterator[tuple[str, dict[st
 
 def placements(seed: int = 1) -> Iterator[Placement]:
     """Yields the placements of a seed: about 2,000, no value twice."""
-    rng, number = Random(seed), 0
-    for kind, form, language, told, field in _in_words():
+    rng = Random(seed)
+    for number, (kind, form, language, field, write) in enumerate(_ways(), 1):
         value = own_value(kind, language, rng)
-        forms = MAIL_FORMS if kind == "email" else NUMBER_FORMS
-        text = told.format(forms[form](value, language))
-        number += 1
-        row = _row(number, language, narrative=f"They said that I had won. {text} I hung up.")
+        row = _row(number, language, **write(value))
         yield Placement(value, kind, form, language, field, row)
+
+
+def _ways() -> Iterator[tuple[str, str, str, str, Callable[[str], dict[str, Any]]]]:
+    """Yields kind, form, language and field of each placement, and how a value is put there."""
     for kind in ("phone", "email", "card", "account"):
+        forms = MAIL_FORMS if kind == "email" else NUMBER_FORMS
+        if kind == "phone":
+            forms = forms | {"international": _international}
         for language in COUNTRY:
-            value = own_value(kind, language, rng)
-            for field, _ in _fields(value, kind, language):
-                value = own_value(kind, language, rng)
-                changed = dict(_fields(value, kind, language))[field]
-                number += 1
-                yield Placement(
-                    value, kind, "plain", language, field, _row(number, language, **changed)
-                )
-    for language in COUNTRY:
-        for form in ("international",):
-            for told in _PHONE[language]:
-                value = own_value("phone", language, rng)
-                number += 1
-                text = told.format(_international(value, language))
-                yield Placement(
-                    value,
-                    "phone",
-                    form,
-                    language,
-                    "narrative",
-                    _row(number, language, narrative=text),
-                )
+            for form, write in forms.items():
+                for told in _told(kind, language):
+                    yield kind, form, language, "narrative", partial(_tell, told, write, language)
+            for field in (name for name, _ in _fields("1", kind, language)):
+                yield kind, "plain", language, field, partial(_fill, field, kind, language)
+
+
+def _tell(told: str, write: Form, language: str, value: str) -> dict[str, Any]:
+    said = told.format(write(value, language))
+    return {"narrative": f"They said that I had won. {said} I hung up."}
+
+
+def _fill(field: str, kind: str, language: str, value: str) -> dict[str, Any]:
+    return dict(_fields(value, kind, language))[field]

@@ -22,6 +22,7 @@ from transforms.extract.kinds import domain, email, payment_account, phone_link,
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
 from transforms.extract.sensitive_text import Papers, card_and_ssn_spans, find_papers
 from transforms.phone import normalize
+from transforms.text_masking import SEARCH_LIMIT
 from transforms.victims import identifier_matcher
 
 FIELD_CONFIDENCE = 0.95
@@ -40,6 +41,17 @@ _EMAIL_ROLES = {"reply_to": Role.SENDER, "mentioned": Role.MENTIONED, "victim": 
 """Roles of addresses by what the input calls them; a sender's is as its domain says."""
 
 _ROLES = pa.array([str(role) for role in Role])
+
+
+_UNNAMED = "bank:"
+"""Begins the value of an account whose bank nothing names."""
+
+_OWN = (
+    r"\b(?:my|our|mi|nuestra|mein\w{0,2}|unser\w{0,2}|mon|ma|notre|mio|mia|meu|minha|mijn|ons|onze"
+    r"|mer[aei]|apn[aei])\s(?:(?!to\b|into\b|al?\b|an\b|auf\b|à\b|vers\b|sul?\b|para\b|naar\b)"
+    r"[\w'’]{1,20}\W{1,3}){0,4}"
+)
+"""Words before a number that is the writer's, in the languages of `cues.toml`."""
 
 
 def complaint_mentions(
@@ -200,6 +212,8 @@ def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
     regions = batch["victim_country"].to_pylist()
     for row, place, method, payee in _pairs(list_items(batch["payments"]), "method", "payee"):
         if payee and (match := _payee_match(method, payee, regions[row])):
+            if match.value.startswith(_UNNAMED) and _calls_own(batch["narrative"][row], match):
+                match = match._replace(role=Role.VICTIM)
             yield from _placed(row, f"payments[{place}].payee", payee, [match])
 
 
@@ -207,10 +221,20 @@ def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
 def _payee_match(method: str | None, payee: str, region: str | None) -> Match | None:
     """Reads a payee; a card's number is that of the card that was paid with, the victim's."""
     match = payment_account.from_field(method, payee, region)
-    unnamed = match and match.value.startswith("bank:")
+    unnamed = match and match.value.startswith(_UNNAMED)
     if match and unnamed and any(card_and_ssn_spans(payee[:MAX_CARD])):
         return match._replace(role=Role.VICTIM)
     return match
+
+
+def _calls_own(narrative: pa.StringScalar, account: Match) -> bool:
+    """Checks whether a victim calls the account of no bank that a field names their own."""
+    number = account.value.removeprefix(_UNNAMED)
+    text = (narrative.as_py() or "")[:SEARCH_LIMIT]
+    if number not in re.sub(r"[ .-]", "", text):
+        return False
+    digits = r"[ .-]?".join(map(re.escape, number))
+    return bool(re.search(rf"{_OWN}(?<!\d){digits}(?!\d)", text, re.IGNORECASE))
 
 
 def _pairs(

@@ -292,9 +292,14 @@ _PLACE = re.compile(
 """A site, a name with its sign, or the letters and digits of a wallet or account."""
 
 
-_DIGITS_OF_A_NUMBER = re.compile(r"(?<!\w)\+?\(?\d(?:[\s().-]{0,3}\d){6,}")
+_DIGITS_OF_A_NUMBER = re.compile(
+    r"(?<!\w)(?:\+?\(?\d(?:[\s().-]{0,3}\d){6,}|[A-Z]{2}\d\d ?[A-Z0-9](?: ?[A-Z0-9]){9,30}(?!\w))"
+)
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")
+
+CONTACT_HINTS = (r"[0-9](?:[\s().-]{0,3}[0-9]){6}|[A-Z]{2}[0-9]{2} ?[A-Z0-9]|@|＠|%40",)
+"""RE2: without a match of this, a name holds no number and no address."""
 
 _PLAIN_ADDRESS = re.compile(r"[\w.+-]{1,64}(?:@|＠|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 
@@ -341,6 +346,7 @@ def find_private(texts: RecordTexts, transcribed: Array) -> pa.ListArray:
     finders: tuple[tuple[Array, tuple[str, ...], Callable[[str], Iterator[Any]]], ...] = (
         (np.append(narratives, links), email.LINK_HINTS, email.link_address_spans),
         (narratives, gift_card.HINTS, gift_card.find_codes),
+        (texts.of_field("claimed_brand"), CONTACT_HINTS, contact_spans),
         (_searched_for_papers(texts), PAPER_HINTS, paper_spans),
         (own, SELF_IDENTIFIED_HINTS, _own_contacts),
     )
@@ -393,11 +399,11 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
     """
     values = [one.partition(":")[2].lower() for one in shown]
     spans = [
-        match.span()
-        for form in (_DIGITS_OF_A_NUMBER, _PLAIN_ADDRESS)
-        for match in form.finditer(text)
-        if not _DAY.match(match[0])
-        and not any(one.endswith((match[0].lower(), _digits(match[0]))) for one in values)
+        (start, end)
+        for start, end in contact_spans(text)
+        if not any(
+            one.endswith((text[start:end].lower(), _digits(text[start:end]))) for one in values
+        )
     ]
     return mask_rows(pa.array([text]), {0: spans}, mask_spans_fully)[0].as_py() if spans else text
 
@@ -411,6 +417,14 @@ def paper_spans(text: str) -> Iterator[Private]:
     for start, end, what in _papers_as_read(read):
         last = places[end] if end < len(read) else len(text)
         yield places[start], last, what
+
+
+def contact_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yields start and end of whatever looks like a number or an address, but for days."""
+    for form in (_DIGITS_OF_A_NUMBER, _PLAIN_ADDRESS):
+        for match in form.finditer(text):
+            if not _DAY.match(match[0]):
+                yield match.span()
 
 
 def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:

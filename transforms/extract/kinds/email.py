@@ -46,8 +46,8 @@ _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
 
 _CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)*3d)"
 
-LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*{_LINK_AT}|{_TOKEN_HINT}|{_CLICK}",)
-"""RE2: without a match of this, a text holds no such address or id."""
+LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}",)
+"""RE2: without a match of this, a text holds no such address, id or number."""
 
 _REST = re.compile(
     rf"(?://[^\s<>\"'/?#]{{1,{_MAX_URL}}}|(?<![\w@.+%/-]){domain.HOST}(?::\d{{1,5}})?)"
@@ -62,6 +62,14 @@ _ADDRESS = re.compile(
 _TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3D){0,2}", re.IGNORECASE)
 
 _CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
+
+_BEHIND_PATH = re.compile(r"[?#]")
+
+_BARE_DIGITS = re.compile(
+    r"(?:(?<![\d+%])|(?<=%[0-9A-F]{2}))(?<!%2B)(?!1?8(?:00|33|44|55|66|77|88)\d{7}(?!\d))\d{7,}",
+    re.IGNORECASE,
+)
+"""Digits in a query that are no toll-free number, and not written for people to read."""
 
 _SIP = re.compile(r"\bsips?:[^\s@<>\"']{0,100}\Z", re.IGNORECASE)
 """The start of a phone's address (RFC 3261 section 19.1.1)."""
@@ -106,7 +114,7 @@ def is_in_url(text: str, place: int) -> bool:
 
 
 def mask_link_addresses(texts: pa.Array) -> pa.Array:
-    """Masks addresses and click ids in the links of strings or null, at the same length."""
+    """Masks what `link_address_spans` finds in strings or null, at the same length."""
     return text_masking.mask_found(texts, LINK_HINTS, link_address_spans)
 
 
@@ -124,11 +132,19 @@ def _addresses(text: str) -> Iterator[re.Match[str]]:
 
 
 def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields start and end of every address and click id in the links of a text."""
+    """Yields start and end of every address and click id in the links of a text.
+
+    And of the bare digits of a query or fragment: whoever filled in a form stands in its address,
+    with a phone, a card or an account.
+    """
     for link in _REST.finditer(text):
-        yield from addresses_carried(text, *link.span("rest"))
-        for click in _CLICK_ID.finditer(text, *link.span("rest")):
+        start, end = link.span("rest")
+        yield from addresses_carried(text, start, end)
+        for click in _CLICK_ID.finditer(text, start, end):
             yield click.span("id")
+        if behind := _BEHIND_PATH.search(text, start, end):
+            for digits in _BARE_DIGITS.finditer(text, behind.start(), end):
+                yield digits.span()
 
 
 def addresses_carried(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

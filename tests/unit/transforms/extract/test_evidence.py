@@ -76,11 +76,11 @@ def test_readings_as_the_victims_are_not_shown():
 
 
 def test_the_text_around_an_identifier_hides_victims_numbers():
-    address = "https://evil.support/p?phone=2024561414"
+    address = "https://evil.support/2024561414"
     row = piece("domain:evil.support", Role.LURE_SITE, raw=address)
     assert shown(row)[0]["raw"] == address
     (masked,) = shown(row, own=OWN)
-    assert masked["raw"] == "https://evil.support/p?phone=##########"
+    assert masked["raw"] == "https://evil.support/##########"
     assert masked["entity_id"] == "domain:evil.support"
 
 

@@ -299,3 +299,20 @@ def test_signalling():
 )
 def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(text, role):
     assert [one for _, one, _ in seen(complaints({"narrative": text}))] == [role]
+
+
+@pytest.mark.parametrize(
+    ("told", "role"),
+    [
+        ("They took it from my account 10575321529.", "victim"),
+        ("Sie nahmen es von meinem Konto Nr. 1057 5321 529", "victim"),
+        ("I paid from my account to 10575321529.", "payee"),
+        ("I paid into 10575321529.", "payee"),
+        ("My account 105753215299 is empty.", "payee"),
+    ],
+)
+def test_a_payee_that_the_victim_calls_their_own_is_theirs(told, role):
+    paid = {"method": "bank", "payee": "10575321529"}
+    assert seen(complaints({"narrative": told, "payments": [paid]})) == [
+        ("account:bank:10575321529", role, "payments[0].payee")
+    ]

@@ -55,12 +55,11 @@ def test_withheld_identifiers_are_masked():
 
 
 FIELDS = [
-    {"claimed_brand": f"Police {VICTIM}"},
     {"victim_region": "202 456 1414"},
     {"language": VICTIM},
     {"victim_id": "2024561414"},
     {"narrative": "call 001 202 456-1414 or"},
-    {"urls": ["https://evil.example/?p=12024561414"]},
+    {"urls": ["https://evil.example/12024561414"]},
     {"emails": ["2024561414@sms.example"]},
     {"remote_access": [{"tool": "anydesk", "id": "2024561414"}]},
     {"payments": [{"method": "zelle", "payee": "(202) 456-1414"}]},
@@ -73,6 +72,19 @@ def test_another_records_victim_is_masked_in_every_field(fields):
     rows = kept(complaints(fields), withheld(), OWN)
     assert "2024561414" not in digits_of(rows)
     assert "2024561414" in digits_of(kept(complaints(fields), withheld(), NOTHING))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Amazon. Call me, (202) 456-1414", "Amazon. Call me, (###) ###-####"),
+        ("Amazon jane@home.org", "Amazon ####@####.###"),
+        ("Amazon 365 on 2024-03-01", "Amazon 365 on 2024-03-01"),
+    ],
+)
+def test_a_brand_holds_no_number_and_no_address(said, shown):
+    (row,) = kept(complaints({"claimed_brand": said}), withheld())
+    assert row["claimed_brand"] == shown
 
 
 def test_a_spoofed_victims_number_is_no_suspect():

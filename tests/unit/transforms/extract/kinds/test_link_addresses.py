@@ -16,6 +16,12 @@ HIDDEN = [
         "https://evil.example/?e=##################&x",
     ),
     ("hxxps://evil[.]example/#jane&#64;home.org", "hxxps://evil[.]example/#####&###;####.###"),
+    ("https://evil.example/p?phone=12025550143&x", "https://evil.example/p?phone=###########&x"),
+    (
+        "https://evil.example/#iban=GB29NWBK60161331926819",
+        "https://evil.example/#iban=GB29NWBK##############",
+    ),
+    ("https://evil.example/?to=%201202555014", "https://evil.example/?to=%20##########"),
 ]
 
 
@@ -35,6 +41,9 @@ def test_an_address_in_a_link_is_masked(text, shown):
         "https://evil.example/?token=c29tZXRoaW5nIGVsc2UK",
         "https://evil.example/a-long-name-of-a-page/of-some-sort",
         "and/or jane@home.org",
+        "https://evil.example/?bcda=1-800-654-0175&n=18886540175&m=8886540175",
+        "https://evil.example/?call=+12025550143",
+        "https://evil.example/61551234567890",
     ],
 )
 def test_what_is_no_part_of_a_link_stays(text):
