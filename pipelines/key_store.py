@@ -2,6 +2,7 @@
 
     own.pem                    the private key that signs, readable by its owner alone
     register.key               the secret of the victim register, readable by its owner alone
+    private.key                the secret that seals private/ of runs, if one is set, likewise
     trusted/ORG/KEY_ID.pem     a partner's public key
 
 The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration folder.
@@ -25,8 +26,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pipelines.options import UsageError
 from reports import signing
 from reports.signing import KeyFileError
+from schemas.tables import VICTIMS
 
 if TYPE_CHECKING:
+    from transforms.private_files import PrivateKey
     from transforms.victim_register import RegisterSource
 
 HOME_VARIABLE = "RINGTRACE_HOME"
@@ -153,6 +156,48 @@ def _stored_secret(path: str, most: int) -> bytes:
         raise UsageError(f"{path}: cannot be read; give a key that can be") from None
 
 
+def private_path() -> Path:
+    """Returns the path of the secret that seals private files."""
+    return home() / "private.key"
+
+
+def private_key() -> PrivateKey | None:
+    """Returns the key of private files; None where none is set, and they are not sealed.
+
+    Raises:
+        UsageError: for a file that is no such key, or that others can read.
+    """
+    from transforms.private_files import SECRET_BYTES, PrivateKey
+
+    path = private_path()
+    if not path.exists():
+        return None
+    remedy = "restore it from your backup: what it sealed cannot be read without it"
+    content = _secret_file(path, SECRET_BYTES, remedy)
+    if len(content) != SECRET_BYTES:
+        raise UsageError(f"{path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
+    return PrivateKey(content)
+
+
+def make_private_key() -> PrivateKey:
+    """Makes the key of private files.
+
+    Raises:
+        UsageError: where there is one, or it cannot be written.
+    """
+    from transforms.private_files import SECRET_BYTES
+
+    path = private_path()
+    try:
+        made = _written_once(path, secrets.token_bytes(SECRET_BYTES))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; set {HOME_VARIABLE} to another") from None
+    found = private_key()
+    if not made or found is None:
+        raise UsageError(f"{path}: exists already; private files that it sealed need it")
+    return found
+
+
 def register_path() -> Path:
     """Returns the path of the secret of the victim register."""
     return home() / "register.key"
@@ -204,7 +249,7 @@ def register_source(
         return None
     known = others if follow else of_runs + others
     folder = runs[0] if follow and runs else None
-    return RegisterSource(key, tuple(path for path, _ in known), folder)
+    return RegisterSource(key, tuple(path for path, _ in known), folder, private_key())
 
 
 def has_register_key(given: str | None) -> bool:
@@ -219,10 +264,10 @@ def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
         UsageError: if the folder is no finished run.
     """
     from reports.run import Run, RunError
-    from transforms.victim_register import register_files
+    from transforms.private_files import private_files
 
     try:
-        return list(register_files(folder, Run.open(folder).manifest).items())
+        return list(private_files(folder, Run.open(folder).manifest, VICTIMS).items())
     except RunError as error:
         raise UsageError(f"{error}; name a finished run of this version") from None
 
@@ -251,11 +296,12 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
     Raises:
         UsageError: if it cannot be read, or has not as many `rows` as its run wrote.
     """
+    from transforms.private_files import PrivateFileError
     from transforms.victim_register import RegisterError, check_register_file
 
     try:
-        key_id, count = check_register_file(path)
-    except RegisterError as error:
+        key_id, count = check_register_file(path, private_key())
+    except (RegisterError, PrivateFileError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         why = error.strerror or "cannot be opened"

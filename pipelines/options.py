@@ -364,6 +364,16 @@ def add_register_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_private_output(parser: argparse.ArgumentParser) -> None:
+    """Declares the flag of where a run's private files go."""
+    parser.add_argument(
+        "--private-output",
+        metavar="DIR",
+        help="restricted folder for private/, in place of the output's; without it nothing private "
+        "is kept where the output has no file modes, as in an object store",
+    )
+
+
 def add_other_registers(parser: argparse.ArgumentParser) -> None:
     """Declares the flag of more registers than those of the runs that are named."""
     parser.add_argument(
@@ -395,6 +405,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="TOML of what ranks clusters, in place of the shipped one",
     )
     add_register_options(parser)
+    add_private_output(parser)
     parser.add_argument(
         "--calls-direction",
         choices=[str(one) for one in Direction],
@@ -490,8 +501,9 @@ def run_command(
     except ValueError as error:
         from reports.run import RunError  # loads Arrow, which not every command needs
         from reports.tables import TableError
+        from transforms.private_files import PrivateFileError
 
-        if not isinstance(error, RunError | TableError):
+        if not isinstance(error, RunError | TableError | PrivateFileError):
             raise
         remedy = "; name a finished run of this version" if isinstance(error, RunError) else ""
         sys.stderr.write(f"{printable(str(error))}{remedy}\n")

@@ -6,16 +6,19 @@ import fcntl
 import os
 import shlex
 import shutil
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines import key_store
 from pipelines.options import UsageError
 from pipelines.progress import printable
 from reports import tables
@@ -23,11 +26,13 @@ from reports.run import Run, RunError
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import MANIFEST_NAME, Counts, EntryStatus, InputEntries, InputFile, SkipReason
 from schemas.reject import Code
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, LINEAGE, REJECTS
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, LINEAGE, PRIVATE_FOLDER, REJECTS
 from transforms.decisions import BoundBy
+from transforms.manifest import RunSettings
 from transforms.phone import normalize_numbers
+from transforms.private_files import PrivateStore
 from transforms.stream import SNAPSHOTS_FOLDER
-from transforms.write import is_local, recover_output
+from transforms.write import is_local, recover_output, staging_folder
 
 PLURALS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
@@ -113,6 +118,80 @@ def check_output(output: str, *, overwrite: bool) -> None:
             raise UsageError(f"{output}: exists and is not a run; give another --output")
 
 
+def private_store(output: str, given: str | None, token: str) -> PrivateStore:
+    """Returns where the private files of a run go.
+
+    Args:
+        output: of the run, or of the stream that it is a snapshot of.
+        given: `--private-output`.
+        token: names the folder that they are written to before the run is published.
+
+    Raises:
+        UsageError: for a folder that is the output or in it, or closed to nobody.
+    """
+    key = key_store.private_key()
+    if given is None:
+        return PrivateStore(key, kept=_keeps_modes(output))
+    folder = str(Path(given).resolve()) if is_local(given) else given.rstrip("/")
+    whole = str(Path(output).resolve()) if is_local(output) else output.rstrip("/")
+    if folder == whole or folder.startswith(f"{whole}/") or whole.startswith(f"{folder}/"):
+        raise UsageError(f"--private-output {given}: is not apart from --output; give another")
+    if is_local(given) and not _keeps_modes(given):
+        raise UsageError(f"--private-output {given}: its disk has no file modes; give another")
+    return PrivateStore(key, folder, staging_folder(folder, token))
+
+
+def check_private_output(
+    private: PrivateStore, *, overwrite: bool = False, snapshots: bool = False
+) -> None:
+    """Makes the folder above that for private files, and puts back what a killed run replaced.
+
+    Raises:
+        UsageError: if it cannot be made, or has something: private files that may not be
+            overwritten, or anything else. Where it is for `snapshots`, it may have theirs.
+    """
+    if private.output is None or not is_local(private.output):
+        return
+    folder = Path(private.output)
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}; give a folder that can be made") from None
+    if snapshots:
+        free = folder.is_dir() and all(
+            Path(one, PRIVATE_FOLDER).is_dir() for one in folder.iterdir()
+        )
+    else:
+        recover_output(private.output)
+        names = {one.name for one in folder.iterdir()} if folder.is_dir() else set()
+        free = folder.is_dir() and names <= ({PRIVATE_FOLDER} if overwrite else set())
+    if folder.exists() and not free:
+        raise UsageError(f"{folder}: exists and is not empty; give another --private-output")
+
+
+def private_lines(private: PrivateStore) -> Iterator[str]:
+    """Yields what to say where nothing private is kept."""
+    if not private.kept:
+        yield (
+            "warning: narratives, contested values and the victim register are not kept, as the "
+            "output has no file modes, and later runs do not know what is contested; "
+            "--private-output DIR, a restricted place, keeps them"
+        )
+
+
+def _keeps_modes(folder: str) -> bool:
+    """Tests if what is made for its owner alone below a folder is closed to others."""
+    if not is_local(folder):
+        return False
+    whole = Path(folder).resolve()
+    there = next(one for one in (whole, *whole.parents) if one.is_dir())
+    try:
+        with TemporaryDirectory(prefix=".modes-", dir=there) as made:
+            return not Path(made).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    except PermissionError:  # what is to be written there fails with its own error
+        return True
+
+
 @contextmanager
 def lock_output(output: str) -> Iterator[None]:
     """Locks the output for this run alone, and removes what killed runs left beside it.
@@ -150,10 +229,11 @@ def _lock(file: TextIO, lock: Path, output: str) -> None:
         raise UsageError(f"{output}: another run is writing there; wait for it")
 
 
-def discard_staging(staging: str) -> None:
+def discard_staging(run: RunSettings) -> None:
     """Removes what a failed run wrote aside."""
-    if is_local(staging):
-        shutil.rmtree(staging, ignore_errors=True)
+    for staging in (run.staging, run.private.staging):
+        if staging is not None and is_local(staging):
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def has_unread_input(folder: str) -> bool:

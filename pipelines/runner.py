@@ -394,7 +394,7 @@ def run_pipeline(
             if wait:
                 result.wait_until_finish()
     except (Exception, KeyboardInterrupt) as error:
-        run_folder.discard_staging(run.staging)
+        run_folder.discard_staging(run)
         return report_failure(error, debug=debug)
     return 0
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.key_store import private_key
 from pipelines.options import UsageError
 from reports import tables
-from reports.run import Run
+from reports.run import Run, private_table
 from schemas.enums import Tier
 from schemas.mapping import MapError, RecordMap, parse_map
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
@@ -192,9 +193,8 @@ def contested_values(run: Run) -> dict[str, str]:
     """
     from transforms.decisions_file import own_id
 
-    if not Path(run.folder, CONTESTED.name).is_dir():
-        return {}
-    rows = tables.read_table(run, CONTESTED, ["entity_id", "kind", "value"]).to_pylist()
+    columns = ["entity_id", "kind", "value"]
+    rows = private_table(run, CONTESTED, columns, private_key()).to_pylist()
     if any(None in one.values() for one in rows):
         raise UsageError(
             f"{run.folder}: {CONTESTED.name} is not what the run wrote; restore it, or make the "
@@ -203,17 +203,16 @@ def contested_values(run: Run) -> dict[str, str]:
     return {one["entity_id"]: own_id(one) for one in rows}
 
 
-def lone_mailboxes(run: tables.RunFolder) -> dict[str, str]:
+def lone_mailboxes(run: Run) -> dict[str, str]:
     """Returns the ids, with epochs, of mailboxes that one reporter alone names, by withheld id.
 
     A copy of a run without its private/ has none, and so has an older run.
     """
     from transforms.decisions_file import own_id
 
-    if not Path(run, CONTESTED.name).is_dir():
-        return {}
     unclaimed = pc.field("victim_reporters") == 0
-    rows = tables.read_table(run, CONTESTED, ["entity_id", "kind", "value"], unclaimed).to_pylist()
+    columns = ["entity_id", "kind", "value"]
+    rows = private_table(run, CONTESTED, columns, private_key(), unclaimed).to_pylist()
     return {one["entity_id"]: own_id(one) for one in rows}
 
 

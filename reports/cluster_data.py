@@ -24,18 +24,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from reports import tables, text
-from reports.tables import IntArray, RunFolder
+from reports.tables import IntArray, NarrativeReader, RunFolder
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Strength
 from schemas.tables import (
     CALLS,
     CLUSTERS,
-    COMPLAINTS,
     ENTITIES,
     LINEAGE,
     LINKS,
     MEMBERS,
     MENTIONS,
+    NARRATIVES,
     SUPPLIERS,
 )
 from transforms.extract.kinds.registry import BY_KIND
@@ -151,13 +151,15 @@ class ClusterBatch:
 
 
 def gather_facts(
-    run: RunFolder, cluster_ids: Sequence[str], *, narratives: bool
+    run: RunFolder, cluster_ids: Sequence[str], narratives: NarrativeReader | None = None
 ) -> list[ClusterFacts]:
-    """Reads the facts of clusters, in the order given; `narratives` lets readings quote them."""
-    return gather_batch(run, cluster_ids, narratives=narratives).facts
+    """Reads the facts of clusters, in the order given; readings quote `narratives`, if any."""
+    return gather_batch(run, cluster_ids, narratives).facts
 
 
-def gather_batch(run: RunFolder, cluster_ids: Sequence[str], *, narratives: bool) -> ClusterBatch:
+def gather_batch(
+    run: RunFolder, cluster_ids: Sequence[str], narratives: NarrativeReader | None = None
+) -> ClusterBatch:
     """Reads clusters as `gather_facts`, with tables. Holds the rows of these clusters alone."""
     ids = pa.array(cluster_ids, pa.string())
     here = pc.field("cluster_id").isin(ids)
@@ -174,9 +176,7 @@ def gather_batch(run: RunFolder, cluster_ids: Sequence[str], *, narratives: bool
     days, roles = _mention_counts(run, names)
     carriers = _carriers(run, names)
     scripts = script_wordings(run, chain.from_iterable(suppliers.values()), members)
-    read = _by(
-        sample_readings(run, names, narratives=narratives), lambda one: cluster_of[one.entity_id]
-    )
+    read = _by(sample_readings(run, names, narratives), lambda one: cluster_of[one.entity_id])
     lineage = _by_cluster(tables.to_dicts(tables.read_table(run, LINEAGE, where=here)))
     of_members = tables.dicts_by_group(members, of, len(ids))
     facts = [
@@ -378,8 +378,8 @@ def _cut(rows: pa.Table, clusters: int) -> list[list[Row]]:
 class Reading(NamedTuple):
     """A row of mentions/: an identifier read in one place of one record.
 
-    `before` and `after` are the words around it, masked as complaints/ is; None where it was not
-    read in a narrative, or narratives are withheld.
+    `before` and `after` are the words around it, masked as the run keeps them; None where it was
+    not read in a narrative, or narratives are withheld.
     """
 
     entity_id: str
@@ -398,7 +398,9 @@ class Reading(NamedTuple):
     after: str | None = None
 
 
-def sample_readings(run: RunFolder, entity_ids: pa.Array, *, narratives: bool) -> list[Reading]:
+def sample_readings(
+    run: RunFolder, entity_ids: pa.Array, narratives: NarrativeReader | None
+) -> list[Reading]:
     """Reads `READINGS_PER_ORG` records of each identifier and organisation, by identifier.
 
     The newest are taken, those in a narrative first; without `narratives` none is quoted.
@@ -406,7 +408,7 @@ def sample_readings(run: RunFolder, entity_ids: pa.Array, *, narratives: bool) -
     found = _sample(run, pc.field("entity_id").isin(entity_ids))
     columns = [tables.column_values(found[name]) for name in EVIDENCE_COLUMNS]
     read = [Reading(*row) for row in zip(*columns, strict=True)]
-    found_narratives = _narratives(run, read) if narratives else {}
+    found_narratives = _narratives(narratives, read) if narratives else {}
     return [_quoted(one, found_narratives) for one in read]
 
 
@@ -439,7 +441,7 @@ def _first_records(pool: pa.Table) -> pa.Array:
     return order.take(records["at_min"].filter(pa.array(first)))
 
 
-def _narratives(run: RunFolder, read: Iterable[Reading]) -> dict[tuple[str, str], str]:
+def _narratives(narratives: NarrativeReader, read: Iterable[Reading]) -> dict[tuple[str, str], str]:
     """Reads the narratives in which something was read, by organisation and complaint id."""
     wanted = {
         (one.source_org, one.record_id)
@@ -447,15 +449,13 @@ def _narratives(run: RunFolder, read: Iterable[Reading]) -> dict[tuple[str, str]
         if one.field == NARRATIVE and one.record_kind == RecordKind.COMPLAINT
     }
     ids = pa.array(sorted({record_id for _, record_id in wanted}), pa.string())
-    where = pc.field("complaint_id").isin(ids) & pc.field("narrative").is_valid()
-    narratives = {}
-    names = ["source_org", "complaint_id", "narrative"]
-    for batch in tables.table_batches(run, COMPLAINTS, names, where):
-        columns = (batch[name].to_pylist() for name in names)
+    found = {}
+    for batch in narratives(ids):
+        columns = (batch[name].to_pylist() for name in NARRATIVES.schema.names)
         for org, complaint_id, narrative in zip(*columns, strict=True):
             if (org, complaint_id) in wanted:
-                narratives[org, complaint_id] = narrative
-    return narratives
+                found[org, complaint_id] = narrative
+    return found
 
 
 def _quoted(one: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:

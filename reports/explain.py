@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
+from reports.cluster_data import sample_readings
 from reports.link_evidence import (
     Evidence,
     attestation_lines,
@@ -25,7 +26,7 @@ from reports.link_evidence import (
     split_at_bridge,
     strongest_path,
 )
-from reports.tables import RunFolder
+from reports.tables import NarrativeReader, RunFolder
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Role, Strength
@@ -136,8 +137,13 @@ def _extracted_ids(text: str, countries: list[str | None]) -> list[str]:
     return mentions["entity_id"].to_pylist()
 
 
-def explain(run: RunFolder, a: str, b: str | None = None) -> dict[str, Any]:
-    """Explains entity `a`, and its tie to `b`; both are ids of the run's entities/."""
+def explain(
+    run: RunFolder, a: str, b: str | None = None, narratives: NarrativeReader | None = None
+) -> dict[str, Any]:
+    """Explains entity `a`, and its tie to `b`; both are ids of the run's entities/.
+
+    With `narratives` the newest words around `a` are quoted.
+    """
     found: dict[str, Any] = {"entity": describe_entity(run, a)}
     own = _links_of(run, [a])
     cluster_id = (found["entity"]["member"] or {}).get("cluster_id")
@@ -152,6 +158,7 @@ def explain(run: RunFolder, a: str, b: str | None = None) -> dict[str, Any]:
     found["rejected_in_all"] = len(rejected)
     found["cluster"] = _cluster(run, cluster_id) if cluster_id else None
     found["doubts"] = entity_doubts(found["entity"], accepted)
+    found["excerpts"] = _excerpts(run, a, narratives) if narratives else None
     if b is not None:
         found["other"] = describe_entity(run, b)
         found["path"] = {
@@ -160,6 +167,23 @@ def explain(run: RunFolder, a: str, b: str | None = None) -> dict[str, Any]:
             "links": [_link(link, evidence) for link in path] if evidence else [],
         }
     return found
+
+
+def _excerpts(run: RunFolder, entity_id: str, narratives: NarrativeReader) -> list[Row]:
+    """Returns the words around an identifier in the newest narratives of each organisation."""
+    read = sample_readings(run, pa.array([entity_id], pa.string()), narratives)
+    return [
+        {
+            "source_org": one.source_org,
+            "record_id": one.record_id,
+            "observed_at": one.observed_at.isoformat(),
+            "before": one.before,
+            "raw": one.raw,
+            "after": one.after,
+        }
+        for one in read
+        if one.before is not None
+    ]
 
 
 def describe_entity(run: RunFolder, entity_id: str) -> dict[str, Any]:
@@ -298,6 +322,15 @@ def explanation_lines(found: Row) -> Iterator[str]:
         yield "Why it is there: its strongest links in the cluster"
         for link in found["held_by"]:
             yield from _link_lines(link, found["entity"]["entity_id"])
+    if found["excerpts"]:
+        yield ""
+        yield "Words around it in narratives, as masked: for the owner of the run alone"
+    if "no_excerpts" in found:
+        yield ""
+        yield f"No words around it: {found['no_excerpts']}"
+    for one in found["excerpts"] or ():
+        words = f"{one['before']}[{one['raw']}]{one['after']}"
+        yield f"  {_safe(one['source_org'])} {_safe(one['record_id'])}: {_safe(words, 300)}"
     yield from _doubts(found["doubts"], "")
     if "path" in found:
         yield from _path_lines(found)

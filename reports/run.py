@@ -1,4 +1,4 @@
-"""A run on disk: its manifest, its tables and its graph.
+"""A run on disk: its manifest, its tables and its graph, and what it keeps for its owner alone.
 
     run = Run.open("runs/demo")
     run.run_id
@@ -10,6 +10,8 @@
     run.explain("(888) 555-0123")  # text, as `ringtrace explain`
 
 Every function of `reports` that reads the tables of a run takes a `Run`, or the path of its folder.
+What is private is read by functions of this module alone. No static page, export or download does
+so: those quote what complaints/ has, which are narratives in a run of --keep-narratives alone.
 """
 
 from __future__ import annotations
@@ -17,21 +19,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from reports import tables
+from reports.tables import NarrativeReader, kept_narratives
 from schemas import CONTRACT_VERSION
 from schemas.manifest import MANIFEST_NAME, Manifest
-from schemas.tables import CLUSTERS, TABLES_BY_NAME, Table
+from schemas.tables import CLUSTERS, NARRATIVES, TABLES_BY_NAME, Table
+from transforms.private_files import PrivateFileError, PrivateKey, open_private, private_files
 from transforms.reporters import SourceRules, rules_in_force
 
 if TYPE_CHECKING:
@@ -40,6 +46,13 @@ if TYPE_CHECKING:
 
 MANY_CLUSTERS = 10_000
 """Clusters of a run from which on none of a like id is looked for, as that takes a second."""
+
+
+NO_NARRATIVES = (
+    "the run keeps no narratives, or this is a copy without its private/, or that is not yours to "
+    "read"
+)
+"""The reason for which nothing can be quoted."""
 
 
 class RunError(ValueError):
@@ -195,7 +208,7 @@ class Run(os.PathLike[str]):
         Raises:
             ValueError: if the run has no such identifier, or both are the same one.
         """
-        from reports.explain import QUERY_LIMIT, explain, explanation_lines, find_entity
+        from reports.explain import QUERY_LIMIT, explanation_lines, find_entity
 
         for given in (entity,) if other is None else (entity, other):
             if not isinstance(given, str):
@@ -206,7 +219,7 @@ class Run(os.PathLike[str]):
         b = find_entity(self, other) if other is not None else None
         if a == b:
             raise ValueError(f"{entity!r} and {other!r} are the same: {a}; name another")
-        return "\n".join(explanation_lines(explain(self, a, b)))
+        return "\n".join(explanation_lines(explain_to_owner(self, a, b, None)))
 
     def __fspath__(self) -> str:
         return self.folder
@@ -238,6 +251,79 @@ class Run(os.PathLike[str]):
         if near:
             return f"; did you mean {near[0]!r}?"
         return "; its clusters are in Run.clusters" if known else ": it has no clusters"
+
+
+def has_private(run: Run, table: Table) -> bool:
+    """Returns whether a run keeps a private table, and all its files are here and ours to read."""
+    paths = private_files(run.folder, run.manifest, table)
+    return bool(paths) and all(map(_is_readable, paths))
+
+
+def private_batches(
+    run: Run,
+    table: Table,
+    columns: Sequence[str],
+    key: PrivateKey | None,
+    where: pc.Expression | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Yields the chosen columns of the rows that match `where` of a private table.
+
+    Raises:
+        FileNotFoundError: if a file that the manifest names is not there.
+        PrivateFileError: if one is sealed with another key than `key`, or was changed.
+        TableError: for a file that is no Parquet of this contract.
+    """
+    for path in private_files(run.folder, run.manifest, table):
+        with _open(path) as file, tables.readable(run, table):
+            parts = pq.ParquetFile(open_private(file, path, table, key))
+            names = [one for one in table.schema.names if one in parts.schema_arrow.names]
+            for batch in parts.iter_batches(columns=names):
+                rows = pa.Table.from_batches([batch]).cast(_of(table, names))
+                rows = rows if where is None else rows.filter(where)
+                yield from rows.select(columns).combine_chunks().to_batches()
+
+
+def private_table(
+    run: Run,
+    table: Table,
+    columns: Sequence[str],
+    key: PrivateKey | None,
+    where: pc.Expression | None = None,
+) -> pa.Table:
+    """Reads rows as `private_batches`, without any where this copy of the run has no such files."""
+    batches = private_batches(run, table, columns, key, where) if has_private(run, table) else ()
+    return pa.Table.from_batches(batches, _of(table, columns))
+
+
+def keeps_narratives(run: Run) -> bool:
+    """Returns whether complaints/ has the narratives: by --keep-narratives, or of an older run."""
+    return bool(run.manifest["options"].get("keep_narratives", True))
+
+
+def narrative_reader(run: Run, key: PrivateKey | None) -> NarrativeReader | None:
+    """Returns what reads the narratives of a run for its owner; None where it has none."""
+    if has_private(run, NARRATIVES):
+        return partial(_private_narratives, run, key)
+    return partial(kept_narratives, run) if keeps_narratives(run) else None
+
+
+def _private_narratives(run: Run, key: PrivateKey | None, ids: pa.Array) -> Iterator[Any]:
+    where = pc.field("complaint_id").isin(ids)
+    return private_batches(run, NARRATIVES, NARRATIVES.schema.names, key, where)
+
+
+def explain_to_owner(
+    run: Run, entity_id: str, other: str | None, key: PrivateKey | None
+) -> dict[str, Any]:
+    """Explains as `reports.explain`, with words of narratives, or why there are none."""
+    from reports.explain import explain
+
+    reader = narrative_reader(run, key)
+    try:
+        found = explain(run, entity_id, other, reader)
+    except PrivateFileError as error:
+        return explain(run, entity_id, other) | {"no_excerpts": str(error)}
+    return found if reader else found | {"no_excerpts": NO_NARRATIVES}
 
 
 def _path(given: object) -> str:
@@ -303,3 +389,25 @@ def _nearest(name: object, known: Iterable[str]) -> str:
 
 def _quoted(given: object) -> str:
     return f"{given!r:.80}"
+
+
+def _of(table: Table, names: Sequence[str]) -> pa.Schema:
+    return pa.schema([table.schema.field(name) for name in names])
+
+
+def _is_readable(path: str) -> bool:
+    if "://" not in path:
+        return os.access(path, os.R_OK)
+    store, inside = fs.FileSystem.from_uri(path)
+    return bool(store.get_file_info(inside).is_file)
+
+
+@contextmanager
+def _open(path: str) -> Iterator[Any]:
+    if "://" not in path:
+        with Path(path).open("rb") as file:
+            yield file
+        return
+    store, inside = fs.FileSystem.from_uri(path)
+    with store.open_input_file(inside) as file:
+        yield file

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from reports.text import plain
 from schemas.field import TIMESTAMP
-from schemas.tables import Table
+from schemas.tables import COMPLAINTS, NARRATIVES, Table
 from transforms.arrow_util import group_offsets, sorted_lookup
 
 
@@ -36,6 +36,9 @@ class TableError(ValueError):
 
 RunFolder = str | os.PathLike[str]
 """A `Run`, or the path of the folder that its tables are in."""
+
+NarrativeReader = Callable[[pa.Array], Iterator[pa.RecordBatch]]
+"""Reads the narratives of complaints by their ids: `source_org`, `complaint_id`, `narrative`."""
 
 IntArray = NDArray[np.int64]
 
@@ -90,7 +93,7 @@ def table_batches(
     """
     found = table_dataset(run, table)
     waiting: list[pa.RecordBatch] = []
-    with _readable(run, table):
+    with readable(run, table):
         for batch in found.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
             if batch.num_rows:
                 waiting.append(batch)
@@ -102,7 +105,7 @@ def table_batches(
 
 
 @contextmanager
-def _readable(run: RunFolder, table: Table) -> Iterator[None]:
+def readable(run: RunFolder, table: Table) -> Iterator[None]:
     """Raises a TableError in place of Arrow's, for a file that is no Parquet of the contract."""
     try:
         yield
@@ -129,10 +132,16 @@ def read_table(
     names = list(table.schema.names if columns is None else columns)
     order = [(name, "ascending") for name in table.key if name in names]
     dataset = table_dataset(run, table)
-    with _readable(run, table):
+    with readable(run, table):
         found = dataset.to_table(columns=names, filter=where, **_ONE_BY_ONE)
         found.validate(full=True)  # Parquet says UTF-8, and nobody checks it on reading
     return found.sort_by(order) if order else found
+
+
+def kept_narratives(run: RunFolder, ids: pa.Array) -> Iterator[pa.RecordBatch]:
+    """Yields the narratives that complaints/ itself has, as a `NarrativeReader` of the run."""
+    where = pc.field("complaint_id").isin(ids) & pc.field("narrative").is_valid()
+    return table_batches(run, COMPLAINTS, NARRATIVES.schema.names, where)
 
 
 def to_dicts(table: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
@@ -169,7 +178,7 @@ def read_in_key_order(
     Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
     before the least of their last rows is complete.
     """
-    with _readable(run, table):
+    with readable(run, table):
         yield from _merged(run, table, columns, where)
 
 
@@ -205,7 +214,7 @@ def _merged(
 def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:
     """Counts the rows that match `where`; without it all, from the footers of the files."""
     dataset = table_dataset(run, table)
-    with _readable(run, table):
+    with readable(run, table):
         return int(dataset.count_rows(filter=where))
 
 

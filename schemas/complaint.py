@@ -88,6 +88,13 @@ def _fields(timestamp: pa.DataType, amount: pa.DataType) -> list[pa.Field]:
 COMPLAINT_INPUT = pa.schema(_fields(TIMESTAMP, AMOUNT))
 """The input contract: the fields of one complaint."""
 
+_KEPT_APART = field(
+    "narrative",
+    _STRING,
+    "What happened, in words; null unless the run was made with --keep-narratives. See "
+    "private/narratives.",
+)
+
 ORIGIN = [
     field("source", _STRING, "File the row came from.", required=True),
     field("position", pa.int64(), "1-based line, or Parquet row, it starts on.", required=True),
@@ -126,7 +133,7 @@ IMPERSONATION = pa.list_(
 
 COMPLAINT = pa.schema(
     [
-        *COMPLAINT_INPUT,
+        *(_KEPT_APART if one.name == "narrative" else one for one in COMPLAINT_INPUT),
         field(
             "numbers_withheld",
             pa.int32(),
@@ -138,6 +145,15 @@ COMPLAINT = pa.schema(
     ]
 )
 """complaints/: accepted rows without the victim's numbers, masked in place in the narrative."""
+
+NARRATIVE = pa.schema(
+    [
+        COMPLAINT_INPUT.field("source_org"),
+        COMPLAINT_INPUT.field("complaint_id"),
+        field("narrative", _STRING, "What happened, in words, masked."),
+    ]
+)
+"""private/narratives/: the words of complaints, for the run's owner alone."""
 
 COMPLAINT_TEXTS = (
     "victim_id",

@@ -43,6 +43,7 @@ _ABOUT = {
     "lineage": "Changes of each cluster since the previous run.",
     "islands": "Connected components that a later run with `--previous` need not cluster again.",
     "decisions": "Analysts' decisions, each bound to the members that it covers.",
+    "private/narratives": "The words of accepted complaints, for the run's owner alone.",
     "private/contested": "What is contested, or a mailbox that one reporter alone names, by value, "
     "for the run's owner alone.",
     "private/victims": "The victim register: what a run withholds, as keyed hashes, for its owner "

@@ -118,6 +118,7 @@ class _AddedLater(TypedDict, total=False):
 
     clock: str
     private: list[PrivateFile]
+    private_output: str
     entries: InputEntries
 
 
@@ -125,6 +126,7 @@ class Manifest(_AddedLater):
     """The whole manifest, as JSON with sorted keys.
 
     `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
+    `private_output` is the folder of the private files, where they are not in the run's own.
     """
 
     run_id: str

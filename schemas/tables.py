@@ -69,11 +69,13 @@ ALL_TABLES = (
 PRIVATE_FOLDER = "private"
 """Folder of what is for the run's owner alone: no report, export or download reads it."""
 
+NARRATIVES = Table(f"{PRIVATE_FOLDER}/narratives", complaint.NARRATIVE, complaint.COMPLAINT_KEY)
+
 CONTESTED = Table(f"{PRIVATE_FOLDER}/contested", CONTESTED_ENTITY, CONTESTED_KEY)
 
 VICTIMS = Table(f"{PRIVATE_FOLDER}/victims", VICTIM_ENTRY, VICTIM_ENTRY_KEY)
 
-PRIVATE_TABLES = (CONTESTED, VICTIMS)
+PRIVATE_TABLES = (NARRATIVES, CONTESTED, VICTIMS)
 """Tables that `Run` does not open; their bytes may depend on more than the input."""
 
 TABLES_BY_NAME = {table.name: table for table in ALL_TABLES}

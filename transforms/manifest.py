@@ -26,6 +26,7 @@ from schemas.manifest import (
 )
 from schemas.reject import Code
 from schemas.tables import PRIVATE_FOLDER
+from transforms.private_files import PrivateStore
 
 Read = TypeVar("Read")
 
@@ -71,7 +72,7 @@ class RunSettings:
     """The facts of a run before anything was read: where it is written, versions, options, when.
 
     By the `clock` decisions expire, and recency counts from it. `entries` accounts for what lies
-    below the inputs, where that is known.
+    below the inputs, where that is known. `private` says where its private files go.
     """
 
     staging: str
@@ -80,6 +81,7 @@ class RunSettings:
     options: Mapping[str, object] = field(default_factory=dict)
     clock: datetime = field(default_factory=current_time)
     entries: InputEntries | None = None
+    private: PrivateStore = field(default_factory=PrivateStore)
 
 
 def rows_by_file_group(kind: str) -> str:
@@ -211,6 +213,8 @@ def build_manifest(
     )
     if run.entries is not None:
         manifest["entries"] = run.entries
+    if run.private.output is not None:
+        manifest["private_output"] = run.private.output
     return manifest
 
 

@@ -13,7 +13,7 @@ number has a second hash, of the digits with which it is dialed in its own count
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -32,6 +32,7 @@ from schemas.tables import VICTIMS
 from transforms.arrow_util import Array, sorted_lookup, without_aggregate_suffixes
 from transforms.casts import true_mask
 from transforms.manifest import read_manifest, retry_while_replaced
+from transforms.private_files import PrivateFileError, PrivateKey, open_private, private_files
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
 from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits
@@ -89,18 +90,20 @@ class RegisterKey:
 class RegisterSource:
     """The registers of one `key` that a run refuses by: `files`, and those of the run in `folder`.
 
-    A stream looks at the latter again at every tick, as that run may be replaced.
+    A stream looks at the latter again at every tick, as that run may be replaced. `private` opens
+    sealed files.
     """
 
     key: RegisterKey
     files: tuple[str, ...] = ()
     folder: str | None = None
+    private: PrivateKey | None = None
 
     def locate(self) -> tuple[str, ...]:
         """Returns the files of all registers. Raises OSError where the run is not there."""
         if self.folder is None:
             return self.files
-        return (*self.files, *register_files(self.folder, read_manifest(self.folder)))
+        return (*self.files, *private_files(self.folder, read_manifest(self.folder), VICTIMS))
 
 
 class Hashes(NamedTuple):
@@ -247,25 +250,16 @@ def merge_changes(changes: pa.Table) -> pa.Table:
     return without_aggregate_suffixes(merged).select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
 
 
-def register_files(folder: str, manifest: Mapping[str, Any]) -> dict[str, int]:
-    """Returns the files of the register of a run, with their entries; none if it kept none."""
-    listed = {str(one["name"]): int(one["rows"]) for one in manifest.get("private") or ()}
-    return {
-        FileSystems.join(folder.rstrip("/"), *name.split("/")): rows
-        for name, rows in sorted(listed.items())
-        if name.startswith(f"{VICTIMS.name}/")
-    }
-
-
-def check_register_file(path: str) -> tuple[str | None, int]:
+def check_register_file(path: str, private: PrivateKey | None = None) -> tuple[str | None, int]:
     """Returns the key id of a file's entries, None without any, and how many there are.
 
     Raises:
         RegisterError: for what is no file of a register of one key.
+        PrivateFileError: if it is sealed with another key than `private`.
     """
     ids: set[str | None] = set()
     count = 0
-    for batch in _read_entries(path, ["key_id"]):
+    for batch in _read_entries(path, ["key_id"], private):
         ids.update(pc.unique(batch["key_id"]).to_pylist())
         count += batch.num_rows
     if len(ids) > 1 or None in ids:
@@ -278,7 +272,7 @@ def read_lookup(source: RegisterSource) -> VictimRegister:
 
     Raises OSError if a file cannot be opened, RegisterError if it is none of the source's key.
     """
-    return make_lookup(_entries_of(source.locate(), source.key, LOOKED_UP))
+    return make_lookup(_entries_of(source, source.locate(), LOOKED_UP))
 
 
 @dataclass(eq=False)
@@ -311,7 +305,7 @@ class ReadRegister(beam.DoFn):
         """Reads what a lookup compares, and again when the files are others."""
         try:
             retry_while_replaced(self._refresh)
-        except (OSError, RegisterError):
+        except (OSError, RegisterError, PrivateFileError):
             if self._known is None:
                 raise  # else what was known stays known
         if self._known is not None:
@@ -321,23 +315,23 @@ class ReadRegister(beam.DoFn):
         files = self._source.locate()
         seen = [(path, FileSystems.last_updated(path)) for path in files]
         if seen != self._seen:
-            self._known = make_lookup(_entries_of(files, self._source.key, LOOKED_UP))
+            self._known = make_lookup(_entries_of(self._source, files, LOOKED_UP))
             self._seen = seen
 
 
 def _entries_of(
-    files: Iterable[str], key: RegisterKey, columns: Iterable[str]
+    source: RegisterSource, files: Iterable[str], columns: Iterable[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yields columns of the entries of files, all of this key."""
+    """Yields columns of the entries of files, all of the source's key."""
     for path in files:
-        for batch in _read_entries(path, [*columns, "key_id"]):
-            if pc.any(pc.not_equal(batch["key_id"], key.key_id)).as_py():
+        for batch in _read_entries(path, [*columns, "key_id"], source.private):
+            if pc.any(pc.not_equal(batch["key_id"], source.key.key_id)).as_py():
                 raise RegisterError(f"{path}: is a victim register of another key")
             yield batch
 
 
 def _earlier_entries(_: object, source: RegisterSource) -> Iterator[pa.RecordBatch]:
-    for batch in _entries_of(source.locate(), source.key, VICTIM_ENTRY.names):
+    for batch in _entries_of(source, source.locate(), VICTIM_ENTRY.names):
         stays = pa.repeat(pa.scalar(False), batch.num_rows)
         columns = [batch[name] for name in VICTIM_ENTRY.names]
         yield pa.RecordBatch.from_arrays([*columns, stays], schema=REGISTER_CHANGE)
@@ -347,14 +341,17 @@ def _merge_changes(changes: pa.Table) -> Iterator[pa.RecordBatch]:
     yield from batches_of(merge_changes(changes))
 
 
-def _read_entries(path: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _read_entries(
+    path: str, columns: list[str], private: PrivateKey | None
+) -> Iterator[pa.RecordBatch]:
     """Yields columns of a file of entries, each once.
 
-    Raises OSError if it cannot be opened, RegisterError if it is no Parquet of the contract.
+    Raises OSError if it cannot be opened, PrivateFileError if it is sealed with another key,
+    RegisterError if it is no Parquet of the contract.
     """
     with FileSystems.open(path) as file:
         try:
-            found = pq.ParquetFile(file)
+            found = pq.ParquetFile(open_private(file, path, VICTIMS, private))
             if not set(VICTIM_ENTRY.names) <= set(found.schema_arrow.names):
                 raise RegisterError(f"{path}: is no victim register; give private/victims of a run")
             names = list(dict.fromkeys(columns))

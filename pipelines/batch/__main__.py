@@ -34,11 +34,14 @@ def run(arguments: argparse.Namespace) -> int:
     with run_folder.lock_output(options.output):
         run_folder.check_output(options.output, overwrite=options.overwrite)
         plan = make_plan(options, uuid.uuid4().hex[:12])
+        run_folder.check_private_output(plan.run.private, overwrite=options.overwrite)
         pipeline = runner.make_pipeline(flags + flags_for_size(plan.files, options.beam))
         plan = with_register(plan, options)
         progress = Progress(sys.stderr, BATCH_STEPS)
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
+        for line in run_folder.private_lines(plan.run.private):
+            progress.say(line)
         if plan.register is None and not options.no_register:
             progress.say("no victim register is kept, as there is no key; see --register-key")
         progress.say(f"reading {run_folder.count(len(plan.files), 'file')}")

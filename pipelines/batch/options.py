@@ -37,6 +37,8 @@ class BatchOptions:
     priority_weights: str | None
     register_key: str | None
     no_register: bool
+    private_output: str | None
+    keep_narratives: bool
     as_of: datetime | None
     now: datetime | None
     complaints_format: str | None
@@ -70,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="time of the clock, by which decisions expire and recency counts; replays a run "
         "(default: --as-of, or now)",
+    )
+    parser.add_argument(
+        "--keep-narratives",
+        action="store_true",
+        help="keep narratives, as masked, in complaints/ and quote them in the report, for "
+        "everybody who reads the run (default: in private/, for its owner alone)",
     )
     parser.add_argument(
         PARTITIONS_FLAG,

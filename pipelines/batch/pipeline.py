@@ -11,10 +11,12 @@ from operator import attrgetter
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reports.html import write_report_pages
 from reports.run import Run
 from schemas import tables
+from schemas.complaint import NARRATIVE
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.arrow_util import sorted_unique
@@ -83,6 +85,7 @@ class BatchPlan:
     shards: int
     run: RunSettings
     register: RegisterSource | None = None
+    keep_narratives: bool = False
 
 
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
@@ -152,7 +155,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         {
             "evidence": assigned[MAIN],
             CLAIMS: assigned[CLAIMS],
-            "before": start | "Contested before" >> ReadContested(plan.previous),
+            "before": start
+            | "Contested before" >> ReadContested(plan.previous, plan.run.private.key),
         },
         start,
         in_force,
@@ -196,7 +200,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
 
     # Write the tables, then the report and the manifest.
     outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
-        tables.COMPLAINTS.name: redacted_complaints,
+        **apart_from_narratives(redacted_complaints, keep=plan.keep_narratives),
         tables.CALLS.name: redacted_calls,
         tables.MENTIONS.name: redacted_mentions,
         tables.ENTITIES.name: clustered.entities,
@@ -231,6 +235,35 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
     report = partial(write_report, previous=plan.previous_nodes)
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
+
+
+def apart_from_narratives(
+    complaints: beam.PCollection, *, keep: bool
+) -> dict[str, beam.PCollection]:
+    """Returns complaints, and their narratives apart, by the names of their tables.
+
+    With `keep` narratives stay in complaints/.
+    """
+    if keep:
+        return {tables.COMPLAINTS.name: complaints}
+    return {
+        tables.COMPLAINTS.name: complaints | "Without narratives" >> beam.Map(without_narratives),
+        tables.NARRATIVES.name: complaints | "Narratives" >> beam.Map(narratives_of),
+    }
+
+
+def without_narratives(complaints: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns COMPLAINT rows with no narrative."""
+    at = complaints.schema.get_field_index("narrative")
+    none = pa.nulls(complaints.num_rows, pa.string())
+    return complaints.set_column(at, complaints.schema.field(at), none)
+
+
+def narratives_of(complaints: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the NARRATIVE rows of COMPLAINT rows that have one."""
+    told = complaints.filter(pc.is_valid(complaints["narrative"]))
+    columns = [told[name] for name in NARRATIVE.names]
+    return pa.RecordBatch.from_arrays(columns, schema=NARRATIVE)
 
 
 def use_register(start: beam.PCollection, register: RegisterSource | None) -> RegisterUse | None:

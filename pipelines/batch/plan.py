@@ -15,8 +15,9 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
-from pipelines.key_store import register_source
+from pipelines.key_store import private_key, register_source
 from pipelines.options import UsageError
+from pipelines.run_folder import private_store
 from pipelines.user_files import (
     bind_to_previous,
     file_digest,
@@ -31,8 +32,9 @@ from pipelines.user_files import (
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
-from transforms.graph import FileDigest, contested_files
+from transforms.graph import FileDigest, read_contested
 from transforms.manifest import RunSettings, current_time
+from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
 from transforms.write import is_local, staging_folder
@@ -98,6 +100,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         rules=rules,
         weights=read_weights(options.priority_weights),
         shards=options.shards,
+        keep_narratives=options.keep_narratives,
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
@@ -106,6 +109,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "as_of": options.as_of.isoformat() if options.as_of else None,
                 "calls_direction": options.calls_direction,
                 "decisions": file_digest(options.decisions),
+                "keep_narratives": options.keep_narratives,
                 "known_legitimate": [Path(path).name for path in options.known_legitimate],
                 "previous": follows.run_id,
                 "priority_weights": file_digest(options.priority_weights),
@@ -116,6 +120,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
             },
             clock=options.now or options.as_of or current_time(),
             entries=survey.entries,
+            private=private_store(options.output, options.private_output, token),
         ),
     )
 
@@ -199,11 +204,15 @@ def find_previous(folder: str | None) -> PreviousRun:
     paths = [path for name, path in files.items() if name.startswith(f"{MEMBERS.name}/")]
     if not paths or not all(FileSystems.exists(one) for one in paths):
         raise UsageError(f"{folder}: --previous has no {MEMBERS.name}/; give a complete run")
-    private = [FileSystems.join(base, *name.split("/")) for name in contested_files(run.manifest)]
-    if not all(FileSystems.exists(one) for one in private):
+    try:
+        for _ in read_contested(folder, private_key()):
+            continue
+    except OSError:
         raise UsageError(
             f"{folder}: --previous has no private/contested; give the run with its private folder"
-        )
+        ) from None
+    except PrivateFileError as error:
+        raise UsageError(f"--previous {error}") from None
     components = [
         (path, digests[name])
         for name, path in files.items()

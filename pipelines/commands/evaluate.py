@@ -24,6 +24,7 @@ from rich.table import Table
 from pipelines.options import UsageError, repeatable
 from pipelines.user_files import lone_mailboxes, read_known_legitimate, read_text
 from reports import tables
+from reports.run import Run, RunError
 from reports.tables import RunFolder
 from schemas.entity import without_epochs
 from schemas.enums import Review, Status, Strength, Tier
@@ -380,7 +381,10 @@ def read_members(folder: Path) -> pa.Table:
 
 def _own_ids(folder: RunFolder, shown: pa.Array) -> pa.Array:
     """Returns ids, those of mailboxes that are withheld as nobody but one names them by value."""
-    own = lone_mailboxes(folder)
+    try:
+        own = lone_mailboxes(Run.open(folder))
+    except RunError:  # its tables are enough for the rest
+        return shown
     return pa.array([own.get(one, one) for one in shown.to_pylist()], pa.string()) if own else shown
 
 

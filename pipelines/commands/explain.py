@@ -6,9 +6,10 @@ import argparse
 import json
 import sys
 
+from pipelines import key_store
 from pipelines.options import UsageError
-from reports.explain import NotNamedError, explain, explanation_lines, find_entity
-from reports.run import Run
+from reports.explain import NotNamedError, explanation_lines, find_entity
+from reports.run import Run, explain_to_owner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the explanation; returns the exit status 0.
+    """Prints the explanation, with words of private narratives; returns the exit status 0.
 
     Raises:
         RunError: if RUN is no finished run.
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.run}: {error}") from None
     if a == b:
         raise UsageError(f"{arguments.a} and {arguments.b} are the same: {a}; name another")
-    explanation = explain(finished, a, b)
+    explanation = explain_to_owner(finished, a, b, key_store.private_key())
     if arguments.json:
         text = json.dumps(explanation, indent=2, ensure_ascii=True, default=str)
     else:

@@ -136,14 +136,15 @@ def _input_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yields the private files of a run that are gone, or that others than its owner can read."""
-    if "://" in folder:
+    root = str(manifest.get("private_output") or folder)
+    if "://" in root:
         return  # an object store has its own rules of who may read
     for one in manifest.get("private", ()):
-        path = Path(folder, one["name"])
+        path = Path(root, one["name"])
         if not path.is_file():
             yield f"private: {one['name']} is gone; make the run again"
         elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield f"private: others can read {one['name']}; run chmod -R go-rwx {folder}/private"
+            yield f"private: others can read {one['name']}; run chmod -R go-rwx {root}/private"
 
 
 def _keeps_register(manifest: Mapping[str, Any]) -> bool:

@@ -29,8 +29,16 @@ def run(arguments: argparse.Namespace) -> int:
     return run_subcommand(arguments, default=SHOW)
 
 
-def make_key(_arguments: argparse.Namespace) -> int:
-    """Makes the own key pair; returns the exit status 0."""
+def make_key(arguments: argparse.Namespace) -> int:
+    """Makes the own key pair, or the key of private files; returns the exit status 0."""
+    if arguments.private:
+        key = key_store.make_private_key()
+        _print(
+            f"private  {key.key_id}  {key_store.private_path()}\n"
+            "private/ of runs is sealed with it from now on; keep a copy of it elsewhere: without "
+            "it nobody can read them"
+        )
+        return 0
     path = key_store.own_path()
     there = path.exists()
     signer = signing.key_id(key_store.own_key().public_key())
@@ -46,6 +54,10 @@ def show_keys(_arguments: argparse.Namespace) -> int:
         _print(f"own      {signing.key_id(key_store.own_key().public_key())}  {path}")
     else:
         _print(f"own      none yet; it will be made in {path} when something is first signed")
+    if sealing := key_store.private_key():
+        _print(f"private  {sealing.key_id}  {key_store.private_path()}")
+    else:
+        _print("private  none: private/ of runs is not sealed; see ringtrace keys make --private")
     for org in key_store.trusted_orgs():
         for key in key_store.trusted(org):
             _print(f"trusted  {signing.key_id(key)}  {org}")
@@ -89,6 +101,14 @@ def _add_nothing(_parser: argparse.ArgumentParser) -> None:
     pass
 
 
+def _add_make_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--private",
+        action="store_true",
+        help="make the key that private/ of later runs is sealed with, instead of a key pair",
+    )
+
+
 def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", help="a file to write (default: print it)")
 
@@ -118,7 +138,7 @@ SHOW = Subcommand(
 )
 
 SUBCOMMANDS = (
-    Subcommand("make", "make a key pair, once", _add_nothing, make_key),
+    Subcommand("make", "make a key pair, once", _add_make_arguments, make_key),
     SHOW,
     Subcommand(
         "export", "the own public key in PEM, for partners", _add_export_arguments, export_key

@@ -59,7 +59,7 @@ from reports.referral import (
     recipient_codes,
     run_as_of,
 )
-from reports.run import Run
+from reports.run import NO_NARRATIVES, Run, narrative_reader
 from schemas.decision import DecisionKind
 from schemas.enums import Status
 from schemas.manifest import Manifest
@@ -148,6 +148,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ReferenceFileError as error:
         raise UsageError(str(error)) from None
     rates = _exchange_rates_from(arguments.rates)
+    narratives = narrative_reader(finished, key_store.private_key()) if arguments.excerpts else None
+    if arguments.excerpts and narratives is None:
+        raise UsageError(f"{arguments.run}: --excerpts: {NO_NARRATIVES}; leave --excerpts out")
     known = read_known_legitimate(arguments.known_legitimate)
     records = _read_case_records(arguments, manifest)
     included = _inclusions_from(arguments, records)
@@ -180,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
                 arguments.decisions, manifest, records, members_to_name(records.facts, included)
             ),
             rates=rates,
-            excerpts=arguments.excerpts,
+            excerpts=narratives,
             earlier=None,
             shared=shared,
             included=included,

@@ -23,6 +23,7 @@ from pipelines.options import (
     LOCAL_RUNNER,
     UsageError,
     add_other_registers,
+    add_private_output,
     add_register_options,
     moment,
     repeatable,
@@ -84,6 +85,7 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_other_registers(parser)
     add_register_options(parser)
+    add_private_output(parser)
     parser.add_argument(
         "--overlap",
         **repeatable("RESULT"),
@@ -224,6 +226,9 @@ def _run_joint(
     }
     with run_folder.lock_output(output):
         run_folder.check_output(output, overwrite=arguments.overwrite)
+        token = uuid.uuid4().hex[:12]
+        private = run_folder.private_store(output, arguments.private_output, token)
+        run_folder.check_private_output(private, overwrite=arguments.overwrite)
         plan = JointPlan(
             own=arguments.run,
             me=me,
@@ -241,15 +246,18 @@ def _run_joint(
             record=partial(signed_files.record_accepted, offers),
             run=RunSettings(
                 entries=manifest.get("entries"),
-                staging=staging_folder(output, uuid.uuid4().hex[:12]),
+                staging=staging_folder(output, token),
                 output=output,
                 versions=package_versions(),
                 options=manifest["options"] | options,
                 clock=arguments.now or current_time(),
+                private=private,
             ),
         )
         pipeline = runner.make_pipeline(flags)
         progress = Progress(sys.stderr)
+        for line in run_folder.private_lines(private):
+            progress.say(line)
         progress.say(f"joining {len(offers)} offer{'' if len(offers) == 1 else 's'}")
         build_joint_pipeline(pipeline, plan)
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=arguments.debug)

@@ -17,7 +17,7 @@ from pipelines.batch.pipeline import kept_register, use_register
 from pipelines.user_files import lone_mailboxes
 from reports import tables
 from reports.html import write_report_pages
-from reports.run import Run
+from reports.run import Run, has_private, private_batches
 from schemas.entity import without_epochs
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
@@ -34,6 +34,7 @@ from schemas.tables import (
     LINKS,
     MEMBERS,
     MENTIONS,
+    NARRATIVES,
     REJECTS,
     SUPPLIERS,
     Table,
@@ -68,6 +69,7 @@ from transforms.manifest import (
     rejected_by_file_group,
     rows_by_file_group,
 )
+from transforms.private_files import PrivateKey
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
 from transforms.victim_register import RegisterSource
@@ -127,6 +129,10 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         table.name: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
         for table in (COMPLAINTS, CALLS, REJECTS)
     }  # COMPLAINT, CALL, REJECT
+    if has_private(Run(plan.own, plan.manifest), NARRATIVES):
+        own_records[NARRATIVES.name] = own | "Own narratives" >> beam.FlatMap(
+            narratives_of_run, plan.run.private.key
+        )  # NARRATIVE
     evidence = (
         own | "Own evidence" >> beam.FlatMap(own_evidence),
         pipeline
@@ -142,7 +148,10 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     clustered = find_clusters(
-        {"evidence": evidence, "before": start | "Contested before" >> ReadContested(plan.own)},
+        {
+            "evidence": evidence,
+            "before": start | "Contested before" >> ReadContested(plan.own, plan.run.private.key),
+        },
         start,
         in_force,
         previous,
@@ -214,7 +223,7 @@ def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
         tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
     )
     # Who names a mailbox is counted anew, with the other side's reporters.
-    own = lone_mailboxes(folder)
+    own = lone_mailboxes(Run.open(folder))
     ids = pa.array([own.get(one, one) for one in found["entity_id"].to_pylist()], pa.string())
     # Epochs are split anew: what the other side saw can fill a gap.
     bare = without_epochs(ids)
@@ -233,6 +242,11 @@ def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[
 def rows_of_run(folder: str, table: Table) -> Iterator[pa.RecordBatch]:
     """Yields all rows of one table of a finished run."""
     yield from tables.table_batches(folder, table, table.schema.names)
+
+
+def narratives_of_run(folder: str, key: PrivateKey | None) -> Iterator[pa.RecordBatch]:
+    """Yields the private narratives of a finished run."""
+    yield from private_batches(Run.open(folder), NARRATIVES, NARRATIVES.schema.names, key)
 
 
 def victim_side_entities(folder: str) -> Iterator[pa.RecordBatch]:

@@ -43,11 +43,11 @@ from reports.exchange import (
     shipped_policy,
     signer_of,
 )
-from reports.run import Run
+from reports.run import NO_NARRATIVES, Run, narrative_reader
 from schemas.enums import RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import Offer, Revocation
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES
 from transforms.joint import call_records, complaint_records, evidence_from_tables
 
 NARRATIVE = "narrative"
@@ -117,7 +117,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     members = tables.read_table(folder, MEMBERS)
     ids = members["entity_id"].to_pylist()
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
-    words = {} if policy.confirmed_only else words_of_run(folder, members, evidence)
+    words = {} if policy.confirmed_only else words_of_run(Run.open(folder), members, evidence)
     offer, left = make_offer(
         members,
         tables.read_table(folder, ENTITIES, ["entity_id", "status"]),
@@ -297,17 +297,26 @@ def returned_members(
     return frozenset(reviewed["entity_id"].to_pylist()) & set(named["entity_id"].to_pylist())
 
 
-def words_of_run(folder: str, members: pa.Table, evidence: pa.Table) -> dict[str, frozenset[int]]:
-    """Returns the reporters' own words on core members that no analyst reviewed, by complaint."""
+def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> dict[str, frozenset[int]]:
+    """Returns the reporters' own words on core members that no analyst reviewed, by complaint.
+
+    Of a run without narratives there are none, which is reported on stderr.
+    """
+    reader = narrative_reader(run, key_store.private_key())
+    if reader is None:
+        sys.stderr.write(
+            f"ringtrace: {run.folder}: {NO_NARRATIVES}; what no analyst reviewed leaves by its "
+            "call records alone\n"
+        )
+        return {}
     asked = members.filter(pc.equal(members["review"], str(Review.UNREVIEWED)))
     asked = asked.filter(pc.equal(asked["tier"], str(Tier.CORE)))
     named = evidence.filter(pc.is_in(evidence["entity_id"], asked["entity_id"].combine_chunks()))
     complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
     ids = complaints["record_id"].unique()
-    columns = ["source_org", "complaint_id", "narrative"]
-    narratives = tables.read_table(folder, COMPLAINTS, columns, pc.field("complaint_id").isin(ids))
+    narratives = pa.Table.from_batches(reader(ids), NARRATIVES.schema)
     where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
-    return own_words(narratives, tables.read_table(folder, MENTIONS, where=where))
+    return own_words(narratives, tables.read_table(run, MENTIONS, where=where))
 
 
 def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:

@@ -31,11 +31,12 @@ from reports.exchange import (
     parse_offer,
     signer_of,
 )
-from reports.run import Run
+from reports.run import Run, private_batches
 from schemas.entity import without_epoch
 from schemas.joint import OFFERED_CLUSTERS
 from schemas.offer import Offer, Revocation
 from schemas.tables import CONTESTED
+from transforms.private_files import private_files
 
 if TYPE_CHECKING:
     from transforms.victim_register import RegisterSource
@@ -353,14 +354,22 @@ def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[s
     """Returns those of `entity_ids`, without epochs, that are contested in one of some runs.
 
     They have withheld ids there, and may be a victim's.
+
+    Raises:
+        UsageError: for a run that did not keep what is contested in it.
     """
     found: set[str] = set()
     for folder in runs:
-        listed = Run.open(folder).manifest.get("private", ())
-        if any(one["name"].startswith(f"{CONTESTED.name}/") for one in listed):
-            claimed = pc.field("victim_reporters") > 0
-            rows = tables.read_table(folder, CONTESTED, ["kind", "value"], claimed).to_pylist()
-            found.update(f"{row['kind']}:{row['value']}" for row in rows)
+        claimed, columns = pc.field("victim_reporters") > 0, ["kind", "value"]
+        key, run = key_store.private_key(), Run.open(folder)
+        counted = run.manifest["tallies"].get("contested")
+        if counted and not private_files(run.folder, run.manifest, CONTESTED):
+            raise UsageError(
+                f"{folder}: has contested identifiers and was made without private/contested, by "
+                "which offers of them are refused; make it again with --private-output DIR"
+            )
+        for rows in private_batches(run, CONTESTED, columns, key, claimed):
+            found.update(f"{row['kind']}:{row['value']}" for row in rows.to_pylist())
     return frozenset(found.intersection(map(without_epoch, entity_ids)))
 
 

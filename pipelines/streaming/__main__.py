@@ -50,6 +50,9 @@ def _run_on_engine(options: StreamOptions) -> int:
     progress = Progress(sys.stderr)
     if not options.no_register and not has_register_key(options.register_key):
         progress.say("no victim register is kept, as there is no key; see --register-key")
+    private = run_folder.private_store(options.output, options.private_output, "")
+    for line in run_folder.private_lines(private):
+        progress.say(line)
     try:
         build(pipeline, plan)
         progress.say(f"streaming from {options.source} to {options.output}")

@@ -91,6 +91,7 @@ class StreamOptions:
     priority_weights: str | None
     register_key: str | None
     no_register: bool
+    private_output: str | None
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None

@@ -38,6 +38,7 @@ from transforms.graph import (
     summarize_clusters,
 )
 from transforms.manifest import CounterValue, RunSettings
+from transforms.private_files import PrivateKey
 from transforms.read import CALLS, COMPLAINTS, REJECTS as UNREAD
 from transforms.redact import mask_rejects
 from transforms.reporters import SourceRules
@@ -166,6 +167,7 @@ class AnalyzeTick(beam.PTransform):
     snapshots: SnapshotOptions | None
     rules: AlertRules
     register: RegisterSource | None = None
+    private_key: PrivateKey | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -206,7 +208,8 @@ class AnalyzeTick(beam.PTransform):
             {
                 "evidence": assigned[MAIN],
                 CLAIMS: assigned[CLAIMS],
-                "before": start | "Contested before" >> ReadContested(self.previous),
+                "before": start
+                | "Contested before" >> ReadContested(self.previous, self.private_key),
             },
             start,
             in_force,

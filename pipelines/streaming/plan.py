@@ -25,6 +25,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.batch.plan import find_previous, package_versions
 from pipelines.key_store import register_source
 from pipelines.options import UsageError
+from pipelines.run_folder import check_private_output, private_store
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
@@ -237,6 +238,8 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
         **recorded_maps(options.map, read_options(options)),
     }
     output = options.output.rstrip("/")
+    private = private_store(output, options.private_output, "stream")
+    check_private_output(private, snapshots=True)
     analyze = AnalyzeTick(
         output=output,
         known=read_known_legitimate(options.known_legitimate),
@@ -245,7 +248,8 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
         weights=read_weights(options.priority_weights),
         days=retention_days(options),
         shards=options.shards,
-        snapshots=SnapshotOptions(output, package_versions(), recorded),
+        snapshots=SnapshotOptions(output, package_versions(), recorded, private),
+        private_key=private.key,
         rules=AlertRules(
             reporters=options.alert_records,
             within=timedelta(hours=options.alert_hours),

@@ -65,7 +65,7 @@ from transforms.stream import (
     empty_delta,
     settle_deltas,
 )
-from transforms.write import recover_output
+from transforms.write import is_local, recover_output
 
 MOST_ALERTS_SHOWN = 10
 """Alerts of a tick that are shown; the files have all."""
@@ -112,7 +112,9 @@ class Watch:
         self._changed = self._state.tick > 0
         self._alerts = alert_files(options.output, ALERTS)
         self.entries: InputEntries | None = None
-        recover_snapshots(options.output)
+        recover_snapshots(Path(options.output, SNAPSHOTS))
+        if options.private_output and is_local(options.private_output):
+            recover_snapshots(Path(options.private_output))
 
     def _built(self, *, snapshot: bool) -> InProcessRunner:
         keep = KeepStateInMemory(retention_days(self._options), self._state.alive)
@@ -225,6 +227,9 @@ def run_watch(options: StreamOptions) -> int:
     progress = Progress(sys.stderr)
     with run_folder.lock_output(options.output), stop_on_signals() as stopping:
         stream = Watch(options, progress)
+        private = run_folder.private_store(options.output, options.private_output, "")
+        for line in run_folder.private_lines(private):
+            progress.say(line)
         progress.say(f"watching {source}; stop with Ctrl-C")
         try:
             with gc_tuned():
@@ -276,9 +281,9 @@ def alert_files(output: str, folder: str) -> set[str]:
     return {path.name for path in Path(output, folder).glob("a-*.jsonl")}
 
 
-def recover_snapshots(output: str) -> None:
+def recover_snapshots(folder: Path) -> None:
     """Removes what a killed stream left of a snapshot that it was writing."""
-    for left in sorted(Path(output, SNAPSHOTS).glob(".*.staging-*")):
+    for left in sorted(folder.glob(".*.staging-*")):
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
 
 

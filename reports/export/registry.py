@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from reports.cluster_data import page_name
 from reports.disclosure_control import is_core, keep_batch_members, redact_member_reasons
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
-from reports.export.graph_tables import ClusterExport, GraphExport
-from reports.export.parquet import edges_parquet
+from reports.export.graph_tables import ClusterExport, GraphExport, edges_parquet
 from reports.export.spreadsheet import cluster_csv
 from reports.export.stix import cluster_stix
 from transforms.write.job_pool import PutFile

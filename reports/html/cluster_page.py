@@ -88,6 +88,7 @@ class PageContext:
         suppress_below: smallest count of victims by country that is shown.
         joint: what offers brought, in a joint run.
         include_verify: whether downloads hold all members.
+        narratives: whether the run was made to show them to everybody who reads it.
     """
 
     run_id: str
@@ -96,6 +97,7 @@ class PageContext:
     suppress_below: int
     joint: Joint | None = None
     include_verify: bool = False
+    narratives: bool = False
 
 
 def render_cluster_page(

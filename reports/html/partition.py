@@ -34,6 +34,7 @@ from schemas.tables import (
     LINKS,
     MEMBERS,
     MENTIONS,
+    NARRATIVES,
     SUPPLIERS,
     Table,
 )
@@ -46,8 +47,6 @@ GroupedRows = tuple[pa.RecordBatch, Groups]
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 _PAIR = pa.schema([("id", pa.string()), ("group", pa.int64())])
-
-_NARRATIVES = ("source_org", "complaint_id", "narrative")
 
 _CARRIED = ("suspect_number", "carrier")
 
@@ -83,7 +82,7 @@ def partition_run(
     cut.write(
         MENTIONS, _mentions(run, members, suppliers.scripts, naming), cluster_data.EVIDENCE_COLUMNS
     )
-    cut.write(COMPLAINTS, _complaints(run, _GroupsOf.of(naming)), _NARRATIVES)
+    cut.write(COMPLAINTS, _complaints(run, _GroupsOf.of(naming)), NARRATIVES.schema.names)
     cut.write(CALLS, _carriers(run, members), _CARRIED)
     cut.write(NODE_POSITIONS, _positions(before, members))
     return cut.folders
@@ -283,8 +282,8 @@ def _mentions(
 
 def _complaints(run: RunFolder, naming: _GroupsOf) -> Iterator[GroupedRows]:
     """Yields the narratives of complaints that name a member."""
-    has_narrative = pc.field("narrative").is_valid()
-    for batch in tables.table_batches(run, COMPLAINTS, _NARRATIVES, has_narrative):
+    told = pc.field("narrative").is_valid()
+    for batch in tables.table_batches(run, COMPLAINTS, NARRATIVES.schema.names, told):
         yield naming.parts(batch, "complaint_id")
 
 

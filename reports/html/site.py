@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from reports import disclosure_control, tables
 from reports.cluster_data import gather_batch
-from reports.export import parquet, registry
-from reports.export.graph_tables import ClusterExport, GraphExport
+from reports.export import registry
+from reports.export.graph_tables import NODES_FILE, ClusterExport, GraphExport, nodes_parquet
 from reports.figures import graph_figure
 from reports.figures.graph_figure import member_positions
 from reports.figures.graph_layout import Point, solvers
@@ -26,7 +26,7 @@ from reports.html.cluster_table import ClusterTable, PagePlan, cluster_table
 from reports.html.joint_page import Joint
 from reports.html.partition import partition_run
 from reports.html.render import compile_templates
-from reports.run import Run
+from reports.run import Run, keeps_narratives
 from schemas.tables import ENTITIES
 from transforms.write.job_pool import JobPool, PutFile
 
@@ -124,6 +124,7 @@ def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
             suppress_below=report.suppress_below,
             joint=None if joint is None else _of(joint, ids),
             include_verify=report.include_verify,
+            narratives=not report.redact and keeps_narratives(report.run),
         )
         yield partial(_clusters, source, group, context, moment, before)
 
@@ -171,7 +172,7 @@ def _graph(run: Run, put: PutFile, *, redact: bool, include_verify: bool) -> Non
 
 def _nodes(run: Run, positions: pa.Table, put: PutFile, *, redact: bool) -> None:
     graph = GraphExport(run, core_only=redact)
-    put(parquet.NODES_FILE, parquet.nodes_parquet(graph, positions))
+    put(NODES_FILE, nodes_parquet(graph, positions))
 
 
 def _clusters(
@@ -184,7 +185,8 @@ def _clusters(
 ) -> pa.Table:
     """Writes pages and downloads of some clusters; returns the positions of their members."""
     ids = [one for page in group for one in page.ids]
-    run = gather_batch(source, ids, narratives=not context.redact)
+    narratives = partial(tables.kept_narratives, source) if context.narratives else None
+    run = gather_batch(source, ids, narratives)
     whole = disclosure_control.redact_batch(run) if context.redact else run
     found = dict(zip(ids, zip(whole.facts, run.facts, strict=True), strict=True))
     earlier = graph_figure.read_positions(source, before, run.members["entity_id"].to_pylist())

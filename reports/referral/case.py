@@ -33,7 +33,7 @@ from reports.referral.case_records import CaseRecords, RecordKey, keep_case_memb
 from reports.referral.losses import ExchangeRate, reconciled_totals, stated_totals
 from reports.referral.providers import ProviderGroup, group_by_provider
 from reports.referral.reference import Reference
-from reports.tables import RunFolder
+from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
 from schemas.tables import ENTITIES, MENTIONS
@@ -183,7 +183,7 @@ def build_case(
     override: Override | None,
     confirmations: list[str],
     rates: Mapping[str, ExchangeRate],
-    excerpts: bool,
+    excerpts: NarrativeReader | None,
     earlier: EarlierReferral | None,
     shared: list[SharedVictims],
     included: Sequence[Inclusion] = (),
@@ -215,7 +215,7 @@ def build_case(
         obstacles=obstacles,
         override=override,
         confirmations=confirmations,
-        excerpts=_excerpts(run, members) if excerpts else [],
+        excerpts=_excerpts(run, members, excerpts) if excerpts else [],
         earlier=earlier,
         shared=shared,
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
@@ -261,11 +261,11 @@ def overlap_files(shared: Sequence[SharedVictims]) -> dict[str, bytes]:
     return made
 
 
-def _excerpts(run: RunFolder, members: pa.Array) -> list[Reading]:
+def _excerpts(run: RunFolder, members: pa.Array, narratives: NarrativeReader) -> list[Reading]:
     """Reads the words around members, without any other identifier that is read in them."""
     found = [
         one
-        for one in sample_readings(run, members, narratives=True)
+        for one in sample_readings(run, members, narratives)
         if one.before is not None or one.after is not None
     ]
     ids = pa.array(sorted({one.record_id for one in found}), pa.string())

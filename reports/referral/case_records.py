@@ -185,7 +185,7 @@ def collect_case_records(
 
 
 def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
-    return redact_fact_reasons(gather_facts(run, [cluster_id], narratives=False)[0])
+    return redact_fact_reasons(gather_facts(run, [cluster_id])[0])
 
 
 def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:

@@ -20,11 +20,11 @@ from schemas.enums import SUPPLIER_KINDS, Status, Strength
 from schemas.tables import (
     ALL_TABLES,
     CLUSTERS,
-    COMPLAINTS,
     ENTITIES,
     LINKS,
     MEMBERS,
     MENTIONS,
+    NARRATIVES,
     REJECTS,
     SUPPLIERS,
 )
@@ -62,6 +62,7 @@ def files_of(output, names=None):
 def text_of(output):
     """Everything that a run's files say, as one text."""
     contents = [repr(table.to_pylist()) for table in tables(output).values()]
+    contents.append(repr(read(output, NARRATIVES).to_pylist()))
     others = ("manifest.json", "report/index.html")
     return "\n".join(contents + [(output / name).read_text(encoding="utf-8") for name in others])
 
@@ -363,7 +364,7 @@ def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path)
     output = tmp_path / "run"
     manifest = run(output, "--complaints", jsonl(tmp_path / "all.jsonl", [*accepted, *refused]))
     assert manifest["counts"]["complaints"]["rejected"] == len(STATED_WORDS)
-    kept = read(output, COMPLAINTS)["narrative"].to_pylist()
+    kept = read(output, NARRATIVES)["narrative"].to_pylist()
     raw = read(output, REJECTS)["raw"].to_pylist()
     assert len(kept) == len(raw) == len(STATED_WORDS)
     assert all(one.startswith(("my ", "mi ")) for one in kept)

@@ -10,7 +10,16 @@ import pytest
 
 from pipelines.cli import main
 from schemas.enums import Status, Tier
-from schemas.tables import CLUSTERS, CONTESTED, DECISIONS, ENTITIES, LINKS, MEMBERS, MENTIONS
+from schemas.tables import (
+    CLUSTERS,
+    CONTESTED,
+    DECISIONS,
+    ENTITIES,
+    LINKS,
+    MEMBERS,
+    MENTIONS,
+    NARRATIVES,
+)
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
@@ -202,7 +211,7 @@ def test_a_rejected_row_states_nothing_of_others(honest, tmp_path):
     (reject,) = pq.read_table(output / "rejects").to_pylist()
     assert RING[2:] not in reject["raw"]
     assert any(RING in row["narrative"] or RING[2:] in row["narrative"]
-               for row in pq.read_table(output / "complaints").to_pylist())  # fmt: skip
+               for row in read(output, NARRATIVES).to_pylist())  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pipelines.cli import main
-from schemas.tables import COMPLAINTS, ENTITIES, LINKS, MENTIONS
+from schemas.tables import ENTITIES, LINKS, MENTIONS, NARRATIVES
 from tests.support.run_pipeline import complaint, jsonl, read, run
 
 PHONE, ACCOUNT = "phone:+18885550123", "account:iban:GB29NWBK60161331926819"
@@ -73,7 +73,7 @@ def test_every_link_is_split_into_its_records(small, capsys):
     assert [part["record"] for part in counted] == ["microsoft|c2", "amazon|c0"]
     assert [part["record"] for part in link["parts"] if not part["counted"]] == ["amazon|c1"]
     known = read(small, MENTIONS).to_pylist()
-    texts = {row["complaint_id"]: row["narrative"] for row in read(small, COMPLAINTS).to_pylist()}
+    texts = {row["complaint_id"]: row["narrative"] for row in read(small, NARRATIVES).to_pylist()}
     for part in link["parts"]:
         for one in part["read"]:
             assert any(

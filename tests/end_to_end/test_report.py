@@ -18,7 +18,7 @@ from reports.figures.graph_layout import WIDE
 from schemas.decision import DECISION, DecisionKind
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, REJECTS
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, NARRATIVES, REJECTS
 from tests.support.parsed_page import Page
 from tests.support.run_pipeline import read, run
 
@@ -132,9 +132,7 @@ def test_a_copy_for_a_reader_outside_holds_no_record_and_nothing_that_analysts_w
     assert cli.main(["report", str(second), "--redact", "--output", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}/report/index.html\n"
     records = {
-        row["complaint_id"]: row["narrative"]
-        for row in read(second, COMPLAINTS).to_pylist()
-        if row["narrative"]
+        row["complaint_id"]: row["narrative"] for row in read(second, NARRATIVES).to_pylist()
     }
     calls = read(second, CALLS)["call_id"].to_pylist()
     assert len(records) > 300

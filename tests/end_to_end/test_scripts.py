@@ -2,7 +2,7 @@
 
 import pyarrow.compute as pc
 
-from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, SUPPLIERS
+from schemas.tables import CLUSTERS, MEMBERS, MENTIONS, NARRATIVES, SUPPLIERS
 from tests.support.made_up_evidence import mentions_of
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from tests.support.script_texts import SCRIPT, complaints, own
@@ -40,7 +40,7 @@ def test_a_script_names_its_clusters_and_joins_none(tmp_path):
 
 def test_mentions_say_where_it_stands(tmp_path):
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
-    rows = read(tmp_path / "run", COMPLAINTS)
+    rows = read(tmp_path / "run", NARRATIVES)
     narrative = dict(
         zip(rows["complaint_id"].to_pylist(), rows["narrative"].to_pylist(), strict=True)
     )

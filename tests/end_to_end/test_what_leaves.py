@@ -14,6 +14,7 @@ from pipelines import key_store
 from pipelines.streaming.__main__ import main as stream
 from pipelines.user_files import lone_mailboxes
 from reports import tables
+from reports.run import Run
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.exchange_world import Company, ringtrace, trust_key
 from tests.support.leaks import decoded_layers, number_forms
@@ -153,7 +154,7 @@ def test_the_liar_is_in_the_cluster_and_in_the_runs_own_pages(office):
     members = member_rows(companies["amazon"])
     ring = members["phone:+18885550123"]
     assert (ring["tier"], ring["review"]) == ("core", "reviewed")
-    mailbox, *more = lone_mailboxes(companies["amazon"].run)  # under a withheld id
+    mailbox, *more = lone_mailboxes(Run.open(companies["amazon"].run))  # under a withheld id
     assert not more
     strangers = {mailbox, "phone:+12125550147", "phone:+18885550132"}
     assert strangers <= members.keys()

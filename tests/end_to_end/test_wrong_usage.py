@@ -185,7 +185,10 @@ def takes_value(action):
 
 def writes(leaf, action):
     """Says if the value is where the command writes to."""
-    return action.dest in {"output", "out"} or (leaf, action.dest) == ("demo", "folder")
+    return action.dest in {"output", "out", "private_output"} or (leaf, action.dest) == (
+        "demo",
+        "folder",
+    )
 
 
 def reads(leaf, metavars):
@@ -339,11 +342,14 @@ CONTRADICTIONS = {
     "batch": [
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
         ({"--map": ["{map}", "{map}"]}, "second map"),
+        ({"--private-output": ["{new}"]}, "--private-output"),
+        ({"--private-output": ["{new}/private"]}, "--private-output"),
     ],
     "stream": [
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
         ({"--kafka-complaints": ["topic"]}, "one source"),
         ({"--runner": ["X"]}, "--runner"),
+        ({"--private-output": ["{new}/snapshots"]}, "--private-output"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
     "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
@@ -365,6 +371,7 @@ CONTRADICTIONS = {
     ],
     "exchange join": [
         ({"offers": ["{offer}", "{copy}"]}, "{copy}"),
+        ({"--private-output": ["{new}"]}, "--private-output"),
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
     ],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],

@@ -88,7 +88,7 @@ def case_of(folder, tables, recipient="us-fbi-ic3", chosen=None, **given):
         "override": None,
         "confirmations": [],
         "rates": {},
-        "excerpts": False,
+        "excerpts": None,
         "earlier": None,
         "shared": [],
     }

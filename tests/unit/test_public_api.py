@@ -28,9 +28,9 @@ from pipelines import api_docs
 from pipelines.batch import pipeline as batch_pipeline
 from pipelines.cli import main
 from schemas.complaint import COMPLAINT_LOOSE
-from schemas.tables import ALL_TABLES, TABLES_BY_NAME
+from schemas.tables import ALL_TABLES, NARRATIVES, TABLES_BY_NAME
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import call, complaint, jsonl, run as run_command
+from tests.support.run_pipeline import call, complaint, jsonl, read, run as run_command
 
 HEAVY = ("apache_beam", "pyarrow", "networkx", "numpy", "phonenumbers", "scipy")
 
@@ -141,7 +141,7 @@ def test_a_number_between_words_is_found(text):
 
 
 def test_identifiers_are_those_of_a_run(run):
-    text = run.table("complaints", ["complaint_id", "narrative"]).to_pylist()[0]["narrative"]
+    text = read(Path(run.folder), NARRATIVES).to_pylist()[0]["narrative"]
     mentions = run.table("mentions", where=pc.field("field") == "narrative").to_pylist()
     of_run = {
         (one["entity_id"], one["start"], one["end"], one["raw"])

@@ -3,7 +3,7 @@ from .communities import HUB_REPORTERS as HUB_REPORTERS
 from .entities import RegisterUse as RegisterUse
 from .leiden import FileDigest as FileDigest, ReadComponentCache as ReadComponentCache
 from .lineage import ReadPreviousMembers as ReadPreviousMembers
-from .ownership import ReadContested as ReadContested, contested_files as contested_files
+from .ownership import ReadContested as ReadContested, read_contested as read_contested
 from .priority import (
     PriorityWeights as PriorityWeights,
     PriorityWeightsError as PriorityWeightsError,

@@ -33,6 +33,7 @@ from transforms.extract.kinds.registry import KINDS
 from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
+from transforms.private_files import PrivateKey, open_private, private_files
 from transforms.victims.stated_numbers import CLAIM
 
 CONTEST_RATIO = 3
@@ -392,43 +393,43 @@ def still_contested(
     return before.filter(pa.array(~gone)).select(CONTESTED.names).cast(CONTESTED)
 
 
-def read_contested(folder: str) -> Iterator[pa.RecordBatch]:
-    """Yields the CONTESTED_BEFORE batches of a finished run.
+def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.RecordBatch]:
+    """Yields the CONTESTED_BEFORE batches of a finished run; `key` opens sealed files.
 
     Raises:
         OSError: if the run, or a file that its manifest names, is not there.
+        PrivateFileError: if one is sealed with another key, or was changed.
     """
-    base = folder.rstrip("/")
-    with FileSystems.open(FileSystems.join(base, MANIFEST_NAME)) as file:
+    with FileSystems.open(FileSystems.join(folder.rstrip("/"), MANIFEST_NAME)) as file:
         manifest = json.loads(file.read())
-    for name in contested_files(manifest):
-        with FileSystems.open(FileSystems.join(base, *name.split("/"))) as file:
-            rows = pq.read_table(pa.BufferReader(file.read()), columns=CONTESTED.names)
+    for path in private_files(folder, manifest, CONTESTED_TABLE):
+        with FileSystems.open(path) as file:
+            content = open_private(file, path, CONTESTED_TABLE, key).read()
+            rows = pq.read_table(pa.BufferReader(content), columns=CONTESTED.names)
         ids = pc.binary_join_element_wise(rows["kind"], rows["value"], ":")
         table = rows.select(CONTESTED.names).add_column(0, "known_as", ids).cast(CONTESTED_BEFORE)
         yield from (one for one in table.combine_chunks().to_batches() if one.num_rows)
 
 
-def contested_files(manifest: Mapping[str, Any]) -> list[str]:
-    """Returns the names of the files of private/contested; none in a run of an older version."""
-    names = [str(one["name"]) for one in manifest.get("private") or ()]
-    return sorted(name for name in names if name.startswith(f"{CONTESTED_TABLE.name}/"))
-
-
 @dataclass(eq=False)
 class ReadContested(beam.PTransform):
-    """Reads CONTESTED_BEFORE batches of the run in a folder, if there is one, once a window."""
+    """Reads CONTESTED_BEFORE batches of the run in a folder, if there is one, once a window.
+
+    `key` opens its sealed files.
+    """
 
     folder: str | None
+    key: PrivateKey | None = None
 
     def expand(self, start: beam.PCollection) -> Any:
         """Reads them for the one element of each window."""
-        return start | beam.ParDo(_ReadContested(self.folder))
+        return start | beam.ParDo(_ReadContested(self.folder, self.key))
 
 
 class _ReadContested(beam.DoFn):
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | None, key: PrivateKey | None) -> None:
         self._folder = folder
+        self._key = key
         self._known: list[pa.RecordBatch] | None = None
 
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
@@ -436,7 +437,7 @@ class _ReadContested(beam.DoFn):
             return
         for left in reversed(range(TRIES)):
             try:
-                self._known = list(read_contested(self._folder))
+                self._known = list(read_contested(self._folder, self._key))
                 break
             except OSError:
                 if self._known is not None:

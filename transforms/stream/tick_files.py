@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,7 @@ from schemas.tables import MEMBERS, REJECTS
 from transforms.arrow_util import distinct_rows
 from transforms.graph.lineage import read_previous_members
 from transforms.manifest import RunSettings, read_manifest, retry_while_replaced
+from transforms.private_files import PrivateStore
 from transforms.shuffle import table_of
 from transforms.stream.state import Tick
 from transforms.write.publish import staging_folder
@@ -45,6 +46,14 @@ class SnapshotOptions:
     output: str
     versions: Mapping[str, str]
     options: Mapping[str, object] = field(default_factory=dict)
+    private: PrivateStore = field(default_factory=PrivateStore)
+
+    def private_of(self, name: str) -> PrivateStore:
+        """Returns where the private files of one snapshot go."""
+        if self.private.output is None:
+            return self.private
+        output = FileSystems.join(self.private.output, name)
+        return replace(self.private, output=output, staging=staging_folder(output, "stream"))
 
 
 @dataclass(eq=False)
@@ -77,6 +86,7 @@ def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings
             options={**snapshots.options, "snapshot": tick.name()},
             clock=tick.moment(),
             entries=tick.entries,
+            private=snapshots.private_of(tick.name()),
         )
 
 

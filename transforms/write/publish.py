@@ -23,8 +23,10 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import MANIFEST_NAME, Manifest, OutputFile
+from schemas.tables import PRIVATE_FOLDER
 from transforms.gc_tuning import release_memory
 from transforms.manifest import CounterValue, RunSettings, build_manifest, input_file_entry
+from transforms.private_files import PrivateStore
 from transforms.write.job_pool import InlinePool, JobPool, ProcessPool, local_job_pool
 from transforms.write.parquet_files import is_local
 from transforms.write.tables import write_object
@@ -131,10 +133,24 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _publish_private(private: PrivateStore, names: Iterable[str]) -> None:
+    """Moves private files to a folder of their own, if they have one, before the run appears."""
+    if private.output is None or private.staging is None:
+        return
+    if not is_local(private.output):
+        _move_objects(private.staging, private.output, names)
+    elif Path(private.staging).exists():
+        _replace_folder(Path(private.staging), Path(private.output))
+
+
 def _publish_folder(staging: Path, output: Path, manifest: Manifest) -> None:
     if not staging.exists() and (output / MANIFEST_NAME).exists():
         return
     (staging / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+    _replace_folder(staging, output)
+
+
+def _replace_folder(staging: Path, output: Path) -> None:
     sync_folder(staging)
     replaced = staging.with_name(staging.name + REPLACED_SUFFIX)
     if output.exists():
@@ -153,12 +169,16 @@ def _publish_objects(staging: str, output: str, files: Sequence[str], manifest: 
     target = FileSystems.join(output.rstrip("/"), MANIFEST_NAME)
     if FileSystems.exists(target):
         FileSystems.delete([target])
+    _move_objects(staging, output, files)
+    with FileSystems.create(target) as sink:
+        sink.write(manifest_bytes(manifest))
+
+
+def _move_objects(staging: str, output: str, files: Iterable[str]) -> None:
     for name in files:
         source = FileSystems.join(staging, *name.split("/"))
         if FileSystems.exists(source):
             FileSystems.rename([source], [FileSystems.join(output.rstrip("/"), *name.split("/"))])
-    with FileSystems.create(target) as sink:
-        sink.write(manifest_bytes(manifest))
 
 
 def _publish(
@@ -177,7 +197,10 @@ def _publish(
         report(run.staging, draft, pool)
         written += pool.written
     final = build_manifest(run, inputs, written, totals)
-    publish_run(run.staging, run.output, [one["name"] for one in written], final)
+    names = [one["name"] for one in written]
+    apart = [one for one in names if one.startswith(f"{PRIVATE_FOLDER}/")]
+    _publish_private(run.private, apart)
+    publish_run(run.staging, run.output, names, final)
     return final
 
 

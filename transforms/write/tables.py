@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.manifest import OutputFile
-from schemas.tables import WRITTEN_TABLES, Table
+from schemas.tables import PRIVATE_TABLES, WRITTEN_TABLES, Table
 from transforms.batch_codec import EncodedBatch, decode_batch, encode_batch
 from transforms.manifest import RunSettings
+from transforms.private_files import PrivateKey, seal
 from transforms.shuffle import split_by_key
 from transforms.write.parquet_files import (
     ROW_GROUP_ROWS,
@@ -95,13 +96,18 @@ def write_output_file(content: bytes | pa.Buffer, folder: str, name: str, rows: 
     return _write([memoryview(content)], folder, name, rows)
 
 
-def write_sorted_parquet(rows: ExternalSorter, table: Table, folder: str, name: str) -> OutputFile:
-    """Writes rows as one Parquet file below `folder`, by way of a file without a name."""
+def write_sorted_parquet(
+    rows: ExternalSorter, table: Table, folder: str, name: str, key: PrivateKey | None = None
+) -> OutputFile:
+    """Writes rows as one Parquet file below `folder`, by way of a file without a name.
+
+    With a `key` it is sealed.
+    """
     with TemporaryFile(dir=scratch_folder(folder)) as file:
         write_row_groups(file, rows.groups(), table)
         file.seek(0)
         chunks = iter(partial(file.read, COPY_CHUNK_BYTES), b"")
-        return _write(chunks, folder, name, rows.count)
+        return _write(seal(chunks, table, key) if key else chunks, folder, name, rows.count)
 
 
 def scratch_folder(folder: str) -> str | None:
@@ -147,12 +153,17 @@ def _write_shard(
             batches.append(one)
     if run is None:  # nobody asked for the tables of this window
         return
+    folder, key = run.staging, None
+    if table in PRIVATE_TABLES:
+        if not run.private.kept:
+            return
+        folder, key = run.private.staging or folder, run.private.key
     path = f"{name}/part-{shard:05d}-of-{shards:05d}.parquet"
-    with TemporaryFile(dir=scratch_folder(run.staging)) as file:
+    with TemporaryFile(dir=scratch_folder(folder)) as file:
         rows = ExternalSorter(table, file)
         while batches:
             rows.add(decode_batch(batches.pop(), table.schema))
-        yield write_sorted_parquet(rows, table, run.staging, path)
+        yield write_sorted_parquet(rows, table, folder, path, key)
 
 
 def _every_shard(

@@ -42,7 +42,7 @@ def test_every_kind_is_taken(tmp_path):
 def test_a_cluster_of_many_members_is_taken(tmp_path):
     rows = world(3)[0]
     run = write_run(tmp_path / "run", rows)
-    facts = gather_facts(run, [rows["clusters"][0]["cluster_id"]], narratives=False)[0]
+    facts = gather_facts(run, [rows["clusters"][0]["cluster_id"]])[0]
     found = parsed(tmp_path, facts)
     assert found["incompatible"] == 0
     assert found["objects"] == found["expected"] == found["parts"] > 200

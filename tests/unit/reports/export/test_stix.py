@@ -76,7 +76,7 @@ def run(tmp_path_factory):
 
 
 def facts_of(folder, ids):
-    return gather_facts(folder, ids, narratives=False)
+    return gather_facts(folder, ids)
 
 
 def every_kind(folder, **changed):

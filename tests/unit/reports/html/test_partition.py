@@ -81,7 +81,10 @@ def tangled():
 
 
 def facts(source, ids):
-    return {one.row["cluster_id"]: one for one in gather_facts(source, ids, narratives=True)}
+    return {
+        one.row["cluster_id"]: one
+        for one in gather_facts(source, ids, partial(tables.kept_narratives, source))
+    }
 
 
 @pytest.mark.parametrize("size", [1, 4])

@@ -16,7 +16,7 @@ def facts_of(folder, ids, links, status="confirmed"):
         "links": [link(a, b) for a, b in links],
         "lineage": [lineage("c-1")],
     }
-    return gather_facts(write_run(folder / "run", tables), ["c-1"], narratives=False)[0]
+    return gather_facts(write_run(folder / "run", tables), ["c-1"])[0]
 
 
 def codes(facts, side=2, small=3):

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from functools import partial
 
 import bagit
 import networkx as nx
@@ -12,6 +13,7 @@ from pymisp import MISPEvent
 from reports import signing
 from reports.referral import blocking_checks, package, pdf
 from reports.referral.pdf import MONO, PROSE, register_fonts
+from reports.tables import kept_narratives
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows, written
 from tests.support.parsed_page import Page
@@ -212,7 +214,7 @@ def liars_case(folder, **given):
         mention(IDS[0], "A-1", also_read_as="+18885550132", field="narrative", start=0, end=9),
     ]
     tables["clusters"][0] |= {"complaints": 5, "victims": 4}
-    return case_of(folder, tables, excerpts=True, **given)
+    return case_of(folder, tables, excerpts=partial(kept_narratives, folder), **given)
 
 
 def naming(files, *words):

@@ -1,0 +1,443 @@
+"""Narratives and contested values are for a run's owner: closed, apart, sealed, or not there."""
+
+import json
+import re
+import shutil
+import stat
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pytest
+
+from pipelines import cli, key_store, run_folder
+from pipelines.batch import pipeline as batch_pipeline
+from pipelines.streaming.__main__ import main as stream
+from pipelines.user_files import contested_values
+from reports import tables
+from reports.run import Run, private_table
+from schemas.tables import CLUSTERS, COMPLAINTS, CONTESTED, NARRATIVES
+from tests.support.exchange_world import Company, trust_key
+from tests.support.leaks import decoded_layers
+from tests.support.object_store import ObjectStore
+from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, run
+
+RING, SECOND, DISPUTED, OWN = "(888) 555-0123", "(877) 555-0188", "+12024561411", "212 555 0147"
+
+SECRETS = ["Wisteria", "Zinnia", "Foxglove", "Hellebore", "Saxifrage", "Trillium"]
+
+TOLD = [
+    "A man with a foreign accent kept me talking for hours about my own laptop",
+    "My mother was told that somebody had bought a telephone in her name yesterday",
+    "They wanted gift cards, I drove to the shop and read the codes out to them",
+    "After the window popped up I could not close it, so I rang them in panic",
+    "He said our bank account was under investigation and we must keep it secret",
+    "The woman was friendly, then shouted when I refused to install her program",
+]
+
+RECORDS = [
+    complaint(
+        number,
+        received_at=f"2026-03-0{1 + number}T09:30:00Z",
+        victim_id=f"v{number}",
+        narrative=f"{TOLD[number]}. I live in {SECRETS[number]} Lane, called {RING}; my number is "
+        f"{OWN}",
+        phone_numbers=[
+            *({"raw": one, "role": "callback"} for one in (RING, SECOND)),
+            {"raw": DISPUTED, "role": "victim" if number < 2 else "callback"},
+        ],
+    )
+    for number in range(6)
+]  # fmt: skip
+
+NOW = ["--now", "2026-04-21T00:00:00Z"]
+
+
+def ringtrace(*words):
+    return cli.main([str(one) for one in words])
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def made(tmp_path, home):
+    """Makes a run of the records with some flags; returns its folder."""
+    records = jsonl(tmp_path / "records.jsonl", RECORDS)
+
+    def make(name, *flags):
+        run(tmp_path / name, "--complaints", records, *NOW, *flags)
+        return tmp_path / name
+
+    return make
+
+
+def told(folder, but="/private/"):
+    """The secrets that stand below a folder, in any layer of a file, and in which files."""
+    return {
+        (str(path.relative_to(folder)), one)
+        for path in Path(folder).rglob("*")
+        if path.is_file() and but not in f"/{path.relative_to(folder)}"
+        for layer in decoded_layers(path.name, path.read_bytes())
+        for one in SECRETS
+        if one.encode() in layer
+    }
+
+
+def words(folder, key=None):
+    rows = private_table(Run.open(folder), NARRATIVES, NARRATIVES.schema.names, key)
+    return rows["narrative"].to_pylist()
+
+
+def modes(folder):
+    return {
+        (path.is_dir(), oct(stat.S_IMODE(path.stat().st_mode)))
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def explained(capsys, folder, entity=RING, status=0):
+    capsys.readouterr()
+    assert ringtrace("explain", folder, entity) == status
+    return capsys.readouterr().out
+
+
+# -- where narratives are ------------------------------------------------------------------------
+
+
+def test_narratives_are_in_private_alone(made):
+    folder = made("run")
+    assert told(folder) == set()
+    assert read(folder, COMPLAINTS)["narrative"].null_count == len(RECORDS)
+    found = words(folder)
+    assert all(secret in text for secret, text in zip(SECRETS, found, strict=True))
+    assert not any("0147" in one for one in found), "a victim's number is masked there too"
+    assert modes(folder / "private") == {(True, "0o700"), (False, "0o600")}
+    pages = "".join(one.read_text() for one in (folder / "report/clusters").glob("*.html"))
+    assert "keeps narratives for its owner alone" in pages
+    assert ringtrace("health", folder) == 1, "what is contested is an alarm"
+
+
+def test_keep_narratives_shows_them_to_who_reads_the_run(made, capsys):
+    folder = made("run", "--keep-narratives")
+    assert not (folder / NARRATIVES.name).exists()
+    assert (folder / CONTESTED.name).exists()
+    found = {name.partition("/")[0] for name, _ in told(folder)}
+    assert found == {"complaints", "report"}
+    pages = "".join(one.read_text() for one in (folder / "report/clusters").glob("*.html"))
+    assert "for its owner alone" not in pages
+    assert SECRETS[5] in explained(capsys, folder)
+    apart = made("apart")
+    kept, null = (read(one, COMPLAINTS) for one in (folder, apart))
+    assert kept["narrative"].to_pylist() == words(apart)
+    assert kept.drop_columns("narrative").equals(null.drop_columns("narrative"))
+
+
+def test_other_tables_do_not_depend_on_it(made):
+    one, other = made("one"), made("other", "--keep-narratives")
+    for path in one.rglob("*.parquet"):
+        name = path.relative_to(one)
+        if name.parts[0] not in ("complaints", "private"):
+            assert path.read_bytes() == (other / name).read_bytes(), name
+
+
+def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_path):
+    folder = made("run")
+    assert ringtrace("report", folder, "--redact", "--output", tmp_path / "redacted") == 0
+    assert ringtrace("report", folder, "--output", tmp_path / "again", "--include-verify") == 0
+    for one in ("redacted", "again"):
+        assert told(tmp_path / one, but="\0") == set()
+        assert not (tmp_path / one / "private").exists()
+
+
+def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp_path):
+    folder = made("run")
+    shown = explained(capsys, folder)
+    assert f"I live in {SECRETS[5]} Lane, called [(888) 555-0123]" in shown
+    shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
+    shown = explained(capsys, tmp_path / "copy")
+    assert "No words around it: the run keeps no narratives" in shown
+    assert not any(one in shown for one in SECRETS)
+    assert ringtrace("explain", folder, RING, "--json") == 0
+    assert SECRETS[5] in json.loads(capsys.readouterr().out)["excerpts"][0]["before"]
+
+
+def test_a_run_of_before_has_its_narratives_in_complaints(made, capsys):
+    folder = made("run", "--keep-narratives")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["options"]["keep_narratives"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert SECRETS[5] in explained(capsys, folder)
+
+
+# -- sealed --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sealed(made, home, capsys):
+    """A run that was made with a key of private files, which is in the key store."""
+    assert ringtrace("keys", "make", "--private") == 0
+    assert stat.S_IMODE((home / "private.key").stat().st_mode) == 0o600
+    assert ringtrace("keys", "make", "--private") == 2
+    assert "exists already" in capsys.readouterr().err
+    records = jsonl(home.parent / "sealed.jsonl", RECORDS)
+    folder = home.parent / "sealed"
+    assert ringtrace("batch", "--complaints", records, *NOW, "--output", folder) == 0
+    return folder
+
+
+def test_sealed_files_open_with_the_key_alone(made, sealed, home, capsys):
+    for path in (sealed / "private").rglob("*.parquet"):
+        assert path.read_bytes()[:8] == b"RTPRIV01"
+        assert not any(one.encode() in path.read_bytes() for one in (*SECRETS, DISPUTED[2:]))
+    (home / "private.key").rename(home / "aside")
+    plain = made("plain")
+    (home / "aside").rename(home / "private.key")
+    key = key_store.private_key()
+    assert words(sealed, key) == words(plain)
+    assert contested_values(Run.open(sealed)) == contested_values(Run.open(plain)) != {}
+    assert SECRETS[5] in explained(capsys, sealed)
+    assert ringtrace("keys", "show") == 0
+    assert key.key_id in capsys.readouterr().out
+    # The tables that others read are the same, and the next run reads what this one sealed.
+    for path in plain.rglob("*.parquet"):
+        name = path.relative_to(plain)
+        if name.parts[0] != "private":
+            assert path.read_bytes() == (sealed / name).read_bytes(), name
+    records, again = home.parent / "records.jsonl", home.parent / "again"
+    flags = ["--complaints", records, "--previous", sealed, *NOW, "--output", again]
+    assert ringtrace("batch", *flags) == 0
+    assert contested_values(Run.open(again)) == contested_values(Run.open(plain))
+
+
+def test_without_the_key_one_line_says_what_to_do(sealed, home, tmp_path, capsys):
+    name = key_store.private_key().key_id
+    (home / "private.key").write_bytes(b"k" * 32)
+    decisions = tmp_path / "decisions.csv"
+    for command in (
+        ["batch", "--complaints", tmp_path / "sealed.jsonl", "--previous", sealed],
+        ["decide", sealed, "confirm", RING, "--author", "A", "--reason", "R"],
+        ["exchange", "offer", sealed, "--to", "microsoft", "--no-register"],
+    ):
+        output = (
+            ["--decisions", decisions] if command[0] == "decide" else ["--output", tmp_path / "new"]
+        )
+        capsys.readouterr()
+        assert ringtrace(*command, *output) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and name in error and "private.key" in error, error
+        assert not (tmp_path / "new").exists()
+    shown = explained(capsys, sealed)
+    assert f"No words around it: {sealed}/private/narratives/" in shown and name in shown
+    (home / "private.key").write_bytes(b"k")
+    assert ringtrace("explain", sealed, RING) == 2
+    assert "is not a key of 32 bytes" in capsys.readouterr().err
+    (home / "private.key").chmod(0o644)
+    assert ringtrace("explain", sealed, RING) == 2
+    assert "chmod 600" in capsys.readouterr().err
+
+
+# -- elsewhere -----------------------------------------------------------------------------------
+
+
+def test_a_store_without_modes_gets_nothing_private(tmp_path, home, monkeypatch, capsys):
+    # What reads by pyarrow does not know this store.
+    monkeypatch.setattr(run_folder, "has_unread_input", lambda _: False)
+    monkeypatch.setattr(batch_pipeline, "write_report_pages", lambda *_, **__: None)
+    records = jsonl(tmp_path / "records.jsonl", RECORDS)
+    key = home.parent / "register.key"
+    key.write_bytes(b"r" * 32)
+    key.chmod(0o600)
+    flags = ["--complaints", records, *NOW, "--register-key", key]
+
+    def fetched(name, *more):
+        monkeypatch.setattr(ObjectStore, "objects", {})
+        assert ringtrace("batch", *flags, *more, "--output", f"shelf://bucket/{name}") == 0
+        for path, content in ObjectStore.objects.items():
+            to = tmp_path / name / path.removeprefix(f"shelf://bucket/{name}/")
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes(content)
+        return tmp_path / name, capsys.readouterr().err
+
+    plain, said = fetched("plain")
+    assert "narratives, contested values and the victim register are not kept" in said
+    assert not (plain / "private").exists()
+    assert checked_manifest(plain)["private"] == []
+    assert told(plain) == set()
+    assert "the run keeps no narratives" in explained(capsys, plain)
+    folder, said = fetched("apart", "--private-output", tmp_path / "closed")
+    assert "not kept" not in said
+    assert not (folder / "private").exists()
+    assert modes(tmp_path / "closed") == {(True, "0o700"), (False, "0o600")}
+    assert SECRETS[5] in explained(capsys, folder)
+    assert contested_values(Run.open(folder)) != {}
+    _, said = fetched("stored", "--private-output", "shelf://closed/place")
+    assert "not kept" not in said
+    kept = {name for name in ObjectStore.objects if "private" in name}
+    assert kept and all(re.match("shelf://closed/place/private/", one) for one in kept)
+    assert not any("staging" in one for one in ObjectStore.objects)
+
+
+def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
+    closed = tmp_path / "closed" / "run"
+    records = jsonl(tmp_path / "records.jsonl", RECORDS)
+    flags = ["--complaints", records, *NOW, "--private-output", closed]
+
+    def make(name, *more):
+        return ringtrace("batch", *flags, *more, "--output", tmp_path / name)
+
+    assert make("run") == 0
+    folder = tmp_path / "run"
+    assert not (folder / "private").exists()
+    assert modes(closed) == {(True, "0o700"), (False, "0o600")}
+    assert words(folder) == words(made("inside"))
+    assert SECRETS[5] in explained(capsys, folder)
+    assert make("other") == 2
+    assert "closed/run: exists and is not empty" in capsys.readouterr().err
+    assert make("run", "--overwrite") == 0
+    assert {one.name for one in closed.parent.iterdir()} == {"run"}
+    capsys.readouterr()
+    ringtrace("health", folder)
+    assert "private:" not in capsys.readouterr().out
+    next(closed.glob("private/contested/*")).chmod(0o640)
+    ringtrace("health", folder)
+    assert "private: others can read private/contested" in capsys.readouterr().out
+    shutil.rmtree(closed)
+    assert ringtrace("batch", "--complaints", records, "--previous", folder,
+                     "--output", tmp_path / "later") == 2  # fmt: skip
+    assert "no private/contested" in capsys.readouterr().err
+
+
+def test_a_disk_without_modes_is_found(tmp_path, home, monkeypatch, capsys):
+    records = jsonl(tmp_path / "records.jsonl", RECORDS)
+    mkdtemp = run_folder.TemporaryDirectory
+
+    class Open(mkdtemp):
+        """A folder as a disk without modes makes it."""
+
+        def __enter__(self):
+            Path(self.name).chmod(0o755)
+            return super().__enter__()
+
+    monkeypatch.setattr(run_folder, "TemporaryDirectory", Open)
+    output = ["--output", tmp_path / "run"]
+    assert ringtrace("batch", "--complaints", records, *NOW, *output) == 0
+    assert "--private-output DIR" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "private").exists()
+    flags = ["--private-output", tmp_path / "closed", "--output", tmp_path / "other"]
+    assert ringtrace("batch", "--complaints", records, *flags) == 2
+    assert "has no file modes" in capsys.readouterr().err
+
+
+# -- a stream ------------------------------------------------------------------------------------
+
+
+def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
+    folder = made("run")
+    watched = tmp_path / "watched" / "complaints"
+    watched.mkdir(parents=True)
+    jsonl(watched / "1.jsonl", RECORDS)
+
+    def streamed(name, *flags):
+        base = ["--watch", str(watched.parent), "--stop-after-idle", "1", "--tick-interval", "1"]
+        assert stream([*base, *map(str, flags), "--output", str(tmp_path / name)]) == 0
+        (snapshot,) = (tmp_path / name / "snapshots").glob("2*")
+        return snapshot
+
+    def contested(run, key=None):
+        return private_table(Run.open(run), CONTESTED, CONTESTED.schema.names, key).to_pylist()
+
+    plain = streamed("plain")
+    assert contested(plain) == contested(folder) != []
+    assert modes(plain / "private") == {(True, "0o700"), (False, "0o600")}
+    assert told(tmp_path / "plain", but="\0") == set(), "a stream keeps no narrative anywhere"
+    apart = streamed("apart", "--private-output", tmp_path / "closed")
+    assert not (apart / "private").exists()
+    assert contested(apart) == contested(folder)
+    assert modes(tmp_path / "closed") == {(True, "0o700"), (False, "0o600")}
+    assert ringtrace("keys", "make", "--private") == 0
+    sealed = streamed("sealed", "--private-output", tmp_path / "closed", "--previous", folder)
+    assert len(list((tmp_path / "closed").iterdir())) == 2
+    assert contested(sealed, key_store.private_key()) == contested(folder)
+
+
+# -- what leaves ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def confirmed(tmp_path, made):
+    """Decisions that confirm the ring, and the words of a referral of its cluster."""
+    decisions = tmp_path / "decisions.csv"
+    seen = made("seen")
+    flags = ["--author", "Ada Cole", "--reason", "rang it", *NOW]
+    assert ringtrace("decide", seen, "confirm", RING, "--decisions", decisions, *flags) == 0
+
+    def referral(folder, output, *more):
+        where = pc.field("status") == "confirmed"
+        (cluster,) = tables.read_table(folder, CLUSTERS, ["cluster_id"], where).to_pylist()
+        words = ["--cluster", cluster["cluster_id"], "--recipient", "us-fbi-ic3"]
+        words += ["--complaints", tmp_path / "records.jsonl", "--decisions", decisions]
+        words += ["--override-by", "Ada Cole", "--override-reason", "agreed"]
+        return ringtrace("referral", folder, *words, *more, "--output", tmp_path / output)
+
+    return decisions, seen, referral
+
+
+def test_packages_quote_narratives_only_if_asked(made, confirmed, tmp_path, capsys):
+    decisions, seen, referral = confirmed
+    folder = made("run", "--decisions", decisions, "--previous", seen)
+    assert referral(folder, "package") == 0
+    assert told(tmp_path / "package", but="\0") == set()
+    assert referral(folder, "quoting", "--excerpts") == 0
+    assert told(tmp_path / "quoting", but="\0")
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("private"))
+    capsys.readouterr()
+    assert referral(copy, "none", "--excerpts") == 2
+    assert "--excerpts: the run keeps no narratives" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
+    made, tmp_path, monkeypatch, capsys
+):
+    company = Company("amazon", tmp_path / "home", Path(), Path(), Path())
+    other = Company("microsoft", tmp_path / "their-home", Path(), Path(), Path())
+    trust_key(company, other)
+    trust_key(other, company)
+    theirs = jsonl(
+        tmp_path / "theirs.jsonl", [one | {"source_org": "microsoft"} for one in RECORDS]
+    )
+    folder, kept = made("run"), made("kept", "--keep-narratives")
+
+    def offer(run, output, to="microsoft"):
+        words = ["exchange", "offer", run, "--to", to, *NOW, "--output", tmp_path / output]
+        return ringtrace(*words)
+
+    assert offer(folder, "offer") == 0
+    assert offer(kept, "same") == 0
+    mine, same = (tmp_path / one / "offer.json" for one in ("offer", "same"))
+    assert mine.read_bytes() == same.read_bytes()
+    assert told(tmp_path / "offer", but="\0") == set()
+    shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
+    capsys.readouterr()
+    words_apart = ["exchange", "offer", tmp_path / "copy", "--to", "microsoft", "--no-register"]
+    assert ringtrace(*words_apart, *NOW, "--output", tmp_path / "poor") == 2
+    said = capsys.readouterr().err
+    assert "the run keeps no narratives" in said and "nothing in it may leave" in said
+    # The other side's offer, joined with this run.
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(other.home))
+    run(tmp_path / "their-run", "--complaints", theirs, *NOW)
+    assert offer(tmp_path / "their-run", "theirs", "amazon") == 0
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(company.home))
+    later = ["--now", "2026-04-22T00:00:00Z"]
+    for one, made_of in (("joint", folder), ("joint-kept", kept)):
+        join = ["exchange", "join", made_of, tmp_path / "theirs", *later]
+        assert ringtrace(*join, "--output", tmp_path / one) == 0
+    joint = tmp_path / "joint"
+    assert told(joint) == set()
+    assert words(joint) == words(folder)
+    assert SECRETS[5] in explained(capsys, joint)
+    assert {name.partition("/")[0] for name, _ in told(tmp_path / "joint-kept")} >= {"complaints"}

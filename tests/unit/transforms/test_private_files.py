@@ -1,0 +1,95 @@
+"""A sealed file opens to what was sealed, under its own key and as its own table alone."""
+
+import io
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from schemas.tables import CONTESTED, NARRATIVES
+from transforms.private_files import (
+    CHUNK_BYTES,
+    TAG_BYTES,
+    PrivateFileError,
+    PrivateKey,
+    open_private,
+    private_files,
+    seal,
+)
+
+KEY, OTHER = PrivateKey(b"k" * 32), PrivateKey(b"o" * 32)
+
+
+def sealed(content, *sizes):
+    ends = [0, *sizes, len(content)]
+    chunks = [content[start:end] for start, end in pairwise(ends)]
+    return b"".join(seal(chunks, NARRATIVES, KEY))
+
+
+def opened(content, table=NARRATIVES, key=KEY):
+    return bytes(open_private(io.BytesIO(content), "place", table, key).read())
+
+
+@pytest.mark.parametrize(
+    "size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES, 2_500_000]
+)
+def test_any_size_opens_to_what_was_sealed(size):
+    content = bytes(range(256)) * (size // 256) + b"z" * (size % 256)
+    made = sealed(content, size // 3, size // 2)
+    assert opened(made) == content
+    assert made != sealed(content), "each file has a salt"
+
+
+def test_a_file_that_is_not_sealed_is_as_it_is():
+    assert opened(b"PAR1 plain", key=None) == b"PAR1 plain"
+
+
+@given(st.integers(0, 2 * CHUNK_BYTES + 200), st.integers(1, 255))
+@settings(max_examples=25, deadline=None)
+def test_no_byte_can_be_changed(place, by):
+    made = bytearray(sealed(b"n" * (2 * CHUNK_BYTES)))
+    place %= len(made)
+    made[place] = (made[place] + by) % 256
+    if place < 8:
+        assert opened(bytes(made)) == bytes(made), "that is no sealed file"
+        return
+    with pytest.raises(PrivateFileError, match=r"place: is (not what|sealed with)"):
+        opened(bytes(made))
+
+
+def test_chunks_cannot_be_left_out_or_moved():
+    made = sealed(b"a" * CHUNK_BYTES + b"b" * CHUNK_BYTES + b"c")
+    size = CHUNK_BYTES + TAG_BYTES
+    head, first, second, last = (
+        made[:48],
+        made[48 : 48 + size],
+        made[48 + size : 48 + 2 * size],
+        made[48 + 2 * size :],
+    )
+    assert opened(head + first + second + last)[-1:] == b"c"
+    for parts in ([first, second], [second, first, last], [first, last], [first], [], [last]):
+        with pytest.raises(PrivateFileError, match="is not what the run wrote"):
+            opened(b"".join([head, *parts]))
+
+
+def test_another_key_and_another_table_are_refused():
+    made = sealed(b"words")
+    with pytest.raises(PrivateFileError, match=f"key {KEY.key_id}.*there is none"):
+        opened(made, key=None)
+    with pytest.raises(PrivateFileError, match=f"key {KEY.key_id}.*{OTHER.key_id}"):
+        opened(made, key=OTHER)
+    with pytest.raises(PrivateFileError, match="is not what the run wrote"):
+        opened(made, CONTESTED)
+
+
+def test_a_key_does_not_show_itself():
+    assert "kkk" not in repr(KEY)
+    assert (b"k" * 8).hex() not in KEY.key_id
+
+
+def test_a_manifest_leads_nowhere_else():
+    names = ["private/contested/part-00000-of-00001.parquet", "private/contested/../../x.parquet"]
+    manifest = {"private": [{"name": one, "rows": 2} for one in (*names, "/etc/passwd")]}
+    assert private_files("run/", manifest, CONTESTED) == {f"run/{names[0]}": 2}
+    manifest["private_output"] = "gs://closed/run"
+    assert private_files("run", manifest, CONTESTED) == {f"gs://closed/run/{names[0]}": 2}
