@@ -1,2 +1,2 @@
-from .parquet import NODES_FILE as NODES_FILE
+from .tabular import NODES_FILE as NODES_FILE
 from .stix import MissingStixError as MissingStixError
