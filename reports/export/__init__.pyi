@@ -1,2 +1,2 @@
-from .graph_tables import NODES_FILE as NODES_FILE
 from .stix import MissingStixError as MissingStixError
+from .tabular import NODES_FILE as NODES_FILE

@@ -1,4 +1,4 @@
-"""Nodes and edges as tables: the columns that every graph format gives, and their Parquet files.
+"""Nodes and edges as tables: the columns that every graph format gives of them.
 
 `GraphExport` has those of a whole run, a batch at a time, `ClusterExport` those of some clusters.
 Identifiers that only a caller id or a mention names are in neither, nor a victim's. Files that
@@ -14,7 +14,6 @@ from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from reports import disclosure_control, tables
 from reports.cluster_data import ClusterBatch
@@ -84,12 +83,6 @@ REASONED_SCHEMA = pa.schema([*EDGE_SCHEMA, ("reason", pa.string())])
 
 GRAPH_ATTRIBUTES: Attributes = (("members_left_out", "long"), ("note", "string"))
 """Attributes of a graph itself, where members were left out."""
-
-NODES_FILE = "graph/nodes.parquet"
-"""Written last, since it has the positions in all figures; the next run starts from them."""
-
-_ROW_GROUP_ROWS = 131_072
-"""Fixed, because it shows in the bytes."""
 
 _OF_MEMBERS = ("cluster_id", "role", "confidence", "tier", "review", "robustness")
 
@@ -233,35 +226,3 @@ class ClusterExport:
 
 def _axis(values: Iterable[float | None]) -> pa.Array:
     return pa.array(values, pa.float64())
-
-
-def edges_parquet(graph: GraphExport) -> Iterator[memoryview]:
-    """Yields graph/edges.parquet."""
-    yield _parquet(graph.edges(), REASONED_SCHEMA)
-
-
-def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryview]:
-    """Yields graph/nodes.parquet, with `positions` as `graph_figure.NODE_POSITIONS` has them."""
-    ids = positions["id"].combine_chunks()
-
-    def positioned(nodes: pa.Table) -> pa.Table:
-        at = pc.index_in(nodes["id"], ids)
-        axes = [positions[axis].take(at) for axis in ("x", "y")]
-        return pa.table([*nodes.columns, *axes], schema=POSITIONED_SCHEMA)
-
-    yield _parquet(map(positioned, graph.nodes()), POSITIONED_SCHEMA)
-
-
-def _parquet(pieces: Iterable[pa.Table], schema: pa.Schema) -> memoryview:
-    """Returns one file, in row groups of `_ROW_GROUP_ROWS` however the rows come."""
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        waiting = schema.empty_table()
-        for piece in pieces:
-            waiting = pa.concat_tables([waiting, piece])
-            while waiting.num_rows >= _ROW_GROUP_ROWS:
-                writer.write_table(waiting.slice(0, _ROW_GROUP_ROWS).combine_chunks())
-                waiting = waiting.slice(_ROW_GROUP_ROWS)
-        if waiting.num_rows:
-            writer.write_table(waiting.combine_chunks())
-    return memoryview(sink.getvalue())

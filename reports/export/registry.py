@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from reports.cluster_data import page_name
 from reports.disclosure_control import is_core, keep_batch_members, redact_member_reasons
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
-from reports.export.graph_tables import ClusterExport, GraphExport, edges_parquet
-from reports.export.spreadsheet import cluster_csv
+from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.export.stix import cluster_stix
+from reports.export.tabular import cluster_csv, edges_parquet
 from transforms.write.job_pool import PutFile
 from transforms.write.parquet_files import FileChunks
 

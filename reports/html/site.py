@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from reports import disclosure_control, tables
 from reports.cluster_data import gather_batch
-from reports.export import registry
-from reports.export.graph_tables import NODES_FILE, ClusterExport, GraphExport, nodes_parquet
+from reports.export import registry, tabular
+from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.figures import graph_figure
 from reports.figures.graph_figure import member_positions
 from reports.figures.graph_layout import Point, solvers
@@ -172,7 +172,7 @@ def _graph(run: Run, put: PutFile, *, redact: bool, include_verify: bool) -> Non
 
 def _nodes(run: Run, positions: pa.Table, put: PutFile, *, redact: bool) -> None:
     graph = GraphExport(run, core_only=redact)
-    put(NODES_FILE, nodes_parquet(graph, positions))
+    put(tabular.NODES_FILE, tabular.nodes_parquet(graph, positions))
 
 
 def _clusters(

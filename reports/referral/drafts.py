@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from reports.export import spreadsheet
+from reports.export import tabular
 from reports.referral.case import Case
 from reports.referral.exhibits import format_utc
 from reports.referral.providers import ProviderGroup, RetainedMember
@@ -152,4 +152,4 @@ def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
         (path, len(content), "SHA-256", hashlib.sha256(content).hexdigest(), *times)
         for path, content in sorted(records.items())
     )
-    return spreadsheet.csv_bytes(header, rows)
+    return tabular.csv_bytes(header, rows)

@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter, itemgetter
 from typing import Any
 
-from reports.export import spreadsheet
+from reports.export import tabular
 from reports.referral.case import Case
 from reports.referral.case_records import CaseRecord
 from reports.referral.losses import format_amount
@@ -85,9 +85,7 @@ def make_exhibits(case: Case) -> list[Exhibit]:
 def exhibit_csv(exhibit: Exhibit) -> bytes:
     """Writes an exhibit as CSV; texts that a spreadsheet would run start with an apostrophe."""
     header = [name for name, _, _ in exhibit.whole]
-    return spreadsheet.csv_bytes(
-        header, ((number, *row) for number, row in enumerate(exhibit.rows, 1))
-    )
+    return tabular.csv_bytes(header, ((number, *row) for number, row in enumerate(exhibit.rows, 1)))
 
 
 def data_dictionary(made: Sequence[Exhibit]) -> bytes:
@@ -97,7 +95,7 @@ def data_dictionary(made: Sequence[Exhibit]) -> bytes:
         for one in made
         for column in one.whole
     ]
-    return spreadsheet.csv_bytes(("exhibit", "file", "column", "type", "meaning"), rows)
+    return tabular.csv_bytes(("exhibit", "file", "column", "type", "meaning"), rows)
 
 
 def source_cells(record: CaseRecord) -> tuple[object, ...]:

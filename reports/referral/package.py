@@ -14,7 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import signing
-from reports.export import spreadsheet, stix
+from reports.export import stix, tabular
 from reports.referral import case as case_module, drafts, exhibits, exports, pdf, seal
 from reports.referral.case import Case, victims_at_most
 from reports.referral.document import document_sections, render_html
@@ -283,7 +283,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     records["data/cluster.misp.json"] = exports.cluster_misp_event(case)
     records["data/cluster.graphml"] = exports.cluster_graphml(case)
     if case.earlier is not None:
-        records["data/changes.csv"] = spreadsheet.csv_bytes(
+        records["data/changes.csv"] = tabular.csv_bytes(
             ("what", "before", "now"), case.earlier.changes
         )
     records |= case_module.overlap_files(case.shared)
