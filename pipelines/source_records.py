@@ -19,6 +19,7 @@ from reports.referral import RecordKey, RecordSource
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.deduplicate import unique_records
+from transforms.extract import Click, clicks
 from transforms.read import (
     TAGS,
     InputError,
@@ -127,15 +128,28 @@ def _input_sources(
     copies = Counter(_ids(rows, kind))
     kept, _ = unique_records(rows, kind)
     columns = [kept[name].to_pylist() for name in ("source", "position")]
+    of_calls: list[tuple[Click, ...]] = [()] * kept.num_rows
+    clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else of_calls
     return {
         (str(kind), org, record): RecordSource(
             file=source,
             sha256=digests[str(kind), source],
             position=position,
             copies=copies[org, record] - 1,
+            clicks=those,
         )
-        for (org, record), source, position in zip(_ids(kept, kind), *columns, strict=True)
+        for (org, record), source, position, those in zip(
+            _ids(kept, kind), *columns, clicked, strict=True
+        )
     }
+
+
+def _clicks(complaints: Any) -> Iterator[tuple[Click, ...]]:
+    """Yields what ad platforms added to the links of each complaint, each once."""
+    texts = zip(complaints["urls"].to_pylist(), complaints["narrative"].to_pylist(), strict=True)
+    for links, narrative in texts:
+        given = [one for one in (*(links or ()), narrative) if one]
+        yield tuple(dict.fromkeys(click for one in given for click in clicks(one)))
 
 
 def _accepted(

@@ -25,6 +25,7 @@ from schemas.enums import RecordKind
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
+from transforms.extract.kinds.url import Click
 
 Row = dict[str, Any]
 
@@ -42,13 +43,15 @@ class RecordSource:
 
     `position` is the 1-based line of a text file, the row of a Parquet file, or the place in the
     evidence of another organisation's offer. `copies` counts other rows of the inputs with the
-    same id, which the run counted as duplicates.
+    same id, which the run counted as duplicates. `clicks` are in the links of the row alone: no
+    table of a run has them.
     """
 
     file: str
     sha256: str
     position: int
     copies: int
+    clicks: tuple[Click, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from reports.referral.case import Case
 from reports.referral.exhibits import format_utc
 from reports.referral.providers import ProviderGroup, RetainedMember
 from reports.text import plain
+from schemas.entity import without_epoch
+from transforms.extract.kinds.phone_link import MAX_URL
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 """Indian Standard Time, which has no summer time."""
@@ -68,8 +70,42 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 def request_drafts(case: Case) -> dict[str, bytes]:
     """Drafts a request to each provider, by path in the package, the most urgent first."""
     return {
-        f"data/requests/{number:02d}-{_slug(group)}.txt": _draft(case, group)
+        f"data/requests/{number:02d}-{_slug(group.provider.kind, group.provider.name)}.txt": _draft(
+            case, group
+        )
         for number, group in enumerate(case.groups, 1)
+    }
+
+
+def ad_platform_drafts(case: Case) -> dict[str, bytes]:
+    """Drafts a request to each ad platform whose links led victims to a named member, by path.
+
+    Such an id was given to one visitor: it is in the request to its platform, and nowhere else.
+    """
+    members = {without_epoch(one): number for one, number in reversed(case.number.items())}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for record in case.records.in_order:
+        for click in record.source.clicks:
+            if click.entity_id in members:
+                shown = {
+                    "click": plain(f"{click.key}={click.value}", MAX_URL),
+                    "entity_id": plain(click.entity_id, 300),
+                    "number": members[click.entity_id],
+                    "record": record.number,
+                    "seen": format_utc(record.observed_at),
+                }
+                found.setdefault(click.platform, []).append(shown)
+    return {
+        f"data/requests/ad-platform-{_slug('', name)}.txt": _template("ad_request.txt")
+        .render(
+            platform=name,
+            recipient=case.reference.recipient,
+            code=plain(case.code, 200),
+            tlp=case.tlp.upper(),
+            clicks=clicks,
+        )
+        .encode()
+        for name, clicks in sorted(found.items())
     }
 
 
@@ -89,13 +125,13 @@ def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -
     return made
 
 
-def _slug(group: ProviderGroup) -> str:
-    words = _UNSAFE.sub("-", group.provider.name.lower()).strip("-")[:48].strip("-")
-    return f"{group.provider.kind}-{words or 'provider'}"
+def _slug(kind: str, name: str) -> str:
+    words = _UNSAFE.sub("-", name.lower()).strip("-")[:48].strip("-") or "provider"
+    return f"{kind}-{words}" if kind else words
 
 
 def _draft(case: Case, group: ProviderGroup) -> bytes:
-    text = _request_template().render(
+    text = _template("request.txt").render(
         provider=_Plain(group.provider.name, group.provider.found_by),
         recipient=case.reference.recipient,
         code=plain(case.code, 200),
@@ -136,8 +172,8 @@ def _day(moment: datetime | None) -> str:
 
 
 @cache
-def _request_template() -> Template:
-    source = files("reports.referral").joinpath("templates", "request.txt")
+def _template(name: str) -> Template:
+    source = files("reports.referral").joinpath("templates", name)
     # Plain text: nothing to escape for, and all that is filled in was made plain.
     environment = Environment(  # noqa: S701
         undefined=StrictUndefined, keep_trailing_newline=True, lstrip_blocks=True, trim_blocks=True

@@ -293,6 +293,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         records
         | signed
         | drafts.request_drafts(case)
+        | drafts.ad_platform_drafts(case)
         | {
             FACTS_FILE: encode_facts(package_facts(case, versions)),
             "data/README.txt": text.encode(),

@@ -21,7 +21,7 @@ from reports.referral.reference import recipient_codes
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import write_recipient
-from tests.support.run_pipeline import command, read, run
+from tests.support.run_pipeline import command, complaint, jsonl, read, run
 from tests.unit.reports.export.test_stix import problems
 
 
@@ -94,6 +94,61 @@ def everything(package):
         for path in sorted(package.rglob("*"))
         if path.is_file()
     }
+
+
+SITE, CITED = "amzn-refund-desk.com", "consumer-notes.org"
+
+
+@pytest.fixture
+def clicked(tmp_path, monkeypatch):
+    """A package on a ring to whose site an ad led two victims, and its run."""
+    monkeypatch.setenv("RINGTRACE_HOME", str(tmp_path / "home"))
+    said = (
+        f"They sent me to the page. I read of it on https://{CITED}/scam?fbclid=IwAR-cited later."
+    )
+    rows = [
+        complaint(
+            n,
+            victim_id=f"v{n}",
+            narrative=said,
+            phone_numbers=[{"raw": "+18885550121", "role": "callback"}],
+            urls=[f"https://{SITE}/?x=1&{'gclid' if n < 3 else 'msclkid'}=Cj0-click-{n}"],
+        )
+        for n in range(1, 5)
+    ]
+    inputs = ["--complaints", jsonl(tmp_path / "rows.jsonl", rows)]
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        "C-1,confirm,phone:+18885550121,,Priya Rao,seen,2026-06-01T00:00:00Z,\n"
+    )
+    made, package = tmp_path / "run", tmp_path / "package"
+    run(made, *inputs, "--decisions", decisions)
+    (cluster,) = read(made, CLUSTERS)["cluster_id"].to_pylist()
+    words = ["referral", made, "--cluster", cluster, *inputs, "--decisions", decisions]
+    words += ["--recipient", "us-fbi-ic3", "--output", package]
+    words += ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
+    assert cli.main([str(one) for one in words]) == 0
+    return package, made
+
+
+def test_a_click_id_is_in_the_request_to_its_platform_alone(clicked):
+    package, made = clicked
+    files = everything(package)
+    requests = {
+        "data/requests/ad-platform-google-ads.txt": {"gclid=Cj0-click-1", "gclid=Cj0-click-2"},
+        "data/requests/ad-platform-microsoft-advertising.txt": {
+            "msclkid=Cj0-click-3", "msclkid=Cj0-click-4",
+        },
+    }  # fmt: skip
+    asked = {name: files[name].decode() for name in files if "/ad-platform-" in name}
+    assert {name: set(re.findall(r"\S+=\S+", text)) for name, text in asked.items()} == requests
+    assert all(text.count(f"led to domain:{SITE}") == 2 for text in asked.values())
+    files |= {str(one): one.read_bytes() for one in made.rglob("*") if one.is_file()}
+    for name, content in files.items():
+        for layer in decoded_layers(name, content):
+            assert name in requests or b"Cj0-click" not in layer, name
+            assert b"IwAR-cited" not in layer, name
 
 
 CONFIRMATIONS = ("data/package.json", "data/referral.html", "data/referral.pdf", "data/memo.html")

@@ -14,4 +14,5 @@ from .evidence import (
     complaint_brands as complaint_brands,
 )
 from .fields import complaint_mentions as complaint_mentions
+from .kinds.url import Click as Click, clicks as clicks
 from .sensitive_text import mask_contacts as mask_contacts

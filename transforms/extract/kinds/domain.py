@@ -156,10 +156,16 @@ def is_known_site(name: str) -> bool:
 
 
 @cache
+def click_platforms() -> dict[str, str]:
+    """Returns the ad platforms, by the parameters that they add to one visitor's link."""
+    rows = load_reference_data("hosting.toml")["click_id"]
+    return {key: row["platform"] for row in rows for key in row["keys"]}
+
+
+@cache
 def click_ids() -> str:
-    """Returns a pattern for the parameters that ad platforms add to one visitor's link."""
-    keys = (key for row in load_reference_data("hosting.toml")["click_id"] for key in row["keys"])
-    return "|".join(sorted(map(re.escape, keys)))
+    """Returns a pattern for the parameters of `click_platforms`."""
+    return "|".join(sorted(map(re.escape, click_platforms())))
 
 
 @lru_cache(maxsize=REMEMBERED)

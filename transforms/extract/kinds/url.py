@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import unquote
 
 from schemas.enums import EntityKind, Role
 from transforms.extract.kinds import domain, email, hosting, phone_link, signal, telegram, whatsapp
@@ -97,6 +99,27 @@ _CITED_NAME = 4
 
 _LONG_PHRASE = 10
 """Letters of a name of several parts before one of `_WORDS`: longer than follow-up or call-back."""
+
+
+class Click(NamedTuple):
+    """A parameter that an ad platform added to one visitor's link, and whom the link names."""
+
+    platform: str
+    key: str
+    value: str
+    entity_id: str
+
+
+def clicks(text: str) -> Iterator[Click]:
+    """Yields what ad platforms added to the links of a text, as whoever clicked was given it."""
+    platforms = {key.lower(): name for key, name in domain.click_platforms().items()}
+    for link in find(text):
+        if link.kind is EntityKind.PHONE:
+            continue
+        for part in re.split("[?&;#]", unquote(text[link.start : link.end]))[1:]:
+            key, _, value = part.partition("=")
+            if value and (platform := platforms.get(key.lower())):
+                yield Click(platform, key, value, link.entity_id)
 
 
 def from_field(text: str, region: str | None = None) -> Iterator[Match]:
