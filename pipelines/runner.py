@@ -42,7 +42,7 @@ from pipelines import run_folder
 from pipelines.options import LOCAL_RUNNER, UsageError, describe_system_error, has_job_server
 from pipelines.progress import Progress, suppress_stderr
 from transforms.batch_codec import SpillFile
-from transforms.gc_tuning import gc_tuned
+from transforms.gc_tuning import gc_tuned, keep_memory
 from transforms.manifest import RunSettings
 from transforms.write import available_cpus, end_fork, fork, forking, is_local, may_fork
 
@@ -386,6 +386,7 @@ def run_pipeline(
         BaseException: the error that the pipeline failed on, with `debug`.
     """
     steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
+    keep_memory()
     try:
         silence = nullcontext() if debug else suppress_stderr()
         shuffle = shuffle_on_disk(pipeline.options, run.output)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from transforms.gc_tuning import GEN0_THRESHOLD, gc_paused, gc_tuned, release_memory
+from transforms.gc_tuning import GEN0_THRESHOLD, gc_paused, gc_tuned, keep_memory, release_memory
 
 
 class Holder:
@@ -64,9 +64,12 @@ def test_what_is_in_use_stays():
     assert used[-1].as_py() == 999_999
 
 
-def test_a_system_without_malloc_trim_is_no_obstacle(monkeypatch):
+def test_a_c_library_without_these_functions_is_left_as_it_is(monkeypatch):
     def other(_name):
         return object()
 
     monkeypatch.setattr(ctypes, "CDLL", other)
+    before = pa.default_memory_pool().backend_name
+    keep_memory()
     release_memory()
+    assert pa.default_memory_pool().backend_name == before
