@@ -180,15 +180,15 @@ def private_lines(private: PrivateStore) -> Iterator[str]:
 
 
 def _keeps_modes(folder: str) -> bool:
-    """Tests if what is made for its owner alone below a folder is closed to others."""
+    """Tests if what is made for its owner alone beside a folder is closed to others."""
     if not is_local(folder):
         return False
-    whole = Path(folder).resolve()
-    there = next(one for one in (whole, *whole.parents) if one.is_dir())
+    parents = Path(folder).resolve().parents
+    there = next((one for one in parents if one.is_dir()), Path("/"))
     try:
         with TemporaryDirectory(prefix=".modes-", dir=there) as made:
             return not Path(made).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    except PermissionError:  # what is to be written there fails with its own error
+    except OSError:  # what is to be written there fails with its own error
         return True
 
 
