@@ -69,6 +69,9 @@ ALL_TABLES = (
 PRIVATE_FOLDER = "private"
 """Folder of what is for the run's owner alone: no report, export or download reads it."""
 
+HELD_FOLDER = f"{PRIVATE_FOLDER}/held"
+"""Below a run's folder: files that were held back, under the names that they had."""
+
 CONTESTED = Table(f"{PRIVATE_FOLDER}/contested", CONTESTED_ENTITY, CONTESTED_KEY)
 
 VICTIMS = Table(f"{PRIVATE_FOLDER}/victims", VICTIM_ENTRY, VICTIM_ENTRY_KEY)

@@ -1,2 +1,2 @@
-from .tabular import NODES_FILE as NODES_FILE
 from .stix import MissingStixError as MissingStixError
+from .tabular import NODES_FILE as NODES_FILE

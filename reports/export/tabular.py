@@ -1,4 +1,4 @@
-"""Tables in files: clusters as CSV, which a spreadsheet opens as text, and a run's graph as Parquet.
+"""Tables in files: clusters as CSV, which spreadsheets open as text, a run's graph as Parquet.
 
 Hostile text must not become a formula. The graph has a file of edges, and one of nodes with their
 positions.
