@@ -24,9 +24,25 @@ from pipelines.progress import printable
 from reports import tables
 from reports.run import Run, RunError
 from schemas.enums import LineageEvent, RecordKind
-from schemas.manifest import MANIFEST_NAME, Counts, EntryStatus, InputEntries, InputFile, SkipReason
+from schemas.manifest import (
+    MANIFEST_NAME,
+    Counts,
+    EntryStatus,
+    InputEntries,
+    InputFile,
+    Manifest,
+    SkipReason,
+)
 from schemas.reject import Code
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, LINEAGE, PRIVATE_FOLDER, REJECTS
+from schemas.tables import (
+    CALLS,
+    CLUSTERS,
+    COMPLAINTS,
+    HELD_FOLDER,
+    LINEAGE,
+    PRIVATE_FOLDER,
+    REJECTS,
+)
 from transforms.decisions import BoundBy
 from transforms.manifest import RunSettings
 from transforms.phone import normalize_numbers
@@ -236,12 +252,22 @@ def discard_staging(run: RunSettings) -> None:
             shutil.rmtree(staging, ignore_errors=True)
 
 
-def has_unread_input(folder: str) -> bool:
-    """Returns whether every row of a kind, or of one input, of the run in `folder` was rejected."""
+def has_faults(folder: str) -> bool:
+    """Returns whether a run rejected every row of a kind, or of one input, or held files back."""
     manifest = Run.open(folder).manifest
     counts = manifest["counts"]
     kinds = any(_is_all_rejected(rows) for rows in (counts["complaints"], counts["calls"]))
-    return kinds or bool(_rejected_inputs(manifest))
+    return kinds or bool(_rejected_inputs(manifest) or withheld_files(manifest))
+
+
+def withheld_files(manifest: Manifest) -> dict[str, int]:
+    """Returns the files that a run held back, and how many withheld values each names."""
+    begin = f"{HELD_FOLDER}/"
+    return {
+        one["name"].removeprefix(begin): one["rows"]
+        for one in manifest.get("private", [])
+        if one["name"].startswith(begin)
+    }
 
 
 def summary_lines(folder: str) -> Iterator[str]:
@@ -264,6 +290,8 @@ def summary_lines(folder: str) -> Iterator[str]:
     yield from unread_number_lines(unread_numbers(run))
     yield _cluster_line(run)
     yield from decision_lines(run)
+    for name, number in list(withheld_files(run.manifest).items())[:MOST_NAMES]:
+        yield f"warning: held back: {name} names {count(number, 'withheld value')}; see `health`"
     if any(one["name"] == REPORT_PAGE for one in run.manifest["outputs"]):
         yield f"open {folder.rstrip('/')}/{REPORT_PAGE}"
     for alarm in run.manifest["alarms"]:

@@ -76,8 +76,10 @@ VICTIM_ENTRY = pa.schema(
     [
         field("mac", _STRING, "HMAC-SHA256 of the id under the organisation's secret, in hex.",
               required=True),
-        field("digits_mac", _STRING, "The same of a phone number's national digits."),
-        field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
+        field("digits_mac", _STRING, "The same of a phone number's national digits, or of the "
+              "letters and digits of another value."),
+        field("kind", _STRING, "Namespace of the id.", required=True,
+              values=(*EntityKind, "paper")),
         field("reporters", pa.int64(), "Distinct reporters who call it a victim's.", required=True),
         field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
         field("key_id", _STRING, "Names the secret and says nothing of it.", required=True),

@@ -69,6 +69,9 @@ ALL_TABLES = (
 PRIVATE_FOLDER = "private"
 """Folder of what is for the run's owner alone: no report, export or download reads it."""
 
+HELD_FOLDER = f"{PRIVATE_FOLDER}/held"
+"""Below a run's folder: files that were held back, under the names that they had."""
+
 NARRATIVES = Table(f"{PRIVATE_FOLDER}/narratives", complaint.NARRATIVE, complaint.COMPLAINT_KEY)
 
 CONTESTED = Table(f"{PRIVATE_FOLDER}/contested", CONTESTED_ENTITY, CONTESTED_KEY)

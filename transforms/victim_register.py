@@ -7,15 +7,19 @@ secret too can. An entry says how many reporters called the identifier a victim'
 
 Entries and files come in, with ids that are to be looked up. Out go the entries of a run, and the
 reporters behind each id. A number is found inside an address, a name or a link too: an entry of a
-number has a second hash, of the digits with which it is dialed in its own country.
+number has a second hash, of the digits with which it is dialed in its own country. Other entries
+have one of their letters and digits alone, by which `transforms.exit_scan` finds them in a text;
+the numbers of papers that a run masked are entries of their own, for that search only.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -26,6 +30,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
+from schemas.complaint import COMPLAINT_TEXTS, PAPER
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind
 from schemas.tables import VICTIMS
@@ -34,8 +39,9 @@ from transforms.casts import true_mask
 from transforms.manifest import read_manifest, retry_while_replaced
 from transforms.private_files import PrivateFileError, PrivateKey, open_private, private_files
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.text_util import decode_web_escapes
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
-from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits
+from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits, record_texts
 from transforms.victims.stated_numbers import chosen_names
 
 SECRET_BYTES = 32
@@ -57,8 +63,19 @@ LOOKED_UP = ("mac", "digits_mac", "kind", "reporters")
 
 _PHONE = f"{EntityKind.PHONE}:"
 
+_IN_ONE_PIECE = (EntityKind.ACCOUNT, EntityKind.HANDLE, EntityKind.REMOTE, EntityKind.WALLET)
+
 _DIGITS = "digits:"
 """Before national digits that are hashed, so that they are no entity id."""
+
+TEXT = "text:"
+"""Before the letters and digits of any other value."""
+
+PAPER_KIND = "paper"
+"""The kind of an entry that is no identifier: nothing that is looked up has it."""
+
+LEAST_TEXT = 6
+"""Letters and digits of a value that is looked for in texts, which has a digit or an @."""
 
 _HEAD_DIGITS = 16
 """Hexadecimal digits of a hash that a lookup compares: 64 bits of a value that nobody can choose
@@ -84,6 +101,12 @@ class RegisterKey:
         """Returns HMAC-SHA256 of each text, in hexadecimal digits."""
         hashed = (hmac.digest(self.secret, text.encode(), "sha256").hex() for text in texts)
         return pa.array(hashed, pa.string())
+
+    def heads(self, texts: Iterable[str]) -> Array:
+        """Returns the first 64 bits of the hash of each text."""
+        secret = self.secret
+        first = b"".join([hmac.digest(secret, one.encode(), "sha256")[:8] for one in texts])
+        return np.frombuffer(first, ">i8").astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -149,7 +172,7 @@ class VictimRegister:
         if len(self.digits.heads):
             rows, names = chosen_names(entity_ids)
             at, digits = candidate_digits(find_digits(names))
-            np.maximum.at(found, rows[at], self._reporters_of_digits(digits, key))
+            np.maximum.at(found, rows[at], self.reporters_of_digits(digits, key))
         there = np.flatnonzero(found)
         columns = [entity_ids.take(pa.array(there)), pa.array(found[there])]
         return pa.table(columns, schema=REGISTERED)
@@ -159,15 +182,15 @@ class VictimRegister:
         gone = sorted(entity_ids)
         if not gone or not len(self.ids.heads):
             return self
-        digits = self.digits.without(_digits_macs(gone, key).drop_null())
+        digits = self.digits.without(_text_macs(gone, key).drop_null())
         return VictimRegister(self.ids.without(key.macs(gone)), digits, self.kinds)
 
-    def _reporters_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
+    def reporters_of_digits(self, candidates: pa.Array, key: RegisterKey) -> Array:
         """Returns the reporters of the number that is dialed with some digits, for each of them."""
         distinct = candidates.dictionary_encode()
         texts = distinct.dictionary.to_pylist()
         found = np.zeros(len(texts), np.int64)
-        for hashes, read_as in ((self.ids, _international_ids), (self.digits, _national_digits)):
+        for hashes, read_as in ((self.ids, international_ids), (self.digits, national_digits)):
             readings = [(row, one) for row, text in enumerate(texts) for one in read_as(text)]
             if readings:
                 rows, ids = zip(*readings, strict=True)
@@ -212,7 +235,7 @@ def register_changes(
     who = owners["own_by"].take(pc.index_in(ids, pc.unique(owners["entity_id"])))
     entries = {
         "mac": key.macs(ids.to_pylist()),
-        "digits_mac": _digits_macs(ids.to_pylist(), key),
+        "digits_mac": _text_macs(ids.to_pylist(), key),
         "kind": counted["kind_min"],
         "reporters": pc.max_element_wise(who, 1).cast(pa.int64()),
         "first_seen": counted["first_seen_min"],
@@ -221,6 +244,36 @@ def register_changes(
     }
     made = pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
     return pa.concat_tables([made, entries_that_leave(leaving, key)]).combine_chunks()
+
+
+def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
+    """Returns entries of the papers that COMPLAINT_READ rows name, as REGISTER_CHANGE rows."""
+    texts = record_texts(records, COMPLAINT_TEXTS)
+    at, spans = texts.of_column(records["private"])
+    of = true_mask(pc.equal(spans.field("what"), PAPER))
+    places = (spans.field(name).to_numpy()[of].tolist() for name in ("start", "end"))
+    written = texts.texts.take(pa.array(at[of])).to_pylist()
+    keys = [text_key(text[a:b]) for text, a, b in zip(written, *places, strict=True)]
+    kept = np.array([one is not None for one in keys], bool)
+    values = [one for one in keys if one is not None]
+    entries = {
+        "mac": key.macs(f"{PAPER_KIND}:{value}" for value in values),
+        "digits_mac": key.macs(values),
+        "kind": pa.repeat(PAPER_KIND, len(values)),
+        "reporters": pa.repeat(1, len(values)),
+        "first_seen": records["received_at"].take(pa.array(texts.rows[at[of]][kept])),
+        "key_id": pa.repeat(key.key_id, len(values)),
+        "leaves": pa.repeat(pa.scalar(False), len(values)),
+    }
+    return pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
+
+
+def text_key(value: str) -> str | None:
+    """Returns a value as it is hashed to be found in texts; None where it would be a mere word."""
+    plain = unicodedata.normalize("NFKC", decode_web_escapes(value)[0]).lower()
+    kept = "".join(filter(str.isalnum, plain))
+    known = len(kept) >= LEAST_TEXT and ("@" in plain or any(map(str.isdecimal, kept)))
+    return f"{TEXT}{kept}" if known else None
 
 
 def entries_that_leave(entity_ids: Iterable[str], key: RegisterKey) -> pa.Table:
@@ -250,6 +303,27 @@ def merge_changes(changes: pa.Table) -> pa.Table:
     return without_aggregate_suffixes(merged).select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
 
 
+def own_register(
+    source: RegisterSource, folder: str, manifest: Mapping[str, Any]
+) -> RegisterSource:
+    """Returns the register that a run wrote below a folder, under the key of `source`."""
+    listed = {"private": manifest.get("private")}
+    files = tuple(private_files(folder, listed, VICTIMS))
+    return RegisterSource(source.key, files, private=source.private)
+
+
+def entries_of_ids(entity_ids: Iterable[str], key: RegisterKey) -> pa.RecordBatch:
+    """Returns what a lookup needs of entries (`LOOKED_UP`) of bare ids."""
+    ids = list(entity_ids)
+    columns = {
+        "mac": key.macs(ids),
+        "digits_mac": _text_macs(ids, key),
+        "kind": pa.array([one.partition(":")[0] for one in ids], pa.string()),
+        "reporters": pa.array([1] * len(ids), pa.int64()),
+    }
+    return pa.RecordBatch.from_pydict(columns)
+
+
 def check_register_file(path: str, private: PrivateKey | None = None) -> tuple[str | None, int]:
     """Returns the key id of a file's entries, None without any, and how many there are.
 
@@ -267,12 +341,12 @@ def check_register_file(path: str, private: PrivateKey | None = None) -> tuple[s
     return next(iter(ids), None), count
 
 
-def read_lookup(source: RegisterSource) -> VictimRegister:
-    """Reads what a lookup compares of all registers of a source.
+def read_lookup(source: RegisterSource, more: Iterable[pa.RecordBatch] = ()) -> VictimRegister:
+    """Reads what a lookup compares of all registers of a source, and of `more` entries.
 
     Raises OSError if a file cannot be opened, RegisterError if it is none of the source's key.
     """
-    return make_lookup(_entries_of(source, source.locate(), LOOKED_UP))
+    return make_lookup(chain(_entries_of(source, source.locate(), LOOKED_UP), more))
 
 
 @dataclass(eq=False)
@@ -366,14 +440,14 @@ def _read_entries(
             ) from None
 
 
-def _international_ids(digits: str) -> Iterator[str]:
+def international_ids(digits: str) -> Iterator[str]:
     """Yields the entity ids of the numbers that digits are dialed for with a country code."""
     for prefix in IDD_PREFIXES:
         if digits.startswith(prefix):
             yield f"{_PHONE}+{digits[len(prefix) :]}"
 
 
-def _national_digits(digits: str) -> Iterator[str]:
+def national_digits(digits: str) -> Iterator[str]:
     """Yields, as they are hashed, the national numbers that digits can be dialed for."""
     for prefix in _trunk_prefixes():
         if digits.startswith(prefix) and len(digits) - len(prefix) >= MIN_DIGITS:
@@ -387,11 +461,20 @@ def _trunk_prefixes() -> tuple[str, ...]:
     return tuple(sorted({"", "0", *codes}))
 
 
-def _digits_macs(entity_ids: Iterable[str], key: RegisterKey) -> pa.Array:
-    """Hashes the national digits of phone numbers; null for other ids, and for too few digits."""
-    digits = [_national_number(one) for one in entity_ids]
-    hashed = iter(key.macs(f"{_DIGITS}{one}" for one in digits if one).to_pylist())
-    return pa.array([next(hashed) if one else None for one in digits], pa.string())
+def _text_macs(entity_ids: Iterable[str], key: RegisterKey) -> pa.Array:
+    """Hashes the national digits of phone numbers, and other values in one piece; null for none."""
+    texts = [text_of_id(one) for one in entity_ids]
+    hashed = iter(key.macs(one for one in texts if one).to_pylist())
+    return pa.array([next(hashed) if one else None for one in texts], pa.string())
+
+
+def text_of_id(entity_id: str) -> str | None:
+    """Returns the second text of an id that is hashed, if it has one."""
+    kind, _, value = entity_id.partition(":")
+    if kind == EntityKind.PHONE:
+        digits = _national_number(entity_id)
+        return f"{_DIGITS}{digits}" if digits else None
+    return text_key(value.rpartition(":")[2]) if kind in _IN_ONE_PIECE else None
 
 
 def _national_number(entity_id: str) -> str | None:

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
             pipeline.options, progress, options.output, wait=wait, lines=summary
         )
         # The run stands, so that its rejects can be read; but a scheduler must hear of it.
-        status = int(ended and run_folder.has_unread_input(options.output))
+        status = int(ended and run_folder.has_faults(options.output))
     return status
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ from transforms.counters import count_members, count_read, count_rejects, increm
 from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
+from transforms.exit_scan import hold_back_written, withheld_by_run
 from transforms.extract import (
     EVIDENCE_ROWS,
     FINGERPRINTS,
@@ -46,6 +47,7 @@ from transforms.graph import (
     summarize_clusters,
 )
 from transforms.manifest import RunSettings
+from transforms.private_files import PrivateStore
 from transforms.read import InputFile, ReadOptions, ReadRecords
 from transforms.redact import (
     RedactRecords,
@@ -54,9 +56,16 @@ from transforms.redact import (
     stated_victim_numbers_in_rejects,
 )
 from transforms.reporters import SourceRules
-from transforms.shuffle import MAIN
+from transforms.shuffle import MAIN, batches_of
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
-from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource
+from transforms.victim_register import (
+    KeepRegister,
+    ReadRegister,
+    RegisterKey,
+    RegisterSource,
+    own_register,
+    paper_changes,
+)
 from transforms.victims import (
     CLAIMS,
     AssignVictimRoles,
@@ -214,7 +223,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
         tables.REJECTS.name: masked_rejects,
         tables.CONTESTED.name: clustered.contested,
-        **kept_register(start, clustered, plan.register),
+        **kept_register(start, clustered, plan.register, from_complaints[RECORDS]),
     }
     written = outputs | "Write tables" >> WriteTables(start, plan.shards)  # OutputFile
     counters = (
@@ -233,7 +242,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
-    report = partial(write_report, previous=plan.previous_nodes)
+    report = partial(write_report, previous=plan.previous_nodes, register=plan.register)
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
 
 
@@ -275,13 +284,27 @@ def use_register(start: beam.PCollection, register: RegisterSource | None) -> Re
 
 
 def kept_register(
-    start: beam.PCollection, clustered: ClusteredWindow, register: RegisterSource | None
+    start: beam.PCollection,
+    clustered: ClusteredWindow,
+    register: RegisterSource | None,
+    complaints: beam.PCollection | None = None,
 ) -> dict[str, beam.PCollection]:
-    """Returns the register to write, by the name of its table; nothing without a key."""
+    """Returns the register to write, by the name of its table; nothing without a key.
+
+    `complaints` (COMPLAINT_READ) are there where the numbers of papers in them are kept, too.
+    """
     if register is None:
         return {}
-    kept = clustered.registered | "Keep register" >> KeepRegister(register, start)  # VICTIM_ENTRY
+    changes = clustered.registered
+    if complaints is not None:
+        papers = complaints | "Papers" >> beam.FlatMap(_papers_of, register.key)  # REGISTER_CHANGE
+        changes = (changes, papers) | "With papers" >> beam.Flatten()
+    kept = changes | "Keep register" >> KeepRegister(register, start)  # VICTIM_ENTRY
     return {tables.VICTIMS.name: kept}
+
+
+def _papers_of(complaints: pa.RecordBatch, key: RegisterKey) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(paper_changes(complaints, key))
 
 
 def mask_all_in_rejects(
@@ -299,10 +322,31 @@ def union_of_numbers(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def write_report(
-    folder: str, manifest: Manifest, pool: JobPool, previous: str | None = None
+    folder: str,
+    manifest: Manifest,
+    pool: JobPool,
+    private: PrivateStore,
+    previous: str | None = None,
+    register: RegisterSource | None = None,
 ) -> None:
     """Writes the report of a run whose tables are in `folder`, before it is published.
 
-    Figures keep the places of `previous`, the graph/nodes.parquet of an earlier run.
+    Figures keep the places of `previous`, the graph/nodes.parquet of an earlier run. A file that
+    names a value that the run withheld is held back; `register` has the key of its own register.
     """
     write_report_pages(Run(folder, manifest), pool, before=previous)
+    hold_back_report(folder, manifest, pool, private, register)
+
+
+def hold_back_report(
+    folder: str,
+    manifest: Manifest,
+    pool: JobPool,
+    private: PrivateStore,
+    register: RegisterSource | None,
+) -> None:
+    """Holds back what a `pool` wrote of a run and names a value that the run withheld."""
+    root = private.staging or folder
+    own = None if register is None else own_register(register, root, manifest)
+    values = withheld_by_run(folder, manifest, own, private=private)
+    hold_back_written(folder, pool.written, values, private)

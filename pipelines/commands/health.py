@@ -16,7 +16,7 @@ from reports.run import Run
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
 from schemas.reject import Code
-from schemas.tables import VICTIMS
+from schemas.tables import HELD_FOLDER, VICTIMS
 
 REJECTED_SHARE = 0.01
 """Share of rows refused above which a source has likely changed its format."""
@@ -135,8 +135,10 @@ def _input_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Yields the private files of a run that are gone, or that others than its owner can read."""
+    """Yields files that were held back, and private ones that are gone or that others can read."""
     root = str(manifest.get("private_output") or folder)
+    for name in _withheld_files(root, manifest):
+        yield f"held: {ascii(name)[1:-1]} names what the run withheld; see docs/operations.md"
     if "://" in root:
         return  # an object store has its own rules of who may read
     for one in manifest.get("private", ()):
@@ -145,6 +147,14 @@ def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[
             yield f"private: {one['name']} is gone; make the run again"
         elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield f"private: others can read {one['name']}; run chmod -R go-rwx {root}/private"
+
+
+def _withheld_files(folder: str, manifest: Mapping[str, Any]) -> list[str]:
+    """Returns the files that were not given out, by the run or by a later command on it."""
+    listed = {str(one["name"]) for one in manifest.get("private", ())}
+    paths = Path(folder, HELD_FOLDER).rglob("*") if "://" not in folder else ()
+    there = {str(one.relative_to(folder)) for one in paths if one.is_file()}
+    return sorted({one for one in listed if one.startswith(f"{HELD_FOLDER}/")} | there)
 
 
 def _keeps_register(manifest: Mapping[str, Any]) -> bool:

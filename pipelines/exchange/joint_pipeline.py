@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.batch.pipeline import kept_register, use_register
+from pipelines.batch.pipeline import hold_back_report, kept_register, use_register
 from pipelines.user_files import lone_mailboxes
 from reports import tables
 from reports.html import write_report_pages
@@ -69,7 +69,7 @@ from transforms.manifest import (
     rejected_by_file_group,
     rows_by_file_group,
 )
-from transforms.private_files import PrivateKey
+from transforms.private_files import PrivateKey, PrivateStore
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
 from transforms.victim_register import RegisterSource
@@ -202,7 +202,12 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     )
     gathered = {"digests": digests, "counters": counters, "outputs": written}
     report = partial(
-        write_joint_report, own=plan.own, me=plan.me, offers=plan.offers, record=plan.record
+        write_joint_report,
+        own=plan.own,
+        me=plan.me,
+        offers=plan.offers,
+        record=plan.record,
+        register=plan.register,
     )
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
 
@@ -282,11 +287,13 @@ def write_joint_report(
     folder: str,
     manifest: Manifest,
     pool: JobPool,
+    private: PrivateStore,
     *,
     own: str,
     me: str,
     offers: tuple[AcceptedOffer, ...],
     record: Callable[[], None],
+    register: RegisterSource | None = None,
 ) -> None:
     """Writes the tables of contributions and the report of a run whose tables are in `folder`.
 
@@ -311,6 +318,7 @@ def write_joint_report(
     for _ in pool.run([partial(_tables, made)], 0):
         continue
     write_report_pages(Run(folder, manifest), pool)
+    hold_back_report(folder, manifest, pool, private, register)
     record()
 
 

@@ -62,9 +62,13 @@ _forks = 0
 
 
 class JobPool(Protocol):
-    """Runs jobs. `scratch` is a folder on this machine that all of them can read."""
+    """Runs jobs. `scratch` is a folder on this machine that all of them can read.
+
+    `written` has a line for each file that they wrote.
+    """
 
     scratch: str
+    written: list[OutputFile]
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
         """Runs jobs that take about `seconds` of CPU in all; yields their results in order."""

@@ -31,7 +31,7 @@ from transforms.write.job_pool import InlinePool, JobPool, ProcessPool, local_jo
 from transforms.write.parquet_files import is_local
 from transforms.write.tables import write_object
 
-WriteReport = Callable[[str, Manifest, JobPool], None]
+WriteReport = Callable[[str, Manifest, JobPool, PrivateStore], None]
 """Writes a report's files with a pool, from the folder of the written tables and the manifest."""
 
 REPLACED_SUFFIX = ".replaced"
@@ -194,7 +194,7 @@ def _publish(
     draft = build_manifest(run, inputs, written, totals)
     release_memory()
     with _job_pool(run.staging) as pool:
-        report(run.staging, draft, pool)
+        report(run.staging, draft, pool, run.private)
         written += pool.written
     final = build_manifest(run, inputs, written, totals)
     names = [one["name"] for one in written]

@@ -1,0 +1,132 @@
+"""Where a mask fails, a file that names what the run withheld is held back and named."""
+
+import io
+import stat
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines import cli
+from schemas.tables import HELD_FOLDER
+from tests.support.run_pipeline import call, complaint, jsonl, run
+from transforms.redact import records
+from transforms.write import job_pool
+
+VICTIM = "(202) 456-2131"
+"""The number of the victim, which all records call theirs."""
+
+SUSPECT = "888-222-3344"
+
+
+def inputs(folder):
+    """Complaints of four people on one number and one site, and calls."""
+    rows = [
+        complaint(
+            number,
+            victim_id=f"v{number}",
+            received_at=f"2024-03-0{number}T09:30:00Z",
+            narrative=f"They told me to call {SUSPECT}. My number is {VICTIM}. My card was "
+            f"4111 1111 1111 1111.",
+            phone_numbers=[{"raw": SUSPECT, "role": "callback"}, {"raw": VICTIM, "role": "victim"}],
+            urls=["https://amzn-help-desk.com/a"],
+        )
+        for number in range(1, 5)
+    ]
+    calls = [call(1, direction="outbound", calling_number=VICTIM, called_number=SUSPECT)]
+    files = jsonl(folder / "complaints.jsonl", rows), jsonl(folder / "calls.jsonl", calls)
+    return "--complaints", files[0], "--calls", files[1]
+
+
+def planted(monkeypatch, suffix, text):
+    """Makes every file of a kind that a report writes end in a text."""
+    write = job_pool.write_local_file
+
+    def leaking(folder, name, chunks):
+        if name.endswith(".parquet") and suffix == ".parquet":
+            table = pa.table({"label": [text]})
+            sink = io.BytesIO()
+            pq.write_table(table, sink)
+            chunks = [sink.getvalue()]
+        elif name.endswith(suffix):
+            chunks = [*chunks, text.encode()]
+        return write(folder, name, chunks)
+
+    monkeypatch.setattr(job_pool, "write_local_file", leaking)
+
+
+@pytest.fixture
+def clean(tmp_path):
+    run(tmp_path / "run", *inputs(tmp_path))
+    return tmp_path / "run"
+
+
+def health(folder, capsys):
+    capsys.readouterr()
+    status = cli.main(["health", str(folder)])
+    return status, capsys.readouterr().out
+
+
+def test_a_run_without_a_leak_holds_nothing_back(clean, capsys):
+    assert not (clean / HELD_FOLDER).exists()
+    assert health(clean, capsys) == (0, "well\n")
+
+
+@pytest.mark.parametrize("suffix", [".html", ".csv", ".graphml", ".gexf", ".json", ".parquet"])
+@pytest.mark.parametrize("value", ["%28202%29 456-2131", "4111111111111111"])
+def test_a_file_of_a_run_with_a_victims_value_is_held_back(
+    tmp_path, monkeypatch, capsys, suffix, value
+):
+    planted(monkeypatch, suffix, f"\n{value}")
+    manifest = run(tmp_path / "run", *inputs(tmp_path), status=1)
+    said = capsys.readouterr().err
+    given_out = [one["name"] for one in manifest["outputs"]]
+    leaky = [one for one in given_out if one.startswith(("report/", "graph/"))]
+    assert not [one for one in leaky if one.endswith(suffix)]
+    held = {one["name"]: one["rows"] for one in manifest["private"]}
+    held = {name: rows for name, rows in held.items() if name.startswith(HELD_FOLDER)}
+    assert held and set(held.values()) == {1}
+    for name in held:
+        assert stat.S_IMODE((tmp_path / "run" / name).stat().st_mode) == 0o600
+    assert "warning: held back: " in said and "1 withheld value" in said
+    assert "456" not in said and "4111" not in said
+    status, told = health(tmp_path / "run", capsys)
+    assert status == 1 and told.count("held: ") == len(held) and "456" not in told
+
+
+def test_a_mask_that_fails_gives_nothing_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "mask_rows", lambda texts, *_: texts)
+    main = run(tmp_path / "run", *inputs(tmp_path), "--keep-narratives", status=1)
+    for one in main["outputs"]:
+        if one["name"].startswith(("report/", "graph/")):
+            content = (tmp_path / "run" / one["name"]).read_bytes()
+            assert b"456-2131" not in content and b"4111 1111" not in content, one["name"]
+    assert any(one["name"].startswith("complaints/") for one in main["outputs"])
+
+
+def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, monkeypatch):
+    rows = [
+        complaint(
+            number,
+            victim_id=f"v{number}",
+            phone_numbers=[{"raw": VICTIM, "role": role}, {"raw": SUSPECT, "role": "callback"}],
+        )
+        for number, role in enumerate(("victim", "callback", "victim", "callback"))
+    ]
+    given = "--complaints", jsonl(tmp_path / "complaints.jsonl", rows)
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        "D-1,suspect_held,phone:+12024562131,,Ann,the ring's own,2026-05-01T00:00:00Z,\n"
+    )
+    planted(monkeypatch, ".html", VICTIM)
+    run(tmp_path / "one", *given, status=1)
+    assert list((tmp_path / "one" / HELD_FOLDER).rglob("*.html"))
+    after = "--previous", tmp_path / "one", "--decisions", decisions
+    run(tmp_path / "two", *given, *after)
+    assert not (tmp_path / "two" / HELD_FOLDER).exists()
+
+
+def test_a_suspects_own_values_are_no_leak(tmp_path, monkeypatch):
+    planted(monkeypatch, ".html", f" {SUSPECT} amzn-help-desk.com 2024562131999")
+    run(tmp_path / "run", *inputs(tmp_path))

@@ -1,0 +1,154 @@
+"""What a run withheld is found in any form of a file, whole, and nothing else is."""
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, strategies as st
+
+from tests.support.made_up_records import read_complaints as complaints
+from transforms.exit_scan import WithheldValues, count_in_text, count_withheld
+from transforms.victim_register import (
+    RegisterKey,
+    entries_of_ids,
+    make_lookup,
+    merge_changes,
+    paper_changes,
+)
+
+KEY = RegisterKey(bytes(range(32)))
+
+IDS = [
+    "phone:+12024562131",
+    "phone:+34612345678",
+    "email:jane.doe@home.org",
+    "account:iban:GB29NWBK60161331926819",
+    "account:upi:jane1985@okaxis",
+    "remote:anydesk:987654321",
+    "wallet:btc:bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+    "handle:telegram:jane_doe_85",
+]
+
+NARRATIVE = "card 4111 1111 1111 1111, my SSN is 536-90-4399, passport number X1234567"
+
+
+def values(permitted=()):
+    papers = merge_changes(paper_changes(complaints({"narrative": NARRATIVE}), KEY))
+    entries = [entries_of_ids(IDS, KEY), *papers.to_batches()]
+    return WithheldValues(KEY, make_lookup(entries), lambda: frozenset(permitted))
+
+
+VALUES = values()
+
+HITS = [
+    "call +12024562131 now",
+    "(202) 456-2131",
+    "202.456.2131",
+    "<td>1 202 456 2131</td>",
+    "0012024562131",
+    "in 2024 202-456-2131",
+    "tel:+1-202-456-2131",
+    "612 345 678",
+    "0034 612 34 56 78",
+    "mailto:Jane.Doe@Home.org?",
+    "<b>jane.doe@home.org</b>.",
+    "GB29 NWBK 6016 1331 9268 19",
+    "gb29nwbk60161331926819",
+    "pay jane1985@okaxis",
+    "AnyDesk 987 654 321",
+    "BC1QAR0SRRR7XFKVY5L643LYDNW9RE59GTZZWF5MDQ",
+    "4111-1111-1111-1111",
+    "5369 04399",
+    "passport x1234567.",
+]
+
+ESCAPED = [
+    "&#50;&#48;&#50; 456 2131",
+    "&#x32;02-456-2131",
+    "?q=jane.doe%40home.org&b",
+    "?q=jane.doe%2540home.org",
+    "jane.doe&commat;home.org",
+    json.dumps({"a": "jane.doe@home.org"}).replace("@", "\\u0040"),
+    "%28202%29%20456%2D2131",
+    "２０２ ４５６ ２１３１",
+    "٢٠٢٤٥٦٢١٣١",
+]
+
+OTHERS = [
+    "+120245621310",
+    "12024562131999",
+    "a2024562131",
+    "2024562131b",
+    "0x2024562131",
+    "xjane.doe@home.org",
+    "jane.doe@home.org.evil.com",
+    "jane.doe@home.orgs",
+    "X12345678",
+    "AX1234567",
+    "GB29NWBK601613319268190",
+    "###-###-2131",
+    "202 456 2132",
+    "4111 1111 1111 1112",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", HITS + ESCAPED)
+def test_a_withheld_value_is_found(text):
+    assert count_in_text(text, VALUES) == 1
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_a_part_of_a_longer_token_is_no_value(text):
+    assert count_in_text(text, VALUES) == 0
+
+
+def packed():
+    text = "so (202) 456-2131 it is"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a.txt", text)
+    table = io.BytesIO()
+    pq.write_table(pa.table({"a": [[{"b": text}], None]}), table)
+    pdf = b"%PDF-1.4\nstream\n" + zlib.compress(text.encode()) + b"\nendstream"
+    return {
+        "a.gz": gzip.compress(text.encode()),
+        "a.zip": archive.getvalue(),
+        "a.parquet": table.getvalue(),
+        "a.zip.gz": gzip.compress(archive.getvalue()),
+        "a.pdf": pdf,
+    }
+
+
+def test_packed_files_are_unpacked():
+    files = packed() | {"b.txt": b"nothing"}
+    assert count_withheld(files.items(), VALUES) == dict.fromkeys(packed(), 1)
+
+
+def test_each_file_has_its_count():
+    repeated = "<style>a</style><script>var a='202-456-2131'</script>"
+    files = {
+        "one": b"202-456-2131 and 2024562131, jane.doe@home.org",
+        "two": b"nobody",
+        "three": repeated.encode(),
+    }
+    assert count_withheld(files.items(), VALUES) == {"one": 3, "three": 1}
+
+
+def test_what_is_permitted_is_no_hit():
+    assert count_in_text("202-456-2131", values({"digits:2024562131"})) == 0
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_searched(content):
+    assert count_withheld([("a", content)], VALUES) == {}
+
+
+def test_nothing_is_looked_for_where_nothing_was_withheld():
+    assert not WithheldValues(KEY, make_lookup([]))
+    assert count_in_text("202-456-2131", WithheldValues(KEY, make_lookup([]))) == 0

@@ -1,0 +1,432 @@
+"""Searches files that leave for values that a run withheld: the last thing before they are written.
+
+Masks are many, and one of them may fail; this does not know them. It looks for values alone, never
+for mere shapes: identifiers of victims, what is contested, and the numbers of papers, all of which
+it has as keyed hashes (`transforms.victim_register`). Names and bytes of files come in, how many
+such values stand in each go out.
+
+A file is read as whoever opens it would read it: unpacked, with the escapes of HTML, JSON and links
+decoded, digits of any script as those of ASCII. What is looked up are whole tokens: an address, a
+word with a digit in it, a row of digits with the signs of a phone number between them. A number of
+fewer than nine digits is no number that a file can be judged by: dates and counts have as many.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import io
+import os
+import re
+import secrets
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from apache_beam.io.filesystems import FileSystems
+
+from schemas.entity import is_withheld, without_epoch
+from schemas.manifest import OutputFile
+from schemas.tables import CONTESTED, HELD_FOLDER
+from transforms.arrow_util import Array, sorted_lookup
+from transforms.private_files import PrivateStore, open_private, private_files
+from transforms.text_spans import FEW_TEXTS, find_spans, slice_spans, string_buffers
+from transforms.text_util import digits_to_ascii
+from transforms.victim_register import (
+    TEXT,
+    RegisterKey,
+    RegisterSource,
+    VictimRegister,
+    entries_of_ids,
+    international_ids,
+    national_digits,
+    read_lookup,
+    text_key,
+    text_of_id,
+)
+from transforms.write.parquet_files import is_local
+
+BLOCK_BYTES = 1 << 24
+"""Bytes of files that are searched at once, which bounds the memory for it."""
+
+MOST_UNPACKED = 1 << 28
+"""Bytes of a packed file that are searched; one with more is no file of ours."""
+
+LEAST_DIGITS, MOST_DIGITS = 9, 19
+"""Digits of a token without letters, at least and at most."""
+
+LEAST_OF_TEXT = 8
+"""The same of an account or a paper."""
+
+_MOST_PIECES = 6
+
+RUN_FOLDER = PrivateStore()
+"""Private files in the folder of the run, not sealed."""
+
+_SIGNS = r"[ ().\-/\x{a0}\x{2010}-\x{2015}]"
+
+_TOKEN = (
+    r"[A-Za-z0-9._%+\-]*@[A-Za-z0-9.\-]+"
+    r"|[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?"
+    rf"|[0-9](?:{_SIGNS}{{0,3}}[0-9]){{6,60}}[A-Za-z0-9]*"
+    r"|[A-Za-z]+[0-9][A-Za-z0-9]{4,}|[0-9]+[A-Za-z][A-Za-z0-9]{5,}"
+)
+"""RE2: an address, an IBAN, a row of digits, or a word with a digit."""
+
+_ESCAPE = (
+    r"%(?:25)*[2-7][0-9A-Fa-f]"
+    r"|&#0*(?:32|4[0-9]|5[0-7]|6[4-9]|[7-9][0-9]|1[012][0-9]|[0-9]{4,5});?|&#[xX][0-9A-Fa-f]{2,5};?"
+    r"|&(?:commat|plus|period|nbsp);"
+    r"|\\u(?:00(?:2[0bBdDeEfF89]|3[0-9]|[4-7][0-9A-Fa-f])|[fF]{2}[0-5])"
+    r"|[\x{ff01}-\x{ff5e}\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}\x{9e6}-\x{9ef}\x{e50}-\x{e59}]"
+)
+
+_ESCAPED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE})[^\n<>\"]{{0,80}}"
+"""RE2: what is read a second time, decoded."""
+
+_SIGNS_OF_ESCAPES = ("%", "&#", "\\u", "&commat;", "&plus;", "&period;", "&nbsp;")
+"""A text of ASCII without any of these has no escape."""
+
+_JSON_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+
+_REPEATED = re.compile(r"<style>.*?</style>|<script>.*?</script>", re.DOTALL)
+"""Parts of a page that all pages have: each is searched once."""
+
+_PIECE = re.compile(r"[^\W_]+")
+
+
+class Texts(NamedTuple):
+    """Texts, and the number of the file that each is of."""
+
+    files: list[int]
+    texts: list[str]
+
+
+@dataclass(frozen=True)
+class WithheldValues:
+    """The values that are looked for: entries of a register and its key.
+
+    `permitted` returns the forms of what may be shown; it is called where something was found.
+    """
+
+    key: RegisterKey
+    register: VictimRegister
+    permitted: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
+
+    def __bool__(self) -> bool:
+        """Tells whether there is anything to look for."""
+        return bool(len(self.register.ids.heads) or len(self.register.digits.heads))
+
+    def among(self, forms: Sequence[str]) -> frozenset[str]:
+        """Returns which of some distinct forms (`forms_of_token`) are withheld."""
+        heads = self.key.heads(forms)
+        known = (self.register.ids.heads, self.register.digits.heads)
+        there = np.logical_or(*(sorted_lookup(one, heads)[1] for one in known))
+        found = [forms[at] for at in np.flatnonzero(there).tolist()]
+        return frozenset(found) - self.permitted() if found else frozenset()
+
+
+def withheld_by_run(
+    folder: str,
+    manifest: Mapping[str, Any],
+    source: RegisterSource | None,
+    shown: Iterable[str] = (),
+    private: PrivateStore = RUN_FOLDER,
+) -> WithheldValues:
+    """Returns what the run whose tables are in `folder` withheld, as its private files have it.
+
+    What it shows by value is permitted: its own decision, or an analyst's `suspect_held`.
+
+    Args:
+        folder: of the run, finished or about to be.
+        manifest: its own.
+        source: its register and those of others, and their key; None without a key: then only what
+            is contested is known.
+        shown: ids that are named by permission, beside those that it shows.
+        private: where its private files are, and the key that opens them.
+    """
+    known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))
+    ids = list(_contested_ids(folder, manifest, private))
+    register = read_lookup(known, [entries_of_ids(ids, known.key)] if ids else ())
+    listed = [one["name"] for one in manifest["outputs"] if one["name"].startswith("entities/")]
+
+    def permitted() -> frozenset[str]:
+        published = (one for (one,) in _column_of(folder, listed, ("entity_id",)))
+        return frozenset(chain.from_iterable(map(_forms_of_id, chain(published, shown))))
+
+    return WithheldValues(known.key, register, permitted)
+
+
+def count_withheld(files: Iterable[tuple[str, bytes]], values: WithheldValues) -> dict[str, int]:
+    """Returns how many withheld values stand in each of some files, by name, where there is one."""
+    counted: dict[str, int] = {}
+    if not values:
+        return counted
+    harmless: set[str] = set()
+    for block in _blocks(files):
+        counted |= _count_in_block(block, values, harmless)
+    return counted
+
+
+def hold_back_written(
+    folder: str, written: list[OutputFile], values: WithheldValues, private: PrivateStore
+) -> None:
+    """Moves those of the `written` files of a run that name withheld values to its private folder.
+
+    Their lines in `written` then have that place, and as rows how many values stand in them. Where
+    nothing private is kept they are removed.
+    """
+    named = ((one["name"], _read(folder, one["name"])) for one in written)
+    found = count_withheld(named, values)
+    for at, one in enumerate(written):
+        if count := found.get(one["name"]):
+            place = f"{HELD_FOLDER}/{one['name']}"
+            _hold_back(folder, one["name"], private)
+            written[at] = OutputFile(**one | {"name": place, "rows": count})
+
+
+def set_aside(folder: str, name: str, content: bytes) -> str:
+    """Writes a file that was held back to the private folder of a run; returns where it is."""
+    place = f"{HELD_FOLDER}/{name}"
+    if is_local(folder):
+        path = Path(folder, place)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    else:
+        with FileSystems.create(_path(folder, place)) as file:
+            file.write(content)
+    return f"{folder.rstrip('/')}/{place}"
+
+
+def count_in_text(text: str, values: WithheldValues) -> int:
+    """Returns how many withheld values stand in a text."""
+    return sum(count_withheld([("", text.encode())], values).values())
+
+
+def forms_of_token(token: str) -> Iterator[str]:
+    """Yields what the value of a token may have been hashed as."""
+    if "@" in token:
+        yield f"email:{token.lower().strip('._%+-')}"
+        if text := text_key(token):
+            yield text
+        return
+    if token.isalnum() and token.isascii() and not token.isdigit():
+        yield f"{TEXT}{token.lower()}"
+        return
+    pieces = _PIECE.findall(token)
+    if len(pieces) > 1 and any(map(str.isalpha, token)) and (text := text_key(token)):
+        yield text  # an IBAN in groups
+    for at, piece in enumerate(pieces):
+        if not piece.isdecimal():
+            if text := text_key(piece):
+                yield text
+            continue
+        for last in range(at, min(at + _MOST_PIECES, len(pieces))):
+            if not pieces[last].isdecimal():
+                break
+            digits = "".join(pieces[at : last + 1])
+            if len(digits) > MOST_DIGITS:
+                break
+            if len(digits) >= LEAST_OF_TEXT:
+                yield f"{TEXT}{digits}"
+            if len(digits) >= LEAST_DIGITS:
+                yield from international_ids(digits)
+                yield from (one for one in national_digits(digits) if _is_long(one))
+
+
+def _is_long(national: str) -> bool:
+    return len(national.partition(":")[2]) >= LEAST_DIGITS
+
+
+def _blocks(files: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    block: list[tuple[str, bytes]] = []
+    size = 0
+    for name, content in files:
+        block.append((name, content))
+        size += len(content)
+        if size >= BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _count_in_block(
+    block: list[tuple[str, bytes]], values: WithheldValues, harmless: set[str]
+) -> dict[str, int]:
+    """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
+    read = Texts([], [])
+    for number, (_, content) in enumerate(block):
+        for text in texts_of_file(content):
+            read.files.append(number)
+            read.texts.append(text)
+    repeated: dict[str, int] = {}
+    for at, text in enumerate(read.texts):
+        if "<style>" in text or "<script>" in text:
+            for part in _REPEATED.findall(text):
+                repeated.setdefault(part, read.files[at])
+            read.texts[at] = _REPEATED.sub(" ", text)
+    read.files.extend(repeated.values())
+    read.texts.extend(repeated)
+    numbers = np.array(read.files, np.int64)
+    texts = pa.array([*read.texts, *[""] * FEW_TEXTS], pa.string())  # so that RE2 reads them
+    rows, tokens = _tokens(texts)
+    odd_rows, decoded = _decoded_tokens(read.texts)
+    every = pa.concat_arrays([tokens, decoded]).dictionary_encode()
+    distinct = every.dictionary.to_pylist()
+    new = {one: tuple(forms_of_token(one)) for one in distinct if one not in harmless}
+    found = values.among(list(dict.fromkeys(form for those in new.values() for form in those)))
+    bad = {one for one, those in new.items() if not found.isdisjoint(those)} if found else set()
+    harmless.update(new.keys() - bad)
+    if not bad:
+        return {}
+    hit = np.array([one in bad for one in distinct], bool)
+    at = every.indices.to_numpy()
+    of_file = numbers[np.concatenate([rows, odd_rows])[hit[at]]]
+    pairs = set(zip(of_file.tolist(), at[hit[at]].tolist(), strict=True))
+    counted: dict[str, int] = {}
+    for number, _ in sorted(pairs):
+        name = block[number][0]
+        counted[name] = counted.get(name, 0) + 1
+    return counted
+
+
+def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the tokens of texts and the row of each; none begins amid letters or digits."""
+    spans = find_spans(texts, _TOKEN)
+    offsets, data = string_buffers(texts)
+    begin = offsets[spans.rows] + spans.starts
+    inner = (spans.starts > 0) & _OF_A_WORD[data[np.maximum(begin - 1, 0)]] if len(data) else []
+    spans = spans.select(~np.array(inner, bool))
+    return spans.rows, slice_spans(texts, spans)
+
+
+def _decoded_tokens(read: Sequence[str]) -> tuple[Array, pa.Array]:
+    """Returns the tokens around escapes in texts, once these are decoded, and the row of each."""
+    odd = np.array(
+        [not one.isascii() or any(map(one.__contains__, _SIGNS_OF_ESCAPES)) for one in read], bool
+    )
+    texts = pa.array([one if there else "" for one, there in zip(read, odd, strict=True)])
+    texts = pa.concat_arrays([texts, pa.array([""] * FEW_TEXTS)])
+    spans = find_spans(texts, _ESCAPED)
+    written = slice_spans(texts, spans).dictionary_encode()
+    decoded = [decode_escapes(one) for one in written.dictionary.to_pylist()]
+    rows, tokens = _tokens(pa.array([*decoded, *[""] * FEW_TEXTS], pa.string()))
+    order = np.argsort(written.indices.to_numpy(), kind="stable")
+    sorted_ = written.indices.to_numpy()[order]
+    first, end = (np.searchsorted(sorted_, rows, side) for side in ("left", "right"))
+    places = [order[a:b] for a, b in zip(first.tolist(), end.tolist(), strict=True)]
+    counts = np.array([len(one) for one in places], np.int64)
+    where = np.concatenate([np.empty(0, np.int64), *places])
+    return spans.rows[where], tokens.take(pa.array(np.repeat(np.arange(len(tokens)), counts)))
+
+
+def decode_escapes(text: str) -> str:
+    """Decodes the escapes of JSON, HTML and links, links in links too, to compatible characters."""
+    plain = _JSON_ESCAPE.sub(lambda code: chr(int(code[1], 16)), text)
+    plain = unquote(unquote(unquote(html.unescape(plain))))
+    compatible = digits_to_ascii(unicodedata.normalize("NFKC", plain))
+    return compatible.encode("utf-8", "replace").decode()
+
+
+def texts_of_file(content: bytes, depth: int = 2) -> Iterator[str]:
+    """Yields the texts in a file: unpacked if it is packed, of a table its columns of text."""
+    if content[:2] == b"\x1f\x8b" and depth:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)
+    elif content[:4] == b"PK\x03\x04" and depth:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for one in archive.infolist():
+                with archive.open(one) as member:
+                    yield from texts_of_file(member.read(MOST_UNPACKED), depth - 1)
+    elif content[:4] == b"PAR1":
+        for column in pq.read_table(pa.BufferReader(content)).columns:
+            yield from _texts_of_column(column)
+    elif content[:5] == b"%PDF-":
+        for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
+            try:
+                yield zlib.decompressobj().decompress(stream, MOST_UNPACKED).decode("latin-1")
+            except zlib.error:
+                continue  # a font or a picture
+    else:
+        yield content.decode("utf-8", "replace")
+
+
+def _texts_of_column(column: pa.ChunkedArray) -> Iterator[str]:
+    """Yields the distinct texts of a column, however deep they stand, as one text."""
+    kind = column.type
+    if pa.types.is_list(kind):
+        yield from _texts_of_column(pc.list_flatten(column))
+    elif pa.types.is_struct(kind):
+        for part in kind:
+            yield from _texts_of_column(pc.struct_field(column, part.name))
+    elif pa.types.is_string(kind) or pa.types.is_dictionary(kind):
+        plain = column.cast(pa.string())
+        yield "\n".join(pc.unique(plain).drop_null().to_pylist())
+
+
+def _path(folder: str, name: str) -> str:
+    return str(FileSystems.join(folder.rstrip("/"), *name.split("/")))
+
+
+def _read(folder: str, name: str) -> bytes:
+    if is_local(folder):
+        return Path(folder, name).read_bytes()
+    with FileSystems.open(_path(folder, name)) as file:
+        return bytes(file.read())
+
+
+def _hold_back(folder: str, name: str, private: PrivateStore) -> None:
+    if private.kept:
+        set_aside(private.staging or folder, name, _read(folder, name))
+    FileSystems.delete([_path(folder, name)])
+
+
+def _contested_ids(
+    folder: str, manifest: Mapping[str, Any], private: PrivateStore
+) -> Iterator[str]:
+    """Yields the ids of what a run has under withheld ones, as its private files tell."""
+    root = private.staging or manifest.get("private_output") or folder
+    for path in private_files(str(root), {"private": manifest.get("private")}, CONTESTED):
+        with FileSystems.open(path) as sealed:
+            file = open_private(sealed, path, CONTESTED, private.key)
+            rows = pq.read_table(file, columns=["kind", "value"])
+        for kind, value in zip(*(one.to_pylist() for one in rows.columns), strict=True):
+            yield f"{kind}:{value}"
+
+
+def _column_of(
+    folder: str, names: Iterable[str], columns: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yields rows of some columns of Parquet files below a folder."""
+    for name in names:
+        content = pa.BufferReader(_read(folder, name))
+        rows = pq.read_table(content, columns=list(columns))
+        yield from zip(*(rows[one].to_pylist() for one in columns), strict=True)
+
+
+def _forms_of_id(entity_id: str) -> set[str]:
+    """Returns the forms of an identifier that is shown by value; none of one that is withheld."""
+    if is_withheld(entity_id):
+        return set()
+    bare = without_epoch(entity_id)
+    value = bare.rpartition(":")[2]
+    digits = value.lstrip("+")
+    forms = {bare, *(one for one in (text_of_id(bare), text_key(value)) if one)}
+    return forms | {f"phone:+{digits}", f"digits:{digits}"} if digits.isdecimal() else forms
+
+
+_OF_A_WORD = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
+"""Bytes that are letters or digits."""
