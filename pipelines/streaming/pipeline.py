@@ -15,7 +15,6 @@ import pyarrow as pa
 from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
-from schemas.manifest import Manifest
 from transforms.alerts import AlertRules, RaiseAlerts, known_clusters
 from transforms.call_scripts import Scripts
 from transforms.counters import (
@@ -68,7 +67,7 @@ from transforms.stream import (
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victim_register import RegisterSource
 from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
-from transforms.write import JobPool, PublishRun, WriteTables
+from transforms.write import PublishRun, WriteTables
 
 
 @dataclass(frozen=True)
