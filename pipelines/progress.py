@@ -63,7 +63,7 @@ BATCH_STEPS: Mapping[str, StepCost] = {
     "One complaint an id": StepCost("extracting evidence from complaints", (123,)),
     "One call an id": StepCost("extracting evidence from calls", (22,)),
     "All stated": StepCost("extracting evidence from calls", (14,)),
-    "Scripts": StepCost("comparing call scripts", (6, 7, 5, 18, 17, 3, 18)),
+    "Scripts": StepCost("comparing call scripts", (6, 4, 2, 4, 2, 6, 2, 2, 17)),
     "Stated numbers": StepCost("collecting victims' numbers", (6, 3)),
     "All evidence": StepCost("classifying identifiers", (24,)),
     "Classify": StepCost("classifying identifiers", (0, 38, 0, 48, 0, 37)),

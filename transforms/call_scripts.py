@@ -7,10 +7,11 @@ either have them in a row, and two passages belong to one script where most vict
 either heard both. A phrase that everybody uses follows and precedes so much else that it joins
 nothing. The work grows with the texts, never with their pairs.
 
-Four passes over the texts, spread over partitions, find pairs (`PairFinder`), which `count_pairs`
-counts, and then places: how many share each fingerprint, which of these stand in a row, which
-passages are heard together, and where each text holds a family. What is brought together are hashes
-that at least two victims share: the words of one victim never leave the text.
+Five passes over the texts, spread over partitions, find pairs (`PairFinder`), which `count_pairs`
+counts, and then places: how many share each fingerprint, which of these stand in a row, how many
+hear each passage, which are heard together, and where each text holds a family. Only those pairs
+are counted of which the numbers of both sides allow that they join. What is brought together are
+hashes that at least two victims share: the words of one victim never leave the text.
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ FAMILY = pa.schema([("value", pa.int64()), ("family", pa.int64()), ("tellers", p
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 """(row of a FINGERPRINT_ROW batch, a, b)."""
 
-PairFinder = Callable[[pa.RecordBatch, list[pa.RecordBatch]], Pairs]
-"""Finds pairs in FINGERPRINT_ROW rows, given what the pass before it found."""
+PairFinder = Callable[..., Pairs]
+"""Finds pairs in FINGERPRINT_ROW rows, given the batches of each pass that it builds on."""
 
 MIN_WORDS = 12
 """Shared words that a text must hold of a script; fewer are everybody's phrases."""
@@ -130,12 +131,13 @@ class _Find(beam.PTransform):
     start: beam.PCollection
 
     def expand(self, texts: beam.PCollection) -> Any:
-        """Runs three passes, each of which needs what the one before it found."""
+        """Runs four passes, each of which needs what those before it found."""
         shared = texts | "Share" >> _Count(own_fingerprints)
-        followed = texts | "Follow" >> _Count(adjacent_fingerprints, shared)
+        followed = texts | "Follow" >> _Count(adjacent_fingerprints, (shared,))
         passage = self.start | "Passages" >> beam.Map(_passages, *_lists(shared, followed))
-        together = texts | "Hear both" >> _Count(co_occurring_passages, passage)
-        return self.start | "Families" >> beam.Map(_families, *_lists(shared, passage, together))
+        heard = texts | "Hear" >> _Count(passages_of_texts, (passage,))
+        both = texts | "Hear both" >> _Count(co_occurring_passages, (passage, heard))
+        return self.start | "Families" >> beam.Map(_families, *_lists(shared, passage, heard, both))
 
 
 @dataclass(eq=False)
@@ -143,15 +145,14 @@ class _Count(beam.PTransform):
     """Turns FINGERPRINT_ROW batches into PAIR_COUNT batches of the pairs that a pass finds."""
 
     step: PairFinder
-    known: beam.PCollection | None = None
+    known: tuple[beam.PCollection, ...] = ()
 
     def expand(self, texts: beam.PCollection) -> beam.PCollection:
         """Brings each pair together and counts who has it."""
-        side = _lists(self.known) if self.known is not None else []
         partitions = texts.pipeline.options.view_as(ShuffleOptions).partitions
         return (
             texts
-            | "Pairs" >> beam.ParDo(_FindPairs(self.step, partitions), *side)
+            | "Pairs" >> beam.ParDo(_FindPairs(self.step, partitions), *_lists(*self.known))
             | "Together" >> beam.GroupByKey()
             | "Count" >> beam.FlatMap(_count)
         )
@@ -165,57 +166,71 @@ class _FindPairs(beam.DoFn):
         self._partitions = partitions
 
     def process(
-        self, rows: pa.RecordBatch, known: Any = ()
+        self, rows: pa.RecordBatch, *known: Batches
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        found = shared_pairs(rows, self._step(rows, known))
+        found = shared_pairs(rows, self._step(rows, *known))
         yield from split_by_partition(found, (found["a"].to_numpy() >> 40) % self._partitions)
 
 
 def find_families(rows: pa.RecordBatch, share: float = MIN_SHARE) -> pa.RecordBatch:
     """Runs all passes on FINGERPRINT_ROW rows in one place; FAMILY rows as `Scripts` finds them."""
 
-    def count(find: PairFinder, known: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-        return [count_pairs(pa.Table.from_batches([shared_pairs(rows, find(rows, known))]))]
+    def count(pairs: Pairs) -> Batches:
+        return [count_pairs(pa.Table.from_batches([shared_pairs(rows, pairs)]))]
 
-    shared = count(own_fingerprints, [])
-    adjacent = count(adjacent_fingerprints, shared)
+    shared = count(own_fingerprints(rows))
+    adjacent = count(adjacent_fingerprints(rows, shared, share))
     passage = assemble_passages(pair_count_table(shared), pair_count_table(adjacent), share)
-    together = count(co_occurring_passages, [passage])
-    return assemble_families(pair_count_table(shared), passage, pair_count_table(together), share)
+    heard = count(passages_of_texts(rows, [passage]))
+    both = count(co_occurring_passages(rows, [passage], heard, share))
+    shares, hearers, pairs = map(pair_count_table, (shared, heard, both))
+    return assemble_families(passage, shares, hearers, pairs, share)
 
 
-def own_fingerprints(rows: pa.RecordBatch, _: list[pa.RecordBatch]) -> Pairs:
+def own_fingerprints(rows: pa.RecordBatch) -> Pairs:
     """Pairs each fingerprint of a text with itself."""
     flat = flatten_fingerprints(rows)
     return flat.row, flat.value, flat.value
 
 
-def adjacent_fingerprints(rows: pa.RecordBatch, shared: list[pa.RecordBatch]) -> Pairs:
+def adjacent_fingerprints(rows: pa.RecordBatch, shared: Batches, share: float = MIN_SHARE) -> Pairs:
     """Pairs those in a row, given the PAIR_COUNT batches of `own_fingerprints`.
 
     Those that few share are left out of the rows.
     """
     flat = flatten_fingerprints(rows)
-    _, kept = sorted_lookup(np.sort(pair_count_table(shared)["a"].to_numpy()), flat.value)
-    row, value = flat.row[kept], flat.value[kept]
-    same = row[1:] == row[:-1]
-    return row[1:][same], value[:-1][same], value[1:][same]
+    values, victims = _victims_of(pair_count_table(shared))
+    at, kept = sorted_lookup(values, flat.value)
+    row, value, size = flat.row[kept], flat.value[kept], victims[at[kept]]
+    joined = np.flatnonzero((row[1:] == row[:-1]) & _may_join(size[1:], size[:-1], share))
+    return row[joined], value[joined], value[joined + 1]
 
 
-def co_occurring_passages(rows: pa.RecordBatch, passage: list[pa.RecordBatch]) -> Pairs:
-    """Pairs the passages of each text, each with itself too, given the one PASSAGE batch.
+def passages_of_texts(rows: pa.RecordBatch, passage: Batches) -> Pairs:
+    """Pairs each passage of a text with itself, given the one PASSAGE batch.
 
     Of a text with more than `MAX_PASSAGES` the smallest are taken, which are the same in all texts.
     """
     row, of = _passages_by_text(flatten_fingerprints(rows), passage[0])
-    rank = np.arange(len(row)) - np.searchsorted(row, row)
-    row, of = row[rank < MAX_PASSAGES], of[rank < MAX_PASSAGES]
-    parts = [(row, of, of)]
+    compared = np.arange(len(row)) - np.searchsorted(row, row) < MAX_PASSAGES
+    return row[compared], of[compared], of[compared]
+
+
+def co_occurring_passages(
+    rows: pa.RecordBatch, passage: Batches, heard: Batches, share: float = MIN_SHARE
+) -> Pairs:
+    """Pairs the passages of each text, given what `passages_of_texts` was, and found."""
+    row, of, _ = passages_of_texts(rows, passage)
+    names, victims = _victims_of(pair_count_table(heard))
+    at, kept = sorted_lookup(names, of)
+    row, of, size = row[kept], of[kept], victims[at[kept]]
+    parts = [(row[:0], of[:0], of[:0])]
     for step in range(1, MAX_PASSAGES):
-        same = np.flatnonzero(row[step:] == row[:-step])
-        if not len(same):
+        same = row[step:] == row[:-step]
+        if not same.any():
             break
-        parts.append((row[same], of[same], of[same + step]))
+        one = np.flatnonzero(same & _may_join(size[step:], size[:-step], share))
+        parts.append((row[one], of[one], of[one + step]))
     all_rows, a, b = (np.concatenate(column) for column in zip(*parts, strict=True))
     return all_rows, a, b
 
@@ -268,8 +283,7 @@ def assemble_passages(
     shared: pa.Table, adjacent: pa.Table, share: float = MIN_SHARE
 ) -> pa.RecordBatch:
     """Joins fingerprints that are mostly in a row, by PAIR_COUNT rows of both, to PASSAGE rows."""
-    order = np.argsort(shared["a"].to_numpy())
-    value, victims = (shared[name].to_numpy()[order] for name in ("a", "victims"))
+    value, victims = _victims_of(shared)
     a, b = (np.searchsorted(value, adjacent[name].to_numpy()) for name in ("a", "b"))
     strong = adjacent["victims"].to_numpy() >= share * np.maximum(victims[a], victims[b])
     label = _component_labels(len(value), a[strong], b[strong])
@@ -280,7 +294,11 @@ def assemble_passages(
 
 
 def assemble_families(
-    shared: pa.Table, passage: pa.RecordBatch, together: pa.Table, share: float = MIN_SHARE
+    passage: pa.RecordBatch,
+    shared: pa.Table,
+    heard: pa.Table,
+    both: pa.Table,
+    share: float = MIN_SHARE,
 ) -> pa.RecordBatch:
     """Joins passages that are mostly heard together.
 
@@ -288,9 +306,10 @@ def assemble_families(
     that what comes later does not rename it.
 
     Args:
-        shared: PAIR_COUNT rows of fingerprints.
         passage: PASSAGE rows.
-        together: PAIR_COUNT rows of passages.
+        shared: PAIR_COUNT rows of fingerprints.
+        heard: PAIR_COUNT rows of passages.
+        both: PAIR_COUNT rows of two passages each.
         share: Least share of the victims of either passage that must have heard both.
 
     Returns:
@@ -298,11 +317,10 @@ def assemble_families(
     """
     value, of = passage["value"].to_numpy(), passage["passage"].to_numpy()
     names = np.unique(of)
-    a, b = (np.searchsorted(names, together[name].to_numpy()) for name in ("a", "b"))
-    victims = together["victims"].to_numpy()
+    a, b = (np.searchsorted(names, both[name].to_numpy()) for name in ("a", "b"))
     size = np.zeros(len(names), np.int64)
-    size[a[a == b]] = victims[a == b]
-    strong = (a != b) & (victims >= share * np.maximum(size[a], size[b]))
+    size[np.searchsorted(names, heard["a"].to_numpy())] = heard["victims"].to_numpy()
+    strong = both["victims"].to_numpy() >= share * np.maximum(size[a], size[b])
     label = _component_labels(len(names), a[strong], b[strong])[np.searchsorted(names, of)]
     order = np.argsort(shared["a"].to_numpy())
     since, tellers = (shared[name].to_numpy()[order] for name in ("since", "tellers"))
@@ -407,6 +425,17 @@ def visible_wording(
     return pc.binary_join(lists, " ")
 
 
+def _victims_of(counted: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Returns what PAIR_COUNT rows count, sorted, and how many victims have each."""
+    order = np.argsort(counted["a"].to_numpy())
+    return counted["a"].to_numpy()[order], counted["victims"].to_numpy()[order]
+
+
+def _may_join(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """Checks whether so many victims of either can have both that `share` of the more have."""
+    return np.minimum(one, other) >= share * np.maximum(one, other)
+
+
 def _passages_by_text(
     flat: FlatFingerprints, passage: pa.RecordBatch
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -487,8 +516,8 @@ def _passages(_: object, shared: Batches, followed: Batches) -> pa.RecordBatch:
     return assemble_passages(pair_count_table(shared), pair_count_table(followed))
 
 
-def _families(_: object, shared: Batches, passage: Batches, together: Batches) -> pa.RecordBatch:
-    return assemble_families(pair_count_table(shared), passage[0], pair_count_table(together))
+def _families(_: object, shared: Batches, passage: Batches, *heard: Batches) -> pa.RecordBatch:
+    return assemble_families(passage[0], *map(pair_count_table, (shared, *heard)))
 
 
 def _match(
