@@ -14,7 +14,8 @@ from pipelines.batch import pipeline as batch_pipeline
 from pipelines.streaming.__main__ import main as stream
 from pipelines.user_files import contested_values
 from reports import tables
-from reports.run import Run, private_table
+from reports.cluster_data import gather_facts
+from reports.run import Run, narrative_reader, private_table
 from schemas.tables import CLUSTERS, COMPLAINTS, CONTESTED, NARRATIVES
 from tests.support.exchange_world import Company, trust_key
 from tests.support.leaks import decoded_layers
@@ -147,7 +148,9 @@ def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_pa
     folder = made("run")
     assert ringtrace("report", folder, "--redact", "--output", tmp_path / "redacted") == 0
     assert ringtrace("report", folder, "--output", tmp_path / "again", "--include-verify") == 0
-    for one in ("redacted", "again"):
+    kept = made("kept", "--keep-narratives")
+    assert ringtrace("report", kept, "--redact", "--output", tmp_path / "kept-redacted") == 0
+    for one in ("redacted", "again", "kept-redacted"):
         assert told(tmp_path / one, but="\0") == set()
         assert not (tmp_path / one / "private").exists()
 
@@ -162,6 +165,18 @@ def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp
     assert not any(one in shown for one in SECRETS)
     assert ringtrace("explain", folder, RING, "--json") == 0
     assert SECRETS[5] in json.loads(capsys.readouterr().out)["excerpts"][0]["before"]
+
+
+def test_facts_of_clusters_quote_what_they_are_given(made):
+    run = Run.open(made("run"))
+    (cluster,) = run.table(CLUSTERS, ["cluster_id"], pc.field("size") > 1)["cluster_id"].to_pylist()
+
+    def quoted(*narratives):
+        (facts,) = gather_facts(run, [cluster], *narratives)
+        return {one.before for one in facts.readings if one.before}
+
+    assert quoted() == set()
+    assert any(SECRETS[5] in one for one in quoted(narrative_reader(run, None)))
 
 
 def test_a_run_of_before_has_its_narratives_in_complaints(made, capsys):
@@ -342,6 +357,7 @@ def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
 
     def streamed(name, *flags):
         base = ["--watch", str(watched.parent), "--stop-after-idle", "1", "--tick-interval", "1"]
+        base += ["--alert-hours", "604800"]
         assert stream([*base, *map(str, flags), "--output", str(tmp_path / name)]) == 0
         (snapshot,) = (tmp_path / name / "snapshots").glob("2*")
         return snapshot
@@ -352,6 +368,7 @@ def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
     plain = streamed("plain")
     assert contested(plain) == contested(folder) != []
     assert modes(plain / "private") == {(True, "0o700"), (False, "0o600")}
+    assert list((tmp_path / "plain" / "alerts").iterdir())
     assert told(tmp_path / "plain", but="\0") == set(), "a stream keeps no narrative anywhere"
     apart = streamed("apart", "--private-output", tmp_path / "closed")
     assert not (apart / "private").exists()
