@@ -67,6 +67,9 @@ LEAST_DIGITS, MOST_DIGITS = 9, 19
 LEAST_OF_TEXT = 8
 """The same of an account or a paper."""
 
+LEAVING_FOLDERS = ("report/", "graph/")
+"""Begins the names of the files of a run that are made to be given to others."""
+
 _MOST_PIECES = 6
 
 _SIGNS = r"[ ().\-/\x{a0}\x{2010}-\x{2015}]"
@@ -133,10 +136,7 @@ class WithheldValues:
 
 
 def withheld_by_run(
-    folder: str,
-    manifest: Mapping[str, Any],
-    source: RegisterSource | None,
-    shown: Iterable[str] = (),
+    folder: str, manifest: Mapping[str, Any], source: RegisterSource | None
 ) -> WithheldValues:
     """Returns what the run whose tables are in `folder` withheld, as its private files have it.
 
@@ -147,7 +147,6 @@ def withheld_by_run(
         manifest: its own.
         source: its register and those of others, and their key; None without a key: then only what
             is contested is known.
-        shown: ids that are named by permission, beside those that it shows.
     """
     known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))
     contested = _column_of(folder, _files(manifest, CONTESTED.name), ("kind", "value"))
@@ -157,7 +156,7 @@ def withheld_by_run(
 
     def permitted() -> frozenset[str]:
         published = (one for (one,) in _column_of(folder, listed, ("entity_id",)))
-        return frozenset(chain.from_iterable(map(_forms_of_id, chain(published, shown))))
+        return frozenset(chain.from_iterable(map(_forms_of_id, published)))
 
     return WithheldValues(known.key, register, permitted)
 
@@ -184,8 +183,8 @@ def hold_back_written(
     Their lines in `written` then have that place, and as rows how many values stand in them.
     """
     values = withheld_by_run(folder, manifest, source)
-    named = ((one["name"], _read(folder, one["name"])) for one in written)
-    found = count_withheld(named, values)
+    names = (one["name"] for one in written if one["name"].startswith(LEAVING_FOLDERS))
+    found = count_withheld(((name, _read(folder, name)) for name in names), values)
     for at, one in enumerate(written):
         if count := found.get(one["name"]):
             place = f"{HELD_FOLDER}/{one['name']}"

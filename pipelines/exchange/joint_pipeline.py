@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.batch.pipeline import kept_register, use_register
+from pipelines.batch.pipeline import kept_register, use_register, write_report as write_run_report
 from pipelines.user_files import lone_mailboxes
 from reports import tables
-from reports.html import write_report_pages
 from reports.run import Run
 from schemas.entity import without_epochs
 from schemas.enums import Status
@@ -193,7 +192,12 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     )
     gathered = {"digests": digests, "counters": counters, "outputs": written}
     report = partial(
-        write_joint_report, own=plan.own, me=plan.me, offers=plan.offers, record=plan.record
+        write_joint_report,
+        own=plan.own,
+        me=plan.me,
+        offers=plan.offers,
+        record=plan.record,
+        register=plan.register,
     )
     _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
 
@@ -273,6 +277,7 @@ def write_joint_report(
     me: str,
     offers: tuple[AcceptedOffer, ...],
     record: Callable[[], None],
+    register: RegisterSource | None = None,
 ) -> None:
     """Writes the tables of contributions and the report of a run whose tables are in `folder`.
 
@@ -296,7 +301,7 @@ def write_joint_report(
     )
     for _ in pool.run([partial(_tables, made)], 0):
         continue
-    write_report_pages(Run(folder, manifest), pool)
+    write_run_report(folder, manifest, pool, register=register)
     record()
 
 
