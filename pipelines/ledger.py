@@ -3,7 +3,8 @@
     issued.jsonl    beside the keys, or --ledger FILE; readable by its owner alone
 
 One line of canonical JSON for each offer, package and correction. Each names the SHA-256 of the
-line before it, so that a line that was changed, added or taken out from between shows.
+line before it, so that a line that was changed, added or taken out from between shows. What must
+not be issued is held back here, too: files that name what a run withheld.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipelines import key_store
 from pipelines.options import FailedError, UsageError
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
 from schemas.entity import without_epoch
+
+if TYPE_CHECKING:
+    from reports.run import Run
+    from transforms.exit_scan import WithheldValues
 
 FILE_NAME = "issued.jsonl"
 
@@ -200,6 +205,46 @@ def find_package(entries: Iterable[Entry], name: str) -> Entry | None:
     """Returns the newest entry of the package with this `issue_id`, if there is one."""
     found = [one for one in entries if one.kind == EntryKind.PACKAGE and one.issue_id == name]
     return found[-1] if found else None
+
+
+def values_withheld(run: Run, register_key: str | None, *, no_register: bool) -> WithheldValues:
+    """Returns what a finished run withheld, by the flags of `add_register_options`.
+
+    Raises:
+        UsageError: for a secret or a register that cannot be used.
+    """
+    from transforms.exit_scan import withheld_by_run
+    from transforms.private_files import PrivateStore
+
+    source = key_store.register_source(register_key, use=not no_register, runs=[run.folder])
+    private = PrivateStore(key_store.private_key())
+    return withheld_by_run(run.folder, run.manifest, source, private)
+
+
+def hold_back(run: Run, what: str, files: Mapping[str, bytes], values: WithheldValues) -> None:
+    """Puts those of some files that name withheld values into the private folder of their run.
+
+    Args:
+        run: of which they were made.
+        what: they are: the name of a folder.
+        files: by name.
+        values: that the run withheld.
+
+    Raises:
+        UsageError: if there is one: nobody must give it out.
+    """
+    from transforms.exit_scan import count_withheld, set_aside
+
+    found = count_withheld(files.items(), values)
+    if not found:
+        return
+    root = str(run.manifest.get("private_output") or run.folder)
+    places = [set_aside(root, f"{what}/{name}", files[name]) for name in found]
+    named = ", ".join(
+        f"{name} names {number} withheld value{'' if number == 1 else 's'}"
+        for name, number in found.items()
+    )
+    raise UsageError(f"held back, nothing withheld may leave: {named}; see {places[0]}")
 
 
 def _take_back(

@@ -68,6 +68,9 @@ LEAST_DIGITS, MOST_DIGITS = 9, 19
 LEAST_OF_TEXT = 8
 """The same of an account or a paper."""
 
+LEAVING_FOLDERS = ("report/", "graph/")
+"""Begins the names of the files of a run that are made to be given to others."""
+
 _MOST_PIECES = 6
 
 RUN_FOLDER = PrivateStore()
@@ -140,7 +143,6 @@ def withheld_by_run(
     folder: str,
     manifest: Mapping[str, Any],
     source: RegisterSource | None,
-    shown: Iterable[str] = (),
     private: PrivateStore = RUN_FOLDER,
 ) -> WithheldValues:
     """Returns what the run whose tables are in `folder` withheld, as its private files have it.
@@ -152,7 +154,6 @@ def withheld_by_run(
         manifest: its own.
         source: its register and those of others, and their key; None without a key: then only what
             is contested is known.
-        shown: ids that are named by permission, beside those that it shows.
         private: where its private files are, and the key that opens them.
     """
     known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))
@@ -162,7 +163,7 @@ def withheld_by_run(
 
     def permitted() -> frozenset[str]:
         published = (one for (one,) in _column_of(folder, listed, ("entity_id",)))
-        return frozenset(chain.from_iterable(map(_forms_of_id, chain(published, shown))))
+        return frozenset(chain.from_iterable(map(_forms_of_id, published)))
 
     return WithheldValues(known.key, register, permitted)
 
@@ -186,8 +187,8 @@ def hold_back_written(
     Their lines in `written` then have that place, and as rows how many values stand in them. Where
     nothing private is kept they are removed.
     """
-    named = ((one["name"], _read(folder, one["name"])) for one in written)
-    found = count_withheld(named, values)
+    names = (one["name"] for one in written if one["name"].startswith(LEAVING_FOLDERS))
+    found = count_withheld(((name, _read(folder, name)) for name in names), values)
     for at, one in enumerate(written):
         if count := found.get(one["name"]):
             place = f"{HELD_FOLDER}/{one['name']}"

@@ -349,6 +349,12 @@ def read_lookup(source: RegisterSource, more: Iterable[pa.RecordBatch] = ()) -> 
     return make_lookup(chain(_entries_of(source, source.locate(), LOOKED_UP), more))
 
 
+def changed_lookup(source: RegisterSource, changes: Iterable[pa.RecordBatch]) -> VictimRegister:
+    """Returns what a lookup compares of the registers of a source after REGISTER_CHANGE batches."""
+    every = [*_earlier_entries(None, source), *changes]
+    return make_lookup(merge_changes(pa.Table.from_batches(every, REGISTER_CHANGE)).to_batches())
+
+
 @dataclass(eq=False)
 class KeepRegister(beam.PTransform):
     """Converts the changes of a run (REGISTER_CHANGE) to its register (VICTIM_ENTRY).

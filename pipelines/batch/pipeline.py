@@ -335,17 +335,6 @@ def write_report(
     names a value that the run withheld is held back; `register` has the key of its own register.
     """
     write_report_pages(Run(folder, manifest), pool, before=previous)
-    hold_back_report(folder, manifest, pool, private, register)
-
-
-def hold_back_report(
-    folder: str,
-    manifest: Manifest,
-    pool: JobPool,
-    private: PrivateStore,
-    register: RegisterSource | None,
-) -> None:
-    """Holds back what a `pool` wrote of a run and names a value that the run withheld."""
     root = private.staging or folder
     own = None if register is None else own_register(register, root, manifest)
     values = withheld_by_run(folder, manifest, own, private=private)

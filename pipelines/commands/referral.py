@@ -19,12 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
 from pipelines.exchange import shared_victims, signed_files
+from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import (
     UsageError,
     add_formats,
     add_inputs,
     add_known_legitimate,
     add_ledger,
+    add_register_options,
     moment,
     repeatable,
 )
@@ -120,6 +122,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from", metavar="ORG", dest="issuer", help="slug of the issuer (default: the run's one)"
     )
     add_ledger(parser)
+    add_register_options(parser)
     parser.add_argument(
         "--include",
         **repeatable("ENTITY=REASON"),
@@ -167,6 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
     issuer = _issuer(arguments.issuer, arguments.run)
+    values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
     shared = shared_victims.shared_counts_for_referral(
         arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
@@ -193,6 +197,7 @@ def run(arguments: argparse.Namespace) -> int:
     except UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
     files = _files(case, key, issuer)
+    hold_back(finished, f"referral/{case.code}", files, values)
     entry = _ledger_entry(case, files, now)
     _publish(files, out, lambda: ledger.record(arguments.ledger, [entry]))
     sys.stdout.write(f"{out}\n{entry.issue_id}\n")

@@ -8,14 +8,19 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipelines.options import UsageError, WholeNumber
+from pipelines.ledger import hold_back, values_withheld
+from pipelines.options import UsageError, WholeNumber, add_register_options
 from reports import disclosure_control
 from reports.export import NODES_FILE
 from reports.html import PAGE_LIMIT, write_report_pages
 from reports.run import Run
 from reports.tables import TableError
 from transforms.write import JobError, available_cpus, forking, local_job_pool
+
+if TYPE_CHECKING:
+    from transforms.exit_scan import WithheldValues
 
 INDEX = "report/index.html"
 
@@ -60,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="hide counts of victims by country below N "
         f"(default: 0; {disclosure_control.SUPPRESS_BELOW} with --redact)",
     )
+    add_register_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -106,6 +112,7 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
     if smallest is None:
         smallest = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
     nodes, made = Path(finished, NODES_FILE), not out.exists()
+    values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with forking(available_cpus()), local_job_pool(str(out)) as pool:
@@ -119,6 +126,7 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
                 # Another report of a run keeps the places of its pictures.
                 before=str(nodes) if nodes.is_file() else None,
             )
+        _hold_back(finished, out, [one["name"] for one in pool.written], values)
     except (OSError, JobError, TableError) as error:
         if made:
             shutil.rmtree(out, ignore_errors=True)
@@ -129,6 +137,21 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
         where = error.filename or out
         raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     return out
+
+
+def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValues) -> None:
+    """Takes the files out of a report that name what the run withheld.
+
+    Raises:
+        UsageError: if there is one; the others are whole.
+    """
+    from transforms.exit_scan import count_withheld
+
+    found = count_withheld(((name, (out / name).read_bytes()) for name in names), values)
+    taken = {name: (out / name).read_bytes() for name in found}
+    for name in found:
+        (out / name).unlink()
+    hold_back(finished, f"report/{out.name}", taken, values)
 
 
 def _limit(text: str) -> Limit:

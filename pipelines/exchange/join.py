@@ -264,6 +264,7 @@ def _run_joint(
     if status == 0:
         lines = run_folder.summary_lines(output)
         runner.report_success(pipeline.options, progress, output, wait=True, lines=lines)
+        status = int(bool(run_folder.withheld_files(Run.open(output).manifest)))
     return status
 
 

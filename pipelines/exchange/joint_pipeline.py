@@ -13,10 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.batch.pipeline import hold_back_report, kept_register, use_register
+from pipelines.batch.pipeline import kept_register, use_register, write_report as write_run_report
 from pipelines.user_files import lone_mailboxes
 from reports import tables
-from reports.html import write_report_pages
 from reports.run import Run, has_private, private_batches
 from schemas.entity import without_epochs
 from schemas.enums import Status
@@ -317,8 +316,7 @@ def write_joint_report(
     )
     for _ in pool.run([partial(_tables, made)], 0):
         continue
-    write_report_pages(Run(folder, manifest), pool)
-    hold_back_report(folder, manifest, pool, private, register)
+    write_run_report(folder, manifest, pool, private, register=register)
     record()
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
+from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import (
     UsageError,
     add_ledger,
@@ -95,7 +96,8 @@ def write_offer(arguments: argparse.Namespace) -> int:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
     folder, output = arguments.run, signed_files.free_folder(arguments.output)
-    manifest = Run.open(folder).manifest
+    run = Run.open(folder)
+    manifest = run.manifest
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = _policy(arguments.policy)
@@ -136,6 +138,8 @@ def write_offer(arguments: argparse.Namespace) -> int:
         )
     key = key_store.own_key(arguments.key)
     content = signing.canonical_json(offer)
+    values = values_withheld(run, arguments.register_key, no_register=arguments.no_register)
+    hold_back(run, f"offer/{recipient}", {OFFER: content}, values)
     entry = ledger.Entry(
         at=parties.issued_at,
         kind=ledger.EntryKind.OFFER,

@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
-from transforms.alerts import AlertRules, RaiseAlerts, known_clusters
+from transforms.alerts import AlertRules, RaiseAlerts, hold_back_alerts, known_clusters
 from transforms.call_scripts import Scripts
 from transforms.counters import (
     count_accepted,
@@ -233,6 +233,13 @@ class AnalyzeTick(beam.PTransform):
         alerts = changes | "Alerts" >> RaiseAlerts(
             self.rules, beam.pvalue.AsSingleton(known)
         )  # ALERT
+        if self.register is not None:
+            alerts = alerts | "Search alerts" >> beam.FlatMap(
+                hold_back_alerts,
+                beam.pvalue.AsIter(clustered.registered),
+                self.register,
+                self.output,
+            )  # ALERT
 
         # Write the rejects, without victims' numbers, and a snapshot where one is due.
         withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()

@@ -50,6 +50,7 @@ from pipelines.streaming.watch_sources import (
 )
 from pipelines.user_files import read_source_rules
 from schemas.manifest import InputEntries
+from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.gc_tuning import gc_tuned
 from transforms.reporters import NO_RULES, SourceRules
@@ -247,9 +248,15 @@ def run_watch(options: StreamOptions) -> int:
     for line in run_folder.entry_lines(stream.entries):
         progress.say(line)
     progress.done(options.output)
-    # The alerts stand; but a scheduler must hear of what lies there unread.
+    # The alerts stand; but a scheduler must hear of what lies there unread, and what did not leave.
     unread = stream.entries is not None and stream.entries["unreadable"] > 0
-    return int(unread and not options.skip_unreadable)
+    withheld = len(alert_files(options.output, f"{HELD_FOLDER}/{ALERTS}"))
+    if withheld:
+        progress.say(
+            f"warning: {run_folder.count(withheld, 'alert')} held back in "
+            f"{options.output}/{HELD_FOLDER}, as they name what must not leave"
+        )
+    return int(bool(withheld) or (unread and not options.skip_unreadable))
 
 
 def check_output(output: str) -> None:

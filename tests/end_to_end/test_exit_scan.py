@@ -130,3 +130,25 @@ def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, mon
 def test_a_suspects_own_values_are_no_leak(tmp_path, monkeypatch):
     planted(monkeypatch, ".html", f" {SUSPECT} amzn-help-desk.com 2024562131999")
     run(tmp_path / "run", *inputs(tmp_path))
+
+
+def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monkeypatch, capsys):
+    planted(monkeypatch, ".csv", f"\n{VICTIM}")
+    out = clean.with_name("out")
+    assert cli.main(["report", str(clean), "--redact", "--output", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "held back" in said and "1 withheld value" in said
+    assert "456" not in said
+    there = [path.name for path in out.rglob("*") if path.is_file()]
+    assert "index.html" in there and not [one for one in there if one.endswith(".csv")]
+    held = [path for path in (clean / HELD_FOLDER).rglob("*") if path.is_file()]
+    assert held and {stat.S_IMODE(path.stat().st_mode) for path in held} == {0o600}
+    status, told = health(clean, capsys)
+    assert status == 1 and told.count("held: ") == len(held)
+
+
+def test_without_a_key_only_what_is_contested_is_known(clean, monkeypatch):
+    planted(monkeypatch, ".csv", f"\n{VICTIM}")
+    out = clean.with_name("out")
+    words = ["report", str(clean), "--redact", "--output", str(out), "--no-register"]
+    assert cli.main(words) == 0

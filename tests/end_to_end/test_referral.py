@@ -16,9 +16,9 @@ import pytest
 from pymisp import MISPEvent
 
 from pipelines import cli
-from reports import tables
+from reports import referral, tables
 from reports.referral.reference import recipient_codes
-from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, HELD_FOLDER, MEMBERS, MENTIONS
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import write_recipient
 from tests.support.run_pipeline import command, complaint, jsonl, read, run
@@ -181,6 +181,38 @@ def test_another_key_is_not_enough(office, tmp_path):
     told = command("verify", office.package, "--key", tmp_path / "o.pem", **other)
     assert told.returncode == 1
     assert "does not hold" in told.stdout and "not trusted" in told.stdout
+
+
+def test_a_package_that_names_a_victim_is_held_back_and_in_no_ledger(
+    office, tmp_path, monkeypatch, capsys
+):
+    make, number = referral.package_files, victims_number(office)
+
+    def leaking(*given):
+        files = make(*given)
+        return files | {"data/referral.html": files["data/referral.html"] + number.encode()}
+
+    monkeypatch.setattr(referral, "package_files", leaking)
+    book = tmp_path / "issued.jsonl"
+    more = ["--decisions", office.decisions, *office.override, "--ledger", book]
+    capsys.readouterr()
+    try:
+        assert office.referral(tmp_path / "package", *more) == 2
+        said = capsys.readouterr().err
+        assert "data/referral.html names 1 withheld value;" in said and number not in said
+        assert not (tmp_path / "package").exists() and not book.exists()
+        assert cli.main(["health", str(office.run)]) == 1
+        assert "data/referral.html" in capsys.readouterr().out
+    finally:
+        shutil.rmtree(office.run / HELD_FOLDER, ignore_errors=True)
+
+
+def victims_number(office):
+    """The number of a victim that the run withheld."""
+    with (office.world / "victims.csv").open() as file:
+        ids = [row["entity_id"] for row in csv.DictReader(file)]
+    shown = set(read(office.run, ENTITIES)["entity_id"].to_pylist())
+    return next(one[6:] for one in ids if one.startswith("phone:+1") and one not in shown)
 
 
 def test_the_same_run_gives_the_same_package_byte_for_byte(office, tmp_path):

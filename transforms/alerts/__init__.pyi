@@ -4,6 +4,7 @@ from .sinks import (
     ALERTS_FOLDER as ALERTS_FOLDER,
     DELIVERED_FOLDER as DELIVERED_FOLDER,
     SendAlertsToKafka as SendAlertsToKafka,
+    hold_back_alerts as hold_back_alerts,
     post_alerts_to_webhook as post_alerts_to_webhook,
     webhook_url_problem as webhook_url_problem,
     write_alert_files as write_alert_files,

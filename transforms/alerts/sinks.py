@@ -7,9 +7,10 @@ A topic gets a message an alert, keyed by the alert's id, so that a compacted to
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,10 +18,15 @@ from urllib.parse import urlsplit
 import apache_beam as beam
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import requests
 from apache_beam.io.filesystems import FileSystems
 
+from transforms.exit_scan import WithheldValues, count_withheld, set_aside
+from transforms.victim_register import RegisterSource, changed_lookup
 from transforms.write.parquet_files import is_local
+
+_log = logging.getLogger(__name__)
 
 ALERTS_FOLDER = "alerts"
 """Below the output: a file an alert."""
@@ -52,6 +58,28 @@ _TRY_AGAIN = {408, 425, 429}
 
 class WebhookError(Exception):
     """A webhook that does not take alerts; the text names no alert."""
+
+
+def hold_back_alerts(
+    alerts: pa.RecordBatch, changes: Iterable[pa.RecordBatch], register: RegisterSource, output: str
+) -> Iterator[pa.RecordBatch]:
+    """Yields the ALERT rows that name nothing withheld; puts others into `output`/private/held.
+
+    Args:
+        alerts: of a tick.
+        changes: REGISTER_CHANGE batches of the tick: what it withholds.
+        register: of earlier runs, and the key.
+        output: folder of the stream.
+    """
+    if not alerts.num_rows:
+        return
+    values = WithheldValues(register.key, changed_lookup(register, changes))
+    lines = dict(alert_lines(alerts))
+    found = count_withheld(lines.items(), values)
+    for alert_id in found:
+        place = set_aside(output, f"{ALERTS_FOLDER}/{alert_id}.jsonl", lines[alert_id])
+        _log.warning("an alert names what must not leave; it is held back in %s", place)
+    yield alerts.filter(pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(found), pa.string()))))
 
 
 def write_alert_files(output: str) -> beam.PTransform:

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import phonenumbers
@@ -16,7 +17,7 @@ from reports import signing, tables
 from reports.exchange import read_offer
 from reports.exchange.offer import shipped_policy
 from schemas.joint import CONTRIBUTORS
-from schemas.tables import CLUSTERS, ENTITIES, MEMBERS, MENTIONS
+from schemas.tables import CLUSTERS, ENTITIES, HELD_FOLDER, MEMBERS, MENTIONS
 from tests.support.exchange_world import ISSUED, ringtrace, rows, trust_key
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import complaint, jsonl, run as batch
@@ -102,6 +103,28 @@ def test_no_byte_comes_from_a_victim_or_a_record(world, offered):
         )
     }
     assert not [one for one in digests if one in text]
+
+
+def test_an_offer_that_names_victims_is_held_back_and_in_no_ledger(
+    world, at, tmp_path, monkeypatch, capsys
+):
+    at(world.microsoft)
+    make = signing.canonical_json
+    numbers = [value for kind, value in forbidden(world.microsoft) if kind == "victim number"]
+    leak = " ".join(filter(None, numbers)).encode()
+    monkeypatch.setattr(signing, "canonical_json", lambda value: make(value) + leak)
+    book = tmp_path / "issued.jsonl"
+    words = ["--to", "amazon", "--output", tmp_path / "offer", "--now", ISSUED, "--ledger", book]
+    capsys.readouterr()
+    try:
+        assert ringtrace("exchange", "offer", world.microsoft.run, *words) == 2
+        said = capsys.readouterr().err
+        assert re.search(r"offer\.json names [1-9]\d* withheld values;", said)
+        assert not (tmp_path / "offer").exists() and not book.exists()
+        assert ringtrace("health", world.microsoft.run) == 1
+        assert "held: " in capsys.readouterr().out
+    finally:
+        shutil.rmtree(world.microsoft.run / HELD_FOLDER, ignore_errors=True)
 
 
 def of_text(text):

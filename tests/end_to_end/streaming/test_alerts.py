@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipelines.streaming.__main__ import main
+from schemas.tables import HELD_FOLDER
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import call, complaint, jsonl, run
+from transforms.alerts import sinks
 
 IRS = "800-829-1040"  # on the shipped list
 
@@ -131,6 +133,25 @@ def test_each_alert_is_raised_and_nobody_innocent_is_named(known, watched, tmp_p
     for secret in ("555-0177", "5550177", "5550147", "8291040", "Jane"):
         assert secret not in text
     assert not re.search(r"\bv\d", text)
+
+
+def test_an_alert_that_names_a_victim_is_held_back(watched, tmp_path, monkeypatch, capsys):
+    lines = sinks.alert_lines
+
+    def leaking(alerts):
+        for alert_id, line in lines(alerts):
+            yield alert_id, line.replace(b"5550106", b"5550106 of 202-555-0149")
+
+    monkeypatch.setattr(sinks, "alert_lines", leaking)
+    own = report(81, day=9, others=[{"raw": "202-555-0149", "role": "victim"}])
+    jsonl(watched / "complaints" / "a.jsonl", [*NEW, own])
+    words = ["--watch", watched, "--output", tmp_path / "out", "--stop-after-idle", 1]
+    assert main([*map(str, words), "--tick-interval", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "1 alert held back" in said and "0149" not in said
+    assert kinds_of(alerts_in(tmp_path / "out")) == {("several_orgs", "phone:+18445550107")}
+    (path,) = (tmp_path / "out" / HELD_FOLDER / "alerts").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600 and "18555550106" in path.read_text()
 
 
 def test_late_and_repeated_records_raise_nothing_twice(known, watched, tmp_path):
