@@ -166,9 +166,11 @@ class _FindPairs(beam.DoFn):
         self._partitions = partitions
 
     def process(
-        self, rows: pa.RecordBatch, *known: Batches
+        self, rows: pa.RecordBatch, known: Any = None, more: Any = None
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        found = shared_pairs(rows, self._step(rows, *known))
+        # Not `*known`: for a DoFn with such arguments Beam checks each side input as a tuple.
+        given = [one for one in (known, more) if one is not None]
+        found = shared_pairs(rows, self._step(rows, *given))
         yield from split_by_partition(found, (found["a"].to_numpy() >> 40) % self._partitions)
 
 
