@@ -175,7 +175,8 @@ def check_private_output(
         raise UsageError(f"{folder}: {error.strerror}; give a folder that can be made") from None
     if snapshots:
         free = folder.is_dir() and all(
-            Path(one, PRIVATE_FOLDER).is_dir() for one in folder.iterdir()
+            Path(one, PRIVATE_FOLDER).is_dir() or one.name.startswith(".")
+            for one in folder.iterdir()
         )
     else:
         recover_output(private.output)

@@ -316,6 +316,11 @@ def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
     capsys.readouterr()
     ringtrace("health", folder)
     assert "private:" not in capsys.readouterr().out
+    # A run that is killed while it replaces them leaves the former ones aside.
+    closed.rename(closed.with_name(".run.staging-0123.replaced"))
+    closed.with_name(".run.staging-0123").mkdir()
+    assert make("other") == 2
+    assert words(folder) == words(tmp_path / "inside")
     next(closed.glob("private/contested/*")).chmod(0o640)
     ringtrace("health", folder)
     assert "private: others can read private/contested" in capsys.readouterr().out

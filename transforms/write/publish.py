@@ -90,12 +90,13 @@ def recover_output(output: str) -> None:
     """Clears away what killed runs left beside a local `output`.
 
     One that was killed between the two renames of a replacement left the older run aside: it is
-    put back. Nothing else may be writing there.
+    put back, and so are private files that have a folder of their own. Nothing else may be writing
+    there.
     """
     whole = Path(output).resolve()
     for left in sorted(whole.parent.glob(f".{glob.escape(whole.name)}.staging-*")):
-        replaced = left.name.endswith(REPLACED_SUFFIX) and (left / MANIFEST_NAME).exists()
-        if replaced and not whole.exists():
+        whole_before = any((left / one).exists() for one in (MANIFEST_NAME, PRIVATE_FOLDER))
+        if left.name.endswith(REPLACED_SUFFIX) and whole_before and not whole.exists():
             left.rename(whole)
         else:
             shutil.rmtree(left, ignore_errors=True)
