@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -33,8 +33,10 @@ from schemas.manifest import (
 from schemas.reject import Code
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, HELD_FOLDER, LINEAGE, REJECTS
 from transforms.decisions import BoundBy
+from transforms.exit_scan import count_in_text, withheld_by_run
 from transforms.phone import normalize_numbers
 from transforms.stream import SNAPSHOTS_FOLDER
+from transforms.victim_register import RegisterSource, registers_of_run
 from transforms.write import is_local, recover_output
 
 PLURALS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
@@ -180,6 +182,25 @@ def withheld_files(manifest: Manifest) -> dict[str, int]:
         for one in manifest.get("private", [])
         if one["name"].startswith(begin)
     }
+
+
+def lines_for_log(
+    folder: str, lines: Iterable[str], register: RegisterSource | None
+) -> Iterator[str]:
+    """Yields lines on the run in `folder`, but those that name what it withheld.
+
+    The name of an input may do so. `register` has the key of the run's register.
+    """
+    try:
+        manifest = Run.open(folder).manifest
+    except RunError:  # which the lines tell
+        yield from lines
+        return
+    own = None if register is None else registers_of_run(register.key, folder, manifest)
+    values = withheld_by_run(folder, manifest, own)
+    for line in lines:
+        number = count_in_text(line, values)
+        yield f"warning: a line with {count(number, 'withheld value')} left out" if number else line
 
 
 def summary_lines(folder: str) -> Iterator[str]:
