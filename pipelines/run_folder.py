@@ -8,7 +8,7 @@ import shlex
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,10 +44,12 @@ from schemas.tables import (
     REJECTS,
 )
 from transforms.decisions import BoundBy
+from transforms.exit_scan import count_in_text, withheld_by_run
 from transforms.manifest import RunSettings
 from transforms.phone import normalize_numbers
-from transforms.private_files import PrivateStore
+from transforms.private_files import PrivateKey, PrivateStore
 from transforms.stream import SNAPSHOTS_FOLDER
+from transforms.victim_register import RegisterSource, own_register
 from transforms.write import is_local, recover_output, staging_folder
 
 PLURALS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
@@ -269,6 +271,27 @@ def withheld_files(manifest: Manifest) -> dict[str, int]:
         for one in manifest.get("private", [])
         if one["name"].startswith(begin)
     }
+
+
+def lines_for_log(
+    folder: str, lines: Iterable[str], register: RegisterSource | None, key: PrivateKey | None
+) -> Iterator[str]:
+    """Yields lines on the run in `folder`, but those that name what it withheld.
+
+    The name of an input may do so. `register` has the key of the run's register, `key` opens its
+    private files.
+    """
+    try:
+        manifest = Run.open(folder).manifest
+    except RunError:  # which the lines tell
+        yield from lines
+        return
+    root = str(manifest.get("private_output") or folder)
+    own = None if register is None else own_register(register, root, manifest)
+    values = withheld_by_run(folder, manifest, own, PrivateStore(key))
+    for line in lines:
+        number = count_in_text(line, values)
+        yield f"warning: a line with {count(number, 'withheld value')} left out" if number else line
 
 
 def summary_lines(folder: str) -> Iterator[str]:

@@ -49,7 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
         wait = not options.no_wait
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
     if status == 0:
-        summary = run_folder.summary_lines(options.output)
+        summary = run_folder.lines_for_log(
+            options.output,
+            run_folder.summary_lines(options.output),
+            plan.register,
+            plan.run.private.key,
+        )
         ended = runner.report_success(
             pipeline.options, progress, options.output, wait=wait, lines=summary
         )

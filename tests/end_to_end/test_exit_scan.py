@@ -94,6 +94,16 @@ def test_a_file_of_a_run_with_a_victims_value_is_held_back(
     assert status == 1 and told.count("held: ") == len(held) and "456" not in told
 
 
+def test_a_line_of_the_log_that_names_a_victim_is_left_out(tmp_path, capsys):
+    words = inputs(tmp_path)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "complaints.jsonl").write_bytes(words[1].read_bytes())
+    (tmp_path / "more" / "photo 2024562131.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    run(tmp_path / "run", "--complaints", tmp_path / "more")
+    said = capsys.readouterr().err
+    assert "a line with 1 withheld value left out" in said and "456" not in said
+
+
 def test_a_mask_that_fails_gives_nothing_out(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "mask_rows", lambda texts, *_: texts)
     main = run(tmp_path / "run", *inputs(tmp_path), "--keep-narratives", status=1)
