@@ -166,9 +166,10 @@ class _FindPairs(beam.DoFn):
         self._partitions = partitions
 
     def process(
-        self, rows: pa.RecordBatch, *known: Batches
+        self, rows: pa.RecordBatch, known: Any = None, more: Any = None
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        found = shared_pairs(rows, self._step(rows, *known))
+        given = (one for one in (known, more) if one is not None)
+        found = shared_pairs(rows, self._step(rows, *given))
         yield from split_by_partition(found, (found["a"].to_numpy() >> 40) % self._partitions)
 
 
@@ -516,8 +517,10 @@ def _passages(_: object, shared: Batches, followed: Batches) -> pa.RecordBatch:
     return assemble_passages(pair_count_table(shared), pair_count_table(followed))
 
 
-def _families(_: object, shared: Batches, passage: Batches, *heard: Batches) -> pa.RecordBatch:
-    return assemble_families(passage[0], *map(pair_count_table, (shared, *heard)))
+def _families(
+    _: object, shared: Batches, passage: Batches, heard: Batches, both: Batches
+) -> pa.RecordBatch:
+    return assemble_families(passage[0], *map(pair_count_table, (shared, heard, both)))
 
 
 def _match(
