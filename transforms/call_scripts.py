@@ -168,8 +168,7 @@ class _FindPairs(beam.DoFn):
     def process(
         self, rows: pa.RecordBatch, known: Any = None, more: Any = None
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
-        # Not `*known`: for a DoFn with such arguments Beam checks each side input as a tuple.
-        given = [one for one in (known, more) if one is not None]
+        given = (one for one in (known, more) if one is not None)
         found = shared_pairs(rows, self._step(rows, *given))
         yield from split_by_partition(found, (found["a"].to_numpy() >> 40) % self._partitions)
 
@@ -518,8 +517,10 @@ def _passages(_: object, shared: Batches, followed: Batches) -> pa.RecordBatch:
     return assemble_passages(pair_count_table(shared), pair_count_table(followed))
 
 
-def _families(_: object, shared: Batches, passage: Batches, *heard: Batches) -> pa.RecordBatch:
-    return assemble_families(passage[0], *map(pair_count_table, (shared, *heard)))
+def _families(
+    _: object, shared: Batches, passage: Batches, heard: Batches, both: Batches
+) -> pa.RecordBatch:
+    return assemble_families(passage[0], *map(pair_count_table, (shared, heard, both)))
 
 
 def _match(
