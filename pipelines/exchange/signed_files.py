@@ -352,7 +352,8 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
 def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[str]:
     """Returns those of `entity_ids`, without epochs, that are contested in one of some runs.
 
-    They have withheld ids there, and may be a victim's.
+    They have withheld ids there, and may be a victim's. An address or a link with a contested
+    number in it is among them.
     """
     found: set[str] = set()
     for folder in runs:
@@ -361,7 +362,8 @@ def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[s
             claimed = pc.field("victim_reporters") > 0
             rows = tables.read_table(folder, CONTESTED, ["kind", "value"], claimed).to_pylist()
             found.update(f"{row['kind']}:{row['value']}" for row in rows)
-    return frozenset(found.intersection(map(without_epoch, entity_ids)))
+    phones = [one.partition(":")[2] for one in found if one.startswith("phone:")]
+    return ids_naming(entity_ids, phones, found) if found else frozenset()
 
 
 def load_victims(path: str) -> Victims:
