@@ -353,7 +353,8 @@ def ids_in_register(entity_ids: Iterable[str], register: RegisterSource | None) 
 def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[str]:
     """Returns those of `entity_ids`, without epochs, that are contested in one of some runs.
 
-    They have withheld ids there, and may be a victim's.
+    They have withheld ids there, and may be a victim's. An address or a link with a contested
+    number in it is among them.
 
     Raises:
         UsageError: for a run that did not keep what is contested in it.
@@ -370,7 +371,8 @@ def contested_ids(entity_ids: Iterable[str], runs: Iterable[str]) -> frozenset[s
             )
         for rows in private_batches(run, CONTESTED, columns, key, claimed):
             found.update(f"{row['kind']}:{row['value']}" for row in rows.to_pylist())
-    return frozenset(found.intersection(map(without_epoch, entity_ids)))
+    phones = [one.partition(":")[2] for one in found if one.startswith("phone:")]
+    return ids_naming(entity_ids, phones, found) if found else frozenset()
 
 
 def load_victims(path: str) -> Victims:
