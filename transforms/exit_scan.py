@@ -360,12 +360,12 @@ def texts_of_file(content: bytes, depth: int = 2) -> list[str]:
     What only begins like a packed file is read as it is.
     """
     try:
-        return list(_unpacked(content, depth))
+        return list(_texts_within(content, depth))
     except _BROKEN:
         return [content.decode("utf-8", "replace")]
 
 
-def _unpacked(content: bytes, depth: int) -> Iterator[str]:
+def _texts_within(content: bytes, depth: int) -> Iterator[str]:
     if content[:2] == b"\x1f\x8b" and depth:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)
