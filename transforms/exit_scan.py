@@ -108,6 +108,19 @@ _REPEATED = re.compile(r"<style>.*?</style>|<script>.*?</script>", re.DOTALL)
 _PIECE = re.compile(r"[^\W_]+")
 
 
+_BROKEN = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    pa.ArrowException,
+)
+"""Errors of files that are not packed as they begin."""
+
+
 class Texts(NamedTuple):
     """Texts, and the number of the file that each is of."""
 
@@ -305,12 +318,13 @@ def _count_in_block(
 
 
 def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
-    """Returns the tokens of texts and the row of each; none begins amid letters or digits."""
+    """Returns the tokens of texts and the row of each."""
     spans = find_spans(texts, _TOKEN)
     offsets, data = string_buffers(texts)
     begin = offsets[spans.rows] + spans.starts
     inner = (spans.starts > 0) & _OF_A_WORD[data[np.maximum(begin - 1, 0)]] if len(data) else []
-    spans = spans.select(~np.array(inner, bool))
+    # With the letter before, the first piece of such a token is no value, and the others stay.
+    spans = spans._replace(starts=spans.starts - np.array(inner, np.int64))
     return spans.rows, slice_spans(texts, spans)
 
 
@@ -319,7 +333,9 @@ def _decoded_tokens(read: Sequence[str]) -> tuple[Array, pa.Array]:
     odd = np.array(
         [not one.isascii() or any(map(one.__contains__, _SIGNS_OF_ESCAPES)) for one in read], bool
     )
-    texts = pa.array([one if there else "" for one, there in zip(read, odd, strict=True)])
+    texts = pa.array(
+        [one if there else "" for one, there in zip(read, odd, strict=True)], pa.string()
+    )
     texts = pa.concat_arrays([texts, pa.array([""] * FEW_TEXTS)])
     spans = find_spans(texts, _ESCAPED)
     written = slice_spans(texts, spans).dictionary_encode()
@@ -342,8 +358,18 @@ def decode_escapes(text: str) -> str:
     return compatible.encode("utf-8", "replace").decode()
 
 
-def texts_of_file(content: bytes, depth: int = 2) -> Iterator[str]:
-    """Yields the texts in a file: unpacked if it is packed, of a table its columns of text."""
+def texts_of_file(content: bytes, depth: int = 2) -> list[str]:
+    """Returns the texts in a file: unpacked if it is packed, of a table its columns of text.
+
+    What only begins like a packed file is read as it is.
+    """
+    try:
+        return list(_texts_within(content, depth))
+    except _BROKEN:
+        return [content.decode("utf-8", "replace")]
+
+
+def _texts_within(content: bytes, depth: int) -> Iterator[str]:
     if content[:2] == b"\x1f\x8b" and depth:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)

@@ -144,6 +144,12 @@ def test_what_is_permitted_is_no_hit():
     assert count_in_text("202-456-2131", values({"digits:2024562131"})) == 0
 
 
+@pytest.mark.parametrize("begin", [b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"%PDF-"])
+def test_what_only_begins_like_a_packed_file_is_read_as_it_is(begin):
+    content = begin + b" 202-456-2131 stream\n202 endstream"
+    assert count_withheld([("a", content)], VALUES) == ({"a": 1} if begin != b"%PDF-" else {})
+
+
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_are_searched(content):
     assert count_withheld([("a", content)], VALUES) == {}
