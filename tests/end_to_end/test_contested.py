@@ -202,6 +202,26 @@ def test_nobody_shows_a_suspect_using_it(tmp_path):
     assert_nowhere(output, OTHER)
 
 
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [("victim", Status.VICTIM_SIDE), ("caller_id", Status.INFRASTRUCTURE)],
+)
+def test_a_decision_shows_no_number_that_every_record_calls_a_victims(role, status, tmp_path):
+    rows = [report(90 + n, f"v{n}", (OTHER, role), (RING, "callback")) for n in range(3)]
+    file = tmp_path / "decisions.csv"
+    file.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        f"d1,suspect_held,phone:{OTHER},,ann,asked,2024-04-01T00:00:00Z,\n"
+    )
+    output, _ = batch(tmp_path, "run", rows, (), "--decisions", file)
+    found = entities(output)
+    shown = found.get(f"phone:{OTHER}")
+    (one,) = [shown] if shown else [row for row in found.values() if row["value"] is None]
+    assert one["status"] == status
+    if status == Status.VICTIM_SIDE:
+        assert_nowhere(output, OTHER)
+
+
 def test_a_rejected_row_states_nothing_of_others(honest, tmp_path):
     refused = report(90, "liar", (RING, "victim"), received_at="never", narrative=f"I am {RING}")
     output, manifest = batch(tmp_path, "run", [*ring(), refused])

@@ -318,10 +318,13 @@ def judge_epochs(
 def settle_suspects(counted: pa.Table, found: Sequence[Verdict], settled: Settled) -> list[Verdict]:
     """Returns the verdicts on epochs with what analysts decided to be a suspect's.
 
-    What is known to be legitimate, a victim's by decision, or a supplier's stays so.
+    What is known to be legitimate, a victim's by decision, or a supplier's stays so, and so does
+    what every record calls a victim's: nothing shows a suspect near it.
     """
     ids, settling = counted["entity_id"], list(found)
     named = is_among(ids, settled.suspects) & ~is_supplier(counted)
+    records, own = pc.add(counted["complaints"], counted["calls"]), counted["own"]
+    named &= true_mask(pc.greater(records, own))
     for row in np.flatnonzero(named).tolist():
         one = ids[row].as_py()
         if found[row][0] != Status.SUPPRESSED and without_epoch(one) not in settled.victims:
