@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
@@ -25,6 +25,7 @@ from transforms.counters import count_members, count_read, count_rejects, increm
 from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
+from transforms.erasure import Erasures
 from transforms.extract import (
     EVIDENCE_ROWS,
     FINGERPRINTS,
@@ -86,6 +87,7 @@ class BatchPlan:
     run: RunSettings
     register: RegisterSource | None = None
     keep_narratives: bool = False
+    erasures: Erasures = field(default_factory=Erasures)
 
 
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
@@ -99,10 +101,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     # Read, validate and deduplicate the records.
     read = pipeline | "Read" >> ReadRecords(plan.files, plan.reading)  # *_LOOSE, REJECT, digests
     complaints = read["complaints"] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, plan.as_of, plan.run.clock
+        RecordKind.COMPLAINT, plan.as_of, plan.run.clock, plan.erasures
     )  # COMPLAINT_ACCEPTED, REJECT, counters
     calls = read["calls"] | "Validate calls" >> Validate(
-        RecordKind.CALL, plan.as_of, plan.run.clock
+        RecordKind.CALL, plan.as_of, plan.run.clock, plan.erasures
     )  # CALL_ACCEPTED, REJECT, counters
     unique_complaints = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
         RecordKind.COMPLAINT
