@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +66,7 @@ class ErasureList:
     key: RegisterKey
     macs: frozenset[bytes] = field(repr=False)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The name of this list, which changes with it: 16 hexadecimal digits."""
         return hashlib.sha256(b"".join(sorted(self.macs))).hexdigest()[:16]

@@ -2,13 +2,14 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from pipelines import cli, key_store, ledger
-from pipelines.streaming.watch import STATE_FOLDER
+from pipelines.streaming.watch import STATE_FOLDER, StreamState
 from reports import signing
 from reports.run import Run, private_table
 from reports.run_summary import check_accounting
@@ -16,6 +17,8 @@ from schemas.tables import CONTESTED, NARRATIVES, VICTIMS
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.run_pipeline import call, checked_manifest, complaint, jsonl, read, run
 from transforms.private_files import MAGIC
+from transforms.reporters import shipped_source_rules
+from transforms.stream import RETENTION_DAYS
 
 SHARED, OTHER, OWN, ALONE = "+18882223344", "+18773334455", "+12024561411", "+18665550142"
 """Suspects' numbers that several name; the person's own; a suspect's that they alone name."""
@@ -245,6 +248,43 @@ def test_a_stream_drops_it_at_its_next_tick(home, inbox, tmp_path):
     manifest = json.loads((newest_snapshot(output) / "manifest.json").read_bytes())
     assert manifest["tallies"]["live"]["erased"] == 3
     assert rows(newest_snapshot(output), VICTIMS) == 4
+
+
+def test_the_state_is_that_of_a_stream_that_never_saw_it(home, tmp_path):
+    script = "Your subscription will renew today for four hundred dollars unless you press one now"
+    others = [
+        one | {"narrative": f"{one['narrative']}. {script}"}
+        for one in OTHERS
+        + [complaint(number, victim_id=f"s{number}", narrative=script) for number in range(40, 44)]
+    ]
+    # The same person has another record, which shows a part of the erased one.
+    kept = complaint(50, victim_id="pseudonym-q77", narrative=f"{script} {WORDS[:40]}")
+    second = "+12024561499"
+    person = PERSON[0] | {"narrative": f"{script} {PERSON[0]['narrative']}"}
+    kept["phone_numbers"] = [{"raw": second, "role": "victim"}]
+    person["phone_numbers"] = [*person["phone_numbers"], *kept["phone_numbers"]]
+    states = []
+    for name in ("all", "others"):
+        folder = tmp_path / name / "complaints"
+        folder.mkdir(parents=True)
+        jsonl(folder / "b.jsonl", [*others, kept])
+        if name == "all":
+            jsonl(folder / "a.jsonl", [person])
+            assert stream(folder.parent, tmp_path / "live-all") == 0
+            assert erase() == 0
+        assert stream(folder.parent, tmp_path / f"live-{name}") == 0
+        output, rules = str(tmp_path / f"live-{name}"), shipped_source_rules()
+        settled = StreamState(output, RETENTION_DAYS, rules).alive.settled
+        states.append([sorted(map(repr, part.to_pylist())) for part in settled])
+    (records, evidence, stated, prints, phrases), never = states
+    assert [len(one) for one in states[0]] == [len(one) for one in never]
+    assert (records, stated, phrases) == (never[0], never[2], never[4])
+    assert f"phone:{second}" in "".join(stated)
+    assert "subscription" in "".join(phrases)
+    for mine, theirs in ((evidence, never[1]), (prints, never[3])):
+        assert [re.sub(r"'row': \d+", "", one) for one in mine] == [
+            re.sub(r"'row': \d+", "", one) for one in theirs
+        ]
 
 
 def test_a_rejected_row_of_it_is_left_out_too(home, tmp_path):
