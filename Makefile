@@ -68,11 +68,10 @@ bench: $(READY)  ## the measurements that the docs quote (an hour)
 pictures: $(READY)  ## take the pictures of the README again, in a Chromium
 	@$(BIN)/python -m tests.browser.pictures
 
-schemas: $(READY)  ## write the published contracts and docs/api.md again after a change
+schemas: $(READY)  ## write the published contracts and references again after a change
 	@$(BIN)/python -m schemas.contract_docs docs
-	@$(BIN)/python -m pipelines.api_docs ringtrace docs/api.md
 	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
-	@$(BIN)/python -m pipelines.cli_docs docs/cli.md
+	@$(BIN)/python -m pipelines.reference_docs docs
 
 known-sites: $(READY)  ## compile the list of organisations' sites again (120 MB; npm)
 	@rm -rf build/known-sites && mkdir -p build/known-sites

@@ -19,8 +19,7 @@ from pipelines.simulate.identifiers import digits, draw_number
 from schemas.enums import RecordKind
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
-from transforms.read.read_records import COMPLAINTS, REJECTS, read_shard
-from transforms.read.shards import scan_file
+from transforms.read.read_records import COMPLAINTS, REJECTS, read_shard, scan_file
 from transforms.validate import validate_calls, validate_complaints
 
 WORLDS = Path(os.environ.get("RINGTRACE_WORLDS", "runs/worlds"))

@@ -3,6 +3,7 @@
     own.pem                    the private key that signs, readable by its owner alone
     register.key               the secret of the victim register, readable by its owner alone
     private.key                the secret that seals private/ of runs, if one is set, likewise
+    erased.jsonl               the records that were erased, as hashes keyed with register.key
     trusted/ORG/KEY_ID.pem     a partner's public key
 
 The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration folder.
@@ -10,6 +11,7 @@ The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration f
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -29,6 +31,7 @@ from reports.signing import KeyFileError
 from schemas.tables import VICTIMS
 
 if TYPE_CHECKING:
+    from transforms.erasure import ErasureList, Erasures, RegisterKey
     from transforms.private_files import PrivateKey
     from transforms.victim_register import RegisterSource
 
@@ -211,6 +214,7 @@ def register_source(
     files: Sequence[str] = (),
     make: bool = False,
     follow: bool = False,
+    erased: Erasures | None = None,
 ) -> RegisterSource | None:
     """Returns the registers that a command refuses by; None without a secret for any.
 
@@ -222,6 +226,7 @@ def register_source(
         make: whether one's own secret is made where there is none yet; without, or where it cannot
             be written, there is no register.
         follow: whether the one of `runs` is read again while a stream runs.
+        erased: records on which no entry rests any more.
 
     Raises:
         UsageError: for a secret or a register that cannot be used, or a register of another secret.
@@ -231,7 +236,8 @@ def register_source(
             named = "--register-key" if given is not None else "--register"
             raise UsageError(f"--no-register: leave out {named}, which it would not use")
         return None
-    from transforms.victim_register import RegisterKey, RegisterSource
+    from transforms.erasure import Erasures, RegisterKey
+    from transforms.victim_register import RegisterSource
 
     of_runs = [one for folder in runs for one in _files_of_run(folder)]
     others = [one for path in files for one in _files_below(path)]
@@ -249,7 +255,8 @@ def register_source(
         return None
     known = others if follow else of_runs + others
     folder = runs[0] if follow and runs else None
-    return RegisterSource(key, tuple(path for path, _ in known), folder, private_key())
+    paths = tuple(path for path, _ in known)
+    return RegisterSource(key, paths, folder, private_key(), erased or Erasures())
 
 
 def has_register_key(given: str | None) -> bool:
@@ -316,7 +323,7 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
 
 def _register_secret(given: str | None, *, make: bool) -> bytes | None:
     """Reads the secret of the file `given`, or one's own; None where there is none to be had."""
-    from transforms.victim_register import SECRET_BYTES
+    from transforms.erasure import SECRET_BYTES
 
     remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
     path = Path(given) if given is not None else register_path()
@@ -340,6 +347,79 @@ def _register_secret(given: str | None, *, make: bool) -> bytes | None:
     if len(content) != SECRET_BYTES:
         raise UsageError(f"{given or path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
     return content
+
+
+def erased_path() -> Path:
+    """Returns the path of the list of records that were erased."""
+    return home() / "erased.jsonl"
+
+
+def erasures_stamp() -> object:
+    """Returns what tells another list of erased records from the one that was read."""
+    try:
+        found = erased_path().stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def erasures(given: str | None) -> ErasureList | None:
+    """Reads the list of records that were erased; None where none ever was.
+
+    Args:
+        given: the file of the secret of the victim register, or None for one's own.
+
+    Raises:
+        UsageError: for a list that cannot be read, or without the secret that it was made under.
+    """
+    from transforms.erasure import RECORD_MAC_BYTES, ErasureList, RegisterKey
+
+    path = erased_path()
+    if not path.exists():
+        return None
+    known: set[bytes] = set()
+    names: set[str] = set()
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; let its owner read it") from None
+    for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
+        try:
+            entry = json.loads(line)
+            names.add(str(entry["key_id"]))
+            macs = [bytes.fromhex(one) for one in entry["macs"]]
+        except (ValueError, KeyError, TypeError):
+            macs = []
+        if not macs or {len(one) for one in macs} != {RECORD_MAC_BYTES}:
+            raise UsageError(
+                f"{path}, line {number}: was changed; put a copy of the list in its place"
+            )
+        known.update(macs)
+    if not known:
+        return None
+    secret = _register_secret(given, make=False)
+    key = RegisterKey(secret) if secret is not None else None
+    if key is None or names - {key.key_id}:
+        here = "none is here" if key is None else f"here is {key.key_id}"
+        raise UsageError(
+            f"{path}: names erased records under the key {min(names)}, {here}; give "
+            "--register-key FILE"
+        )
+    return ErasureList(key, frozenset(known))
+
+
+def register_key(given: str | None) -> RegisterKey:
+    """Returns the secret of the victim register; one's own is made where there is none yet.
+
+    Raises:
+        UsageError: if there is none to be had.
+    """
+    from transforms.erasure import RegisterKey
+
+    secret = _register_secret(given, make=True)
+    if secret is None:
+        raise UsageError(f"{register_path()}: cannot be made; give --register-key FILE")
+    return RegisterKey(secret)
 
 
 def public_key(path: str | Path) -> Ed25519PublicKey:

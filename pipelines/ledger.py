@@ -136,7 +136,7 @@ def record(given: str | None, entries: Iterable[Entry]) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(path) as file:
+        with locked(path) as file:
             content = file.read()
             for _ in _entries(content, path):
                 pass
@@ -158,8 +158,8 @@ def record(given: str | None, entries: Iterable[Entry]) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """Opens a ledger, made if it is not there, for this process alone."""
+def locked(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file, made if it is not there, for this process alone."""
     while True:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -56,6 +56,7 @@ METAVARS = {
     "N|all": "a whole number, or all",
     "NAME": "a name",
     "OFFER": "folder of a signed offer, or the offer itself",
+    "ORG/ID": "a record: the organisation's slug, and the complaint_id or call_id",
     "ORG": "slug of an organisation, as source_org has it",
     "PACKAGE": "folder of an earlier package, or its id in the ledger",
     "REQUEST": "folder of the first letter of an overlap, or the letter itself",

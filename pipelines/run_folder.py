@@ -504,7 +504,8 @@ def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
     if rows["read"]:
         used = f"{rows['accepted']:,} of {count(rows['read'], kind)} used"
         again = count(rows["duplicates"], "duplicate")
-        yield f"{used}, {again}, {rows['rejected']:,} rejected"
+        erased = f", {rows['erased']:,} erased" if rows.get("erased") else ""
+        yield f"{used}, {again}, {rows['rejected']:,} rejected{erased}"
     elif names:
         yield f"no {plural} were read: {_file_list(names)} no rows"
     if rows["rejected"]:

@@ -202,8 +202,9 @@ def check_accounting(run: Run) -> list[RowAccounting]:
 
 def _account(run: RunFolder, kind: RecordKind, table: Table, counts: Counts) -> RowAccounting:
     problems = []
-    if counts["read"] != counts["accepted"] + counts["duplicates"] + counts["rejected"]:
-        problems.append("read is not accepted + duplicates + rejected")
+    accounted = counts["accepted"] + counts["duplicates"] + counts["rejected"]
+    if counts["read"] != accounted + counts.get("erased", 0):
+        problems.append("read is not accepted + duplicates + rejected + erased")
     if (rows := tables.count_rows(run, table)) != counts["accepted"]:
         problems.append(f"{table.name}/ contains {rows} rows")
     if (rows := tables.count_rows(run, REJECTS, pc.field("record_kind") == kind)) != counts[

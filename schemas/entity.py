@@ -83,6 +83,8 @@ VICTIM_ENTRY = pa.schema(
         field("reporters", pa.int64(), "Distinct reporters who call it a victim's.", required=True),
         field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
         field("key_id", _STRING, "Names the secret and says nothing of it.", required=True),
+        field("records", _STRING, "Keyed hashes of the records that name it, sorted, with blanks "
+              "between; null where they are many or not known."),
     ]
 )  # fmt: skip
 """private/victims/: the victim register, the identifiers that a run withholds as keyed hashes."""

@@ -29,8 +29,14 @@ class SkipReason(StrEnum):
     FOLDER = "folder"
 
 
-class Counts(TypedDict):
-    """Accounting of one record kind: read = accepted + duplicates + rejected."""
+class _CountsAddedLater(TypedDict, total=False):
+    """Counts that a manifest has where they are not 0."""
+
+    erased: int
+
+
+class Counts(_CountsAddedLater):
+    """Accounting of one record kind: read = accepted + duplicates + rejected + erased."""
 
     read: int
     accepted: int

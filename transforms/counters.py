@@ -15,7 +15,7 @@ from apache_beam.metrics import Metrics
 
 from schemas.enums import RecordKind, Stage
 from schemas.reject import Code
-from transforms.manifest import CounterValue, rejected_by_file_group, rows_by_file_group
+from transforms.manifest import ERASED, CounterValue, rejected_by_file_group, rows_by_file_group
 
 KIND_PLURAL = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
@@ -24,7 +24,7 @@ NAMESPACE = "ringtrace"
 ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
     (kind, what): f"{kind}_{what}"
     for kind in ("complaints", "calls")
-    for what in ("read", "accepted", "duplicates", "rejected")
+    for what in ("read", "accepted", "duplicates", "rejected", ERASED)
 } | {
     ("links", "records_too_wide"): "records_too_wide",
     ("clusters", "clusters"): "clusters",
@@ -32,6 +32,7 @@ ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
     ("live", "ticks"): "ticks",
     ("live", "duplicates"): "duplicates",
     ("live", "expired"): "expired",
+    ("live", ERASED): ERASED,
     ("alerts", "written"): "alerts_written",
 }
 """The engine's name of a (group, name) counter; none is named after what a record holds."""

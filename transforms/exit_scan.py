@@ -39,12 +39,12 @@ from schemas.entity import is_withheld, without_epoch
 from schemas.manifest import OutputFile
 from schemas.tables import CONTESTED, HELD_FOLDER
 from transforms.arrow_util import Array, sorted_lookup
+from transforms.erasure import RegisterKey
 from transforms.private_files import PrivateStore, open_private, private_files
 from transforms.text_spans import FEW_TEXTS, find_spans, slice_spans, string_buffers
 from transforms.text_util import digits_to_ascii
 from transforms.victim_register import (
     TEXT,
-    RegisterKey,
     RegisterSource,
     VictimRegister,
     entries_of_ids,

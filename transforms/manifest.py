@@ -58,6 +58,9 @@ COMPONENTS_REFUSED = ("islands", "refused")
 OFFERED_VICTIMS = ("offers", "own_victims")
 """Counter of the identifiers that offers name and that are our own victims'."""
 
+ERASED = "erased"
+"""Counts rows that were left out since their records are erased, by the kind of record."""
+
 CONTESTED_IDENTIFIERS = ("contested", "identifiers")
 """Counts identifiers that are contested."""
 
@@ -119,7 +122,11 @@ def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Cou
         duplicates=counters.get((kind, "duplicates"), 0),
         rejected=counters.get((kind, "rejected"), 0),
     )
-    if count["read"] != count["accepted"] + count["duplicates"] + count["rejected"]:
+    erased = counters.get((kind, ERASED), 0)
+    if erased:
+        count["erased"] = erased
+    kept = count["accepted"] + count["duplicates"] + count["rejected"]
+    if count["read"] != kept + erased:
         raise ValueError(f"the accounting of {kind} does not reconcile: {count}")
     return count
 

@@ -38,6 +38,9 @@ from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms import casts
 from transforms.arrow_util import with_items
+from transforms.counters import KIND_PLURAL
+from transforms.erasure import Erasures
+from transforms.manifest import ERASED
 from transforms.read.rejects import Reject, rejects_batch
 from transforms.text_util import may_hold_contact
 
@@ -138,22 +141,31 @@ def validate_calls(
 class Validate(beam.PTransform):
     """Validates loose batches: outputs ACCEPTED, REJECTS (batches), COUNTERS (((group, name), n)).
 
-    Without a `clock` it is the time at which a batch is validated, as on a stream.
+    Without a `clock` it is the time at which a batch is validated, as on a stream. Rows of records
+    in `erasures` are left out, whatever is wrong with them, and counted.
     """
 
     kind: RecordKind
     as_of: datetime | None = None
     clock: datetime | None = None
+    erasures: Erasures = field(default_factory=Erasures)
 
     def expand(self, rows: beam.PCollection) -> Any:
         """Validates in one pass; see `validate_complaints` and `validate_calls`."""
-        step = beam.FlatMap(_validate, self.kind, self.as_of, self.clock)
+        step = beam.FlatMap(_validate, self.kind, self.as_of, self.clock, self.erasures)
         return rows | step.with_outputs(REJECTS, COUNTERS, main=ACCEPTED)
 
 
 def _validate(
-    rows: pa.RecordBatch, kind: RecordKind, as_of: datetime | None, clock: datetime | None
+    rows: pa.RecordBatch,
+    kind: RecordKind,
+    as_of: datetime | None,
+    clock: datetime | None,
+    erasures: Erasures,
 ) -> Iterator[Any]:
+    if erasures.known is not None and (gone := erasures.known.of_rows(rows, kind)).any():
+        yield beam.pvalue.TaggedOutput(COUNTERS, ((KIND_PLURAL[kind], ERASED), int(gone.sum())))
+        rows = rows.filter(pa.array(~gone))
     validate = validate_calls if kind is RecordKind.CALL else validate_complaints
     accepted, rejects, coerced = validate(rows, as_of, clock or datetime.now(UTC))
     yield accepted

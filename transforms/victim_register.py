@@ -10,11 +10,13 @@ reporters behind each id. A number is found inside an address, a name or a link 
 number has a second hash, of the digits with which it is dialed in its own country. Other entries
 have one of their letters and digits alone, by which `transforms.exit_scan` finds them in a text;
 the numbers of papers that a run masked are entries of their own, for that search only.
+
+Records that were erased are known by keyed hashes too (`ErasureList`). An entry has those of the
+records that name its identifier, where they are few, so that it ends when all of them are erased.
 """
 
 from __future__ import annotations
 
-import hmac
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,10 +34,11 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.complaint import COMPLAINT_TEXTS, PAPER
 from schemas.entity import VICTIM_ENTRY
-from schemas.enums import EntityKind
+from schemas.enums import EntityKind, RecordKind
 from schemas.tables import VICTIMS
 from transforms.arrow_util import Array, sorted_lookup, without_aggregate_suffixes
 from transforms.casts import true_mask
+from transforms.erasure import Erasures, RegisterKey
 from transforms.manifest import read_manifest, retry_while_replaced
 from transforms.private_files import PrivateFileError, PrivateKey, open_private, private_files
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
@@ -43,9 +46,6 @@ from transforms.text_util import decode_web_escapes
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
 from transforms.victims.record_texts import MIN_DIGITS, candidate_digits, find_digits, record_texts
 from transforms.victims.stated_numbers import chosen_names
-
-SECRET_BYTES = 32
-"""Bytes of the secret: as many as the hash has, NIST SP 800-107 section 5.3.4."""
 
 REGISTER_CHANGE = pa.schema(
     [*(pa.field(one.name, one.type) for one in VICTIM_ENTRY), ("leaves", pa.bool_())]
@@ -58,8 +58,17 @@ that a victim's."""
 
 NOT_REGISTERED = REGISTERED.empty_table()
 
+MOST_RECORDS = 16
+"""Records whose hashes an entry has: whose identifier is in more is not erased with one person."""
+
 LOOKED_UP = ("mac", "digits_mac", "kind", "reporters")
 """Columns of an entry that a lookup needs."""
+
+_SINCE_ERASURES = "records"
+"""The column that registers of earlier runs lack."""
+
+_PLACE_TIME = 21
+"""Characters of ACTIVITY's `place` before the key of its record: a time and a mark."""
 
 _PHONE = f"{EntityKind.PHONE}:"
 
@@ -87,40 +96,18 @@ class RegisterError(ValueError):
 
 
 @dataclass(frozen=True)
-class RegisterKey:
-    """The secret of an organisation's registers; its text form does not show it."""
-
-    secret: bytes = field(repr=False)
-
-    @property
-    def key_id(self) -> str:
-        """The name of the secret, which says nothing of it: 16 hexadecimal digits."""
-        return hmac.digest(self.secret, b"ringtrace register", "sha256").hex()[:16]
-
-    def macs(self, texts: Iterable[str]) -> pa.Array:
-        """Returns HMAC-SHA256 of each text, in hexadecimal digits."""
-        hashed = (hmac.digest(self.secret, text.encode(), "sha256").hex() for text in texts)
-        return pa.array(hashed, pa.string())
-
-    def heads(self, texts: Iterable[str]) -> Array:
-        """Returns the first 64 bits of the hash of each text."""
-        secret = self.secret
-        first = b"".join([hmac.digest(secret, one.encode(), "sha256")[:8] for one in texts])
-        return np.frombuffer(first, ">i8").astype(np.int64)
-
-
-@dataclass(frozen=True)
 class RegisterSource:
     """The registers of one `key` that a run refuses by: `files`, and those of the run in `folder`.
 
     A stream looks at the latter again at every tick, as that run may be replaced. `private` opens
-    sealed files.
+    sealed files. What rests on `erasures` alone is not kept.
     """
 
     key: RegisterKey
     files: tuple[str, ...] = ()
     folder: str | None = None
     private: PrivateKey | None = None
+    erasures: Erasures = field(default_factory=Erasures)
 
     def locate(self) -> tuple[str, ...]:
         """Returns the files of all registers. Raises OSError where the run is not there."""
@@ -240,6 +227,7 @@ def register_changes(
         "reporters": pc.max_element_wise(who, 1).cast(pa.int64()),
         "first_seen": counted["first_seen_min"],
         "key_id": pa.repeat(key.key_id, len(ids)),
+        "records": _records_of(ids, activity, key),
         "leaves": pa.repeat(pa.scalar(False), len(ids)),
     }
     made = pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
@@ -256,13 +244,17 @@ def paper_changes(records: pa.RecordBatch, key: RegisterKey) -> pa.Table:
     keys = [text_key(text[a:b]) for text, a, b in zip(written, *places, strict=True)]
     kept = np.array([one is not None for one in keys], bool)
     values = [one for one in keys if one is not None]
+    rows = pa.array(texts.rows[at[of]][kept])
+    orgs, ids = (records[name].take(rows) for name in ("source_org", "complaint_id"))
+    names = pc.binary_join_element_wise(str(RecordKind.COMPLAINT), orgs, ids, "|").to_pylist()
     entries = {
         "mac": key.macs(f"{PAPER_KIND}:{value}" for value in values),
         "digits_mac": key.macs(values),
         "kind": pa.repeat(PAPER_KIND, len(values)),
         "reporters": pa.repeat(1, len(values)),
-        "first_seen": records["received_at"].take(pa.array(texts.rows[at[of]][kept])),
+        "first_seen": records["received_at"].take(rows),
         "key_id": pa.repeat(key.key_id, len(values)),
+        "records": pa.array([one.hex() for one in key.record_macs(names)], pa.string()),
         "leaves": pa.repeat(pa.scalar(False), len(values)),
     }
     return pa.table(entries).select(REGISTER_CHANGE.names).cast(REGISTER_CHANGE)
@@ -298,9 +290,13 @@ def merge_changes(changes: pa.Table) -> pa.Table:
             ("reporters", "max"),
             ("first_seen", "min"),
             ("key_id", "min"),
+            ("records", "list"),
         ]
     )
-    return without_aggregate_suffixes(merged).select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
+    merged = without_aggregate_suffixes(merged)
+    records = pa.array(map(_merge_records, merged["records_list"].to_pylist()), pa.string())
+    merged = merged.drop_columns(["records_list"]).append_column("records", records)
+    return merged.select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)
 
 
 def own_register(
@@ -412,9 +408,11 @@ def _entries_of(
 
 def _earlier_entries(_: object, source: RegisterSource) -> Iterator[pa.RecordBatch]:
     for batch in _entries_of(source, source.locate(), VICTIM_ENTRY.names):
-        stays = pa.repeat(pa.scalar(False), batch.num_rows)
-        columns = [batch[name] for name in VICTIM_ENTRY.names]
-        yield pa.RecordBatch.from_arrays([*columns, stays], schema=REGISTER_CHANGE)
+        rows = pa.Table.from_batches([batch]).select(VICTIM_ENTRY.names)
+        if source.erasures.known is not None:
+            rows = source.erasures.known.shorten(rows)
+        stays = pa.repeat(pa.scalar(False), rows.num_rows)
+        yield from batches_of(rows.append_column("leaves", stays).cast(REGISTER_CHANGE))
 
 
 def _merge_changes(changes: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -432,18 +430,44 @@ def _read_entries(
     with FileSystems.open(path) as file:
         try:
             found = pq.ParquetFile(open_private(file, path, VICTIMS, private))
-            if not set(VICTIM_ENTRY.names) <= set(found.schema_arrow.names):
+            there = {*found.schema_arrow.names, _SINCE_ERASURES}
+            if not set(VICTIM_ENTRY.names) <= there:
                 raise RegisterError(f"{path}: is no victim register; give private/victims of a run")
             names = list(dict.fromkeys(columns))
             schema = pa.schema([VICTIM_ENTRY.field(name) for name in names])
             for batch in found.iter_batches(columns=names):
-                yield pa.RecordBatch.from_arrays(
-                    [batch[name].cast(schema.field(name).type) for name in names], schema=schema
-                )
+                absent = pa.nulls(batch.num_rows)
+                given = [batch[n] if n in batch.schema.names else absent for n in names]
+                columns = [one.cast(of.type) for one, of in zip(given, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
         except pa.ArrowException:
             raise RegisterError(
                 f"{path}: is no victim register; give a file of private/victims of a run"
             ) from None
+
+
+def _records_of(ids: pa.Array, activity: pa.Table, key: RegisterKey) -> pa.Array:
+    """Returns `records` of entries: of each id, from ACTIVITY rows of whole entities."""
+    rows = activity.filter(pc.is_in(activity["entity_id"], ids))
+    counts = pc.add(rows["complaints"], rows["calls"]).to_pylist()
+    columns = (rows[name].to_pylist() for name in ("entity_id", "records", "place"))
+    places: dict[str, set[str] | None] = {}
+    for one, listed, place, count in zip(*columns, counts, strict=True):
+        # Where nobody calls it a victim's, the one record is known by its place.
+        alone = [place[_PLACE_TIME:].rsplit("|", 2)[0]] if count == 1 else None
+        known, more = places.setdefault(one, set()), listed or alone
+        whole = None if known is None or more is None else known.union(more)
+        places[one] = None if whole is None or len(whole) > MOST_RECORDS else whole
+    named = (places.get(one) for one in ids.to_pylist())
+    hashed = (sorted(mac.hex() for mac in key.record_macs(one)) if one else None for one in named)
+    return pa.array([one and " ".join(one) for one in hashed], pa.string())
+
+
+def _merge_records(parts: list[str | None]) -> str | None:
+    """Returns `records` of an entry that several files have."""
+    macs = {mac for one in parts if one is not None for mac in one.split()}
+    many = None in parts or len(macs) > MOST_RECORDS
+    return None if many else " ".join(sorted(macs))
 
 
 def international_ids(digits: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
@@ -25,6 +25,7 @@ from transforms.counters import count_members, count_read, count_rejects, increm
 from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.deduplicate import REPLACED, Deduplicate
+from transforms.erasure import Erasures, RegisterKey
 from transforms.exit_scan import hold_back_written, withheld_by_run
 from transforms.extract import (
     EVIDENCE_ROWS,
@@ -61,7 +62,6 @@ from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victim_register import (
     KeepRegister,
     ReadRegister,
-    RegisterKey,
     RegisterSource,
     own_register,
     paper_changes,
@@ -95,6 +95,7 @@ class BatchPlan:
     run: RunSettings
     register: RegisterSource | None = None
     keep_narratives: bool = False
+    erasures: Erasures = field(default_factory=Erasures)
 
 
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
@@ -108,10 +109,10 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     # Read, validate and deduplicate the records.
     read = pipeline | "Read" >> ReadRecords(plan.files, plan.reading)  # *_LOOSE, REJECT, digests
     complaints = read["complaints"] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, plan.as_of, plan.run.clock
+        RecordKind.COMPLAINT, plan.as_of, plan.run.clock, plan.erasures
     )  # COMPLAINT_ACCEPTED, REJECT, counters
     calls = read["calls"] | "Validate calls" >> Validate(
-        RecordKind.CALL, plan.as_of, plan.run.clock
+        RecordKind.CALL, plan.as_of, plan.run.clock, plan.erasures
     )  # CALL_ACCEPTED, REJECT, counters
     unique_complaints = complaints[ACCEPTED] | "One complaint an id" >> Deduplicate(
         RecordKind.COMPLAINT

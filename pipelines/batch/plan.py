@@ -15,7 +15,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
-from pipelines.key_store import private_key, register_source
+from pipelines.key_store import erasures, private_key, register_source
 from pipelines.options import UsageError
 from pipelines.run_folder import private_store
 from pipelines.user_files import (
@@ -32,6 +32,7 @@ from pipelines.user_files import (
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
+from transforms.erasure import Erasures
 from transforms.graph import FileDigest, read_contested
 from transforms.manifest import RunSettings, current_time
 from transforms.private_files import PrivateFileError
@@ -87,6 +88,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         raise UsageError(f"{error}{way}") from None
     follows = find_previous(options.previous)
     rules = read_source_rules(options.sources)
+    erased = erasures(options.register_key)
     return BatchPlan(
         files=tuple(survey.files),
         reading=reading,
@@ -101,6 +103,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         weights=read_weights(options.priority_weights),
         shards=options.shards,
         keep_narratives=options.keep_narratives,
+        erasures=Erasures(erased),
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
@@ -117,6 +120,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
                 **recorded_maps(options.map, reading),
+                **({"erased": erased.digest} if erased else {}),
             },
             clock=options.now or options.as_of or current_time(),
             entries=survey.entries,
@@ -136,6 +140,7 @@ def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
         use=not options.no_register,
         runs=[options.previous] if options.previous else [],
         make=is_local(options.output),
+        erased=plan.erasures,
     )
     recorded = {**plan.run.options, "register": register is not None}
     return replace(plan, register=register, run=replace(plan.run, options=recorded))

@@ -118,5 +118,6 @@ COMMANDS = (
         Group.OPERATE,
         "check a finished run against thresholds, for a scheduler to raise the alarm",
     ),
+    Command("erase", Group.OPERATE, "take a person's records out, now and of every later run"),
     Command("rejects", Group.OPERATE, "export rejected rows to fix and re-import"),
 )

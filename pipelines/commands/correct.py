@@ -85,17 +85,41 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: for a run, decisions or a folder that cannot be used.
         LedgerError: if the ledger was changed.
     """
-    output = signed_files.free_folder(arguments.output)
+    signed_files.free_folder(arguments.output)
     finished = Run.open(arguments.run)
     now = arguments.now or datetime.now(UTC)
     decisions = in_force(arguments.decisions, finished, now)
     entries = ledger.read_ledger(arguments.ledger)
-    sender = _sender(arguments.sender, finished)
+    sender = sender_of_run(arguments.sender, finished)
     register = register_of(arguments)
     found = ledger.outstanding(entries, withdrawn(entries, finished, decisions, register))
     if not found:
         sys.stdout.write("nothing that was issued names what was withdrawn since\n")
         return 0
+    issue_corrections(found, sender, finished, arguments, now)
+    return 0
+
+
+def issue_corrections(
+    found: Iterable[Outstanding],
+    sender: str,
+    finished: Run,
+    arguments: argparse.Namespace,
+    now: datetime,
+) -> None:
+    """Signs what each recipient must be sent, prints what it is, and records it.
+
+    Args:
+        found: what is taken back.
+        sender: slug of the organisation that issued it.
+        finished: the run by which it is taken back.
+        arguments: `output`, a new folder, and `key` and `ledger`, as flags have them.
+        now: when it is issued.
+
+    Raises:
+        UsageError: for a key, a ledger or a folder that cannot be used.
+    """
+    output = signed_files.free_folder(arguments.output)
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
     for one in found:
@@ -104,9 +128,10 @@ def run(arguments: argparse.Namespace) -> int:
         parties = sender, recipient, signed_files.utc_text(now)
         _write(output / recipient, parties, issues, key)
         sys.stdout.writelines(f"{line}\n" for line in _summary(output / recipient, issues))
-    run_id = finished.manifest["run_id"]
-    ledger.record(arguments.ledger, [_recorded(one, run_id, now) for one in found])
-    return 0
+    entries = [
+        _recorded(one, finished.run_id, now) for those in by_recipient.values() for one in those
+    ]
+    ledger.record(arguments.ledger, entries)
 
 
 def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]:
@@ -218,7 +243,8 @@ def _listed(left: list[str], known: KnownLegitimate) -> list[str]:
     return [one for one, why in zip(left, reasons, strict=True) if why is not None]
 
 
-def _sender(given: str | None, finished: Run) -> str:
+def sender_of_run(given: str | None, finished: Run) -> str:
+    """Returns one's own slug: `--from ORG`, or that of the run's one organisation."""
     if given is not None:
         return key_store.org_slug(given)
     orgs = set(tables.count_by(finished, COMPLAINTS, ["source_org"])["source_org"].to_pylist())

@@ -7,7 +7,7 @@ own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import apache_beam as beam
 import pyarrow as pa
@@ -26,6 +26,7 @@ from transforms.counters import (
 )
 from transforms.decisions import DecisionsInForce, DecisionSource, ResolveDecisions
 from transforms.decisions_file import DecisionRows
+from transforms.erasure import Erasures
 from transforms.extract import KnownLegitimate
 from transforms.graph import (
     ClusteredWindow,
@@ -50,6 +51,7 @@ from transforms.stream import (
     REJECTED,
     STATED,
     TICKS,
+    VALIDATED,
     KnownMembers,
     RecordsToDeltas,
     RejectsToDeltas,
@@ -81,6 +83,7 @@ class StreamPlan:
         analyze: `AnalyzeTick`, or what runs it on one worker.
         drop_repeated: drops the alerts of earlier ticks, where the sinks do not.
         sinks: the recipients of alerts, by name.
+        erasures: records that are left out; on an engine those of its start.
     """
 
     rules: SourceRules
@@ -89,6 +92,7 @@ class StreamPlan:
     analyze: beam.PTransform
     drop_repeated: beam.PTransform | None
     sinks: Mapping[str, beam.PTransform]
+    erasures: Erasures = field(default_factory=Erasures)
 
 
 def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
@@ -100,9 +104,11 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     # Read and validate the records.
     read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
     complaints = read[COMPLAINTS] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT
+        RecordKind.COMPLAINT, erasures=plan.erasures
     )  # COMPLAINT_ACCEPTED, REJECT
-    calls = read[CALLS] | "Validate calls" >> Validate(RecordKind.CALL)  # CALL_ACCEPTED, REJECT
+    calls = read[CALLS] | "Validate calls" >> Validate(
+        RecordKind.CALL, erasures=plan.erasures
+    )  # CALL_ACCEPTED, REJECT
     unmasked_rejects = (
         read[UNREAD],
         complaints[REJECTS],
@@ -116,7 +122,8 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
         calls[ACCEPTED] | "Call evidence" >> RecordsToDeltas(RecordKind.CALL, plan.rules),
         unmasked_rejects | "Stated in rejects" >> RejectsToDeltas(),
     ) | "All evidence" >> beam.Flatten()  # (partition, delta)
-    arrived = {DELTAS: deltas, REJECTED: unmasked_rejects, TICKS: read[TICKS]}
+    validated = (complaints[COUNTERS], calls[COUNTERS]) | "Of validation" >> beam.Flatten()
+    arrived = {DELTAS: deltas, REJECTED: unmasked_rejects, TICKS: read[TICKS], VALIDATED: validated}
     alive = arrived | "Keep" >> plan.keep  # a window a tick, see `AnalyzeTick`
 
     # Cluster it, and send the alerts that are new.
@@ -134,6 +141,7 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
         | "Count accepted complaints" >> beam.FlatMap(count_accepted, RecordKind.COMPLAINT),
         calls[ACCEPTED] | "Count accepted calls" >> beam.FlatMap(count_accepted, RecordKind.CALL),
         unmasked_rejects | "Count rejects" >> beam.FlatMap(count_rejects),
+        validated,
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
     _ = (

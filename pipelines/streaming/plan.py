@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.plan import find_previous, package_versions
-from pipelines.key_store import register_source
+from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import UsageError
 from pipelines.run_folder import check_private_output, private_store
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
@@ -57,6 +57,7 @@ from transforms.alerts import (
 )
 from transforms.decisions import BoundBy, Decision, DecisionsInForce
 from transforms.decisions_file import bound_rows, taken_over
+from transforms.erasure import Erasures
 from transforms.graph import cluster_number
 from transforms.read import ReadOptions
 from transforms.stream import (
@@ -110,6 +111,7 @@ def watch_plan(
     source: beam.PTransform,
     keep: beam.PTransform,
     decisions: LiveDecisions | None = None,
+    erasures: Erasures | None = None,
     *,
     snapshot: bool,
 ) -> StreamPlan:
@@ -120,16 +122,26 @@ def watch_plan(
         source: of the tick's records.
         keep: adds them to the state.
         decisions: of the stream, where its plans share them.
+        erasures: likewise; as they are now without.
         snapshot: whether the tick writes one.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    analyze = tick_analysis(options, decisions)
+    erasures = erasures or current_erasures(options)
+    analyze = tick_analysis(options, decisions, erasures)
     if not snapshot:
         analyze = replace(analyze, snapshots=None)
     rules = read_source_rules(options.sources)
-    return StreamPlan(rules, source, keep, analyze, drop_repeated=None, sinks=alert_sinks(options))
+    return StreamPlan(
+        rules,
+        source,
+        keep,
+        analyze,
+        drop_repeated=None,
+        sinks=alert_sinks(options),
+        erasures=erasures,
+    )
 
 
 def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
@@ -138,14 +150,25 @@ def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
+    erasures = current_erasures(options)
     return StreamPlan(
         read_source_rules(options.sources),
         source,
         KeepState(retention_days(options)),
-        RunOnOneWorker(tick_analysis(options)),
+        RunOnOneWorker(tick_analysis(options, erasures=erasures)),
         DropRepeatedAlerts(),
         alert_sinks(options),
+        erasures,
     )
+
+
+def current_erasures(options: StreamOptions) -> Erasures:
+    """Reads the list of records that were erased.
+
+    Raises:
+        UsageError: if it cannot be used.
+    """
+    return Erasures(read_erasures(options.register_key))
 
 
 class LiveDecisions:
@@ -216,10 +239,12 @@ def file_stamp(path: str) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None) -> AnalyzeTick:
+def tick_analysis(
+    options: StreamOptions, decisions: LiveDecisions | None = None, erasures: Erasures | None = None
+) -> AnalyzeTick:
     """Reads every list that the options name; returns the steps of a tick.
 
-    `decisions` are those of the stream, where ticks of several plans share them.
+    `decisions` and `erasures` are those of the stream, where ticks of several plans share them.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
@@ -263,6 +288,7 @@ def tick_analysis(options: StreamOptions, decisions: LiveDecisions | None = None
         runs=[options.previous] if options.previous else [],
         make=options.local and is_local(output),
         follow=True,
+        erased=erasures or current_erasures(options),
     )
     recorded["register"] = register is not None
     return replace(analyze, register=register)

@@ -23,7 +23,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines import run_folder
+from pipelines import key_store, run_folder
 from pipelines.options import UsageError
 from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
@@ -31,6 +31,7 @@ from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import (
     LiveDecisions,
+    current_erasures,
     read_options,
     retention_days,
     tick_analysis,
@@ -52,6 +53,7 @@ from pipelines.user_files import read_source_rules
 from schemas.manifest import InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
+from transforms.erasure import ErasureList
 from transforms.gc_tuning import gc_tuned
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.stream import (
@@ -106,6 +108,8 @@ class Watch:
         rules = read_source_rules(options.sources)
         self._state = StreamState(options.output, retention_days(options), rules)
         self.decisions = LiveDecisions(options)
+        self._erasures = current_erasures(options)
+        self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
@@ -120,7 +124,9 @@ class Watch:
     def _built(self, *, snapshot: bool) -> InProcessRunner:
         keep = KeepStateInMemory(retention_days(self._options), self._state.alive)
         source = OneTick(self._reading)
-        plan = watch_plan(self._options, source, keep, self.decisions, snapshot=snapshot)
+        plan = watch_plan(
+            self._options, source, keep, self.decisions, self._erasures, snapshot=snapshot
+        )
         pipeline = beam.Pipeline(
             options=PipelineOptions([*SINGLE_PARTITION_OPTIONS, *self._options.beam])
         )
@@ -147,7 +153,7 @@ class Watch:
                 self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             elif ending:
                 break
-            elif self._state.tick and self.decisions.changed():
+            elif self._state.tick and (self.decisions.changed() or self._owes_erasure()):
                 self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             else:
                 stopping.wait(POLL_SECONDS)
@@ -171,6 +177,8 @@ class Watch:
         self.entries = news.entries or self.entries
         tick = Tick(second, snapshot, self.entries)
         started = time.monotonic()
+        if self._owes_erasure():
+            self._state.erase(self._erasures.known)
         with nullcontext() if self._options.debug else suppress_stderr():
             self._steps[snapshot].run(DueTick(news, tick))
         self._state.commit(news.positions)
@@ -186,6 +194,14 @@ class Watch:
         what = f"{parts} file{'' if parts == 1 else 's'} read"
         what += f", snapshot {tick.name()}" if snapshot else ""
         self._progress.say(f"{what} ({time.monotonic() - started:.1f} s)")
+
+    def _owes_erasure(self) -> bool:
+        """Reads the list of erased records, if it is another; tells if the state is of another."""
+        if (seen := key_store.erasures_stamp()) != self._erasures_seen:
+            self._erasures.known = current_erasures(self._options).known
+            self._erasures_seen = seen
+        known = self._erasures.known
+        return (known.digest if known else None) != self._state.erasures
 
     def _owed(self) -> int:
         """Counts the alerts that the webhook, if there is one, has not accepted."""
@@ -326,8 +342,17 @@ class StreamState:
         self.tick = 0
         self.positions: dict[str, ReadPosition] = {}
         self.alive = LiveState()
+        self.erasures: str | None = None
+        self._rewrite = False
         self._files, self._rows = 0, 0
         self._read(days)
+
+    def erase(self, known: ErasureList | None) -> None:
+        """Takes out the records of a list; the next commit writes the whole without them."""
+        if known is not None:
+            self.alive.erase(known)
+        self.erasures = known.digest if known else None
+        self._rewrite = True
 
     def commit(self, positions: Mapping[str, ReadPosition]) -> None:
         """Writes what is alive now, and how far was read, for a restart to read."""
@@ -335,6 +360,7 @@ class StreamState:
         fresh, block = self.alive.fresh, self.alive.settled
         self._files, self._rows = self._files + 1, self._rows + _record_rows(fresh)
         whole = self._files >= MOST_FILES or self._rows * 2 >= _record_rows(block)
+        whole, self._rewrite = whole or self._rewrite, False
         self.tick += 1
         name = f"{self.tick:012d}{_WHOLE if whole else _PART}"
         aside = self._folder / f".next-{name}"
@@ -342,6 +368,8 @@ class StreamState:
             "version": VERSION,
             "duplicates": self.alive.duplicates,
             "expired": self.alive.expired,
+            "erased": self.alive.erased,
+            "erasures": self.erasures,
             "picked": positions_to_json(positions),
             "sources": self._rules,
         }
@@ -384,6 +412,7 @@ class StreamState:
         self.positions = positions_from_json(header["picked"])
         self.alive.settled = settle_deltas(blocks, days).delta
         self.alive.duplicates, self.alive.expired = header["duplicates"], header["expired"]
+        self.alive.erased, self.erasures = header.get("erased", 0), header.get("erasures")
 
     def _version_error(self) -> UsageError:
         return UsageError(

@@ -106,6 +106,7 @@ def render_index_page(
         redacted=redact,
         options={name: _json(value) for name, value in sorted(manifest["options"].items())},
         accounts=run_summary.check_accounting(run),
+        erased=sum(manifest["counts"][kind].get("erased", 0) for kind in ("complaints", "calls")),
         kinds=run_summary.entities_by_kind(run),
         statuses=list(Status),
         rejects=rejects,

@@ -203,8 +203,7 @@ def test_nobody_shows_a_suspect_using_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("role", "status"),
-    [("victim", Status.VICTIM_SIDE), ("caller_id", Status.INFRASTRUCTURE)],
+    ("role", "status"), [("victim", Status.VICTIM_SIDE), ("caller_id", Status.INFRASTRUCTURE)]
 )
 def test_a_decision_shows_no_number_that_every_record_calls_a_victims(role, status, tmp_path):
     rows = [report(90 + n, f"v{n}", (OTHER, role), (RING, "callback")) for n in range(3)]

@@ -404,3 +404,25 @@ def test_entries_are_read_as_recorded_and_no_line_can_be_changed(tmp_path_factor
         path.write_bytes(b"".join([*lines[:place], bytes(changed), *lines[place + 1 :]]))
         with pytest.raises(LedgerError):
             ledger.read_ledger(str(path))
+
+
+def test_a_record_that_a_package_cites_is_on_hold(office, tmp_path, capsys):
+    words = ["erase", "--record", "amazon/c0", "--run", office.run]
+    words += ["--author", "Ada Cole", "--reason", "request of a data subject"]
+    names = [one.issue_id for one in ledger.read_ledger(None)]
+    (package,) = [one for one in names if one.startswith("package")]
+    capsys.readouterr()
+    assert ringtrace(*words) == 2
+    assert sorted(names)[0] in capsys.readouterr().err
+    offers = [one for one in names if one != package]
+    assert ringtrace(*words, "--despite-hold", *offers, "--output", tmp_path / "a") == 2
+    assert package in capsys.readouterr().err
+    sealed = {one: one.read_bytes() for one in office.package.rglob("*") if one.is_file()}
+    assert ringtrace(*words, "--despite-hold", *names, "--output", tmp_path / "a") == 0
+    assert f"--supersedes {package}" in capsys.readouterr().out
+    assert sorted(one.name for one in (tmp_path / "a").iterdir()) == ["in-cbi", "meta", "microsoft"]
+    content = json.loads((tmp_path / "a" / "in-cbi" / "correction.json").read_bytes())
+    assert f"phone:{FIRST}" in {one["entity_id"] for one in content["issues"][0]["strike"]}
+    assert {one: one.read_bytes() for one in sealed} == sealed
+    assert ringtrace("verify", office.package) == 0
+    assert ringtrace(*words) == 0, "what is corrected holds no longer"

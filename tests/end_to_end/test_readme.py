@@ -107,6 +107,7 @@ PLACEHOLDERS = {
     "OFFER": "offer",
     "CSV": "people.csv",
     "CODE": "us-fbi-ic3",
+    "ORG/ID": "amazon/A-1001",
 }
 
 MADE_BEFORE = {"verify": "referral", "referral": "--decisions"}

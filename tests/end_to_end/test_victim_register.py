@@ -21,9 +21,9 @@ from schemas.enums import Status
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import CONTESTED, ENTITIES, VICTIMS
 from tests.support.run_pipeline import complaint, jsonl, read, run
+from transforms.erasure import RegisterKey
 from transforms.victim_register import (
     REGISTER_CHANGE,
-    RegisterKey,
     RegisterSource,
     entries_that_leave,
     merge_changes,

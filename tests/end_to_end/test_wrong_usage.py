@@ -18,13 +18,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import cli, key_store
+from pipelines import cli, key_store, ledger
 from pipelines.commands import COMMANDS
 from pipelines.options import Number, WholeNumber, make_parser
 from reports import signing, tables
 from schemas.decision import DECISION
+from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS
-from schemas.tables import MEMBERS
+from schemas.tables import COMPLAINTS, MEMBERS, MENTIONS
 
 READ_FILE = {"FILE", "TRUTH"}
 
@@ -108,6 +109,12 @@ RIGHT = {
     "keys trust": {"org": ["acme"], "file": ["{pem}"], "--fingerprint": ["{fingerprint}"]},
     "keys distrust": {"org": ["microsoft"], "fingerprint": ["{fingerprint}"]},
     "health": {"run": ["{run}"]},
+    "erase": {
+        "--record": ["{record}"],
+        "--run": ["{run}"],
+        "--author": ["Ada Cole"],
+        "--reason": ["asked"],
+    },
     "rejects": {"run": ["{run}"], "--output": ["{new}"]},
 }
 """A right use of each command: the values of its arguments and options."""
@@ -352,6 +359,12 @@ CONTRADICTIONS = {
         ({"--private-output": ["{new}/snapshots"]}, "--private-output"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
+    "erase": [
+        ({"--output": ["{new}"]}, "--despite-hold"),
+        ({"--despite-hold": ["package-0"]}, "package-0"),
+        ({"--run": None}, "--run"),
+        ({"--reason": ["about {record_id}"]}, "--reason"),
+    ],
     "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
     "report": [
         ({"--output": None, "--pages": ["3"]}, "--pages"),
@@ -382,6 +395,7 @@ UNKNOWN = {
     "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
+    "erase": [({"--record": ["amazon/nobody"]}, "nobody"), ({"--record": ["x"]}, "'x'")],
     "decide": [({"a": ["phone:+19999999999"]}, "+19999999999")],
     "referral": [
         ({"--cluster": ["c-0"]}, "c-0"),
@@ -451,6 +465,7 @@ class Place:
         self.make_runs()
         self.trust_keys()
         self.make_offers()
+        self.find_record()
         self.make_letters()
         self.make_broken()
         self.at("amazon", "keys", "show")
@@ -511,6 +526,17 @@ class Place:
         shutil.copytree(offer, self.name("copy", "copy"))
         words = ["exchange", "join", self.names["theirs"], own, "--now", TIME]
         self.at("microsoft", *words, "--output", self.name("joint", "joint"))
+
+    def find_record(self):
+        """Names a record of amazon's that nothing issued cites."""
+        self.at("amazon", "keys", "show")
+        issued = {one for entry in ledger.read_ledger(None) for one in entry.bare}
+        columns = ["entity_id", "record_id"]
+        mentions = tables.read_table(self.folder / "run", MENTIONS, columns).to_pylist()
+        cited = {one["record_id"] for one in mentions if without_epoch(one["entity_id"]) in issued}
+        rows = tables.read_table(self.folder / "run", COMPLAINTS, ["complaint_id"])
+        record = min(set(rows["complaint_id"].to_pylist()) - cited)
+        self.names |= {"record": f"amazon/{record}", "record_id": record}
 
     def letter(self, org, move, *words, out):
         words = ["exchange", "overlap", move, *words, "--from", org, "--now", TIME]

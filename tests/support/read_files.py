@@ -7,8 +7,7 @@ import pyarrow as pa
 from transforms.read.adapters import ftc_sentinel
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
-from transforms.read.read_records import read_shard
-from transforms.read.shards import SHARD_BYTES, scan_file
+from transforms.read.read_records import SHARD_BYTES, read_shard, scan_file
 
 TAGS = ("complaints", "calls", "rejects")
 

@@ -88,7 +88,8 @@ def checked_manifest(output: Path) -> dict[str, Any]:
     listed = [*manifest["outputs"], *manifest["private"]]
     assert there == {MANIFEST_NAME, *(line["name"] for line in listed)}
     for kind, count in manifest["counts"].items():
-        assert count["read"] == count["accepted"] + count["duplicates"] + count["rejected"]
+        kept = count["accepted"] + count["duplicates"] + count["rejected"]
+        assert count["read"] == kept + count.get("erased", 0)
         rows = sum(one["rows"] for one in manifest["inputs"] if f"{one['kind']}s" == kind)
         assert rows == count["read"]
         assert ds.dataset(output / kind).count_rows() == count["accepted"]

@@ -9,8 +9,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import (
-    cli_docs,
     flink_options,  # noqa: F401 - declares Flink's options
+    reference_docs,
 )
 from pipelines.commands import COMMANDS
 from pipelines.flex_template import TEMPLATES, template_options
@@ -193,7 +193,7 @@ def test_one_option_takes_one_kind_of_value_in_all_commands():
 def test_the_reference_of_the_command_line_is_that_of_the_parsers():
     """`make schemas` writes it anew."""
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    assert page == cli_docs.cli_page()
+    assert page == reference_docs.cli_page()
     for name, action in actions():
         section = page.partition(f"### `ringtrace {name}`\n")[2].partition("\n###")[0]
         assert f"`{(action.option_strings or [action.metavar])[0]}" in section, (name, action.dest)

@@ -16,6 +16,7 @@ from transforms.arrow_util import hash_text, table_of_columns, without_aggregate
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
+from transforms.victim_register import MOST_RECORDS
 from transforms.victims.stated_numbers import STATED_FIELDS
 
 ROLES = tuple(sorted(str(role) for role in Role))
@@ -47,6 +48,7 @@ ACTIVITY = pa.schema(
         ("region", pa.string()),
         ("line_type", pa.string()),
         *((name, pa.int32()) for name in COUNTS),
+        ("records", pa.list_(pa.string())),
     ]
 )
 """The activity of one identifier as one reporter saw it, by organisation and day (UTC).
@@ -56,7 +58,8 @@ is no pseudonym. `reporter` is a hash, null where the records add none: calls wi
 (`transforms.reporters`). `complaints` to `stated` count records: `held` those
 that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
 it the victim's, `stated` those that do so in a field. `place` is the earliest place that it was
-read at.
+read at. `records` are the keys of the records, where a record of the partition calls it the
+victim's and they are few; null elsewhere.
 """
 
 _TIME_DIGITS = 20
@@ -75,7 +78,8 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     )
     seen = mentions["observed_at"].combine_chunks()
     records = record_keys(mentions)
-    record = records.dictionary_encode().indices
+    names = records.dictionary_encode()
+    record = names.indices
     role = mentions["role"].combine_chunks()
     complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT).combine_chunks()
     hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
@@ -84,6 +88,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     stated = pc.and_(own, pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False))
     reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
     none = pa.scalar(None, record.type)
+    owned = pc.is_in(entity.indices, pc.unique(entity.indices.filter(own)))
     held = pc.if_else(hard, seen, pa.scalar(None, seen.type))
     columns = {
         "entity": entity.indices,
@@ -113,6 +118,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "reported": pc.if_else(reported, record, none),
         "own": pc.if_else(own, record, none),
         "stated": pc.if_else(stated, record, none),
+        "records": pc.if_else(owned, record, none),
     }
     for name, one in zip(ROLE_COUNTS, ROLES, strict=True):
         columns[name] = pc.equal(role, one).cast(pa.int8())
@@ -125,6 +131,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
             + [(name, "max") for name in ("last_seen", "last_held")]
             + [(name, "count_distinct") for name in RECORD_COUNTS]
             + [(name, "sum") for name in ROLE_COUNTS]
+            + [("records", "distinct", pc.CountOptions(mode="only_valid"))]
         )
     )
     hashes = {
@@ -136,8 +143,19 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "entity_id": entity.dictionary.take(added["entity"].combine_chunks()),
         "share": pa.repeat(share, added.num_rows),
         "source_org": org.dictionary.take(added["org"].combine_chunks()),
+        "records": _record_lists(added["records"].combine_chunks(), names.dictionary),
     }
     return table_of_columns(found, ACTIVITY)
+
+
+def _record_lists(places: pa.ListArray, records: pa.Array) -> pa.Array:
+    """Converts lists of places among record keys to lists of the keys; null for none or many."""
+    keys = records.take(places.flatten())
+    lists = pa.ListArray.from_arrays(places.offsets, keys)
+    none = pa.scalar(None, lists.type)
+    sizes = pc.list_value_length(lists)
+    few = pc.and_(pc.greater(sizes, 0), pc.less_equal(sizes, MOST_RECORDS))
+    return pc.if_else(few, lists, none)
 
 
 def main_roles(counted: pa.Table) -> pa.Array:

@@ -41,6 +41,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.erasure import RegisterKey
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds.hosting import platforms_of
 from transforms.extract.mention import NARRATIVE
@@ -83,7 +84,6 @@ from transforms.shuffle import (
 from transforms.victim_register import (
     NOT_REGISTERED,
     REGISTERED,
-    RegisterKey,
     VictimRegister,
     entries_that_leave,
     register_changes,

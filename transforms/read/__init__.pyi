@@ -26,14 +26,16 @@ from .read_records import (
     CALLS as CALLS,
     COMPLAINTS as COMPLAINTS,
     REJECTS as REJECTS,
+    SHARD_BYTES as SHARD_BYTES,
     TAGS as TAGS,
     ReadRecords as ReadRecords,
     ReadShards as ReadShards,
+    Shard as Shard,
     read_shard as read_shard,
+    scan_file as scan_file,
 )
 from .rejects import (
     decode_raw as decode_raw,
     make_reject as make_reject,
     rejects_batch as rejects_batch,
 )
-from .shards import SHARD_BYTES as SHARD_BYTES, Shard as Shard, scan_file as scan_file

@@ -1,7 +1,11 @@
-"""Reading as Beam transforms: files or parts of files to loose rows, rejects and digests."""
+"""Reading as Beam transforms: files or parts of files to loose rows, rejects and digests.
+
+A shard is a part of a file that is read by itself; the digest is of the whole file.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -19,10 +23,12 @@ from transforms.read.adapters import mapped
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
 from transforms.read.dialects import describe, is_separator_line, plain_records, text_blocks
-from transforms.read.files import InputFile, ReadOptions
+from transforms.read.files import InputFile, ReadOptions, open_raw, raw_blocks
 from transforms.read.framing import Record, chunk_records, physical_lines
+from transforms.read.parquet_limits import open_parquet
 from transforms.read.rejects import Reject, make_reject, rejects_batch
-from transforms.read.shards import SHARD_BYTES, Shard, scan_file
+
+SHARD_BYTES = 16 * 1024 * 1024
 
 COMPLAINTS, CALLS, REJECTS = "complaints", "calls", "rejects"
 
@@ -34,6 +40,103 @@ SHARDS = "shards"
 
 SPREAD = 256
 """Groups that shards are spread over: more than a run has workers, few enough to be cheap."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Bytes `start` to before `end` of a file (row groups, for Parquet); null is its end.
+
+    `first_line` is the physical line, or Parquet row, at `start`, counted from 1.
+    """
+
+    file: InputFile
+    start: int
+    end: int | None
+    first_line: int
+
+
+def scan_file(
+    file: InputFile, shard_bytes: int = SHARD_BYTES
+) -> tuple[tuple[str, int], list[Shard]]:
+    """Scans the stored bytes once: returns (SHA-256 in hex, length), and the file's shards.
+
+    Lines and CSV are cut where a record starts, each shard `shard_bytes` or a little more;
+    Parquet between row groups; compressed files and JSON arrays not at all. Together the
+    shards hold every row, each once.
+    """
+    digest, size = hashlib.sha256(), 0
+
+    def digested() -> Iterator[bytes]:
+        nonlocal size
+        for block in raw_blocks(file.path):
+            digest.update(block)
+            size += len(block)
+            yield block
+
+    blocks = digested()
+    kind = file_layout(file)
+    starts: list[tuple[int, int]] = []
+    if file.can_be_cut and kind == Layout.LINES:
+        starts = list(_line_starts(blocks, shard_bytes))
+    elif file.can_be_cut and kind == Layout.CSV:
+        starts = list(_record_starts(blocks, shard_bytes, file.delimiter))
+    elif kind in (Layout.PARQUET, Layout.REJECTS):
+        starts = _row_group_starts(file, shard_bytes)
+    elif kind != Layout.EMPTY:
+        starts = [(0, 1)]
+    for _ in blocks:
+        pass  # to the end of the file, for the digest
+    ends = [*(start for start, _ in starts[1:]), None] if starts else []
+    shards = [
+        Shard(file, start, end, line) for (start, line), end in zip(starts, ends, strict=True)
+    ]
+    return (digest.hexdigest(), size), shards
+
+
+def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yields offset and line of the first line, and of the first one after each `shard_bytes`."""
+    yield 0, 1
+    offset, line, wanted = 0, 1, shard_bytes
+    for block in blocks:
+        at = 0
+        while wanted - 1 < offset + len(block):
+            found = block.find(b"\n", max(wanted - 1 - offset, at))
+            if found < 0:
+                break
+            line += block.count(b"\n", at, found + 1)
+            at = found + 1
+            yield offset + at, line
+            wanted = offset + at + shard_bytes
+        line += block.count(b"\n", at)
+        offset += len(block)
+
+
+def _record_starts(
+    blocks: Iterator[bytes], shard_bytes: int, delimiter: str
+) -> Iterator[tuple[int, int]]:
+    """Yields the same of CSV records, by the splitter that reading uses."""
+    yield 0, 1
+    wanted = shard_bytes
+    for record in framing.delimited_records(blocks, delimiter):
+        if record.offset >= wanted:
+            yield record.offset, record.position
+            wanted = record.offset + shard_bytes
+
+
+def _row_group_starts(file: InputFile, shard_bytes: int) -> list[tuple[int, int]]:
+    """Lists the row group and row at which each shard starts; empty without any row group."""
+    with open_raw(file.path) as stream:
+        metadata = open_parquet(stream).metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    starts: list[tuple[int, int]] = []
+    pending, row = 0, 1
+    for number, group in enumerate(groups):
+        if not starts or pending >= shard_bytes:
+            starts.append((number, row))
+            pending = 0
+        pending += group.total_byte_size
+        row += group.num_rows
+    return starts
 
 
 @dataclass(eq=False)  # not frozen: Beam sets attributes of a transform as it applies it

@@ -27,6 +27,7 @@ from .state import (
     RETENTION_DAYS as RETENTION_DAYS,
     STATED as STATED,
     TICKS as TICKS,
+    VALIDATED as VALIDATED,
     Clock as Clock,
     KeepState as KeepState,
     KeepStateInMemory as KeepStateInMemory,

@@ -19,20 +19,23 @@ import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
-from schemas.mention import EVIDENCE
-from transforms.arrow_util import batch_of_columns
+from schemas.mention import EVIDENCE, MENTIONS
+from transforms.arrow_util import batch_of_columns, explode, hash_columns, hash_text, mix_hashes
+from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import RECORD_ORDER, content_hashes, winning_rows
+from transforms.erasure import ErasureList
 from transforms.extract.evidence import call_evidence, complaint_evidence
 from transforms.extract.fingerprints import (
     FINGERPRINT_ROW,
     FINGERPRINT_ROW_WITH_WORDS,
     fingerprint_rows,
+    flatten_fingerprints,
 )
 from transforms.redact.rejects import stated_victim_numbers_in_rejects
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.shuffle import partition_numbers, table_of
-from transforms.stream.phrase_counts import PHRASE_COUNT, phrase_counts
+from transforms.stream.phrase_counts import PHRASE_COUNT, phrase_counts, without_phrases
 from transforms.victims.identifier_matcher import ComplaintNumbers
 from transforms.victims.stated_numbers import (
     STATED_NUMBER,
@@ -240,6 +243,66 @@ def unexpired_stated(
 ) -> pa.RecordBatch:
     """Returns the STATED_AT rows that have not expired by `decided.newest`."""
     return stated_since(stated, decided.newest, days)
+
+
+def without_erased(delta: Delta, known: ErasureList) -> tuple[Delta, int]:
+    """Takes erased records out of a delta; returns it, and how many there were.
+
+    What only they state goes with them, and so do the phrases that only they have: of a reporter of
+    theirs what no other record of the reporter shows.
+    """
+    records, evidence = delta.records, delta.evidence
+    count = records.num_rows
+    names = pc.binary_join_element_wise(*(records[name] for name in RECORD_KEY), "|")
+    erased = known.contain(names)
+    # The piece of evidence that a call is of is named after its complaint.
+    calls = np.flatnonzero(true_mask(pc.equal(evidence["record_kind"], str(RecordKind.CALL))))
+    groups = evidence["group_id"].take(pa.array(calls))
+    names = pc.binary_join_element_wise(str(RecordKind.COMPLAINT), groups, "|")
+    erased[evidence["row"].to_numpy()[calls[known.contain(names)]]] = True
+    if not erased.any():
+        return delta, 0
+    stay = np.flatnonzero(~erased)
+    gone = evidence.filter(pa.array(erased[evidence["row"].to_numpy()]))
+    left = select_records(evidence, stay, count)
+    fingerprints = select_records(delta.fingerprints, stay, count)
+    stated = delta.stated.filter(pa.array(~_stated_by_erased(delta.stated, gone, left)))
+    phrases = without_phrases(delta.phrases, _had_by_erased(delta.phrases, gone, fingerprints))
+    rows = records.take(pa.array(stay))
+    return Delta(rows, left, stated, fingerprints, phrases), int(erased.sum())
+
+
+def _stated_by_erased(
+    stated: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch
+) -> np.ndarray:
+    """Masks the STATED_AT rows of reporters of erased evidence that no evidence is `left` of.
+
+    Rows that were refused have no reporter: they go with the last who stated their number.
+    """
+    named = explode(left, MENTIONS, ("reporter_key",))
+    there = mix_hashes(hash_text(named["reporter_key"]), hash_text(named["entity_id"]))
+    who = pc.fill_null(stated["reporter"], 0).to_numpy()
+    numbers = hash_text(stated["entity_id"])
+    of_erased = np.isin(who, hash_text(gone["reporter_key"]))
+    refused = stated["refused"].to_numpy(zero_copy_only=False)
+    alone = of_erased & ~refused & ~np.isin(mix_hashes(who, numbers), there)
+    known = numbers[~refused & ~alone]
+    return alone | (refused & np.isin(numbers, numbers[alone]) & ~np.isin(numbers, known))
+
+
+def _had_by_erased(
+    phrases: pa.RecordBatch, gone: pa.RecordBatch, left: pa.RecordBatch
+) -> np.ndarray:
+    """Masks the PHRASE_COUNT rows of victims of erased evidence without fingerprints in `left`."""
+    complaints = gone.filter(pc.equal(gone["record_kind"], str(RecordKind.COMPLAINT)))
+    keys = zip(*(complaints[n].to_pylist() for n in ("source_org", "victim_key")), strict=True)
+    persons = pa.array([key and key.removeprefix(f"{org}|") for org, key in keys], pa.string())
+    whose = [complaints["source_org"], pc.coalesce(persons, complaints["record_id"])]
+    victims = hash_columns(pa.table(whose, ["org", "person"]), ["org", "person"])
+    flat = flatten_fingerprints(left)
+    there = mix_hashes(left["victim"].to_numpy()[flat.row], flat.value)
+    victim, value = phrases["victim"].to_numpy(), phrases["value"].to_numpy()
+    return np.isin(victim, victims) & ~np.isin(mix_hashes(victim, value), there)
 
 
 def stated_in_records(stated: pa.RecordBatch) -> pa.RecordBatch:

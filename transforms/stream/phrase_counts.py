@@ -89,6 +89,15 @@ def drop_words_not_in(rows: pa.RecordBatch, known: pa.RecordBatch) -> pa.RecordB
     return rows.set_column(rows.num_columns - 1, PHRASE_COUNT.field("words"), words)
 
 
+def without_phrases(rows: pa.RecordBatch, gone: np.ndarray) -> pa.RecordBatch:
+    """Drops PHRASE_COUNT rows of a mask; the words of one stay with the next who has them."""
+    left = rows.filter(pa.array(~gone)).sort_by("value")
+    known, value = shown_phrases([rows]), left["value"].to_numpy()
+    at = np.where(group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1)
+    words = known["words"].take(pa.array(at, mask=at < 0))
+    return left.set_column(left.num_columns - 1, PHRASE_COUNT.field("words"), words)
+
+
 def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     """Converts PHRASE_COUNT rows that have words to PHRASE rows, each fingerprint once."""
     table = table_of(rows, PHRASE_COUNT).select(PHRASE.names)

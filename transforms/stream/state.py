@@ -33,9 +33,10 @@ from transforms.arrow_util import explode, implode
 from transforms.counters import KIND_PLURAL, increment_engine_counter
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import winning_rows
+from transforms.erasure import ErasureList
 from transforms.extract.fingerprints import FINGERPRINT_ROW
 from transforms.extract.kinds.registry import BY_KIND
-from transforms.manifest import CounterValue
+from transforms.manifest import ERASED, CounterValue
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN, PARTITIONS, batches_of, split_by_key
 from transforms.stream.delta import (
@@ -50,6 +51,7 @@ from transforms.stream.delta import (
     select_records,
     split_delta,
     stated_since,
+    without_erased,
 )
 from transforms.stream.phrase_counts import drop_words_not_in, prune_phrase_counts
 
@@ -63,6 +65,9 @@ KEYED_BY_PARTITION = tuple[int, Any]
 """The type that keeps the key of state an integer on every runner."""
 
 DELTAS, TICKS = "deltas", "ticks"
+
+VALIDATED = "validated"
+"""The counters of validation: of rows that were left out as erased."""
 
 RECORDS, STATED, REJECTED, COUNTERS = "records", "stated", "rejected", "counters"
 
@@ -117,12 +122,26 @@ class Settlement(NamedTuple):
 
 @dataclass
 class LiveState:
-    """The live delta, how many records were left out so far, and what the last tick brought."""
+    """The live delta, how many records were left out so far, and what the last tick brought.
+
+    `erased` counts rows, those that came again among them.
+    """
 
     settled: Delta = field(default_factory=empty_delta)
     duplicates: int = 0
     expired: int = 0
+    erased: int = 0
     fresh: Delta = field(default_factory=empty_delta)
+
+    def erase(self, known: ErasureList) -> None:
+        """Takes out the records that were erased."""
+        self.settled, count = without_erased(self.settled, known)
+        self.count_erased(count)
+
+    def count_erased(self, rows: int) -> None:
+        """Counts rows that were left out or taken out."""
+        self.erased += rows
+        increment_engine_counter((("live", ERASED), rows))
 
     def settle(self, deltas: Sequence[Delta], days: Mapping[str, int]) -> None:
         """Settles what came with what is there."""
@@ -199,7 +218,8 @@ class KeepStateInMemory(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Settles what came with what was, and hands it out."""
-        step = beam.ParDo(_Settle(self.live, self.days), beam.pvalue.AsIter(inputs[DELTAS]))
+        came = (beam.pvalue.AsIter(inputs[name]) for name in (DELTAS, VALIDATED))
+        step = beam.ParDo(_Settle(self.live, self.days), *came)
         kept = inputs[TICKS] | "Settle" >> step.with_outputs(*_ALIVE, main=MAIN)
         outputs = {name: kept[name] for name in (MAIN, *_ALIVE)}
         return outputs | {REJECTED: inputs[REJECTED], TICKS: inputs[TICKS]}
@@ -378,9 +398,14 @@ class _Settle(beam.DoFn):
         self._live = live
         self._days = days
 
-    def process(self, _: object, keyed: Iterable[tuple[int, Delta]]) -> Iterator[Any]:
+    def process(
+        self, _: object, keyed: Iterable[tuple[int, Delta]], counted: Iterable[CounterValue]
+    ) -> Iterator[Any]:
         live = self._live
+        live.count_erased(sum(count for (_, name), count in counted if name == ERASED))
         live.settle([delta for _, delta in keyed], self._days)
+        if live.erased:
+            yield beam.pvalue.TaggedOutput(COUNTERS, (("live", ERASED), live.erased))
         yield from _emit_state(chunk_delta(live.settled), live.duplicates, live.expired)
 
 

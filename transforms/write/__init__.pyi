@@ -12,6 +12,7 @@ from .job_pool import (
 from .parquet_files import is_local as is_local
 from .publish import (
     PublishRun as PublishRun,
+    manifest_bytes as manifest_bytes,
     recover_output as recover_output,
     staging_folder as staging_folder,
 )

@@ -12,14 +12,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import read_complaints as complaints
+from transforms.erasure import RegisterKey
 from transforms.exit_scan import WithheldValues, count_in_text, count_withheld
-from transforms.victim_register import (
-    RegisterKey,
-    entries_of_ids,
-    make_lookup,
-    merge_changes,
-    paper_changes,
-)
+from transforms.victim_register import entries_of_ids, make_lookup, merge_changes, paper_changes
 
 KEY = RegisterKey(bytes(range(32)))
 

@@ -14,6 +14,7 @@ from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Role, Status
 from tests.support.made_up_evidence import evidence, piece, records
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
+from transforms.erasure import RegisterKey
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.activity import sum_activity
 from transforms.graph.entities import NO_LIFETIMES, determine_status, victims_and_others
@@ -21,7 +22,6 @@ from transforms.graph.ownership import NO_CLAIMS
 from transforms.victim_register import (
     NOT_REGISTERED,
     REGISTERED,
-    RegisterKey,
     make_lookup,
     merge_changes,
     register_changes,

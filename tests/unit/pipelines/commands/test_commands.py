@@ -124,7 +124,7 @@ def test_help_of_a_command_is_what_it_prints_itself(capsys):
 
 @pytest.mark.parametrize(
     "module",
-    ["benchmarks", "schemas.contract_docs", "pipelines.flex_template", "pipelines.cli_docs"],
+    ["benchmarks", "schemas.contract_docs", "pipelines.flex_template", "pipelines.reference_docs"],
 )
 def test_a_module_that_is_run_refuses_an_option_in_one_line(module):
     words = [sys.executable, "-m", module, "--frob"]

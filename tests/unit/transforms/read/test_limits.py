@@ -13,8 +13,7 @@ from tests.support.read_files import read_file
 from tests.support.real_data import ROOT
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
-from transforms.read.read_records import read_shard
-from transforms.read.shards import scan_file
+from transforms.read.read_records import read_shard, scan_file
 
 MEASURE = """
 import json, resource, sys, time

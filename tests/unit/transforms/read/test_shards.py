@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.support.read_files import read_file
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
-from transforms.read.shards import scan_file
+from transforms.read.read_records import scan_file
 
 once_a_test = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 

@@ -1,20 +1,26 @@
-"""Publishes the reference of a Python module, from its signatures and docstrings.
+"""Publishes the references of `import ringtrace` and of the command line.
 
-`python -m pipelines.api_docs ringtrace docs/api.md` writes the page. Docstrings are Google style:
-a text in Markdown, then sections such as `Args:`.
+`python -m pipelines.reference_docs docs` writes api.md, from signatures and docstrings, and cli.md,
+from the parsers that read command lines. Docstrings are Google style: a text in Markdown, then
+sections such as `Args:`.
 """
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from pipelines.commands import COMMANDS, Group
+from pipelines.options import EPILOG, METAVARS, Number, WholeNumber, help_text, run_writer
+from schemas.contract_docs import markdown_table
 
 LONGEST_SIGNATURE = 96
 """Characters of a signature from which on each parameter has a line of its own."""
@@ -22,6 +28,16 @@ LONGEST_SIGNATURE = 96
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises|Yields):$")
 
 _ITEM = re.compile(r"(\w+): (.*)")
+
+CLI_HEAD = """# Command line
+
+Every command and option of `ringtrace`. Made from the parsers by `make schemas`; do not edit.
+`ringtrace COMMAND --help` prints the same, and suggests what was meant for a mistyped word.
+
+Exit status: 0 done, 1 failed, 2 wrong usage, which is one line that says what to do. An option that
+is marked * is required; one marked + takes several values, and may be repeated.
+"""
+
 
 _HEADINGS: dict[str, Callable[[object], bool]] = {
     "Functions": inspect.isfunction,
@@ -36,8 +52,7 @@ def markdown_page(module: ModuleType) -> str:
     """Returns the page of a module: its docstring, then every name of its `__all__`."""
     lines = [
         f"# Python: `{module.__name__}`\n",
-        f"Made from its docstrings by `python -m pipelines.api_docs {module.__name__} "
-        "docs/api.md`.\n",
+        "Made from its docstrings by `make schemas`; do not edit.\n",
         inspect.getdoc(module) or "",
         "",
     ]
@@ -51,9 +66,64 @@ def markdown_page(module: ModuleType) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def write_page(name: str, path: str) -> None:
-    """Writes the page of the module of a name to `path`."""
-    Path(path).write_text(markdown_page(import_module(name)), encoding="utf-8")
+def cli_page() -> str:
+    """Returns docs/cli.md."""
+    parts = [CLI_HEAD]
+    for group in Group:
+        parts.append(f"## {group}\n")
+        for command in (one for one in COMMANDS if one.group is group):
+            parts += _command_sections(command.name, command.parser())
+            if command.takes_beam_options:
+                parts.append(f"{EPILOG}\n")
+    parts += ["## Values\n", _value_table()]
+    return "\n".join(parts)
+
+
+def write_pages(folder: Path) -> None:
+    """Writes both pages to a folder."""
+    page = markdown_page(import_module("ringtrace"))
+    (folder / "api.md").write_text(page, encoding="utf-8")
+    (folder / "cli.md").write_text(cli_page(), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the pages to the folder that is named; returns the exit status."""
+    return run_writer("pipelines.reference_docs", "DIR", write_pages, arguments)
+
+
+def _command_sections(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+    """Yields the section of a command, or those of its subcommands."""
+    summary = parser.description or ""
+    yield f"### `ringtrace {name}`\n"
+    yield f"{summary[:1].upper()}{summary[1:].rstrip('.')}.\n"
+    subcommands = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    rows = [
+        _argument_row(one)
+        for one in parser._actions
+        if one.dest != "help" and one not in subcommands
+    ]
+    if rows:
+        yield markdown_table(("argument or option", "meaning"), iter(rows))
+    for one in subcommands:
+        for word, below in one.choices.items():
+            yield from _command_sections(f"{name} {word}", below)
+
+
+def _argument_row(action: argparse.Action) -> tuple[str, str]:
+    """Returns the cells of an argument or option: its name with its value, and its meaning."""
+    value = action.metavar or "|".join(map(str, action.choices or []))
+    several = "+" if isinstance(action.default, list) or action.nargs == "*" else ""
+    required = "*" if action.required and action.nargs != "*" else ""
+    words = [*action.option_strings[:1], *([] if action.nargs == 0 else [str(value)])]
+    about = help_text(action)
+    if isinstance(action.type, WholeNumber | Number):
+        about += f"; {action.type}"
+    return f"`{' '.join(words)}`{required}{several}", about
+
+
+def _value_table() -> str:
+    rows = ((f"`{name}`", about) for name, about in METAVARS.items())
+    return markdown_table(("value", "meaning"), rows)
 
 
 def _has_base(one: object, name: str) -> bool:
@@ -147,4 +217,4 @@ def _section(name: str, lines: list[str]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    write_page(sys.argv[1], sys.argv[2])
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,404 @@
+"""`ringtrace erase --record ORG/ID`: takes records out, now and of every later run.
+
+The list of what was erased, beside the keys, has keyed hashes of the records. Batch runs and
+streams leave those records out and count them. In the runs that are named, what is kept for their
+owner alone is written anew without them; their tables are as they were sealed. What has left is on
+legal hold: a record that an offer or a package cites stays, or is corrected by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines import key_store, ledger, run_folder
+from pipelines.commands.correct import issue_corrections, sender_of_run
+from pipelines.exchange import signed_files
+from pipelines.ledger import EntryKind, Outstanding
+from pipelines.options import UsageError, add_ledger, moment, repeatable
+from reports import tables
+from reports.run import Run
+from reports.signing import canonical_json
+from schemas.entity import is_withheld, without_epoch
+from schemas.enums import RecordKind
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import (
+    CALLS,
+    COMPLAINTS,
+    CONTESTED,
+    ENTITIES,
+    MENTIONS,
+    NARRATIVES,
+    VICTIMS,
+    Table,
+)
+from transforms.erasure import ErasureList, RegisterKey, record_key
+from transforms.private_files import PrivateFileError, open_private, private_files, seal
+from transforms.write import is_local, manifest_bytes, parquet_bytes
+
+LONGEST_ID = 256
+"""Characters of a record's id, as in the input contract."""
+
+TAKEN_OUT = {
+    NARRATIVES: "narratives",
+    CONTESTED: "contested values",
+    VICTIMS: "entries of the register",
+}
+"""The private tables of a run, by the words for their rows."""
+
+STREAMS = (
+    "a stream on this machine drops it at its next tick: within a second where it runs, else when "
+    "it is started; its alerts/ and rejects/ stay. One on an engine has to be started anew, "
+    "without its state"
+)
+
+
+class Record(NamedTuple):
+    """A record as it is named: the organisation's slug, and the id of a complaint or a call."""
+
+    org: str
+    record_id: str
+
+    def names(self) -> list[str]:
+        """Returns its record keys, as of either kind."""
+        return [record_key(kind, *self) for kind in RecordKind]
+
+
+class Named(NamedTuple):
+    """The rows of a run that are about the records; `searched` is false for a snapshot.
+
+    `names` are their record keys, `entities` the bare ids that they show.
+    """
+
+    run: Run
+    searched: bool
+    names: frozenset[str]
+    entities: frozenset[str]
+    rows: dict[str, int]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace erase`."""
+    parser.add_argument(
+        "--record",
+        required=True,
+        **repeatable("ORG/ID"),
+        help="the record of the person who asks; the calls of a complaint go with it",
+    )
+    parser.add_argument(
+        "--run",
+        **repeatable("RUN"),
+        help="a run whose private files are written anew without it: the one that --previous will "
+        "name, and every other that is kept",
+    )
+    parser.add_argument("--author", metavar="NAME", required=True, help="who erases")
+    parser.add_argument(
+        "--reason", metavar="TEXT", required=True, help="why; it is kept, so it names nobody"
+    )
+    parser.add_argument(
+        "--despite-hold",
+        **repeatable("NAME"),
+        help="an offer or a package that cites the record, such as package-0123456789abcdef: what "
+        "the record shows in it is taken back, as `ringtrace correct` does",
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", help="new folder of the corrections of --despite-hold"
+    )
+    parser.add_argument(
+        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
+    )
+    add_ledger(parser)
+    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
+    parser.add_argument(
+        "--register-key",
+        metavar="FILE",
+        help="32 secret bytes under which the victim register is kept (default: your own)",
+    )
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when it is erased (default: now)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Erases the records and prints what still has them; returns the exit status 0.
+
+    Raises:
+        RunError: if a run is no finished run.
+        UsageError: for a record that no run has, or that is on legal hold, a list or a secret that
+            cannot be used, or private files that cannot be opened.
+        LedgerError: if the ledger was changed.
+    """
+    records = [_record(one) for one in dict.fromkeys(arguments.record)]
+    if any(one.record_id in arguments.reason for one in records):
+        raise UsageError("--reason names the record, which the list must not; say it otherwise")
+    now = arguments.now or datetime.now(UTC)
+    if arguments.output is not None:
+        signed_files.free_folder(arguments.output)
+    if arguments.key is not None:
+        key_store.own_key(arguments.key)
+    before = key_store.erasures(arguments.register_key)
+    found = [_named(_local_run(one), records) for one in dict.fromkeys(arguments.run)]
+    _check_found(records, found, before)
+    holds = _holds(found, arguments)
+    key = key_store.register_key(arguments.register_key)
+    if holds:
+        finished = next(one.run for one in found if one.searched)
+        sender = sender_of_run(arguments.sender, finished)
+        issue_corrections(holds, sender, finished, arguments, now)
+    names = [sorted({*one.names(), *_calls_of(one, found)}) for one in records]
+    added = _add_to_list(key, names, arguments, now)
+    known = key_store.erasures(arguments.register_key)
+    if known is None:
+        raise UsageError(f"{key_store.erased_path()}: is gone; put a copy in its place")
+    again = "" if added else ", before already"
+    sys.stdout.write(
+        f"{run_folder.count(len(records), 'record')} erased{again}: batch runs and streams with "
+        f"the list {key_store.erased_path()} leave it out and count it\n"
+    )
+    for one in found:
+        sys.stdout.writelines(f"{line}\n" for line in _rewrite(one, known))
+    sys.stdout.write(f"{STREAMS}\n")
+    return 0
+
+
+def _record(text: str) -> Record:
+    org, _, record_id = (part.strip() for part in text.partition("/"))
+    if not record_id or not key_store.ORG.fullmatch(org) or len(record_id) > LONGEST_ID:
+        raise UsageError(
+            f"--record {text[:80]!a}: is not a record; give ORG/ID, such as amazon/C-1001"
+        )
+    return Record(org, record_id)
+
+
+def _local_run(folder: str) -> Run:
+    if not is_local(folder):
+        raise UsageError(
+            f"--run {folder}: is in an object store, where no file is written anew in place; copy "
+            "the run here, or remove it"
+        )
+    return Run.open(folder)
+
+
+def _named(run: Run, records: Iterable[Record]) -> Named:
+    """Finds the rows of a run that are about the records, and the calls of the complaints."""
+    asked = {name for one in records for name in one.names()}
+    ids = pa.array(sorted({one.record_id for one in records}), pa.string())
+    try:
+        complaints = _rows(run, COMPLAINTS, "complaint_id", pc.field("complaint_id").isin(ids))
+        of_either = pc.field("call_id").isin(ids) | pc.field("complaint_id").isin(ids)
+        calls = _rows(run, CALLS, "call_id", of_either)
+    except FileNotFoundError:  # a stream's snapshot has clusters alone
+        return Named(run, False, frozenset(), frozenset(), {})
+    names = {record_key(RecordKind.COMPLAINT, *one[:2]) for one in complaints} & asked
+    of_calls = {
+        record_key(RecordKind.CALL, org, call): record_key(RecordKind.COMPLAINT, org, of or "")
+        for org, call, of in calls
+    }
+    names |= {call for call, complaint in of_calls.items() if {call, complaint} & asked}
+    in_calls = len(names & of_calls.keys())
+    record_ids = pa.array(sorted({name.split("|", 2)[2] for name in names}), pa.string())
+    where = pc.field("record_id").isin(record_ids)
+    columns = ["entity_id", "record_kind", "source_org", "record_id"]
+    mentions = [
+        one["entity_id"]
+        for one in tables.read_table(run, MENTIONS, columns, where).to_pylist()
+        if record_key(one["record_kind"], one["source_org"], one["record_id"]) in names
+    ]
+    shown = {without_epoch(one) for one in mentions if not is_withheld(one)}
+    rows = {"complaints": len(names) - in_calls, "calls": in_calls, "mentions": len(mentions)}
+    return Named(run, True, frozenset(names), frozenset(shown), rows)
+
+
+def _rows(run: Run, table: Table, id_field: str, where: pc.Expression) -> list[tuple[str, ...]]:
+    columns = list(dict.fromkeys(["source_org", id_field, "complaint_id"]))
+    rows = tables.read_table(run, table, columns, where)
+    return list(zip(*(rows[name].to_pylist() for name in columns), strict=True))
+
+
+def _check_found(
+    records: Iterable[Record], found: Iterable[Named], before: ErasureList | None
+) -> None:
+    searched = [one for one in found if one.searched]
+    there = {name for one in searched for name in one.names}
+    for one in records if searched else ():
+        names = one.names()
+        erased = before is not None and before.contain(pa.array(names)).any()
+        if there.isdisjoint(names) and not erased:
+            raise UsageError(
+                f"--record {one.org}/{one.record_id}: is in none of the runs of --run; check the "
+                "id, or leave --run out"
+            )
+
+
+def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstanding]:
+    """Returns what was issued, cites the records and is to be corrected.
+
+    Raises:
+        UsageError: if something holds a record and is not named.
+    """
+    entries = ledger.read_ledger(arguments.ledger)
+    issued = [one for one in entries if one.kind != EntryKind.CORRECTION]
+    if issued and not any(one.searched for one in found):
+        raise UsageError(
+            f"--run: {run_folder.count(len(issued), 'offer or package')} left; name a run that has "
+            "the record, to see if one cites it"
+        )
+    shown = {entity for one in found for entity in one.entities}
+    holds = {one.entry.issue_id: one for one in ledger.outstanding(entries, shown)}
+    if strange := sorted(set(arguments.despite_hold) - holds.keys()):
+        raise UsageError(
+            f"--despite-hold {strange[0][:80]!a}: does not cite the record; leave it out"
+        )
+    if left := sorted(holds.keys() - set(arguments.despite_hold)):
+        entry = holds[left[0]].entry
+        raise UsageError(
+            f"legal hold: {left[0]} of {entry.at} to {entry.recipient} cites the record; leave it, "
+            f"or take back what it shows: --despite-hold {left[0]} --output DIR"
+        )
+    if bool(holds) != bool(arguments.output):
+        raise UsageError("--output is for the corrections of --despite-hold; give both or neither")
+    return list(holds.values())
+
+
+def _calls_of(record: Record, found: Iterable[Named]) -> Iterator[str]:
+    """Yields the keys of the calls that runs show to be of a complaint."""
+    asked = set(record.names())
+    for one in found:
+        if asked & one.names:
+            yield from one.names
+
+
+def _add_to_list(
+    key: RegisterKey, names: list[list[str]], arguments: argparse.Namespace, now: datetime
+) -> int:
+    """Adds a line for each record that is not in the list; returns how many."""
+    path = Path(os.path.realpath(key_store.erased_path()))
+    about = {
+        "at": signed_files.utc_text(now),
+        "author": arguments.author,
+        "reason": arguments.reason,
+        "key_id": key.key_id,
+    }
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with ledger.locked(path) as file:
+            content = file.read()
+            lines = b""
+            for one in names:
+                macs = [mac.hex() for mac in key.record_macs(one)]
+                if any(mac.encode() not in content for mac in macs):
+                    lines += canonical_json(about | {"macs": macs}) + b"\n"
+            if lines:
+                _replace(path, content + lines)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; the list must be written there") from None
+    return lines.count(b"\n")
+
+
+def _rewrite(found: Named, known: ErasureList) -> Iterator[str]:
+    """Writes the private files of a run anew; yields a line on that, and on what still has it."""
+    run, taken = found.run, dict.fromkeys(TAKEN_OUT, 0)
+    counts: dict[str, int] = {}
+    for table in TAKEN_OUT:
+        for path in private_files(run.folder, run.manifest, table):
+            if not Path(path).is_file():
+                continue
+            rows = _read_private(path, table)
+            kept = _without(rows, table, found, known)
+            if not kept.equals(rows):
+                _write_private(path, kept, table)
+            taken[table] += rows.num_rows - kept.num_rows
+            counts[path] = kept.num_rows
+    root = str(run.manifest.get("private_output") or run.folder).rstrip("/")
+    listed = run.manifest.get("private", [])
+    counted = [one | {"rows": counts.get(f"{root}/{one['name']}", one["rows"])} for one in listed]
+    if counted != listed:
+        manifest: Any = {**run.manifest, "private": counted}
+        _replace(Path(run.folder, MANIFEST_NAME), manifest_bytes(manifest))
+    gone = ", ".join(f"{number} {TAKEN_OUT[one]}" for one, number in taken.items() if number)
+    yield f"{run.folder}: private/ is without it ({gone or 'had nothing of it'})"
+    if not found.searched:
+        yield f"{run.folder}: is a snapshot, and its tables are as they were; remove it"
+    elif any(found.rows.values()):
+        there = ", ".join(f"{name}/ ({count})" for name, count in found.rows.items() if count)
+        yield (
+            f"{run.folder}: {there} and what is made of them, such as links/ and report/, still "
+            "have it, as they are sealed; make a new run with --previous, then remove this one"
+        )
+
+
+def _without(rows: pa.Table, table: Table, found: Named, known: ErasureList) -> pa.Table:
+    if table is NARRATIVES:
+        return rows.filter(pa.array(~known.of_rows(rows.combine_chunks(), RecordKind.COMPLAINT)))
+    if table is VICTIMS:
+        return known.shorten(rows)
+    if not found.searched or not rows.num_rows:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["entity_id"], _rest_on_erased(rows, found, known))))
+
+
+def _rest_on_erased(contested: pa.Table, found: Named, known: ErasureList) -> pa.Array:
+    """Returns the withheld ids of what erased records alone name, of CONTESTED rows.
+
+    Where others name it too, it stays contested: it may be the number of one of them.
+    """
+    ids = pc.unique(contested["entity_id"])
+    columns = ["entity_id", "record_kind", "source_org", "record_id"]
+    where = pc.field("entity_id").isin(ids)
+    mentions = tables.read_table(found.run, MENTIONS, columns, where)
+    named = mentions.group_by(columns, use_threads=False).aggregate([])
+    keys = pc.binary_join_element_wise(*(named[one].combine_chunks() for one in columns[1:]), "|")
+    gone = named.filter(pa.array(known.contain(keys)))
+    counts = pc.value_counts(gone["entity_id"]).to_pylist()
+    erased = {one["values"]: one["counts"] for one in counts}
+    every = tables.read_table(found.run, ENTITIES, ["entity_id", "complaints", "calls"], where)
+    alone = [
+        one["entity_id"]
+        for one in every.to_pylist()
+        if one["complaints"] + one["calls"] == erased.get(one["entity_id"])
+    ]
+    return pa.array(alone, pa.string())
+
+
+def _read_private(path: str, table: Table) -> pa.Table:
+    """Reads a private file; columns that it was written without are null."""
+    try:
+        with Path(path).open("rb") as file:
+            opened = open_private(file, path, table, key_store.private_key())
+            rows = pq.read_table(pa.BufferReader(opened.read()))
+    except PrivateFileError as error:
+        raise UsageError(str(error)) from None
+    except (OSError, pa.ArrowException):
+        raise UsageError(
+            f"{path}: cannot be read; put a copy in its place, or make the run again"
+        ) from None
+    columns = [
+        rows[one.name] if one.name in rows.column_names else pa.nulls(rows.num_rows, one.type)
+        for one in table.schema
+    ]
+    return pa.table(columns, schema=table.schema)
+
+
+def _write_private(path: str, rows: pa.Table, table: Table) -> None:
+    content = parquet_bytes(rows, table).to_pybytes()
+    key = key_store.private_key()
+    _replace(Path(path), b"".join(seal([content], table, key)) if key else content)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes a file for its owner alone in place of the one there, in one rename."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as whole:
+        whole.write(content)
+        whole.flush()
+        os.fsync(whole.fileno())
+    aside.replace(path)

@@ -1,0 +1,377 @@
+"""Erased records are gone from the next run, a stream's state and private stores, by search."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines import cli, key_store, ledger
+from pipelines.streaming.watch import STATE_FOLDER, StreamState
+from reports import signing
+from reports.run import Run, private_table
+from reports.run_summary import check_accounting
+from schemas.tables import CONTESTED, NARRATIVES, VICTIMS
+from tests.support.leaks import decoded_layers, leak_forms, number_forms
+from tests.support.run_pipeline import call, checked_manifest, complaint, jsonl, read, run
+from transforms.private_files import MAGIC
+from transforms.reporters import shipped_source_rules
+from transforms.stream import RETENTION_DAYS
+
+SHARED, OTHER, OWN, ALONE = "+18882223344", "+18773334455", "+12024561411", "+18665550142"
+"""Suspects' numbers that several name; the person's own; a suspect's that they alone name."""
+
+WORDS = "Zebulon marmalade flew over the quaint viaduct while humming an unusual lullaby"
+
+PERSON = [
+    complaint(
+        7700123,
+        complaint_id="zq-7700123-erase",
+        victim_id="pseudonym-q77",
+        narrative=f"{WORDS}. My number is {OWN}.",
+        phone_numbers=[
+            {"raw": SHARED, "role": "callback"},
+            {"raw": ALONE, "role": "callback"},
+            {"raw": OWN, "role": "victim"},
+        ],
+        emails=[{"address": "marmalade.lone@gmail.com", "role": "reply_to"}],
+    )
+]
+
+CALLS = [
+    call(
+        1,
+        call_id="zk-callofperson",
+        complaint_id="zq-7700123-erase",
+        direction="inbound",
+        calling_number=SHARED,
+        called_number=OWN,
+        victim_id="pseudonym-q77",
+    ),
+    call(2, direction="outbound", calling_number="+12025550177", called_number=SHARED),
+]
+
+OTHERS = [
+    complaint(
+        number,
+        victim_id=f"v{number}",
+        received_at=f"2024-03-0{number}T09:30:00Z",
+        narrative=words,
+        phone_numbers=[{"raw": one, "role": "callback"} for one in (SHARED, OTHER)]
+        + [{"raw": f"+1202456143{number}", "role": "victim"}],
+    )
+    for number, words in enumerate(
+        (
+            "They froze the screen of my laptop and a siren played until I rang the line shown",
+            "My refund was too large they claimed and I must wire the difference before noon",
+            "An invoice for antivirus software came by post although I own no computer at all",
+        ),
+        1,
+    )
+]
+
+SECRETS = {
+    *(form.encode() for one in (OWN, ALONE) for form in number_forms(one, "US")),
+    *leak_forms(OWN),
+    *leak_forms(ALONE),
+    *(one.encode() for one in ("zebulon", "marmalade", "lullaby", "viaduct")),
+    *(one.encode() for one in ("zq-7700123-erase", "zk-callofperson", "pseudonym-q77")),
+}
+
+WHO = ["--author", "Ada Cole", "--reason", "request of a data subject"]
+
+
+def ringtrace(*words):
+    return cli.main([str(one) for one in words])
+
+
+def erase(*words):
+    return ringtrace("erase", "--record", "amazon/zq-7700123-erase", *words, *WHO)
+
+
+def layers(path):
+    content = path.read_bytes()
+    yield from decoded_layers(path.name, content)
+    if path.suffix == ".arrow":
+        file = io.BytesIO(content)
+        while file.tell() < len(content):
+            yield str(pa.ipc.open_stream(file).read_all().to_pylist()).encode()
+
+
+def hits(*folders):
+    """The files below folders that have anything of the person, and what."""
+    return sorted(
+        f"{path}: {one!r}"
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        for layer in layers(path)
+        for one in SECRETS
+        if one in layer.lower()
+    )
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    """A folder of both kinds of records, to read or to watch."""
+    for kind, rows in (("complaints", PERSON + OTHERS), ("calls", CALLS)):
+        (tmp_path / "inbox" / kind).mkdir(parents=True)
+        jsonl(tmp_path / "inbox" / kind / "a.jsonl", rows)
+    return tmp_path / "inbox"
+
+
+def batch(inbox, output, *flags):
+    return run(output, "--complaints", inbox / "complaints", "--calls", inbox / "calls", *flags)
+
+
+def rows(folder, table):
+    return read(folder, table).num_rows
+
+
+def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, tmp_path, capsys):
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    batch(inbox, one)
+    before = {path: path.read_bytes() for path in one.rglob("*") if path.is_file()}
+    assert {line.partition(": b")[2] for line in hits(one)} >= {"'lullaby'", "'zq-7700123-erase'"}
+    assert (rows(one, NARRATIVES), rows(one, VICTIMS)) == (4, 5)
+    lone = rows(one, CONTESTED)
+    assert lone == 1, "the mailbox that one reporter alone names"
+    capsys.readouterr()
+    assert erase("--run", one) == 0
+    said = capsys.readouterr().out
+    assert "1 narratives, 1 contested values, 1 entries" in said
+    assert "complaints/ (1), calls/ (1), mentions/" in said
+    assert "--previous" in said
+    assert "next tick" in said
+    assert (rows(one, NARRATIVES), rows(one, CONTESTED), rows(one, VICTIMS)) == (3, 0, 4)
+    checked_manifest(one)
+    assert ringtrace("health", one) == 0
+    sealed = [path for path in before if "private" not in path.parts]
+    changed = [path.name for path in sealed if path.read_bytes() != before[path]]
+    assert changed == ["manifest.json"], "the rows of private files are in it"
+
+    manifest = batch(inbox, two, "--previous", one)
+    assert manifest["counts"]["complaints"] == {
+        "read": 4, "accepted": 3, "duplicates": 0, "rejected": 0, "erased": 1
+    }  # fmt: skip
+    assert manifest["counts"]["calls"]["erased"] == 1, "the call of the complaint"
+    assert not [one.problems for one in check_accounting(Run.open(two)) if one.problems]
+    assert hits(two, home) == []
+    # And where the earlier run was not named: the register and the memo carry nothing on.
+    batch(inbox, three, "--previous", two)
+    assert hits(three) == []
+    again = (home / "erased.jsonl").read_bytes()
+    assert erase("--run", two) == 0
+    assert "before already" in capsys.readouterr().out
+    assert (home / "erased.jsonl").read_bytes() == again
+    assert json.loads(again)["author"] == "Ada Cole"
+
+
+def test_the_register_of_a_run_that_is_not_named_is_not_carried_on(home, inbox, tmp_path):
+    two = tmp_path / "two"
+    batch(inbox, two)
+    assert erase() == 0
+    (inbox / "calls" / "a.jsonl").unlink()
+    jsonl(inbox / "complaints" / "a.jsonl", OTHERS)
+    assert rows(two, VICTIMS) == 5
+    run(tmp_path / "three", "--complaints", inbox / "complaints", "--previous", two)
+    # The call of the complaint is known from a run alone: its hash keeps the entry.
+    assert rows(tmp_path / "three", VICTIMS) == 5
+    assert erase("--run", two) == 0
+    run(tmp_path / "four", "--complaints", inbox / "complaints", "--previous", tmp_path / "three")
+    assert rows(tmp_path / "four", VICTIMS) == 4
+
+
+def test_a_number_that_others_name_too_stays_withheld(home, inbox, tmp_path):
+    jsonl(
+        inbox / "complaints" / "b.jsonl",
+        [complaint(90, victim_id="w", phone_numbers=[{"raw": OWN, "role": "victim"}])],
+    )
+    batch(inbox, tmp_path / "one")
+    assert erase("--run", tmp_path / "one") == 0
+    assert rows(tmp_path / "one", VICTIMS) == 5
+    batch(inbox, tmp_path / "two", "--previous", tmp_path / "one")
+    assert rows(tmp_path / "two", VICTIMS) == 5
+
+
+def test_sealed_private_files_elsewhere_are_sealed_again(home, inbox, tmp_path):
+    assert ringtrace("keys", "make", "--private") == 0
+    one, apart = tmp_path / "one", tmp_path / "apart"
+    words = ["--complaints", inbox / "complaints", "--calls", inbox / "calls", "--output"]
+    assert ringtrace("batch", *words, one, "--private-output", apart) == 0
+    assert erase("--run", one) == 0
+    files = [path for path in apart.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        assert path.read_bytes().startswith(MAGIC)
+        assert path.stat().st_mode & 0o777 == 0o600
+    finished, key = Run.open(one), key_store.private_key()
+    left = private_table(finished, NARRATIVES, ["complaint_id"], key)["complaint_id"]
+    assert sorted(left.to_pylist()) == ["c1", "c2", "c3"]
+    assert ringtrace("batch", *words, tmp_path / "two", "--previous", one) == 0
+
+
+def stream(inbox, output, *flags):
+    words = ["--watch", inbox, "--output", output, "--stop-after-idle", "1", "--tick-interval", "1"]
+    return ringtrace("stream", *words, *flags)
+
+
+def newest_snapshot(output):
+    return max((output / "snapshots").iterdir())
+
+
+def test_a_stream_drops_it_at_its_next_tick(home, inbox, tmp_path):
+    output = tmp_path / "live"
+    assert stream(inbox, output) == 0
+    assert hits(output / STATE_FOLDER)
+    old = newest_snapshot(output)
+    assert erase() == 0
+    assert stream(inbox, output) == 0
+    new = newest_snapshot(output)
+    assert new != old
+    assert hits(output / STATE_FOLDER, new) == []
+    manifest = json.loads((new / "manifest.json").read_bytes())
+    assert manifest["tallies"]["live"]["erased"] == 2
+    assert manifest["counts"]["complaints"]["accepted"] == 3
+    # It comes again, and is left out again.
+    jsonl(inbox / "complaints" / "again.jsonl", PERSON)
+    assert stream(inbox, output) == 0
+    assert hits(output / STATE_FOLDER, newest_snapshot(output)) == []
+    manifest = json.loads((newest_snapshot(output) / "manifest.json").read_bytes())
+    assert manifest["tallies"]["live"]["erased"] == 3
+    assert rows(newest_snapshot(output), VICTIMS) == 4
+
+
+def test_the_state_is_that_of_a_stream_that_never_saw_it(home, tmp_path):
+    script = "Your subscription will renew today for four hundred dollars unless you press one now"
+    others = [
+        one | {"narrative": f"{one['narrative']}. {script}"}
+        for one in OTHERS
+        + [complaint(number, victim_id=f"s{number}", narrative=script) for number in range(40, 44)]
+    ]
+    # The same person has another record, which shows a part of the erased one.
+    kept = complaint(50, victim_id="pseudonym-q77", narrative=f"{script} {WORDS[:40]}")
+    second = "+12024561499"
+    person = PERSON[0] | {"narrative": f"{script} {PERSON[0]['narrative']}"}
+    kept["phone_numbers"] = [{"raw": second, "role": "victim"}]
+    person["phone_numbers"] = [*person["phone_numbers"], *kept["phone_numbers"]]
+    states = []
+    for name in ("all", "others"):
+        folder = tmp_path / name / "complaints"
+        folder.mkdir(parents=True)
+        jsonl(folder / "b.jsonl", [*others, kept])
+        if name == "all":
+            jsonl(folder / "a.jsonl", [person])
+            assert stream(folder.parent, tmp_path / "live-all") == 0
+            assert erase() == 0
+        assert stream(folder.parent, tmp_path / f"live-{name}") == 0
+        output, rules = str(tmp_path / f"live-{name}"), shipped_source_rules()
+        settled = StreamState(output, RETENTION_DAYS, rules).alive.settled
+        states.append([sorted(map(repr, part.to_pylist())) for part in settled])
+    (records, evidence, stated, prints, phrases), never = states
+    assert [len(one) for one in states[0]] == [len(one) for one in never]
+    assert (records, stated, phrases) == (never[0], never[2], never[4])
+    assert f"phone:{second}" in "".join(stated)
+    assert "subscription" in "".join(phrases)
+    for mine, theirs in ((evidence, never[1]), (prints, never[3])):
+        assert [re.sub(r"'row': \d+", "", one) for one in mine] == [
+            re.sub(r"'row': \d+", "", one) for one in theirs
+        ]
+
+
+def test_a_rejected_row_of_it_is_left_out_too(home, tmp_path):
+    bad = [PERSON[0] | {"received_at": "yesterday"}, *OTHERS]
+    assert erase() == 0
+    manifest = run(tmp_path / "one", "--complaints", jsonl(tmp_path / "bad.jsonl", bad))
+    assert manifest["counts"]["complaints"]["rejected"] == 0
+    assert hits(tmp_path / "one") == []
+
+
+def refused(capsys, words, *named):
+    capsys.readouterr()
+    assert ringtrace(*words) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1, error
+    for one in named:
+        assert str(one) in error, error
+
+
+def test_wrong_usage_is_one_line(home, inbox, tmp_path, capsys):
+    batch(inbox, tmp_path / "one")
+    right = ["erase", "--record", "amazon/zq-7700123-erase", *WHO]
+    refused(capsys, ["erase", "--record", "amazon", *WHO], "ORG/ID")
+    unknown = ["erase", "--record", "amazon/nobody", "--run", tmp_path / "one", *WHO]
+    refused(capsys, unknown, "none of the runs")
+    refused(capsys, [*right, "--run", inbox], "not a finished run")
+    refused(capsys, [*right, "--output", tmp_path / "new"], "--despite-hold")
+    refused(capsys, [*right, "--despite-hold", "package-0"], "does not cite")
+    names = [*right[:-1], "asked about zq-7700123-erase"]
+    refused(capsys, names, "--reason names the record")
+    assert not (home / "erased.jsonl").exists()
+    assert ringtrace(*right) == 0
+    (home / "register.key").unlink()
+    flags = ["--complaints", inbox / "complaints", "--output", tmp_path / "x", "--no-register"]
+    refused(capsys, ["batch", *flags], "erased.jsonl", "--register-key")
+    (home / "erased.jsonl").write_text("{}\n")
+    refused(capsys, ["batch", *flags], "line 1", "was changed")
+    assert not Path(tmp_path, "x").exists()
+
+
+# -- legal hold ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def issued(home, tmp_path):
+    """A run of which an offer left, and the flags that name one of its records."""
+    rows = [
+        complaint(
+            number,
+            received_at=f"2024-03-0{number}T09:30:00Z",
+            victim_id=f"v{number}",
+            narrative=OTHERS[(number - 1) % 3]["narrative"] if number < 4 else WORDS,
+            phone_numbers=[
+                {"raw": one, "role": "callback"}
+                for one in ((SHARED, OTHER) if number < 4 else (SHARED,))
+            ],
+        )
+        for number in range(1, 5)
+    ] + [complaint(9, victim_id="v9", phone_numbers=[{"raw": ALONE, "role": "callback"}])]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    words = ["exchange", "offer", tmp_path / "run", "--to", "microsoft"]
+    assert ringtrace(*words, "--output", tmp_path / "offer", "--now", "2024-04-01T00:00:00Z") == 0
+    return tmp_path
+
+
+def test_a_record_that_left_is_on_hold_until_it_is_corrected(issued, home, capsys):
+    (entry,) = ledger.read_ledger(None)
+    held = ["erase", "--record", "amazon/c4", *WHO]
+    refused(capsys, held, "1 offer", "--run")
+    of_run = [*held, "--run", issued / "run"]
+    refused(capsys, of_run, "legal hold", entry.issue_id, "microsoft", "--despite-hold")
+    despite = [*of_run, "--despite-hold", entry.issue_id]
+    refused(capsys, despite, "--output")
+    assert not (home / "erased.jsonl").exists()
+    sealed = (issued / "offer" / "offer.json").read_bytes()
+    narratives = rows(issued / "run", NARRATIVES)
+
+    assert ringtrace(*despite, "--output", issued / "fix") == 0
+    assert f"corrects {entry.issue_id}" in capsys.readouterr().out
+    content = (issued / "fix" / "microsoft" / "correction.json").read_bytes()
+    signature = (issued / "fix" / "microsoft" / "correction.json.sig").read_bytes()
+    assert signing.verify_detached(content, signature, key_store.own_public_keys())
+    assert f"phone:{SHARED}".encode() in content
+    assert f"phone:{OTHER}".encode() not in content, "what others show stays"
+    assert b"c4" not in content
+    assert (issued / "offer" / "offer.json").read_bytes() == sealed
+    assert rows(issued / "run", NARRATIVES) == narratives - 1
+    # It holds no longer, and a record that nothing cites never was held.
+    assert ringtrace(*of_run) == 0
+    assert ringtrace("erase", "--record", "amazon/c9", "--run", issued / "run", *WHO) == 0

@@ -1,0 +1,119 @@
+"""Records that were erased, known by keyed hashes: whoever has the list learns nothing of them.
+
+The secret is the organisation's own, that of its victim register.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.enums import RecordKind
+from transforms.arrow_util import Array
+from transforms.casts import trim_text, true_mask
+
+SECRET_BYTES = 32
+"""Bytes of the secret: as many as the hash has, NIST SP 800-107 section 5.3.4."""
+
+RECORD_MAC_BYTES = 16
+"""Bytes of the keyed hash of a record: nobody who lacks the secret can choose one."""
+
+
+@dataclass(frozen=True)
+class RegisterKey:
+    """The secret of an organisation's registers; its text form does not show it."""
+
+    secret: bytes = field(repr=False)
+
+    @property
+    def key_id(self) -> str:
+        """The name of the secret, which says nothing of it: 16 hexadecimal digits."""
+        return hmac.digest(self.secret, b"ringtrace register", "sha256").hex()[:16]
+
+    def macs(self, texts: Iterable[str]) -> pa.Array:
+        """Returns HMAC-SHA256 of each text, in hexadecimal digits."""
+        hashed = (hmac.digest(self.secret, text.encode(), "sha256").hex() for text in texts)
+        return pa.array(hashed, pa.string())
+
+    def heads(self, texts: Iterable[str]) -> Array:
+        """Returns the first 64 bits of the hash of each text."""
+        secret = self.secret
+        first = b"".join([hmac.digest(secret, one.encode(), "sha256")[:8] for one in texts])
+        return np.frombuffer(first, ">i8").astype(np.int64)
+
+    def record_macs(self, records: Iterable[str | None]) -> Iterator[bytes]:
+        """Yields the keyed hash of each record key, nothing for null.
+
+        BLAKE2b with a key (RFC 7693) of its own: every row of a run is hashed so, where HMAC takes
+        three times as long.
+        """
+        own = hmac.digest(self.secret, b"ringtrace records", "sha256")
+        for one in records:
+            name = (one or "").encode()
+            yield hashlib.blake2b(name, key=own, digest_size=RECORD_MAC_BYTES).digest()
+
+
+def record_key(kind: RecordKind, org: str, record_id: str) -> str:
+    """Returns the name of a record that is hashed, that of `transforms.graph.links` too."""
+    return f"{kind}|{org}|{record_id}"
+
+
+@dataclass(frozen=True)
+class ErasureList:
+    """The records that were erased, as keyed hashes: no row of theirs is used again."""
+
+    key: RegisterKey
+    macs: frozenset[bytes] = field(repr=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """The name of this list, which changes with it: 16 hexadecimal digits."""
+        return hashlib.sha256(b"".join(sorted(self.macs))).hexdigest()[:16]
+
+    def contains(self, kind: RecordKind, orgs: pa.Array, ids: pa.Array) -> Array:
+        """Masks the records of a kind that were erased, by their organisations and ids."""
+        return self.contain(pc.binary_join_element_wise(str(kind), orgs, ids, "|"))
+
+    def contain(self, names: pa.Array) -> Array:
+        """Masks record keys, as `record_key` makes them, that were erased."""
+        macs = self.key.record_macs(names.to_pylist())
+        return np.fromiter((one in self.macs for one in macs), bool, len(names))
+
+    def of_rows(self, rows: pa.RecordBatch | pa.Table, kind: RecordKind) -> Array:
+        """Masks COMPLAINT or CALL rows, loose ones too; a call is erased with its complaint."""
+        orgs = pc.ascii_lower(trim_text(rows["source_org"]))
+        complaints = trim_text(rows["complaint_id"])
+        if kind is RecordKind.COMPLAINT:
+            return self.contains(kind, orgs, complaints)
+        gone = self.contains(kind, orgs, trim_text(rows["call_id"]))
+        named = np.flatnonzero(true_mask(pc.is_valid(complaints)))
+        of = [one.take(pa.array(named)) for one in (orgs, complaints)]
+        gone[named] |= self.contains(RecordKind.COMPLAINT, *of)
+        return gone
+
+    def shorten(self, entries: pa.Table) -> pa.Table:
+        """Returns VICTIM_ENTRY rows without those that rest on erased records alone."""
+        left = [
+            one if one is None else " ".join(each for each in one.split() if not self._has(each))
+            for one in entries["records"].to_pylist()
+        ]
+        at = entries.schema.get_field_index("records")
+        kept = entries.set_column(at, entries.schema.field(at), pa.array(left, pa.string()))
+        return kept.filter(pc.fill_null(pc.not_equal(kept["records"], ""), True))
+
+    def _has(self, mac: str) -> bool:
+        return bytes.fromhex(mac) in self.macs
+
+
+@dataclass
+class Erasures:
+    """The list of erasures as it is now, None without any; a stream replaces it as it runs."""
+
+    known: ErasureList | None = None
