@@ -34,7 +34,7 @@ from reports.figures import svg
 from reports.figures.graph_figure import GraphFigure, graph_figure
 from reports.figures.graph_layout import Point
 from reports.figures.timeline import Handover, build_timeline
-from reports.html.joint_page import Joint
+from reports.html.index_page import Joint
 from reports.html.render import (
     cluster_link,
     embed_json,

@@ -1,14 +1,18 @@
 """report/index.html: what one run found and what became of every row, on one page.
 
-The page is a function of the tables and the manifest alone: no clock, no machine, no network. Its
-search finds identifiers and record ids, but none that only a caller id or a mention names: a forged
-number may be an innocent subscriber's.
+Of a joint run it has what offers brought, too: who saw what, and what only the union reveals
+(`Joint`). The page is a function of the tables and the manifest alone: no clock, no machine, no
+network. Its search finds identifiers and record ids, but none that only a caller id or a mention
+names: a forged number may be an innocent subscriber's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -20,15 +24,17 @@ from markupsafe import Markup
 from reports import disclosure_control, run_summary, tables, text
 from reports.figures import svg
 from reports.html.cluster_table import ClusterTable, main_loss
-from reports.html.joint_page import Joint
 from reports.html.render import embed_compressed_json, render_template
 from reports.link_evidence import REVIEW_WORDS, TIER_WORDS
 from reports.run import Run
 from reports.run_summary import complaint_breakdowns, record_trend, shared_entities
 from reports.tables import IdIndex, RunFolder
 from schemas.enums import LineageEvent, Status
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS, MENTIONS, Table
 from transforms.write.parquet_files import ExternalSorter
+
+Row = dict[str, Any]
 
 FIRST_ROWS = 50
 """Clusters in the page itself, for a reader without scripts; the script draws as many at once."""
@@ -66,6 +72,67 @@ _RECORD = pa.schema(
 _KEY = ("source_org", "record_id")
 
 _FOUND = Table("found", _RECORD, tuple(_RECORD.names))
+
+
+@dataclass(frozen=True)
+class JointCluster:
+    """The part of offers in one cluster.
+
+    Attributes:
+        saw: each member with its contributors.
+        links: rows of union_links/ that are links.
+        shared: rows of union_links/ that are pairs of clusters in one.
+        offered: rows of offered_clusters/ with members in it.
+        overlaps: counts of shared victims that are about exactly these members.
+    """
+
+    saw: list[tuple[str, list[Row]]]
+    links: list[Row]
+    shared: list[Row]
+    offered: list[Row]
+    overlaps: list[Row]
+
+    @property
+    def both(self) -> int:
+        """Number of victims that are known to be counted twice."""
+        return sum(one["shared"] or 0 for one in self.overlaps)
+
+    @property
+    def several(self) -> int:
+        """Number of members that more than one contributor saw."""
+        return sum(1 for _, rows in self.saw if len(rows) > 1)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """The offers in a run, those that were left out, and what they brought to each cluster."""
+
+    offers: list[Row]
+    left_out: list[Row]
+    parts: dict[str, JointCluster]
+
+    @property
+    def links(self) -> int:
+        """Number of links that only the union reveals."""
+        return sum(len(part.links) for part in self.parts.values())
+
+    @property
+    def merged(self) -> int:
+        """Number of pairs of clusters of two contributors that are one."""
+        return sum(len(part.shared) for part in self.parts.values())
+
+
+def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
+    """Reads what offers brought to a run; None if it was never joined with any.
+
+    `core_only` leaves out what names another than a core member, for a reader outside.
+    """
+    options: Any = run.manifest["options"]
+    if "offers" not in options:
+        return None
+    offers, left_out = list(options["offers"]), list(options.get("offers_left_out") or [])
+    kept = set(disclosure_control.core_ids(run).to_pylist()) if core_only else None
+    return Joint(offers, left_out, _joint_parts(run, options, kept) if offers else {})
 
 
 def render_index_page(
@@ -289,3 +356,57 @@ class _First:
         kept = more.slice(0, max(RECORD_LIMIT - self.total, 0))
         self.rows = pa.concat_tables([self.rows, kept])
         self.total += more.num_rows
+
+
+def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, JointCluster]:
+    saw = _by_cluster(tables.read_table(run, CONTRIBUTORS).to_pylist())
+    union = _by_cluster(_kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept))
+    offered: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
+        for cluster_id in row["cluster_ids"]:
+            offered[cluster_id].append(row)
+    return {
+        cluster_id: JointCluster(
+            saw=[one for one in _by_member(rows) if kept is None or one[0] in kept],
+            links=[one for one in union[cluster_id] if one["kind"] == "link"],
+            shared=[one for one in union[cluster_id] if one["kind"] == "shared"],
+            offered=offered[cluster_id],
+            overlaps=_overlaps(options.get("overlaps") or [], cluster_id, rows),
+        )
+        for cluster_id, rows in saw.items()
+    }
+
+
+def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
+    """Returns rows of union_links/ that name members in `kept` alone; None keeps all."""
+    if kept is None:
+        return rows
+    return [
+        one | {"shared": [each for each in one["shared"] if each in kept]}
+        for one in rows
+        if one["kind"] != "link" or {one["entity_a"], one["entity_b"]} <= kept
+    ]
+
+
+def members_digest(members: Iterable[str]) -> str:
+    """Returns SHA-256 of a cluster's members, which a count of shared victims names."""
+    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
+
+
+def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:
+    here = members_digest({row["entity_id"] for row in members})
+    return [one for one in counts if (one["cluster_id"], one["members"]) == (cluster_id, here)]
+
+
+def _by_cluster(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["cluster_id"]].append(row)
+    return found
+
+
+def _by_member(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["entity_id"]].append(row)
+    return sorted(found.items())

@@ -20,10 +20,10 @@ from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.figures import graph_figure
 from reports.figures.graph_figure import member_positions
 from reports.figures.graph_layout import Point, solvers
-from reports.html import cluster_page, index_page, joint_page
+from reports.html import cluster_page, index_page
 from reports.html.cluster_page import PageContext
 from reports.html.cluster_table import ClusterTable, PagePlan, cluster_table
-from reports.html.joint_page import Joint
+from reports.html.index_page import Joint
 from reports.html.partition import partition_run
 from reports.html.render import compile_templates
 from reports.run import Run, keeps_narratives
@@ -107,7 +107,7 @@ def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
     """Yields the jobs, long ones first, so that none is left over at the end."""
     yield partial(_index, report, scratch)
     yield partial(_graph, report.run, redact=report.redact, include_verify=report.include_verify)
-    joint = joint_page.gather_joint(report.run, core_only=report.redact)
+    joint = index_page.gather_joint(report.run, core_only=report.redact)
     moment = _moment(report.run, table)
     groups = list(group_pages(table))
     sources, before = [report.run.folder] * len(groups), report.before
@@ -153,7 +153,7 @@ def _index(report: _Report, scratch: str, put: PutFile) -> None:
     table = cluster_table(report.run, report.pages)
     if report.redact:
         table = table.renamed(disclosure_control.core_names(report.run))
-    joint = joint_page.gather_joint(report.run, core_only=report.redact)
+    joint = index_page.gather_joint(report.run, core_only=report.redact)
     content = index_page.render_index_page(
         report.run,
         table,
