@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 import phonenumbers as pn
+from stdnum import verhoeff
+from stdnum.gb import nhs
 
 COUNTRY = {
     "en": "US", "es": "ES", "de": "DE", "fr": "FR", "it": "IT", "pt": "BR", "nl": "NL", "hi": "IN",
@@ -80,6 +82,15 @@ _NAMES = {
                 "numero di conto", "número da conta", "rekeningnummer", "account number"),
 }  # fmt: skip
 
+_PAPERS = {
+    "ssn": ("social security number", ("en",)),
+    "aadhaar": ("Aadhaar number", ("en", "hi")),
+    "nhs": ("NHS number", ("en",)),
+    "passport": ("passport number", ("en", "hi")),
+    "code": ("one-time code", ("en", "hi")),
+}
+"""Numbers of papers: what they are called, and the languages in which they are told."""
+
 _IBAN = {"es": ("ES", 20), "de": ("DE", 18), "fr": ("FR", 23), "it": ("IT", 23), "nl": ("NL", 14)}
 """Country and length of the domestic part, of letters and digits as that country has them."""
 
@@ -139,6 +150,20 @@ def own_value(kind: str, language: str, rng: Random) -> str:
         return f"{name}@{rng.choice(('gmail.com', 'yahoo.com', 'web.de', 'orange.fr'))}"
     if kind == "card":
         return luhn(f"4{some(14)}")
+    if kind == "ssn":
+        return f"{rng.randint(100, 665)}{rng.randint(10, 99)}{rng.randint(1000, 9999)}"
+    if kind == "aadhaar":
+        digits = f"{rng.randint(2, 9)}{some(10)}"
+        return digits + verhoeff.calc_check_digit(digits)
+    if kind == "nhs":
+        digits = f"4{some(8)}"
+        valid = (one for one in "0123456789" if nhs.is_valid(digits + one))
+        found = next(valid, None)
+        return own_value(kind, language, rng) if found is None else digits + found
+    if kind == "passport":
+        return f"{rng.choice('ABCEKLMNPRTVXZ')}{some(8)}"
+    if kind == "code":
+        return some(8)
     if language in _IBAN:
         country, length = _IBAN[language]
         head = {"FR": 0, "IT": 1, "NL": 4}.get(country, 0)
@@ -225,7 +250,8 @@ def _told(kind: str, language: str) -> tuple[str, ...]:
         return _PHONE[language]
     if kind == "email":
         return _MAIL[language]
-    name = _NAMES[kind][list(COUNTRY).index(language)]
+    at = list(COUNTRY).index(language)
+    name = _PAPERS[kind][0] if kind in _PAPERS else _NAMES[kind][at]
     if kind == "account" and language in _IBAN:
         name = "IBAN"
     return tuple(one.replace("{name}", name) for one in _PAPER[language])
@@ -289,6 +315,11 @@ def _ways() -> Iterator[tuple[str, str, str, str, Callable[[str], dict[str, Any]
                     yield kind, form, language, "narrative", partial(_tell, told, write, language)
             for field in (name for name, _ in _fields("1", kind, language)):
                 yield kind, "plain", language, field, partial(_fill, field, kind, language)
+    for kind, (_, languages) in _PAPERS.items():
+        for language in languages:
+            for form, write in NUMBER_FORMS.items():
+                for told in _told(kind, language):
+                    yield kind, form, language, "narrative", partial(_tell, told, write, language)
 
 
 def _tell(told: str, write: Form, language: str, value: str) -> dict[str, Any]:
