@@ -106,12 +106,14 @@ _REPORTED_ELSEWHERE = (
 )
 """Groups of counters that the manifest has under other names."""
 
-_LEFT_OUT_BY_CLOCK = (
+_LEFT_OUT = (
     ("decisions", "expired"),
     (f"{RecordKind.COMPLAINT}_rejects", Code.IN_FUTURE),
     (f"{RecordKind.CALL}_rejects", Code.IN_FUTURE),
+    ("complaints", ERASED),
+    ("calls", ERASED),
 )
-"""Counters of what another time of the clock would not leave out."""
+"""Counters of what another time of the clock, or a shorter list of erasures, leaves in."""
 
 
 def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Counts:
@@ -186,7 +188,8 @@ def build_manifest(
     """Builds the manifest of a run; the same inputs, options, versions and clock give the same one.
 
     The run id depends on the clock only by what that leaves out: expired decisions, and records
-    from the future.
+    from the future. On erasures it depends by their number: their list only grows, and its hashes
+    depend on a secret.
 
     Of private files it has the names and rows alone, as their bytes may depend on a secret.
     """
@@ -203,7 +206,7 @@ def build_manifest(
             named[key] = named.get(key, 0) + count
     facts = [{name: one[name] for name in one if name != "rejected"} for one in read]  # type: ignore[literal-required]
     identity = repr((facts, sorted(run.options.items()), sorted(run.versions.items())))
-    if left_out := [(key, counters[key]) for key in _LEFT_OUT_BY_CLOCK if counters.get(key)]:
+    if left_out := [(key, counters[key]) for key in _LEFT_OUT if counters.get(key)]:
         identity += repr(left_out)
     manifest = Manifest(
         run_id=f"run-{xxhash.xxh3_64_hexdigest(identity.encode())}",

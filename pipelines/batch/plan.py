@@ -88,7 +88,6 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         raise UsageError(f"{error}{way}") from None
     follows = find_previous(options.previous)
     rules = read_source_rules(options.sources)
-    erased = erasures(options.register_key)
     return BatchPlan(
         files=tuple(survey.files),
         reading=reading,
@@ -103,7 +102,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         weights=read_weights(options.priority_weights),
         shards=options.shards,
         keep_narratives=options.keep_narratives,
-        erasures=Erasures(erased),
+        erasures=Erasures(erasures(options.register_key)),
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
@@ -120,7 +119,6 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
                 **recorded_maps(options.map, reading),
-                **({"erased": erased.digest} if erased else {}),
             },
             clock=options.now or options.as_of or current_time(),
             entries=survey.entries,
