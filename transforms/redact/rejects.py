@@ -133,6 +133,9 @@ def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
 def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     """Masks victims' numbers in REJECT rows, as far as a broken row lets them be found.
 
+    The first row of a file without a header may be taken for one, so names of columns are masked
+    where they may be contacts.
+
     `own` contains the numbers that accepted records state as a victim's
     (`number_index.hash_dial_formats`).
     """
@@ -157,7 +160,11 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     ]
     at = rejects.schema.get_field_index("raw")
     kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, pa.string()))
-    return rejects.set_column(at, rejects.schema.field(at), kept)
+    rejects = rejects.set_column(at, rejects.schema.field(at), kept)
+    formats = rejects["format"].dictionary_encode()
+    shown = pa.array(map(_mask_header, formats.dictionary.to_pylist()), pa.string())
+    at = rejects.schema.get_field_index("format")
+    return rejects.set_column(at, rejects.schema.field(at), shown.take(formats.indices))
 
 
 def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -> str:
@@ -312,6 +319,14 @@ def _header_of_format(written: str) -> tuple[str, ...]:
     """Returns the columns that `Origin.format` names after the adapter, if any."""
     _, _, cells = written.partition(":")
     return tuple(cell.strip() for cell in split_cells(cells)) if cells else ()
+
+
+def _mask_header(written: str) -> str:
+    """Masks names of columns in `Origin.format` that may be a number or an address."""
+    for cell in _header_of_format(written):
+        if may_hold_contact(cell):
+            written = written.replace(cell, mask_spans(cell, [(0, len(cell))]))
+    return written
 
 
 def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[VictimSpan]:

@@ -148,3 +148,12 @@ def test_columns_named_as_the_victims_are_masked(raw, shown):
 )
 def test_cells_of_other_columns_stay(raw, header):
     assert masked_csv(raw, header) == raw
+
+
+def test_names_of_columns_are_masked_where_they_may_be_contacts():
+    """The first row of a file without a header is taken for one."""
+    header = "csv:C-1,(202) 456-1414,jane@home.org,Amazon"
+    row = rejects("C-2,x,y,Amazon").to_pylist()[0] | {"format": header}
+    batch = pa.RecordBatch.from_pylist([row, row | {"raw": None, "format": "jsonl"}], REJECT)
+    shown = mask_rejects(batch, NOTHING)["format"].to_pylist()
+    assert shown == ["csv:C-1,(###) ###-####,####@####.###,Amazon", "jsonl"]
