@@ -175,8 +175,11 @@ def withheld_by_run(
     listed = [one["name"] for one in manifest["outputs"] if one["name"].startswith("entities/")]
 
     def permitted() -> frozenset[str]:
-        published = (one for (one,) in _column_of(folder, listed, ("entity_id",)))
-        return frozenset(chain.from_iterable(map(_forms_of_id, published)))
+        every = (one for (one,) in _column_of(folder, listed, ("entity_id",)))
+        published = [without_epoch(one) for one in every if not is_withheld(one)]
+        _, parts = _tokens(pa.array([*published, *[""] * FEW_TEXTS], pa.string()))
+        within = map(forms_of_token, pc.unique(parts).to_pylist())  # a form's number in its address
+        return frozenset(chain.from_iterable(chain(map(_forms_of_id, published), within)))
 
     return WithheldValues(known.key, register, permitted)
 
@@ -445,13 +448,10 @@ def _column_of(
 
 
 def _forms_of_id(entity_id: str) -> set[str]:
-    """Returns the forms of an identifier that is shown by value; none of one that is withheld."""
-    if is_withheld(entity_id):
-        return set()
-    bare = without_epoch(entity_id)
-    value = bare.rpartition(":")[2]
+    """Returns the forms of an identifier, without its epoch, that is shown by value."""
+    value = entity_id.rpartition(":")[2]
     digits = value.lstrip("+")
-    forms = {bare, *(one for one in (text_of_id(bare), text_key(value)) if one)}
+    forms = {entity_id, *(one for one in (text_of_id(entity_id), text_key(value)) if one)}
     return forms | {f"phone:+{digits}", f"digits:{digits}"} if digits.isdecimal() else forms
 
 

@@ -162,3 +162,22 @@ def test_without_a_key_only_what_is_contested_is_known(clean, monkeypatch):
     out = clean.with_name("out")
     words = ["report", str(clean), "--redact", "--output", str(out), "--no-register"]
     assert cli.main(words) == 0
+
+
+def test_what_is_within_an_address_that_is_shown_is_no_leak(tmp_path):
+    """A form's number can pass the check of a card, and somebody can call it theirs."""
+    form = "243067027834874"
+    rows = [
+        complaint(
+            number,
+            victim_id=f"v{number}",
+            narrative=f"They told me to call {SUSPECT}. " + ("My card is " + form) * (number == 1),
+            phone_numbers=[{"raw": SUSPECT, "role": "callback"}],
+            urls=[f"https://form.jotform.com/{form}"],
+        )
+        for number in range(1, 4)
+    ]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    assert not (tmp_path / "run" / HELD_FOLDER).exists()
+    page = (tmp_path / "run" / "graph" / "graph.graphml").read_text()
+    assert f"url:form.jotform.com/{form}" in page

@@ -45,7 +45,7 @@ Papers = tuple[Array, Array, Array]
 _GAP = r"[ \xa0._/‐-―−-]"
 
 _CARD = re.compile(
-    r"(?<![\w+.-])(?=(?P<card>\d{4}(?P<sign>G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
+    r"(?<![\w+./-])(?=(?P<card>\d{4}(?P<sign>G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
     r"|3[47]\d{2}G{0,3}\d{6}G{0,3}\d{5})(?![\w-]))".replace("G", _GAP)
 )
 """Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups."""
@@ -535,7 +535,7 @@ def _paper_patterns() -> list[tuple[_Paper, re.Pattern[str], re.Pattern[str], re
     compiled: list[Any] = []
     for kind in _PAPERS:
         far = _FAR if kind.check in ("luhn", "in_.aadhaar") else _NEAR
-        number = rf"(?<![\w+.$€£-])(?P<number>{kind.number})(?![\w-]|[.,:]\d)".replace("G", _GAP)
+        number = rf"(?<![\w+./$€£-])(?P<number>{kind.number})(?![\w-]|[.,:]\d)".replace("G", _GAP)
         forms = (
             rf"(?<![^\W_])(?:{kind.label})",
             rf"(?P<gap>[^\d\n]{{0,{far}}}?){number}",

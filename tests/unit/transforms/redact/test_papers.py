@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from tests.support.made_up_records import read_complaints as complaints, victims
 from tests.support.real_data import real
 from transforms.extract import complaint_mentions, sensitive_text
+from transforms.extract.sensitive_text import paper_spans
 from transforms.redact.records import redact_mentions, withhold_from_complaints
 from transforms.text_masking import find_by_row
 from transforms.victims.number_index import NO_NUMBERS
@@ -176,3 +177,8 @@ def test_no_transcript_of_the_ftc_has_a_paper():
     with path.open(encoding="utf-8") as file:
         texts = [text for row in csv.DictReader(file) for text in row.values() if text]
     assert not find_by_row(pa.array(texts), sensitive_text.PAPER_HINTS, sensitive_text.paper_spans)
+
+
+def test_a_number_in_the_path_of_a_link_is_no_paper():
+    text = "They sold me a gift card and I opened https://form.jotform.com/243067027834874 then"
+    assert [*paper_spans(text)] == []
