@@ -37,7 +37,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.entity import is_withheld, without_epoch
 from schemas.manifest import OutputFile
-from schemas.tables import CONTESTED, HELD_FOLDER
+from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER
 from transforms.arrow_util import Array, sorted_lookup
 from transforms.erasure import RegisterKey
 from transforms.private_files import PrivateStore, open_private, private_files
@@ -172,13 +172,20 @@ def withheld_by_run(
     known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))
     ids = list(_contested_ids(folder, manifest, private))
     register = read_lookup(known, [entries_of_ids(ids, known.key)] if ids else ())
-    listed = [one["name"] for one in manifest["outputs"] if one["name"].startswith("entities/")]
+    listed = [str(one["name"]) for one in manifest["outputs"]]
+
+    def shown(table: str, column: str) -> list[str]:
+        names = (one for one in listed if one.startswith(f"{table}/"))
+        return [one for (one,) in _column_of(folder, names, (column,)) if one is not None]
 
     def permitted() -> frozenset[str]:
-        every = (one for (one,) in _column_of(folder, listed, ("entity_id",)))
+        every = shown(ENTITIES.name, "entity_id")
         published = [without_epoch(one) for one in every if not is_withheld(one)]
-        _, parts = _tokens(pa.array([*published, *[""] * FEW_TEXTS], pa.string()))
-        within = map(forms_of_token, pc.unique(parts).to_pylist())  # a form's number in its address
+        # A form's number stands in its address; and whoever calls the id of a record the number of
+        # their passport must not hold back every page that cites it.
+        records = shown(COMPLAINTS.name, "complaint_id") + shown(CALLS.name, "call_id")
+        _, parts = _tokens(pa.array([*published, *records, *[""] * FEW_TEXTS], pa.string()))
+        within = map(forms_of_token, pc.unique(parts).to_pylist())
         return frozenset(chain.from_iterable(chain(map(_forms_of_id, published), within)))
 
     return WithheldValues(known.key, register, permitted)

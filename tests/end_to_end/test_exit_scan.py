@@ -181,3 +181,20 @@ def test_what_is_within_an_address_that_is_shown_is_no_leak(tmp_path):
     assert not (tmp_path / "run" / HELD_FOLDER).exists()
     page = (tmp_path / "run" / "graph" / "graph.graphml").read_text()
     assert f"url:form.jotform.com/{form}" in page
+
+
+def test_a_liar_holds_nothing_back_by_the_id_of_a_record(tmp_path):
+    rows = [
+        complaint(
+            number,
+            complaint_id=f"CO1234{number}1",
+            victim_id=f"v{number}",
+            narrative=f"They told me to call {SUSPECT}. "
+            + "My passport number is CO123421. " * (number == 3),
+            phone_numbers=[{"raw": SUSPECT, "role": "callback"}],
+            urls=["https://amzn-help-desk.com/a"],
+        )
+        for number in range(1, 4)
+    ]
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
+    assert not (tmp_path / "run" / HELD_FOLDER).exists()
