@@ -107,6 +107,11 @@ _REPEATED = re.compile(r"<style>.*?</style>|<script>.*?</script>", re.DOTALL)
 
 _PIECE = re.compile(r"[^\W_]+")
 
+_MOMENT = re.compile(
+    r"(?<!\d)(?:19|20)\d\d([-/.])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])(?:[T ]\d\d)?(?!\d)"
+)
+"""A day, with its hour: its digits are those of a telephone number, or of a passport."""
+
 
 _BROKEN = (
     OSError,
@@ -249,6 +254,7 @@ def forms_of_token(token: str) -> Iterator[str]:
     if token.isalnum() and token.isascii() and not token.isdigit():
         yield f"{TEXT}{token.lower()}"
         return
+    token = _MOMENT.sub(" day ", token)
     pieces = _PIECE.findall(token)
     if len(pieces) > 1 and any(map(str.isalpha, token)) and (text := text_key(token)):
         yield text  # an IBAN in groups

@@ -183,14 +183,18 @@ def test_what_is_within_an_address_that_is_shown_is_no_leak(tmp_path):
     assert f"url:form.jotform.com/{form}" in page
 
 
-def test_a_liar_holds_nothing_back_by_the_id_of_a_record(tmp_path):
+LIES = (
+    "My passport number is CO123421. My passport number is 20240301. My number is (202) 403-0109. "
+)
+
+
+def test_a_liar_holds_nothing_back_by_an_id_or_a_day_that_pages_show(tmp_path):
     rows = [
         complaint(
             number,
             complaint_id=f"CO1234{number}1",
             victim_id=f"v{number}",
-            narrative=f"They told me to call {SUSPECT}. "
-            + "My passport number is CO123421. " * (number == 3),
+            narrative=f"They told me to call {SUSPECT}. " + LIES * (number == 3),
             phone_numbers=[{"raw": SUSPECT, "role": "callback"}],
             urls=["https://amzn-help-desk.com/a"],
         )

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.made_up_records import read_complaints as complaints
 from transforms.erasure import RegisterKey
-from transforms.exit_scan import WithheldValues, count_in_text, count_withheld
+from transforms.exit_scan import WithheldValues, count_in_text, count_withheld, forms_of_token
 from transforms.victim_register import entries_of_ids, make_lookup, merge_changes, paper_changes
 
 KEY = RegisterKey(bytes(range(32)))
@@ -153,3 +153,11 @@ def test_any_bytes_are_searched(content):
 def test_nothing_is_looked_for_where_nothing_was_withheld():
     assert not WithheldValues(KEY, make_lookup([]))
     assert count_in_text("202-456-2131", WithheldValues(KEY, make_lookup([]))) == 0
+
+
+@pytest.mark.parametrize("day", ["2024-03-01", "2024-03-01 09", "2024-03-01T09", "2024/03/01 09"])
+def test_a_day_is_no_number(day):
+    """(202) 403-0109 is a number of Washington, and 20240301 can be that of a passport."""
+    assert [*forms_of_token(day)] == []
+    assert "digits:2024030109" in [*forms_of_token("(202) 403-0109")]
+    assert "digits:2024030109" in [*forms_of_token("2024-03-0109")]
