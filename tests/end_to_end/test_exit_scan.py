@@ -1,4 +1,4 @@
-"""Where a mask fails, a file that names what the run withheld is held back and named."""
+"""A file that names what the run withheld, as a mask failed, is held back and named."""
 
 import io
 import stat

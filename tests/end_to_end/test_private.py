@@ -75,8 +75,8 @@ def made(tmp_path, home):
     return make
 
 
-def told(folder, but="/private/"):
-    """The secrets that stand below a folder, in any layer of a file, and in which files."""
+def secrets_below(folder, but="/private/"):
+    """Secrets that stand below a folder, in any layer of a file, and in which files."""
     return {
         (str(path.relative_to(folder)), one)
         for path in Path(folder).rglob("*")
@@ -110,7 +110,7 @@ def explained(capsys, folder, entity=RING, status=0):
 
 def test_narratives_are_in_private_alone(made):
     folder = made("run")
-    assert told(folder) == set()
+    assert secrets_below(folder) == set()
     assert read(folder, COMPLAINTS)["narrative"].null_count == len(RECORDS)
     found = words(folder)
     assert all(secret in text for secret, text in zip(SECRETS, found, strict=True))
@@ -125,7 +125,7 @@ def test_keep_narratives_shows_them_to_who_reads_the_run(made, capsys):
     folder = made("run", "--keep-narratives")
     assert not (folder / NARRATIVES.name).exists()
     assert (folder / CONTESTED.name).exists()
-    found = {name.partition("/")[0] for name, _ in told(folder)}
+    found = {name.partition("/")[0] for name, _ in secrets_below(folder)}
     assert found == {"complaints", "report"}
     pages = "".join(one.read_text() for one in (folder / "report/clusters").glob("*.html"))
     assert "for its owner alone" not in pages
@@ -151,7 +151,7 @@ def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_pa
     kept = made("kept", "--keep-narratives")
     assert ringtrace("report", kept, "--redact", "--output", tmp_path / "kept-redacted") == 0
     for one in ("redacted", "again", "kept-redacted"):
-        assert told(tmp_path / one, but="\0") == set()
+        assert secrets_below(tmp_path / one, but="\0") == set()
         assert not (tmp_path / one / "private").exists()
 
 
@@ -280,7 +280,7 @@ def test_a_store_without_modes_gets_nothing_private(tmp_path, home, monkeypatch,
     assert "narratives, contested values and the victim register are not kept" in said
     assert not (plain / "private").exists()
     assert checked_manifest(plain)["private"] == []
-    assert told(plain) == set()
+    assert secrets_below(plain) == set()
     assert "the run keeps no narratives" in explained(capsys, plain)
     folder, said = fetched("apart", "--private-output", tmp_path / "closed")
     assert "not kept" not in said
@@ -374,7 +374,9 @@ def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
     assert contested(plain) == contested(folder) != []
     assert modes(plain / "private") == {(True, "0o700"), (False, "0o600")}
     assert list((tmp_path / "plain" / "alerts").iterdir())
-    assert told(tmp_path / "plain", but="\0") == set(), "a stream keeps no narrative anywhere"
+    assert secrets_below(tmp_path / "plain", but="\0") == set(), (
+        "a stream keeps no narrative anywhere"
+    )
     apart = streamed("apart", "--private-output", tmp_path / "closed")
     assert not (apart / "private").exists()
     assert contested(apart) == contested(folder)
@@ -411,9 +413,9 @@ def test_packages_quote_narratives_only_if_asked(made, confirmed, tmp_path, caps
     decisions, seen, referral = confirmed
     folder = made("run", "--decisions", decisions, "--previous", seen)
     assert referral(folder, "package") == 0
-    assert told(tmp_path / "package", but="\0") == set()
+    assert secrets_below(tmp_path / "package", but="\0") == set()
     assert referral(folder, "quoting", "--excerpts") == 0
-    assert told(tmp_path / "quoting", but="\0")
+    assert secrets_below(tmp_path / "quoting", but="\0")
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("private"))
     capsys.readouterr()
@@ -442,7 +444,7 @@ def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
     assert offer(kept, "same") == 0
     mine, same = (tmp_path / one / "offer.json" for one in ("offer", "same"))
     assert mine.read_bytes() == same.read_bytes()
-    assert told(tmp_path / "offer", but="\0") == set()
+    assert secrets_below(tmp_path / "offer", but="\0") == set()
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
     capsys.readouterr()
     words_apart = ["exchange", "offer", tmp_path / "copy", "--to", "microsoft", "--no-register"]
@@ -459,7 +461,9 @@ def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
         join = ["exchange", "join", made_of, tmp_path / "theirs", *later]
         assert ringtrace(*join, "--output", tmp_path / one) == 0
     joint = tmp_path / "joint"
-    assert told(joint) == set()
+    assert secrets_below(joint) == set()
     assert words(joint) == words(folder)
     assert SECRETS[5] in explained(capsys, joint)
-    assert {name.partition("/")[0] for name, _ in told(tmp_path / "joint-kept")} >= {"complaints"}
+    assert {name.partition("/")[0] for name, _ in secrets_below(tmp_path / "joint-kept")} >= {
+        "complaints"
+    }

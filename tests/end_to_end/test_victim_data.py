@@ -19,7 +19,7 @@ from tests.support.run_pipeline import jsonl, run
 from tests.support.victim_data import placements
 
 OWNER_ONLY = {"private", "rejects"}
-"""What the run's owner alone reads: narratives as masked, rows to be mended."""
+"""Parts that the run's owner alone reads: narratives as masked, rows to be mended."""
 
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff]")
 

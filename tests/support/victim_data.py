@@ -245,7 +245,7 @@ def _row(number: int, language: str, **fields: Any) -> dict[str, Any]:
     } | fields
 
 
-def _told(kind: str, language: str) -> tuple[str, ...]:
+def _sentences(kind: str, language: str) -> tuple[str, ...]:
     if kind == "phone":
         return _PHONE[language]
     if kind == "email":
@@ -311,14 +311,14 @@ def _ways() -> Iterator[tuple[str, str, str, str, Callable[[str], dict[str, Any]
             forms = forms | {"international": _international}
         for language in COUNTRY:
             for form, write in forms.items():
-                for told in _told(kind, language):
+                for told in _sentences(kind, language):
                     yield kind, form, language, "narrative", partial(_tell, told, write, language)
             for field in (name for name, _ in _fields("1", kind, language)):
                 yield kind, "plain", language, field, partial(_fill, field, kind, language)
     for kind, (_, languages) in _PAPERS.items():
         for language in languages:
             for form, write in NUMBER_FORMS.items():
-                for told in _told(kind, language):
+                for told in _sentences(kind, language):
                     yield kind, form, language, "narrative", partial(_tell, told, write, language)
 
 

@@ -1,4 +1,4 @@
-"""What a run withheld is found in any form of a file, whole, and nothing else is."""
+"""Values that a run withheld are found in any form of a file, whole, and nothing else is."""
 
 import gzip
 import io
