@@ -174,7 +174,7 @@ def assign_clusters(
     cannot = _epoch_pairs(decided.pairs(DecisionKind.CANNOT_LINK), node, bare)
     found = apply_constraints(found, evidence, must, cannot)
     anchor = _anchors(shown, first_seen, found.label)
-    tied = link_reporters(evidence.without(found.hub), suppliers, found.label)
+    tied = link_reporters(evidence.without(found.hub), suppliers, found.label, lines.private)
     columns = (shown, anchor, found.hub, found.spread, found.doubted, found.returned, *tied)
     by_node = np.argsort(shown)
     return pa.RecordBatch.from_arrays(

@@ -33,6 +33,9 @@ from transforms.graph.supplier_likelihood import SupplierCounts
 CORE_ROBUSTNESS = 2
 """Reporters that a member of the core rests on, at least."""
 
+UNCONFIRMED = 1
+"""Reporters that a line counts less which a private person may hold and no call confirms."""
+
 AGREEMENT_NATS = 1.5
 """Nats by which suppliers must indicate one customer to count like a second reporter of a tie."""
 
@@ -69,7 +72,7 @@ class Standing(NamedTuple):
 
 
 def link_reporters(
-    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray
+    evidence: Incidence, suppliers: SupplierCounts, label: np.ndarray, private: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Counts, per node, the reporters who tie it to the rest of its cluster.
 
@@ -77,23 +80,28 @@ def link_reporters(
         evidence: The pieces of evidence, without hubs.
         suppliers: Supplier and country counts by node.
         label: The cluster of each node.
+        private: Masks the lines that a private person may hold and no call record confirms.
 
     Returns:
         The reporters that count, and all of them. At most one counts where that one could have put
         the node there: outside the main part of its cluster, and where at least as many tie it to
         other clusters alone. Of the rest no more count than tie its side of the cluster to that of
-        the best attested node.
+        the best attested node. A private line counts `UNCONFIRMED` less, and at least one: that of
+        a bank or a hotel is named by strangers who are as sure of it as others are.
     """
     inside = count_reporters(evidence, beside_own_cluster(evidence, label))
     elsewhere = reporters_by_node(evidence) - inside
     alone = ~in_main_part(evidence, suppliers, label) | (inside <= elsewhere)
     counted = np.where(alone, np.minimum(inside, 1), inside)
     # Of the main part two count at least, since suppliers that agree stand for the second.
-    bound = np.maximum(cut_reporters(evidence, label, counted), CORE_ROBUSTNESS)
+    cut = cut_reporters(evidence, label, counted, private)
+    bound = np.where(private, np.maximum(cut - UNCONFIRMED, 1), np.maximum(cut, CORE_ROBUSTNESS))
     return np.minimum(counted, bound), inside
 
 
-def cut_reporters(evidence: Incidence, label: np.ndarray, tying: np.ndarray) -> np.ndarray:
+def cut_reporters(
+    evidence: Incidence, label: np.ndarray, tying: np.ndarray, exact: np.ndarray
+) -> np.ndarray:
     """Counts, per node, the fewest reporters without whom its cluster falls apart around it.
 
     That is the smallest set of reporters whose removal parts it from the node of its cluster that
@@ -105,6 +113,7 @@ def cut_reporters(evidence: Incidence, label: np.ndarray, tying: np.ndarray) -> 
         evidence: The pieces of evidence, without hubs.
         label: The cluster of each node.
         tying: The reporters that count for each node, which bound the result.
+        exact: Masks the nodes whose cut is exact also where only `CORE_ROBUSTNESS` tie them.
 
     Returns:
         The number, at most `tying`; in clusters of more than `MOST_EXACT_MEMBERS` a lower bound.
@@ -115,8 +124,8 @@ def cut_reporters(evidence: Incidence, label: np.ndarray, tying: np.ndarray) -> 
         part = _parts(evidence, label, least)
         found = np.where(part == part[best], np.minimum(tying, least), found)
     size = np.bincount(label, minlength=len(label))[label]
-    open_ = (found < tying) & (tying > CORE_ROBUSTNESS) & (best != np.arange(len(label)))
-    open_ &= size <= MOST_EXACT_MEMBERS
+    open_ = (found < tying) & ((tying > CORE_ROBUSTNESS) | exact)
+    open_ &= (best != np.arange(len(label))) & (size <= MOST_EXACT_MEMBERS)
     rows = np.flatnonzero(np.isin(label[evidence.node], label[open_]))
     rows = rows[beside_own_cluster(evidence, label)[rows]]
     rows = rows[np.argsort(label[evidence.node[rows]], kind="stable")]

@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from scipy.sparse import csr_array
 
 from tests.support.graphs import evidence, no_suppliers
 from transforms.graph import robustness
@@ -17,6 +18,7 @@ from transforms.graph.robustness import (
     link_reporters,
     near_misses,
 )
+from transforms.graph.supplier_likelihood import SupplierCounts
 
 NODES = 7
 
@@ -25,6 +27,8 @@ GROUPS = st.lists(st.sets(st.integers(0, NODES - 1), min_size=2, max_size=4), ma
 REPORTERS = st.lists(st.integers(0, 5), min_size=14, max_size=14)
 
 LABELS = st.lists(st.integers(0, 2), min_size=NODES, max_size=NODES)
+
+MASKS = st.lists(st.booleans(), min_size=NODES, max_size=NODES)
 
 
 def tying(groups, reporters, label, node, *, inside):
@@ -42,7 +46,9 @@ def tying(groups, reporters, label, node, *, inside):
 def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups, who, label):
     label = np.array(label)
     given_evidence = evidence(groups, NODES, who[: len(groups)])
-    found, tying_it = link_reporters(given_evidence, no_suppliers(NODES), label)
+    found, tying_it = link_reporters(
+        given_evidence, no_suppliers(NODES), label, np.zeros(NODES, bool)
+    )
     main = in_main_part(given_evidence, no_suppliers(NODES), label)
     for node in range(NODES):
         near = tying(groups, who, label, node, inside=True)
@@ -80,22 +86,24 @@ def fewest_that_part(groups, who, label, one, other):
 
 @pytest.mark.parametrize("levels", [(), (1, 2, 3, 4)])
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(GROUPS, REPORTERS, LABELS)
+@given(GROUPS, REPORTERS, LABELS, MASKS)
 def test_a_cut_is_the_fewest_reporters_without_whom_a_member_is_parted(
-    monkeypatch, levels, groups, who, label
+    monkeypatch, levels, groups, who, label, exact
 ):
     monkeypatch.setattr(robustness, "SURE_LEVELS", levels)
-    label = np.array(label)
+    label, exact = np.array(label), np.array(exact)
     given_evidence = evidence(groups, NODES, who[: len(groups)])
     inside = [len(tying(groups, who, label, one, inside=True)) for one in range(NODES)]
-    found = cut_reporters(given_evidence, label, np.array(inside))
+    found = cut_reporters(given_evidence, label, np.array(inside), exact)
     for cluster in set(label.tolist()):
         best, *others = sorted(np.flatnonzero(label == cluster), key=lambda one: -inside[one])
         for one in others:
             parts = fewest_that_part(groups, who, label, one, best)
             # Two or fewer that tie it are decided by the main part: the bound is enough there.
-            exact = inside[one] > CORE_ROBUSTNESS
-            assert found[one] == parts if exact else found[one] <= parts
+            if exact[one] or inside[one] > CORE_ROBUSTNESS:
+                assert found[one] == min(parts, inside[one])
+            else:
+                assert found[one] <= parts
         assert found[best] == max((found[one] for one in others), default=0)
 
 
@@ -103,7 +111,9 @@ def test_a_cut_counts_the_reporters_who_join_two_halves():
     """Five people tie each half, and two the halves: no member of the smaller rests on more."""
     halves = [{0, 1, 2}] * 6 + [{3, 4, 5}] * 5 + [{2, 3}] * 2
     label = np.zeros(NODES, int)
-    found, inside = link_reporters(evidence(halves, NODES), no_suppliers(NODES), label)
+    found, inside = link_reporters(
+        evidence(halves, NODES), no_suppliers(NODES), label, np.zeros(NODES, bool)
+    )
     assert inside.tolist() == [6, 6, 8, 7, 5, 5, 0]
     assert found.tolist() == [6, 6, 6, 2, 2, 2, 0]
 
@@ -113,9 +123,27 @@ def test_a_large_cluster_has_a_lower_bound():
     many = 2 * robustness.MOST_EXACT_MEMBERS
     chain = [{one, one + 1} for one in range(many - 1) for _ in range(6)]
     label = np.zeros(many, int)
-    found, inside = link_reporters(evidence(chain, many), no_suppliers(many), label)
+    found, inside = link_reporters(
+        evidence(chain, many), no_suppliers(many), label, np.zeros(many, bool)
+    )
     assert set(inside.tolist()) == {6, 12}
     assert set(found.tolist()) == {max(robustness.SURE_LEVELS)}
+
+
+def test_a_private_line_needs_one_reporter_more():
+    """Two strangers name a bank's line, 6, each beside another ring: whose it is, no two say.
+
+    Suppliers that agree stand for the second who ties a toll-free line.
+    """
+    ring = [{0, 1}] * 3 + [{0, 6}, {6, 5}]
+    label, private = np.zeros(NODES, int), np.arange(NODES) == 6
+    used = np.where(np.isin(np.arange(NODES), (0, 1, 6))[:, None], [[5, 0]], [[0, 50]])
+    agree = SupplierCounts((csr_array(used),))
+    assert in_main_part(evidence(ring, NODES), agree, label)[6]
+    for more, counted in ((0, 1), (1, 1), (2, CORE_ROBUSTNESS), (5, 5)):
+        named = evidence([*ring, *[{1, 6}] * more], NODES)
+        assert link_reporters(named, agree, label, ~private)[0][6] >= CORE_ROBUSTNESS
+        assert link_reporters(named, agree, label, private)[0][6] == counted
 
 
 @settings(deadline=None)
@@ -144,7 +172,7 @@ def test_one_more_reporter_makes_no_member_of_one_reporter_core(groups, who, lab
     label = np.array(label)
     reporters = [*who[: len(groups)], *[9] * len(lies)]
     lied = evidence([*groups, *lies], NODES, reporters)
-    found, _ = link_reporters(lied, no_suppliers(NODES), label)
+    found, _ = link_reporters(lied, no_suppliers(NODES), label, np.zeros(NODES, bool))
     for node in range(NODES):
         if not tying(groups, who, label, node, inside=True):
             assert found[node] < CORE_ROBUSTNESS
