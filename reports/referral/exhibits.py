@@ -445,14 +445,18 @@ def _excerpts(case: Case) -> Exhibit:
     """Returns Exhibit 11."""
     columns: tuple[Column, ...] = (
         ("identifier", "entity id", "The member."),
-        ("excerpt", "text", "Words around it in the narrative, masked as the run keeps them."),
+        (
+            "excerpt",
+            "text",
+            "Words around it in the narrative; other numbers and addresses are masked.",
+        ),
     )
     rows = []
     for one in case.excerpts:
         record = case.records.by_key[one.record_kind, one.source_org, one.record_id]
         words = f"{one.before or ''}{one.raw or ''}{one.after or ''}"
         rows.append((one.entity_id, words, *source_cells(record)))
-    about = "Asked for by --excerpts. A narrative can hold personal data that no rule finds."
+    about = "Asked for by --excerpts. A narrative can hold names and other words about a person."
     return Exhibit(11, "excerpts", "Narrative excerpts", about, columns, rows)
 
 

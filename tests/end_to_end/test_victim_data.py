@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reports.referral.case import permitted_words
 from tests.support.leaks import decoded_layers
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import jsonl, run
@@ -229,6 +230,19 @@ def test_the_search_finds_what_is_there(batch, stream, killed, made):
     assert any(name.startswith(".run.staging-") for name, _ in batch.passing)
     assert len(made) > 1_850
     assert pq.read_table(batch.folder / "run" / "complaints").num_rows > 1_500
+
+
+def test_what_masks_missed_is_in_no_excerpt_for_others(batch, made):
+    """An excerpt permits words without digits and addresses, whatever a mask took them for."""
+    kept = pq.read_table(batch.folder / "run" / "private" / "narratives")["narrative"].to_pylist()
+    whole = "\n".join(kept).encode()
+    quoted = "\n".join(map(permitted_words, kept)).encode()
+    assert len(values_in("", whole, made)) > 400
+    assert not values_in("", quoted, made)
+    said = "She wanted $1,299.50 in cards, then $300, at 9:30 from Ann, ring me: 202 456 (2131)"
+    assert permitted_words(said) == (
+        "She wanted $1,299.50 in cards, then $300, at #:## from Ann, ring me: ### ### (####)"
+    )
 
 
 def test_operations_name_what_the_owners_own_stores_have(batch, stream, made):
