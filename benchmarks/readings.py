@@ -206,6 +206,12 @@ def score_names(texts: Sequence[NamedText]) -> NameScores:
 
 def print_names() -> None:
     """Prints what of the labelled names and addresses is masked, by language and in all."""
+    from transforms.redact import MissingNamesLibraryError, recognizer_version
+
+    try:
+        print(recognizer_version())
+    except MissingNamesLibraryError as error:
+        sys.exit(f"--names needs a recognizer of names: {error}")
     texts = load_names()
     score_names(texts[:1])  # loads the model
     start = time.process_time()
