@@ -23,7 +23,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -186,14 +186,23 @@ def withheld_by_run(
     def permitted() -> frozenset[str]:
         every = shown(ENTITIES.name, "entity_id")
         published = [without_epoch(one) for one in every if not is_withheld(one)]
-        # A form's number stands in its address; and whoever calls the id of a record the number of
-        # their passport must not hold back every page that cites it.
+        # Whoever calls the id of a record the number of their passport must not hold back every
+        # page that cites it.
         records = shown(COMPLAINTS.name, "complaint_id") + shown(CALLS.name, "call_id")
-        _, parts = _tokens(pa.array([*published, *records, *[""] * FEW_TEXTS], pa.string()))
-        within = map(forms_of_token, pc.unique(parts).to_pylist())
-        return frozenset(chain.from_iterable(chain(map(_forms_of_id, published), within)))
+        return _forms_shown(published, records)
 
     return WithheldValues(known.key, register, permitted)
+
+
+def without_ids(values: WithheldValues, entity_ids: Iterable[str]) -> WithheldValues:
+    """Returns the values but those of some identifiers, which whoever gets the files has already.
+
+    Args:
+        values: that a run withheld.
+        entity_ids: without epochs.
+    """
+    known = _forms_shown(list(entity_ids), [])
+    return replace(values, permitted=lambda: values.permitted() | known)
 
 
 def count_withheld(files: Iterable[tuple[str, bytes]], values: WithheldValues) -> dict[str, int]:
@@ -458,6 +467,16 @@ def _column_of(
         content = pa.BufferReader(_read(folder, name))
         rows = pq.read_table(content, columns=list(columns))
         yield from zip(*(rows[one].to_pylist() for one in columns), strict=True)
+
+
+def _forms_shown(entity_ids: list[str], texts: list[str]) -> frozenset[str]:
+    """Returns the forms of identifiers and of what is within them or the texts.
+
+    A form's number stands in its address.
+    """
+    _, parts = _tokens(pa.array([*entity_ids, *texts, *[""] * FEW_TEXTS], pa.string()))
+    within = map(forms_of_token, pc.unique(parts).to_pylist())
+    return frozenset(chain.from_iterable(chain(map(_forms_of_id, entity_ids), within)))
 
 
 def _forms_of_id(entity_id: str) -> set[str]:

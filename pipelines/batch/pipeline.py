@@ -52,6 +52,7 @@ from transforms.private_files import PrivateStore
 from transforms.read import InputFile, ReadOptions, ReadRecords
 from transforms.redact import (
     RedactRecords,
+    mask_names,
     mask_rejects,
     redact_mentions,
     stated_victim_numbers_in_rejects,
@@ -95,6 +96,7 @@ class BatchPlan:
     run: RunSettings
     register: RegisterSource | None = None
     keep_narratives: bool = False
+    mask_names: bool = False
     erasures: Erasures = field(default_factory=Erasures)
 
 
@@ -191,6 +193,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     redacted_complaints = {"records": from_complaints[RECORDS], "withheld": clustered.withheld} | (
         "Withhold from complaints" >> RedactRecords(RecordKind.COMPLAINT, victim_numbers)
     )  # COMPLAINT
+    if plan.mask_names:
+        redacted_complaints |= "Mask names" >> beam.Map(mask_names)  # COMPLAINT
     redacted_calls = {"records": from_calls[RECORDS], "withheld": clustered.withheld} | (
         "Withhold from calls" >> RedactRecords(RecordKind.CALL, victim_numbers)
     )  # CALL

@@ -37,6 +37,7 @@ from transforms.graph import FileDigest, read_contested
 from transforms.manifest import RunSettings, current_time
 from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
+from transforms.redact import MissingNamesLibraryError, recognizer_version
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
 from transforms.write import is_local, staging_folder
 
@@ -102,6 +103,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         weights=read_weights(options.priority_weights),
         shards=options.shards,
         keep_narratives=options.keep_narratives,
+        mask_names=options.mask_names,
         erasures=Erasures(erasures(options.register_key)),
         run=RunSettings(
             staging=staging_folder(options.output, token),
@@ -119,6 +121,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
                 **recorded_maps(options.map, reading),
+                **_recorded_recognizer(asked=options.mask_names),
             },
             clock=options.now or options.as_of or current_time(),
             entries=survey.entries,
@@ -155,6 +158,20 @@ def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str
     small = min(max(plain // SMALL_PARTITION, LEAST_PARTITIONS), PARTITIONS)
     count = min(max(plain // BYTES_A_PARTITION, small), MAX_PARTITIONS)
     return [f"{PARTITIONS_FLAG}={count}"]
+
+
+def _recorded_recognizer(*, asked: bool) -> dict[str, str]:
+    """Returns what a manifest says of --mask-names: the recognizer with its version.
+
+    Raises:
+        UsageError: where it is not installed.
+    """
+    if not asked:
+        return {}
+    try:
+        return {"mask_names": recognizer_version()}
+    except MissingNamesLibraryError as error:
+        raise UsageError(f"--mask-names needs a recognizer of names: {error}") from None
 
 
 def package_versions() -> dict[str, str]:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
@@ -37,6 +36,7 @@ from schemas.tables import COMPLAINTS, DECISIONS
 from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
+    from transforms.exit_scan import WithheldValues
     from transforms.victim_register import RegisterSource
 
 CORRECTION_TEXT = "correction.txt"
@@ -96,7 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
     if not found:
         sys.stdout.write("nothing that was issued names what was withdrawn since\n")
         return 0
-    issue_corrections(found, sender, finished, arguments, now)
+    values = ledger.values_withheld(
+        finished, arguments.register_key, no_register=arguments.no_register
+    )
+    issue_corrections(found, sender, finished, values, arguments, now)
     return 0
 
 
@@ -104,6 +107,7 @@ def issue_corrections(
     found: Iterable[Outstanding],
     sender: str,
     finished: Run,
+    values: WithheldValues,
     arguments: argparse.Namespace,
     now: datetime,
 ) -> None:
@@ -113,21 +117,34 @@ def issue_corrections(
         found: what is taken back.
         sender: slug of the organisation that issued it.
         finished: the run by which it is taken back.
+        values: that this run withheld. Only what is struck may be named: its recipient has it.
         arguments: `output`, a new folder, and `key` and `ledger`, as flags have them.
         now: when it is issued.
 
     Raises:
-        UsageError: for a key, a ledger or a folder that cannot be used.
+        UsageError: for a key, a ledger or a folder that cannot be used, and for a correction that
+            names what must not leave.
     """
+    from transforms.exit_scan import without_ids
+
     output = signed_files.free_folder(arguments.output)
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
     for one in found:
         by_recipient[one.entry.recipient].append(one)
-    for recipient, issues in sorted(by_recipient.items()):
-        parties = sender, recipient, signed_files.utc_text(now)
-        _write(output / recipient, parties, issues, key)
-        sys.stdout.writelines(f"{line}\n" for line in _summary(output / recipient, issues))
+    made = {
+        recipient: _files((sender, recipient, signed_files.utc_text(now)), issues)
+        for recipient, issues in sorted(by_recipient.items())
+    }
+    struck = {without_epoch(each) for those in by_recipient.values() for one in those
+              for each in one.identifiers}  # fmt: skip
+    for recipient, files in made.items():
+        ledger.hold_back(finished, f"correction/{recipient}", files, without_ids(values, struck))
+    for recipient, files in made.items():
+        for name, content in files.items():
+            signed_files.write_signed(output / recipient, name, content, key)
+        lines = _summary(output / recipient, by_recipient[recipient])
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     entries = [
         _recorded(one, finished.run_id, now) for those in by_recipient.values() for one in those
     ]
@@ -251,17 +268,14 @@ def sender_of_run(given: str | None, finished: Run) -> str:
     return signed_files.own_org(None, orgs, finished.folder)
 
 
-def _write(
-    folder: Path, parties: tuple[str, str, str], issues: list[Outstanding], key: Ed25519PrivateKey
-) -> None:
-    """Writes the correction for one recipient, and the revocation of the offers in it."""
+def _files(parties: tuple[str, str, str], issues: list[Outstanding]) -> dict[str, bytes]:
+    """Returns the correction for one recipient and the revocation of the offers in it, by name."""
     correction = Correction(*parties, tuple(_corrected(one) for one in issues))
     text = "\n".join(correction_lines(correction)) + "\n"
-    signed_files.write_signed(folder, CORRECTION, signing.canonical_json(correction), key)
-    signed_files.write_signed(folder, CORRECTION_TEXT, text.encode(), key)
+    files = {CORRECTION: signing.canonical_json(correction), CORRECTION_TEXT: text.encode()}
     if offers := _offers(issues):
-        revocation = Revocation(*parties, offers)
-        signed_files.write_signed(folder, REVOCATION, signing.canonical_json(revocation), key)
+        files[REVOCATION] = signing.canonical_json(Revocation(*parties, offers))
+    return files
 
 
 def _corrected(one: Outstanding) -> CorrectedIssue:

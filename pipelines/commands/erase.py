@@ -153,7 +153,8 @@ def run(arguments: argparse.Namespace) -> int:
     if holds:
         finished = next(one.run for one in found if one.searched)
         sender = sender_of_run(arguments.sender, finished)
-        issue_corrections(holds, sender, finished, arguments, now)
+        values = ledger.values_withheld(finished, arguments.register_key, no_register=False)
+        issue_corrections(holds, sender, finished, values, arguments, now)
     names = [sorted({*one.names(), *_calls_of(one, found)}) for one in records]
     added = _add_to_list(key, names, arguments, now)
     known = key_store.erasures(arguments.register_key)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import signing
 from reports.export import stix, tabular
-from reports.referral import case as case_module, drafts, exhibits, exports, pdf, seal
+from reports.referral import case as case_module, drafts, exhibits, pdf, seal
 from reports.referral.case import Case, victims_at_most
 from reports.referral.document import document_sections, render_html
 from reports.referral.losses import format_amount
@@ -280,8 +280,8 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     records["data/cluster.stix.json"] = stix.check_with_stix2(
         stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp)
     )
-    records["data/cluster.misp.json"] = exports.cluster_misp_event(case)
-    records["data/cluster.graphml"] = exports.cluster_graphml(case)
+    records["data/cluster.misp.json"] = exhibits.cluster_misp_event(case)
+    records["data/cluster.graphml"] = exhibits.cluster_graphml(case)
     if case.earlier is not None:
         records["data/changes.csv"] = tabular.csv_bytes(
             ("what", "before", "now"), case.earlier.changes

@@ -473,7 +473,10 @@ def excerpts_section(case: Case) -> list[Block]:
         for one in case.excerpts[:60]
     ]
     return [
-        Notice("Personal data.", "Asked for by --excerpts. Masked as the run keeps them."),
+        Notice(
+            "Personal data.",
+            "Asked for by --excerpts. Other numbers and addresses are masked, names may not be.",
+        ),
         Grid(
             "Words around a member in victims' narratives",
             ("No.", "Record", "Excerpt"),

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pipelines import key_store, ledger
+from pipelines.commands import correct as correct_command
 from pipelines.ledger import Entry, EntryKind, LedgerError
 from pipelines.options import UsageError
 from reports import signing, tables
 from schemas.decision import DECISION
 from schemas.entity import without_epoch
-from schemas.tables import CLUSTERS, MEMBERS
+from schemas.tables import CLUSTERS, HELD_FOLDER, MEMBERS
 from tests.support.exchange_world import ringtrace
 from tests.support.run_pipeline import complaint, jsonl, run as batch
 
@@ -230,6 +231,29 @@ def test_a_contest_hides_no_correction(office, capsys):
     status, lines = health(capsys, run)
     due = [one.split()[1] for one in lines if one.startswith("correction: ")]
     assert (status, due) == (1, issue_ids(office))
+
+
+def test_a_correction_that_names_a_victim_otherwise_is_held_back(office, capsys, monkeypatch):
+    """What it strikes it may name, as its recipient has it."""
+    own = complaint(91, victim_id="v1", phone_numbers=[{"raw": "+12024562131", "role": "victim"}])
+    rows = jsonl(office.folder / "own.jsonl", [*ROWS, own])
+    file = decisions(office.folder / "own.csv", ("victim_owned", f"phone:{SECOND}"))
+    run = office.folder / "own-run"
+    batch(run, "--complaints", rows, "--decisions", file)
+    lines = correct_command.correction_lines
+    monkeypatch.setattr(
+        correct_command, "correction_lines", lambda one: [*lines(one), "(202) 456-2131"]
+    )
+    capsys.readouterr()
+    assert correct(office, run, file, "leaking") == 2
+    said = capsys.readouterr().err
+    assert "held back" in said and "correction.txt names 1 withheld value" in said
+    assert not (office.folder / "leaking").exists()
+    held = run / HELD_FOLDER / "correction" / "in-cbi" / "correction.txt"
+    assert b"456-2131" in held.read_bytes() and len(ledger.read_ledger(None)) == 3
+    monkeypatch.undo()
+    office.act_as("amazon")
+    assert correct(office, run, file, "sound") == 0
 
 
 def test_what_never_left_needs_no_correction(office, capsys):

