@@ -38,6 +38,13 @@ class Role(StrEnum):
     SIGNALLING = "signalling"
 
 
+class Carried(StrEnum):
+    """What tells that digits in a link, which may be an order's, are a phone number."""
+
+    BARE = "bare"
+    NAMED = "named"
+
+
 class Speaker(StrEnum):
     """The speaker of a narrative: the victim, or the suspect in a transcript or text."""
 

@@ -162,7 +162,7 @@ def _several_numbers(raw: str, region: str | None) -> tuple[Match, ...]:
 
 def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterator[PlacedMatch]:
     for match in matches:
-        yield row, field, text, match, match.role, FIELD_CONFIDENCE, True
+        yield row, field, text, match, match.role, FIELD_CONFIDENCE, match.carried is None
 
 
 def _url_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import Carried, EntityKind, Role
 from transforms.arrow_util import Array, ListItems, distinct_rows
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import (
@@ -41,6 +41,7 @@ MENTION_DRAFT = pa.schema(
         ("how", pa.string()),
         ("also_read_as", pa.string()),
         ("extension", pa.string()),
+        ("carried", pa.string()),
     ]
 )
 """One identifier in one field of one row. `stated`: the record says which role it has."""
@@ -69,6 +70,7 @@ class Match(NamedTuple):
     how: str | None = None
     also_read_as: str | None = None
     extension: str | None = None
+    carried: Carried | None = None
 
     @property
     def entity_id(self) -> str:
@@ -186,7 +188,9 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
     that a field gives; without one, what the narrative says of it. But a site of which it says that
     the victim read, checked or shopped there is mentioned, although a field has it; and where it
-    says that somebody had to reply to an address, that counts for more than what a From shows.
+    says that somebody had to reply to an address, that counts for more than what a From shows. A
+    number that a link carries, and may be an order's, has the role that the rest of its record
+    gives it.
     """
     if not drafts.num_rows:
         return drafts
@@ -196,6 +200,7 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     count = np.bincount(group)
     role = pc.index_in(drafts["role"], _ROLES).to_numpy(zero_copy_only=False).copy()
     in_narrative = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
+    carried = pc.is_valid(drafts["carried"]).to_numpy(zero_copy_only=False)
     stated = drafts["stated"].to_numpy(zero_copy_only=False)
 
     victims = np.zeros(len(first), bool)
@@ -213,14 +218,15 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     role[answered[group] & ~in_narrative & (role == _CALLER_ID)] = _SENDER
 
     fields = np.full(len(first), len(rows))
-    in_fields = np.flatnonzero(~in_narrative)[::-1]
+    in_fields = np.flatnonzero(~in_narrative & ~carried)[::-1]
     fields[group[in_fields]] = in_fields
     in_field = fields < len(rows)
-    follows = in_narrative & in_field[group]
+    follows = (in_narrative | carried) & in_field[group]
     role[follows] = role[fields[group[follows]]]
     alone = np.flatnonzero((count > 1) & ~in_field & ~victims)
     for members in _members(group, alone):
-        role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in members])
+        by_words = [i for i in members if not carried[i]] or members
+        role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in by_words])
     role[victims[group]] = _VICTIM
 
     order = np.lexsort((np.arange(len(rows)), first[group], rows))

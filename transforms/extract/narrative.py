@@ -458,6 +458,8 @@ class _NarrativeRoles:
             return row, NARRATIVE, text, match, match.role, MENTIONED_CONFIDENCE, True
         place = match.start, match.end, kind, match.value, match.line_type
         role, speaks = self.infer(row, *place)
+        if match.carried and role not in (Role.VICTIM, Role.MENTIONED):
+            role = None  # that it is to be opened, or was shown, is said of the link
         if role is None:
             role = _unstated_role(match, suspect_speaks=speaks)
             return row, NARRATIVE, text, match, role, MENTIONED_CONFIDENCE, False

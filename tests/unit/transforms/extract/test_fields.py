@@ -155,6 +155,33 @@ def test_a_name_in_a_link_says_nothing_of_its_number():
 
 
 @pytest.mark.parametrize(
+    "words",
+    ["The pop-up sent me to {}", "I got a text with this link {}", "The text said: pay here {}",
+     "Please contact {}", "The caller told me to download it from {}", "Me mandaron a {}",
+     "Sie haben mich angerufen und auf {} geschickt"],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["id", "order", "phone", "utm_campaign"])
+def test_words_beside_a_link_say_nothing_of_bare_digits_in_it(words, key):
+    text = words.format(f"https://refund-desk.help/pay?{key}={C.replace('-', '')}")
+    assert (ID_C, "mentioned", "narrative") in seen(complaints({"narrative": text}))
+
+
+@pytest.mark.parametrize(
+    ("words", "role"),
+    [
+        (f"The pop-up told me to call {C}.", "callback"),
+        (f"They called me from {C}.", "caller_id"),
+        (f"My own number is {C}.", "victim"),
+        ("It would not close.", "mentioned"),
+    ],
+)
+def test_bare_digits_of_a_link_are_whose_the_words_say(words, role):
+    link = f"https://refund-desk.help/?phone={C.replace('-', '')}"
+    batch = complaints({"narrative": words, "urls": [link]})
+    assert {one for named, one, _ in seen(batch) if named == ID_C} == {role}
+
+
+@pytest.mark.parametrize(
     ("words", "roles"),
     [
         ("They said I had to reply to {}.", ["sender", "sender"]),
