@@ -39,7 +39,7 @@ class Role(StrEnum):
 
 
 class Carried(StrEnum):
-    """What tells that digits in a link, which may be an order's, are a phone number."""
+    """The sign that bare digits in a link are a phone's and no order's: none, or their key."""
 
     BARE = "bare"
     NAMED = "named"

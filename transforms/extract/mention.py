@@ -230,9 +230,30 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     role[victims[group]] = _VICTIM
 
     order = np.lexsort((np.arange(len(rows)), first[group], rows))
-    at = drafts.schema.get_field_index("role")
-    settled = drafts.set_column(at, drafts.schema.field(at), _ROLES.take(pa.array(role)))
+    settled = _replace(drafts, "role", _ROLES.take(pa.array(role)))
+    if carried.any():
+        may_be_called = pa.array(_in_links_of_lures(drafts, role), pa.bool_())
+        named = pc.if_else(may_be_called, str(Carried.NAMED), pa.scalar(None, pa.string()))
+        settled = _replace(settled, "carried", named)
     return settled.take(pa.array(order))
+
+
+def _in_links_of_lures(drafts: pa.RecordBatch, role: Array) -> Array:
+    """Masks the NAMED digits of drafts that are only mentioned, in a link to where a lure is."""
+    named = pc.fill_null(pc.equal(drafts["carried"], Carried.NAMED), False)
+    at = named.to_numpy(zero_copy_only=False) & (role == _MENTIONED)
+    lures = np.flatnonzero(role == _LURE_SITE)
+    rows, starts, ends = (drafts[name].to_numpy() for name in ("row", "start", "end"))
+    fields = drafts["field"].dictionary_encode().indices.to_numpy()
+    for one in np.flatnonzero(at).tolist():
+        beside = (rows[lures] == rows[one]) & (fields[lures] == fields[one])
+        at[one] = np.any(beside & (starts[lures] <= starts[one]) & (ends[lures] >= ends[one]))
+    return at
+
+
+def _replace(drafts: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+    at = drafts.schema.get_field_index(name)
+    return drafts.set_column(at, drafts.schema.field(at), column)
 
 
 def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifiers) -> Array:

@@ -59,8 +59,11 @@ _DIGITS = re.compile(r"(?:\d\D{0,6}?){7}")
 
 _PLUS_FOR_SPACE = re.compile(r"(?<=[\d)])\+(?=[\d(])")
 
+_BARE_OR_OTHER = re.compile(r"\d+|\d{5}-\d{4}|\d{1,3}\.\d{4,}")
+"""Digits that are not written for people to call: bare, a ZIP code, a decimal (a latitude)."""
+
 _KEY = re.compile(r"(?<![^\W_])([^\W_][\w.-]{0,40})(?:\[\])?[=:]\W{0,3}$")
-"""What a number is the value of, before it."""
+"""The key that a number is the value of, before it."""
 
 _KEY_REACH = 80
 """Characters before a part of a link in which its key is looked for."""
@@ -112,12 +115,13 @@ def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iter
         if len(piece[0]) > 6:
             for reading, is_shown, lead in _numbers_in(piece[0], region):
                 before = text[max(start, piece.start() - _KEY_REACH) : piece.start()]
-                key = "" if is_shown else _key(f"{unquote(unquote(before))}{lead}")
-                is_free = reading.line_type in NON_GEOGRAPHIC and not _is_of_other(key)
-                if is_free or (is_shown and not is_personal):
+                key = _key(f"{unquote(unquote(before))}{lead}")
+                is_other, is_free = _is_of_other(key), reading.line_type in NON_GEOGRAPHIC
+                is_sure = is_shown and not (is_personal or is_other)
+                if is_sure or (is_free and (is_shown or not is_other)):
                     yield phone_match(*piece.span(), reading, Role.CALLBACK)
                     continue
-                is_named = key in _keys()["phone"] and not is_personal
+                is_named = key in _keys()["phone"] and not (is_shown or is_personal)
                 match = phone_match(*piece.span(), reading, Role.MENTIONED)
                 yield match._replace(carried=Carried.NAMED if is_named else Carried.BARE)
 
@@ -163,4 +167,5 @@ def _numbers_in_part(
             if one[1].line_type == "toll_free"
         ]
     for span, reading in found:
-        yield reading, not plain[span.start : span.end].isdecimal(), plain[: span.start]
+        written = plain[span.start : span.end]
+        yield reading, not _BARE_OR_OTHER.fullmatch(written), plain[: span.start]
