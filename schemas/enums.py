@@ -39,10 +39,19 @@ class Role(StrEnum):
 
 
 class Carried(StrEnum):
-    """The sign that bare digits in a link are a phone's and no order's: none, or their key."""
+    """The form of a number in a link: bare digits, those of a phone's key, or as people write it.
+
+    That of a line that no private person holds is `free`, in whatever form.
+    """
 
     BARE = "bare"
     NAMED = "named"
+    WRITTEN = "written"
+    FREE = "free"
+
+
+MAYBE_NUMBERS = (Carried.BARE, Carried.NAMED)
+"""Digits in links that may be an order's: they have no role of their own."""
 
 
 class Speaker(StrEnum):

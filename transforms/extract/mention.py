@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import Carried, EntityKind, Role
+from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
 from transforms.arrow_util import Array, ListItems, distinct_rows
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import (
@@ -189,8 +189,9 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     that a field gives; without one, what the narrative says of it. But a site of which it says that
     the victim read, checked or shopped there is mentioned, although a field has it; and where it
     says that somebody had to reply to an address, that counts for more than what a From shows. A
-    number that a link carries, and may be an order's, has the role that the rest of its record
-    gives it.
+    number that a link carries, and that may be an order's, has the role that the rest of its record
+    gives it; so has one in a link to a site that the victim read or looked it up on, and one of
+    a line of a private person that the record shows as the caller's: it may be an innocent's.
     """
     if not drafts.num_rows:
         return drafts
@@ -200,8 +201,9 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     count = np.bincount(group)
     role = pc.index_in(drafts["role"], _ROLES).to_numpy(zero_copy_only=False).copy()
     in_narrative = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
-    carried = pc.is_valid(drafts["carried"]).to_numpy(zero_copy_only=False)
     stated = drafts["stated"].to_numpy(zero_copy_only=False)
+    carried = _are_no_statements(drafts, group, role, in_narrative & stated)
+    role[carried & (role != _VICTIM)] = _MENTIONED
 
     victims = np.zeros(len(first), bool)
     victims[group[role == _VICTIM]] = True
@@ -232,23 +234,53 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     order = np.lexsort((np.arange(len(rows)), first[group], rows))
     settled = _replace(drafts, "role", _ROLES.take(pa.array(role)))
     if carried.any():
-        may_be_called = pa.array(_in_links_of_lures(drafts, role), pa.bool_())
-        named = pc.if_else(may_be_called, str(Carried.NAMED), pa.scalar(None, pa.string()))
-        settled = _replace(settled, "carried", named)
+        named = carried & _has_carried(drafts, Carried.NAMED) & (role == _MENTIONED)
+        lures = _in_links_to(drafts, named, role == _LURE_SITE)
+        called = pc.if_else(pa.array(lures), str(Carried.NAMED), pa.scalar(None, pa.string()))
+        settled = _replace(settled, "carried", called)
     return settled.take(pa.array(order))
 
 
-def _in_links_of_lures(drafts: pa.RecordBatch, role: Array) -> Array:
-    """Masks the NAMED digits of drafts that are only mentioned, in a link to where a lure is."""
-    named = pc.fill_null(pc.equal(drafts["carried"], Carried.NAMED), False)
-    at = named.to_numpy(zero_copy_only=False) & (role == _MENTIONED)
-    lures = np.flatnonzero(role == _LURE_SITE)
+def _are_no_statements(drafts: pa.RecordBatch, group: Array, role: Array, in_words: Array) -> Array:
+    """Masks the numbers of links that have no role of their own; see `reconcile`.
+
+    `group` numbers the identifiers, `in_words` masks what a narrative states.
+    """
+    found = _has_carried(drafts, *MAYBE_NUMBERS)
+    written = _has_carried(drafts, Carried.WRITTEN)
+    shown = written | _has_carried(drafts, Carried.FREE)
+    if shown.any():
+        displayed, cited = np.zeros((2, len(drafts)), bool)
+        in_link = pc.is_valid(drafts["carried"]).to_numpy(zero_copy_only=False)
+        is_number = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
+        is_number = ~in_link & (in_words | ~is_number)
+        displayed[group[is_number & (role == _CALLER_ID)]] = True
+        cited[group[in_words & (role == _MENTIONED)]] = True
+        found |= written & displayed[group]
+        found |= _in_links_to(drafts, shown, cited[group] & _are_sites(drafts))
+    return found
+
+
+def _in_links_to(drafts: pa.RecordBatch, numbers: Array, sites: Array) -> Array:
+    """Masks those of `numbers` that are in a link to one of `sites`, both masks of drafts."""
+    found = np.zeros(len(drafts), bool)
+    at = np.flatnonzero(sites)
     rows, starts, ends = (drafts[name].to_numpy() for name in ("row", "start", "end"))
     fields = drafts["field"].dictionary_encode().indices.to_numpy()
-    for one in np.flatnonzero(at).tolist():
-        beside = (rows[lures] == rows[one]) & (fields[lures] == fields[one])
-        at[one] = np.any(beside & (starts[lures] <= starts[one]) & (ends[lures] >= ends[one]))
-    return at
+    for one in np.flatnonzero(numbers).tolist():
+        beside = (rows[at] == rows[one]) & (fields[at] == fields[one])
+        found[one] = np.any(beside & (starts[at] <= starts[one]) & (ends[at] >= ends[one]))
+    return found
+
+
+def _are_sites(drafts: pa.RecordBatch) -> Array:
+    kinds = pa.array([str(one) for one in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)])
+    return pc.is_in(drafts["kind"], kinds).to_numpy(zero_copy_only=False)
+
+
+def _has_carried(drafts: pa.RecordBatch, *ways: Carried) -> Array:
+    named = pc.is_in(drafts["carried"], pa.array([str(way) for way in ways], pa.string()))
+    return named.to_numpy(zero_copy_only=False)
 
 
 def _replace(drafts: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:

@@ -119,7 +119,8 @@ def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iter
                 is_other, is_free = _is_of_other(key), reading.line_type in NON_GEOGRAPHIC
                 is_sure = is_shown and not (is_personal or is_other)
                 if is_sure or (is_free and (is_shown or not is_other)):
-                    yield phone_match(*piece.span(), reading, Role.CALLBACK)
+                    match = phone_match(*piece.span(), reading, Role.CALLBACK)
+                    yield match._replace(carried=Carried.FREE if is_free else Carried.WRITTEN)
                     continue
                 is_named = key in _keys()["phone"] and not (is_shown or is_personal)
                 match = phone_match(*piece.span(), reading, Role.MENTIONED)

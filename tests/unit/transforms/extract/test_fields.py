@@ -181,6 +181,31 @@ def test_bare_digits_of_a_link_are_whose_the_words_say(words, role):
     assert {one for named, one, _ in seen(batch) if named == ID_C} == {role}
 
 
+LOOKED_UP = f"https://who-was-that.info/n/{C}"
+
+
+@pytest.mark.parametrize(
+    ("record", "role"),
+    [
+        ({"narrative": f"I looked the number up on {LOOKED_UP} and others had too."}, "mentioned"),
+        ({"narrative": f"I looked it up on {LOOKED_UP}.", "urls": [LOOKED_UP]}, "mentioned"),
+        ({"narrative": f"They called me from {C}.", "urls": [LOOKED_UP]}, "caller_id"),
+        ({"phone_numbers": [number(C, "caller_id")], "urls": [LOOKED_UP]}, "caller_id"),
+        ({"narrative": f"They called from {C} and told me to open {LOOKED_UP}."}, "caller_id"),
+        ({"phone_numbers": [number(C, "callback")], "urls": [LOOKED_UP]}, "callback"),
+        ({"narrative": "The screen was locked.", "urls": [LOOKED_UP]}, "callback"),
+    ],
+)
+def test_a_page_that_a_callers_number_was_looked_up_on_does_not_want_it_called(record, role):
+    assert {one for named, one, _ in seen(complaints(record)) if named == ID_C} == {role}
+
+
+def test_a_toll_free_line_in_a_lures_link_is_called_though_it_also_rang():
+    record = {"phone_numbers": [number(A, "caller_id")], "urls": [f"https://evil.support/?n={A}"]}
+    roles = [role for named, role, _ in seen(complaints(record)) if named == ID_A]
+    assert roles == ["caller_id", "callback"]
+
+
 @pytest.mark.parametrize(
     ("words", "roles"),
     [
