@@ -58,6 +58,7 @@ def test_a_number_is_found_under_any_key_however_it_is_encoded(place, number, ke
             [("+18006540175", "callback")],
         ),
         ("https://evil.com/?order=202-555-0143", "US", [("+12025550143", "mentioned")]),
+        ("https://evil.com/?msisdn=%2B12025550143", "US", [("+12025550143", "mentioned")]),
         ("https://evil.com/?x=33349-6767", "IT", [("+39333496767", "mentioned")]),
         ("https://evil.com/?x=49.912247", "DE", [("+49912247", "mentioned")]),
         ("https://evil.com/?order=800-654-0175", "US", [("+18006540175", "callback")]),
