@@ -38,6 +38,22 @@ class Role(StrEnum):
     SIGNALLING = "signalling"
 
 
+class Carried(StrEnum):
+    """The form of a number in a link: bare digits, those of a phone's key, or as people write it.
+
+    That of a line that no private person holds is `free`, in whatever form.
+    """
+
+    BARE = "bare"
+    NAMED = "named"
+    WRITTEN = "written"
+    FREE = "free"
+
+
+MAYBE_NUMBERS = (Carried.BARE, Carried.NAMED)
+"""Digits in links that may be an order's: they have no role of their own."""
+
+
 class Speaker(StrEnum):
     """The speaker of a narrative: the victim, or the suspect in a transcript or text."""
 

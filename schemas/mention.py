@@ -43,6 +43,10 @@ _PHONE = [
     field("line_type", _STRING, "Line type of a phone number."),
 ]
 
+_CARRIED = field(
+    "carried", _STRING, "`named`: bare digits in a lure's link, under a key that names a phone."
+)
+
 _EVIDENCE = [
     field("group_id", _STRING, "Record that is one piece of evidence.", required=True),
     field("victim_key", _STRING, "Pseudonym that counts victims; never leaves."),
@@ -72,7 +76,7 @@ EVIDENCE = pa.schema(
         *_EVIDENCE,
         field(
             MENTIONS,
-            pa.list_(pa.struct([*_READ, *_PLACE, *_PHONE])),
+            pa.list_(pa.struct([*_READ, *_PLACE, *_PHONE, _CARRIED])),
             "The identifiers read in it, victim-side ones too.",
         ),
     ]
@@ -88,11 +92,13 @@ CLASSIFIED = pa.schema(
         *_RECORD,
         *_EVIDENCE,
         field(
-            MENTIONS, pa.list_(pa.struct([*_READ, *_PLACE, STATUS])), "The identifiers read in it."
+            MENTIONS,
+            pa.list_(pa.struct([*_READ, *_PLACE, _CARRIED, STATUS])),
+            "The identifiers read in it.",
         ),
     ]
 )
 """EVIDENCE with what may be said of each entity."""
 
-EVIDENCE_MENTION = pa.schema([*MENTION, *_EVIDENCE, *_PHONE])
+EVIDENCE_MENTION = pa.schema([*MENTION, *_EVIDENCE, *_PHONE, _CARRIED])
 """A mention of EVIDENCE with what its record says."""

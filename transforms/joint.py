@@ -305,6 +305,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "reporter_key": of["reporter_key"],
         "region": entities["region"].take(named),
         "line_type": entities["line_type"].take(named),
+        "carried": pa.nulls(mentions.num_rows, pa.string()),  # its role is settled
         "brand": of["brand"],
         "loss_amount": of["loss_amount"],
         "loss_currency": of["loss_currency"],

@@ -310,8 +310,8 @@ def recover_snapshots(folder: Path) -> None:
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
 
 
-VERSION = 6
-"""The version that is read: since it, evidence has a row for each record."""
+VERSION = 7
+"""The version that is read: since it, evidence says which digits links carry."""
 
 STATE_FOLDER = "state"
 

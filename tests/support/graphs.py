@@ -11,7 +11,7 @@ from tests.support.made_up_evidence import DAY
 from transforms.decisions import Decision
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph import epochs
-from transforms.graph.activity import sum_activity
+from transforms.graph.activity import settle_carried, sum_activity
 from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
 from transforms.graph.incidence import Incidence
 from transforms.graph.ownership import settle_roles
@@ -33,7 +33,7 @@ def classify_evidence(
     evidence: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES, **more
 ) -> ClassifiedEvidence:
     """Classifies all EVIDENCE_MENTION rows of some entities at once; see `determine_status`."""
-    evidence = settle_roles(evidence)
+    evidence = settle_carried(settle_roles(evidence))
     found = determine_status(sum_activity(evidence), known, lives, **more)
     mentions, withheld = annotate_mentions(evidence, found.statuses)
     return ClassifiedEvidence(found.entities, mentions, withheld, found.contested)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import MAYBE_NUMBERS, EntityKind, Role
 from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
@@ -162,7 +162,15 @@ def _several_numbers(raw: str, region: str | None) -> tuple[Match, ...]:
 
 def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterator[PlacedMatch]:
     for match in matches:
-        yield row, field, text, match, match.role, FIELD_CONFIDENCE, True
+        yield (
+            row,
+            field,
+            text,
+            match,
+            match.role,
+            FIELD_CONFIDENCE,
+            match.carried not in MAYBE_NUMBERS,
+        )
 
 
 def _url_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
 from transforms.arrow_util import Array, ListItems, distinct_rows
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import (
@@ -41,6 +41,7 @@ MENTION_DRAFT = pa.schema(
         ("how", pa.string()),
         ("also_read_as", pa.string()),
         ("extension", pa.string()),
+        ("carried", pa.string()),
     ]
 )
 """One identifier in one field of one row. `stated`: the record says which role it has."""
@@ -69,6 +70,7 @@ class Match(NamedTuple):
     how: str | None = None
     also_read_as: str | None = None
     extension: str | None = None
+    carried: Carried | None = None
 
     @property
     def entity_id(self) -> str:
@@ -186,7 +188,10 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
     that a field gives; without one, what the narrative says of it. But a site of which it says that
     the victim read, checked or shopped there is mentioned, although a field has it; and where it
-    says that somebody had to reply to an address, that counts for more than what a From shows.
+    says that somebody had to reply to an address, that counts for more than what a From shows. A
+    number that a link carries, and that may be an order's, has the role that the rest of its record
+    gives it; so has one in a link to a site that the victim read or looked it up on, and one of
+    a line of a private person that the record shows as the caller's: it may be an innocent's.
     """
     if not drafts.num_rows:
         return drafts
@@ -197,6 +202,8 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     role = pc.index_in(drafts["role"], _ROLES).to_numpy(zero_copy_only=False).copy()
     in_narrative = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
     stated = drafts["stated"].to_numpy(zero_copy_only=False)
+    carried = _are_no_statements(drafts, group, role, in_narrative & stated)
+    role[carried & (role != _VICTIM)] = _MENTIONED
 
     victims = np.zeros(len(first), bool)
     victims[group[role == _VICTIM]] = True
@@ -213,20 +220,72 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     role[answered[group] & ~in_narrative & (role == _CALLER_ID)] = _SENDER
 
     fields = np.full(len(first), len(rows))
-    in_fields = np.flatnonzero(~in_narrative)[::-1]
+    in_fields = np.flatnonzero(~in_narrative & ~carried)[::-1]
     fields[group[in_fields]] = in_fields
     in_field = fields < len(rows)
-    follows = in_narrative & in_field[group]
+    follows = (in_narrative | carried) & in_field[group]
     role[follows] = role[fields[group[follows]]]
     alone = np.flatnonzero((count > 1) & ~in_field & ~victims)
     for members in _members(group, alone):
-        role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in members])
+        by_words = [i for i in members if not carried[i]] or members
+        role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in by_words])
     role[victims[group]] = _VICTIM
 
     order = np.lexsort((np.arange(len(rows)), first[group], rows))
-    at = drafts.schema.get_field_index("role")
-    settled = drafts.set_column(at, drafts.schema.field(at), _ROLES.take(pa.array(role)))
+    settled = _replace(drafts, "role", _ROLES.take(pa.array(role)))
+    if carried.any():
+        named = carried & _has_carried(drafts, Carried.NAMED) & (role == _MENTIONED)
+        lures = _in_links_to(drafts, named, role == _LURE_SITE)
+        called = pc.if_else(pa.array(lures), str(Carried.NAMED), pa.scalar(None, pa.string()))
+        settled = _replace(settled, "carried", called)
     return settled.take(pa.array(order))
+
+
+def _are_no_statements(drafts: pa.RecordBatch, group: Array, role: Array, in_words: Array) -> Array:
+    """Masks the numbers of links that have no role of their own; see `reconcile`.
+
+    `group` numbers the identifiers, `in_words` masks what a narrative states.
+    """
+    found = _has_carried(drafts, *MAYBE_NUMBERS)
+    written = _has_carried(drafts, Carried.WRITTEN)
+    shown = written | _has_carried(drafts, Carried.FREE)
+    if shown.any():
+        displayed, cited = np.zeros((2, len(drafts)), bool)
+        in_link = pc.is_valid(drafts["carried"]).to_numpy(zero_copy_only=False)
+        is_number = pc.equal(drafts["field"], NARRATIVE).to_numpy(zero_copy_only=False)
+        is_number = ~in_link & (in_words | ~is_number)
+        displayed[group[is_number & (role == _CALLER_ID)]] = True
+        cited[group[in_words & (role == _MENTIONED)]] = True
+        found |= written & displayed[group]
+        found |= _in_links_to(drafts, shown, cited[group] & _are_sites(drafts))
+    return found
+
+
+def _in_links_to(drafts: pa.RecordBatch, numbers: Array, sites: Array) -> Array:
+    """Masks those of `numbers` that are in a link to one of `sites`, both masks of drafts."""
+    found = np.zeros(len(drafts), bool)
+    at = np.flatnonzero(sites)
+    rows, starts, ends = (drafts[name].to_numpy() for name in ("row", "start", "end"))
+    fields = drafts["field"].dictionary_encode().indices.to_numpy()
+    for one in np.flatnonzero(numbers).tolist():
+        beside = (rows[at] == rows[one]) & (fields[at] == fields[one])
+        found[one] = np.any(beside & (starts[at] <= starts[one]) & (ends[at] >= ends[one]))
+    return found
+
+
+def _are_sites(drafts: pa.RecordBatch) -> Array:
+    kinds = pa.array([str(one) for one in (EntityKind.DOMAIN, EntityKind.URL, EntityKind.IP)])
+    return pc.is_in(drafts["kind"], kinds).to_numpy(zero_copy_only=False)
+
+
+def _has_carried(drafts: pa.RecordBatch, *ways: Carried) -> Array:
+    named = pc.is_in(drafts["carried"], pa.array([str(way) for way in ways], pa.string()))
+    return named.to_numpy(zero_copy_only=False)
+
+
+def _replace(drafts: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+    at = drafts.schema.get_field_index(name)
+    return drafts.set_column(at, drafts.schema.field(at), column)
 
 
 def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifiers) -> Array:

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import EntityKind, Role, Speaker
+from schemas.enums import MAYBE_NUMBERS, EntityKind, Role, Speaker
 from transforms.arrow_util import distinct_rows, repeat_for_duplicates
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
@@ -458,6 +458,8 @@ class _NarrativeRoles:
             return row, NARRATIVE, text, match, match.role, MENTIONED_CONFIDENCE, True
         place = match.start, match.end, kind, match.value, match.line_type
         role, speaks = self.infer(row, *place)
+        if match.carried in MAYBE_NUMBERS and role not in (Role.VICTIM, Role.MENTIONED):
+            role = None  # that it is to be opened, or was shown, is said of the link
         if role is None:
             role = _unstated_role(match, suspect_speaks=speaks)
             return row, NARRATIVE, text, match, role, MENTIONED_CONFIDENCE, False

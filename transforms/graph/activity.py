@@ -12,7 +12,12 @@ import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, RecordKind, Role
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import hash_text, table_of_columns, without_aggregate_suffixes
+from transforms.arrow_util import (
+    hash_text,
+    table_of_columns,
+    with_column,
+    without_aggregate_suffixes,
+)
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
@@ -25,7 +30,7 @@ ROLES = tuple(sorted(str(role) for role in Role))
 ROLE_COUNTS = tuple(f"as_{role}" for role in ROLES)
 """Columns of ACTIVITY: mentions in each role."""
 
-RECORD_COUNTS = ("complaints", "calls", "held", "reported", "own", "stated")
+RECORD_COUNTS = ("complaints", "calls", "held", "reported", "own", "stated", "carried")
 """Columns of ACTIVITY that count records."""
 
 COUNTS = (*RECORD_COUNTS, *ROLE_COUNTS)
@@ -55,9 +60,10 @@ ACTIVITY = pa.schema(
 
 `share` is the partition of records that this was counted in; `victim` is a hash, null where there
 is no pseudonym. `reporter` is a hash, null where the records add none: calls without a pseudonym
-(`transforms.reporters`). `complaints` to `stated` count records: `held` those
+(`transforms.reporters`). `complaints` to `carried` count records: `held` those
 that show it in a hard role, `reported` those of them that are no copied list, `own` those that call
-it the victim's, `stated` those that do so in a field. `place` is the earliest place that it was
+it the victim's, `stated` those that do so in a field, `carried` those that only mention it, in the
+link of a lure, as a phone (`settle_carried`). `place` is the earliest place that it was
 read at. `records` are the keys of the records, where a record of the partition calls it the
 victim's and they are few; null elsewhere.
 """
@@ -84,6 +90,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT).combine_chunks()
     hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
     own = pc.equal(role, Role.VICTIM)
+    carried = pc.is_valid(mentions["carried"].combine_chunks())
     field = mentions["field"].combine_chunks()
     stated = pc.and_(own, pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False))
     reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
@@ -118,6 +125,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "reported": pc.if_else(reported, record, none),
         "own": pc.if_else(own, record, none),
         "stated": pc.if_else(stated, record, none),
+        "carried": pc.if_else(carried, record, none),
         "records": pc.if_else(owned, record, none),
     }
     for name, one in zip(ROLE_COUNTS, ROLES, strict=True):
@@ -146,6 +154,23 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
         "records": _record_lists(added["records"].combine_chunks(), names.dictionary),
     }
     return table_of_columns(found, ACTIVITY)
+
+
+def settle_carried(mentions: pa.Table) -> pa.Table:
+    """Returns EVIDENCE_MENTION rows of whole groups, `carried` where another record may decide.
+
+    That is what is only mentioned, in no copied list.
+    """
+    carried = pc.and_(pc.is_valid(mentions["carried"]), pc.equal(mentions["role"], Role.MENTIONED))
+    if not pc.any(carried).as_py():
+        nothing = pa.nulls(mentions.num_rows, pa.string())
+        return with_column(mentions, "carried", nothing)
+    hard = pc.is_in(mentions["role"], pa.array([str(one) for one in HARD_ROLES]))
+    shown = pc.or_(carried, hard).combine_chunks()
+    entity = mentions["entity_id"].combine_chunks().dictionary_encode()
+    kept = pc.and_(carried, pa.array(_in_narrow_groups(mentions, entity, shown)))
+    kept = pc.if_else(kept, mentions["carried"], pa.scalar(None, pa.string()))
+    return with_column(mentions, "carried", kept)
 
 
 def _record_lists(places: pa.ListArray, records: pa.Array) -> pa.Array:

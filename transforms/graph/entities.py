@@ -46,7 +46,14 @@ from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds.hosting import platforms_of
 from transforms.extract.mention import NARRATIVE
 from transforms.graph import epochs
-from transforms.graph.activity import ACTIVITY, RECORD_COUNTS, ROLE_COUNTS, main_roles, sum_activity
+from transforms.graph.activity import (
+    ACTIVITY,
+    RECORD_COUNTS,
+    ROLE_COUNTS,
+    main_roles,
+    settle_carried,
+    sum_activity,
+)
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
 from transforms.graph.ownership import (
@@ -60,6 +67,7 @@ from transforms.graph.ownership import (
     are_named_by_one,
     are_open,
     are_unclaimed,
+    call_carried,
     claimed_by,
     contested_ids,
     judge,
@@ -110,13 +118,15 @@ ENTITY_STATUS = pa.schema(
         ("epoch", pa.int64()),
         ("status", pa.string()),
         ("shown_as", pa.string()),
+        ("called", pa.bool_()),
     ]
 )
 """The status of one epoch of an identifier, for one partition (`share`) of the records.
 
 `entity_id` is the bare one; `begins` is the day from which it is in that epoch, null for the first
 row of it. An epoch has several rows where one of a single reporter interrupts it. `shown_as` is the
-withheld id of one that is contested, or that nobody says whose it is.
+withheld id of one that is contested, or that nobody says whose it is; `called` tells that what is
+carried in links is a callback (`ownership.call_carried`).
 """
 
 WITHHELD = pa.schema(
@@ -206,6 +216,7 @@ def determine_status(
         return Statuses(*(schema.empty_table() for schema in nothing))
     settled = Settled.by(decided)
     activity, owners = take_sides(activity, claims)
+    activity, called = call_carried(activity, _claimed(owners, registered, before))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
     own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
@@ -247,6 +258,7 @@ def determine_status(
     in_tables = pc.or_(contested, shown_else)
     shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
+    columns["called"] = pc.is_in(without_epochs(counted["entity_id"]), called).combine_chunks()
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
     return Statuses(entities, statuses, _contested(entities, counted, pc.or_(still, alone)))
 
@@ -278,6 +290,11 @@ def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table,
     number = statuses["epoch"].combine_chunks().to_numpy()[row]
     if (number > 1).any():
         evidence = with_column(evidence, "entity_id", with_epochs(named, pa.array(number)))
+    carried = pc.is_valid(evidence["carried"])
+    if pc.any(carried).as_py():
+        called = pc.and_(carried, statuses["called"].combine_chunks().take(pa.array(row)))
+        role = pc.if_else(called, Role.CALLBACK.value, evidence["role"])
+        evidence = with_column(evidence, "role", role)
     status = statuses["status"].combine_chunks().take(pa.array(row))
     shown_as = statuses["shown_as"].combine_chunks().take(pa.array(row))
     theirs = pc.equal(status, Status.VICTIM_SIDE)
@@ -354,7 +371,8 @@ class ClassifyEvidence(beam.PTransform):
 
 def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
     evidence = with_reporters_of_complaints(evidence)
-    mentions = settle_roles(pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)]))
+    mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)])
+    mentions = settle_carried(settle_roles(mentions))
     yield implode(evidence, CLASSIFIED.field(MENTIONS), mentions)  # of no status yet
     share = partition_of(evidence, GROUP_KEY, partitions)
     yield from tagged_batches(ACTIVITIES, sum_activity(mentions, share))
@@ -488,6 +506,12 @@ def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
     yield from tagged_batches(WITHHELD_ROWS, withheld)
 
 
+def _claimed(owners: pa.Table, registered: pa.Table, before: pa.Table) -> pa.Array:
+    """Lists the bare ids that somebody calls, or called, a victim's."""
+    said = (owners["entity_id"], registered["entity_id"], before["known_as"])
+    return pa.concat_arrays([pc.unique(one) for one in said])
+
+
 def _sum_by_entity(activity: pa.Table) -> pa.Table:
     """Returns sums and extremes of each entity, in columns of the names of ACTIVITY.
 
@@ -545,7 +569,7 @@ def _status_by_share(
 ) -> pa.Table:
     """Returns ENTITY_STATUS rows for all partitions of the records that name an entity.
 
-    `columns` are `status` and `shown_as` of the entities.
+    `columns` are `status`, `shown_as` and `called` of the entities.
     """
     wanted = activity.group_by(["entity_id", "share"], use_threads=False).aggregate([])
     ids = entity_ids.combine_chunks()

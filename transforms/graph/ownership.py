@@ -42,6 +42,9 @@ CONTEST_RATIO = 3
 FEWEST_TO_SETTLE = 3
 """Reporters of a side that can outweigh the other, at least."""
 
+CARRIED_BY = 2
+"""Reporters of one organisation in whose links the digits of a phone make it a callback."""
+
 HIDDEN = (str(Status.VICTIM_SIDE), str(Status.CONTESTED))
 """Statuses of what is always shown under a withheld id."""
 
@@ -144,6 +147,42 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
     counted = owners.group_by("entity_id", use_threads=False).aggregate([([], "count_all")])
     counts = counted.rename_columns({"count_all": "own_by"})
     return activity.append_column("of_owner", pa.array(of_owner)), counts
+
+
+def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Array]:
+    """Counts as called what the links of lures carry as a phone, in records of two people.
+
+    One person has one pseudonym at an organisation: the number that was filled in for them is not
+    in another's link. What anybody calls a victim's is left alone, and so is what a caller showed:
+    the page that is about it was looked up, and its number can be an innocent's.
+
+    Args:
+        activity: ACTIVITY rows of whole entities, with `of_owner`.
+        claimed: Bare ids that somebody calls a victim's.
+
+    Returns:
+        The rows, and the bare ids of what was counted as called.
+    """
+    carried = true_mask(pc.greater(activity["carried"], 0))
+    if not carried.any():
+        return activity, pa.array([], pa.string())
+    known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
+    shown = activity.filter(pc.and_(pa.array(carried), known))
+    by_org = shown.group_by(["entity_id", "source_org"], use_threads=False)
+    counts = by_org.aggregate([("reporter", "count_distinct")])
+    enough = counts.filter(pc.greater_equal(counts["reporter_count_distinct"], CARRIED_BY))
+    displayed = pc.greater(activity[f"as_{Role.CALLER_ID}"], 0)
+    doubtful = pc.unique(activity["entity_id"].filter(displayed))
+    called = pc.unique(enough["entity_id"])
+    called = called.filter(pc.invert(pc.or_(pc.is_in(called, doubtful), pc.is_in(called, claimed))))
+    rows = pc.and_(pa.array(carried), pc.is_in(activity["entity_id"], called))
+    for name in ("held", "reported", f"as_{Role.CALLBACK}"):
+        added = pc.add(activity[name], activity["carried"])
+        activity = with_column(activity, name, pc.if_else(rows, added, activity[name]))
+    for name, seen in (("first_held", "first_seen"), ("last_held", "last_seen")):
+        times = pc.if_else(rows, activity[seen], activity[name])
+        activity = with_column(activity, name, times)
+    return activity, called
 
 
 def judge(

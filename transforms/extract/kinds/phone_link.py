@@ -3,20 +3,21 @@
 `tel:`, `sms:`, WhatsApp, Telegram and the like are of one number. The pop-ups of call centres carry
 the number to show in their address, under any key. A number in a link is what its victim is to call
 where no private person can hold it, or where it is written for people to read; a bare run of digits
-may be anything, and is only mentioned.
+may be anything: it is only mentioned, and marked (`Carried`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from urllib.parse import unquote
 
-from schemas.enums import Role
-from transforms.extract.kinds import email
+from schemas.enums import Carried, Role
+from transforms.extract.kinds import domain, email
 from transforms.extract.mention import Match, phone_match
 from transforms.phone import find as phone_find, normalize
+from transforms.text_util import fold_text, load_reference_data
 
 HINT = (
     r"(?i)sips?:\+?\d|wa\.me/|whatsapp\.com/send|whatsapp://|t(?:elegram)?\.me/(?:\+|%2b)|viber://"
@@ -51,9 +52,21 @@ _TO_PHONE = re.compile(
 _PIECE = re.compile(r"[^/?#&;=|,!\\\s<>\"']+")
 """A part of a path, a name or a value."""
 
+_DECODED_PIECE = re.compile(r"[^/?#&;=|\\]+")
+"""A part of what was decoded, such as a link that another forwards to."""
+
 _DIGITS = re.compile(r"(?:\d\D{0,6}?){7}")
 
 _PLUS_FOR_SPACE = re.compile(r"(?<=[\d)])\+(?=[\d(])")
+
+_BARE_OR_OTHER = re.compile(r"\d+|\d{5}-\d{4}|\d{1,3}\.\d{4,}")
+"""Digits that are not written for people to call: bare, a ZIP code, a decimal (a latitude)."""
+
+_KEY = re.compile(r"(?<![^\W_])([^\W_][\w.-]{0,40})(?:\[\])?[=:]\W{0,3}$")
+"""The key that a number is the value of, before it."""
+
+_KEY_REACH = 80
+"""Characters before a part of a link in which its key is looked for."""
 
 _TOLL_FREE_NANP = re.compile(r"\D{0,2}1\D{0,2}8(?:00|33|44|55|66|77|88)")
 
@@ -100,19 +113,53 @@ def numbers_carried(text: str, start: int, end: int, region: str | None) -> Iter
     is_personal = any(email.addresses_carried(text, start, end))
     for piece in _PIECE.finditer(text, start, end):
         if len(piece[0]) > 6:
-            for reading, is_shown in _numbers_in(piece[0], region):
-                is_free = reading.line_type in NON_GEOGRAPHIC
-                is_called = is_free or (is_shown and not is_personal)
-                role = Role.CALLBACK if is_called else Role.MENTIONED
-                yield phone_match(*piece.span(), reading, role)
+            for reading, is_shown, lead in _numbers_in(piece[0], region):
+                before = text[max(start, piece.start() - _KEY_REACH) : piece.start()]
+                key = _key(f"{unquote(unquote(before))}{lead}")
+                is_other, is_free = _is_of_other(key), reading.line_type in NON_GEOGRAPHIC
+                is_sure = is_shown and not (is_personal or is_other)
+                if is_sure or (is_free and (is_shown or not is_other)):
+                    match = phone_match(*piece.span(), reading, Role.CALLBACK)
+                    yield match._replace(carried=Carried.FREE if is_free else Carried.WRITTEN)
+                    continue
+                is_named = key in _keys()["phone"] and not (is_shown or is_personal)
+                match = phone_match(*piece.span(), reading, Role.MENTIONED)
+                yield match._replace(carried=Carried.NAMED if is_named else Carried.BARE)
+
+
+def _key(before: str) -> str:
+    """Returns the key that ends a text, without case, accents and signs, or nothing."""
+    match = _KEY.search(before)
+    return re.sub(r"[\W_]", "", fold_text(match[1])) if match else ""
+
+
+@cache
+def _keys() -> dict[str, frozenset[str]]:
+    return {of: frozenset(keys) for of, keys in load_reference_data("link_keys.toml").items()}
+
+
+def _is_of_other(key: str) -> bool:
+    """Checks whether a key is of a number that is no phone's."""
+    return key.endswith("id") or key in _keys()["other"] or key in domain.click_platforms()
 
 
 @lru_cache(maxsize=1 << 14)
-def _numbers_in(piece: str, region: str | None) -> tuple[tuple[normalize.Reading, bool], ...]:
-    """Returns the numbers in a part of a link, and whether each is written for people to read."""
-    plain = _PLUS_FOR_SPACE.sub(" ", unquote(unquote(piece))).replace("_", " ")
+def _numbers_in(piece: str, region: str | None) -> tuple[tuple[normalize.Reading, bool, str], ...]:
+    """Returns the numbers in a part of a link: written for people to read or not, and the lead."""
+    whole = unquote(unquote(piece))
+    return tuple(
+        (reading, is_shown, f"{whole[: part.start()]}{lead}")
+        for part in _DECODED_PIECE.finditer(whole)
+        for reading, is_shown, lead in _numbers_in_part(part[0], region)
+    )
+
+
+def _numbers_in_part(
+    part: str, region: str | None
+) -> Iterator[tuple[normalize.Reading, bool, str]]:
+    plain = _PLUS_FOR_SPACE.sub(" ", part).replace("_", " ")
     if not _DIGITS.search(plain):
-        return ()
+        return
     found = phone_find.find_numbers_in_text(plain, region)
     if not found and _TOLL_FREE_NANP.search(plain):
         found = [
@@ -120,4 +167,6 @@ def _numbers_in(piece: str, region: str | None) -> tuple[tuple[normalize.Reading
             for one in phone_find.find_numbers_in_text(plain, "US")
             if one[1].line_type == "toll_free"
         ]
-    return tuple((reading, not plain[span.start : span.end].isdecimal()) for span, reading in found)
+    for span, reading in found:
+        written = plain[span.start : span.end]
+        yield reading, not _BARE_OR_OTHER.fullmatch(written), plain[: span.start]

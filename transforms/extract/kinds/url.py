@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from schemas.enums import EntityKind, Role
+from schemas.enums import Carried, EntityKind, Role
 from transforms.extract.kinds import domain, email, hosting, phone_link, signal, telegram, whatsapp
 from transforms.extract.kinds.phone_link import MAX_URL, SCHEME, TRAILING
 from transforms.extract.mention import Match
@@ -203,7 +203,8 @@ def _named_by(text: str, match: re.Match[str], region: str | None) -> Iterator[M
     # A page about a number, on a site that is known, does not want it called.
     is_known = named is None or domain.is_known_site(named[1])
     for number in phone_link.numbers_carried(text, match.start("rest"), end, region):
-        yield number._replace(role=Role.MENTIONED) if is_known else number
+        cited = number._replace(role=Role.MENTIONED, carried=Carried.BARE)
+        yield cited if is_known else number
 
 
 def _word_start(text: str, dot: int) -> int:

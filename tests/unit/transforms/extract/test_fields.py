@@ -155,6 +155,58 @@ def test_a_name_in_a_link_says_nothing_of_its_number():
 
 
 @pytest.mark.parametrize(
+    "words",
+    ["The pop-up sent me to {}", "I got a text with this link {}", "The text said: pay here {}",
+     "Please contact {}", "The caller told me to download it from {}", "Me mandaron a {}",
+     "Sie haben mich angerufen und auf {} geschickt"],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["id", "order", "phone", "utm_campaign"])
+def test_words_beside_a_link_say_nothing_of_bare_digits_in_it(words, key):
+    text = words.format(f"https://refund-desk.help/pay?{key}={C.replace('-', '')}")
+    assert (ID_C, "mentioned", "narrative") in seen(complaints({"narrative": text}))
+
+
+@pytest.mark.parametrize(
+    ("words", "role"),
+    [
+        (f"The pop-up told me to call {C}.", "callback"),
+        (f"They called me from {C}.", "caller_id"),
+        (f"My own number is {C}.", "victim"),
+        ("It would not close.", "mentioned"),
+    ],
+)
+def test_bare_digits_of_a_link_are_whose_the_words_say(words, role):
+    link = f"https://refund-desk.help/?phone={C.replace('-', '')}"
+    batch = complaints({"narrative": words, "urls": [link]})
+    assert {one for named, one, _ in seen(batch) if named == ID_C} == {role}
+
+
+LOOKED_UP = f"https://who-was-that.info/n/{C}"
+
+
+@pytest.mark.parametrize(
+    ("record", "role"),
+    [
+        ({"narrative": f"I looked the number up on {LOOKED_UP} and others had too."}, "mentioned"),
+        ({"narrative": f"I looked it up on {LOOKED_UP}.", "urls": [LOOKED_UP]}, "mentioned"),
+        ({"narrative": f"They called me from {C}.", "urls": [LOOKED_UP]}, "caller_id"),
+        ({"phone_numbers": [number(C, "caller_id")], "urls": [LOOKED_UP]}, "caller_id"),
+        ({"narrative": f"They called from {C} and told me to open {LOOKED_UP}."}, "caller_id"),
+        ({"phone_numbers": [number(C, "callback")], "urls": [LOOKED_UP]}, "callback"),
+        ({"narrative": "The screen was locked.", "urls": [LOOKED_UP]}, "callback"),
+    ],
+)
+def test_a_page_that_a_callers_number_was_looked_up_on_does_not_want_it_called(record, role):
+    assert {one for named, one, _ in seen(complaints(record)) if named == ID_C} == {role}
+
+
+def test_a_toll_free_line_in_a_lures_link_is_called_though_it_also_rang():
+    record = {"phone_numbers": [number(A, "caller_id")], "urls": [f"https://evil.support/?n={A}"]}
+    roles = [role for named, role, _ in seen(complaints(record)) if named == ID_A]
+    assert roles == ["caller_id", "callback"]
+
+
+@pytest.mark.parametrize(
     ("words", "roles"),
     [
         ("They said I had to reply to {}.", ["sender", "sender"]),

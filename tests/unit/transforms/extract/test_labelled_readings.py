@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
@@ -30,7 +31,7 @@ FEWEST = 10
 def test_the_texts_are_many_and_in_eight_languages():
     assert sum(len(one.labels) for one in TEXTS) >= 400
     assert len({one.language for one in TEXTS}) == 8
-    assert 0.25 < sum(one.held_out for one in TEXTS) / len(TEXTS) < 0.4
+    assert 0.2 < sum(one.held_out for one in TEXTS) / len(TEXTS) < 0.4
     assert {one.by for one in TEXTS} == {"victim", "suspect"}
 
 
@@ -73,3 +74,13 @@ def test_hardly_any_victim_or_other_is_named_as_the_suspect(held_out, share):
 
 def test_what_has_no_label_is_nobodys_own():
     assert not [one for one in OUTCOMES if one.labelled == UNREAD and one.read == VICTIM]
+
+
+def test_few_whom_a_writer_knows_are_named_where_they_ask_for_a_call():
+    texts = load_labels(Path(__file__).with_name("labelled_innocents.txt"))
+    outcomes = read_texts(texts)
+    labelled = [one for one in outcomes if one.labelled in (VICTIM, OTHER)]
+    assert len(named_innocents(outcomes)) <= 0.1 * len(labelled)
+    count, _, recall = scores(outcomes, SUSPECT)
+    assert count >= FEWEST
+    assert recall >= 0.9

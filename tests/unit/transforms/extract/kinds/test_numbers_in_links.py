@@ -48,6 +48,20 @@ def test_a_number_is_found_under_any_key_however_it_is_encoded(place, number, ke
         ("https://evil.com/?n=%2B12025550143", "US", [("+12025550143", "callback")]),
         ("https://evil.com/?n=202-555-0143", "US", [("+12025550143", "callback")]),
         ("https://evil.com/?n=2025550143", "US", [("+12025550143", "mentioned")]),
+        # The digits of an order are no toll-free line's because they could be.
+        ("https://evil.com/?order=8006540175", "US", [("+18006540175", "mentioned")]),
+        ("https://evil.com/?utm_campaign=8006540175", "US", [("+18006540175", "mentioned")]),
+        ("https://evil.com/?u=a%3Futm_term%3D8006540175", "US", [("+18006540175", "mentioned")]),
+        (
+            "https://evil.com/?u=https%3A%2F%2Fb.evil.com%2F%3Fbcda%3D1-800-654-0175",
+            "US",
+            [("+18006540175", "callback")],
+        ),
+        ("https://evil.com/?order=202-555-0143", "US", [("+12025550143", "mentioned")]),
+        ("https://evil.com/?msisdn=%2B12025550143", "US", [("+12025550143", "mentioned")]),
+        ("https://evil.com/?x=33349-6767", "IT", [("+39333496767", "mentioned")]),
+        ("https://evil.com/?x=49.912247", "DE", [("+49912247", "mentioned")]),
+        ("https://evil.com/?order=800-654-0175", "US", [("+18006540175", "callback")]),
         # A link that was made for its reader, as the address shows, may hold the reader's number.
         ("https://evil.com/?n=202-555-0143&e=jo@home.org", "US", [("+12025550143", "mentioned")]),
         ("https://evil.com/?n=800-654-0175&e=jo@home.org", "US", [("+18006540175", "callback")]),
