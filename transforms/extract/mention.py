@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, Role
-from transforms.arrow_util import Array, ListItems, distinct_rows
+from transforms.arrow_util import Array, ListItems, distinct_rows, stable_order
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import (
     RowIdentifiers,
@@ -223,7 +223,7 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
         role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in members])
     role[victims[group]] = _VICTIM
 
-    order = np.lexsort((np.arange(len(rows)), first[group], rows))
+    order = stable_order(rows, first[group])
     at = drafts.schema.get_field_index("role")
     settled = drafts.set_column(at, drafts.schema.field(at), _ROLES.take(pa.array(role)))
     return settled.take(pa.array(order))
@@ -261,7 +261,7 @@ def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifier
 
 def _members(group: np.ndarray, wanted: np.ndarray) -> Iterator[list[int]]:
     """Yields the rows of each of the wanted groups."""
-    order = np.argsort(group, kind="stable")
+    order = stable_order(group)
     starts = np.searchsorted(group[order], wanted, side="left")
     ends = np.searchsorted(group[order], wanted, side="right")
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):

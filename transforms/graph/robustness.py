@@ -25,6 +25,7 @@ from transforms.arrow_util import (
     group_starts,
     pairs_within_groups,
     sorted_unique,
+    stable_order,
 )
 from transforms.graph.incidence import Incidence, cluster_ties, component_labels
 from transforms.graph.leiden import smallest_members
@@ -287,7 +288,7 @@ def _parts(
 
 def _best_by_label(label: np.ndarray, tying: np.ndarray) -> np.ndarray:
     """Returns, by label, the node that most reporters tie (ties: the smallest); 0 where none."""
-    order = np.lexsort((np.arange(len(label)), -tying, label))
+    order = stable_order(label, -tying)
     first = order[group_starts(label[order])]
     best = np.zeros(len(label), np.int64)
     best[label[first]] = first
