@@ -28,7 +28,13 @@ from scipy.sparse import coo_array
 
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import ROW
-from transforms.arrow_util import group_starts, mix_hashes, sorted_lookup, sorted_unique
+from transforms.arrow_util import (
+    group_starts,
+    mix_hashes,
+    sorted_lookup,
+    sorted_unique,
+    stable_order,
+)
 from transforms.extract.evidence import evidence_of
 from transforms.extract.fingerprints import (
     GAP,
@@ -325,7 +331,7 @@ def assemble_families(
     label = _component_labels(len(names), a[strong], b[strong])[np.searchsorted(names, of)]
     order = np.argsort(shared["a"].to_numpy())
     since, tellers = (shared[name].to_numpy()[order] for name in ("since", "tellers"))
-    eldest = np.lexsort((value, since, label))
+    eldest = stable_order(label, since, value)
     first = eldest[group_starts(label[eldest])]
     named = np.zeros(len(names), np.int64)
     named[label[first]] = value[first]
@@ -378,7 +384,7 @@ def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatche
     at, is_known = sorted_lookup(family["value"].to_numpy(), flat.value)
     known = np.flatnonzero(is_known)
     of = family["family"].to_numpy()[at[known]]
-    by_family = np.lexsort((of, flat.row[known]))  # stable: by place within
+    by_family = stable_order(flat.row[known], of)  # stable: by place within
     order, of = known[by_family], of[by_family]
     row, word = flat.row[order], flatten_list(rows, "words")[order]
     first = group_starts(row, of)

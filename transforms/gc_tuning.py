@@ -11,7 +11,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-GEN0_THRESHOLD = 10_000
+GEN0_THRESHOLD = 100_000
 """Net allocations of container objects that start a collection of the youngest generation.
 
 Python's own default is 700 to 2,000; what is made of so many more is small beside a batch.

@@ -21,7 +21,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -458,9 +458,10 @@ def _records_of(ids: pa.Array, activity: pa.Table, key: RegisterKey) -> pa.Array
         known, more = places.setdefault(one, set()), listed or alone
         whole = None if known is None or more is None else known.union(more)
         places[one] = None if whole is None or len(whole) > MOST_RECORDS else whole
-    named = (places.get(one) for one in ids.to_pylist())
-    hashed = (sorted(mac.hex() for mac in key.record_macs(one)) if one else None for one in named)
-    return pa.array([one and " ".join(one) for one in hashed], pa.string())
+    named = [places.get(one) or () for one in ids.to_pylist()]
+    hashed = key.record_macs(chain.from_iterable(named))
+    listed = (sorted(mac.hex() for mac in islice(hashed, len(one))) for one in named)
+    return pa.array([" ".join(one) or None for one in listed], pa.string())
 
 
 def _merge_records(parts: list[str | None]) -> str | None:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import hash_columns, hash_text
+from transforms.arrow_util import group_starts, hash_columns, hash_text, stable_order
 
 LONGEST = 20_000
 """Characters of a text that are compared; no script that is read out is longer."""
@@ -211,13 +211,13 @@ def phrases(rows: pa.RecordBatch, which: np.ndarray) -> pa.RecordBatch:
     `which` are their numbers in `flatten_fingerprints`.
     """
     flat = flatten_fingerprints(rows)
-    value, first = np.unique(flat.value[which], return_index=True)
-    at = which[first]
+    at = which[stable_order(flat.value[which])]
+    at = at[group_starts(flat.value[at])]
     spellings = pc.list_flatten(rows["spellings"])
     bounds = np.append(0, np.cumsum(pc.list_value_length(rows["spellings"])))
     begin = bounds[flat.row[at]] + flatten_list(rows, "words")[at]
     each = [spellings.take(pa.array(begin + step)) for step in range(SHINGLE)]
-    columns = [pa.array(value), pc.binary_join_element_wise(*each, " ")]
+    columns = [pa.array(flat.value[at]), pc.binary_join_element_wise(*each, " ")]
     return pa.RecordBatch.from_arrays(columns, schema=PHRASE)
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
-from transforms.arrow_util import Array, ListItems, distinct_rows
+from transforms.arrow_util import Array, ListItems, distinct_rows, stable_order
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import (
     RowIdentifiers,
@@ -231,7 +231,7 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
         role[members] = _least_harmful_role([(int(role[i]), bool(stated[i])) for i in by_words])
     role[victims[group]] = _VICTIM
 
-    order = np.lexsort((np.arange(len(rows)), first[group], rows))
+    order = stable_order(rows, first[group])
     settled = _replace(drafts, "role", _ROLES.take(pa.array(role)))
     if carried.any():
         named = carried & _has_carried(drafts, Carried.NAMED) & (role == _MENTIONED)
@@ -320,7 +320,7 @@ def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifier
 
 def _members(group: np.ndarray, wanted: np.ndarray) -> Iterator[list[int]]:
     """Yields the rows of each of the wanted groups."""
-    order = np.argsort(group, kind="stable")
+    order = stable_order(group)
     starts = np.searchsorted(group[order], wanted, side="left")
     ends = np.searchsorted(group[order], wanted, side="right")
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -27,10 +27,10 @@ from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
-if TYPE_CHECKING:
-    import networkx as nx
-
 Row = Mapping[str, Any]
+
+Graph = dict[str, dict[str, float]]
+"""The weight of each edge, by both its nodes."""
 
 CANDIDATE, CONFIRMED, DISPUTED = "candidate", "confirmed", "disputed"
 """Status of a cluster: what analysts' decisions say of its members; a dispute comes first."""
@@ -64,23 +64,19 @@ class Cohesion:
 
 def cluster_cohesion(members: Iterable[str], links: Sequence[Row]) -> Cohesion:
     """Measures how the accepted links hold a cluster together."""
-    import networkx as nx
-
-    graph = nx.Graph()
-    graph.add_nodes_from(sorted(members))
+    graph: Graph = {member: {} for member in sorted(members)}
     for link in sorted(links, key=_ends):
         a, b = _ends(link)
-        before = graph[a][b]["weight"] if graph.has_edge(a, b) else 0
-        graph.add_edge(a, b, weight=before + link["weight"])
-    tie = {node: math.fsum(edge["weight"] for edge in graph[node].values()) for node in graph}
-    if graph.number_of_edges() > MAX_BRIDGE_LINKS:
+        near, far = graph.setdefault(a, {}), graph.setdefault(b, {})
+        near[b] = far[a] = near.get(b, 0) + link["weight"]
+    tie = {node: math.fsum(weights.values()) for node, weights in graph.items()}
+    if sum(map(len, graph.values())) > 2 * MAX_BRIDGE_LINKS:
         return Cohesion(frozenset(), (), tie)
-    bridges = sorted((graph[a][b]["weight"], min(a, b), max(a, b)) for a, b in nx.bridges(graph))
-    weakest = tuple(
-        {"entity_a": a, "entity_b": b, "weight": weight, "smaller_side": _smaller_side(graph, a, b)}
-        for weight, a, b in bridges[:REPORTED_BRIDGES]
-    )
-    return Cohesion(frozenset(nx.articulation_points(graph)), weakest, tie)
+    cut_vertices, bridges = _weak_points(graph)
+    weakest = sorted((graph[a][b], a, b, side) for (a, b), side in bridges.items())
+    names = ("weight", "entity_a", "entity_b", "smaller_side")
+    rows = (dict(zip(names, one, strict=True)) for one in weakest[:REPORTED_BRIDGES])
+    return Cohesion(frozenset(cut_vertices), tuple(rows), tie)
 
 
 def confidence_of_weight(tie: float) -> float:
@@ -301,14 +297,52 @@ def _ends(link: Row) -> tuple[str, str]:
     return link["entity_a"], link["entity_b"]
 
 
-def _smaller_side(graph: nx.Graph, a: str, b: str) -> int:
-    """Returns the members of the smaller part that a graph falls into without the bridge a-b."""
-    import networkx as nx
+def _weak_points(graph: Graph) -> tuple[set[str], dict[tuple[str, str], int]]:
+    """Finds the nodes and edges without which a part of a graph falls apart.
 
-    cut = nx.restricted_view(graph, [], [(a, b)])
-    whole = len(nx.node_connected_component(graph, a))
-    side = len(nx.node_connected_component(cut, a))
-    return min(side, whole - side)
+    By the depth-first search of Hopcroft and Tarjan (CACM 16, 372, 1973): an edge is a bridge
+    where nothing behind it leads back to before it.
+
+    Returns:
+        Articulation points; bridges a < b, and the members of the smaller side of each.
+    """
+    cuts: set[str] = set()
+    bridges: dict[tuple[str, str], int] = {}
+    number: dict[str, int] = {}
+    for root in graph:
+        if root in number:
+            continue
+        reached = _search(graph, root)
+        number |= {one: len(number) + at for at, one in enumerate(reached)}
+        low, size = {one: number[one] for one in reached}, dict.fromkeys(reached, 1)
+        for node, parent in reversed([*reached.items()][1:]):
+            near = [number[one] for one in graph[node] if one != parent]
+            low[node] = min([low[node], *near])
+            low[parent] = min(low[parent], low[node])
+            size[parent] += size[node]
+            if parent != root and low[node] >= number[parent]:
+                cuts.add(parent)
+            if low[node] > number[parent]:
+                side = min(size[node], len(reached) - size[node])
+                bridges[min(node, parent), max(node, parent)] = side
+        if [*reached.values()].count(root) > 2:
+            cuts.add(root)
+    return cuts, bridges
+
+
+def _search(graph: Graph, root: str) -> dict[str, str]:
+    """Returns the nodes reached from a root, depth first, each with the one before it or itself."""
+    reached = {root: root}
+    path = [(root, iter(graph[root]))]
+    while path:
+        node, ahead = path[-1]
+        new = next((one for one in ahead if one not in reached), None)
+        if new is None:
+            path.pop()
+        else:
+            reached[new] = node
+            path.append((new, iter(graph[new])))
+    return reached
 
 
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:

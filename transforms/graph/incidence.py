@@ -25,6 +25,7 @@ from transforms.arrow_util import (
     hash_text,
     pairs_within_groups,
     sorted_lookup,
+    stable_order,
     without_aggregate_suffixes,
 )
 from transforms.manifest import CounterValue
@@ -164,7 +165,7 @@ def incidence_from_rows(rows: pa.Table, node: np.ndarray) -> Incidence:
     at, known = sorted_lookup(node, rows["node"].to_numpy())
     rows, at = rows.filter(pa.array(known)), at[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
-    order = np.lexsort((at, group))
+    order = stable_order(group, at)
     reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)[1]
     day = rows["observed_at"].cast(pa.int64()).to_numpy()[first] / MICROSECONDS_A_DAY
     return Incidence(group[order], at[order], reporter, day, len(node))
@@ -199,7 +200,7 @@ def sum_by_pair(
     first: np.ndarray, second: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Adds up the weight of equal pairs: returns each pair once, sorted, and its weight."""
-    order = np.lexsort((second, first))
+    order = stable_order(first, second)
     first, second = first[order], second[order]
     changes = group_changes(first, second)
     total = np.bincount(np.cumsum(changes) - 1, weight[order], changes.sum())
@@ -218,7 +219,7 @@ def group_clusters(
     cluster = label[evidence.node]
     # Groups are in order already, and so are the nodes of each.
     key = evidence.group * (int(cluster.max(initial=0)) + 1) + cluster
-    order = np.argsort(key, kind="stable")
+    order = stable_order(key)
     group, cluster, node = evidence.group[order], cluster[order], evidence.node[order]
     starts = group_starts(group, cluster)
     sizes = np.diff(np.append(starts, len(group)))
@@ -248,7 +249,7 @@ def countries_by_node(rows: pa.Table, node: np.ndarray) -> csr_array:
     at, known = sorted_lookup(node, rows["node"].to_numpy())
     at, rows = at[known], rows.filter(pa.array(known))
     reporter, country = rows["reporter"].to_numpy(), rows["country"].to_numpy()
-    order = np.lexsort((country, reporter, at))
+    order = stable_order(at, reporter, country)
     order = order[group_starts(at[order], reporter[order])]
     names, column = np.unique(country[order], return_inverse=True)
     counts = (np.ones(len(order)), (at[order], column))
@@ -267,10 +268,10 @@ def _largest_share(
     pair: np.ndarray, reporter: np.ndarray, share: np.ndarray, group: np.ndarray
 ) -> np.ndarray:
     """Returns, by pair and reporter, the row of the largest share (ties: the smallest group)."""
-    by_pair = np.argsort(pair, kind="stable")
+    by_pair = stable_order(pair)
     number = np.cumsum(group_changes(pair[by_pair])) - 1
     key = number * (int(reporter.max(initial=0)) + 1) + reporter[by_pair]
-    by_key = np.argsort(key, kind="stable")
+    by_key = stable_order(key)
     order = by_pair[by_key]
     starts = group_starts(key[by_key])
     sizes = np.diff(np.append(starts, len(order)))

@@ -28,7 +28,7 @@ from apache_beam.io.filesystems import FileSystems
 from scipy.sparse import coo_array
 
 from schemas.cluster import COMPONENT
-from transforms.arrow_util import group_offsets
+from transforms.arrow_util import group_offsets, stable_order
 from transforms.graph.incidence import Ties
 from transforms.manifest import COMPONENT_FILES_REFUSED, COMPONENTS_REFUSED, CounterValue
 from transforms.shuffle import MAIN, batches_of
@@ -231,11 +231,11 @@ class ComponentSplit:
         count, component = connected_components(
             coo_array((np.ones(len(a)), (a, b)), shape=(len(tied), len(tied))), directed=False
         )
-        order = np.argsort(component, kind="stable")
+        order = stable_order(component)
         place = np.empty(len(tied), np.int64)
         place[order] = np.arange(len(tied))
         of_tie = component[a]
-        by_component = np.argsort(of_tie, kind="stable")
+        by_component = stable_order(of_tie)
         return cls(
             node=tied[order],
             first=group_offsets(component[order], count),

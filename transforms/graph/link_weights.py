@@ -23,6 +23,7 @@ from transforms.arrow_util import (
     group_starts,
     hash_text,
     sorted_unique,
+    stable_order,
     sum_by_group,
     table_of_columns,
 )
@@ -160,7 +161,7 @@ def _codes(column: pa.DictionaryArray) -> np.ndarray:
 
 def _extremes(pair: np.ndarray, first: np.ndarray, last: np.ndarray) -> list[np.ndarray]:
     """Returns the earliest first and the latest last time of each pair."""
-    order = np.argsort(pair, kind="stable")
+    order = stable_order(pair)
     starts = group_starts(pair[order])
     return [np.minimum.reduceat(first[order], starts), np.maximum.reduceat(last[order], starts)]
 
@@ -169,7 +170,7 @@ def _most_by_reporter(
     pair: np.ndarray, reporter: np.ndarray, micros: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns each (pair, reporter) once, sorted, with the most millionths."""
-    order = np.lexsort((reporter, pair))
+    order = stable_order(pair, reporter)
     pair, reporter, micros = pair[order], reporter[order], micros[order]
     starts = group_starts(reporter, pair)
     return pair[starts], reporter[starts], np.maximum.reduceat(micros, starts)

@@ -14,11 +14,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from scipy.sparse import csr_array
 
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
-from transforms.arrow_util import group_starts, sorted_unique
+from transforms.arrow_util import (
+    concat_ranges,
+    group_changes,
+    group_starts,
+    pairs_within_groups,
+    sorted_unique,
+    stable_order,
+)
 from transforms.graph.incidence import Incidence, cluster_ties, component_labels
 from transforms.graph.leiden import smallest_members
 from transforms.graph.refinement import (
@@ -120,21 +128,22 @@ def cut_reporters(
     """
     best = _best_by_label(label, tying)[label]
     found = np.zeros(len(label), np.int64)
-    for least in SURE_LEVELS:
-        part = _parts(evidence, label, least)
-        found = np.where(part == part[best], np.minimum(tying, least), found)
+    part = None
+    for least in sorted(SURE_LEVELS, reverse=True):
+        part = _parts(evidence, label, least, part=part)
+        found = np.maximum(found, np.where(part == part[best], np.minimum(tying, least), 0))
     size = np.bincount(label, minlength=len(label))[label]
-    open_ = (found < tying) & ((tying > CORE_ROBUSTNESS) | exact)
-    open_ &= (best != np.arange(len(label))) & (size <= MOST_EXACT_MEMBERS)
-    rows = np.flatnonzero(np.isin(label[evidence.node], label[open_]))
-    rows = rows[beside_own_cluster(evidence, label)[rows]]
-    rows = rows[np.argsort(label[evidence.node[rows]], kind="stable")]
-    starts = group_starts(label[evidence.node[rows]])
-    for one in np.split(rows, starts[1:]) if len(rows) else ():
-        node, reporter = evidence.node[one], evidence.reporter[evidence.group[one]]
-        goals = np.unique(node[open_[node]])
-        flows = _flows(node, reporter, best[node[0]], goals)
-        found[goals] = np.minimum(tying[goals], np.maximum(found[goals], flows))
+    found[best] = len(evidence.node)
+    open_ = (found < tying) & ((tying > CORE_ROBUSTNESS) | exact) & (size <= MOST_EXACT_MEMBERS)
+    way, node = _ways(evidence, label, open_)
+    wanted = np.zeros(len(label), bool)
+    # Who reaches the best node by this many ways or more is as good as that node for the others.
+    for least in np.unique(tying[open_])[::-1]:
+        goals = np.flatnonzero(open_ & (tying == least))
+        wanted[:] = False
+        wanted[label[goals]] = True
+        rows = wanted[label[node]]
+        found[goals] = _flows(way[rows], node[rows], found >= least, label, goals, least)
     top = np.zeros(len(label), np.int64)
     others = best != np.arange(len(label))
     np.maximum.at(top, label[others], found[others])
@@ -251,79 +260,155 @@ def core_members(members: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def _parts(
-    evidence: Incidence, label: np.ndarray, least: int, suppliers: SupplierCounts | None = None
+    evidence: Incidence,
+    label: np.ndarray,
+    least: int,
+    suppliers: SupplierCounts | None = None,
+    part: np.ndarray | None = None,
 ) -> np.ndarray:
     """Returns the part of its cluster that each node is in, as the smallest node in it.
 
     Two parts are one where `least` reporters tie them, so that fewer cannot part what is in one;
-    with `suppliers`, also where one does and those of both agree.
+    with `suppliers`, also where one does and those of both agree. `part` has smaller parts to
+    begin with, such as those of a larger `least`; without it each node is one.
     """
-    part = np.arange(len(label))
+    part = np.arange(len(label)) if part is None else part
+    rows = beside_own_cluster(evidence, label)
+    node, clusters = evidence.node[rows], int(label.max(initial=0)) + 1
+    shown, group = np.unique(evidence.group[rows] * clusters + label[node], return_inverse=True)
+    reporter = evidence.reporter[shown // clusters]
+    reporters = int(reporter.max(initial=0)) + 1
     for _ in range(MAX_ROUNDS):
-        between = cluster_ties(evidence, part)
-        between = between.where(label[between.a] == label[between.b])
-        if not len(between.a):
-            break
-        joins = between.reporters >= least
+        of, named = np.divmod(sorted_unique(group * len(label) + part[node]), len(label))
+        starts = group_starts(of)
+        first, second, _ = pairs_within_groups(starts, np.diff(np.append(starts, len(of))))
+        pairs = pa.array(named[first] * len(label) + named[second]).dictionary_encode()
+        pair = pairs.indices.to_numpy().astype(np.int64)
+        once = sorted_unique(pair * reporters + reporter[of[first]])
+        a, b = np.divmod(pairs.dictionary.to_numpy(), len(label))
+        joins = np.bincount(once // reporters, minlength=len(a)) >= least
         if suppliers is not None:
-            nats = suppliers.log_bayes_factor(part, between.a, between.b)
-            joins |= nats >= AGREEMENT_NATS
-        joined = between.where(joins)
-        if not len(joined.a):
+            joins |= suppliers.log_bayes_factor(part, a, b) >= AGREEMENT_NATS
+        if not joins.any():
             break
-        part = component_labels(len(label), joined.a, joined.b)[part]
+        part = component_labels(len(label), a[joins], b[joins])[part]
     return part
 
 
 def _best_by_label(label: np.ndarray, tying: np.ndarray) -> np.ndarray:
     """Returns, by label, the node that most reporters tie (ties: the smallest); 0 where none."""
-    order = np.lexsort((np.arange(len(label)), -tying, label))
+    order = stable_order(label, -tying)
     first = order[group_starts(label[order])]
     best = np.zeros(len(label), np.int64)
     best[label[first]] = first
     return best
 
 
-def _flows(node: np.ndarray, reporter: np.ndarray, source: int, goals: np.ndarray) -> np.ndarray:
-    """Counts the ways from one node to each of others that share no reporter.
+def _ways(
+    evidence: Incidence, label: np.ndarray, open_: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ways through the clusters of open nodes: each reporter of one, and whom he names.
 
-    Each reporter is two vertices with an edge of one between them, since it is who is removed. Each
-    goal has a copy of the graph, for a flow takes less time than to begin one.
+    Rows are distinct and ordered by way, ways by cluster.
+    """
+    rows = np.flatnonzero(np.isin(label[evidence.node], label[open_]))
+    rows = rows[beside_own_cluster(evidence, label)[rows]]
+    node, reporter = evidence.node[rows], evidence.reporter[evidence.group[rows]]
+    reporters = int(reporter.max(initial=0)) + 1
+    _, way = np.unique(label[node] * reporters + reporter, return_inverse=True)
+    way, node = np.divmod(sorted_unique(way * len(label) + node), len(label))
+    return way, node
+
+
+def _flows(
+    way: np.ndarray,
+    node: np.ndarray,
+    core: np.ndarray,
+    label: np.ndarray,
+    goals: np.ndarray,
+    enough: int,
+) -> np.ndarray:
+    """Counts the ways from the core of its cluster to each goal that share no reporter.
+
+    Each goal has a copy of the graph of its cluster, for a flow takes less time than to begin one.
 
     Args:
-        node: The nodes of one cluster, a row for each that a reporter names.
-        reporter: Who names it.
-        source: Where the ways begin.
+        way: The reporters of clusters, a row for each node that one names, ordered by cluster.
+        node: Who is named.
+        core: Masks the nodes where ways begin.
+        label: The cluster of each node.
         goals: Where they end.
+        enough: The count at which to stop.
     """
     from scipy.sparse.csgraph import maximum_flow
 
-    nodes, at = np.unique(node, return_inverse=True)
-    reporters, of = np.unique(reporter, return_inverse=True)
-    of, at = np.divmod(sorted_unique(of * len(nodes) + at), len(nodes))
-    names = np.bincount(of)[of]
-    pair, twice = np.unique(at[names == 2].reshape(-1, 2), axis=0, return_counts=True)
-    many, of = np.unique(of[names > 2], return_inverse=True)
-    at, through = at[names > 2], len(nodes) + np.arange(len(many))
-    into, away = len(nodes) + of, len(nodes) + len(many) + of
-    start = np.concatenate([pair[:, 0], pair[:, 1], at, away, through])
-    end = np.concatenate([pair[:, 1], pair[:, 0], into, at, through + len(many)])
-    vertices, plenty = len(nodes) + 2 * len(many), len(reporters) + 1
-    lets = np.concatenate([twice, twice, np.full(2 * len(at), plenty), np.ones(len(many), int)])
-    found = []
-    for some in np.array_split(goals, 1 + len(goals) * len(start) // FLOW_EDGES):
-        copy = vertices * np.arange(len(some))
-        first, last = vertices * len(some), vertices * len(some) + 1
-        begin, stop = copy + np.searchsorted(nodes, source), copy + np.searchsorted(nodes, some)
-        a = [(copy[:, None] + start).ravel(), np.full(len(some), first), stop]
-        b = [(copy[:, None] + end).ravel(), begin, np.full(len(some), last)]
-        ends = np.full(2 * len(some), plenty)
-        capacity = np.append(np.tile(lets, len(some)), ends).astype(np.int32)
-        shape = (last + 1, last + 1)
-        graph = csr_array((capacity, (np.concatenate(a), np.concatenate(b))), shape=shape)
-        flow = maximum_flow(graph, first, last).flow
-        found.append(flow[[first]].toarray()[0, begin])
-    return np.concatenate(found)
+    from_core = np.zeros(int(way.max(initial=-1)) + 1, bool)
+    from_core[way[core[node]]] = True
+    way, node = way[~core[node]], node[~core[node]]
+    found = np.minimum(np.bincount(node[from_core[way]], minlength=len(label))[goals], enough)
+    starts, ends = (np.searchsorted(label[node], label[goals], side) for side in ("left", "right"))
+    todo = np.flatnonzero(found < enough)
+    todo = todo[np.argsort(starts[todo], kind="stable")]
+    rounds = np.cumsum((ends - starts)[todo]) // FLOW_EDGES
+    for some in np.split(todo, group_starts(rounds)[1:]) if len(todo) else ():
+        sizes = (ends - starts)[some]
+        row, copy = concat_ranges(starts[some], sizes), np.repeat(np.arange(len(some)), sizes)
+        goal = node[row] == goals[some][copy]
+        a, b = _edges(copy, way[row], node[row], from_core[way[row]], goal)
+        # What the core has shown already is not sought again, nor more than is enough.
+        stop, lets = np.arange(len(some)) + 2, np.ones(len(a) + len(some), np.int32)
+        lets[len(a) :] = enough - found[some]
+        a, b = np.append(a, stop), np.append(b, np.ones_like(stop))
+        vertices = int(max(a.max(), b.max())) + 1
+        graph = csr_array((lets, (a, b)), shape=(vertices, vertices))
+        found[some] -= maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
+    return found
+
+
+def _edges(
+    copy: np.ndarray, way: np.ndarray, node: np.ndarray, first: np.ndarray, goal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the edges of copies of graphs, from vertex 0 to the goal of copy n, vertex n + 2.
+
+    A reporter is two vertices with an edge between them, since it is who is removed: one vertex
+    where the core or the goal is named, as no shortest way enters or leaves it elsewhere, and none
+    where two ends are left. Who names both the core and the goal is left out.
+
+    Args:
+        copy: The copy that each row is in, ascending.
+        way: The reporters, ascending in each copy.
+        node: Whom they name, without the core.
+        first: Masks the rows of reporters who name the core.
+        goal: Masks the rows of goals.
+    """
+    new = group_changes(copy, way)
+    of, stop, first = np.cumsum(new) - 1, copy[new] + 2, first[new]
+    last = np.bincount(of, goal) > 0
+    left = ~goal & ~(first & last)[of]
+    of, inner = of[left], ~(first | last)
+    named = np.bincount(of, minlength=len(stop))
+    hub = named > 1 + inner
+    key = copy[left] * (int(node.max()) + 1) + node[left]
+    names, at = np.unique(key, return_inverse=True)
+    at += int(stop[-1]) + 1
+    into = int(stop[-1]) + len(names) + np.cumsum(hub)
+    away = into + inner * int(hub.sum())
+    pair = at[(inner & (named == 2))[of]].reshape(-1, 2)
+    begins, ends = (at[(one & ~hub)[of]] for one in (first, last))
+    enters, leaves = (hub & ~first)[of], (hub & ~last)[of]
+    edges = (
+        (np.zeros_like(begins), begins),
+        (ends, stop[of[(last & ~hub)[of]]]),
+        (pair[:, 0], pair[:, 1]),
+        (pair[:, 1], pair[:, 0]),
+        (np.zeros_like(into[hub & first]), into[hub & first]),
+        (into[hub & last], stop[hub & last]),
+        (into[hub & inner], away[hub & inner]),
+        (at[enters], into[of[enters]]),
+        (away[of[leaves]], at[leaves]),
+    )
+    a, b = map(np.concatenate, zip(*edges, strict=True))
+    return a, b
 
 
 def _patterns(value: str) -> list[str]:

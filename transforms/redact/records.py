@@ -131,13 +131,17 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     others = explode(classified, MENTIONS, of_record)
     others = others.filter(pc.not_equal(others["role"], Role.VICTIM))
     nothing = pa.scalar(None, pa.string())
-    around = pc.if_else(pc.equal(others["kind"], EntityKind.PHONE), nothing, others["raw"])
-    raw = mask_rows(others["raw"], find_victim_numbers(around, own))
+    is_phone = pc.equal(others["kind"], EntityKind.PHONE)
+    first, of = distinct_rows((others["raw"], is_phone))
+    raw = others["raw"].take(pa.array(first))
+    around = pc.if_else(is_phone.take(pa.array(first)), nothing, raw)
+    raw = mask_rows(raw, find_victim_numbers(around, own))
+    raw = mask_papers(email.mask_link_addresses(raw), around)
     theirs = np.zeros(len(others), bool)
     theirs[find_victim_digits(others["also_read_as"], own).rows] = True
     columns = {name: others[name] for name in MENTION.names}
     columns["also_read_as"] = pc.if_else(pa.array(theirs), nothing, others["also_read_as"])
-    columns["raw"] = mask_papers(email.mask_link_addresses(raw), around)
+    columns["raw"] = raw.take(pa.array(of))
     return batch_of_columns(columns, MENTION)
 
 

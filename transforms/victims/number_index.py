@@ -26,6 +26,7 @@ from transforms.arrow_util import (
     group_changes,
     hash_text,
     sorted_lookup,
+    stable_order,
 )
 from transforms.victims.identifier_matcher import (
     NO_IDENTIFIERS,
@@ -224,7 +225,7 @@ def _none(_: object, none: Array) -> Array:
 def _sorted_unique(hashes: Array) -> Array:
     """Sorts hashes and drops repeats; np.unique does so by a hash table, 20 times slower."""
     if hashes.ndim == 2:
-        pairs = hashes[:, np.lexsort(hashes[::-1])]
+        pairs = hashes[:, stable_order(*hashes)]
         return np.ascontiguousarray(pairs[:, group_changes(*pairs)])
     ordered = np.sort(hashes)
     return ordered[group_changes(ordered)]

@@ -17,6 +17,7 @@ from transforms.arrow_util import (
     group_starts,
     repeat_for_duplicates,
     sorted_lookup,
+    stable_order,
     sum_by_group,
     table_of_columns,
     table_of_rows,
@@ -109,3 +110,10 @@ def test_rows_and_columns_make_the_tables_that_arrow_makes(values):
     columns = {"size": [size for _, size in values], "id": [text for text, _ in values]}
     assert table_of_columns(columns, SCHEMA).equals(expected)
     assert pa.Table.from_batches([batch_of_columns(columns, SCHEMA)]).equals(expected)
+
+
+@given(st.lists(st.tuples(SMALL, st.integers(0, 2**63 - 1), st.booleans())))
+def test_an_order_is_that_of_tuples_and_keeps_equal_rows(rows):
+    columns = [np.array([row[at] for row in rows], kind) for at, kind in enumerate("iq?")]
+    order = stable_order(*columns)
+    assert order.tolist() == sorted(range(len(rows)), key=rows.__getitem__)
