@@ -89,11 +89,8 @@ MOVE_ROUNDS = 3
 SAME_COMMUNITY_NATS = 50.0
 """Nats for two epochs that other evidence put into one community."""
 
-MIN_REPORTERS = 2
-"""Reporters of a line, where one of them ties it and names no other phone."""
-
-MIN_REPORTERS_BESIDE_PHONES = 3
-"""Reporters who must tie a line, where each of them names another phone too."""
+MIN_REPORTERS = 3
+"""Reporters who must tie a private line; where one of them names no other phone, who name it."""
 
 BUSINESS_LINES = ("toll_free", "premium_rate", "shared_cost", "uan")
 """Line types that no private person holds."""
@@ -284,9 +281,7 @@ def doubtful_private_lines(evidence: Incidence, label: np.ndarray, lines: PhoneL
         tying = count_reporters(left, inside)
         sole = count_reporters(left, inside & (numbers[left.group] < 2)) > 0
         elsewhere = reporters_by_node(left) - tying
-        enough = np.where(
-            sole, tying + lines.alone >= MIN_REPORTERS, tying >= MIN_REPORTERS_BESIDE_PHONES
-        )
+        enough = tying + np.where(sole, lines.alone, 0) >= MIN_REPORTERS
         more = ~enough | (tying <= elsewhere)
         more &= shared & ~gone
         if not more.any():
