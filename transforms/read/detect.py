@@ -9,6 +9,7 @@ import codecs
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import islice
 
 import pyarrow as pa
@@ -196,7 +197,16 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, problem, "name its format, or leave the option out")
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
+    _check_modules(file, adapter)
     return file
+
+
+def _check_modules(file: InputFile, adapter: Adapter) -> None:
+    """Raises InputError for a format whose extra is not installed."""
+    missing = [one for one in adapter.needed_modules if find_spec(one) is None]
+    if missing:
+        remedy = f"pip install '.[{adapter.name}]', or leave it out"
+        raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
 
 
 def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
@@ -302,8 +312,11 @@ def _recognize_text(
         if found is None:
             raise UnrecognizedError("a JSON array, but not of objects")
         return found
-    if wanted is not None and ADAPTERS_BY_NAME[wanted].layout == Layout.LINES:
+    if wanted is not None and ADAPTERS_BY_NAME[wanted].layout in (Layout.LINES, Layout.MAIL):
         return replace(file, format=wanted)
+    for adapter in ADAPTERS:
+        if adapter.detect_head is not None and adapter.detect_head(data.lstrip()):
+            return replace(file, format=adapter.name)
     whole = file.size <= HEAD_BYTES and file.compression == "none"
     rows = [row for row in physical_lines([data]) if row.data.strip()]
     if not whole and len(rows) > 1:
