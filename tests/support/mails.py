@@ -6,12 +6,13 @@ import base64
 import io
 import zlib
 from email.message import EmailMessage
+from functools import cache
 
 VICTIM = "jane.doe.1957@comcast.net"
 
 RECEIVED = (
     f"from out.example (out.example [203.0.113.9]) by mx.comcast.net for <{VICTIM}>;"
-    " Mon, 02 Nov 2026 10:00:00 -0500"
+    " Mon, 04 Nov 2024 10:00:00 -0500"
 )
 
 
@@ -50,11 +51,11 @@ def scam_mail(text: str = "", html: str = "", number: int = 1, **fields: str) ->
     given = {
         "Delivered-To": VICTIM,
         "Received": RECEIVED,
-        "From": '"PayPal Billing" <billing@renewal-desk.example>',
-        "Reply-To": "cases@renewal-desk.example",
+        "From": '"PayPal Billing" <billing@renewal-desk.support>',
+        "Reply-To": "cases@renewal-desk.support",
         "To": f"Jane Doe <{VICTIM}>",
         "Subject": "Invoice INV-{number} for your order",
-        "Date": "Sun, 1 Nov 2026 00:00:00 +0000",
+        "Date": "Sun, 3 Nov 2024 00:00:00 +0000",
         "Message-ID": f"<{number}@out.example>",
     } | {name.replace("_", "-"): value for name, value in fields.items()}
     for name, value in given.items():
@@ -68,7 +69,7 @@ def scam_mail(text: str = "", html: str = "", number: int = 1, **fields: str) ->
 def report(inner: EmailMessage, text: str = "See the attached mail.") -> EmailMessage:
     """A report to a fraud desk, which has a mail attached."""
     mail = EmailMessage()
-    mail["Received"] = "from home.example by mx.acme.example; Tue, 03 Nov 2026 08:00:00 +0000"
+    mail["Received"] = "from home.example by mx.acme.example; Tue, 05 Nov 2024 08:00:00 +0000"
     mail["From"] = f"Jane Doe <{VICTIM}>"
     mail["To"] = "phish@acme.example"
     mail["Subject"] = "Fwd: scam"
@@ -84,7 +85,7 @@ def mailbox(*mails: bytes) -> bytes:
     parts = []
     for one in mails:
         escaped = re.sub(rb"^(>*From )", rb">\1", one.rstrip(b"\n"), flags=re.MULTILINE)
-        parts.append(b"From - Mon Nov  2 10:00:00 2026\n" + escaped + b"\n\n")
+        parts.append(b"From - Mon Nov  4 10:00:00 2024\n" + escaped + b"\n\n")
     return b"".join(parts)
 
 
@@ -120,8 +121,10 @@ def _nested(depth: int) -> bytes:
 
 def _pdf_bomb() -> bytes:
     packer = zlib.compressobj(9)
-    zeros = b" " * (1 << 24)
-    stream = b"".join(packer.compress(zeros) for _ in range(200)) + packer.flush()
+    first, again = (
+        packer.compress(b" " * (1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
+    )
+    stream = first + again * 199 + packer.flush()
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
@@ -142,8 +145,9 @@ def _huge_png() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk
 
 
+@cache
 def hostile_mails() -> dict[str, bytes]:
-    """Messages that are read nevertheless, by name; each has `SAID` unless its name begins `_`."""
+    """Messages by name; all have `SAID`, and show it but for those nested too deep."""
     many = [_TEXT, *[b"Content-Type: application/x\n\nx"] * 10_000]
     page = b"Content-Type: text/html\n\n"
     return {
@@ -177,6 +181,6 @@ def hostile_mails() -> dict[str, bytes]:
         "spaces": HEAD + page + SAID + b"<a b" + b" " * 500_000,
         "lines": HEAD + b"\n" + SAID + b"> from: a\n" * 200_000,
         "dashes": HEAD + b"\n" + SAID + b"-" * 500_000 + b"\n" * 500_000,
-        "_nested": HEAD + _nested(3_000),
-        "_attached": HEAD + b"Content-Type: message/rfc822\n\n" * 5_000 + _TEXT,
+        "nested": HEAD + _nested(3_000),
+        "attached": HEAD + b"Content-Type: message/rfc822\n\n" * 5_000 + _TEXT,
     }  # fmt: skip

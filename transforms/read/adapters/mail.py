@@ -230,9 +230,8 @@ def read_mail(origin: Origin, records: Sequence[Record], options: ReadOptions) -
         if row["narrative"] or row["urls"] or "sender" in {one["role"] for one in row["emails"]}:
             rows.append(made)
         else:
-            code = Code.OVER_LIMIT if _LEFT_OUT in row else Code.BAD_VALUE
             message = "a message without text, link and sender, as far as it is read"
-            rejects.append(make_reject(origin, made, code, message))
+            rejects.append(make_reject(origin, made, Code.BAD_VALUE, message))
     batch, refused = read_records(origin, rows, options)
     return batch, rejects + refused
 

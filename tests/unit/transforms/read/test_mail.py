@@ -54,7 +54,7 @@ def test_an_invoice_with_a_pdf_and_qr_codes(tmp_path):
     row = row_of(tmp_path, mail)
     assert row["complaint_id"].startswith("mail-") and len(row["complaint_id"]) == 21
     assert (row["source_org"], row["channel"]) == ("mail", "email")
-    assert row["received_at"] == "2026-11-02T10:00:00-05:00"
+    assert row["received_at"] == "2024-11-04T10:00:00-05:00"
     assert (row["narrative_by"], row["claimed_brand"]) == ("suspect", None)
     assert row["urls"] == [
         "https://refund-desk.example/case?id=1",
@@ -64,8 +64,8 @@ def test_an_invoice_with_a_pdf_and_qr_codes(tmp_path):
     roles = dict(zip(row["emails"], row["email_roles"], strict=True))
     assert roles == {
         VICTIM: "victim",
-        "billing@renewal-desk.example": "sender",
-        "cases@renewal-desk.example": "reply_to",
+        "billing@renewal-desk.support": "sender",
+        "cases@renewal-desk.support": "reply_to",
     }
     words = ("Invoice INV-1", "888) 555-0142", "Total 399.00", "888-555-0177", "888 555 0188")
     at = [row["narrative"].index(one) for one in words]
@@ -109,12 +109,12 @@ def test_a_report_with_a_mail_attached(tmp_path):
     row = row_of(tmp_path, report(inner, "My own words, 202 555 0143"))
     roles = dict(zip(row["emails"], row["email_roles"], strict=True))
     assert {one for one, role in roles.items() if role != "victim"} == {
-        "billing@renewal-desk.example",
-        "cases@renewal-desk.example",
+        "billing@renewal-desk.support",
+        "cases@renewal-desk.support",
     }
     assert {VICTIM, "jane.second@aol.com", "jane.third@aol.com", "phish@acme.example"} < set(roles)
     assert row["narrative_by"] == "suspect"
-    assert row["received_at"] == "2026-11-03T08:00:00+00:00"
+    assert row["received_at"] == "2024-11-05T08:00:00+00:00"
     assert "own words" not in row["narrative"] and "888) 555-0142" in row["narrative"]
 
 
@@ -195,19 +195,19 @@ def test_a_hostile_message_is_read_in_time(tmp_path, name):
     started = time.process_time()
     found, _ = read_file(path)
     assert time.process_time() - started < 20 * max(1, len(data) >> 20)
-    if name == "_attached":
+    if name == "attached":
         assert [(one["code"], VICTIM in one["raw"]) for one in found["rejects"]] == [
-            ("over_limit", True)
+            ("bad_value", True)
         ]
         return
     (row,) = found["complaints"]
-    assert name == "_nested" or SAID.decode().strip()[:20] in row["narrative"]
+    assert name == "nested" or SAID.decode().strip()[:20] in row["narrative"]
     assert VICTIM in row["emails"]
 
 
 def test_what_is_over_a_bound_is_counted(tmp_path):
     unknown = {
-        name: row_of(tmp_path, HOSTILE[name])["unknown"] for name in HOSTILE if name != "_attached"
+        name: row_of(tmp_path, HOSTILE[name])["unknown"] for name in HOSTILE if name != "attached"
     }
     assert {name: one for name, one in unknown.items() if one} == {
         "parts": ["mail_parts"],
@@ -216,7 +216,7 @@ def test_what_is_over_a_bound_is_counted(tmp_path):
         "huge_image": ["mail_images"],
         "no_image": ["mail_images"],
         "lines": ["mail_text"],
-        "_nested": ["mail_parts"],
+        "nested": ["mail_parts"],
     }
 
 
@@ -250,7 +250,7 @@ def test_a_mailbox_that_was_cut_short(tmp_path):
     ("head", "known"),
     [
         (HEAD, True),
-        (b"From - Mon Nov  2 10:00:00 2026\n" + HEAD, True),
+        (b"From - Mon Nov  4 10:00:00 2024\n" + HEAD, True),
         (HEAD.replace(b"\n", b"\r\n"), True),
         (b"From: a\n\nTo: b\n", False),
         (b"from,to,subject,date\na: b,c,d,e\n", False),
