@@ -179,6 +179,7 @@ def hostile_mails() -> dict[str, bytes]:
         "long_number": HEAD + page + b"&#" + b"9" * 5_000 + b";" + SAID,
         "signs": HEAD + page + SAID + b"&" * 500_000,
         "spaces": HEAD + page + SAID + b"<a b" + b" " * 500_000,
+        "blanks": HEAD + page + SAID + b" " * 500_000 + b"x",
         "lines": HEAD + b"\n" + SAID + b"> from: a\n" * 200_000,
         "dashes": HEAD + b"\n" + SAID + b"-" * 500_000 + b"\n" * 500_000,
         "nested": HEAD + _nested(3_000),

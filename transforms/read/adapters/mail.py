@@ -66,7 +66,7 @@ MAX_IMAGES, MAX_PIXELS = 10, 16_000_000
 """Images of a message, and the pixels of each by its header, before it is decoded."""
 
 ATTACHMENT_MEMORY, ATTACHMENT_SECONDS = 1 << 30, 20
-"""Address space, and processor time, for the attachments of one message."""
+"""Address space, and seconds, for the attachments of one message."""
 
 _PROGRAM = """
 import io, json, resource, sys
@@ -492,7 +492,8 @@ def _body(mail: _Mail, left_out: Counter[str]) -> tuple[str, list[str]]:
         left_out["mail_html"] += 1
     left_out["mail_html"] += len(source) > MAX_HTML
     plain = "\n".join(mail.plain)
-    seen = re.sub(r"[ \t\r\f\v]*\n\s*", "\n", "".join(page.texts))
+    lines = (one.strip() for one in "".join(page.texts).split("\n"))
+    seen = "\n".join(one for one in lines if one)
     text = f"{plain}\n{seen}" if len(plain.strip()) * 2 < len(seen) else plain
     left_out["mail_text"] += len(text) > MAX_TEXT
     left_out["mail_links"] += max(0, len(page.links) - MAX_ADDRESSES)
