@@ -89,6 +89,7 @@ def test_a_stream_makes_the_same_of_it(batch, folder, tmp_path):
     for name in ("entities", "links", "members"):
         assert rows(snapshot / name)
         assert rows(snapshot / name) == rows(batch[0] / name)
+    assert not places_of(tmp_path, [VICTIM, *OTHERS])
     assert rows(tmp_path / "rejects", "code") == rows(batch[0] / "rejects", "code")
 
 
