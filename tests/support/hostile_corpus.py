@@ -14,12 +14,15 @@ import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.support.mails import hostile_mails, mailbox, scam_mail
 from tests.support.read_files import compress_zstd
+from transforms.read.adapters.mail import ADAPTER
 
 READ, SKIPPED, UNREADABLE = "read", "skipped", "unreadable"
 
@@ -257,7 +260,30 @@ def _skipped() -> Iterator[Case]:
         yield Case(name, data, SKIPPED, reason)
 
 
-CORPUS = [*_json_lines(), *_json_arrays(), *_csv(), *_damaged(), *_unreadable(), *_skipped()]
+def _mail() -> Iterator[Case]:
+    """Mailboxes, where the extra `mail` is installed."""
+    if any(find_spec(one) is None for one in ADAPTER.needed_modules):
+        return
+    good = [bytes(scam_mail(number=number)) for number in range(GOOD)]
+    for what, (bad, code) in {
+        "time": (bytes(scam_mail(Received="by a", Date="never")), "missing_field"),
+        "large": (good[0] + b"x" * (9 << 20), "row_too_large"),
+        "nothing": (b"", "bad_value"),
+        "deep": (hostile_mails()["attached"], "bad_value"),
+    }.items():
+        named = [one + what.encode() for one in good]
+        yield Case(f"{what}.mbox", mailbox(named[0], bad, *named[1:]), rejects={code: 1})
+
+
+CORPUS = [
+    *_json_lines(),
+    *_json_arrays(),
+    *_csv(),
+    *_damaged(),
+    *_unreadable(),
+    *_skipped(),
+    *_mail(),
+]
 
 
 def write_corpus(folder: Path) -> dict[str, tuple[str, str]]:

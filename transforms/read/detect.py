@@ -9,6 +9,7 @@ import codecs
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import islice
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from transforms.read import framing
-from transforms.read.adapters import contract_json, contract_parquet, mapped, rejected_rows
+from transforms.read.adapters import input_contract, mapped, rejected_rows
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.dialects import (
@@ -178,7 +179,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         _refuse_binary(file, data, misfit)
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip() and len(data) < HEAD_BYTES - len(codecs.BOM_UTF8):
-        adapter = contract_json.LINES_ADAPTER if damaged else EMPTY
+        adapter = input_contract.LINES_ADAPTER if damaged else EMPTY
         return replace(file, format=adapter.name)
     try:
         if is_parquet:
@@ -196,7 +197,16 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, problem, "name its format, or leave the option out")
     if file.kind not in adapter.kinds:
         raise _wrong_kind(file, adapter.description)
+    _check_modules(file, adapter)
     return file
+
+
+def _check_modules(file: InputFile, adapter: Adapter) -> None:
+    """Raises InputError for a format whose extra is not installed."""
+    missing = [one for one in adapter.needed_modules if find_spec(one) is None]
+    if missing:
+        remedy = f"pip install '.[{adapter.name}]', or leave it out"
+        raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
 
 
 def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
@@ -281,10 +291,10 @@ def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
         if adapter.detect_schema is not None and adapter.detect_schema(schema):
             return replace(file, format=adapter.name)
     _check_columns(file, schema.names, options)
-    if unfit := contract_parquet.misfit_columns(schema, file.kind):
+    if unfit := input_contract.misfit_columns(schema, file.kind):
         problem = f"columns of another type than the contract's: {', '.join(unfit)}"
         raise InputError(file.path, problem, "use the types in docs/schemas/input")
-    return replace(file, format=contract_parquet.ADAPTER.name)
+    return replace(file, format=input_contract.PARQUET_ADAPTER.name)
 
 
 def _recognize_text(
@@ -302,8 +312,11 @@ def _recognize_text(
         if found is None:
             raise UnrecognizedError("a JSON array, but not of objects")
         return found
-    if wanted is not None and ADAPTERS_BY_NAME[wanted].layout == Layout.LINES:
+    if wanted is not None and ADAPTERS_BY_NAME[wanted].layout in (Layout.LINES, Layout.MAIL):
         return replace(file, format=wanted)
+    for adapter in ADAPTERS:
+        if adapter.detect_head is not None and adapter.detect_head(data.lstrip()):
+            return replace(file, format=adapter.name)
     whole = file.size <= HEAD_BYTES and file.compression == "none"
     rows = [row for row in physical_lines([data]) if row.data.strip()]
     if not whole and len(rows) > 1:
@@ -315,7 +328,7 @@ def _recognize_text(
         or _recognize_dialect(file, rows, options)
     )
     if found is None and first == b"{":
-        return replace(file, format=contract_json.LINES_ADAPTER.name)
+        return replace(file, format=input_contract.LINES_ADAPTER.name)
     if found is None:
         raise UnrecognizedError("unknown format")
     return found
@@ -333,14 +346,14 @@ def _recognize_objects(
         if adapter.detect_keys is not None and adapter.detect_keys(keys, in_array):
             return _as_objects(file, adapter, in_array)
     mine, other = (
-        len(keys & contract_json.FIELDS[kind].types.keys())
+        len(keys & input_contract.FIELDS[kind].types.keys())
         for kind in (file.kind, _OTHER_KIND[file.kind])
     )
     if not mine and not other:
         raise UnrecognizedError("JSON objects without any field of the contract")
     if other > mine:
         raise _wrong_kind(file, "its fields are those of the other kind; such files")
-    contract = contract_json.ARRAY_ADAPTER if in_array else contract_json.LINES_ADAPTER
+    contract = input_contract.ARRAY_ADAPTER if in_array else input_contract.LINES_ADAPTER
     return _as_objects(file, contract, in_array)
 
 
@@ -392,10 +405,10 @@ def _recognize_csv(
         is_whole = adapter.needed_columns <= set(header) and len(set(header)) == len(header)
         if adapter.needed_columns and is_whole:
             return replace(file, format=adapter.name, header=header, has_header=True)
-    fields = {name for kind in RecordKind for name in contract_json.FIELDS[kind].types}
+    fields = {name for kind in RecordKind for name in input_contract.FIELDS[kind].types}
     if len(fields & set(cells)) >= 2:
         _check_columns(file, cells, options)
-        contract = contract_json.CSV_ADAPTER.name
+        contract = input_contract.CSV_ADAPTER.name
         return replace(file, format=contract, header=tuple(cells), has_header=True)
     return None
 
@@ -409,8 +422,8 @@ def _canonical_header(cells: Sequence[str], adapter: Adapter) -> tuple[str, ...]
 def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) -> None:
     """Raises InputError unless the contract's required columns are all there."""
     other = _OTHER_KIND[file.kind]
-    missing = contract_json.missing_columns(names, file.kind, options.source_org)
-    if missing and not contract_json.missing_columns(names, other, options.source_org):
+    missing = input_contract.missing_columns(names, file.kind, options.source_org)
+    if missing and not input_contract.missing_columns(names, other, options.source_org):
         raise _wrong_kind(file, f"its columns are those of a {other}; such files")
     if missing:
         problem = f"missing columns {', '.join(missing)}"

@@ -19,7 +19,7 @@ from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read import framing
-from transforms.read.adapters import mapped
+from transforms.read.adapters import mail, mapped
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
 from transforms.read.dialects import describe, is_separator_line, plain_records, text_blocks
@@ -61,7 +61,7 @@ def scan_file(
     """Scans the stored bytes once: returns (SHA-256 in hex, length), and the file's shards.
 
     Lines and CSV are cut where a record starts, each shard `shard_bytes` or a little more;
-    Parquet between row groups; compressed files and JSON arrays not at all. Together the
+    Parquet between row groups; compressed files, JSON arrays and mail not at all. Together the
     shards hold every row, each once.
     """
     digest, size = hashlib.sha256(), 0
@@ -251,6 +251,9 @@ def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
     if kind == Layout.ARRAY:
         whole = mapped.array_blocks(stream, file.form.rows if file.form else "")
         yield from framing.array_elements(whole)
+        return
+    if kind == Layout.MAIL:
+        yield from mail.mail_records(stream)
         return
     if kind == Layout.LINES:
         physical = physical_lines(stream, shard.first_line)

@@ -26,7 +26,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas.enums import RecordKind
 from schemas.reject import Code
-from transforms.read.adapters import contract_json, mapped
+from transforms.read.adapters import input_contract, mapped
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record
 from transforms.read.read_records import REJECTS, TAGS
@@ -112,7 +112,7 @@ def read_messages(
     rejected: it names no record.
     """
     by_map = options.map_for(kind) is not None
-    read = mapped.read if by_map else contract_json.read_records
+    read = mapped.read if by_map else input_contract.read_records
     groups: dict[tuple[str, str | None], list[Message]] = {}
     for one in messages:
         groups.setdefault((one.source, one.org), []).append(one)

@@ -47,6 +47,7 @@ class Layout(StrEnum):
     ARRAY = "array"
     PARQUET = "parquet"
     SHEET = "sheet"
+    MAIL = "mail"
     REJECTS = "rejects"
     EMPTY = "empty"
 
@@ -68,16 +69,18 @@ class Adapter:
         header: Its own column names, for CSV; those of files without a header row, too.
         needed_columns: Columns by which a header row is recognized: `convert` needs them all.
         rename_column: Gives a column of a header row that `header` does not name its own name.
-        encoding: Of the cells of CSV.
+        encoding: Of the cells of CSV; of other formats, utf-8 where text in another is recoded.
         convert: Loose rows and rejects of rows of cells, for CSV.
         read: Loose rows and rejects of records that are not CSV, or of CSV of no header known.
         read_batch: The same of a Parquet batch whose first row has the given number in its file.
         detect_keys: Recognizes JSON objects by all the keys in the head of a file, and whether
             they lie in an array. May raise UnrecognizedError to say what is wrong with them.
+        detect_head: Recognizes the first bytes of a file that is neither JSON nor a table.
         detect_line: Recognizes a line of text that is not JSON.
         detect_cells: Recognizes the cells of a CSV record of a file without a header row.
         detect_schema: Recognizes the schema of a Parquet file.
         check_options: Raises InputError for options that the format cannot be read with.
+        needed_modules: Modules of the extra of its name, which reading needs.
     """
 
     name: str
@@ -93,10 +96,12 @@ class Adapter:
     read: Callable[[Origin, Sequence[Record], ReadOptions], Parsed] | None = None
     read_batch: Callable[[Origin, pa.RecordBatch, int, ReadOptions], Parsed] | None = None
     detect_keys: Callable[[AbstractSet[str], bool], bool] | None = None
+    detect_head: Callable[[bytes], bool] | None = None
     detect_line: Callable[[bytes], bool] | None = None
     detect_cells: Callable[[Sequence[str]], bool] | None = None
     detect_schema: Callable[[pa.Schema], bool] | None = None
     check_options: Callable[[ReadOptions], None] | None = None
+    needed_modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,7 @@ from transforms.read.adapters.base import (
     Parsed,
     build_loose_batch,
 )
-from transforms.read.adapters.contract_json import safe_field_name
-from transforms.read.adapters.contract_parquet import bad_text_rows
+from transforms.read.adapters.input_contract import bad_text_rows, safe_field_name
 from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
 from transforms.read.framing import BrokenJsonError, Origin, Record
 from transforms.read.parquet_limits import OverLimitError, open_parquet

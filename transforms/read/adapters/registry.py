@@ -12,13 +12,13 @@ import pyarrow as pa
 from schemas.reject import Code
 from transforms.read.adapters import (
     asterisk_cdr,
-    contract_json,
-    contract_parquet,
     fcc_complaints,
     freeswitch_cdr,
     ftc_do_not_call,
     ftc_sentinel,
     ftc_transcripts,
+    input_contract,
+    mail,
     mapped,
     rejected_rows,
     shaken_passport,
@@ -40,15 +40,16 @@ EMPTY = Adapter(
 )
 
 ADAPTERS = (
-    contract_json.LINES_ADAPTER,
-    contract_json.ARRAY_ADAPTER,
-    contract_parquet.ADAPTER,
-    contract_json.CSV_ADAPTER,
+    input_contract.LINES_ADAPTER,
+    input_contract.ARRAY_ADAPTER,
+    input_contract.PARQUET_ADAPTER,
+    input_contract.CSV_ADAPTER,
     rejected_rows.ADAPTER,
     ftc_do_not_call.ADAPTER,
     ftc_sentinel.ADAPTER,
     fcc_complaints.ADAPTER,
     ftc_transcripts.ADAPTER,
+    mail.ADAPTER,
     asterisk_cdr.ADAPTER,
     freeswitch_cdr.ADAPTER,
     shaken_passport.ADAPTER,

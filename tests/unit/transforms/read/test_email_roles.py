@@ -15,7 +15,7 @@ from tests.support.made_up_loose import complaint
 from tests.support.made_up_records import complaints
 from tests.unit.transforms.redact.test_rejects import rejects
 from transforms.extract.fields import complaint_mentions
-from transforms.read.adapters import contract_json, contract_parquet
+from transforms.read.adapters import input_contract
 from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
 from transforms.redact.rejects import mask_rejects
@@ -30,7 +30,7 @@ ORIGIN = Origin("a", "jsonl", RecordKind.COMPLAINT)
 
 def read_json(value):
     line = json.dumps({"complaint_id": "1", "emails": value}).encode()
-    return contract_json.read_records(ORIGIN, [Record(1, line, len(line))], ReadOptions())
+    return input_contract.read_records(ORIGIN, [Record(1, line, len(line))], ReadOptions())
 
 
 def test_items_of_json_are_texts_or_objects_with_a_role():
@@ -55,8 +55,8 @@ def test_unknown_parts_of_an_item_are_counted():
 def test_a_column_of_parquet_is_of_texts_or_of_structs():
     both = [one if isinstance(one, dict) else {"address": one} for one in ITEMS]
     rows = pa.RecordBatch.from_pylist([{"complaint_id": "1", "emails": both}])
-    assert contract_parquet.misfit_columns(rows.schema, RecordKind.COMPLAINT) == []
-    batch, rejects = contract_parquet.convert(ORIGIN, rows, 1, ReadOptions())
+    assert input_contract.misfit_columns(rows.schema, RecordKind.COMPLAINT) == []
+    batch, rejects = input_contract.convert_batch(ORIGIN, rows, 1, ReadOptions())
     assert not rejects
     assert batch["emails"].to_pylist() == [ADDRESSES]
     assert batch["email_roles"].to_pylist() == [ROLES]

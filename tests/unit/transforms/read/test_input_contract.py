@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
-from transforms.read.adapters import contract_json
+from transforms.read.adapters import input_contract
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
     MAX_DEPTH,
@@ -24,7 +24,7 @@ ORIGIN = Origin("a.jsonl", "jsonl", RecordKind.COMPLAINT)
 def read(*lines, kind=RecordKind.COMPLAINT, **options):
     origin = Origin("a.jsonl", "jsonl", kind)
     records = [Record(n, line, len(line)) for n, line in enumerate(lines, 1)]
-    batch, rejects = contract_json.read_records(origin, records, ReadOptions(**options))
+    batch, rejects = input_contract.read_records(origin, records, ReadOptions(**options))
     batch.validate(full=True)
     return batch.to_pylist(), rejects
 
