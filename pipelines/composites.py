@@ -86,6 +86,7 @@ class ReadRecords(beam.PTransform):
         calls_direction: `inbound` or `outbound`, for call records that do not say who called.
         maps: Files that `ringtrace map` wrote, for records of no format known; one or two.
         timezone: The zone of times that name none in records read by a map.
+        victim_country: ISO 3166-1 alpha-2 code of the country of the victims who got mail.
 
     Raises:
         UsageError: for a file that is not there or of no known format, when it is applied.
@@ -99,6 +100,7 @@ class ReadRecords(beam.PTransform):
     calls_direction: str | None = None
     maps: Paths = ()
     timezone: str | None = None
+    victim_country: str | None = None
 
     def expand(self, begin: PBegin) -> dict[str, PCollection]:
         """Recognises the files now, and reads them as the pipeline runs."""
@@ -113,6 +115,7 @@ class ReadRecords(beam.PTransform):
             calls_direction=self.calls_direction,
             maps=read_maps(path_list("maps", self.maps)),
             timezone=self.timezone,
+            victim_country=self.victim_country,
         )
         try:
             files = plan_input_files(complaints, calls, options)

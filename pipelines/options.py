@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from pipelines.progress import printable
-from schemas.enums import Direction, RecordKind
+from schemas.enums import COUNTRIES, Direction, RecordKind
 from transforms.gc_tuning import gc_paused
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -317,6 +317,13 @@ def time_zone(text: str) -> str:
     return text
 
 
+def _country(text: str) -> str:
+    code = text.upper()
+    if code not in COUNTRIES:
+        raise argparse.ArgumentTypeError(f"'{text}' is no country; use two letters, such as US")
+    return code
+
+
 def _complaints_format(text: str) -> str:
     return _checked_format(text, RecordKind.COMPLAINT)
 
@@ -411,6 +418,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--calls-direction",
         choices=[str(one) for one in Direction],
         help="who called, for call records that do not say",
+    )
+    parser.add_argument(
+        "--victim-country",
+        type=_country,
+        metavar="CODE",
+        help="country of the victims who got mail, ISO 3166-1 alpha-2 such as US: a message does "
+        "not say in which its numbers are dialed",
     )
     parser.add_argument(
         "--passport-keys",

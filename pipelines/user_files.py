@@ -86,15 +86,16 @@ def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
     return tuple(maps)
 
 
-def recorded_maps(paths: Iterable[str], reading: ReadOptions) -> dict[str, Any]:
-    """Returns what a manifest says of the maps that its run was read by; nothing without one.
+def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> dict[str, Any]:
+    """Returns what a manifest says of maps and the victims' country; nothing without any.
 
-    `assumed_utc` names those by which a time may lack its zone, where no zone is given.
+    `assumed_utc` names the maps by which a time may lack its zone, where no zone is given.
     """
+    country = {"victim_country": reading.victim_country} if reading.victim_country else {}
     if not reading.maps:
-        return {}
+        return country
     assumed = [Path(one.name).name for one in reading.maps if one.assumes_zone]
-    return {
+    return country | {
         "maps": [file_digest(one) for one in paths],
         "timezone": reading.timezone,
         "assumed_utc": [] if reading.timezone else assumed,

@@ -45,6 +45,7 @@ class BatchOptions:
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None
+    victim_country: str | None
     source_org: str | None
     map: tuple[str, ...]
     timezone: str | None

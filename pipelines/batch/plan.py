@@ -27,7 +27,7 @@ from pipelines.user_files import (
     read_passport_keys,
     read_source_rules,
     read_weights,
-    recorded_maps,
+    recorded_reading,
 )
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
@@ -78,6 +78,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         passport_keys=read_passport_keys(options.passport_keys),
         maps=read_maps(options.map),
         timezone=options.timezone,
+        victim_country=options.victim_country,
     )
     try:
         survey = survey_inputs(
@@ -120,7 +121,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "shards": options.shards,
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
-                **recorded_maps(options.map, reading),
+                **recorded_reading(options.map, reading),
                 **_recorded_recognizer(asked=options.mask_names),
             },
             clock=options.now or options.as_of or current_time(),

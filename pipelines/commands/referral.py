@@ -282,6 +282,7 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
         calls_direction=_text_option(manifest, "calls_direction"),
         maps=read_maps(arguments.map),
         timezone=arguments.timezone,
+        victim_country=_text_option(manifest, "victim_country"),
     )
     sources = locate_records(manifest, arguments.complaints, arguments.calls, wanted, reading)
     when = arguments.as_of or run_as_of(arguments.run, manifest)

@@ -95,6 +95,7 @@ class StreamOptions:
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None
+    victim_country: str | None
     source_org: str | None
     map: tuple[str, ...]
     timezone: str | None

@@ -38,7 +38,7 @@ from pipelines.user_files import (
     read_source_rules,
     read_text,
     read_weights,
-    recorded_maps,
+    recorded_reading,
 )
 from reports.run import RunError
 from reports.tables import TableError
@@ -98,6 +98,7 @@ def read_options(options: StreamOptions) -> ReadOptions:
         passport_keys=read_passport_keys(options.passport_keys),
         maps=maps,
         timezone=options.timezone,
+        victim_country=options.victim_country,
     )
 
 
@@ -260,7 +261,7 @@ def tick_analysis(
         "retention": retention_days(options),
         "source_org": options.source_org,
         "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
-        **recorded_maps(options.map, read_options(options)),
+        **recorded_reading(options.map, read_options(options)),
     }
     output = options.output.rstrip("/")
     private = private_store(output, options.private_output, "stream")

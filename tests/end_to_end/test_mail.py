@@ -99,3 +99,18 @@ def test_the_number_to_call_is_found_and_no_victims_address_is_shown(batch):
     assert "mentions" in {one for those in places_of(output, [number]).values() for one in those}
     assert not places_of(output, [VICTIM, *OTHERS])
     assert set(places_of(output, [VICTIM, *OTHERS], owners=True)) <= {VICTIM}
+
+
+@pytest.mark.parametrize(("country", "found"), [(None, False), ("US", True), ("us", True)])
+def test_a_number_without_a_country_code_is_read_where_the_country_is_given(
+    tmp_path, country, found
+):
+    pdf = invoice_pdf("To cancel your order, call 888-555-0142.")
+    mail = scam_mail("See the invoice.")
+    mail.add_attachment(pdf, maintype="application", subtype="pdf")
+    (tmp_path / "a.eml").write_bytes(bytes(mail))
+    flags = ["--victim-country", country] if country else []
+    manifest = run(tmp_path / "out", "--complaints", tmp_path / "a.eml", "--no-register", *flags)
+    ids = ds.dataset(tmp_path / "out/entities").to_table()["entity_id"].to_pylist()
+    assert ("phone:+18885550142" in ids) is found
+    assert manifest["options"].get("victim_country") == ("US" if found else None)

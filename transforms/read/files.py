@@ -49,6 +49,7 @@ class ReadOptions:
     theirs, `calls_direction` (inbound, outbound) for call records that do not say it. With
     `passport_keys` a PASSporT that none of them signed is rejected. `maps`, one a kind at most, are
     for files of no format known; `timezone` outweighs that of a map.
+    `victim_country` is that of the victims of records which cannot name it: mail.
     """
 
     complaints_format: str | None = None
@@ -58,6 +59,7 @@ class ReadOptions:
     passport_keys: tuple[str, ...] = ()
     maps: tuple[RecordMap, ...] = ()
     timezone: str | None = None
+    victim_country: str | None = None
 
     def map_for(self, kind: RecordKind) -> RecordMap | None:
         """Returns the map of files of this kind, if one was given."""

@@ -76,6 +76,7 @@ def test_abbreviations_are_refused(flag):
         ([*LEAST, "--as-of", "tomorrow"], "ISO 8601"),
         ([*LEAST, "--as-of", "2024-03-01"], "no zone"),
         ([*LEAST, "--calls-direction", "sideways"], "inbound"),
+        ([*LEAST, "--victim-country", "USA"], "two letters"),
         ([*LEAST, "--direct_num_workers=two"], "direct_num_workers"),
     ],
 )

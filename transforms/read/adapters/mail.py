@@ -275,6 +275,7 @@ def _complaint(data: bytes, options: ReadOptions) -> dict:
         "complaint_id": "mail-" + hashlib.sha256(data.strip(b"\n")).hexdigest()[:16],
         "source_org": options.source_org or "mail",
         "received_at": _received_at(outer),
+        "victim_country": options.victim_country,
         "channel": Channel.EMAIL,
         "emails": emails,
         "urls": list(dict.fromkeys([*links, *urls])),
