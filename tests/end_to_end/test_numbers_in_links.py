@@ -14,18 +14,21 @@ BOTH = [
     complaint(2, victim_id="v2", urls=[f"https://{SITE[7:]}/w1n/?phone={PHONE[-10:]}"]),
 ]
 
+THREE = [*BOTH, complaint(3, victim_id="v3", urls=[f"https://{SITE[7:]}/?tel={PHONE[-10:]}"])]
+"""A line that a private person may hold is in a cluster by the word of three."""
+
 
 def test_a_snapshot_of_a_stream_is_the_batch_run_whoever_comes_last(tmp_path):
-    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", BOTH))
+    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", THREE))
     found = {row["entity_id"]: row for row in read(tmp_path / "run", ENTITIES).to_pylist()}
-    assert (found[PHONE]["status"], found[PHONE]["reporters"]) == (Status.INFRASTRUCTURE, 2)
+    assert (found[PHONE]["status"], found[PHONE]["reporters"]) == (Status.INFRASTRUCTURE, 3)
     members = {row["entity_id"]: row for row in read(tmp_path / "run", MEMBERS).to_pylist()}
     assert members[PHONE]["cluster_id"] == members[SITE]["cluster_id"]
     mentions = read(tmp_path / "run", MENTIONS).to_pylist()
     assert {row["role"] for row in mentions if row["entity_id"] == PHONE} == {Role.CALLBACK}
     watched = tmp_path / "in"
     (watched / "complaints").mkdir(parents=True)
-    for number, row in enumerate(BOTH):
+    for number, row in enumerate(THREE):
         jsonl(watched / "complaints" / f"{number}.jsonl", [row])
         last = stream(watched, tmp_path / "live")
         assert (PHONE in read(last, ENTITIES)["entity_id"].to_pylist()) == bool(number)
