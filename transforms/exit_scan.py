@@ -117,7 +117,6 @@ _BROKEN = (
     OSError,
     EOFError,
     RuntimeError,
-    NotImplementedError,
     ValueError,
     zipfile.BadZipFile,
     zlib.error,

@@ -234,7 +234,7 @@ def test_a_contest_hides_no_correction(office, capsys):
 
 
 def test_a_correction_that_names_a_victim_otherwise_is_held_back(office, capsys, monkeypatch):
-    """What it strikes it may name, as its recipient has it."""
+    """A correction may name what it strikes, as its recipient has it."""
     own = complaint(91, victim_id="v1", phone_numbers=[{"raw": "+12024562131", "role": "victim"}])
     rows = jsonl(office.folder / "own.jsonl", [*ROWS, own])
     file = decisions(office.folder / "own.csv", ("victim_owned", f"phone:{SECOND}"))

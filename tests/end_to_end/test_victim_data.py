@@ -39,7 +39,7 @@ KINDS = {
     "Aadhaar numbers": "aadhaar", "passports": "passport", "one-time codes": "code",
     "social security numbers": "ssn", "NHS numbers": "nhs",
 }  # fmt: skip
-"""What docs/operations.md calls the kinds of values."""
+"""Names of the kinds of values in docs/operations.md."""
 
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff]")
 
@@ -87,8 +87,10 @@ def places_of(folder, values, owners=False):
 
 
 class Written(NamedTuple):
-    """What a command wrote, in a folder of its own; the named files that came and went, by name;
-    and the modes of those without a name."""
+    """Files that a command wrote, in a folder of its own, and those that came and went.
+
+    The latter by name; of those without a name the modes.
+    """
 
     folder: Path
     passing: dict[tuple[str, int], bytes]

@@ -1,6 +1,7 @@
 """Detection: the format of each input file, by the first of its bytes.
 
-A file that no adapter recognizes is taken as the input contract, in one of its layouts.
+A file that no adapter recognizes is taken as the input contract, in one of its layouts. Long, since
+the sample by which a map is guessed is told from the same first bytes, by the same signs.
 """
 
 from __future__ import annotations
