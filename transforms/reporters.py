@@ -3,8 +3,9 @@
 A reporter is an organisation's pseudonym of one person, (source_org, victim_id): however many
 records one person files, they are one witness. A complaint without a pseudonym counts by a rule
 that whoever knows the source states for its organisation; without one, all such complaints of an
-organisation and day are one reporter, for anybody could have filed them all. A call without one
-adds no reporter, whatever the rule: it may be that of somebody who complained.
+organisation and day are one reporter, for anybody could have filed them all. Mails without one are
+one reporter whatever their days, for whoever makes a mail chooses its day. A call without one adds
+no reporter, whatever the rule: it may be that of somebody who complained.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ UNNAMED = f"{NO_PSEUDONYM}unnamed|"
 
 OF_DAY = f"{NO_PSEUDONYM}day|"
 """Start of that part where all rows without a pseudonym of one day count as one."""
+
+MAIL_ID = "mail-"
+"""Start of the complaint id that a mail gets, before 16 hexadecimal digits of its digest."""
+
+_MAIL_ID = f"^{MAIL_ID}[0-9a-f]{{16}}$"
 
 _COLUMNS = ("source_org", "rule")
 
@@ -90,7 +96,7 @@ def reporter_keys(
     Args:
         source_org: The organisation of each row.
         victim_id: Its pseudonym of the person, null where there is none.
-        received_at: When the organisation received the row (UTC).
+        received_at: When the organisation received the row (UTC); of a mail, what the mail says.
         record_id: The row's own id in its organisation.
         rules: How rows without a pseudonym count. `victim_id` says that only pseudonyms do: the
             rest count as where there is no rule.
@@ -99,8 +105,9 @@ def reporter_keys(
     if not named.null_count:
         return named
     day = pc.strftime(received_at, "%Y-%m-%d")
+    known_day = pc.if_else(pc.match_substring_regex(record_id, _MAIL_ID), "mail", day)
     keys = pc.binary_join_element_wise(
-        source_org, pc.binary_join_element_wise(UNNAMED, day, ""), "|"
+        source_org, pc.binary_join_element_wise(UNNAMED, known_day, ""), "|"
     )
     for rule, marked in (
         (SourceRule.EACH_ROW, pc.binary_join_element_wise(f"{NO_PSEUDONYM}row|", record_id, "")),

@@ -114,3 +114,23 @@ def test_a_number_without_a_country_code_is_read_where_the_country_is_given(
     ids = ds.dataset(tmp_path / "out/entities").to_table()["entity_id"].to_pylist()
     assert ("phone:+18885550142" in ids) is found
     assert manifest["options"].get("victim_country") == ("US" if found else None)
+
+
+@pytest.mark.parametrize(
+    ("rule", "tier", "reporters"), [(None, "verify", 1), ("each_row", "core", 3)]
+)
+def test_mails_of_three_days_are_one_reporter_until_a_rule_counts_each(
+    tmp_path, rule, tier, reporters
+):
+    for day in (4, 5, 6):
+        stamp = f"by mx.comcast.net for <{VICTIM}>; Mon, {day:02d} Nov 2024 10:00:00 -0500"
+        words = f"Call {NUMBER} today, says our desk number {day}."
+        mail = scam_mail(words, number=day, Received=stamp)
+        (tmp_path / f"{day}.eml").write_bytes(bytes(mail))
+    sources = tmp_path / "sources.csv"
+    sources.write_text(f"source_org,rule\nacme,{rule}\n" if rule else "source_org,rule\n")
+    flags = ["--source-org", "acme", "--sources", sources, "--no-register"]
+    run(tmp_path / "out", "--complaints", tmp_path / "*.eml", *flags)
+    members = ds.dataset(tmp_path / "out/members").to_table().to_pylist()
+    found = {one["entity_id"]: (one["tier"], one["reporters"]) for one in members}
+    assert found["phone:+18885550177"] == (tier, reporters)

@@ -8,8 +8,10 @@ from hypothesis import given, strategies as st
 
 from schemas.enums import SourceRule
 from transforms.reporters import (
+    MAIL_ID,
     SourceRulesError,
     call_reporter_keys,
+    is_of_many,
     is_pseudonym,
     is_unnamed,
     parse_source_rules,
@@ -54,6 +56,20 @@ def test_two_rows_have_one_reporter_exactly_where_the_rule_says_so(rows):
     for one in range(len(rows)):
         for other in range(one):
             assert (keys[one] == keys[other]) == (who(one) == who(other))
+
+
+def test_mails_without_a_rule_are_one_reporter_whatever_day_they_say():
+    rows = [(org, None, datetime(2024, 1, day, tzinfo=UTC)) for org in "ab" for day in (1, 2, 3)]
+    orgs, victims, times, _ = columns(rows)
+    ids = pa.array([f"{MAIL_ID}{number:016x}" for number in range(6)])
+    keys = reporter_keys(orgs, victims, times, ids)
+    assert len(set(keys.to_pylist())) == 2
+    assert all(is_unnamed(keys).to_pylist()) and all(is_of_many(keys).to_pylist())
+    for rule, reporters in ((SourceRule.EACH_ROW, 6), (SourceRule.PER_DAY, 6)):
+        rules = dict.fromkeys("ab", rule)
+        assert len(set(reporter_keys(orgs, victims, times, ids, rules).to_pylist())) == reporters
+    others = pa.array(["mail-room 4", "mail-000000000000000", "x-mail-0000000000000000"] * 2)
+    assert len(set(reporter_keys(orgs, victims, times, others).to_pylist())) == 6
 
 
 @given(ROWS)

@@ -37,6 +37,7 @@ from transforms.read.adapters.input_contract import read_records
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record, physical_lines
 from transforms.read.rejects import make_reject
+from transforms.reporters import MAIL_ID
 
 MAX_NESTING = 10
 """Levels of parts inside parts; senders need four."""
@@ -272,7 +273,7 @@ def _complaint(data: bytes, options: ReadOptions) -> dict:
         if address and address not in victims:
             emails.append({"address": address, "role": role})
     return {
-        "complaint_id": "mail-" + hashlib.sha256(data.strip(b"\n")).hexdigest()[:16],
+        "complaint_id": MAIL_ID + hashlib.sha256(data.strip(b"\n")).hexdigest()[:16],
         "source_org": options.source_org or "mail",
         "received_at": _received_at(outer),
         "victim_country": options.victim_country,
