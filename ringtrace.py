@@ -301,7 +301,7 @@ def extract_identifiers(text: str, country: str | None) -> list[Identifier]:
 
     from schemas.complaint import COMPLAINT_ACCEPTED
     from transforms.extract import complaint_mentions
-    from transforms.text_masking import SEARCH_LIMIT
+    from transforms.text_util import SEARCH_LIMIT
 
     narrative, region = _text("text", text), _country(country)
     if len(narrative) > SEARCH_LIMIT:

@@ -38,7 +38,7 @@ from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
 from schemas.tables import ENTITIES, MENTIONS
-from transforms.text_masking import MASK
+from transforms.text_util import MASK
 
 Row = dict[str, Any]
 

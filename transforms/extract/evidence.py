@@ -29,7 +29,7 @@ from transforms.extract.fingerprints import (
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
 from transforms.extract.sensitive_text import Papers, find_private, papers_in_narratives
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
-from transforms.text_masking import cut_to_search_limit
+from transforms.text_util import cut_to_search_limit
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,

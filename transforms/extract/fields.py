@@ -22,7 +22,7 @@ from transforms.extract.kinds import domain, email, payment_account, phone_link,
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
 from transforms.extract.sensitive_text import Papers, card_and_ssn_spans, find_papers
 from transforms.phone import normalize
-from transforms.text_masking import SEARCH_LIMIT
+from transforms.text_util import SEARCH_LIMIT
 from transforms.victims import identifier_matcher
 
 FIELD_CONFIDENCE = 0.95

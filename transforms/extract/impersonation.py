@@ -28,9 +28,8 @@ from transforms.arrow_util import (
     repeat_for_duplicates,
 )
 from transforms.casts import true_mask
-from transforms.text_masking import SEARCH_LIMIT
 from transforms.text_spans import Spans, find_rare_spans, find_spans, slice_spans
-from transforms.text_util import fold_column, fold_pattern, load_reference_data
+from transforms.text_util import SEARCH_LIMIT, fold_column, fold_pattern, load_reference_data
 
 LANGUAGES = ("en", "es", "de", "fr", "hi")
 """Languages of the lures; hi is Hindi in Latin letters, mixed with English."""

@@ -30,9 +30,8 @@ from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
 from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lookup_kind
 from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
-from transforms.text_masking import SEARCH_LIMIT
 from transforms.text_spans import may_match
-from transforms.text_util import load_reference_data, lower_in_place
+from transforms.text_util import SEARCH_LIMIT, load_reference_data, lower_in_place
 
 STATED_CONFIDENCE = 0.8
 """A reading whose role the words around it state."""

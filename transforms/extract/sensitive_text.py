@@ -23,14 +23,16 @@ from transforms.arrow_util import Array
 from transforms.casts import true_mask
 from transforms.extract.kinds import email, gift_card, iban
 from transforms.extract.narrative import REACH, REACH_AFTER, quotes_suspect
-from transforms.text_masking import (
+from transforms.text_util import (
     MASK,
+    WEB_ESCAPE,
     cut_to_search_limit,
+    decode_web_escapes,
     find_by_row,
+    lower_in_place,
     mask_rows,
     mask_spans_fully,
 )
-from transforms.text_util import WEB_ESCAPE, decode_web_escapes, lower_in_place
 from transforms.victims.record_texts import PLAIN, RecordTexts
 
 Contact = tuple[int, int, str]

@@ -21,8 +21,8 @@ from transforms.arrow_util import distinct_rows, repeat_for_duplicates
 from transforms.phone import normalize, normalize_columns, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
 from transforms.phone.normalize import VALID, Reading, ReadingMethod, confidence_of
-from transforms.text_masking import SEARCH_LIMIT, cut_to_search_limit
 from transforms.text_spans import may_match
+from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit
 
 MIN_DIGITS, MAX_DIGITS = 7, 24
 """Digits of a candidate: a short national number, to E.164's fifteen with IDD and extension."""

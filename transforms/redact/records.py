@@ -45,7 +45,7 @@ from transforms.extract.kinds.gift_card import drop_gift_card_payees
 from transforms.extract.sensitive_text import mask_papers
 from transforms.graph.entities import WITHHELD
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
-from transforms.text_masking import (
+from transforms.text_util import (
     SEARCH_LIMIT,
     Span,
     Spans,

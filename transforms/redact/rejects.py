@@ -23,15 +23,16 @@ from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
 from transforms.phone import normalize
 from transforms.read.framing import locate_cells, split_cells
-from transforms.text_masking import (
+from transforms.text_util import (
     MASK,
     SEARCH_EDGE,
     SEARCH_LIMIT,
+    decode_with_places,
     mask_rows,
     mask_spans,
     mask_spans_fully,
+    may_hold_contact,
 )
-from transforms.text_util import decode_with_places, may_hold_contact
 from transforms.validate import CONTACT_PATTERN
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import find_victim_numbers

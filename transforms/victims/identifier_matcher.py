@@ -27,8 +27,7 @@ from transforms import text_util
 from transforms.arrow_util import Array, ListItems, list_items
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
-from transforms.text_masking import SEARCH_LIMIT
-from transforms.text_util import digits_to_ascii, lower_in_place
+from transforms.text_util import SEARCH_LIMIT, digits_to_ascii, lower_in_place
 
 CALL_ROLES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},

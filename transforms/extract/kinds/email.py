@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from schemas.enums import EntityKind, Role
-from transforms import text_masking
+from transforms import text_util
 from transforms.extract.kinds import domain
 from transforms.extract.mention import Match
 
@@ -115,7 +115,7 @@ def is_in_url(text: str, place: int) -> bool:
 
 def mask_link_addresses(texts: pa.Array) -> pa.Array:
     """Masks what `link_address_spans` finds in strings or null, at the same length."""
-    return text_masking.mask_found(texts, LINK_HINTS, link_address_spans)
+    return text_util.mask_found(texts, LINK_HINTS, link_address_spans)
 
 
 def _addresses(text: str) -> Iterator[re.Match[str]]:

@@ -1,7 +1,7 @@
 """Any input, up to a megabyte: nothing raises, and nothing takes over 50 ms.
 
 What is bounded: a number field is read up to 250 code points, a web address up to 2,048, a payee
-or a session up to 500, a text up to `text_masking.SEARCH_LIMIT` (12,000) and 500 candidates; what
+or a session up to 500, a text up to `text_util.SEARCH_LIMIT` (12,000) and 500 candidates; what
 is behind that is not kept, and the text says so.
 """
 
@@ -31,7 +31,7 @@ from transforms.graph.entities import WITHHELD
 from transforms.phone import find, normalize, spoken
 from transforms.redact.records import redact_complaints, withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text
-from transforms.text_masking import SEARCH_LIMIT, cut_to_search_limit
+from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit
 from transforms.victims.number_index import find_victim_digits, hash_dial_formats
 from transforms.victims.record_texts import find_digits, record_texts
 

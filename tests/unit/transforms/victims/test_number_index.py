@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from transforms import text_util
 from transforms.graph.entities import WITHHELD
-from transforms.text_masking import mask_spans
+from transforms.text_util import mask_spans
 from transforms.victims import number_index, record_texts
 from transforms.victims.identifier_matcher import find_identifiers, identifier_patterns
 from transforms.victims.number_index import UnionOfHashes, find_victim_digits, hash_dial_formats
