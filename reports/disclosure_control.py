@@ -50,6 +50,9 @@ Eurostat and UK ONS use thresholds from 3 to 10.
 CORE = pc.field("tier") == Tier.CORE
 """Chooses the rows of members/ that may leave by value."""
 
+REVIEWED_CORE = CORE & (pc.field("review") == Review.REVIEWED)
+"""Chooses those of them that an analyst's decision covers."""
+
 KNOWN_LEGITIMATE = "known legitimate: "
 """Start of the reason of an entity that a public list names; other suppressed ones are counted."""
 

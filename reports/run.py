@@ -21,6 +21,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cached_property, partial
 from importlib.util import find_spec
@@ -105,6 +106,15 @@ class Run(os.PathLike[str]):
     def run_id(self) -> str:
         """The id of the run."""
         return self.manifest["run_id"]
+
+    @cached_property
+    def moment(self) -> datetime:
+        """The run's --as-of, or else the time of its newest record: when an export was made."""
+        as_of = self.manifest["options"].get("as_of")
+        if isinstance(as_of, str):
+            return datetime.fromisoformat(as_of)
+        newest = pc.max(self.table(CLUSTERS, ["last_seen"])["last_seen"]).as_py()
+        return newest or datetime.min.replace(tzinfo=UTC)
 
     @property
     def source_rules(self) -> SourceRules:

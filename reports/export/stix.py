@@ -26,7 +26,7 @@ import hashlib
 import ipaddress
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -143,6 +143,16 @@ def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
     for facts in export.batch.facts:
         kept = {one["entity_id"] for one in facts.members if is_reviewed_core(one)}
         yield [stix_bundle(keep_members(facts, kept), export.moment, export.run_id)]
+
+
+def join_bundles(bundles: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields one bundle of the objects of several, each once."""
+    ids: list[str] = []
+    objects: dict[str, StixObject] = {}
+    for one in map(orjson.loads, bundles):
+        ids.append(one["id"])
+        objects |= {each["id"]: each for each in one["objects"] if each["id"] not in objects}
+    yield _written(stix_id("bundle", *ids), list(objects.values()))
 
 
 def _written(bundle_id: str, objects: list[StixObject]) -> bytes:

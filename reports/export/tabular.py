@@ -91,6 +91,14 @@ def cluster_csv(export: ClusterExport) -> Iterator[list[bytes]]:
         yield [csv_bytes(_MEMBER_COLUMNS, chain(islice(rows, len(facts.members)), last))]
 
 
+def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the table of all rows of several, under one header."""
+    head = csv_bytes(_MEMBER_COLUMNS, ())
+    yield head
+    for one in files:
+        yield one[len(head) :]
+
+
 def edges_parquet(graph: GraphExport) -> Iterator[memoryview]:
     """Yields graph/edges.parquet."""
     yield _parquet(graph.edges(), REASONED_SCHEMA)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import pyarrow as pa
@@ -108,7 +108,7 @@ def _jobs(report: _Report, table: ClusterTable, scratch: str) -> Iterator[Job]:
     yield partial(_index, report, scratch)
     yield partial(_graph, report.run, redact=report.redact, include_verify=report.include_verify)
     joint = index_page.gather_joint(report.run, core_only=report.redact)
-    moment = _moment(report.run, table)
+    moment = report.run.moment
     groups = list(group_pages(table))
     sources, before = [report.run.folder] * len(groups), report.before
     if len(groups) > 1:
@@ -208,11 +208,3 @@ def _clusters(
     export = ClusterExport(whole, positions, moment, context.run_id)
     registry.write_cluster_files(export, put, include_verify=context.include_verify)
     return graph_figure.positions_table(positions)
-
-
-def _moment(run: Run, table: ClusterTable) -> datetime:
-    """Returns the run's --as-of, or else its newest record: when a bundle says it was made."""
-    as_of = run.manifest["options"].get("as_of")
-    if isinstance(as_of, str):
-        return datetime.fromisoformat(as_of)
-    return table.newest or datetime.min.replace(tzinfo=UTC)

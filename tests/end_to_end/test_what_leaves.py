@@ -179,6 +179,15 @@ def test_files_of_clusters_and_of_the_graph(office):
     assert {"graph.gexf", "graph.graphml"} <= set(found(run_folder / "graph", RINGS))
 
 
+@pytest.mark.parametrize("form", ["graphml", "gexf", "csv", "stix"])
+def test_an_export_of_all_clusters(office, tmp_path, form):
+    run_folder = office[0]["amazon"].run
+    words = ["export", run_folder, "--all", "--format", form, "--output", tmp_path / "out"]
+    assert ringtrace(*words) == 0
+    assert found(tmp_path, STRANGERS) == []
+    assert found(tmp_path, RINGS) == ["out"]
+
+
 def test_ones_own_export_names_all_and_marks_them(office, tmp_path):
     company = office[0]["amazon"]
     flags = ["--output", tmp_path / "own", "--include-verify"]

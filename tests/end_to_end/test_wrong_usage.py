@@ -45,6 +45,7 @@ RIGHT = {
     "simulate": {"out": ["{new}"], "--complaints": ["20"], "--operations": ["2"]},
     "demo": {"folder": ["{new}"]},
     "report": {"run": ["{run}"], "--output": ["{new}"]},
+    "export": {"run": ["{run}"], "--all": [], "--format": ["csv"], "--output": ["{new}"]},
     "explain": {"run": ["{run}"], "a": ["{entity}"], "b": ["{other}"]},
     "evaluate": {"run": ["{run}"], "truth": ["{truth}"]},
     "referral": {
@@ -366,6 +367,11 @@ CONTRADICTIONS = {
         ({"--reason": ["about {record_id}"]}, "--reason"),
     ],
     "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
+    "export": [
+        ({"--cluster": ["{cluster}"]}, "--cluster"),
+        ({"--format": ["stix"], "--include-verify": []}, "--include-verify"),
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
+    ],
     "report": [
         ({"--output": None, "--pages": ["3"]}, "--pages"),
         ({"--output": None, "--include-verify": []}, "--include-verify"),
@@ -395,6 +401,7 @@ UNKNOWN = {
     "batch": [({"--complaints-format": ["frob"]}, "frob"), ({"--runner": ["Frob"]}, "Frob")],
     "stream": [({"--complaints-format": ["frob"]}, "frob")],
     "explain": [({"a": ["phone:+19999999999"]}, "+19999999999")],
+    "export": [({"--all": None, "--cluster": ["c-0"]}, "c-0")],
     "erase": [({"--record": ["amazon/nobody"]}, "nobody"), ({"--record": ["x"]}, "'x'")],
     "decide": [({"a": ["phone:+19999999999"]}, "+19999999999")],
     "referral": [

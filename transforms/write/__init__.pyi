@@ -9,7 +9,7 @@ from .job_pool import (
     local_job_pool as local_job_pool,
     may_fork as may_fork,
 )
-from .parquet_files import is_local as is_local
+from .parquet_files import is_local as is_local, write_local_file as write_local_file
 from .publish import (
     PublishRun as PublishRun,
     manifest_bytes as manifest_bytes,

@@ -17,6 +17,7 @@ def run_id_as_text(graph):
 
 
 TOY = ExportFormat(
+    code="toy",
     name="Toy",
     description="for <nobody>",
     suffix="toy.txt",
@@ -52,6 +53,7 @@ def test_a_row_adds_a_format_to_every_cluster_and_to_the_graph(tmp_path, monkeyp
 
 def test_names_of_formats_and_files_are_distinct():
     for values in (
+        [one.code for one in EXPORT_FORMATS],
         [one.name for one in EXPORT_FORMATS],
         [one.suffix for one in EXPORT_FORMATS],
         [one.graph_file for one in EXPORT_FORMATS if one.graph_file],

@@ -1,0 +1,107 @@
+"""`ringtrace export RUN`: one cluster, or all, as a file of another tool's format."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from pipelines.ledger import hold_back, values_withheld
+from pipelines.options import UsageError, add_register_options, describe_system_error
+from reports import tables
+from reports.export import ExportFormat, RunExport, leaving_formats
+from reports.run import Run
+from schemas.tables import CLUSTERS
+from transforms.write import write_local_file
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace export`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--cluster", metavar="ID", help="its id in clusters/")
+    which.add_argument("--all", action="store_true", help="all clusters, in one file")
+    parser.add_argument(
+        "--format",
+        required=True,
+        choices=list(leaving_formats()),
+        help="what to write; stix holds only core members that were reviewed, the others every "
+        "core member",
+    )
+    parser.add_argument("--output", metavar="PATH", required=True, help="file to write, new")
+    parser.add_argument(
+        "--include-verify",
+        action="store_true",
+        help="for your own use: verify members too, each row marked",
+    )
+    add_register_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the file and says how many members are in it; returns the exit status 0.
+
+    Raises:
+        RunError: if RUN is no finished run.
+        UsageError: if it has no such cluster, or none of its members may leave; if the file exists
+            or cannot be written; if it would name what the run withheld.
+    """
+    if arguments.cluster is None and not arguments.all:
+        raise UsageError("which clusters is not said: give --cluster ID, or --all")
+    finished, form = Run.open(arguments.run), leaving_formats()[arguments.format]
+    if "://" in finished.folder:
+        raise UsageError(f"{finished.folder}: files are written of local runs; copy it here first")
+    if arguments.include_verify and form.reviewed:
+        raise UsageError(
+            f"--include-verify: {form.name} holds reviewed members alone; leave it out, or choose "
+            "another format"
+        )
+    out = Path(arguments.output)
+    if os.path.lexists(out):
+        raise UsageError(f"{out}: exists; name a new file")
+    if arguments.cluster is not None:
+        _check_cluster(finished, arguments.cluster)
+    export = RunExport(finished, finished.run_id, finished.moment, arguments.include_verify)
+    shown, others = export.counts(form, arguments.cluster)
+    if not shown:
+        raise UsageError(_nothing_leaves(arguments, form))
+    if arguments.cluster is None:
+        content = b"".join(export.whole(form))
+    else:
+        content = export.cluster(arguments.cluster, form)
+    values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
+    hold_back(finished, "export", {out.name: content}, values)
+    unfinished = f".{out.name}.part"
+    try:
+        write_local_file(str(out.parent), unfinished, [content])
+        out.with_name(unfinished).replace(out)
+    except OSError as error:
+        cause = describe_system_error(error.errno or 0)
+        raise UsageError(f"{out}: {cause}; name a file in a folder that can be written") from None
+    why = "not core, or not reviewed" if form.reviewed else "not core"
+    left_out = f"; {others:,} left out: {why}" if others else ""
+    sys.stdout.write(f"{out}: {shown:,} member{'' if shown == 1 else 's'}{left_out}\n")
+    return 0
+
+
+def _check_cluster(finished: Run, cluster_id: str) -> None:
+    if not tables.count_rows(finished, CLUSTERS, pc.field("cluster_id") == cluster_id):
+        raise UsageError(
+            f"{finished.folder}: has no cluster {cluster_id[:80]!r}; see its "
+            "clusters/, or ringtrace explain"
+        )
+
+
+def _nothing_leaves(arguments: argparse.Namespace, form: ExportFormat) -> str:
+    what = f"{arguments.run} has no member" if arguments.all else f"{arguments.cluster}: no member"
+    if form.reviewed:
+        return (
+            f"{what} that may leave as {form.name}: core, and reviewed by an analyst; record a "
+            "confirm with ringtrace decide, and run again"
+        )
+    return (
+        f"{what} of the core, which alone leaves; give --include-verify for your own use of the "
+        "others"
+    )

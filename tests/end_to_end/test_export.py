@@ -1,0 +1,141 @@
+"""`ringtrace export`: what may leave is in the file, others read it, and the rest is counted."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+
+import networkx as nx
+import pytest
+
+from pipelines.cli import main
+from reports import tables
+from schemas.tables import MEMBERS
+from tests.support.run_pipeline import complaint, jsonl, run
+
+FORMATS = ("graphml", "gexf", "csv", "stix")
+
+RINGS = {"a": ("(888) 555-0123", "(877) 555-0188"), "b": ("(888) 555-0145", "(866) 555-0170")}
+
+
+def told(ring, reporters, first=0):
+    return [
+        complaint(
+            first + number,
+            received_at=f"2026-03-{1 + number:02d}T09:30:00Z",
+            victim_id=f"{ring}{number}",
+            phone_numbers=[{"raw": one, "role": "callback"} for one in RINGS[ring]],
+        )
+        for number in range(reporters)
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of two rings, of which an analyst confirmed the first, and of one reporter's number."""
+    folder = tmp_path_factory.mktemp("export")
+    alone = complaint(
+        90, victim_id="x", phone_numbers=[{"raw": "888-555-0199", "role": "callback"}]
+    )
+    records = jsonl(folder / "complaints.jsonl", [*told("a", 4), *told("b", 3, 10), alone])
+    decisions = folder / "decisions.csv"
+    decisions.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        "C-1,confirm,phone:+18885550123,,ann,rang it,2026-03-20T00:00:00Z,\n"
+    )
+    flags = ["--decisions", decisions, "--now", "2026-04-21T00:00:00Z"]
+    run(folder / "run", "--complaints", records, *flags)
+    return folder / "run"
+
+
+def exported(finished, tmp_path, capsys, *words):
+    out = tmp_path / "out"
+    assert main(["export", str(finished), *words, "--output", str(out)]) == 0
+    return out, capsys.readouterr().out
+
+
+def values_in(path, form):
+    if form == "graphml":
+        return {one for _, one in nx.read_graphml(path).nodes(data="label")}
+    if form == "gexf":
+        return set(nx.read_gexf(path))
+    text = path.read_text(encoding="utf-8-sig")
+    if form == "csv":
+        return {one["entity_id"] for one in csv.DictReader(io.StringIO(text))}
+    found = json.loads(text)["objects"]
+    assert len({one["id"] for one in found}) == len(found)
+    return {f"phone:{one['value']}" for one in found if one["type"] == "phone-number"}
+
+
+def members_of(finished, **wanted):
+    rows = tables.read_table(finished, MEMBERS).to_pylist()
+    return {one["entity_id"] for one in rows if all(one[name] == it for name, it in wanted.items())}
+
+
+def cluster_of(finished, entity_id):
+    rows = tables.read_table(finished, MEMBERS).to_pylist()
+    return next(one["cluster_id"] for one in rows if one["entity_id"] == entity_id)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_all_that_may_leave_is_in_one_file_and_the_rest_is_counted(
+    finished, tmp_path, capsys, form
+):
+    wanted = {"tier": "core"} | ({"review": "reviewed"} if form == "stix" else {})
+    out, said = exported(finished, tmp_path, capsys, "--all", "--format", form)
+    core, every = members_of(finished, **wanted), members_of(finished)
+    assert len(core) == (2 if form == "stix" else 4) and len(every) == 5
+    assert values_in(out, form) == core
+    assert f"{len(core)} members; {len(every) - len(core)} left out" in said
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_one_cluster_is_as_in_its_run(finished, tmp_path, capsys, form):
+    cluster_id = cluster_of(finished, "phone:+18885550123")
+    out, _ = exported(finished, tmp_path, capsys, "--cluster", cluster_id, "--format", form)
+    suffix = "stix.json" if form == "stix" else form
+    same = finished / f"report/clusters/{cluster_id}.{suffix}"
+    assert out.read_bytes() == same.read_bytes()
+
+
+def test_for_ones_own_use_verify_members_are_in_it_and_marked(finished, tmp_path, capsys):
+    out, said = exported(finished, tmp_path, capsys, "--all", "--format", "csv", "--include-verify")
+    rows = list(csv.DictReader(io.StringIO(out.read_text(encoding="utf-8-sig"))))
+    assert {one["entity_id"] for one in rows} == members_of(finished)
+    assert {one["tier"] for one in rows} == {"core", "verify"}
+    assert said.endswith("5 members\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--cluster", "c-nope", "--format", "csv"], "has no cluster 'c-nope'"),
+        (["--all", "--format", "stix", "--include-verify"], "holds reviewed members alone"),
+        (["--all", "--format", "pdf"], "invalid choice"),
+        (["--format", "csv"], "give --cluster ID, or --all"),
+        (["--cluster", "phone:+18885550199", "--format", "csv"], "no member of the core"),
+        (["--cluster", "phone:+18885550145", "--format", "stix"], "no member that may leave as"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_nothing_is_written(finished, tmp_path, capsys, words, why):
+    out = tmp_path / "out"
+    if words[1].startswith("phone:"):
+        words = [words[0], cluster_of(finished, words[1]), *words[2:]]
+    assert main(["export", str(finished), *words, "--output", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert why in said and "Traceback" not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_exists_is_kept(finished, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.write_text("mine")
+    assert main(["export", str(finished), "--all", "--format", "csv", "--output", str(out)]) == 2
+    assert "exists; name a new file" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+    nowhere = str(tmp_path / "no/such/out")
+    assert main(["export", str(finished), "--all", "--format", "csv", "--output", nowhere]) == 2
+    assert "No such file" in capsys.readouterr().err
