@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines import key_store
 from pipelines.key_store import private_key
 from pipelines.options import UsageError
 from reports import tables
 from reports.run import Run, private_table
+from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import Tier
 from schemas.mapping import MapError, RecordMap, parse_map
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
@@ -35,6 +39,85 @@ from transforms.reporters import (
 if TYPE_CHECKING:
     from transforms.decisions import Decision
     from transforms.read import ReadOptions
+
+
+POLICY_FILE = "policy.toml"
+
+
+@dataclass(frozen=True)
+class CustodyPolicy:
+    """Rules of an organisation for its own people and its partners: policy.toml beside its keys.
+
+    Attributes:
+        two_people: Kinds of decisions that two people must make before they count, each with a key
+            of their own; and `override`, of a referral.
+        require_signed_decisions: Refuse a decision that was typed by hand.
+        longest_offer_days: Refuse an offer that is valid for longer.
+        least_shared_count: Answer no request that may show a smaller count of shared victims.
+        overlap_answers_per_year: Answers to one organisation in 365 days, at most.
+    """
+
+    two_people: frozenset[str] = frozenset()
+    require_signed_decisions: bool = False
+    longest_offer_days: int = 366
+    least_shared_count: int = 3
+    overlap_answers_per_year: int = 26
+
+
+OVERRIDE = "override"
+
+_TWO_PEOPLE = (*ACCUSING_DECISIONS, OVERRIDE)
+
+
+def _kinds(value: Any) -> frozenset[str] | None:
+    fits = isinstance(value, list) and all(one in _TWO_PEOPLE for one in value)
+    return frozenset(value) if fits else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int | None]:
+    def check(value: Any) -> int | None:
+        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        return value if fits else None
+
+    return check
+
+
+_POLICY: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "two_people": (_kinds, f"a list of {', '.join(_TWO_PEOPLE)}"),
+    "require_signed_decisions": (_flag, "true or false"),
+    "longest_offer_days": (_whole(1, 366), "a whole number from 1 to 366"),
+    "least_shared_count": (_whole(3, 1_000), "a whole number from 3 to 1000"),
+    "overlap_answers_per_year": (_whole(1, 365), "a whole number from 1 to 365"),
+}
+
+
+def custody_policy() -> CustodyPolicy:
+    """Reads policy.toml beside the keys; without one, nothing more is asked than always.
+
+    Raises:
+        UsageError: for a file that cannot be used, or that others can write.
+    """
+    path = key_store.home() / POLICY_FILE
+    if not path.exists():
+        return CustodyPolicy()
+    key_store.check_closed(path)
+    try:
+        values = tomllib.loads(read_text(str(path)))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}; write it as TOML") from None
+    chosen = {}
+    for name, value in values.items():
+        if name not in _POLICY:
+            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_POLICY)}")
+        check, wanted = _POLICY[name]
+        chosen[name] = check(value)
+        if chosen[name] is None:
+            raise UsageError(f"{path}: {name}: is not {wanted}; give one")
+    return CustodyPolicy(**chosen)
 
 
 def read_text(path: str) -> str:

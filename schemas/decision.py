@@ -33,6 +33,14 @@ CLUSTER_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
 REVIEWING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW)
 """Kinds after which the members that they cover count as reviewed."""
 
+ACCUSING_DECISIONS = (
+    DecisionKind.CONFIRM,
+    DecisionKind.REVIEW,
+    DecisionKind.MUST_LINK,
+    DecisionKind.SUSPECT_HELD,
+)
+"""Kinds that say that a suspect holds something: they can name an innocent."""
+
 PROTECTING_DECISIONS = (
     DecisionKind.LEGITIMATE,
     DecisionKind.DISPUTE,
