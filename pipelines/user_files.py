@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store
 from pipelines.key_store import private_key
 from pipelines.options import UsageError
-from reports import tables
+from reports import signing, tables
 from reports.run import Run, private_table
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import Tier
@@ -42,6 +47,9 @@ if TYPE_CHECKING:
 
 
 POLICY_FILE = "policy.toml"
+
+LAST_ROWS_FILE = "decisions.json"
+"""The last row that was signed here into each decisions file."""
 
 
 @dataclass(frozen=True)
@@ -206,12 +214,96 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
 
 def read_decisions(path: str | None) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
-    from transforms import decisions_file  # with Beam, which not every command needs
+    if path is None:
+        return ()
+    found = parse_decisions_text(read_text(path), path)
+    check_last_row(found, path)
+    return found
 
+
+def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
+    """Parses the text of a decisions file: its signatures, its chain, and the policy on it.
+
+    Raises:
+        UsageError: for a row that cannot be used, that was edited, removed or moved after it was
+            signed, or that the policy does not take.
+    """
+    from transforms import decisions, decisions_file  # with Beam, which not every command needs
+
+    signers = {
+        signing.key_id(key): decisions_file.DecisionSigner(
+            partial(_holds, key), key_store.validity(org, signing.key_id(key)).revoked_since
+        )
+        for org, keys in [*key_store.trusted_keys().items(), (None, key_store.own_public_keys())]
+        for key in keys
+    }
     try:
-        return decisions_file.parse_decisions(read_text(path), path) if path is not None else ()
+        found = decisions_file.parse_decisions(text, path, signers)
     except decisions_file.DecisionError as error:
         raise UsageError(str(error)) from None
+    policy = custody_policy()
+    typed = [one for one in found if one.signature is None or one.signature.key_id not in signers]
+    if policy.require_signed_decisions and typed:
+        raise UsageError(
+            f"{path}: {typed[0].decision_id} is signed by no key that is known here, and your "
+            "policy takes no such row; make it with ringtrace decide"
+        )
+    return decisions.await_second_person(found, policy.two_people)
+
+
+def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
+    try:
+        key.verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _last_rows() -> dict[str, dict[str, str]]:
+    """Reads the first and the last row that was signed here into each file, as digests."""
+    path = key_store.home() / LAST_ROWS_FILE
+    try:
+        found = json.loads(path.read_bytes())
+        return {str(file): {"first": one["first"], "last": one["last"]}
+                for file, one in found.items()}  # fmt: skip
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
+
+
+def check_last_row(decisions: Iterable[Decision], path: str) -> None:
+    """Refuses a file without the last row that was signed here into it, and an old copy of one.
+
+    Raises:
+        UsageError: for one. A chain alone does not show that its end was cut off.
+    """
+    digests = {one.signature.digest for one in decisions if one.signature is not None}
+    rows = _last_rows()
+    own = rows.get(os.path.realpath(path))
+    wanted = [own] if own else [one for one in rows.values() if one["first"] in digests]
+    if wanted and not any(one["last"] in digests for one in wanted):
+        raise UsageError(
+            f"{path}: the last row that you signed in it ({wanted[0]['last'][:16]}) was removed or "
+            "edited; restore the file from a copy, or give another name to a new one"
+        )
+
+
+def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
+    """Remembers the last row of a decisions file that was signed here.
+
+    Raises:
+        UsageError: if that cannot be written.
+    """
+    signed = [one.signature for one in decisions if one.signature is not None]
+    first = next(one.digest for one in signed if not one.previous)
+    followed = {one.previous for one in signed}
+    last = next(one.digest for one in signed if one.digest not in followed)
+    note = key_store.home() / LAST_ROWS_FILE
+    with key_store.locked(note):
+        rows = _last_rows() | {str(path): {"first": first, "last": last}}
+        text = json.dumps(rows, indent=1, sort_keys=True) + "\n"
+        key_store.write_whole(note, text.encode())
 
 
 def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
