@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -218,6 +219,8 @@ def read_decisions(path: str | None) -> tuple[Decision, ...]:
         return ()
     found = parse_decisions_text(read_text(path), path)
     check_last_row(found, path)
+    void = (one for one in found if one.void is not None)
+    sys.stderr.writelines(f"ringtrace: {path}: {one.decision_id} {one.void}\n" for one in void)
     return found
 
 

@@ -127,6 +127,8 @@ def _content(path: Path, most: int) -> bytes:
             content = file.read(most + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give a signed file, or its folder") from None
+    if not content:
+        raise UsageError(f"{path}: is empty; ask for it again")
     if len(content) > most:
         raise UsageError(f"{path}: is larger than {most} bytes; ask for a smaller one")
     return content
