@@ -1,16 +1,22 @@
 """The user's own keys and the partners' keys that they trust, as files in one folder.
 
-    own.pem                    the private key that signs, readable by its owner alone
+    own.pem                    the private key that signs, readable by its owner alone; encrypted if
+                               they want it, or the public key alone if an agent has the private
+    own/KEY_ID.pem             the public keys that signed before, and own/KEY_ID.json their times
     register.key               the secret of the victim register, readable by its owner alone
     private.key                the secret that seals private/ of runs, if one is set, likewise
     erased.jsonl               the records that were erased, as hashes keyed with register.key
     trusted/ORG/KEY_ID.pem     a partner's public key
+    trusted/ORG/KEY_ID.json    from when until when it may sign, and from when it is void
 
-The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration folder.
+Each is for its owner alone to write, and is written whole, in one rename. Long, since all secrets
+are in one place. The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration
+folder.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -18,7 +24,10 @@ import secrets
 import stat
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +35,9 @@ import platformdirs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines.options import UsageError
+from pipelines.private_keys import open_private_key, read_secret_file
 from reports import signing
-from reports.signing import KeyFileError
+from reports.signing import KeyFileError, Validity
 from schemas.tables import VICTIMS
 
 if TYPE_CHECKING:
@@ -37,8 +47,11 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "RINGTRACE_HOME"
 
-TRUSTED = "trusted"
-"""The folder of partners' keys."""
+TRUSTED, OWN = "trusted", "own"
+"""The folders of partners' keys, and of one's own earlier ones."""
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when a key is void that is trusted no longer at all."""
 
 ORG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """An organisation's slug, as source_org has it: as the name of a folder it leads nowhere else."""
@@ -54,13 +67,78 @@ def home() -> Path:
     found = (
         Path(named) if named else Path(platformdirs.user_config_dir("ringtrace", appauthor=False))
     )
-    for folder in (found, found / TRUSTED):
-        if folder.is_dir() and folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise UsageError(
-                f"{folder}: others than its owner can write here, and put in a key of their own; "
-                f"run chmod go-w {folder}"
-            )
+    for folder in (found, found / TRUSTED, found / OWN):
+        check_closed(folder)
     return found
+
+
+def check_closed(path: Path) -> None:
+    """Refuses a file or a folder, if it is there, that others than its owner can write.
+
+    Raises:
+        UsageError: for one, and for one that is another user's.
+    """
+    try:
+        seen = path.stat()
+    except OSError:
+        return
+    if seen.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(
+            f"{path}: others than its owner can write here, and put in a key of their own; "
+            f"run chmod go-w {path}"
+        )
+    if seen.st_uid not in (0, os.geteuid()):
+        raise UsageError(f"{path}: belongs to another user; run chown on it, or make it again")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file for its owner alone, in one rename: it is there whole, or as it was before.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
+    aside = path.with_name(f".{uuid.uuid4().hex}.new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            _write_new(aside, content)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; let its owner write it") from None
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Lets one process at a time change a file, which it locks another one for.
+
+    Raises:
+        UsageError: if the lock cannot be made.
+    """
+    beside = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UsageError(f"{beside}: {error.strerror}; let its owner write it") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def own_path() -> Path:
@@ -74,7 +152,8 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
     Their own is made where there is none yet, which is reported on stderr.
 
     Raises:
-        UsageError: if the file cannot be used, or there is none and `make` is false.
+        UsageError: if the file cannot be used, there is none and `make` is false, or it is one's
+            own and has ended.
     """
     path = Path(given) if given is not None else own_path()
     if given is None and make and not path.exists() and _made(path):
@@ -83,7 +162,11 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
             f"ringtrace: made a signing key in {path}\n"
             f"ringtrace: its fingerprint is {public}; partners need it: ringtrace keys export\n"
         )
-    return _private(path)
+    key = _private(path)
+    ended = validity(None, signing.key_id(key.public_key())).not_after if given is None else None
+    if ended is not None and ended < datetime.now(UTC):
+        raise UsageError(f"{path}: ended at {ended:%Y-%m-%dT%H:%MZ}; run ringtrace keys rotate")
+    return key
 
 
 def _made(path: Path) -> bool:
@@ -105,10 +188,7 @@ def _written_once(path: Path, content: bytes) -> bool:
     """Writes a secret for its owner alone unless the file is there; returns whether it did."""
     aside = path.with_name(f".{uuid.uuid4().hex}.new")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    _write_new(aside, content)
     try:
         # A hard link, unlike a rename, never replaces a key that is there already.
         path.hardlink_to(aside)
@@ -119,29 +199,27 @@ def _written_once(path: Path, content: bytes) -> bool:
     return True
 
 
-def _secret_file(path: Path, most: int, remedy: str) -> bytes:
-    """Reads a file that nobody but its owner may read.
+def _private(path: Path) -> Ed25519PrivateKey:
+    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
+    return open_private_key(content, str(path))
+
+
+def own_public_key() -> Ed25519PublicKey | None:
+    """Reads the own public key, for which no passphrase is needed; None where there is no key.
 
     Raises:
-        UsageError: if it cannot be read, or others can read it too.
+        UsageError: for a file that cannot be used.
     """
+    path = own_path()
+    if not path.exists():
+        return None
+    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(most + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; {remedy}") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"{path}: others than its owner can read this key; run chmod 600 {path}")
-    return content
-
-
-def _private(path: Path) -> Ed25519PrivateKey:
-    content = _secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
-    try:
-        return signing.read_private_key(content, str(path))
+        if b"PUBLIC KEY" in content:
+            return signing.public_part(content, str(path))
     except KeyFileError as error:
         raise UsageError(str(error)) from None
+    return open_private_key(content, str(path)).public_key()
 
 
 def _stored_secret(path: str, most: int) -> bytes:
@@ -176,7 +254,7 @@ def private_key() -> PrivateKey | None:
     if not path.exists():
         return None
     remedy = "restore it from your backup: what it sealed cannot be read without it"
-    content = _secret_file(path, SECRET_BYTES, remedy)
+    content = read_secret_file(path, SECRET_BYTES, remedy)
     if len(content) != SECRET_BYTES:
         raise UsageError(f"{path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
     return PrivateKey(content)
@@ -343,7 +421,7 @@ def _register_secret(given: str | None, *, make: bool) -> bytes | None:
     if given is not None and "://" in given:
         content = _stored_secret(given, SECRET_BYTES)
     else:
-        content = _secret_file(path, SECRET_BYTES, remedy)
+        content = read_secret_file(path, SECRET_BYTES, remedy)
     if len(content) != SECRET_BYTES:
         raise UsageError(f"{given or path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
     return content
@@ -453,9 +531,24 @@ def org_slug(text: str) -> str:
 
 
 def trusted(org: str) -> list[Ed25519PublicKey]:
-    """Reads the trusted keys of an organisation, in order of their ids; none if it has none."""
+    """Reads the trusted keys of an organisation, in order of their ids; none if it has none.
+
+    Those that are void from some moment on are among them: see `validity`.
+
+    Raises:
+        UsageError: for a key that cannot be used, or that others can write.
+    """
     folder = home() / TRUSTED / org_slug(org)
-    return [public_key(path) for path in sorted(folder.glob("*.pem"))]
+    check_closed(folder)
+    return [_closed_key(path) for path in sorted(folder.glob("*.pem"))]
+
+
+def _closed_key(path: Path) -> Ed25519PublicKey:
+    check_closed(path)
+    key = public_key(path)
+    if signing.key_id(key) != path.stem:
+        raise UsageError(f"{path}: is another key than its name says; ask for the right one")
+    return key
 
 
 def trusted_orgs() -> list[str]:
@@ -471,8 +564,11 @@ def trusted_keys() -> dict[str, list[Ed25519PublicKey]]:
 
 
 def own_public_keys() -> list[Ed25519PublicKey]:
-    """Reads the own public key; none is made where there is none."""
-    return [_private(own_path()).public_key()] if own_path().exists() else []
+    """Reads the own public keys, those of before among them; none is made where there is none."""
+    own = own_public_key()
+    before = [_closed_key(path) for path in sorted((home() / OWN).glob("*.pem"))]
+    known = {signing.key_id(one): one for one in (*([own] if own else []), *before)}
+    return list(known.values())
 
 
 def trust(org: str, key: Ed25519PublicKey) -> bool:
@@ -487,17 +583,20 @@ def trust(org: str, key: Ed25519PublicKey) -> bool:
         if other != org and signer in map(signing.key_id, trusted(other)):
             raise UsageError(f"the key {signer} is trusted as {other}'s; one key is one's alone")
     path = home() / TRUSTED / org / f"{signer}.pem"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        there = path.exists()
-        path.write_bytes(signing.public_pem(key))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    there = path.exists()
+    write_whole(path, signing.public_pem(key))
+    if not there:
+        path.with_suffix(".json").unlink(missing_ok=True)
     return not there
 
 
-def distrust(org: str, signer: str | None) -> list[str]:
+def distrust(org: str, signer: str | None, since: datetime | None = None) -> list[str]:
     """Trusts the organisation's key `signer` no longer, or all of its keys; returns their ids.
+
+    Args:
+        org: the organisation.
+        signer: the id of that key alone.
+        since: from when; what was built on it before stays. Without, nothing of it does.
 
     Raises:
         UsageError: if no such key is trusted.
@@ -508,5 +607,78 @@ def distrust(org: str, signer: str | None) -> list[str]:
         named = f"the key {signer} of {org}" if signer else f"a key of {org}"
         raise UsageError(f"{named} is not trusted; see ringtrace keys show")
     for path in gone:
-        path.unlink()
+        # Kept also without the key: no list of the partner's brings back what was taken out here.
+        note = read_note(org, path.stem)
+        revoked = min(filter(None, (note.revoked_since, since or NEVER)))
+        write_note(org, path.stem, replace(note, revoked_since=revoked))
+        if since is None:
+            path.unlink()
     return [path.stem for path in gone]
+
+
+@dataclass(frozen=True)
+class KeyNote:
+    """The times of a key, and the key that vouched for it in a list, if one did, and when."""
+
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    revoked_since: datetime | None = None
+    vouched_by: str | None = None
+    vouched_at: datetime | None = None
+
+
+def _note_path(org: str | None, signer: str) -> Path:
+    folder = home() / OWN if org is None else home() / TRUSTED / org_slug(org)
+    return folder / f"{signer}.json"
+
+
+def read_note(org: str | None, signer: str) -> KeyNote:
+    """Reads what is known of a key of an organisation, or of one's own without any.
+
+    Raises:
+        UsageError: for a note that was damaged: it must not be read as if there were none.
+    """
+    path = _note_path(org, signer)
+    check_closed(path)
+    try:
+        value = json.loads(path.read_bytes())
+        times = {one: _time(value[one]) for one in value if one != "vouched_by"}
+        return KeyNote(**times, vouched_by=value.get("vouched_by"))
+    except FileNotFoundError:
+        return KeyNote()
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise UsageError(f"{path}: cannot be read; restore it, or trust the key again") from None
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
+def write_note(org: str | None, signer: str, note: KeyNote) -> None:
+    """Writes what is known of a key.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
+    known = {name: value for name, value in asdict(note).items() if value is not None}
+    text = json.dumps(known, default=datetime.isoformat, indent=1, sort_keys=True) + "\n"
+    write_whole(_note_path(org, signer), text.encode())
+
+
+def validity(org: str | None, signer: str) -> Validity:
+    """Returns from when until when a key may sign; one of one's own without an organisation.
+
+    A key that another one vouched for is void from then on, if that other one was void by then:
+    whoever holds a stolen key can announce a key of theirs with it.
+
+    Raises:
+        UsageError: for a note that was damaged.
+    """
+    note = read_note(org, signer)
+    revoked, seen, above = note.revoked_since, {signer}, note
+    while above.vouched_by is not None and above.vouched_at and above.vouched_by not in seen:
+        seen.add(above.vouched_by)
+        vouched_at, above = above.vouched_at, read_note(org, above.vouched_by)
+        if above.revoked_since is not None and above.revoked_since <= vouched_at:
+            revoked = min(filter(None, (revoked, note.vouched_at)))
+    return Validity(note.not_before, note.not_after, revoked)

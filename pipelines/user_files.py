@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from pipelines import key_store
 from pipelines.key_store import private_key
 from pipelines.options import UsageError
-from reports import tables
+from reports import signing, tables
 from reports.run import Run, private_table
+from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import Tier
 from schemas.mapping import MapError, RecordMap, parse_map
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
@@ -35,6 +45,88 @@ from transforms.reporters import (
 if TYPE_CHECKING:
     from transforms.decisions import Decision
     from transforms.read import ReadOptions
+
+
+POLICY_FILE = "policy.toml"
+
+LAST_ROWS_FILE = "decisions.json"
+"""The last row that was signed here into each decisions file."""
+
+
+@dataclass(frozen=True)
+class CustodyPolicy:
+    """Rules of an organisation for its own people and its partners: policy.toml beside its keys.
+
+    Attributes:
+        two_people: Kinds of decisions that two people must make before they count, each with a key
+            of their own; and `override`, of a referral.
+        require_signed_decisions: Refuse a decision that was typed by hand.
+        longest_offer_days: Refuse an offer that is valid for longer.
+        least_shared_count: Answer no request that may show a smaller count of shared victims.
+        overlap_answers_per_year: Answers to one organisation in 365 days, at most.
+    """
+
+    two_people: frozenset[str] = frozenset()
+    require_signed_decisions: bool = False
+    longest_offer_days: int = 366
+    least_shared_count: int = 3
+    overlap_answers_per_year: int = 26
+
+
+OVERRIDE = "override"
+
+_TWO_PEOPLE = (*ACCUSING_DECISIONS, OVERRIDE)
+
+
+def _kinds(value: Any) -> frozenset[str] | None:
+    fits = isinstance(value, list) and all(one in _TWO_PEOPLE for one in value)
+    return frozenset(value) if fits else None
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int | None]:
+    def check(value: Any) -> int | None:
+        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        return value if fits else None
+
+    return check
+
+
+_POLICY: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "two_people": (_kinds, f"a list of {', '.join(_TWO_PEOPLE)}"),
+    "require_signed_decisions": (_flag, "true or false"),
+    "longest_offer_days": (_whole(1, 366), "a whole number from 1 to 366"),
+    "least_shared_count": (_whole(3, 1_000), "a whole number from 3 to 1000"),
+    "overlap_answers_per_year": (_whole(1, 365), "a whole number from 1 to 365"),
+}
+
+
+def custody_policy() -> CustodyPolicy:
+    """Reads policy.toml beside the keys; without one, nothing more is asked than always.
+
+    Raises:
+        UsageError: for a file that cannot be used, or that others can write.
+    """
+    path = key_store.home() / POLICY_FILE
+    if not path.exists():
+        return CustodyPolicy()
+    key_store.check_closed(path)
+    try:
+        values = tomllib.loads(read_text(str(path)))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}; write it as TOML") from None
+    chosen = {}
+    for name, value in values.items():
+        if name not in _POLICY:
+            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_POLICY)}")
+        check, wanted = _POLICY[name]
+        chosen[name] = check(value)
+        if chosen[name] is None:
+            raise UsageError(f"{path}: {name}: is not {wanted}; give one")
+    return CustodyPolicy(**chosen)
 
 
 def read_text(path: str) -> str:
@@ -123,12 +215,98 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
 
 def read_decisions(path: str | None) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
-    from transforms import decisions_file  # with Beam, which not every command needs
+    if path is None:
+        return ()
+    found = parse_decisions_text(read_text(path), path)
+    check_last_row(found, path)
+    void = (one for one in found if one.void is not None)
+    sys.stderr.writelines(f"ringtrace: {path}: {one.decision_id} {one.void}\n" for one in void)
+    return found
 
+
+def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
+    """Parses the text of a decisions file: its signatures, its chain, and the policy on it.
+
+    Raises:
+        UsageError: for a row that cannot be used, that was edited, removed or moved after it was
+            signed, or that the policy does not take.
+    """
+    from transforms import decisions, decisions_file  # with Beam, which not every command needs
+
+    signers = {
+        signing.key_id(key): decisions_file.DecisionSigner(
+            partial(_holds, key), key_store.validity(org, signing.key_id(key)).revoked_since
+        )
+        for org, keys in [*key_store.trusted_keys().items(), (None, key_store.own_public_keys())]
+        for key in keys
+    }
     try:
-        return decisions_file.parse_decisions(read_text(path), path) if path is not None else ()
+        found = decisions_file.parse_decisions(text, path, signers)
     except decisions_file.DecisionError as error:
         raise UsageError(str(error)) from None
+    policy = custody_policy()
+    typed = [one for one in found if one.signature is None or one.signature.key_id not in signers]
+    if policy.require_signed_decisions and typed:
+        raise UsageError(
+            f"{path}: {typed[0].decision_id} is signed by no key that is known here, and your "
+            "policy takes no such row; make it with ringtrace decide"
+        )
+    return decisions.await_second_person(found, policy.two_people)
+
+
+def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
+    try:
+        key.verify(signature, content)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _last_rows() -> dict[str, dict[str, str]]:
+    """Reads the first and the last row that was signed here into each file, as digests."""
+    path = key_store.home() / LAST_ROWS_FILE
+    try:
+        found = json.loads(path.read_bytes())
+        return {str(file): {"first": one["first"], "last": one["last"]}
+                for file, one in found.items()}  # fmt: skip
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
+
+
+def check_last_row(decisions: Iterable[Decision], path: str) -> None:
+    """Refuses a file without the last row that was signed here into it, and an old copy of one.
+
+    Raises:
+        UsageError: for one. A chain alone does not show that its end was cut off.
+    """
+    digests = {one.signature.digest for one in decisions if one.signature is not None}
+    rows = _last_rows()
+    own = rows.get(os.path.realpath(path))
+    wanted = [own] if own else [one for one in rows.values() if one["first"] in digests]
+    if wanted and not any(one["last"] in digests for one in wanted):
+        raise UsageError(
+            f"{path}: the last row that you signed in it ({wanted[0]['last'][:16]}) was removed or "
+            "edited; restore the file from a copy, or give another name to a new one"
+        )
+
+
+def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
+    """Remembers the last row of a decisions file that was signed here.
+
+    Raises:
+        UsageError: if that cannot be written.
+    """
+    signed = [one.signature for one in decisions if one.signature is not None]
+    first = next(one.digest for one in signed if not one.previous)
+    followed = {one.previous for one in signed}
+    last = next(one.digest for one in signed if one.digest not in followed)
+    note = key_store.home() / LAST_ROWS_FILE
+    with key_store.locked(note):
+        rows = _last_rows() | {str(path): {"first": first, "last": last}}
+        text = json.dumps(rows, indent=1, sort_keys=True) + "\n"
+        key_store.write_whole(note, text.encode())
 
 
 def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:

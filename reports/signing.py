@@ -19,7 +19,9 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -48,6 +50,33 @@ T = TypeVar("T")
 
 class KeyFileError(ValueError):
     """A key file that cannot be used; the message is one line for its user."""
+
+
+class LockedKeyError(KeyFileError):
+    """A key file whose passphrase is wrong, or was not given."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """The time in which a key may sign; from `revoked_since` on others may have it."""
+
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    revoked_since: datetime | None = None
+
+    def problem(self, when: datetime, seen: datetime | None = None) -> str | None:
+        """Returns why the key cannot have signed at `when`; None where it can.
+
+        Whoever has another's key can date back what he signs. So what was first seen once the key
+        was void does not hold either.
+        """
+        if self.revoked_since is not None and max(when, seen or when) >= self.revoked_since:
+            return f"was signed by a key that is void from {self.revoked_since:%Y-%m-%dT%H:%MZ} on"
+        if self.not_before is not None and when < self.not_before:
+            return f"was signed before its key was valid, from {self.not_before:%Y-%m-%dT%H:%MZ} on"
+        if self.not_after is not None and when > self.not_after:
+            return f"was signed after its key had ended, on {self.not_after:%Y-%m-%dT%H:%MZ}"
+        return None
 
 
 class SignatureError(ValueError):
@@ -86,11 +115,17 @@ def key_id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def private_pem(key: Ed25519PrivateKey) -> bytes:
-    """Returns the private key as PKCS 8 PEM, not encrypted."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def private_pem(key: Ed25519PrivateKey, passphrase: bytes | None = None) -> bytes:
+    """Returns the private key as PKCS 8 PEM.
+
+    With a passphrase it is encrypted (PBES2 with AES-256-CBC), and the public key stands before it,
+    so that signatures can be checked without the passphrase.
+    """
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    if passphrase is None:
+        return key.private_bytes(*form, serialization.NoEncryption())
+    locked = key.private_bytes(*form, serialization.BestAvailableEncryption(passphrase))
+    return public_pem(key.public_key()) + locked
 
 
 def public_pem(key: Ed25519PublicKey) -> bytes:
@@ -100,18 +135,30 @@ def public_pem(key: Ed25519PublicKey) -> bytes:
     )
 
 
-def read_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
-    """Reads the private key of a PEM file called `name`.
+def is_locked(content: bytes) -> bool:
+    """Returns True for a key file that a passphrase opens."""
+    return b"ENCRYPTED PRIVATE KEY" in content
+
+
+def read_private_key(
+    content: bytes, name: str, passphrase: Callable[[], bytes] | None = None
+) -> Ed25519PrivateKey:
+    """Reads the private key of a PEM file called `name`; asks for a passphrase where it needs one.
 
     Raises:
+        LockedKeyError: if the passphrase is wrong, or there is none.
         KeyFileError: if it holds none that can be used.
     """
     _check_size(content, name)
+    locked = is_locked(content)
+    if locked and passphrase is None:
+        raise LockedKeyError(f"{name}: is encrypted; give it without a passphrase")
     try:
-        key = serialization.load_pem_private_key(content, password=None)
-    except TypeError:
-        raise KeyFileError(f"{name}: is encrypted; give it without a passphrase") from None
-    except (ValueError, UnsupportedAlgorithm):
+        secret = passphrase() if locked and passphrase is not None else None
+        key = serialization.load_pem_private_key(content, password=secret)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        if locked:
+            raise LockedKeyError(f"{name}: its passphrase is another; give the right one") from None
         raise KeyFileError(
             f"{name}: contains no private key in PEM (PKCS 8); give one of `ringtrace keys make`"
         ) from None
@@ -130,6 +177,15 @@ def read_public_key(content: bytes, name: str) -> Ed25519PublicKey:
         raise KeyFileError(
             f"{name}: is a private key, which must not be shared; ask for the public one"
         )
+    return public_part(content, name)
+
+
+def public_part(content: bytes, name: str) -> Ed25519PublicKey:
+    """Reads the public key of a PEM file called `name`, which may have a locked private one, too.
+
+    Raises:
+        KeyFileError: if it holds none that can be used.
+    """
     _check_size(content, name)
     try:
         key = serialization.load_pem_public_key(content)
@@ -217,12 +273,23 @@ class NotCanonicalError(ValueError):
 
 
 def canonical_json(value: Any) -> bytes:
-    """Returns the canonical bytes of a dataclass or of plain JSON values."""
+    """Returns the canonical bytes of a dataclass or of plain JSON values.
+
+    A field of a dataclass that is None by default is left out where it is None.
+    """
     whole = dataclasses.is_dataclass(value) and not isinstance(value, type)
     plain = dataclasses.asdict(value) if whole else value
+    for one in dataclasses.fields(value) if whole else ():
+        if one.default is None and plain[one.name] is None:
+            del plain[one.name]
     return json.dumps(
         plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
+
+
+def letter_bytes(letter: Any, key: Ed25519PrivateKey) -> bytes:
+    """Returns the canonical bytes of a file to sign, a dataclass, which names the key."""
+    return canonical_json(dataclasses.replace(letter, key_id=key_id(key.public_key())))
 
 
 def parse_canonical_json(content: bytes) -> Any:
@@ -244,20 +311,28 @@ def parse_canonical_json(content: bytes) -> Any:
 def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     """Makes a dataclass from plain values: every field there, no other, each of its type.
 
+    A field that is None by default may be absent, and is not null.
+
     Raises:
         NotCanonicalError: naming the first field that is wrong.
     """
     if not isinstance(value, Mapping):
         raise NotCanonicalError(f"{where or 'it'} is not an object")
     hints = get_type_hints(kind)
-    for name in sorted(set(value) ^ set(hints)):
+    optional = {one.name for one in dataclasses.fields(kind) if one.default is None}  # type: ignore[arg-type]
+    for name in sorted((set(value) ^ set(hints)) - (optional - set(value))):
         # The name of an unknown field is hostile text: it is not repeated.
         problem = "has an unknown field" if name in value else f"has no {name}"
         raise NotCanonicalError(f"{where or 'it'} {problem}")
     return kind(
         **{
-            name: _typed(hint, value[name], f"{where}.{name}".lstrip("."))
+            name: _typed(
+                get_args(hint)[0] if name in optional else hint,
+                value[name],
+                f"{where}.{name}".lstrip("."),
+            )
             for name, hint in hints.items()
+            if name in value
         }
     )
 

@@ -26,8 +26,17 @@ from schemas.enums import EMAIL_ROLES
 from schemas.field import allowed_values, field, field_doc
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import map_schema
-from schemas.offer import MAX_INTEGER, Correction, Offer, Revocation, Tlp
-from schemas.overlap import Answer, Request, Result
+from schemas.offer import (
+    MAX_INTEGER,
+    Answer,
+    Correction,
+    KeyList,
+    Offer,
+    Request,
+    Result,
+    Revocation,
+    Tlp,
+)
 from schemas.reject import Code
 from schemas.tables import ALL_TABLES, PRIVATE_TABLES
 
@@ -103,6 +112,7 @@ EXCHANGE_FILES: dict[str, type[Any]] = {
     "exchange/overlap-request": Request,
     "exchange/overlap-answer": Answer,
     "exchange/overlap-result": Result,
+    "exchange/keys": KeyList,
 }
 """Files that organisations exchange, by the name of their published schema."""
 
@@ -114,6 +124,7 @@ _PATTERNS = {
     "issued_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
     "expires_at": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$",
     "week": r"^\d{4}-W\d{2}$",
+    "key_id": r"^[0-9a-f]{64}$",
 }
 
 
@@ -272,18 +283,24 @@ def object_schema(fields: list[pa.Field]) -> dict[str, Any]:
 
 
 def dataclass_schema(kind: type[Any]) -> dict[str, Any]:
-    """Returns the JSON Schema of a dataclass: every field is there, and no other."""
+    """Returns the JSON Schema of a dataclass: every field is there, and no other.
+
+    One that is None by default may be absent, as it is in files of before there was one.
+    """
     hints = get_type_hints(kind)
     properties = {name: _json_type(name, hint) for name, hint in hints.items()}
+    absent = [one.name for one in dataclasses.fields(kind) if one.default is None]
     for one in dataclasses.fields(kind):
         if one.name in _FIXED:
             properties[one.name] = {"const": one.default}
+    for name in absent:
+        properties[name] = _json_type(name, get_args(hints[name])[0])
     about = (kind.__doc__ or "").strip().partition("\n")[0]
     return {
         "type": "object",
         "description": about,
         "properties": properties,
-        "required": sorted(properties),
+        "required": sorted(properties.keys() - absent),
         "additionalProperties": False,
     }
 

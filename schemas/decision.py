@@ -33,6 +33,14 @@ CLUSTER_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
 REVIEWING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW)
 """Kinds after which the members that they cover count as reviewed."""
 
+ACCUSING_DECISIONS = (
+    DecisionKind.CONFIRM,
+    DecisionKind.REVIEW,
+    DecisionKind.MUST_LINK,
+    DecisionKind.SUSPECT_HELD,
+)
+"""Kinds that say that a suspect holds something: they can name an innocent."""
+
 PROTECTING_DECISIONS = (
     DecisionKind.LEGITIMATE,
     DecisionKind.DISPUTE,
@@ -88,10 +96,28 @@ A row of a decisions file that `ringtrace decide` wrote has these columns too: `
 are then lists in JSON, also in CSV.
 """
 
+CHAIN = pa.schema(
+    [
+        field("previous", _STRING, "SHA-256 of the signed row before it, empty for the first one."),
+        field("key_id", _STRING, "Fingerprint of the key that signed the row."),
+        field("signature", _STRING, "Its Ed25519 signature of all the others, in base64."),
+    ]
+)
+"""The columns by which the rows that `ringtrace decide` wrote are signed and chained.
+
+A row that was typed has none of them. One row that was edited, removed or moved breaks the chain.
+"""
+
 BOUND_DECISION = pa.schema(
     [
         *DECISION,
         *BINDING,
+        field(
+            "signed_by",
+            _STRING,
+            "Fingerprint of the key that signed the row in its file; null for a row that was "
+            "typed, or signed by a key that was not known or is void.",
+        ),
         field(
             "in_force",
             pa.bool_(),

@@ -1,9 +1,18 @@
-"""The offer: what one organisation shows another of the scammers it saw, and of nobody else.
+"""The signed files that organisations send each other: offers, letters about them, lists of keys.
 
-Counts, weeks and the offenders' own identifiers, as canonical JSON with a detached signature. It
-has no field for a victim's id, number or words, nor for a record's id, and no digest of one: all
-numbers can be tried until a digest fits. A cluster is a number within the offer, since the id of a
-run's cluster is made from an identifier that need not be in the offer.
+Each is canonical JSON with a detached signature, and names who sent it, when, and by which key
+(`key_id`, its fingerprint; files of version 0.1 name none).
+
+An offer is what one organisation shows another of the scammers it saw, and of nobody else: counts,
+weeks and the offenders' own identifiers. It has no field for a victim's id, number or words, nor
+for a record's id, and no digest of one: all numbers can be tried until a digest fits. A cluster is
+a number within the offer, since the id of a run's cluster is made from an identifier that need not
+be in the offer.
+
+By the three letters of an overlap two organisations count the victims they share, and nothing more.
+Points and tags are base64 of all of them, one after the other, in sorted order; sizes are powers of
+two, filled up with random ones, so that nobody learns how many victims the other has to within a
+factor of two.
 """
 
 from __future__ import annotations
@@ -17,13 +26,36 @@ REVOCATION = "ringtrace-revocation"
 
 CORRECTION = "ringtrace-correction"
 
+KEY_LIST = "ringtrace-keys"
+
+REQUEST = "ringtrace-overlap-request"
+
+ANSWER = "ringtrace-overlap-answer"
+
+RESULT = "ringtrace-overlap-result"
+
 VERSION = 1
+
+OVERLAP_VERSION = 2
 
 MAX_INTEGER = 2**53 - 1
 """The largest number that every JSON reader holds exactly (RFC 7493 section 2.2)."""
 
 MAX_ENTITY_ID_LENGTH = 400
 """Characters of the longest entity id that is offered or taken."""
+
+POINT_BYTES = 32
+"""An element of ristretto255 (RFC 9496)."""
+
+TAG_BYTES = 16
+"""A tag: two of 4 million differ, but for a chance of 2 to the power of -84."""
+
+MIN_SET_SIZE = 1_024
+"""Least size of either side: below, a request could be a question about one person."""
+
+MAX_SET_SIZE = 2**22
+
+COMPARED_KINDS = ("phone", "email")
 
 
 class Tlp(StrEnum):
@@ -118,6 +150,7 @@ class Offer:
     clusters: tuple[OfferedCluster, ...]
     format: str = FORMAT
     version: int = VERSION
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +163,7 @@ class Revocation:
     offers: tuple[str, ...]
     format: str = REVOCATION
     version: int = VERSION
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -168,3 +202,99 @@ class Correction:
     issues: tuple[CorrectedIssue, ...]
     format: str = CORRECTION
     version: int = VERSION
+    key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class ListedKey:
+    """A key of the sender's: its 32 bytes in base64, and from when until when it may sign.
+
+    A key that is `revoked_since` a moment may be in other hands from then on.
+    """
+
+    key_id: str
+    not_after: str | None
+    not_before: str | None
+    public_key: str
+    revoked_since: str | None
+
+
+@dataclass(frozen=True)
+class KeyList:
+    """The sender's keys, as one of them says: announces a new one, ends or revokes an old one."""
+
+    sender: str
+    issued_at: str
+    keys: tuple[ListedKey, ...]
+    format: str = KEY_LIST
+    version: int = VERSION
+    key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class About:
+    """The victims that are compared, in words that both sides can check.
+
+    With `offer`, the SHA-256 of an offer of the answerer's, `entities` are places in its list of
+    identifiers: the answerer's set are its victims that the offer counts for any of them, and the
+    asker's are its own of the joint cluster that holds them. Without, both sets are whatever was
+    agreed under the name `agreed`.
+    """
+
+    agreed: str
+    entities: tuple[int, ...]
+    offer: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """Fields of every letter. `session` is 32 random bytes in hex, the requester's."""
+
+    issued_at: str
+    recipient: str
+    sender: str
+    session: str
+    version: int = OVERLAP_VERSION
+    key_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request(Letter):
+    """The first letter: the requester's victims, each masked with the requester's secret."""
+
+    about: About
+    by: str
+    floor: int
+    points: str
+    size: int
+    format: str = REQUEST
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Letter):
+    """The second: those masked again and shuffled, and tags of the responder's own victims.
+
+    `request` is the SHA-256 of the first letter.
+    """
+
+    points: str
+    request: str
+    size: int
+    tags: str
+    format: str = ANSWER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Letter):
+    """The third: how many are on both sides; None if fewer than the agreed minimum.
+
+    `answer` is the SHA-256 of the second letter. What was compared is repeated, so that this
+    letter can be read on its own later.
+    """
+
+    about: About
+    answer: str
+    by: str
+    floor: int
+    shared: int | None
+    format: str = RESULT

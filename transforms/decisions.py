@@ -30,6 +30,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from schemas.decision import (
+    ACCUSING_DECISIONS,
     CLUSTER_DECISIONS,
     PROTECTING_DECISIONS,
     REVIEWING_DECISIONS,
@@ -82,6 +83,20 @@ class BoundBy(StrEnum):
 
 
 @dataclass(frozen=True)
+class RowSignature:
+    """The signature of a row of a decisions file, and the digest by which the next one names it.
+
+    `known` if its key is, and it holds.
+    """
+
+    previous: str
+    key_id: str
+    signature: str
+    digest: str = ""
+    known: bool = False
+
+
+@dataclass(frozen=True)
 class Decision:
     """One row of `schemas.decision.DECISION`, checked; entities are canonical ids.
 
@@ -91,6 +106,8 @@ class Decision:
         run_id: The run that showed them; None for the run at hand.
         interval: First and last record of that run.
         bound_by: Where the binding is from.
+        signature: That of its row; None for a row that was typed.
+        void: Why it has no effect whatever the others say; None where it may have one.
     """
 
     decision_id: str
@@ -106,6 +123,13 @@ class Decision:
     interval: Interval | None = None
     bound_by: BoundBy | None = None
     used: tuple[DaysOfUse, ...] = ()
+    signature: RowSignature | None = None
+    void: str | None = None
+
+    @property
+    def signed_by(self) -> str | None:
+        """The fingerprint of the key that signed it, if that is known and may do so."""
+        return self.signature.key_id if self.signature and self.signature.known else None
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -248,6 +272,10 @@ class DecisionsInForce:
             yield ("decisions", place), sum(one.bound_by is place for one in self.every)
         idle = (one for kind in REVIEWING_DECISIONS for one in self.of(kind) if one.members == ())
         yield ("decisions", "cover_nothing"), sum(1 for _ in idle)
+        if typed := sum(one.signed_by is None for one in self.every):
+            yield ("decisions", "not_signed"), typed
+        if void := sum(one.void is not None for one in self.every):
+            yield ("decisions", "without_effect"), void
         for text in self.contradictions:
             yield ("decision_contradictions", text), 1
 
@@ -275,13 +303,14 @@ def decisions_in_force(
         for one in given
         if one not in later and when and one.expires_at is not None and one.expires_at <= when
     ]
-    alive = [one for one in given if one not in later and one not in expired]
+    alive = [one for one in given if one not in later and one not in expired and one.void is None]
     set_aside = dict(_contradictions(alive))
     idle = [
         one
         for one in given
         if one in expired
         or one.decision_id in set_aside
+        or (one.void is not None and one not in later)
         or (one in later and one.members is not None)
     ]
     return DecisionsInForce(
@@ -291,6 +320,37 @@ def decisions_in_force(
         expired=len(expired),
         later=len(later),
         without_effect=tuple(idle),
+    )
+
+
+def await_second_person(
+    decisions: Iterable[Decision], kinds: Container[str]
+) -> tuple[Decision, ...]:
+    """Makes decisions of some kinds void that one person alone made.
+
+    The second one decides the same on the same entities, for at least the same members and as
+    long, under another name and with another key.
+    """
+    given = tuple(decisions)
+    return tuple(
+        replace(one, void="waits for the decision of a second person")
+        if one.kind in kinds and one.void is None and not any(_seconds(one, o) for o in given)
+        else one
+        for one in given
+    )
+
+
+def _seconds(one: Decision, other: Decision) -> bool:
+    """Returns True if another person made the same decision."""
+    keys = one.signed_by, other.signed_by
+    if other.void is not None or None in keys or keys[0] == keys[1]:
+        return False
+    ends = other.expires_at
+    return (
+        (one.kind, set(one.entities)) == (other.kind, set(other.entities))
+        and " ".join(one.author.casefold().split()) != " ".join(other.author.casefold().split())
+        and set(one.members or ()) <= set(other.members or ())
+        and (ends is None or (one.expires_at is not None and one.expires_at <= ends))
     )
 
 
@@ -573,15 +633,7 @@ def _epochs_apart(one: Decision, epochs: Mapping[str, list[str]]) -> Iterator[tu
 
 
 _SAFER = (
-    *product(
-        (DecisionKind.LEGITIMATE, DecisionKind.VICTIM_OWNED),
-        (
-            DecisionKind.CONFIRM,
-            DecisionKind.REVIEW,
-            DecisionKind.MUST_LINK,
-            DecisionKind.SUSPECT_HELD,
-        ),
-    ),
+    *product((DecisionKind.LEGITIMATE, DecisionKind.VICTIM_OWNED), ACCUSING_DECISIONS),
     *product((DecisionKind.DISPUTE,), REVIEWING_DECISIONS),
 )
 """Kinds that contradict each other on one identifier; the first one stays in force."""

@@ -1,16 +1,21 @@
 """Decisions at rest: the file of analysts, and the table decisions/ of a run.
 
 The file, CSV or JSON Lines, is checked before anything runs. People type its rows by hand;
-`ringtrace decide` adds rows that are bound to what a run shows, in columns of their own. The table
-has all decisions of a run as they are bound, for the next run to take over.
+`ringtrace decide` adds rows that are bound to what a run shows, signed, and chained to the signed
+row before, in columns of their own. The table has all decisions of a run as they are bound, for the
+next run to take over.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import csv
+import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -22,8 +27,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.decision import (
+    ACCUSING_DECISIONS,
     BINDING,
     BOUND_DECISION,
+    CHAIN,
     CLUSTER_DECISIONS,
     DECISION,
     PAIR_DECISIONS,
@@ -36,6 +43,7 @@ from transforms.decisions import (
     DaysOfUse,
     Decision,
     DecisionsInForce,
+    RowSignature,
     members_digest,
     stand_in_id,
 )
@@ -47,26 +55,54 @@ MAX_VALUE_CHARACTERS = 500
 MAX_MEMBERS_CHARACTERS = 10_000_000
 """Characters of the members that a row is bound to, at most."""
 
+_HEX = re.compile(r"[0-9a-f]{64}")
+
 LEAST_DIGITS, NATIONAL_DIGITS = 7, 10
 """Digits of the shortest victim's number that a text must not name, and of a longer one's end."""
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
-FILE_COLUMNS = (*DECISION.names, *BINDING.names)
+FILE_COLUMNS = (*DECISION.names, *BINDING.names, *CHAIN.names)
 """The columns of a decisions file; a row that is typed by hand has those of DECISION alone."""
+
+SIGNED_FORMAT, SIGNED_VERSION = "ringtrace-decision", 1
+"""The kind of bytes that the signature of a row is over."""
+
+
+@dataclass(frozen=True)
+class DecisionSigner:
+    """A known key of somebody who decides, and from when it is void, if it is.
+
+    `holds` returns True if a signature of some bytes is the key's.
+    """
+
+    holds: Callable[[bytes, bytes], bool]
+    void_since: datetime | None = None
+
+
+NO_SIGNERS: Mapping[str, DecisionSigner] = MappingProxyType({})
 
 
 class DecisionError(ValueError):
     """A row of a decisions file that cannot be used; the message is for its author."""
 
 
-def parse_decisions(text: str, name: str) -> tuple[Decision, ...]:
+def parse_decisions(
+    text: str, name: str, signers: Mapping[str, DecisionSigner] = NO_SIGNERS
+) -> tuple[Decision, ...]:
     """Parses the decisions of a CSV or JSON Lines file, by id.
 
+    Args:
+        text: of the file.
+        name: of the file.
+        signers: the known keys by their fingerprints; a row of another key counts as typed.
+
     Raises:
-        DecisionError: naming the file, the row and the field, and what to do.
+        DecisionError: naming the file, the row and the field, and what to do; also for a signed
+            row that was edited, removed or moved.
     """
     found: dict[str, Decision] = {}
+    rows: dict[str, int] = {}
     for row, values in list(_rows(text.removeprefix("\ufeff"), name)):
         decision = _decision(values, f"{name}, row {row}")
         if decision.decision_id in found:
@@ -75,7 +111,107 @@ def parse_decisions(text: str, name: str) -> tuple[Decision, ...]:
                 "each decision an id of its own"
             )
         found[decision.decision_id] = decision
-    return tuple(found[one] for one in sorted(found))
+        rows[decision.decision_id] = row
+    checked = _check_chain(found.values(), rows, name, signers)
+    return tuple(sorted(checked, key=attrgetter("decision_id")))
+
+
+def sign_decision(
+    decision: Decision, known: Iterable[Decision], key_id: str, sign: Callable[[bytes], bytes]
+) -> Decision:
+    """Returns a bound decision signed, and chained to those of its file.
+
+    Args:
+        decision: The decision, as it is parsed from its row.
+        known: The decisions of the file.
+        key_id: Fingerprint of the key.
+        sign: Returns the key's signature of some bytes.
+    """
+    signed = [one.signature for one in known if one.signature is not None]
+    followed = {one.previous for one in signed}
+    previous = next((one.digest for one in signed if one.digest not in followed), "")
+    row = RowSignature(previous, key_id, "")
+    content = _signed_bytes(replace(decision, signature=row))
+    text = base64.b64encode(sign(content)).decode()
+    digest = hashlib.sha256(content + text.encode()).hexdigest()
+    return replace(decision, signature=RowSignature(previous, key_id, text, digest, known=True))
+
+
+def _signed_bytes(one: Decision) -> bytes:
+    """Returns the bytes that the signature of a row is over: all it says, as canonical JSON."""
+    row = {name: _text_of_time(value) for name, value in _row(one).items() if value is not None}
+    del row["signature"]
+    row |= {"format": SIGNED_FORMAT, "version": SIGNED_VERSION}
+    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _check_chain(
+    decisions: Iterable[Decision],
+    rows: Mapping[str, int],
+    name: str,
+    signers: Mapping[str, DecisionSigner],
+) -> list[Decision]:
+    """Checks the signatures of rows, and that each follows the one that it names.
+
+    What a key signed once it was void counts as typed, if it protects somebody; if it accuses, it
+    has no effect. So does what stands behind: a time can be dated back, a place in the chain not.
+
+    Raises:
+        DecisionError: naming the first row that does not hold.
+    """
+    given = [_with_digest(one) for one in decisions]
+    places = {one.signature.digest: rows[one.decision_id] for one in given if one.signature}
+    before, last = "", 0
+    void: set[str] = set()
+    found = []
+    for one in given:
+        row, signed = rows[one.decision_id], one.signature
+        if signed is None:
+            found.append(one)
+            continue
+        signer = signers.get(signed.key_id)
+        raw = base64.b64decode(signed.signature)
+        if signer is not None and not signer.holds(raw, _signed_bytes(one)):
+            raise DecisionError(
+                f"{name}, row {row}: {one.decision_id} was edited after the key "
+                f"{signed.key_id[:16]} signed it; restore the row from a copy"
+            )
+        if signed.previous != before:
+            raise DecisionError(
+                f"{name}, row {row}: {one.decision_id} "
+                f"{_broken(signed.previous, places, row, last)}; restore the file from a copy"
+            )
+        before, last = signed.digest, row
+        since = signer.void_since if signer is not None else None
+        if since is not None and one.decided_at >= since:
+            void.add(signed.key_id)
+        holds = signer is not None and signed.key_id not in void
+        why = f"is signed by a key that is void from {since:%Y-%m-%d} on" if since else None
+        gone = signed.key_id in void and one.kind in ACCUSING_DECISIONS
+        known = replace(signed, known=holds)
+        found.append(replace(one, signature=known, void=why if gone else None))
+    return found
+
+
+def _with_digest(one: Decision) -> Decision:
+    if one.signature is None:
+        return one
+    content = _signed_bytes(one) + one.signature.signature.encode()
+    digest = hashlib.sha256(content).hexdigest()
+    return replace(one, signature=replace(one.signature, digest=digest))
+
+
+def _broken(previous: str, places: Mapping[str, int], row: int, last: int) -> str:
+    """Returns why a signed row does not follow the signed row `last`."""
+    if not previous:
+        return f"is the first signed row of a file, and stands behind row {last}: rows were moved"
+    there = places.get(previous)
+    if there is None:
+        where = f"between row {last} and it" if last else "before it"
+        return f"follows a signed row that is not here: one {where} was removed or edited"
+    if there > row:
+        return f"was signed after row {there}, and stands before it: rows were moved"
+    return f"was signed after row {there}, and stands behind row {last}: rows were moved or added"
 
 
 def with_decision_added(text: str, decision: Decision) -> str:
@@ -173,6 +309,11 @@ def _row(one: Decision) -> dict[str, Any]:
         "run_id": one.run_id,
         "bound_from": start,
         "bound_to": end,
+        **(
+            {name: getattr(one.signature, name) for name in CHAIN.names}
+            if one.signature is not None
+            else dict.fromkeys(CHAIN.names)
+        ),
     }
 
 
@@ -270,7 +411,31 @@ def _decision(values: Mapping[str, object], place: str) -> Decision:
     )
     if kind is DecisionKind.VICTIM_OWNED:
         _check_victim_unnamed(decision, place)
-    return _with_binding(decision, values, place)
+    return _with_signature(_with_binding(decision, values, place), values, place)
+
+
+def _with_signature(decision: Decision, values: Mapping[str, object], place: str) -> Decision:
+    """Returns the decision with the signature that its row has, if it has one."""
+    remedy = f"leave {', '.join(CHAIN.names)} empty, and the row counts as typed"
+    texts = {name: _text(values.get(name), f"{place}, {name}") or "" for name in CHAIN.names}
+    if not any(texts.values()):
+        return decision
+    for name in ("key_id", "signature"):
+        if not texts[name]:
+            raise DecisionError(f"{place}, {name}: is empty in a row that was signed; {remedy}")
+    for name in ("previous", "key_id"):
+        if texts[name] and not _HEX.fullmatch(texts[name]):
+            raise DecisionError(f"{place}, {name}: is no SHA-256 in hexadecimal; {remedy}")
+    try:
+        raw = base64.b64decode(texts["signature"], validate=True)
+        fits = base64.b64encode(raw).decode() == texts["signature"]
+    except (binascii.Error, ValueError):
+        fits = False
+    if not fits:
+        raise DecisionError(f"{place}, signature: is not base64; {remedy}")
+    return replace(
+        decision, signature=RowSignature(texts["previous"], texts["key_id"], texts["signature"])
+    )
 
 
 def _check_victim_unnamed(one: Decision, place: str) -> None:
@@ -441,7 +606,7 @@ def _bound_row(
         other = None if owned else contested.get(entity)
         return other or stand_in_id(entity, one.decision_id, place)
 
-    row = _row(one)
+    row = {name: value for name, value in _row(one).items() if name not in CHAIN.names}
     for place, name in enumerate(("entity_a", "entity_b")):
         if row[name] is not None:
             row[name] = shown(row[name], place)
@@ -452,7 +617,8 @@ def _bound_row(
     )
     members = [stands for stands, _ in pairs]
     used = [when for _, when in pairs]
-    return row | {"members": members, "members_digest": members_digest(members), "used": used}
+    row |= {"members": members, "members_digest": members_digest(members), "used": used}
+    return row | {"signed_by": one.signed_by}
 
 
 def own_id(contested: Mapping[str, Any]) -> str:

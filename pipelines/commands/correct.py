@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
@@ -133,7 +134,7 @@ def issue_corrections(
     for one in found:
         by_recipient[one.entry.recipient].append(one)
     made = {
-        recipient: _files((sender, recipient, signed_files.utc_text(now)), issues)
+        recipient: _files((sender, recipient, signed_files.utc_text(now)), issues, key)
         for recipient, issues in sorted(by_recipient.items())
     }
     struck = {without_epoch(each) for those in by_recipient.values() for one in those
@@ -268,13 +269,15 @@ def sender_of_run(given: str | None, finished: Run) -> str:
     return signed_files.own_org(None, orgs, finished.folder)
 
 
-def _files(parties: tuple[str, str, str], issues: list[Outstanding]) -> dict[str, bytes]:
+def _files(
+    parties: tuple[str, str, str], issues: list[Outstanding], key: Ed25519PrivateKey
+) -> dict[str, bytes]:
     """Returns the correction for one recipient and the revocation of the offers in it, by name."""
     correction = Correction(*parties, tuple(_corrected(one) for one in issues))
     text = "\n".join(correction_lines(correction)) + "\n"
-    files = {CORRECTION: signing.canonical_json(correction), CORRECTION_TEXT: text.encode()}
+    files = {CORRECTION: signing.letter_bytes(correction, key), CORRECTION_TEXT: text.encode()}
     if offers := _offers(issues):
-        files[REVOCATION] = signing.canonical_json(Revocation(*parties, offers))
+        files[REVOCATION] = signing.letter_bytes(Revocation(*parties, offers), key)
     return files
 
 

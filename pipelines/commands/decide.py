@@ -1,6 +1,7 @@
 """`ringtrace decide RUN --decisions FILE KIND ENTITY [ENTITY]`: records a decision of an analyst.
 
-The decision is bound to what RUN shows, and added to FILE, which the next run is given.
+The decision is bound to what RUN shows, signed, chained to the signed one before, and added to
+FILE, which the next run is given.
 """
 
 from __future__ import annotations
@@ -11,22 +12,37 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines import key_store
 from pipelines.options import UsageError, moment
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, read_text, shown_entities
-from reports import tables
+from pipelines.user_files import (
+    check_last_row,
+    contested_values,
+    parse_decisions_text,
+    read_text,
+    record_last_row,
+    shown_entities,
+)
+from reports import signing, tables
 from reports.explain import NotNamedError, find_entity
 from reports.run import Run
 from schemas.decision import PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
 from schemas.entity import is_withheld
 from schemas.tables import MEMBERS
 from transforms.decisions import BoundBy, Decision, bind, decisions_in_force, named_to_bind
-from transforms.decisions_file import DecisionError, parse_decisions, with_decision_added
+from transforms.decisions_file import (
+    DecisionError,
+    parse_decisions,
+    sign_decision,
+    with_decision_added,
+)
 from transforms.extract import LegitimateListError, canonical_entity_id
 from transforms.manifest import current_time
 
@@ -66,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when it is decided (default: now)"
     )
+    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -73,23 +90,82 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         RunError: if RUN is no finished run.
-        UsageError: for an entity that RUN does not show, a decision that covers nothing or
+        UsageError: see `record_decision`.
+    """
+    recorded = record_decision(
+        Run.open(arguments.run),
+        arguments.decisions,
+        DecisionKind(arguments.kind),
+        arguments.a,
+        arguments.b,
+        author=arguments.author,
+        reason=arguments.reason,
+        expires=arguments.expires,
+        now=arguments.now,
+        key=arguments.key,
+    )
+    _show(recorded, arguments.decisions)
+    return 0
+
+
+@dataclass(frozen=True)
+class RecordedDecision:
+    """A decision as it stands in its file, the SHOWN rows that it was bound to, and withheld ids.
+
+    `withheld` are the ids that a run shows contested identifiers under, by their own; `unsigned`
+    counts the rows of the file that no known key signed.
+    """
+
+    decision: Decision
+    shown: pa.Table
+    withheld: Mapping[str, str]
+    unsigned: int
+
+
+def record_decision(
+    finished: Run,
+    decisions: str,
+    kind: DecisionKind,
+    a: str,
+    b: str | None = None,
+    *,
+    author: str,
+    reason: str,
+    expires: datetime | None = None,
+    now: datetime | None = None,
+    key: str | None = None,
+) -> RecordedDecision:
+    """Binds a decision to what a run shows, signs it, and adds it to a file, whole or not at all.
+
+    Args:
+        finished: The run that is decided on.
+        decisions: The file; it is made where it is absent.
+        kind: The kind of the decision.
+        a: An entity of the run, in any form.
+        b: The other one, of a decision about two.
+        author: Who decides.
+        reason: Why.
+        expires: When it is no longer in force.
+        now: When it is decided, by default now.
+        key: A private key file in place of the own key, which is made where there is none.
+
+    Raises:
+        UsageError: for an entity that the run does not show, a decision that covers nothing or
             contradicts another one, or a file that cannot be read or written.
     """
-    finished = Run.open(arguments.run)
-    kind, clock = DecisionKind(arguments.kind), arguments.now or current_time()
-    if kind in PAIR_DECISIONS and arguments.b is None:
+    clock = now or current_time()
+    if kind in PAIR_DECISIONS and b is None:
         raise UsageError(f"{kind} is about two entities; name the other one")
-    if kind not in PAIR_DECISIONS and arguments.b is not None:
-        raise UsageError(f"{kind} is about one entity; leave {arguments.b} out")
-    path, before = _read(arguments.decisions)
-    known = () if before is None else _parsed(before, arguments.decisions)
+    if kind not in PAIR_DECISIONS and b is not None:
+        raise UsageError(f"{kind} is about one entity; leave {b} out")
+    path, before = _read(decisions)
+    known = () if before is None else parse_decisions_text(before, decisions)
+    check_last_row(known, decisions)
     contested = contested_values(finished)
-    named = [one for one in (arguments.a, arguments.b) if one is not None]
-    entities = [_entity(finished, one, contested) for one in named]
+    entities = [_entity(finished, one, contested) for one in (a, b) if one is not None]
     if kind in NAMING_DECISIONS and (own := sorted(set(entities) & set(contested.values()))):
         raise UsageError(
-            f"{arguments.a if entities[0] in own else arguments.b}: is contested; decide "
+            f"{a if entities[0] in own else b}: is contested; decide "
             "suspect_held or victim_owned first: say who holds it"
         )
     decision = Decision(
@@ -97,21 +173,27 @@ def run(arguments: argparse.Namespace) -> int:
         kind=kind,
         entity_a=entities[0],
         entity_b=entities[1] if len(entities) > 1 else None,
-        author=arguments.author,
-        reason=arguments.reason,
+        author=author,
+        reason=reason,
         decided_at=clock,
-        expires_at=arguments.expires,
+        expires_at=expires,
     )
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
     if kind in REVIEWING_DECISIONS:
         _check_reviewed(finished, decision)
+    (decision,) = _parsed(with_decision_added("", decision), decisions)
+    _check_contradictions(known, decision, decisions)
+    signer = key_store.own_key(key)
+    key_id = signing.key_id(signer.public_key())
+    decision = sign_decision(decision, known, key_id, signer.sign)
     text = with_decision_added(before or "", decision)
-    (decision,) = set(_parsed(text, arguments.decisions)) - set(known)
-    _check_contradictions(known, decision, arguments.decisions)
+    written = {one.decision_id: one for one in parse_decisions_text(text, decisions)}
     _write(path, before, text)
-    _show(decision, shown, {own: stands for stands, own in contested.items()}, arguments.decisions)
-    return 0
+    record_last_row(written.values(), path)
+    withheld = {own: stands for stands, own in contested.items()}
+    unsigned = sum(one.signed_by is None for one in written.values())
+    return RecordedDecision(written[decision.decision_id], shown, withheld, unsigned)
 
 
 def _read(name: str) -> tuple[Path, str | None]:
@@ -218,8 +300,9 @@ def _write(path: Path, before: str | None, text: str) -> None:
         raise UsageError(f"{path}: {error.strerror}; give a file that can be written") from None
 
 
-def _show(decision: Decision, shown: pa.Table, withheld: Mapping[str, str], name: str) -> None:
+def _show(recorded: RecordedDecision, name: str) -> None:
     """Prints what a decision covers, and what may be a victim's own by its withheld id."""
+    decision, shown, withheld = recorded.decision, recorded.shown, recorded.withheld
     members = decision.members or ()
     others = shown.num_rows - len(members) if decision.kind is DecisionKind.CONFIRM else 0
     lines = [
@@ -234,5 +317,11 @@ def _show(decision: Decision, shown: pa.Table, withheld: Mapping[str, str], name
             f"{others} of its cluster, to be verified or later than the decision, "
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
+    signature = decision.signature
+    lines.append(f"signed by {signature.key_id if signature is not None else 'nobody'}")
+    if decision.void is not None:
+        lines.append(f"without effect yet: {decision.void}")
+    if recorded.unsigned:
+        lines.append(f"not signed by a known key: {recorded.unsigned} of the decisions in {name}")
     lines.append(f"{name} has it; give it as --decisions to the next run")
     sys.stdout.write("\n".join(map(printable, lines)) + "\n")

@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from pipelines import key_store
-from pipelines.options import Subcommand, UsageError, add_subcommands, run_subcommand
+from pipelines.exchange import signed_files
+from pipelines.exchange.signed_files import utc_text
+from pipelines.key_store import KeyNote
+from pipelines.options import (
+    Subcommand,
+    UsageError,
+    WholeNumber,
+    add_subcommands,
+    moment,
+    run_subcommand,
+)
+from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
 from reports import signing
+from reports.exchange import (
+    CLOCK_TOLERANCE,
+    OfferError,
+    listed_key,
+    parse_key_list,
+    parse_moment,
+    signer_of,
+)
+from reports.text import plain
+from schemas.offer import KeyList, ListedKey
+
+KEY_LIST_FILE = "keys.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 def make_key(arguments: argparse.Namespace) -> int:
     """Makes the own key pair, or the key of private files; returns the exit status 0."""
     if arguments.private:
+        if arguments.agent is not None or arguments.valid_days is not None:
+            raise UsageError("--private: leave --agent and --valid-days out, which are of a pair")
         key = key_store.make_private_key()
         _print(
             f"private  {key.key_id}  {key_store.private_path()}\n"
@@ -40,33 +72,79 @@ def make_key(arguments: argparse.Namespace) -> int:
         )
         return 0
     path = key_store.own_path()
-    there = path.exists()
-    signer = signing.key_id(key_store.own_key().public_key())
-    if there:
-        raise UsageError(f"{path}: exists already ({signer}); move it away to make another")
+    if path.exists():
+        own = key_store.own_public_key()
+        signer = signing.key_id(own) if own else ""
+        raise UsageError(f"{path}: exists already ({signer}); run ringtrace keys rotate")
+    if arguments.agent is not None:
+        public = _agent_key(arguments.agent)
+        key_store.write_whole(path, signing.public_pem(public))
+        _print(f"own      {signing.key_id(public)}  {path}, in the agent")
+    else:
+        public = key_store.own_key().public_key()
+    if arguments.valid_days is not None:
+        now = datetime.now(UTC).replace(microsecond=0)
+        note = KeyNote(not_before=now, not_after=now + timedelta(days=arguments.valid_days))
+        key_store.write_note(None, signing.key_id(public), note)
     return 0
+
+
+def _agent_key(name: str) -> Ed25519PublicKey:
+    """Returns the one Ed25519 key of the agent whose comment or fingerprint is `name`.
+
+    Raises:
+        UsageError: if there is none, or more than one.
+    """
+    held = agent_keys()
+    found = [key for key, comment in held if name in (comment, signing.key_id(key))]
+    if len(found) != 1:
+        there = ", ".join(plain(comment, 60) for _, comment in held) or "none"
+        raise UsageError(
+            f"--agent: the agent has {len(found)} Ed25519 keys {name[:80]!r}; give one of {there}"
+        )
+    return found[0]
 
 
 def show_keys(_arguments: argparse.Namespace) -> int:
     """Prints the fingerprints of the own and of the trusted keys; returns the exit status 0."""
     path = key_store.own_path()
-    if path.exists():
-        _print(f"own      {signing.key_id(key_store.own_key().public_key())}  {path}")
+    own = key_store.own_public_key()
+    if own is not None:
+        _print(f"own      {_described(None, own)}  {path}")
     else:
         _print(f"own      none yet; it will be made in {path} when something is first signed")
+    for key in key_store.own_public_keys()[1 if own else 0 :]:
+        _print(f"before   {_described(None, key)}")
     if sealing := key_store.private_key():
         _print(f"private  {sealing.key_id}  {key_store.private_path()}")
     else:
         _print("private  none: private/ of runs is not sealed; see ringtrace keys make --private")
     for org in key_store.trusted_orgs():
         for key in key_store.trusted(org):
-            _print(f"trusted  {signing.key_id(key)}  {org}")
+            _print(f"trusted  {_described(org, key)}")
     return 0
+
+
+def _described(org: str | None, key: Ed25519PublicKey) -> str:
+    """Returns a key's fingerprint, its organisation, and its times where it has any."""
+    signer = signing.key_id(key)
+    valid = key_store.validity(org, signer)
+    times = [
+        f"{word} {utc_text(when)}"
+        for word, when in (
+            ("from", valid.not_before),
+            ("until", valid.not_after),
+            ("void from", valid.revoked_since),
+        )
+        if when is not None
+    ]
+    return "  ".join([signer, *([org] if org else []), *([", ".join(times)] if times else [])])
 
 
 def export_key(arguments: argparse.Namespace) -> int:
     """Writes or prints the own public key; returns the exit status 0."""
-    pem = signing.public_pem(key_store.own_key().public_key())
+    public = key_store.own_public_key() or key_store.own_key().public_key()
+    pem = signing.public_pem(public)
     if arguments.output is None:
         sys.stdout.write(pem.decode())
         return 0
@@ -85,16 +163,189 @@ def trust_key(arguments: argparse.Namespace) -> int:
     signer = signing.key_id(key)
     if arguments.fingerprint.replace(":", "").replace(" ", "").lower() != signer:
         raise UsageError(f"{file}: its fingerprint is {signer}, not the one given; do not trust it")
+    first, last = arguments.valid_from, arguments.valid_until
+    if first and last and first >= last:
+        raise UsageError("--until: is not after --from; give a later time")
     new = key_store.trust(org, key)
+    if first or last:
+        note = key_store.read_note(org, signer)
+        key_store.write_note(org, signer, replace(note, not_before=first, not_after=last))
     _print(f"{'trusted' if new else 'was trusted already'}: {signer} as {org}'s")
     return 0
 
 
 def distrust_keys(arguments: argparse.Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0."""
-    for one in key_store.distrust(arguments.org, arguments.fingerprint):
-        _print(f"the key {one} of {arguments.org} is trusted no longer")
+    since = arguments.since
+    for one in key_store.distrust(arguments.org, arguments.fingerprint, since):
+        when = f" from {utc_text(since)} on" if since else ""
+        _print(f"the key {one} of {arguments.org} is trusted no longer{when}")
     return 0
+
+
+def protect_key(arguments: argparse.Namespace) -> int:
+    """Encrypts the own private key, or takes the passphrase off; returns the exit status 0."""
+    if arguments.remove and arguments.keyring:
+        raise UsageError("--remove: leave --keyring out; the key has no passphrase then")
+    path = key_store.own_path()
+    key = key_store.own_key(make=False)
+    if isinstance(key, AgentKey):
+        raise UsageError(f"{path}: is in an agent; give it a passphrase there")
+    signer = signing.key_id(key.public_key())
+    if arguments.remove:
+        key_store.write_whole(path, signing.private_pem(key))
+        _print(f"{path}: has no passphrase any more; only its file's mode guards it")
+        return 0
+    secret = keyring_passphrase(signer) if arguments.keyring else new_passphrase()
+    key_store.write_whole(path, signing.private_pem(key, secret))
+    where = "in the system's keyring" if arguments.keyring else "with you alone"
+    _print(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
+    return 0
+
+
+def rotate_key(arguments: argparse.Namespace) -> int:
+    """Makes the next key pair, and announces it by the present one; returns the exit status 0.
+
+    The present key stays valid for some days: letters that it signed may be under way.
+    """
+    folder = signed_files.free_folder(arguments.output)
+    sender = key_store.org_slug(arguments.sender)
+    old, path = key_store.own_key(make=False), key_store.own_path()
+    before = signing.key_id(old.public_key())
+    if key_store.validity(None, before).revoked_since is not None:
+        raise UsageError(f"{before} is revoked, and announces no other; make another key by hand")
+    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    if arguments.agent is not None:
+        public = _agent_key(arguments.agent)
+        content = signing.public_pem(public)
+    else:
+        made = signing.make_signing_key()
+        locked = signing.is_locked(path.read_bytes())
+        content = signing.private_pem(made, new_passphrase() if locked else None)
+        public = made.public_key()
+    signer = signing.key_id(public)
+    if signer == before:
+        raise UsageError("--agent: is the present key; give another one")
+    days = arguments.valid_days
+    ends = now + timedelta(days=days) if days is not None else None
+    _end_key(old.public_key(), KeyNote(not_after=now + timedelta(days=arguments.overlap)))
+    key_store.write_note(None, signer, KeyNote(not_before=now, not_after=ends))
+    written = _write_list(folder, sender, now, old, [old.public_key(), public])
+    key_store.write_whole(path, content)
+    _print(
+        f"own      {signer}  {path}\nbefore   {_described(None, old.public_key())}\n"
+        f"{written}: mail it and its .sig to every partner, who gives it to ringtrace keys import"
+    )
+    return 0
+
+
+def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
+    """Keeps an own public key that signs no more, with when it ended, which is never put off."""
+    signer = signing.key_id(key)
+    note = key_store.read_note(None, signer)
+    key_store.write_note(None, signer, _tightened(note, ending))
+    path = key_store.home() / key_store.OWN / f"{signer}.pem"
+    key_store.write_whole(path, signing.public_pem(key))
+
+
+def _tightened(note: KeyNote, other: KeyNote) -> KeyNote:
+    """Returns the times in which both allow a key to sign."""
+    return replace(
+        note,
+        not_before=max(filter(None, (note.not_before, other.not_before)), default=None),
+        not_after=min(filter(None, (note.not_after, other.not_after)), default=None),
+        revoked_since=min(filter(None, (note.revoked_since, other.revoked_since)), default=None),
+    )
+
+
+def _write_list(
+    folder: Path,
+    sender: str,
+    now: datetime,
+    key: Ed25519PrivateKey,
+    those: Sequence[Ed25519PublicKey],
+) -> Path:
+    """Writes the signed list of some own keys."""
+    entries = []
+    for one in those:
+        valid = key_store.validity(None, signing.key_id(one))
+        entries.append(
+            ListedKey(
+                key_id=signing.key_id(one),
+                not_after=utc_text(valid.not_after) if valid.not_after else None,
+                not_before=utc_text(valid.not_before) if valid.not_before else None,
+                public_key=base64.b64encode(one.public_bytes_raw()).decode(),
+                revoked_since=utc_text(valid.revoked_since) if valid.revoked_since else None,
+            )
+        )
+    ordered = tuple(sorted(entries, key=attrgetter("key_id")))
+    letter = signing.letter_bytes(KeyList(sender, utc_text(now), ordered), key)
+    return signed_files.write_signed(folder, KEY_LIST_FILE, letter, key)
+
+
+def revoke_key(arguments: argparse.Namespace) -> int:
+    """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
+    folder = signed_files.free_folder(arguments.output)
+    sender = key_store.org_slug(arguments.sender)
+    named = arguments.fingerprint
+    found = {signing.key_id(one): one for one in key_store.own_public_keys()}.get(named)
+    if found is None:
+        raise UsageError(f"{named[:64]}: is no key of yours; see ringtrace keys show")
+    key, path = key_store.own_key(make=False), key_store.own_path()
+    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    _end_key(found, KeyNote(revoked_since=arguments.since))
+    written = _write_list(folder, sender, now, key, [found])
+    _print(f"revoked  {_described(None, found)}")
+    if signing.key_id(key.public_key()) == named:
+        # It signs this last list, and nothing else: the next key is another.
+        path.rename(key_store.home() / key_store.OWN / f"{named}.revoked")
+        _print(
+            "it was your present key: run ringtrace keys make, and let partners trust the new one "
+            "by its fingerprint"
+        )
+    _print(f"{written}: mail it and its .sig to every partner, who gives it to keys import")
+    return 0
+
+
+def import_keys(arguments: argparse.Namespace) -> int:
+    """Takes a partner's signed list of keys; returns the exit status 0.
+
+    A list takes away from what a key may do, and adds keys; it gives none more than it had.
+
+    Raises:
+        UsageError: for a list that no valid key of the partner signed, or that is damaged.
+    """
+    org = key_store.org_slug(arguments.org)
+    path, content, signature = signed_files.read_signed(arguments.list, (KEY_LIST_FILE,))
+    try:
+        _, signer = signer_of(content, signature, {org: key_store.trusted(org)})
+        found = parse_key_list(content, org)
+    except OfferError as error:
+        raise UsageError(f"{path}: {error}") from None
+    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    issued = parse_moment(found.issued_at)
+    if issued > now + CLOCK_TOLERANCE:
+        raise UsageError(f"{path}: was issued in the future, at {found.issued_at}; set the clock")
+    signed_files.check_key(path, org, signer, found.issued_at, now)
+    known = set(map(signing.key_id, key_store.trusted(org)))
+    revoked = {one.key_id for one in found.keys if one.revoked_since is not None}
+    for one in found.keys:
+        first, last, void = map(_moment, (one.not_before, one.not_after, one.revoked_since))
+        said = KeyNote(first, last, void)
+        note = key_store.read_note(org, one.key_id)
+        if one.key_id not in known:
+            if note.revoked_since is not None or one.key_id in revoked or signer in revoked:
+                _print(f"not taken: {one.key_id}, which is void or announced by a void key")
+                continue
+            key_store.trust(org, listed_key(one))
+            note = KeyNote(vouched_by=signer, vouched_at=now)
+        key_store.write_note(org, one.key_id, _tightened(note, said))
+        _print(f"trusted  {_described(org, listed_key(one))}")
+    return 0
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else parse_moment(text)
 
 
 def _add_nothing(_parser: argparse.ArgumentParser) -> None:
@@ -106,6 +357,19 @@ def _add_make_arguments(parser: argparse.ArgumentParser) -> None:
         "--private",
         action="store_true",
         help="make the key that private/ of later runs is sealed with, instead of a key pair",
+    )
+    _declare_new_key(parser)
+
+
+def _declare_new_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--agent", metavar="NAME", help="use the Ed25519 key of ssh-agent with this comment"
+    )
+    parser.add_argument(
+        "--valid-days",
+        type=WholeNumber(1, 3_660),
+        metavar="N",
+        help="days that it may sign (default: no end)",
     )
 
 
@@ -122,11 +386,64 @@ def _add_trust_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="what they read out to you on a line that you know is theirs",
     )
+    parser.add_argument(
+        "--from", dest="valid_from", type=moment, metavar="TIME", help="it may sign from then on"
+    )
+    parser.add_argument(
+        "--until", dest="valid_until", type=moment, metavar="TIME", help="it may sign until then"
+    )
 
 
 def _add_distrust_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("org", metavar="ORG", help="the partner's slug")
     parser.add_argument("fingerprint", metavar="HEX", nargs="?", help="that key alone")
+    parser.add_argument(
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="void what was built on it from then on; what is older stays (default: all is void)",
+    )
+
+
+def _add_protect_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keyring", action="store_true", help="make a passphrase, and keep it in the keyring"
+    )
+    parser.add_argument("--remove", action="store_true", help="take the passphrase off")
+
+
+def _declare_list(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
+    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
+    )
+
+
+def _add_rotate_arguments(parser: argparse.ArgumentParser) -> None:
+    _declare_new_key(parser)
+    parser.add_argument(
+        "--overlap",
+        type=WholeNumber(0, 366),
+        default=30,
+        metavar="N",
+        help="days that the present key stays valid (default: %(default)s)",
+    )
+    _declare_list(parser)
+
+
+def _add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("fingerprint", metavar="HEX", help="the key, as keys show has it")
+    parser.add_argument(
+        "--since", type=moment, required=True, metavar="TIME", help="from when others may have it"
+    )
+    _declare_list(parser)
+
+
+def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("org", metavar="ORG", help="the partner's slug")
+    parser.add_argument("list", metavar="LIST", help="folder of their list of keys")
+    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
 
 
 def _print(text: str) -> None:
@@ -147,5 +464,11 @@ SUBCOMMANDS = (
     Subcommand(
         "distrust", "trust a partner's key no longer", _add_distrust_arguments, distrust_keys
     ),
+    Subcommand("protect", "encrypt the own private key", _add_protect_arguments, protect_key),
+    Subcommand(
+        "rotate", "make the next key, announced by this one", _add_rotate_arguments, rotate_key
+    ),
+    Subcommand("revoke", "tell partners that a key is void", _add_revoke_arguments, revoke_key),
+    Subcommand("import", "take a partner's list of keys", _add_import_arguments, import_keys),
 )
 """The words behind `ringtrace keys`."""

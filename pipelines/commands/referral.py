@@ -304,7 +304,7 @@ def _confirmations_from(
         f"({one.decision_id}, on "
         f"{one.entity_a if one.entity_a in named else 'an identifier that is left out'})"
         for one in read_decisions(path)
-        if one.kind is DecisionKind.CONFIRM and one.entity_a in members
+        if one.kind is DecisionKind.CONFIRM and one.entity_a in members and one.void is None
     ]
 
 

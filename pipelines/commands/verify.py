@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.x509 import Certificate
 
 from pipelines import key_store
 from pipelines.options import UsageError
 from reports.text import plain
+
+if TYPE_CHECKING:
+    from reports.referral import VerificationResult
 
 FINDINGS_LIMIT = 200
 
@@ -53,14 +58,20 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         where = error.filename or folder
         raise UsageError(f"{where}: {error.strerror}; give a package that can be read") from None
+    if result.signer is not None and not given:
+        _check_validity(result, result.signer)
     if result.package:
         _print_line(f"package      {_printable(result.package.get('reference'))}")
         _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
         _print_line(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
         _print_line(f"Merkle root  {result.package['merkle_root']}")
         _print_line(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
+        _print_line(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
+        _print_line(f"key named    {_printable(result.package.get('key_id') or 'none')}")
     _print_line(f"seal         {result.seal_sha256 or 'none'}")
-    _print_line(f"signed by    {result.signer or 'no key that counts here'}")
+    whose = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
+    by = f"{result.signer}, {'the key given' if given else whose}" if result.signer else None
+    _print_line(f"signed by    {by or 'no key that counts here'}")
     _print_line(
         f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}"
     )
@@ -73,6 +84,36 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     _print_line("does not hold")
     return 1
+
+
+def _check_validity(result: VerificationResult, signer: str) -> None:
+    """Adds a finding where the key could not sign a package of then, or is void since.
+
+    A package of before its key was valid holds: it is dated by its run, which can be older.
+    """
+    from reports.referral import SEAL_FILE, Finding
+
+    valid = key_store.validity(result.signed_for or None, signer)
+    since = valid.revoked_since
+    stamp = result.time_stamp
+    stamped = stamp.when if stamp is not None and stamp.checked else None
+    if since is not None and (stamped is None or stamped >= since):
+        result.findings.append(
+            Finding(
+                SEAL_FILE,
+                f"is signed by a key that is void from {since:%Y-%m-%dT%H:%MZ} on, and no checked "
+                "time stamp shows that it was signed before",
+            )
+        )
+    try:
+        when = datetime.fromisoformat(str(result.package.get("as_of")))
+        ended = valid.not_after is not None and (stamped or when) > valid.not_after
+    except (ValueError, TypeError):
+        ended = valid.not_after is not None
+    if ended:
+        result.findings.append(
+            Finding(SEAL_FILE, f"was signed after its key had ended, on {valid.not_after}")
+        )
 
 
 def _authorities(path: str) -> list[Certificate]:

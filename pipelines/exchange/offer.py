@@ -137,7 +137,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
             f"{folder}: nothing in it may leave under this policy: {_reasons_text(left)}"
         )
     key = key_store.own_key(arguments.key)
-    content = signing.canonical_json(offer)
+    content = signing.letter_bytes(offer, key)
     values = values_withheld(run, arguments.register_key, no_register=arguments.no_register)
     hold_back(run, f"offer/{recipient}", {OFFER: content}, values)
     entry = ledger.Entry(
@@ -176,7 +176,8 @@ def show_offer(arguments: argparse.Namespace) -> int:
     trusted = key_store.trusted_keys()
     own = arguments.key is not None or key_store.own_path().exists()
     # What is one's own says itself who made it; a slug cannot be the empty text.
-    mine = {"": [key_store.own_key(arguments.key, make=False).public_key()]} if own else {}
+    given = [key_store.own_key(arguments.key, make=False).public_key()] if arguments.key else []
+    mine = {"": given or key_store.own_public_keys()} if own else {}
     try:
         org, key_id = signer_of(content, signature, trusted | mine)
         signer = org or sender_of(content)
@@ -186,7 +187,8 @@ def show_offer(arguments: argparse.Namespace) -> int:
             lines = _offer_lines(path, parse_offer(content, signer))
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
-    sys.stdout.write("\n".join([*lines, "", f"signed by {key_id}"]) + "\n")
+    whose = f"a key of {org}'s that you trust" if org else "your own key"
+    sys.stdout.write("\n".join([*lines, "", f"signed by {key_id}, {whose}"]) + "\n")
     return 0
 
 
@@ -229,7 +231,8 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
     issued = utc_text(arguments.now or datetime.now(UTC))
     digest = hashlib.sha256(content).hexdigest()
     revocation = Revocation(offer.sender, offer.recipient, issued, (digest,))
-    written = signed_files.write_signed(folder, REVOCATION, signing.canonical_json(revocation), key)
+    letter = signing.letter_bytes(revocation, key)
+    written = signed_files.write_signed(folder, REVOCATION, letter, key)
     entry = ledger.Entry(
         at=issued,
         kind=ledger.EntryKind.CORRECTION,

@@ -5,7 +5,7 @@ in one file since each is checked against the one before. An organisation keeps 
 
 overlap/asked-SESSION.json     the secret of a request that is open
 overlap/counted-SESSION.json   the cluster that a count is about, for a referral that prints it
-overlap/answered-ORG.json      the last answer to an organisation
+overlap/answered-ORG.json      the last answer to an organisation, and when it got those before
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import secrets
 import sys
 from collections.abc import Collection
@@ -31,6 +30,7 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
+from pipelines.user_files import custody_policy
 from reports import signing, tables
 from reports.exchange import (
     ABOUT,
@@ -59,14 +59,14 @@ from reports.exchange import (
 from reports.run import Run
 from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS
-from schemas.offer import Offer
-from schemas.overlap import (
+from schemas.offer import (
     COMPARED_KINDS,
     MAX_SET_SIZE,
     POINT_BYTES,
     TAG_BYTES,
     About,
     Answer,
+    Offer,
     Request,
     Result,
 )
@@ -74,6 +74,8 @@ from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS
 
 COOLDOWN = timedelta(days=7)
 """Least time between two answers to one organisation: each tells it something of one's victims."""
+
+YEAR = timedelta(days=365)
 
 REQUEST, ANSWER, RESULT = "request.json", "answer.json", "result.json"
 
@@ -136,7 +138,7 @@ def write_request(arguments: argparse.Namespace) -> int:
         session=session.hex(),
         size=len(points),
     )
-    content = signing.canonical_json(request)
+    content = signing.letter_bytes(request, key)
     state = {
         "recipient": request.recipient,
         "request": _digest(content),
@@ -162,6 +164,12 @@ def add_respond_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-cooldown", action="store_true", help="respond although a week has not passed"
     )
+    parser.add_argument(
+        "--min-count",
+        type=WholeNumber(LEAST_FLOOR, MOST_FLOOR),
+        metavar="N",
+        help="refuse a request that may show a smaller count (default: your policy's, or 3)",
+    )
     _declare_party(parser)
     _declare_output(parser)
     _declare_largest(parser)
@@ -176,10 +184,32 @@ def write_answer(arguments: argparse.Namespace) -> int:
     me, now = _party_and_time(arguments)
     folder = signed_files.free_folder(arguments.output)
     path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
+    with key_store.locked(answer_state_path(request.sender)):
+        return _answer_once(arguments, path, content, request, (me, now, folder))
+
+
+def _answer_once(
+    arguments: argparse.Namespace,
+    path: Path,
+    content: bytes,
+    request: Request,
+    parties: tuple[str, datetime, Path],
+) -> int:
+    """Answers a request while no other answer to its sender is under way."""
+    me, now, folder = parties
+    policy = custody_policy()
+    floor = arguments.min_count or policy.least_shared_count
+    if request.floor < floor:
+        raise UsageError(
+            f"{path}: may show a count of {request.floor}, and you show none under {floor}; ask "
+            f"for a request with --min-count {floor}"
+        )
     try:
         check_size(request.size, arguments.largest)
         points = decode_elements(request.points, POINT_BYTES, request.size)
-        _check_cooldown(request.sender, now, ignore=arguments.ignore_cooldown)
+        before = _answers_before(request.sender)
+        most = None if arguments.ignore_cooldown else policy.overlap_answers_per_year
+        _check_answers(before, path, content, request.sender, now, most)
         values = responder_values(arguments, request, me)
         session, secret = bytes.fromhex(request.session), new_secret()
         masked_again, tags = answer_points(secret, session, points, values)
@@ -196,9 +226,15 @@ def write_answer(arguments: argparse.Namespace) -> int:
         size=len(tags),
         tags=encode_elements(tags),
     )
-    letter = signing.canonical_json(answer)
+    letter = signing.letter_bytes(answer, key)
     # The secret is not kept: whoever answers has no more to do with it.
-    kept = {"answer": _digest(letter), "at": utc_text(now), "told": _comparison(request)}
+    kept = {
+        "answer": _digest(letter),
+        "at": utc_text(now),
+        "before": [*before, {"at": utc_text(now), "request": _digest(content)}],
+        "told": _comparison(request),
+    }
+    # Recorded first: an answer that nobody recorded could be asked for again.
     write_state(answer_state_path(request.sender), kept)
     written = signed_files.write_signed(folder, ANSWER, letter, key)
     return _say(
@@ -249,8 +285,8 @@ def write_result(arguments: argparse.Namespace) -> int:
             "version": Result.version,
         },
     )
-    letter = signing.canonical_json(result)
     key = key_store.own_key(arguments.key)
+    letter = signing.letter_bytes(result, key)
     written = signed_files.write_signed(folder, RESULT, letter, key)
     kept = state["subject"] | {"result": _digest(letter)}
     write_state(result_state_path(found.session), kept)
@@ -425,20 +461,12 @@ def answer_state_path(org: str) -> Path:
 
 
 def write_state(path: Path, value: dict[str, Any]) -> None:
-    """Writes remembered state in one rename, readable by its owner alone.
+    """Writes remembered state.
 
     Raises:
         UsageError: if it cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with os.fdopen(os.open(aside, flags, 0o600), "w", encoding="utf-8") as file:
-            json.dump(value, file, sort_keys=True)
-        aside.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    key_store.write_whole(path, json.dumps(value, sort_keys=True).encode())
 
 
 def read_state(path: Path, letter: Path, missing: str) -> Any:
@@ -508,23 +536,55 @@ def _letter(kind: type[Any], given: str, name: str, me: str, now: datetime) -> t
     """Reads a signed letter to `me`; returns its path, bytes and content."""
     path, content, signature = signed_files.read_signed(given, (name,))
     try:
-        org, _ = signer_of(content, signature, key_store.trusted_keys())
+        org, signer = signer_of(content, signature, key_store.trusted_keys())
         found = read_letter(kind, content, org)
         check_letter_addressee(found, me, now)
     except (OfferError, LetterError) as error:
         raise UsageError(f"{path}: {error}") from None
+    signed_files.check_key(path, org, signer, found.issued_at, now)
     return path, content, found
 
 
-def _check_cooldown(org: str, now: datetime, *, ignore: bool) -> None:
+def _answers_before(org: str) -> list[dict[str, str]]:
+    """Returns when an organisation was answered, and the SHA-256 of each request."""
     path = answer_state_path(org)
-    if ignore or not path.exists():
+    if not path.exists():
+        return []
+    kept = read_state(path, path, "is gone")
+    try:
+        found = kept.get("before") or [{"at": kept["at"], "request": ""}]
+        times = [parse_moment(one["at"]) for one in found]
+        return [{"at": utc_text(at), "request": str(one["request"])}
+                for at, one in zip(times, found, strict=True)]  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
+
+
+def _check_answers(
+    before: list[dict[str, str]],
+    path: Path,
+    content: bytes,
+    org: str,
+    now: datetime,
+    most: int | None,
+) -> None:
+    """Refuses a request too soon, a second answer to one, and more than `most` in a year."""
+    times = [parse_moment(one["at"]) for one in before]
+    if most is None or not times:
         return
-    last = parse_moment(read_state(path, path, "is gone")["at"])
+    last = max(times)
     if now < last + COOLDOWN:
         raise UsageError(
             f"{org} was answered at {utc_text(last)}; every answer tells it something of your "
             f"victims, so wait until {utc_text(last + COOLDOWN)}, or give --ignore-cooldown"
+        )
+    if _digest(content) in {one["request"] for one in before}:
+        raise UsageError(f"{path}: was answered already; ask for a new request")
+    recent = [one for one in times if one > now - YEAR]
+    if len(recent) >= most:
+        raise UsageError(
+            f"{org} was answered {len(recent)} times in a year, and your policy allows {most}; "
+            f"wait until {utc_text(min(recent) + YEAR)}, or give --ignore-cooldown"
         )
 
 

@@ -18,7 +18,7 @@ from reports.exchange import LetterError, OfferError, read_letter, sender_of, si
 from reports.html import members_digest
 from reports.referral import SharedVictims
 from schemas.manifest import Manifest
-from schemas.overlap import Result
+from schemas.offer import Result
 
 _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` makes one"
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from pipelines import key_store
 from pipelines.options import UsageError
-from pipelines.user_files import read_text
+from pipelines.user_files import custody_policy, read_text
 from reports import signing, tables
 from reports.exchange import (
     MAX_OFFER_BYTES,
@@ -28,6 +27,7 @@ from reports.exchange import (
     check_offer_addressee,
     load_victim_file,
     offer_expired,
+    parse_moment,
     parse_offer,
     signer_of,
 )
@@ -127,9 +127,29 @@ def _content(path: Path, most: int) -> bytes:
             content = file.read(most + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give a signed file, or its folder") from None
+    if not content:
+        raise UsageError(f"{path}: is empty; ask for it again")
     if len(content) > most:
         raise UsageError(f"{path}: is larger than {most} bytes; ask for a smaller one")
     return content
+
+
+def check_key(path: Path, org: str | None, signer: str, issued_at: str, now: datetime) -> None:
+    """Checks that the key of a signed file could sign when the file says that it was issued.
+
+    Args:
+        path: of the file.
+        org: whose key it is, None for one's own.
+        signer: the id of the key.
+        issued_at: when the file says that it was issued.
+        now: when it is read.
+
+    Raises:
+        UsageError: if not.
+    """
+    problem = key_store.validity(org, signer).problem(parse_moment(issued_at), now)
+    if problem is not None:
+        raise UsageError(f"{path}: {problem}; ask for one that is signed with a valid key")
 
 
 def utc_text(when: datetime) -> str:
@@ -179,18 +199,8 @@ def accepted_before(org: str) -> AcceptedOffers:
 
 def save_accepted(org: str, now: AcceptedOffers) -> None:
     """Records what was accepted from an organisation, in one rename."""
-    path = _path(org)
     value = {"issued_at": now.issued_at, "revoked": sorted(now.revoked), "sha256": now.sha256}
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(value, indent=2, sort_keys=True) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    key_store.write_whole(_path(org), (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
 
 
 def _path(org: str) -> Path:
@@ -236,6 +246,7 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
 def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     """Returns why offers that a joint run holds are not in force at `now`, by their SHA-256."""
     offers: Any = joint.manifest["options"].get("offers") or []
+    made = datetime.fromisoformat(joint.manifest["clock"])
     until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["offer", "expires_at"])
     ends = dict(zip(until["offer"].to_pylist(), until["expires_at"].to_pylist(), strict=True))
     void = {}
@@ -245,6 +256,8 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
             void[sha256] = "revoked"
         elif one["key_id"] not in map(signing.key_id, key_store.trusted(sender)):
             void[sha256] = "signed by a key that is no longer trusted"
+        elif why := _void_key(sender, one["key_id"], max(made, parse_moment(one["issued_at"]))):
+            void[sha256] = why
         elif sha256 in ends and ends[sha256] <= now:
             void[sha256] = f"expired at {utc_text(ends[sha256])}"
     return void
@@ -268,7 +281,26 @@ def _read(
         check_offer_addressee(found, me, now)
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
+    if isinstance(found, Offer):
+        issued, ends = map(parse_moment, (found.issued_at, found.expires_at))
+        most = timedelta(days=custody_policy().longest_offer_days)
+        if ends - issued > most:
+            raise UsageError(
+                f"{path}: is valid for {(ends - issued).days} days, and your policy takes "
+                f"{most.days} at most; ask for a shorter one"
+            )
+        valid = replace(key_store.validity(org, key_id), revoked_since=None)
+        if problem := valid.problem(issued):
+            raise UsageError(f"{path}: {problem}; ask for one that is signed with a valid key")
     return SignedFile(str(path), found, hashlib.sha256(content).hexdigest(), key_id, len(content))
+
+
+def _void_key(org: str, signer: str, when: datetime) -> str:
+    """Returns why what is built at `when` on a file that the key signed is void; else nothing."""
+    since = key_store.validity(org, signer).revoked_since
+    if since is None or when < since:
+        return ""
+    return f"signed by a key that is void from {utc_text(since)} on"
 
 
 def _by_sender(one: SignedFile) -> tuple[str, str]:
@@ -281,7 +313,7 @@ def _void(one: SignedFile, now: datetime) -> str:
         return "revoked"
     if isinstance(one.content, Offer) and offer_expired(one.content, now):
         return f"expired at {one.content.expires_at}"
-    return ""
+    return _void_key(one.content.sender, one.key_id, now)
 
 
 def _check(one: SignedFile, own: set[str]) -> None:

@@ -14,11 +14,14 @@ from .offer import (
     shipped_policy as shipped_policy,
 )
 from .read_offer import (
+    CLOCK_TOLERANCE as CLOCK_TOLERANCE,
     MAX_OFFER_BYTES as MAX_OFFER_BYTES,
     OfferError as OfferError,
     check_offer_addressee as check_offer_addressee,
+    listed_key as listed_key,
     offer_expired as offer_expired,
     parse_correction as parse_correction,
+    parse_key_list as parse_key_list,
     parse_moment as parse_moment,
     parse_offer as parse_offer,
     sender_of as sender_of,

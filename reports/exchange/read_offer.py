@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -17,10 +18,13 @@ from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind
 from schemas.offer import (
     CORRECTION,
     FORMAT,
+    KEY_LIST,
     MAX_ENTITY_ID_LENGTH,
     REVOCATION,
     VERSION,
     Correction,
+    KeyList,
+    ListedKey,
     Offer,
     OfferedCluster,
     OfferedEvidence,
@@ -34,6 +38,9 @@ MAX_OFFER_BYTES = 256 * 2**20
 
 MAX_ROWS = 1_000_000
 """Rows of evidence that one offer may become: one for each identifier of each report."""
+
+MAX_LISTED_KEYS = 100
+"""Keys that one list may name."""
 
 LONGEST_VALID = timedelta(days=366)
 """The longest that any policy lets an offer be valid."""
@@ -51,6 +58,9 @@ _PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#\d{1,4})?")
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
+_NAMED_KEY = re.compile(rb'"key_id":"([0-9a-f]{0,64})"')
+"""The key that canonical JSON names: in a text of it no quotation mark stands bare."""
+
 
 class OfferError(ValueError):
     """An error in a file that was sent; the message follows the file's name."""
@@ -62,7 +72,7 @@ def signer_of(
     """Returns the organisation whose trusted key signed `content`, and the key's id.
 
     Raises:
-        OfferError: if none did.
+        OfferError: if none did, or another than `content` names.
     """
     try:
         signer = signing.verify_detached(
@@ -72,6 +82,9 @@ def signer_of(
         raise OfferError(f"{error}; see ringtrace keys trust") from None
     except signing.SignatureError as error:
         raise OfferError(str(error)) from None
+    named = _NAMED_KEY.search(content)
+    if named is not None and named[1].decode() != signer:
+        raise OfferError("is signed by another key than it names")
     (org,) = {org for org, keys in trusted.items() for k in keys if signing.key_id(k) == signer}
     return org, signer
 
@@ -93,6 +106,7 @@ def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
     except NotCanonicalError as error:
         raise OfferError(str(error)) from None
     _check_parties(found, signed_by)
+    _need(found.key_id is None or _DIGEST.fullmatch(found.key_id), "key_id")
     if isinstance(found, Offer):
         _check_offer(found)
     else:
@@ -124,6 +138,48 @@ def parse_correction(content: bytes, signed_by: str) -> Correction:
         _need(_TIME.fullmatch(one.issued_at), f"issues[{at}].issued_at")
         _need(one.strike, f"issues[{at}].strike")
     return found
+
+
+def parse_key_list(content: bytes, signed_by: str) -> KeyList:
+    """Parses the list of keys in signed bytes, and checks every field.
+
+    Raises:
+        OfferError: naming the first field that is wrong.
+    """
+    try:
+        value = signing.parse_canonical_json(content)
+        if not isinstance(value, dict) or value.get("format") != KEY_LIST:
+            raise OfferError("is not a list of keys")
+        if repr(value.get("version")) != repr(VERSION):
+            raise OfferError(f"has another version; ask for version {VERSION}")
+        found = signing.dataclass_from_json(KeyList, value)
+    except NotCanonicalError as error:
+        raise OfferError(str(error)) from None
+    _check_parties(found, signed_by)
+    _need(0 < len(found.keys) <= MAX_LISTED_KEYS, "keys")
+    _need(_rising([one.key_id for one in found.keys]), "keys")
+    for at, one in enumerate(found.keys):
+        try:
+            key = listed_key(one)
+        except ValueError:
+            raise OfferError(f"field keys[{at}].public_key is invalid") from None
+        _need(signing.key_id(key) == one.key_id, f"keys[{at}].key_id")
+        for name in ("not_before", "not_after", "revoked_since"):
+            text = getattr(one, name)
+            try:
+                _ = text is None or parse_moment(text)
+            except ValueError:
+                raise OfferError(f"field keys[{at}].{name} is not a time") from None
+    return found
+
+
+def listed_key(one: ListedKey) -> Ed25519PublicKey:
+    """Returns the public key of an entry of a list.
+
+    Raises:
+        ValueError: if it has none.
+    """
+    return Ed25519PublicKey.from_public_bytes(base64.b64decode(one.public_key, validate=True))
 
 
 def sender_of(content: bytes) -> str:
@@ -186,9 +242,9 @@ def _need(holds: object, field: str) -> None:
         raise OfferError(f"field {field} is invalid")
 
 
-def _check_parties(found: Offer | Revocation | Correction, signed_by: str) -> None:
+def _check_parties(found: Offer | Revocation | Correction | KeyList, signed_by: str) -> None:
     _need(_SLUG.fullmatch(found.sender), "sender")
-    _need(_SLUG.fullmatch(found.recipient), "recipient")
+    _need(isinstance(found, KeyList) or _SLUG.fullmatch(found.recipient), "recipient")
     if found.sender != signed_by:
         raise OfferError(f"says that it is {found.sender}'s, but {signed_by} signed it")
     times = [found.issued_at, *([found.expires_at] if isinstance(found, Offer) else [])]

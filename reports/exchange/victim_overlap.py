@@ -41,12 +41,12 @@ import pyarrow.compute as pc
 from reports import signing
 from reports.exchange.read_offer import CLOCK_TOLERANCE, parse_moment
 from reports.signing import NotCanonicalError
-from schemas.overlap import (
+from schemas.offer import (
     COMPARED_KINDS,
     MAX_SET_SIZE,
     MIN_SET_SIZE,
+    OVERLAP_VERSION,
     TAG_BYTES,
-    VERSION,
     About,
     Answer,
     Request,
@@ -290,8 +290,10 @@ def read_letter(kind: type[Letter], content: bytes, signed_by: str) -> Letter:
         wanted = kind.__dataclass_fields__["format"].default
         if not isinstance(value, dict) or value.get("format") != wanted:
             raise LetterError(f"is no {wanted}")
-        if repr(value.get("version")) != repr(VERSION):
-            raise LetterError(f"is of a version that is not read here; ask for version {VERSION}")
+        if repr(value.get("version")) != repr(OVERLAP_VERSION):
+            raise LetterError(
+                f"is of a version that is not read here; ask for version {OVERLAP_VERSION}"
+            )
         letter = signing.dataclass_from_json(kind, value)
     except NotCanonicalError as error:
         raise LetterError(str(error)) from None

@@ -42,7 +42,9 @@ from .reference import (
 )
 from .seal import (
     SEAL_FILE as SEAL_FILE,
+    Finding as Finding,
     MissingTimeStampLibraryError as MissingTimeStampLibraryError,
+    VerificationResult as VerificationResult,
     load_authorities as load_authorities,
     verify_package as verify_package,
 )

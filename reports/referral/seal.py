@@ -144,7 +144,7 @@ def _check(one: Any) -> None:
     if path in UNSEALED:
         raise SealError(f"lists {path}, which a seal cannot cover")
     sound = isinstance(size, int) and not isinstance(size, bool) and isinstance(chunks, list)
-    if not sound or len(chunks) != -(-size // CHUNK):
+    if not sound or size < 0 or len(chunks) != -(-size // CHUNK):
         raise SealError(f"has an entry that does not add up: {path}")
     if not all(isinstance(one, str) and _HEX.fullmatch(one) for one in (one["sha256"], *chunks)):
         raise SealError(f"has an entry with an invalid digest: {path}")
@@ -264,6 +264,9 @@ SEAL_BYTES_LIMIT = 256 * 1024 * 1024
 
 TOKEN_BYTES_LIMIT = 1024 * 1024
 
+MOST_FILES, DEEPEST = 100_000, 32
+"""Files and folders of a package that are looked at, and folders in each other."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -275,13 +278,17 @@ class Finding:
 
 @dataclass
 class VerificationResult:
-    """The findings; `signer` is the id of a key whose signature counts and holds, or None."""
+    """The findings; `signer` is the id of a key whose signature counts and holds, or None.
+
+    `signed_for` is the organisation that it is trusted as, empty for a key that counts for itself.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     package: dict[str, Any] = field(default_factory=dict)
     seal_sha256: str = ""
     files: int = 0
     signer: str | None = None
+    signed_for: str = ""
     time_stamp: TimeStamp | None = None
 
     @property
@@ -310,14 +317,18 @@ def verify_package(
     """
     result = VerificationResult()
     there: dict[str, Path] = {}
-    for path, unread in _walk(folder, ""):
+    for path, unread in _walk(folder):
         if unread:
             result.findings.append(Finding(path, unread))
         else:
             there[path] = folder / path
     content = _read(there.get(SEAL_FILE), SEAL_BYTES_LIMIT)
-    if content is None:
-        result.findings.append(Finding(SEAL_FILE, "is missing: this is not a referral package"))
+    if not content:
+        why = "is missing: this is not" if content is None else "is empty: this is no longer"
+        result.findings.append(Finding(SEAL_FILE, f"{why} a referral package"))
+        return result
+    if len(content) > SEAL_BYTES_LIMIT:
+        result.findings.append(Finding(SEAL_FILE, f"is larger than {SEAL_BYTES_LIMIT} bytes"))
         return result
     result.seal_sha256 = hashlib.sha256(content).hexdigest()
     signature = _read(there.get(SIGNATURE_FILE), signing.MAX_SIGNATURE_BYTES)
@@ -342,20 +353,31 @@ def verify_package(
     return result
 
 
-def _walk(folder: Path, inside: str) -> Iterator[tuple[str, str]]:
+def _walk(folder: Path) -> Iterator[tuple[str, str]]:
     """Yields paths below a folder, each with why it is not read, if so; follows no link."""
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=_name)
-    for one in entries:
-        path = f"{inside}{one.name}"
-        if one.is_symlink():
-            yield path, "is a symbolic link, which no package has; it was not followed"
-        elif one.is_dir(follow_symlinks=False):
-            yield from _walk(Path(one.path), f"{path}/")
-        elif stat.S_ISREG(one.stat(follow_symlinks=False).st_mode):
-            yield path, ""
-        else:
-            yield path, "is not a regular file; it was not read"
+    waiting, seen = [""], 0
+    while waiting:
+        inside = waiting.pop()
+        with os.scandir(folder / inside) as found:
+            entries = sorted(found, key=_name)
+        if inside and not entries:
+            yield inside.rstrip("/"), "is an empty folder, which no package has"
+        for one in entries:
+            path, seen = f"{inside}{one.name}", seen + 1
+            if seen > MOST_FILES:
+                yield path, f"is one of more than {MOST_FILES} files, which no package has"
+                return
+            if one.is_symlink():
+                yield path, "is a symbolic link, which no package has; it was not followed"
+            elif one.is_dir(follow_symlinks=False):
+                if path.count("/") < DEEPEST:
+                    waiting.append(f"{path}/")
+                else:
+                    yield path, "is a folder deeper than any of a package; it was not read"
+            elif stat.S_ISREG(one.stat(follow_symlinks=False).st_mode):
+                yield path, ""
+            else:
+                yield path, "is not a regular file; it was not read"
 
 
 def _name(one: os.DirEntry[str]) -> str:
@@ -371,7 +393,7 @@ def _read(path: Path | None, limit: int) -> bytes | None:
     if path is None:
         return None
     with os.fdopen(_open(path), "rb") as file:
-        return file.read(limit + 1)
+        return file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
 
 
 def _signature(
@@ -381,8 +403,9 @@ def _signature(
     keys: Iterable[Ed25519PublicKey],
     by_organisation: Mapping[str, Sequence[Ed25519PublicKey]],
 ) -> None:
-    if signature is None:
-        result.findings.append(Finding(SIGNATURE_FILE, "is missing: the package is not signed"))
+    if not signature:
+        gone = "is missing" if signature is None else "is empty"
+        result.findings.append(Finding(SIGNATURE_FILE, f"{gone}: the package is not signed"))
         return
     issuer, named = result.package.get("issuer"), result.package.get("key_id")
     of_issuer = by_organisation.get(issuer, ()) if isinstance(issuer, str) else ()
@@ -402,6 +425,8 @@ def _signature(
         result.findings.append(Finding(SEAL_FILE, "is signed by another key than it names"))
         return
     result.signer = signer
+    if isinstance(issuer, str) and signer in map(key_id, of_issuer):
+        result.signed_for = issuer
     if not _as_written(signature):
         result.findings.append(Finding(SIGNATURE_FILE, "was altered, though its signature holds"))
 
@@ -415,13 +440,20 @@ def _as_written(signature: bytes) -> bool:
 
 
 def _compared(path: Path, one: SealEntry) -> Iterator[Finding]:
-    """Yields the differences of a file from its seal: ranges of bytes, and a wrong length."""
+    """Yields the differences of a file from its seal: ranges of bytes, and a wrong length.
+
+    No more of it is read than was sealed.
+    """
     name, whole = one["path"], hashlib.sha256()
     altered: list[list[int]] = []
     size = 0
     with os.fdopen(_open(path), "rb") as file:
+        there = os.fstat(file.fileno()).st_size
+        if one["bytes"] and not there:
+            yield Finding(name, f"is empty: all of its {one['bytes']} bytes are gone")
+            return
         for number, digest in enumerate(one["chunks"]):
-            chunk = file.read(CHUNK)
+            chunk = file.read(min(CHUNK, one["bytes"] - number * CHUNK))
             whole.update(chunk)
             start, size = number * CHUNK, size + len(chunk)
             end = min(start + CHUNK, one["bytes"])
@@ -432,31 +464,34 @@ def _compared(path: Path, one: SealEntry) -> Iterator[Finding]:
                 altered[-1][1] = end
             else:
                 altered.append([start, end])
-        while chunk := file.read(1 << 20):
-            whole.update(chunk)
-            size += len(chunk)
-    if whole.hexdigest() == one["sha256"] and size == one["bytes"]:
+    if whole.hexdigest() == one["sha256"] and there == one["bytes"]:
         return
     for start, end in altered:
         yield Finding(name, f"was altered somewhere in bytes {start} to {end - 1}")
     if size < one["bytes"]:
         yield Finding(name, f"ends {one['bytes'] - size} bytes early, at byte {size}")
-    elif size > one["bytes"]:
-        yield Finding(name, f"has {size - one['bytes']} bytes too many, from byte {one['bytes']}")
+    elif there > one["bytes"]:
+        yield Finding(name, f"has {there - one['bytes']} bytes too many, from byte {one['bytes']}")
+    elif not altered:
+        yield Finding(name, "was altered: the seal has two digests of it that differ")
 
 
 def _time_stamp(
     result: VerificationResult, content: bytes, there: dict[str, Path], roots: Sequence[Certificate]
 ) -> None:
     query = _read(there.get(QUERY_FILE), TOKEN_BYTES_LIMIT)
-    if query is None:
-        result.findings.append(Finding(QUERY_FILE, "is missing"))
+    if not query:
+        why = "is missing" if query is None else "is empty: it asks for no time stamp"
+        result.findings.append(Finding(QUERY_FILE, why))
     elif query != time_stamp_query(content):
         result.findings.append(Finding(QUERY_FILE, "does not ask about this seal"))
     token = _read(there.get(TOKEN_FILE), TOKEN_BYTES_LIMIT)
     if token is None:
         if roots:
             result.findings.append(Finding(TOKEN_FILE, "is missing: there is no time stamp"))
+        return
+    if not token:
+        result.findings.append(Finding(TOKEN_FILE, "is empty: there is no time stamp in it"))
         return
     try:
         result.time_stamp = read_time_stamp(token, content, roots)

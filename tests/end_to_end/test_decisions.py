@@ -72,6 +72,7 @@ def test_each_kind_binds_and_shows(tmp_path):
         "in_force_dispute": 1,
         "entities_named": 5,
         "bound_here": 4,
+        "not_signed": 4,
     }
     assert not manifest["alarms"]
 

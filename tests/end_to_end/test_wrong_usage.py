@@ -29,7 +29,7 @@ from schemas.tables import COMPLAINTS, MEMBERS, MENTIONS
 
 READ_FILE = {"FILE", "TRUTH"}
 
-READ_FOLDER = {"RUN", "OFFER", "PACKAGE", "REQUEST", "ANSWER", "RESULT", "DIR"}
+READ_FOLDER = {"RUN", "OFFER", "PACKAGE", "REQUEST", "ANSWER", "RESULT", "DIR", "LIST"}
 
 TIME = "2026-06-02T00:00:00Z"
 
@@ -109,6 +109,15 @@ RIGHT = {
     "keys export": {"--output": ["{new}"]},
     "keys trust": {"org": ["acme"], "file": ["{pem}"], "--fingerprint": ["{fingerprint}"]},
     "keys distrust": {"org": ["microsoft"], "fingerprint": ["{fingerprint}"]},
+    "keys protect": {},
+    "keys rotate": {"--from": ["amazon"], "--output": ["{new}"]},
+    "keys revoke": {
+        "fingerprint": ["{fingerprint}"],
+        "--since": [TIME],
+        "--from": ["amazon"],
+        "--output": ["{new}"],
+    },
+    "keys import": {"org": ["microsoft"], "list": ["{key_list}"]},
     "health": {"run": ["{run}"]},
     "erase": {
         "--record": ["{record}"],
@@ -393,6 +402,9 @@ CONTRADICTIONS = {
         ({"--private-output": ["{new}"]}, "--private-output"),
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
     ],
+    "keys make": [({"--private": [], "--agent": ["x"]}, "--private")],
+    "keys trust": [({"--from": [TIME], "--until": ["2026-06-01T00:00:00Z"]}, "--until")],
+    "keys protect": [({"--keyring": [], "--remove": []}, "--remove")],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
 }
@@ -412,6 +424,9 @@ UNKNOWN = {
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
+    "keys rotate": [({"--agent": ["nobody"]}, "agent")],
+    "keys revoke": [({"fingerprint": ["00"]}, "00")],
+    "keys import": [({"org": ["nobody"]}, "not trusted")],
 }
 
 ALONE = "no two of its options exclude or need each other"
@@ -430,9 +445,10 @@ CANNOT = {
         "health": ALONE,
         "keys distrust": ALONE,
         "keys export": ALONE,
-        "keys make": ALONE,
+        "keys import": ALONE,
+        "keys revoke": ALONE,
+        "keys rotate": ALONE,
         "keys show": ALONE,
-        "keys trust": ALONE,
         "map": ALONE,
         "rejects": ALONE,
         "simulate": ALONE,
@@ -453,6 +469,7 @@ CANNOT = {
         "map": NO_IDS,
         "keys export": NO_IDS,
         "keys make": NO_IDS,
+        "keys protect": NO_IDS,
         "keys show": NO_IDS,
         "rejects": NO_IDS,
         "report": NO_IDS,
@@ -475,6 +492,8 @@ class Place:
         self.find_record()
         self.make_letters()
         self.make_broken()
+        words = ["keys", "rotate", "--from", "microsoft"]
+        self.at("microsoft", *words, "--output", self.name("key_list", "key-list"))
         self.at("amazon", "keys", "show")
 
     def at(self, org, *words):

@@ -207,7 +207,39 @@ def test_a_partner_is_not_answered_day_after_day(parties, tmp_path, capsys):
     capsys.readouterr()
     assert overlap(*words) == 2
     assert "wait until 2026-06-09T00:00:00Z" in capsys.readouterr().err
-    assert overlap(*words, at="2026-06-09T00:00:00Z") == 0
+    later = "2026-06-09T00:00:00Z"
+    assert overlap(*words, at=later) == 2
+    assert "was answered already" in capsys.readouterr().err
+    act_as(amazon)
+    mine = tmp_path / "amazon.csv"
+    ask = ["request", mine, "--by", "phone", "--to", "microsoft", "--from", "amazon", "--output"]
+    assert overlap(*ask, tmp_path / "6", at=later) == 0
+    act_as(microsoft)
+    words[1] = tmp_path / "6"
+    assert overlap(*words, at=later) == 0
+    # What it was answered is known after a restart, and counted over a year.
+    (microsoft.home / "policy.toml").write_text("overlap_answers_per_year = 2\n")
+    act_as(amazon)
+    again = "2026-06-17T00:00:00Z"
+    assert overlap(*ask, tmp_path / "7", at=again) == 0
+    act_as(microsoft)
+    words[1], words[-1] = tmp_path / "7", tmp_path / "8"
+    capsys.readouterr()
+    assert overlap(*words, at=again) == 2
+    assert "2 times in a year" in capsys.readouterr().err
+
+
+def test_the_answerer_has_a_floor_of_its_own(parties, tmp_path, capsys):
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
+    asked(tmp_path, range(40), "--min-count", "4")
+    act_as(microsoft)
+    answered(tmp_path, range(40), "--min-count", "5", status=2)
+    assert "you show none under 5" in capsys.readouterr().err
+    (microsoft.home / "policy.toml").write_text("least_shared_count = 8\n")
+    answered(tmp_path, status=2)
+    assert "you show none under 8" in capsys.readouterr().err
+    answered(tmp_path, range(40), "--min-count", "4")
 
 
 def test_a_file_without_what_is_compared(parties, tmp_path, capsys):

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from reports.exchange import victim_overlap
 from reports.exchange.victim_overlap import LetterError
-from schemas.overlap import MAX_SET_SIZE, MIN_SET_SIZE, POINT_BYTES, TAG_BYTES
+from schemas.offer import MAX_SET_SIZE, MIN_SET_SIZE, POINT_BYTES, TAG_BYTES
 
 SESSION = bytes(32)
 

@@ -118,7 +118,8 @@ def test_an_altered_one_and_one_of_another_seal(authority, package, token):
             (seal.TOKEN_FILE, "is not a time stamp of this seal")
         ]
         assert checked(package, b"0...", given)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
-        assert checked(package, b"", given)[1] == [(seal.TOKEN_FILE, UNREADABLE)]
+        empty = "is empty: there is no time stamp in it"
+        assert checked(package, b"", given)[1] == [(seal.TOKEN_FILE, empty)]
     for at in range(0, len(token), 97):
         broken = bytearray(token)
         broken[at] ^= 0x10

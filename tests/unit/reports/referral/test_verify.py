@@ -93,7 +93,7 @@ def test_truncation_is_named(package, files, cut):
 def test_an_emptied_file_is_named(package, files):
     (package / "bagit.txt").write_bytes(b"")
     size = len(files["bagit.txt"])
-    assert found(package) == {("bagit.txt", f"ends {size} bytes early, at byte 0")}
+    assert found(package) == {("bagit.txt", f"is empty: all of its {size} bytes are gone")}
 
 
 def test_what_is_put_behind_is_named(package, files):

@@ -1,0 +1,358 @@
+"""Mutates every file that an outsider can send, and holds each reader to its one kind of error.
+
+    python -m benchmarks.fuzz [MUTATIONS] [SEED]
+
+The files are offers, revocations, corrections, lists of keys, the letters of an overlap, seals,
+time stamps, signature files, public keys and decisions. A mutant is signed again half of the time,
+so that its reader gets past the signature. What is read must also print. A reader that raises
+anything but its own error ends the script with that mutant in a file beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from reports import signing
+from reports.exchange import (
+    LetterError,
+    OfferError,
+    check_letter_addressee,
+    check_offer_addressee,
+    correction_lines,
+    decode_elements,
+    offer_lines,
+    parse_correction,
+    parse_key_list,
+    parse_offer,
+    read_letter,
+    signer_of,
+)
+from reports.exchange.victim_overlap import encode_elements
+from reports.referral import seal
+from reports.signing import KeyFileError, SignatureError
+from schemas.decision import DecisionKind
+from schemas.offer import (
+    MIN_SET_SIZE,
+    POINT_BYTES,
+    TAG_BYTES,
+    About,
+    Answer,
+    CorrectedIssue,
+    Correction,
+    CountryCount,
+    KeyList,
+    ListedKey,
+    Offer,
+    OfferedCluster,
+    OfferedEntity,
+    OfferedEvidence,
+    OfferedLoss,
+    Request,
+    Result,
+    Revocation,
+    StruckIdentifier,
+    Terms,
+)
+from transforms.decisions import BoundBy, Decision
+from transforms.decisions_file import (
+    DecisionError,
+    DecisionSigner,
+    parse_decisions,
+    sign_decision,
+    with_decision_added,
+)
+
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
+
+ISSUED = "2026-06-01T00:00:00Z"
+
+KEY = signing.make_signing_key()
+
+TRUSTED = {"microsoft": [KEY.public_key()]}
+
+PARTIES = ("microsoft", "amazon", ISSUED)
+
+HOSTILE: tuple[Any, ...] = (
+    None, True, 0, -1, 1, 2**53, 2**63, 10**30, 1.5, "", "\u202e", "\ud800", "a" * 5_000, "../../x",
+    "9999-99-99T99:99:99Z", "0001-01-01T00:00:00Z", [], {}, [[]] * 50, {"a": {"b": []}}, "\0", "é",
+)  # fmt: skip
+"""Values that take another one's place."""
+
+
+PIECES = (b"\0", b'"', b"{", b"[" * 2_000, b"\n", b",", b"9" * 5_000)
+"""Bytes that are put in."""
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A right file, and its reader, which gets the bytes of a mutant and its signature file."""
+
+    name: str
+    content: bytes
+    read: Callable[[bytes, bytes], object]
+    errors: tuple[type[Exception], ...]
+
+
+def offer() -> Offer:
+    """Returns a small offer of microsoft's to amazon."""
+    return Offer(
+        *PARTIES,
+        expires_at="2026-07-01T00:00:00Z",
+        tlp="TLP:AMBER",
+        terms=Terms(confidence_floor=75, k=5, least_reports=2, loss_unit=1000),
+        entities=(
+            OfferedEntity("domain:pay-help.example", "lure_site", 91, 1),
+            OfferedEntity("phone:+18885550101", "callback", 88, 1),
+        ),
+        evidence=(
+            OfferedEvidence((0, 1), "complaint", 20, "2026-W09"),
+            OfferedEvidence((1,), "call", 10, "2026-W10"),
+        ),
+        clusters=(
+            OfferedCluster((CountryCount("US", 12),), 8, (OfferedLoss(4000, "USD"),), 1),
+        ),
+    )  # fmt: skip
+
+
+def letters() -> Iterator[tuple[str, Any]]:
+    """Yields the files that are read as canonical JSON, by name."""
+    yield "offer", offer()
+    yield "revocation", Revocation(*PARTIES, ("0" * 64,))
+    struck = (StruckIdentifier("phone:+18885550101", ("data/referral.html",)),)
+    issue = CorrectedIssue("package", f"package-{'1' * 16}", "1" * 64, "RT-1", ISSUED, struck)
+    yield "correction", Correction(*PARTIES, (issue,))
+    raw = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
+    listed = ListedKey(signing.key_id(KEY.public_key()), None, ISSUED, raw, ISSUED)
+    yield "keys", KeyList("microsoft", ISSUED, (listed,))
+    about = About(agreed="all", entities=(), offer=None)
+    who = {"issued_at": ISSUED, "recipient": "amazon", "sender": "microsoft", "session": "2" * 64}
+    points = encode_elements([n.to_bytes(POINT_BYTES, "big") for n in range(MIN_SET_SIZE)])
+    tags = encode_elements([n.to_bytes(TAG_BYTES, "big") for n in range(MIN_SET_SIZE)])
+    yield (
+        "request",
+        Request(about=about, by="phone", floor=5, points=points, size=MIN_SET_SIZE, **who),
+    )
+    yield "answer", Answer(points=points, request="3" * 64, size=MIN_SET_SIZE, tags=tags, **who)
+    yield "result", Result(about=about, answer="4" * 64, by="phone", floor=5, shared=None, **who)
+
+
+def _read_offer(content: bytes, signature: bytes) -> object:
+    org, _ = signer_of(content, signature, TRUSTED)
+    found = parse_offer(content, org)
+    check_offer_addressee(found, "amazon", NOW)
+    return list(offer_lines(found)) if isinstance(found, Offer) else found
+
+
+def _read_correction(content: bytes, signature: bytes) -> object:
+    org, _ = signer_of(content, signature, TRUSTED)
+    return list(correction_lines(parse_correction(content, org)))
+
+
+def _read_keys(content: bytes, signature: bytes) -> object:
+    return parse_key_list(content, signer_of(content, signature, TRUSTED)[0])
+
+
+def _letter_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
+    def read(content: bytes, signature: bytes) -> object:
+        org, _ = signer_of(content, signature, TRUSTED)
+        found = read_letter(kind, content, org)
+        check_letter_addressee(found, "amazon", NOW)
+        for name, each in (("points", POINT_BYTES), ("tags", TAG_BYTES)):
+            if hasattr(found, name):
+                decode_elements(getattr(found, name), each, found.size)
+        return found
+
+    return read
+
+
+def _decisions(*, as_lines: bool) -> bytes:
+    """Returns a decisions file with a typed row and two signed ones."""
+    typed = {"decision_id": "T-1", "kind": "dispute", "entity_a": "phone:+18885550109",
+             "author": "Tom", "reason": "not sure", "decided_at": ISSUED}  # fmt: skip
+    text = f"{','.join(typed)}\n{','.join(typed.values())}\n"
+    if as_lines:
+        text = json.dumps(typed) + "\n"
+    for number, kind in enumerate((DecisionKind.CONFIRM, DecisionKind.REVIEW)):
+        known = parse_decisions(text, "d", SIGNERS)
+        phone = f"phone:+1888555010{number}"
+        one = Decision(f"D-{number}", kind, phone, None, "Ada", "seen", NOW, None)
+        one = replace(one, members=(phone,), bound_by=BoundBy.FILE)
+        signed = sign_decision(one, known, signing.key_id(KEY.public_key()), KEY.sign)
+        text = with_decision_added(text, signed)
+    return text.encode()
+
+
+def _holds(signature: bytes, content: bytes) -> bool:
+    return KEY.sign(content) == signature
+
+
+SIGNERS = {signing.key_id(KEY.public_key()): DecisionSigner(_holds, NOW - timedelta(days=1))}
+
+
+def _read_decisions(content: bytes, _: bytes) -> object:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DecisionError("not UTF-8") from error
+    return parse_decisions(text, "d", SIGNERS)
+
+
+def _read_seal(content: bytes, _: bytes) -> object:
+    return seal.parse_seal(content)
+
+
+def _read_token(content: bytes, _: bytes) -> object:
+    return seal.read_time_stamp(content, b"a seal", ())
+
+
+def _read_signature(content: bytes, _: bytes) -> object:
+    return signing.verify_detached(b"signed", content, [KEY.public_key()])
+
+
+def _read_public_key(content: bytes, _: bytes) -> object:
+    return signing.read_public_key(content, "theirs.pem")
+
+
+def specimens() -> list[Specimen]:
+    """Returns one right file of each kind."""
+    readers = {"correction": _read_correction, "keys": _read_keys,
+               "request": _letter_reader(Request), "answer": _letter_reader(Answer),
+               "result": _letter_reader(Result)}  # fmt: skip
+    found = [
+        Specimen(name, signing.letter_bytes(one, KEY), readers.get(name, _read_offer),
+                 (OfferError, LetterError))
+        for name, one in letters()
+    ]  # fmt: skip
+    package = {"issuer": "microsoft", "as_of": ISSUED, "reference": "RT-1"}
+    sealed = seal.make_seal({"bagit.txt": b"x" * 9_000, "data/a.html": b""}, package)
+    return [
+        *found,
+        Specimen("seal", sealed, _read_seal, (seal.SealError,)),
+        Specimen("token", seal.time_stamp_query(sealed), _read_token, (seal.TimeStampError,)),
+        Specimen("signature", signing.sign_detached(b"signed", KEY), _read_signature,
+                 (SignatureError,)),
+        Specimen("public key", signing.public_pem(KEY.public_key()), _read_public_key,
+                 (KeyFileError,)),
+        Specimen("decisions.csv", _decisions(as_lines=False), _read_decisions, (DecisionError,)),
+        Specimen("decisions.jsonl", _decisions(as_lines=True), _read_decisions, (DecisionError,)),
+    ]  # fmt: skip
+
+
+def mutant(content: bytes, rng: random.Random) -> bytes:
+    """Returns other bytes: some changed, cut, doubled or moved, or a value of the JSON replaced."""
+    if rng.random() < 0.5 and content[:1] == b"{":
+        try:
+            return _other_value(content, rng)
+        except (ValueError, RecursionError):
+            pass  # decisions are a line of JSON each
+    changed = bytearray(content)
+    for _ in range(rng.choice((1, 1, 2, 8))):
+        at, end = sorted((rng.randrange(len(changed) + 1), rng.randrange(len(changed) + 1)))
+        end = min(end, at + rng.choice((1, 4, 64, 4_096)))
+        way = rng.randrange(7)
+        if way == 0:
+            changed[at:end] = rng.randbytes(end - at)
+        elif way == 1:
+            del changed[at:end]
+        elif way == 2:
+            changed[at:at] = changed[at:end]
+        elif way == 3:
+            changed[at:at] = rng.choice(PIECES)
+        elif way == 4 and at < len(changed):
+            changed[at] ^= 1 << rng.randrange(8)
+        elif way == 5:
+            piece = bytes(changed[at:end])
+            del changed[at:end]
+            to = rng.randrange(len(changed) + 1)
+            changed[to:to] = piece
+        else:
+            del changed[at : len(changed) if rng.random() < 0.2 else end]
+    return bytes(changed)
+
+
+def _other_value(content: bytes, rng: random.Random) -> bytes:
+    """Returns canonical JSON, and sometimes other JSON, with another value at one place."""
+    whole: Any = json.loads(content)
+    node, steps = whole, rng.randrange(1, 6)
+    for step in range(steps):
+        at: Any = rng.choice(sorted(node)) if isinstance(node, dict) else rng.randrange(len(node))
+        below = node[at]
+        if step == steps - 1 or not isinstance(below, dict | list) or not below:
+            way = rng.random()
+            if way < 0.1 and isinstance(node, dict):
+                node[rng.choice(("x", "format", "entities", "key_id"))] = rng.choice(HOSTILE)
+            elif way < 0.2:
+                del node[at]
+            elif way < 0.3 and isinstance(node, list):
+                node.append(below)
+            elif way < 0.6 and isinstance(below, int):
+                node[at] = rng.choice((below + 1, below * 10**9, -below, below // 2))
+            else:
+                node[at] = rng.choice(HOSTILE)
+            break
+        node = below
+    style = {} if rng.random() < 0.1 else {"separators": (",", ":"), "ensure_ascii": False}
+    return json.dumps(whole, sort_keys=True, **style).encode("utf-8", "surrogatepass")  # type: ignore[arg-type]
+
+
+def fuzz(mutations: int, seed: int) -> tuple[Counter[str], float]:
+    """Reads so many mutants; returns how many of each kind were refused, and the longest seconds.
+
+    Raises:
+        AssertionError: for a reader that raises another error than its own.
+    """
+    rng = random.Random(seed)
+    files = specimens()
+    refused: Counter[str] = Counter()
+    longest = 0.0
+    for one in files:
+        if one.name != "token":
+            one.read(one.content, signing.sign_detached(one.content, KEY))
+    for number in range(mutations):
+        one = files[number % len(files)]
+        content = mutant(one.content, rng)
+        signed = content if rng.random() < 0.9 else one.content
+        before, lines = time.perf_counter(), 0
+        try:
+            one.read(content, signing.sign_detached(signed, KEY))
+        except one.errors as error:
+            refused[one.name] += 1
+            lines = str(error).count("\n")
+        except Exception as error:
+            Path("fuzz-mutant.bin").write_bytes(content)
+            place = f"{one.name}, mutation {number} of seed {seed}"
+            raise AssertionError(f"{place}: {error!r}") from error
+        if lines:
+            raise AssertionError(f"{one.name}, mutation {number} of seed {seed}: {lines + 1} lines")
+        longest = max(longest, time.perf_counter() - before)
+    return refused, longest
+
+
+def main(words: list[str]) -> int:
+    """Runs as many mutations as are asked for; prints what was refused."""
+    mutations = int(words[0]) if words else 100_000
+    seed = int(words[1]) if len(words) > 1 else 1
+    start = time.perf_counter()
+    refused, longest = fuzz(mutations, seed)
+    for name, count in sorted(refused.items()):
+        sys.stdout.write(f"{name:16}{count:8} refused\n")
+    spent = time.perf_counter() - start
+    sys.stdout.write(
+        f"{mutations} mutations in {spent:.0f} s, the longest {longest * 1000:.0f} ms, "
+        f"{sum(refused.values())} refused, no traceback\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

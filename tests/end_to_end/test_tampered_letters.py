@@ -1,0 +1,554 @@
+"""Tamperings of packages, offers, letters, key lists and decisions: each named for what it is."""
+
+import base64
+import csv
+import io
+import json
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from benchmarks import fuzz
+from pipelines import cli, key_store
+from pipelines.exchange import signed_files
+from pipelines.options import UsageError
+from reports import signing
+from reports.referral import seal
+from schemas.offer import CountryCount, KeyList, ListedKey
+from tests.end_to_end.test_bound_decisions import RING, first_day
+from tests.support.made_up_case import KEY, case_of, package_of, rows, written
+from tests.support.run_pipeline import jsonl, run
+from transforms.decisions import members_digest
+
+NOW = datetime(2026, 6, 2, tzinfo=UTC)
+
+AT = ["--now", "2026-06-02T00:00:00Z"]
+
+THEIRS, OTHER, STRANGER = (signing.make_signing_key() for _ in range(3))
+
+PEMS = {"microsoft": THEIRS, "ftc": OTHER, "amazon": KEY}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Keys of one's own, and those of three partners."""
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    key_store.own_key()
+    for org, key in PEMS.items():
+        key_store.trust(org, key.public_key())
+    return tmp_path / "home"
+
+
+def ringtrace(*words):
+    return cli.main([str(one) for one in words])
+
+
+def signed(folder, name, letter, key=THEIRS):
+    """A letter in a folder, signed by a key that it names, or raw bytes."""
+    content = letter if isinstance(letter, bytes) else signing.letter_bytes(letter, key)
+    return signed_files.write_signed(folder, name, content, key)
+
+
+# Packages.
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return package_of(case_of(tmp_path_factory.mktemp("case") / "run", rows()))
+
+
+BAG, STIX = "bagit.txt", "data/cluster.stix.json"
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[5_000 % len(content)] ^= 1
+    path.write_bytes(content)
+
+
+def resealed(folder, key, **facts):
+    """The seal with other facts, signed by a key."""
+    whole = json.loads((folder / seal.SEAL_FILE).read_bytes())
+    whole["package"] |= facts
+    content = (json.dumps(whole, indent=1, sort_keys=True) + "\n").encode()
+    (folder / seal.SEAL_FILE).write_bytes(content)
+    (folder / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(content, key))
+    (folder / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(content))
+
+
+def void_since(when):
+    return lambda _: key_store.distrust("amazon", None, when)
+
+
+def ended(when):
+    note = key_store.KeyNote(not_after=when)
+    return lambda _: key_store.write_note("amazon", signing.key_id(KEY.public_key()), note)
+
+
+PACKAGES = {
+    "a byte": (lambda one: flip(one / STIX), f"{STIX}: was altered somewhere in bytes 4096"),
+    "cut": (
+        lambda one: (one / BAG).write_bytes((one / BAG).read_bytes()[:-3]),
+        "ends 3 bytes early",
+    ),
+    "emptied": (lambda one: (one / BAG).write_bytes(b""), f"{BAG}: is empty: all of its"),
+    "removed": (lambda one: (one / BAG).unlink(), f"{BAG}: is missing ("),
+    "added": (lambda one: (one / "data/x.csv").write_text("x"), "data/x.csv: was added (1 bytes)"),
+    "added empty": (lambda one: (one / "x").write_text(""), "x: was added (0 bytes)"),
+    "folder": (lambda one: (one / "data/new").mkdir(), "data/new: is an empty folder"),
+    "deep": (lambda one: (one / "/".join("d" * 40)).mkdir(parents=True), "deeper than any of a"),
+    "link": (lambda one: (one / "x").symlink_to(one / BAG), "x: is a symbolic link"),
+    "longer": (lambda one: (one / BAG).open("ab").write(b"more"), "has 4 bytes too many"),
+    "seal": (lambda one: flip(one / seal.SEAL_FILE), "seal.json: was altered after it was signed"),
+    "no seal": (lambda one: (one / seal.SEAL_FILE).unlink(), "seal.json: is missing"),
+    "emptied seal": (lambda one: (one / seal.SEAL_FILE).write_bytes(b""), "seal.json: is empty"),
+    "not signed": (lambda one: (one / seal.SIGNATURE_FILE).unlink(), "seal.json.sig: is missing"),
+    "emptied signature": (
+        lambda one: (one / seal.SIGNATURE_FILE).write_bytes(b""),
+        "seal.json.sig: is empty: the package is not signed",
+    ),
+    "emptied query": (lambda one: (one / seal.QUERY_FILE).write_bytes(b""), "tsq: is empty"),
+    "emptied stamp": (lambda one: (one / seal.TOKEN_FILE).write_bytes(b""), "tsr: is empty"),
+    "another partner": (
+        lambda one: resealed(one, THEIRS),
+        "is signed by microsoft, which it does not name as its issuer",
+    ),
+    "a stranger": (lambda one: resealed(one, STRANGER), "which is not trusted"),
+    "another key named": (
+        lambda one: resealed(one, KEY, key_id="0" * 64),
+        "is signed by another key than it names",
+    ),
+    "void": (void_since(NOW), "is signed by a key that is void from 2026-06-02T00:00Z on"),
+    "ended": (ended(datetime(2020, 1, 1, tzinfo=UTC)), "was signed after its key had ended"),
+}
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package(home, files, tmp_path, capsys, name):
+    folder = written(tmp_path / "package", files)
+    assert ringtrace("verify", folder) == 0
+    said = capsys.readouterr().out
+    assert f"signed by    {signing.key_id(KEY.public_key())}, amazon, whose key you trust" in said
+    assert "recipient    us-fbi-ic3" in said
+    tamper, says = PACKAGES[name]
+    tamper(folder)
+    assert ringtrace("verify", folder) == 1
+    said = capsys.readouterr().out
+    assert says in said, said
+    assert said.endswith("does not hold\n")
+
+
+def test_no_more_of_a_package_is_read_than_was_sealed(home, files, tmp_path, capsys):
+    folder = written(tmp_path / "package", files)
+    with (folder / BAG).open("ab") as file:
+        file.truncate(1 << 38)  # a hole of 256 GB
+    before = time.process_time()
+    assert ringtrace("verify", folder) == 1
+    assert time.process_time() - before < 5
+    assert "bytes too many" in capsys.readouterr().out
+
+
+# Offers.
+
+OFFER = fuzz.offer()
+
+
+def accept(*folders, now=NOW):
+    return signed_files.accept_offers([str(one) for one in folders], "amazon", {"amazon"}, now)
+
+
+def altered(folder):
+    path = signed(folder, "offer.json", OFFER)
+    path.write_bytes(path.read_bytes().replace(b'"reports":20', b'"reports":21'))
+
+
+def without_signature(folder):
+    signed(folder, "offer.json", OFFER).with_name("offer.json.sig").unlink()
+
+
+def emptied(name):
+    def tamper(folder):
+        signed(folder, "offer.json", OFFER)
+        (folder / name).write_bytes(b"")
+
+    return tamper
+
+
+def as_offer(key=THEIRS, **changes):
+    return lambda folder: signed(folder, "offer.json", replace(OFFER, **changes), key)
+
+
+def naming_another(folder):
+    content = signing.canonical_json(replace(OFFER, key_id="0" * 64))
+    signed(folder, "offer.json", content)
+
+
+def million_victims(folder):
+    cluster = replace(OFFER.clusters[0], countries=(CountryCount("US", 10**9),))
+    signed(folder, "offer.json", replace(OFFER, clusters=(cluster,)))
+
+
+def million_reports(folder):
+    evidence = (replace(OFFER.evidence[0], reports=4_900_000),)
+    signed(folder, "offer.json", replace(OFFER, evidence=evidence))
+
+
+def short_policy(folder):
+    (key_store.home() / "policy.toml").write_text("longest_offer_days = 7\n")
+    signed(folder, "offer.json", OFFER)
+
+
+def replayed(folder):
+    signed(
+        folder.with_name("newer"), "offer.json", replace(OFFER, issued_at="2026-06-01T12:00:00Z")
+    )
+    signed_files.record_accepted(accept(folder.with_name("newer")).offers)
+    signed(folder, "offer.json", OFFER)
+
+
+def timed(**times):
+    def tamper(folder):
+        note = key_store.KeyNote(**times)
+        key_store.write_note("microsoft", signing.key_id(THEIRS.public_key()), note)
+        signed(folder, "offer.json", OFFER)
+
+    return tamper
+
+
+OFFERS = {
+    "altered": (altered, "was altered after it was signed"),
+    "not signed": (without_signature, "is not signed: put its offer.json.sig beside it"),
+    "emptied": (emptied("offer.json"), "offer.json: is empty"),
+    "emptied signature": (emptied("offer.json.sig"), "offer.json.sig: is empty"),
+    "a stranger": (as_offer(STRANGER), "which is not trusted"),
+    "another partner": (as_offer(OTHER), "says that it is microsoft's, but ftc signed it"),
+    "another key named": (naming_another, "is signed by another key than it names"),
+    "for another": (as_offer(recipient="ftc"), "is for ftc, not for amazon"),
+    "of tomorrow": (as_offer(issued_at="2026-06-20T00:00:00Z"), "was issued in the future"),
+    "for ever": (as_offer(expires_at="2028-01-01T00:00:00Z"), "field expires_at is invalid"),
+    "for longer than we take": (short_policy, "is valid for 30 days, and your policy takes 7"),
+    "more victims than reports": (million_victims, "counts more victims in clusters[0]"),
+    "millions of reports": (million_reports, "field evidence[].reports is invalid"),
+    "replayed": (replayed, "is older than the offer of 2026-06-01T12:00:00Z"),
+    "key ended": (timed(not_after=NOW - timedelta(days=9)), "was signed after its key had ended"),
+    "key not yet valid": (timed(not_before=NOW), "was signed before its key was valid"),
+}
+
+
+@pytest.mark.parametrize("name", OFFERS)
+def test_an_offer(home, tmp_path, name):
+    signed(tmp_path / "right", "offer.json", OFFER)
+    assert len(accept(tmp_path / "right").offers) == 1
+    tamper, says = OFFERS[name]
+    tamper(tmp_path / "offer")
+    with pytest.raises(UsageError) as error:
+        accept(tmp_path / "offer")
+    assert says in str(error.value)
+    assert "offer.json" in str(error.value)
+
+
+def test_an_offer_is_left_out_from_when_its_key_is_void(home, tmp_path):
+    signed(tmp_path / "offer", "offer.json", OFFER)
+    key_store.distrust("microsoft", None, NOW)
+    assert len(accept(tmp_path / "offer", now=NOW - timedelta(hours=1)).offers) == 1
+    intake = accept(tmp_path / "offer")
+    assert intake.offers == []
+    ((_, why),) = intake.void
+    assert why == "signed by a key that is void from 2026-06-02T00:00:00Z on"
+
+
+def test_an_offer_of_before_keys_were_named_is_taken(home, tmp_path):
+    signed(tmp_path / "offer", "offer.json", signing.canonical_json(OFFER))
+    (one,) = accept(tmp_path / "offer").offers
+    assert one.content.key_id is None
+
+
+# Corrections and lists of keys.
+
+LETTERS = dict(fuzz.letters())
+
+
+def listed(key, *, name=None, **times):
+    raw = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    none = dict.fromkeys(("not_after", "not_before", "revoked_since"))
+    return ListedKey(
+        key_id=name or signing.key_id(key.public_key()), public_key=raw, **none | times
+    )
+
+
+def key_list(*keys):
+    return KeyList("microsoft", fuzz.ISSUED, tuple(sorted(keys, key=lambda one: one.key_id)))
+
+
+def wrong_issue(folder):
+    (issue,) = LETTERS["correction"].issues
+    wrong = replace(issue, issue_id="package-" + "2" * 16)
+    signed(folder, "correction.json", replace(LETTERS["correction"], issues=(wrong,)))
+
+
+def altered_letter(name, letter, old, new):
+    def tamper(folder):
+        path = signed(folder, name, letter)
+        content = path.read_bytes()
+        assert old in content
+        path.write_bytes(content.replace(old, new))
+
+    return tamper
+
+
+SHOW, IMPORT = ("exchange", "show"), ("keys", "import", "microsoft")
+
+OTHERS = {
+    "correction altered": (
+        altered_letter("correction.json", LETTERS["correction"], b"0101", b"0102"),
+        SHOW,
+        "was altered after it was signed",
+    ),
+    "correction of another issue": (wrong_issue, SHOW, "field issues[0].issue_id is invalid"),
+    "correction of a stranger": (
+        lambda folder: signed(folder, "correction.json", LETTERS["correction"], STRANGER),
+        SHOW,
+        "which is not trusted",
+    ),
+    "list altered": (
+        altered_letter("keys.json", key_list(listed(THEIRS)), b"null", b'"1"'),
+        IMPORT,
+        "was altered after it was signed",
+    ),
+    "list of another partner": (
+        lambda folder: signed(folder, "keys.json", key_list(listed(OTHER)), OTHER),
+        IMPORT,
+        "which is not trusted",
+    ),
+    "list with a key under another's name": (
+        lambda folder: signed(folder, "keys.json", key_list(listed(STRANGER, name="0" * 64))),
+        IMPORT,
+        "field keys[0].key_id is invalid",
+    ),
+    "list with a time that is none": (
+        lambda folder: signed(folder, "keys.json", key_list(listed(THEIRS, not_after="soon"))),
+        IMPORT,
+        "field keys[0].not_after is not a time",
+    ),
+    "emptied list": (
+        lambda folder: signed(folder, "keys.json", key_list(listed(THEIRS))).write_bytes(b""),
+        IMPORT,
+        "keys.json: is empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_correction_or_a_list_of_keys(home, tmp_path, capsys, name):
+    tamper, command, says = OTHERS[name]
+    tamper(tmp_path / "letter")
+    capsys.readouterr()
+    at = AT if command is IMPORT else []
+    assert ringtrace(*command, tmp_path / "letter", *at) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_a_key_that_a_stolen_one_announced_is_void_with_it(home, tmp_path, capsys):
+    signed(tmp_path / "keys", "keys.json", key_list(listed(THEIRS), listed(STRANGER)))
+    assert ringtrace(*IMPORT, tmp_path / "keys", *AT) == 0
+    new = signing.key_id(STRANGER.public_key())
+    assert new in map(signing.key_id, key_store.trusted("microsoft"))
+    key_store.distrust("microsoft", signing.key_id(THEIRS.public_key()), NOW - timedelta(days=1))
+    assert key_store.validity("microsoft", new).revoked_since == NOW
+    # It announces no other, and what was taken out here is not brought back by a list.
+    signed(tmp_path / "more", "keys.json", key_list(listed(signing.make_signing_key())), STRANGER)
+    assert ringtrace(*IMPORT, tmp_path / "more", *AT) == 2
+    assert "void from" in capsys.readouterr().err
+
+
+# Decisions.
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("decisions")
+    run(folder / "run", "--complaints", jsonl(folder / "1.jsonl", first_day()))
+    return folder / "run"
+
+
+def decide(world, file, kind, entity, author="Ada Cole", *more):
+    who = ["--author", author, "--reason", "seen in the panel", "--now", "2024-03-02T12:00:00Z"]
+    return ringtrace("decide", world, kind, entity, "--decisions", file, *who, *more)
+
+
+@pytest.fixture
+def decided(home, world, tmp_path):
+    """A decisions file: a typed row, and three that are signed."""
+    file = tmp_path / "d.csv"
+    file.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        f"T-1,dispute,{RING[2]},,Tom,not sure,2024-03-01T00:00:00Z,2024-03-01T12:00:00Z\n"
+    )
+    for kind, phone in (("review", RING[0]), ("suspect_held", RING[1]), ("review", RING[1])):
+        assert decide(world, file, kind, phone) == 0
+    return file
+
+
+def changed(file, change):
+    """The file with its rows, as cells by column, changed."""
+    found = list(csv.DictReader(io.StringIO(file.read_text())))
+    columns = list(found[0])
+    found = change(found) or found
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found)
+    file.write_text(out.getvalue())
+
+
+def edit(row, **cells):
+    return lambda found: found[row].update(cells)
+
+
+def other_members(found):
+    members = [f"phone:{RING[2]}"]
+    found[1].update(
+        members=json.dumps(members), members_digest=members_digest(members), used='[""]'
+    )
+
+
+def swap_signatures(found):
+    one, other = found[2], found[3]
+    one["signature"], other["signature"] = other["signature"], one["signature"]
+
+
+def strip(row):
+    return edit(row, previous="", key_id="", signature="")
+
+
+def swap(one, other):
+    def change(found):
+        found[one], found[other] = found[other], found[one]
+
+    return change
+
+
+def remove(row):
+    def change(found):
+        del found[row]
+
+    return change
+
+
+DECISIONS = {
+    "another author": (edit(1, author="Eve"), "row 3: review-20240302-1 was edited after the key"),
+    "another reason": (edit(2, reason="no"), "row 4: suspect_held-20240302-1 was edited after"),
+    "another day": (edit(3, decided_at="2024-03-02T13:00:00Z"), "row 5: review-20240302-2 was edi"),
+    "other members": (other_members, "row 3: review-20240302-1 was edited after the key"),
+    "another kind": (edit(3, kind="suspect_held"), "row 5: review-20240302-2 was edited after"),
+    "signatures swapped": (swap_signatures, "row 4: suspect_held-20240302-1 was edited after"),
+    "a row removed": (remove(2), "row 4: review-20240302-2 follows a signed row that is not here"),
+    "the first removed": (remove(1), "row 3: suspect_held-20240302-1 follows a signed row that is"),
+    "the last removed": (remove(3), "the last row that you signed in it"),
+    "rows moved": (swap(1, 2), "row 3: suspect_held-20240302-1 was signed after row 4"),
+    "rows moved down": (swap(2, 3), "row 4: review-20240302-2 was signed after row 5"),
+    "a signature taken off": (strip(1), "row 4: suspect_held-20240302-1 follows a signed row"),
+    "the last signature": (strip(3), "the last row that you signed in it"),
+    "half a signature": (edit(3, signature=""), "row 5, signature: is empty in a row that was"),
+    "another key": (edit(3, key_id="0" * 64), "the last row that you signed in it"),
+    "no base64": (edit(3, signature="!"), "row 5, signature: is not base64"),
+}
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decisions_file(decided, world, capsys, name):
+    change, says = DECISIONS[name]
+    changed(decided, change)
+    capsys.readouterr()
+    assert decide(world, decided, "review", RING[2]) == 2
+    error = capsys.readouterr().err
+    assert says in error, error
+    assert str(decided) in error
+    assert error.count("\n") == 1
+
+
+def test_a_typed_row_may_change_and_is_counted(decided, world, capsys):
+    changed(decided, edit(0, reason="surely not"))
+    capsys.readouterr()
+    assert decide(world, decided, "suspect_held", RING[0]) == 0
+    said = capsys.readouterr().out
+    signer = signing.key_id(key_store.own_key().public_key())
+    assert f"signed by {signer}" in said
+    assert f"not signed by a known key: 1 of the decisions in {decided}" in said
+
+
+def test_policy_refuses_what_was_typed(decided, world, home, capsys):
+    (home / "policy.toml").write_text("require_signed_decisions = true\n")
+    assert decide(world, decided, "suspect_held", RING[0]) == 2
+    assert "T-1 is signed by no key that is known here" in capsys.readouterr().err
+
+
+def test_two_people_confirm(home, world, tmp_path, capsys, monkeypatch):
+    (home / "policy.toml").write_text('two_people = ["confirm"]\n')
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "confirm", RING[0]) == 0
+    assert "without effect yet: waits for the decision of a second" in capsys.readouterr().out
+    # Neither the same person again, nor another name with the same key, is a second one.
+    assert decide(world, file, "confirm", RING[0], "Tom Lee") == 0
+    assert "without effect yet" in capsys.readouterr().out
+    pem = tmp_path / "tom.pem"
+    pem.write_bytes(signing.private_pem(KEY))
+    pem.chmod(0o600)
+    assert decide(world, file, "confirm", RING[0], "Tom Lee", "--key", pem) == 0
+    assert "without effect" not in capsys.readouterr().out
+
+
+def test_what_a_void_key_accused_has_no_effect_and_what_it_protects_stays(
+    home, world, tmp_path, capsys
+):
+    from pipelines.user_files import read_decisions
+
+    file, pem = tmp_path / "d.csv", tmp_path / "theirs.pem"
+    pem.write_bytes(signing.private_pem(KEY))
+    pem.chmod(0o600)
+    for kind in ("review", "dispute"):
+        assert (
+            decide(world, file, kind, RING[2 if kind == "dispute" else 0], "Eve", "--key", pem) == 0
+        )
+    key_store.distrust("amazon", None, datetime(2024, 3, 1, tzinfo=UTC))
+    dispute, review = read_decisions(str(file))
+    assert (dispute.void, dispute.signed_by) == (None, None)
+    assert review.void == "is signed by a key that is void from 2024-03-01 on"
+
+
+def test_every_reader_bears_mutations():
+    refused, longest = fuzz.fuzz(6_500, 7)
+    assert sum(refused.values()) > 5_000
+    assert min(refused.values()) > 200
+    assert longest < 20
+
+
+def test_a_megabyte_of_any_file_is_read_in_time():
+    """The most rows that a megabyte can hold, of a right offer, and bytes that are no file."""
+    evidence = [
+        replace(OFFER.evidence[0], week=f"{year}-W{week:02d}", entities=(0,), kind=kind, reports=1)
+        for year in range(2000, 2026)
+        for week in range(1, 53)
+        for kind in ("call", "complaint")
+    ]
+    ids = sorted(f"domain:{n:06d}.example" for n in range(9_000))
+    entities = [replace(OFFER.entities[0], entity_id=one) for one in ids]
+    large = replace(
+        OFFER,
+        entities=tuple(entities),
+        evidence=tuple(sorted(evidence, key=lambda one: (one.week, one.kind))),
+        clusters=(replace(OFFER.clusters[0], countries=(), elsewhere=None, losses=()),),
+    )
+    content = signing.letter_bytes(large, fuzz.KEY)
+    assert len(content) > 900_000
+    for one in fuzz.specimens():
+        for mutant in (content, b"[" * 2**20, b"[1," * 2**18, b'{"a":' * 2**17, b"9" * 2**20):
+            before = time.process_time()
+            with suppress(*one.errors):
+                one.read(mutant, signing.sign_detached(mutant, fuzz.KEY))
+            assert time.process_time() - before < 20, one.name
