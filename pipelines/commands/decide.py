@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from pipelines.options import UsageError, moment
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, read_text, shown_entities
+from pipelines.user_files import contested_values, open_run, read_text, shown_entities
 from reports import tables
 from reports.explain import NotNamedError, find_entity
 from reports.run import Run
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: for an entity that RUN does not show, a decision that covers nothing or
             contradicts another one, or a file that cannot be read or written.
     """
-    finished = Run.open(arguments.run)
+    finished = open_run(arguments.run, built_on=True)
     kind, clock = DecisionKind(arguments.kind), arguments.now or current_time()
     if kind in PAIR_DECISIONS and arguments.b is None:
         raise UsageError(f"{kind} is about two entities; name the other one")
