@@ -99,10 +99,12 @@ if TYPE_CHECKING:
     from pipelines.composites import ExtractMentions, FindClusters, ReadRecords, ValidateRecords
     from pipelines.options import UsageError
     from reports.run import Run, RunError
+    from transforms.manifest import AlteredRunError
 
     __version__: str
 
 __all__ = [
+    "AlteredRunError",
     "ExtractMentions",
     "FindClusters",
     "Identifier",
@@ -127,6 +129,7 @@ _LAZY = {
     "UsageError": "pipelines.options",
     "Run": "reports.run",
     "RunError": "reports.run",
+    "AlteredRunError": "transforms.manifest",
 }
 """The modules of the names that are loaded when they are used."""
 
@@ -246,13 +249,18 @@ def run_batch(
 def open_run(path: str | os.PathLike[str]) -> Run:
     """Opens a finished run: a folder, or a `gs://` or `s3://` URL.
 
+    Its tables are compared with its manifest as they are read, and its signature, where it has one,
+    with your own key and those that you trust; `Run.notes` says what it lacks.
+
     Raises:
         RunError: if there is no finished run of this version.
+        AlteredRunError: if a signature does not fit; so does a read of what the run did not write.
         TypeError: for what is no path.
     """
+    from pipelines.user_files import known_keys
     from reports.run import Run
 
-    return Run.open(path)
+    return Run.open(path, known_keys)
 
 
 def normalize_phone(raw: str, country: str | None) -> PhoneNumber:

@@ -14,7 +14,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -126,18 +126,24 @@ def read_ledger(given: str | None) -> tuple[Entry, ...]:
 
 
 def record(given: str | None, entries: Iterable[Entry]) -> None:
-    """Adds entries to the ledger, in one rename; returns when they are on the disk.
+    """Adds entries to the ledger as `recorded` does, with nothing to wait for."""
+    with recorded(given, entries):
+        pass
+
+
+@contextmanager
+def recorded(given: str | None, entries: Iterable[Entry]) -> Iterator[None]:
+    """Adds entries to the ledger, in one rename, before the block; takes them back if it fails.
 
     Raises:
         LedgerError: if a line there does not follow from the one before it: nothing is added.
         UsageError: if the file cannot be written.
     """
     path = Path(os.path.realpath(ledger_path(given)))
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with locked(path) as file:
-            content = file.read()
+    with ExitStack() as held:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            content = held.enter_context(locked(path)).read()
             for _ in _entries(content, path):
                 pass
             previous = _digest(content.split(b"\n")[-2]) if content else NO_LINE
@@ -147,14 +153,52 @@ def record(given: str | None, entries: Iterable[Entry]) -> None:
                 previous = _digest(line)
                 lines += line + b"\n"
             # A disk that is full half-way through a line would leave a ledger that looks changed.
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as whole:
-                whole.write(content + lines)
-                whole.flush()
-                os.fsync(whole.fileno())
-            aside.replace(path)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise UsageError(f"{path}: {error.strerror}; give a --ledger that can be written") from None
+            held.enter_context(replaced({path: content + lines}))
+        except OSError as error:
+            raise UsageError(
+                f"{path}: {error.strerror}; give a --ledger that can be written"
+            ) from None
+        yield
+
+
+@contextmanager
+def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
+    """Puts files in place of others before the block, and puts the others back if it fails.
+
+    All is on the disk before the first rename, and what was there keeps a second name until the
+    block has ended, so that nothing needs room from then on. Until then the files are locked.
+
+    Raises:
+        OSError: if one cannot be written: all are as they were.
+    """
+    second = {path: path.with_name(f".{path.name}.{os.getpid()}.before") for path in files}
+    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
+    put: list[Path] = []
+    with ExitStack() as open_files:
+        try:
+            for path, content in files.items():
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+                file = open_files.enter_context(os.fdopen(os.open(aside[path], flags, 0o600), "wb"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                if path.exists():
+                    second[path].hardlink_to(path)
+            for path in files:
+                aside[path].replace(path)
+                put.append(path)
+            yield
+        except BaseException:
+            for path in put:
+                if second[path].exists():
+                    second[path].replace(path)
+                else:
+                    path.unlink()
+            raise
+        finally:
+            for path in (*aside.values(), *second.values()):
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -493,6 +493,22 @@ def files_of_owner() -> Iterator[None]:
         os.umask(before)
 
 
+_notices: list[str] = []
+
+
+def add_notice(line: str) -> None:
+    """Keeps a line that is said once a command gets through: an error is one line alone."""
+    if line not in _notices:
+        _notices.append(line)
+
+
+def take_notices() -> list[str]:
+    """Returns the lines that wait to be said, which are then forgotten."""
+    lines = [*_notices]
+    _notices.clear()
+    return lines
+
+
 def run_command(
     name: str, summary: str, module: Any, arguments: Sequence[str], *, takes_beam_options: bool
 ) -> int:
@@ -502,12 +518,16 @@ def run_command(
     `--config`, and flags that it does not know go to Beam.
     """
     parser = make_parser(name, summary, module, takes_beam_options=takes_beam_options)
+    take_notices()
     try:
         with files_of_owner():
             if not takes_beam_options:
-                return int(module.run(parser.parse_args(arguments)))
-            with gc_paused(), not_imported(UNUSED_BY_BEAM):
-                return int(module.run(parse_with_beam(parser, arguments)))
+                status = int(module.run(parser.parse_args(arguments)))
+            else:
+                with gc_paused(), not_imported(UNUSED_BY_BEAM):
+                    status = int(module.run(parse_with_beam(parser, arguments)))
+        sys.stderr.writelines(f"ringtrace: {printable(line)}\n" for line in take_notices())
+        return status
     except FailedError as error:
         sys.stderr.write(f"{printable(str(error))}\n")
         return 1
@@ -516,9 +536,10 @@ def run_command(
     except ValueError as error:
         from reports.run import RunError  # loads Arrow, which not every command needs
         from reports.tables import TableError
+        from transforms.manifest import AlteredRunError
         from transforms.private_files import PrivateFileError
 
-        if not isinstance(error, RunError | TableError | PrivateFileError):
+        if not isinstance(error, RunError | AlteredRunError | TableError | PrivateFileError):
             raise
         remedy = "; name a finished run of this version" if isinstance(error, RunError) else ""
         sys.stderr.write(f"{printable(str(error))}{remedy}\n")

@@ -10,6 +10,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
@@ -19,9 +20,9 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import key_store
-from pipelines.options import UsageError
+from pipelines.options import UsageError, take_notices
 from pipelines.progress import printable
-from reports import tables
+from reports import signing, tables
 from reports.run import Run, RunError
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
@@ -159,6 +160,28 @@ def private_store(output: str, given: str | None, token: str) -> PrivateStore:
     return PrivateStore(key, folder, staging_folder(folder, token))
 
 
+@dataclass(frozen=True)
+class RunSigner:
+    """Signs manifests of runs, also on a worker; its text form does not show the key."""
+
+    pem: bytes = field(repr=False)
+
+    def __call__(self, content: bytes) -> bytes:
+        """Returns the signature file of a manifest."""
+        return signing.sign_detached(content, signing.read_private_key(self.pem, "own.pem"))
+
+
+def run_signer() -> RunSigner | None:
+    """Returns what signs runs with one's own key; None where there is none: none is made.
+
+    Raises:
+        UsageError: for a key that cannot be used.
+    """
+    if not key_store.own_path().exists():
+        return None
+    return RunSigner(signing.private_pem(key_store.own_key(make=False)))
+
+
 def check_private_output(
     private: PrivateStore, *, overwrite: bool = False, snapshots: bool = False
 ) -> None:
@@ -188,8 +211,9 @@ def check_private_output(
         raise UsageError(f"{folder}: exists and is not empty; give another --private-output")
 
 
-def private_lines(private: PrivateStore) -> Iterator[str]:
-    """Yields what to say where nothing private is kept."""
+def opening_lines(private: PrivateStore) -> Iterator[str]:
+    """Yields what to say first: what earlier runs lack, and where nothing private is kept."""
+    yield from take_notices()
     if not private.kept:
         yield (
             "warning: narratives, contested values and the victim register are not kept, as the "

@@ -20,10 +20,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store
-from pipelines.key_store import private_key
-from pipelines.options import UsageError
+from pipelines.key_store import own_public_keys, private_key, trusted_keys
+from pipelines.options import UsageError, add_notice
 from reports import signing, tables
-from reports.run import Run, private_table
+from reports.run import Custody, Run, private_table
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import Tier
 from schemas.mapping import MapError, RecordMap, parse_map
@@ -35,6 +35,7 @@ from transforms.extract import (
     shipped_allowlist,
 )
 from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
+from transforms.manifest import files_of
 from transforms.reporters import (
     SourceRules,
     SourceRulesError,
@@ -43,6 +44,8 @@ from transforms.reporters import (
 )
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     from transforms.decisions import Decision
     from transforms.read import ReadOptions
 
@@ -336,30 +339,55 @@ def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[
     return taken_over(decisions, before, contested_values(run)) if before is not None else decisions
 
 
+def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: str = "") -> Run:
+    """Opens a finished run; what it lacks is said on stderr, once.
+
+    Args:
+        folder: of the run, or its object-store URL.
+        built_on: whether something new is to rest on it: all its tables and private files are then
+            compared with what the run wrote, and a signature must be by a key that is known.
+        name: before the folder in errors, such as `--previous `.
+
+    Raises:
+        RunError: if it is no finished run.
+        AlteredRunError: naming the first file that is not what the run wrote.
+        UsageError: if an unknown key signed what is to be built on.
+    """
+    run = Run.open(folder, known_keys)
+    if built_on:
+        check_signers(run, name)
+        run.check_all()
+    for one in run.notes:
+        add_notice(f"{name}{run.folder}: {one}")
+    return run
+
+
+def check_signers(run: Run, name: str = "") -> None:
+    """Raises UsageError if a key that is neither one's own nor trusted signed a run."""
+    one = run.custody or Custody()
+    for key_id, org in ((one.key_id, one.org), (one.private_key_id, one.private_org)):
+        if key_id is not None and org is None:
+            raise UsageError(
+                f"{name}{run.folder}: is signed by the key {key_id}, which is neither yours nor "
+                "trusted; ask whose it is, and see ringtrace keys trust"
+            )
+
+
+def known_keys() -> dict[str, list[Ed25519PublicKey]]:
+    """Returns the public keys that are trusted, by organisation, and one's own under no name."""
+    return {"": own_public_keys(), **trusted_keys()}
+
+
 def run_decisions(run: Run) -> pa.Table | None:
     """Reads the bound decisions of a run; None for a run from before there were any.
 
     Those that were bound to that run itself have its id.
 
     Raises:
-        UsageError: if they are not what the run wrote: they would be bound anew.
+        AlteredRunError: if they are not what the run wrote: they would be bound anew.
     """
-    from apache_beam.io.filesystems import FileSystems
-
-    listed = {str(one["name"]): one["sha256"] for one in run.manifest["outputs"]}
-    files = [name for name in sorted(listed) if name.startswith(f"{DECISIONS.name}/")]
-    if not files:
+    if not files_of(run.manifest, DECISIONS):
         return None
-    for name in files:
-        try:
-            with FileSystems.open(FileSystems.join(run.folder, *name.split("/"))) as file:
-                digest = hashlib.sha256(file.read()).hexdigest()
-        except OSError:
-            digest = ""
-        if digest != listed[name]:
-            raise UsageError(
-                f"{run.folder}: {name} is not what the run wrote; restore it, or make the run again"
-            )
     rows = tables.read_table(run, DECISIONS)
     here = pc.fill_null(rows["run_id"], run.run_id)
     return rows.set_column(rows.schema.get_field_index("run_id"), "run_id", here)

@@ -2,6 +2,7 @@
 
     run = Run.open("runs/demo")
     run.run_id
+    run.notes                      # what to know before relying on it, such as that it is unsigned
     run.clusters                   # Arrow, by priority
     run.table("entities")          # Arrow
     run.frame("entities")          # pandas, with the extra `notebook`
@@ -10,6 +11,7 @@
     run.explain("(888) 555-0123")  # text, as `ringtrace explain`
 
 Every function of `reports` that reads the tables of a run takes a `Run`, or the path of its folder.
+A table of a run that was opened is compared with the manifest before it is read, once.
 What is private is read by functions of this module alone. No static page, export or download does
 so: those quote what complaints/ has, which are narratives in a run of --keep-narratives alone.
 """
@@ -18,8 +20,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -36,14 +37,49 @@ from pyarrow import fs
 from reports import tables
 from reports.tables import NarrativeReader, kept_narratives
 from schemas import CONTRACT_VERSION
-from schemas.manifest import MANIFEST_NAME, Manifest
-from schemas.tables import CLUSTERS, NARRATIVES, TABLES_BY_NAME, Table
-from transforms.private_files import PrivateFileError, PrivateKey, open_private, private_files
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME, Manifest
+from schemas.tables import (
+    ALL_TABLES,
+    CLUSTERS,
+    MEMBERS,
+    NARRATIVES,
+    PRIVATE_TABLES,
+    TABLES_BY_NAME,
+    Table,
+)
+from transforms.manifest import (
+    REMEDY,
+    AlteredRunError,
+    check_private,
+    check_table,
+    check_tables,
+    files_of,
+)
+from transforms.private_files import (
+    PrivateFileError,
+    PrivateKey,
+    open_bytes,
+    open_private,
+    private_files,
+    private_root,
+    read_private_manifest,
+)
 from transforms.reporters import SourceRules, rules_in_force
 
 if TYPE_CHECKING:
     import networkx as nx
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+
+Keys = Callable[[], Mapping[str, Sequence["Ed25519PublicKey"]]]
+"""Returns the public keys by whose they are: an organisation's, or with an empty text one's own."""
+
+BUILT_ON = (*ALL_TABLES, CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS)
+"""The tables of a run, and those that a joint one has besides."""
+
+LONGEST_SIGNATURE = 4_097
+"""Bytes of a signature file that are read: one more than any has."""
 
 MANY_CLUSTERS = 10_000
 """Clusters of a run from which on none of a like id is looked for, as that takes a second."""
@@ -60,24 +96,49 @@ class RunError(ValueError):
     """A folder that holds no finished run of this version; the message is one line for its user."""
 
 
+@dataclass(frozen=True)
+class Custody:
+    """The signatures of an opened run.
+
+    Attributes:
+        key_id: of the key that signed the manifest; None where nothing is signed.
+        org: whose key that is, an empty text for one's own; None for a key that is not known.
+        private_key_id: of the key that signed the manifest of the private files.
+        private_org: whose key that is, as `org`.
+    """
+
+    key_id: str | None = None
+    org: str | None = None
+    private_key_id: str | None = None
+    private_org: str | None = None
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Run(os.PathLike[str]):
     """The folder of a run, or its object-store URL, and its manifest; tables are read when asked.
 
-    `Run.open` reads a finished run. The constructor is for one that is still being written. Two are
-    equal if they have the same folder and run id. A pickle has the manifest and no tables.
+    `Run.open` reads a finished run. The constructor is for one that is still being written, of
+    which nothing is compared with the manifest. Two are equal if they have the same folder and run
+    id. A pickle has the manifest and no tables.
     """
 
     folder: str
     manifest: Manifest
+    custody: Custody | None = None
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str]) -> Run:
+    def open(cls, folder: str | os.PathLike[str], keys: Keys | None = None) -> Run:
         """Opens a finished run.
+
+        Args:
+            folder: Of the run, or its object-store URL.
+            keys: Gives the keys that its signature may be by, where it has one; without, it is not
+                looked at.
 
         Raises:
             RunError: if it is no folder, has no manifest, or one that is not JSON, not a run's, of
                 another version of the contract, or incomplete.
+            AlteredRunError: if a signature does not fit.
             TypeError: for what is no path.
         """
         path = _path(folder)
@@ -100,7 +161,8 @@ class Run(os.PathLike[str]):
         if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
             lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
             raise RunError(f"{path}: is not a finished run: {lacks}")
-        return cls(path, manifest)  # type: ignore[arg-type]
+        custody = _custody(path, manifest, content, keys) if keys is not None else Custody()
+        return cls(path, manifest, custody)  # type: ignore[arg-type]
 
     @property
     def run_id(self) -> str:
@@ -115,6 +177,35 @@ class Run(os.PathLike[str]):
             return datetime.fromisoformat(as_of)
         newest = pc.max(self.table(CLUSTERS, ["last_seen"])["last_seen"]).as_py()
         return newest or datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the manifest is signed by a key that is one's own or trusted."""
+        return self.custody is not None and self.custody.org is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the run lacks beside a signed one of this version, and whether another signed it."""
+        return tuple(_notes(self))
+
+    def check(self, table: Table) -> None:
+        """Compares the files of a table with the manifest; those of a run being written are not.
+
+        Raises:
+            AlteredRunError: naming the first file that is not what the run wrote.
+        """
+        if self.custody is not None and table.name not in self._checked:
+            check_table(self.folder, self.manifest, table)
+            self._checked.add(table.name)
+
+    def check_all(self) -> None:
+        """Compares the files of all tables and the private ones; errors as `check`."""
+        check_tables(self.folder, self.manifest, BUILT_ON)
+        self._checked.update(one.name for one in BUILT_ON)
+
+    @cached_property
+    def _checked(self) -> set[str]:
+        return set()
 
     @property
     def source_rules(self) -> SourceRules:
@@ -235,7 +326,7 @@ class Run(os.PathLike[str]):
         return self.folder
 
     def __repr__(self) -> str:
-        return f"<Run {self.run_id} in {self.folder}>"
+        return f"<Run {self.run_id} in {self.folder}{'' if self.is_signed else ', unsigned'}>"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Run):
@@ -245,8 +336,8 @@ class Run(os.PathLike[str]):
     def __hash__(self) -> int:
         return hash(self._identity())
 
-    def __reduce__(self) -> tuple[type[Run], tuple[str, Manifest]]:
-        return Run, (self.folder, self.manifest)
+    def __reduce__(self) -> tuple[type[Run], tuple[str, Manifest, Custody | None]]:
+        return Run, (self.folder, self.manifest, self.custody)
 
     def _identity(self) -> tuple[str, str]:
         return self.folder.rstrip("/"), self.run_id
@@ -279,12 +370,15 @@ def private_batches(
     """Yields the chosen columns of the rows that match `where` of a private table.
 
     Raises:
+        AlteredRunError: if one is not what the private manifest lists.
         FileNotFoundError: if a file that the manifest names is not there.
         PrivateFileError: if one is sealed with another key than `key`, or was changed.
         TableError: for a file that is no Parquet of this contract.
     """
+    if run.custody is not None and has_private(run, table):
+        check_private(run.folder, run.manifest, table)
     for path in private_files(run.folder, run.manifest, table):
-        with _open(path) as file, tables.readable(run, table):
+        with open_bytes(path) as file, tables.readable(run, table):
             parts = pq.ParquetFile(open_private(file, path, table, key))
             names = [one for one in table.schema.names if one in parts.schema_arrow.names]
             for batch in parts.iter_batches(columns=names):
@@ -336,6 +430,73 @@ def explain_to_owner(
     return found if reader else found | {"no_excerpts": NO_NARRATIVES}
 
 
+def _custody(path: str, manifest: Mapping[str, Any], content: bytes, keys: Keys) -> Custody:
+    """Returns who signed a run and its private files, whose manifest has the bytes `content`.
+
+    Raises:
+        AlteredRunError: if a signature does not fit what is there.
+    """
+    key_id, org = _signed_by(f"{path.rstrip('/')}/{MANIFEST_NAME}", content, keys)
+    name = f"{private_root(path, manifest)}/{PRIVATE_MANIFEST}"
+    private = _read_if_there(name) if manifest.get("private") else None
+    if private is None:
+        return Custody(key_id, org)
+    return Custody(key_id, org, *_signed_by(name, private, keys))
+
+
+def _signed_by(path: str, content: bytes, keys: Keys) -> tuple[str | None, str | None]:
+    """Returns the id of the key that signed a file, and whose it is; None for what is not known."""
+    from reports import signing
+
+    beside = path.removesuffix(MANIFEST_NAME) + SIGNATURE_NAME
+    signature = _read_if_there(beside, LONGEST_SIGNATURE)
+    if signature is None:
+        return None, None
+    known = {org: {signing.key_id(one): one for one in those} for org, those in keys().items()}
+    trusted = [one for those in known.values() for one in those.values()]
+    try:
+        key_id = signing.verify_detached(content, signature, trusted)
+    except signing.UnknownKeyError as error:
+        return error.key_id, None
+    except signing.SignatureError as error:
+        raise AlteredRunError(f"{path}: {error}; {REMEDY}") from None
+    return key_id, next(org for org, those in known.items() if key_id in those)
+
+
+def _notes(run: Run) -> Iterator[str]:
+    custody, private = run.custody or Custody(), run.manifest.get("private")
+    if custody.key_id is None:
+        yield "is unsigned: nobody can tell who wrote its digests"
+    elif custody.org is None:
+        yield f"is signed by the key {custody.key_id}, which is neither yours nor trusted"
+    elif custody.org:
+        yield f"is signed by {custody.org}, with the key {custody.key_id}"
+    if private and has_private_manifest(run):
+        if custody.key_id is not None and custody.private_key_id is None:
+            yield f"has an unsigned {PRIVATE_MANIFEST}: who wrote its private files is not known"
+    elif private and any(has_private(run, one) for one in PRIVATE_TABLES):
+        yield "has no digests of its private files: it was made before there were any"
+    if not _has_tiers(run):
+        yield "has no tiers and no reviews: it was made before there were any, and none is core"
+
+
+def has_private_manifest(run: Run) -> bool:
+    """Returns whether the private files of a run have a manifest of their own."""
+    return read_private_manifest(private_root(run.folder, run.manifest)) is not None
+
+
+def _has_tiers(run: Run) -> bool:
+    """Returns whether members/ has tiers, as far as its first file says."""
+    first = next((one["name"] for one in files_of(run.manifest, MEMBERS)), None)
+    if first is None:
+        return True
+    try:
+        with open_bytes(f"{run.folder.rstrip('/')}/{first}") as file:
+            return "tier" in pq.read_schema(file).names
+    except (OSError, pa.ArrowException):  # which whatever reads it says
+        return True
+
+
 def _path(given: object) -> str:
     path = os.fspath(given) if isinstance(given, str | os.PathLike) else None
     if not isinstance(path, str):
@@ -345,12 +506,18 @@ def _path(given: object) -> str:
     return path
 
 
-def _read_bytes(file: str) -> bytes:
-    if "://" not in file:
-        return Path(file).read_bytes()
-    store, path = fs.FileSystem.from_uri(file)
-    with store.open_input_stream(path) as stream:
-        return bytes(stream.read())
+def _read_bytes(path: str, most: int = -1) -> bytes:
+    with open_bytes(path) as file:
+        return bytes(file.read(most) if most >= 0 else file.read())
+
+
+def _read_if_there(path: str, most: int = -1) -> bytes | None:
+    if "://" not in path and os.path.lexists(path) and not Path(path).is_file():
+        raise AlteredRunError(f"{path}: is no file; {REMEDY}")
+    try:
+        return _read_bytes(path, most)
+    except (OSError, ValueError, pa.ArrowException):
+        return None
 
 
 def _contract(table: object) -> Table:
@@ -410,14 +577,3 @@ def _is_readable(path: str) -> bool:
         return os.access(path, os.R_OK)
     store, inside = fs.FileSystem.from_uri(path)
     return bool(store.get_file_info(inside).is_file)
-
-
-@contextmanager
-def _open(path: str) -> Iterator[Any]:
-    if "://" not in path:
-        with Path(path).open("rb") as file:
-            yield file
-        return
-    store, inside = fs.FileSystem.from_uri(path)
-    with store.open_input_file(inside) as file:
-        yield file

@@ -35,7 +35,7 @@ class TableError(ValueError):
 
 
 RunFolder = str | os.PathLike[str]
-"""A `Run`, or the path of the folder that its tables are in."""
+"""A `Run`, whose tables are compared with its manifest, or the path of the folder they are in."""
 
 NarrativeReader = Callable[[pa.Array], Iterator[pa.RecordBatch]]
 """Reads the narratives of complaints by their ids: `source_org`, `complaint_id`, `narrative`."""
@@ -70,8 +70,11 @@ def table_dataset(run: RunFolder, table: Table) -> ds.Dataset:
     """Opens the files of one table.
 
     Raises:
+        AlteredRunError: if one is not what the run wrote.
         FileNotFoundError: if the run has no folder of that table.
     """
+    if (check := getattr(run, "check", None)) is not None:
+        check(table)
     whole = os.fspath(run).rstrip("/")
     form = ds.IpcFileFormat() if whole.endswith(PARTITION_SUFFIX) else _PARQUET
     try:

@@ -150,6 +150,7 @@ def markdown_page() -> str:
         "InputEntry",
         "OutputFile",
         "PrivateFile",
+        "PrivateManifest",
         "Alarm",
     )
     parts += [_typed(getattr(manifest, name)) for name in typed]

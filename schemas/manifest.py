@@ -8,6 +8,15 @@ from typing import TypedDict
 MANIFEST_NAME = "manifest.json"
 """File name; its presence shows that a run is whole."""
 
+SIGNATURE_NAME = f"{MANIFEST_NAME}.sig"
+"""The signature of the manifest beside it, where the run was signed."""
+
+PRIVATE_MANIFEST = f"private/{MANIFEST_NAME}"
+"""What lists the private files of a run with their digests, in the folder that they are in."""
+
+PRIVATE_SIGNATURE = f"private/{SIGNATURE_NAME}"
+"""The signature of that, where there is one."""
+
 
 class EntryStatus(StrEnum):
     """The states of an entry below an input, beside being read."""
@@ -96,10 +105,25 @@ class OutputFile(TypedDict):
 
 
 class PrivateFile(TypedDict):
-    """One file for the run's owner alone. Its bytes may depend on a secret, so none are here."""
+    """One file for the run's owner alone, with the rows that the run wrote.
+
+    Its bytes may depend on a secret, so that its digest is in the private manifest alone.
+    """
 
     name: str
     rows: int
+
+
+class PrivateManifest(TypedDict):
+    """private/manifest.json: the private files as they are now, of a run known by its manifest.
+
+    `manifest_sha256` is of the bytes of the run's own manifest. `ringtrace erase` writes this one
+    anew, and leaves the run's as it is.
+    """
+
+    run_id: str
+    manifest_sha256: str
+    files: list[OutputFile]
 
 
 class Alarm(TypedDict):
@@ -124,6 +148,7 @@ class _AddedLater(TypedDict, total=False):
 
     clock: str
     private: list[PrivateFile]
+    private_manifest: str
     private_output: str
     entries: InputEntries
 
@@ -132,7 +157,8 @@ class Manifest(_AddedLater):
     """The whole manifest, as JSON with sorted keys.
 
     `clock` is the time, ISO 8601 in UTC, at which decisions expire and from which recency counts.
-    `private_output` is the folder of the private files, where they are not in the run's own.
+    `private_output` is the folder of the private files, where they are not in the run's own, and
+    `private_manifest` the name of the manifest there, which has their digests.
     """
 
     run_id: str

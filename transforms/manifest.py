@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 import xxhash
 
@@ -16,6 +20,8 @@ from schemas import CONTRACT_VERSION
 from schemas.enums import RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
+    PRIVATE_MANIFEST,
+    SIGNATURE_NAME,
     Alarm,
     Counts,
     InputEntries,
@@ -23,10 +29,17 @@ from schemas.manifest import (
     Manifest,
     OutputFile,
     PrivateFile,
+    PrivateManifest,
 )
 from schemas.reject import Code
-from schemas.tables import PRIVATE_FOLDER
-from transforms.private_files import PrivateStore
+from schemas.tables import COMPONENTS, HELD_FOLDER, PRIVATE_FOLDER, Table
+from transforms.private_files import (
+    PrivateStore,
+    list_objects,
+    open_bytes,
+    private_root,
+    read_private_manifest,
+)
 
 Read = TypeVar("Read")
 
@@ -225,7 +238,25 @@ def build_manifest(
         manifest["entries"] = run.entries
     if run.private.output is not None:
         manifest["private_output"] = run.private.output
+    if apart:
+        manifest["private_manifest"] = PRIVATE_MANIFEST
     return manifest
+
+
+def build_private_manifest(
+    run_id: str, manifest: bytes, files: Iterable[OutputFile]
+) -> PrivateManifest:
+    """Builds the manifest of the private files of a run, whose own has the bytes `manifest`."""
+    return PrivateManifest(
+        run_id=run_id,
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+        files=sorted(files, key=itemgetter("name")),
+    )
+
+
+def manifest_bytes(manifest: Manifest | PrivateManifest) -> bytes:
+    """Returns a manifest as it is stored: sorted keys, one final newline."""
+    return (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def input_file_entry(
@@ -248,9 +279,7 @@ def input_file_entry(
 
 def read_manifest(folder: str) -> dict[str, Any]:
     """Reads the manifest of a run. Raises OSError if the folder is no finished run."""
-    from apache_beam.io.filesystems import FileSystems  # late: reports load no Beam
-
-    with FileSystems.open(FileSystems.join(folder.rstrip("/"), MANIFEST_NAME)) as file:
+    with open_bytes(f"{folder.rstrip('/')}/{MANIFEST_NAME}") as file:
         manifest: dict[str, Any] = json.loads(file.read())
     return manifest
 
@@ -263,3 +292,173 @@ def retry_while_replaced(read: Callable[[], Read]) -> Read:
         except (OSError, ValueError):
             time.sleep(PAUSE_SECONDS)
     return read()
+
+
+class AlteredRunError(ValueError):
+    """A file of a run is not what the run wrote; one line that names it, and what to do."""
+
+
+NOT_WRITTEN, REMEDY = ("is not what the run wrote", "restore it from a copy, or make the run again")
+
+_checked: dict[str, tuple[tuple[int, ...], str]] = {}
+"""Local files that were hashed: device, inode, size and times of then, and the digest."""
+
+
+def check_files(folder: str, listed: Iterable[OutputFile]) -> None:
+    """Compares files below a folder with the lines of a manifest, a piece of each at a time.
+
+    A local file that was compared before and was not touched since is not read again.
+
+    Raises:
+        AlteredRunError: naming the first file that is gone, a link, or has other bytes.
+    """
+    for name, why in find_altered(folder, listed):
+        raise AlteredRunError(f"{folder.rstrip('/')}/{name}: {NOT_WRITTEN}: {why}; {REMEDY}")
+
+
+def check_table(folder: str, manifest: Mapping[str, Any], table: Table) -> None:
+    """Compares the files of one table of a run with its manifest; errors as `check_files`.
+
+    A file that the run did not write is one, too: whatever lies there would be read.
+    """
+    for name, why in find_added(folder, manifest, table):
+        raise AlteredRunError(f"{folder.rstrip('/')}/{name}: {NOT_WRITTEN}: {why}; remove it")
+    check_files(folder, files_of(manifest, table))
+
+
+def check_tables(folder: str, manifest: Mapping[str, Any], tables: Iterable[Table]) -> None:
+    """Compares all that is built on: tables, but those that are only a memo, and private files.
+
+    Errors as `check_files`. The memo of clustered components is believed by its digests alone, and
+    what was changed in it is computed again (`transforms.graph.ReadComponentCache`).
+    """
+    for table in tables:
+        if table is not COMPONENTS:
+            check_table(folder, manifest, table)
+    check_private(folder, manifest)
+
+
+def check_private(
+    folder: str, manifest: Mapping[str, Any], table: Table | None = None
+) -> PrivateManifest | None:
+    """Compares the private files of a run, or those of one table, with their own manifest.
+
+    Returns that manifest; None for a run from before there was one, or a copy without private
+    files. What was held back is not compared, as nothing builds on it and it is to be removed.
+
+    Raises:
+        AlteredRunError: if it is not that of this run, or as `check_files`.
+        PrivateFileError: if it is no such manifest.
+    """
+    root = private_root(folder, manifest)
+    found = read_private_manifest(root) if manifest.get("private") else None
+    if found is None:
+        if manifest.get("private_manifest") and _is_there(root):
+            raise AlteredRunError(f"{root}/{PRIVATE_MANIFEST}: {NOT_WRITTEN}: gone; {REMEDY}")
+        return None
+    names = {str(one["name"]) for one in manifest["private"]}
+    with open_bytes(f"{folder.rstrip('/')}/{MANIFEST_NAME}") as file:
+        digest = _sha256(file)
+    of_run = (found["run_id"], found["manifest_sha256"]) == (manifest["run_id"], digest)
+    if not of_run or not names.issuperset(one["name"] for one in found["files"]):
+        why = "that of another run"
+        raise AlteredRunError(f"{root}/{PRIVATE_MANIFEST}: {NOT_WRITTEN}: {why}; {REMEDY}")
+    begin = f"{PRIVATE_FOLDER}/" if table is None else f"{table.name}/"
+    kept = (one for one in found["files"] if not one["name"].startswith(f"{HELD_FOLDER}/"))
+    check_files(root, (one for one in kept if one["name"].startswith(begin)))
+    return found
+
+
+def files_of(manifest: Mapping[str, Any], table: Table) -> list[OutputFile]:
+    """Returns the lines of a manifest on the files of a table."""
+    return [one for one in manifest["outputs"] if str(one["name"]).startswith(f"{table.name}/")]
+
+
+def find_altered(folder: str, listed: Iterable[OutputFile]) -> Iterator[tuple[str, str]]:
+    """Yields the name of each file that is not as a manifest lists it, with what is wrong."""
+    for one in listed:
+        if why := _difference(folder.rstrip("/"), one):
+            yield one["name"], why
+
+
+def find_added(
+    folder: str, manifest: Mapping[str, Any], table: Table | None = None
+) -> Iterator[tuple[str, str]]:
+    """Yields the files of a table, or of all of a local run, that its manifest does not list.
+
+    Names that begin with a dot or an underscore are passed over, as what reads a table does.
+    """
+    known = {str(one["name"]) for one in manifest["outputs"]}
+    if "://" in folder:
+        if table is None:
+            return
+        begin = folder.rstrip("/") + "/"
+        there = [one.removeprefix(begin) for one in list_objects(f"{begin}{table.name}")]
+    else:
+        below = Path(folder, table.name) if table is not None else Path(folder)
+        there = [str(one.relative_to(folder)) for one in _files_below(below, whole=table is None)]
+    for name in sorted(set(there) - known):
+        yield name, "added"
+
+
+def _files_below(folder: Path, *, whole: bool) -> Iterator[Path]:
+    """Yields the files, links and other entries below a folder; of a `whole` run its own alone."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda one: one.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for one in entries:
+        apart = whole and one.name in (PRIVATE_FOLDER, MANIFEST_NAME, SIGNATURE_NAME)
+        if one.name.startswith((".", "_")) or apart:
+            continue
+        if one.is_dir(follow_symlinks=False):
+            yield from _files_below(Path(one.path), whole=False)
+        else:
+            yield Path(one.path)
+
+
+def _is_there(root: str) -> bool:
+    """Returns whether private files are here and ours to read."""
+    if "://" not in root:
+        return os.access(Path(root, PRIVATE_FOLDER), os.R_OK | os.X_OK)
+    return bool(list_objects(f"{root}/{PRIVATE_FOLDER}"))
+
+
+def _difference(folder: str, one: OutputFile) -> str | None:
+    """Returns what is wrong with a file that a manifest lists; None if nothing is."""
+    name, size, digest = one["name"], one["bytes"], one["sha256"]
+    parts = name.split("/")
+    if not {"", ".", ".."}.isdisjoint(parts):
+        return "no name of a file of a run"
+    if "://" in folder:
+        try:
+            with open_bytes(f"{folder}/{name}") as file:
+                return None if _sha256(file) == digest else "other bytes"
+        except OSError:
+            return "gone"
+    for depth in range(1, len(parts)):
+        if Path(folder, *parts[:depth]).is_symlink():
+            return f"behind a link, {'/'.join(parts[:depth])}"
+    path = f"{folder}/{name}"
+    try:
+        found = os.lstat(path)
+        if stat.S_ISLNK(found.st_mode):
+            return "a link"
+        if not stat.S_ISREG(found.st_mode):
+            return "no file"
+        if found.st_size != size:
+            shorter = "cut off" if found.st_size else "empty"
+            return shorter if found.st_size < size else "longer"
+        stamp = found.st_dev, found.st_ino, size, found.st_mtime_ns, found.st_ctime_ns
+        if _checked.get(path) != (stamp, digest):
+            with Path(path).open("rb") as file:
+                if _sha256(file) != digest:
+                    return "other bytes"
+            _checked[path] = stamp, digest
+    except FileNotFoundError:
+        return "gone"
+    return None
+
+
+def _sha256(file: BinaryIO) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -11,14 +11,20 @@ A file is RTPRIV01, 8 bytes of the key id, 32 of salt, then the chunks, each wit
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
+from pyarrow import fs
 
+from schemas.manifest import PRIVATE_MANIFEST, OutputFile, PrivateManifest
 from schemas.tables import Table
 
 if TYPE_CHECKING:
@@ -70,12 +76,92 @@ class PrivateStore:
 
 
 def private_files(folder: str, manifest: Mapping[str, Any], table: Table) -> dict[str, int]:
-    """Returns the paths of a private table of a run, with their rows; none if it kept none."""
-    root = str(manifest.get("private_output") or folder).rstrip("/")
+    """Returns the paths of a private table of a run, with their rows; none if it kept none.
+
+    The rows are those of the private manifest, if there is one: the run's own has those of before
+    anything was erased.
+
+    Raises:
+        PrivateFileError: if there is something else in its place.
+    """
+    root = private_root(folder, manifest)
     part = re.compile(re.escape(table.name) + r"/part-\d+-of-\d+\.parquet")
     listed = {str(one["name"]): int(one["rows"]) for one in manifest.get("private") or ()}
     names = sorted(name for name in listed if part.fullmatch(name))
+    if names and (now := read_private_manifest(root)):
+        listed |= {one["name"]: one["rows"] for one in now["files"]}
     return {f"{root}/{name}": listed[name] for name in names}
+
+
+def private_root(folder: str, manifest: Mapping[str, Any]) -> str:
+    """Returns the folder that has private/ of a run."""
+    return str(manifest.get("private_output") or folder).rstrip("/")
+
+
+def read_private_manifest(root: str) -> PrivateManifest | None:
+    """Reads the manifest of the private files in `root`; None where there is none.
+
+    Raises:
+        PrivateFileError: if it is something else.
+    """
+    path = f"{root}/{PRIVATE_MANIFEST}"
+    try:
+        with closing(open_bytes(path)) as file:
+            content = file.read()
+    except (OSError, ValueError):  # ValueError: a store of which nothing is installed here
+        return None
+    try:
+        found = json.loads(content)
+        files = [
+            OutputFile(
+                name=str(one["name"]),
+                bytes=int(one["bytes"]),
+                sha256=str(one["sha256"]),
+                rows=int(one["rows"]),
+            )
+            for one in found["files"]
+        ]
+        run_id, digest = str(found["run_id"]), str(found["manifest_sha256"])
+    except (KeyError, TypeError, ValueError):
+        raise PrivateFileError(
+            f"{path}: is not what the run wrote; restore it, or make the run again"
+        ) from None
+    return PrivateManifest(run_id=run_id, manifest_sha256=digest, files=files)
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """Opens a file of a run, or an object of a store, to be read.
+
+    Stores are Beam's where Beam is loaded, as it knows how to get there, and Arrow's elsewhere:
+    reports load no Beam.
+    """
+    if "://" not in path:
+        return Path(path).open("rb")
+    if (beam := _beam_stores(path)) is not None:
+        return beam.open(path)
+    store, inside = fs.FileSystem.from_uri(path)
+    return store.open_input_file(inside)
+
+
+def list_objects(folder: str) -> list[str]:
+    """Returns the paths of the objects below a folder of a store."""
+    if (beam := _beam_stores(folder)) is not None:
+        (found,) = beam.match([f"{folder.rstrip('/')}/*"])
+        return [one.path for one in found.metadata_list]
+    store, inside = fs.FileSystem.from_uri(folder)
+    files = store.get_file_info(fs.FileSelector(inside, allow_not_found=True))
+    return [folder.rstrip("/") + one.path.removeprefix(inside.rstrip("/")) for one in files]
+
+
+def _beam_stores(path: str) -> Any:
+    """Returns Beam's file systems, if it is loaded and has one for a path."""
+    if (module := sys.modules.get("apache_beam.io.filesystems")) is None:
+        return None
+    try:
+        module.FileSystems.get_filesystem(path)
+    except ValueError:
+        return None
+    return module.FileSystems
 
 
 def seal(chunks: Iterable[bytes | memoryview], table: Table, key: PrivateKey) -> Iterator[bytes]:

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         progress = Progress(sys.stderr, BATCH_STEPS)
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
-        for line in run_folder.private_lines(plan.run.private):
+        for line in run_folder.opening_lines(plan.run.private):
             progress.say(line)
         if plan.register is None and not options.no_register:
             progress.say("no victim register is kept, as there is no key; see --register-key")

@@ -74,7 +74,7 @@ from transforms.victims import (
     VictimNumbers,
     stated_victim_numbers,
 )
-from transforms.write import JobPool, PublishRun, WriteTables
+from transforms.write import JobPool, PublishRun, Sign, WriteTables
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class BatchPlan:
     keep_narratives: bool = False
     mask_names: bool = False
     erasures: Erasures = field(default_factory=Erasures)
+    sign: Sign | None = None
 
 
 def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
@@ -248,7 +249,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
     report = partial(write_report, previous=plan.previous_nodes, register=plan.register)
-    _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
+    _ = gathered | "Finish" >> PublishRun(start, report, plan.sign)  # Manifest
 
 
 def apart_from_narratives(

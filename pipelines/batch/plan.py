@@ -5,6 +5,7 @@ All of it happens before anything is written, so that wrong usage writes nothing
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +18,11 @@ from pipelines.batch.options import BatchOptions
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
 from pipelines.options import UsageError
-from pipelines.run_folder import private_store
+from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
     file_digest,
+    open_run,
     read_decisions,
     read_known_legitimate,
     read_maps,
@@ -34,7 +36,7 @@ from reports.run import Run, RunError
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures
 from transforms.graph import FileDigest, read_contested
-from transforms.manifest import RunSettings, current_time
+from transforms.manifest import AlteredRunError, RunSettings, check_files, current_time
 from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
 from transforms.redact import MissingNamesLibraryError, recognizer_version
@@ -45,6 +47,9 @@ DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow"
 """Packages whose version can change what a run finds."""
 
 PARTITIONS_FLAG = "--partitions"
+
+PREVIOUS = "--previous "
+"""Before the folder of a previous run in what is said of it."""
 
 BYTES_A_PARTITION = 32 << 20
 """Bytes of an input that a partition of it may hold: what a worker makes of them is some ten times
@@ -106,6 +111,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         keep_narratives=options.keep_narratives,
         mask_names=options.mask_names,
         erasures=Erasures(erasures(options.register_key)),
+        sign=run_signer(),
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
@@ -200,21 +206,28 @@ class PreviousRun:
     nodes: str | None = None
 
 
-def find_previous(folder: str | None) -> PreviousRun:
+def find_previous(given: str | Run | None) -> PreviousRun:
     """Reads the manifest of a previous run.
 
+    Args:
+        given: its folder, or the run itself where it was opened to be built on.
+
     Raises:
-        UsageError: if the folder is no finished run, or of another version of the contract.
+        UsageError: if the folder is no finished run, or of another version of the contract, a file
+            of it is not what it wrote, or a key that is not known signed it.
     """
-    if folder is None:
+    if given is None:
         return PreviousRun()
+    folder = os.fspath(given)
     try:
-        run = Run.open(folder)
+        run = given if isinstance(given, Run) else open_run(given, built_on=True, name=PREVIOUS)
         digests = {str(one["name"]): str(one["sha256"]) for one in run.manifest["outputs"]}
     except RunError as error:
         raise UsageError(
             f"--previous {error}; name a finished run of this version, or none"
         ) from None
+    except AlteredRunError as error:
+        raise UsageError(f"--previous {error}") from None
     except (KeyError, TypeError):
         raise UsageError(
             f"{folder}: --previous is not a finished run: its manifest lists no outputs; "
@@ -242,4 +255,6 @@ def find_previous(folder: str | None) -> PreviousRun:
     # Without them members are elsewhere in their figures; that is no reason to fail at the end.
     nodes = files.get(NODES_FILE)
     drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
+    if drawn is not None:
+        check_files(folder, [one for one in run.manifest["outputs"] if one["name"] == NODES_FILE])
     return PreviousRun(run.run_id, tuple(paths), tuple(components), drawn)

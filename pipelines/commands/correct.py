@@ -27,7 +27,7 @@ from pipelines.exchange.join import known_legitimate_of_run
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding
 from pipelines.options import add_ledger, add_register_options, moment
-from pipelines.user_files import bind_to_previous, contested_values, read_decisions
+from pipelines.user_files import bind_to_previous, contested_values, open_run, read_decisions
 from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         LedgerError: if the ledger was changed.
     """
     signed_files.free_folder(arguments.output)
-    finished = Run.open(arguments.run)
+    finished = open_run(arguments.run)
     now = arguments.now or datetime.now(UTC)
     decisions = in_force(arguments.decisions, finished, now)
     entries = ledger.read_ledger(arguments.ledger)
@@ -202,9 +202,7 @@ def withdrawn(
     left = sorted({bare for one in entries for bare in one.bare})
     if not left:
         return {}
-    found = dict.fromkeys(
-        _listed(left, known_legitimate_of_run(finished.folder)), "known legitimate"
-    )
+    found = dict.fromkeys(_listed(left, known_legitimate_of_run(finished)), "known legitimate")
     found |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
     for one in (*_decided_in_run(finished), *decisions):
         those = _covered(left, one)

@@ -25,6 +25,7 @@ from pipelines.progress import printable
 from pipelines.user_files import (
     check_last_row,
     contested_values,
+    open_run,
     parse_decisions_text,
     read_text,
     record_last_row,
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: see `record_decision`.
     """
     recorded = record_decision(
-        Run.open(arguments.run),
+        open_run(arguments.run, built_on=True),
         arguments.decisions,
         DecisionKind(arguments.kind),
         arguments.a,

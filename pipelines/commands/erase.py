@@ -9,12 +9,14 @@ legal hold: a record that an offer or a package cites stays, or is corrected by 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,13 +26,14 @@ from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
 from pipelines.ledger import EntryKind, Outstanding
-from pipelines.options import UsageError, add_ledger, moment, repeatable
+from pipelines.options import FailedError, UsageError, add_ledger, moment, repeatable
+from pipelines.user_files import check_signers, open_run
 from reports import tables
 from reports.run import Run
 from reports.signing import canonical_json
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import RecordKind
-from schemas.manifest import MANIFEST_NAME
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, OutputFile
 from schemas.tables import (
     CALLS,
     COMPLAINTS,
@@ -38,12 +41,29 @@ from schemas.tables import (
     ENTITIES,
     MENTIONS,
     NARRATIVES,
+    PRIVATE_FOLDER,
     VICTIMS,
     Table,
 )
 from transforms.erasure import ErasureList, RegisterKey, record_key
-from transforms.private_files import PrivateFileError, open_private, private_files, seal
-from transforms.write import is_local, manifest_bytes, parquet_bytes
+from transforms.manifest import check_private
+from transforms.private_files import (
+    PrivateFileError,
+    open_private,
+    private_files,
+    private_root,
+    read_private_manifest,
+    seal,
+)
+from transforms.write import (
+    REPLACED_SUFFIX,
+    folder_replaced,
+    is_local,
+    parquet_bytes,
+    staging_folder,
+    write_output_file,
+    write_private_manifest,
+)
 
 LONGEST_ID = 256
 """Characters of a record's id, as in the input contract."""
@@ -186,7 +206,12 @@ def _local_run(folder: str) -> Run:
             f"--run {folder}: is in an object store, where no file is written anew in place; copy "
             "the run here, or remove it"
         )
-    return Run.open(folder)
+    run = Run.open(folder)
+    _recover_private(Path(private_root(run.folder, run.manifest)))
+    run = open_run(folder)
+    check_signers(run)
+    check_private(run.folder, run.manifest)
+    return run
 
 
 def _named(run: Run, records: Iterable[Record]) -> Named:
@@ -308,7 +333,8 @@ def _add_to_list(
 def _rewrite(found: Named, known: ErasureList) -> Iterator[str]:
     """Writes the private files of a run anew; yields a line on that, and on what still has it."""
     run, taken = found.run, dict.fromkeys(TAKEN_OUT, 0)
-    counts: dict[str, int] = {}
+    root = private_root(run.folder, run.manifest)
+    anew: dict[str, tuple[bytes, int]] = {}
     for table in TAKEN_OUT:
         for path in private_files(run.folder, run.manifest, table):
             if not Path(path).is_file():
@@ -316,15 +342,11 @@ def _rewrite(found: Named, known: ErasureList) -> Iterator[str]:
             rows = _read_private(path, table)
             kept = _without(rows, table, found, known)
             if not kept.equals(rows):
-                _write_private(path, kept, table)
+                content = _private_content(kept, table)
+                anew[path.removeprefix(f"{root}/")] = content, kept.num_rows
             taken[table] += rows.num_rows - kept.num_rows
-            counts[path] = kept.num_rows
-    root = str(run.manifest.get("private_output") or run.folder).rstrip("/")
-    listed = run.manifest.get("private", [])
-    counted = [one | {"rows": counts.get(f"{root}/{one['name']}", one["rows"])} for one in listed]
-    if counted != listed:
-        manifest: Any = {**run.manifest, "private": counted}
-        _replace(Path(run.folder, MANIFEST_NAME), manifest_bytes(manifest))
+    if anew:
+        _replace_private(Path(root), run, anew)
     gone = ", ".join(f"{number} {TAKEN_OUT[one]}" for one, number in taken.items() if number)
     yield f"{run.folder}: private/ is without it ({gone or 'had nothing of it'})"
     if not found.searched:
@@ -389,10 +411,68 @@ def _read_private(path: str, table: Table) -> pa.Table:
     return pa.table(columns, schema=table.schema)
 
 
-def _write_private(path: str, rows: pa.Table, table: Table) -> None:
+def _private_content(rows: pa.Table, table: Table) -> bytes:
     content = parquet_bytes(rows, table).to_pybytes()
     key = key_store.private_key()
-    _replace(Path(path), b"".join(seal([content], table, key)) if key else content)
+    return b"".join(seal([content], table, key)) if key else content
+
+
+def _replace_private(root: Path, run: Run, anew: dict[str, tuple[bytes, int]]) -> None:
+    """Puts a private folder in place of that of a run, with some files anew and a new manifest.
+
+    The run's own manifest keeps its bytes. A kill leaves the old folder, here or aside.
+
+    Raises:
+        FailedError: if it cannot be written; the folder is as it was.
+    """
+    staging = Path(staging_folder(str(root / PRIVATE_FOLDER), str(os.getpid())))
+    before = {one["name"]: one for one in _private_lines(root, run)}
+    try:
+        below = staging / PRIVATE_FOLDER
+        below.mkdir(mode=0o700, parents=True)
+        for path in sorted((root / PRIVATE_FOLDER).rglob("*")):
+            name = str(path.relative_to(root))
+            if path.is_dir():
+                (staging / name).mkdir(mode=0o700)
+            elif name not in (*anew, PRIVATE_MANIFEST, PRIVATE_SIGNATURE):
+                shutil.copy2(path, staging / name)
+        for name, (content, rows) in anew.items():
+            before[name] = write_output_file(content, str(staging), name, rows)
+        manifest = Path(run.folder, MANIFEST_NAME).read_bytes()
+        sign = run_folder.run_signer()
+        write_private_manifest(str(staging), run.run_id, manifest, list(before.values()), sign)
+        with folder_replaced(below, root / PRIVATE_FOLDER):
+            pass
+    except OSError as error:
+        raise FailedError(
+            f"{root / PRIVATE_FOLDER}: {error.strerror}; it is as it was: erase again"
+        ) from None
+    finally:
+        _recover_private(root)
+
+
+def _recover_private(root: Path) -> None:
+    """Puts a private folder back that a killed `erase` left aside, and clears the rest away."""
+    for left in root.glob(f".{PRIVATE_FOLDER}.staging-*"):
+        replaced = left / f"{PRIVATE_FOLDER}{REPLACED_SUFFIX}"
+        if replaced.exists() and not (root / PRIVATE_FOLDER).exists():
+            replaced.rename(root / PRIVATE_FOLDER)
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _private_lines(root: Path, run: Run) -> list[OutputFile]:
+    """Returns the lines on the private files of a run; made here for one that had none."""
+    if known := read_private_manifest(str(root)):
+        return known["files"]
+    lines = []
+    for one in run.manifest["private"]:
+        path = root / one["name"]
+        if path.is_file():
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
+            line = OutputFile(name=one["name"], bytes=len(content), sha256=digest, rows=one["rows"])
+            lines.append(line)
+    return lines
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.options import UsageError, repeatable
-from pipelines.user_files import lone_mailboxes, read_known_legitimate, read_text
+from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
 from reports.run import Run, RunError
 from reports.tables import RunFolder
@@ -199,7 +199,8 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: for a file that is missing or cannot be used.
     """
     truth = read_truth(arguments.truth)
-    members = read_members(arguments.run)
+    run = _opened(arguments.run)
+    members = read_members(run)
     result = evaluate(
         members,
         truth,
@@ -209,9 +210,9 @@ def run(arguments: argparse.Namespace) -> int:
         read_ids(arguments.near_misses),
     )
     wanted = arguments.baselines or arguments.splink
-    others = compare_baselines(arguments.run, truth, splink=arguments.splink) if wanted else {}
+    others = compare_baselines(run, truth, splink=arguments.splink) if wanted else {}
     survived = _survival(arguments.previous, members, truth) if arguments.previous else None
-    flagged = _flags(arguments.run, arguments.hubs) if arguments.hubs else None
+    flagged = _flags(run, arguments.hubs) if arguments.hubs else None
     if arguments.json:
         report = evaluation_json(result, others, survived, flagged)
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
@@ -357,13 +358,24 @@ def read_ids(path: Path | None) -> list[str] | None:
     return [row["entity_id"] for row in _rows(path)] if path else None
 
 
-def read_members(folder: Path) -> pa.Table:
+def _opened(folder: Path) -> RunFolder:
+    """Opens a run; of a folder without a manifest the tables are enough, and nothing vouches."""
+    try:
+        return open_run(folder)
+    except RunError:
+        return folder
+
+
+def read_members(run: RunFolder) -> pa.Table:
     """Reads `MEMBER_COLUMNS` of the members of a run; raises UsageError if it cannot.
 
     A run that was made before there were tiers has nulls there. A mailbox that one reporter alone
     names has its own id here, if the run still has its private/.
     """
+    folder = Path(run)
     path = folder / MEMBERS.name
+    if isinstance(run, Run):
+        run.check(MEMBERS)
     if not path.is_dir():
         raise UsageError(
             f"{folder}: is not a finished run: it has no {MEMBERS.name}/; give a finished run"
@@ -375,14 +387,14 @@ def read_members(folder: Path) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0]
         raise UsageError(f"{path}: cannot be read, make the run again: {why}") from None
-    ids = _own_ids(folder, found["entity_id"].combine_chunks())
+    ids = _own_ids(run, found["entity_id"].combine_chunks())
     return found.set_column(found.schema.get_field_index("entity_id"), "entity_id", ids)
 
 
-def _own_ids(folder: RunFolder, shown: pa.Array) -> pa.Array:
+def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
     """Returns ids, those of mailboxes that are withheld as nobody but one names them by value."""
     try:
-        own = lone_mailboxes(Run.open(folder))
+        own = lone_mailboxes(run if isinstance(run, Run) else Run.open(run))
     except RunError:  # its tables are enough for the rest
         return shown
     return pa.array([own.get(one, one) for one in shown.to_pylist()], pa.string()) if own else shown
@@ -484,10 +496,11 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
 
 
 def _survival(previous: Path, members: pa.Table, truth: Mapping[str, str]) -> IdSurvival:
-    return id_survival(truth, _by_entity(read_members(previous)), _by_entity(members))
+    before = read_members(_opened(previous))
+    return id_survival(truth, _by_entity(before), _by_entity(members))
 
 
-def _flags(run: Path, hubs: Path) -> HubFlags:
+def _flags(run: RunFolder, hubs: Path) -> HubFlags:
     holders: dict[str, int] = {}
     for row in _rows(hubs, "holders"):
         if not row["holders"].isdecimal():

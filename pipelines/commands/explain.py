@@ -8,8 +8,9 @@ import sys
 
 from pipelines import key_store
 from pipelines.options import UsageError
+from pipelines.user_files import open_run
 from reports.explain import NotNamedError, explanation_lines, find_entity
-from reports.run import Run, explain_to_owner
+from reports.run import explain_to_owner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         RunError: if RUN is no finished run.
         UsageError: if it holds no such entity.
     """
-    finished = Run.open(arguments.run)
+    finished = open_run(arguments.run)
     try:
         a = find_entity(finished, arguments.a)
         b = find_entity(finished, arguments.b) if arguments.b is not None else None

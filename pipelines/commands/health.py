@@ -12,11 +12,20 @@ from typing import Any
 
 from pipelines.ledger import LedgerError, outstanding, read_ledger
 from pipelines.options import SHARE, add_ledger, add_register_options, moment
-from reports.run import Run
+from pipelines.user_files import known_keys
+from reports.run import Custody, Run
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
 from schemas.reject import Code
 from schemas.tables import HELD_FOLDER, VICTIMS
+from transforms.manifest import (
+    NOT_WRITTEN,
+    AlteredRunError,
+    check_private,
+    find_added,
+    find_altered,
+)
+from transforms.private_files import PrivateFileError, private_root
 
 REJECTED_SHARE = 0.01
 """Share of rows refused above which a source has likely changed its format."""
@@ -62,18 +71,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
 
-    Entries below the inputs that were skipped are not wrong, and have a line.
+    Entries below the inputs that were skipped are not wrong, and have a line; so has a run that is
+    not signed, or lacks what runs have now.
     """
-    before = Run.open(arguments.previous).manifest if arguments.previous else None
-    finished = Run.open(arguments.run)
+    before = Run.open(arguments.previous, known_keys).manifest if arguments.previous else None
+    finished = Run.open(arguments.run, known_keys)
     found = [
+        *find_changed_files(finished),
         *find_problems(
             finished.manifest,
             before,
             rejected_share=arguments.rejected_share,
             fallen_to=arguments.fallen_to,
         ),
-        *find_private_problems(arguments.run, finished.manifest),
+        *find_private_problems(finished),
         *_void_offers(finished, arguments.now or datetime.now(UTC)),
         *_corrections_due(finished, arguments),
     ]
@@ -81,6 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     if skipped := dict(entries["skipped"]) if entries else {}:
         reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
         sys.stdout.write(f"skipped: {reasons}\n")
+    custody = finished.custody or Custody()
+    if finished.is_signed:
+        whose = f"{custody.org}'s" if custody.org else "your own"
+        sys.stdout.write(f"signed: with {whose} key {custody.key_id}\n")
+    sys.stdout.writelines(f"note: the run {one}\n" for one in finished.notes)
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
     return 1 if found else 0
 
@@ -134,13 +150,34 @@ def _input_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield f"damaged: {damaged} {kind} files or parts are cut off or corrupt; see rejects/"
 
 
-def find_private_problems(folder: str, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Yields files that were held back, and private ones that are gone or that others can read."""
-    root = str(manifest.get("private_output") or folder)
+def find_changed_files(run: Run) -> Iterator[str]:
+    """Yields the files that are not what the run wrote, by every digest there is."""
+    manifest = run.manifest
+    listed = [one for one in manifest["outputs"] if not one["name"].startswith("private/")]
+    changed = [*find_altered(run.folder, listed), *find_added(run.folder, manifest)]
+    for name, why in changed[:MOST_ENTRIES]:
+        yield f"altered: {ascii(name)[1:-1]} {NOT_WRITTEN}: {why}"
+    if len(changed) > MOST_ENTRIES:
+        yield f"altered: {len(changed) - MOST_ENTRIES} more files"
+    one = run.custody or Custody()
+    for key_id, org in ((one.key_id, one.org), (one.private_key_id, one.private_org)):
+        if key_id is not None and org is None:
+            yield f"unknown_key: {key_id} signed it, which is neither yours nor trusted"
+            return
+
+
+def find_private_problems(run: Run) -> Iterator[str]:
+    """Yields files that were held back, and private ones that are gone, changed, or others read."""
+    folder, manifest = run.folder, run.manifest
+    root = private_root(folder, manifest)
     for name in _withheld_files(root, manifest):
         yield f"held: {ascii(name)[1:-1]} names what the run withheld; see docs/operations.md"
     if "://" in root:
         return  # an object store has its own rules of who may read
+    try:
+        check_private(folder, manifest)
+    except (AlteredRunError, PrivateFileError) as error:
+        yield f"altered: {error}"
     for one in manifest.get("private", ()):
         path = Path(root, one["name"])
         if not path.is_file():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import json
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -32,6 +33,7 @@ from pipelines.options import (
 )
 from pipelines.user_files import (
     file_digest,
+    open_run,
     read_decisions,
     read_known_legitimate,
     read_maps,
@@ -143,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    finished = Run.open(arguments.run)
+    finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
     try:
@@ -155,7 +157,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.excerpts and narratives is None:
         raise UsageError(f"{arguments.run}: --excerpts: {NO_NARRATIVES}; leave --excerpts out")
     known = read_known_legitimate(arguments.known_legitimate)
-    records = _read_case_records(arguments, manifest)
+    records = _read_case_records(arguments, finished)
     included = _inclusions_from(arguments, records)
     policy = chosen.policy
     stops = find_obstacles(
@@ -169,7 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
-    issuer = _issuer(arguments.issuer, arguments.run)
+    issuer = _issuer(arguments.issuer, finished)
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
     shared = shared_victims.shared_counts_for_referral(
@@ -178,7 +180,7 @@ def run(arguments: argparse.Namespace) -> int:
     earlier = _earlier_package(arguments, records.member_ids) if arguments.supersedes else None
     try:
         case = build_case(
-            arguments.run,
+            finished,
             records,
             chosen,
             obstacles=stops,
@@ -199,7 +201,7 @@ def run(arguments: argparse.Namespace) -> int:
     files = _files(case, key, issuer)
     hold_back(finished, f"referral/{case.code}", files, values)
     entry = _ledger_entry(case, files, now)
-    _publish(files, out, lambda: ledger.record(arguments.ledger, [entry]))
+    _publish(files, out, arguments.ledger, entry)
     sys.stdout.write(f"{out}\n{entry.issue_id}\n")
     return 0
 
@@ -257,8 +259,9 @@ def _exchange_rates_from(path: str | None) -> dict[str, ExchangeRate]:
         raise UsageError(str(error)) from None
 
 
-def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> CaseRecords:
+def _read_case_records(arguments: argparse.Namespace, run: Run) -> CaseRecords:
     """Reads the cluster's records, and finds each in the inputs."""
+    manifest = run.manifest
     # Reading the inputs loads Beam, which wrong usage must not wait for.
     from pipelines.source_records import locate_records
     from transforms.read import ReadOptions
@@ -268,7 +271,7 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
             "--complaints, --calls: give the files that the run read; exhibits point into them"
         )
     try:
-        wanted = member_record_keys(arguments.run, arguments.cluster)
+        wanted = member_record_keys(run, arguments.cluster)
     except UnknownClusterError as error:
         raise UsageError(f"{arguments.run}: {error}") from None
     except FileNotFoundError:
@@ -285,8 +288,8 @@ def _read_case_records(arguments: argparse.Namespace, manifest: Manifest) -> Cas
         victim_country=_text_option(manifest, "victim_country"),
     )
     sources = locate_records(manifest, arguments.complaints, arguments.calls, wanted, reading)
-    when = arguments.as_of or run_as_of(arguments.run, manifest)
-    return collect_case_records(arguments.run, manifest, arguments.cluster, sources, when)
+    when = arguments.as_of or run_as_of(run, manifest)
+    return collect_case_records(run, manifest, arguments.cluster, sources, when)
 
 
 def _confirmations_from(
@@ -385,7 +388,7 @@ def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
     return replace(case, earlier=EarlierReferral(seal_sha256, str(before.get("as_of")), changes))
 
 
-def _issuer(given: str | None, run: str) -> str | None:
+def _issuer(given: str | None, run: Run) -> str | None:
     """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
     if given is not None:
         return key_store.org_slug(given)
@@ -409,19 +412,27 @@ def _files(case: Case, key: Ed25519PrivateKey, issuer: str | None) -> dict[str, 
         raise UsageError(str(error)) from None
 
 
-def _publish(files: dict[str, bytes], out: Path, record: Callable[[], None]) -> None:
-    """Writes aside, records, then renames: no package is there that the ledger does not know."""
+def _publish(files: dict[str, bytes], out: Path, given: str | None, entry: ledger.Entry) -> None:
+    """Writes aside, records, then renames: no package is there that the ledger does not know.
+
+    Where the package cannot appear, the record of it is taken back.
+    """
+    from transforms.write import sync_folder  # with Beam, which wrong usage must not wait for
+
     aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:12]}")
     try:
         for path, content in files.items():
             target = aside / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        record()
-        if out.exists():
-            out.rmdir()
-        aside.rename(out)
+        sync_folder(aside)
+        with ledger.recorded(given, [entry]):
+            if out.exists():
+                out.rmdir()
+            aside.rename(out)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise UsageError(f"{out}: {error.strerror}; name a folder that can be made") from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.options import UsageError
-from reports.run import Run
+from pipelines.user_files import open_run
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from schemas.tables import REJECTS
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    rows = Run.open(arguments.run).table(REJECTS).to_pylist()
+    rows = open_run(arguments.run).table(REJECTS).to_pylist()
     try:
         kept = write_rejects(rows, out)
     except OSError as error:

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options
+from pipelines.user_files import check_signers, open_run
 from reports import disclosure_control
 from reports.export import NODES_FILE
 from reports.html import PAGE_LIMIT, write_report_pages
 from reports.run import Run
 from reports.tables import TableError
+from schemas.manifest import OutputFile
+from transforms.manifest import check_files
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 if TYPE_CHECKING:
@@ -75,13 +78,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         RunError: if RUN is no finished run.
+        AlteredRunError: if its report, or a table of which another is written, was changed.
         UsageError: if DIR holds something.
     """
-    finished = Run.open(arguments.run)
-    if "://" in finished.folder:
-        raise UsageError(
-            f"{finished.folder}: reports are written of local runs; copy it here first"
-        )
+    if "://" in arguments.run:
+        raise UsageError(f"{arguments.run}: reports are written of local runs; copy it here first")
+    finished = open_run(arguments.run)
     source = Path(finished)
     changed = (arguments.output, arguments.pages, arguments.suppress_below)
     if arguments.redact and arguments.include_verify:
@@ -92,11 +94,14 @@ def run(arguments: argparse.Namespace) -> int:
         index = source / INDEX
         if not index.is_file():
             raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
+        check_files(str(source), [one for one in finished.manifest["outputs"] if _is_page(one)])
     else:
         if not (arguments.output or arguments.redact):
             raise UsageError(
                 "--pages, --suppress-below and --include-verify need --output DIR: give it"
             )
+        check_signers(finished)
+        finished.check_all()
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
         index = _write(arguments, finished, Path(arguments.output or redacted)) / INDEX
     sys.stdout.write(f"{index}\n")
@@ -152,6 +157,10 @@ def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValue
     for name in found:
         (out / name).unlink()
     hold_back(finished, f"report/{out.name}", taken, values)
+
+
+def _is_page(one: OutputFile) -> bool:
+    return one["name"].startswith("report/")
 
 
 def _limit(text: str) -> Limit:

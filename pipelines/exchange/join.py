@@ -32,6 +32,7 @@ from pipelines.user_files import (
     bind_to_previous,
     file_digest,
     keep_bindings,
+    open_run,
     read_decisions,
     read_known_legitimate,
     read_weights,
@@ -41,7 +42,6 @@ from reports.run import Run
 from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
-from schemas.manifest import Manifest
 from schemas.offer import Offer
 from schemas.tables import COMPLAINTS, ENTITIES, HELD_FOLDER
 from transforms.extract import KnownLegitimate
@@ -107,10 +107,11 @@ def join_offers(arguments: argparse.Namespace) -> int:
         UsageError: for a refused offer, or anything else that the user must correct.
     """
     folder = arguments.run
-    manifest = Run.open(folder).manifest
+    own = open_run(folder, built_on=True)
+    manifest = own.manifest
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined already; give your own run, and it as --previous")
-    orgs = set(tables.count_by(folder, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
+    orgs = set(tables.count_by(own, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
     me = signed_files.own_org(arguments.me, orgs, folder)
     _check_given_again(arguments, manifest["options"])
     if arguments.key is not None and not arguments.overlap:
@@ -134,7 +135,7 @@ def join_offers(arguments: argparse.Namespace) -> int:
     private |= signed_files.ids_in_register(named, register)
     contested = signed_files.contested_ids(named, own_runs) - private
     refused = Refused(private | contested, len(private))
-    status = _run_joint(arguments, manifest, me, intake, refused, register, overlaps)
+    status = _run_joint(arguments, own, me, intake, refused, register, overlaps)
     if status == 0:
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private, contested)) + "\n")
         # The run stands; but a scheduler must hear of files that were not given out.
@@ -157,10 +158,10 @@ def as_evidence(one: SignedFile) -> AcceptedOffer:
     return AcceptedOffer(one.content, one.sha256)
 
 
-def known_legitimate_of_run(folder: str) -> KnownLegitimate:
+def known_legitimate_of_run(run: Run) -> KnownLegitimate:
     """Returns what a finished run saw and knew to be legitimate: it stays so."""
     where = pc.field("status") == str(Status.SUPPRESSED)
-    rows = tables.read_table(folder, ENTITIES, ["entity_id", "reason"], where).to_pylist()
+    rows = tables.read_table(run, ENTITIES, ["entity_id", "reason"], where).to_pylist()
     listed = [one for one in rows if one["reason"].startswith(KNOWN_REASON)]
     why = {
         without_epoch(one["entity_id"]): one["reason"].removeprefix(KNOWN_REASON) for one in listed
@@ -190,7 +191,7 @@ def _check_given_again(arguments: argparse.Namespace, options: dict[str, Any]) -
 
 def _run_joint(
     arguments: argparse.Namespace,
-    manifest: Manifest,
+    own: Run,
     me: str,
     intake: Intake,
     refused: Refused,
@@ -208,8 +209,8 @@ def _run_joint(
     flags = [f"--runner={LOCAL_RUNNER}"]
     if not arguments.debug:
         flags += runner.suppress_logs(flags)
-    output, offers = arguments.output, intake.offers
-    previous = find_previous(arguments.previous or arguments.run)
+    output, offers, manifest = arguments.output, intake.offers, own.manifest
+    previous = find_previous(arguments.previous or own)
     known = read_known_legitimate(arguments.known_legitimate)
     # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
     decisions = keep_bindings(read_decisions(arguments.decisions), arguments.previous)
@@ -233,12 +234,11 @@ def _run_joint(
         private = run_folder.private_store(output, arguments.private_output, token)
         run_folder.check_private_output(private, overwrite=arguments.overwrite)
         plan = JointPlan(
-            own=arguments.run,
+            own=own,
             me=me,
-            manifest=manifest,
             offers=tuple(as_evidence(one) for one in offers),
             offer_files=tuple(_input_entry(one) for one in offers),
-            known=known.merged(known_legitimate_of_run(arguments.run)),
+            known=known.merged(known_legitimate_of_run(own)),
             private=refused.ids,
             victims_named=refused.victims,
             register=register,
@@ -246,7 +246,8 @@ def _run_joint(
             previous_components=previous.components,
             decisions=decisions,
             weights=weights,
-            record=partial(signed_files.record_accepted, offers),
+            record=partial(signed_files.accepted, offers),
+            sign=run_folder.run_signer(),
             run=RunSettings(
                 entries=manifest.get("entries"),
                 staging=staging_folder(output, token),
@@ -259,7 +260,7 @@ def _run_joint(
         )
         pipeline = runner.make_pipeline(flags)
         progress = Progress(sys.stderr)
-        for line in run_folder.private_lines(private):
+        for line in run_folder.opening_lines(private):
             progress.say(line)
         progress.say(f"joining {len(offers)} offer{'' if len(offers) == 1 else 's'}")
         build_joint_pipeline(pipeline, plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
@@ -72,7 +72,7 @@ from transforms.private_files import PrivateKey, PrivateStore
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
 from transforms.victim_register import RegisterSource
-from transforms.write import JobPool, PublishRun, PutFile, WriteTables, parquet_bytes
+from transforms.write import JobPool, PublishRun, PutFile, Record, Sign, WriteTables, parquet_bytes
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,8 @@ class JointPlan:
     """Everything that one joint run needs to know.
 
     Attributes:
-        own: folder of the finished run.
+        own: the finished run.
         me: the organisation whose run it is.
-        manifest: of that run.
         offers: those in force.
         offer_files: their entries among the inputs in the manifest.
         known: identifiers that are nobody's scam.
@@ -93,13 +92,14 @@ class JointPlan:
         decisions: of analysts.
         weights: rank the clusters.
         run: settings of the joint run.
-        record: records that the offers were accepted, once the run is whole and before it appears.
+        record: records that the offers were accepted for the time in which the run appears, and
+            takes that back if it does not.
+        sign: makes the signatures of the run, if there is a key.
         register: victim registers of our own, by which evidence of our own is refused, too.
     """
 
-    own: str
+    own: Run
     me: str
-    manifest: Manifest
     offers: tuple[AcceptedOffer, ...]
     offer_files: tuple[Mapping[str, Any], ...]
     known: KnownLegitimate
@@ -110,7 +110,8 @@ class JointPlan:
     decisions: tuple[Decision, ...]
     weights: PriorityWeights
     run: RunSettings
-    record: Callable[[], None]
+    record: Record
+    sign: Sign | None = None
     register: RegisterSource | None = None
 
 
@@ -120,7 +121,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
     (`schemas`), unless it says otherwise.
     """
-    own = pipeline | "Own run" >> beam.Create([plan.own], reshuffle=False)  # one folder
+    own = pipeline | "Own run" >> beam.Create([plan.own], reshuffle=False)  # one Run
     start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one RunSettings
 
     # The records are those of the own run; the evidence is that of the run and of the offers.
@@ -128,7 +129,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         table.name: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
         for table in (COMPLAINTS, CALLS, REJECTS)
     }  # COMPLAINT, CALL, REJECT
-    if has_private(Run(plan.own, plan.manifest), NARRATIVES):
+    if has_private(plan.own, NARRATIVES):
         own_records[NARRATIVES.name] = own | "Own narratives" >> beam.FlatMap(
             narratives_of_run, plan.run.private.key
         )  # NARRATIVE
@@ -149,7 +150,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     clustered = find_clusters(
         {
             "evidence": evidence,
-            "before": start | "Contested before" >> ReadContested(plan.own, plan.run.private.key),
+            "before": start
+            | "Contested before" >> ReadContested(plan.own.folder, plan.run.private.key),
         },
         start,
         in_force,
@@ -181,7 +183,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     }
     written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
     counted_before = [
-        *record_counts(plan.manifest),
+        *record_counts(plan.own.manifest),
         (OFFERED_VICTIMS, plan.victims_named),
         *(
             ((rows_by_file_group("offer"), str(one["label"])), int(one["rows"]))
@@ -197,37 +199,31 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         summaries.clusters | "Count members" >> beam.FlatMap(count_members),
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(
-        [*input_digests(plan.manifest), *plan.offer_files], reshuffle=False
+        [*input_digests(plan.own.manifest), *plan.offer_files], reshuffle=False
     )
     gathered = {"digests": digests, "counters": counters, "outputs": written}
     report = partial(
-        write_joint_report,
-        own=plan.own,
-        me=plan.me,
-        offers=plan.offers,
-        record=plan.record,
-        register=plan.register,
+        write_joint_report, own=plan.own, me=plan.me, offers=plan.offers, register=plan.register
     )
-    _ = gathered | "Finish" >> PublishRun(start, report)  # Manifest
+    _ = gathered | "Finish" >> PublishRun(start, report, plan.sign, plan.record)  # Manifest
 
 
-def own_evidence(folder: str) -> Iterator[pa.RecordBatch]:
+def own_evidence(run: Run) -> Iterator[pa.RecordBatch]:
     """Yields the EVIDENCE batches of a finished run."""
-    complaints = tables.read_table(folder, COMPLAINTS).combine_chunks()
+    complaints = tables.read_table(run, COMPLAINTS).combine_chunks()
     claims = [complaints[name].combine_chunks() for name in ("claimed_brand", "impersonation")]
     brands = complaint_brands(*claims) if complaints.num_rows else None
-    rules = Run.open(folder).source_rules
     records = [
-        complaint_records(complaints, rules, brands),
-        call_records(tables.read_table(folder, CALLS)),
+        complaint_records(complaints, run.source_rules, brands),
+        call_records(tables.read_table(run, CALLS)),
     ]
     found = evidence_from_tables(
-        tables.read_table(folder, MENTIONS),
+        tables.read_table(run, MENTIONS),
         pa.concat_tables(records),
-        tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
+        tables.read_table(run, ENTITIES, ["entity_id", "region", "line_type"]),
     )
     # Who names a mailbox is counted anew, with the other side's reporters.
-    own = lone_mailboxes(Run.open(folder))
+    own = lone_mailboxes(run)
     ids = pa.array([own.get(one, one) for one in found["entity_id"].to_pylist()], pa.string())
     # Epochs are split anew: what the other side saw can fill a gap.
     bare = without_epochs(ids)
@@ -243,20 +239,20 @@ def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[
             yield from batches_of(by_record(pa.Table.from_batches([kept])))
 
 
-def rows_of_run(folder: str, table: Table) -> Iterator[pa.RecordBatch]:
+def rows_of_run(run: Run, table: Table) -> Iterator[pa.RecordBatch]:
     """Yields all rows of one table of a finished run."""
-    yield from tables.table_batches(folder, table, table.schema.names)
+    yield from tables.table_batches(run, table, table.schema.names)
 
 
-def narratives_of_run(folder: str, key: PrivateKey | None) -> Iterator[pa.RecordBatch]:
+def narratives_of_run(run: Run, key: PrivateKey | None) -> Iterator[pa.RecordBatch]:
     """Yields the private narratives of a finished run."""
-    yield from private_batches(Run.open(folder), NARRATIVES, NARRATIVES.schema.names, key)
+    yield from private_batches(run, NARRATIVES, NARRATIVES.schema.names, key)
 
 
-def victim_side_entities(folder: str) -> Iterator[pa.RecordBatch]:
+def victim_side_entities(run: Run) -> Iterator[pa.RecordBatch]:
     """Yields the victim-side ENTITY rows of a finished run: no evidence names them again."""
     where = pc.field("status") == str(Status.VICTIM_SIDE)
-    yield from tables.table_batches(folder, ENTITIES, ENTITIES.schema.names, where)
+    yield from tables.table_batches(run, ENTITIES, ENTITIES.schema.names, where)
 
 
 def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
@@ -288,17 +284,12 @@ def write_joint_report(
     pool: JobPool,
     private: PrivateStore,
     *,
-    own: str,
+    own: Run,
     me: str,
     offers: tuple[AcceptedOffer, ...],
-    record: Callable[[], None],
     register: RegisterSource | None = None,
 ) -> None:
-    """Writes the tables of contributions and the report of a run whose tables are in `folder`.
-
-    Then the offers are recorded as accepted. A run that is killed before it appears can be made
-    again, as the same offer may be joined any number of times.
-    """
+    """Writes the tables of contributions and the report of a run whose tables are in `folder`."""
     members = tables.read_table(folder, MEMBERS)
     links = tables.read_table(folder, LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
     seen = tables.read_table(folder, ENTITIES, ["entity_id", "orgs"])
@@ -317,7 +308,6 @@ def write_joint_report(
     for _ in pool.run([partial(_tables, made)], 0):
         continue
     write_run_report(folder, manifest, pool, private, register=register)
-    record()
 
 
 def _tables(made: Iterable[tuple[Table, pa.Table]], put: PutFile) -> None:

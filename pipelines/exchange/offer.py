@@ -24,7 +24,7 @@ from pipelines.options import (
     add_register_options,
     moment,
 )
-from pipelines.user_files import read_text
+from pipelines.user_files import open_run, read_text
 from reports import signing, tables
 from reports.exchange import (
     DISPUTED,
@@ -96,7 +96,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
     folder, output = arguments.run, signed_files.free_folder(arguments.output)
-    run = Run.open(folder)
+    run = open_run(folder, built_on=True)
     manifest = run.manifest
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
@@ -107,7 +107,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         runs=[folder],
         files=arguments.register,
     )
-    evidence = evidence_of_run(folder)
+    evidence = evidence_of_run(run)
     sender = signed_files.own_org(arguments.sender, set(evidence["source_org"].to_pylist()), folder)
     recipient = key_store.org_slug(arguments.to)
     if sender == recipient:
@@ -116,14 +116,14 @@ def write_offer(arguments: argparse.Namespace) -> int:
     parties = Parties(
         sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
     )
-    members = tables.read_table(folder, MEMBERS)
+    members = tables.read_table(run, MEMBERS)
     ids = members["entity_id"].to_pylist()
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
-    words = {} if policy.confirmed_only else words_of_run(Run.open(folder), members, evidence)
+    words = {} if policy.confirmed_only else words_of_run(run, members, evidence)
     offer, left = make_offer(
         members,
-        tables.read_table(folder, ENTITIES, ["entity_id", "status"]),
-        tables.read_table(folder, CLUSTERS, ["cluster_id", "status"]),
+        tables.read_table(run, ENTITIES, ["entity_id", "status"]),
+        tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
         evidence,
         words,
         signed_files.ids_of_victims(ids, arguments.victims)
@@ -149,9 +149,10 @@ def write_offer(arguments: argparse.Namespace) -> int:
         identifiers=tuple(one.entity_id for one in offer.entities),
     )
     # Recorded first: an offer that the ledger does not know could never be corrected.
-    ledger.record(arguments.ledger, [entry])
-    path = signed_files.write_signed(output, OFFER, content, key)
+    with ledger.recorded(arguments.ledger, [entry]):
+        path = signed_files.write_signed(output, OFFER, content, key)
     lines = [*offer_summary(path, offer, left), f"  recorded as {entry.issue_id}"]
+    lines += [f"  made of a run that {one}" for one in run.notes]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -249,21 +250,20 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def evidence_of_run(folder: str) -> pa.Table:
+def evidence_of_run(run: Run) -> pa.Table:
     """Returns the EVIDENCE_MENTION rows of a finished run, without brands."""
     complaints = tables.read_table(
-        folder,
+        run,
         COMPLAINTS,
         ["source_org", "complaint_id", "victim_id", "received_at", "loss_amount", "loss_currency"],
     )
     calls = tables.read_table(
-        folder, CALLS, ["source_org", "call_id", "victim_id", "started_at", "complaint_id"]
+        run, CALLS, ["source_org", "call_id", "victim_id", "started_at", "complaint_id"]
     )
-    rules = Run.open(folder).source_rules
     return evidence_from_tables(
-        tables.read_table(folder, MENTIONS),
-        pa.concat_tables([complaint_records(complaints, rules), call_records(calls)]),
-        tables.read_table(folder, ENTITIES, ["entity_id", "region", "line_type"]),
+        tables.read_table(run, MENTIONS),
+        pa.concat_tables([complaint_records(complaints, run.source_rules), call_records(calls)]),
+        tables.read_table(run, ENTITIES, ["entity_id", "region", "line_type"]),
     )
 
 
@@ -283,7 +283,7 @@ def returned_members(
     """
     if path is None:
         return frozenset()
-    joint = Run.open(path)
+    joint = open_run(path, built_on=True, name="--joint ")
     options: Any = joint.manifest["options"]
     if not options.get("offers"):
         raise UsageError(f"{path}: is joined with no offer; give what `exchange join` wrote")
@@ -295,11 +295,11 @@ def returned_members(
     if why := signed_files.void_offers(joint, now).get(theirs[0]):
         raise UsageError(f"{path}: the offer of {recipient} in it is void ({why}); join anew")
     where = (pc.field("tier") == str(Tier.CORE)) & (pc.field("review") == str(Review.REVIEWED))
-    members = tables.read_table(path, MEMBERS, ["entity_id", "cluster_id"], where)
-    disputed = tables.read_table(path, CLUSTERS, ["cluster_id"], pc.field("status") == DISPUTED)
+    members = tables.read_table(joint, MEMBERS, ["entity_id", "cluster_id"], where)
+    disputed = tables.read_table(joint, CLUSTERS, ["cluster_id"], pc.field("status") == DISPUTED)
     reviewed = members.filter(pc.invert(pc.is_in(members["cluster_id"], disputed["cluster_id"])))
     named = tables.read_table(
-        path, CONTRIBUTORS, ["entity_id"], pc.field("contributor") == recipient
+        joint, CONTRIBUTORS, ["entity_id"], pc.field("contributor") == recipient
     )
     return frozenset(reviewed["entity_id"].to_pylist()) & set(named["entity_id"].to_pylist())
 

@@ -30,7 +30,7 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
-from pipelines.user_files import custody_policy
+from pipelines.user_files import custody_policy, open_run
 from reports import signing, tables
 from reports.exchange import (
     ABOUT,
@@ -366,7 +366,7 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
         return RequesterValues(About(agreed=arguments.about, entities=(), offer=None), values)
     if not all(given):
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
-    joined = Run.open(arguments.run)
+    joined = open_run(arguments.run, built_on=True)
     org = key_store.org_slug(arguments.to)
     offer, sha256 = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)
@@ -412,7 +412,7 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
             f"{request.sender} asks about {len(about.entities)} identifiers of your offer "
             f"{about.offer[:12]}: give --offer, and --run that it was made from"
         )
-    Run.open(arguments.run)  # refuses what is not a finished run
+    run = open_run(arguments.run, built_on=True)
     key = key_store.own_key(arguments.key, make=False).public_key()
     offer, sha256 = _offer(arguments.offer, me, request.sender, {me: [key]})
     if sha256 != about.offer:
@@ -423,7 +423,7 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
             "offer that you sent"
         )
     ids = {offer.entities[at].entity_id for at in about.entities}
-    return _values(arguments.victims, request.by, _offered_victims(arguments.run, me, offer, ids))
+    return _values(arguments.victims, request.by, _offered_victims(run, me, offer, ids))
 
 
 def victims_of_members(run: tables.RunFolder, members: Collection[str], org: str) -> set[str]:
@@ -633,7 +633,7 @@ def _offer(
     return found, hashlib.sha256(content).hexdigest()
 
 
-def _offered_victims(run: str, me: str, offer: Offer, ids: set[str]) -> set[str]:
+def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]:
     """Returns pseudonyms of the people whom the offer counts for any of the identifiers `ids`."""
     evidence = evidence_of_run(run)
     offered = pa.array([one.entity_id for one in offer.entities], pa.string())

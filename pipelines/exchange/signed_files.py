@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines import key_store
+from pipelines.ledger import replaced
 from pipelines.options import UsageError
 from pipelines.user_files import custody_policy, read_text
 from reports import signing, tables
@@ -83,18 +85,17 @@ def free_folder(output: str) -> Path:
 
 
 def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey) -> Path:
-    """Writes a file and then its detached signature; returns the path of the file.
+    """Writes a file and its detached signature, both or neither; returns the path of the file.
 
     Raises:
         UsageError: if the folder cannot be made or written.
     """
     path = folder / name
+    beside = path.with_name(name + signing.SIGNATURE_SUFFIX)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        path.with_name(name + signing.SIGNATURE_SUFFIX).write_bytes(
-            signing.sign_detached(content, key)
-        )
+        with replaced({path: content, beside: signing.sign_detached(content, key)}):
+            pass
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give another --output") from None
     return path
@@ -199,8 +200,12 @@ def accepted_before(org: str) -> AcceptedOffers:
 
 def save_accepted(org: str, now: AcceptedOffers) -> None:
     """Records what was accepted from an organisation, in one rename."""
-    value = {"issued_at": now.issued_at, "revoked": sorted(now.revoked), "sha256": now.sha256}
-    key_store.write_whole(_path(org), (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
+    key_store.write_whole(_path(org), _accepted_bytes(now))
+
+
+def _accepted_bytes(one: AcceptedOffers) -> bytes:
+    value = {"issued_at": one.issued_at, "revoked": sorted(one.revoked), "sha256": one.sha256}
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _path(org: str) -> Path:
@@ -263,12 +268,21 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     return void
 
 
-def record_accepted(offers: Sequence[SignedFile]) -> None:
-    """Records that the offers were accepted; doing so again changes nothing."""
+@contextmanager
+def accepted(offers: Sequence[SignedFile]) -> Iterator[None]:
+    """Records before the block that the offers were accepted, and takes that back if it fails.
+
+    To do so again changes nothing: a join that is killed can be made again with the same offers.
+    """
+    files = {}
     for one in offers:
         before = accepted_before(one.content.sender)
         now = replace(before, issued_at=one.content.issued_at, sha256=one.sha256)
-        save_accepted(one.content.sender, now)
+        path = _path(one.content.sender)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files[path] = _accepted_bytes(now)
+    with replaced(files):
+        yield
 
 
 def _read(

@@ -51,7 +51,7 @@ def _run_on_engine(options: StreamOptions) -> int:
     if not options.no_register and not has_register_key(options.register_key):
         progress.say("no victim register is kept, as there is no key; see --register-key")
     private = run_folder.private_store(options.output, options.private_output, "")
-    for line in run_folder.private_lines(private):
+    for line in run_folder.opening_lines(private):
         progress.say(line)
     try:
         build(pipeline, plan)

@@ -69,7 +69,7 @@ from transforms.stream import (
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victim_register import RegisterSource
 from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
-from transforms.write import PublishRun, WriteTables
+from transforms.write import PublishRun, Sign, WriteTables
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,7 @@ class AnalyzeTick(beam.PTransform):
     rules: AlertRules
     register: RegisterSource | None = None
     private_key: PrivateKey | None = None
+    sign: Sign | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -299,7 +300,7 @@ class AnalyzeTick(beam.PTransform):
         ) | "All counters" >> beam.Flatten()  # ((group, name), count)
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)
         gathered = {"digests": digests, "counters": counters, "outputs": written}
-        _ = gathered | "Finish" >> PublishRun(runs, _no_report)  # Manifest
+        _ = gathered | "Finish" >> PublishRun(runs, _no_report, self.sign)  # Manifest
 
 
 def _with_decisions_file(run: RunSettings, decided: DecisionsInForce) -> RunSettings:

@@ -25,7 +25,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.batch.plan import find_previous, package_versions
 from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import UsageError
-from pipelines.run_folder import check_private_output, private_store
+from pipelines.run_folder import check_private_output, private_store, run_signer
 from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
@@ -59,6 +59,7 @@ from transforms.decisions import BoundBy, Decision, DecisionsInForce
 from transforms.decisions_file import bound_rows, taken_over
 from transforms.erasure import Erasures
 from transforms.graph import cluster_number
+from transforms.manifest import AlteredRunError
 from transforms.read import ReadOptions
 from transforms.stream import (
     RETENTION_DAYS,
@@ -205,7 +206,7 @@ class LiveDecisions:
             known = taken_over(known, self._bound)
             self._known, self._file = bind_to_previous(known, self._previous), file
             self.problem = None
-        except (UsageError, RunError, TableError, OSError) as error:
+        except (UsageError, RunError, AlteredRunError, TableError, OSError) as error:
             self._known = taken_over(self._known, self._bound)
             self.problem = f"{error}; the decisions of before stay in force"
             _log.warning("%s", self.problem)
@@ -276,6 +277,7 @@ def tick_analysis(
         shards=options.shards,
         snapshots=SnapshotOptions(output, package_versions(), recorded, private),
         private_key=private.key,
+        sign=run_signer(),
         rules=AlertRules(
             reporters=options.alert_records,
             within=timedelta(hours=options.alert_hours),

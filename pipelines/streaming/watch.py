@@ -245,7 +245,7 @@ def run_watch(options: StreamOptions) -> int:
     with run_folder.lock_output(options.output), stop_on_signals() as stopping:
         stream = Watch(options, progress)
         private = run_folder.private_store(options.output, options.private_output, "")
-        for line in run_folder.private_lines(private):
+        for line in run_folder.opening_lines(private):
             progress.say(line)
         progress.say(f"watching {source}; stop with Ctrl-C")
         try:

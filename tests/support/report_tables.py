@@ -1,5 +1,6 @@
 """Made-up runs: the tables of a finished run, written from plain rows."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,20 @@ def write_run(folder: Path, rows: dict[str, list[dict]], files: int = 1) -> Path
             piece = whole.slice(part * size, size)
             pq.write_table(piece, folder / table.name / f"part-{part:05d}.parquet")
     return folder
+
+
+def listed(folder: Path) -> list[dict]:
+    """The lines of a manifest on all files below a folder."""
+    files = sorted(path for path in folder.rglob("*.parquet"))
+    return [
+        {
+            "name": str(path.relative_to(folder)),
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "rows": pq.read_metadata(path).num_rows,
+        }
+        for path in files
+    ]
 
 
 def manifest(**changed) -> Manifest:

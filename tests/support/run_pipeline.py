@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from pipelines.batch.__main__ import main
-from schemas.manifest import MANIFEST_NAME
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
 from schemas.tables import ALL_TABLES, HELD_FOLDER, Table
 from tests.support.real_data import ROOT
 
@@ -81,12 +81,16 @@ def checked_manifest(output: Path) -> dict[str, Any]:
         content = (output / line["name"]).read_bytes()
         assert len(content) == line["bytes"]
         assert hashlib.sha256(content).hexdigest() == line["sha256"]
-    for line in manifest["private"]:
+    private = output / PRIVATE_MANIFEST
+    now = json.loads(private.read_bytes())["files"] if private.exists() else manifest["private"]
+    assert [one["name"] for one in now] == [one["name"] for one in manifest["private"]]
+    for line in now:
         if not line["name"].startswith(HELD_FOLDER):
             assert ds.dataset(output / line["name"]).count_rows() == line["rows"]
     there = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
     listed = [*manifest["outputs"], *manifest["private"]]
-    assert there == {MANIFEST_NAME, *(line["name"] for line in listed)}
+    signed = {SIGNATURE_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE} & there
+    assert there == {MANIFEST_NAME, *(line["name"] for line in listed), *signed}
     for kind, count in manifest["counts"].items():
         kept = count["accepted"] + count["duplicates"] + count["rejected"]
         assert count["read"] == kept + count.get("erased", 0)

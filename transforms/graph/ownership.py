@@ -7,7 +7,6 @@ neither erase a ring's number nor name a victim. Who is on both sides counts on 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.decision import DecisionKind
 from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, without_epochs
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
-from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CONTESTED as CONTESTED_TABLE
 from transforms.arrow_util import sorted_lookup, sorted_unique, with_column
 from transforms.casts import true_mask
@@ -33,6 +31,7 @@ from transforms.extract.kinds.registry import KINDS
 from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
+from transforms.manifest import AlteredRunError, check_private, read_manifest
 from transforms.private_files import PrivateKey, open_private, private_files
 from transforms.victims.stated_numbers import CLAIM
 
@@ -440,10 +439,14 @@ def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.Re
 
     Raises:
         OSError: if the run, or a file that its manifest names, is not there.
+        AlteredRunError: if one is not what the private manifest lists.
         PrivateFileError: if one is sealed with another key, or was changed.
     """
-    with FileSystems.open(FileSystems.join(folder.rstrip("/"), MANIFEST_NAME)) as file:
-        manifest = json.loads(file.read())
+    manifest = read_manifest(folder)
+    for path in private_files(folder, manifest, CONTESTED_TABLE):
+        if not FileSystems.exists(path):
+            raise FileNotFoundError(path)
+    check_private(folder, manifest, CONTESTED_TABLE)
     for path in private_files(folder, manifest, CONTESTED_TABLE):
         with FileSystems.open(path) as file:
             content = open_private(file, path, CONTESTED_TABLE, key).read()
@@ -481,7 +484,7 @@ class _ReadContested(beam.DoFn):
             try:
                 self._known = list(read_contested(self._folder, self._key))
                 break
-            except OSError:
+            except (OSError, AlteredRunError):
                 if self._known is not None:
                     break  # what was known stays known
                 if not left:

@@ -23,7 +23,13 @@ from schemas.reject import REJECT
 from schemas.tables import MEMBERS, REJECTS
 from transforms.arrow_util import distinct_rows
 from transforms.graph.lineage import read_previous_members
-from transforms.manifest import RunSettings, read_manifest, retry_while_replaced
+from transforms.manifest import (
+    AlteredRunError,
+    RunSettings,
+    check_table,
+    read_manifest,
+    retry_while_replaced,
+)
 from transforms.private_files import PrivateStore
 from transforms.shuffle import table_of
 from transforms.stream.state import Tick
@@ -95,10 +101,12 @@ def read_known_members(folder: str, but: str | None) -> tuple[str, list[pa.Recor
 
     Raises:
         OSError: if the folder is no finished run, or one that ended while it was read.
+        AlteredRunError: if its members are not what it wrote.
     """
     manifest = read_manifest(folder)
     if manifest["run_id"] == but:
         return None
+    check_table(folder, manifest, MEMBERS)
     names = sorted(one["name"] for one in manifest["outputs"])
     files = [name for name in names if name.startswith(f"{MEMBERS.name}/")]
     paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in files]
@@ -149,7 +157,7 @@ class KnownMembers(beam.DoFn):
     def _refresh(self, folder: str) -> None:
         try:
             known = retry_while_replaced(partial(read_known_members, folder, self._run_id))
-        except OSError:
+        except (OSError, AlteredRunError):
             if self._run_id is None:
                 raise
             return  # what was known stays known

@@ -11,10 +11,15 @@ from .job_pool import (
 )
 from .parquet_files import is_local as is_local, write_local_file as write_local_file
 from .publish import (
+    REPLACED_SUFFIX as REPLACED_SUFFIX,
     PublishRun as PublishRun,
-    manifest_bytes as manifest_bytes,
+    Record as Record,
+    Sign as Sign,
+    folder_replaced as folder_replaced,
     recover_output as recover_output,
     staging_folder as staging_folder,
+    sync_folder as sync_folder,
+    write_private_manifest as write_private_manifest,
 )
 from .tables import (
     WriteTables as WriteTables,

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import glob
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,17 +21,37 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.manifest import MANIFEST_NAME, Manifest, OutputFile
+from schemas.manifest import (
+    MANIFEST_NAME,
+    PRIVATE_MANIFEST,
+    PRIVATE_SIGNATURE,
+    SIGNATURE_NAME,
+    Manifest,
+    OutputFile,
+)
 from schemas.tables import PRIVATE_FOLDER
 from transforms.gc_tuning import release_memory
-from transforms.manifest import CounterValue, RunSettings, build_manifest, input_file_entry
+from transforms.manifest import (
+    CounterValue,
+    RunSettings,
+    build_manifest,
+    build_private_manifest,
+    input_file_entry,
+    manifest_bytes,
+)
 from transforms.private_files import PrivateStore
 from transforms.write.job_pool import InlinePool, JobPool, ProcessPool, local_job_pool
 from transforms.write.parquet_files import is_local
-from transforms.write.tables import write_object
+from transforms.write.tables import write_object, write_output_file
 
 WriteReport = Callable[[str, Manifest, JobPool, PrivateStore], None]
 """Writes a report's files with a pool, from the folder of the written tables and the manifest."""
+
+Sign = Callable[[bytes], bytes]
+"""Returns the signature file of a manifest."""
+
+Record = Callable[[], AbstractContextManager[None]]
+"""Records a run elsewhere for the time in which it appears, and takes that back if it does not."""
 
 REPLACED_SUFFIX = ".replaced"
 """Added to the name of an older run while a newer one takes its place."""
@@ -43,10 +62,13 @@ class PublishRun(beam.PTransform):
     """Turns digests, counters and OutputFiles (a dict of PCollections) into a published Manifest.
 
     `runs` has the one RunSettings of a window. What `report` writes is listed beside the tables.
+    The manifests are signed where there is a `sign`; what `record` records appears with the run.
     """
 
     runs: beam.PCollection
     report: WriteReport
+    sign: Sign | None = None
+    record: Record = nullcontext
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Waits for everything, then publishes once."""
@@ -54,6 +76,8 @@ class PublishRun(beam.PTransform):
         return self.runs | beam.Map(
             _publish,
             self.report,
+            self.sign,
+            self.record,
             beam.pvalue.AsList(inputs["digests"]),
             beam.pvalue.AsList(totals),
             beam.pvalue.AsList(inputs["outputs"]),
@@ -68,22 +92,25 @@ def staging_folder(output: str, token: str) -> str:
     return FileSystems.join(output.rstrip("/"), f".staging-{token}")
 
 
-def manifest_bytes(manifest: Manifest) -> bytes:
-    """Returns the manifest as it is stored: sorted keys, one final newline."""
-    return (json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
-
-
-def publish_run(staging: str, output: str, files: Sequence[str], manifest: Manifest) -> None:
-    """Moves the staged `files` to `output`, then the manifest.
+def publish_run(
+    staging: str, output: str, files: Sequence[str], manifest: Manifest, sign: Sign | None = None
+) -> None:
+    """Moves the staged `files` to `output`, then the manifest, with its signature if there is one.
 
     On a local disk the whole folder is moved in one rename, so no moment shows half a run; an older
     run in its place is moved aside first and removed after. Object stores have no such rename:
     there a run without its manifest is not yet a run. Repeating a finished publish changes nothing.
     """
-    if is_local(output):
-        _publish_folder(Path(staging), Path(output).resolve(), manifest)
-    else:
-        _publish_objects(staging, output, files, manifest)
+    content = manifest_bytes(manifest)
+    signature = sign(content) if sign is not None else None
+    if not is_local(output):
+        _publish_objects(staging, output, files, content, signature)
+    elif Path(staging).exists() or not Path(output, MANIFEST_NAME).exists():
+        for name, part in ((MANIFEST_NAME, content), (SIGNATURE_NAME, signature)):
+            if part is not None:
+                Path(staging, name).write_bytes(part)
+        with folder_replaced(Path(staging), Path(output).resolve()):
+            pass
 
 
 def recover_output(output: str) -> None:
@@ -134,45 +161,58 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _publish_private(private: PrivateStore, names: Iterable[str]) -> None:
-    """Moves private files to a folder of their own, if they have one, before the run appears."""
+@contextmanager
+def _private_published(private: PrivateStore, names: Iterable[str]) -> Iterator[None]:
+    """Moves private files to a folder of their own, if they have one, for the run that appears."""
+    local = private.output is not None and is_local(private.output)
     if private.output is None or private.staging is None:
-        return
-    if not is_local(private.output):
+        yield
+    elif not local:
         _move_objects(private.staging, private.output, names)
+        yield
     elif Path(private.staging).exists():
-        _replace_folder(Path(private.staging), Path(private.output))
+        with folder_replaced(Path(private.staging), Path(private.output)):
+            yield
+    else:
+        yield
 
 
-def _publish_folder(staging: Path, output: Path, manifest: Manifest) -> None:
-    if not staging.exists() and (output / MANIFEST_NAME).exists():
-        return
-    (staging / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
-    _replace_folder(staging, output)
+@contextmanager
+def folder_replaced(staging: Path, output: Path) -> Iterator[None]:
+    """Puts a folder in the place of another; where the block fails, the other one is back.
 
-
-def _replace_folder(staging: Path, output: Path) -> None:
+    Nothing is written from the first rename on, so that a full disk stops it before.
+    """
     sync_folder(staging)
     replaced = staging.with_name(staging.name + REPLACED_SUFFIX)
     if output.exists():
         output.rename(replaced)
     try:
         staging.rename(output)
-    except OSError:
+        _sync(output.parent)
+        yield
+    except BaseException:
+        if not staging.exists():
+            output.rename(staging)
         if replaced.exists():
             replaced.rename(output)
         raise
-    _sync(output.parent)
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _publish_objects(staging: str, output: str, files: Sequence[str], manifest: Manifest) -> None:
-    target = FileSystems.join(output.rstrip("/"), MANIFEST_NAME)
-    if FileSystems.exists(target):
-        FileSystems.delete([target])
+def _publish_objects(
+    staging: str, output: str, files: Sequence[str], manifest: bytes, signature: bytes | None
+) -> None:
+    target, beside = (
+        FileSystems.join(output.rstrip("/"), name) for name in (MANIFEST_NAME, SIGNATURE_NAME)
+    )
+    if old := [one for one in (target, beside) if FileSystems.exists(one)]:
+        FileSystems.delete(old)
     _move_objects(staging, output, files)
-    with FileSystems.create(target) as sink:
-        sink.write(manifest_bytes(manifest))
+    for path, content in ((beside, signature), (target, manifest)):
+        if content is not None:
+            with FileSystems.create(path) as sink:
+                sink.write(content)
 
 
 def _move_objects(staging: str, output: str, files: Iterable[str]) -> None:
@@ -185,6 +225,8 @@ def _move_objects(staging: str, output: str, files: Iterable[str]) -> None:
 def _publish(
     run: RunSettings,
     report: WriteReport,
+    sign: Sign | None,
+    record: Record,
     digests: Iterable[Mapping[str, Any]],
     counters: Iterable[CounterValue],
     outputs: Iterable[OutputFile],
@@ -199,10 +241,40 @@ def _publish(
         written += pool.written
     final = build_manifest(run, inputs, written, totals)
     names = [one["name"] for one in written]
-    apart = [one for one in names if one.startswith(f"{PRIVATE_FOLDER}/")]
-    _publish_private(run.private, apart)
-    publish_run(run.staging, run.output, names, final)
+    apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
+    listing = write_private_manifest(
+        run.private.staging or run.staging, final["run_id"], manifest_bytes(final), apart, sign
+    )
+    with ExitStack() as together:
+        # What can fail for want of room comes first: from here on there are only renames.
+        together.enter_context(record())
+        moved = [*(one["name"] for one in apart), *listing]
+        together.enter_context(_private_published(run.private, moved))
+        publish_run(run.staging, run.output, [*names, *listing], final, sign)
     return final
+
+
+def write_private_manifest(
+    folder: str, run_id: str, manifest: bytes, files: Sequence[OutputFile], sign: Sign | None
+) -> list[str]:
+    """Writes the manifest of private files, signed if there is a `sign`; returns its files.
+
+    Args:
+        folder: that has private/.
+        run_id: of their run.
+        manifest: its own, as it is stored.
+        files: those in private/; without any nothing is written.
+        sign: makes the signature.
+    """
+    if not files:
+        return []
+    content = manifest_bytes(build_private_manifest(run_id, manifest, files))
+    parts = {PRIVATE_MANIFEST: content}
+    if sign is not None:
+        parts[PRIVATE_SIGNATURE] = sign(content)
+    for name, part in parts.items():
+        write_output_file(part, folder, name, 0)
+    return list(parts)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pipelines.cli import main
 from reports.run import Run, RunError
 from schemas import CONTRACT_VERSION
 from schemas.tables import MEMBERS
-from tests.support.report_tables import entity, link, manifest, member, write_run
+from tests.support.report_tables import entity, link, listed, manifest, member, write_run
 
 PHONE, OTHER, SITE = "phone:+18885550100", "phone:+18885550101", "domain:refund.example"
 
@@ -20,7 +20,7 @@ def finished_run(folder):
         "links": [link(PHONE, OTHER)],
     }
     write_run(folder, rows)
-    (folder / "manifest.json").write_text(json.dumps(manifest()))
+    (folder / "manifest.json").write_text(json.dumps(manifest(outputs=listed(folder))))
     return folder
 
 
@@ -44,7 +44,7 @@ def test_a_notebook_gets_arrow_pandas_and_networkx(tmp_path, monkeypatch):
 
 def test_a_run_is_opened_by_its_url(tmp_path):
     run = Run.open(finished_run(tmp_path / "run").as_uri())
-    assert run.manifest == manifest()
+    assert run.manifest == manifest(outputs=listed(tmp_path / "run"))
     with pytest.raises(RunError, match="not a finished run"):
         Run.open((tmp_path / "none").as_uri())
     for url in ("nowhere://a/b", "gs://b/my folder"):

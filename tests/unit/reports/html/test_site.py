@@ -20,6 +20,7 @@ from tests.support.report_tables import (
     complaint,
     entity,
     link,
+    listed,
     manifest,
     member,
     mention,
@@ -253,7 +254,7 @@ def test_networkx_opens_the_graphs(tmp_path, kind):
 def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
     rows, whole = world(6)
     run = write_run(tmp_path / "r", rows)
-    (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole))
+    (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole | {"outputs": listed(run)}))
     found = report_files(run, whole)
     opened = Run.open(run)
     nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))

@@ -1,0 +1,435 @@
+"""Whatever somebody changes in a run's folder is named by each command that would build on it."""
+
+import hashlib
+import json
+import os
+import shutil
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+import ringtrace as rt
+from pipelines import cli, key_store
+from reports import signing
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
+from schemas.tables import CLUSTERS
+from tests.support.run_pipeline import call, complaint, jsonl, read
+
+RING = "phone:+18882223344"
+
+WORDS = (
+    "They froze the screen of my laptop and a siren played until I rang the line shown",
+    "My refund was too large they claimed and I must wire the difference before noon today",
+    "An invoice for antivirus software came by post although I own no computer at all here",
+    "A man in a hurry said that my parcel was held at customs and a fee was due at once",
+)
+
+NOW = "2024-04-01T00:00:00Z"
+
+PART = "part-00000-of-00001.parquet"
+
+
+def ringtrace(*words):
+    return cli.main([str(one) for one in words])
+
+
+class World:
+    """A signed run with a confirmed cluster, and another one of the same organisation."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        ring = [{"raw": raw, "role": "callback"} for raw in (RING[6:], "+18773334455")]
+        records = [
+            complaint(
+                n,
+                victim_id=f"v{n}",
+                received_at=f"2024-03-0{n}T09:30:00Z",
+                narrative=words,
+                phone_numbers=[*ring, {"raw": f"+1202456143{n}", "role": "victim"}],
+                remote_access=[{"tool": "anydesk", "id": "123456789"}],
+            )
+            for n, words in enumerate(WORDS, 1)
+        ]
+        calls = [call(1, direction="outbound", victim_id="w1", called_number=RING[6:])]
+        self.complaints = jsonl(folder / "complaints.jsonl", records)
+        self.calls = jsonl(folder / "calls.jsonl", calls)
+        self.inbox = folder / "inbox"
+        (self.inbox / "complaints").mkdir(parents=True)
+        self.decisions = folder / "decisions.csv"
+        self.decisions.write_text(
+            "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+            f"D1,confirm,{RING},,Priya Rao,rang them,2024-03-20T00:00:00Z,\n"
+        )
+        self.inputs = ["--complaints", self.complaints, "--calls", self.calls]
+        fewer = jsonl(folder / "fewer.jsonl", records[1:])
+        assert ringtrace("keys", "make") == 0
+        for name, rows in (("run", self.complaints), ("other", fewer)):
+            words = ["batch", "--complaints", rows, "--calls", self.calls]
+            more = ["--decisions", self.decisions, "--now", NOW, "--output", folder / name]
+            assert ringtrace(*words, *more) == 0
+        self.run, self.other = folder / "run", folder / "other"
+        (found,) = read(self.run, CLUSTERS).filter(pc.field("status") == "confirmed").to_pylist()
+        self.cluster = found["cluster_id"]
+
+    def builders(self, run, out):
+        """The commands that make something of a run, by name."""
+        output = ["--output", out]
+        live = ["--watch", self.inbox, "--stop-after-idle", "1"]
+        one = ["--cluster", self.cluster, "--recipient", "in-cbi", *self.inputs]
+        who = ["--author", "A", "--reason", "R", "--decisions", out]
+        return {
+            "--previous": ["batch", *self.inputs, "--previous", run, *output],
+            "stream": ["stream", *live, "--previous", run, *output],
+            "referral": ["referral", run, *one, "--decisions", self.decisions, *output],
+            "offer": ["exchange", "offer", run, "--to", "microsoft", *output],
+            "join": ["exchange", "join", run, "--decisions", self.decisions, *output],
+            "decide": ["decide", run, "confirm", RING, *who],
+            "report": ["report", run, "--redact", *output],
+        }
+
+
+def clear(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tampered")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+        yield World(folder)
+
+
+@pytest.fixture
+def run(world, tmp_path):
+    """A copy to tamper with."""
+    return shutil.copytree(world.run, tmp_path / "run")
+
+
+def rewritten(path, column, value):
+    """Sets a column of every row."""
+    rows = pq.read_table(path)
+    values = pa.array([value] * rows.num_rows, rows.schema.field(column).type)
+    at = rows.schema.get_field_index(column)
+    pq.write_table(rows.set_column(at, rows.schema.field(at), values), path, compression="zstd")
+
+
+def forged(run, name, change):
+    """Changes a table, and gives the manifest the digest of what is there now, as an insider."""
+    change(run / name)
+    manifest = json.loads((run / MANIFEST_NAME).read_bytes())
+    content = (run / name).read_bytes()
+    for line in manifest["outputs"]:
+        if line["name"] == name:
+            line |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    (run / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+
+def status(run, _):
+    rewritten(run / f"clusters/{PART}", "status", "confirmed")
+    rewritten(run / f"clusters/{PART}", "priority", 0.5)
+    return f"clusters/{PART}"
+
+
+def review(run, _):
+    rewritten(run / f"members/{PART}", "review", "reviewed")
+    rewritten(run / f"members/{PART}", "robustness", 9)
+    return f"members/{PART}: is not what the run wrote"
+
+
+def flipped(run, _):
+    content = bytearray((run / f"calls/{PART}").read_bytes())
+    content[len(content) // 2] ^= 1
+    (run / f"calls/{PART}").write_bytes(content)
+    return f"calls/{PART}: is not what the run wrote: other bytes"
+
+
+def decided(run, _):
+    rewritten(run / f"decisions/{PART}", "author", "Nobody")
+    return f"decisions/{PART}"
+
+
+def added(run, _):
+    shutil.copy(run / f"members/{PART}", run / "members/part-00001-of-00002.parquet")
+    return "members/part-00001-of-00002.parquet: is not what the run wrote: added"
+
+
+def added_table(run, _):
+    (run / "contributors").mkdir()
+    shutil.copy(run / f"members/{PART}", run / f"contributors/{PART}")
+    return f"contributors/{PART}: is not what the run wrote: added"
+
+
+def removed(run, _):
+    shutil.rmtree(run / "links")
+    return f"links/{PART}: is not what the run wrote: gone"
+
+
+def emptied(run, _):
+    (run / f"mentions/{PART}").write_bytes(b"")
+    return f"mentions/{PART}: is not what the run wrote: empty"
+
+
+def cut_off(run, _):
+    os.truncate(run / f"entities/{PART}", 100)
+    return f"entities/{PART}: is not what the run wrote: cut off"
+
+
+def longer(run, _):
+    with (run / f"rejects/{PART}").open("ab") as file:
+        file.write(b"x")
+    return f"rejects/{PART}: is not what the run wrote: longer"
+
+
+def swapped(run, world):
+    shutil.copy(world.other / f"complaints/{PART}", run / f"complaints/{PART}")
+    return f"complaints/{PART}"
+
+
+def linked(run, world):
+    (run / f"members/{PART}").unlink()
+    (run / f"members/{PART}").symlink_to(world.run / f"members/{PART}")
+    return f"members/{PART}: is not what the run wrote: a link"
+
+
+def linked_folder(run, world):
+    shutil.rmtree(run / "lineage")
+    (run / "lineage").symlink_to(world.run / "lineage")
+    return "lineage/"
+
+
+def a_folder(run, _):
+    (run / f"suppliers/{PART}").unlink()
+    (run / f"suppliers/{PART}").mkdir()
+    return f"suppliers/{PART}: is not what the run wrote: no file"
+
+
+def a_pipe(run, _):
+    (run / f"clusters/{PART}").unlink()
+    os.mkfifo(run / f"clusters/{PART}")
+    return f"clusters/{PART}: is not what the run wrote: no file"
+
+
+def edited_manifest(run, _):
+    manifest = json.loads((run / MANIFEST_NAME).read_bytes())
+    manifest["counts"]["complaints"]["accepted"] += 1
+    (run / MANIFEST_NAME).write_text(json.dumps(manifest))
+    return f"{MANIFEST_NAME}: was altered after it was signed"
+
+
+def insider(run, _):
+    forged(run, f"clusters/{PART}", lambda path: rewritten(path, "status", "confirmed"))
+    return f"{MANIFEST_NAME}: was altered after it was signed"
+
+
+def insider_with_a_key(run, _):
+    forged(run, f"clusters/{PART}", lambda path: rewritten(path, "status", "confirmed"))
+    key = signing.make_signing_key()
+    content = (run / MANIFEST_NAME).read_bytes()
+    (run / SIGNATURE_NAME).write_bytes(signing.sign_detached(content, key))
+    return f"is signed by the key {signing.key_id(key.public_key())}, which is neither yours nor"
+
+
+def other_signature(run, world):
+    shutil.copy(world.other / SIGNATURE_NAME, run / SIGNATURE_NAME)
+    return f"{MANIFEST_NAME}: was altered after it was signed"
+
+
+def broken_signature(run, _):
+    (run / SIGNATURE_NAME).write_text("{}")
+    return f"{MANIFEST_NAME}: has a signature file that ringtrace did not write"
+
+
+def signature_is_a_pipe(run, _):
+    (run / SIGNATURE_NAME).unlink()
+    os.mkfifo(run / SIGNATURE_NAME)
+    return f"{SIGNATURE_NAME}: is no file"
+
+
+def leading_elsewhere(run, _):
+    (run / SIGNATURE_NAME).unlink()
+    text = (run / MANIFEST_NAME).read_text()
+    (run / MANIFEST_NAME).write_text(text.replace(f"members/{PART}", f"members/../members/{PART}"))
+    return "members/"
+
+
+def narratives(run, _):
+    rewritten(run / f"private/narratives/{PART}", "narrative", "nothing happened")
+    return f"private/narratives/{PART}"
+
+
+def contested(run, _):
+    os.truncate(run / f"private/contested/{PART}", 50)
+    return f"private/contested/{PART}: is not what the run wrote: cut off"
+
+
+def register(run, _):
+    (run / f"private/victims/{PART}").unlink()
+    return f"private/victims/{PART}: is not what the run wrote: gone"
+
+
+def other_private(run, world):
+    shutil.rmtree(run / "private")
+    shutil.copytree(world.other / "private", run / "private")
+    return f"{PRIVATE_MANIFEST}: is not what the run wrote: that of another run"
+
+
+def no_private_manifest(run, _):
+    (run / PRIVATE_MANIFEST).unlink()
+    return f"{PRIVATE_MANIFEST}: is not what the run wrote: gone"
+
+
+def private_insider(run, _):
+    path = run / f"private/narratives/{PART}"
+    rewritten(path, "narrative", "nothing happened")
+    listing = json.loads((run / PRIVATE_MANIFEST).read_bytes())
+    for line in listing["files"]:
+        if line["name"] == f"private/narratives/{PART}":
+            line |= {
+                "bytes": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+    (run / PRIVATE_MANIFEST).write_text(json.dumps(listing))
+    return f"{PRIVATE_MANIFEST}: was altered after it was signed"
+
+
+def private_insider_with_a_key(run, _):
+    private_insider(run, None)
+    key = signing.make_signing_key()
+    content = (run / PRIVATE_MANIFEST).read_bytes()
+    (run / PRIVATE_SIGNATURE).write_bytes(signing.sign_detached(content, key))
+    return signing.key_id(key.public_key())
+
+
+def broken_private_manifest(run, _):
+    (run / PRIVATE_SIGNATURE).unlink()
+    (run / PRIVATE_MANIFEST).write_text('{"files": 1}')
+    return f"{PRIVATE_MANIFEST}: is not what the run wrote"
+
+
+TAMPERINGS = (
+    status,
+    review,
+    flipped,
+    decided,
+    added,
+    added_table,
+    removed,
+    emptied,
+    cut_off,
+    longer,
+    swapped,
+    linked,
+    linked_folder,
+    a_folder,
+    a_pipe,
+    edited_manifest,
+    insider,
+    insider_with_a_key,
+    other_signature,
+    broken_signature,
+    signature_is_a_pipe,
+    leading_elsewhere,
+    narratives,
+    contested,
+    register,
+    other_private,
+    no_private_manifest,
+    private_insider,
+    private_insider_with_a_key,
+    broken_private_manifest,
+)
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda one: one.__name__)
+def test_each_command_that_builds_on_it_names_it(world, run, tmp_path, capsys, tamper):
+    says = tamper(run, world)
+    before = sorted(one.name for one in (world.folder / "home").iterdir())
+    for name, words in world.builders(run, tmp_path / "out").items():
+        capsys.readouterr()
+        assert ringtrace(*words) == 2, name
+        error = capsys.readouterr().err
+        assert says in error and error.count("\n") == 1, (name, error)
+        assert not (tmp_path / "out").exists(), name
+    assert sorted(one.name for one in (world.folder / "home").iterdir()) == before
+    assert ringtrace("health", run) in (1, 2)
+    found = capsys.readouterr()
+    assert says.partition(": is not")[0].split(", which")[0].split()[-1] in found.out + found.err
+
+
+def test_what_is_as_it_was_written_is_taken_in_silence(world, run, tmp_path, capsys):
+    for name, words in world.builders(run, tmp_path / "out").items():
+        capsys.readouterr()
+        assert ringtrace(*words) == 0, (name, capsys.readouterr().err)
+        assert "signed" not in capsys.readouterr().err
+        clear(tmp_path / "out")
+    assert ringtrace("health", run) == 0
+    assert "signed: with your own key" in capsys.readouterr().out
+    assert "unsigned" not in repr(rt.open_run(run))
+
+
+def test_an_unsigned_run_is_taken_and_every_command_says_it_once(world, run, tmp_path, capsys):
+    (run / SIGNATURE_NAME).unlink()
+    (run / PRIVATE_SIGNATURE).unlink()
+    readers = {
+        "explain": ["explain", run, RING],
+        "rejects": ["rejects", run, "--output", tmp_path / "out"],
+        "shown": ["report", run],
+    }
+    for name, words in (world.builders(run, tmp_path / "out") | readers).items():
+        capsys.readouterr()
+        assert ringtrace(*words) == 0, name
+        assert capsys.readouterr().err.count(f"{run}: is unsigned") == 1, name
+        clear(tmp_path / "out")
+    assert ringtrace("health", run) == 0
+    assert "the run is unsigned" in capsys.readouterr().out
+    assert "unsigned" in repr(rt.open_run(run))
+
+
+def test_a_partners_signature_is_taken_and_said(world, run, tmp_path, capsys, monkeypatch):
+    home = shutil.copytree(world.folder / "home", tmp_path / "home")
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    key = key_store.own_key().public_key()
+    (home / "own.pem").unlink()
+    assert ringtrace("keys", "make") == 0
+    words = world.builders(run, tmp_path / "out")["report"]
+    assert ringtrace(*words) == 2, "signed by a key that is not known here"
+    assert ringtrace("explain", run, RING) == 0, "but it can be read"
+    assert (
+        f"is signed by the key {signing.key_id(key)}, which is neither" in capsys.readouterr().err
+    )
+    assert ringtrace("health", run) == 1
+    assert "unknown_key: " in capsys.readouterr().out
+    key_store.trust("microsoft", key)
+    assert ringtrace(*words) == 0
+    assert "is signed by microsoft, with the key" in capsys.readouterr().err
+
+
+def test_whoever_reads_a_changed_table_hears_of_it(world, run, capsys):
+    finished = rt.open_run(run)
+    assert finished.table("links").num_rows
+    says = review(run, world)
+    with pytest.raises(rt.AlteredRunError, match=says):
+        finished.table("members")
+    assert finished.table("entities").num_rows, "which is as it was"
+    assert ringtrace("explain", run, RING) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_run_and_its_manifest_are_the_same_with_a_key_and_without(world, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(world.folder / "home/register.key", home)
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    words = [*world.inputs, "--decisions", world.decisions, "--now", NOW]
+    assert ringtrace("batch", *words, "--output", tmp_path / "run") == 0
+    ours, theirs = (
+        {str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*.*")}
+        for folder in (tmp_path / "run", world.run)
+    )
+    assert theirs.keys() - ours.keys() == {SIGNATURE_NAME, PRIVATE_SIGNATURE}
+    assert all(theirs[name] == content for name, content in ours.items())
