@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -59,7 +60,6 @@ from transforms.manifest import (
 from transforms.private_files import (
     PrivateFileError,
     PrivateKey,
-    open_bytes,
     open_private,
     private_files,
     private_root,
@@ -180,12 +180,12 @@ class Run(os.PathLike[str]):
 
     @property
     def is_signed(self) -> bool:
-        """Whether the manifest is signed by a key that is one's own or trusted."""
+        """True if the manifest is signed by a key that is one's own or trusted."""
         return self.custody is not None and self.custody.org is not None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the run lacks beside a signed one of this version, and whether another signed it."""
+        """Texts on what the run lacks beside a signed one of this version, or who else signed it."""
         return tuple(_notes(self))
 
     def check(self, table: Table) -> None:
@@ -378,7 +378,7 @@ def private_batches(
     if run.custody is not None and has_private(run, table):
         check_private(run.folder, run.manifest, table)
     for path in private_files(run.folder, run.manifest, table):
-        with open_bytes(path) as file, tables.readable(run, table):
+        with _open(path) as file, tables.readable(run, table):
             parts = pq.ParquetFile(open_private(file, path, table, key))
             names = [one for one in table.schema.names if one in parts.schema_arrow.names]
             for batch in parts.iter_batches(columns=names):
@@ -491,7 +491,7 @@ def _has_tiers(run: Run) -> bool:
     if first is None:
         return True
     try:
-        with open_bytes(f"{run.folder.rstrip('/')}/{first}") as file:
+        with _open(f"{run.folder.rstrip('/')}/{first}") as file:
             return "tier" in pq.read_schema(file).names
     except (OSError, pa.ArrowException):  # which whatever reads it says
         return True
@@ -507,7 +507,7 @@ def _path(given: object) -> str:
 
 
 def _read_bytes(path: str, most: int = -1) -> bytes:
-    with open_bytes(path) as file:
+    with _open(path) as file:
         return bytes(file.read(most) if most >= 0 else file.read())
 
 
@@ -577,3 +577,14 @@ def _is_readable(path: str) -> bool:
         return os.access(path, os.R_OK)
     store, inside = fs.FileSystem.from_uri(path)
     return bool(store.get_file_info(inside).is_file)
+
+
+@contextmanager
+def _open(path: str) -> Iterator[Any]:
+    if "://" not in path:
+        with Path(path).open("rb") as file:
+            yield file
+        return
+    store, inside = fs.FileSystem.from_uri(path)
+    with store.open_input_file(inside) as file:
+        yield file

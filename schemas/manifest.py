@@ -12,7 +12,7 @@ SIGNATURE_NAME = f"{MANIFEST_NAME}.sig"
 """The signature of the manifest beside it, where the run was signed."""
 
 PRIVATE_MANIFEST = f"private/{MANIFEST_NAME}"
-"""What lists the private files of a run with their digests, in the folder that they are in."""
+"""Lists the private files of a run with their digests, in the folder that they are in."""
 
 PRIVATE_SIGNATURE = f"private/{SIGNATURE_NAME}"
 """The signature of that, where there is one."""

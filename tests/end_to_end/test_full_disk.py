@@ -1,0 +1,150 @@
+"""A disk that is full at any step leaves a run or a package with its record, or neither."""
+
+import errno
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from pipelines import key_store, ledger, runner
+from pipelines.exchange import signed_files
+from pipelines.exchange.signed_files import AcceptedOffers, SignedFile
+from pipelines.options import LOCAL_RUNNER
+from pipelines.progress import Progress
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
+from schemas.offer import Revocation
+from tests.support.small_ring import SmallRing, ringtrace
+from transforms.manifest import RunSettings, check_private
+from transforms.private_files import PrivateStore
+from transforms.write import PublishRun, staging_folder, write_output_file
+
+WRITES = ((os, "open"), (os, "fsync"), (Path, "write_bytes"), (Path, "hardlink_to"))
+
+RENAMES = ((Path, "rename"), (Path, "replace"))
+
+
+class FullDisk:
+    """Counts what writes or renames, and refuses the `at`-th: from there on no write has room."""
+
+    def __init__(self, patch, at=10**9):
+        self.count, self.at = 0, at
+        for place, name in WRITES:
+            patch.setattr(place, name, self._counted(getattr(place, name), write=True))
+        for place, name in RENAMES:
+            patch.setattr(place, name, self._counted(getattr(place, name), write=False))
+
+    def _counted(self, function, *, write):
+        def call(*arguments, **options):
+            reads = function.__name__ == "open" and not arguments[1] & (os.O_CREAT | os.O_WRONLY)
+            if not reads:
+                self.count += 1
+                if self.count == self.at or (write and self.count > self.at):
+                    raise OSError(errno.ENOSPC, "No space left on device")
+            return function(*arguments, **options)
+
+        return call
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def published(folder, number):
+    """Publishes a run that joins the partner's offer of a day; returns the exit status."""
+    token = f"t{number}"
+    apart = PrivateStore(
+        output=str(folder / "apart"), staging=staging_folder(str(folder / "apart"), token)
+    )
+    settings = RunSettings(
+        staging=staging_folder(str(folder / "run"), token),
+        output=str(folder / "run"),
+        versions={},
+        options={"day": number},
+        private=apart,
+    )
+    lines = [
+        write_output_file(b"%d" % number, settings.staging, "a/part", 1),
+        write_output_file(b"%d" % number, apart.staging, "private/part", 1),
+    ]
+    day = f"2026-06-0{number}T00:00:00Z"
+    offer = SignedFile("", Revocation("microsoft", "amazon", day, ()), str(number), "", 1)
+    pipeline = runner.make_pipeline([f"--runner={LOCAL_RUNNER}", "--direct_num_workers=1"])
+    start = pipeline | "Start" >> beam.Create([settings], reshuffle=False)
+    parts = {"digests": [], "counters": [(("complaints", "read"), 0)], "outputs": lines}
+    inputs = {name: pipeline | name >> beam.Create(rows) for name, rows in parts.items()}
+    record = partial(signed_files.accepted, [offer])
+    _ = inputs | PublishRun(start, lambda *_: None, lambda content: b"{}", record)
+    return runner.run_pipeline(pipeline, settings, Progress(sys.stderr), debug=False)
+
+
+def day_of(folder):
+    """The day of the run, if there is one; it, its private files and the record are of one day."""
+    taken = signed_files.accepted_before("microsoft")
+    if not (folder / "run").exists():
+        assert taken == AcceptedOffers() and not (folder / "apart").exists()
+        return None
+    manifest = json.loads((folder / "run" / MANIFEST_NAME).read_bytes())
+    day = manifest["options"]["day"]
+    assert taken.sha256 == str(day)
+    assert (folder / "apart/private/part").read_bytes() == b"%d" % day
+    assert (folder / "apart" / PRIVATE_MANIFEST).exists()
+    assert check_private(str(folder / "run"), manifest) is not None
+    return day
+
+
+@pytest.mark.parametrize("before", [None, 1], ids=["first", "replaced"])
+def test_a_join_and_its_record_appear_together(tmp_path, home, monkeypatch, capfd, before):
+    with monkeypatch.context() as patch:
+        count = FullDisk(patch)
+        assert published(tmp_path / "all", 1) == 0
+        assert published(tmp_path / "all", 2) == 0
+    (home / "offers/microsoft.json").unlink()
+    folder = tmp_path / "one"
+    if before:
+        assert published(folder, before) == 0
+    failed = 0
+    for step in range(1, count.count):
+        with monkeypatch.context() as patch:
+            FullDisk(patch, step)
+            try:
+                status = published(folder, 2)
+            except OSError:  # what is staged here stands for tables, which a run stages itself
+                continue
+        if status == 0:
+            break
+        failed += 1
+        assert "No space left on device (ENOSPC)" in capfd.readouterr().err
+        assert day_of(folder) == before, step
+        assert not list((home / "offers").glob(".*"))
+    assert failed > 8
+    assert day_of(folder) == 2
+    assert published(folder, 3) == 0
+    assert day_of(folder) == 3
+
+
+def test_a_package_and_its_record_appear_together(tmp_path, home, monkeypatch, capfd):
+    ring = SmallRing(tmp_path)
+    out = tmp_path / "packages" / "out"
+    words = ring.builders(ring.run, out)["referral"]
+    with monkeypatch.context() as patch:
+        count = FullDisk(patch)
+        assert ringtrace(*ring.builders(ring.run, tmp_path / "all")["referral"]) == 0
+    before = (home / ledger.FILE_NAME).read_bytes()
+    for step in (1, 2, *range(count.count - 9, count.count + 1)):
+        capfd.readouterr()
+        with monkeypatch.context() as patch:
+            FullDisk(patch, step)
+            status = ringtrace(*words)
+        assert status in (1, 2) and "No space left on device" in capfd.readouterr().err
+        assert (home / ledger.FILE_NAME).read_bytes() == before
+        assert not out.exists()
+        assert not list((tmp_path / "packages").glob(".*")) and not list(home.glob(".*"))
+    assert ringtrace(*words) == 0
+    assert len(ledger.read_ledger(None)) == 2
+    assert ringtrace("verify", out) == 0
