@@ -205,7 +205,8 @@ def replayed(folder):
     signed(
         folder.with_name("newer"), "offer.json", replace(OFFER, issued_at="2026-06-01T12:00:00Z")
     )
-    signed_files.record_accepted(accept(folder.with_name("newer")).offers)
+    with signed_files.accepted(accept(folder.with_name("newer")).offers):
+        pass
     signed(folder, "offer.json", OFFER)
 
 

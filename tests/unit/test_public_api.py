@@ -333,7 +333,8 @@ def test_a_run_is_hashed_compared_pickled_and_shown(run):
     assert len(pickle.dumps(again)) == len(pickle.dumps(run))
     assert copy.manifest == run.manifest
     assert run != run.folder
-    assert repr(run) == f"<Run {run.run_id} in {run.folder}, unsigned>"
+    unsigned = "" if run.is_signed else ", unsigned"
+    assert repr(run) == f"<Run {run.run_id} in {run.folder}{unsigned}>"
 
 
 # Steps of a pipeline of one's own.
