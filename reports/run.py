@@ -185,7 +185,7 @@ class Run(os.PathLike[str]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Texts on what the run lacks beside a signed one of this version, or who else signed it."""
+        """Notes on what the run lacks beside a signed one, or on who else signed it."""
         return tuple(_notes(self))
 
     def check(self, table: Table) -> None:
