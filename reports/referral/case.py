@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, sample_readings
+from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, joined_words, sample_readings
 from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
@@ -29,11 +29,18 @@ from reports.referral.blocking_checks import (
     tied_by_left_out,
     tlp_level,
 )
-from reports.referral.blocks import format_count
-from reports.referral.case_records import CaseRecords, RecordKey, keep_case_members, record_key
-from reports.referral.losses import ExchangeRate, reconciled_totals, stated_totals
-from reports.referral.providers import ProviderGroup, group_by_provider
+from reports.referral.blocks import format_count, format_days, organisation_name
+from reports.referral.case_records import (
+    CaseRecords,
+    ExchangeRate,
+    RecordKey,
+    keep_case_members,
+    reconciled_totals,
+    record_key,
+    stated_totals,
+)
 from reports.referral.reference import Reference
+from reports.referral.requests import ProviderGroup, group_by_provider
 from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
@@ -57,6 +64,17 @@ class NotAccused:
     suppressed: list[Row]
     others: int
     caller_ids: int
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A decision that confirms the cluster: whose, when, why, and on which member."""
+
+    author: str
+    day: date
+    reason: str
+    decision_id: str
+    entity_id: str
 
 
 @dataclass(frozen=True)
@@ -98,8 +116,9 @@ class Case:
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
     far as they may be shown, `number` each member's row of Exhibit 2. All of it is of the members
     that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
-    that only ones that are left out tie to the others. `cluster_victims` alone counts the victims
-    of the whole cluster, which counts of shared victims are about.
+    that only ones that are left out tie to the others. Two are of the whole cluster:
+    `cluster_victims` counts its victims, which counts of shared victims are about, and `left_out`
+    has its other members, for counsel alone.
     """
 
     records: CaseRecords
@@ -117,7 +136,8 @@ class Case:
     number: dict[str, int]
     obstacles: list[Obstacle]
     override: Override | None
-    confirmations: list[str]
+    confirmations: list[Confirmation]
+    left_out: list[Row]
     excerpts: list[Reading]
     earlier: EarlierReferral | None
     shared: list[SharedVictims]
@@ -166,8 +186,50 @@ class Case:
         """The countries of victims, as far as they may be shown."""
         named = ", ".join(one.country for one in self.disclosed.countries)
         if not self.disclosed.elsewhere:
-            return named or "countries that are not told"
-        return f"{named} and elsewhere" if named else "countries that are not told"
+            return named or "countries that are withheld, since their counts are small"
+        return (
+            f"{named} and elsewhere"
+            if named
+            else "countries that are withheld, since their counts are small"
+        )
+
+    @property
+    def authors(self) -> str:
+        """The organisations that the named members were reported to."""
+        return joined_words([organisation_name(one) for one in self.row["orgs"]])
+
+    @property
+    def own_organisations(self) -> list[str]:
+        """Those organisations whose own records the run read, and no offer of theirs."""
+        senders = {one["contributor"] for one in self.records.offered}
+        return sorted({org for _, org, _ in self.records.by_key} - senders)
+
+    @property
+    def brands(self) -> str:
+        """The brands that callers claimed, of the shipped list."""
+        return joined_words([organisation_name(one) for one in self.row["brands"]])
+
+    @property
+    def subject(self) -> str:
+        """The operation, by what it did."""
+        return f"Impersonation of {self.brands}" if self.brands else "Impersonation fraud"
+
+    @property
+    def title(self) -> str:
+        """The operation, with counts and the time of its records."""
+        row = self.row
+        counts = [
+            format_count(len(self.number), "identifier"),
+            format_count(row["complaints"], "complaint"),
+            *([format_count(row["calls"], "call record")] if row["calls"] else []),
+        ]
+        span = format_days(row["first_seen"], row["last_seen"])
+        return f"{self.subject}: {joined_words(counts)}, {span}"
+
+    @property
+    def brands_sentence(self) -> str:
+        """Says whom the callers posed as."""
+        return f"Callers posed as {self.brands}." if self.brands else "Callers posed as others."
 
     @property
     def code(self) -> str:
@@ -182,7 +244,7 @@ def build_case(
     *,
     obstacles: list[Obstacle],
     override: Override | None,
-    confirmations: list[str],
+    confirmations: list[Confirmation],
     rates: Mapping[str, ExchangeRate],
     excerpts: NarrativeReader | None,
     earlier: EarlierReferral | None,
@@ -216,6 +278,7 @@ def build_case(
         obstacles=obstacles,
         override=override,
         confirmations=confirmations,
+        left_out=[one for one in whole.members if one["entity_id"] not in records.keys_of],
         excerpts=_excerpts(run, members, excerpts) if excerpts else [],
         earlier=earlier,
         shared=shared,
@@ -240,13 +303,16 @@ def victims_sentence(
     """Returns the number of victims in words, which say where one can be counted twice."""
     if not joint:
         return f"{format_count(total, 'distinct victim')}"
-    sides = f"{own} of the records of this package's maker and {total - own} that offers count"
+    others = total - own
+    sides = f"{own} in the compiling organisation's records and {others} that others count"
     if not shared:
         return (
             f"{format_count(total, 'victim')}, {sides}; whoever reported to both is counted twice, "
             "and how many did is not known"
         )
-    both = ", ".join(f"{one.text} shared with {one.organisation}" for one in shared)
+    both = ", ".join(
+        f"{one.text} shared with {organisation_name(one.organisation)}" for one in shared
+    )
     if of_cluster != total:
         both = f"{both}, of the {of_cluster} of the whole cluster, named here or not"
     most = victims_at_most(total, of_cluster, shared)

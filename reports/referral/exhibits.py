@@ -19,10 +19,9 @@ from reports.export import tabular
 from reports.export.graph_files import graphml_document
 from reports.export.graph_tables import EDGE_ATTRIBUTES, EDGE_SCHEMA, NODE_ATTRIBUTES, NODE_SCHEMA
 from reports.export.stix import stix_id
-from reports.referral.blocks import format_count
+from reports.referral.blocks import format_count, format_utc
 from reports.referral.case import Case
-from reports.referral.case_records import CaseRecord
-from reports.referral.losses import format_amount
+from reports.referral.case_records import CaseRecord, format_amount
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
@@ -118,11 +117,6 @@ def source_cells(record: CaseRecord) -> tuple[object, ...]:
     return record.number, origin.file, origin.sha256, origin.position
 
 
-def format_utc(moment: datetime) -> str:
-    """Formats a time in UTC, ISO 8601, to the second."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _records(case: Case) -> Exhibit:
     """Returns Exhibit 1."""
     columns: tuple[Column, ...] = (
@@ -150,7 +144,7 @@ def _identifiers(case: Case) -> Exhibit:
         ),
         ("role", "word", "Its most frequent role in the records."),
         ("confidence", "0 to 1", "ringtrace's score that it belongs to the cluster."),
-        ("likelihood", "estimative word", "The score in the words of the scale in section 8."),
+        ("likelihood", "estimative word", "The score in the words of the referral's scale."),
         ("reporters", "number", "Distinct people who report that a scammer used it."),
         ("robustness", "number", "People on whom its place in the cluster rests, at least."),
         ("tier", "word", "core: two people or more, independently; verify: named by override."),
@@ -306,7 +300,7 @@ def _losses(case: Case) -> Exhibit:
         for one in case.records.in_order
         if one.loss is not None and one.currency
     ]
-    about = "One row a complaint that states a loss; they add up to section 3, to the cent."
+    about = "One row a complaint that states a loss; they add up to the referral's, to the cent."
     return Exhibit(5, "losses", "Losses", about, columns, rows)
 
 
@@ -502,7 +496,7 @@ def cluster_misp_event(case: Case) -> bytes:
     org = ", ".join(plain(one, 60) for one in row["orgs"])
     made = {
         "uuid": _uuid("misp-event", *key),
-        "info": f"Impersonation scam infrastructure: {plain(row['name'])}{_left_out(case)}",
+        "info": f"Scam infrastructure. {case.title}{_left_out(case)}",
         "date": f"{moment:%Y-%m-%d}",
         "timestamp": stamp,
         "published": False,
@@ -531,8 +525,10 @@ def _attribute(case: Case, member: Row, key: tuple[str, str], stamp: str) -> Row
         "category": category,
         "value": value,
         "comment": (
-            f"No. {case.number[entity_id]}, {member['role']}; {member['complaints']} complaints, "
-            f"{member['calls']} calls of {member['reporters']} people; {member['tier']}, "
+            f"No. {case.number[entity_id]}, {member['role']}; "
+            f"{format_count(member['complaints'], 'complaint')}, "
+            f"{format_count(member['calls'], 'call')} of "
+            f"{format_count(member['reporters'], 'person', 'people')}; {member['tier']}, "
             f"{member['review']}. A lead, not proof."
         ),
         "to_ids": False,

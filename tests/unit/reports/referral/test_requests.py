@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from reports.referral.providers import retention_end
+from reports.referral.requests import retention_end
 from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows
 
 MOMENT = datetime(2024, 8, 31, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ def test_a_request_names_its_identifiers_and_no_victim(tmp_path):
     whole = b"\n".join(drafts.values())
     for one in IDS:
         assert whole.count(f". {one}\n".encode()) == 1
-    assert b"DRAFT" in whole and b"v-1" not in whole and b"A-1" not in whole
+    assert b"FOR COMPLETION AND SIGNATURE" in whole and b"v-1" not in whole and b"A-1" not in whole
 
 
 def test_epochs_of_a_number_are_one_providers(tmp_path):
