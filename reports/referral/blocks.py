@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from reports.referral.case_records import format_amount
 from reports.text import plain
+from schemas.entity import without_epoch
 from transforms.extract.kinds.registry import BY_KIND
 
 
@@ -194,3 +195,40 @@ def organisation_name(slug: str) -> str:
     """Returns an organisation's slug as its name; up to three letters are an abbreviation."""
     words = plain(slug, 60).replace("_", " ").replace("-", " ").split()
     return " ".join(one.upper() if len(one) <= 3 else one[:1].upper() + one[1:] for one in words)
+
+
+_BANK_CODES = {"us": "ABA", "uk": "sort code", "ifsc": "IFSC"}
+
+_SERVICES = {
+    "anydesk": "AnyDesk",
+    "teamviewer": "TeamViewer",
+    "ultraviewer": "UltraViewer",
+    "screenconnect": "ScreenConnect",
+    "whatsapp": "WhatsApp",
+    "paypal": "PayPal",
+}
+
+
+def identifier_words(entity_id: str) -> str:
+    """Returns an identifier in the words of whoever keeps its records.
+
+    Such as "ABA 026010090, account 62022802552" for `account:us:026010090:62022802552`.
+    """
+    bare = without_epoch(entity_id)
+    kind, _, value = bare.partition(":")
+    scheme, _, rest = value.partition(":")
+    match kind:
+        case "account" if scheme in _BANK_CODES and ":" in rest:
+            code, _, account = rest.partition(":")
+            words = f"{_BANK_CODES[scheme]} {code}, account {account}"
+        case "account" if scheme in ("iban", "upi"):
+            words = f"{'IBAN' if scheme == 'iban' else 'UPI id'} {rest}"
+        case "wallet" if rest:
+            words = f"{scheme.upper()} address {rest}"
+        case "remote" if rest:
+            words = f"{_SERVICES.get(scheme, scheme.capitalize())} id {rest}"
+        case "account" | "handle" if rest:
+            words = f"{_SERVICES.get(scheme, scheme.capitalize())} {rest}"
+        case _:
+            words = value or bare
+    return words + entity_id[len(bare) :].replace("#", ", holder ")

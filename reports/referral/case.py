@@ -14,7 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, joined_words, sample_readings
+from reports.cluster_data import (
+    NARRATIVE,
+    ClusterFacts,
+    Reading,
+    compare_scripts,
+    joined_words,
+    sample_readings,
+)
 from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
@@ -49,6 +56,9 @@ from transforms.text_masking import MASK
 
 Row = dict[str, Any]
 
+SCRIPT_WORDS = 8
+"""Words below which a text that many report says too little to be quoted."""
+
 _RECORD = ("source_org", "record_kind", "record_id")
 
 
@@ -75,6 +85,14 @@ class Confirmation:
     reason: str
     decision_id: str
     entity_id: str
+
+
+@dataclass(frozen=True)
+class ScriptText:
+    """A text that callers read out, and how many people report it."""
+
+    words: str
+    people: int
 
 
 @dataclass(frozen=True)
@@ -118,7 +136,8 @@ class Case:
     that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
     that only ones that are left out tie to the others. Two are of the whole cluster:
     `cluster_victims` counts its victims, which counts of shared victims are about, and `left_out`
-    has its other members, for counsel alone.
+    has its other members, for counsel alone. `supplier_people` counts the people whose records
+    name a supplier.
     """
 
     records: CaseRecords
@@ -130,6 +149,7 @@ class Case:
     rates: dict[str, ExchangeRate]
     disclosed: DisclosedCounts
     not_accused: NotAccused
+    supplier_people: dict[str, int]
     bridges: list[Bridge]
     groups: list[ProviderGroup]
     handovers: list[Handover]
@@ -199,10 +219,36 @@ class Case:
         return joined_words([organisation_name(one) for one in self.row["orgs"]])
 
     @property
+    def senders(self) -> set[str]:
+        """The organisations whose offers are in it."""
+        return {one["contributor"] for one in self.records.offered}
+
+    @property
     def own_organisations(self) -> list[str]:
         """Those organisations whose own records the run read, and no offer of theirs."""
-        senders = {one["contributor"] for one in self.records.offered}
-        return sorted({org for _, org, _ in self.records.by_key} - senders)
+        return sorted({org for _, org, _ in self.records.by_key} - self.senders)
+
+    @property
+    def own_names(self) -> list[str]:
+        """Their names."""
+        return [organisation_name(one) for one in self.own_organisations]
+
+    @property
+    def other_names(self) -> list[str]:
+        """The names of the organisations whose offers are in it."""
+        return [organisation_name(one) for one in sorted(self.senders)]
+
+    @property
+    def scripts(self) -> list[ScriptText]:
+        """Texts that callers read out, as enough people report them, those of most people first."""
+        least = self.reference.policy["suppress_below"]
+        found = [
+            ScriptText(permitted_words(one.template), people)
+            for one in compare_scripts(self.facts.suppliers, self.facts.scripts)
+            if (people := self.supplier_people.get(one.entity_id, 0)) >= least
+            and len(re.findall(r"[^\W\d_]{2,}", one.template)) >= SCRIPT_WORDS
+        ]
+        return sorted(found, key=lambda one: (-one.people, one.words))
 
     @property
     def brands(self) -> str:
@@ -271,6 +317,7 @@ def build_case(
         rates=dict(rates),
         disclosed=disclose_counts(records.victims, reference.policy["suppress_below"]),
         not_accused=_not_accused(run, records),
+        supplier_people=_supplier_people(run, records),
         bridges=find_bridges(facts),
         groups=group_by_provider(facts, reference),
         handovers=build_timeline(facts).handovers,
@@ -419,6 +466,24 @@ def _not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
     ]
     others = len(suppressed) - len(listed)
     return NotAccused(sorted(listed, key=_most_named), others, len(phones))
+
+
+def _supplier_people(run: RunFolder, records: CaseRecords) -> dict[str, int]:
+    """Counts the people whose records name a supplier; a record of an offer is a person."""
+    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
+    suppliers = pa.array(sorted(one["entity_id"] for one in records.facts.suppliers), pa.string())
+    where = pc.field("record_id").isin(ids) & pc.field("entity_id").isin(suppliers)
+    senders = {one["contributor"] for one in records.offered}
+    people: dict[str, set[object]] = defaultdict(set)
+    for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_RECORD], where):
+        for one in batch.to_pylist():
+            record = records.by_key.get(record_key(one))
+            if record is None:
+                continue
+            who: object = record.key if record.key[1] in senders else record.victim
+            if who is not None:
+                people[one["entity_id"]].add(who)
+    return {one: len(those) for one, those in people.items()}
 
 
 def _most_named(one: Row) -> tuple[int, str]:

@@ -28,6 +28,7 @@ from schemas.enums import CURRENCIES, RecordKind
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
+from transforms.extract.impersonation import LURE
 from transforms.extract.kinds.url import Click
 
 Row = dict[str, Any]
@@ -61,7 +62,8 @@ class RecordSource:
 class CaseRecord:
     """One complaint or call that names a member. `number` is its row in Exhibit 1.
 
-    `victim` numbers the people of the case, None where it is not known who it was.
+    `victim` numbers the people of the case, None where it is not known who it was. `stories` are
+    the lures that its words tell of.
     """
 
     number: int
@@ -73,6 +75,8 @@ class CaseRecord:
     payments: list[Row]
     victim: int | None = None
     country: str | None = None
+    channel: str | None = None
+    stories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,8 @@ def collect_case_records(
             payments=_payments(key, rows[key], mentions, members),
             victim=people.get(key),
             country=rows[key].get("victim_country"),
+            channel=rows[key].get("channel"),
+            stories=_stories(rows[key]),
         )
         for number, key in enumerate(ordered, 1)
     }
@@ -205,6 +211,12 @@ def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> d
     by_id = {(org, record): (kind, org, record) for kind, org, record in keys}
     rows = tables.read_table(run, table, where=pc.field(id_field).isin(ids)).to_pylist()
     return {by_id[of]: one for one in rows if (of := (one["source_org"], one[id_field])) in by_id}
+
+
+def _stories(row: Row) -> tuple[str, ...]:
+    """Returns the lures that a complaint tells of, each once."""
+    found = row.get("impersonation") or []
+    return tuple(sorted({one["name"] for one in found if one["what"] == LURE}))
 
 
 def _payments(key: RecordKey, row: Row, mentions: list[Row], members: set[str]) -> list[Row]:

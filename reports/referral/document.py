@@ -31,11 +31,11 @@ from reports.referral.blocks import (
     format_money,
     format_time,
     numbered_sections,
-    organisation_name,
 )
 from reports.referral.case import Case
 from reports.referral.exculpatory import exculpatory_section, limits_section
 from reports.referral.exhibits import Exhibit
+from reports.referral.method import method_section, money_section
 from reports.referral.sections import (
     chronology_section,
     infrastructure_section,
@@ -63,8 +63,10 @@ def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
     parts = [
         ("Cover and handling", _cover(case)),
         ("Summary", _summary(case)),
+        ("How the fraud was carried out", method_section(case)),
         ("Identifiers, by role", infrastructure_section(case)),
         ("Victims and losses", victims_section(case)),
+        ("Where the money went", money_section(case)),
         ("Links between the identifiers", links_section(case)),
         ("Chronology", chronology_section(case)),
         ("Offences and evidence", elements_matrix(case)),
@@ -172,7 +174,7 @@ def _summary(case: Case) -> list[Block]:
 
 def _where(case: Case) -> str:
     if case.joint:
-        maker = " and ".join(map(organisation_name, case.own_organisations))
+        maker = joined_words(case.own_names)
         return f"{case.victims}; those in the records of {maker} are in {case.countries}."
     return f"{case.victims}, in {case.countries}."
 

@@ -56,6 +56,10 @@ PAYMENT_METHODS = frozenset(
 """Words for a payment that a package repeats."""
 
 
+SUPPLIER_PEOPLE = 2
+"""People whose records must name a shared service, for it to be listed."""
+
+
 @dataclass(frozen=True)
 class Exhibit:
     """A table: `slug` names its file, `columns` do not count those of `SOURCE_COLUMNS`."""
@@ -315,7 +319,7 @@ def _payments(case: Case) -> Exhibit:
     rows = [
         (
             paid["payee"],
-            _listed_word(paid["method"], PAYMENT_METHODS),
+            listed_word(paid["method"], PAYMENT_METHODS),
             None if paid["amount"] is None else format_amount(paid["amount"]),
             _currency(paid["currency"]),
             *source_cells(one),
@@ -329,8 +333,8 @@ def _payments(case: Case) -> Exhibit:
     return Exhibit(6, "payments", "Payments to members", about, columns, rows)
 
 
-def _listed_word(said: str | None, known: frozenset[str]) -> str | None:
-    """Returns what a complaint says if it is a known word: free text can name anybody."""
+def listed_word(said: str | None, known: frozenset[str]) -> str | None:
+    """Returns a complaint's word if it is a known one: free text can name anybody."""
     word = re.sub(r"[\W_]+", "_", (said or "").strip().lower())
     return None if not word else word if word in known else "other"
 
@@ -360,11 +364,20 @@ def _suppliers(case: Case) -> Exhibit:
     ends = {one["there"]: one for one in reversed(case.facts.soft)}
     first = case.records.in_order[0]
     rows = []
-    for one in case.facts.suppliers:
+    shown = [
+        one
+        for one in case.facts.suppliers
+        if case.supplier_people.get(one["entity_id"], 0) >= SUPPLIER_PEOPLE
+    ]
+    for one in shown:
         link = ends.get(one["entity_id"])
         record = case.records.first_record(link["here"]) if link else first
         rows.append((one["entity_id"], one["records"], one["clusters"], *source_cells(record)))
-    about = "Shared services. They describe the cluster and accuse nobody."
+    left = len(case.facts.suppliers) - len(shown)
+    about = (
+        "Shared services that records of two people or more name. They describe the operation and "
+        f"accuse nobody.{f' {left} more are left out.' if left else ''}"
+    )
     return Exhibit(8, "suppliers", "Suppliers", about, columns, rows)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from reports.cluster_data import joined_words
 from reports.figures.graph_figure import HEIGHT, WIDTH, graph_figure, member_positions
+from reports.figures.timeline import TIMELINE_WIDTH, build_timeline
 from reports.referral.blocks import (
+    Bar,
     Block,
     Chart,
     Disc,
@@ -19,12 +22,22 @@ from reports.referral.blocks import (
     Text,
     format_count,
     format_money,
+    identifier_words,
     organisation_name,
 )
 from reports.referral.case import Case
 from reports.referral.case_records import convert, exact_sum
 from reports.text import plain
+from schemas.enums import RecordKind
 from transforms.extract.kinds.registry import BY_KIND
+
+TIMELINE_ROWS = 40
+"""Identifiers in the timeline, those of most records: as many as a page takes."""
+
+MONTHS_COUNTED = 14
+"""Months up to which each bar has its count."""
+
+LABEL_LETTERS = 40
 
 MEMBER_LIMIT = 150
 """Members that the document lists; Exhibit 2 holds all."""
@@ -49,8 +62,8 @@ def infrastructure_section(case: Case) -> list[Block]:
         Text(
             "Two people or more reported each of these identifiers independently, and an analyst "
             "reviewed it. The role is the part that it plays in most of its records. Exhibit 2 "
-            "has them all, Exhibit 3 every place where one was read. One that ends in #2 was "
-            "silent so long that it counts as another holder's from then on. People are distinct "
+            'has them all, Exhibit 3 every place where one was read. "Holder 2" is one that was '
+            "silent so long that it counts as another's from then on. People are distinct "
             "reporters, by each organisation's own pseudonyms: however often one person complains, "
             "they count once."
         ),
@@ -67,7 +80,7 @@ def infrastructure_section(case: Case) -> list[Block]:
             rows.append(
                 (
                     str(case.number[one["entity_id"]]),
-                    plain(one["entity_id"], 80),
+                    plain(identifier_words(one["entity_id"]), 80),
                     str(one["reporters"]),
                     str(one["complaints"]),
                     str(one["calls"]),
@@ -130,7 +143,7 @@ def _included(case: Case) -> list[Block]:
     rows = [
         (
             str(case.number[one.entity_id]),
-            plain(one.entity_id, 80),
+            plain(identifier_words(one.entity_id), 80),
             plain(one.name),
             plain(one.reason, 300),
         )
@@ -165,6 +178,7 @@ def victims_section(case: Case) -> list[Block]:
             "find them by the references of Exhibit 1. Single losses are in Exhibit 5 with their "
             "currency, since restitution needs them."
         ),
+        *_more_victims(case),
         Grid("Victims by country", ("Country", "Victims"), rows, (0.75, 0.25), numbers=(1,)),
         Grid(
             "Losses by jurisdiction and currency, as the complaints of Exhibit 5 state them",
@@ -176,6 +190,26 @@ def victims_section(case: Case) -> list[Block]:
         *_conversion(case),
         *_offered(case),
         *_shared(case),
+    ]
+
+
+def _more_victims(case: Case) -> list[Block]:
+    """Explains victims above complaints: a call record can be of somebody who did not complain."""
+    if case.row["victims"] <= case.row["complaints"]:
+        return []
+    own = [one for one in case.records.in_order if one.victim is not None]
+    complained = {one.victim for one in own if one.key[0] == RecordKind.COMPLAINT}
+    alone = len({one.victim for one in own} - complained)
+    offered = sum(
+        1 for key in case.records.by_key if key[1] in case.senders and key[0] == RecordKind.CALL
+    )
+    known = alone + offered
+    return [
+        Text(
+            f"There are more victims than complaints, since {known:,} of them "
+            f"{'is' if known == 1 else 'are'} known from a call record alone: the call is to or "
+            "from a number of this referral, and its victim did not complain."
+        )
     ]
 
 
@@ -215,34 +249,22 @@ def links_section(case: Case) -> list[Block]:
 
 
 def chronology_section(case: Case) -> list[Block]:
-    """Counts records by month, and lists handovers."""
+    """Draws records by month and the life of each identifier, and lists handovers."""
     months: dict[str, Counter[str]] = {}
     for one in case.records.in_order:
         months.setdefault(f"{one.observed_at:%Y-%m}", Counter())[one.key[0]] += 1
     new = Counter(f"{one['first_seen']:%Y-%m}" for one in case.facts.members)
-    rows = [
-        (month, str(of["complaint"]), str(of["call"]), str(new[month]))
-        for month, of in sorted(months.items())
-    ]
     turns = [
         (
             f"{one.first_seen:%Y-%m-%d}",
             f"{case.number[one.before]}",
-            plain(one.before, 60),
+            plain(identifier_words(one.before), 60),
             f"{case.number[one.after]}",
-            plain(one.after, 60),
+            plain(identifier_words(one.after), 60),
         )
         for one in case.handovers[:20]
     ]
-    blocks: list[Block] = [
-        Grid(
-            "Records by month, UTC",
-            ("Month", "Complaints", "Calls", "Identifiers first seen"),
-            rows,
-            (0.25, 0.25, 0.25, 0.25),
-            numbers=(1, 2, 3),
-        )
-    ]
+    blocks: list[Block] = [_month_chart(months, new), _timeline_chart(case)]
     if turns:
         blocks.append(
             Grid(
@@ -258,6 +280,76 @@ def chronology_section(case: Case) -> list[Block]:
         )
     blocks.append(Text("Exhibit 9 has the first and last record of every identifier."))
     return blocks
+
+
+def _month_chart(months: Mapping[str, Counter[str]], new: Mapping[str, int]) -> Chart:
+    """Draws complaints, calls and new identifiers of each month as bars with their counts."""
+    none: Counter[str] = Counter()
+    first, last = min(months), max(months)
+    every = [
+        f"{at // 12:04d}-{at % 12 + 1:02d}"
+        for at in range(_month_number(first), _month_number(last) + 1)
+    ]
+    width, height, left = 900.0, 190.0, 10.0
+    step = min((width - 2 * left) / len(every), 160.0)
+    counts = {
+        month: (of["complaint"], of["call"], new.get(month, 0))
+        for month in every
+        for of in (months.get(month, none),)
+    }
+    most = max(count for of in counts.values() for count in of) or 1
+    bar, floor = step * 0.26, height - 26
+    shapes: list[Shape] = [Line(left, floor, left + step * len(every), floor, 1.0, "grid")]
+    for at, (month, of) in enumerate(counts.items()):
+        x = left + at * step
+        for place, (style, count) in enumerate(zip(("complaint", "call", "new"), of, strict=True)):
+            tall = round((floor - 20) * count / most, 1)
+            start = round(x + step * 0.08 + place * bar, 1)
+            shapes.append(Bar(start, round(floor - tall, 1), round(bar * 0.9, 1), tall, style))
+            if count and len(every) <= MONTHS_COUNTED:
+                middle = round(start + bar * 0.45, 1)
+                shapes.append(Label(middle, round(floor - tall - 4, 1), str(count), "middle"))
+        if at % -(-len(every) // 14) == 0:
+            shapes.append(Label(round(x + step * 0.45, 1), height - 9, month, "middle"))
+    return Chart(
+        caption="Records by month, UTC, and identifiers by the month in which each was first seen.",
+        width=width,
+        height=height,
+        shapes=shapes,
+        legend=[("complaint", "complaints"), ("call", "call records"), ("new", "new identifiers")],
+    )
+
+
+def _month_number(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+def _timeline_chart(case: Case) -> Chart:
+    """Draws each identifier from its first to its last record, and what took over from it."""
+    shown = replace(case.facts, members=case.facts.members[:TIMELINE_ROWS])
+    drawn = build_timeline(shown)
+    shapes: list[Shape] = []
+    for x, day in drawn.ticks:
+        shapes += [Line(x, 16, x, drawn.height, 0.7, "grid"), Label(x, 12, day)]
+    for life in drawn.lives:
+        label = f"{case.number[life.entity_id]}. {identifier_words(life.entity_id)}"
+        short = label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
+        shapes.append(Label(4, life.y + 12, plain(short, 80)))
+        shapes.append(Bar(life.x, life.y + 4, max(life.width, 3), 9, life.kind))
+    shapes += [Line(*one.start, *one.end, 1.6, "alone") for one in drawn.handovers]
+    kinds = dict.fromkeys(one.kind for one in drawn.lives)
+    left_out = len(case.facts.members) - len(drawn.lives)
+    more = f" {left_out} more are in Exhibit 9." if left_out else ""
+    return Chart(
+        caption=(
+            "Identifiers from first to last record. A dashed line leads from one that falls silent "
+            f"to one of its kind that takes over.{more}"
+        ),
+        width=TIMELINE_WIDTH,
+        height=drawn.height,
+        shapes=shapes,
+        legend=[*((kind, BY_KIND[kind].noun) for kind in kinds), ("alone", "handover")],
+    )
 
 
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
