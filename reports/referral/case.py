@@ -319,7 +319,7 @@ def build_case(
         not_accused=_not_accused(run, records),
         supplier_people=_supplier_people(run, records),
         bridges=find_bridges(facts),
-        groups=group_by_provider(facts, reference),
+        groups=group_by_provider(facts, reference, records.moment),
         handovers=build_timeline(facts).handovers,
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,

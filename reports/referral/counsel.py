@@ -22,6 +22,7 @@ from reports.referral.blocks import (
     format_count,
     format_day,
     format_time,
+    identifier_words,
     numbered_sections,
 )
 from reports.referral.case import Case, Row
@@ -157,6 +158,13 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                 *(
                     f"{one.removeprefix('data/')}: to be completed and signed by whoever certifies."
                     for one in forms
+                ),
+                *(
+                    f"{plain(group.provider.name, 120)}, for "
+                    f"{plain(identifier_words(group.members[0].member['entity_id']), 120)}: "
+                    f"{plain(group.provider.doubt, 200)}."
+                    for group in case.groups
+                    if group.provider.doubt
                 ),
                 "The PDF is to be read to its end by whoever signs it, with exhibits 1 to 10.",
             ]

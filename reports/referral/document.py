@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -293,18 +295,17 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
 
 def _requests(case: Case) -> list[Block]:
     """Lists what the recipient is asked to do, and how long each provider keeps records."""
-    rows = []
-    for number, group in enumerate(case.groups, 1):
-        end = group.next_expiry
-        rows.append(
-            (
-                str(number),
-                plain(group.provider.name, 90),
-                str(len(group.members)),
-                f"{end:%Y-%m-%d}" if end else "ask at once",
-                group.clock["rule"],
-            )
+    rows = [
+        (
+            f"{first}" if first == last else f"{first} to {last}",
+            plain(name, 90),
+            str(members),
+            priority,
+            f"{end:%Y-%m-%d}" if end else "ask at once",
+            rule,
         )
+        for first, last, name, members, priority, end, rule in _provider_rows(case)
+    ]
     past = sum(
         1
         for group in case.groups
@@ -320,21 +321,36 @@ def _requests(case: Case) -> list[Block]:
     return [
         Points(list(case.reference.recipient["asks"]), numbered=True),
         Text(
-            "The folder requests/ has a letter to each provider, ready for the competent authority "
-            "to complete and sign: a private organisation cannot order preservation."
+            "The folder requests/ has a letter to each institution, ready for the competent "
+            "authority to complete and sign: a private organisation cannot order preservation. "
+            "Where the institution is still to be found, each identifier has a letter of its own, "
+            "so that no letter shows one institution another's."
         ),
         Grid(
-            "Providers, the most urgent first, with the day on which the first record may be gone",
-            ("No.", "Provider", "Identifiers", "First gone", "Rule"),
+            "Letters, the most urgent first, with the day on which the first record may be gone",
+            ("Letter", "To", "Identifiers", "Priority", "First gone", "Rule"),
             rows,
-            (0.06, 0.36, 0.11, 0.13, 0.34),
-            numbers=(0, 2),
+            (0.09, 0.3, 0.11, 0.1, 0.12, 0.28),
+            numbers=(2,),
         ),
         Text(
             f"Exhibit 10 has every identifier with its days, and the source of each rule with the "
             f"day as of which it was read.{run_out}"
         ),
     ]
+
+
+def _provider_rows(case: Case) -> Iterator[tuple[int, int, str, int, str, datetime | None, str]]:
+    """Yields runs of letters to providers of one name: numbers, members, priority, clock."""
+    for (name, priority), run in groupby(
+        enumerate(case.groups, 1), lambda one: (one[1].provider.name, one[1].priority(case.moment))
+    ):
+        letters = list(run)
+        groups = [group for _, group in letters]
+        ends = [group.next_expiry for group in groups]
+        end = None if None in ends else min(one for one in ends if one is not None)
+        members = sum(len(group.members) for group in groups)
+        yield letters[0][0], letters[-1][0], name, members, priority, end, groups[0].clock["rule"]
 
 
 def _exhibits(case: Case, made: Sequence[Exhibit]) -> list[Block]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import calendar
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any, Protocol
@@ -17,11 +18,14 @@ from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
 from reports.cluster_data import ClusterFacts
-from reports.referral.blocks import format_utc
-from reports.referral.case_records import CaseRecords
+from reports.referral.blocks import format_count, format_money, format_utc, identifier_words
+from reports.referral.case_records import CaseRecords, exact_sum
 from reports.referral.reference import Reference
 from reports.text import plain
 from schemas.entity import without_epoch
+from schemas.enums import Role
+from transforms.extract.allowlist import is_freemail
+from transforms.extract.kinds.domain import registrable_domain
 from transforms.extract.kinds.hosting import platform_of
 from transforms.extract.kinds.phone_link import MAX_URL
 from transforms.extract.kinds.registry import lookup_kind
@@ -36,12 +40,19 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider: `kind` is a class of retention.toml, `country` ISO 3166-1 or None."""
+    """A provider: `kind` is a class of retention.toml, `country` ISO 3166-1 or None.
+
+    Where the institution is not known, it is one for each identifier, `of`: two could be at two
+    institutions, and a letter must show none another's. `doubt` says why a register's name for it
+    is not taken, for counsel.
+    """
 
     name: str
     kind: str
     country: str | None
     found_by: str
+    of: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,12 @@ class RetainedMember:
     last_until: datetime | None
 
 
+PRIORITIES = ("at once", "soon", "in turn", "may be too late")
+"""Priorities of a request by its clock: within `SOON_DAYS`, `IN_TURN_DAYS`, later, run out."""
+
+SOON_DAYS, IN_TURN_DAYS, MONEY_DAYS = 90, 365, 30
+
+
 @dataclass(frozen=True)
 class ProviderGroup:
     """A provider, its retention clock, and the members there, the first to expire first."""
@@ -65,10 +82,37 @@ class ProviderGroup:
     members: list[RetainedMember]
 
     @property
+    def confidence(self) -> float:
+        """The surest of its members: that it belongs to the cluster."""
+        return max(float(one.member["confidence"]) for one in self.members)
+
+    def priority(self, moment: datetime) -> str:
+        """Returns one of `PRIORITIES`: by when the next record that is left may be gone.
+
+        An account that was paid of late may still hold the money, whatever the records' clock.
+        """
+        paid = max(
+            (one.member["last_seen"] for one in self.members if _is_payee(one)), default=None
+        )
+        if paid is not None and paid > moment - timedelta(days=MONEY_DAYS):
+            return PRIORITIES[0]
+        ends = [end for one in self.members for end in (one.first_until, one.last_until)]
+        left = [end for end in ends if end is not None and end > moment]
+        if None in ends or (left and min(left) <= moment + timedelta(days=SOON_DAYS)):
+            return PRIORITIES[0]
+        if not left:
+            return PRIORITIES[3]
+        return PRIORITIES[1 if min(left) <= moment + timedelta(days=IN_TURN_DAYS) else 2]
+
+    @property
     def next_expiry(self) -> datetime | None:
         """The day on which the first of the records is gone; None where no period is known."""
         ends = [one.first_until for one in self.members if one.first_until is not None]
         return min(ends, default=None)
+
+
+def _is_payee(one: RetainedMember) -> bool:
+    return str(one.member["role"]) == Role.PAYEE
 
 
 class Referred(Protocol):
@@ -99,8 +143,10 @@ class Referred(Protocol):
         """The row of each member in Exhibit 2."""
 
 
-def group_by_provider(facts: ClusterFacts, reference: Reference) -> list[ProviderGroup]:
-    """Groups the members by provider; unknown clocks first, then those that run out first."""
+def group_by_provider(
+    facts: ClusterFacts, reference: Reference, moment: datetime
+) -> list[ProviderGroup]:
+    """Groups the members by provider: by priority, then the surest, then what runs out first."""
     by_provider: dict[Provider, list[Row]] = defaultdict(list)
     for member in facts.members:
         by_provider[provider_of(member, facts, reference)].append(member)
@@ -114,7 +160,13 @@ def group_by_provider(facts: ClusterFacts, reference: Reference) -> list[Provide
             for one in members
         ]
         found.append(ProviderGroup(provider, clock, sorted(retained, key=_soonest)))
-    return sorted(found, key=_most_urgent)
+
+    def urgency(one: ProviderGroup) -> tuple[int, float, datetime, str, str]:
+        priority = PRIORITIES.index(one.priority(moment))
+        expiry, first = one.next_expiry or _LONG_AGO, one.members[0].member["entity_id"]
+        return priority, -round(one.confidence, 2), expiry, one.provider.name, first
+
+    return sorted(found, key=urgency)
 
 
 def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provider:
@@ -126,25 +178,24 @@ def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provi
         case "carrier":
             return _carrier(member, facts.carriers.get(bare, []))
         case "mail":
-            return _listed(kind, value.rpartition("@")[2], reference) or _registrar(
-                value.rpartition("@")[2]
-            )
+            domain = value.rpartition("@")[2]
+            return _listed(kind, domain, reference) or _mail(domain, value)
         case "registrar":
-            if platform := platform_of(value):
-                return Provider(f"{platform}, whose customer it is", "host", None, "its address")
-            return _registrar(re.split("[/?]", value, maxsplit=1)[0])
+            host = re.split("[/?]", value, maxsplit=1)[0]
+            return _host(host, platform_of(value), reference) or _registrar(host)
         case "bank":
             return _bank(value)
         case "wallet":
-            chain = value.partition(":")[0]
-            return Provider(f"Exchange to be traced ({chain})", "wallet", None, "the chain")
+            chain = value.partition(":")[0].upper()
+            name = f"Exchange to be found by tracing ({chain})"
+            return Provider(name, "wallet", None, "the chain", of=bare)
         case "remote-access" | "messenger" as provider_class:
             service = value.partition(":")[0]
             unknown = Provider(
                 f"Operator of {service}", provider_class, None, "the name of the service"
             )
             return _listed(kind, service, reference) or unknown
-    return Provider("Provider to be found", "carrier", None, "nothing")
+    return Provider("Provider to be found", "carrier", None, "nothing", of=bare)
 
 
 def retention_end(moment: datetime, clock: Row) -> datetime | None:
@@ -163,10 +214,6 @@ def _soonest(one: RetainedMember) -> tuple[datetime, str]:
     return one.first_until or _LONG_AGO, one.member["entity_id"]
 
 
-def _most_urgent(one: ProviderGroup) -> tuple[datetime, str, str]:
-    return one.next_expiry or _LONG_AGO, one.provider.kind, one.provider.name
-
-
 def _listed(kind: str, match: str, reference: Reference) -> Provider | None:
     for one in reference.providers:
         if one["kind"] == kind and one["match"] == match:
@@ -174,54 +221,101 @@ def _listed(kind: str, match: str, reference: Reference) -> Provider | None:
     return None
 
 
-def _carrier(member: Row, carriers: Iterable[str]) -> Provider:
-    region = member["region"]
-    named = sorted(carriers)
+def _carrier(member: Row, carriers: Sequence[str]) -> Provider:
+    """Returns the carrier that call records name, if they agree; or else one to be found."""
+    region, bare = member["region"], without_epoch(member["entity_id"])
+    where = region or "region not known"
     if member["line_type"] == "toll_free":
         who = "Responsible organisation (RespOrg)" if region in NANP else "Operator"
-        label = f"{who} of toll-free numbers, {region or 'region not known'}"
-        return Provider(label, "carrier", region, "the number plan")
-    if named:
-        label = f"{', '.join(named)} (as the call records name it), {region or 'region not known'}"
-        return Provider(label, "carrier", region, "call records of the run; check portability")
+        name = f"{who} of a toll-free number, {where}"
+        return Provider(name, "carrier", region, "the number plan", of=bare)
+    if len(carriers) == 1:
+        name = f"{carriers[0]} (as the call records name it), {where}"
+        return Provider(name, "carrier", region, "call records; check portability")
     voip = "VoIP provider" if member["line_type"] == "voip" else "Carrier"
-    where = region or "region not known"
-    return Provider(
-        f"{voip} of the number, to be found by a portability look-up, {where}",
-        "carrier",
-        region,
-        "the number plan",
-    )
+    name = f"{voip} of a number, to be found by a portability look-up, {where}"
+    return Provider(name, "carrier", region, "the number plan", of=bare)
+
+
+def _mail(domain: str, address: str) -> Provider:
+    if is_freemail(address):
+        return Provider(f"Mail service at {domain}", "mail", None, "the address")
+    return _registrar(domain)
+
+
+def _host(host: str, platform: str | None, reference: Reference) -> Provider | None:
+    """Returns who hosts a page on a platform; of several firms' platforms, by the host's domain."""
+    if platform is None:
+        return None
+    if listed := _listed("platform", platform, reference):
+        return listed
+    domain = registrable_domain(host) or host
+    if domain == host and host.count(".") > 1:  # a tenant's name below a suffix of the platform
+        domain = host.partition(".")[2]
+    return Provider(f"Operator of {domain}", "host", None, "the address of the page")
 
 
 def _registrar(host: str) -> Provider:
-    ending = host.rpartition(".")[2]
+    domain = registrable_domain(host) or host
     return Provider(
-        f"Registrar and host of names under .{ending}, to be found by RDAP",
+        f"Registrar of {domain}, and its host, to be found by RDAP",
         "registrar",
         None,
         "RDAP (RFC 9082)",
     )
 
 
+_NO_ACCOUNTS = re.compile(
+    r"(?i)leasing|factoring|affacturage|assuranc|versicher|insurance|securities|bauspar|clearing"
+)
+"""Words in a register's name of an institution that keeps no accounts for payments."""
+
+
 def _bank(value: str) -> Provider:
+    """Returns the institution of an account, named only where its code and digits bear it out."""
     scheme, _, rest = value.partition(":")
-    if scheme == "iban":
-        try:
-            iban = IBAN(rest)
-            name = iban.bank_name or f"bank with code {iban.bank_code}"
-        except SchwiftyException:
-            return Provider("Bank of the account", "bank", rest[:2], "the IBAN")
-        return Provider(str(name), "bank", str(iban.country_code), "the IBAN")
-    if scheme == "upi":
-        handle = rest.rpartition("@")[2]
-        return Provider(
-            f"Payment service provider of UPI handle @{handle}",
-            "payment-service",
-            "IN",
-            "the UPI handle (NPCI publishes the list of handles)",
-        )
+    code, _, _ = rest.partition(":")
+    match scheme:
+        case "iban":
+            return _bank_of_iban(rest)
+        case "us":
+            return Provider(f"Bank with ABA routing number {code}", "bank", "US", "the ABA number")
+        case "uk":
+            return Provider(f"Bank with sort code {code}", "bank", "GB", "the sort code")
+        case "ifsc":
+            name = f"Bank with IFSC prefix {code[:4]}"
+            return Provider(name, "bank", "IN", "the IFSC, whose first four letters are the bank")
+        case "upi":
+            handle = rest.rpartition("@")[2]
+            return Provider(
+                f"Payment service provider of UPI handle @{handle}",
+                "payment-service",
+                "IN",
+                "the UPI handle (NPCI publishes the list of handles)",
+            )
     return Provider(f"Payment service ({scheme})", "bank", None, "the account")
+
+
+def _bank_of_iban(text: str) -> Provider:
+    country = text[:2]
+    try:
+        iban = IBAN(text)
+    except SchwiftyException:
+        why = "its check digits do not match: it may be misread"
+        name = f"Bank of an account in {country}, to be found"
+        return Provider(name, "bank", country, "the IBAN", of=text, doubt=why)
+    name = iban.bank_name or ""
+    doubt = "" if name else "its code is in no register at hand"
+    if _NO_ACCOUNTS.search(name):
+        doubt = f"the register calls it {name}, which keeps no accounts for payments by its name"
+    else:
+        try:
+            iban.validate(validate_bban=True)
+        except SchwiftyException:
+            doubt = f"the register calls it {name}; its national check digits do not match"
+    if doubt:
+        name = f"Bank with code {iban.bank_code} in {country}, to be confirmed"
+    return Provider(name, "bank", country, "the IBAN", doubt=doubt)
 
 
 _RECORDS_ASKED_FOR = {
@@ -251,6 +345,11 @@ _RECORDS_ASKED_FOR = {
         "log-in records with IP addresses; changes of name servers and contacts",
         "other names of the same account; hosting records and content, where you host",
     ),
+    "host": (
+        "account, payment and log-in records, with IP addresses, of the customer who made the page",
+        "content, versions and settings of the page, and other pages of the same account",
+        "access logs of the page; forms and files sent in through it",
+    ),
     "mail": (
         "account records, recovery addresses and numbers",
         "log-in records with IP addresses",
@@ -268,7 +367,7 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
 def request_drafts(case: Referred) -> dict[str, bytes]:
-    """Drafts a request to each provider, by path in the package, the most urgent first."""
+    """Drafts a request to each provider, by path in the package, in the order of priority."""
     return {
         f"data/requests/{number:02d}-{_slug(group.provider.kind, group.provider.name)}.txt": _draft(
             case, group
@@ -289,7 +388,7 @@ def ad_platform_drafts(case: Referred) -> dict[str, bytes]:
             if click.entity_id in members:
                 shown = {
                     "click": plain(f"{click.key}={click.value}", MAX_URL),
-                    "entity_id": plain(click.entity_id, 300),
+                    "words": plain(identifier_words(click.entity_id), 300),
                     "number": members[click.entity_id],
                     "record": record.number,
                     "seen": format_utc(record.observed_at),
@@ -321,6 +420,7 @@ def _draft(case: Referred, group: ProviderGroup) -> bytes:
         code=plain(case.code, 200),
         tlp=case.tlp.upper(),
         clock=group.clock,
+        priority=group.priority(case.records.moment),
         wanted=_RECORDS_ASKED_FOR.get(group.provider.kind, _RECORDS_ASKED_FOR["carrier"]),
         members=[_member_fields(case, one) for one in group.members],
     )
@@ -338,17 +438,43 @@ class _Plain:
 def _member_fields(case: Referred, retained: RetainedMember) -> dict[str, Any]:
     one = retained.member
     return {
-        "entity_id": plain(one["entity_id"], 300),
+        "words": plain(identifier_words(one["entity_id"]), 300),
         "number": case.number[one["entity_id"]],
-        "role": one["role"],
+        "role": one["role"].replace("_", " "),
         "first": format_utc(one["first_seen"]),
         "last": format_utc(one["last_seen"]),
-        "people": one["reporters"],
-        "complaints": one["complaints"],
-        "calls": one["calls"],
+        "people": format_count(one["reporters"], "person", "people"),
+        "records": " and ".join(
+            format_count(one[name], noun)
+            for name, noun in (("complaints", "complaint"), ("calls", "call record"))
+            if one[name]
+        ),
+        "paid": _paid(case, one["entity_id"]),
         "first_until": _day(retained.first_until),
         "last_until": _day(retained.last_until),
     }
+
+
+def _paid(case: Referred, payee: str) -> str:
+    """Sums up the payments to a member that complaints itemize; nothing where there are none."""
+    found = [
+        (record, each)
+        for record in case.records.in_order
+        for each in record.payments
+        if each["payee"] == payee
+    ]
+    amounts: dict[str, list[Decimal]] = defaultdict(list)
+    for _, each in found:
+        if each["amount"] is not None and each["currency"]:
+            amounts[plain(each["currency"], 8)].append(each["amount"])
+    if not amounts:
+        return ""
+    sums = "; ".join(f"{one} {format_money(exact_sum(of))}" for one, of in sorted(amounts.items()))
+    times = [record.observed_at for record, _ in found]
+    return (
+        f"{format_count(len(found), 'payment')}, paid or demanded: {sums}; in complaints received "
+        f"from {format_utc(min(times))} to {format_utc(max(times))}"
+    )
 
 
 def _day(moment: datetime | None) -> str:

@@ -145,7 +145,7 @@ def test_a_click_id_is_in_the_request_to_its_platform_alone(clicked):
     }  # fmt: skip
     asked = {name: files[name].decode() for name in files if "/ad-platform-" in name}
     assert {name: set(re.findall(r"\S+=\S+", text)) for name, text in asked.items()} == requests
-    assert all(text.count(f"led to domain:{SITE}") == 2 for text in asked.values())
+    assert all(text.count(f"led to {SITE}") == 2 for text in asked.values())
     files |= {str(one): one.read_bytes() for one in made.rglob("*") if one.is_file()}
     for name, content in files.items():
         for layer in decoded_layers(name, content):
