@@ -36,11 +36,12 @@ from reports.referral.blocking_checks import (
     tied_by_left_out,
     tlp_level,
 )
-from reports.referral.blocks import format_count, format_days, organisation_name
+from reports.referral.blocks import format_count, format_days, format_money, organisation_name
 from reports.referral.case_records import (
     CaseRecords,
     ExchangeRate,
     RecordKey,
+    exact_sum,
     keep_case_members,
     reconciled_totals,
     record_key,
@@ -51,6 +52,7 @@ from reports.referral.requests import ProviderGroup, group_by_provider
 from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
+from schemas.offer import CountryCount
 from schemas.tables import ENTITIES, MENTIONS
 from transforms.text_masking import MASK
 
@@ -96,6 +98,22 @@ class ScriptText:
 
 
 @dataclass(frozen=True)
+class Side:
+    """What one organisation states of its records: victims by country, losses by currency.
+
+    `rounded` are countries that are lower bounds, `complete` victims of which none is withheld,
+    `withheld` losses of which some are.
+    """
+
+    victims: int
+    countries: dict[str, int]
+    losses: dict[str, Decimal]
+    rounded: bool = False
+    complete: bool = True
+    withheld: bool = False
+
+
+@dataclass(frozen=True)
 class EarlierReferral:
     """The referral that this one takes the place of: its seal's SHA-256, and what changed."""
 
@@ -132,12 +150,12 @@ class Case:
     """A referral: the cluster's records, and everything that its documents are written from.
 
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
-    far as they may be shown, `number` each member's row of Exhibit 2. All of it is of the members
-    that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
-    that only ones that are left out tie to the others. Two are of the whole cluster:
-    `cluster_victims` counts its victims, which counts of shared victims are about, and `left_out`
-    has its other members, for counsel alone. `supplier_people` counts the people whose records
-    name a supplier.
+    far as they may be shown, `dominant` a lower bound of the largest where that is not, `number`
+    each member's row of Exhibit 2, `supplier_people` the people whose records name a supplier. All
+    of it is of the members that may be named: reviewed core ones, and those of `included`;
+    `tied_by_left_out` counts those that only ones that are left out tie to the others. Two are of
+    the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
+    about, and `left_out` has its other members, for counsel alone.
     """
 
     records: CaseRecords
@@ -148,6 +166,7 @@ class Case:
     totals: dict[str, tuple[Decimal, int]]
     rates: dict[str, ExchangeRate]
     disclosed: DisclosedCounts
+    dominant: CountryCount | None
     not_accused: NotAccused
     supplier_people: dict[str, int]
     bridges: list[Bridge]
@@ -204,6 +223,8 @@ class Case:
     @property
     def countries(self) -> str:
         """The countries of victims, as far as they may be shown."""
+        if self.dominant is not None:
+            return f"{self.dominant.country} (at least {self.dominant.victims:,}) and elsewhere"
         named = ", ".join(one.country for one in self.disclosed.countries)
         if not self.disclosed.elsewhere:
             return named or "countries that are withheld, since their counts are small"
@@ -249,6 +270,63 @@ class Case:
             and len(re.findall(r"[^\W\d_]{2,}", one.template)) >= SCRIPT_WORDS
         ]
         return sorted(found, key=lambda one: (-one.people, one.words))
+
+    @property
+    def own_side(self) -> Side:
+        """The figures of the run's own records."""
+        shown = {one.country: one.victims for one in self.disclosed.countries}
+        if self.dominant is not None:
+            shown[self.dominant.country] = self.dominant.victims
+        return Side(
+            victims=sum(self.records.victims.values()),
+            countries=shown,
+            losses={currency: amount for currency, (amount, _) in self.totals.items()},
+            rounded=self.dominant is not None,
+        )
+
+    @property
+    def other_sides(self) -> list[tuple[str, Side]]:
+        """The figures of each organisation whose offer is in it, all its parts of the cluster."""
+        found = []
+        for sender in sorted(self.senders):
+            rows = [one for one in self.records.offered if one["contributor"] == sender]
+            countries: Counter[str] = Counter()
+            losses: Counter[str] = Counter()
+            for one in rows:
+                countries.update(
+                    {each["country"]: each["victims"] for each in one["countries"] or ()}
+                )
+                losses.update({each["currency"]: each["amount"] for each in one["losses"] or ()})
+            side = Side(
+                victims=sum(one["victims_known"] or 0 for one in rows),
+                countries=dict(countries),
+                losses={currency: Decimal(amount) for currency, amount in losses.items()},
+                complete=all(one["victims_known"] is not None for one in rows),
+                withheld=not all(one["losses"] for one in rows),
+            )
+            found.append((organisation_name(sender), side))
+        return found
+
+    @property
+    def countries_together(self) -> dict[str, int]:
+        """Lower bounds of victims by country, of all organisations."""
+        whole = Counter(self.own_side.countries)
+        for _, side in self.other_sides:
+            whole.update(side.countries)
+        return dict(whole)
+
+    @property
+    def losses_together(self) -> list[str]:
+        """Losses by currency of all organisations; what one alone states is marked."""
+        sides = [(joined_words(self.own_names), self.own_side), *self.other_sides]
+        found = []
+        for currency in sorted({one for _, side in sides for one in side.losses}):
+            of = [(name, side) for name, side in sides if currency in side.losses]
+            total = exact_sum(side.losses[currency] for _, side in of)
+            bound = self.joint and (len(of) > 1 or any(side.withheld for _, side in sides))
+            alone = f" ({of[0][0]} alone)" if self.joint and len(of) == 1 else ""
+            found.append(f"{currency} {'at least ' if bound else ''}{format_money(total)}{alone}")
+        return found
 
     @property
     def brands(self) -> str:
@@ -307,6 +385,7 @@ def build_case(
     records = keep_case_members(records, members_to_name(whole, included))
     facts = records.facts
     members = pa.array(records.member_ids, pa.string())
+    disclosed = disclose_counts(records.victims, reference.policy["suppress_below"])
     return Case(
         records=records,
         included=list(included),
@@ -315,7 +394,8 @@ def build_case(
         reference=reference,
         totals=stated_totals(records),
         rates=dict(rates),
-        disclosed=disclose_counts(records.victims, reference.policy["suppress_below"]),
+        disclosed=disclosed,
+        dominant=dominant_country(records.victims, disclosed, reference.policy["suppress_below"]),
         not_accused=_not_accused(run, records),
         supplier_people=_supplier_people(run, records),
         bridges=find_bridges(facts),
@@ -331,6 +411,23 @@ def build_case(
         shared=shared,
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
     )
+
+
+def dominant_country(
+    victims: Mapping[str | None, int], seen: DisclosedCounts, k: int
+) -> CountryCount | None:
+    """Returns the country of most victims as a rounded lower bound, where its count is withheld.
+
+    It is rounded down to 2k, and leaves 2k victims or more: so the count of the others, of whom
+    some are few, stays as wide as the rule of `disclose_counts` keeps it.
+    """
+    named = {country: count for country, count in victims.items() if country is not None}
+    unit, total = 2 * k, sum(victims.values())
+    if not named or seen.countries or seen.elsewhere is None:
+        return None
+    country = max(named, key=lambda one: (named[one], one))
+    bound = min(named[country], total - unit) // unit * unit
+    return CountryCount(country, bound) if 2 * bound > total else None
 
 
 def victims_at_most(total: int, of_cluster: int, shared: Sequence[SharedVictims]) -> int:

@@ -145,10 +145,14 @@ def confirmed_by(case: Case) -> str:
 
 def _summary(case: Case) -> list[Block]:
     row = case.row
-    sums = [
-        f"{currency} {format_money(amount)} stated by {format_count(count, 'complaint')}"
-        for currency, (amount, count) in case.totals.items()
-    ]
+    sums = (
+        case.losses_together
+        if case.joint
+        else [
+            f"{currency} {format_money(amount)} stated by {format_count(count, 'complaint')}"
+            for currency, (amount, count) in case.totals.items()
+        ]
+    )
     payees = sum(1 for one in case.facts.members if one["role"] == Role.PAYEE)
     phones = sum(1 for one in case.number if one.startswith("phone:"))
     records = joined_words(
@@ -251,9 +255,7 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
     payees = sum(1 for one in case.facts.members if one["role"] == Role.PAYEE)
     paid = sum(len(one.payments) for one in case.records.in_order)
     links = sum(1 for one in case.facts.inside if one["accepted"])
-    sums = "; ".join(
-        f"{currency} {format_money(amount)}" for currency, (amount, _) in case.totals.items()
-    )
+    sums = "; ".join(case.losses_together)
     return {
         "scheme": ElementEvidence(
             f"{format_count(row['complaints'], 'complaint')}; brands that the callers claimed: "

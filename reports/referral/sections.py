@@ -165,7 +165,11 @@ def victims_section(case: Case) -> list[Block]:
     """Counts victims by country and losses by currency, which add up to the exhibits."""
     below, seen = case.reference.policy["suppress_below"], case.disclosed
     rows = [(one.country, f"{one.victims:,}") for one in seen.countries]
-    if seen.elsewhere:
+    if case.dominant is not None and seen.elsewhere:
+        most = case.dominant.victims
+        rows.append((case.dominant.country, f"at least {most:,}"))
+        rows.append(("Elsewhere, or not known", f"at most {seen.elsewhere - most:,}"))
+    elif seen.elsewhere:
         rows.append(("Elsewhere, or not known", f"{seen.elsewhere:,}"))
     if not rows:
         rows = [("Too few to be told by country", str(sum(case.records.victims.values())))]
@@ -173,8 +177,9 @@ def victims_section(case: Case) -> list[Block]:
         Text(
             f"{case.victims}, by each organisation's own pseudonyms. A country is told apart from "
             f"{below} victims on, and where one is not, neither is a larger one beside it, so that "
-            f"none can be worked out by subtraction; of fewer than {2 * below} victims no country "
-            "is told. No victim is named or numbered anywhere in this package; the organisations "
+            f"none can be worked out by subtraction; the largest is then given as a lower bound, "
+            f"rounded down to {2 * below}; of fewer than {2 * below} victims no country is told. "
+            "No victim is named or numbered anywhere in this package; the organisations "
             "find them by the references of Exhibit 1. Single losses are in Exhibit 5 with their "
             "currency, since restitution needs them."
         ),
@@ -408,39 +413,54 @@ def _conversion(case: Case) -> list[Block]:
 
 
 def _offered(case: Case) -> list[Block]:
-    """Lists victims and losses as other organisations' offers state them."""
+    """Puts what other organisations state beside the own records, and adds up what can be."""
     if not case.records.offered:
         return []
-    rows = []
-    for one in case.records.offered:
-        countries = [f"{each['country']} {each['victims']}" for each in one["countries"] or []]
-        losses = [f"{each['currency']} {each['amount']:,}" for each in one["losses"] or []]
-        rows.append(
-            (
-                organisation_name(one["contributor"]),
-                str(one["members"]),
-                "withheld (small)" if one["victims_known"] is None else str(one["victims_known"]),
-                ", ".join(countries) or "withheld (small)",
-                ", ".join(losses) or "withheld (small)",
-            )
+    own = joined_words(case.own_names)
+    sides = [(own, case.own_side), *case.other_sides]
+    rows = [
+        (
+            name,
+            f"{side.victims:,}" if side.complete else f"at least {side.victims:,}",
+            _listed(side.countries, bound=side.rounded),
+            _listed(side.losses, bound=side.withheld) or ("withheld" if side.withheld else "none"),
         )
+        for name, side in sides
+    ]
+    rows.append(
+        (
+            "Together",
+            f"{case.row['victims']:,}",
+            _listed(case.countries_together, bound=True),
+            "; ".join(case.losses_together) or "none stated",
+        )
+    )
     return [
         Grid(
-            "What other organisations state of their own records, small counts withheld and losses "
-            "rounded by them; not in the tables above",
-            ("Organisation", "Identifiers", "Victims", "Of them, by country", "Losses, rounded"),
+            "All organisations: victims and losses, as each states them of its own records",
+            ("Organisation", "Victims", "Of them, by country", "Losses"),
             rows,
-            (0.2, 0.12, 0.14, 0.27, 0.27),
-            numbers=(1, 2),
+            (0.2, 0.12, 0.26, 0.42),
+            numbers=(1,),
         ),
         Text(
-            "The tables above are of the records of the organisation that made this package. A "
-            "person who reported to both is counted by both"
-            f"{', but for those below' if case.shared else ''}. What an offer counts "
-            "stands in Exhibit 1 by the offer and the place in it; the organisation that sent it "
-            "holds the records."
+            f"Figures of {own} are exact sums of its records, as in the tables above; small counts "
+            "of countries are withheld. Others round their losses and withhold small counts, so "
+            "that a total with one of theirs is a lower bound; a currency that one organisation "
+            "alone states is marked. A person who reported to both is counted by both"
+            f"{', but for those below' if case.shared else ''}. What others count stands in "
+            "Exhibit 1 by their offer and the place in it; they hold the records."
         ),
     ]
+
+
+def _listed(figures: Mapping[str, Decimal | int], *, bound: bool) -> str:
+    """Returns counts by country or amounts by currency as a text."""
+    words = [
+        f"{name} {format_money(one) if isinstance(one, Decimal) else f'{one:,}'}"
+        for name, one in sorted(figures.items())
+    ]
+    return f"{'at least ' if bound and words else ''}{', '.join(words)}"
 
 
 def _shared(case: Case) -> list[Block]:

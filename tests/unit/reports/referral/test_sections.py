@@ -1,11 +1,15 @@
 """The recipient's sections say true things, and name no more than what is established."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, strategies as st
 
+from reports.exchange.offer import disclose_counts
 from reports.referral import counsel, package
 from reports.referral.blocks import identifier_words
+from reports.referral.case import dominant_country
 from tests.support.made_up_case import IDS, KEY, case_of, package_of, rows
 from tests.support.parsed_page import Page
 from tests.support.report_tables import START, complaint, entity, link, member, mention, supplier
@@ -111,6 +115,41 @@ def test_victims_above_complaints_are_explained(tmp_path):
     tables["mentions"].append(mention(IDS[0], "K-1", record_kind="call", field="called_number"))
     page = page_of(case_of(tmp_path / "run", tables))
     assert "There are more victims than complaints, since 1 of them is known" in page
+
+
+@given(
+    st.dictionaries(st.sampled_from(["US", "CA", "GB", "AU", None]), st.integers(1, 60), max_size=5)
+)
+def test_the_largest_country_is_a_lower_bound_that_leaves_enough(victims):
+    seen = disclose_counts(victims, 5)
+    bound = dominant_country(victims, seen, 5)
+    if bound is not None:
+        total = sum(victims.values())
+        assert not seen.countries and bound.victims % 10 == 0
+        assert total / 2 < bound.victims <= victims[bound.country]
+        assert total - bound.victims >= 10
+
+
+def test_totals_of_two_organisations_say_which_are_one_sided(tmp_path):
+    case = case_of(tmp_path / "run", rows())
+    offered = [
+        {
+            "contributor": "microsoft",
+            "tlp": "TLP:AMBER",
+            "victims_known": 13,
+            "countries": [{"country": "US", "victims": 13}],
+            "losses": losses,
+        }
+        for losses in ([{"currency": "USD", "amount": 4000}], None)
+    ]
+    case = replace(case, records=replace(case.records, offered=offered))
+    assert case.losses_together == ["USD at least 4,020.20"]
+    assert case.countries_together == {"US": 26}
+    offered[0]["losses"] = [{"currency": "CAD", "amount": 1000}]
+    assert case.losses_together == [
+        "CAD at least 1,000.00 (Microsoft alone)",
+        "USD at least 20.20 (Amazon alone)",
+    ]
 
 
 @pytest.mark.parametrize(
