@@ -44,6 +44,7 @@ from reports.disclosure_control import is_reviewed_core
 from reports.referral import (
     Case,
     CaseRecords,
+    Confirmation,
     EarlierReferral,
     ExchangeRate,
     ExchangeRatesError,
@@ -143,8 +144,10 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: for anything that the user must fix.
     """
     out = Path(arguments.output)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
+    memo = out.with_name(f"{out.name}-counsel")
+    for one in (out, memo):
+        if one.exists() and (not one.is_dir() or any(one.iterdir())):
+            raise UsageError(f"{one}: exists and is not an empty folder; name a new --output")
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
@@ -198,11 +201,12 @@ def run(arguments: argparse.Namespace) -> int:
             case = _superseding(case, *earlier)
     except UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
-    files = _files(case, key, issuer)
+    files, of_counsel = _files(case, key, issuer)
     hold_back(finished, f"referral/{case.code}", files, values)
+    hold_back(finished, f"counsel/{case.code}", of_counsel, values)
     entry = _ledger_entry(case, files, now)
-    _publish(files, out, arguments.ledger, entry)
-    sys.stdout.write(f"{out}\n{entry.issue_id}\n")
+    _publish({memo: of_counsel, out: files}, arguments.ledger, entry)
+    sys.stdout.write(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}\n")
     return 0
 
 
@@ -294,7 +298,7 @@ def _read_case_records(arguments: argparse.Namespace, run: Run) -> CaseRecords:
 
 def _confirmations_from(
     path: str | None, manifest: Manifest, records: CaseRecords, named: Collection[str]
-) -> list[str]:
+) -> list[Confirmation]:
     """Returns who confirmed, from the very decisions file that the run was given."""
     if path is None:
         return []
@@ -303,9 +307,13 @@ def _confirmations_from(
         raise UsageError(f"{path}: is not the decisions file of the run; give that one")
     members = {one["entity_id"] for one in records.facts.members}
     return [
-        f"{one.author}, {one.decided_at:%Y-%m-%d}, {mask_contacts(one.reason, named)} "
-        f"({one.decision_id}, on "
-        f"{one.entity_a if one.entity_a in named else 'an identifier that is left out'})"
+        Confirmation(
+            one.author,
+            one.decided_at.date(),
+            mask_contacts(one.reason, named),
+            one.decision_id,
+            one.entity_a,
+        )
         for one in read_decisions(path)
         if one.kind is DecisionKind.CONFIRM and one.entity_a in members and one.void is None
     ]
@@ -396,9 +404,12 @@ def _issuer(given: str | None, run: Run) -> str | None:
     return orgs[0] if len(orgs) == 1 else None
 
 
-def _files(case: Case, key: Ed25519PrivateKey, issuer: str | None) -> dict[str, bytes]:
+def _files(
+    case: Case, key: Ed25519PrivateKey, issuer: str | None
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Returns the files of the package, and those of counsel's memo."""
     from reports.export import MissingStixError
-    from reports.referral import MissingPdfError, package_files
+    from reports.referral import MissingPdfError, counsel_files, package_files
 
     versions = {}
     for name in DEPENDED_ON:
@@ -407,35 +418,46 @@ def _files(case: Case, key: Ed25519PrivateKey, issuer: str | None) -> dict[str, 
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     try:
-        return package_files(case, key, versions, issuer)
+        files = package_files(case, key, versions, issuer)
+        return files, counsel_files(case, key, versions, issuer, files)
     except (MissingStixError, MissingPdfError) as error:
         raise UsageError(str(error)) from None
 
 
-def _publish(files: dict[str, bytes], out: Path, given: str | None, entry: ledger.Entry) -> None:
+def _publish(bags: Mapping[Path, dict[str, bytes]], given: str | None, entry: ledger.Entry) -> None:
     """Writes aside, records, then renames: no package is there that the ledger does not know.
 
-    Where the package cannot appear, the record of it is taken back.
+    The last of the bags is the one that leaves. Where it cannot appear, the others and the record
+    of it are taken back.
     """
     from transforms.write import sync_folder  # with Beam, which wrong usage must not wait for
 
-    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:12]}")
+    mark = uuid.uuid4().hex[:12]
+    asides = {out: out.with_name(f".{out.name}.{mark}") for out in bags}
+    appeared: list[Path] = []
+    out = next(iter(bags))
     try:
-        for path, content in files.items():
-            target = aside / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        sync_folder(aside)
+        for out, files in bags.items():
+            for path, content in files.items():
+                target = asides[out] / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
+            sync_folder(asides[out])
         with ledger.recorded(given, [entry]):
-            if out.exists():
-                out.rmdir()
-            aside.rename(out)
+            for out, aside in asides.items():
+                if out.exists():
+                    out.rmdir()
+                aside.rename(out)
+                appeared.append(out)
     except OSError as error:
+        for one in appeared:
+            shutil.rmtree(one, ignore_errors=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{out}: {error.strerror}; name a folder that can be made") from None
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        for aside in asides.values():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _text_option(manifest: Manifest, option: str) -> str | None:

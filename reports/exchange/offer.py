@@ -394,21 +394,27 @@ def disclose_counts(victims: Mapping[str | None, int], k: int) -> DisclosedCount
 def disclose_losses(
     by_victim: Mapping[str, Sequence[Decimal]], seen: DisclosedCounts, policy: OfferPolicy
 ) -> tuple[OfferedLoss, ...]:
-    """Returns what may be shown of losses by currency, from each victim's own sum.
+    """Returns what may be shown of losses by currency, from each victim's own sum, rounded down.
 
     A currency says where somebody lives. It is shown where at least k victims state it, none of
     them has more than `loss_dominance` of the sum, and its country is among those that are shown.
+    Where its country is not, the total of one currency, that of most victims, is shown from 2k
+    victims on, if more than k others are left among those whose countries are not shown.
     """
     countries = {one.country for one in seen.countries}
     found = []
+    least = SMALLEST_TABLE * policy.k
+    widest = max(by_victim, key=lambda one: (len(by_victim[one]), one), default=None)
+    hidden = (seen.elsewhere or 0) > least + policy.k
     for currency, amounts in sorted(by_victim.items()):
         total = sum(amounts, Decimal(0))
         at_home = bool(countries & EURO) if currency == "EUR" else currency[:2] in countries
-        if len(amounts) < policy.k or not at_home or total <= 0:
+        crowd = hidden and currency == widest and len(amounts) >= least
+        if len(amounts) < policy.k or not (at_home or crowd) or total <= 0:
             continue
         if max(amounts) > total * Decimal(str(policy.loss_dominance)):
             continue
-        units = int((total / policy.loss_unit).to_integral_value())
+        units = int(total // policy.loss_unit)
         if units:
             found.append(OfferedLoss(units * policy.loss_unit, currency))
     return tuple(found)

@@ -7,28 +7,28 @@ from .blocking_checks import (
 )
 from .case import (
     Case as Case,
+    Confirmation as Confirmation,
     EarlierReferral as EarlierReferral,
     SharedVictims as SharedVictims,
     build_case as build_case,
 )
 from .case_records import (
     CaseRecords as CaseRecords,
+    ExchangeRate as ExchangeRate,
+    ExchangeRatesError as ExchangeRatesError,
     RecordKey as RecordKey,
     RecordSource as RecordSource,
     UnknownClusterError as UnknownClusterError,
+    UnreconciledError as UnreconciledError,
     collect_case_records as collect_case_records,
+    load_exchange_rates as load_exchange_rates,
     member_record_keys as member_record_keys,
     run_as_of as run_as_of,
-)
-from .losses import (
-    ExchangeRate as ExchangeRate,
-    ExchangeRatesError as ExchangeRatesError,
-    UnreconciledError as UnreconciledError,
-    load_exchange_rates as load_exchange_rates,
 )
 from .package import (
     FACTS_FILE as FACTS_FILE,
     compared_facts as compared_facts,
+    counsel_files as counsel_files,
     fact_differences as fact_differences,
     package_facts as package_facts,
     package_files as package_files,

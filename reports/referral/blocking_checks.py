@@ -172,9 +172,9 @@ def _bridges(facts: ClusterFacts, bridge_side: int, small_cluster: int) -> Itera
             yield Obstacle(
                 "single_bridge",
                 f"{len(one.side)} of its {len(facts.members)} members hang on the one link between "
-                f"{one.link['entity_a']} and {one.link['entity_b']} ({one.link['complaints']} "
-                f"complaints, {one.link['calls']} calls): find other evidence, or cut it with a "
-                "cannot_link decision",
+                f"{one.link['entity_a']} and {one.link['entity_b']} (complaints: "
+                f"{one.link['complaints']}, calls: {one.link['calls']}): find other evidence, or "
+                "cut it with a cannot_link decision",
             )
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, sample_readings
+from reports.cluster_data import (
+    NARRATIVE,
+    ClusterFacts,
+    Reading,
+    compare_scripts,
+    joined_words,
+    sample_readings,
+)
 from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
@@ -29,18 +36,30 @@ from reports.referral.blocking_checks import (
     tied_by_left_out,
     tlp_level,
 )
-from reports.referral.blocks import format_count
-from reports.referral.case_records import CaseRecords, RecordKey, keep_case_members, record_key
-from reports.referral.losses import ExchangeRate, reconciled_totals, stated_totals
-from reports.referral.providers import ProviderGroup, group_by_provider
+from reports.referral.blocks import format_count, format_days, format_money, organisation_name
+from reports.referral.case_records import (
+    CaseRecords,
+    ExchangeRate,
+    RecordKey,
+    exact_sum,
+    keep_case_members,
+    reconciled_totals,
+    record_key,
+    stated_totals,
+)
 from reports.referral.reference import Reference
+from reports.referral.requests import ProviderGroup, group_by_provider
 from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
+from schemas.offer import CountryCount
 from schemas.tables import ENTITIES, MENTIONS
 from transforms.text_util import MASK
 
 Row = dict[str, Any]
+
+SCRIPT_WORDS = 8
+"""Words below which a text that many report says too little to be quoted."""
 
 _RECORD = ("source_org", "record_kind", "record_id")
 
@@ -57,6 +76,41 @@ class NotAccused:
     suppressed: list[Row]
     others: int
     caller_ids: int
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """A decision that confirms the cluster: whose, when, why, and on which member."""
+
+    author: str
+    day: date
+    reason: str
+    decision_id: str
+    entity_id: str
+
+
+@dataclass(frozen=True)
+class ScriptText:
+    """A text that callers read out, and how many people report it."""
+
+    words: str
+    people: int
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one organisation states of its records: victims by country, losses by currency.
+
+    `rounded` are countries that are lower bounds, `complete` victims of which none is withheld,
+    `withheld` losses of which some are.
+    """
+
+    victims: int
+    countries: dict[str, int]
+    losses: dict[str, Decimal]
+    rounded: bool = False
+    complete: bool = True
+    withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,10 +150,12 @@ class Case:
     """A referral: the cluster's records, and everything that its documents are written from.
 
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
-    far as they may be shown, `number` each member's row of Exhibit 2. All of it is of the members
-    that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
-    that only ones that are left out tie to the others. `cluster_victims` alone counts the victims
-    of the whole cluster, which counts of shared victims are about.
+    far as they may be shown, `dominant` a lower bound of the largest where that is not, `number`
+    each member's row of Exhibit 2, `supplier_people` the people whose records name a supplier. All
+    of it is of the members that may be named: reviewed core ones, and those of `included`;
+    `tied_by_left_out` counts those that only ones that are left out tie to the others. Two are of
+    the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
+    about, and `left_out` has its other members, for counsel alone.
     """
 
     records: CaseRecords
@@ -110,14 +166,17 @@ class Case:
     totals: dict[str, tuple[Decimal, int]]
     rates: dict[str, ExchangeRate]
     disclosed: DisclosedCounts
+    dominant: CountryCount | None
     not_accused: NotAccused
+    supplier_people: dict[str, int]
     bridges: list[Bridge]
     groups: list[ProviderGroup]
     handovers: list[Handover]
     number: dict[str, int]
     obstacles: list[Obstacle]
     override: Override | None
-    confirmations: list[str]
+    confirmations: list[Confirmation]
+    left_out: list[Row]
     excerpts: list[Reading]
     earlier: EarlierReferral | None
     shared: list[SharedVictims]
@@ -164,10 +223,137 @@ class Case:
     @property
     def countries(self) -> str:
         """The countries of victims, as far as they may be shown."""
+        if self.dominant is not None:
+            return f"{self.dominant.country} (at least {self.dominant.victims:,}) and elsewhere"
         named = ", ".join(one.country for one in self.disclosed.countries)
         if not self.disclosed.elsewhere:
-            return named or "countries that are not told"
-        return f"{named} and elsewhere" if named else "countries that are not told"
+            return named or "countries that are withheld, since their counts are small"
+        return (
+            f"{named} and elsewhere"
+            if named
+            else "countries that are withheld, since their counts are small"
+        )
+
+    @property
+    def authors(self) -> str:
+        """The organisations that the named members were reported to."""
+        return joined_words([organisation_name(one) for one in self.row["orgs"]])
+
+    @property
+    def senders(self) -> set[str]:
+        """The organisations whose offers are in it."""
+        return {one["contributor"] for one in self.records.offered}
+
+    @property
+    def own_organisations(self) -> list[str]:
+        """Those organisations whose own records the run read, and no offer of theirs."""
+        return sorted({org for _, org, _ in self.records.by_key} - self.senders)
+
+    @property
+    def own_names(self) -> list[str]:
+        """Their names."""
+        return [organisation_name(one) for one in self.own_organisations]
+
+    @property
+    def other_names(self) -> list[str]:
+        """The names of the organisations whose offers are in it."""
+        return [organisation_name(one) for one in sorted(self.senders)]
+
+    @property
+    def scripts(self) -> list[ScriptText]:
+        """Texts that callers read out, as enough people report them, those of most people first."""
+        least = self.reference.policy["suppress_below"]
+        found = [
+            ScriptText(permitted_words(one.template), people)
+            for one in compare_scripts(self.facts.suppliers, self.facts.scripts)
+            if (people := self.supplier_people.get(one.entity_id, 0)) >= least
+            and len(re.findall(r"[^\W\d_]{2,}", one.template)) >= SCRIPT_WORDS
+        ]
+        return sorted(found, key=lambda one: (-one.people, one.words))
+
+    @property
+    def own_side(self) -> Side:
+        """The figures of the run's own records."""
+        shown = {one.country: one.victims for one in self.disclosed.countries}
+        if self.dominant is not None:
+            shown[self.dominant.country] = self.dominant.victims
+        return Side(
+            victims=sum(self.records.victims.values()),
+            countries=shown,
+            losses={currency: amount for currency, (amount, _) in self.totals.items()},
+            rounded=self.dominant is not None,
+        )
+
+    @property
+    def other_sides(self) -> list[tuple[str, Side]]:
+        """The figures of each organisation whose offer is in it, all its parts of the cluster."""
+        found = []
+        for sender in sorted(self.senders):
+            rows = [one for one in self.records.offered if one["contributor"] == sender]
+            countries: Counter[str] = Counter()
+            losses: Counter[str] = Counter()
+            for one in rows:
+                countries.update(
+                    {each["country"]: each["victims"] for each in one["countries"] or ()}
+                )
+                losses.update({each["currency"]: each["amount"] for each in one["losses"] or ()})
+            side = Side(
+                victims=sum(one["victims_known"] or 0 for one in rows),
+                countries=dict(countries),
+                losses={currency: Decimal(amount) for currency, amount in losses.items()},
+                complete=all(one["victims_known"] is not None for one in rows),
+                withheld=not all(one["losses"] for one in rows),
+            )
+            found.append((organisation_name(sender), side))
+        return found
+
+    @property
+    def countries_together(self) -> dict[str, int]:
+        """Lower bounds of victims by country, of all organisations."""
+        whole = Counter(self.own_side.countries)
+        for _, side in self.other_sides:
+            whole.update(side.countries)
+        return dict(whole)
+
+    @property
+    def losses_together(self) -> list[str]:
+        """Losses by currency of all organisations; what one alone states is marked."""
+        sides = [(joined_words(self.own_names), self.own_side), *self.other_sides]
+        found = []
+        for currency in sorted({one for _, side in sides for one in side.losses}):
+            of = [(name, side) for name, side in sides if currency in side.losses]
+            total = exact_sum(side.losses[currency] for _, side in of)
+            bound = self.joint and (len(of) > 1 or any(side.withheld for _, side in sides))
+            alone = f" ({of[0][0]} alone)" if self.joint and len(of) == 1 else ""
+            found.append(f"{currency} {'at least ' if bound else ''}{format_money(total)}{alone}")
+        return found
+
+    @property
+    def brands(self) -> str:
+        """The brands that callers claimed, of the shipped list."""
+        return joined_words([organisation_name(one) for one in self.row["brands"]])
+
+    @property
+    def subject(self) -> str:
+        """The operation, by what it did."""
+        return f"Impersonation of {self.brands}" if self.brands else "Impersonation fraud"
+
+    @property
+    def title(self) -> str:
+        """The operation, with counts and the time of its records."""
+        row = self.row
+        counts = [
+            format_count(len(self.number), "identifier"),
+            format_count(row["complaints"], "complaint"),
+            *([format_count(row["calls"], "call record")] if row["calls"] else []),
+        ]
+        span = format_days(row["first_seen"], row["last_seen"])
+        return f"{self.subject}: {joined_words(counts)}, {span}"
+
+    @property
+    def brands_sentence(self) -> str:
+        """Says whom the callers posed as."""
+        return f"Callers posed as {self.brands}." if self.brands else "Callers posed as others."
 
     @property
     def code(self) -> str:
@@ -182,7 +368,7 @@ def build_case(
     *,
     obstacles: list[Obstacle],
     override: Override | None,
-    confirmations: list[str],
+    confirmations: list[Confirmation],
     rates: Mapping[str, ExchangeRate],
     excerpts: NarrativeReader | None,
     earlier: EarlierReferral | None,
@@ -199,6 +385,7 @@ def build_case(
     records = keep_case_members(records, members_to_name(whole, included))
     facts = records.facts
     members = pa.array(records.member_ids, pa.string())
+    disclosed = disclose_counts(records.victims, reference.policy["suppress_below"])
     return Case(
         records=records,
         included=list(included),
@@ -207,20 +394,40 @@ def build_case(
         reference=reference,
         totals=stated_totals(records),
         rates=dict(rates),
-        disclosed=disclose_counts(records.victims, reference.policy["suppress_below"]),
+        disclosed=disclosed,
+        dominant=dominant_country(records.victims, disclosed, reference.policy["suppress_below"]),
         not_accused=_not_accused(run, records),
+        supplier_people=_supplier_people(run, records),
         bridges=find_bridges(facts),
-        groups=group_by_provider(facts, reference),
+        groups=group_by_provider(facts, reference, records.moment),
         handovers=build_timeline(facts).handovers,
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
         override=override,
         confirmations=confirmations,
+        left_out=[one for one in whole.members if one["entity_id"] not in records.keys_of],
         excerpts=_excerpts(run, members, excerpts) if excerpts else [],
         earlier=earlier,
         shared=shared,
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
     )
+
+
+def dominant_country(
+    victims: Mapping[str | None, int], seen: DisclosedCounts, k: int
+) -> CountryCount | None:
+    """Returns the country of most victims as a rounded lower bound, where its count is withheld.
+
+    It is rounded down to 2k, and leaves 2k victims or more: so the count of the others, of whom
+    some are few, stays as wide as the rule of `disclose_counts` keeps it.
+    """
+    named = {country: count for country, count in victims.items() if country is not None}
+    unit, total = 2 * k, sum(victims.values())
+    if not named or seen.countries or seen.elsewhere is None:
+        return None
+    country = max(named, key=lambda one: (named[one], one))
+    bound = min(named[country], total - unit) // unit * unit
+    return CountryCount(country, bound) if 2 * bound > total else None
 
 
 def victims_at_most(total: int, of_cluster: int, shared: Sequence[SharedVictims]) -> int:
@@ -240,13 +447,16 @@ def victims_sentence(
     """Returns the number of victims in words, which say where one can be counted twice."""
     if not joint:
         return f"{format_count(total, 'distinct victim')}"
-    sides = f"{own} of the records of this package's maker and {total - own} that offers count"
+    others = total - own
+    sides = f"{own} in the compiling organisation's records and {others} that others count"
     if not shared:
         return (
             f"{format_count(total, 'victim')}, {sides}; whoever reported to both is counted twice, "
             "and how many did is not known"
         )
-    both = ", ".join(f"{one.text} shared with {one.organisation}" for one in shared)
+    both = ", ".join(
+        f"{one.text} shared with {organisation_name(one.organisation)}" for one in shared
+    )
     if of_cluster != total:
         both = f"{both}, of the {of_cluster} of the whole cluster, named here or not"
     most = victims_at_most(total, of_cluster, shared)
@@ -353,6 +563,24 @@ def _not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
     ]
     others = len(suppressed) - len(listed)
     return NotAccused(sorted(listed, key=_most_named), others, len(phones))
+
+
+def _supplier_people(run: RunFolder, records: CaseRecords) -> dict[str, int]:
+    """Counts the people whose records name a supplier; a record of an offer is a person."""
+    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
+    suppliers = pa.array(sorted(one["entity_id"] for one in records.facts.suppliers), pa.string())
+    where = pc.field("record_id").isin(ids) & pc.field("entity_id").isin(suppliers)
+    senders = {one["contributor"] for one in records.offered}
+    people: dict[str, set[object]] = defaultdict(set)
+    for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_RECORD], where):
+        for one in batch.to_pylist():
+            record = records.by_key.get(record_key(one))
+            if record is None:
+                continue
+            who: object = record.key if record.key[1] in senders else record.victim
+            if who is not None:
+                people[one["entity_id"]].add(who)
+    return {one: len(those) for one, those in people.items()}
 
 
 def _most_named(one: Row) -> tuple[int, str]:

@@ -1,16 +1,19 @@
-"""The records of a run that a referral of one cluster is made from, numbered.
+"""The records of a run that a referral of one cluster is made from, numbered, and their losses.
 
 Records are the complaints and calls that name a member. A victim's id and narrative are counted
-here and do not go further; of a record's country nothing but sums does.
+here and do not go further; of a record's country nothing but sums does. Losses are exact in each
+currency, and converted by dated rates with a source alone.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 from operator import attrgetter
 from typing import Any
 
@@ -21,10 +24,11 @@ from reports import tables
 from reports.cluster_data import ClusterFacts, gather_facts
 from reports.disclosure_control import keep_members, redact_fact_reasons
 from reports.tables import RunFolder
-from schemas.enums import RecordKind
+from schemas.enums import CURRENCIES, RecordKind
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
+from transforms.extract.impersonation import LURE
 from transforms.extract.kinds.url import Click
 
 Row = dict[str, Any]
@@ -58,7 +62,8 @@ class RecordSource:
 class CaseRecord:
     """One complaint or call that names a member. `number` is its row in Exhibit 1.
 
-    `victim` numbers the people of the case, None where it is not known who it was.
+    `victim` numbers the people of the case, None where it is not known who it was. `stories` are
+    the lures that its words tell of.
     """
 
     number: int
@@ -70,6 +75,8 @@ class CaseRecord:
     payments: list[Row]
     victim: int | None = None
     country: str | None = None
+    channel: str | None = None
+    stories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,6 +177,8 @@ def collect_case_records(
             payments=_payments(key, rows[key], mentions, members),
             victim=people.get(key),
             country=rows[key].get("victim_country"),
+            channel=rows[key].get("channel"),
+            stories=_stories(rows[key]),
         )
         for number, key in enumerate(ordered, 1)
     }
@@ -202,6 +211,12 @@ def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> d
     by_id = {(org, record): (kind, org, record) for kind, org, record in keys}
     rows = tables.read_table(run, table, where=pc.field(id_field).isin(ids)).to_pylist()
     return {by_id[of]: one for one in rows if (of := (one["source_org"], one[id_field])) in by_id}
+
+
+def _stories(row: Row) -> tuple[str, ...]:
+    """Returns the lures that a complaint tells of, each once."""
+    found = row.get("impersonation") or []
+    return tuple(sorted({one["name"] for one in found if one["what"] == LURE}))
 
 
 def _payments(key: RecordKey, row: Row, mentions: list[Row], members: set[str]) -> list[Row]:
@@ -311,3 +326,128 @@ def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> int:
         return 0
     here = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
     return tables.count_rows(run, UNION_LINKS, here)
+
+
+RATE_COLUMNS = ("date", "from", "to", "rate", "source")
+
+_DIGITS = 76
+"""Twice AMOUNT's 38, so that no sum or product is rounded on the way."""
+
+
+class ExchangeRatesError(ValueError):
+    """A rates file that cannot be used; the message is one line for its author."""
+
+
+class UnreconciledError(ValueError):
+    """Losses of the exhibits that are not those of the run: nothing may be sent."""
+
+
+@dataclass(frozen=True)
+class ExchangeRate:
+    """One unit of a currency in `to`, on a day, as `source` published it."""
+
+    day: date
+    to: str
+    rate: Decimal
+    source: str
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Adds amounts up, exactly."""
+    with localcontext(prec=_DIGITS):
+        return sum(amounts, Decimal(0))
+
+
+def format_amount(amount: Decimal) -> str:
+    """Formats an amount with two digits after the point, or as many as it has; never rounded."""
+    whole, _, cents = f"{amount:f}".partition(".")
+    return f"{whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
+def convert(amount: Decimal, rate: ExchangeRate) -> Decimal:
+    """Converts an amount to the rate's currency, to the cent, half to even."""
+    with localcontext(prec=_DIGITS):
+        return (amount * rate.rate).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+
+
+def stated_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
+    """Returns amount and number of complaints by currency, from the records one by one."""
+    stated: dict[str, list[Decimal]] = {}
+    for one in records.in_order:
+        if one.loss is not None and one.currency:
+            stated.setdefault(one.currency, []).append(one.loss)
+    return {
+        currency: (exact_sum(amounts), len(amounts)) for currency, amounts in sorted(stated.items())
+    }
+
+
+def reconciled_totals(records: CaseRecords) -> dict[str, tuple[Decimal, int]]:
+    """Returns what `stated_totals` does, of all members of a cluster.
+
+    Raises:
+        UnreconciledError: if they are not what clusters/ says, or what countries add up to.
+    """
+    found = stated_totals(records)
+    of_clusters = {
+        one["currency"]: (one["amount"], one["complaints"])
+        for one in records.facts.row["losses"] or []
+    }
+    by_country = {
+        currency: exact_sum(of.get(currency, Decimal(0)) for of in records.losses.values())
+        for currency in found
+    }
+    if found != of_clusters or by_country != {
+        currency: amount for currency, (amount, _) in found.items()
+    }:
+        raise UnreconciledError("the losses of the records are not those of the run's clusters/")
+    return found
+
+
+def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
+    """Reads the rates by currency of a CSV file `date,from,to,rate,source`, all to one currency.
+
+    Raises:
+        RatesError: naming the file, the row and the field.
+    """
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    if tuple(reader.fieldnames or ()) != RATE_COLUMNS:
+        raise ExchangeRatesError(f"{name}: the first line must be {','.join(RATE_COLUMNS)}")
+    found: dict[str, ExchangeRate] = {}
+    try:
+        for row in reader:
+            place = f"{name}, row {reader.line_num}"
+            currency, rate = _exchange_rate(row, place)
+            if currency in found:
+                raise ExchangeRatesError(
+                    f"{place}, from: {currency} has a rate already; give one rate each"
+                )
+            found[currency] = rate
+    except csv.Error as error:
+        raise ExchangeRatesError(f"{name}, row {reader.line_num}: {error}") from None
+    if len({one.to for one in found.values()}) > 1:
+        raise ExchangeRatesError(f"{name}: the rates are to several currencies; convert to one")
+    return found
+
+
+def _exchange_rate(row: Mapping[str, str | None], place: str) -> tuple[str, ExchangeRate]:
+    if None in row or None in row.values():
+        raise ExchangeRatesError(f"{place}: has another number of cells than the header")
+    cells = {key: (value or "").strip() for key, value in row.items()}
+    for end in ("from", "to"):
+        if cells[end] not in CURRENCIES:
+            raise ExchangeRatesError(f"{place}, {end}: {cells[end][:12]!r} is not an ISO 4217 code")
+    try:
+        day = date.fromisoformat(cells["date"])
+    except ValueError:
+        raise ExchangeRatesError(
+            f"{place}, date: {cells['date'][:24]!r} is not YYYY-MM-DD"
+        ) from None
+    try:
+        rate = Decimal(cells["rate"])
+    except InvalidOperation:
+        rate = Decimal(0)
+    if not (rate.is_finite() and 0 < rate < 10**9 and len(cells["rate"]) <= 24):
+        raise ExchangeRatesError(f"{place}, rate: {cells['rate'][:24]!r} is not a number above 0")
+    if not cells["source"] or len(cells["source"]) > 200 or not cells["source"].isprintable():
+        raise ExchangeRatesError(f"{place}, source: say who published it, in one line")
+    return cells["from"], ExchangeRate(day, cells["to"], rate, cells["source"])

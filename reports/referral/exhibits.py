@@ -19,10 +19,9 @@ from reports.export import tabular
 from reports.export.graph_files import graphml_document
 from reports.export.graph_tables import EDGE_ATTRIBUTES, EDGE_SCHEMA, NODE_ATTRIBUTES, NODE_SCHEMA
 from reports.export.stix import stix_id
-from reports.referral.blocks import format_count
+from reports.referral.blocks import format_count, format_utc
 from reports.referral.case import Case
-from reports.referral.case_records import CaseRecord
-from reports.referral.losses import format_amount
+from reports.referral.case_records import CaseRecord, format_amount
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
@@ -55,6 +54,10 @@ PAYMENT_METHODS = frozenset(
     wire_transfer wise zelle""".split()
 )
 """Words for a payment that a package repeats."""
+
+
+SUPPLIER_PEOPLE = 2
+"""People whose records must name a shared service, for it to be listed."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,6 @@ def source_cells(record: CaseRecord) -> tuple[object, ...]:
     return record.number, origin.file, origin.sha256, origin.position
 
 
-def format_utc(moment: datetime) -> str:
-    """Formats a time in UTC, ISO 8601, to the second."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _records(case: Case) -> Exhibit:
     """Returns Exhibit 1."""
     columns: tuple[Column, ...] = (
@@ -150,7 +148,7 @@ def _identifiers(case: Case) -> Exhibit:
         ),
         ("role", "word", "Its most frequent role in the records."),
         ("confidence", "0 to 1", "ringtrace's score that it belongs to the cluster."),
-        ("likelihood", "estimative word", "The score in the words of the scale in section 8."),
+        ("likelihood", "estimative word", "The score in the words of the referral's scale."),
         ("reporters", "number", "Distinct people who report that a scammer used it."),
         ("robustness", "number", "People on whom its place in the cluster rests, at least."),
         ("tier", "word", "core: two people or more, independently; verify: named by override."),
@@ -306,7 +304,7 @@ def _losses(case: Case) -> Exhibit:
         for one in case.records.in_order
         if one.loss is not None and one.currency
     ]
-    about = "One row a complaint that states a loss; they add up to section 3, to the cent."
+    about = "One row a complaint that states a loss; they add up to the referral's, to the cent."
     return Exhibit(5, "losses", "Losses", about, columns, rows)
 
 
@@ -321,7 +319,7 @@ def _payments(case: Case) -> Exhibit:
     rows = [
         (
             paid["payee"],
-            _listed_word(paid["method"], PAYMENT_METHODS),
+            listed_word(paid["method"], PAYMENT_METHODS),
             None if paid["amount"] is None else format_amount(paid["amount"]),
             _currency(paid["currency"]),
             *source_cells(one),
@@ -335,8 +333,8 @@ def _payments(case: Case) -> Exhibit:
     return Exhibit(6, "payments", "Payments to members", about, columns, rows)
 
 
-def _listed_word(said: str | None, known: frozenset[str]) -> str | None:
-    """Returns what a complaint says if it is a known word: free text can name anybody."""
+def listed_word(said: str | None, known: frozenset[str]) -> str | None:
+    """Returns a complaint's word if it is a known one: free text can name anybody."""
     word = re.sub(r"[\W_]+", "_", (said or "").strip().lower())
     return None if not word else word if word in known else "other"
 
@@ -366,11 +364,20 @@ def _suppliers(case: Case) -> Exhibit:
     ends = {one["there"]: one for one in reversed(case.facts.soft)}
     first = case.records.in_order[0]
     rows = []
-    for one in case.facts.suppliers:
+    shown = [
+        one
+        for one in case.facts.suppliers
+        if case.supplier_people.get(one["entity_id"], 0) >= SUPPLIER_PEOPLE
+    ]
+    for one in shown:
         link = ends.get(one["entity_id"])
         record = case.records.first_record(link["here"]) if link else first
         rows.append((one["entity_id"], one["records"], one["clusters"], *source_cells(record)))
-    about = "Shared services. They describe the cluster and accuse nobody."
+    left = len(case.facts.suppliers) - len(shown)
+    about = (
+        "Shared services that records of two people or more name. They describe the operation and "
+        f"accuse nobody.{f' {left} more are left out.' if left else ''}"
+    )
     return Exhibit(8, "suppliers", "Suppliers", about, columns, rows)
 
 
@@ -502,7 +509,7 @@ def cluster_misp_event(case: Case) -> bytes:
     org = ", ".join(plain(one, 60) for one in row["orgs"])
     made = {
         "uuid": _uuid("misp-event", *key),
-        "info": f"Impersonation scam infrastructure: {plain(row['name'])}{_left_out(case)}",
+        "info": f"Scam infrastructure. {case.title}{_left_out(case)}",
         "date": f"{moment:%Y-%m-%d}",
         "timestamp": stamp,
         "published": False,
@@ -531,8 +538,10 @@ def _attribute(case: Case, member: Row, key: tuple[str, str], stamp: str) -> Row
         "category": category,
         "value": value,
         "comment": (
-            f"No. {case.number[entity_id]}, {member['role']}; {member['complaints']} complaints, "
-            f"{member['calls']} calls of {member['reporters']} people; {member['tier']}, "
+            f"No. {case.number[entity_id]}, {member['role']}; "
+            f"{format_count(member['complaints'], 'complaint')}, "
+            f"{format_count(member['calls'], 'call')} of "
+            f"{format_count(member['reporters'], 'person', 'people')}; {member['tier']}, "
             f"{member['review']}. A lead, not proof."
         ),
         "to_ids": False,

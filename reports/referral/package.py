@@ -1,4 +1,4 @@
-"""The files of a package, a sealed BagIt bag (RFC 8493), and the facts of it for machines.
+"""The files of a package and of counsel's memo, each a sealed BagIt bag (RFC 8493).
 
 The same case and key give the same bytes.
 """
@@ -9,16 +9,22 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import signing
 from reports.export import stix, tabular
-from reports.referral import case as case_module, drafts, exhibits, pdf, seal
+from reports.referral import case as case_module, exhibits, pdf, seal
+from reports.referral.blocks import Document
 from reports.referral.case import Case, victims_at_most
-from reports.referral.document import document_sections, render_html
-from reports.referral.losses import format_amount
+from reports.referral.case_records import format_amount
+from reports.referral.counsel import counsel_code, counsel_payload
+from reports.referral.document import referral_document, render_html
+from reports.referral.requests import ad_platform_drafts, request_drafts
 from reports.text import plain
 from schemas.entity import without_epoch
 
@@ -27,22 +33,22 @@ FACTS_FILE = "data/package.json"
 FACTS_FORMAT, FACTS_VERSION = "ringtrace-referral", 1
 
 README = """\
-Criminal referral package {code}
+Criminal referral {code}
 TLP:{tlp}
 
 Start with referral.pdf or referral.html, which say the same.
 
 exhibits/       numbered tables; data-dictionary.csv explains each column
-requests/       drafts to providers, for the recipient's authority to sign
-certificates/   drafts for those who can sign them, and the hash report
+requests/       letters to providers, for the competent authority to complete and sign
+certificates/   forms for those who can sign them, and the hash report
 cluster.stix.json, cluster.misp.json, cluster.graphml
-                the same cluster for machines
-package.json    what this package is, for machines
+                the same identifiers for machines
+package.json    the facts of this package, for machines
 
 To check that nothing was altered: ringtrace verify DIR --key PUBLIC_KEY
 or, without ringtrace, the bag with any BagIt tool (RFC 8493) and seal.json against seal.json.sig.
 
-A lead, not proof. No person is named. Drafts are for counsel and never legal advice.
+No person is accused. Who held an identifier is to be established by legal process.
 """
 
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -69,28 +75,60 @@ def package_files(
     Raises:
         stix_check.MissingStixError, pdf.MissingPdfError: without the extra `referral`.
     """
-    payload = _payload(case, versions)
-    day, name = case.date, case.reference.recipient["name"]
+    name = case.reference.recipient["name"]
+    about = {"supersedes": case.earlier.seal_sha256 if case.earlier else None}
+    subject = f"Criminal referral to {name}"
+    return _sealed_bag(case, _payload(case, versions), case.code, subject, about, key, issuer)
+
+
+def counsel_files(
+    case: Case,
+    key: Ed25519PrivateKey,
+    versions: dict[str, str],
+    issuer: str | None,
+    package: Mapping[str, bytes],
+) -> dict[str, bytes]:
+    """Returns the files of counsel's memo on a package, by path; its seal names the package's.
+
+    Raises:
+        pdf.MissingPdfError: without the extra `referral`.
+    """
+    about = {"about": hashlib.sha256(package[seal.SEAL_FILE]).hexdigest()}
+    memo, payload = counsel_payload(case, package, about["about"], versions)
+    code, subject = counsel_code(case), f"Counsel's memo on {plain(case.code)}, not to be sent"
+    return _sealed_bag(case, payload | _rendered("memo", memo), code, subject, about, key, issuer)
+
+
+def _sealed_bag(
+    case: Case,
+    payload: dict[str, bytes],
+    code: str,
+    subject: str,
+    about: Mapping[str, str | None],
+    key: Ed25519PrivateKey,
+    issuer: str | None,
+) -> dict[str, bytes]:
+    """Returns a bag of a payload with its seal, which names the organisation `issuer`, if known."""
     info = {
         "Source-Organization": ", ".join(plain(one, 60) for one in case.row["orgs"]),
-        "Bagging-Date": day,
-        "External-Identifier": plain(case.code),
-        "External-Description": f"Criminal referral to {name}",
-        "Bag-Software-Agent": f"ringtrace {versions.get('ringtrace', '')}".strip(),
+        "Bagging-Date": case.date,
+        "External-Identifier": plain(code),
+        "External-Description": subject,
+        "Bag-Software-Agent": "ringtrace",
     }
     made = payload | bag_tag_files(payload, info)
     sealed = seal.make_seal(
         made,
         {
-            "reference": case.code,
+            "reference": code,
             "recipient": case.reference.recipient["code"],
             "cluster_id": case.row["cluster_id"],
             "run_id": case.manifest["run_id"],
             "as_of": case.moment.isoformat(),
             "tlp": case.tlp,
-            "supersedes": case.earlier.seal_sha256 if case.earlier else None,
             "issuer": issuer,
             "key_id": signing.key_id(key.public_key()),
+            **about,
         },
     )
     return made | {
@@ -172,14 +210,7 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "as_of": case.moment.isoformat(),
         "tlp": case.tlp,
         "status": row["status"],
-        "override": None
-        if case.override is None
-        else {
-            "by": case.override.name,
-            "reason": case.override.reason,
-            "obstacles": [one.text for one in case.obstacles],
-        },
-        "confirmations": case.confirmations,
+        "confirmed": sorted({(str(one.day), plain(one.author)) for one in case.confirmations}),
         "members": {
             one["entity_id"]: {
                 "role": one["role"],
@@ -271,12 +302,11 @@ def fact_differences(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[
 
 def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     made = exhibits.make_exhibits(case)
-    document = document_sections(case, made)
-    facts, row = case.facts, case.row
+    # Machines read the operation's name, and not that of the member of most complaints.
+    facts = replace(case.facts, row=case.row | {"name": case.subject})
     records = {one.path: exhibits.exhibit_csv(one) for one in made}
     records["data/exhibits/data-dictionary.csv"] = exhibits.data_dictionary(made)
-    records["data/referral.html"] = render_html(document, row["name"], case.tlp)
-    records["data/referral.pdf"] = pdf.render_pdf(document, row["name"], case.tlp, case.code)
+    records |= _rendered("referral", referral_document(case, made))
     records["data/cluster.stix.json"] = stix.check_with_stix2(
         stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp)
     )
@@ -287,18 +317,55 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
             ("what", "before", "now"), case.earlier.changes
         )
     records |= case_module.overlap_files(case.shared)
-    signed = drafts.certificate_drafts(case, records, versions.get("ringtrace", ""))
     text = README.format(code=case.code, tlp=case.tlp.upper())
     return (
         records
-        | signed
-        | drafts.request_drafts(case)
-        | drafts.ad_platform_drafts(case)
+        | certificate_drafts(case, records, versions.get("ringtrace", ""))
+        | request_drafts(case)
+        | ad_platform_drafts(case)
         | {
             FACTS_FILE: encode_facts(package_facts(case, versions)),
             "data/README.txt": text.encode(),
         }
     )
+
+
+def _rendered(name: str, document: Document) -> dict[str, bytes]:
+    """Returns a document as HTML and PDF, by path."""
+    return {
+        f"data/{name}.html": render_html(document),
+        f"data/{name}.pdf": pdf.render_pdf(document),
+    }
+
+
+IST = timezone(timedelta(hours=5, minutes=30), "IST")
+"""Indian Standard Time, which has no summer time."""
+
+
+def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -> dict[str, bytes]:
+    """Drafts the recipient's certificates, and the hash report of `records`, by path."""
+    moment = case.moment
+    made = {"data/certificates/hash-report.csv": _hash_report(records, moment)}
+    zone = ZoneInfo(case.reference.recipient["time_zone"])
+    for name, template in case.reference.certificates.items():
+        text = template.render(
+            code=plain(case.code, 200),
+            version=version,
+            files=len(records),
+            local_time=f"{moment.astimezone(zone):%d/%m/%Y %H:%M:%S}",
+        )
+        made[f"data/certificates/{name}.txt"] = text.encode()
+    return made
+
+
+def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
+    header = ("file", "bytes", "algorithm", "hash", "as_of_utc", "as_of_ist")
+    times = (f"{moment:%Y-%m-%dT%H:%M:%SZ}", f"{moment.astimezone(IST):%d/%m/%Y %H:%M:%S}")
+    rows = (
+        (path, len(content), "SHA-256", hashlib.sha256(content).hexdigest(), *times)
+        for path, content in sorted(records.items())
+    )
+    return tabular.csv_bytes(header, rows)
 
 
 def _mapping_differences(

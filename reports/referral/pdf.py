@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from xml.sax.saxutils import escape
 
-from reports.referral.blocks import Block, Chart, Grid, Notice, Points, Section, Text
+from reports.referral.blocks import (
+    STYLES,
+    Bar,
+    Block,
+    Chart,
+    Disc,
+    Document,
+    Grid,
+    Line,
+    Notice,
+    Points,
+    Section,
+    Text,
+)
 from reports.text import plain
-from transforms.extract.kinds.registry import BY_KIND
 
 PROSE, BOLD, MONO = "Mukta", "Mukta-SemiBold", "IBMPlexMono"
 
@@ -30,8 +41,14 @@ _FILES = {
 MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
 
+TABLE_START = 90.0
+"""The room, in points, without which a table goes to the next page with its caption."""
+
 INSET = 6.0
 """The room that reportlab's frame keeps free inside the margin."""
+
+WHOLE_ROWS = 9
+"""Rows of a table up to which it is not cut between two pages."""
 
 _INDIC = range(0x0900, 0x0E00)
 """Scripts whose textss join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""
@@ -41,7 +58,7 @@ class MissingPdfError(RuntimeError):
     """A library or font for the PDF is not installed; the message says how to get it."""
 
 
-def render_pdf(sections: Sequence[Section], name: str, tlp: str, code: str) -> bytes:
+def render_pdf(document: Document) -> bytes:
     """Renders the document on A4.
 
     Raises:
@@ -49,7 +66,6 @@ def render_pdf(sections: Sequence[Section], name: str, tlp: str, code: str) -> b
     """
     try:
         from reportlab.lib.pagesizes import A4
-        from reportlab.pdfgen.canvas import Canvas
         from reportlab.platypus import SimpleDocTemplate
 
         register_fonts()
@@ -57,7 +73,7 @@ def render_pdf(sections: Sequence[Section], name: str, tlp: str, code: str) -> b
         raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[referral]'") from None
     content = io.BytesIO()
     width = A4[0] - 2 * (MARGIN + INSET)
-    document = SimpleDocTemplate(
+    made = SimpleDocTemplate(
         content,
         pagesize=A4,
         leftMargin=MARGIN,
@@ -65,17 +81,12 @@ def render_pdf(sections: Sequence[Section], name: str, tlp: str, code: str) -> b
         topMargin=MARGIN + 10,
         bottomMargin=MARGIN,
         invariant=1,
-        title=f"Criminal referral: {plain(name, 80)}",
-        author="ringtrace",
-        subject=code,
+        title=f"{document.kind}: {plain(document.title, 160)}",
+        author=plain(document.authors, 200),
+        subject=document.code,
         lang="en",
     )
-    texts = _PageTexts(plain(name, 80), tlp.upper(), code)
-    frame = _Frame(texts)
-    maker = partial(Canvas, initialFontName=PROSE)
-    document.build(
-        _story(sections, texts, width), onFirstPage=frame, onLaterPages=frame, canvasmaker=maker
-    )
+    made.build(_story(document, width), canvasmaker=_page_maker(document))
     return content.getvalue()
 
 
@@ -97,58 +108,94 @@ def register_fonts() -> None:
 
 def paragraph_markup(words: str, font: str, limit: int = 4_000) -> str:
     """Escapes a text for reportlab's paragraphs, and spells out what the font lacks."""
+    return escape(paragraph_words(words, font, limit))
+
+
+def paragraph_words(words: str, font: str, limit: int = 4_000) -> str:
+    """Spells out what the font lacks."""
     covered = _covered(font)
-    spelled = "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in plain(words, limit))
-    return escape(spelled)
+    return "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in plain(words, limit))
 
 
-@dataclass(frozen=True)
-class _PageTexts:
-    """The texts of every page's header and footer."""
+def _page_maker(document: Document) -> Any:
+    """Returns reportlab's canvas with the header and footer of each page, once all are known.
 
-    title: str
-    tlp: str
-    code: str
+    They say the kind of document and its reference, "page n of N", and the TLP marking at the
+    right, in 12 points (TLP 2.0).
+    """
+    from reportlab.pdfgen.canvas import Canvas
+
+    class Pages(Canvas):
+        """Keeps each page until the last one is there."""
+
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named | {"initialFontName": PROSE})
+            self.setViewerPreference("DisplayDocTitle", "true")
+            self.pages: list[dict[str, Any]] = []
+
+        def showPage(self) -> None:  # noqa: N802 - reportlab's name
+            self.pages.append(dict(self.__dict__))
+            self._startPage()
+
+        def save(self) -> None:
+            count = len(self.pages)
+            for number, state in enumerate(self.pages, 1):
+                self.__dict__.update(state)
+                _draw_frame(self, document, f"page {number} of {count}")
+                super().showPage()
+            super().save()
+
+    return Pages
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """TLP at the right of header and footer, 12 points (TLP 2.0), reference and page number."""
-
-    texts: _PageTexts
-
-    def __call__(self, canvas: Any, document: Any) -> None:
-        canvas.setViewerPreference("DisplayDocTitle", "true")
-        width, height = document.pagesize
-        canvas.saveState()
-        canvas.setFont(BOLD, 12)
-        for y in (height - 40, 24):
-            canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{self.texts.tlp}")
-        canvas.setFont(PROSE, 8)
-        canvas.drawString(MARGIN + INSET, height - 40, "Criminal referral. A lead, not proof.")
-        canvas.drawString(MARGIN + INSET, 24, f"{self.texts.code[:90]}   page {document.page}")
-        canvas.restoreState()
+def _draw_frame(canvas: Any, document: Document, number: str) -> None:
+    width, height = canvas._pagesize
+    canvas.setFont(BOLD, 12)
+    for y in (height - 40, 24):
+        canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{document.tlp.upper()}")
+    canvas.setFont(PROSE, 8)
+    canvas.drawString(MARGIN + INSET, height - 40, document.kind)
+    canvas.drawString(MARGIN + INSET, 24, f"{document.code[:90]}   {number}")
 
 
-def _story(sections: Sequence[Section], texts: _PageTexts, width: float) -> list[Any]:
-    from reportlab.platypus import PageBreak
+def _story(document: Document, width: float) -> list[Any]:
+    from reportlab.platypus import CondPageBreak, PageBreak
 
     story: list[Any] = [
-        _paragraph("Criminal referral", "title"),
-        _paragraph(paragraph_markup(texts.title, PROSE), "body"),
+        _paragraph(paragraph_markup(document.kind, BOLD), "kind"),
+        _paragraph(paragraph_markup(document.title, BOLD, 300), "title"),
     ]
-    for section in sections:
+    for section in document.sections:
         if section.number == 1:
             story.append(PageBreak())
         if section.number:
             title = f"{section.number}. {section.title}"
+            story.append(CondPageBreak(_room_with_first_table(section)))
             story.append(_bookmark(section.anchor, title))
             story.append(_paragraph(paragraph_markup(title, BOLD), "heading"))
         for block in section.blocks:
             story.extend(_flowables(block, width))
         if not section.number:
-            story.extend(_contents(sections))
+            story.extend(_contents(document.sections))
     return story
+
+
+def _room_with_first_table(section: Section) -> float:
+    """Returns the room that a heading needs, with the texts below it and a table's start."""
+    room = 40.0
+    for block in section.blocks:
+        match block:
+            case Text():
+                room += 19 + 13 * (len(block.text) // 115)
+            case Points():
+                room += sum(19 + 13 * (len(one) // 110) for one in block.points)
+            case Notice():
+                room += 40 + 13 * (len(block.text) // 110)
+            case Chart():
+                return min(room + 60 + 500 * block.height / block.width, 600.0)
+            case Grid():
+                return min(room + TABLE_START, 400.0)
+    return min(room, 100.0)
 
 
 def _bookmark(anchor: str, title: str) -> Any:
@@ -198,7 +245,10 @@ def _styles() -> dict[str, Any]:
     return {
         "body": body,
         "cell": cell,
-        "title": ParagraphStyle("title", parent=body, fontName=BOLD, fontSize=22, leading=27),
+        "kind": ParagraphStyle("kind", parent=body, fontName=BOLD, fontSize=11, leading=14),
+        "title": ParagraphStyle(
+            "title", parent=body, fontName=BOLD, fontSize=18, leading=23, spaceAfter=10
+        ),
         "heading": ParagraphStyle(
             "heading",
             parent=body,
@@ -217,7 +267,6 @@ def _styles() -> dict[str, Any]:
             leading=11,
             spaceBefore=5,
             spaceAfter=3,
-            keepWithNext=1,
         ),
         "notice": ParagraphStyle(
             "notice",
@@ -251,7 +300,7 @@ def _paragraph(markup: str, style: str) -> Any:
 
 def _flowables(block: Block, width: float) -> list[Any]:
     """Returns a block as what reportlab lays out, `width` points wide."""
-    from reportlab.platypus import ListFlowable, ListItem
+    from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Spacer
 
     match block:
         case Text():
@@ -263,7 +312,13 @@ def _flowables(block: Block, width: float) -> list[Any]:
             ]
             return [
                 ListFlowable(
-                    items, bulletType="bullet", start="•", bulletFontName=PROSE, leftIndent=14
+                    items,
+                    bulletType="1" if block.numbered else "bullet",
+                    start=1 if block.numbered else "•",
+                    bulletFormat="%s." if block.numbered else None,
+                    bulletFontName=PROSE,
+                    bulletFontSize=9.5,
+                    leftIndent=18 if block.numbered else 14,
                 )
             ]
         case Notice():
@@ -272,13 +327,13 @@ def _flowables(block: Block, width: float) -> list[Any]:
         case Grid():
             return _grid(block, width)
         case Chart():
-            drawing = _chart_drawing(block, width)
-            return [drawing, _paragraph(paragraph_markup(block.caption, PROSE), "cell")]
+            caption = _paragraph(paragraph_markup(block.caption, PROSE), "cell")
+            return [KeepTogether([_chart_drawing(block, width), caption]), Spacer(0, 8)]
 
 
 def _grid(block: Grid, width: float) -> list[Any]:
     from reportlab.lib.colors import HexColor
-    from reportlab.platypus import LongTable
+    from reportlab.platypus import CondPageBreak, KeepTogether, LongTable
 
     headed = bool(block.header[0])
     rows: list[list[Any]] = []
@@ -314,7 +369,10 @@ def _grid(block: Grid, width: float) -> list[Any]:
         spaceAfter=8,
         hAlign="LEFT",
     )
-    return [_paragraph(paragraph_markup(block.caption, BOLD, 600), "caption"), table]
+    caption = _paragraph(paragraph_markup(block.caption, BOLD, 600), "caption")
+    if len(rows) <= WHOLE_ROWS:
+        return [KeepTogether([caption, table])]
+    return [CondPageBreak(TABLE_START), caption, table]
 
 
 def _cell(block: Grid, at: int, cell: str, *, headed: bool) -> Any:
@@ -327,61 +385,45 @@ def _cell(block: Grid, at: int, cell: str, *, headed: bool) -> Any:
 
 
 def _chart_drawing(block: Chart, width: float) -> Any:
-    """Draws the chart `width` points wide, with a legend of kinds below it."""
-    from reportlab.graphics.shapes import Circle, Drawing, Line, Rect, String
+    """Draws the chart `width` points wide, with its legend below it."""
+    from reportlab.graphics.shapes import Circle, Drawing, Line as Stroke, Rect, String
     from reportlab.lib.colors import HexColor, white
 
-    scale = width / block.width
-    drawing = Drawing(width, block.height * scale + 14)
-    top = block.height * scale + 14
-    drawing.add(
-        Rect(
-            0,
-            14,
-            width,
-            block.height * scale,
-            fillColor=white,
-            strokeColor=HexColor("#c9cdd3"),
-            strokeWidth=0.5,
-        )
-    )
-    for x1, y1, x2, y2, thick, alone in block.lines:
-        drawing.add(
-            Line(
-                x1 * scale,
-                top - y1 * scale,
-                x2 * scale,
-                top - y2 * scale,
-                strokeWidth=max(thick * scale, 0.3),
-                strokeColor=HexColor("#b8460b" if alone else "#7b838c"),
-                strokeDashArray=(3, 2) if alone else None,
-            )
-        )
-    for x, y, radius, kind, label, bridge in block.nodes:
-        at = (x * scale, top - y * scale)
-        size = max(radius * scale, 5.5)
-        colour = HexColor(BY_KIND[kind].colour)
-        if bridge:
-            drawing.add(
-                Circle(
-                    *at, size + 2, fillColor=None, strokeColor=HexColor("#b8460b"), strokeWidth=1
-                )
-            )
-        drawing.add(Circle(*at, size, fillColor=colour, strokeColor=white, strokeWidth=0.4))
-        drawing.add(
-            String(
-                at[0],
-                at[1] - 2,
-                label,
-                fontName=BOLD,
-                fontSize=5.8,
-                fillColor=white,
-                textAnchor="middle",
-            )
-        )
-    at_x = 4.0
-    for kind in block.kinds:
-        drawing.add(Circle(at_x, 5, 3, fillColor=HexColor(BY_KIND[kind].colour), strokeColor=None))
-        drawing.add(String(at_x + 6, 2.5, kind, fontName=PROSE, fontSize=7.5))
-        at_x += 62
+    scale, legend = width / block.width, 16.0
+    top = block.height * scale + legend
+    drawing = Drawing(width, top)
+    edge = {"fillColor": white, "strokeColor": HexColor("#c9cdd3"), "strokeWidth": 0.5}
+    drawing.add(Rect(0, legend, width, block.height * scale, **edge))
+    for one in block.shapes:
+        x = (one.x1 if isinstance(one, Line) else one.x) * scale
+        y = top - (one.y1 if isinstance(one, Line) else one.y) * scale
+        match one:
+            case Line():
+                line = Stroke(x, y, one.x2 * scale, top - one.y2 * scale)
+                line.strokeWidth = max(one.width * scale, 0.3)
+                line.strokeColor = HexColor(STYLES[one.style])
+                line.strokeDashArray = (3, 2) if one.style == "alone" else None
+                drawing.add(line)
+            case Disc():
+                size, colour = max(one.radius * scale, 3.0), HexColor(STYLES[one.style])
+                if one.ring:
+                    ring = HexColor(STYLES["alone"])
+                    drawing.add(Circle(x, y, size + 2, fillColor=None, strokeColor=ring))
+                drawing.add(Circle(x, y, size, fillColor=colour, strokeColor=white))
+            case Bar():
+                high, colour = one.height * scale, HexColor(STYLES[one.style])
+                bar = Rect(x, y - high, one.width * scale, high)
+                bar.fillColor, bar.strokeColor = colour, None
+                drawing.add(bar)
+            case _:
+                text = String(x, y, paragraph_words(one.text, BOLD if one.white else PROSE))
+                text.fontName, text.fontSize = (BOLD, 5.8) if one.white else (PROSE, 7)
+                text.fillColor = white if one.white else HexColor("#16181c")
+                text.textAnchor = one.anchor
+                drawing.add(text)
+    at = 4.0
+    for style, meaning in block.legend:
+        drawing.add(Circle(at, 6, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
+        drawing.add(String(at + 6, 3.5, meaning, fontName=PROSE, fontSize=7.5))
+        at += 16 + 4.1 * len(meaning)
     return drawing

@@ -1,40 +1,51 @@
-"""The numbered sections of the document, but for the summary and the exculpatory section.
-
-Long, since a section is a list of texts and tables, and counsel reads them side by side.
-"""
+"""The sections of the recipient's document on identifiers, victims, links and times."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 
+from reports.cluster_data import joined_words
 from reports.figures.graph_figure import HEIGHT, WIDTH, graph_figure, member_positions
+from reports.figures.timeline import TIMELINE_WIDTH, build_timeline
 from reports.referral.blocks import (
+    Bar,
     Block,
     Chart,
+    Disc,
     Grid,
-    Notice,
-    Points,
+    Label,
+    Line,
+    Shape,
     Text,
-    draft_notice,
     format_count,
     format_money,
+    identifier_words,
+    organisation_name,
 )
 from reports.referral.case import Case
-from reports.referral.exhibits import Exhibit
-from reports.referral.losses import convert, exact_sum
+from reports.referral.case_records import convert, exact_sum
 from reports.text import plain
-from schemas.enums import Role
+from schemas.enums import RecordKind
+from transforms.extract.kinds.registry import BY_KIND
+
+TIMELINE_ROWS = 40
+"""Identifiers in the timeline, those of most records: as many as a page takes."""
+
+MONTHS_COUNTED = 14
+"""Months up to which each bar has its count."""
+
+LABEL_LETTERS = 40
 
 MEMBER_LIMIT = 150
 """Members that the document lists; Exhibit 2 holds all."""
 
 _ROLES = {
     "callback": "Numbers that victims were to call back",
-    "caller_id": "Numbers that also called",
-    "mentioned": "Mentioned in calls",
+    "caller_id": "Numbers that called",
+    "mentioned": "Mentioned",
     "payee": "Accounts, wallets and handles to be paid",
     "operator": "Operators' remote-access ids",
     "lure_site": "Sites that victims were sent to",
@@ -43,26 +54,18 @@ _ROLES = {
 }
 
 
-@dataclass(frozen=True)
-class ElementEvidence:
-    """The evidence on an element of an offence, its exhibits, and what is missing."""
-
-    text: str
-    exhibits: str
-    missing: str
-
-
 def infrastructure_section(case: Case) -> list[Block]:
     """Lists the members, by role."""
     facts = case.facts
     roles = Counter(one["role"] for one in facts.members)
     blocks: list[Block] = [
         Text(
-            "No person is a subject of this referral yet. These identifiers are; the role is the "
-            "part that each plays in most of its records. Exhibit 2 holds them all, Exhibit 3 "
-            "every place where one was read. One that ends in #2 was silent so long that it counts "
-            "as another holder's from then on. People are distinct reporters, by each "
-            "organisation's own pseudonyms: however often one person complains, they count once."
+            "Two people or more reported each of these identifiers independently, and an analyst "
+            "reviewed it. The role is the part that it plays in most of its records. Exhibit 2 "
+            'has them all, Exhibit 3 every place where one was read. "Holder 2" is one that was '
+            "silent so long that it counts as another's from then on. People are distinct "
+            "reporters, by each organisation's own pseudonyms: however often one person complains, "
+            "they count once."
         ),
         *_left_out(case),
         *_included(case),
@@ -77,7 +80,7 @@ def infrastructure_section(case: Case) -> list[Block]:
             rows.append(
                 (
                     str(case.number[one["entity_id"]]),
-                    plain(one["entity_id"], 80),
+                    plain(identifier_words(one["entity_id"]), 80),
                     str(one["reporters"]),
                     str(one["complaints"]),
                     str(one["calls"]),
@@ -107,7 +110,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                 )
             )
     if len(facts.members) > shown:
-        blocks.append(Text(f"{len(facts.members) - shown} more are in Exhibit 2."))
+        blocks.append(Text(f"{len(facts.members) - shown:,} more are in Exhibit 2."))
     return blocks
 
 
@@ -116,15 +119,21 @@ def _left_out(case: Case) -> list[Block]:
     count = case.facts.left_out
     if not count:
         return []
-    one = "1 more identifier" if count == 1 else f"{count} more identifiers"
+    more = format_count(count, "more identifier")
     return [
         Text(
-            f"Left out. The cluster has {one} that this package counts and does not name: fewer "
-            "than two people reported each independently, or it can be a slip of the pen of "
-            "another, or no analyst has reviewed it. Nothing here rests on them, but for "
-            f"{format_count(case.tied_by_left_out, 'member')} tied to the others by them alone."
+            f"Not named. The operation may use {more}, which this referral counts and does not "
+            "name: fewer than two people reported each independently, or it can be a slip of the "
+            f"pen of another, or no analyst has reviewed it.{_tied_by_left_out(case)}"
         )
     ]
+
+
+def _tied_by_left_out(case: Case) -> str:
+    if not case.tied_by_left_out:
+        return " Nothing in this referral rests on them."
+    named = format_count(case.tied_by_left_out, "identifier")
+    return f" Nothing in this referral rests on them, but {named} that only they tie to the others."
 
 
 def _included(case: Case) -> list[Block]:
@@ -134,7 +143,7 @@ def _included(case: Case) -> list[Block]:
     rows = [
         (
             str(case.number[one.entity_id]),
-            plain(one.entity_id, 80),
+            plain(identifier_words(one.entity_id), 80),
             plain(one.name),
             plain(one.reason, 300),
         )
@@ -142,7 +151,7 @@ def _included(case: Case) -> list[Block]:
     ]
     return [
         Grid(
-            "Named in spite of the rule that two people report each, and an analyst reviews it",
+            "Included by name, though fewer than two people reported each, or none reviewed it",
             ("No.", "Identifier", "Who answers for it", "Why"),
             rows,
             (0.06, 0.34, 0.2, 0.4),
@@ -155,20 +164,26 @@ def _included(case: Case) -> list[Block]:
 def victims_section(case: Case) -> list[Block]:
     """Counts victims by country and losses by currency, which add up to the exhibits."""
     below, seen = case.reference.policy["suppress_below"], case.disclosed
-    rows = [(one.country, str(one.victims)) for one in seen.countries]
-    if seen.elsewhere:
-        rows.append(("Elsewhere, or not known", str(seen.elsewhere)))
+    rows = [(one.country, f"{one.victims:,}") for one in seen.countries]
+    if case.dominant is not None and seen.elsewhere:
+        most = case.dominant.victims
+        rows.append((case.dominant.country, f"at least {most:,}"))
+        rows.append(("Elsewhere, or not known", f"at most {seen.elsewhere - most:,}"))
+    elif seen.elsewhere:
+        rows.append(("Elsewhere, or not known", f"{seen.elsewhere:,}"))
     if not rows:
         rows = [("Too few to be told by country", str(sum(case.records.victims.values())))]
     return [
         Text(
             f"{case.victims}, by each organisation's own pseudonyms. A country is told apart from "
             f"{below} victims on, and where one is not, neither is a larger one beside it, so that "
-            f"none can be worked out by subtraction; of fewer than {2 * below} victims no country "
-            "is told. No victim is named or numbered anywhere in this package; the organisations "
+            f"none can be worked out by subtraction; the largest is then given as a lower bound, "
+            f"rounded down to {2 * below}; of fewer than {2 * below} victims no country is told. "
+            "No victim is named or numbered anywhere in this package; the organisations "
             "find them by the references of Exhibit 1. Single losses are in Exhibit 5 with their "
             "currency, since restitution needs them."
         ),
+        *_more_victims(case),
         Grid("Victims by country", ("Country", "Victims"), rows, (0.75, 0.25), numbers=(1,)),
         Grid(
             "Losses by jurisdiction and currency, as the complaints of Exhibit 5 state them",
@@ -180,6 +195,26 @@ def victims_section(case: Case) -> list[Block]:
         *_conversion(case),
         *_offered(case),
         *_shared(case),
+    ]
+
+
+def _more_victims(case: Case) -> list[Block]:
+    """Explains victims above complaints: a call record can be of somebody who did not complain."""
+    if case.row["victims"] <= case.row["complaints"]:
+        return []
+    own = [one for one in case.records.in_order if one.victim is not None]
+    complained = {one.victim for one in own if one.key[0] == RecordKind.COMPLAINT}
+    alone = len({one.victim for one in own} - complained)
+    offered = sum(
+        1 for key in case.records.by_key if key[1] in case.senders and key[0] == RecordKind.CALL
+    )
+    known = alone + offered
+    return [
+        Text(
+            f"There are more victims than complaints, since {known:,} of them "
+            f"{'is' if known == 1 else 'are'} known from a call record alone: the call is to or "
+            "from a number of this referral, and its victim did not complain."
+        )
     ]
 
 
@@ -195,20 +230,17 @@ def links_section(case: Case) -> list[Block]:
             str(one["complaints"]),
             str(one["calls"]),
             str(one["reporters"]),
-            ", ".join(plain(org, 24) for org in one["orgs"][:3]),
+            joined_words([organisation_name(org) for org in one["orgs"][:3]]),
             f"{one['first_seen']:%Y-%m-%d} to {one['last_seen']:%Y-%m-%d}",
         )
         for one in accepted[:15]
     ]
-    wide = [one for one in case.bridges if len(one.side) > 1]
-    loose = len(case.bridges) - len(wide)
     return [
         Text(
-            f"{len(accepted)} links hold the {len(facts.members)} members together; {both} of them "
-            "were seen by more than one organisation. A link is two identifiers that the same "
-            "records name, both in roles that the scammer must really hold. "
-            f"{_union(case)}"
-            f"{loose} members hang on one link alone; {len(wide)} links hold a larger part alone."
+            f"{format_count(len(accepted), 'link')} {'joins' if len(accepted) == 1 else 'join'} "
+            f"the {format_count(len(facts.members), 'identifier')}; more than one organisation saw "
+            f"{both} of them. A link is two identifiers that the same records name, both in roles "
+            f"that the scammer must really hold. {_union(case)}"
         ),
         _link_chart(case),
         Grid(
@@ -222,39 +254,28 @@ def links_section(case: Case) -> list[Block]:
 
 
 def chronology_section(case: Case) -> list[Block]:
-    """Counts records by month, and lists handovers."""
+    """Draws records by month and the life of each identifier, and lists handovers."""
     months: dict[str, Counter[str]] = {}
     for one in case.records.in_order:
         months.setdefault(f"{one.observed_at:%Y-%m}", Counter())[one.key[0]] += 1
     new = Counter(f"{one['first_seen']:%Y-%m}" for one in case.facts.members)
-    rows = [
-        (month, str(of["complaint"]), str(of["call"]), str(new[month]))
-        for month, of in sorted(months.items())
-    ]
     turns = [
         (
             f"{one.first_seen:%Y-%m-%d}",
             f"{case.number[one.before]}",
-            plain(one.before, 60),
+            plain(identifier_words(one.before), 60),
             f"{case.number[one.after]}",
-            plain(one.after, 60),
+            plain(identifier_words(one.after), 60),
         )
         for one in case.handovers[:20]
     ]
-    blocks: list[Block] = [
-        Grid(
-            "Records by month, UTC",
-            ("Month", "Complaints", "Calls", "Members first seen"),
-            rows,
-            (0.25, 0.25, 0.25, 0.25),
-            numbers=(1, 2, 3),
-        )
-    ]
+    blocks: list[Block] = [_month_chart(months, new), _timeline_chart(case)]
     if turns:
         blocks.append(
             Grid(
-                "Handovers: one identifier falls silent, another of its kind that is linked with "
-                "it takes over" + ("" if len(turns) == len(case.handovers) else " (the first 20)"),
+                "Handovers: one identifier falls silent, and another of its kind that is linked "
+                "with it takes over"
+                + ("" if len(turns) == len(case.handovers) else " (the first 20)"),
                 ("Day", "No.", "From", "No.", "To"),
                 turns,
                 (0.14, 0.06, 0.37, 0.06, 0.37),
@@ -262,244 +283,78 @@ def chronology_section(case: Case) -> list[Block]:
                 numbers=(1, 3),
             )
         )
-    blocks.append(Text("Exhibit 9 has the first and last sight of every member."))
+    blocks.append(Text("Exhibit 9 has the first and last record of every identifier."))
     return blocks
 
 
-def elements_matrix(case: Case) -> list[Block]:
-    """Lists offences that may be considered, element by element."""
-    evidence = element_evidence(case)
-    blocks: list[Block] = [
-        Notice(
-            "Draft.",
-            f"{draft_notice(case.reference.recipient)} "
-            "Which offence is charged is the recipient's.",
-        )
+def _month_chart(months: Mapping[str, Counter[str]], new: Mapping[str, int]) -> Chart:
+    """Draws complaints, calls and new identifiers of each month as bars with their counts."""
+    none: Counter[str] = Counter()
+    first, last = min(months), max(months)
+    every = [
+        f"{at // 12:04d}-{at % 12 + 1:02d}"
+        for at in range(_month_number(first), _month_number(last) + 1)
     ]
-    for offence in case.reference.offences:
-        rows = []
-        for element in offence["elements"]:
-            one = evidence[element["holds"]]
-            rows.append((element["text"], one.text, one.exhibits, one.missing))
-        note = f" {offence['note']}" if offence["note"] else ""
-        blocks.append(
-            Grid(
-                f"{offence['statute']}.{note} Written from {offence['source']} on "
-                f"{offence['date']}.",
-                ("Element", "What this package holds", "Exhibits", "What is missing"),
-                rows,
-                (0.22, 0.38, 0.1, 0.3),
-            )
-        )
-    return blocks
-
-
-def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
-    """Returns the evidence on each of `reference.ELEMENTS`."""
-    row = case.row
-    brands = ", ".join(plain(one, 40) for one in row["brands"][:6]) or "no brand stated"
-    phones = [one for one in case.number if one.startswith("phone:")]
-    payees = [one for one in case.facts.members if one["role"] == Role.PAYEE]
-    paid = sum(len(one.payments) for one in case.records.in_order)
-    links = sum(1 for one in case.facts.inside if one["accepted"])
-    sums = "; ".join(
-        f"{currency} {format_money(amount)}" for currency, (amount, _) in case.totals.items()
-    )
-    return {
-        "scheme": ElementEvidence(
-            f"{row['complaints']} complaints tell of callers; brands that they claimed to be: "
-            f"{brands}.",
-            "1, 3",
-            "The complaints themselves, from the organisations that hold them.",
-        ),
-        "wires": ElementEvidence(
-            f"{row['calls']} call records and {len(phones)} phone numbers; victims in "
-            f"{case.countries}.",
-            "1, 2, 3",
-            "Carriers' own records of the calls, and from where they were placed.",
-        ),
-        "loss": ElementEvidence(
-            f"Stated losses: {sums or 'none'}.",
-            "5",
-            "Victims' statements and bank records; stated losses are not proven ones.",
-        ),
-        "money": ElementEvidence(
-            f"{len(payees)} accounts and wallets to which victims paid or were to pay; {paid} "
-            "itemized payments.",
-            "2, 6",
-            "Account holders, and where the money went from there.",
-        ),
-        "organisation": ElementEvidence(
-            f"{links} links hold {row['size']} identifiers together; {len(case.handovers)} "
-            "handovers from one identifier to the next.",
-            "4, 9",
-            "How many persons stand behind it. One person can hold many identifiers.",
-        ),
-        "knowledge": ElementEvidence(
-            "Nothing here shows what any person knew or meant.", "none", "All."
-        ),
-        "identity": ElementEvidence(
-            "Nothing here names a person.", "none", "Who held each identifier."
-        ),
+    width, height, left = 900.0, 190.0, 10.0
+    step = min((width - 2 * left) / len(every), 160.0)
+    counts = {
+        month: (of["complaint"], of["call"], new.get(month, 0))
+        for month in every
+        for of in (months.get(month, none),)
     }
-
-
-def limits_section(case: Case) -> list[Block]:
-    """States the limits and the confidence, in the words of the recipient's scale."""
-    scale, row = case.reference.scale, case.row
-    words = [(one["word"], f"{one['low']} to {one['high']} %") for one in scale["words"]]
-    counts = case.manifest["counts"]["complaints"]
-    alarms = [plain(one["message"], 300) for one in case.manifest["alarms"]]
-    points = [
-        "That the members belong to one operation is "
-        f"{case.reference.likelihood_wording(row['confidence'])}. "
-        "The word stands for ringtrace's score (the mean over members of how surely each is tied "
-        "to the rest); it is no error rate measured on this case, and says nothing of any person.",
-        "It finds what complaints and calls say. Who was not reported is not here.",
-        f"The run read {counts['read']} complaints, of which {counts['duplicates']} were copies "
-        f"and {counts['rejected']} could not be used.",
-        "Losses are what complaints state. They are neither proven nor complete.",
-        "Times are of the organisations' records: when a complaint was received, not when the "
-        "scam happened.",
-        *(f"The run raised an alarm: {one}" for one in alarms),
-    ]
-    return [
-        Points(points),
-        Grid(
-            f"Words for likelihood: {scale['name']}, {scale['source']}, written down on "
-            f"{scale['date']}",
-            ("Word", "Stands for"),
-            words,
-            (0.5, 0.5),
-        ),
-    ]
-
-
-def requests_section(case: Case) -> list[Block]:
-    """Lists what the recipient is asked to do, and how long each provider keeps records."""
-    rows = []
-    for number, group in enumerate(case.groups, 1):
-        end = group.next_expiry
-        rows.append(
-            (
-                str(number),
-                plain(group.provider.name, 90),
-                str(len(group.members)),
-                f"{end:%Y-%m-%d}" if end else "ask at once",
-                group.clock["rule"],
-            )
-        )
-    past = sum(
-        1
-        for group in case.groups
-        for one in group.members
-        if one.first_until is not None and one.first_until <= case.moment
+    most = max(count for of in counts.values() for count in of) or 1
+    bar, floor = step * 0.26, height - 26
+    shapes: list[Shape] = [Line(left, floor, left + step * len(every), floor, 1.0, "grid")]
+    for at, (month, of) in enumerate(counts.items()):
+        x = left + at * step
+        for place, (style, count) in enumerate(zip(("complaint", "call", "new"), of, strict=True)):
+            tall = round((floor - 20) * count / most, 1)
+            start = round(x + step * 0.08 + place * bar, 1)
+            shapes.append(Bar(start, round(floor - tall, 1), round(bar * 0.9, 1), tall, style))
+            if count and len(every) <= MONTHS_COUNTED:
+                middle = round(start + bar * 0.45, 1)
+                shapes.append(Label(middle, round(floor - tall - 4, 1), str(count), "middle"))
+        if at % -(-len(every) // 14) == 0:
+            shapes.append(Label(round(x + step * 0.45, 1), height - 9, month, "middle"))
+    return Chart(
+        caption="Records by month, UTC, and identifiers by the month in which each was first seen.",
+        width=width,
+        height=height,
+        shapes=shapes,
+        legend=[("complaint", "complaints"), ("call", "call records"), ("new", "new identifiers")],
     )
-    return [
-        Points(list(case.reference.recipient["asks"])),
-        Notice(
-            "Drafts.",
-            "The folder requests/ has a draft to each provider. A private organisation cannot "
-            "order preservation; the recipient's authority signs and sends.",
-        ),
-        Grid(
-            "Providers, the most urgent first, with the day on which the first record may be gone",
-            ("No.", "Provider", "Identifiers", "First gone", "Clock"),
-            rows,
-            (0.06, 0.36, 0.11, 0.13, 0.34),
-            numbers=(0, 2),
-        ),
-        Text(
-            f"For {past} identifiers the clock of the first record has already run out on the day "
-            "of this referral. Exhibit 10 has every identifier with its days, and each clock's "
-            "source with the day on which it was written down. Clocks are drafts, never advice."
-        ),
-    ]
 
 
-def exhibits_section(case: Case, made: Sequence[Exhibit]) -> list[Block]:
-    """Lists the exhibits, their input files, and how to check them."""
-    rows = [
-        (str(one.number), one.title, one.path.removeprefix("data/"), str(len(one.rows)), one.about)
-        for one in made
-    ]
-    inputs = [
-        (plain(one["name"], 60), one["kind"], str(one["rows"]), one["sha256"])
-        for one in case.manifest["inputs"]
-    ]
-    return [
-        Grid(
-            "Exhibits; exhibits/data-dictionary.csv explains each column",
-            ("No.", "Title", "File", "Rows", "What it is"),
-            rows,
-            (0.06, 0.18, 0.28, 0.08, 0.4),
-            ids=(2,),
-            numbers=(0, 3),
-        ),
-        Text(
-            "Custody. Every row of every exhibit points to its source record: the input file, its "
-            "SHA-256, and the line or row in it. The organisations keep these files unchanged. A "
-            "row's own digest is not given, since a victim's number could be found out by trying "
-            "all numbers against it."
-        ),
-        Grid(
-            "Input files of the run",
-            ("File", "Kind", "Rows", "SHA-256"),
-            inputs,
-            (0.26, 0.12, 0.08, 0.54),
-            ids=(0, 3),
-            numbers=(2,),
-        ),
-        Text(
-            "Verification. The package is a BagIt bag (RFC 8493). seal.json lists every file with "
-            "its SHA-256 and the digest of every 4,096 bytes of it, and the Merkle root (hashed as "
-            "RFC 6962 says); seal.json.sig is an Ed25519 signature over it. "
-            "`ringtrace verify DIR --key PUB` checks all of that without a network and names every "
-            "file that was altered, with the bytes, or is missing or added. seal.json.tsq asks an "
-            "RFC 3161 authority for a time stamp; its answer goes into seal.json.tsr. The same run "
-            "and inputs give the same package, byte for byte."
-        ),
-    ]
+def _month_number(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:]) - 1
 
 
-def excerpts_section(case: Case) -> list[Block]:
-    """Quotes narratives around a member, for --excerpts."""
-    rows = [
-        (
-            str(case.number[one.entity_id]),
-            str(case.records.by_key[one.record_kind, one.source_org, one.record_id].number),
-            plain(f"{one.before or ''}{one.raw or ''}{one.after or ''}", 300),
-        )
-        for one in case.excerpts[:60]
-    ]
-    return [
-        Notice(
-            "Personal data.",
-            "Asked for by --excerpts. Other numbers and addresses are masked, names may not be.",
+def _timeline_chart(case: Case) -> Chart:
+    """Draws each identifier from its first to its last record, and what took over from it."""
+    shown = replace(case.facts, members=case.facts.members[:TIMELINE_ROWS])
+    drawn = build_timeline(shown)
+    shapes: list[Shape] = []
+    for x, day in drawn.ticks:
+        shapes += [Line(x, 16, x, drawn.height, 0.7, "grid"), Label(x, 12, day)]
+    for life in drawn.lives:
+        label = f"{case.number[life.entity_id]}. {identifier_words(life.entity_id)}"
+        short = label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
+        shapes.append(Label(4, life.y + 12, plain(short, 80)))
+        shapes.append(Bar(life.x, life.y + 4, max(life.width, 3), 9, life.kind))
+    shapes += [Line(*one.start, *one.end, 1.6, "alone") for one in drawn.handovers]
+    kinds = dict.fromkeys(one.kind for one in drawn.lives)
+    left_out = len(case.facts.members) - len(drawn.lives)
+    more = f" {left_out} more are in Exhibit 9." if left_out else ""
+    return Chart(
+        caption=(
+            "Identifiers from first to last record. A dashed line leads from one that falls silent "
+            f"to one of its kind that takes over.{more}"
         ),
-        Grid(
-            "Words around a member in victims' narratives",
-            ("No.", "Record", "Excerpt"),
-            rows,
-            (0.07, 0.1, 0.83),
-            numbers=(0, 1),
-        ),
-    ]
-
-
-def changes_section(case: Case) -> list[Block]:
-    """Lists the changes since the referral that this one supersedes."""
-    changes = case.earlier.changes if case.earlier is not None else []
-    if not changes:
-        return [Text("Nothing changed but the package itself.")]
-    return [
-        Grid(
-            "What changed; changes.csv holds all",
-            ("What", "Before", "Now"),
-            [tuple(plain(cell, 120) for cell in one) for one in changes[:60]],
-            (0.5, 0.25, 0.25),
-        )
-    ]
+        width=TIMELINE_WIDTH,
+        height=drawn.height,
+        shapes=shapes,
+        legend=[*((kind, BY_KIND[kind].noun) for kind in kinds), ("alone", "handover")],
+    )
 
 
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
@@ -558,39 +413,54 @@ def _conversion(case: Case) -> list[Block]:
 
 
 def _offered(case: Case) -> list[Block]:
-    """Lists victims and losses as other organisations' offers state them."""
+    """Puts what other organisations state beside the own records, and adds up what can be."""
     if not case.records.offered:
         return []
-    rows = []
-    for one in case.records.offered:
-        countries = [f"{each['country']} {each['victims']}" for each in one["countries"] or []]
-        losses = [f"{each['currency']} {each['amount']:,}" for each in one["losses"] or []]
-        rows.append(
-            (
-                plain(one["contributor"], 40),
-                str(one["members"]),
-                "not told" if one["victims_known"] is None else str(one["victims_known"]),
-                ", ".join(countries) or "not told",
-                ", ".join(losses) or "not told",
-            )
+    own = joined_words(case.own_names)
+    sides = [(own, case.own_side), *case.other_sides]
+    rows = [
+        (
+            name,
+            f"{side.victims:,}" if side.complete else f"at least {side.victims:,}",
+            _listed(side.countries, bound=side.rounded),
+            _listed(side.losses, bound=side.withheld) or ("withheld" if side.withheld else "none"),
         )
+        for name, side in sides
+    ]
+    rows.append(
+        (
+            "Together",
+            f"{case.row['victims']:,}",
+            _listed(case.countries_together, bound=True),
+            "; ".join(case.losses_together) or "none stated",
+        )
+    )
     return [
         Grid(
-            "What offers of other organisations say, suppressed and rounded by them; not in the "
-            "tables above",
-            ("Organisation", "Members", "Victims", "Of them, by country", "Losses, rounded"),
+            "All organisations: victims and losses, as each states them of its own records",
+            ("Organisation", "Victims", "Of them, by country", "Losses"),
             rows,
-            (0.2, 0.12, 0.14, 0.27, 0.27),
-            numbers=(1, 2),
+            (0.2, 0.12, 0.26, 0.42),
+            numbers=(1,),
         ),
         Text(
-            "The tables above are of the records of the organisation that made this package. A "
-            "person who reported to both is counted by both"
-            f"{', but for those below' if case.shared else ''}. What an offer counts "
-            "stands in Exhibit 1 by the offer and the place in it; the organisation that sent it "
-            "holds the records."
+            f"Figures of {own} are exact sums of its records, as in the tables above; small counts "
+            "of countries are withheld. Others round their losses and withhold small counts, so "
+            "that a total with one of theirs is a lower bound; a currency that one organisation "
+            "alone states is marked. A person who reported to both is counted by both"
+            f"{', but for those below' if case.shared else ''}. What others count stands in "
+            "Exhibit 1 by their offer and the place in it; they hold the records."
         ),
     ]
+
+
+def _listed(figures: Mapping[str, Decimal | int], *, bound: bool) -> str:
+    """Returns counts by country or amounts by currency as a text."""
+    words = [
+        f"{name} {format_money(one) if isinstance(one, Decimal) else f'{one:,}'}"
+        for name, one in sorted(figures.items())
+    ]
+    return f"{'at least ' if bound and words else ''}{', '.join(words)}"
 
 
 def _shared(case: Case) -> list[Block]:
@@ -598,7 +468,8 @@ def _shared(case: Case) -> list[Block]:
     if not case.shared:
         return []
     rows = [
-        (plain(one.organisation, 40), one.by, one.text, one.day, one.signer) for one in case.shared
+        (organisation_name(one.organisation), one.by, one.text, one.day, one.signer)
+        for one in case.shared
     ]
     return [
         Grid(
@@ -623,8 +494,8 @@ def _union(case: Case) -> str:
     if not case.records.union_links:
         return ""
     return (
-        f"{case.records.union_links} links only the union of the organisations' evidence "
-        "reveals: none of them has both ends in one cluster of its own. "
+        f"{format_count(case.records.union_links, 'link')} only the organisations' evidence "
+        "together reveals: none of them alone has both ends in one group. "
     )
 
 
@@ -637,28 +508,27 @@ def _link_chart(case: Case) -> Chart:
     facts = case.facts
     drawn = graph_figure(facts, member_positions(facts, {}))
     weakest = {tuple(sorted((b.link["entity_a"], b.link["entity_b"]))) for b in case.bridges}
-    lines = []
+    shapes: list[Shape] = []
     for one in drawn.lines:
         a, b = drawn.nodes[one.a], drawn.nodes[one.b]
         if a.supplier or b.supplier or one.style not in ("hard", "weakest"):
             continue
         alone = tuple(sorted((a.entity_id, b.entity_id))) in weakest
-        lines.append((a.x, a.y, b.x, b.y, one.width, alone))
-    nodes = [
-        (one.x, one.y, max(one.radius, 8.5), one.kind, str(case.number[one.entity_id]), one.bridge)
-        for one in drawn.nodes
-        if not one.supplier
-    ]
+        shapes.append(Line(a.x, a.y, b.x, b.y, one.width, "alone" if alone else "link"))
+    nodes = [one for one in drawn.nodes if not one.supplier]
+    for node in nodes:
+        radius, number = max(node.radius, 8.5), str(case.number[node.entity_id])
+        shapes.append(Disc(node.x, node.y, radius, node.kind))
+        shapes.append(Label(node.x, node.y + 3.2, number, "middle", white=True))
     return Chart(
         caption=(
-            f"Link chart of {len(nodes)} of {len(facts.members)} members. Numbers are rows of "
-            "Exhibit 2. Lines join members that the same records name, thicker with more "
-            "evidence; a dashed line holds a member, or a part, alone. A ring marks a member "
-            "without which the cluster falls apart. Exhibit 4 holds the same as a table."
+            f"Links between {len(nodes)} of {len(facts.members)} identifiers. Numbers are rows of "
+            "Exhibit 2. Lines join identifiers that the same records name, thicker with more "
+            "evidence; a dashed one alone ties an identifier, or a part, to the rest. Exhibit 4 "
+            "has the same as a table."
         ),
         width=WIDTH,
         height=HEIGHT,
-        lines=lines,
-        nodes=nodes,
-        kinds=list(dict.fromkeys(one[3] for one in nodes)),
+        shapes=shapes,
+        legend=[(kind, BY_KIND[kind].noun) for kind in dict.fromkeys(one.kind for one in nodes)],
     )

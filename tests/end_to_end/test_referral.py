@@ -1,6 +1,7 @@
 """From the raw files of two simulated companies to a package that others' tools accept."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from pymisp import MISPEvent
 
 from pipelines import cli
 from reports import referral, tables
+from reports.referral.blocks import identifier_words
 from reports.referral.reference import recipient_codes
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, HELD_FOLDER, MEMBERS, MENTIONS
 from tests.support.leaks import decoded_layers
@@ -143,7 +145,7 @@ def test_a_click_id_is_in_the_request_to_its_platform_alone(clicked):
     }  # fmt: skip
     asked = {name: files[name].decode() for name in files if "/ad-platform-" in name}
     assert {name: set(re.findall(r"\S+=\S+", text)) for name, text in asked.items()} == requests
-    assert all(text.count(f"led to domain:{SITE}") == 2 for text in asked.values())
+    assert all(text.count(f"led to {SITE}") == 2 for text in asked.values())
     files |= {str(one): one.read_bytes() for one in made.rglob("*") if one.is_file()}
     for name, content in files.items():
         for layer in decoded_layers(name, content):
@@ -221,6 +223,7 @@ def test_the_same_run_gives_the_same_package_byte_for_byte(office, tmp_path):
     told = command("referral", *words, "--output", tmp_path / "again", PYTHONHASHSEED="7")
     assert told.returncode == 0, told.stderr
     assert everything(tmp_path / "again") == everything(office.package)
+    assert everything(counsel(tmp_path / "again")) == everything(counsel(office.package))
 
 
 def test_others_validators_accept_it(office):
@@ -299,38 +302,70 @@ def test_no_byte_of_a_victim_is_in_it(office):
                 secrets.update(one for one in own if f"phone:{one}" not in members)
     secrets = {one.encode() for one in secrets if one and len(one) > 4}
     assert len(secrets) > 500
-    for path, content in everything(office.package).items():
+    files = everything(office.package) | everything(counsel(office.package))
+    for path, content in files.items():
         found = [one for one in secrets if one in content]
         assert not found, (path, found[:3])
 
 
-def test_the_override_and_the_confirmation_are_printed(office):
+def counsel(package):
+    return package.with_name(f"{package.name}-counsel")
+
+
+TO_COUNSEL = (
+    "counsel agreed", "never legal advice", "No lawyer", "refused", "obstacle", "A lead, not proof",
+)  # fmt: skip
+"""Words between the maker and its counsel."""
+
+
+def test_notes_to_counsel_are_in_a_bag_of_their_own(office):
     page = (office.package / "data/referral.html").read_text()
-    assert "Priya Rao" in page
-    facts = json.loads((office.package / "data/package.json").read_bytes())
-    if facts["override"] is not None:
-        assert "Ada Cole" in page and "counsel agreed" in page
+    assert "by Priya Rao on 1 June 2026" in page
+    for name in ("data/referral.html", "data/package.json", "data/README.txt"):
+        words = (office.package / name).read_text()
+        assert not [one for one in TO_COUNSEL if one.lower() in words.lower()], name
+    memo = (counsel(office.package) / "data/memo.html").read_text()
+    facts = json.loads((counsel(office.package) / "data/counsel.json").read_bytes())
+    assert "Priya Rao" in memo and "seen by both" in memo and "never legal advice" in memo
+    assert facts["override"] is None or ("Ada Cole" in memo and "counsel agreed" in memo)
+
+
+def test_counsels_bag_names_the_rest_by_value_and_its_seal_the_package(office, capsys):
+    folder = counsel(office.package)
+    capsys.readouterr()
+    assert cli.main(["verify", str(folder)]) == 0
+    assert "/counsel" in capsys.readouterr().out
+    assert bagit.Bag(str(folder)).validate()
+    with (folder / "data/annex-to-verify.csv").open(encoding="utf-8-sig") as file:
+        annex = {row["identifier"] for row in csv.DictReader(file)}
+    here = pc.field("cluster_id") == office.cluster("confirmed")["cluster_id"]
+    members = set(
+        tables.read_table(office.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
+    )
+    assert annex and annex == members - set(office.named().to_pylist())
+    package = office.package / "seal.json"
+    about = json.loads((folder / "seal.json").read_bytes())["package"]["about"]
+    assert about == hashlib.sha256(package.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("recipient", recipient_codes())
 def test_every_recipient_can_be_sent_a_package(office, tmp_path, recipient):
     assert office.referral(tmp_path / "p", *office.override, recipient=recipient) == 0
     page = (tmp_path / "p/data/referral.html").read_text()
-    assert "Elements matrix" in page and "never legal advice" in page
-    assert "No lawyer has checked them." in page
-    matrix = page.split("6. Elements matrix</h2>")[1].split("</section>")[0]
+    assert "No lawyer has checked" in (tmp_path / "p-counsel/data/memo.html").read_text()
+    matrix = page.split("6. Offences and evidence</h2>")[1].split("</section>")[0]
     captions = re.findall(r"<caption>(.*?)</caption>", matrix, re.DOTALL)
     assert captions
     for caption in captions:
-        assert re.search(r"Written from https://\S+ on 20\d\d-\d\d-\d\d\.", caption)
+        assert re.search(r"Source: https://\S+, as of 20\d\d-\d\d-\d\d\.", caption)
     drafts = list((tmp_path / "p/data").glob("requests/*.txt"))
     drafts += (tmp_path / "p/data").glob("certificates/*.txt")
     assert len(drafts) > 3
     for one in drafts:
         text = one.read_text()
-        assert text.startswith("DRAFT - ") and "NOT LEGAL ADVICE" in text.partition("\n")[0], one
+        assert text.startswith(("FOR COMPLETION AND SIGNATURE", "FORM - NOT A CERTIFICATE")), one
         unknown = "no period is known here" in text
-        assert unknown or re.search(r"Source: .*\n?.*\(written down 20\d\d-", text), one
+        assert unknown or re.search(r"Source: .*\n?.*\(as of 20\d\d-", text), one
     for row in exhibit(tmp_path / "p", 10):
         assert bool(row["rule_source"]) == bool(row["rule_date"])
     assert (tmp_path / "p/data/certificates/in-bsa-63.txt").exists() == (recipient == "in-cbi")
@@ -441,11 +476,14 @@ def test_the_pdf_says_what_the_page_says(office):
     ).stdout
     page = (office.package / "data/referral.html").read_text()
     squeezed = "".join(told.split())
-    for title in ("Summary for the charging decision", "What speaks against it", "Elements matrix"):
+    for title in ("1. Summary", "What speaks against it", "Offences and evidence"):
         assert title in told and title in page
+    pages = told.count("\f")
+    assert all(f"page {number} of {pages}" in told for number in range(1, pages + 1))
     for row in exhibit(office.package, 2)[:20]:
-        assert row["identifier"] in page
-        assert row["identifier"][:20] in squeezed
+        words = identifier_words(row["identifier"])
+        assert words in page
+        assert "".join(words.split())[:16] in squeezed
     fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout
     assert "Mukta" in fonts
 

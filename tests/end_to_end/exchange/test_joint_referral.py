@@ -35,7 +35,9 @@ def test_the_package_holds_and_says_who_agreed(joint, capsys):
     assert ringtrace("verify", joint.package) == 0
     assert "holds: " in capsys.readouterr().out
     page = (joint.package / "data/referral.html").read_text()
-    assert "microsoft agreed on 1 June 2026" in page and "TLP:AMBER+STRICT" in page
+    assert "TLP:AMBER+STRICT" in page and "agreed" not in page
+    memo = (joint.package.with_name("package-counsel") / "data/memo.html").read_text()
+    assert "microsoft agreed on 1 June 2026" in memo
     assert bagit.Bag(str(joint.package)).validate()
     assert problems((joint.package / "data/cluster.stix.json").read_bytes()) == []
 
@@ -84,7 +86,7 @@ def test_no_byte_of_the_partners_victims_is_in_it(joint):
 
 def test_the_offers_own_counts_stand_beside(joint):
     page = (joint.package / "data/referral.html").read_text()
-    assert "What offers of other organisations say" in page
+    assert "What other organisations state of their own records" in page
 
 
 def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):

@@ -27,7 +27,7 @@ def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, cap
     assert facts["overlaps"]["microsoft"]["shared"] == SHARED
     page = (package / "data/referral.html").read_text()
     assert f"At most {most} distinct victims" in page
-    assert f"{SHARED} shared with microsoft, of the {total} of the whole cluster" in page
+    assert f"{SHARED} shared with Microsoft, of the {total} of the whole cluster" in page
     assert f"{total} distinct victims" not in page
     for name in ("result.json", "result.json.sig"):
         assert (package / f"data/overlaps/01-{name}").read_bytes() == (

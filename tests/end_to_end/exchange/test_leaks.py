@@ -5,12 +5,13 @@ import gzip
 import io
 import shutil
 import subprocess
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports.referral import Override
+from reports.referral import Confirmation
 from tests.support.exchange_world import AGREED, rows
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.made_up_case import case_of, package_of, rows as made_up_rows
@@ -72,8 +73,8 @@ def test_no_pseudonym_and_no_record_of_the_partners_is_in_what_is_sent(counted, 
 def test_a_value_that_is_there_would_be_found(tmp_path, name):
     secret = "v-7741-secret"
     if name == "pdf":
-        by = Override(f"x {secret} y", "asked for")
-        case = case_of(tmp_path / "run", made_up_rows(), override=by)
+        by = Confirmation(f"x {secret} y", date(2026, 6, 1), "asked for", "d-1", "phone:+1")
+        case = case_of(tmp_path / "run", made_up_rows(), confirmations=[by])
         content = package_of(case)["data/referral.pdf"]
         assert secret.encode() not in content
     elif name == "gz":

@@ -132,6 +132,16 @@ def test_a_currency_does_not_betray_a_hidden_country():
 
 
 @pytest.mark.parametrize(
+    ("elsewhere", "stated", "shown"),
+    [(30, 12, ["USD"]), (16, 12, ["USD"]), (15, 12, []), (30, 9, [])],
+)
+def test_a_total_is_shown_where_the_split_is_withheld_and_enough_are_left(elsewhere, stated, shown):
+    hidden = offer.DisclosedCounts((), elsewhere)
+    by = {"USD": amounts("900") * stated, "CAD": amounts("900") * (stated - 1)}
+    assert [one.currency for one in offer.disclose_losses(by, hidden, RULES)] == shown
+
+
+@pytest.mark.parametrize(
     ("change", "word"),
     [
         (("k = 5", "k = 2"), "k: not a whole number from 3"),

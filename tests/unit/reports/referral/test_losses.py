@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from reports.referral import losses
+from reports.referral import case_records as losses
 from tests.support.made_up_case import case_of, rows
 
 

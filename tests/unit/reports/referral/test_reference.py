@@ -10,7 +10,7 @@ import pytest
 
 from pipelines import cli
 from reports.referral import reference
-from reports.referral.sections import element_evidence
+from reports.referral.document import element_evidence
 from tests.support.made_up_case import case_of, package_of, rows, write_recipient
 from tests.support.report_tables import manifest
 

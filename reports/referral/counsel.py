@@ -1,0 +1,390 @@
+"""Counsel's memo, a bag of its own that stays in the house: what must be settled before sending.
+
+In: a case. Out: the memo as HTML and PDF, the annex of identifiers to be verified, by value, and
+the facts that the recipient is not given. None of it is in the package that leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from reports.export import tabular
+from reports.link_evidence import entity_doubts
+from reports.referral.blocks import (
+    Block,
+    Document,
+    Grid,
+    Notice,
+    Points,
+    Text,
+    format_count,
+    format_day,
+    format_time,
+    identifier_words,
+    numbered_sections,
+)
+from reports.referral.case import Case, Row
+from reports.text import plain
+from schemas.enums import Review, Status, Tier
+
+README = """\
+Counsel's memo on the criminal referral {code}
+Confidential. It stays in the house: nothing in this folder is part of what is sent.
+
+memo.pdf, memo.html    the same text: what is open, what nobody checked, what speaks against it
+annex-to-verify.csv    identifiers that the referral counts and does not name
+counsel.json           obstacles, overrides, decisions and versions, for machines
+
+To check that nothing was altered: ringtrace verify DIR --key PUBLIC_KEY
+"""
+
+ANNEX_COLUMNS = (
+    "identifier",
+    "why_not_named",
+    "role",
+    "reporters",
+    "robustness",
+    "tier",
+    "review",
+    "near_miss_of",
+    "complaints",
+    "calls",
+    "first_seen",
+    "last_seen",
+)
+
+ROW_LIMIT = 200
+"""Rows of a table of the memo; the annex has all."""
+
+
+def counsel_payload(
+    case: Case, package: Mapping[str, bytes], seal_sha256: str, versions: Mapping[str, str]
+) -> tuple[Document, dict[str, bytes]]:
+    """Returns the memo on a sealed package, and the files of its bag but for the memo's own."""
+    return _memo(case, package, seal_sha256, versions), {
+        "data/annex-to-verify.csv": _annex_csv(case),
+        "data/counsel.json": _facts(case, seal_sha256, versions),
+        "data/README.txt": README.format(code=case.code).encode(),
+    }
+
+
+def _memo(
+    case: Case, package: Mapping[str, bytes], seal_sha256: str, versions: Mapping[str, str]
+) -> Document:
+    parts = [
+        ("Cover", _cover(case, seal_sha256)),
+        ("Before it is sent", _open_points(case, package)),
+        ("What no lawyer has checked", _unchecked(case)),
+        ("Doubts about identifiers that are named", _doubts(case)),
+        ("Annex: to be verified, not to be sent", _annex(case)),
+        ("Not accused", _not_accused(case)),
+        ("Decisions", _decisions(case)),
+        ("How it was made", _making(case, versions)),
+    ]
+    return Document(
+        kind="Counsel's memo: confidential, not to be sent",
+        title=case.title,
+        authors=case.authors,
+        code=counsel_code(case),
+        tlp="red",
+        sections=numbered_sections(parts),
+    )
+
+
+def counsel_code(case: Case) -> str:
+    """Returns the reference of the memo on a case."""
+    return f"{case.code}/counsel"
+
+
+def _cover(case: Case, seal_sha256: str) -> list[Block]:
+    return [
+        Grid(
+            "This memo",
+            ("", ""),
+            [
+                ("About", plain(case.code, 200)),
+                ("Package", f"SHA-256 of its seal: {seal_sha256}"),
+                ("Recipient", case.reference.recipient["name"]),
+                ("Compiled as of", format_time(case.moment)),
+                ("Handling of the package", f"TLP:{case.tlp.upper()}"),
+            ],
+            (0.25, 0.75),
+        ),
+        Notice(
+            "Not to be sent.",
+            "This memo names identifiers that fewer than two people reported, or that no analyst "
+            "reviewed. They may be strangers'. It is advice of nobody: it lists what is open.",
+        ),
+    ]
+
+
+def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
+    """Lists what stood against sending it and who answers, and the papers to sign."""
+    blocks: list[Block] = []
+    if case.obstacles:
+        blocks.append(
+            Grid(
+                "Obstacles: the package was refused for these reasons, until somebody answered",
+                ("Obstacle", "Why"),
+                [(one.code.replace("_", " "), plain(one.text, 500)) for one in case.obstacles],
+                (0.2, 0.8),
+            )
+        )
+    if case.override is not None:
+        blocks.append(
+            Text(
+                f"{plain(case.override.name)} answers for sending it in spite of them, for this "
+                f"reason: {plain(case.override.reason, 500)}"
+            )
+        )
+    blocks += [
+        Text(
+            f"{plain(one.name)} answers for naming {plain(one.entity_id, 120)}, which is "
+            f"no reviewed core identifier, for this reason: {plain(one.reason, 500)}"
+        )
+        for one in case.included
+    ]
+    letters = sorted(one for one in package if one.startswith("data/requests/"))
+    forms = sorted(
+        one for one in package if one.startswith("data/certificates/") and one.endswith(".txt")
+    )
+    blocks.append(
+        Points(
+            [
+                f"{format_count(len(letters), 'letter')} to providers: for the authority to "
+                "complete and sign. Check each provider and its address for service.",
+                *(
+                    f"{one.removeprefix('data/')}: to be completed and signed by whoever certifies."
+                    for one in forms
+                ),
+                *(
+                    f"{plain(group.provider.name, 120)}, for "
+                    f"{plain(identifier_words(group.members[0].member['entity_id']), 120)}: "
+                    f"{plain(group.provider.doubt, 200)}."
+                    for group in case.groups
+                    if group.provider.doubt
+                ),
+                "The PDF is to be read to its end by whoever signs it, with exhibits 1 to 10.",
+            ]
+        )
+    )
+    return blocks
+
+
+def _unchecked(case: Case) -> list[Block]:
+    """Lists the legal texts used, with their sources and who checked them."""
+    reference = case.reference
+    rows = [("Recipient and what it is asked", reference.recipient)]
+    rows += [(one["statute"], one) for one in reference.offences]
+    rows += [(f"Words for likelihood: {reference.scale['name']}", reference.scale)]
+    rows += [("Policy of the package", reference.policy)]
+    used = {id(one.clock): one.clock for one in case.groups}
+    rows += [(f"Retention: {one['rule']}", one) for one in used.values()]
+    cells = [
+        (plain(what, 200), one["source"], one["date"], plain(one.get("checked_by"), 80) or "nobody")
+        for what, one in rows
+    ]
+    return [
+        Notice(
+            "Drafts.",
+            "Statutes, periods and forms are data with a public source and a day. They are drafts "
+            "for counsel and never legal advice. No lawyer has checked what has no name below: "
+            "once checked, put a name into checked_by.",
+        ),
+        Grid(
+            "Texts of law and custom that the package rests on",
+            ("Text", "Source", "As of", "Checked by"),
+            cells,
+            (0.44, 0.3, 0.12, 0.14),
+        ),
+        Points(
+            [f"{name}.txt: a form of a certificate, not checked" for name in reference.certificates]
+        ),
+    ]
+
+
+def _doubts(case: Case) -> list[Block]:
+    """Lists what would have to be wrong for a membership to be wrong, member by member."""
+    rows = []
+    for one in case.facts.members:
+        entity_id = one["entity_id"]
+        links = [
+            link
+            for link in case.facts.inside
+            if link["accepted"] and entity_id in (link["entity_a"], link["entity_b"])
+        ]
+        # Whether the whole falls apart without one depends on members that are not named here.
+        member = one | {"bridge": False}
+        asked = one | {"member": member, "roles": case.facts.roles.get(entity_id, {})}
+        found = entity_doubts(asked, links)
+        if one["robustness"] < 3:
+            found.append(
+                f"its place rests on {format_count(one['robustness'], 'person', 'people')}"
+            )
+        if found:
+            rows.append(
+                (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(found), 400))
+            )
+    alarms = [plain(one["message"], 300) for one in case.manifest["alarms"]]
+    return [
+        Text(
+            f"{format_count(len(rows), 'identifier')} of {len(case.number)} that are named have a "
+            "weakness of their own. The section 'What speaks against it' of the referral says what "
+            "the whole rests on."
+        ),
+        Grid(
+            "Identifiers and what would have to be wrong for their place to be wrong",
+            ("No.", "Identifier", "Doubt"),
+            rows[:ROW_LIMIT],
+            (0.07, 0.33, 0.6),
+            ids=(1,),
+            numbers=(0,),
+        ),
+        *([Points([f"The run raised an alarm: {one}" for one in alarms])] if alarms else []),
+    ]
+
+
+def _annex(case: Case) -> list[Block]:
+    if not case.left_out:
+        return [Text("Every member of the cluster is named.")]
+    rows = [
+        (
+            plain(one["entity_id"], 80),
+            str(one["role"]).replace("_", " "),
+            str(one["reporters"]),
+            f"{one['first_seen']:%Y-%m-%d}",
+            f"{one['last_seen']:%Y-%m-%d}",
+            plain(why_not_named(one), 200),
+        )
+        for one in case.left_out[:ROW_LIMIT]
+    ]
+    return [
+        Text(
+            "The referral counts these and does not name them. Each may be a stranger's number, "
+            "a slip of the pen or a lie. Verify it, decide on it (ringtrace decide), and make the "
+            "package again."
+        ),
+        Grid(
+            f"{format_count(len(case.left_out), 'identifier')} to be verified; "
+            "annex-to-verify.csv has all",
+            ("Identifier", "Role", "People", "First", "Last", "Why it is not named"),
+            rows,
+            (0.32, 0.11, 0.08, 0.11, 0.11, 0.27),
+            ids=(0,),
+            numbers=(2,),
+        ),
+    ]
+
+
+def why_not_named(member: Row) -> str:
+    """Says why a member of the cluster is not named in what leaves."""
+    if member["status"] != Status.INFRASTRUCTURE:
+        return f"it is {member['status']}: a decision must resolve it"
+    if member["near_miss_of"]:
+        return f"one digit off {member['near_miss_of']}, which more people report"
+    if member["tier"] != Tier.CORE:
+        return "fewer than two people reported it, and its ties, independently"
+    if member["review"] != Review.REVIEWED:
+        return "no analyst has reviewed it"
+    return "left out"
+
+
+def _annex_csv(case: Case) -> bytes:
+    rows = [
+        (one["entity_id"], why_not_named(one), *(_cell(one[name]) for name in ANNEX_COLUMNS[2:]))
+        for one in case.left_out
+    ]
+    return tabular.csv_bytes(ANNEX_COLUMNS, rows)
+
+
+def _cell(value: Any) -> Any:
+    return f"{value:%Y-%m-%dT%H:%M:%SZ}" if hasattr(value, "strftime") else value
+
+
+def _not_accused(case: Case) -> list[Block]:
+    left = case.not_accused.suppressed
+    if not left:
+        return []
+    rows = [
+        (plain(one["entity_id"], 60), str(one["named"]), plain(one["reason"]))
+        for one in left[:ROW_LIMIT]
+    ]
+    return [
+        Grid(
+            "Identifiers in the same records that are known to be legitimate",
+            ("Identifier", "Readings", "Why it is left out"),
+            rows,
+            (0.36, 0.12, 0.52),
+            ids=(0,),
+            numbers=(1,),
+        )
+    ]
+
+
+def _decisions(case: Case) -> list[Block]:
+    given = case.manifest["options"].get("decisions")
+    file = "no decisions file"
+    if isinstance(given, dict):
+        file = f"{plain(given.get('name'))}, SHA-256 {given.get('sha256')}"
+    rows = [
+        (
+            one.decision_id,
+            plain(one.author),
+            format_day(one.day),
+            f"No. {case.number[one.entity_id]}" if one.entity_id in case.number else "not named",
+            plain(one.reason, 300),
+        )
+        for one in case.confirmations[:ROW_LIMIT]
+    ]
+    return [
+        Text(f"The run was given {file}. Reasons are as analysts typed them, contacts masked."),
+        Grid(
+            "Decisions that confirm the cluster",
+            ("Decision", "By", "On", "Identifier", "Why"),
+            rows,
+            (0.16, 0.16, 0.16, 0.14, 0.38),
+        ),
+    ]
+
+
+def _making(case: Case, versions: Mapping[str, str]) -> list[Block]:
+    manifest, row = case.manifest, case.row
+    policy = case.reference.policy
+    return [
+        Grid(
+            "Run and program",
+            ("", ""),
+            [
+                ("Run", manifest["run_id"]),
+                ("Cluster", row["cluster_id"]),
+                ("Counts withheld below", f"{policy['suppress_below']} victims"),
+                ("Versions", ", ".join(f"{one} {of}" for one, of in sorted(versions.items()))),
+            ],
+            (0.3, 0.7),
+        )
+    ]
+
+
+def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
+    found = {
+        "format": "ringtrace-counsel",
+        "version": 1,
+        "reference": case.code,
+        "package_seal_sha256": seal_sha256,
+        "obstacles": [{"code": one.code, "text": one.text} for one in case.obstacles],
+        "override": None
+        if case.override is None
+        else {"by": case.override.name, "reason": case.override.reason},
+        "included": {
+            one.entity_id: {"by": one.name, "reason": one.reason} for one in case.included
+        },
+        "confirmations": [
+            {"decision": one.decision_id, "by": one.author, "on": str(one.day)}
+            for one in case.confirmations
+        ],
+        "to_verify": [one["entity_id"] for one in case.left_out],
+        "versions": dict(versions),
+    }
+    return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
