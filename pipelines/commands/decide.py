@@ -1,6 +1,7 @@
 """`ringtrace decide RUN --decisions FILE KIND ENTITY [ENTITY]`: records a decision of an analyst.
 
-The decision is bound to what RUN shows, and added to FILE, which the next run is given.
+The decision is bound to what RUN shows, and added to FILE, which the next run is given. Those that
+the workbench kept in a browser are recorded together (`--from`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,10 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind",
         metavar="KIND",
+        nargs="?",
         choices=[str(one) for one in DecisionKind],
         help=", ".join(DecisionKind),
     )
-    parser.add_argument("a", metavar="ENTITY", help="in any form, such as '(888) 555-0123'")
+    parser.add_argument(
+        "a", metavar="ENTITY", nargs="?", help="in any form, such as '(888) 555-0123'"
+    )
     parser.add_argument(
         "b", metavar="ENTITY", nargs="?", help="the other one, of must_link and cannot_link"
     )
@@ -57,8 +62,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV or JSON Lines that the decision is added to; made where it is absent",
     )
     parser.add_argument("--author", metavar="NAME", required=True, help="who decides")
+    parser.add_argument("--reason", metavar="TEXT", help="why; it is shown beside what it changed")
     parser.add_argument(
-        "--reason", metavar="TEXT", required=True, help="why; it is shown beside what it changed"
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="decisions that were made on RUN in a browser, in place of KIND, ENTITY and --reason",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what it would cover, and write nothing"
     )
     parser.add_argument(
         "--expires", type=moment, metavar="TIME", help="when it is no longer in force"
@@ -76,6 +88,15 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: for an entity that RUN does not show, a decision that covers nothing or
             contradicts another one, or a file that cannot be read or written.
     """
+    given = (arguments.kind, arguments.a, arguments.reason)
+    if arguments.source is not None:
+        if given != (None,) * 3:
+            raise UsageError(
+                f"{arguments.source}: has the decisions; leave KIND, ENTITY and --reason out"
+            )
+        return _record_all(arguments)
+    if None in given:
+        raise UsageError("give KIND, ENTITY and --reason, or --from FILE")
     finished = Run.open(arguments.run)
     kind, clock = DecisionKind(arguments.kind), arguments.now or current_time()
     if kind in PAIR_DECISIONS and arguments.b is None:
@@ -109,8 +130,44 @@ def run(arguments: argparse.Namespace) -> int:
     text = with_decision_added(before or "", decision)
     (decision,) = set(_parsed(text, arguments.decisions)) - set(known)
     _check_contradictions(known, decision, arguments.decisions)
-    _write(path, before, text)
+    if not arguments.dry_run:
+        _write(path, before, text)
     _show(decision, shown, {own: stands for stands, own in contested.items()}, arguments.decisions)
+    return 0
+
+
+def _record_all(arguments: argparse.Namespace) -> int:
+    """Adds all decisions of a file, once each of them is found good by itself.
+
+    Raises UsageError for one that was made on another run, or that `run` refuses.
+    """
+    finished = Run.open(arguments.run)
+    made = _parsed(read_text(arguments.source), arguments.source)
+    for one in made:
+        if one.run_id not in (None, finished.run_id):
+            raise UsageError(
+                f"{arguments.source}: {one.decision_id} was made on {one.run_id}; name that run"
+            )
+    every = [
+        argparse.Namespace(
+            **vars(arguments)
+            | {
+                "source": None,
+                "kind": str(one.kind),
+                "a": one.entity_a,
+                "b": one.entity_b,
+                "reason": one.reason,
+                "expires": one.expires_at,
+                "now": one.decided_at,
+            }
+        )
+        for one in sorted(made, key=lambda one: (one.decided_at, one.decision_id))
+    ]
+    with redirect_stdout(StringIO()):
+        for each in every:
+            run(argparse.Namespace(**vars(each) | {"dry_run": True}))
+    for each in every:
+        run(each)
     return 0
 
 

@@ -20,7 +20,7 @@ from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from threading import Lock
+from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -31,7 +31,7 @@ from pipelines.commands import decide
 from pipelines.ledger import values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options, make_parser
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, read_decisions, read_text
+from pipelines.user_files import contested_values, read_decisions
 from reports import tables
 from reports.export import NODES_FILE
 from reports.run import Run, RunError, narrative_reader
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 PORT = 8765
 
 HOST = "127.0.0.1"
+
+UNDO_SECONDS = 15.0
+"""Seconds for which a decision can be undone before it is recorded."""
 
 MOST_BODY = 20_000
 """Bytes of a request, at most: a decision is a few lines."""
@@ -123,6 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{finished.folder}: local runs are served; copy it here first")
     if (arguments.decisions is None) != (arguments.author is None):
         raise UsageError("--decisions and --author go together: give both, or neither")
+    _check_decisions(arguments.decisions)
     files = workbench_files(finished, previous_run(arguments.previous, finished), arguments)
     with _bound(arguments.port) as listening:
         port = listening.getsockname()[1]
@@ -134,9 +138,25 @@ def run(arguments: argparse.Namespace) -> int:
         settings = uvicorn.Config(
             make_app(server), log_level="critical", access_log=False, server_header=False
         )
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(settings).run(sockets=[listening])
+        try:
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(settings).run(sockets=[listening])
+        finally:
+            server.flush()
+    if server.problem:
+        raise UsageError(server.problem)
     return 0
+
+
+def _check_decisions(given: str | None) -> None:
+    """Raises UsageError for a file that no decision could be added to."""
+    if given is None:
+        return
+    path = Path(os.path.realpath(given))
+    if path.exists():
+        read_decisions(given)
+    elif not path.parent.is_dir():
+        raise UsageError(f"{given}: its folder is not there; give a file that can be made")
 
 
 def previous_run(given: str | None, finished: Run) -> Run | None:
@@ -189,12 +209,12 @@ def _bound(port: int) -> socket.socket:
 
 
 @dataclass(frozen=True)
-class _Added:
-    """A decision that was added here: the file's text before, None for no file, and after it."""
+class _Pending:
+    """A decision that was found good and is not yet written: as the page shows it, and the call."""
 
-    decision_id: str
-    before: str | None
-    after: str
+    shown: dict[str, Any]
+    arguments: argparse.Namespace
+    timer: Timer
 
 
 @dataclass(eq=False)
@@ -204,6 +224,7 @@ class Server:
     Attributes:
         token: stands in the address; without it nothing is answered.
         secret: stands in the page, and in what it asks.
+        problem: why the last decision could not be written, though it was found good.
     """
 
     run: Run
@@ -213,8 +234,9 @@ class Server:
     files: dict[str, bytes]
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
-    added: list[_Added] = field(default_factory=list, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    problem: str | None = None
+    _pending: _Pending | None = field(default=None, repr=False)
+    _lock: RLock = field(default_factory=RLock, repr=False)
 
     def __post_init__(self) -> None:
         # A page cannot say in itself who may frame it: the header does.
@@ -229,22 +251,22 @@ class Server:
 
     def listed(self) -> dict[str, Any]:
         """Returns the decisions of the file; what may be a victim's stands under a withheld id."""
-        known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
-        names = {own: stands for stands, own in contested_values(self.run).items()}
-        rows = [self._row(one, names) for one in known]
+        with self._lock:
+            known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
+            names = {own: stands for stands, own in contested_values(self.run).items()}
+            rows = [self._row(one, names) for one in known]
+            if self._pending is not None:
+                rows.append(self._pending.shown)
+            problem = self.problem
         ids = pa.array(sorted({row["entity_a"] for row in rows}), pa.string())
         where = pc.field("entity_id").isin(ids)
         of = tables.read_table(self.run, MEMBERS, ["entity_id", "cluster_id"], where)
         clusters = dict(zip(*(column.to_pylist() for column in of.columns), strict=True))
-        last = self.added[-1].decision_id if self.added else None
-        more = [
-            {"cluster": clusters.get(row["entity_a"]), "undo": row["decision_id"] == last}
-            for row in rows
-        ]
-        found = [row | extra for row, extra in zip(rows, more, strict=True)]
+        rows.sort(key=lambda one: (one["decided_at"], one["decision_id"]))
         return {
             "author": self.author,
-            "decisions": sorted(found, key=lambda one: (one["decided_at"], one["decision_id"])),
+            "problem": problem,
+            "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
     def _row(self, one: Decision, names: Mapping[str, str]) -> dict[str, Any]:
@@ -264,9 +286,16 @@ class Server:
         }
 
     def decide(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Adds a decision as `ringtrace decide` does; returns what that prints, and all of them.
+        """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
 
-        Raises UsageError where that does.
+        What is recorded is signed, and cannot be taken back. The next decision and the end of the
+        server record it, too.
+
+        Returns:
+            What the command prints, and all decisions.
+
+        Raises:
+            UsageError: where the command does.
         """
         named = [body["entity_a"], *([body["entity_b"]] if body.get("entity_b") else [])]
         if not all(isinstance(one, str) and len(one) <= MOST_TEXT for one in named):
@@ -274,42 +303,65 @@ class Server:
         flags = [f"--{name}={value}" for name, value in self._flags(body).items()]
         parser = make_parser("decide", "", decide, takes_beam_options=False)
         words = [*flags, "--", self.run.folder, str(body["kind"]), *named]
+        arguments = parser.parse_args(words)
         with self._lock:
-            before = self._text()
-            ids = {one["decision_id"] for one in self.listed()["decisions"]}
+            self.flush()
             with redirect_stdout(StringIO()) as said:
-                decide.run(parser.parse_args(words))
-            found = self.listed()
-            (new,) = {one["decision_id"] for one in found["decisions"]} - ids
-            self.added.append(_Added(new, before, self._text() or ""))
-            return self.listed() | {"added": new, "said": said.getvalue()}
+                decide.run(argparse.Namespace(**vars(arguments) | {"dry_run": True}))
+            added = said.getvalue().partition(":")[0]
+            timer = Timer(UNDO_SECONDS, self.flush)
+            timer.daemon = True
+            shown = {
+                "decision_id": added,
+                "kind": arguments.kind,
+                "entity_a": named[0],
+                "entity_b": named[1] if len(named) > 1 else None,
+                "author": self.author,
+                "reason": arguments.reason,
+                "decided_at": arguments.now.isoformat(),
+                "undo": True,
+            }
+            self._pending = _Pending(shown, arguments, timer)
+            timer.start()
+        seconds = {"seconds": UNDO_SECONDS}
+        return self.listed() | {"added": added, "said": said.getvalue()} | seconds
 
     def _flags(self, body: Mapping[str, Any]) -> dict[str, str]:
         reason = str(body.get("reason") or "").strip()
         if not reason or len(reason) > MOST_TEXT:
             raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
         given = {"decisions": self.decisions or "", "author": self.author or ""}
-        return given | {"reason": reason}
+        return given | {"reason": reason, "now": current_time().isoformat()}
+
+    def flush(self) -> None:
+        """Records the decision that waits, if there is one."""
+        with self._lock:
+            waiting, self._pending = self._pending, None
+            if waiting is None:
+                return
+            waiting.timer.cancel()
+            self.problem = None
+            try:
+                with redirect_stdout(StringIO()):
+                    decide.run(waiting.arguments)
+            except (UsageError, RunError, TableError, PrivateFileError, OSError) as error:
+                self.problem = printable(f"{waiting.shown['decision_id']}: not recorded: {error}")
 
     def undo(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Takes the last decision that was added here out of the file again.
+        """Drops the decision that waits.
 
         Raises:
-            UsageError: for another one, or where the file was changed since.
+            UsageError: for another one.
         """
         with self._lock:
-            last = self.added[-1] if self.added else None
-            if last is None or last.decision_id != body["decision_id"]:
-                raise UsageError("only the last decision that was recorded here can be undone")
-            if self._text() != last.after:
-                raise UsageError("the file was changed since; take the row out by hand")
-            path = Path(os.path.realpath(self.decisions or ""))
-            if last.before is None:
-                path.unlink()
-            else:
-                _replace(path, last.before)
-            self.added.pop()
-            return self.listed()
+            waiting = self._pending
+            if waiting is None or waiting.shown["decision_id"] != body["decision_id"]:
+                raise UsageError(
+                    f"{str(body['decision_id'])[:80]}: is recorded; record one that says otherwise"
+                )
+            waiting.timer.cancel()
+            self._pending = None
+        return self.listed()
 
     def narrative(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Returns a masked narrative to the run's owner; who looked at it is written down.
@@ -334,19 +386,6 @@ class Server:
         line = f"{current_time():%Y-%m-%dT%H:%M:%SZ} {self.author} {org}|{record}"
         with self._lock, path.open("a", encoding="utf-8") as file:
             file.write(f"{printable(line)}\n")
-
-    def _text(self) -> str | None:
-        path = Path(os.path.realpath(self.decisions or ""))
-        return read_text(str(path)) if path.exists() else None
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    aside = Path(name)
-    aside.chmod(path.stat().st_mode & 0o777)
-    aside.rename(path)
 
 
 def make_app(server: Server) -> Starlette:

@@ -602,7 +602,8 @@
       const found = await ask("decide", draft);
       made = found.decisions;
       draft.decision_id = found.added;
-      notice(found.said, draft);
+      setTimeout(refresh, found.seconds * 1000 + 500);
+      notice(`${found.said.split("\n")[0]}; recorded in ${count(found.seconds)} s.`, draft);
     } else {
       if (!author) throw new Error("Give an author: who decides.");
       const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
@@ -619,6 +620,13 @@
       notice(`${draft.decision_id}: kept in this browser; download decisions.csv when you are done.`, draft);
     }
     render();
+  }
+  /** Reads the decisions of the file again, once one that waited is recorded. */
+  async function refresh() {
+    const found = await ask("decisions");
+    made = found.decisions;
+    if (found.problem) toast(plain(found.problem, 400));
+    else if (place().view === "decisions") render();
   }
   /** @param {string} a @param {string} b order of code points, as Python's */
   function byPoint(a, b) {
@@ -1682,7 +1690,7 @@
   }
   function decisionsView() {
     return [
-      h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["Written to the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last ones made here can be undone while nobody changed the file."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --from decisions.csv --author A"), " shows and signs them."])),
+      h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --from decisions.csv --author A"), " shows and signs them."])),
       h("div.bar", null, served ? null : h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv"), h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
       made.length ? decisionTable([...made].reverse(), true) : h("p.quiet", null, "None yet: open a cluster, and confirm or dispute it."),
       h("h2", null, "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : h("p.quiet", null, "The run applied none."),

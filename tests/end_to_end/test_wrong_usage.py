@@ -45,6 +45,12 @@ RIGHT = {
     "simulate": {"out": ["{new}"], "--complaints": ["20"], "--operations": ["2"]},
     "demo": {"folder": ["{new}"]},
     "report": {"run": ["{run}"], "--output": ["{new}"]},
+    "serve": {
+        "run": ["{run}"],
+        "--decisions": ["{decisions}"],
+        "--author": ["Ada Cole"],
+        "--port": ["0"],
+    },
     "explain": {"run": ["{run}"], "a": ["{entity}"], "b": ["{other}"]},
     "evaluate": {"run": ["{run}"], "truth": ["{truth}"]},
     "referral": {
@@ -260,7 +266,7 @@ def out_of_range(leaf):
 
 def absent_path(leaf):
     for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
-        if (leaf, key(one)) == ("decide", "--decisions"):
+        if leaf in ("decide", "serve") and key(one) == "--decisions":
             continue  # which it makes
         yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
 
@@ -366,6 +372,10 @@ CONTRADICTIONS = {
         ({"--reason": ["about {record_id}"]}, "--reason"),
     ],
     "decide": [({"b": ["{other}"]}, "one entity"), ({"kind": ["must_link"]}, "two entities")],
+    "serve": [
+        ({"--author": None}, "--author"),
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
+    ],
     "report": [
         ({"--output": None, "--pages": ["3"]}, "--pages"),
         ({"--output": None, "--include-verify": []}, "--include-verify"),
@@ -449,6 +459,7 @@ CANNOT = {
         "keys show": NO_IDS,
         "rejects": NO_IDS,
         "report": NO_IDS,
+        "serve": NO_IDS,
         "simulate": NO_IDS,
         "verify": NO_IDS,
     },

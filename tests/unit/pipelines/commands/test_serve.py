@@ -1,11 +1,13 @@
 """`ringtrace serve`: what it refuses, and that it records as `ringtrace decide` does."""
 
 import json
+from time import monotonic, sleep
 
 import pytest
 from starlette.testclient import TestClient
 
 from pipelines import cli
+from pipelines.commands import serve
 from pipelines.commands.serve import Server, make_app, previous_run
 from reports.run import Run
 from tests.support.report_tables import (
@@ -124,40 +126,69 @@ def test_decisions_are_told_to_the_page_alone(client, server):
     assert client.get(path).status_code == 403
     assert client.get(path, headers={"x-ringtrace-token": server.secret}).json() == {
         "author": "Ada Cole",
+        "problem": None,
         "decisions": [],
     }
 
 
-def test_a_decision_is_recorded_as_the_command_does_and_undone(client, server, tmp_path):
+def parsed(tmp_path):
+    file = tmp_path / "d.csv"
+    return parse_decisions(file.read_text(), "d.csv") if file.exists() else ()
+
+
+def undo(client, server, decision_id):
+    body = json.dumps({"decision_id": decision_id})
+    return client.post(f"/{server.token}/api/undo", content=body, headers=headers(server))
+
+
+def test_a_decision_is_recorded_as_the_command_does(client, server, tmp_path):
     answer = decide(client, server)
     assert answer.status_code == 200, answer.text
     assert "confirm covers 2 identifiers" in answer.json()["said"]
-    file = tmp_path / "d.csv"
-    (one,) = parse_decisions(file.read_text(), "d.csv")
-    assert (one.author, one.members, one.run_id) == ("Ada Cole", (ACCOUNT, PHONE), "run-made-up")
     (shown,) = answer.json()["decisions"]
-    assert (shown["cluster"], shown["undo"], shown["decision_id"]) == ("c-1", True, one.decision_id)
-    first = file.read_text()
+    assert (shown["cluster"], shown["undo"], shown["entity_a"]) == ("c-1", True, PHONE)
+    assert parsed(tmp_path) == ()
     second = decide(client, server, CONFIRM | {"kind": "review", "entity_a": OTHER}).json()
-    assert [one["undo"] for one in second["decisions"]] == [False, True]
-    path = f"/{server.token}/api/undo"
-    wrong = client.post(
-        path, content=json.dumps({"decision_id": one.decision_id}), headers=headers(server)
-    )
-    assert wrong.status_code == 400
-    right = json.dumps({"decision_id": second["added"]})
-    assert client.post(path, content=right, headers=headers(server)).status_code == 200
-    assert file.read_text() == first
+    (one,) = parsed(tmp_path)  # the next decision records the one before
+    assert (one.author, one.members, one.run_id) == ("Ada Cole", (ACCOUNT, PHONE), "run-made-up")
+    assert one.decision_id == shown["decision_id"]
+    assert [row.get("undo") for row in second["decisions"]] == [None, True]
+    server.flush()
+    assert [str(one.kind) for one in parsed(tmp_path)] == ["confirm", "review"]
+    assert server.problem is None
 
 
-def test_what_somebody_else_wrote_meanwhile_is_not_undone(client, server, tmp_path):
+def test_a_decision_is_recorded_by_itself_after_a_while(client, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(serve, "UNDO_SECONDS", 0.05)
+    decide(client, server)
+    end = monotonic() + 10
+    while not parsed(tmp_path) and monotonic() < end:
+        sleep(0.02)
+    assert len(parsed(tmp_path)) == 1
+
+
+def test_the_last_decision_is_undone_until_it_is_recorded(client, server, tmp_path):
     added = decide(client, server).json()["added"]
-    with (tmp_path / "d.csv").open("a") as file:
-        file.write("\n")
-    body = json.dumps({"decision_id": added})
-    answer = client.post(f"/{server.token}/api/undo", content=body, headers=headers(server))
-    assert answer.status_code == 400 and "changed since" in answer.json()["error"]
-    assert added in (tmp_path / "d.csv").read_text()
+    assert undo(client, server, "confirm-other").status_code == 400
+    assert undo(client, server, added).json()["decisions"] == []
+    server.flush()
+    assert parsed(tmp_path) == ()
+    added = decide(client, server).json()["added"]
+    server.flush()
+    refused = undo(client, server, added)
+    assert refused.status_code == 400 and "is recorded" in refused.json()["error"]
+    assert len(parsed(tmp_path)) == 1
+
+
+def test_what_cannot_be_written_after_all_is_told(client, server, tmp_path):
+    decide(client, server)
+    (tmp_path / "d.csv").write_text("not a decisions file\n")
+    server.flush()
+    assert "not recorded" in server.problem
+    (tmp_path / "d.csv").unlink()
+    path = f"/{server.token}/api/decisions"
+    told = client.get(path, headers={"x-ringtrace-token": server.secret}).json()
+    assert "not recorded" in told["problem"]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +212,7 @@ def test_what_somebody_else_wrote_meanwhile_is_not_undone(client, server, tmp_pa
 )
 def test_what_is_no_decision_is_one_line_and_no_trace(client, server, tmp_path, body):
     answer = decide(client, server, body)
+    server.flush()
     assert answer.status_code == 400
     assert "Traceback" not in answer.text and len(answer.json()["error"].splitlines()) == 1
     assert not (tmp_path / "d.csv").exists()
