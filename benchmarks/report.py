@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from reports.html import index_page, site
-from reports.html.cluster_table import cluster_table
+from reports.html.index_page import cluster_table
 from reports.run import Run
 from schemas.manifest import Manifest
 from tests.browser import driver

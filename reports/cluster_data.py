@@ -158,7 +158,10 @@ def gather_facts(
 
 
 def gather_batch(
-    run: RunFolder, cluster_ids: Sequence[str], narratives: NarrativeReader | None = None
+    run: RunFolder,
+    cluster_ids: Sequence[str],
+    narratives: NarrativeReader | None = None,
+    per_org: int = READINGS_PER_ORG,
 ) -> ClusterBatch:
     """Reads clusters as `gather_facts`, with tables. Holds the rows of these clusters alone."""
     ids = pa.array(cluster_ids, pa.string())
@@ -176,7 +179,8 @@ def gather_batch(
     days, roles = _mention_counts(run, names)
     carriers = _carriers(run, names)
     scripts = script_wordings(run, chain.from_iterable(suppliers.values()), members)
-    read = _by(sample_readings(run, names, narratives), lambda one: cluster_of[one.entity_id])
+    sampled = sample_readings(run, names, narratives, per_org)
+    read = _by(sampled, lambda one: cluster_of[one.entity_id])
     lineage = _by_cluster(tables.to_dicts(tables.read_table(run, LINEAGE, where=here)))
     of_members = tables.dicts_by_group(members, of, len(ids))
     facts = [
@@ -399,20 +403,23 @@ class Reading(NamedTuple):
 
 
 def sample_readings(
-    run: RunFolder, entity_ids: pa.Array, narratives: NarrativeReader | None
+    run: RunFolder,
+    entity_ids: pa.Array,
+    narratives: NarrativeReader | None,
+    per_org: int = READINGS_PER_ORG,
 ) -> list[Reading]:
-    """Reads `READINGS_PER_ORG` records of each identifier and organisation, by identifier.
+    """Reads `per_org` records of each identifier and organisation, by identifier.
 
     The newest are taken, those in a narrative first; without `narratives` none is quoted.
     """
-    found = _sample(run, pc.field("entity_id").isin(entity_ids))
+    found = _sample(run, pc.field("entity_id").isin(entity_ids), per_org)
     columns = [tables.column_values(found[name]) for name in EVIDENCE_COLUMNS]
     read = [Reading(*row) for row in zip(*columns, strict=True)]
     found_narratives = _narratives(narratives, read) if narratives else {}
     return [_quoted(one, found_narratives) for one in read]
 
 
-def _sample(run: RunFolder, where: pc.Expression) -> pa.Table:
+def _sample(run: RunFolder, where: pc.Expression, per_org: int) -> pa.Table:
     schema = pa.schema(
         [*(MENTIONS.schema.field(name) for name in EVIDENCE_COLUMNS), ("in_narrative", pa.int8())]
     )
@@ -421,11 +428,11 @@ def _sample(run: RunFolder, where: pc.Expression) -> pa.Table:
         in_narrative = pc.cast(pc.fill_null(pc.equal(batch["field"], NARRATIVE), False), pa.int8())
         part = pa.Table.from_batches([batch]).append_column("in_narrative", in_narrative)
         pool = pa.concat_tables([best, part]).combine_chunks()
-        best = pool.take(_first_records(pool))
+        best = pool.take(_first_records(pool, per_org))
     return best
 
 
-def _first_records(pool: pa.Table) -> pa.Array:
+def _first_records(pool: pa.Table, per_org: int) -> pa.Array:
     """Returns the rows of the first records of each identifier and organisation, in order."""
     order = pc.sort_indices(pool, sort_keys=_ORDER)
     names = ["entity_id", "source_org", "record_id"]
@@ -437,7 +444,7 @@ def _first_records(pool: pa.Table) -> pa.Array:
         new[1:] |= np.asarray(pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)))
     numbers = np.arange(len(new))
     starts = numbers[new]
-    first = numbers - starts[np.cumsum(new) - 1] < READINGS_PER_ORG
+    first = numbers - starts[np.cumsum(new) - 1] < per_org
     return order.take(records["at_min"].filter(pa.array(first)))
 
 

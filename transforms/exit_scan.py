@@ -13,6 +13,7 @@ fewer than nine digits is no number that a file can be judged by: dates and coun
 
 from __future__ import annotations
 
+import base64
 import gzip
 import html
 import io
@@ -71,6 +72,9 @@ LEAST_OF_TEXT = 8
 LEAVING_FOLDERS = ("report/", "graph/")
 """Begins the names of the files of a run that are made to be given to others."""
 
+_DATA_PIECE = b'rt.piece("'
+"""Start of a script file of `reports.workbench`: a name and packed data in base64, quoted."""
+
 _MOST_PIECES = 6
 
 RUN_FOLDER = PrivateStore()
@@ -117,6 +121,7 @@ _BROKEN = (
     OSError,
     EOFError,
     RuntimeError,
+    IndexError,
     ValueError,
     zipfile.BadZipFile,
     zlib.error,
@@ -397,6 +402,8 @@ def _texts_within(content: bytes, depth: int) -> Iterator[str]:
     if content[:2] == b"\x1f\x8b" and depth:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)
+    elif content[: len(_DATA_PIECE)] == _DATA_PIECE:
+        yield from texts_of_file(base64.b64decode(content.split(b'"')[3]), depth)
     elif content[:4] == b"PK\x03\x04" and depth:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for one in archive.infolist():

@@ -98,6 +98,9 @@ COMMANDS = (
         "report", Group.READ, "show, open or rewrite the report of a run, also for a reader outside"
     ),
     Command(
+        "serve", Group.READ, "the workbench of a run on this machine, to search, read and decide"
+    ),
+    Command(
         "explain", Group.READ, "what an identifier is, why it is in its cluster, what ties two"
     ),
     Command("export", Group.SHARE, "one cluster, or all, as GraphML, GEXF, CSV or STIX"),

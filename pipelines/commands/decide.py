@@ -1,7 +1,8 @@
 """`ringtrace decide RUN --decisions FILE KIND ENTITY [ENTITY]`: records a decision of an analyst.
 
 The decision is bound to what RUN shows, signed, chained to the signed one before, and added to
-FILE, which the next run is given.
+FILE, which the next run is given. Those that the workbench kept in a browser are recorded together
+(`--from`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,11 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="folder of a finished run: what is decided on")
     parser.add_argument(
         "kind",
+        nargs="?",
         metavar="KIND",
         choices=[str(one) for one in DecisionKind],
         help=", ".join(DecisionKind),
     )
-    parser.add_argument("a", metavar="ENTITY", help="in any form, such as '(888) 555-0123'")
+    parser.add_argument(
+        "a", metavar="ENTITY", nargs="?", help="in any form, such as '(888) 555-0123'"
+    )
     parser.add_argument(
         "b", metavar="ENTITY", nargs="?", help="the other one, of must_link and cannot_link"
     )
@@ -74,8 +78,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV or JSON Lines that the decision is added to; made where it is absent",
     )
     parser.add_argument("--author", metavar="NAME", required=True, help="who decides")
+    parser.add_argument("--reason", metavar="TEXT", help="why; it is shown beside what it changed")
     parser.add_argument(
-        "--reason", metavar="TEXT", required=True, help="why; it is shown beside what it changed"
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="decisions that were made on RUN in a browser, in place of KIND, ENTITY and --reason",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what it would cover, and write nothing"
     )
     parser.add_argument(
         "--expires", type=moment, metavar="TIME", help="when it is no longer in force"
@@ -91,21 +102,35 @@ def run(arguments: argparse.Namespace) -> int:
 
     Raises:
         RunError: if RUN is no finished run.
-        UsageError: see `record_decision`.
+        UsageError: see `record_decision` and `record_all`.
     """
-    recorded = record_decision(
-        open_run(arguments.run, built_on=True),
-        arguments.decisions,
-        DecisionKind(arguments.kind),
-        arguments.a,
-        arguments.b,
-        author=arguments.author,
-        reason=arguments.reason,
-        expires=arguments.expires,
-        now=arguments.now,
-        key=arguments.key,
-    )
-    _show(recorded, arguments.decisions)
+    given = (arguments.kind, arguments.a, arguments.reason)
+    if arguments.source is not None and given != (None,) * 3:
+        raise UsageError(
+            f"{arguments.source}: has the decisions; leave KIND, ENTITY and --reason out"
+        )
+    if arguments.source is None and None in given:
+        raise UsageError("give KIND, ENTITY and --reason, or --from FILE")
+    finished = open_run(arguments.run, built_on=True)
+    options = {"author": arguments.author, "key": arguments.key, "dry_run": arguments.dry_run}
+    if arguments.source is not None:
+        made = _parsed(read_text(arguments.source), arguments.source)
+        every = record_all(finished, arguments.decisions, made, arguments.source, **options)
+    else:
+        one = record_decision(
+            finished,
+            arguments.decisions,
+            DecisionKind(arguments.kind),
+            arguments.a,
+            arguments.b,
+            reason=arguments.reason,
+            expires=arguments.expires,
+            now=arguments.now,
+            **options,
+        )
+        every = [one]
+    for recorded in every:
+        _show(recorded, arguments.decisions)
     return 0
 
 
@@ -114,13 +139,14 @@ class RecordedDecision:
     """A decision as it stands in its file, the SHOWN rows that it was bound to, and withheld ids.
 
     `withheld` are the ids that a run shows contested identifiers under, by their own; `unsigned`
-    counts the rows of the file that no known key signed.
+    counts the rows of the file that no known key signed. `written` is false for a dry run.
     """
 
     decision: Decision
     shown: pa.Table
     withheld: Mapping[str, str]
     unsigned: int
+    written: bool = True
 
 
 def record_decision(
@@ -135,6 +161,7 @@ def record_decision(
     expires: datetime | None = None,
     now: datetime | None = None,
     key: str | None = None,
+    dry_run: bool = False,
 ) -> RecordedDecision:
     """Binds a decision to what a run shows, signs it, and adds it to a file, whole or not at all.
 
@@ -149,6 +176,7 @@ def record_decision(
         expires: When it is no longer in force.
         now: When it is decided, by default now.
         key: A private key file in place of the own key, which is made where there is none.
+        dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
 
     Raises:
         UsageError: for an entity that the run does not show, a decision that covers nothing or
@@ -185,6 +213,10 @@ def record_decision(
         _check_reviewed(finished, decision)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
     _check_contradictions(known, decision, decisions)
+    withheld = {own: stands for stands, own in contested.items()}
+    if dry_run:
+        unsigned = sum(one.signed_by is None for one in known)
+        return RecordedDecision(decision, shown, withheld, unsigned, written=False)
     signer = key_store.own_key(key)
     key_id = signing.key_id(signer.public_key())
     decision = sign_decision(decision, known, key_id, signer.sign)
@@ -192,9 +224,56 @@ def record_decision(
     written = {one.decision_id: one for one in parse_decisions_text(text, decisions)}
     _write(path, before, text)
     record_last_row(written.values(), path)
-    withheld = {own: stands for stands, own in contested.items()}
     unsigned = sum(one.signed_by is None for one in written.values())
     return RecordedDecision(written[decision.decision_id], shown, withheld, unsigned)
+
+
+def record_all(
+    finished: Run,
+    decisions: str,
+    made: Iterable[Decision],
+    source: str,
+    *,
+    author: str,
+    key: str | None = None,
+    dry_run: bool = False,
+) -> list[RecordedDecision]:
+    """Records decisions of a file, in their order, once each is found good by itself.
+
+    Args:
+        finished: The run on which they were made.
+        decisions: The file that they are added to.
+        made: The decisions; their authors do not count.
+        source: The name of their file, for errors.
+        author: Who decides.
+        key: As of `record_decision`.
+        dry_run: As of `record_decision`.
+
+    Raises:
+        UsageError: for one that was made on another run, or that `record_decision` refuses.
+    """
+    ordered = sorted(made, key=lambda one: (one.decided_at, one.decision_id))
+    for one in ordered:
+        if one.run_id not in (None, finished.run_id):
+            raise UsageError(f"{source}: {one.decision_id} was made on {one.run_id}; name that run")
+
+    def record(one: Decision, *, dry_run: bool) -> RecordedDecision:
+        return record_decision(
+            finished,
+            decisions,
+            one.kind,
+            one.entity_a,
+            one.entity_b,
+            author=author,
+            reason=one.reason,
+            expires=one.expires_at,
+            now=one.decided_at,
+            key=key,
+            dry_run=dry_run,
+        )
+
+    found = [record(one, dry_run=True) for one in ordered]
+    return found if dry_run else [record(one, dry_run=False) for one in ordered]
 
 
 def _read(name: str) -> tuple[Path, str | None]:
@@ -319,10 +398,14 @@ def _show(recorded: RecordedDecision, name: str) -> None:
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
     signature = decision.signature
-    lines.append(f"signed by {signature.key_id if signature is not None else 'nobody'}")
+    if recorded.written:
+        lines.append(f"signed by {signature.key_id if signature is not None else 'nobody'}")
     if decision.void is not None:
         lines.append(f"without effect yet: {decision.void}")
     if recorded.unsigned:
         lines.append(f"not signed by a known key: {recorded.unsigned} of the decisions in {name}")
-    lines.append(f"{name} has it; give it as --decisions to the next run")
+    if recorded.written:
+        lines.append(f"{name} has it; give it as --decisions to the next run")
+    else:
+        lines.append("a dry run: nothing was written")
     sys.stdout.write("\n".join(map(printable, lines)) + "\n")

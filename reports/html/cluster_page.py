@@ -33,7 +33,7 @@ from reports.export.registry import cluster_formats
 from reports.figures import svg
 from reports.figures.graph_figure import GraphFigure, graph_figure
 from reports.figures.graph_layout import Point
-from reports.figures.timeline import Handover, build_timeline
+from reports.figures.svg import Handover, build_timeline
 from reports.html.index_page import Joint
 from reports.html.render import (
     cluster_link,

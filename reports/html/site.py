@@ -22,8 +22,7 @@ from reports.figures.graph_figure import member_positions
 from reports.figures.graph_layout import Point, solvers
 from reports.html import cluster_page, index_page
 from reports.html.cluster_page import PageContext
-from reports.html.cluster_table import ClusterTable, PagePlan, cluster_table
-from reports.html.index_page import Joint
+from reports.html.index_page import ClusterTable, Joint, PagePlan, cluster_table
 from reports.html.partition import partition_run
 from reports.html.render import compile_templates
 from reports.run import Run, keeps_narratives

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from reports.cluster_data import joined_words
 from reports.figures.graph_figure import HEIGHT, WIDTH, graph_figure, member_positions
-from reports.figures.timeline import TIMELINE_WIDTH, build_timeline
+from reports.figures.svg import TIMELINE_WIDTH, build_timeline
 from reports.referral.blocks import (
     Bar,
     Block,

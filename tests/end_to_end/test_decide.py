@@ -194,3 +194,66 @@ def test_who_holds_what_is_contested_is_decided_without_showing_it(contested, tm
     (row,) = read(tmp_path / "before", DECISIONS).to_pylist()
     assert not row["in_force"]
     assert MOBILE[2:] not in repr(row)
+
+
+def test_a_dry_run_says_what_it_would_cover_and_writes_nothing(world, tmp_path, capsys):
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "confirm", RING[0], "--dry-run") == 0
+    assert "confirm covers 3 identifiers" in capsys.readouterr().out
+    assert not file.exists()
+
+
+def kept(world, file, *kinds, run_id=None):
+    """A file as the workbench of a run downloads it."""
+    shown = json.loads((world / "run" / "manifest.json").read_text())["run_id"]
+    rows = [
+        {
+            "decision_id": f"{kind}-20240302-w1",
+            "kind": kind,
+            "entity_a": entity,
+            "author": "A. Browser",
+            "reason": "read in the workbench",
+            "decided_at": "2024-03-02T12:00:00Z",
+            "members": json.dumps(ids(*RING)),
+            "members_digest": members_digest(ids(*RING)),
+            "run_id": run_id or shown,
+        }
+        for kind, entity in kinds
+    ]
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return file
+
+
+def from_file(world, file, source, *words):
+    given = ["--decisions", str(file), "--from", str(source), "--author", "Ada Cole"]
+    return cli.main(["decide", str(world / "run"), *given, *words])
+
+
+def test_decisions_of_a_browser_are_recorded_as_their_author_shows_them(world, tmp_path, capsys):
+    file = tmp_path / "d.csv"
+    made = [("confirm", f"phone:{RING[0]}"), ("review", f"phone:{STRANGER}")]
+    assert from_file(world, file, kept(world, tmp_path / "k.csv", *made)) == 0
+    shown = capsys.readouterr().out
+    assert "confirm covers 3 identifiers" in shown and "review covers 1 identifier" in shown
+    confirm, review = parsed(file)
+    assert (confirm.author, confirm.reason) == ("Ada Cole", "read in the workbench")
+    assert confirm.members == tuple(ids(*RING)) and confirm.used
+    assert review.members == (f"phone:{STRANGER}",)
+    assert f"{confirm.decided_at:%Y-%m-%d}" == "2024-03-02"
+
+
+def test_decisions_of_another_run_or_of_what_is_not_there_are_refused(world, tmp_path, capsys):
+    file = tmp_path / "d.csv"
+    ring = ("confirm", f"phone:{RING[0]}")
+    other = kept(world, tmp_path / "other.csv", ring, run_id="run-other")
+    assert from_file(world, file, other) == 2
+    assert "was made on run-other" in capsys.readouterr().err
+    unknown = kept(world, tmp_path / "unknown.csv", ring, ("review", "phone:+12125550199"))
+    assert from_file(world, file, unknown) == 2
+    assert not file.exists()
+    assert from_file(world, file, other, "--reason", "x") == 2
+    assert decide(world, file, "confirm", who=["--author", "A"]) == 2
+    assert "or --from FILE" in capsys.readouterr().err

@@ -45,6 +45,12 @@ RIGHT = {
     "simulate": {"out": ["{new}"], "--complaints": ["20"], "--operations": ["2"]},
     "demo": {"folder": ["{new}"]},
     "report": {"run": ["{run}"], "--output": ["{new}"]},
+    "serve": {
+        "run": ["{run}"],
+        "--decisions": ["{decisions}"],
+        "--author": ["Ada Cole"],
+        "--port": ["0"],
+    },
     "export": {"run": ["{run}"], "--all": [], "--format": ["csv"], "--output": ["{new}"]},
     "explain": {"run": ["{run}"], "a": ["{entity}"], "b": ["{other}"]},
     "evaluate": {"run": ["{run}"], "truth": ["{truth}"]},
@@ -270,7 +276,7 @@ def out_of_range(leaf):
 
 def absent_path(leaf):
     for one in reads(leaf, READ_FILE | READ_FOLDER | {"GLOB"}):
-        if (leaf, key(one)) == ("decide", "--decisions"):
+        if leaf in ("decide", "serve") and key(one) == "--decisions":
             continue  # which it makes
         yield changed(leaf, one, "{folder}/nowhere"), "nowhere"
 
@@ -381,6 +387,10 @@ CONTRADICTIONS = {
         ({"--format": ["stix"], "--include-verify": []}, "--include-verify"),
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
     ],
+    "serve": [
+        ({"--author": None}, "--author"),
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
+    ],
     "report": [
         ({"--output": None, "--pages": ["3"]}, "--pages"),
         ({"--output": None, "--include-verify": []}, "--include-verify"),
@@ -473,6 +483,7 @@ CANNOT = {
         "keys show": NO_IDS,
         "rejects": NO_IDS,
         "report": NO_IDS,
+        "serve": NO_IDS,
         "simulate": NO_IDS,
         "verify": NO_IDS,
     },

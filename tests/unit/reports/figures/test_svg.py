@@ -11,8 +11,7 @@ from hypothesis import given, settings, strategies as st
 from reports.figures import svg
 from reports.figures.graph_figure import GraphFigure, Label, Node, NodePositions
 from reports.figures.graph_layout import layout_positions
-from reports.html.cluster_table import cluster_table
-from reports.html.index_page import render_index_page
+from reports.html.index_page import cluster_table, render_index_page
 from reports.run import Run
 from reports.run_summary import record_trend
 from tests.support.report_tables import START, complaint, manifest, write_run

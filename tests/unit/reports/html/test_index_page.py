@@ -9,8 +9,7 @@ from importlib.resources import files
 
 import pytest
 
-from reports.html.cluster_table import cluster_table
-from reports.html.index_page import FIRST_ROWS, SUPPRESSED_LIMIT, render_index_page
+from reports.html.index_page import FIRST_ROWS, SUPPRESSED_LIMIT, cluster_table, render_index_page
 from reports.run import Run
 from tests.support.hostile_text import hostile_run
 from tests.support.parsed_page import Page

@@ -1,0 +1,1802 @@
+// @ts-check
+"use strict";
+/**
+ * The workbench: draws a run from its pieces of data (reports/workbench.py), and takes decisions.
+ * Every text of a complaint is hostile: it is set as text, never as markup, and isolated (`shown`).
+ */
+(() => {
+  // ---------------------------------------------------------------- data
+
+  /** @type {Map<string, {promise: Promise<any>, done: (value: any) => void}>} */
+  const pieces = new Map();
+  /** @type {any} */ (window).rt = {
+    /** @param {string} name @param {string} text gzip in base64 */
+    async piece(name, text) {
+      const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+      const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+      pieces.get(name)?.done(JSON.parse(await new Response(plain).text()));
+    },
+  };
+
+  /** @param {string} source @param {(error: Error) => void} failed */
+  function addScript(source, failed) {
+    const script = document.createElement("script");
+    script.src = source;
+    script.onerror = () => failed(new Error(`${source} is missing: copy the whole folder report/`));
+    document.head.append(script);
+    return script;
+  }
+
+  /** @param {string} name @returns {Promise<any>} */
+  function load(name) {
+    const known = pieces.get(name);
+    if (known) return known.promise;
+    let done = (/** @type {any} */ _) => {};
+    const promise = new Promise((resolve, reject) => {
+      done = resolve;
+      addScript(`data/${name}.js`, reject);
+    });
+    pieces.set(name, { promise, done });
+    return promise;
+  }
+
+  const TIMES = new Set(["first", "last", "at", "decided_at"]);
+  /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
+  const objects = (columns, rows) =>
+    rows.map((row) => Object.fromEntries(columns.map((name, at) =>
+      [name, TIMES.has(name) && typeof row[at] === "string" ? Date.parse(row[at]) / 1000 : row[at]])));
+
+  /** @type {any} */ let run;
+  /** @type {any[]} */ let clusters = [];
+  /** @type {Map<string, any>} */ const clusterOf = new Map();
+
+  /** @param {string} name of a list of clusters */
+  async function clusterList(name) {
+    const list = await load(name);
+    list.objects ??= objects(list.columns, list.rows);
+    for (const one of list.objects) clusterOf.set(one.id, one);
+    return list.objects;
+  }
+
+  /** @param {string} id @returns {Promise<any>} a cluster with its facts as objects */
+  async function wholeCluster(id) {
+    if (!clusterOf.has(id)) await clusterList("singles");
+    const row = clusterOf.get(id);
+    if (!row) return null;
+    const part = await load(`part-${row.part}`);
+    const facts = part.clusters[id];
+    if (!facts.ready) {
+      for (const name of ["members", "links", "near", "suppliers", "readings"]) {
+        facts[name] = objects(part.columns[name], facts[name]);
+      }
+      facts.members.forEach((/** @type {any} */ one, /** @type {number} */ at) => {
+        one.place = at;
+        one.links = [];
+        one.readings = [];
+      });
+      for (const one of facts.links) {
+        one.ends = [facts.members[one.a], facts.members[one.b]];
+        one.ends.forEach((/** @type {any} */ end) => end.links.push(one));
+      }
+      for (const one of facts.readings) facts.members[one.a].readings.push(one);
+      facts.handovers = facts.handovers.map((/** @type {any} */ [a, b, last, first]) => [a, b, Date.parse(last) / 1000, Date.parse(first) / 1000]);
+      facts.ready = true;
+    }
+    return { row, facts };
+  }
+
+  // ---------------------------------------------------------------- elements and text
+
+  /**
+   * @param {string} tag with classes behind dots @param {any} [attributes] `onX` are listeners
+   * @param {...any} children nodes, or text @returns {any}
+   */
+  function h(tag, attributes, ...children) {
+    const [name, ...classes] = tag.split(".");
+    const made = document.createElement(name);
+    if (classes.length) made.className = classes.join(" ");
+    for (const [key, value] of Object.entries(attributes ?? {})) {
+      if (value === null || value === undefined || (value === false && !key.startsWith("aria-"))) continue;
+      if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+      else made.setAttribute(key, value === true && !key.startsWith("aria-") ? "" : String(value));
+    }
+    made.append(...children.flat(9).filter((one) => one !== null && one !== undefined && one !== false));
+    return made;
+  }
+
+  /** @param {string} tag @param {any} attributes @param {...any} children @returns {any} */
+  function svg(tag, attributes, ...children) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+    made.append(...children);
+    return made;
+  }
+
+  const ODD = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
+  const ODDS = new RegExp(ODD, "gu");
+  const CUT = 160;
+
+  /** @param {string} character */
+  const codePoint = (character) =>
+    `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+
+  /** @param {any} text @param {number} [limit] @returns {string} for attributes and drawings */
+  function plain(text, limit = CUT) {
+    const whole = String(text ?? "");
+    const cut = whole.slice(0, limit).replace(ODDS, (one) => `[${codePoint(one)}]`);
+    return whole.length > limit ? `${cut}…` : cut;
+  }
+
+  /** @param {string} text @returns {any} what reorders or hides is spelled out, the rest isolated */
+  function isolated(text) {
+    const made = h("bdi");
+    if (!ODD.test(text)) {
+      made.textContent = text;
+      return made;
+    }
+    let from = 0;
+    for (const found of text.matchAll(ODDS)) {
+      made.append(text.slice(from, found.index), h("span.ctl", null, codePoint(found[0])));
+      from = found.index + found[0].length;
+    }
+    made.append(text.slice(from));
+    return made;
+  }
+
+  /** @param {any} text @param {number} [limit] @returns {any} text of a complaint, made harmless */
+  function shown(text, limit = CUT) {
+    if (text === null || text === undefined || text === "") return h("span.none", null, "–");
+    const whole = String(text);
+    if (whole.length <= limit) return isolated(whole);
+    const made = h("span", null, isolated(whole.slice(0, limit)), "… ");
+    made.append(
+      h("button.more", {
+        type: "button",
+        onclick: (/** @type {Event} */ event) => {
+          event.stopPropagation();
+          made.replaceChildren(isolated(whole));
+        },
+      }, `show all ${count(whole.length)} characters`),
+    );
+    return made;
+  }
+
+  /** @param {string} id @param {number} [limit] */
+  const identifier = (id, limit = 64) => h("span.id", null, shown(id, limit));
+
+  /** @param {number} number */
+  const count = (number) => number.toLocaleString("en-US");
+  /** @param {number} number @param {string} noun @param {string} [nouns] */
+  const counted = (number, noun, nouns = `${noun}s`) => `${count(number)} ${number === 1 ? noun : nouns}`;
+  const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+  /** @param {number} seconds */
+  function day(seconds) {
+    const date = new Date(seconds * 1000);
+    return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+  }
+  /** @param {number} seconds */
+  function moment(seconds) {
+    const time = new Date(seconds * 1000).toISOString().slice(11, 16);
+    return `${day(seconds)}, ${time} UTC`;
+  }
+  /** @param {string[]} words */
+  const joined = (words) => [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" and ");
+
+  const WORDS = /** @type {Record<string, string>} */ ({
+    callback: "Callback number", caller_id: "Caller ID (can be spoofed)", payee: "Payee", operator: "Remote-access ID",
+    lure_site: "Scam website", sender: "Sender", mentioned: "Mentioned", signalling: "Signalling", victim: "Victim’s own",
+    phone_inbound: "Incoming call", phone_callback: "Callback", popup: "Pop-up", toll_free: "Toll-free", voip: "VoIP", sms: "SMS",
+    fixed_line: "Fixed line", fixed_or_mobile: "Fixed or mobile", born: "New", grew: "Grew", merged: "Merged", split: "Split",
+    unchanged: "Unchanged", ended: "No longer seen", irs: "IRS", ip: "IP address", orig_id: "Origination ID", url: "Web address", email: "E-mail",
+    cannot_link: "Keep apart", must_link: "Same operation", confirm: "Confirm", dispute: "Dispute", legitimate: "Legitimate",
+    review: "Reviewed", suspect_held: "Held by the scammer", victim_owned: "A victim’s own", infrastructure: "Used by the scammer",
+    uncorroborated: "Seen only as caller ID (can be spoofed)", suppressed: "Suppressed", victim_side: "Victim’s own", contested: "Contested",
+    verify: "Verify", core: "Core", fcc: "FCC", ftc: "FTC", paypal: "PayPal", ebay: "eBay", mcafee: "McAfee", upi: "UPI", iban: "IBAN", rcs: "RCS", whatsapp: "WhatsApp", jsonl: "JSON Lines", remote: "Remote access",
+  });
+  const SHORT = /** @type {Record<string, string>} */ ({ callback: "Callback", operator: "Remote access", lure_site: "Website", caller_id: "Caller ID" });
+  const SMALL = new Set(["of", "and", "the", "in"]);
+  /** @param {any} slug @returns {string} a slug as people write it; free text as it is */
+  function words(slug) {
+    const text = String(slug ?? "");
+    if (WORDS[text]) return WORDS[text];
+    if (!/^[a-z0-9_-]{1,60}$/.test(text)) return text;
+    return text.split("_").map((one, at) => (at && SMALL.has(one) ? one : one.slice(0, 1).toUpperCase() + one.slice(1))).join(" ");
+  }
+  /** @param {string[]} list @param {number} [most] @returns {any} */
+  function names(list, most = 3) {
+    const made = h("span");
+    list.slice(0, most).forEach((one, at) => made.append(at ? ", " : "", shown(words(one), 40)));
+    if (list.length > most) made.append(` +${count(list.length - most)}`);
+    if (!list.length) made.append(h("span.none", null, "–"));
+    return made;
+  }
+
+  /** @param {string} value of an identifier @returns {string} a prettier form, or nothing */
+  function pretty(value) {
+    const found = /^(?:phone:)?\+1(\d{3})(\d{3})(\d{4})(#\d+)?$/.exec(value);
+    return found ? `(${found[1]}) ${found[2]}-${found[3]}` : "";
+  }
+  /** @param {string} id */
+  const valueOf = (id) => id.slice(id.indexOf(":") + 1);
+
+  /** @param {[string, string, number][]} list */
+  function losses(list) {
+    if (!list.length) return h("span.none", null, "–");
+    const [currency, amount] = list[0];
+    const made = h("span", null, shown(currency, 12), ` ${count(Math.round(Number(amount)))}`);
+    if (list.length > 1) made.append(h("span.quiet", { title: list.map((one) => `${plain(one[0], 12)} ${one[1]}`).join("; ") }, ` +${list.length - 1}`));
+    return made;
+  }
+
+  // ---------------------------------------------------------------- terms
+
+  const TERMS = /** @type {Record<string, string>} */ ({
+    Core: "Two or more people reported it independently, and it is no slip of a better-attested identifier. Only core members leave in files.",
+    Verify: "One person can have put it there, or it is one digit off a better-attested identifier. Check before use.",
+    Robustness: "The fewest reporters without whom it would not be shown, or not be tied to its cluster.",
+    Reporters: "Distinct people (by organisation and pseudonym) who show a suspect using it.",
+    Priority: "Rank for an analyst’s day, 0 to 100: reporters, losses, companies, recency, growth, confidence, jurisdiction.",
+    Confidence: "How sure it is that the members belong together, 0 to 1.",
+    Contested: "At least one person calls it their own and others show a suspect using it. It stands under a withheld id and leaves in nothing.",
+    Reviewed: "An analyst’s decision covers this member. A member that came later is not covered.",
+    Unreviewed: "Core members that no decision covers yet. Referrals, STIX and MISP name reviewed ones alone.",
+    "Near miss": "One digit off, or two swapped, of an identifier that three times as many people report: perhaps a slip of the pen.",
+    Bridge: "The cluster falls apart without it: it may serve two call centers.",
+    Weight: "Evidence in records’ worth; a record that names many identifiers adds less to each pair.",
+    Supplier: "A trunk, carrier, origination ID, address or script that several clusters share. It describes clusters and joins none.",
+    Handover: "An identifier that appears as a linked one of the same kind stops.",
+    "Hard link": "Some record shows both in roles that the scammer must really hold. Only hard links form a cluster.",
+    "Same operation": "Both are one operation’s: the next run puts them into one cluster.",
+    "Keep apart": "They are not one operation’s: the next run cuts the weakest ties between them.",
+    Dispute: "The cluster of this identifier is in doubt: it is disputed as a whole, and nothing of it leaves. A dispute outweighs a confirmation.",
+    Confirm: "Reviews the core members that you see now. A member that comes later stays unreviewed.",
+    Legitimate: "Belongs to an honest holder: it is suppressed in every later run.",
+  });
+  /** @param {string} term @param {string} [text] */
+  const term = (term, text = term) => h("span.term", { tabindex: 0, "data-term": term }, text);
+
+  const tip = /** @type {HTMLElement} */ (document.getElementById("tip"));
+  /** @param {Event} event */
+  function explain(event) {
+    const target = event.target instanceof Element ? event.target.closest("[data-term]") : null;
+    if (!(target instanceof HTMLElement)) {
+      tip.hidden = true;
+      return;
+    }
+    tip.textContent = TERMS[target.dataset.term ?? ""] ?? "";
+    tip.hidden = false;
+    target.setAttribute("aria-describedby", "tip");
+    const box = target.getBoundingClientRect();
+    tip.style.left = `${Math.max(8, Math.min(box.left, innerWidth - tip.offsetWidth - 8))}px`;
+    const below = box.bottom + 6;
+    tip.style.top = `${below + tip.offsetHeight < innerHeight ? below : box.top - tip.offsetHeight - 6}px`;
+  }
+  document.addEventListener("mouseover", explain);
+  document.addEventListener("focusin", explain);
+
+  // ---------------------------------------------------------------- addresses
+
+  /** @param {string} view @param {Record<string, any>} [state] */
+  function address(view, state = {}) {
+    const given = Object.entries(state).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
+    const query = given.map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join("&");
+    return `#/${view}${query ? `?${query}` : ""}`;
+  }
+  /** @param {string} id @param {Record<string, any>} [state] */
+  const toCluster = (id, state) => address(`c/${encodeURIComponent(id)}`, state);
+
+  /** @returns {{view: string, id: string, state: Record<string, string>}} */
+  function place() {
+    const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+    const [view = "queue", id = ""] = path.split("/");
+    const state = Object.fromEntries(query.split("&").filter(Boolean).map((one) => {
+      const at = one.indexOf("=");
+      return [one.slice(0, at), safeDecoded(one.slice(at + 1))];
+    }));
+    return { view: view || "queue", id: safeDecoded(id), state };
+  }
+  /** @param {string} text */
+  function safeDecoded(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  }
+
+  /** Changes the state of the view in the address, without a step in the history. @param {Record<string, any>} changed */
+  function remember(changed) {
+    const { view, id, state } = place();
+    const path = id ? `${view}/${encodeURIComponent(id)}` : view;
+    history.replaceState(null, "", address(path, { ...state, ...changed }));
+  }
+
+  // ---------------------------------------------------------------- tables
+
+  const ROWS = 200;
+
+  /**
+   * A table that sorts by its heads and filters by a text; its state stands in the address.
+   * @param {{columns: {name: string, head: any, title?: string, number?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
+   *   rows: any[], caption: string, key: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
+   *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, open?: (row: any) => void}} options
+   */
+  function table(options) {
+    const prefix = options.prefix ?? "";
+    let sort = options.state[`${prefix}sort`] || options.sort;
+    let query = options.state[`${prefix}q`] || "";
+    let most = ROWS;
+    const body = h("tbody");
+    const more = h("button.wide-button", { type: "button", onclick: () => { most += 1000; draw(); } });
+    const found = h("span.quiet", { role: "status" });
+    const heads = options.columns.map((column) => {
+      const head = h("th", { scope: "col", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") });
+      if (!column.value) head.append(column.head);
+      else {
+        head.append(h("button.sort", {
+          type: "button", title: column.title,
+          onclick: () => {
+            sort = sort === column.name ? `-${column.name}` : sort === `-${column.name}` || !column.number ? column.name : `-${column.name}`;
+            remember({ [`${prefix}sort`]: sort === options.sort ? "" : sort });
+            draw();
+          },
+        }, column.head));
+      }
+      return head;
+    });
+    const filter = h("input.filter", {
+      type: "search", value: query, placeholder: options.hint ?? "Filter", "aria-label": `Filter: ${options.caption}`,
+      oninput: (/** @type {any} */ event) => {
+        query = event.target.value;
+        remember({ [`${prefix}q`]: query });
+        most = ROWS;
+        draw();
+      },
+    });
+
+    /** @returns {any[]} */
+    function chosen() {
+      const wanted = query.normalize("NFKC").toLowerCase();
+      const digits = /^[\s+\d().-]+$/.test(wanted) ? wanted.replace(/\D/g, "") : "";
+      const rows = options.rows.filter((row) => {
+        if (options.filter && !options.filter(row)) return false;
+        if (!wanted) return true;
+        const text = options.text(row).toLowerCase();
+        return text.includes(wanted) || (digits.length > 2 && text.replace(/[^\d]/g, "").includes(digits));
+      });
+      const column = options.columns.find((one) => one.name === sort.replace("-", ""));
+      if (!column?.value) return rows;
+      const value = column.value, down = sort.startsWith("-") ? -1 : 1;
+      return rows
+        .map((row, at) => ({ row, at, key: value(row) }))
+        .sort((a, b) => (a.key < b.key ? -down : a.key > b.key ? down : a.at - b.at))
+        .map((one) => one.row);
+    }
+
+    function draw() {
+      const rows = chosen();
+      heads.forEach((head, at) => {
+        const mine = options.columns[at].name === sort.replace("-", "");
+        if (mine) head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
+        else head.removeAttribute("aria-sort");
+      });
+      body.replaceChildren(...rows.slice(0, most).map((row) => {
+        const cells = options.columns.map((column, at) =>
+          h(at ? "td" : "th", { scope: at ? null : "row", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") }, column.cell(row)));
+        return h("tr", {
+          class: options.mark?.(row), "data-key": plain(options.key(row), 200),
+          onclick: options.open && ((/** @type {any} */ event) => {
+            if (!event.target.closest("a, button, input, label")) options.open?.(row);
+          }),
+        }, cells);
+      }));
+      if (!rows.length) body.append(h("tr", null, h("td.none", { colspan: options.columns.length }, "Nothing fits.")));
+      more.hidden = rows.length <= most;
+      more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
+      found.textContent = rows.length === options.rows.length ? count(rows.length) : `${count(rows.length)} of ${count(options.rows.length)}`;
+    }
+    draw();
+    const element = h("div.tabled", null,
+      h("div.bar", null, filter, found, ...(options.extra ?? [])),
+      h("div.scroll", { tabindex: 0, role: "region", "aria-label": options.caption },
+        h("table", null, h("caption.unseen", null, options.caption), h("thead", null, h("tr", null, ...heads)), body)),
+      more);
+    return { element, draw, chosen };
+  }
+
+  // ---------------------------------------------------------------- decisions
+
+  const token = document.querySelector("meta[name=token]")?.getAttribute("content") || "";
+  const served = token !== "" && location.protocol.startsWith("http");
+  /** @type {any[]} */ let made = [];
+  let author = "";
+  const storeKey = () => `ringtrace ${run.run}`;
+
+  /** @param {string} path @param {any} [body] */
+  async function ask(path, body) {
+    const answer = await fetch(`api/${path}`, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { "X-Ringtrace-Token": token, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const found = await answer.json();
+    if (!answer.ok) throw new Error(found.error || "The server refused.");
+    return found;
+  }
+
+  async function loadDecisions() {
+    if (served) {
+      const found = await ask("decisions");
+      made = found.decisions;
+      author = found.author;
+      return;
+    }
+    try {
+      const kept = JSON.parse(localStorage.getItem(storeKey()) || "{}");
+      made = kept.made || [];
+      author = kept.author || "";
+    } catch {
+      made = [];
+    }
+  }
+  function keepDecisions() {
+    try {
+      localStorage.setItem(storeKey(), JSON.stringify({ made, author }));
+    } catch {
+      toast("This browser keeps nothing for files: download decisions.csv before you close the page.");
+    }
+  }
+
+  /** @param {string} id @returns {any[]} decisions made here that name it */
+  const madeOn = (id) => made.filter((one) => one.entity_a === id || one.entity_b === id);
+
+  /** @param {any} facts @param {(link: any) => boolean} kept @param {Set<number>} [without] @returns {number[][]} parts */
+  function partsOf(facts, kept, without = new Set()) {
+    /** @type {number[][]} */ const near = facts.members.map(() => []);
+    for (const one of facts.links) {
+      if (!one.accepted || !kept(one)) continue;
+      near[one.a].push(one.b);
+      near[one.b].push(one.a);
+    }
+    const seen = new Set(without);
+    const parts = [];
+    for (let start = 0; start < near.length; start++) {
+      if (seen.has(start)) continue;
+      const part = [start];
+      seen.add(start);
+      for (const one of part) for (const other of near[one]) if (!seen.has(other)) { seen.add(other); part.push(other); }
+      parts.push(part);
+    }
+    return parts.sort((a, b) => b.length - a.length);
+  }
+
+  /** The side of `from` of a minimum cut between two members (Edmonds and Karp). @param {any} facts @param {number} from @param {number} to */
+  function cutSide(facts, from, to) {
+    /** @type {Map<number, number>[]} */ const room = facts.members.map(() => new Map());
+    for (const one of facts.links) {
+      if (!one.accepted) continue;
+      room[one.a].set(one.b, (room[one.a].get(one.b) ?? 0) + one.weight);
+      room[one.b].set(one.a, (room[one.b].get(one.a) ?? 0) + one.weight);
+    }
+    for (;;) {
+      /** @type {Map<number, number>} */ const came = new Map([[from, from]]);
+      const queue = [from];
+      for (const one of queue) {
+        for (const [other, left] of room[one]) if (left > 1e-9 && !came.has(other)) { came.set(other, one); queue.push(other); }
+        if (came.has(to)) break;
+      }
+      if (!came.has(to)) return new Set(came.keys());
+      let least = Infinity;
+      for (let at = to; at !== from; at = came.get(at) ?? from) least = Math.min(least, room[came.get(at) ?? from].get(at) ?? 0);
+      for (let at = to; at !== from; at = came.get(at) ?? from) {
+        const before = came.get(at) ?? from;
+        room[before].set(at, (room[before].get(at) ?? 0) - least);
+        room[at].set(before, (room[at].get(before) ?? 0) + least);
+      }
+    }
+  }
+
+  /** What a decision would change, in sentences. @param {string} kind @param {any} whole @param {string} a @param {string} [b] */
+  function effects(kind, whole, a, b) {
+    const { row, facts } = whole;
+    const core = facts.members.filter((/** @type {any} */ one) => one.tier === "core" && one.status === "infrastructure");
+    const fresh = core.filter((/** @type {any} */ one) => one.review !== "reviewed");
+    const others = row.size - core.length;
+    const member = facts.members.find((/** @type {any} */ one) => one.id === a);
+    const size = counted(row.size, "member");
+    if (kind === "confirm") return [
+      `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
+      others ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
+      core.length ? `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} may leave in a referral, in STIX and in MISP.` : "",
+      row.status === "disputed" ? "The cluster is disputed: a dispute outweighs this." : "",
+    ];
+    if (kind === "review") return [
+      "Reviews this one identifier.",
+      member?.tier === "core" ? "After the next run it may leave in a referral, in STIX and in MISP." : "It is to verify: it leaves once a second person reports it.",
+    ];
+    if (kind === "dispute") return [
+      `The cluster of this identifier is disputed as a whole: ${size}.`,
+      "After the next run nothing of it leaves, in any file. A dispute outweighs a confirmation.",
+    ];
+    if (kind === "legitimate" && member) {
+      const parts = partsOf(facts, () => true, new Set([member.place]));
+      return [
+        "Suppresses the identifier in every later run, whichever holder’s it is.",
+        parts.length > 1 ? `Without it the cluster falls into ${count(parts.length)} parts: ${parts.slice(0, 6).map((one) => count(one.length)).join(", ")}${parts.length > 6 ? " …" : ""}.` : `The other ${counted(row.size - 1, "member")} still hang together.`,
+      ];
+    }
+    if (kind === "cannot_link" && member) {
+      const other = facts.members.find((/** @type {any} */ one) => one.id === b);
+      if (!other) return ["They are in different clusters now, and stay apart."];
+      const side = cutSide(facts, member.place, other.place);
+      const cut = facts.links.filter((/** @type {any} */ one) => one.accepted && side.has(one.a) !== side.has(one.b));
+      const weight = cut.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.weight, 0);
+      return [
+        cut.length ? `Cuts ${counted(cut.length, "link")} of weight ${weight.toFixed(1)}, the weakest between the two.` : "No accepted link ties them.",
+        `The cluster falls into about ${count(side.size)} and ${count(row.size - side.size)} members.`,
+      ];
+    }
+    if (kind === "must_link") {
+      const other = clusterOf.get(whole.other ?? "");
+      return [
+        other && other.id !== row.id ? `Joins ${counted(row.size, "member")} and ${counted(other.size, "member")} into one cluster.` : other ? "They are in one cluster already, which this binds." : "Joins the clusters of both, if the run has the other one.",
+        "Counts five records’ worth of confidence; who reported what does not change.",
+      ];
+    }
+    if (kind === "suspect_held") return ["The identifier counts as the scammer’s from the next run on, by value, and can leave once it is core and reviewed."];
+    if (kind === "victim_owned") return ["The identifier is a victim’s from the next run on: it is withheld everywhere and leaves in nothing."];
+    return [];
+  }
+
+  /** @param {any} facts @returns {any} the member by which a cluster is decided on */
+  function spokesman(facts) {
+    const open = facts.members.filter((/** @type {any} */ one) => one.status !== "contested" && !one.id.includes(":withheld-"));
+    const core = open.filter((/** @type {any} */ one) => one.tier === "core");
+    return [...(core.length ? core : open)].sort((a, b) => b.robustness - a.robustness || b.reporters - a.reporters)[0];
+  }
+
+  const REASONS = /** @type {Record<string, string>} */ ({
+    confirm: "Evidence read in the workbench: one operation", review: "Evidence read in the workbench", dispute: "Evidence does not hold together",
+    legitimate: "Belongs to an honest holder", cannot_link: "Two operations", must_link: "One operation",
+    suspect_held: "Checked who holds it", victim_owned: "Checked who holds it",
+  });
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
+
+  /** Asks for the reason, showing what would change, and records. @param {string} kind @param {any} whole @param {string} a @param {string} [b] */
+  function decide(kind, whole, a, b) {
+    const reason = h("input", { id: "reason", value: REASONS[kind], maxlength: 400, autocomplete: "off", required: true });
+    const who = h("input", { id: "author", value: author, maxlength: 80, autocomplete: "off", required: true });
+    const problem = h("p.problem", { role: "alert" });
+    const record = h("button.primary", { type: "submit" }, "Record");
+    const form = h("form", {
+      onsubmit: async (/** @type {Event} */ event) => {
+        event.preventDefault();
+        record.disabled = true;
+        try {
+          author = who.value.trim() || author;
+          await recordDecision({ kind, entity_a: a, entity_b: b ?? null, reason: reason.value.trim() }, whole);
+          dialog.close();
+        } catch (error) {
+          problem.textContent = plain(/** @type {Error} */ (error).message, 600);
+          record.disabled = false;
+        }
+      },
+    },
+      h("h2", { id: "dialog-title" }, WORDS[kind] ?? kind),
+      h("p", null, identifier(a), b ? [" and ", identifier(b)] : null),
+      h("ul.effects", { "aria-label": "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => h("li", null, one))),
+      h("label", { for: "reason" }, "Reason, shown beside what it changes"), reason,
+      served ? h("p.quiet", null, "Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who],
+      problem,
+      h("p.buttons", null, record, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
+    dialog.replaceChildren(form);
+    dialog.showModal();
+    const first = author || served ? reason : who;
+    first.focus();
+    first.select();
+  }
+
+  /** @param {any} draft @param {any} whole */
+  async function recordDecision(draft, whole) {
+    if (served) {
+      const found = await ask("decide", draft);
+      made = found.decisions;
+      draft.decision_id = found.added;
+      setTimeout(refresh, found.seconds * 1000 + 500);
+      notice(`${found.said.split("\n")[0]}; recorded in ${count(found.seconds)} s.`, draft);
+    } else {
+      if (!author) throw new Error("Give an author: who decides.");
+      const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+      const stem = `${draft.kind}-${now.slice(0, 10).replace(/-/g, "")}`;
+      let number = 1;
+      while (made.some((one) => one.decision_id === `${stem}-w${number}`)) number++;
+      const { row, facts } = whole;
+      const every = facts.members.filter((/** @type {any} */ one) => one.first * 1000 <= Date.now());
+      const covered = draft.kind === "dispute" ? every : draft.kind === "confirm" ? every.filter((/** @type {any} */ one) => one.tier === "core") : [];
+      const ids = new Set([draft.entity_a, ...(draft.entity_b ? [draft.entity_b] : []), ...covered.map((/** @type {any} */ one) => one.id)]);
+      made.push({ ...draft, decision_id: `${stem}-w${number}`, author, decided_at: now, members: [...ids].sort(byPoint), run_id: run.run, cluster: row.id });
+      draft.decision_id = `${stem}-w${number}`;
+      keepDecisions();
+      notice(`${draft.decision_id}: kept in this browser; download decisions.csv when you are done.`, draft);
+    }
+    render();
+  }
+  /** Reads the decisions of the file again, once one that waited is recorded. */
+  async function refresh() {
+    const found = await ask("decisions");
+    made = found.decisions;
+    if (found.problem) toast(plain(found.problem, 400));
+    else if (place().view === "decisions") render();
+  }
+  /** @param {string} a @param {string} b order of code points, as Python's */
+  function byPoint(a, b) {
+    const x = [...a], y = [...b];
+    for (let at = 0; at < Math.min(x.length, y.length); at++) {
+      const less = (x[at].codePointAt(0) ?? 0) - (y[at].codePointAt(0) ?? 0);
+      if (less) return less;
+    }
+    return x.length - y.length;
+  }
+
+  /** @param {string} id */
+  async function undo(id) {
+    try {
+      if (served) made = (await ask("undo", { decision_id: id })).decisions;
+      else {
+        made = made.filter((one) => one.decision_id !== id);
+        keepDecisions();
+      }
+      toast(`${id} is undone.`);
+    } catch (error) {
+      toast(plain(/** @type {Error} */ (error).message, 400));
+    }
+    render();
+  }
+
+  async function decisionsCsv() {
+    const columns = ["decision_id", "kind", "entity_a", "entity_b", "author", "reason", "decided_at", "expires_at", "members", "members_digest", "used", "run_id", "bound_from", "bound_to"];
+    const lines = [columns];
+    for (const one of made) {
+      const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(one.members.join("\n")));
+      const digest = [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      lines.push([one.decision_id, one.kind, one.entity_a, one.entity_b ?? "", one.author, one.reason, one.decided_at, "", JSON.stringify(one.members), digest, "", one.run_id, "", ""]);
+    }
+    download("decisions.csv", lines.map((line) => line.map(cell).join(",")).join("\n") + "\n", "text/csv");
+  }
+  /** @param {any} text a cell as CSV has it, unchanged */
+  const cell = (text) => (/[",\n\r]/.test(String(text)) ? `"${String(text).replace(/"/g, '""')}"` : String(text));
+  /** @param {any} text a cell that no spreadsheet takes for a formula */
+  const harmless = (text) => cell(/^[=+\-@\t\r\n|%＝＋－＠]/.test(String(text)) ? `'${text}` : text);
+
+  const toaster = /** @type {HTMLElement} */ (document.getElementById("toast"));
+  let fading = 0;
+  /** @param {any} message @param {any[]} [more] */
+  function toast(message, more = []) {
+    clearTimeout(fading);
+    toaster.replaceChildren(h("span", null, message), ...more, h("button.close", { type: "button", "aria-label": "Close", onclick: () => toaster.replaceChildren() }, "×"));
+    fading = setTimeout(() => toaster.replaceChildren(), 15_000);
+  }
+  /** @param {string} text @param {any} draft */
+  function notice(text, draft) {
+    const next = nextInQueue();
+    toast(shown(text.split("\n")[0], 300), [
+      h("button", { type: "button", onclick: () => undo(draft.decision_id) }, "Undo"),
+      next ? h("a.button", { href: toCluster(next.id) }, "Next in queue") : null,
+    ]);
+  }
+
+  // ---------------------------------------------------------------- downloads and citations
+
+  /** @param {string} name @param {BlobPart} content @param {string} type */
+  function download(name, content, type) {
+    const link = h("a", { download: name, href: URL.createObjectURL(new Blob([content], { type })) });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+  /** @param {string} text */
+  async function cite(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      toast(["Copied: ", shown(text, 300)]);
+    } catch {
+      const field = h("textarea.unseen", { "aria-hidden": "true" });
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand("copy");
+      field.remove();
+      toast([done ? "Copied: " : "Copy this: ", shown(text, 300)]);
+    }
+  }
+  /** @param {any} row @param {any[]} members */
+  function citation(row, members) {
+    const said = members.map((one) => `${plain(one.id, 400)} (${words(one.role)}, ${one.tier}, ${counted(one.reporters, "reporter")}, ${counted(one.complaints, "complaint")}, ${day(one.first)} to ${day(one.last)})`);
+    return `ringtrace ${run.run}, cluster ${plain(row.id)}: ${said.join("; ")}; members/, entities/`;
+  }
+  /** @param {any} row @param {any[]} members core ones go by value, the others as a count */
+  function membersCsv(row, members) {
+    const columns = ["id", "kind", "role", "tier", "review", "reporters", "robustness", "complaints", "calls", "first", "last"];
+    const core = members.filter((one) => one.tier === "core" && one.status === "infrastructure");
+    const lines = core.map((one) => columns.map((name) => (name === "first" || name === "last" ? new Date(one[name] * 1000).toISOString() : one[name])));
+    const rest = members.length - core.length;
+    const text = [["cluster_id", ...columns], ...lines.map((line) => [row.id, ...line])].map((line) => line.map(harmless).join(",")).join("\n");
+    download(`${plainName(row.id)}.csv`, `${text}\n${rest ? `${harmless(row.id)},${counted(rest, "member")} to verify before use left out\n` : ""}`, "text/csv");
+  }
+  /** @param {string} id */
+  const plainName = (id) => (/^[\w-]{1,64}$/.test(id) ? id : "cluster");
+
+  // ---------------------------------------------------------------- search
+
+  const field = /** @type {HTMLInputElement} */ (document.getElementById("query"));
+  const hits = /** @type {HTMLElement} */ (document.getElementById("hits"));
+  /** @type {any} */ let index;
+  let marked = 0;
+
+  /** @param {string} text @returns {string} as it is compared: forms folded, defanging undone, separators left out */
+  function folded(text) {
+    return text.normalize("NFKC").toLowerCase()
+      .replace(/^h(?:xx|tt)ps?:\/\//, "").replace(/[[({]\s?(?:\.|dot)\s?[\])}]/g, ".")
+      .replace(/[[({]\s?at\s?[\])}]/g, "@")
+      .replace(/[\s\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069()-]/g, "");
+  }
+  /** @param {string} id */
+  const bareValue = (id) => folded(valueOf(id.replace(/^((?:phone|domain|email|handle|account):.*)#\d+$/, "$1")));
+  /** @param {string} query @returns {string} the digits that must end the number; nothing for what is no number */
+  function digitsOf(query) {
+    const text = query.normalize("NFKC").replace(/^\s*(?:tel|phone):/i, "");
+    if (!/^[\s+\d().\-/\u2010-\u2015\u00a0]+$/.test(text)) return "";
+    const found = text.replace(/\(0\)/, "").replace(/\D/g, "").replace(/^0+/, "");
+    return found.length >= 5 ? found : "";
+  }
+
+  async function loadIndex() {
+    const [found] = await Promise.all([load("found"), clusterList("clusters"), clusterList("singles")]);
+    /** @param {string} name */
+    const all = (name) => Promise.all(Array.from({ length: found[name] }, (_, at) => load(`${name}-${at}`)));
+    const [ids, records] = await Promise.all([all("search"), all("records")]);
+    index = {
+      ...found,
+      ids: ids.flatMap((one) => one.ids), clusters: ids.flatMap((one) => one.clusters),
+      records: records.flatMap((one) => one.records), recordOrgs: records.flatMap((one) => one.record_orgs),
+      recordClusters: records.flatMap((one) => one.record_clusters),
+    };
+    index.values = index.ids.map(bareValue);
+    index.lower = index.records.map((/** @type {string} */ one) => one.toLowerCase());
+  }
+
+  /** @param {string} query @returns {{text: string, note: string, href: string, weight: number}[]} */
+  function find(query) {
+    const [bare, holder = ""] = query.trim().split(/(#\d+)$/);
+    const key = folded(bare.replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, ""));
+    if (key.length < 2) return [];
+    const number = digitsOf(bare);
+    const host = key.includes("@") ? "" : key.split(/[/?#:]/)[0];
+    /** @param {string} id @param {string} text */
+    const fits = (id, text) => text.includes(key) ||
+      (number !== "" && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
+      (host !== "" && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
+    /** @param {string} id @param {string} text */
+    const exact = (id, text) => (text === key || (number !== "" && text.endsWith(number) && text.length - number.length <= 4) ? (holder && id.endsWith(holder) ? 4 : 3) : 1);
+    /** @type {any[]} */ const found = [];
+    index.ids.forEach((/** @type {string} */ id, /** @type {number} */ at) => {
+      if (!fits(id, index.values[at])) return;
+      const row = clusterOf.get(index.of[index.clusters[at]]);
+      if (row) found.push({ text: id, note: row.size > 1 ? `in ${plain(row.name, 60)}` : "single identifier", href: toCluster(row.id, { id }), weight: exact(id, index.values[at]) });
+    });
+    index.suppressed.forEach((/** @type {string} */ id, /** @type {number} */ at) => {
+      const text = bareValue(id);
+      if (fits(id, text)) found.push({ text: id, note: `suppressed: ${plain(index.reasons[at], 120)}`, href: "", weight: exact(id, text) - 0.5 });
+    });
+    const start = query.trim().toLowerCase();
+    for (let at = 0, most = 60; at < index.lower.length && most; at++) {
+      if (!index.lower[at].startsWith(start)) continue;
+      most--;
+      const of = index.recordClusters[at];
+      const id = of === null ? "" : index.of[of];
+      found.push({
+        text: index.records[at], weight: index.lower[at] === start ? 3.2 : 2,
+        note: `record of ${words(index.orgs[index.recordOrgs[at]])}${id ? ` in ${plain(clusterOf.get(id)?.name ?? id, 60)}` : ", which names no member of a cluster"}`,
+        href: id ? toCluster(id, { tab: "records", rq: index.records[at] }) : "",
+      });
+    }
+    for (const row of clusters) {
+      if (folded(row.name).includes(key) || folded(row.id).includes(key)) {
+        found.push({ text: row.name, note: `cluster of ${counted(row.size, "member")}`, href: toCluster(row.id), weight: 1.5 });
+      }
+    }
+    return found.sort((a, b) => b.weight - a.weight || a.text.length - b.text.length).slice(0, 60);
+  }
+
+  async function search() {
+    const query = field.value.slice(0, 300);
+    if (!query.trim()) return closeHits();
+    if (!index) await loadIndex();
+    if (query !== field.value.slice(0, 300)) return;
+    const found = find(query);
+    marked = 0;
+    hits.replaceChildren(...found.map((hit, at) => {
+      const inner = [identifier(hit.text, 70), pretty(hit.text) ? h("span.quiet", null, ` ${pretty(hit.text)}`) : null, h("span.note", null, isolated(hit.note))];
+      return hit.href
+        ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
+        : h("div", { role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
+    }));
+    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", null, "ringtrace explain"), "."));
+    hits.hidden = false;
+    field.setAttribute("aria-expanded", "true");
+    field.setAttribute("aria-activedescendant", found.length ? "hit-0" : "");
+    document.documentElement.dataset.searched = query;
+  }
+  function closeHits() {
+    hits.hidden = true;
+    field.setAttribute("aria-expanded", "false");
+    field.removeAttribute("aria-activedescendant");
+  }
+  /** @param {number} step */
+  function walk(step) {
+    const every = [...hits.querySelectorAll("a, div")];
+    if (!every.length) return;
+    every[marked]?.setAttribute("aria-selected", "false");
+    marked = (marked + step + every.length) % every.length;
+    every[marked].setAttribute("aria-selected", "true");
+    every[marked].scrollIntoView({ block: "nearest" });
+    field.setAttribute("aria-activedescendant", every[marked].id);
+  }
+  let waiting = 0;
+  field.addEventListener("focus", () => index || loadIndex(), { once: true });
+  field.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(search, 60);
+  });
+  field.addEventListener("keydown", async (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      walk(event.key === "ArrowDown" ? 1 : -1);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      clearTimeout(waiting);
+      if (document.documentElement.dataset.searched !== field.value.slice(0, 300) || hits.hidden) await search();
+      const hit = [...hits.querySelectorAll("a, div")][marked];
+      if (hit instanceof HTMLAnchorElement) {
+        closeHits();
+        field.blur();
+        location.hash = hit.hash;
+      }
+    } else if (event.key === "Escape") closeHits();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target instanceof Element && !event.target.closest(".searcher")) closeHits();
+  });
+
+  // ---------------------------------------------------------------- queue and lists of clusters
+
+  /** What changed since the run before. @param {any} row @returns {{kind: string, text: string}[]} */
+  function changes(row) {
+    /** @type {{kind: string, text: string}[]} */ const found = [];
+    const before = row.before;
+    const was = before.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.reporters, 0);
+    if (row.event === "merged") found.push({ kind: "merged", text: `Merged from ${counted(row.from.length, "cluster")}${before.length ? ` of ${before.map((/** @type {any} */ one) => count(one.size)).join(" + ")} members` : ""}` });
+    if (row.event === "split") found.push({ kind: "split", text: `Split off${before.length ? ` a cluster of ${count(before[0].size)}` : ""}` });
+    if (row.event === "born" && run.compared) found.push({ kind: "new", text: "New cluster" });
+    if (row.gained && row.event !== "born") found.push({ kind: "identifiers", text: `+${counted(row.gained, "identifier")}` });
+    if (row.lost) found.push({ kind: "gone", text: `−${counted(row.lost, "identifier")}` });
+    if (before.length && row.event !== "split") {
+      const more = row.reporters - was;
+      if (more > 0) found.push({ kind: "reporters", text: `+${counted(more, "reporter")} (was ${count(was)})` });
+      for (const [currency, amount] of row.losses) {
+        const lost = before.flatMap((/** @type {any} */ one) => one.losses).filter((/** @type {any} */ one) => one[0] === currency).reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + Number(one[1]), 0);
+        const extra = Math.round(Number(amount) - lost);
+        if (extra > 0) found.push({ kind: "losses", text: `+${plain(currency, 12)} ${count(extra)}` });
+      }
+    }
+    if (before.length && before[0].status !== row.status) found.push({ kind: "decided", text: `Now ${words(row.status).toLowerCase()} (was ${words(before[0].status).toLowerCase()})` });
+    if (row.lone && run.compared) found.push({ kind: "lone", text: "On one reporter" });
+    if (row.contested) found.push({ kind: "contested", text: `${count(row.contested)} contested` });
+    return found;
+  }
+  const WHY = /** @type {[string, string][]} */ ([
+    ["", "All"], ["merged", "Merged"], ["split", "Split"], ["new", "New"], ["reporters", "New reporters"], ["losses", "New losses"],
+    ["identifiers", "New identifiers"], ["gone", "Identifiers lost"], ["decided", "Decisions took effect"], ["contested", "Contested"], ["lone", "One reporter"], ["unreviewed", "Unreviewed"],
+  ]);
+
+  /** @returns {any[]} clusters that ask for attention, by priority */
+  function queueRows() {
+    for (const row of clusters) row.changes ??= changes(row);
+    return clusters.filter((row) => row.changes.length || (!run.compared && row.unreviewed));
+  }
+  /** @returns {any} the cluster after the open one, or the first */
+  function nextInQueue() {
+    const rows = queueRows();
+    const here = rows.findIndex((row) => row.id === place().id);
+    return rows[here + 1] ?? null;
+  }
+
+  /** @param {any} row */
+  function clusterName(row, state = {}) {
+    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
+    const nice = pretty(value);
+    return h("a.cluster", { href: toCluster(row.id, state) }, h("span.id", null, shown(value, 48)),
+      nice ? h("span.quiet", null, ` ${nice}`) : null, brand ? h("span.brand", null, " ", shown(words(brand), 30)) : null);
+  }
+  /** @param {any} row */
+  function statusTag(row) {
+    return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, null, shown(words(row.status), 20));
+  }
+  /** @param {any} row */
+  const pendingTag = (row) => {
+    const mine = made.filter((one) => one.cluster === row.id);
+    return mine.length ? h("span.tag.mine", { title: mine.map((one) => one.decision_id).join(", ") }, `${words(mine[mine.length - 1].kind)} recorded`) : null;
+  };
+
+  const clusterColumns = () => ({
+    name: { name: "name", head: "Cluster", value: (/** @type {any} */ row) => row.name, klass: "name", cell: (/** @type {any} */ row) => [clusterName(row), " ", statusTag(row), pendingTag(row)] },
+    priority: { name: "priority", head: term("Priority"), number: true, value: (/** @type {any} */ row) => row.priority, cell: (/** @type {any} */ row) => row.priority.toFixed(1) },
+    size: { name: "size", head: "Members", number: true, value: (/** @type {any} */ row) => row.size, cell: (/** @type {any} */ row) => count(row.size) },
+    core: { name: "core", head: [term("Core"), " of"], number: true, value: (/** @type {any} */ row) => row.core, cell: (/** @type {any} */ row) => [count(row.core), h("span.quiet", null, ` of ${count(row.size)}`)] },
+    unreviewed: { name: "unreviewed", head: term("Unreviewed"), number: true, value: (/** @type {any} */ row) => row.unreviewed, cell: (/** @type {any} */ row) => (row.unreviewed ? count(row.unreviewed) : h("span.none", null, "0")) },
+    contested: { name: "contested", head: term("Contested"), number: true, value: (/** @type {any} */ row) => row.contested, cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", null, count(row.contested)) : h("span.none", null, "0")) },
+    reporters: { name: "reporters", head: term("Reporters"), number: true, value: (/** @type {any} */ row) => row.reporters, cell: (/** @type {any} */ row) => count(row.reporters) },
+    complaints: { name: "complaints", head: "Complaints", number: true, value: (/** @type {any} */ row) => row.complaints, cell: (/** @type {any} */ row) => count(row.complaints) },
+    calls: { name: "calls", head: "Calls", number: true, value: (/** @type {any} */ row) => row.calls, cell: (/** @type {any} */ row) => count(row.calls) },
+    losses: { name: "losses", head: "Losses", number: true, klass: "money", cell: (/** @type {any} */ row) => losses(row.losses) },
+    orgs: { name: "orgs", head: "Reported to", klass: "orgs", value: (/** @type {any} */ row) => -row.orgs.length, cell: (/** @type {any} */ row) => names(row.orgs, 2) },
+    last: { name: "last", head: "Last seen", number: true, klass: "date", value: (/** @type {any} */ row) => row.last, cell: (/** @type {any} */ row) => day(row.last) },
+    confidence: { name: "confidence", head: term("Confidence"), number: true, value: (/** @type {any} */ row) => row.confidence, cell: (/** @type {any} */ row) => row.confidence.toFixed(2) },
+    countries: { name: "countries", head: "Victims in", cell: (/** @type {any} */ row) => names(row.countries.map((/** @type {any} */ one) => one[0]), 3) },
+    changed: {
+      name: "changed", head: "What changed", klass: "changed",
+      cell: (/** @type {any} */ row) => row.changes.length ? row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text)) : h("span.none", null, "–"),
+    },
+  });
+  /** @param {any} row */
+  const clusterText = (row) => `${row.name} ${pretty(valueOf(`x:${row.name.split(" ")[0]}`))} ${row.id} ${row.orgs.join(" ")} ${row.brands.join(" ")} ${row.countries.map((/** @type {any} */ one) => one[0]).join(" ")}`.slice(0, 4000);
+
+  /** @param {Record<string, string>} state */
+  function queueView(state) {
+    const rows = queueRows();
+    const why = state.why ?? "";
+    /** @param {string} kind @param {any} row */
+    const has = (kind, row) => !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((/** @type {any} */ one) => one.kind === kind));
+    const chips = WHY.map(([kind, name]) => ({ kind, name, number: rows.filter((row) => has(kind, row)).length })).filter((one) => one.number || !one.kind);
+    const c = clusterColumns();
+    const list = table({
+      columns: [c.priority, c.name, c.changed, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
+      rows, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
+      filter: (row) => has(why, row), hint: "Filter by number, brand, organisation",
+      open: (row) => (location.hash = toCluster(row.id)),
+    });
+    const unreviewed = clusters.reduce((sum, row) => sum + row.unreviewed, 0);
+    const disputed = clusters.filter((row) => row.status === "disputed").length;
+    const several = clusters.filter((row) => row.orgs.length > 1).length;
+    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
+    return [
+      h("div.headline", null,
+        h("h1", null, "Queue"),
+        h("p", null, changed, "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
+        alarms()),
+      h("div.facts", null,
+        fact(count(run.shared.total), h("a", { href: address("shared") }, run.joint ? "identifiers that both sides see" : "identifiers several organisations see")),
+        run.joint ? fact(count(run.joint.links), "links only the union reveals") : fact(count(several), "clusters of several organisations"),
+        run.joint ? fact(count(run.joint.merged), "pairs of clusters that are one") : null,
+        fact(count(unreviewed), [term("Unreviewed", "unreviewed"), " core members"]),
+        run.contested ? fact(count(run.contested.total), h("a", { href: address("contested") }, "contested identifiers"), run.contested.total > 0) : null,
+        fact(count(disputed), "disputed clusters"),
+        fact(count(made.length), h("a", { href: address("decisions") }, served ? "decisions in the file" : "decisions kept here"))),
+      h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
+        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.name, " ", h("b", null, count(one.number))))),
+      list.element,
+    ];
+  }
+  /** @param {any} number @param {any} what @param {boolean} [warn] */
+  const fact = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, null, h("b", null, number), h("span", null, what));
+  function alarms() {
+    return run.alarms.length ? h("ul.alarms", { "aria-label": "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
+  }
+
+  /** @param {any} select @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
+  function choice(select, name, values, state) {
+    const field = h("select", { "aria-label": select, onchange: (/** @type {any} */ event) => { location.replace(address(place().view, { ...place().state, [name]: event.target.value })); } },
+      h("option", { value: "" }, select), [...values].sort().slice(0, 300).map((one) => h("option", { value: one, selected: state[name] === one }, plain(words(one), 60))));
+    return field;
+  }
+  /** @param {Record<string, string>} state */
+  function clustersView(state) {
+    for (const row of clusters) row.changes ??= changes(row);
+    const c = clusterColumns();
+    /** @param {(row: any) => string[]} of */
+    const values = (of) => new Set(clusters.flatMap(of));
+    const extra = [
+      choice("Any organisation", "org", values((row) => row.orgs), state), choice("Any brand", "brand", values((row) => row.brands), state),
+      choice("Any country", "country", values((row) => row.countries.map((/** @type {any} */ one) => one[0])), state),
+      choice("Any status", "status", values((row) => [row.status]), state), choice("Any change", "event", values((row) => [row.event]), state),
+    ];
+    const list = table({
+      columns: [c.priority, c.name, c.core, c.unreviewed, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.confidence, c.last],
+      rows: clusters, caption: "All clusters", key: (row) => row.id, text: clusterText, sort: "-priority", state, extra,
+      filter: (row) => (!state.org || row.orgs.includes(state.org)) && (!state.brand || row.brands.includes(state.brand)) && (!state.status || row.status === state.status) &&
+        (!state.event || row.event === state.event) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)),
+      open: (row) => (location.hash = toCluster(row.id)),
+    });
+    return [h("div.headline", null, h("h1", null, "Clusters"), h("p", null, `${counted(clusters.length, "cluster")} of two or more identifiers.`)), list.element];
+  }
+  /** @param {Record<string, string>} state */
+  async function singlesView(state) {
+    const rows = await clusterList("singles");
+    const c = clusterColumns();
+    const list = table({
+      columns: [c.priority, c.name, c.core, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.last],
+      rows, caption: "Single identifiers", key: (row) => row.id, text: clusterText, sort: "-priority", state, open: (row) => (location.hash = toCluster(row.id)),
+    });
+    return [h("div.headline", null, h("h1", null, "Single identifiers"), h("p", null, "Not yet linked to any other.")), list.element];
+  }
+
+  // ---------------------------------------------------------------- a cluster
+
+  const TABS = /** @type {[string, string][]} */ ([["members", "Members"], ["links", "Links"], ["records", "Records"], ["timeline", "Timeline"], ["graph", "Graph"], ["rejected", "Weak and rejected links"], ["suppliers", "Suppliers and scripts"], ["about", "About"]]);
+  /** @type {any} */ let graph = null;
+
+  /** @param {string} id @param {Record<string, string>} state */
+  async function clusterView(id, state) {
+    const whole = await wholeCluster(id);
+    if (!whole) return [h("div.headline", null, h("h1", null, "No such cluster"), h("p", null, identifier(id), " is no cluster of this run. ", h("a", { href: address("queue") }, "Back to the queue")))];
+    const { row, facts } = whole;
+    row.changes ??= changes(row);
+    const tab = TABS.some(([name]) => name === state.tab) ? state.tab : "members";
+    const best = spokesman(facts);
+    const next = nextInQueue();
+    const kinds = new Map();
+    for (const one of facts.members) kinds.set(one.kind, (kinds.get(one.kind) ?? 0) + 1);
+    const panel = h("aside.panel", { "aria-label": "Identifier" });
+    const chosen = facts.members.find((/** @type {any} */ one) => one.id === state.id) ?? facts.members[0];
+    /** @param {any} member */
+    const open = (member, keep = true) => {
+      if (keep) remember({ id: member.id });
+      memberPanel(panel, whole, member);
+      for (const one of document.querySelectorAll("tr.open")) one.classList.remove("open");
+      document.querySelector(`tr[data-key="${CSS.escape(plain(member.id, 200))}"]`)?.classList.add("open");
+    };
+    const head = h("div.headline.cluster-head", null,
+      h("h1", null, clusterTitle(row), " ", statusTag(row), pendingTag(row)),
+      best ? h("div.actions", { role: "group", "aria-label": "Decide on the cluster" },
+        h("button.primary", { type: "button", onclick: () => decide("confirm", whole, best.id) }, "Confirm"),
+        h("button", { type: "button", onclick: () => decide("dispute", whole, best.id) }, "Dispute"),
+        h("button", { type: "button", onclick: () => pair("must_link", whole, best.id) }, "Same operation…"),
+        next ? h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue") : null) : null,
+      h("p.summary", null, [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
+        row.brands.length ? [" used by callers posing as ", names(row.brands, 3)] : null,
+        `; linked by ${counted(row.complaints, "complaint")} and ${counted(row.calls, "call")} reported to `, names(row.orgs, 4), ` from ${day(row.first)} to ${day(row.last)}.`,
+        facts.left_out ? ` ${counted(facts.left_out, "identifier")} to verify before use left out of this copy.` : null,
+        h("span.quiet", null, "  A lead, not proof.")),
+      row.changes.length ? h("p.changes", null, row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text))) : null);
+    const numbers = h("div.facts", null,
+      fact(row.priority.toFixed(1), term("Priority", "priority")), fact(count(row.reporters), term("Reporters", "reporters")),
+      fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), " members"]),
+      fact(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? fact(count(row.contested), term("Contested", "contested"), true) : null,
+      fact(row.confidence.toFixed(2), term("Confidence", "confidence")),
+      fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 12), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by victims’ country"));
+    const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
+      role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
+    }, text, tabCount(name, row, facts))));
+    const body = h("div.tab", { role: "tabpanel", "aria-label": TABS.find(([name]) => name === tab)?.[1] });
+    const draw = { members: membersTab, links: linksTab, records: recordsTab, timeline: timelineTab, graph: graphTab, rejected: rejectedTab, suppliers: suppliersTab, about: aboutTab }[tab];
+    body.append(...[draw?.(whole, state, open)].flat().filter(Boolean));
+    if (chosen) memberPanel(panel, whole, chosen);
+    const area = h("div.area", null, h("div", null, tabs, body), panel);
+    requestAnimationFrame(() => {
+      const opened = chosen && document.querySelector(`tr[data-key="${CSS.escape(plain(chosen.id, 200))}"]`);
+      opened?.classList.add("open");
+      if (state.id && tab === "members") opened?.scrollIntoView({ block: "nearest" });
+      if (state.id && innerWidth < 900) panel.scrollIntoView();
+    });
+    return [head, numbers, area];
+  }
+  /** @param {any} row */
+  function clusterTitle(row) {
+    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
+    return [h("span.id", null, shown(value, 80)), pretty(value) ? h("span.quiet", null, ` ${pretty(value)}`) : null, brand ? [" ", shown(words(brand), 40)] : null];
+  }
+  /** @param {string} kind @returns {[string, string]} */
+  const nounOf = (kind) => /** @type {Record<string, [string, string]>} */ ({
+    phone: ["phone number", "phone numbers"], domain: ["domain", "domains"], url: ["web address", "web addresses"], email: ["e-mail address", "e-mail addresses"],
+    remote: ["remote-access ID", "remote-access IDs"], account: ["account", "accounts"], wallet: ["wallet", "wallets"], handle: ["handle", "handles"],
+  })[kind] ?? ["identifier", "identifiers"];
+  /** @param {string} name @param {any} row @param {any} facts */
+  function tabCount(name, row, facts) {
+    const number = { members: row.size, links: facts.links.length + facts.more_links, records: null, rejected: facts.near.length + facts.more_near + facts.bridges.length, suppliers: facts.suppliers.length + facts.scripts.length }[name];
+    return number === null || number === undefined ? null : h("span.count", null, ` ${count(number)}`);
+  }
+
+  /** @param {any} one */
+  function flags(one) {
+    return [
+      one.status === "contested" ? h("span.tag.contested", { "data-term": "Contested", tabindex: 0 }, "contested") : null,
+      one.near ? h("span.tag.near", { "data-term": "Near miss", tabindex: 0 }, "near miss") : null,
+      one.bridge ? h("span.tag", { "data-term": "Bridge", tabindex: 0 }, "bridge") : null,
+      madeOn(one.id).map((/** @type {any} */ each) => h("span.tag.mine", null, words(each.kind))),
+    ];
+  }
+  /** @param {any} one */
+  const tierTag = (one) => h(`span.tier.${one.tier === "core" ? "core" : "verify"}`, null, one.tier === "core" ? "Core" : "Verify");
+
+  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
+  function membersTab(whole, state, open) {
+    const { row, facts } = whole;
+    const picked = new Set();
+    const bar = h("span.picked", { hidden: true });
+    const drawBar = () => {
+      const chosen = facts.members.filter((/** @type {any} */ one) => picked.has(one.id));
+      bar.hidden = !chosen.length;
+      bar.replaceChildren(
+        h("b", null, `${count(chosen.length)} selected`),
+        h("button", { type: "button", onclick: () => cite(citation(row, chosen)) }, "Cite"),
+        h("button", { type: "button", onclick: () => membersCsv(row, chosen) }, "CSV"),
+        chosen.length === 2 ? h("button", { type: "button", onclick: () => decide("cannot_link", whole, chosen[0].id, chosen[1].id) }, "Keep apart") : "",
+        chosen.length === 2 ? h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id) }, "Same operation") : "");
+    };
+    const kinds = new Set(facts.members.map((/** @type {any} */ one) => one.kind));
+    const extra = [
+      choiceHere("Any kind", "kind", kinds, state), choiceHere("Any tier", "tier", new Set(["core", "verify"]), state), choiceHere("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
+      h("button", { type: "button", onclick: () => membersCsv(row, list.chosen()) }, "Download CSV"), bar,
+    ];
+    const list = table({
+      columns: [
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => h("span.pick", null,
+          h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
+          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), identifier(valueOf(one.id), 40)), " ",
+          pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)) },
+        { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", null, " reviewed")) : null] },
+        { name: "robustness", head: term("Robustness", "Robust"), number: true, value: (one) => one.robustness, cell: (one) => count(one.robustness) },
+        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        { name: "records", head: "Records", title: "Complaints and calls that name it", number: true, value: (one) => one.complaints + one.calls, cell: (one) => count(one.complaints + one.calls) },
+        { name: "role", head: "Role", klass: "orgs", value: (one) => one.role, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
+        { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 2) },
+        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
+        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => one.status === "contested" ? null : [
+          h("button", { type: "button", title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}`, onclick: () => decide("review", whole, one.id) }, "Reviewed"),
+          h("button", { type: "button", "aria-label": `Dispute: ${plain(one.id, 60)}`, onclick: () => decide("dispute", whole, one.id) }, "Dispute")] },
+      ],
+      rows: facts.members, caption: "Members", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
+      sort: "-records", state, extra, open,
+      filter: (one) => ["kind", "tier", "review"].every((name) => !state[name] || one[name] === state[name]),
+    });
+    return list.element;
+  }
+  /** As `choice`, for the open cluster. @param {string} head @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
+  function choiceHere(head, name, values, state) {
+    return h("select", { "aria-label": head, onchange: (/** @type {any} */ event) => location.replace(toCluster(place().id, { ...place().state, [name]: event.target.value })) },
+      h("option", { value: "" }, head), [...values].sort().map((one) => h("option", { value: one, selected: state[name] === one }, plain(words(one), 60))));
+  }
+
+  /** @param {any} panel @param {any} whole @param {any} member */
+  function memberPanel(panel, whole, member) {
+    const { row, facts } = whole;
+    const links = member.links.filter((/** @type {any} */ one) => one.accepted);
+    const open = (/** @type {any} */ other) => location.hash = toCluster(row.id, { ...place().state, id: other.id });
+    const contested = member.status === "contested";
+    const act = (/** @type {string} */ kind) => h("button", { type: "button", "data-term": WORDS[kind], onclick: () => decide(kind, whole, member.id) }, WORDS[kind]);
+    const records = member.complaints + member.calls;
+    panel.replaceChildren(
+      h("h2", null, identifier(member.id, 200)),
+      pretty(member.id) ? h("p.quiet", null, pretty(member.id)) : "",
+      h("p", null, tierTag(member), " ", h("span", null, member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
+      h("div.actions", { role: "group", "aria-label": "Decide on this identifier" },
+        contested ? [act("suspect_held"), act("victim_owned")] : [act("review"), act("dispute"), act("legitimate"),
+          h("button", { type: "button", onclick: () => pair("cannot_link", whole, member.id) }, "Keep apart…"), h("button", { type: "button", onclick: () => pair("must_link", whole, member.id) }, "Same operation…")],
+        h("button", { type: "button", onclick: () => cite(citation(row, [member])) }, "Cite")),
+      h("ul.plain", null,
+        h("li", null, `${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
+        member.near ? h("li.warn", null, "One digit off ", identifier(member.near), ", which three times as many people report: perhaps a slip of the pen.") : null,
+        ...member.doubts.map((/** @type {string} */ one) => h("li", null, h("span.quiet", null, "Doubt: "), shown(one, 300))),
+        h("li", null, h("span.quiet", null, "Why: "), shown(because(member), 400))),
+      h("dl.pairs", null,
+        dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => h("span.quiet", null, `, ${words(name).toLowerCase()} ${count(number)}`))]),
+        dd("Seen", `${day(member.first)} to ${day(member.last)}`), dd("Records", `${counted(member.complaints, "complaint")}, ${counted(member.calls, "call")}`),
+        member.region || member.line ? dd("Region, line", [shown(member.region, 12), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
+        member.carriers.length ? dd("Carriers", names(member.carriers, 4)) : null, member.host ? dd("Hosted by", shown(member.host, 80)) : null,
+        dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
+      h("h3", { id: "panel-records" }, `Records `, h("span.count", null, member.readings.length < records ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
+      run.redacted ? h("p.quiet", null, "Left out of this copy.") : h("ol.records", null, member.readings.slice(0, 12).map((/** @type {any} */ one) => h("li", null, recordLine(one)))),
+      member.readings.length > 12 || member.readings.length < records ? h("p", null, h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), h("span.quiet", null, member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
+      h("h3", null, "Links ", h("span.count", null, count(links.length))),
+      links.length ? h("ul.near", null, links.slice(0, 12).map((/** @type {any} */ one) => {
+        const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
+        return h("li", null, h("button.link", { type: "button", onclick: () => open(other) }, identifier(other.id, 40)), " ",
+          h("span.quiet", null, `${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
+          h("button.mini", { type: "button", "aria-label": `Keep apart from ${plain(other.id, 60)}`, onclick: () => decide("cannot_link", whole, member.id, other.id) }, "Keep apart"));
+      })) : h("p.quiet", null, row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
+      links.length > 12 ? h("p", null, h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
+    panel.scrollTop = 0;
+    if (facts.joint) {
+      const saw = facts.joint.saw.find((/** @type {any} */ one) => one[0] === member.id);
+      if (saw) panel.append(h("p", null, h("span.quiet", null, "Seen by "), names(saw[1], 6)));
+    }
+  }
+  /** @param {any} member */
+  function because(member) {
+    const records = /^held by the suspect in (\d+) records?$/.exec(member.reason);
+    return records ? `${words(member.status)} in ${counted(Number(records[1]), "record")}` : `${words(member.status)}; ${member.reason}`;
+  }
+  /** @param {string} head @param {any} value */
+  const dd = (head, value) => [h("dt", null, head), h("dd", null, value)];
+
+  /** @param {any} one a reading */
+  function recordLine(one) {
+    const made = h("div.record", null,
+      h("div", null, h("span.date", null, moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 12))] : null),
+      h("div.read", null, h("span.quiet", null, `${words(one.role)}: `),
+        one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", h("span.quiet", null, shown(one.field, 40))],
+        one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, ` confidence ${one.confidence.toFixed(2)}`) : null));
+    if (served && !run.redacted && one.kind === "complaint") {
+      const more = h("button.mini", { type: "button", onclick: async () => {
+        try {
+          const found = await ask("narrative", { org: one.org, id: one.id });
+          more.replaceWith(h("blockquote", null, shown(found.narrative, 2000)));
+        } catch (error) {
+          more.replaceWith(h("span.quiet", null, plain(/** @type {Error} */ (error).message, 300)));
+        }
+      } }, "Show masked narrative");
+      made.append(more);
+    }
+    return made;
+  }
+
+  /** Asks for the other identifier of a decision about two. @param {string} kind @param {any} whole @param {string} a */
+  function pair(kind, whole, a) {
+    const other = h("input", { id: "other", list: "others", autocomplete: "off", placeholder: "In any form", required: true });
+    const problem = h("p.problem", { role: "alert" });
+    dialog.replaceChildren(h("form", {
+      onsubmit: async (/** @type {Event} */ event) => {
+        event.preventDefault();
+        if (!index) await loadIndex();
+        const hit = find(other.value).find((one) => one.href.includes("id="));
+        if (!hit || hit.text === a) {
+          problem.textContent = hit ? "That is the same identifier: name another." : "No member of this run is written so.";
+          return;
+        }
+        const at = index.ids.indexOf(hit.text);
+        decide(kind, { ...whole, other: index.of[index.clusters[at]] }, a, hit.text);
+      },
+    },
+      h("h2", { id: "dialog-title" }, WORDS[kind]), h("p", null, identifier(a), " and"),
+      h("label", { for: "other" }, "The other identifier"), other,
+      h("datalist", { id: "others" }, whole.facts.members.slice(0, 300).filter((/** @type {any} */ one) => one.id !== a).map((/** @type {any} */ one) => h("option", { value: plain(one.id, 200) }))),
+      problem, h("p.buttons", null, h("button.primary", { type: "submit" }, "Continue"), h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"))));
+    if (!dialog.open) dialog.showModal();
+    other.focus();
+  }
+
+  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
+  function linksTab(whole, state, open) {
+    const { facts } = whole;
+    const list = table({
+      prefix: "l", state, rows: facts.links, caption: "Links between members", sort: "-weight", key: (one) => `${one.a} ${one.b}`,
+      text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
+      columns: [
+        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", null, h("button.link", { type: "button", onclick: () => open(end) }, identifier(end.id, 46)))) },
+        { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
+        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", null, ", rejected"), h("div.why", null, shown(one.reason, 120))]) },
+        { name: "orgs", head: "Reported to", cell: (one) => names(one.orgs, 2) },
+        { name: "last", head: "Seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => [day(one.first), h("br"), day(one.last)] },
+        { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
+          h("div", { title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
+          one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, shown(id.slice(id.lastIndexOf("|") + 1), 30)))] },
+        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => h("button", { type: "button", onclick: () => decide("cannot_link", whole, one.ends[0].id, one.ends[1].id) }, "Keep apart") },
+      ],
+    });
+    return [list.element, facts.more_links ? h("p.quiet", null, `${count(facts.more_links)} weaker links are in links/.`) : ""];
+  }
+
+  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
+  function recordsTab(whole, state, open) {
+    const { facts } = whole;
+    if (run.redacted) return h("p.quiet", null, "Records are left out of this copy.");
+    const list = table({
+      prefix: "r", state, rows: facts.readings, caption: "Records that name a member", sort: "-at", key: (one) => `${one.org} ${one.id} ${one.a}`, hint: "Filter by record, identifier, words",
+      text: (one) => `${facts.members[one.a].id} ${pretty(facts.members[one.a].id)} ${one.org} ${one.id} ${one.role} ${one.raw ?? ""} ${one.before ?? ""} ${one.after ?? ""}`.slice(0, 4000),
+      columns: [
+        { name: "at", head: "When", number: true, klass: "date", value: (one) => one.at, cell: (one) => moment(one.at) },
+        { name: "org", head: "Reported to", value: (one) => one.org, cell: (one) => shown(words(one.org), 30) },
+        { name: "record", head: "Record", value: (one) => one.id, cell: (one) => [h("span.id", null, shown(one.id, 50)), one.kind === "call" ? " call" : ""] },
+        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, identifier(facts.members[one.a].id, 46)) },
+        { name: "role", head: "Role", value: (one) => one.role, cell: (one) => shown(words(one.role), 30) },
+        { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 12) },
+        { name: "words", head: "Where it stands", klass: "words", cell: (one) => recordLine(one).querySelector(".read") },
+      ],
+    });
+    return [list.element, h("p.quiet", null, "The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
+  }
+
+  /** @param {any} whole @param {Record<string, string>} state */
+  function rejectedTab(whole, state) {
+    const { row, facts } = whole;
+    const weak = table({
+      prefix: "w", state, rows: facts.bridges, caption: "Weak links", sort: "weight", key: (one) => `${one[0]} ${one[1]}`, text: (one) => `${one[0]} ${one[1]}`,
+      columns: [
+        { name: "link", head: "Weak link", klass: "who", cell: (one) => [h("div", null, identifier(one[0], 60)), h("div", null, identifier(one[1], 60))] },
+        { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
+        { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => `Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}` },
+        { name: "decide", head: h("span.unseen", null, "Decide"), cell: (one) => h("button", { type: "button", onclick: () => decide("cannot_link", whole, one[0], one[1]) }, "Keep apart") },
+      ],
+    });
+    const near = table({
+      prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
+      columns: [
+        { name: "here", head: "Here", value: (one) => facts.members[one.a].id, cell: (one) => identifier(facts.members[one.a].id, 50) },
+        { name: "there", head: "There", value: (one) => one.there, cell: (one) => identifier(one.there, 50) },
+        { name: "cluster", head: "Other cluster", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.there }) : h("a", { href: toCluster(one.cluster, { id: one.there }) }, "single identifier")) },
+        { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
+        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
+        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => run.redacted ? null : [
+          h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there) }, "Same operation"),
+          h("button", { type: "button", onclick: () => decide("cannot_link", whole, facts.members[one.a].id, one.there) }, "Keep apart")] },
+      ],
+    });
+    return [
+      h("h2", null, "Weak links"), facts.bridges.length ? weak.element : h("p.quiet", null, "No single link holds it together."),
+      h("h2", null, "Links we rejected"), facts.near.length ? near.element : h("p.quiet", null, "None leads to another cluster."),
+      facts.more_near ? h("p.quiet", null, `${count(facts.more_near)} weaker ones are in links/.`) : "",
+    ];
+  }
+
+  /** @param {any} whole @param {Record<string, string>} state */
+  function suppliersTab(whole, state) {
+    const { facts } = whole;
+    const list = table({
+      prefix: "s", state, rows: facts.suppliers, caption: "Suppliers", sort: "-records", key: (one) => one.id, text: (one) => one.id,
+      columns: [
+        { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 60) },
+        { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
+        { name: "records", head: "Records here", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
+        { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
+        { name: "others", head: "Serves also", cell: (one) => one.others.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier")]) },
+      ],
+    });
+    return [
+      h("h2", null, "Suppliers"), facts.suppliers.length ? list.element : h("p.quiet", null, "None is known."),
+      facts.scripts.length ? h("h2", null, "Scripts that its callers read out") : "",
+      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", null, h("h3", null, identifier(one.entity_id), h("span.quiet", null, ` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
+        h("blockquote", null, shown(one.template, 1000)),
+        h("ul", null, one.variants.map((/** @type {any} */ [pieces, number]) => h("li", null, pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), h("span.quiet", null, counted(number, "record"))))))),
+    ];
+  }
+
+  /** @param {any} whole */
+  function aboutTab(whole) {
+    const { row, facts } = whole;
+    const names = new Set(facts.members.map((/** @type {any} */ one) => one.id));
+    const past = (run.decisions ?? []).filter((/** @type {any} */ one) => names.has(one.entity_a) || names.has(one.entity_b));
+    return [
+      h("h2", null, "Priority"), h("table.small", null, h("tbody", null, (facts.parts ?? []).map((/** @type {any} */ one) => h("tr", null, h("th", { scope: "row" }, words(one.part)), h("td.num", null, one.points.toFixed(1)), h("td", null, h("meter", { min: 0, max: 1, value: one.value, "aria-label": words(one.part) })))))),
+      h("h2", null, "Lineage"),
+      ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "",
+        one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
+      facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), facts.rests_on.map((/** @type {string} */ id) => [identifier(id, 60), " "])) : "",
+      h("h2", null, "Decisions in this run"), past.length ? decisionTable(past, false) : h("p.quiet", null, run.redacted ? "Left out of this copy." : "None names a member."),
+      facts.joint ? h("h2", null, "What only the union reveals") : "",
+      facts.joint ? h("ul", null, facts.joint.links.map((/** @type {any} */ one) => h("li", null, identifier(one[0]), " and ", identifier(one[1]))),
+        facts.joint.shared.map((/** @type {any} */ one) => h("li", null, `${counted(one.shared_in_all, "identifier")} shared by the clusters `, shown(`${one.contributor_a} ${one.part_a}`, 80), " and ", shown(`${one.contributor_b} ${one.part_b}`, 80))),
+        facts.joint.both ? h("li", null, `${counted(facts.joint.both, "victim")} counted by both`) : null) : "",
+      h("p.quiet", null, "Cluster ", identifier(row.id), " "), h("button", { type: "button", onclick: () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`) }, "Cite the cluster"),
+    ];
+  }
+
+  // ---------------------------------------------------------------- timeline
+
+  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
+  function timelineTab(whole, state, open) {
+    const { facts } = whole;
+    const rows = [...facts.members].sort((a, b) => a.first - b.first).slice(0, 200);
+    if (!rows.length) return h("p.quiet", null, "No member is shown.");
+    const start = Math.floor(Math.min(...rows.map((one) => one.first)) / 86400), end = Math.floor(Math.max(...rows.map((one) => one.last)) / 86400) + 1;
+    const left = 230, width = 1000, line = 18, top = 26, scale = (width - left) / Math.max(end - start, 1);
+    const x = (/** @type {number} */ at) => left + (at - start) * scale;
+    const at = new Map(rows.map((one, n) => [one.place, top + n * line]));
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${top + rows.length * line + 6}`, class: "timeline", role: "group", "aria-label": `Days on which ${rows.length} identifiers were read` });
+    const months = [];
+    for (let month = new Date(start * 864e5); month.getTime() < end * 864e5; month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))) months.push(month);
+    const step = Math.ceil(months.length / 12);
+    months.filter((_, n) => n % step === 0).forEach((month, n, every) => {
+      const where = Math.max(x(month.getTime() / 864e5), left);
+      if (every[n + 1] && x(every[n + 1].getTime() / 864e5) - where < 66) return;
+      drawing.append(svg("line", { x1: where, x2: where, y1: 16, y2: top + rows.length * line, class: "tick" }), svg("text", { x: where + 2, y: 12 }, `${month.getUTCDate()} ${MONTHS[month.getUTCMonth()]}${month.getUTCMonth() === 0 || n === 0 ? ` ${month.getUTCFullYear()}` : ""}`));
+    });
+    for (const one of rows) {
+      const y = at.get(one.place) ?? 0;
+      const group = svg("g", { class: `life k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, tabindex: 0, role: "button", "aria-label": `${plain(one.id, 80)}, ${day(one.first)} to ${day(one.last)}` });
+      group.append(svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), svg("text", { x: left - 6, y: y + 10, "text-anchor": "end" }, plain(valueOf(one.id), 34)),
+        svg("rect", { class: "span", x: x(Math.floor(one.first / 86400)), y: y + 4, width: Math.max((Math.floor(one.last / 86400) - Math.floor(one.first / 86400) + 1) * scale, 2), height: 5 }));
+      let when = one.days[0] ?? 0;
+      const most = Math.max(...one.days.filter((/** @type {number} */ _, /** @type {number} */ n) => n > 0 && n % 2 === 0), 1);
+      for (let n = 1; n < one.days.length; n += 2) {
+        when += one.days[n];
+        group.append(svg("rect", { class: "cell", x: x(when), y: y + 1, width: Math.max(scale - 0.5, 1.5), height: 11, opacity: 0.45 + (0.55 * one.days[n + 1]) / most }));
+      }
+      group.addEventListener("click", () => open(one));
+      group.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Enter" && open(one));
+      drawing.append(group);
+    }
+    for (const [before, after, last, first] of facts.handovers) {
+      const y1 = at.get(before), y2 = at.get(after);
+      if (y1 === undefined || y2 === undefined) continue;
+      const x1 = x(Math.floor(last / 86400) + 1), x2 = x(Math.floor(first / 86400));
+      drawing.append(svg("path", { class: "handover", d: `M${x1} ${y1 + 7} C${x1 + 14} ${y1 + 7} ${x2 - 14} ${y2 + 7} ${x2} ${y2 + 7}` }));
+    }
+    return [
+      h("p.quiet", null, "From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${count(facts.members.length - rows.length)} later identifiers are not drawn.` : "."),
+      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline" }, drawing),
+      facts.handovers.length ? h("details", null, h("summary", null, counted(facts.handovers.length, "handover")), h("ul.plain", null, facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
+        h("li", null, identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
+    ];
+  }
+
+  // ---------------------------------------------------------------- graph
+
+  const COLOURS = /** @type {Record<string, [string, string]>} */ ({ phone: ["#1f6fc2", "ellipse"], domain: ["#7a4bb5", "diamond"], url: ["#7a4bb5", "diamond"], email: ["#b0407f", "rectangle"], remote: ["#157f5b", "triangle"], account: ["#a8620a", "hexagon"], wallet: ["#7a6a00", "hexagon"], handle: ["#b0407f", "pentagon"] });
+
+  /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
+  function graphTab(whole, state, open) {
+    const { row, facts } = whole;
+    const canvas = h("div.canvas", { tabindex: 0, role: "application", "aria-label": `Graph of ${counted(row.size, "identifier")}: arrows walk, Enter opens, plus and minus zoom, 0 fits` });
+    const list = h("div.between", { role: "status" });
+    const kinds = [...new Set(facts.members.map((/** @type {any} */ one) => one.kind))];
+    const shownKinds = new Set(kinds);
+    const first = Math.min(...facts.members.map((/** @type {any} */ one) => one.first)), last = Math.max(...facts.members.map((/** @type {any} */ one) => one.last));
+    let coreOnly = false, weight = 0, until = last, suppliers = false;
+    const untilText = h("span.quiet", null, day(last));
+    /** @type {any} */ let cy = null;
+    let label = () => {};
+    let labelling = 0;
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+
+    function apply() {
+      if (!cy) return;
+      cy.batch(() => {
+        cy.nodes().forEach((/** @type {any} */ node) => {
+          const one = node.data("member");
+          const seen = one ? shownKinds.has(one.kind) && (!coreOnly || one.tier === "core") && one.first <= until : suppliers;
+          node.style("display", seen ? "element" : "none");
+        });
+        label();
+        cy.edges().forEach((/** @type {any} */ edge) => edge.style("display", edge.data("weight") >= weight && (edge.data("first") ?? 0) <= until ? "element" : "none"));
+      });
+    }
+    let playing = 0;
+    const slider = h("input", { type: "range", min: first, max: last, step: 86400, value: last, "aria-label": "Until", oninput: (/** @type {any} */ event) => setUntil(Number(event.target.value)) });
+    function setUntil(/** @type {number} */ when) {
+      until = when >= last - 86400 ? last : when;
+      slider.value = String(until);
+      untilText.textContent = day(until);
+      apply();
+    }
+    const play = h("button", { type: "button", onclick: () => {
+      if (playing) { clearInterval(playing); playing = 0; play.textContent = "Replay"; return; }
+      play.textContent = "Stop";
+      let when = first;
+      playing = setInterval(() => {
+        if (!canvas.isConnected || when > last) { clearInterval(playing); playing = 0; play.textContent = "Replay"; setUntil(last); return; }
+        setUntil(when);
+        when += Math.max((last - first) / 60, 86400);
+      }, 150);
+    } }, "Replay");
+    const zoom = (/** @type {number} */ by) => cy?.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+    const tools = h("div.bar.graph-tools", null,
+      h("button", { type: "button", onclick: () => zoom(1.3) }, "Zoom in"), h("button", { type: "button", onclick: () => zoom(1 / 1.3) }, "Zoom out"), h("button", { type: "button", onclick: () => cy?.fit(undefined, 30) }, "Fit"),
+      kinds.map((kind) => h("label.check", null, h("input", { type: "checkbox", checked: true, onchange: (/** @type {any} */ event) => { if (event.target.checked) shownKinds.add(kind); else shownKinds.delete(kind); apply(); } }), h(`span.dot.k-${/^\w+$/.test(String(kind)) ? kind : "x"}`), words(kind))),
+      h("label.check", null, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { coreOnly = event.target.checked; apply(); } }), "Core only"),
+      facts.suppliers.length ? h("label.check", null, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { suppliers = event.target.checked; apply(); } }), "Suppliers") : null,
+      h("label.check", null, "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: 0, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
+      h("label.check", null, "Until", slider, untilText), play,
+      h("button", { type: "button", onclick: () => cy && fetchless(cy.png({ full: true, scale: 2, bg: dark ? "#1b1f24" : "#ffffff", output: "base64" }), `${plainName(row.id)}.png`) }, "Download PNG"),
+      h("button", { type: "button", onclick: () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml") }, "GraphML"));
+
+    /** @param {any[]} members */
+    function between(members) {
+      if (members.length !== 2) return list.replaceChildren(h("span.quiet", null, "Shift and click two identifiers for the path between them."));
+      const found = strongestPath(facts, members[0].place, members[1].place);
+      list.replaceChildren(h("b", null, "Path: "), found.length ? h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 40), " and ", identifier(one.ends[1].id, 40), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}`)))) : "no accepted links lead from one to the other.",
+        h("button", { type: "button", onclick: () => decide("cannot_link", whole, members[0].id, members[1].id) }, "Keep apart"));
+      cy.edges().removeClass("path");
+      for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
+    }
+
+    withCytoscape().then((/** @type {any} */ cytoscape) => {
+      if (!canvas.isConnected) return;
+      const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff";
+      const drawn = facts.members.slice(0, 1000);
+      const nodes = drawn.map((/** @type {any} */ one, /** @type {number} */ n) => ({
+        data: { id: `m${one.place}`, member: one, label: plain(valueOf(one.id), 30), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 14 + 5 * Math.log2(1 + one.complaints + one.calls) },
+        classes: [one.tier === "core" ? "" : "verify", one.bridge ? "bridge" : "", one.status === "contested" ? "contested" : ""].join(" "),
+        position: one.at ? { x: one.at[0] * 1000, y: one.at[1] * 620 } : { x: 500 + 420 * Math.cos((n * 6.283) / drawn.length), y: 310 + 260 * Math.sin((n * 6.283) / drawn.length) },
+      }));
+      const edges = facts.links.slice(0, 2500).filter((/** @type {any} */ one) => one.a < 1000 && one.b < 1000).map((/** @type {any} */ one) => ({
+        data: { id: `e${one.a}-${one.b}`, source: `m${one.a}`, target: `m${one.b}`, weight: one.weight, width: 1 + Math.min(one.weight, 12) / 2, first: one.first }, classes: one.accepted ? "" : "doubted",
+      }));
+      facts.suppliers.slice(0, 12).forEach((/** @type {any} */ one, /** @type {number} */ n) => {
+        nodes.push({ data: { id: `s${n}`, member: null, label: plain(one.id, 30), colour: panel, shape: "round-rectangle", size: 16 }, classes: "supplier", position: { x: 60 + 80 * n, y: 690 } });
+        one.links.forEach(([member, records]) => member < 1000 && edges.push({ data: { id: `s${n}-${member}`, source: `s${n}`, target: `m${member}`, weight: 1e9, width: 1 + Math.log2(records), first: 0 }, classes: "soft" }));
+      });
+      cy = cytoscape({
+        container: canvas, elements: [...nodes, ...edges], layout: { name: "preset", fit: true, padding: 30 }, minZoom: 0.2, maxZoom: 8, boxSelectionEnabled: true, pixelRatio: "auto",
+        style: [
+          { selector: "node", style: { "background-color": "data(colour)", shape: "data(shape)", width: "data(size)", height: "data(size)", label: "", color: text, "font-size": 10, "text-valign": "bottom", "text-margin-y": 3, "text-outline-color": panel, "text-outline-width": 2, "font-family": "system-ui, sans-serif" } },
+          { selector: "node.verify", style: { "background-opacity": 0.45, "border-width": 1.5, "border-style": "dashed", "border-color": "data(colour)" } },
+          { selector: "node.bridge", style: { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" } },
+          { selector: "node.contested", style: { "border-width": 3, "border-color": "#c4122f", "border-style": "double" } },
+          { selector: "node.supplier", style: { "border-width": 2, "border-color": edge, "background-color": panel } },
+          { selector: "edge", style: { width: "data(width)", "line-color": edge, opacity: 0.7, "curve-style": "haystack" } },
+          { selector: "edge.doubted", style: { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" } },
+          { selector: "edge.soft", style: { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" } },
+          { selector: "edge.path", style: { "line-color": "#0b4f9e", opacity: 1, width: 5 } },
+          { selector: ":selected", style: { "border-width": 4, "border-color": dark ? "#8fbcf5" : "#0b4f9e", "border-style": "solid", "z-index": 9 } },
+        ],
+      });
+      graph = cy;
+      label = () => labels(cy);
+      cy.on("zoom pan dragfree select unselect", () => {
+        clearTimeout(labelling);
+        labelling = setTimeout(label, 100);
+      });
+      apply();
+      label();
+      const selected = () => cy.nodes(":selected").map((/** @type {any} */ node) => node.data("member")).filter(Boolean);
+      cy.on("tap", "node", (/** @type {any} */ event) => event.target.data("member") && open(event.target.data("member")));
+      cy.on("select unselect", "node", () => between(selected()));
+      const start = facts.members.find((/** @type {any} */ one) => one.id === state.id);
+      if (start) cy.getElementById(`m${start.place}`).select();
+      document.documentElement.dataset.graph = row.id;
+    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(h("p", null, error.message)));
+
+    let walked = -1;
+    canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (!cy) return;
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (step) {
+        event.preventDefault();
+        const seen = cy.nodes(":visible").filter((/** @type {any} */ node) => node.data("member"));
+        walked = (walked + step + seen.length) % seen.length;
+        cy.nodes().unselect();
+        seen[walked].select();
+        canvas.setAttribute("aria-description", plain(seen[walked].data("member").id, 100));
+      } else if (event.key === "Enter") {
+        const one = cy.nodes(":selected")[0]?.data("member");
+        if (one) open(one);
+      } else if (event.key === "+" || event.key === "=") zoom(1.3);
+      else if (event.key === "-") zoom(1 / 1.3);
+      else if (event.key === "0") cy.fit(undefined, 30);
+    });
+    between([]);
+    return [tools, canvas, list, facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
+  }
+  /** Writes the values of nodes, the most reported first, where they cover no other; whole, and as large at any zoom. @param {any} cy */
+  function labels(cy) {
+    if (cy.destroyed()) return;
+    const size = 11 / cy.zoom();
+    /** @type {number[][]} */ const taken = [];
+    const order = cy.nodes(":visible").sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.selected()) - Number(a.selected()) || b.data("size") - a.data("size"));
+    for (const node of order.toArray().slice(0, 400)) {
+      const { x, y } = node.renderedPosition(), r = node.renderedWidth() / 2;
+      taken.push([x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
+    }
+    cy.batch(() => order.forEach((/** @type {any} */ node) => {
+      const { x, y } = node.renderedPosition(), r = node.renderedHeight() / 2, half = node.data("label").length * 3.2 + 2;
+      const box = [x - half, y + r + 2, x + half, y + r + 15];
+      const free = node.selected() || (taken.length < 1200 && !taken.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]));
+      if (free) taken.push(box);
+      node.style({ label: free ? node.data("label") : "", "font-size": size, "text-margin-y": 3 / cy.zoom(), "text-outline-width": 2 / cy.zoom() });
+    }));
+  }
+  /** @param {string} base64 @param {string} name */
+  function fetchless(base64, name) {
+    download(name, Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)), "image/png");
+  }
+  /** @type {Promise<any> | null} */ let cytoscapeLoad = null;
+  function withCytoscape() {
+    cytoscapeLoad ??= new Promise((resolve, reject) => {
+      addScript("cytoscape.min.js", reject).onload = () => resolve(/** @type {any} */ (window).cytoscape);
+    });
+    return cytoscapeLoad;
+  }
+  /** The most likely path: each link of weight w is right with 1 - 2^-w. @param {any} facts @param {number} from @param {number} to @returns {any[]} */
+  function strongestPath(facts, from, to) {
+    const doubt = new Map([[from, 0]]), by = new Map(), done = new Set();
+    for (;;) {
+      let here = -1;
+      for (const [one, value] of doubt) if (!done.has(one) && (here < 0 || value < (doubt.get(here) ?? 0))) here = one;
+      if (here < 0) return [];
+      if (here === to) break;
+      done.add(here);
+      for (const one of facts.members[here].links) {
+        if (!one.accepted) continue;
+        const other = one.a === here ? one.b : one.a;
+        const value = (doubt.get(here) ?? 0) - Math.log(1 - 2 ** -Math.max(one.weight, 1e-6));
+        if (value < (doubt.get(other) ?? Infinity)) { doubt.set(other, value); by.set(other, one); }
+      }
+    }
+    const path = [];
+    for (let at = to; at !== from;) { const one = by.get(at); path.unshift(one); at = one.a === at ? one.b : one.a; }
+    return path;
+  }
+  /** @param {any} facts @returns {string} core members by value, the others counted */
+  function graphml(facts) {
+    const core = facts.members.filter((/** @type {any} */ one) => one.tier === "core" && one.status === "infrastructure");
+    const kept = new Set(core.map((/** @type {any} */ one) => one.place));
+    const safe = (/** @type {any} */ text) => plain(text, 2000).replace(/[<>&"']/g, (one) => `&#${one.charCodeAt(0)};`);
+    const keys = ["label", "kind", "tier", "review", "reporters"];
+    return `<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n${keys.map((one) => `<key id="${one}" for="node" attr.name="${one}" attr.type="string"/>`).join("")}<key id="weight" for="edge" attr.name="weight" attr.type="double"/><key id="left" for="graph" attr.name="members_left_out" attr.type="int"/>\n<graph edgedefault="undirected"><data key="left">${facts.members.length - core.length + facts.left_out}</data>\n` +
+      core.map((/** @type {any} */ one) => `<node id="n${one.place}"><data key="label">${safe(one.id)}</data>${keys.slice(1).map((key) => `<data key="${key}">${safe(one[key])}</data>`).join("")}</node>`).join("\n") + "\n" +
+      facts.links.filter((/** @type {any} */ one) => kept.has(one.a) && kept.has(one.b)).map((/** @type {any} */ one) => `<edge source="n${one.a}" target="n${one.b}"><data key="weight">${one.weight}</data></edge>`).join("\n") + "\n</graph>\n</graphml>\n";
+  }
+
+  // ---------------------------------------------------------------- lists of the run
+
+  /** @param {Record<string, string>} state */
+  function sharedView(state) {
+    const rows = objects(run.shared.columns, run.shared.rows);
+    const list = table({
+      state, rows, caption: "Identifiers that several organisations see", sort: "", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
+      columns: [
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, identifier(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`)] },
+        { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
+        { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
+        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", null, h("b", null, shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },
+      ],
+      open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
+    });
+    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one.` : "")), list.element];
+  }
+  /** @param {Record<string, string>} state */
+  function contestedView(state) {
+    if (!run.contested) return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, "Left out of this copy."))];
+    const rows = objects(["cluster", "id", "reason", "complaints", "calls", "first", "last"], run.contested.rows);
+    const list = table({
+      state, rows, caption: "Contested identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${one.reason}`,
+      columns: [
+        { name: "id", head: "Withheld id", value: (one) => one.id, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, identifier(one.id, 60)) },
+        { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
+        { name: "reason", head: "Who says what", klass: "words", cell: (one) => shown(one.reason, 200) },
+        { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
+        { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
+        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
+      ],
+    });
+    return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.")), rows.length ? list.element : h("p", null, "No identifier is contested.")];
+  }
+  /** @param {Record<string, string>} state */
+  function suppliersView(state) {
+    const rows = objects(["id", "kind", "clusters", "records", "of"], run.suppliers.rows);
+    const list = table({
+      state, rows, caption: "Suppliers", sort: "-clusters", key: (one) => one.id, text: (one) => `${one.id} ${one.kind}`,
+      extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
+      columns: [
+        { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 70) },
+        { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
+        { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
+        { name: "records", head: "Records", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
+        { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]) },
+      ],
+    });
+    return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier)), list.element];
+  }
+
+  /** @param {any[]} rows @param {boolean} mine */
+  function decisionTable(rows, mine) {
+    return h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Decisions" }, h("table", null, h("thead", null, h("tr", null, ["Decision", "Kind", "On", "Author", "Reason", "When", "State"].map((one) => h("th", { scope: "col" }, one)))),
+      h("tbody", null, rows.map((one) => h("tr", null, h("th", { scope: "row" }, shown(one.decision_id, 60)), h("td", null, words(one.kind)), h("td", null, identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null),
+        h("td", null, shown(one.author, 60)), h("td", null, shown(one.reason, 200)), h("td.date", null, one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
+        h("td", null, mine && (!served || one.undo) ? h("button", { type: "button", onclick: () => undo(one.decision_id) }, "Undo") : one.in_force === false ? h("span.quiet", null, "not in force") : ""))))));
+  }
+  function decisionsView() {
+    return [
+      h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --from decisions.csv --author A"), " shows and signs them."])),
+      h("div.bar", null, served ? null : h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv"), h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
+      made.length ? decisionTable([...made].reverse(), true) : h("p.quiet", null, "None yet: open a cluster, and confirm or dispute it."),
+      h("h2", null, "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : h("p.quiet", null, "The run applied none."),
+    ];
+  }
+
+  function healthView() {
+    const trend = run.trend, most = Math.max(...trend.complaints.map((/** @type {number} */ one, /** @type {number} */ at) => one + trend.calls[at]), 1);
+    const bars = trend.complaints.length, width = 1000, tall = 150;
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", "aria-label": "Records by day" });
+    chart.append(svg("text", { x: 2, y: 10 }, `${count(most)} records a day`), svg("line", { x1: 0, x2: width, y1: tall, y2: tall, class: "tick" }));
+    trend.complaints.forEach((/** @type {number} */ one, /** @type {number} */ at) => {
+      const w = width / bars, a = (one / most) * (tall - 16), b = (trend.calls[at] / most) * (tall - 16);
+      chart.append(svg("rect", { class: "bar-a", x: at * w, y: tall - a, width: Math.max(w - 0.6, 0.6), height: a }), svg("rect", { class: "bar-b", x: at * w, y: tall - a - b, width: Math.max(w - 0.6, 0.6), height: b }));
+    });
+    const start = trend.start ? Date.parse(trend.start) / 1000 : 0;
+    for (let at = 0; at < bars; at += Math.max(Math.ceil(bars / 8), 1)) chart.append(svg("text", { x: (at * width) / bars, y: tall + 16 }, day(start + at * 86400)));
+    return [
+      h("div.headline", null, h("h1", null, "Health"), h("p", null, "What became of every row, and what to know before trusting this run."), run.alarms.length ? h("ul.alarms", null, run.alarms.map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 400)))) : h("p", null, "No alarms.")),
+      h("div.columns", null,
+        simple("Rows", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased"], run.accounts.map((/** @type {any} */ one) => [h("span", null, words(one.kind), one.problems.map((/** @type {string} */ each) => h("div.warn", null, each))), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0))])),
+        simple("Rejects", ["Code", "Kind", "Field", "Rows"], run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(one.field, 60), count(one.rows)])),
+        simple("Identifiers by kind", ["Kind", ...run.statuses.map(words)], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : h("span.none", null, "0")))])),
+        simple("Members by tier and review", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
+        simple("Inputs", ["File", "Format", "Rows", "Rejected"], run.inputs.slice(0, 100).map((/** @type {any} */ one) => [shown(one.name, 80), shown(one.format, 40), count(one.rows ?? 0), count(one.rejected ?? 0)])),
+        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [shown(words(name), 60), number === null ? "Withheld (small counts)" : count(number)]), ...(one.others ? [["Others", count(one.others)]] : []), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
+      h("h2", null, "Records by day"), h("p.quiet", null, h("span.key.key-a"), " complaints ", h("span.key.key-b"), " calls", trend.earlier ? `; ${count(trend.earlier)} earlier` : ""), chart,
+      h("p.quiet", null, "Run ", identifier(run.run), run.clock ? `, ${moment(Date.parse(run.clock) / 1000)}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
+    ];
+  }
+  /** @param {string} caption @param {any[]} heads @param {any[][]} rows */
+  function simple(caption, heads, rows) {
+    return h("section", null, h("h2", null, caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("thead", null, h("tr", null, heads.map((one, at) => h("th", { scope: "col", class: at ? "num" : "" }, one)))),
+      h("tbody", null, rows.length ? rows.map((row) => h("tr", null, row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: at ? "num" : "" }, one)))) : h("tr", null, h("td.none", { colspan: heads.length }, "None"))))));
+  }
+
+  // ---------------------------------------------------------------- the page
+
+  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["suppliers", "Suppliers"], ["decisions", "Decisions"], ["health", "Health"]]);
+  const main = /** @type {HTMLElement} */ (document.getElementById("main"));
+  let drawn = "";
+  let turn = 0;
+
+  async function render() {
+    const mine = ++turn;
+    const { view, id, state } = place();
+    const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
+    nav.replaceChildren(...VIEWS.map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : null)));
+    /** @type {any} */ let content;
+    try {
+      content = await ({
+        queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
+        suppliers: () => suppliersView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
+      }[view] ?? (() => [h("h1", null, "No such page"), h("p", null, h("a", { href: address("queue") }, "To the queue"))]))();
+    } catch (error) {
+      content = [h("h1", null, "This cannot be shown"), h("p", null, plain(/** @type {Error} */ (error).message, 300))];
+    }
+    if (mine !== turn) return;
+    if (graph) { graph.destroy(); graph = null; }
+    const where = `${view}/${id}`;
+    const scroll = scrollY;
+    main.replaceChildren(...[content].flat(2).filter(Boolean));
+    scrollTo(0, where === drawn ? scroll : 0);
+    drawn = where;
+    tip.hidden = true;
+    const title = view === "c" ? plain(clusterOf.get(id)?.name ?? id, 60) : VIEWS.find(([name]) => name === view)?.[1] ?? "";
+    document.title = `${title} – ringtrace ${run.run}`;
+    document.documentElement.dataset.ready = location.hash || "#/queue";
+  }
+
+  const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"]];
+  function help() {
+    dialog.replaceChildren(h("div", null, h("h2", { id: "dialog-title" }, "Keys and terms"), h("dl.keys", null, KEYS.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])),
+      h("h3", null, "Terms"), h("dl.terms", null, Object.entries(TERMS).map(([name, text]) => [h("dt", null, name), h("dd", null, text)])), h("p.buttons", null, h("button.primary", { type: "button", onclick: () => dialog.close() }, "Close"))));
+    dialog.showModal();
+    dialog.scrollTop = 0;
+  }
+  document.getElementById("help-button")?.addEventListener("click", help);
+  document.addEventListener("keydown", (event) => {
+    const target = event.target instanceof HTMLElement ? event.target : document.body;
+    if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || target.matches("input, select, textarea")) return;
+    const { view, id, state } = place();
+    const tab = { g: "graph", m: "", t: "timeline", r: "records" }[event.key];
+    if (event.key === "/") { event.preventDefault(); field.focus(); field.select(); }
+    else if (event.key === "?") help();
+    else if (event.key === "q") location.hash = address("queue");
+    else if (event.key === "n") { const next = nextInQueue(); if (next) location.hash = toCluster(next.id); }
+    else if (view === "c" && tab !== undefined) location.hash = toCluster(id, { tab, id: state.id });
+    else if (view === "c" && event.key === "c") /** @type {any} */ (document.querySelector(".cluster-head .primary"))?.click();
+    else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !target.closest(".canvas, summary, [role=button]")) {
+      const links = [...main.querySelectorAll("tbody tr")].map((row) => /** @type {HTMLElement} */ (row.querySelector("th a, th button.link, td a.cluster"))).filter(Boolean);
+      if (!links.length) return;
+      const here = links.findIndex((one) => one.closest("tr")?.contains(document.activeElement));
+      const next = links[here < 0 ? 0 : Math.min(Math.max(here + (event.key === "ArrowDown" ? 1 : -1), 0), links.length - 1)];
+      event.preventDefault();
+      next.focus();
+      next.scrollIntoView({ block: "nearest" });
+    }
+  });
+  addEventListener("hashchange", render);
+
+  async function start() {
+    run = await load("run");
+    clusters = await clusterList("clusters");
+    await loadDecisions();
+    await render();
+  }
+  start().catch((error) => main.replaceChildren(h("p", { role: "alert" }, plain(error.message, 400))));
+})();

@@ -1,0 +1,538 @@
+"""The workbench in a real browser, from a disk and from `ringtrace serve`, as analysts use it."""
+
+import json
+import re
+import socket
+import threading
+from time import monotonic, sleep
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+
+from pipelines.commands.serve import Server, make_app
+from reports.run import Run
+from reports.workbench import READINGS_PER_ORG
+from tests.browser.driver import Browser
+from tests.browser.test_report import WCAG
+from tests.support.hostile_text import hostile_run
+from tests.support.report_tables import cluster, complaint, manifest, world, write_run
+from tests.support.written_report import workbench_files
+from transforms.decisions import members_digest
+from transforms.decisions_file import parse_decisions
+
+READY = "document.documentElement.dataset.ready"
+
+HREFS = """
+return [...document.querySelectorAll("a.cluster")].map((one) => one.getAttribute("href"))
+"""
+
+BOX = """
+const box = document.querySelector(".canvas").getBoundingClientRect();
+return [box.top, box.bottom];
+"""
+
+PHONE = "phone:+18885550000"
+
+FIRST = "c-00000000"
+
+IN_VIEW = """
+const found = [...document.querySelectorAll(arguments[0])];
+const seen = (one) => {
+  const { width, top, bottom, left } = one.getBoundingClientRect();
+  return width > 0 && top >= 0 && bottom <= innerHeight && left >= 0 && left < innerWidth;
+};
+return found.filter(seen).map((one) => one.textContent.trim());
+"""
+
+
+def made_run(folder, **options):
+    """A run of two companies with 60 clusters after another, the first with 72 members."""
+    rows, whole = world(60)
+    for row in rows["clusters"]:
+        row["reporters"] = row["victims"]
+    old = [
+        cluster("c-before", size=3, reporters=5, losses=[]),
+        *(row | {"reporters": max(row["victims"] - 3, 1)} for row in rows["clusters"]),
+    ]
+    rows["complaints"].append(complaint("amazon-0-0-0", narrative="I called them."))
+    write_run(folder / "before", {"clusters": old})
+    run = write_run(folder / "run", rows)
+    whole = whole | {"options": whole["options"] | options}
+    (run / "manifest.json").write_text(json.dumps(whole))
+    return run, whole, Run(str(folder / "before"), manifest(run_id="run-before"))
+
+
+def written(folder, run, whole, **options):
+    for name, data in workbench_files(run, whole, **options).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder / "report" / "index.html"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    return made_run(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory, made):
+    run, whole, previous = made
+    return written(tmp_path_factory.mktemp("page"), run, whole, previous=previous)
+
+
+@pytest.fixture(scope="session")
+def hostile_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile-page")
+    return written(folder, *hostile_run(folder / "run"))
+
+
+@pytest.fixture(scope="session")
+def copy_page(tmp_path_factory, made):
+    run, whole, _ = made
+    return written(tmp_path_factory.mktemp("copy"), run, whole, redact=True, suppress_below=5)
+
+
+@pytest.fixture
+def served(tmp_path, made):
+    """A server of the run, in a thread; its decisions go to a file."""
+    run, whole, previous = made
+    files = workbench_files(run, whole, previous=previous)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        named = {name.removeprefix("report/"): one for name, one in files.items()}
+        server = Server(Run.open(run), str(tmp_path / "d.csv"), "Ada Cole", port, named)
+        web = uvicorn.Server(uvicorn.Config(make_app(server), log_level="critical"))
+        thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        yield server
+        web.should_exit = True
+        thread.join(10)
+
+
+def opened(browser: Browser, page, fragment="", width=1440, height=900) -> Browser:
+    browser.size(width, height)
+    browser.open(page, fragment)
+    browser.wait(READY)
+    return browser
+
+
+def settled(browser: Browser, fragment: str) -> None:
+    browser.wait(f"{READY} === {json.dumps(fragment)} || location.hash === {json.dumps(fragment)}")
+    browser.wait(f"{READY}")
+
+
+def in_view(browser: Browser, css: str) -> list[str]:
+    return browser.run(IN_VIEW, css)
+
+
+def test_the_first_screen_has_what_changed_and_why_with_the_numbers(browser, page):
+    opened(browser, page)
+    rows = in_view(browser, "tbody tr")
+    assert len(rows) >= 12
+    assert "+18885550000" in rows[0] and "reporters (was" in rows[0]
+    hrefs = browser.run(HREFS)
+    assert len(hrefs) > 40
+    assert all(one.startswith("#/c/c-") for one in hrefs)
+    assert any("Merged from 1 cluster" in one for one in rows)
+    assert in_view(browser, ".fact a") and "several organisations see" in browser.text(".facts")
+
+
+def test_filters_stand_in_the_address_and_back_finds_them_again(browser, page):
+    opened(browser, page)
+    browser.click("a.choice:has-text('Merged')")
+    browser.wait("location.hash.includes('why=merged')")
+    browser.wait("document.querySelectorAll('tbody tr').length < 30")
+    browser.type(".filter", "+1888555")
+    merged = browser.texts("tbody tr .name")
+    browser.click("tbody a.cluster")
+    browser.wait("location.hash.startsWith('#/c/')")
+    browser.wait("document.querySelector('.cluster-head')")
+    browser.page.go_back()
+    browser.wait("document.querySelector('a.choice[aria-current]')")
+    browser.wait("!document.querySelector('.cluster-head')")
+    assert browser.texts("tbody tr .name") == merged
+    assert browser.run("return document.querySelector('.filter').value") == "+1888555"
+    assert "why=merged" in browser.url and "q=%2B1888555" in browser.url
+
+
+@pytest.mark.parametrize(
+    "written_as",
+    [
+        "(888) 555-0000",
+        "+1 888 555 0000",
+        "001-888-555-0000",
+        "1.888.555.0000",
+        "tel:+18885550000",
+        "phone:+18885550000",
+        "８８８ ５５５ ００００",
+        "+1 (888) 555\u20110000",
+    ],
+)
+def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_as):
+    opened(browser, page)
+    browser.press("/")
+    browser.page.keyboard.insert_text(written_as)
+    browser.press("Enter")
+    browser.wait("document.querySelector('.panel .records li')")
+    assert browser.run(IN_VIEW, ".panel h2") == [PHONE]
+    assert any("amazon-0-0-0" in one for one in in_view(browser, ".panel .records li"))
+    assert in_view(browser, "tr.open .who")[0].startswith("+18885550000")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("hxxps://support-msft31[.]support", "domain:support-msft31.support"),
+        ("100 490 978", "remote:anydesk:100490978"),
+        ("+1 800 280 1400", "suppressed: known legitimate"),
+        ("amazon-0-0-0", "record of Amazon in"),
+        ("microsoft at", "Microsoft at"),
+        (FIRST, "cluster of 72 members"),
+    ],
+)
+def test_search_finds_sites_ids_records_and_names(browser, page, query, found):
+    opened(browser, page)
+    browser.type("#query", query)
+    browser.wait(f"document.documentElement.dataset.searched === {json.dumps(query)}")
+    assert any(found in one for one in browser.texts("#hits [role=option]")), browser.texts(
+        "#hits *"
+    )
+
+
+def test_search_says_what_it_does_not_find_and_arrows_walk(browser, page):
+    opened(browser, page)
+    browser.type("#query", "(212) 555-0003")
+    browser.wait("document.querySelector('#hits p')")
+    assert "a forged number may be an innocent’s" in browser.text("#hits")
+    browser.type("#query", "555")
+    browser.wait("document.querySelectorAll('#hits a').length > 3")
+    browser.run("document.getElementById('query').focus()")
+    browser.press("ArrowDown", "ArrowDown", "ArrowUp")
+    chosen = browser.run("return document.querySelector('#hits [aria-selected=true]').hash")
+    browser.press("Enter")
+    browser.wait("document.querySelector('.cluster-head')")
+    assert browser.run("return location.hash").split("&")[0] == chosen.split("&")[0]
+    browser.press("q")
+    browser.wait("document.querySelector('.chips .choice')")
+    browser.press("ArrowDown", "Enter")
+    browser.wait("document.querySelector('.cluster-head')")
+
+
+def test_a_cluster_is_on_its_first_screen(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    assert in_view(browser, "h1") and in_view(browser, ".cluster-head .actions button")
+    assert len(in_view(browser, "tbody tr")) >= 14
+    assert in_view(browser, ".panel h2") == [PHONE]
+    assert "linked by 240 complaints and 0 calls reported to Amazon, Microsoft" in browser.text(
+        ".summary"
+    )
+
+
+def test_members_sort_and_filter_and_a_link_keeps_it(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    browser.click("th .sort:has-text('Reporters')")
+    browser.page.locator("select[aria-label='Any kind']").select_option("account")
+    browser.wait("location.hash.includes('kind=account')")
+    browser.wait("document.querySelectorAll('tbody tr').length < 30")
+    kept = browser.texts("tbody tr .who")
+    assert kept and all("upi:" in one for one in kept)
+    address = browser.url
+    browser.fresh()
+    browser.page.goto(address)
+    browser.wait(READY)
+    assert browser.texts("tbody tr .who") == kept
+
+
+def test_links_lead_to_members_and_records(browser, page):
+    opened(browser, page, f"#/c/{FIRST}?tab=links")
+    assert len(in_view(browser, "tbody tr")) >= 8
+    name = browser.text("tbody .link .id")
+    browser.click("tbody .link")
+    browser.wait(f"document.querySelector('.panel h2').textContent === {json.dumps(name)}")
+    browser.click(".tabs a:has-text('Records')")
+    browser.wait("location.hash.includes('tab=records')")
+    browser.wait("document.querySelector('.words .read')")
+    assert in_view(browser, "td.words mark") or in_view(browser, "tbody tr")
+
+
+def test_the_graph_moves_hides_and_finds_the_path(browser, page):
+    opened(browser, page, f"#/c/{FIRST}?tab=graph")
+    browser.wait("document.documentElement.dataset.graph")
+    box = browser.run(BOX)
+    assert box[0] > 0 and box[1] <= 900
+    browser.run("document.querySelector('.canvas').focus()")
+    browser.press("ArrowRight", "Enter")
+    one = browser.text(".panel h2")
+    browser.press("ArrowRight", "Enter")
+    browser.wait(f"document.querySelector('.panel h2').textContent !== {json.dumps(one)}")
+    browser.click(".graph-tools .check input")
+    browser.click("button:has-text('Zoom in')")
+    with browser.page.expect_download() as kept:
+        browser.click("button:has-text('GraphML')")
+    text = kept.value.path().read_text(encoding="utf-8")
+    assert "+18885550000" in text and "members_left_out" in text
+    assert browser.messages == []
+
+
+def test_the_timeline_opens_what_is_clicked(browser, page):
+    opened(browser, page, f"#/c/{FIRST}?tab=timeline")
+    assert browser.run("return document.querySelectorAll('.timeline .life').length") == 72
+    browser.run("document.querySelectorAll('.timeline .life')[5].dispatchEvent(new Event('click'))")
+    assert "id=" in browser.url
+
+
+def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served, tmp_path):
+    browser.size(1440, 900)
+    browser.page.goto(served.address)
+    browser.wait(READY)
+    clicks = 0
+
+    def click(css):
+        nonlocal clicks
+        clicks += 1
+        assert in_view(browser, css), css
+        browser.click(css)
+
+    click("tbody a.cluster")
+    browser.wait("document.querySelector('.cluster-head')")
+    click(".cluster-head .primary")
+    assert "Reviews 72 core members, 72 of them for the first time." in browser.text(".effects")
+    assert "may leave in a referral" in browser.text(".effects")
+    click("dialog .primary")
+    browser.wait("document.querySelector('#toast a.button')")
+    click("#toast a.button")
+    browser.wait("document.querySelector('h1').textContent.includes('Microsoft')")
+    click("tbody tr .quick button[aria-label^=Dispute]")
+    assert "disputed as a whole" in browser.text(".effects")
+    click("dialog .primary")
+    browser.wait("document.querySelector('#toast').textContent.includes('dispute-')")
+    assert clicks == 6
+    browser.click("#toast button:has-text('Undo')")
+    browser.wait("document.querySelector('#toast').textContent.includes('is undone')")
+    click("tbody tr .quick button[aria-label^=Dispute]")
+    click("dialog .primary")
+    browser.wait("document.querySelector('#toast').textContent.includes('dispute-')")
+    served.flush()
+    made = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
+    assert [(str(one.kind), one.author) for one in made] == [
+        ("confirm", "Ada Cole"),
+        ("dispute", "Ada Cole"),
+    ]
+    assert len(made[0].members) == 72
+    browser.click("nav a:has-text('Decisions')")
+    browser.wait("document.querySelector('h1').textContent === 'Decisions'")
+    assert "Ada Cole" in browser.text("tbody")
+    assert browser.messages == []
+    assert all(one.startswith(served.address) for one in browser.asked if "blob:" not in one)
+
+
+def test_what_the_server_refuses_is_said_in_the_dialog(browser, served, tmp_path):
+    browser.page.goto(f"{served.address}#/c/{FIRST}")
+    browser.wait("document.querySelector('.cluster-head')")
+    for press, said in (("Confirm", ""), ("Dispute", "contradicts a decision that is in force")):
+        browser.click(f".cluster-head button:has-text('{press}')")
+        browser.click("dialog .primary")
+        browser.wait(
+            f"document.querySelector('.problem')?.textContent.includes({json.dumps(said)})"
+            if said
+            else "!document.querySelector('dialog').open"
+        )
+    served.flush()
+    assert len(parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")) == 1
+
+
+def test_a_narrative_is_shown_on_demand(browser, served):
+    browser.page.goto(f"{served.address}#/c/{FIRST}?id={PHONE}")
+    browser.wait("document.querySelector('.panel .record .mini')")
+    browser.click(".panel .record:has-text('amazon-0-0-0') .mini")
+    browser.wait("document.querySelector('.panel blockquote')")
+    assert browser.text(".panel blockquote") == "I called them."
+
+
+def test_from_a_disk_decisions_are_kept_and_downloaded_bound(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    browser.press("c")
+    browser.type("#author", "Ada Cole")
+    browser.type("#reason", 'one, "ring"')
+    browser.press("Enter")
+    browser.wait("document.querySelector('#toast').textContent.includes('kept in this browser')")
+    browser.click(".near .mini")
+    assert "members." in browser.text(".effects")
+    browser.click("dialog .primary")
+    browser.wait("document.querySelector('#toast').textContent.includes('cannot_link')")
+    browser.page.reload()
+    browser.wait(READY)
+    assert "recorded" in browser.text("h1")
+    browser.click("nav a:has-text('Decisions')")
+    browser.wait("document.querySelector('main .primary')")
+    with browser.page.expect_download() as kept:
+        browser.click("main .primary")
+    cannot, confirm = parse_decisions(kept.value.path().read_text(encoding="utf-8"), "d.csv")
+    assert (str(confirm.kind), confirm.author, confirm.reason) == (
+        "confirm",
+        "Ada Cole",
+        'one, "ring"',
+    )
+    assert len(confirm.members) == 72 and confirm.digest == members_digest(confirm.members)
+    assert confirm.run_id == "run-made-up"
+    assert str(cannot.kind) == "cannot_link" and len(cannot.members) == 2
+    browser.click("button:has-text('Undo')")
+    browser.wait("document.querySelectorAll('main tbody tr').length === 1")
+
+
+def test_before_it_is_cut_the_parts_are_told(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    for place in (1, 2):
+        browser.click(f"tbody tr:nth-child({place}) input[type=checkbox]")
+    assert browser.text(".picked b") == "2 selected"
+    browser.click(".picked button:has-text('Keep apart')")
+    said = browser.text(".effects")
+    assert re.search(r"Cuts \d+ links? of weight [\d.]+", said)
+    small, large = map(int, re.search(r"into about (\d+) and (\d+) members", said).groups())
+    assert small + large == 72
+    browser.press("Escape")
+    browser.click(".panel button:has-text('Legitimate')")
+    assert "Suppresses the identifier" in browser.text(".effects")
+
+
+def test_terms_are_explained_and_keys_listed(browser, page):
+    opened(browser, page)
+    browser.page.locator("thead .term").first.hover()
+    assert in_view(browser, "#tip")
+    browser.press("?")
+    assert in_view(browser, "dialog kbd")
+    assert "Robustness" in browser.text("dialog")
+    browser.press("Escape")
+    assert browser.run("return document.querySelector('dialog').open") is False
+
+
+VIEWS = ["queue", "clusters", "singles", "shared", "contested", "suppliers", "decisions", "health"]
+
+TABS = ["", "links", "records", "timeline", "graph", "rejected", "suppliers", "about"]
+
+
+def places(ids):
+    for view in VIEWS:
+        yield f"#/{view}"
+    for one in ids:
+        for tab in TABS:
+            yield f"#/c/{one}{f'?tab={tab}' if tab else ''}"
+
+
+def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, page, hostile_page):
+    for one in (page, hostile_page):
+        opened(browser, one)
+        ids = [one[4:].partition("?")[0] for one in browser.run(HREFS)]
+        for fragment in places(ids[:7] if one is hostile_page else [FIRST]):
+            browser.run("location.hash = arguments[0]", fragment)
+            browser.wait(f"decodeURIComponent({READY}) === decodeURIComponent(location.hash)")
+            if fragment.endswith("tab=graph"):
+                browser.wait("document.documentElement.dataset.graph")
+            heading = browser.text("h1")
+            assert "cannot be shown" not in heading, (fragment, browser.text("main"))
+            assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), (
+                fragment
+            )
+            assert (
+                browser.run("return document.querySelectorAll('img, iframe, [onerror]').length")
+                == 0
+            )
+    assert [one for one in browser.asked if not one.startswith(("file:", "blob:"))] == []
+    assert browser.messages == []
+
+
+def test_the_policy_stops_what_should_slip_through(browser, page):
+    opened(browser, page)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/x.png"
+        browser.run_async(
+            "const done = arguments[1]; const image = new Image(); image.onerror = () => done();"
+            "image.src = arguments[0]; document.body.append(image)",
+            address,
+        )
+        server.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            server.accept()
+    browser.run(
+        "const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+        "document.body.append(s)"
+    )
+    assert browser.run("return window.ran") is None
+
+
+def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):
+    opened(browser, hostile_page, "#/clusters")
+    names = browser.texts("td.name, th.name")
+    assert any("<script>alert(1)</script>" in one for one in names)
+    assert any("U+202E" in one for one in names)
+    assert max(map(len, names)) < 400
+    long = next(one for one in browser.run(HREFS) if "xxxx" in one)
+    browser.run("location.hash = arguments[0]", long)
+    browser.wait("document.querySelector('.panel .more')")
+    assert browser.run("return document.body.textContent.length") < 200_000
+    browser.run("document.querySelector('.panel h2 .more').click()")
+    assert browser.run("return document.querySelector('.panel h2').textContent.length") > 999_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "fragment",
+    ["#/queue", f"#/c/{FIRST}", f"#/c/{FIRST}?tab=links", f"#/c/{FIRST}?tab=graph",
+     f"#/c/{FIRST}?tab=timeline", f"#/c/{FIRST}?tab=records", "#/health", "#/decisions",
+     "#/shared", f"#/c/{FIRST}?tab=rejected"],
+)  # fmt: skip
+def test_axe_finds_nothing(browser, page, scheme, fragment):
+    browser.colors(scheme)
+    opened(browser, page, fragment)
+    options = {"runOnly": [*WCAG, "best-practice"], "resultTypes": ["violations"]}
+    found = Axe().run(browser.page, options=options).response
+    violations = [
+        (one["id"], one["impact"], [node["target"] for node in one["nodes"][:3]])
+        for one in found["violations"]
+    ]
+    assert violations == []
+
+
+def test_pages_fit_a_narrow_window(browser, page):
+    for fragment in places([FIRST]):
+        opened(browser, page, fragment, 390, 844)
+        assert browser.run("return document.documentElement.scrollWidth") <= 390, fragment
+
+
+def test_a_cluster_prints_on_at_most_six_pages(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    printed = browser.print()
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6
+
+
+def test_the_copy_for_outside_works(browser, copy_page):
+    opened(browser, copy_page, f"#/c/{FIRST}")
+    assert browser.texts("tbody tr .who")
+    assert "Left out of this copy" in browser.text(".panel")
+    browser.run("location.hash = '#/contested'")
+    browser.wait("document.querySelector('h1').textContent === 'Contested'")
+    assert "Left out of this copy" in browser.text("main")
+    assert browser.messages == []
+
+
+def test_a_run_of_ten_thousand_clusters_opens_in_a_second(browser, tmp_path):
+    rows, whole = world(300)
+    first = rows["clusters"][:]
+    rows["clusters"] += [
+        row | {"cluster_id": f"{row['cluster_id']}-{n}", "size": 2}
+        for n in range(33)
+        for row in first
+    ]
+    page = written(tmp_path, write_run(tmp_path / "run", rows), whole)
+    opened(browser, page)  # warm
+    browser.fresh()
+    browser.size(1440, 900)
+    start = monotonic()
+    browser.open(page)
+    while not browser.run("return document.querySelectorAll('tbody tr').length"):
+        sleep(0.01)
+    assert monotonic() - start < 2.5  # a second on a machine that does nothing else
+    assert "10," in browser.text(".headline") or "9," in browser.text(".headline")
+    assert READINGS_PER_ORG > 2

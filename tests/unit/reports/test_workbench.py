@@ -1,0 +1,206 @@
+"""The data of the workbench: what it says, and what never reaches it."""
+
+import hashlib
+import json
+import re
+from decimal import Decimal
+from importlib.resources import files as resources
+
+import pyarrow as pa
+import pytest
+
+from reports.html.index_page import ClusterTable
+from reports.run import Run
+from reports.workbench import encode_piece, group_clusters
+from tests.support.hostile_text import HOSTILE, hostile_run
+from tests.support.leaks import decoded_layers
+from tests.support.report_tables import (
+    cluster,
+    complaint,
+    entity,
+    lineage,
+    link,
+    manifest,
+    member,
+    mention,
+    supplier,
+    world,
+    write_run,
+)
+from tests.support.written_report import piece, rows, workbench_files
+from tests.unit.reports.html.test_what_files_name import (
+    ACCOUNT,
+    ALONE,
+    PHONE,
+    VALUES,
+    liars_run,
+    naming,
+)
+from transforms.exit_scan import WithheldValues, count_withheld
+from transforms.victim_register import RegisterKey, entries_of_ids, read_lookup
+
+NARRATIVE = "They said to call (888) 555-0123 at once, and I did."
+
+FORGED = "phone:+12125550111"
+
+
+def small_run(folder, **options):
+    tables = {
+        "entities": [
+            entity(PHONE, complaints=3),
+            entity(ACCOUNT),
+            entity("phone:withheld-1", value=None, status="contested", reason="2 and 3 people"),
+            entity("trunk:acme", status="uncorroborated"),
+            entity(FORGED, status="uncorroborated", reason="caller id only"),
+        ],
+        "members": [
+            member(PHONE, "c-1", review="reviewed"),
+            member(ACCOUNT, "c-1"),
+            member("phone:withheld-1", "c-1", tier="verify"),
+        ],
+        "links": [
+            link(PHONE, ACCOUNT, record_ids=["amazon|A-1"]),
+            link(PHONE, "trunk:acme", strength="soft", accepted=False),
+            link(PHONE, FORGED, strength="soft", accepted=False),
+        ],
+        "suppliers": [supplier("trunk:acme", "c-1")],
+        "clusters": [
+            cluster(
+                "c-1",
+                size=3,
+                reporters=9,
+                losses=[{"currency": "USD", "amount": Decimal("70.5"), "complaints": 2}],
+            )
+        ],
+        "lineage": [lineage("c-1", event="grew", from_ids=["c-0"], members_new=1)],
+        "complaints": [complaint("A-1", narrative=NARRATIVE)],
+        "mentions": [
+            mention(PHONE, "A-1", field="narrative", start=18, end=32, raw="(888) 555-0123"),
+            mention(FORGED, "A-1", role="caller_id"),
+        ],
+    }
+    return write_run(folder, tables), manifest(options=options)
+
+
+def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
+    made, whole = world(40)
+    found = [
+        workbench_files(write_run(tmp_path / str(cut), made, cut), json.loads(json.dumps(whole)))
+        for cut in (1, 3)
+    ]
+    assert found[0] == found[1]
+    assert {"report/index.html", "report/data/run.js", "report/data/part-0.js"} <= found[0].keys()
+
+
+def test_files_are_few_and_every_cluster_is_in_one(tmp_path):
+    made, whole = world(400)
+    files = workbench_files(write_run(tmp_path / "r", made), whole)
+    assert len(files) < 20
+    listed = [*rows(piece(files, "clusters")), *rows(piece(files, "singles"))]
+    assert len(listed) == 400
+    for one in listed:
+        part = piece(files, f"part-{one['part']}")
+        assert len(part["clusters"][one["id"]]["members"]) == one["size"]
+
+
+def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
+    before = {"clusters": [cluster("c-0", size=2, reporters=4, status="confirmed")]}
+    previous = Run(str(write_run(tmp_path / "before", before)), manifest(run_id="run-0"))
+    files = workbench_files(*small_run(tmp_path / "r"), previous=previous)
+    (row,) = rows(piece(files, "clusters"))
+    assert (row["event"], row["gained"], row["reporters"]) == ("grew", 1, 9)
+    assert (row["core"], row["unreviewed"], row["contested"]) == (2, 1, 1)
+    assert row["losses"] == [["USD", "70.50", 2]]
+    (earlier,) = row["before"]
+    assert (earlier["reporters"], earlier["status"]) == (4, "confirmed")
+    assert piece(files, "run")["previous"] == "run-0"
+
+
+def test_a_narrative_is_quoted_where_the_run_keeps_it_and_nowhere_else(tmp_path):
+    kept = workbench_files(*small_run(tmp_path / "kept", keep_narratives=True))
+    apart = workbench_files(*small_run(tmp_path / "apart", keep_narratives=False))
+    assert naming(kept, ["at once, and I did"]) == ["report/data/part-0.js"]
+    assert naming(apart, ["at once, and I did", "They said"]) == []
+
+
+def test_a_number_that_only_a_caller_id_shows_is_nowhere(tmp_path):
+    files = workbench_files(*small_run(tmp_path / "r"))
+    assert naming(files, ["+12125550111"]) == []
+    assert naming(files, ["withheld-1"]) != []
+
+
+def test_a_copy_for_a_reader_outside_names_core_members_alone(tmp_path):
+    run, whole = liars_run(tmp_path / "r")
+    own = workbench_files(run, whole)
+    assert naming(own, VALUES) != []
+    copy = workbench_files(run, whole, redact=True, suppress_below=5)
+    others = [*VALUES, ALONE.partition(":")[2], "call_jane_roe", "A-1", "+18005550155"]
+    assert naming(copy, [*others, "+18005550144", "decision d-1", "decision d-2"]) == []
+    assert naming(copy, ["+18885550123"]) != []
+    told = piece(copy, "run")
+    assert told["redacted"] and not {"decisions", "contested"} & told.keys()
+
+
+def test_small_counts_are_hidden(tmp_path):
+    made, whole = world(4)
+    countries = [{"country": "US", "complaints": 90}, {"country": "GB", "complaints": 2}]
+    made["clusters"][0]["countries"] = countries
+    files = workbench_files(write_run(tmp_path / "r", made), whole, suppress_below=5)
+    listed = {one["id"]: one for one in rows(piece(files, "clusters"))}
+    assert listed[made["clusters"][0]["cluster_id"]]["countries"] == [["US", None], ["GB", None]]
+
+
+def test_a_piece_that_names_a_withheld_value_is_found(tmp_path):
+    key = RegisterKey(b"k" * 32)
+    values = WithheldValues(key, read_lookup_of(key, ["phone:+12125550188"]))
+    leak = encode_piece("part-0", {"clusters": {"c-1": "call 212-555-0188"}})
+    harmless = encode_piece("part-1", {"at": "2025-02-05T01:08:08Z", "n": [212, 555, 188]})
+    found = count_withheld([("leak", leak), ("harmless", harmless)], values)
+    assert found == {"leak": 1}
+
+
+def read_lookup_of(key, ids):
+    from transforms.victim_register import RegisterSource
+
+    return read_lookup(RegisterSource(key), [entries_of_ids(ids, key)])
+
+
+def test_hostile_text_is_data_and_ids_are_whole(tmp_path):
+    files = workbench_files(*hostile_run(tmp_path / "r"))
+    for name, content in files.items():
+        if "/data/" in name:
+            assert re.fullmatch(rb'rt\.piece\("[a-z]+(-\d+)?","[A-Za-z0-9+/=]+"\);\n', content)
+    whole = b"".join(layer for name, one in files.items() for layer in decoded_layers(name, one))
+    assert b"SECRET ROW" not in whole
+    assert len(HOSTILE[-1]) == 1_000_000
+    assert max(len(one) for one in files.values()) < 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("sizes", "groups"), [([900, 3, 2], 2), ([1] * 1300, 3), ([], 0), ([5000], 1)]
+)
+def test_clusters_share_pieces(sizes, groups):
+    of = {str(n): size for n, size in enumerate(sizes)}
+    own = [one for one, size in of.items() if size > 1]
+    table = ClusterTable(
+        pa.table({"cluster_id": list(of), "size": list(of.values())}),
+        {},
+        own,
+        [one for one in of if one not in own],
+    )
+    found = group_clusters(table)
+    assert sorted(one for group in found for one in group) == sorted(of)
+    assert len(found) == groups
+
+
+def test_the_graph_library_is_the_one_that_its_notice_names():
+    folder = resources("reports").joinpath("assets")
+    notice = folder.joinpath("cytoscape.NOTICE.txt").read_text(encoding="utf-8")
+    digest = hashlib.sha256(folder.joinpath("cytoscape.min.js").read_bytes()).hexdigest()
+    assert re.search(rf"sha256 +{digest}\b", notice)
+
+
+def test_no_script_of_ours_sets_markup():
+    text = resources("reports").joinpath("assets", "workbench.js").read_text(encoding="utf-8")
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert word not in text
