@@ -163,10 +163,18 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
             f"ringtrace: its fingerprint is {public}; partners need it: ringtrace keys export\n"
         )
     key = _private(path)
-    ended = validity(None, signing.key_id(key.public_key())).not_after if given is None else None
-    if ended is not None and ended < datetime.now(UTC):
-        raise UsageError(f"{path}: ended at {ended:%Y-%m-%dT%H:%MZ}; run ringtrace keys rotate")
+    if given is None and own_key_ended(key.public_key()):
+        raise UsageError(
+            f"{path}: has ended; run ringtrace keys make, and let partners trust the new key by "
+            "its fingerprint"
+        )
     return key
+
+
+def own_key_ended(key: Ed25519PublicKey) -> bool:
+    """Returns True for an own key that may sign no more."""
+    ended = validity(None, signing.key_id(key)).not_after
+    return ended is not None and ended < datetime.now(UTC)
 
 
 def _made(path: Path) -> bool:

@@ -132,6 +132,31 @@ def custody_policy() -> CustodyPolicy:
     return CustodyPolicy(**chosen)
 
 
+def who_answers(name: str, second: str | None, key: str | None) -> str:
+    """Returns who answers for an override: one person, or two of whom the second has a known key.
+
+    Raises:
+        UsageError: for one where the policy asks for two, and for two who are not.
+    """
+    if second is None and key is None:
+        if OVERRIDE in custody_policy().two_people:
+            raise UsageError(
+                "--override-by: your policy asks for two people; give --second NAME and "
+                "--second-key FILE, too"
+            )
+        return name
+    if second is None or key is None:
+        raise UsageError("--second and --second-key go together: give a name, and their key")
+    own, known = key_store.own_public_key(), key_store.own_public_keys()
+    known += [each for keys in key_store.trusted_keys().values() for each in keys]
+    theirs = signing.key_id(key_store.own_key(key).public_key())
+    if theirs not in map(signing.key_id, known) or (own and theirs == signing.key_id(own)):
+        raise UsageError(f"{key}: is no other key that you trust; see ringtrace keys trust")
+    if not second.strip() or second.casefold().split() == name.casefold().split():
+        raise UsageError("--second: is nobody else; name another person")
+    return f"{name.strip()} and {second.strip()}"
+
+
 def read_text(path: str) -> str:
     """Reads a UTF-8 file, local or in an object store; raises UsageError where it cannot."""
     try:

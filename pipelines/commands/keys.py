@@ -72,10 +72,12 @@ def make_key(arguments: argparse.Namespace) -> int:
         )
         return 0
     path = key_store.own_path()
-    if path.exists():
-        own = key_store.own_public_key()
-        signer = signing.key_id(own) if own else ""
-        raise UsageError(f"{path}: exists already ({signer}); run ringtrace keys rotate")
+    if own := key_store.own_public_key():
+        if not key_store.own_key_ended(own):
+            signer = signing.key_id(own)
+            raise UsageError(f"{path}: exists already ({signer}); run ringtrace keys rotate")
+        _end_key(own, KeyNote())
+        path.rename(key_store.home() / key_store.OWN / f"{signing.key_id(own)}.ended")
     if arguments.agent is not None:
         public = _agent_key(arguments.agent)
         key_store.write_whole(path, signing.public_pem(public))

@@ -38,6 +38,7 @@ from pipelines.user_files import (
     read_known_legitimate,
     read_maps,
     read_text,
+    who_answers,
 )
 from reports import tables
 from reports.disclosure_control import is_reviewed_core
@@ -135,6 +136,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--override-by", metavar="NAME", help="who answers for a refused cluster, or an --include"
     )
     parser.add_argument("--override-reason", metavar="TEXT", help="and why; both are printed in it")
+    parser.add_argument(
+        "--second", metavar="NAME", help="a second person who answers, if policy.toml asks for it"
+    )
+    parser.add_argument("--second-key", metavar="FILE", help="and the private key of theirs")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -221,6 +226,7 @@ def _override_from(arguments: argparse.Namespace) -> Override | None:
         return None
     if not name.strip() or (reason is not None and not reason.strip()):
         raise UsageError("--override-by, --override-reason: must not be empty")
+    name = arguments.override_by = who_answers(name, arguments.second, arguments.second_key)
     return None if reason is None else Override(name.strip(), mask_contacts(reason.strip()))
 
 

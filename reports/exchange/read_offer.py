@@ -29,6 +29,7 @@ from schemas.offer import (
     OfferedCluster,
     OfferedEvidence,
     Revocation,
+    Terms,
     Tlp,
 )
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -273,7 +274,7 @@ def _check_offer(offer: Offer) -> None:
     _need(rows <= MAX_ROWS, "evidence[].reports")
     people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
     for at, cluster in enumerate(offer.clusters):
-        _check_cluster(cluster, at + 1, offer.terms.k, f"clusters[{at}]")
+        _check_cluster(cluster, at + 1, offer.terms, f"clusters[{at}]")
         told = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)
         if told > people:
             raise OfferError(f"counts more victims in clusters[{at}] than reports in all")
@@ -311,9 +312,15 @@ def _check_evidence(one: OfferedEvidence, entities: int, issued_at: str, where: 
         raise OfferError(f"field {where}.week is not an ISO week") from None
 
 
-def _check_cluster(one: OfferedCluster, number: int, k: int, where: str) -> None:
+def _check_cluster(one: OfferedCluster, number: int, terms: Terms, where: str) -> None:
     _need(one.number == number, f"{where}.number")
     _need(_rising([c.country for c in one.countries]), f"{where}.countries")
-    _need(all(c.country in COUNTRIES and c.victims >= k for c in one.countries), f"{where}.country")
+    shown = all(c.country in COUNTRIES and c.victims >= terms.k for c in one.countries)
+    _need(shown, f"{where}.country")
     _need(_rising([loss.currency for loss in one.losses]), f"{where}.losses")
     _need(all(loss.currency in CURRENCIES for loss in one.losses), f"{where}.currency")
+    # A table is shown with the sum of the rest, and losses beside the countries that state them.
+    _need(not one.countries or one.elsewhere is not None, f"{where}.elsewhere")
+    _need(not one.losses or one.countries, f"{where}.losses")
+    unit = max(terms.loss_unit, 1)
+    _need(all(loss.amount % unit == 0 for loss in one.losses), f"{where}.amount")

@@ -15,6 +15,7 @@ from benchmarks import fuzz
 from pipelines import cli, key_store
 from pipelines.exchange import signed_files
 from pipelines.options import UsageError
+from pipelines.user_files import read_decisions, who_answers
 from reports import signing
 from reports.referral import seal
 from schemas.offer import CountryCount, KeyList, ListedKey
@@ -504,11 +505,27 @@ def test_two_people_confirm(home, world, tmp_path, capsys, monkeypatch):
     assert "without effect" not in capsys.readouterr().out
 
 
+def test_two_people_answer_for_an_override(home, tmp_path):
+    (home / "policy.toml").write_text('two_people = ["override"]\n')
+    own, other, stranger = (tmp_path / f"{name}.pem" for name in ("own", "other", "stranger"))
+    for path, key in ((own, key_store.own_key()), (other, KEY), (stranger, STRANGER)):
+        path.write_bytes(signing.private_pem(key))
+        path.chmod(0o600)
+    assert who_answers("Ada Cole", "Tom Lee", str(other)) == "Ada Cole and Tom Lee"
+    for second, path, says in (
+        (None, None, "your policy asks for two people"),
+        ("Tom Lee", None, "go together"),
+        ("ada  COLE", other, "is nobody else"),
+        ("Tom Lee", own, "is no other key that you trust"),
+        ("Tom Lee", stranger, "is no other key that you trust"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            who_answers("Ada Cole", second, str(path) if path else None)
+
+
 def test_what_a_void_key_accused_has_no_effect_and_what_it_protects_stays(
     home, world, tmp_path, capsys
 ):
-    from pipelines.user_files import read_decisions
-
     file, pem = tmp_path / "d.csv", tmp_path / "theirs.pem"
     pem.write_bytes(signing.private_pem(KEY))
     pem.chmod(0o600)

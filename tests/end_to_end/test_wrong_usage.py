@@ -144,6 +144,7 @@ CLUSTER = {"--run": ["{run}"], "--cluster": ["{cluster}"], "--offer": ["{offer}"
 BESIDE = {
     ("stream", "--kafka-config"): KAFKA,
     ("stream", "--avro-schema"): KAFKA | AVRO,
+    ("referral", "--second-key"): {"--second": ["Tom Lee"]},
     ("exchange join", "--key"): {"--overlap": ["{result}"]},
     ("exchange overlap request", "--run"): CLUSTER,
     ("exchange overlap request", "--offer"): CLUSTER,
@@ -398,6 +399,7 @@ CONTRADICTIONS = {
     ],
     "referral": [
         ({"--override-reason": None}, "--override-reason"),
+        ({"--second": ["Tom Lee"]}, "--second-key"),
         (
             {"--override-by": None, "--override-reason": None, "--include": ["{entity}=x"]},
             "--include",

@@ -1,13 +1,22 @@
 """`ringtrace keys`: made once, for its owner's eyes; a partner's is trusted by fingerprint."""
 
 import os
+import shutil
 import stat
+import subprocess
+import sys
+import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from pipelines import cli, key_store
+from pipelines import cli, key_store, private_keys
 from pipelines.options import UsageError
+from pipelines.user_files import custody_policy
 from reports import signing
 
 
@@ -170,3 +179,264 @@ def test_a_private_key_is_not_taken_for_a_partners(tmp_path, capsys):
 def test_wrong_usage_is_one_line(words, capsys):
     assert keys(*words) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture
+def parties(tmp_path, monkeypatch):
+    """Two organisations, of which the second trusts the first; and a way to act as either."""
+
+    def act_as(org):
+        monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / org))
+
+    act_as("amazon")
+    key = key_store.own_key().public_key()
+    act_as("microsoft")
+    key_store.trust("amazon", key)
+    return signing.key_id(key), act_as
+
+
+def at(day):
+    return f"2096-06-{day:02d}T00:00:00Z"
+
+
+def moment(day):
+    return datetime(2096, 6, day, tzinfo=UTC)
+
+
+def test_a_rotated_key_is_taken_by_its_list_and_the_old_one_ends_later(parties, tmp_path, capsys):
+    old, act_as = parties
+    act_as("amazon")
+    words = ["rotate", "--from", "amazon", "--overlap", 10, "--valid-days", 20, "--now", at(1)]
+    assert keys(*words, "--output", tmp_path / "list") == 0
+    new = signing.key_id(key_store.own_key().public_key())
+    assert new != old
+    assert set(map(signing.key_id, key_store.own_public_keys())) == {old, new}
+    act_as("microsoft")
+    capsys.readouterr()
+    assert keys("import", "amazon", tmp_path / "list", "--now", at(2)) == 0
+    said = capsys.readouterr().out
+    assert f"trusted  {old}  amazon  until 2096-06-11T00:00:00Z" in said
+    assert f"trusted  {new}  amazon  from 2096-06-01T00:00:00Z, until 2096-06-21" in said
+    for signer, first, last in ((old, None, 11), (new, 1, 21)):
+        valid = key_store.validity("amazon", signer)
+        assert valid.problem(moment(last)) is None
+        assert "ended" in valid.problem(moment(last + 1))
+        if first:
+            assert "before" in valid.problem(moment(first) - timedelta(seconds=1))
+    # The same list again changes nothing; a later one by the new key is taken, too.
+    assert keys("import", "amazon", tmp_path / "list", "--now", at(3)) == 0
+    act_as("amazon")
+    words[-1] = at(4)
+    assert keys(*words, "--output", tmp_path / "second") == 0
+    act_as("microsoft")
+    assert keys("import", "amazon", tmp_path / "second", "--now", at(5)) == 0
+    assert len(key_store.trusted("amazon")) == 3
+
+
+def test_a_revoked_key_is_void_for_partners_and_signs_no_more(parties, tmp_path, capsys):
+    old, act_as = parties
+    act_as("amazon")
+    words = ["revoke", old, "--since", at(3), "--from", "amazon", "--now", at(5)]
+    assert keys(*words, "--output", tmp_path / "list") == 0
+    assert not key_store.own_path().exists()
+    act_as("microsoft")
+    assert keys("import", "amazon", tmp_path / "list", "--now", at(6)) == 0
+    valid = key_store.validity("amazon", old)
+    assert valid.problem(moment(2)) is None
+    assert "void from 2096-06-03T00:00Z" in valid.problem(moment(3))
+    assert "void from" in valid.problem(moment(2), moment(6)), "a time can be dated back"
+    capsys.readouterr()
+    assert keys("import", "amazon", tmp_path / "list", "--now", at(7)) == 2
+    assert "void from" in capsys.readouterr().err
+    act_as("amazon")
+    assert keys("make") == 0
+    assert signing.key_id(key_store.own_key().public_key()) != old
+
+
+def test_a_key_that_was_taken_out_is_not_brought_back_by_a_list(parties, tmp_path):
+    old, act_as = parties
+    act_as("amazon")
+    assert keys("rotate", "--from", "amazon", "--output", tmp_path / "list") == 0
+    new = signing.key_id(key_store.own_key().public_key())
+    act_as("microsoft")
+    assert keys("import", "amazon", tmp_path / "list") == 0
+    assert keys("distrust", "amazon", new) == 0
+    assert keys("import", "amazon", tmp_path / "list") == 0
+    assert list(map(signing.key_id, key_store.trusted("amazon"))) == [old]
+
+
+def test_an_own_key_that_ended_does_not_sign(home, capsys):
+    assert keys("make", "--valid-days", 1) == 0
+    signer = signing.key_id(key_store.own_key().public_key())
+    note = key_store.read_note(None, signer)
+    assert keys("make") == 2
+    key_store.write_note(None, signer, replace(note, not_after=datetime(2026, 6, 1, tzinfo=UTC)))
+    with pytest.raises(UsageError, match="run ringtrace keys make"):
+        key_store.own_key()
+    assert keys("make") == 0
+    assert signing.key_id(key_store.own_key().public_key()) != signer
+    assert signer in map(signing.key_id, key_store.own_public_keys())
+
+
+@pytest.mark.parametrize("by", ["file", "variable"])
+def test_a_passphrase_locks_the_private_key_and_not_the_public_one(
+    home, tmp_path, capsys, monkeypatch, by
+):
+    key = key_store.own_key()
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse battery\n")
+    secret.chmod(0o600)
+    if by == "file":
+        monkeypatch.setenv("RINGTRACE_PASSPHRASE_FILE", str(secret))
+    else:
+        monkeypatch.setenv("RINGTRACE_PASSPHRASE", "correct horse battery")
+    assert keys("protect") == 0
+    content = key_store.own_path().read_bytes()
+    assert b"ENCRYPTED" in content
+    assert key_store.own_key().private_bytes_raw() == key.private_bytes_raw()
+    monkeypatch.setattr(private_keys, "_opened", {})
+    monkeypatch.delenv("RINGTRACE_PASSPHRASE_FILE", raising=False)
+    monkeypatch.setenv("RINGTRACE_PASSPHRASE", "another one entirely")
+    with pytest.raises(UsageError, match="its passphrase is another"):
+        key_store.own_key()
+    monkeypatch.delenv("RINGTRACE_PASSPHRASE")
+    with pytest.raises(UsageError, match="is encrypted and nobody can type here"):
+        key_store.own_key()
+    # What needs the public key alone asks for nothing.
+    assert keys("show") == 0
+    assert keys("export") == 0
+    assert signing.key_id(key.public_key()) in capsys.readouterr().out
+    monkeypatch.setenv("RINGTRACE_PASSPHRASE", "correct horse battery")
+    assert keys("protect", "--remove") == 0
+    assert b"ENCRYPTED" not in key_store.own_path().read_bytes()
+    monkeypatch.setenv("RINGTRACE_PASSPHRASE", "short")
+    assert keys("protect") == 2
+    secret.chmod(0o644)
+    monkeypatch.setenv("RINGTRACE_PASSPHRASE_FILE", str(secret))
+    assert keys("protect") == 2
+    assert "chmod 600" in capsys.readouterr().err
+
+
+def test_the_keyring_keeps_the_passphrase(home, monkeypatch):
+    keyring = pytest.importorskip("keyring")
+    kept = {}
+    monkeypatch.setattr(keyring, "set_password", lambda *at: kept.update({at[:2]: at[2]}))
+    monkeypatch.setattr(keyring, "get_password", lambda *at: kept.get(at))
+    key = key_store.own_key()
+    assert keys("protect", "--keyring") == 0
+    assert list(kept) == [("ringtrace", signing.key_id(key.public_key()))]
+    monkeypatch.setattr(private_keys, "_opened", {})
+    assert key_store.own_key().private_bytes_raw() == key.private_bytes_raw()
+
+
+def test_without_a_keyring_it_is_one_line(home, monkeypatch, capsys):
+    key_store.own_key()
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    capsys.readouterr()
+    assert keys("protect", "--keyring") == 2
+    assert "pip install '.[keyring]'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def agent(tmp_path, monkeypatch):
+    """An ssh-agent with an Ed25519 key and another one."""
+    for tool in ("ssh-agent", "ssh-add", "ssh-keygen"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="agent"))  # a socket's path is short
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", folder / "s"], stdout=subprocess.DEVNULL)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(folder / "s"))
+    for _ in range(100):
+        if (folder / "s").exists():
+            break
+        time.sleep(0.05)
+    for kind in ("ed25519", "ecdsa"):
+        made = [
+            "ssh-keygen",
+            "-q",
+            "-t",
+            kind,
+            "-N",
+            "",
+            "-C",
+            f"{kind} of Ada",
+            "-f",
+            folder / kind,
+        ]
+        subprocess.run(made, check=True)
+        subprocess.run(["ssh-add", "-q", folder / kind], check=True)
+    yield
+    process.terminate()
+    process.wait(10)
+    shutil.rmtree(folder)
+
+
+def test_an_agent_signs_and_gives_no_key_away(agent, home, capsys):
+    assert keys("make", "--agent", "ecdsa of Ada") == 2
+    assert "ed25519 of Ada" in capsys.readouterr().err
+    assert keys("make", "--agent", "ed25519 of Ada") == 0
+    assert b"PRIVATE" not in key_store.own_path().read_bytes()
+    key = key_store.own_key()
+    signature = signing.sign_detached(b"content", key)
+    assert signing.verify_detached(b"content", signature, key_store.own_public_keys())
+    with pytest.raises(UsageError, match="gives it to nobody"):
+        key.private_bytes_raw()
+    subprocess.run(["ssh-add", "-q", "-D"], check=True, stderr=subprocess.DEVNULL)
+    with pytest.raises(UsageError, match="does not sign"):
+        key.sign(b"content")
+
+
+def test_without_an_agent_it_is_one_line(home, monkeypatch, capsys):
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    assert keys("make", "--agent", "x") == 2
+    assert "ssh-agent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["trusted/microsoft", "pem", "json", "policy.toml"])
+def test_what_others_can_write_is_not_believed(home, theirs, capsys, what):
+    path, signer = theirs
+    assert keys("trust", "microsoft", path, "--fingerprint", signer, "--until", at(1)) == 0
+    (home / "policy.toml").write_text("longest_offer_days = 7\n")
+    target = home / what
+    if what in ("pem", "json"):
+        target = home / "trusted" / "microsoft" / f"{signer}.{what}"
+    target.chmod(0o777 if target.is_dir() else 0o666)
+    with pytest.raises(UsageError, match="others than its owner can write"):
+        key_store.trusted("microsoft")
+        key_store.validity("microsoft", signer)
+        custody_policy()
+
+
+def test_a_trusted_file_that_is_another_key_is_refused(home, theirs):
+    path, signer = theirs
+    assert keys("trust", "microsoft", path, "--fingerprint", signer) == 0
+    file = home / "trusted" / "microsoft" / f"{signer}.pem"
+    file.write_bytes(signing.public_pem(signing.make_signing_key().public_key()))
+    with pytest.raises(UsageError, match="another key than its name says"):
+        key_store.trusted("microsoft")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["two_people = 1", 'two_people = ["dispute"]', "x = 1", "longest_offer_days = 400", "= =",
+     "require_signed_decisions = 1", "least_shared_count = 2"],
+)  # fmt: skip
+def test_a_wrong_policy_is_one_line(home, text):
+    home.mkdir()
+    (home / "policy.toml").write_text(text)
+    with pytest.raises(UsageError, match=r"policy\.toml"):
+        custody_policy()
+
+
+def test_a_write_that_fails_leaves_what_was_there(home, monkeypatch):
+    path = home / "overlap" / "answered-x.json"
+    key_store.write_whole(path, b"before")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UsageError, match="No space left"):
+        key_store.write_whole(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert [one.name for one in path.parent.iterdir()] == [path.name]

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import secrets
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
@@ -137,3 +138,51 @@ def test_no_bit_tells_padding_from_the_tags_of_people():
     assert len(tags) == MIN_SET_SIZE  # all but one are padding
     for at in range(8 * TAG_BYTES):
         assert 0.35 < sum(tag[at // 8] >> at % 8 & 1 for tag in tags) / len(tags) < 0.65
+
+
+def spread(elements):
+    """Facts of a list of elements that could tell one size from another."""
+    numbers = [int.from_bytes(one, "big") for one in elements]
+    gaps = sorted(b - a for a, b in pairwise(numbers))
+    places = range(8 * len(elements[0]))
+    bits = [sum(one[at // 8] >> at % 8 & 1 for one in elements) for at in places]
+    return [gaps[0], gaps[len(gaps) // 2], gaps[-1], *bits]
+
+
+@pytest.mark.parametrize("side", ["points", "tags"])
+def test_who_guesses_a_size_is_right_no_more_often_than_by_chance(monkeypatch, side):
+    """Learns the best threshold of a fact on forty letters of 3 or 60 people; guesses at forty."""
+    monkeypatch.setattr(victim_overlap, "MIN_SET_SIZE", 64)
+    rng = random.Random(5)
+
+    def letter(count):
+        secret, session = victim_overlap.new_secret(), secrets.token_bytes(32)
+        values = people(*rng.sample(range(10_000), count))
+        if side == "points":
+            return victim_overlap.request_points(secret, session, values)
+        return victim_overlap.answer_points(secret, session, [], values)[1]
+
+    few, many = ([spread(letter(n)) for _ in range(40)] for n in (3, 60))
+    facts = range(len(few[0]))
+    best = []
+    for fact in facts:
+        low, high = (sorted(row[fact] for row in rows[:20]) for rows in (few, many))
+        middle = (low[10] + high[10]) / 2
+        sign = 1 if high[10] > low[10] else -1
+        found = [sum(sign * (row[fact] - middle) > 0 for row in rows[:20]) for rows in (many, few)]
+        best.append((found[0] + 20 - found[1], fact, middle, sign))
+    _, fact, middle, sign = max(best)
+    hits = sum(sign * (row[fact] - middle) > 0 for row in many[20:])
+    hits += sum(sign * (row[fact] - middle) <= 0 for row in few[20:])
+    assert 8 <= hits <= 32  # of 40; chance alone leaves this once in 8,000 times
+
+
+def test_the_same_guesser_finds_padding_that_is_not_uniform(monkeypatch):
+    """Padding of encoded points, whose lowest bit is 0, tells the size at once."""
+    point = victim_overlap.ristretto255().crypto_core_ristretto255_random
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: bytes(point())[:size])
+    secret = victim_overlap.new_secret()
+    for count in (3, 1_000):
+        tags = victim_overlap.answer_points(secret, SESSION, [], people(*range(count)))[1]
+        odd = 2 * sum(one[0] & 1 for one in tags)
+        assert abs(odd - count) < 150
