@@ -175,7 +175,7 @@ class Run(os.PathLike[str]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Texts on what the run lacks beside a signed one of this version, or who else signed it."""
+        """Says what it lacks beside a signed run of this version, or who else signed it; texts."""
         return tuple(_notes(self))
 
     def check(self, table: Table) -> None:

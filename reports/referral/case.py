@@ -34,6 +34,7 @@ from reports.referral.case_records import CaseRecords, RecordKey, keep_case_memb
 from reports.referral.losses import ExchangeRate, reconciled_totals, stated_totals
 from reports.referral.providers import ProviderGroup, group_by_provider
 from reports.referral.reference import Reference
+from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
@@ -99,7 +100,8 @@ class Case:
     far as they may be shown, `number` each member's row of Exhibit 2. All of it is of the members
     that may be named: reviewed core ones, and those of `included`; `tied_by_left_out` counts those
     that only ones that are left out tie to the others. `cluster_victims` alone counts the victims
-    of the whole cluster, which counts of shared victims are about.
+    of the whole cluster, which counts of shared victims are about. `run_key_id` is of the key that
+    signed the run, None where it is unsigned.
     """
 
     records: CaseRecords
@@ -122,6 +124,7 @@ class Case:
     earlier: EarlierReferral | None
     shared: list[SharedVictims]
     tlp: str
+    run_key_id: str | None = None
 
     @property
     def facts(self) -> ClusterFacts:
@@ -220,6 +223,7 @@ def build_case(
         earlier=earlier,
         shared=shared,
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
+        run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
     )
 
 

@@ -78,6 +78,7 @@ def document_sections(case: Case, made: Sequence[Exhibit]) -> list[Section]:
 def _cover(case: Case) -> list[Block]:
     row, recipient = case.row, case.reference.recipient
     confirmed = "; ".join(plain(one, 300) for one in case.confirmations)
+    signed = f"signed by the key {case.run_key_id}" if case.run_key_id else "unsigned"
     blocks: list[Block] = [
         Grid(
             "This referral",
@@ -89,7 +90,7 @@ def _cover(case: Case) -> list[Block]:
                 ("Reference", plain(case.code, 200)),
                 ("Seen from", f"{format_utc(case.moment)}"),
                 ("Handling", f"TLP:{case.tlp.upper()}. {TLP_HANDLING[case.tlp]}"),
-                ("Cluster", f"{row['cluster_id']}, run {case.manifest['run_id']}"),
+                ("Cluster", f"{row['cluster_id']}, run {case.manifest['run_id']} ({signed})"),
                 ("Confirmed by", confirmed or _decided(case)),
             ],
             (0.2, 0.8),
