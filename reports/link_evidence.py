@@ -131,9 +131,9 @@ def _heaviest_first(part: EvidenceRecord) -> tuple[float, datetime, str]:
 def attestation_lines(member: Row) -> list[str]:
     """Says how well a member is attested, given its row of members/: tier, people, near miss."""
     people = member["reporters"]
-    reported = "1 person reports" if people == 1 else f"{people} people report"
+    reported = "1 person reports" if people == 1 else f"{people or 'uncounted'} people report"
     held = member["robustness"]
-    least = "1 person" if held == 1 else f"{held} people"
+    least = "1 person" if held == 1 else f"{held or 'uncounted'} people"
     lines = [
         f"{TIER_WORDS[member['tier']]}; {REVIEW_WORDS[member['review']]}",
         f"{reported} that a scammer used it; its place in the cluster rests on {least}",

@@ -185,7 +185,7 @@ class Run(os.PathLike[str]):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes on what the run lacks beside a signed one, or on who else signed it."""
+        """Says what it lacks beside a signed run of this version, or who else signed it; texts."""
         return tuple(_notes(self))
 
     def check(self, table: Table) -> None:

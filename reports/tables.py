@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise, repeat
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from reports.text import plain
 from schemas.field import TIMESTAMP
-from schemas.tables import COMPLAINTS, NARRATIVES, Table
+from schemas.tables import ADDED_LATER, COMPLAINTS, NARRATIVES, Table
 from transforms.arrow_util import group_offsets, sorted_lookup
 
 
@@ -39,6 +39,8 @@ RunFolder = str | os.PathLike[str]
 
 NarrativeReader = Callable[[pa.Array], Iterator[pa.RecordBatch]]
 """Reads the narratives of complaints by their ids: `source_org`, `complaint_id`, `narrative`."""
+
+Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 IntArray = NDArray[np.int64]
 
@@ -99,7 +101,7 @@ def table_batches(
     with readable(run, table):
         for batch in found.to_batches(columns=list(columns), filter=where, **_ONE_BY_ONE):
             if batch.num_rows:
-                waiting.append(batch)
+                waiting.append(_filled(batch))
             if sum(one.num_rows for one in waiting) >= LEAST_BATCH_ROWS:
                 yield _joined(waiting)
                 waiting = []
@@ -115,6 +117,15 @@ def readable(run: RunFolder, table: Table) -> Iterator[None]:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         where, why = f"{os.fspath(run)}/{table.name}", str(error).partition("\n")[0][:200]
         raise TableError(f"{where}: cannot be read, make the run again: {plain(why)}") from None
+
+
+def _filled(rows: Rows) -> Rows:
+    """Returns rows with what a required column of a later version says at least, where it lacks."""
+    for at, field in enumerate(rows.schema):
+        if field.name in ADDED_LATER and rows.num_rows and rows.column(at).null_count:
+            least = pa.array([ADDED_LATER[field.name]] * rows.num_rows, field.type)
+            rows = rows.set_column(at, field, least)
+    return rows
 
 
 def _joined(found: list[pa.RecordBatch]) -> pa.RecordBatch:
@@ -138,6 +149,7 @@ def read_table(
     with readable(run, table):
         found = dataset.to_table(columns=names, filter=where, **_ONE_BY_ONE)
         found.validate(full=True)  # Parquet says UTF-8, and nobody checks it on reading
+    found = _filled(found)
     return found.sort_by(order) if order else found
 
 
@@ -193,7 +205,7 @@ def _merged(
         for one in table_dataset(run, table).get_fragments()
     ]
     if len(readers) == 1:
-        yield from (pa.Table.from_batches([one]) for one in readers[0] if one.num_rows)
+        yield from (pa.Table.from_batches([_filled(one)]) for one in readers[0] if one.num_rows)
         return
     order = [(name, "ascending") for name in table.key]
     waiting = pa.schema([table.schema.field(name) for name in columns]).empty_table()
@@ -206,7 +218,7 @@ def _merged(
                 del ends[place]
                 continue
             ends[place] = batch[table.key[0]][-1].as_py()
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+            waiting = pa.concat_tables([waiting, pa.Table.from_batches([_filled(batch)])])
         whole = pc.less(waiting[table.key[0]], min(ends.values())) if ends else None
         ready = waiting if whole is None else waiting.filter(whole)
         waiting = waiting.slice(0, 0) if whole is None else waiting.filter(pc.invert(whole))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +17,7 @@ from schemas.entity import (
     VICTIM_ENTRY,
     VICTIM_ENTRY_KEY,
 )
+from schemas.enums import Review, Tier
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,16 @@ VICTIMS = Table(f"{PRIVATE_FOLDER}/victims", VICTIM_ENTRY, VICTIM_ENTRY_KEY)
 
 PRIVATE_TABLES = (NARRATIVES, CONTESTED, VICTIMS)
 """Tables that `Run` does not open; their bytes may depend on more than the input."""
+
+ADDED_LATER: Mapping[str, Any] = {
+    "reporters": 0,
+    "robustness": 0,
+    "tier": str(Tier.VERIFY),
+    "review": str(Review.UNREVIEWED),
+    "on_one_reporter": False,
+    "rests_on": [],
+}
+"""Required columns that a run of an earlier version lacks, with the least that they can say."""
 
 TABLES_BY_NAME = {table.name: table for table in ALL_TABLES}
 

@@ -49,6 +49,7 @@ from reports.referral.case_records import (
 )
 from reports.referral.reference import Reference
 from reports.referral.requests import ProviderGroup, group_by_provider
+from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
@@ -155,7 +156,8 @@ class Case:
     of it is of the members that may be named: reviewed core ones, and those of `included`;
     `tied_by_left_out` counts those that only ones that are left out tie to the others. Two are of
     the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
-    about, and `left_out` has its other members, for counsel alone.
+    about, and `left_out` has its other members, for counsel alone. `run_key_id` is of the key that
+    signed the run, None where it is unsigned.
     """
 
     records: CaseRecords
@@ -181,6 +183,7 @@ class Case:
     earlier: EarlierReferral | None
     shared: list[SharedVictims]
     tlp: str
+    run_key_id: str | None = None
 
     @property
     def facts(self) -> ClusterFacts:
@@ -410,7 +413,13 @@ def build_case(
         earlier=earlier,
         shared=shared,
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
+        run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
     )
+
+
+def run_signer(case: Case) -> str:
+    """Says which key signed the run that a case is of, if one did."""
+    return f"signed by the key {case.run_key_id}" if case.run_key_id else "unsigned"
 
 
 def dominant_country(

@@ -25,7 +25,7 @@ from reports.referral.blocks import (
     identifier_words,
     numbered_sections,
 )
-from reports.referral.case import Case, Row
+from reports.referral.case import Case, Row, run_signer
 from reports.text import plain
 from schemas.enums import Review, Status, Tier
 
@@ -357,7 +357,7 @@ def _making(case: Case, versions: Mapping[str, str]) -> list[Block]:
             "Run and program",
             ("", ""),
             [
-                ("Run", manifest["run_id"]),
+                ("Run", f"{manifest['run_id']}, {run_signer(case)}"),
                 ("Cluster", row["cluster_id"]),
                 ("Counts withheld below", f"{policy['suppress_below']} victims"),
                 ("Versions", ", ".join(f"{one} {of}" for one, of in sorted(versions.items()))),

@@ -34,7 +34,7 @@ from reports.referral.blocks import (
     format_time,
     numbered_sections,
 )
-from reports.referral.case import Case
+from reports.referral.case import Case, run_signer
 from reports.referral.exculpatory import exculpatory_section, limits_section
 from reports.referral.exhibits import Exhibit
 from reports.referral.method import method_section, money_section
@@ -402,7 +402,7 @@ def _exhibits(case: Case, made: Sequence[Exhibit]) -> list[Block]:
             "file that was altered, with the bytes, or is missing or added. seal.json.tsq asks an "
             "RFC 3161 authority for a time stamp; its answer goes into seal.json.tsr. The same run "
             "and inputs give the same package, byte for byte. It was made from "
-            f"{case.manifest['run_id']}, cluster {case.row['cluster_id']}."
+            f"{case.manifest['run_id']} ({run_signer(case)}), cluster {case.row['cluster_id']}."
         ),
     ]
 

@@ -1,0 +1,105 @@
+"""Runs, offers and packages of version 0.1 are read as they are, and what they lack is said.
+
+`version_0_1.tar.xz` was made by commit 42a6c27, the last one before the options were renamed, with
+a key that is gone: `batch --as-of 2024-04-01`, `exchange offer`, `referral`.
+"""
+
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import ringtrace as rt
+from pipelines import cli, key_store
+from pipelines.exchange import signed_files
+from schemas.tables import MEMBERS
+from tests.support.real_data import ROOT
+from tests.support.run_pipeline import read
+
+CLUSTER, RING = "c-1a6720e6f82fabd8", "phone:+18882223344"
+
+LACKS = ("is unsigned", "has no tiers and no reviews")
+
+
+def ringtrace(*words):
+    return cli.main([str(one) for one in words])
+
+
+@pytest.fixture
+def old(tmp_path, monkeypatch):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    with tarfile.open(ROOT / "tests/support/version_0_1.tar.xz") as file:
+        file.extractall(tmp_path / "old", filter="data")
+    return tmp_path / "old"
+
+
+def inputs(old):
+    return ["--complaints", old / "complaints.jsonl", "--calls", old / "calls.jsonl"]
+
+
+def builders(old, out):
+    run, decisions = old / "run", ["--decisions", old / "decisions.csv"]
+    who = ["--author", "A", "--reason", "R", "--decisions", out / "decisions.csv"]
+    named = ["--include", f"{RING}=the carrier confirmed it", "--override-by", "Ada Cole"]
+    answered = [*named, "--override-reason", "counsel agreed"]
+    one = ["--cluster", CLUSTER, "--recipient", "in-cbi", *inputs(old), *decisions, *answered]
+    return {
+        "erase": ["erase", "--record", "amazon/c1", "--run", run, *who[:4]],
+        "--previous": ["batch", *inputs(old), "--previous", run, "--output", out / "next"],
+        "join": ["exchange", "join", run, *decisions, "--output", out / "joint"],
+        "report": ["report", run, "--output", out / "report"],
+        "redacted": ["report", run, "--redact", "--output", out / "redacted"],
+        "explain": ["explain", run, RING],
+        "rejects": ["rejects", run, "--output", out / "rejects"],
+        "decide": ["decide", run, "confirm", RING, *who],
+        "referral": ["referral", run, *one, "--output", out / "package"],
+    }
+
+
+def test_a_run_is_opened_and_built_on(old, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, words in builders(old, out).items():
+        capsys.readouterr()
+        assert ringtrace(*words) == 0, (name, capsys.readouterr().err)
+        error = capsys.readouterr().err
+        assert [error.count(one) for one in LACKS] == [1, 1], (name, error)
+    assert set(read(out / "next", MEMBERS)["cluster_id"].to_pylist()) == {CLUSTER}
+    assert ringtrace("verify", out / "package") == 0
+    capsys.readouterr()
+    assert ringtrace("exchange", "offer", old / "run", "--to", "x", "--output", out / "offer") == 2
+    assert "4 to be verified before use" in capsys.readouterr().err
+    assert ringtrace("health", old / "run") == 0
+    assert all(f"the run {one}" in capsys.readouterr().out for one in LACKS[:1])
+    finished = rt.open_run(old / "run")
+    assert [one.startswith(says) for one, says in zip(finished.notes, LACKS, strict=True)]
+    assert set(finished.table("members")["tier"].to_pylist()) == {"verify"}
+    assert set(finished.table("members")["reporters"].to_pylist()) == {0}
+
+
+def test_a_changed_run_is_refused_as_any_other(old, tmp_path, capsys):
+    with next((old / "run/members").iterdir()).open("ab") as file:
+        file.write(b"x")
+    words = ["batch", *inputs(old), "--previous", old / "run", "--output", tmp_path / "next"]
+    assert ringtrace(*words) == 2
+    assert "members/part-00000-of-00001.parquet: is not what" in capsys.readouterr().err
+
+
+def test_a_package_is_verified(old, capsys):
+    assert ringtrace("verify", old / "package", "--key", old / "amazon.pem") == 0
+    assert "28 files are as they were sealed" in capsys.readouterr().out
+    page = old / "package/data/referral.html"
+    page.write_bytes(page.read_bytes().replace(b"888", b"889"))
+    assert ringtrace("verify", old / "package", "--key", old / "amazon.pem") == 1
+    assert "data/referral.html" in capsys.readouterr().out
+
+
+def test_an_offer_is_taken(old, capsys):
+    key_store.trust("amazon", key_store.public_key(old / "amazon.pem"))
+    assert ringtrace("exchange", "show", old / "offer") == 0
+    assert "offer of amazon to microsoft" in capsys.readouterr().out
+    now = datetime(2024, 5, 2, tzinfo=UTC)
+    taken = signed_files.accept_offers([str(old / "offer")], "microsoft", {"microsoft"}, now)
+    assert [Path(one.path).name for one in taken.offers] == ["offer.json"]
+    assert not taken.void
