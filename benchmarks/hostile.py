@@ -149,7 +149,7 @@ def _chain(number: int) -> bytes:
 def _many_kinds(number: int) -> bytes:
     return complaint(
         number,
-        narrative=f"Call {_phone(number % 50)} or https://a{number}.example/x or b{number}@c.example",
+        narrative=f"Call {_phone(number % 50)} or https://a{number}.example/x, b{number}@c.example",
         urls=[f"https://d{number % 70}.example/{number}"],
         emails=[f"e{number % 90}@f{number}.com"],
         payments=[{"method": "gift_card", "payee": f"p{number % 30}"}],
@@ -356,7 +356,7 @@ ROWS: dict[str, Callable[[int], bytes]] = {
     "no_times": lambda n: complaint(n, received_at=f"{n}"),
     "escapes": lambda n: b'{"complaint_id":"' + b"\\u0061" * 1_000 + b'%d"}\n' % n,
     "amounts": lambda n: complaint(n, loss_amount="9" * 10_000 + str(n), loss_currency="USD"),
-    "deep": lambda n: b'{"a":' * 60 + b"1" + b"}" * 60 + b"\n",
+    "deep": lambda _: b'{"a":' * 60 + b"1" + b"}" * 60 + b"\n",
     "duplicates": lambda _: complaint(1, narrative="x"),
     "broken": lambda _: b"{\n",
     "refused_long": lambda n: complaint(n, received_at="x", narrative="y" * 30_000),
@@ -438,7 +438,7 @@ FILES: dict[str, Make] = {
     "groups.parquet": _table(_needed, row_group_size=10),
     "pages.parquet": _table(_needed, data_page_size=10, write_batch_size=2),
     "rows.xlsx": _sheet(_sheet_row),
-    "far.xlsx": _sheet(lambda n: _FAR.format(n), "A1:XFD1048576"),
+    "far.xlsx": _sheet(_FAR.format, "A1:XFD1048576"),
     "dimension.xlsx": _sheet(_sheet_row, "A1:XFD1048576"),
     "corner.xlsx": _sheet(lambda n: _FAR.format(n if n < 3 else 1_000_000 + n)),
 }
@@ -505,7 +505,7 @@ def cases() -> Iterator[Case]:
         yield Case(f"batch/{name}", _rows(row), "a.jsonl", (*BATCH, "--calls", "{file}"))
     for name, make in FILES.items():
         used = (*BATCH, "--calls", "{file}") if name.startswith("asterisk") else read
-        yield Case(f"batch/{name}", make, name, used)
+        yield Case(f"batch/file/{name}", make, name, used)
         yield Case(f"map/{name}", make, name, ("map", "{file}"))
     mapped = (*read, "--map", "{map}")
     for name in ("rows.xlsx", "far.xlsx", "dimension.xlsx", "corner.xlsx"):
@@ -659,7 +659,8 @@ def _print(name: str, path: Path, cost: Cost, floor: Cost, out: Path) -> None:
     rate = (cost.cpu - floor.cpu) / max(1, size)
     memory = cost.peak - floor.peak
     over = (rate > SECONDS_A_MEGABYTE, memory > MEMORY, cost.status not in (0, 1, 2))
-    mark = "".join(word for word, one in zip(("TIME ", "MEMORY ", "DIED "), over) if one)
+    words = ("TIME ", "MEMORY ", "DIED ")
+    mark = "".join(word for word, one in zip(words, over, strict=True) if one)
     print(
         f"{name:40} {size:8.2f} MB {rate:7.2f} s/MB {memory:7.0f} MiB exit {cost.status:3} "
         f"{mark}{_codes(out)} | {cost.said[-110:] if cost.status else ''}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -37,15 +38,28 @@ if TYPE_CHECKING:
     from transforms.read import ReadOptions
 
 
-def read_text(path: str) -> str:
-    """Reads a UTF-8 file, local or in an object store; raises UsageError where it cannot."""
+MOST_TEXT_BYTES = 64 * 1024 * 1024
+"""A longer file than this is no list or setting of a user: it is read whole."""
+
+
+def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
+    """Reads a UTF-8 file, local or in an object store.
+
+    Raises:
+        UsageError: if it cannot be read, or is of over `most` bytes.
+    """
     try:
         if "://" not in path:
-            return Path(path).read_text(encoding="utf-8-sig")
-        from apache_beam.io.filesystems import FileSystems
+            with Path(path).open("rb") as local:
+                content = local.read(most + 1)
+        else:
+            from apache_beam.io.filesystems import FileSystems
 
-        with FileSystems.open(path) as file:
-            return bytes(file.read()).decode("utf-8-sig")
+            with FileSystems.open(path) as stored:
+                content = bytes(stored.read(most + 1))
+        if len(content) > most:
+            raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller file")
+        return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
     except OSError as error:

@@ -263,8 +263,9 @@ class WatchedFolder:
     ) -> tuple[list[Shard], ReadPosition, int] | None:
         """Returns the parts to read of one file, how far they go, and their bytes.
 
-        None if it is being written. It was at `start` before anything of it was read and at `before` after the last tick, and
-        was last changed `unchanged_for` seconds ago; at most about `most` bytes are read.
+        None if it is being written. It was at `start` before anything of it was read and at
+        `before` after the last tick, and was last changed `unchanged_for` seconds ago; at most
+        about `most` bytes are read.
 
         Raises:
             InputError: if it has no format that is read.

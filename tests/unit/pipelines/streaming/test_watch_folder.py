@@ -192,7 +192,8 @@ def test_what_was_read_is_hashed_again_only_where_the_file_has_changed(watched, 
     positions = feed.poll(positions).positions
     monkeypatch.setattr(source, lambda *given: hashed.append(given) or iter(()))
     for _ in range(3):
-        assert not (news := feed.poll(positions))
+        news = feed.poll(positions)
+        assert not news
         positions = news.positions
     assert len(hashed) == 1
 
