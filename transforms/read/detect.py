@@ -241,7 +241,14 @@ def known_format(path: str) -> str:
     for kind in RecordKind:
         file = InputFile(path, path, kind, "", "none", 0)
         try:
-            adapter = ADAPTERS_BY_NAME[recognize_file(file, ReadOptions()).format]
+            found = recognize_file(file, ReadOptions())
+            adapter = ADAPTERS_BY_NAME[found.format]
+            if adapter is input_contract.LINES_ADAPTER:
+                # Any text that begins with a brace is read so, for the sake of its rejects.
+                head, _ = read_head(path, found.compression, HEAD_BYTES)
+                lines = [one for one in physical_lines([head]) if one.data.strip()]
+                if not parse_objects(Origin(path, "", kind), lines)[1]:
+                    continue
         except InputError:
             continue
         return f"{adapter.description}; give it with {_OPTION[kind]}"
