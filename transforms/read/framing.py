@@ -580,10 +580,7 @@ def parquet_batches(
                 batch = _without_dictionaries(encoded)
                 left -= batch.nbytes
                 if left < 0:
-                    raise OverLimitError(
-                        f"over {DECODED_RATIO} times its size when decoded; if that is right, "
-                        "export the file again as JSON Lines"
-                    )
+                    raise OverLimitError(f"over {DECODED_RATIO} times its size when decoded")
                 for part in _bounded(batch):
                     yield first, part if part.nbytes <= BATCH_BYTES else None
                     first += part.num_rows

@@ -16,8 +16,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import phonenumbers
-
 from schemas.enums import CURRENCIES, Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts
@@ -29,11 +27,6 @@ from transforms.read.framing import Origin
 
 SURE, MOST = 0.95, 0.8
 """Shares of the values of a column that must be of one sort."""
-
-_REGIONS = "US GB CA AU IN DE FR ES IT NL BR MX IE SG JP CN".split()
-"""Regions under which national numbers are tried; the first that reads most is taken."""
-
-_PHONE_SHAPE = re.compile(r"(?:tel:|sip:)?\+?[\d\s().\-/\u2010-\u2015'=\"]{7,30}(?:@\S+)?")
 
 _FORMATTED = re.compile(r"[+() .-]")
 
@@ -123,7 +116,7 @@ class Column:
 
     def numbers(self, region: str | None) -> float:
         """Returns the share of the texts that are valid telephone numbers."""
-        return self.share(lambda one: _is_number(one, region))
+        return self.share(lambda one: casts.is_phone_number(one, region))
 
 
 @cache
@@ -147,45 +140,6 @@ def _is_time(text: str, form: TimeForm) -> bool:
     try:
         return casts.time_of_form(text, form, UTC) is not None
     except casts.TimeFormError:
-        return False
-
-
-_ABROAD = ("+", "00", "sip:+", "tel:+")
-"""What a number that names its country begins with."""
-
-_TRUNK_ZERO = frozenset({"GB", "AU", "DE", "FR", "NL", "JP"})
-"""Regions whose national numbers are written with a zero in front."""
-
-
-def _is_national(text: str, region: str) -> bool:
-    """Returns whether a number that names no country is one of a region, as it is written there."""
-    digits = re.sub(r"\D", "", text)
-    code = str(phonenumbers.country_code_for_region(region))
-    as_written = region not in _TRUNK_ZERO or digits.startswith(("0", code))
-    return as_written and _is_number(text, region)
-
-
-def _lacks_country(column: Column) -> bool:
-    return any(_is_shaped(one) and not one.startswith(_ABROAD) for one in column.texts)
-
-
-def _starts(region: str) -> Callable[[str], bool]:
-    code = str(phonenumbers.country_code_for_region(region))
-    return lambda text: re.sub(r"\D", "", text).removeprefix("00").startswith(code)
-
-
-def _is_shaped(text: str) -> bool:
-    """Returns whether a text is written as a telephone number, of whatever country."""
-    return bool(_PHONE_SHAPE.fullmatch(text)) and 7 <= len(re.sub(r"\D", "", text)) <= 15
-
-
-def _is_number(text: str, region: str | None) -> bool:
-    if len(text) > 60 or not _PHONE_SHAPE.fullmatch(text):
-        return False
-    bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]", "", text)
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(bare, region))
-    except phonenumbers.NumberParseException:
         return False
 
 
@@ -306,32 +260,16 @@ class _Guesser:
         return never > 10 or bool(never and words and words[-1] in ("name", "address", "nombre"))
 
     def _national_regions(self) -> list[str]:
-        """Returns the regions that read most of the numbers that name no country, best first.
-
-        Those of one country code are one. Numbers that do name theirs decide between several.
-        """
+        """Returns the regions of which the numbers may be that name no country, best first."""
         shaped = [
             text
             for one in self._columns.values()
             if (self._named(one, "numbers", "phone") or _NAMELESS.fullmatch(one.name))
             and not one.is_prose
             for text in one.texts[:200]
-            if _PHONE_SHAPE.fullmatch(text)
+            if casts.PHONE_SHAPE.fullmatch(text)
         ]
-        named = [one for one in shaped if one.startswith(_ABROAD)]
-        texts = [one for one in shaped if not one.startswith(_ABROAD)]
-        counts = {
-            region: sum(_is_national(one, region) for one in texts) for region in _REGIONS if texts
-        }
-        best = max(counts.values(), default=0)
-        if best < MOST * len(texts):
-            return []
-        fit = [one for one in _REGIONS if counts.get(one, 0) >= MOST * best > 0]
-        fit.sort(key=lambda one: -counts[one])
-        codes = {phonenumbers.country_code_for_region(one): one for one in reversed(fit)}
-        fit = [one for one in fit if one in codes.values()]
-        own = [one for one in fit if named and sum(map(_starts(one), named)) >= MOST * len(named)]
-        return own or fit
+        return casts.number_regions(shaped)
 
     def _has_numbers(self, column: Column) -> bool:
         if column.is_prose or not column.texts or _is_calendar(column):
@@ -344,7 +282,7 @@ class _Guesser:
         phone = self._named(column, "numbers", "phone")
         named = phone or any(self._named(column, "sides", one) for one in _SIDES)
         formatted = column.share(_FORMATTED.search) >= 0.5
-        if phone and column.share(_is_shaped) >= MOST:
+        if phone and column.share(casts.is_phone_shaped) >= MOST:
             return True  # of no country that can be told, and yet somebody's
         return share >= 0.4 if named else share >= MOST and formatted
 
@@ -646,7 +584,9 @@ class _Guesser:
                 f"{', '.join(self._fitting)}: they are not read until a constant victim_country "
                 "says which"
             )
-        elif not self._region and any(map(_lacks_country, self._numbers)):
+        elif not self._region and any(
+            casts.lacks_country(one) for column in self._numbers for one in column.texts
+        ):
             self._unsure.append(
                 "victim_country: no column has it, and numbers that name no country are not read "
                 "until a constant victim_country says of which they are"

@@ -428,7 +428,7 @@ def test_a_suspects_number_that_is_the_victims_too_is_withheld(tmp_path):
     ("numbers", "country", "said"),
     [
         (["(202) 555-0143", "212 736 5000"], "US", "US reads most numbers"),
-        (["0612345678", "0698765432"], None, "may be of FR"),
+        (["0612345678", "0698765432"], None, "may be of DE, FR"),
         (["612345678", "912345678"], "ES", "ES reads most numbers"),
         (["+33612345678", "0698765432"], "FR", "FR reads most numbers"),
         (["5551234", "5559876"], None, "numbers that name no country are not read"),
