@@ -71,10 +71,15 @@ class _Peak(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(SECONDS_A_SAMPLE):
-            held = sum(map(_resident, _tree(self._root)))
+            held = held_by(self._root)
             self.bytes = max(self.bytes, held)
             if self._samples is not None:
                 self._samples.append((time.monotonic(), held))
+
+
+def held_by(root: int) -> int:
+    """Bytes that a process and all its descendants hold together."""
+    return sum(map(_resident, _tree(root)))
 
 
 def _tree(root: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import sys
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from transforms.decisions import Decision
     from transforms.read import ReadOptions
 
+
+MOST_TEXT_BYTES = 64 * 1024 * 1024
+"""A longer file than this is no list or setting of a user: it is read whole."""
 
 POLICY_FILE = "policy.toml"
 
@@ -157,15 +161,24 @@ def who_answers(name: str, second: str | None, key: str | None) -> str:
     return f"{name.strip()} and {second.strip()}"
 
 
-def read_text(path: str) -> str:
-    """Reads a UTF-8 file, local or in an object store; raises UsageError where it cannot."""
+def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
+    """Reads a UTF-8 file, local or in an object store.
+
+    Raises:
+        UsageError: if it cannot be read, or is of over `most` bytes.
+    """
     try:
         if "://" not in path:
-            return Path(path).read_text(encoding="utf-8-sig")
-        from apache_beam.io.filesystems import FileSystems
+            with Path(path).open("rb") as local:
+                content = local.read(most + 1)
+        else:
+            from apache_beam.io.filesystems import FileSystems
 
-        with FileSystems.open(path) as file:
-            return bytes(file.read()).decode("utf-8-sig")
+            with FileSystems.open(path) as stored:
+                content = bytes(stored.read(most + 1))
+        if len(content) > most:
+            raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller file")
+        return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
     except OSError as error:

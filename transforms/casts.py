@@ -19,6 +19,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +34,24 @@ LATEST_DATE = datetime(2100, 1, 1, tzinfo=UTC)
 
 AMOUNT_LIMIT = Decimal(10) ** 13
 """More than anybody can lose, in any currency; AMOUNT holds the sum of ten million such losses."""
+
+PHONE_SHAPE = re.compile(r"(?:tel:|sip:)?\+?[\d\s().\-/\u2010-\u2015'=\"]{7,30}(?:@\S+)?")
+"""A text that is written as a telephone number."""
+
+_REGIONS = "US GB CA AU IN DE FR ES IT NL BR MX IE SG JP CN".split()
+"""Regions under which national numbers are tried."""
+
+_UNPREFIXED = dict.fromkeys(("GB", "AU", "DE", "FR", "NL", "JP", "IE"), "") | {
+    "IN": "6789",
+    "CN": "1",
+    "IT": "3",
+}
+"""Regions whose national numbers are written with a zero in front, but for those that begin so."""
+
+_ABROAD = ("+", "00", "sip:+", "tel:+")
+"""What a number that names its country begins with."""
+
+_SURE, _MOST = 0.95, 0.8
 
 Checked = tuple[pa.Array, np.ndarray]
 
@@ -323,3 +342,64 @@ def _countries() -> dict[str, str]:
 def country_code(name: str) -> str | None:
     """Returns the ISO 3166-1 alpha-2 code of a country's code or name, None if it is not known."""
     return _countries().get(plain_words(name)) if len(name) <= 80 else None
+
+
+def is_phone_shaped(text: str) -> bool:
+    """Returns whether a text is written as a telephone number, of whatever country."""
+    return bool(PHONE_SHAPE.fullmatch(text)) and 7 <= len(re.sub(r"\D", "", text)) <= 15
+
+
+def is_phone_number(text: str, region: str | None) -> bool:
+    """Returns whether a text is a valid telephone number, read in a region."""
+    if len(text) > 60 or not PHONE_SHAPE.fullmatch(text):
+        return False
+    bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]", "", text)
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(bare, region))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def lacks_country(text: str) -> bool:
+    """Returns whether a text is written as a telephone number that names no country."""
+    return is_phone_shaped(text) and not text.startswith(_ABROAD)
+
+
+def number_regions(numbers: Collection[str]) -> list[str]:
+    """Returns the regions of which most numbers may be that name no country, best first.
+
+    Those of one country code are one. Numbers that do name theirs decide between several.
+    """
+    named = [one for one in numbers if one.startswith(_ABROAD)]
+    texts = [one for one in numbers if not one.startswith(_ABROAD)]
+    if not texts:
+        return []
+    counts = {region: sum(_is_national(one, region) for one in texts) for region in _REGIONS}
+    best = max(counts.values())
+    if best < _MOST * len(texts):
+        return []
+    if counts["US"] >= _SURE * len(texts):
+        return ["US"]  # of three numbers of ten digits at random, one is valid there
+    fit = [one for one in _REGIONS if counts[one] >= _MOST * best]
+    fit.sort(key=lambda one: -counts[one])
+    first = {_country_code(one): one for one in reversed(fit)}
+    fit = [one for one in fit if one in first.values()]
+    abroad = [re.sub(r"\D", "", one).removeprefix("00") for one in named]
+    own = [
+        one
+        for one in fit
+        if named and sum(n.startswith(_country_code(one)) for n in abroad) >= _MOST * len(named)
+    ]
+    return own or fit
+
+
+def _is_national(text: str, region: str) -> bool:
+    """Returns whether a number that names no country is one of a region, as it is written there."""
+    digits = re.sub(r"\D", "", text)
+    begins = ("0", *_UNPREFIXED.get(region, ""), *[_country_code(region)] * (len(digits) > 10))
+    as_written = region not in _UNPREFIXED or digits.startswith(begins)
+    return as_written and is_phone_number(text, region)
+
+
+def _country_code(region: str) -> str:
+    return str(phonenumbers.country_code_for_region(region))

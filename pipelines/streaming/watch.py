@@ -144,6 +144,9 @@ class Watch:
             ending = idle is not None and time.monotonic() - idle_since >= idle
             news = self._feed.poll(self._state.positions, final=ending)
             self.entries = news.entries
+            if not news:
+                # Of a file that was only touched, or a partition that is empty yet.
+                self._state.positions = dict(news.positions)
             if news:
                 if self._wait(stopping):
                     news = self._feed.poll(self._state.positions, final=ending)

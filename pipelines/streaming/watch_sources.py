@@ -44,6 +44,7 @@ from transforms.read import (
     file_layout,
     folder_entries,
     make_reject,
+    raw_blocks,
     recognize_file,
     rejects_batch,
     scan_file,
@@ -71,9 +72,6 @@ BYTES_AT_ONCE = 256 * 1024 * 1024
 """Bytes of new files that one tick reads: what is left waits for the next one. One that has no
 lines to be cut at is read whole."""
 
-MARK_BYTES = 65_536
-"""Bytes at both ends of what was read of a file by which it is known again."""
-
 MESSAGES_AT_ONCE = 50_000
 """Records that one tick reads at most: what is left waits for the next one."""
 
@@ -93,8 +91,8 @@ _PREFIX = "kafka:"
 class ReadPosition:
     """The point up to which a file was read: on from `offset`, or anew if it is another file.
 
-    `mark` is a digest of what stands before `offset`: a file of the same place and a larger size
-    can be another one. `problem` says why an entry could not be read; it is tried again.
+    `mark` is a digest of all that stands before `offset`: a file that has changed since is the same
+    only if that still does. `problem` says why an entry could not be read; it is tried again.
     """
 
     inode: int
@@ -104,6 +102,12 @@ class ReadPosition:
     line: int
     mark: str = ""
     problem: str = ""
+    ctime_ns: int = 0
+
+    @property
+    def state(self) -> tuple[int, int, int, int]:
+        """What differs once a file has been written to, or another has taken its place."""
+        return self.inode, self.size, self.mtime_ns, self.ctime_ns
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,8 @@ class WatchedFolder:
         self._options = options
         self._clock = clock
         self._tried: dict[str, float] = {}
+        self._digests: dict[str, tuple[tuple[int, int, int, int], Any]] = {}
+        """By name, the state in which a file was hashed last, and the hash up to its offset."""
 
     def poll(self, positions: Mapping[str, ReadPosition], *, final: bool = False) -> NewRecords:
         """Returns what has come since `positions`, files in order of their names.
@@ -165,10 +171,10 @@ class WatchedFolder:
                 if reason is not None:
                     raise reason
                 seen = path.stat()
-                start = ReadPosition(seen.st_ino, seen.st_size, seen.st_mtime_ns, 0, 1)
-                if before is not None and before.inode != seen.st_ino:
-                    before = None  # another file of that name
-                same = before and (before.size, before.mtime_ns) == (start.size, start.mtime_ns)
+                start = ReadPosition(
+                    seen.st_ino, seen.st_size, seen.st_mtime_ns, 0, 1, ctime_ns=seen.st_ctime_ns
+                )
+                same = before is not None and before.state == start.state
                 if same and not (before and before.problem and self._is_due(name, final)):
                     continue
                 age = math.inf if final else self._clock() - seen.st_mtime
@@ -181,12 +187,13 @@ class WatchedFolder:
                         rejects += reject
                 continue
             if found is not None:
-                parts, now[name] = found
+                parts, now[name], size = found
                 shards += parts
-                left -= now[name].offset - (before.offset if before else 0)
+                left -= size
             elif before is None:
                 now.pop(name, None)
                 skipped.append(Entry(name, kind, EntryStatus.SKIPPED, SkipReason.UNFINISHED))
+        self._digests = {name: one for name, one in self._digests.items() if name in now}
         return NewRecords(tuple(shards), tuple(rejects), now, self._account(now, skipped))
 
     def _refuse(
@@ -253,11 +260,12 @@ class WatchedFolder:
         before: ReadPosition | None,
         unchanged_for: float,
         most: int,
-    ) -> tuple[list[Shard], ReadPosition] | None:
-        """Returns the parts to read of one file and how far they go; None if it is being written.
+    ) -> tuple[list[Shard], ReadPosition, int] | None:
+        """Returns the parts to read of one file, how far they go, and their bytes.
 
-        It was at `start` before anything of it was read and at `before` after the last tick, and
-        was last changed `unchanged_for` seconds ago; at most about `most` bytes are read.
+        None if it is being written. It was at `start` before anything of it was read and at
+        `before` after the last tick, and was last changed `unchanged_for` seconds ago; at most
+        about `most` bytes are read.
 
         Raises:
             InputError: if it has no format that is read.
@@ -274,15 +282,36 @@ class WatchedFolder:
             return None
         file = recognize_file(file, self._options)
         if file_layout(file) == Layout.LINES and file.can_be_cut:
-            at = start
-            if before is not None and _begins_as(path, before, start.size):  # it has grown
-                at = replace(start, offset=before.offset, line=before.line)
-            found = _line_shards(file, at, most, whole=unchanged_for >= UNFINISHED_SECONDS)
-            return found[0], replace(found[1], mark=_mark(path, found[1].offset))
+            at, digest = start, xxhash.xxh3_128()
+            if before is not None and (known := self._digest(name, path, start, before)):
+                at = replace(start, offset=before.offset, line=before.line)  # it has grown
+                digest = known
+            whole = unchanged_for >= UNFINISHED_SECONDS
+            shards, end = _line_shards(file, at, most, digest, whole=whole)
+            self._digests[name] = start.state, digest
+            return shards, replace(end, mark=digest.hexdigest()), end.offset - at.offset
         if unchanged_for < SETTLED_SECONDS:
             return None
-        _, shards = scan_file(file)
-        return shards, replace(start, offset=start.size)
+        (mark, size), shards = scan_file(file)
+        if before is not None and before.mark == mark and not before.problem:
+            shards = []  # it was only touched
+        return shards, replace(start, offset=start.size, mark=mark), size
+
+    def _digest(
+        self, name: str, path: Path, start: ReadPosition, before: ReadPosition
+    ) -> Any | None:
+        """Returns the running hash of what was read of a file; None if it stands no more in it.
+
+        The whole of that is hashed again, but where the file is still as it was hashed last.
+        """
+        if not 0 < before.offset <= start.size:
+            return None
+        state, digest = self._digests.get(name, (None, None))
+        if state != start.state or digest is None or digest.hexdigest() != before.mark:
+            digest = xxhash.xxh3_128()
+            for block in raw_blocks(str(path), 0, before.offset):
+                digest.update(block)
+        return digest if digest.hexdigest() == before.mark else None
 
 
 @dataclass(frozen=True)
@@ -474,9 +503,12 @@ def _has_line(path: Path) -> bool:
 
 
 def _line_shards(
-    file: InputFile, at: ReadPosition, most: int, *, whole: bool
+    file: InputFile, at: ReadPosition, most: int, digest: Any, *, whole: bool
 ) -> tuple[list[Shard], ReadPosition]:
-    """Cuts shards of whole lines from `at` on; with `whole` also a last line that has no end."""
+    """Cuts shards of whole lines from `at` on, and adds them to a running hash.
+
+    With `whole` that includes a last line that has no end.
+    """
     shards: list[Shard] = []
     offset, line = at.offset, at.line
     with Path(file.path).open("rb") as stream:
@@ -490,25 +522,11 @@ def _line_shards(
                 end = len(block)
             shards.append(Shard(file, offset, offset + end, line))
             line += block.count(b"\n", 0, end)
+            digest.update(memoryview(block)[:end])
             offset += end
     if offset < at.size:  # the rest of a line is still to come, or of the file: look again
         at = replace(at, size=offset)
     return shards, replace(at, offset=offset, line=line)
-
-
-def _begins_as(path: Path, before: ReadPosition, size: int) -> bool:
-    """Tells whether what was read of a file stands in it still, as far as its mark tells."""
-    if not 0 < before.offset <= size:
-        return False
-    return not before.mark or before.mark == _mark(path, before.offset)
-
-
-def _mark(path: Path, offset: int) -> str:
-    """Returns a digest of the first and of the last `MARK_BYTES` of a file before an offset."""
-    with path.open("rb") as stream:
-        first = stream.read(min(offset, MARK_BYTES))
-        stream.seek(max(0, offset - MARK_BYTES))
-        return xxhash.xxh3_128_hexdigest(first + stream.read(min(offset, MARK_BYTES)))
 
 
 def _system_error(path: Path, error: OSError) -> InputError:

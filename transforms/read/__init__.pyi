@@ -14,7 +14,12 @@ from .entries import (
     skip_reason as skip_reason,
     summarize_entries as summarize_entries,
 )
-from .files import InputError as InputError, InputFile as InputFile, ReadOptions as ReadOptions
+from .files import (
+    InputError as InputError,
+    InputFile as InputFile,
+    ReadOptions as ReadOptions,
+    raw_blocks as raw_blocks,
+)
 from .framing import (
     Origin as Origin,
     Record as Record,

@@ -241,7 +241,14 @@ def known_format(path: str) -> str:
     for kind in RecordKind:
         file = InputFile(path, path, kind, "", "none", 0)
         try:
-            adapter = ADAPTERS_BY_NAME[recognize_file(file, ReadOptions()).format]
+            found = recognize_file(file, ReadOptions())
+            adapter = ADAPTERS_BY_NAME[found.format]
+            if adapter is input_contract.LINES_ADAPTER:
+                # Any text that begins with a brace is read so, for the sake of its rejects.
+                head, _ = read_head(path, found.compression, HEAD_BYTES)
+                lines = [one for one in physical_lines([head]) if one.data.strip()]
+                if not parse_objects(Origin(path, "", kind), lines)[1]:
+                    continue
         except InputError:
             continue
         return f"{adapter.description}; give it with {_OPTION[kind]}"
@@ -460,7 +467,7 @@ def sample_file(path: str) -> Sample:
     compression = detect_compression(start)
     if start.startswith(framing.ZIP_MAGIC):
         found = islice(framing.sheet_records(path, ""), SAMPLE_ROWS + 1)
-        return _sample_cells(path, FileForm(FileFormat.XLSX), list(found), "map-xlsx")
+        return _sample_cells(path, FileForm(FileFormat.XLSX), _first_of(found), "map-xlsx")
     if start.startswith(b"PAR1"):
         return _sample_parquet(path)
     head, _ = read_head(path, compression, SAMPLE_BYTES)
@@ -474,6 +481,18 @@ def sample_file(path: str) -> Sample:
     if head.lstrip()[:1] in (b"[", b"{"):
         return _sample_objects(path, head)
     return _sample_cells(path, *_dialect(path, head), "map-csv")
+
+
+def _first_of(records: Iterable[Record]) -> list[Record]:
+    """Returns the first records, of `SAMPLE_BYTES` together."""
+    found: list[Record] = []
+    size = 0
+    for one in records:
+        size += len(one.data)
+        if found and size > SAMPLE_BYTES:
+            break
+        found.append(one)
+    return found
 
 
 def _dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:

@@ -28,9 +28,13 @@ _DECOMPRESS_BYTES = 64 * 1024
 
 NUL_RUN = re.compile(rb"\0{8,}")
 
-FREE_DECODED, DECODED_RATIO = 64 << 20, 200
-"""A file may decode to so many bytes, and so many times its size: more is a bomb. Logs of calls
-have a ratio of 10 to 30."""
+FREE_DECODED, DECODED_RATIO = 4 << 20, 16
+"""A file may decode to so many bytes, and so many times its size: more costs too much for what it
+is on disk, or is a bomb. Records have ratios of 4 to 11, and a decoded megabyte takes a second."""
+
+_FREE_ROWS, _BYTES_A_ROW = 65_536, 4
+"""A packed file may have so many rows, and one more for each four bytes: rows of records have 20 to
+150, and fewer cannot tell rows apart."""
 
 _SALVAGE_BYTES = 4_096
 """Compressed at a time, where a stream is damaged: those at fault are then taken byte by byte."""
@@ -190,9 +194,14 @@ def open_raw(path: str) -> BinaryIO:
     return cast(BinaryIO, opened)
 
 
-def most_decoded(stream: BinaryIO) -> int:
-    """Returns the bytes that a file may decode to, by its size; leaves the stream at its end."""
-    return FREE_DECODED + DECODED_RATIO * stream.seek(0, os.SEEK_END)
+def most_decoded(size: int) -> int:
+    """Returns the bytes that a file of a size may decode to."""
+    return FREE_DECODED + DECODED_RATIO * size
+
+
+def most_rows(size: int) -> int:
+    """Returns the rows that a packed file of a size may have."""
+    return _FREE_ROWS + size // _BYTES_A_ROW
 
 
 def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
@@ -221,7 +230,7 @@ def decompressed_blocks(
         return
     served = 0
     with open_raw(path) as stream:
-        most = most_decoded(stream)
+        most = most_decoded(stream.seek(0, os.SEEK_END))
     try:
         for block in _decompressed(path, compression):
             yield block

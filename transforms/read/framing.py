@@ -8,6 +8,7 @@ numbers as exact text where that is needed. Long, since every form keeps the sam
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -47,6 +48,15 @@ BATCH_ROWS = 8_192
 
 BATCH_BYTES = 16 * 1024 * 1024
 
+MAX_COMMAS = 200_000
+"""A row with more is rejected unread: each may part two values, which cost 60 bytes and more."""
+
+_BYTES_A_COMMA = 20
+"""Bytes of memory for a value, beyond those of its text, in those of a batch."""
+
+_FREE_FORMAT, _FORMAT_RATIO = 1_024, 16
+"""A row has a format (with a header, for CSV) of so many bytes, or so many times its own."""
+
 
 class Record(NamedTuple):
     """The bytes of one row, as they lie in its file.
@@ -75,6 +85,15 @@ class Origin:
     format: str
     kind: RecordKind
 
+    def format_of(self, record: Record) -> str:
+        """Returns the format as a row has it: without a header that is far longer than the row.
+
+        A megabyte of short rows below a long header would be gigabytes.
+        """
+        if len(self.format) <= max(_FREE_FORMAT, _FORMAT_RATIO * len(record.data)):
+            return self.format
+        return self.format.partition(":")[0]
+
 
 class DamagedParquetError(Exception):
     """A Parquet file whose pages cannot, or may not, be decoded from some row on."""
@@ -87,15 +106,23 @@ class DamagedParquetError(Exception):
 
 
 def chunk_records(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Groups records into runs of up to `BATCH_ROWS` records and about `BATCH_BYTES` bytes."""
+    """Groups records into runs of up to `BATCH_ROWS` records and about `BATCH_BYTES` bytes.
+
+    A record of more than `MAX_COMMAS` commas comes as its first bytes, ROW_TOO_LARGE.
+    """
     chunk: list[Record] = []
     size = 0
     for record in records:
-        if chunk and (len(chunk) >= BATCH_ROWS or size + len(record.data) > BATCH_BYTES):
+        one = record
+        commas = one.data.count(b",")
+        if commas > MAX_COMMAS and one.fault is None:
+            one = one._replace(data=one.data[:KEPT_BYTES], fault=Code.ROW_TOO_LARGE)
+        cost = len(one.data) + _BYTES_A_COMMA * commas
+        if chunk and (len(chunk) >= BATCH_ROWS or size + cost > BATCH_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(record)
-        size += len(record.data)
+        chunk.append(one)
+        size += cost
     if chunk:
         yield chunk
 
@@ -430,15 +457,16 @@ ZIP_MAGIC = b"PK\x03\x04"
 MOST_WORKBOOK_BYTES = 64 * 1024 * 1024
 """A larger xlsx is refused: it is read whole."""
 
-WORKBOOK_MEMORY = 1024 * 1024 * 1024
+WORKBOOK_MEMORY = 512 * 1024 * 1024
 """Address space of the process that reads an xlsx: a kilobyte of it can claim 17 billion cells."""
 
-WORKBOOK_SECONDS = 120
+WORKBOOK_SECONDS, MOST_WORKBOOK_SECONDS = 5, 120
+"""CPU seconds that it may take for each megabyte of the xlsx, and at most."""
 
 
 _SHEET_PROGRAM = """
 import io, json, resource, sys
-memory, seconds, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+memory, seconds, longest, name = *map(int, sys.argv[1:4]), sys.argv[4]
 resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 from python_calamine import CalamineWorkbook
@@ -456,15 +484,17 @@ def text(cell):
         return str(int(cell))
     return cell.isoformat() if hasattr(cell, "isoformat") else str(cell)
 for row in sheet.iter_rows():
-    print(json.dumps([text(one) for one in row]))
+    cells = [text(one) for one in row]
+    print(json.dumps(cells) if sum(map(len, cells)) <= longest else "null")
 print("end")
 """
 
 
-def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
+def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str] | None]]:
     """Yields the number and cells of each row of an xlsx sheet that is not empty.
 
-    Of no name it is the first sheet with two rows and columns.
+    The cells are null for a row of over 8 MiB. Of no name it is the first sheet with two rows and
+    columns.
 
     Another process reads it, whose memory and time are bounded.
 
@@ -480,8 +510,10 @@ def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
         data = stream.read(MOST_WORKBOOK_BYTES + 1)
     if len(data) > MOST_WORKBOOK_BYTES:
         raise InputError(path, "an Excel file of over 64 MiB", "save the sheet as CSV")
-    limits = [str(WORKBOOK_MEMORY), str(WORKBOOK_SECONDS), sheet]
-    program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *limits]
+    seconds = WORKBOOK_SECONDS * (1 + len(data) // 1_000_000)
+    limits = (WORKBOOK_MEMORY, min(seconds, MOST_WORKBOOK_SECONDS), MAX_ROW_BYTES)
+    program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *map(str, limits), sheet]
+    left = most_decoded(len(data))
     ended = False
     with subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -498,8 +530,11 @@ def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str]]]:
                 if line == b"end\n":
                     ended = True
                     break
+                left -= len(line)
+                if left < 0:
+                    raise DamagedStreamError(Code.OVER_LIMIT)
                 cells = orjson.loads(line)
-                if any(cells):
+                if cells is None or any(cells):
                     yield number, cells
         finally:
             process.kill()
@@ -516,10 +551,13 @@ def sheet_records(path: str, sheet: str) -> Iterator[Record]:
     number = 0
     try:
         for number, cells in sheet_rows(path, sheet):
-            data = join_cells(cells).encode("utf-8", "replace")
-            yield Record(number, data, len(data))
+            data = join_cells(cells or ()).encode("utf-8", "replace")
+            fault = Code.ROW_TOO_LARGE if cells is None else None
+            yield Record(number, data, len(data), fault)
     except InputError:
         yield Record(number + 1, b"", 0, Code.UNREADABLE_FILE)
+    except DamagedStreamError as damage:
+        yield Record(number + 1, b"", 0, damage.code)
 
 
 def parquet_batches(
@@ -537,7 +575,7 @@ def parquet_batches(
             file = open_parquet(stream)
             groups = list(range(start, file.num_row_groups if end is None else end))
             rows = batch_rows(stream, file, groups, BATCH_ROWS)
-            left = most_decoded(stream)
+            left = most_decoded(stream.seek(0, os.SEEK_END))
             for encoded in file.iter_batches(rows, row_groups=groups):
                 batch = _without_dictionaries(encoded)
                 left -= batch.nbytes

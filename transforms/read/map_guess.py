@@ -16,8 +16,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import phonenumbers
-
 from schemas.enums import CURRENCIES, Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts
@@ -29,11 +27,6 @@ from transforms.read.framing import Origin
 
 SURE, MOST = 0.95, 0.8
 """Shares of the values of a column that must be of one sort."""
-
-_REGIONS = "US GB CA AU IN DE FR ES IT NL BR MX IE SG JP CN".split()
-"""Regions under which national numbers are tried; the first that reads most is taken."""
-
-_PHONE_SHAPE = re.compile(r"(?:tel:|sip:)?\+?[\d\s().\-/\u2010-\u2015'=\"]{7,30}(?:@\S+)?")
 
 _FORMATTED = re.compile(r"[+() .-]")
 
@@ -52,6 +45,9 @@ _DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
 _ARTICLES = frozenset(
     "a an the of de del du des da do di la el le der die das dem l d van het".split()
 )
+
+_SIDES = ("suspect", "victim", "callback", "caller_id", "mentioned")
+"""Words by which a column has numbers of somebody in the matter."""
 
 _NAMELESS = re.compile(r"column \d+")
 
@@ -120,7 +116,7 @@ class Column:
 
     def numbers(self, region: str | None) -> float:
         """Returns the share of the texts that are valid telephone numbers."""
-        return self.share(lambda one: _is_number(one, region))
+        return self.share(lambda one: casts.is_phone_number(one, region))
 
 
 @cache
@@ -144,16 +140,6 @@ def _is_time(text: str, form: TimeForm) -> bool:
     try:
         return casts.time_of_form(text, form, UTC) is not None
     except casts.TimeFormError:
-        return False
-
-
-def _is_number(text: str, region: str | None) -> bool:
-    if len(text) > 60 or not _PHONE_SHAPE.fullmatch(text):
-        return False
-    bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]", "", text)
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(bare, region))
-    except phonenumbers.NumberParseException:
         return False
 
 
@@ -183,7 +169,8 @@ class _Guesser:
         self._constants: dict[str, str] = {}
         self._words: dict[str, dict[str, str]] = {}
         self._decimal = "."
-        self._region, region_sure = self._national_region()
+        self._fitting = self._national_regions()
+        self._region = next(iter(self._fitting), None)
         self._numbers = [one for one in self._columns.values() if self._has_numbers(one)]
         desk = [
             one for one in self._columns.values() if self._named(one, "marks", "service_desk") > 10
@@ -191,7 +178,6 @@ class _Guesser:
         self._is_desk = len(desk) >= 3 or any(
             one.name.startswith("caller_id.") for one in self._columns.values()
         )
-        self._region_sure = region_sure
         self._kind = kind or self._record_kind()
 
     def guess(self) -> Guess:
@@ -273,33 +259,31 @@ class _Guesser:
         words = column.words.split()
         return never > 10 or bool(never and words and words[-1] in ("name", "address", "nombre"))
 
-    def _national_region(self) -> tuple[str | None, bool]:
-        """Returns the region that reads most of the numbers that name no country."""
-        texts = [
+    def _national_regions(self) -> list[str]:
+        """Returns the regions of which the numbers may be that name no country, best first."""
+        shaped = [
             text
             for one in self._columns.values()
             if (self._named(one, "numbers", "phone") or _NAMELESS.fullmatch(one.name))
             and not one.is_prose
             for text in one.texts[:200]
-            if _PHONE_SHAPE.fullmatch(text) and not text.startswith(("+", "00", "sip:+", "tel:+"))
+            if casts.PHONE_SHAPE.fullmatch(text)
         ]
-        if not texts:
-            return None, True
-        counts = {region: sum(_is_number(one, region) for one in texts) for region in _REGIONS}
-        region = max(_REGIONS, key=lambda one: counts[one])
-        if counts[region] < MOST * len(texts):
-            return None, True
-        return region, False
+        return casts.number_regions(shaped)
 
     def _has_numbers(self, column: Column) -> bool:
-        if column.is_prose or not column.texts or column.time_forms:
+        if column.is_prose or not column.texts or _is_calendar(column):
+            return False
+        if column.time_forms and not self._named(column, "numbers", "phone"):
             return False
         share = column.numbers(self._region)
         if _NAMELESS.fullmatch(column.name):
             return share >= MOST
-        sides = self._lists["sides"].values()
-        named = self._named(column, "numbers", "phone") or any(map(column.named, sides))
+        phone = self._named(column, "numbers", "phone")
+        named = phone or any(self._named(column, "sides", one) for one in _SIDES)
         formatted = column.share(_FORMATTED.search) >= 0.5
+        if phone and column.share(casts.is_phone_shaped) >= MOST:
+            return True  # of no country that can be told, and yet somebody's
         return share >= 0.4 if named else share >= MOST and formatted
 
     def _record_kind(self) -> RecordKind:
@@ -315,12 +299,13 @@ class _Guesser:
                 "trunk",
             )
         )
-        if prose or any(self._named(one, "complaint", "loss_amount") > 1 for one in columns):
+        lost = any(self._named(one, "complaint", "loss_amount") > 1 for one in columns)
+        if prose or (lost and signs < 3):  # calls may have a price
             return RecordKind.COMPLAINT
         if signs >= 2:
             return RecordKind.CALL
         if len(self._numbers) >= 2 and not any(
-            one.named(side) for one in self._numbers for side in self._lists["sides"].values()
+            self._named(one, "sides", side) for one in self._numbers for side in _SIDES
         ):
             self._unsure.append("kind: rows with two numbers and no words are read as calls")
             return RecordKind.CALL
@@ -336,7 +321,10 @@ class _Guesser:
         for field in (needed, *(["occurred_at"] if needed == "received_at" else [])):
             column = self._best(table, field, lambda one: bool(one.time_forms))
             if column is None and field == needed:
-                times = [one for one in self._free() if _is_calendar(one)]
+                free = list(self._free())
+                times = [one for one in free if _is_calendar(one)] or [
+                    one for one in free if _EPOCHS.intersection(one.time_forms)
+                ]
                 column = times[0] if times else None
                 if column is not None:
                     self._unsure.append(f"{field}: {column.name!r} has times, and no better name")
@@ -413,7 +401,7 @@ class _Guesser:
                 continue
             suspect, victim = column.named(sides["suspect"]), column.named(sides["victim"])
             callback, caller = column.named(sides["callback"]), column.named(sides["caller_id"])
-            if suspect and not victim:
+            if self._is_suspects(column) and not self._meets(column, victims):
                 if callback:
                     self._take(column, f"phone.{Role.CALLBACK}")
                 else:
@@ -427,37 +415,64 @@ class _Guesser:
                 self._take(
                     column, f"phone.{Role.CALLER_ID}", "never the number of the victim beside it"
                 )
+                self._unsure.append(
+                    f"numbers: {column.name!r} is read as who called the victim; write "
+                    "phone.victim if it is who called you"
+                )
             elif column.named(sides["mentioned"]) and not victim and not suspect:
                 self._take(column, f"phone.{Role.MENTIONED}")
             else:
                 self._take(column, f"phone.{Role.VICTIM}")
-                if not victim or suspect or callback or caller:
+                if not victim or suspect or callback or caller or column.named(sides["own"]):
                     self._unsure.append(
                         f"numbers: whose {column.name!r} is cannot be told, so it is withheld as "
                         "a victim's; write phone.callback, phone.caller_id or phone.mentioned if "
                         "not"
                     )
 
+    def _is_suspects(self, column: Column) -> bool:
+        """Returns whether a name says that the suspect's own is in a column.
+
+        Not those whom the suspect reached, nor the desk that works on it.
+        """
+        sides = self._lists["sides"]
+        reached = column.named(sides["reached"]) and not column.named(sides["told"])
+        others = reached or column.named(sides["victim"]) or column.named(sides["own"])
+        return bool(column.named(sides["suspect"])) and not others
+
+    def _meets(self, column: Column, victims: Sequence[Column]) -> bool:
+        """Returns whether a row has the same number in a column and as the victim's."""
+        return any(
+            {_digits(one) for one in row.get(column.name, ())}
+            & {_digits(one) for other in victims for one in row.get(other.name, ())}
+            for row in self._sample.rows
+        )
+
     def _never_the_victims(self, column: Column, victims: Sequence[Column]) -> bool:
-        """Returns whether another column has the victim's number, and never the same as this."""
+        """Returns whether another column has the victim's number, and no other has this one."""
         if self._is_desk or not victims:
             return False
+        others = [one for one in self._numbers if one is not column]
         both = 0
         for row in self._sample.rows:
             mine = {_digits(one) for one in row.get(column.name, ())}
-            theirs = {_digits(one) for other in victims for one in row.get(other.name, ())}
-            if mine & theirs:
+            if any(_digits(one) in mine for other in others for one in row.get(other.name, ())):
                 return False
-            both += bool(mine and theirs)
+            both += bool(mine) and any(row.get(one.name) for one in victims)
         return both >= 5
 
     def _guess_suspects_own(self) -> None:
         """Reads sites, addresses, payees and ids only where the name says whose they are."""
         sides = self._lists["sides"]
         for column in list(self._free()):
-            suspect = column.named(sides["suspect"]) and not column.named(sides["victim"])
+            suspect = self._is_suspects(column)
             if column.share(_EMAIL.fullmatch) >= MOST:
                 self._take(column, "email.sender" if suspect else "email.victim")
+                if not suspect and not column.named(sides["victim"]):
+                    self._unsure.append(
+                        f"{column.name!r}: whose addresses these are cannot be told, so they are "
+                        "withheld as victims'; write email.sender if they are the suspect's"
+                    )
                 continue
             is_url = column.share(_URL.match) >= 0.5
             if is_url or (self._named(column, "suspect_only", "url") > 10 and not column.is_prose):
@@ -477,7 +492,7 @@ class _Guesser:
             ):
                 if not self._named(column, "suspect_only", key) or column.is_prose:
                     continue
-                if suspect:
+                if column.named(sides["suspect"]) and not column.named(sides["victim"]):
                     self._take(column, target)
                 else:
                     self._unsure.append(
@@ -512,18 +527,13 @@ class _Guesser:
         self._words[field] = {one: known.get(plain_words(one), otherwise) for one in words}
 
     def _guess_call(self) -> None:
-        sides = self._lists["sides"]
         for field in ("calling_number", "called_number"):
             if not self._best_into(field, lambda one: one in self._numbers):
                 left = [one for one in self._free() if one in self._numbers]
                 if left:
                     self._take(left[0], field)
                     self._unsure.append(f"{field}: {left[0].name!r} is a number, by no better name")
-        suspects = [
-            one
-            for one in self._numbers
-            if one.named(sides["suspect"]) and not one.named(sides["victim"])
-        ]
+        suspects = [one for one in self._numbers if self._is_suspects(one)]
         self._best_into("duration_seconds", lambda one: one.share(_is_seconds) >= SURE)
         self._guess_words("direction")
         sure = False
@@ -568,6 +578,19 @@ class _Guesser:
                     f"victim_country: {column.name!r} has names that are no country's; their rows "
                     "are rejects until [words.victim_country] says what they mean"
                 )
+        elif len(self._fitting) > 1 and self._numbers:
+            self._unsure.append(
+                "victim_country: no column has it, and numbers that name no country may be of "
+                f"{', '.join(self._fitting)}: they are not read until a constant victim_country "
+                "says which"
+            )
+        elif not self._region and any(
+            casts.lacks_country(one) for column in self._numbers for one in column.texts
+        ):
+            self._unsure.append(
+                "victim_country: no column has it, and numbers that name no country are not read "
+                "until a constant victim_country says of which they are"
+            )
         elif self._region and self._numbers:
             self._constants["victim_country"] = self._region
             self._unsure.append(
@@ -583,6 +606,10 @@ _CURRENCY_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
 def _column(sample: Sample, name: str) -> Column:
     texts = tuple(text for row in sample.rows for text in row.get(name, ()))
     return Column(name, _without_articles(plain_words(name)), texts, len(sample.rows))
+
+
+_EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}
+"""Forms of times that have too many digits for a telephone number."""
 
 
 def _is_calendar(column: Column) -> bool:

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from transforms.read.files import most_rows
+
 MAX_FOOTER_BYTES = 4 << 20
 
 MAX_COLUMNS = 4_096
@@ -24,9 +26,6 @@ MAX_PAGES_BYTES = 384 << 20
 
 BATCH_BUDGET = 64 << 20
 """Bytes that the rows of one batch may decode to, by their longest values."""
-
-FREE_ROWS, BYTES_A_ROW = 65_536, 2
-"""A file may have so many rows, and one more for each two bytes: fewer cannot tell rows apart."""
 
 FREE_VALUES, VALUES_A_ROW = 1 << 20, 16
 """The same of the values in one list column of a row group, by its rows."""
@@ -155,7 +154,7 @@ def open_parquet(stream: BinaryIO) -> pq.ParquetFile:
             raise pa.ArrowInvalid("no Parquet footer") from None
     stream.seek(0)
     file = pq.ParquetFile(stream, pre_buffer=False)
-    if not 0 <= file.metadata.num_rows <= FREE_ROWS + size // BYTES_A_ROW:
+    if not 0 <= file.metadata.num_rows <= most_rows(size):
         raise OverLimitError("more rows than a Parquet file of its size can hold")
     return file
 

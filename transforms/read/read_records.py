@@ -23,7 +23,7 @@ from transforms.read.adapters import mail, mapped
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
 from transforms.read.dialects import describe, is_separator_line, plain_records, text_blocks
-from transforms.read.files import InputFile, ReadOptions, open_raw, raw_blocks
+from transforms.read.files import InputFile, ReadOptions, most_rows, open_raw, raw_blocks
 from transforms.read.framing import Record, chunk_records, physical_lines
 from transforms.read.parquet_limits import open_parquet
 from transforms.read.rejects import Reject, make_reject, rejects_batch
@@ -192,8 +192,19 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
     if kind in (Layout.PARQUET, Layout.REJECTS):
         yield from _parquet(shard, options)
         return
-    for chunk in chunk_records(plain_records(shard.file, _records(shard, kind))):
+    records = _records(shard, kind)
+    if shard.file.compression != "none" or kind == Layout.SHEET:
+        records = _limited(records, most_rows(shard.file.size))
+    for chunk in chunk_records(plain_records(shard.file, records)):
         yield from _tagged(shard.file.kind, *parse_records(file_origin(shard.file), chunk, options))
+
+
+def _limited(records: Iterator[Record], most: int) -> Iterator[Record]:
+    """Yields so many records; a fault stands for all that follow."""
+    yield from islice(records, most)
+    for following in records:
+        yield Record(following.position, b"", 0, Code.OVER_LIMIT)
+        break
 
 
 def _scan(indexed: tuple[int, InputFile], shard_bytes: int) -> Iterator[TaggedOutput]:

@@ -39,7 +39,7 @@ def make_reject(
     return Reject(
         source=origin.source,
         position=record.position,
-        format=origin.format,
+        format=origin.format_of(record),
         record_kind=origin.kind,
         raw=record.data,
         code=code,

@@ -110,6 +110,9 @@ _CONTACT_ID = re.compile(CONTACT_PATTERN)
 
 _NUMBER = re.compile(r"(?<![\w.:-])\+?\(?\d(?:[\s().-]{0,2}\d){6,17}(?![\w:])")
 
+_SHORTEST = 7
+"""Characters of the shortest number."""
+
 _DIGIT = re.compile(r"\d")
 
 _TOKEN_PART = re.compile(r"[A-Za-z0-9_-]{16,}")
@@ -126,7 +129,8 @@ _ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*(\\u(?!d[89a-f])[0-9a-f]{4})", re.IGNOREC
 def stated_victim_numbers_in_rejects(rejects: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the victims' numbers that REJECT rows state, as `STATED_NUMBER`, best effort."""
     rows = zip(rejects["raw"].to_pylist(), rejects["record_kind"].to_pylist(), strict=True)
-    found = [one for text, kind in rows if text for one in _numbers_stated_in(text, kind)]
+    distinct = dict.fromkeys(rows)  # a file of broken rows has millions of the same
+    found = [one for text, kind in distinct if text for one in _numbers_stated_in(text, kind)]
     stated = pa.array([one for one in found if one.startswith("+")], pa.string())
     return stated_numbers_batch(stated, pa.nulls(len(stated), pa.int64()))
 
@@ -140,6 +144,23 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     `own` contains the numbers that accepted records state as a victim's
     (`number_index.hash_dial_formats`).
     """
+    columns = [rejects[name].to_pylist() for name in ("raw", "record_kind", "format", "code")]
+    place: dict[tuple[str, ...], int] = {}
+    places = [place.setdefault(one, len(place)) for one in zip(*columns, strict=True)]
+    if len(place) == len(places):
+        return _mask_distinct(rejects, own)
+    first = np.full(len(place), -1)
+    first[places[::-1]] = np.arange(len(places))[::-1]
+    masked = _mask_distinct(rejects.take(pa.array(first)), own)
+    for name in ("raw", "format"):
+        at = rejects.schema.get_field_index(name)
+        shown = masked[name].take(pa.array(places))
+        rejects = rejects.set_column(at, rejects.schema.field(at), shown)
+    return rejects
+
+
+def _mask_distinct(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
+    """Masks rows as `mask_rejects` does, each by itself."""
     column = rejects["raw"]
     written = column.drop_null().to_pylist()
     rows = rejects.filter(pc.is_valid(column))
@@ -176,6 +197,8 @@ def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -
     spans (what a narrative or the name of a field calls the victim's own), every other place where
     the same is written, and numbers of papers of a complaint.
     """
+    if len(text) < _SHORTEST and not known:
+        return text
     written = set(_victim_side(text) if kind == RecordKind.CALL else _with_victim_role(text))
     spans = list(known)
     own = {entity for _, _, entity in spans}

@@ -166,7 +166,7 @@ def build_loose_batch(
     known: dict[str, pa.Array | str | None] = {
         "source": origin.source,
         "position": pa.array([one.position for one in records], pa.int64()),
-        "format": origin.format,
+        "format": pa.array([origin.format_of(one) for one in records], pa.string()),
         "raw": pa.array([one.data for one in records], pa.binary()),
         **columns,
     }

@@ -167,6 +167,14 @@ def safe_field_name(name: str) -> str:
     return name if showable else "other"
 
 
+def shown_names(unknown: Sequence[str]) -> list[str] | None:
+    """Returns the names of unknown fields as a row has them; null for none."""
+    names = sorted({safe_field_name(name) for name in unknown}) if unknown else []
+    if len(names) > MOST_UNKNOWN:
+        names = [*names[:MOST_UNKNOWN], "other"]
+    return names or None
+
+
 def build_contract_batch(
     origin: Origin, records: Sequence[Record], columns: dict[str, pa.Array], options: ReadOptions
 ) -> pa.RecordBatch:
@@ -238,10 +246,7 @@ def _check(row: dict[str, Any], known: ContractFields) -> list[str] | None:
             row[name] = [_object(one, known.objects[name], name, unknown) for one in value]
         elif not all(one is None or type(one) is str for one in value):
             raise _WrongTypeError(name)
-    if not unknown:
-        return None
-    names = sorted({safe_field_name(name) for name in unknown})
-    return names if len(names) <= MOST_UNKNOWN else [*names[:MOST_UNKNOWN], "other"]
+    return shown_names(unknown)
 
 
 def _split_emails(row: dict[str, Any], unknown: list[str]) -> None:
@@ -342,8 +347,8 @@ def convert_batch(
         text = text.filter(pa.array([one.size <= MAX_ROW_BYTES for one in records]))
         records = [one for one in records if one.size <= MAX_ROW_BYTES]
         columns = {name: text.column(name) for name in known}
-    others = sorted(safe_field_name(name) for name in names if name not in columns)
-    columns["unknown"] = pa.array([others or None] * len(records), pa.list_(pa.string()))
+    others = shown_names([name for name in names if name not in columns])
+    columns["unknown"] = pa.array([others] * len(records), pa.list_(pa.string()))
     return build_contract_batch(origin, records, columns, options), rejects
 
 

@@ -48,7 +48,7 @@ from transforms.read.adapters.base import (
     Parsed,
     build_loose_batch,
 )
-from transforms.read.adapters.input_contract import bad_text_rows, safe_field_name
+from transforms.read.adapters.input_contract import bad_text_rows, shown_names
 from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
 from transforms.read.framing import BrokenJsonError, Origin, Record
 from transforms.read.parquet_limits import OverLimitError, open_parquet
@@ -118,8 +118,10 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
         form = _REJECTS_OF_SHEETS
     if form.format is FileFormat.XLSX:
         name = SHEET_ADAPTER.name
-        found = islice(framing.sheet_rows(file.path, form.sheet), 1 + form.skip)
-        rows = [cells for _, cells in found]
+        found = islice(framing.sheet_records(file.path, form.sheet), 1 + form.skip)
+        rows = [framing.split_cells(one.data.decode()) for one in found if not one.fault]
+        if not rows:
+            next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
     else:
         records = framing.delimited_records([head], form.delimiter)
         whole = [one for one in islice(records, 1 + form.skip) if not one.fault]
@@ -516,8 +518,8 @@ class _Reading:
                 loose["direction"] = loose["direction"] or self._direction
         else:
             loose |= self._lists(row)
-        unknown = {safe_field_name(name) for name in row if name not in self._by.columns}
-        loose["unknown"] = sorted(unknown) or None
+        unknown = [name for name in row if name not in self._by.columns]
+        loose["unknown"] = shown_names(unknown)
         return loose
 
     def _texts(self, target: str, row: Row) -> list[str]:

@@ -151,6 +151,67 @@ def test_a_file_that_is_written_over_is_read_from_its_start(watched, content, re
     assert not feed.poll(second.positions)
 
 
+def test_an_edit_anywhere_before_the_offset_is_noticed(watched):
+    folder, feed, clock = watched
+    padding = "".join(json.dumps(complaint(n, narrative="x" * 9_000)) + "\n" for n in range(50))
+    put(folder / "a.jsonl", padding, clock.now)
+    first = feed.poll({})
+    stored = positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
+    assert len(ids(first)) == 50
+    before = (folder / "a.jsonl").stat()
+    edited = padding.replace('"c25"', '"d25"')
+    assert 65_536 < edited.index('"d25"') < len(edited) - 65_536
+    with (folder / "a.jsonl").open("r+") as file:
+        file.write(edited)
+    os.utime(folder / "a.jsonl", (clock.now, clock.now))  # size, place and time are as before
+    after = (folder / "a.jsonl").stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (
+        before.st_ino,
+        before.st_size,
+        before.st_mtime_ns,
+    )
+    for reader in (feed, WatchedFolder(str(folder.parent), ReadOptions(), clock)):
+        second = reader.poll(stored)
+        assert "d25" in ids(second)
+        assert len(ids(second)) == 50
+    assert not feed.poll(second.positions)
+
+
+def test_what_was_read_is_hashed_again_only_where_the_file_has_changed(watched, monkeypatch):
+    folder, feed, clock = watched
+    put(folder / "a.jsonl", lines(1, 2) + "{", clock.now)
+    positions = feed.poll({}).positions
+    with (folder / "a.jsonl").open("a") as file:
+        file.write('"complaint_id": "c3"')
+    hashed = []
+    source = "pipelines.streaming.watch_sources.raw_blocks"
+    monkeypatch.setattr(source, lambda *given: hashed.append(given) or iter(()))
+    feed.poll(positions)
+    assert len(hashed) == 1
+    monkeypatch.undo()
+    positions = feed.poll(positions).positions
+    monkeypatch.setattr(source, lambda *given: hashed.append(given) or iter(()))
+    for _ in range(3):
+        news = feed.poll(positions)
+        assert not news
+        positions = news.positions
+    assert len(hashed) == 1
+
+
+def test_a_table_that_was_only_touched_is_not_read_again(watched):
+    folder, feed, clock = watched
+    text = "complaint_id,source_org,received_at\nc2,amazon,2024-03-01T09:30:00Z\n"
+    put(folder / "b.csv", text, clock.now - 60)
+    first = feed.poll({})
+    assert ids(first) == ["c2"]
+    put(folder / "b.csv", text, clock.now - 50)
+    second = feed.poll(first.positions)
+    assert not second
+    assert second.positions != first.positions
+    put(folder / "b.csv", text.replace("c2", "c3"), clock.now - 50)
+    assert ids(feed.poll(second.positions)) == ["c3"]
+
+
 def test_hidden_and_half_written_files_are_left_alone(watched):
     folder, feed, clock = watched
     for name in (".a.jsonl", "_a.jsonl", "a.jsonl.tmp", "a.part"):

@@ -1,6 +1,8 @@
 """Hostile files cost at most 1 GiB of memory and 20 seconds a megabyte, whatever they decode to."""
 
+import gzip
 import json
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.support.hostile_files import BOMBS, ROW, parquet
-from tests.support.read_files import read_file
+from tests.support.read_files import compress_zstd, read_file
 from tests.support.real_data import ROOT
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
@@ -18,7 +20,7 @@ from transforms.read.read_records import read_shard, scan_file
 MEASURE = """
 import json, resource, sys, time
 from collections import Counter
-from tests.support.read_files import read_file
+from tests.support.read_files import compress_zstd, read_file
 from transforms.read.files import InputError
 
 resource.setrlimit(resource.RLIMIT_CPU, (300, 300))
@@ -90,19 +92,42 @@ def test_a_run_of_nuls_costs_itself_alone(tmp_path, place):
     assert [one["code"] for one in found["rejects"]] == ["broken_json"]
 
 
-def test_a_real_file_with_the_same_values_again_and_again_is_read(tmp_path):
-    rows = 150_000
-    links = [["https://amzn-refund.example/a", "https://help.example/b"], ["https://c.example/"]]
-    columns = {
-        "narrative": pa.array(["They called me. " * 30, "They wrote to me. " * 20] * (rows // 2)),
-        "urls": pa.array(links * (rows // 2)),
-    }
-    path = tmp_path / "a.parquet"
-    path.write_bytes(parquet(rows, **columns))
+def rows_of(path):
     (file,) = plan_input_files([str(path)], [], ReadOptions())
     _, shards = scan_file(file)
     counts = Counter()
     for shard in shards:
         for tag, batch in read_shard(shard, ReadOptions()):
             counts[tag] += batch.num_rows
-    assert counts == {"complaints": rows}
+            counts.update(batch["code"].to_pylist() if tag == "rejects" else ())
+    return counts
+
+
+def test_a_real_file_with_the_same_values_again_and_again_is_read(tmp_path):
+    rows = 40_000
+    links = [["https://amzn-refund.example/a", "https://help.example/b"], ["https://c.example/"]]
+    ids = random.Random(1)
+    columns = {
+        "complaint_id": pa.array([ids.randbytes(16).hex() for _ in range(rows)]),
+        "narrative": pa.array(["They called me. " * 6, "They wrote to me. " * 4] * (rows // 2)),
+        "urls": pa.array(links * (rows // 2)),
+    }
+    path = tmp_path / "a.parquet"
+    path.write_bytes(parquet(rows, **columns))
+    assert rows_of(path) == {"complaints": rows}
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, compress_zstd], ids=["gzip", "zstd"])
+def test_a_log_is_read_whole_and_one_that_expands_too_far_up_to_there(tmp_path, pack):
+    numbers = random.Random(1)
+    log = b"".join(
+        ROW.replace(b'"1"', b'"%d","narrative":"call +1%d"' % (n, numbers.randrange(10**10)))
+        for n in range(60_000)
+    )
+    path = tmp_path / "a.packed"
+    path.write_bytes(pack(log))
+    assert rows_of(path) == {"complaints": 60_000}
+    path.write_bytes(pack(ROW * 200_000))
+    found = rows_of(path)
+    assert found["over_limit"] == found["rejects"] == 1
+    assert 50_000 < found["complaints"] < 200_000

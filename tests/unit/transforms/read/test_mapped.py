@@ -375,6 +375,18 @@ TEXT = "I was told to call the number because of a virus on the computer"
         ("Rückrufnummer der Betrüger", "phone.callback"),
         ("Numéro de l'escroc", "phone.caller_id"),
         ("Other numbers mentioned", "phone.mentioned"),
+        ("Other phone", "phone.victim"),
+        ("Additional number", "phone.victim"),
+        ("Fraud team phone", "phone.victim"),
+        ("Fraud hotline", "phone.victim"),
+        ("Scam reporting line phone", "phone.victim"),
+        ("Fraud analyst callback", "phone.victim"),
+        ("Number dialed by scammer", "phone.victim"),
+        ("Phone the suspect called", "phone.victim"),
+        ("Phone targeted by fraud", "phone.victim"),
+        ("Teléfono del departamento de fraude", "phone.victim"),
+        ("Betrug Meldestelle Telefon", "phone.victim"),
+        ("Number the scammer told to call", "phone.callback"),
     ],
 )
 def test_a_number_is_a_suspects_only_where_its_name_says_so(tmp_path, column, target):
@@ -388,9 +400,64 @@ def test_a_caller_id_beside_the_victims_number_is_the_callers(tmp_path):
     head = "id,created,Customer phone,Caller ID number,description\n"
     found = guess(tmp_path, head + "\n".join(rows))
     assert found.by.columns["Caller ID number"] == ("phone.caller_id",)
+    assert any("'Caller ID number' is read as who called" in one for one in found.unsure)
     rows[7] = rows[7].replace("+1 888 555 0100", "+1 202 555 0107")
     found = guess(tmp_path, head + "\n".join(rows))
     assert found.by.columns["Caller ID number"] == ("phone.victim",)
+
+
+def test_a_caller_id_that_any_other_column_has_too_is_withheld(tmp_path):
+    own = [f"+1 202 555 01{n:02}" for n in range(20)]
+    rows = [
+        f"{n},2026-06-02T00:00Z,+1 305 555 01{n:02},{own[n]},{own[n]},{TEXT}" for n in range(20)
+    ]
+    head = "id,created,Customer phone,CLI,Alt phone,description\n"
+    found = guess(tmp_path, head + "\n".join(rows))
+    assert found.by.columns["CLI"] == ("phone.victim",)
+
+
+def test_a_suspects_number_that_is_the_victims_too_is_withheld(tmp_path):
+    own = [f"+1 202 555 01{n:02}" for n in range(20)]
+    rows = [f"{n},2026-06-02T00:00Z,{own[n]},{own[n]},{TEXT}" for n in range(20)]
+    found = guess(tmp_path, "id,created,Customer phone,Scam phone,description\n" + "\n".join(rows))
+    assert found.by.columns["Scam phone"] == ("phone.victim",)
+    assert any("whose 'Scam phone' is cannot be told" in one for one in found.unsure)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "country", "said"),
+    [
+        (["(202) 555-0143", "212 736 5000"], "US", "US reads most numbers"),
+        (["0612345678", "0698765432"], None, "may be of DE, FR"),
+        (["612345678", "912345678"], "ES", "ES reads most numbers"),
+        (["+33612345678", "0698765432"], "FR", "FR reads most numbers"),
+        (["5551234", "5559876"], None, "numbers that name no country are not read"),
+    ],
+)
+def test_the_country_of_numbers_is_guessed_only_where_they_fit_one(
+    tmp_path, numbers, country, said
+):
+    rows = [f"{n},2026-06-02T00:00Z,{numbers[n % 2]},{TEXT}" for n in range(20)]
+    found = guess(tmp_path, "id,created,Customer phone,description\n" + "\n".join(rows))
+    assert found.by.columns["Customer phone"] == ("phone.victim",)
+    assert found.by.constants.get("victim_country") == country
+    assert any(said in one for one in found.unsure)
+
+
+def test_addresses_of_nobody_in_particular_are_withheld_and_said(tmp_path):
+    rows = [f"{n},2026-06-02T00:00Z,a{n}@mail.example,{TEXT}" for n in range(20)]
+    found = guess(tmp_path, "id,created,sender,description\n" + "\n".join(rows))
+    assert found.by.columns["sender"] == ("email.victim",)
+    assert any("'sender': whose addresses" in one for one in found.unsure)
+
+
+def test_epochs_by_an_unknown_name_are_times_and_said(tmp_path):
+    rows = [f"{n};49301234567;4989123456{n:02};{1767225600000 + n};12" for n in range(20)]
+    head = "sip_call_id;a_rufnummer;b_rufnummer;anfang_ms;dauer\n"
+    found = guess(tmp_path, head + "\n".join(rows))
+    assert found.by.kind == "call"
+    assert found.by.times == {"anfang_ms": "epoch-milliseconds"}
+    assert any("'anfang_ms' has times" in one for one in found.unsure)
 
 
 @pytest.mark.parametrize(

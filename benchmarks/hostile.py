@@ -1,0 +1,672 @@
+"""Hostile files, and what each costs a command: seconds a megabyte on disk, and memory.
+
+    python -m benchmarks.hostile [--megabytes N] [--timeout S] [NAME ...]
+
+The floor is the same command on a tiny input. A case over 20 seconds of CPU a megabyte (a smaller
+file counts as one), or over 1 GiB above the floor, is marked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import string
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from benchmarks.measured import SECONDS_A_SAMPLE, held_by
+
+MB = 1_000_000
+
+SECONDS_A_MEGABYTE, MEMORY = 20, 1024
+"""The bounds: seconds of CPU for a megabyte on disk, and MiB above the floor."""
+
+_TIME = "2026-01-01T00:00:00Z"
+
+Make = Callable[[Path, int], None]
+"""Writes a file of about so many bytes before it is compressed."""
+
+
+def complaint(number: int, **fields: object) -> bytes:
+    """Returns a line of JSON with a complaint of the contract."""
+    first = {"complaint_id": f"c{number}", "source_org": "a", "received_at": _TIME}
+    return json.dumps({**first, "victim_id": f"v{number}", **fields}).encode() + b"\n"
+
+
+def call(number: int, **fields: object) -> bytes:
+    """Returns a line of JSON with a call record of the contract."""
+    first = {"call_id": f"k{number}", "source_org": "a", "started_at": _TIME}
+    return json.dumps({**first, "direction": "inbound", **fields}).encode() + b"\n"
+
+
+def _rows(make: Callable[[int], bytes]) -> Make:
+    def write(path: Path, size: int) -> None:
+        with path.open("wb") as file:
+            number = 0
+            while file.tell() < size:
+                file.write(make(number))
+                number += 1
+
+    return write
+
+
+def _said(unit: str, length: int = 10_000) -> Make:
+    """Writes complaints with a narrative that repeats a text, each with a number of its own."""
+    text = (unit * (length // len(unit) + 1))[:length]
+    return _rows(lambda number: complaint(number, narrative=f"{number} {text}"))
+
+
+def _one_line(unit: str) -> Make:
+    """Writes one complaint whose narrative is as long as a row may be, and a row behind it."""
+
+    def write(path: Path, size: int) -> None:
+        text = unit * (min(size, 7_900_000) // len(unit.encode()))
+        path.write_bytes(complaint(1, narrative=text) + complaint(2))
+
+    return write
+
+
+def _raw(before: bytes, unit: bytes, after: bytes = b"") -> Make:
+    """Writes bytes again and again, to the size."""
+
+    def write(path: Path, size: int) -> None:
+        block = unit * max(1, MB // len(unit))
+        with path.open("wb") as file:
+            file.write(before)
+            while file.tell() < size:
+                file.write(block)
+            file.write(after)
+
+    return write
+
+
+def _packed(make: Make, how: str, times: int) -> Make:
+    """Compresses what another writes, at `times` the size."""
+
+    def write(path: Path, size: int) -> None:
+        plain = path.with_name(f"plain-{path.name}")
+        make(plain, size * times)
+        if how == "zst":
+            with plain.open("rb") as source, path.open("wb") as file:
+                out = pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), "zstd")
+                shutil.copyfileobj(source, out)
+                out.close()
+        else:
+            with plain.open("rb") as source, gzip.open(path, "wb", 6) as packed:
+                shutil.copyfileobj(source, packed)
+        plain.unlink()
+
+    return write
+
+
+def _phone(number: int) -> str:
+    return f"+1{212 + number // 10_000_000 % 700}{2_000_000 + number * 7919 % 7_999_999:07d}"
+
+
+def _words(seed: int, count: int) -> str:
+    rng = random.Random(seed)
+    return " ".join("".join(rng.choices(string.ascii_lowercase, k=6)) for _ in range(count))
+
+
+def _hub(number: int) -> bytes:
+    return complaint(
+        number,
+        victim_country="US",
+        phone_numbers=[
+            {"raw": "+18885550123", "role": "callback"},
+            {"raw": _phone(number), "role": "callback"},
+        ],
+    )
+
+
+def _many_numbers(number: int) -> bytes:
+    numbers = [{"raw": _phone(number * 20 + one), "role": "callback"} for one in range(20)]
+    return complaint(number, phone_numbers=numbers)
+
+
+def _chain(number: int) -> bytes:
+    numbers = [{"raw": _phone(number + one), "role": "callback"} for one in range(2)]
+    return complaint(number, phone_numbers=numbers)
+
+
+def _many_kinds(number: int) -> bytes:
+    return complaint(
+        number,
+        narrative=f"Call {_phone(number % 50)} or https://a{number}.example/x, b{number}@c.example",
+        urls=[f"https://d{number % 70}.example/{number}"],
+        emails=[f"e{number % 90}@f{number}.com"],
+        payments=[{"method": "gift_card", "payee": f"p{number % 30}"}],
+        remote_access=[{"tool": "anydesk", "id": str(100_000_000 + number % 40)}],
+    )
+
+
+def _csv(row: Callable[[int], str], header: str) -> Make:
+    def write(path: Path, size: int) -> None:
+        with path.open("w") as file:
+            file.write(header + "\n")
+            number = 0
+            while file.tell() < size:
+                file.write("".join(row(number + one) + "\n" for one in range(1_000)))
+                number += 1_000
+
+    return write
+
+
+HEADER = "complaint_id,source_org,received_at,narrative"
+
+
+def _table(columns: Callable[[int], dict[str, pa.Array]], **options: object) -> Make:
+    """Writes Parquet of about so many bytes before it is encoded, by its number of rows."""
+
+    def write(path: Path, size: int) -> None:
+        rows = max(1, size // 100)
+        pq.write_table(pa.table(columns(rows)), path, **options)
+
+    return write
+
+
+def _needed(rows: int) -> dict[str, pa.Array]:
+    return {
+        "complaint_id": pa.array([f"c{one}" for one in range(rows)]),
+        "source_org": pa.array(["a"] * rows),
+        "received_at": pa.array([_TIME] * rows),
+    }
+
+
+def _wide_dictionary(rows: int) -> dict[str, pa.Array]:
+    text = pa.array([f"{one} Call {_phone(one)} now. " * 12 for one in range(2_000)])
+    at = pa.array([one % 2_000 for one in range(rows)], pa.int32())
+    return _needed(rows) | {"narrative": pa.DictionaryArray.from_arrays(at, text)}
+
+
+def _same_text(rows: int) -> dict[str, pa.Array]:
+    return _needed(rows) | {"narrative": pa.array([f"Call {_phone(7)} now. " * 30] * rows)}
+
+
+def _many_columns(rows: int) -> dict[str, pa.Array]:
+    return _needed(rows) | {f"c{one}": pa.nulls(rows, pa.string()) for one in range(2_000)}
+
+
+def _sheet(cells: Callable[[int], str], dimension: str = "A1:D9") -> Make:
+    """Writes a workbook of one sheet of rows in XML, and deflates it."""
+
+    def write(path: Path, size: int) -> None:
+        body = io.StringIO()
+        number = 1
+        while body.tell() < size:
+            body.write(cells(number))
+            number += 1
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+        package = "http://schemas.openxmlformats.org/package/2006"
+        parts = {
+            "[Content_Types].xml": f'<Types xmlns="{package}/content-types"/>',
+            "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+            "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+            f'<Relationship Id="r1" Type="{office}/worksheet" Target="worksheets/sheet1.xml"/>'
+            "</Relationships>",
+            "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+            '<sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>',
+            "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><dimension ref="{dimension}"/>'
+            f"<sheetData>{body.getvalue()}</sheetData></worksheet>",
+        }
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+            for name, text in parts.items():
+                book.writestr(name, text)
+
+    return write
+
+
+def _cell(place: str, text: str) -> str:
+    return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def _sheet_row(number: int) -> str:
+    texts = (
+        ["id", "created", "phone", "text"]
+        if number == 1
+        else [
+            f"c{number}",
+            _TIME,
+            _phone(number),
+            f"Call {_phone(number)} now, they said to me then ok",
+        ]
+    )
+    cells = "".join(_cell(f"{'ABCD'[at]}{number}", one) for at, one in enumerate(texts))
+    return f'<row r="{number}">{cells}</row>'
+
+
+_FAR = '<row r="{0}">' + _cell("A{0}", "x") + _cell("XFD{0}", "y") + "</row>"
+
+TEXTS = {
+    "digits": "1",
+    "digits_spaced": "1 ",
+    "digits_dots": "1.",
+    "digits_dashes": "12-",
+    "brackets": "(1",
+    "plus": "+1 ",
+    "number": "888 555 0123 ",
+    "numbers": "+1 212 555 0123, +44 20 7946 0958 and (888) 555-0199; ",
+    "ats": "@",
+    "a_at": "a@",
+    "dots": ".",
+    "a_dot": "a.",
+    "mail": "ab@cd.ef ",
+    "mails_joined": "ab@cd.ef.",
+    "url": "http://a.b/ ",
+    "url_long": "http://a.b/c?d=e&f%20",
+    "hxxp": "hxxp[:]//a[.]b ",
+    "www": "www.a",
+    "slashes": "//",
+    "bare_hosts": "a.com ",
+    "spoken": "eight eight eight five five five oh one two three ",
+    "spoken_short": "one ",
+    "at_dot": "a at b dot com ",
+    "dot_words": "dot ",
+    "at_words": " at ",
+    "hex": "0xabcdef",
+    "base58": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa ",
+    "base58_long": "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+    "bech32": "bc1q",
+    "iban": "GB82WEST12345698765432 ",
+    "cards": "4111 1111 1111 1111 ",
+    "blanks": " ",
+    "lines": "\n",
+    "tabs": "a\t",
+    "quotes": '"',
+    "angles": "<a href=",
+    "amounts": "$1,000.00 ",
+    "comma_digits": "1,",
+    "wide_digits": "\uff11",
+    "arabic_digits": "\u0661",
+    "expanding": "\ufdfa",
+    "marks": "e\u0301",
+    "many_marks": "\u0301",
+    "zero_width": "1\u200b",
+    "emoji": "\U0001f4de",
+    "han": "\u8bf4",
+    "han_digits": "\u4e00",
+    "capitals": "\u0130",
+    "anydesk": "anydesk 123 456 789 ",
+    "anydesk_only": "anydesk ",
+    "amazon": "amazon ",
+    "look_alike": "amaz0n-micros0ft-paypa1.com ",
+    "my_number": "my number is 212 555 0123 ",
+    "names": "my name is John Smith and I live at 12 Main Street ",
+    "said": "he said to me that ",
+    "my_only": "my ",
+    "gift_card": "gift card ",
+    "underscores": "_",
+    "dashes": "-",
+    "percent": "%20",
+    "escapes": "\\",
+    "backticks": "&#x31;",
+    "tel": "tel:+1",
+    "wa": "wa.me/1",
+    "words": "alpha beta gamma delta ",
+}
+"""Texts that are repeated in narratives, to slow what looks for identifiers in them."""
+
+ROWS: dict[str, Callable[[int], bytes]] = {
+    "hub": _hub,
+    "many_numbers": _many_numbers,
+    "chain": _chain,
+    "many_kinds": _many_kinds,
+    "short": complaint,
+    "orgs": lambda n: complaint(n, source_org=f"o{n}"),
+    "words_random": lambda n: complaint(n, narrative=_words(n, 400)),
+    "scripts": lambda n: complaint(n, narrative=_words(n % 50, 200) + " " + _words(n % 47, 200)),
+    "urls": lambda n: complaint(n, urls=[f"http://a{n}-{one}.com/x" for one in range(300)]),
+    "url_long": lambda n: complaint(n, urls=["http://" + f"a{n}." * 4_000 + "com"]),
+    "emails": lambda n: complaint(n, emails=[f"a{n}-{one}@b.com" for one in range(300)]),
+    "phones": lambda n: complaint(
+        n, phone_numbers=[{"raw": _phone(n * 300 + o), "role": "callback"} for o in range(300)]
+    ),
+    "phones_victim": lambda n: complaint(
+        n,
+        narrative=f"call {_phone(n)} " * 50,
+        phone_numbers=[{"raw": _phone(n * 300 + o), "role": "victim"} for o in range(300)],
+    ),
+    "phone_long": lambda n: complaint(
+        n, phone_numbers=[{"raw": f"{n}" + "1 " * 5_000, "role": "callback"}]
+    ),
+    "payments": lambda n: complaint(
+        n, payments=[{"method": "wire", "payee": f"p{n}-{o}"} for o in range(200)]
+    ),
+    "unknown_keys": lambda n: complaint(n, **{f"k{n}-{o}": 1 for o in range(200)}),
+    "wrong_types": lambda n: complaint(n, urls=7),
+    "no_times": lambda n: complaint(n, received_at=f"{n}"),
+    "escapes": lambda n: b'{"complaint_id":"' + b"\\u0061" * 1_000 + b'%d"}\n' % n,
+    "amounts": lambda n: complaint(n, loss_amount="9" * 10_000 + str(n), loss_currency="USD"),
+    "deep": lambda _: b'{"a":' * 60 + b"1" + b"}" * 60 + b"\n",
+    "duplicates": lambda _: complaint(1, narrative="x"),
+    "broken": lambda _: b"{\n",
+    "refused_long": lambda n: complaint(n, received_at="x", narrative="y" * 30_000),
+}
+"""Rows of complaints in JSON Lines."""
+
+CALLS: dict[str, Callable[[int], bytes]] = {
+    "calls": lambda n: call(
+        n, calling_number=_phone(n % 997), called_number=_phone(n), victim_id="v"
+    ),
+    "calls_distinct": lambda n: call(n, calling_number=_phone(n), called_number=_phone(n + 9)),
+    "calls_hub": lambda n: call(n, calling_number="+18885550123", called_number=_phone(n)),
+    "calls_names": lambda n: call(n, calling_number=_phone(n), caller_name="x" * 5_000),
+}
+"""Rows of calls in JSON Lines."""
+
+FILES: dict[str, Make] = {
+    "line.jsonl": _raw(complaint(1), b"x"),
+    "object.jsonl": _raw(complaint(1) + b'{"narrative":"', b"x", b'"}\n' + complaint(2)),
+    "array_one.json": _raw(b'[{"narrative":"', b"x", b'"}]'),
+    "array_strings.json": _raw(b'[{"complaint_id":"1"},', b'"x",', b"1]"),
+    "array_objects.json": _raw(b"[" + complaint(1).strip() + b",", b"{},", b"{}]"),
+    "array_rows.json": _raw(b"[", complaint(1).strip() + b",", complaint(2) + b"]"),
+    "array_deep.json": _raw(b'[{"complaint_id":"1"},', b"["),
+    "array_pairs.json": _raw(b'[{"complaint_id":"1"},', b"[{},[],"),
+    "array_quotes.json": _raw(b'[{"complaint_id":"1"},', b'"\\"'),
+    "array_newlines.json": _raw(b'[{"complaint_id":"1"},', b"\n"),
+    "array_closed.json": _raw(b'[{"complaint_id":"1"},', b"},{"),
+    "newlines.jsonl": _raw(complaint(1), b"\n"),
+    "returns.jsonl": _raw(complaint(1), b"\r"),
+    "blanks.jsonl": _raw(complaint(1), b" \n"),
+    "nuls.jsonl": _raw(complaint(1), b"\0", b"\n" + complaint(2)),
+    "nul_lines.jsonl": _raw(complaint(1), b"\0\n", b"\n" + complaint(2)),
+    "field.csv": _raw(HEADER.encode() + b'\n1,a,2026-01-01T00:00:00Z,"', b"x", b'"\n'),
+    "field_lines.csv": _raw(HEADER.encode() + b'\n1,a,2026-01-01T00:00:00Z,"', b"x\n", b'"\n'),
+    "quotes.csv": _raw(HEADER.encode() + b"\n", b'"\n'),
+    "quote_pairs.csv": _raw(HEADER.encode() + b"\n", b'""'),
+    "quote_commas.csv": _raw(HEADER.encode() + b"\n", b'"",'),
+    "quote_line.csv": _raw(HEADER.encode() + b"\n", b'a,"b\n"'),
+    "commas.csv": _raw(HEADER.encode() + b"\n", b","),
+    "comma_lines.csv": _raw(HEADER.encode() + b"\n", b",,,\n"),
+    "empty_cells.csv": _raw(HEADER.encode() + b"\n", b'"","","",""\n'),
+    "rows.csv": _csv(lambda n: f"c{n},a,{_TIME},Call {_phone(n)} now", HEADER),
+    "header.csv": _raw(HEADER.encode(), b",c", b"\n1\n"),
+    "wide.csv": _csv(
+        lambda n: f"c{n},a,{_TIME}," + "x," * 1_900 + "x",
+        HEADER + "".join(f",k{n}" for n in range(1_900)),
+    ),
+    "utf16.csv": lambda path, size: path.write_text(
+        HEADER + "\n" + f"1,a,{_TIME},x\n" * (size // 60), encoding="utf-16"
+    ),
+    "asterisk.csv": _csv(
+        lambda n: (
+            f'"","{_phone(n)}","{_phone(n + 1)}","d","","SIP/1","SIP/2","Dial","x",'
+            '"2026-01-01 00:00:00","2026-01-01 00:00:01","2026-01-01 00:00:09",9,8,"ANSWERED",'
+            f'"DOCUMENTATION","{n}.1",""'
+        ),
+        '"","1","1","d","","S","S","Dial","x","2026-01-01 00:00:00","2026-01-01 00:00:01",'
+        '"2026-01-01 00:00:09",9,8,"ANSWERED","DOCUMENTATION","0.1",""',
+    ),
+    "rows.zst": _packed(_rows(_hub), "zst", 40),
+    "same_rows.zst": _packed(_rows(lambda _: _hub(1)), "zst", 200),
+    "numbered_rows.zst": _packed(_rows(complaint), "zst", 40),
+    "texts.zst": _packed(_said("Call 888 555 0123 now and they said to pay. "), "zst", 200),
+    "texts.gz": _packed(_said("Call 888 555 0123 now and they said to pay. "), "gz", 100),
+    "numbers.zst": _packed(_said("+1 212 555 0123, or (888) 555-0199; ", 300), "zst", 100),
+    "zeros.gz": _packed(_raw(complaint(1), b"\0"), "gz", 200),
+    "newlines.gz": _packed(_raw(complaint(1), b"\n"), "gz", 200),
+    "broken.gz": _packed(_raw(complaint(1), b"{\n"), "gz", 200),
+    "csv_rows.gz": _packed(
+        _raw(HEADER.encode() + b"\n", b"1,a,%s,x\n" % _TIME.encode()), "gz", 200
+    ),
+    "csv_short.gz": _packed(_raw(HEADER.encode() + b"\n", b"1\n"), "gz", 200),
+    "array.gz": _packed(_raw(b"[" + complaint(1).strip() + b",", b"{},", b"{}]"), "gz", 200),
+    "plain.parquet": _table(_same_text, compression="none", use_dictionary=False),
+    "dictionary.parquet": _table(_same_text),
+    "dictionary_large.parquet": _table(_wide_dictionary, compression="zstd"),
+    "columns.parquet": _table(_many_columns),
+    "groups.parquet": _table(_needed, row_group_size=10),
+    "pages.parquet": _table(_needed, data_page_size=10, write_batch_size=2),
+    "rows.xlsx": _sheet(_sheet_row),
+    "far.xlsx": _sheet(_FAR.format, "A1:XFD1048576"),
+    "dimension.xlsx": _sheet(_sheet_row, "A1:XFD1048576"),
+    "corner.xlsx": _sheet(lambda n: _FAR.format(n if n < 3 else 1_000_000 + n)),
+}
+"""Files by name."""
+
+LISTS: dict[str, Make] = {
+    "rows": _csv(lambda n: f"phone:{_phone(n)},reason {n}", "entity_id,reason"),
+    "same": _csv(lambda n: f"phone:+18885550123,{n}", "entity_id,reason"),
+    "line": _raw(b"entity_id,reason\n", b"x"),
+    "quote": _raw(b'entity_id,reason\n"', b"x\n"),
+    "commas": _raw(b"entity_id,reason\n", b",", b"\n"),
+    "header": _raw(b"entity_id,reason", b",x"),
+    "blank": _raw(b"entity_id,reason\n", b"\n"),
+    "nul": _raw(b"entity_id,reason\n", b"\0"),
+    "brackets": _raw(b"", b"["),
+    "objects": _raw(b"", b"{}\n"),
+    "toml_keys": _raw(b"", b"a.", b"b = 1\n"),
+    "toml_tables": _raw(b"", b"[a.b.c]\n"),
+    "toml_list": _raw(b"a = ", b"["),
+    "toml_numbers": _raw(b"a = ", b"1"),
+    "decisions": _csv(
+        lambda n: f"d{n},legitimate,phone:{_phone(n)},,x,y,{_TIME},",
+        "decision_id,kind,entity_id,other_id,author,reason,decided_at,expires_at",
+    ),
+    "sources": _csv(lambda n: f"o{n},each_row", "source_org,rule"),
+    "truth": _csv(lambda n: f"phone:{_phone(n)},op{n % 10}", "entity_id,operation"),
+}
+"""Files that a command reads beside records."""
+
+READERS = {
+    "known-legitimate": ["--known-legitimate"],
+    "decisions": ["--decisions"],
+    "sources": ["--sources"],
+    "map": ["--map"],
+    "priority-weights": ["--priority-weights"],
+    "passport-keys": ["--passport-keys"],
+    "config": ["--config"],
+}
+"""Options of `batch` that name such a file."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, and the hostile file that it is given."""
+
+    name: str
+    make: Make
+    file: str
+    command: tuple[str, ...]
+
+
+BATCH = ("batch", "--no-register", "--overwrite", "--skip-unreadable", "--output", "{out}")
+
+
+def cases() -> Iterator[Case]:
+    """Yields every case."""
+    read = (*BATCH, "--complaints", "{file}")
+    for name, unit in TEXTS.items():
+        yield Case(f"batch/text/{name}", _said(unit), "a.jsonl", read)
+        yield Case(f"batch/long/{name}", _one_line(unit), "a.jsonl", read)
+    for name, row in ROWS.items():
+        yield Case(f"batch/rows/{name}", _rows(row), "a.jsonl", read)
+    for name, row in CALLS.items():
+        yield Case(f"batch/{name}", _rows(row), "a.jsonl", (*BATCH, "--calls", "{file}"))
+    for name, make in FILES.items():
+        used = (*BATCH, "--calls", "{file}") if name.startswith("asterisk") else read
+        yield Case(f"batch/file/{name}", make, name, used)
+        yield Case(f"map/{name}", make, name, ("map", "{file}"))
+    mapped = (*read, "--map", "{map}")
+    for name in ("rows.xlsx", "far.xlsx", "dimension.xlsx", "corner.xlsx"):
+        yield Case(f"mapped/{name}", FILES[name], name, (*mapped, "--source-org", "a"))
+    for option, flags in READERS.items():
+        for name, make in LISTS.items():
+            given = (*BATCH, "--complaints", "{tiny}", *flags, "{file}")
+            yield Case(f"{option}/{name}", make, "a.list", given)
+    for option in ("", "--victims", "--innocents", "--hubs"):
+        for name in ("rows", "truth", "line", "quote", "commas", "header", "nul"):
+            given = ("evaluate", "{run}", *(("{truth}", option) if option else ()), "{file}")
+            yield Case(f"evaluate{option}/{name}", LISTS[name], "a.list", given)
+    stream = ("stream", "--watch", "{folder}", "--output", "{out}", "--no-register")
+    stream += ("--stop-after-idle", "1", "--tick-interval", "1")
+    for name, make in FILES.items():
+        yield Case(f"stream/{name}", make, f"complaints/{name}", stream)
+    for name, row in ROWS.items():
+        yield Case(f"stream/rows/{name}", _rows(row), "complaints/a.jsonl", stream)
+
+
+AFTER = (("rejects", "{out}", "--output", "{more}"), ("report", "{out}", "--output", "{more}"))
+"""Commands on the run of a case, with `--after`."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The CPU seconds, the peak in MiB, the exit status and the last line of a command."""
+
+    cpu: float
+    peak: float
+    status: int
+    said: str
+
+
+def measure(command: tuple[str, ...], seconds: float) -> Cost:
+    """Runs a command of ringtrace; it is stopped after so many seconds of wall clock."""
+    program = [sys.executable, "-m", "pipelines.cli", *command]
+    with tempfile.TemporaryFile() as err:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        process = subprocess.Popen(
+            program, stdout=subprocess.DEVNULL, stderr=err, start_new_session=True
+        )
+        peak, begun = 0, time.monotonic()
+        while process.poll() is None:
+            peak = max(peak, held_by(process.pid))
+            if time.monotonic() - begun > seconds:
+                os.killpg(process.pid, 9)
+                process.wait()
+                break
+            time.sleep(SECONDS_A_SAMPLE)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        err.seek(max(0, err.seek(0, 2) - 300))
+        said = err.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(cpu, peak / 2**20, process.returncode, said)
+
+
+def _codes(out: Path) -> str:
+    rejects = out / "rejects"
+    if not rejects.is_dir():
+        return ""
+    codes = ds.dataset(rejects, format="parquet").to_table(columns=["code"])["code"].value_counts()
+    return " ".join(f"{one['values']}={one['counts']}" for one in codes.to_pylist())
+
+
+def main() -> None:
+    """Measures the cases whose names match the arguments, and prints a line for each."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile")
+    parser.add_argument("names", nargs="*", help="regular expressions of cases (default: all)")
+    parser.add_argument("--megabytes", type=float, default=2)
+    parser.add_argument("--timeout", type=float, default=300)
+    parser.add_argument("--after", action="store_true", help="rejects and report of each run, too")
+    given = parser.parse_args()
+    chosen = [
+        one
+        for one in cases()
+        if not given.names or any(re.search(name, one.name) for name in given.names)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        _measure_all(Path(folder), chosen, given)
+
+
+def _measure_all(base: Path, chosen: list[Case], given: argparse.Namespace) -> None:
+    (base / "tiny.jsonl").write_bytes(complaint(1, narrative="Call 888 555 0123 now"))
+    (base / "truth.csv").write_text("entity_id,operation\nphone:+18885550123,a\n")
+    (base / "map.toml").write_text(
+        'version = 1\nkind = "complaint"\n[file]\nformat = "xlsx"\n[columns]\n'
+        '"id" = "complaint_id"\n"created" = "received_at"\n"phone" = "phone.callback"\n'
+        '"text" = "narrative"\n'
+    )
+    measure((*BATCH[:-1], str(base / "run"), "--complaints", str(base / "tiny.jsonl")), 100)
+    floors: dict[str, Cost] = {}
+    for case in chosen:
+        path = base / "world" / case.file
+        shutil.rmtree(base / "world", ignore_errors=True)
+        path.parent.mkdir(parents=True)
+        case.make(path, int(given.megabytes * MB))
+        places = {
+            "file": path,
+            "out": base / "out",
+            "run": base / "run",
+            "tiny": base / "tiny.jsonl",
+            "truth": base / "truth.csv",
+            "map": base / "map.toml",
+            "folder": base / "world",
+            "more": base / "more",
+        }
+        kind = case.command[0]
+        if kind not in floors:
+            floors[kind] = measure(_floor(case, base), given.timeout)
+        commands = [case.command, *(AFTER if given.after and kind == "batch" else ())]
+        shutil.rmtree(base / "out", ignore_errors=True)
+        for command in commands:
+            if command[0] not in floors:
+                run = tuple(str(base / "run") if one == "{out}" else one for one in command)
+                floors[command[0]] = measure(_placed(run, places), given.timeout)
+            shutil.rmtree(base / "more", ignore_errors=True)
+            cost = measure(_placed(command, places), given.timeout)
+            label = case.name if command is case.command else f"{command[0]} of {case.name}"
+            _print(label, path, cost, floors[command[0]], base / "out")
+
+
+def _placed(command: tuple[str, ...], places: dict[str, Path]) -> tuple[str, ...]:
+    return tuple(one.format_map(places) if one.startswith("{") else one for one in command)
+
+
+def _floor(case: Case, base: Path) -> tuple[str, ...]:
+    """Returns the command of a case on tiny input."""
+    folder = base / "floor" / "complaints"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(base / "tiny.jsonl", folder)
+    places = {
+        "file": base / ("truth.csv" if case.command[0] == "evaluate" else "tiny.jsonl"),
+        "tiny": base / "tiny.jsonl",
+        "truth": base / "truth.csv",
+        "run": base / "run",
+        "out": base / "floor_out",
+        "folder": base / "floor",
+        "map": base / "map.toml",
+    }
+    command = case.command
+    if command[0] == "batch":
+        command = (*BATCH, "--complaints", "{tiny}")
+    if command[0] == "evaluate":
+        command = ("evaluate", "{run}", "{file}")
+    return _placed(command, places)
+
+
+def _print(name: str, path: Path, cost: Cost, floor: Cost, out: Path) -> None:
+    size = path.stat().st_size / MB
+    rate = (cost.cpu - floor.cpu) / max(1, size)
+    memory = cost.peak - floor.peak
+    over = (rate > SECONDS_A_MEGABYTE, memory > MEMORY, cost.status not in (0, 1, 2))
+    words = ("TIME ", "MEMORY ", "DIED ")
+    mark = "".join(word for word, one in zip(words, over, strict=True) if one)
+    print(
+        f"{name:40} {size:8.2f} MB {rate:7.2f} s/MB {memory:7.0f} MiB exit {cost.status:3} "
+        f"{mark}{_codes(out)} | {cost.said[-110:] if cost.status else ''}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
