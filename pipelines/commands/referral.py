@@ -44,6 +44,7 @@ from reports import tables
 from reports.disclosure_control import is_reviewed_core
 from reports.referral import (
     Case,
+    CaseFile,
     CaseRecords,
     Confirmation,
     EarlierReferral,
@@ -58,6 +59,7 @@ from reports.referral import (
     build_case,
     collect_case_records,
     find_obstacles,
+    load_case_file,
     load_exchange_rates,
     load_reference,
     member_record_keys,
@@ -98,6 +100,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_formats(parser)
     add_known_legitimate(parser)
     parser.add_argument("--decisions", metavar="FILE", help="the run's, to name who confirmed")
+    parser.add_argument(
+        "--case", metavar="FILE", help="TOML of legal names, contacts, signatories, case numbers"
+    )
     parser.add_argument(
         "--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by"
     )
@@ -167,6 +172,8 @@ def run(arguments: argparse.Namespace) -> int:
     known = read_known_legitimate(arguments.known_legitimate)
     records = _read_case_records(arguments, finished)
     included = _inclusions_from(arguments, records)
+    named = members_to_name(records.facts, included)
+    case_file = _case_file_from(arguments.case, records, named)
     policy = chosen.policy
     stops = find_obstacles(
         records.facts,
@@ -193,14 +200,13 @@ def run(arguments: argparse.Namespace) -> int:
             chosen,
             obstacles=stops,
             override=override if stops else None,
-            confirmations=_confirmations_from(
-                arguments.decisions, manifest, records, members_to_name(records.facts, included)
-            ),
+            confirmations=_confirmations_from(arguments.decisions, manifest, records, named),
             rates=rates,
             excerpts=narratives,
             earlier=None,
             shared=shared,
             included=included,
+            file=case_file,
         )
         if earlier is not None:
             case = _superseding(case, *earlier)
@@ -247,6 +253,24 @@ def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> lis
             said = mask_contacts(reason, [entity_id])
             found[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), said)
     return [found[one] for one in sorted(found)]
+
+
+def _case_file_from(
+    path: str | None, records: CaseRecords, named: Collection[str]
+) -> CaseFile | None:
+    """Loads the case file; of contacts in what it tells of the case, named ones alone stay."""
+    if path is None:
+        return None
+    try:
+        found = load_case_file(read_text(path), path, records.facts.row["orgs"])
+    except ReferenceFileError as error:
+        raise UsageError(str(error)) from None
+    masked = {
+        name: "\n".join(mask_contacts(one, named) for one in found.values[name].splitlines())
+        for name in ("operation", "narrative")
+        if name in found.values
+    }
+    return CaseFile(found.values | masked)
 
 
 def _included_member(given: str, members: Mapping[str, Any]) -> tuple[str, str]:

@@ -36,7 +36,9 @@ from .package import (
 )
 from .pdf import MissingPdfError as MissingPdfError
 from .reference import (
+    CaseFile as CaseFile,
     ReferenceFileError as ReferenceFileError,
+    load_case_file as load_case_file,
     load_reference as load_reference,
     recipient_codes as recipient_codes,
 )

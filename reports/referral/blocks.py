@@ -124,6 +124,9 @@ STYLES = {
 }
 """Colours by style; `alone` is dashed where it is of a line."""
 
+BLANK = "____________________"
+"""A line to be filled in."""
+
 Block = Text | Points | Notice | Grid | Chart
 
 

@@ -47,10 +47,11 @@ from reports.referral.case_records import (
     record_key,
     stated_totals,
 )
-from reports.referral.reference import Reference
+from reports.referral.reference import CaseFile, Reference
 from reports.referral.requests import ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
+from reports.text import plain
 from schemas.enums import EntityKind, Status
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
@@ -100,7 +101,7 @@ class ScriptText:
 
 @dataclass(frozen=True)
 class Side:
-    """What one organisation states of its records: victims by country, losses by currency.
+    """The figures of one organisation's records: victims by country, losses by currency.
 
     `rounded` are countries that are lower bounds, `complete` victims of which none is withheld,
     `withheld` losses of which some are.
@@ -182,6 +183,7 @@ class Case:
     excerpts: list[Reading]
     earlier: EarlierReferral | None
     shared: list[SharedVictims]
+    file: CaseFile
     tlp: str
     run_key_id: str | None = None
 
@@ -351,7 +353,38 @@ class Case:
             *([format_count(row["calls"], "call record")] if row["calls"] else []),
         ]
         span = format_days(row["first_seen"], row["last_seen"])
-        return f"{self.subject}: {joined_words(counts)}, {span}"
+        operation = plain(self.file.values.get("operation", ""), 80).strip()
+        named = f"{operation}. " if operation else ""
+        return f"{named}{self.subject}: {joined_words(counts)}, {span}"
+
+    @property
+    def blanks(self) -> list[str]:
+        """The blanks that are left to fill, since the case file does not say them."""
+        given = self.file.values
+        missing = [
+            text
+            for name, text in (
+                ("operation", "the operation's name"),
+                ("date", "the day of the referral"),
+                ("narrative", "counsel's own account of the case"),
+                ("case_numbers", "case numbers"),
+            )
+            if not given.get(name)
+        ]
+        for slug in self.row["orgs"]:
+            who = organisation_name(slug)
+            of = self.file.organisation(slug)
+            missing += [
+                f"the {text} of {who}"
+                for name, text in (("legal_name", "legal name"), ("address", "address"))
+                if not of.get(name, "").strip()
+            ]
+            missing += [
+                f"the {part} of {who}"
+                for part in ("contact", "custodian", "signatory")
+                if not self.file.person(slug, part)
+            ]
+        return missing
 
     @property
     def brands_sentence(self) -> str:
@@ -377,6 +410,7 @@ def build_case(
     earlier: EarlierReferral | None,
     shared: list[SharedVictims],
     included: Sequence[Inclusion] = (),
+    file: CaseFile | None = None,
 ) -> Case:
     """Builds the case of a cluster's records, of the members that may be named.
 
@@ -412,6 +446,7 @@ def build_case(
         excerpts=_excerpts(run, members, excerpts) if excerpts else [],
         earlier=earlier,
         shared=shared,
+        file=file or CaseFile(),
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
     )

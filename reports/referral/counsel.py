@@ -146,6 +146,13 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
         )
         for one in case.included
     ]
+    if case.blanks:
+        blocks.append(
+            Text(
+                "Blanks to fill: the referral has a line for each, for a case file (--case) to "
+                f"fill. Missing: {'; '.join(case.blanks)}."
+            )
+        )
     letters = sorted(one for one in package if one.startswith("data/requests/"))
     forms = sorted(
         one for one in package if one.startswith("data/certificates/") and one.endswith(".txt")

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from reports import text
 from reports.cluster_data import joined_words
 from reports.referral.blocks import (
+    BLANK,
     STYLES,
     Block,
     Document,
@@ -33,6 +34,7 @@ from reports.referral.blocks import (
     format_money,
     format_time,
     numbered_sections,
+    organisation_name,
 )
 from reports.referral.case import Case, run_signer
 from reports.referral.exculpatory import exculpatory_section, limits_section
@@ -75,6 +77,7 @@ def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
         ("What speaks against it", exculpatory_section(case)),
         ("Limits and confidence", limits_section(case)),
         ("Action requested", _requests(case)),
+        ("Signatures", _signatures(case)),
         ("Exhibits, custody and verification", _exhibits(case, made)),
         ("Narrative excerpts", _excerpts(case)),
         ("Changes since the earlier referral", _changes(case)),
@@ -97,9 +100,11 @@ def _cover(case: Case) -> list[Block]:
             ("", ""),
             [
                 ("To", f"{recipient['name']}. {recipient['unit']}"),
-                ("From", case.authors),
+                *(("From", _sender(case, slug)) for slug in row["orgs"]),
                 ("Subject", case.subject),
                 ("Reference", plain(case.code, 200)),
+                ("Case numbers", _case_numbers(case)),
+                ("Date of referral", _day_of_referral(case)),
                 ("Evidence", f"Records of {format_days(row['first_seen'], row['last_seen'])}"),
                 ("Compiled as of", format_time(case.moment)),
                 ("Confirmed", confirmed_by(case)),
@@ -135,6 +140,48 @@ def _cover(case: Case) -> list[Block]:
     return blocks
 
 
+def _sender(case: Case, slug: str) -> str:
+    """Returns an organisation by its legal name, with address and contact, blanks where missing."""
+    of = case.file.organisation(slug)
+    legal = plain(of.get("legal_name", ""), 160).strip() or f"{organisation_name(slug)}, {BLANK}"
+    parts = [legal, plain(of.get("address", ""), 200).strip()]
+    contact = plain(case.file.person(slug, "contact"), 200) or BLANK
+    return f"{', '.join(one for one in parts if one)}. Contact: {contact}"
+
+
+def _case_numbers(case: Case) -> str:
+    numbers = case.file.values.get("case_numbers", {})
+    recipient = case.reference.recipient
+    names = {recipient["code"]: recipient["name"]}
+    shown = [
+        f"{names.get(who) or organisation_name(who)}: {plain(number, 80)}"
+        for who, number in sorted(numbers.items())
+    ]
+    return "; ".join(shown) or BLANK
+
+
+def _day_of_referral(case: Case) -> str:
+    day = case.file.values.get("date")
+    return format_day(day) if day else BLANK
+
+
+def _signatures(case: Case) -> list[Block]:
+    """Leaves a block to sign for each organisation."""
+    rows = []
+    for slug in case.row["orgs"]:
+        legal = case.file.organisation(slug).get("legal_name", "").strip()
+        who = plain(case.file.person(slug, "signatory"), 160) or BLANK
+        rows.append((plain(legal, 160) or organisation_name(slug), who, BLANK, BLANK))
+    return [
+        Grid(
+            "Signed for",
+            ("Organisation", "Name and title", "Signature", "Day and place"),
+            rows,
+            (0.28, 0.28, 0.22, 0.22),
+        )
+    ]
+
+
 def confirmed_by(case: Case) -> str:
     """Returns who confirmed the cluster, and when, each person and day once."""
     days = sorted({(one.day, plain(one.author)) for one in case.confirmations})
@@ -158,7 +205,9 @@ def _summary(case: Case) -> list[Block]:
     records = joined_words(
         [format_count(row["complaints"], "complaint"), format_count(row["calls"], "call record")]
     )
+    account = str(case.file.values.get("narrative", ""))
     return [
+        *(Text(plain(one, 4_000)) for one in account.splitlines() if one.strip()),
         Points(
             [
                 f"{case.brands_sentence} They used "
@@ -174,7 +223,7 @@ def _summary(case: Case) -> list[Block]:
                 "says what that rests on.",
                 _clock(case),
             ]
-        )
+        ),
     ]
 
 
@@ -385,6 +434,13 @@ def _exhibits(case: Case, made: Sequence[Exhibit]) -> list[Block]:
             "SHA-256, and the line or row in it. The organisations keep these files unchanged. A "
             "row's own digest is not given, since a victim's number could be found out by trying "
             "all numbers against it."
+        ),
+        Points(
+            [
+                f"Custodian of the records of {organisation_name(slug)}: "
+                f"{plain(case.file.person(slug, 'custodian'), 160) or BLANK}"
+                for slug in case.row["orgs"]
+            ]
         ),
         Grid(
             "Input files",

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from reports import signing
 from reports.export import stix, tabular
 from reports.referral import case as case_module, exhibits, pdf, seal
-from reports.referral.blocks import Document
+from reports.referral.blocks import BLANK, Document
 from reports.referral.case import Case, victims_at_most
 from reports.referral.case_records import format_amount
 from reports.referral.counsel import counsel_code, counsel_payload
@@ -211,6 +211,8 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "run_key_id": case.run_key_id,
         "as_of": case.moment.isoformat(),
         "tlp": case.tlp,
+        "operation": plain(case.file.values.get("operation", ""), 80),
+        "case_numbers": dict(sorted(case.file.values.get("case_numbers", {}).items())),
         "status": row["status"],
         "confirmed": sorted({(str(one.day), plain(one.author)) for one in case.confirmations}),
         "members": {
@@ -349,12 +351,18 @@ def certificate_drafts(case: Case, records: Mapping[str, bytes], version: str) -
     moment = case.moment
     made = {"data/certificates/hash-report.csv": _hash_report(records, moment)}
     zone = ZoneInfo(case.reference.recipient["time_zone"])
+    slug = (case.own_organisations or case.row["orgs"])[0]
+    custodian = case.file.organisation(slug).get("custodian", {})
+    legal = case.file.organisation(slug).get("legal_name", "")
     for name, template in case.reference.certificates.items():
         text = template.render(
             code=plain(case.code, 200),
             version=version,
             files=len(records),
             local_time=f"{moment.astimezone(zone):%d/%m/%Y %H:%M:%S}",
+            custodian=plain(custodian.get("name", ""), 120) or BLANK,
+            custodian_title=plain(custodian.get("title", ""), 120) or BLANK,
+            organisation=plain(legal, 160) or BLANK,
         )
         made[f"data/certificates/{name}.txt"] = text.encode()
     return made

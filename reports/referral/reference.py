@@ -10,6 +10,9 @@ A recipient is a folder of files, `recipients/CODE`:
 What recipients share is in `data`: policy.toml, providers.toml, retention.toml, scales.toml, and
 templates of certificates. The shipped files are drafts. `--reference DIR` takes files of `data`
 from DIR, and recipients from DIR/recipients/CODE, in place of shipped ones of the same name.
+
+A case file, `case.toml`, holds what no run knows: legal names, contacts, custodians, signatories,
+case numbers and counsel's own words. Nothing in it is needed; what is missing is a blank to fill.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -40,9 +44,22 @@ RECIPIENT_FILES = ("recipient.toml", "offences.toml", "scales.toml")
 ELEMENTS = ("scheme", "wires", "loss", "money", "organisation", "knowledge", "identity")
 """Values of `holds` of an element of an offence: evidence that a package has, or lacks."""
 
-CERTIFICATE_FIELDS = ("code", "files", "local_time", "version")
+CERTIFICATE_FIELDS = (
+    "code",
+    "files",
+    "local_time",
+    "version",
+    "custodian",
+    "custodian_title",
+    "organisation",
+)
 """Names that a certificate's template can use: the referral's reference, the number of files in the
-hash report, the time that it is seen from in the recipient's time zone, ringtrace's version."""
+hash report, the time that it is seen from in the recipient's time zone, ringtrace's version, and
+who certifies, blanks where the case file does not name them."""
+
+CASE_FILE = "case.toml"
+
+_PERSON = {"name?": str, "title?": str}
 
 _SOURCED = {"source": str, "date": str, "checked_by?": str}
 
@@ -85,6 +102,22 @@ _SCHEMAS: Mapping[str, Any] = {
             }
         ]
     },
+    CASE_FILE: {
+        "operation?": str,
+        "date?": date,
+        "narrative?": str,
+        "case_numbers?": {_ANY_NAME: str},
+        "organisation?": [
+            {
+                "slug": str,
+                "legal_name?": str,
+                "address?": str,
+                "contact?": {**_PERSON, "email?": str, "phone?": str},
+                "custodian?": _PERSON,
+                "signatory?": _PERSON,
+            }
+        ],
+    },
     "scales.toml": {
         _ANY_NAME: {"name": str, "words": [{"word": str, "low": float, "high": float}], **_SOURCED}
     },
@@ -92,7 +125,12 @@ _SCHEMAS: Mapping[str, Any] = {
 """Schemas by file: a dict is a table, whose fields with ? are optional; a list is a list of one
 kind, which may be empty if of texts; a tuple names the values that there are."""
 
-_TYPE_NAMES = {str: "a text", int: "a whole number", float: "a number"}
+_TYPE_NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    date: "a day without quotes, such as 2026-06-02",
+}
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
@@ -139,6 +177,47 @@ class Reference:
             "source": "",
             "date": "",
         }
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """A case file: what no run knows, as far as it says it."""
+
+    values: Row = field(default_factory=dict)
+
+    def organisation(self, slug: str) -> Row:
+        """Returns what it says of an organisation; nothing where it does not name it."""
+        for one in self.values.get("organisation", ()):
+            if one["slug"] == slug:
+                return dict(one)
+        return {}
+
+    def person(self, slug: str, part: str) -> str:
+        """Returns an organisation's contact, custodian or signatory in words, or nothing."""
+        found = self.organisation(slug).get(part, {})
+        parts = [found.get(one, "").strip() for one in ("name", "title", "email", "phone")]
+        return ", ".join(one for one in parts if one)
+
+
+def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFile:
+    """Reads a case file in TOML, for a case of `organisations`.
+
+    Raises:
+        ReferenceFileError: for a field that is unknown or of the wrong type, and an organisation
+            that is not in the case or is there twice.
+    """
+    values = _parsed_as(CASE_FILE, name, text)
+    known, seen = sorted(organisations), set()
+    for number, one in enumerate(values.get("organisation", ()), 1):
+        place = f"{name}, organisation {number}, slug"
+        if one["slug"] not in known:
+            raise ReferenceFileError(
+                f"{place}: {one['slug'][:60]!r} is not in this case; known are {', '.join(known)}"
+            )
+        if one["slug"] in seen:
+            raise ReferenceFileError(f"{place}: {one['slug']} is there twice; give one")
+        seen.add(one["slug"])
+    return CaseFile(values)
 
 
 def recipient_codes() -> list[str]:
@@ -325,11 +404,15 @@ def _template(file: Traversable, text: str) -> Template:
 
 
 def _parsed(file: Traversable, text: str) -> Row:
+    return _parsed_as(file.name, str(file), text)
+
+
+def _parsed_as(kind: str, name: str, text: str) -> Row:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ReferenceFileError(f"{file}: not TOML: {error}") from None
-    _check(str(file), _SCHEMAS[file.name], table)
+        raise ReferenceFileError(f"{name}: not TOML: {error}") from None
+    _check(name, _SCHEMAS[kind], table)
     return table
 
 

@@ -353,7 +353,7 @@ def test_every_recipient_can_be_sent_a_package(office, tmp_path, recipient):
     assert office.referral(tmp_path / "p", *office.override, recipient=recipient) == 0
     page = (tmp_path / "p/data/referral.html").read_text()
     assert "No lawyer has checked" in (tmp_path / "p-counsel/data/memo.html").read_text()
-    matrix = page.split("6. Offences and evidence</h2>")[1].split("</section>")[0]
+    matrix = page.split("Offences and evidence</h2>")[1].split("</section>")[0]
     captions = re.findall(r"<caption>(.*?)</caption>", matrix, re.DOTALL)
     assert captions
     for caption in captions:

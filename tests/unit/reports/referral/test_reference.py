@@ -243,6 +243,58 @@ def test_a_shared_file_that_cannot_be_used_is_named(tmp_path, name, text, told):
         reference.load_reference("us-fbi-ic3", str(tmp_path))
 
 
+CASE = """operation = "Operation Long Wait"
+date = 2026-06-02
+narrative = "Callers posed as support."
+case_numbers = { amazon = "CCU-114", us-fbi-ic3 = "I-2026-9" }
+
+[[organisation]]
+slug = "amazon"
+legal_name = "Amazon.com Services LLC"
+address = "Seattle"
+contact = { name = "Ada Cole", email = "ada@amazon.example" }
+custodian = { name = "Jon Reyes", title = "Custodian" }
+signatory = { name = "Ada Cole", title = "Counsel" }
+"""
+
+
+def test_a_case_file_fills_blanks_and_the_rest_is_listed(tmp_path):
+    blank = case_of(tmp_path / "1", rows())
+    assert "the legal name of Amazon" in blank.blanks and "case numbers" in blank.blanks
+    page = package_of(blank)["data/referral.html"].decode()
+    assert page.count("____________________") > 5
+    file = reference.load_case_file(CASE, "case.toml", ["amazon"])
+    case = case_of(tmp_path / "2", rows(), file=file)
+    assert case.blanks == []
+    files = package_of(case)
+    page = files["data/referral.html"].decode()
+    for words in ("Operation Long Wait", "Amazon.com Services LLC", "CCU-114", "2 June 2026",
+                  "Internet Crime Complaint Center (IC3), United States: I-2026-9",
+                  "Callers posed as support.", "Jon Reyes, Custodian",
+                  "Ada Cole, Counsel"):  # fmt: skip
+        assert words in page, words
+    assert b"I am Jon Reyes, Custodian" in files["data/certificates/us-fre-902.txt"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("operation =", "opration =", "case.toml: no such field 'opration'; known are operation,"),
+        ("legal_name", "legalname", "case.toml, organisation 1: no such field 'legalname'; known"),
+        ("2026-06-02", '"2026-06-02"', "date: is not a day without quotes, such as 2026-06-02"),
+        ('slug = "amazon"', 'slug = "meta"', "slug: 'meta' is not in this case; known are amazon"),
+        ('title = "Counsel"', "title = 3", "organisation 1, signatory, title: is not a text"),
+        ("[[organisation]]", "[organisation]", "organisation: is not a list of tables"),
+        ("date =", "date", "case.toml: not TOML"),
+    ],
+)
+def test_a_mistake_in_a_case_file_is_one_line(old, new, told):
+    assert old in CASE
+    with pytest.raises(reference.ReferenceFileError) as error:
+        reference.load_case_file(CASE.replace(old, new), "case.toml", ["amazon"])
+    assert told in str(error.value) and "\n" not in str(error.value)
+
+
 def test_an_unknown_recipient_names_the_known_ones(own, capsys):
     assert "use au-reportcyber, " in refused(capsys, own.parent, "nobody")
     assert "xx-fraud" in refused(capsys, own.parent, "../xx")
