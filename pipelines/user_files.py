@@ -36,7 +36,7 @@ from transforms.extract import (
     shipped_allowlist,
 )
 from transforms.graph import PriorityWeights, PriorityWeightsError, parse_weights, shipped_weights
-from transforms.manifest import files_of
+from transforms.manifest import current_time, files_of
 from transforms.reporters import (
     SourceRules,
     SourceRulesError,
@@ -401,13 +401,27 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
 
 
 def check_signers(run: Run, name: str = "") -> None:
-    """Raises UsageError if a key that is neither one's own nor trusted signed a run."""
+    """Checks that who signed a run is known, and that the key is not void.
+
+    A run's signature has no time that its signer could not choose: a void key vouches for nothing.
+
+    Raises:
+        UsageError: if a key that is void, or neither one's own nor trusted, signed it.
+    """
     one = run.custody or Custody()
     for key_id, org in ((one.key_id, one.org), (one.private_key_id, one.private_org)):
         if key_id is not None and org is None:
             raise UsageError(
                 f"{name}{run.folder}: is signed by the key {key_id}, which is neither yours nor "
                 "trusted; ask whose it is, and see ringtrace keys trust"
+            )
+        if key_id is None:
+            continue
+        void = key_store.validity(org or None, key_id).revoked_since
+        if void is not None and void <= current_time():
+            raise UsageError(
+                f"{name}{run.folder}: is signed by the key {key_id}, which is void from "
+                f"{void:%Y-%m-%dT%H:%MZ} on: anybody may have it; make the run again"
             )
 
 

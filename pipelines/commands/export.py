@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, add_register_options, describe_system_error
+from pipelines.user_files import open_run
 from reports import tables
 from reports.export import ExportFormat, RunExport, leaving_formats
 from reports.run import Run
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.cluster is None and not arguments.all:
         raise UsageError("which clusters is not said: give --cluster ID, or --all")
-    finished, form = Run.open(arguments.run), leaving_formats()[arguments.format]
+    finished, form = open_run(arguments.run, built_on=True), leaving_formats()[arguments.format]
     if "://" in finished.folder:
         raise UsageError(f"{finished.folder}: files are written of local runs; copy it here first")
     if arguments.include_verify and form.reviewed:

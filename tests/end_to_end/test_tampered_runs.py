@@ -359,3 +359,20 @@ def test_a_run_and_its_manifest_are_the_same_with_a_key_and_without(world, tmp_p
     )
     assert theirs.keys() - ours.keys() == {SIGNATURE_NAME, PRIVATE_SIGNATURE}
     assert all(theirs[name] == content for name, content in ours.items())
+
+
+def test_a_void_key_vouches_for_no_run(world, run, tmp_path, capsys, monkeypatch):
+    home = shutil.copytree(world.folder / "home", tmp_path / "home")
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    key = key_store.own_key().public_key()
+    (home / "own.pem").unlink()
+    assert ringtrace("keys", "make") == 0
+    key_store.trust("microsoft", key)
+    words = world.builders(run, tmp_path / "out")["export"]
+    soon, past = "2999-01-01T00:00:00Z", "2024-01-01T00:00:00Z"
+    for since, status in ((soon, 0), (past, 2)):
+        assert ringtrace("keys", "distrust", "microsoft", "--since", since) == 0
+        assert ringtrace(*words) == status
+        clear(tmp_path / "out")
+    said = capsys.readouterr().err
+    assert f"is signed by the key {signing.key_id(key)}, which is void from 2024-01-01" in said

@@ -77,5 +77,6 @@ class SmallRing:
             "offer": ["exchange", "offer", run, "--to", "microsoft", *output],
             "join": ["exchange", "join", run, "--decisions", self.decisions, *output],
             "decide": ["decide", run, "confirm", RING, *who],
+            "export": ["export", run, "--all", "--format", "csv", *output],
             "report": ["report", run, "--redact", *output],
         }
