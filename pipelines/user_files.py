@@ -400,29 +400,33 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
     return run
 
 
-def check_signers(run: Run, name: str = "") -> None:
-    """Checks that who signed a run is known, and that the key is not void.
+def signer_problem(run: Run) -> str | None:
+    """Says why a key that signed a run vouches for nothing; None where each one does, or none did.
 
-    A run's signature has no time that its signer could not choose: a void key vouches for nothing.
-
-    Raises:
-        UsageError: if a key that is void, or neither one's own nor trusted, signed it.
+    A run's signature has no time that its signer could not choose, so that no void key counts.
     """
     one = run.custody or Custody()
     for key_id, org in ((one.key_id, one.org), (one.private_key_id, one.private_org)):
-        if key_id is not None and org is None:
-            raise UsageError(
-                f"{name}{run.folder}: is signed by the key {key_id}, which is neither yours nor "
-                "trusted; ask whose it is, and see ringtrace keys trust"
-            )
         if key_id is None:
             continue
+        signed = f"is signed by the key {key_id}, which is"
+        if org is None:
+            return (
+                f"{signed} neither yours nor trusted; ask whose it is, and see ringtrace keys trust"
+            )
         void = key_store.validity(org or None, key_id).revoked_since
         if void is not None and void <= current_time():
-            raise UsageError(
-                f"{name}{run.folder}: is signed by the key {key_id}, which is void from "
-                f"{void:%Y-%m-%dT%H:%MZ} on: anybody may have it; make the run again"
+            return (
+                f"{signed} void from {void:%Y-%m-%dT%H:%MZ} on: anybody may have it; make the run "
+                "again"
             )
+    return None
+
+
+def check_signers(run: Run, name: str = "") -> None:
+    """Raises UsageError if a key signed a run that vouches for nothing."""
+    if problem := signer_problem(run):
+        raise UsageError(f"{name}{run.folder}: {problem}")
 
 
 def known_keys() -> dict[str, list[Ed25519PublicKey]]:

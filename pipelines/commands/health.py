@@ -12,7 +12,7 @@ from typing import Any
 
 from pipelines.ledger import LedgerError, outstanding, read_ledger
 from pipelines.options import SHARE, add_ledger, add_register_options, moment
-from pipelines.user_files import known_keys
+from pipelines.user_files import known_keys, signer_problem
 from reports.run import Custody, Run
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
@@ -159,11 +159,8 @@ def find_changed_files(run: Run) -> Iterator[str]:
         yield f"altered: {ascii(name)[1:-1]} {NOT_WRITTEN}: {why}"
     if len(changed) > MOST_ENTRIES:
         yield f"altered: {len(changed) - MOST_ENTRIES} more files"
-    one = run.custody or Custody()
-    for key_id, org in ((one.key_id, one.org), (one.private_key_id, one.private_org)):
-        if key_id is not None and org is None:
-            yield f"unknown_key: {key_id} signed it, which is neither yours nor trusted"
-            return
+    if problem := signer_problem(run):
+        yield f"unknown_key: {problem}"
 
 
 def find_private_problems(run: Run) -> Iterator[str]:

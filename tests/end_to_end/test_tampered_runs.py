@@ -374,5 +374,7 @@ def test_a_void_key_vouches_for_no_run(world, run, tmp_path, capsys, monkeypatch
         assert ringtrace("keys", "distrust", "microsoft", "--since", since) == 0
         assert ringtrace(*words) == status
         clear(tmp_path / "out")
-    said = capsys.readouterr().err
-    assert f"is signed by the key {signing.key_id(key)}, which is void from 2024-01-01" in said
+    says = f"is signed by the key {signing.key_id(key)}, which is void from 2024-01-01"
+    assert says in capsys.readouterr().err
+    assert ringtrace("health", run) == 1
+    assert f"unknown_key: {says}" in capsys.readouterr().out
