@@ -50,13 +50,13 @@ def ticks_over(parts, output, *flags, restarts=2):
     for kind in ("complaints", "calls"):
         (watched / kind).mkdir(parents=True)
     options = parse(["--watch", str(watched), "--output", str(output / "out"), *flags])
-    positions, sizes, stream = {}, [], None
+    positions, sizes, stream, now = {}, [], None, [last]
     for number, (complaints, calls) in enumerate(parts, 1):
         jsonl(watched / "complaints" / f"{number}.jsonl", complaints)
         jsonl(watched / "calls" / f"{number}.jsonl", calls)
         if (number - 1) % restarts == 0:
-            stream = Watch(options, Progress(StringIO()), clock=lambda: next(clock))
-        clock = iter([last - len(parts) + number])
+            stream = Watch(options, Progress(StringIO()), clock=lambda: now[0])
+        now[0] = last - len(parts) + number
         news = WatchedFolder(str(watched), ReadOptions()).poll(positions, final=True)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("transforms.stream.state.GENERATION_RECORDS", 5)
