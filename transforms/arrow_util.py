@@ -113,6 +113,11 @@ def distinct_values(texts: pa.Array) -> tuple[list[str], Array]:
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
 
 
+def text_codes(texts: pa.DictionaryArray) -> Array:
+    """Returns the place of each text in its dictionary, -1 for null."""
+    return pc.fill_null(texts.indices, -1).to_numpy().astype(np.int64)
+
+
 def distinct_rows(columns: Sequence[pa.Array]) -> tuple[Array, Array]:
     """Returns the first row of each distinct combination of values, and which each row has.
 

@@ -33,6 +33,10 @@ _TaggedBatch = tuple[int, EncodedBatch | pa.RecordBatch]
 """The place of an input among those of a `PerPartition`, and a batch of it."""
 
 
+Place = Callable[[pa.RecordBatch | pa.Table], np.ndarray]
+"""Returns the partition of each row, the same for all rows of a key."""
+
+
 class ShuffleOptions(PipelineOptions):
     """Beam options of every shuffle of a pipeline.
 
@@ -49,17 +53,21 @@ class ShuffleOptions(PipelineOptions):
 class KeyedInput:
     """One input of `PerPartition`: the schema of its batches, and the columns of its key.
 
-    With `by_number` the one column named holds the partition itself.
+    With `by_number` the one column named holds the partition itself; `place`, where it is given,
+    returns that of each row in place of the hash.
     """
 
     schema: pa.Schema
     names: tuple[str, ...]
     by_number: bool = False
+    place: Place | None = None
 
     def split(self, batch: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yields a batch as (partition, rows)."""
         if self.by_number:
             return split_by_partition(batch, batch[self.names[0]].to_numpy())
+        if self.place is not None:
+            return split_by_partition(batch, self.place(batch))
         return split_by_key(batch, self.names, partitions)
 
 
@@ -142,11 +150,6 @@ def partition_numbers(
     return (hash_columns(batch, names) >> 40) % partitions
 
 
-def partition_of(rows: pa.Table, names: Sequence[str], partitions: int) -> int:
-    """Returns the one partition of all rows of a table that was brought together by `names`."""
-    return int(partition_numbers(rows.slice(0, 1), names, partitions)[0]) if rows.num_rows else 0
-
-
 def table_of(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """Joins batches to one table of single-chunk columns, in whatever order they came."""
     return pa.Table.from_batches(batches, schema).combine_chunks()
@@ -160,6 +163,20 @@ def batches_of(table: pa.Table, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
 def tagged_batches(name: str, table: pa.Table) -> Iterator[Any]:
     """Cuts a table as `batches_of` does, for the output of a name."""
     return (beam.pvalue.TaggedOutput(name, batch) for batch in batches_of(table))
+
+
+class Pure(beam.DoFn):
+    """Applies a function of an element and side inputs that gives the same for the same.
+
+    Unlike `beam.FlatMap` it promises so, and a runner may give again what it gave.
+    """
+
+    def __init__(self, work: Callable[..., Iterable[Any]]) -> None:
+        self._work = work
+
+    def process(self, element: Any, side: Any = None) -> Iterable[Any]:
+        """Applies the function."""
+        return self._work(element) if side is None else self._work(element, side)
 
 
 class _Split(beam.DoFn):
@@ -178,9 +195,9 @@ class _Split(beam.DoFn):
             )
 
 
-class _Apply(beam.DoFn):
+class _Apply(Pure):
     def __init__(self, work: Callable[..., Iterable[Any]], schemas: Sequence[pa.Schema]) -> None:
-        self._work = work
+        super().__init__(work)
         self._schemas = schemas
 
     def process(

@@ -42,7 +42,7 @@ from transforms.private_files import PrivateKey
 from transforms.read import CALLS, COMPLAINTS, REJECTS as UNREAD
 from transforms.redact import mask_rejects
 from transforms.reporters import SourceRules
-from transforms.shuffle import MAIN
+from transforms.shuffle import MAIN, Place
 from transforms.stream import (
     DELTAS,
     FINGERPRINTS,
@@ -176,6 +176,7 @@ class AnalyzeTick(beam.PTransform):
     register: RegisterSource | None = None
     private_key: PrivateKey | None = None
     sign: Sign | None = None
+    place: Place | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -226,6 +227,7 @@ class AnalyzeTick(beam.PTransform):
             self.known,
             follows=self.previous is not None,
             register=use_register(start, self.register),
+            place=self.place,
         )
 
         # Raise alerts.

@@ -61,6 +61,7 @@ from transforms.erasure import Erasures
 from transforms.graph import cluster_number
 from transforms.manifest import AlteredRunError
 from transforms.read import ReadOptions
+from transforms.shuffle import Place
 from transforms.stream import (
     RETENTION_DAYS,
     Clock,
@@ -114,6 +115,7 @@ def watch_plan(
     keep: beam.PTransform,
     decisions: LiveDecisions | None = None,
     erasures: Erasures | None = None,
+    place: Place | None = None,
     *,
     snapshot: bool,
 ) -> StreamPlan:
@@ -125,13 +127,14 @@ def watch_plan(
         keep: adds them to the state.
         decisions: of the stream, where its plans share them.
         erasures: likewise; as they are now without.
+        place: returns where evidence lies together already, if it does.
         snapshot: whether the tick writes one.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
     erasures = erasures or current_erasures(options)
-    analyze = tick_analysis(options, decisions, erasures)
+    analyze = replace(tick_analysis(options, decisions, erasures), place=place)
     if not snapshot:
         analyze = replace(analyze, snapshots=None)
     rules = read_source_rules(options.sources)

@@ -274,7 +274,7 @@ def test_the_state_is_that_of_a_stream_that_never_saw_it(home, tmp_path):
             assert erase() == 0
         assert stream(folder.parent, tmp_path / f"live-{name}") == 0
         output, rules = str(tmp_path / f"live-{name}"), shipped_source_rules()
-        settled = StreamState(output, RETENTION_DAYS, rules).alive.settled
+        settled = StreamState(output, RETENTION_DAYS, rules).alive.settled(RETENTION_DAYS)
         states.append([sorted(map(repr, part.to_pylist())) for part in settled])
     (records, evidence, stated, prints, phrases), never = states
     assert [len(one) for one in states[0]] == [len(one) for one in never]

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from transforms.alerts.rules import IdentifierHistory
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,7 +27,7 @@ def history(*hours: float, orgs=None, **more) -> IdentifierHistory:
         "known_cluster": None,
         "joins": False,
         "ties": (),
-        "times": at(*hours),
+        "times": np.array([one.timestamp() * 1e6 for one in at(*hours)], np.int64),
         "record_ids": [f"amazon|c{n}" for n in range(count)],
         "orgs": list(orgs or ["amazon"] * count),
         "victims": [f"v{n}" for n in range(count)],

@@ -29,7 +29,7 @@ from transforms.alerts.rules import (
 )
 from transforms.arrow_util import batch_of_rows
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
-from transforms.shuffle import KeyedInput, PerPartition, split_by_key, table_of
+from transforms.shuffle import KeyedInput, PerPartition, Pure, split_by_key, table_of
 
 REMEMBERED_SECONDS = 90 * 86_400
 """Seconds after which an alert that was not raised any more is forgotten; evidence of most kinds
@@ -58,7 +58,7 @@ class RaiseAlerts(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Brings the rows of an identifier together, and those of a cluster."""
-        mentions = inputs["evidence"] | "By mention" >> beam.Map(hard_mentions)
+        mentions = inputs["evidence"] | "By mention" >> beam.ParDo(Pure(hard_mentions))
         given = {**inputs, "evidence": mentions}
         given["ties"] = self._apply(attested_ties, "cluster_id", ("members", "links"), given)
         by_entity = self._apply(_of_entities, "entity_id", ("members", "evidence", "ties"), given)

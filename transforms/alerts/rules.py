@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,20 @@ from schemas.entity import are_withheld
 from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
 from schemas.mention import MENTIONS
-from transforms.arrow_util import explode, hash_text, sorted_lookup
+from transforms.arrow_util import (
+    explode,
+    group_starts,
+    hash_text,
+    sorted_lookup,
+    without_aggregate_suffixes,
+)
 from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
 from transforms.graph.epochs import PREVIOUS
+from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.robustness import CORE_COLUMNS, core_members
-from transforms.shuffle import table_of
+from transforms.shuffle import batches_of, table_of
 
 SAMPLE_SIZE = 10
 """Record ids, and members, that an alert names."""
@@ -57,6 +65,8 @@ TIE = pa.schema(
 A row without `other` and `weight` says whether the identifier itself is.
 """
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 Alert = Mapping[str, Any]
 """One ALERT row."""
 
@@ -70,7 +80,7 @@ HARD_MENTION = pa.schema(
         ("reporter_key", pa.string()),
     ]
 )
-"""A mention in a hard role, with what its record says of when it was and by whom."""
+"""A piece of evidence that shows an identifier in a hard role, when it was and by whom."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,7 @@ class AlertRules:
 class IdentifierHistory:
     """An infrastructure identifier in its cluster, and the records of its use, oldest first.
 
+    `times` are in microseconds since 1970 (UTC).
     `known_cluster` is its cluster in the known run, if it was a member there; `joins` says that it
     was none and is now in a known cluster, whose members `ties` names, strongest first. `core` has
     those of itself and `ties` that are core, `reviewed` those of them that were reviewed.
@@ -102,7 +113,7 @@ class IdentifierHistory:
     known_cluster: str | None
     joins: bool
     ties: Sequence[str]
-    times: Sequence[datetime]
+    times: np.ndarray
     record_ids: Sequence[str]
     orgs: Sequence[str]
     victims: Sequence[str | None]
@@ -122,7 +133,7 @@ class IdentifierHistory:
             "cluster_id": self.cluster_id,
             "known_clusters": [self.known_cluster] if self.known_cluster else [],
             "reason": reason,
-            "observed_at": self.times[upto - 1],
+            "observed_at": _EPOCH + timedelta(microseconds=int(self.times[upto - 1])),
             "records": upto,
             "victims": len(set(self.victims[:upto]) - {None}),
             "reporters": len(set(self.reporters[:upto]) - {None}),
@@ -214,11 +225,15 @@ def attested_ties(
     )
 
 
-def hard_mentions(evidence: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns the HARD_MENTION rows of CLASSIFIED rows."""
+def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yields the HARD_MENTION rows of CLASSIFIED rows of whole groups."""
     mentions = explode(evidence, MENTIONS, HARD_MENTION.names[1:])
     hard = pc.is_in(mentions["role"], pa.array([str(role) for role in HARD_ROLES]))
-    return mentions.filter(hard).select(HARD_MENTION.names)
+    once = pa.Table.from_batches([mentions.filter(hard)]).group_by(
+        HARD_MENTION.names[:2], use_threads=False
+    )
+    found = once.aggregate([(name, "min") for name in HARD_MENTION.names[2:]])
+    yield from batches_of(without_aggregate_suffixes(found).select(HARD_MENTION.names))
 
 
 def identifier_histories(
@@ -238,10 +253,10 @@ def identifier_histories(
     before, joins = _joining(members, known)
     tied = _ties(ties, entity_ids, known)
     core, reviewed = _core(ties, entity_ids), known.decided.reviewed()
-    histories = []
+    histories, since = [], _micros(known.since(rules))
     for row, name in enumerate(entity_ids.to_pylist()):
         columns = records.get(name)
-        if columns is not None and columns["times"][-1] >= known.since(rules):
+        if columns is not None and columns["times"][-1] >= since:
             attested = frozenset(core.get(name, ()))
             histories.append(
                 IdentifierHistory(
@@ -260,12 +275,15 @@ def identifier_histories(
 
 def threshold_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
     """Alerts where N reporters within the window tell of its use by a scammer; then 10 N, 100 N."""
-    level, start = rules.reporters, 0
+    level, start, people = rules.reporters, 0, len(set(one.reporters) - {None})
     within: Counter[str] = Counter()
-    for last, (moment, who) in enumerate(zip(one.times, one.reporters, strict=True)):
+    window, times = rules.within // timedelta(microseconds=1), one.times.tolist()
+    for last, (moment, who) in enumerate(zip(times, one.reporters, strict=True)):
+        if level > people:
+            return
         if who is not None:
             within[who] += 1
-        while moment - one.times[start] > rules.within:
+        while moment - times[start] > window:
             gone = one.reporters[start]
             if gone is not None:
                 within[gone] -= 1
@@ -307,24 +325,21 @@ def burst_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
     The days before give a Poisson rate with the prior of Jeffreys; the number of reporters of the
     next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
     """
+    dates = one.times // MICROSECONDS_A_DAY
+    first = int(dates[0])
+    if dates[-1] - first < BURST_HISTORY_DAYS:
+        return
     from scipy.special import betainc  # late, as it takes a tenth of a second to load
 
-    ordinals = list(map(datetime.toordinal, one.times))
-    records = Counter(ordinals)
-    people: dict[int, set[str | None]] = {}
-    for ordinal, who in zip(ordinals, one.reporters, strict=True):
-        people.setdefault(ordinal, set()).add(who)
-    first = min(ordinals)
-    before = upto = 0
-    for ordinal in sorted(records):
-        days, count = ordinal - first, len(people[ordinal] - {None})
-        upto += records[ordinal]
+    before = 0
+    for start, end in pairwise([*group_starts(dates).tolist(), len(dates)]):
+        days, count = int(dates[start]) - first, len(set(one.reporters[start:end]) - {None})
         telling = days >= BURST_HISTORY_DAYS and count >= rules.reporters
         if telling and betainc(count, before + 0.5, 1 / (1 + days)) < BURST_CHANCE:
-            day = date.fromordinal(ordinal)
+            day = _EPOCH + timedelta(days=first + days)
             reason = f"{count} people on {day:%Y-%m-%d}, after {before} in {days} days"
             key = [one.entity_id, f"{day:%Y-%m-%d}"]
-            yield one.alert(AlertKind.BURST, key, reason, upto)
+            yield one.alert(AlertKind.BURST, key, reason, end)
         before += count
 
 
@@ -332,13 +347,15 @@ def referred_awake_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator
     """Alerts on a member of a referred cluster that a scammer used after the referral."""
     for cluster in sorted({one.cluster_id, one.known_cluster or one.cluster_id}):
         when = rules.referred.get(cluster)
-        awake = [row for row, at in enumerate(one.times) if when is not None and at > when]
-        if awake:
+        if when is None:
+            continue
+        asleep = int(np.searchsorted(one.times, _micros(when), side="right"))
+        if asleep < len(one.times):
             yield one.alert(
                 AlertKind.REFERRED_AWAKE,
                 [cluster, f"{when:%Y-%m-%dT%H:%M:%SZ}"],
                 f"the cluster {cluster}, referred on {when:%Y-%m-%d}, is active again",
-                awake[0] + 1,
+                asleep + 1,
                 known_clusters=[cluster],
             )
 
@@ -421,35 +438,28 @@ def _hours(span: timedelta) -> str:
     return f"{span // timedelta(hours=1)} hours"
 
 
-def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, list[Any]]]:
+def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, Any]]:
     """Returns columns of the records in which each identifier has a hard role, oldest first."""
-    once = (
-        evidence.filter(pc.is_in(evidence["entity_id"], entity_ids))
-        .group_by(["entity_id", "group_id"], use_threads=False)
-        .aggregate(
-            [(name, "min") for name in ("observed_at", "source_org", "victim_key", "reporter_key")]
-        )
-        .sort_by([(name, "ascending") for name in ("entity_id", "observed_at_min", "group_id")])
-    )
+    at = pc.index_in(evidence["entity_id"], entity_ids)
+    shown = evidence.append_column("at", at).filter(pc.is_valid(at))
+    shown = shown.sort_by([(name, "ascending") for name in ("at", "observed_at", "group_id")])
     columns = {
-        "times": _moments(once["observed_at_min"]),
-        "record_ids": once["group_id"].to_pylist(),
-        "orgs": once["source_org_min"].to_pylist(),
-        "victims": once["victim_key_min"].to_pylist(),
-        "reporters": once["reporter_key_min"].to_pylist(),
+        "times": shown["observed_at"].cast(pa.int64()).to_numpy(),
+        "record_ids": shown["group_id"].to_pylist(),
+        "orgs": shown["source_org"].to_pylist(),
+        "victims": shown["victim_key"].to_pylist(),
+        "reporters": shown["reporter_key"].to_pylist(),
     }
-    ids = once["entity_id"].to_pylist()
-    starts = [row for row, one in enumerate(ids) if not row or ids[row - 1] != one]
+    at = shown["at"].to_numpy()
+    ids = entity_ids.to_pylist()
     return {
-        ids[start]: {name: column[start:end] for name, column in columns.items()}
-        for start, end in zip(starts, [*starts[1:], len(ids)], strict=True)
+        ids[at[start]]: {name: column[start:end] for name, column in columns.items()}
+        for start, end in pairwise([*group_starts(at).tolist(), len(at)])
     }
 
 
-def _moments(times: pa.ChunkedArray) -> list[datetime]:
-    """Converts TIMESTAMP values to Python's; four times as fast as Arrow's own way."""
-    naive: list[datetime] = times.cast(pa.timestamp("us")).to_numpy().tolist()
-    return [one.replace(tzinfo=UTC) for one in naive]
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[str, list[str]]:

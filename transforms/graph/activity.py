@@ -6,6 +6,8 @@ day.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,11 +15,15 @@ import pyarrow.compute as pc
 from schemas.enums import HARD_ROLES, RecordKind, Role
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    group_changes,
+    group_starts,
     hash_text,
+    stable_order,
     table_of_columns,
+    text_codes,
     with_column,
-    without_aggregate_suffixes,
 )
+from transforms.casts import true_mask
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
@@ -71,89 +77,102 @@ victim's and they are few; null elsewhere.
 _TIME_DIGITS = 20
 """Width of a time in microseconds, so that its text sorts as it does."""
 
-_ACTIVITY_KEY = ["entity", "victim", "reporter", "org", "day"]
+_KEY = ("entity_id", "victim_key", "reporter_key", "source_org")
+
+_SUMMED = ("record_kind", "field", "start", "carried", "kind", "region", "line_type")
+"""Columns that are added up by key, where they lie in its order."""
+
+_IS_HARD = np.isin(ROLES, [str(role) for role in HARD_ROLES])
 
 
 def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     """Converts EVIDENCE_MENTION rows of whole groups to ACTIVITY rows, each key once."""
     if not mentions.num_rows:
         return ACTIVITY.empty_table()
-    entity, org, victim, reporter = (
-        mentions[name].combine_chunks().dictionary_encode()
-        for name in ("entity_id", "source_org", "victim_key", "reporter_key")
-    )
-    seen = mentions["observed_at"].combine_chunks()
-    records = record_keys(mentions)
-    names = records.dictionary_encode()
-    record = names.indices
-    role = mentions["role"].combine_chunks()
-    complaint = pc.equal(mentions["record_kind"], RecordKind.COMPLAINT).combine_chunks()
-    hard = pc.is_in(role, pa.array([str(one) for one in HARD_ROLES]))
-    own = pc.equal(role, Role.VICTIM)
-    carried = pc.is_valid(mentions["carried"].combine_chunks())
-    field = mentions["field"].combine_chunks()
-    stated = pc.and_(own, pc.fill_null(pc.match_substring_regex(field, STATED_FIELDS), False))
-    reported = pc.and_(hard, pa.array(_in_narrow_groups(mentions, entity, hard)))
-    none = pa.scalar(None, record.type)
-    owned = pc.is_in(entity.indices, pc.unique(entity.indices.filter(own)))
-    held = pc.if_else(hard, seen, pa.scalar(None, seen.type))
-    columns = {
-        "entity": entity.indices,
-        "victim": victim.indices,
-        "reporter": reporter.indices,
-        "org": org.indices,
-        "day": pa.array(seen.cast(pa.int64()).to_numpy() // MICROSECONDS_A_DAY, pa.int32()),
-        "kind": mentions["kind"],
-        "first_seen": seen,
-        "last_seen": seen,
-        "first_held": held,
-        "last_held": held,
-        "place": pc.binary_join_element_wise(
-            pc.utf8_lpad(seen.cast(pa.int64()).cast(pa.string()), _TIME_DIGITS, "0"),
-            records,
-            pc.fill_null(field, ""),
-            pc.cast(mentions["start"].combine_chunks(), pa.string()),
-            "|",
-            null_handling="replace",
-            null_replacement="",
-        ),
-        "region": mentions["region"],
-        "line_type": mentions["line_type"],
-        "complaints": pc.if_else(complaint, record, none),
-        "calls": pc.if_else(complaint, none, record),
-        "held": pc.if_else(hard, record, none),
-        "reported": pc.if_else(reported, record, none),
-        "own": pc.if_else(own, record, none),
-        "stated": pc.if_else(stated, record, none),
-        "carried": pc.if_else(carried, record, none),
-        "records": pc.if_else(owned, record, none),
+    texts = [mentions[name].combine_chunks().dictionary_encode() for name in _KEY]
+    texts.append(record_keys(mentions).dictionary_encode())
+    codes = [text_codes(one) for one in texts]
+    role = pc.index_in(mentions["role"].combine_chunks(), pa.array(ROLES)).to_numpy()
+    narrow = _in_narrow_groups(mentions, codes[0], _IS_HARD[role])
+    seen = mentions["observed_at"].cast(pa.int64()).to_numpy()
+
+    # The rows of a key come to lie together, and in them those of a record.
+    order = stable_order(*codes[:-1], seen // MICROSECONDS_A_DAY, codes[-1])
+    (rows,) = mentions.select(_SUMMED).take(pa.array(order)).combine_chunks().to_batches()
+    *codes, record = (one[order] for one in codes)
+    role, narrow, seen = role[order], narrow[order], seen[order]
+    day = seen // MICROSECONDS_A_DAY
+    key = np.cumsum(group_changes(*codes, day)) - 1
+    starts, once = group_starts(key), group_starts(key, record)
+    of_key = np.searchsorted(once, starts)
+
+    hard, own = _IS_HARD[role], role == ROLES.index(Role.VICTIM)
+    complaint = true_mask(pc.equal(rows["record_kind"], RecordKind.COMPLAINT))
+    stated = own & true_mask(pc.match_substring_regex(rows["field"], STATED_FIELDS))
+    carried = true_mask(pc.is_valid(rows["carried"]))
+    masks = (complaint, ~complaint, hard, hard & narrow, own, stated, carried)
+    found: dict[str, Any] = {
+        name: np.add.reduceat(np.maximum.reduceat(mask.astype(np.int32), once), of_key)
+        for name, mask in zip(RECORD_COUNTS, masks, strict=True)
     }
-    for name, one in zip(ROLE_COUNTS, ROLES, strict=True):
-        columns[name] = pc.equal(role, one).cast(pa.int8())
-    smallest = ("kind", "first_seen", "first_held", "place", "region", "line_type")
-    added = without_aggregate_suffixes(
-        pa.table(columns)
-        .group_by(_ACTIVITY_KEY, use_threads=False)
-        .aggregate(
-            [(name, "min") for name in smallest]
-            + [(name, "max") for name in ("last_seen", "last_held")]
-            + [(name, "count_distinct") for name in RECORD_COUNTS]
-            + [(name, "sum") for name in ROLE_COUNTS]
-            + [("records", "distinct", pc.CountOptions(mode="only_valid"))]
-        )
-    )
-    hashes = {
-        name: pa.array(hash_text(one.dictionary), pa.int64()).take(added[name].combine_chunks())
-        for name, one in (("victim", victim), ("reporter", reporter))
-    }
-    found = {name: added[name] for name in added.column_names if name in ACTIVITY.names} | hashes
+    given = np.bincount(key * len(ROLES) + role, minlength=len(starts) * len(ROLES))
+    given = given.astype(np.int32)
+    found |= {name: given[place :: len(ROLES)] for place, name in enumerate(ROLE_COUNTS)}
+    found |= _times(seen, hard, starts)
+    entity, victim, reporter, org = (pa.array(one[starts], mask=one[starts] < 0) for one in codes)
+    records, owned = texts[-1].dictionary, np.bincount(codes[0], own) > 0
+    listed = records.take(pa.array(record[once]))
     found |= {
-        "entity_id": entity.dictionary.take(added["entity"].combine_chunks()),
-        "share": pa.repeat(share, added.num_rows),
-        "source_org": org.dictionary.take(added["org"].combine_chunks()),
-        "records": _record_lists(added["records"].combine_chunks(), names.dictionary),
+        "entity_id": texts[0].dictionary.take(entity),
+        "share": np.full(len(starts), share, np.int32),
+        "victim": pa.array(hash_text(texts[1].dictionary)).take(victim),
+        "reporter": pa.array(hash_text(texts[2].dictionary)).take(reporter),
+        "source_org": texts[3].dictionary.take(org),
+        "day": day[starts].astype(np.int32),
+        "place": _first_places(rows, records.take(pa.array(record)), seen, key, once),
+        "records": _record_lists(owned[codes[0][starts]], of_key, listed),
     }
+    for name in ("kind", "region", "line_type"):
+        found[name] = rows[name].take(pa.array(_smallest(rows[name], key)))
     return table_of_columns(found, ACTIVITY)
+
+
+def _times(seen: np.ndarray, hard: np.ndarray, starts: np.ndarray) -> dict[str, pa.Array]:
+    """Returns the first and last time of each key, in any role and in a hard one."""
+    never = ~np.logical_or.reduceat(hard, starts)
+    first = np.minimum.reduceat(np.where(hard, seen, np.iinfo(np.int64).max), starts)
+    last = np.maximum.reduceat(np.where(hard, seen, np.iinfo(np.int64).min), starts)
+    found = {
+        "first_seen": pa.array(np.minimum.reduceat(seen, starts)),
+        "last_seen": pa.array(np.maximum.reduceat(seen, starts)),
+        "first_held": pa.array(first, mask=never),
+        "last_held": pa.array(last, mask=never),
+    }
+    return {name: one.cast(TIMESTAMP) for name, one in found.items()}
+
+
+def _first_places(
+    mentions: pa.RecordBatch, records: pa.Array, seen: np.ndarray, key: np.ndarray, once: np.ndarray
+) -> pa.Array:
+    """Returns the smallest place of each key, among the rows that were seen first.
+
+    At `once` begin the rows of each record of a key, which have one time.
+    """
+    earliest = np.minimum.reduceat(seen, group_starts(key))[key]
+    of = np.repeat(np.arange(len(once)), np.diff(np.append(once, len(key))))
+    rows = pa.array(np.flatnonzero(seen == earliest))
+    of, key = of[rows], key[rows]
+    rest = pc.binary_join_element_wise(
+        pc.fill_null(mentions["field"].take(rows), ""),
+        pc.fill_null(mentions["start"].take(rows).cast(pa.string()), ""),
+        "|",
+    )
+    # What begins with the same record differs in the rest alone: few texts to be compared.
+    smallest = pa.array(_smallest(rest, of))
+    rows = rows.take(smallest)
+    times = pc.utf8_lpad(pa.array(seen).take(rows).cast(pa.string()), _TIME_DIGITS, "0")
+    places = pc.binary_join_element_wise(times, records.take(rows), rest.take(smallest), "|")
+    return places.take(pa.array(_smallest(places, key[smallest])))
 
 
 def settle_carried(mentions: pa.Table) -> pa.Table:
@@ -166,40 +185,54 @@ def settle_carried(mentions: pa.Table) -> pa.Table:
         nothing = pa.nulls(mentions.num_rows, pa.string())
         return with_column(mentions, "carried", nothing)
     hard = pc.is_in(mentions["role"], pa.array([str(one) for one in HARD_ROLES]))
-    shown = pc.or_(carried, hard).combine_chunks()
-    entity = mentions["entity_id"].combine_chunks().dictionary_encode()
+    shown = true_mask(pc.or_(carried, hard))
+    entity = text_codes(mentions["entity_id"].combine_chunks().dictionary_encode())
     kept = pc.and_(carried, pa.array(_in_narrow_groups(mentions, entity, shown)))
     kept = pc.if_else(kept, mentions["carried"], pa.scalar(None, pa.string()))
     return with_column(mentions, "carried", kept)
 
 
-def _record_lists(places: pa.ListArray, records: pa.Array) -> pa.Array:
-    """Converts lists of places among record keys to lists of the keys; null for none or many."""
-    keys = records.take(places.flatten())
-    lists = pa.ListArray.from_arrays(places.offsets, keys)
-    none = pa.scalar(None, lists.type)
-    sizes = pc.list_value_length(lists)
-    few = pc.and_(pc.greater(sizes, 0), pc.less_equal(sizes, MOST_RECORDS))
-    return pc.if_else(few, lists, none)
+def _record_lists(owned: np.ndarray, starts: np.ndarray, records: pa.Array) -> pa.Array:
+    """Lists the records of each key that is owned, which begin at `starts`; null for many."""
+    sizes = np.diff(np.append(starts, len(records)))
+    few = owned & (sizes <= MOST_RECORDS)
+    ends = np.append(0, np.cumsum(np.where(few, sizes, 0)))
+    named = records.filter(pa.array(np.repeat(few, sizes)))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), named, mask=pa.array(~few))
+
+
+def _smallest(texts: pa.Array, group: np.ndarray) -> np.ndarray:
+    """Returns, of the rows of each group, one with the smallest text; of null only if all are.
+
+    Rows are in an order by group.
+    """
+    starts = group_starts(group)
+    sizes = np.diff(np.append(starts, len(group)))
+    # Most have one row: only the others are compared.
+    rows = np.flatnonzero(np.repeat(sizes > 1, sizes))
+    encoded = texts.take(pa.array(rows)).dictionary_encode()
+    names = encoded.dictionary.take(pc.sort_indices(encoded.dictionary))
+    rank = np.append(pc.index_in(encoded.dictionary, names).to_numpy(), len(names))
+    rows = rows[stable_order(group[rows], rank[text_codes(encoded)])]
+    starts[sizes > 1] = rows[group_starts(group[rows])]
+    return starts
 
 
 def main_roles(counted: pa.Table) -> pa.Array:
     """Returns the role that most reporters give each row, by `ROLE_COUNTS`; hard roles first."""
     counts = np.stack([counted[name].to_numpy() for name in ROLE_COUNTS], axis=1)
-    hard = np.isin(ROLES, [str(role) for role in HARD_ROLES])
-    ranked = counts * np.where(hard, 1, 0)
+    ranked = counts * _IS_HARD
     soft = ~(ranked > 0).any(axis=1)
     ranked[soft] = counts[soft]
     return pa.array(ROLES, pa.string()).take(pa.array(ranked.argmax(axis=1)))
 
 
-def _in_narrow_groups(mentions: pa.Table, entity: pa.DictionaryArray, hard: pa.Array) -> np.ndarray:
+def _in_narrow_groups(mentions: pa.Table, entity: np.ndarray, hard: np.ndarray) -> np.ndarray:
     """Masks mentions whose piece of evidence shows at most `MAX_HARD_ENTITIES` in a hard role."""
     group = mentions["group_id"].combine_chunks().dictionary_encode()
     of, groups = group.indices.to_numpy(), len(group.dictionary)
-    is_hard = hard.to_numpy(zero_copy_only=False)
-    wide = np.bincount(of[is_hard], minlength=groups) > MAX_HARD_ENTITIES
-    rows = np.flatnonzero(is_hard & wide[of])
+    wide = np.bincount(of[hard], minlength=groups) > MAX_HARD_ENTITIES
+    rows = np.flatnonzero(hard & wide[of])
     # Few are, if any: these alone are counted without what they name twice.
-    pair = np.unique(np.stack([of[rows], entity.indices.to_numpy()[rows]]), axis=1)
+    pair = np.unique(np.stack([of[rows], entity[rows]]), axis=1)
     return (np.bincount(pair[0], minlength=groups) <= MAX_HARD_ENTITIES)[of]

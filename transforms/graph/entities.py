@@ -84,9 +84,10 @@ from transforms.shuffle import (
     MAIN,
     KeyedInput,
     PerPartition,
+    Place,
     ShuffleOptions,
     batches_of,
-    partition_of,
+    partition_numbers,
     tagged_batches,
 )
 from transforms.victim_register import (
@@ -315,20 +316,23 @@ class ClassifyEvidence(beam.PTransform):
     CONTESTED_ROWS (CONTESTED), REGISTER_ROWS (REGISTER_CHANGE; none without a register) and
     COUNTERS. Every batch of MAIN is of whole groups: all evidence of the records that are one piece
     of it. `decided` is the one DecisionsInForce, which says what is legitimate and who holds what.
+    `place` returns the partition of groups, which a hash gives without it.
     """
 
     known: KnownLegitimate
     decided: beam.pvalue.AsSingleton
     register: RegisterUse | None = None
     lives: epochs.Lifetimes = field(default_factory=epochs.shipped_lifetimes)
+    place: Place | None = None
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> dict[str, Any]:
         """Adds up by record, determines the status by identifier, annotates the mentions."""
         evidence = inputs["evidence"]
         partitions = evidence.pipeline.options.view_as(ShuffleOptions).partitions
+        place = self.place or partial(partition_numbers, names=GROUP_KEY, partitions=partitions)
         added = {"evidence": evidence} | "Add up" >> PerPartition(
-            {"evidence": KeyedInput(EVIDENCE, GROUP_KEY)},
-            partial(_sum_activity, partitions=partitions),
+            {"evidence": KeyedInput(EVIDENCE, GROUP_KEY, place=self.place)},
+            partial(_sum_activity, place=place),
             (ACTIVITIES,),
             partitions=partitions,
         )
@@ -357,7 +361,7 @@ class ClassifyEvidence(beam.PTransform):
         parts = {"evidence": added[MAIN], "statuses": statuses[MAIN]}
         annotated = parts | "Annotate" >> PerPartition(
             {
-                "evidence": KeyedInput(CLASSIFIED, GROUP_KEY),
+                "evidence": KeyedInput(CLASSIFIED, GROUP_KEY, place=self.place),
                 "statuses": KeyedInput(ENTITY_STATUS, ("share",), by_number=True),
             },
             _annotate_mentions,
@@ -369,12 +373,12 @@ class ClassifyEvidence(beam.PTransform):
         return found | {MAIN: annotated[MAIN], WITHHELD_ROWS: annotated[WITHHELD_ROWS]}
 
 
-def _sum_activity(evidence: pa.Table, *, partitions: int) -> Iterator[Any]:
+def _sum_activity(evidence: pa.Table, *, place: Place) -> Iterator[Any]:
     evidence = with_reporters_of_complaints(evidence)
     mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)])
     mentions = settle_carried(settle_roles(mentions))
     yield implode(evidence, CLASSIFIED.field(MENTIONS), mentions)  # of no status yet
-    share = partition_of(evidence, GROUP_KEY, partitions)
+    share = int(place(evidence.slice(0, 1))[0]) if evidence.num_rows else 0
     yield from tagged_batches(ACTIVITIES, sum_activity(mentions, share))
 
 

@@ -33,7 +33,7 @@ from transforms.graph.link_weights import (
     build_links,
     sum_pairs,
 )
-from transforms.shuffle import MAIN, KeyedInput, PerPartition, batches_of, tagged_batches
+from transforms.shuffle import MAIN, KeyedInput, PerPartition, Pure, batches_of, tagged_batches
 
 INCIDENCE_ROWS, REACH_ROWS, COUNTERS = "incidences", "reaches", "counters"
 
@@ -108,7 +108,7 @@ class BuildLinks(beam.PTransform):
 
     def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
         """Pairs within each piece of evidence, adds up in place, then builds each link."""
-        paired = evidence | "Pair" >> beam.FlatMap(_pairs).with_outputs(
+        paired = evidence | "Pair" >> beam.ParDo(Pure(_pairs)).with_outputs(
             INCIDENCE_ROWS, REACH_ROWS, COUNTERS, main=MAIN
         )
         pair = {"pairs": KeyedInput(PAIR_SUM, ("entity_a", "entity_b"))}

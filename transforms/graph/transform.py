@@ -35,7 +35,7 @@ from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
 from transforms.graph.suppliers import SUPPLIES, SummarizeSuppliers, sum_records
-from transforms.shuffle import MAIN
+from transforms.shuffle import MAIN, Place
 from transforms.victims.stated_numbers import CLAIMS
 
 CONTESTED_BEFORE_ROWS = "before"
@@ -95,6 +95,7 @@ def find_clusters(
     *,
     follows: bool,
     register: RegisterUse | None = None,
+    place: Place | None = None,
 ) -> ClusteredWindow:
     """Clusters EVIDENCE batches, window by window.
 
@@ -108,6 +109,7 @@ def find_clusters(
         known: The known-legitimate list.
         follows: Whether this run follows another.
         register: The victim register, if there is one.
+        place: Where the pieces of evidence lie together already, the partition of each.
     """
     decided = beam.pvalue.AsSingleton(in_force)
     given = {**evidence, "previous": previous}
@@ -117,7 +119,7 @@ def find_clusters(
         under_own_ids, beam.pvalue.AsIter(given[CONTESTED_BEFORE_ROWS])
     )
     classified: Any = given | "Classify" >> ClassifyEvidence(
-        known, decided, register
+        known, decided, register, place=place
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
     registered = classified[REGISTER_ROWS]
     if register is not None:

@@ -209,6 +209,21 @@ def concat_deltas(deltas: Sequence[Delta]) -> Delta:
     return Delta(*map(_concat, zip(*moved, strict=True), DELTA_SCHEMAS))
 
 
+def record_groups(delta: Delta) -> np.ndarray:
+    """Returns the hash of the piece of evidence that each record of a delta is of, or would be."""
+    records, evidence = delta.records, delta.evidence
+    complaint = pc.equal(records["record_kind"], str(RecordKind.COMPLAINT))
+    names = pc.binary_join_element_wise(records["source_org"], records["record_id"], "|")
+    groups = hash_text(pc.if_else(complaint, names, pa.scalar(None, pa.string())))
+    groups[evidence["row"].to_numpy()] = hash_text(evidence["group_id"])
+    return groups
+
+
+def take_records(delta: Delta, records: np.ndarray) -> Delta:
+    """Returns some records of a delta, by number, and what they show; nothing else."""
+    return _take(delta, records, np.empty(0, np.int64), np.empty(0, np.int64))
+
+
 def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.RecordBatch:
     """Selects evidence or fingerprints of those of `count` records that stay.
 

@@ -13,12 +13,15 @@ together on one worker, which holds the graph as a whole for clustering in any c
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -26,6 +29,7 @@ from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.runners.common import DoFnSignature
 
+from transforms.shuffle import Pure
 from transforms.stream.state import STATE_OUTPUTS, TICKS
 
 SINGLE_PARTITION_OPTIONS = ("--partitions=1",)
@@ -44,13 +48,15 @@ class InProcessRunner:
     """Runs the steps of a pipeline, which must not be run otherwise.
 
     Its DoFns are the very objects that it was built with: what one holds on to lasts from run to
-    run. Every Impulse gives the element of the run, and all values are in the global window.
+    run. Every Impulse gives the element of the run, and all values are in the global window. With
+    `remembers`, what a `Pure` step was given in the run before, it is not given again: the outputs
+    are those of then, as the very same objects.
 
     Raises:
         UnsupportedStepError: for a step that is more than a function of its input.
     """
 
-    def __init__(self, pipeline: beam.Pipeline) -> None:
+    def __init__(self, pipeline: beam.Pipeline, *, remembers: bool = False) -> None:
         collected = _CollectTransforms()
         pipeline.visit(collected)
         self._steps: list[_Step] = []
@@ -61,7 +67,8 @@ class InProcessRunner:
             outputs = dict(node.outputs)
             sides = list(node.side_inputs)
             touched = {*inputs, *(one.pvalue for one in sides), *outputs.values()}
-            step = _Step(node.transform, inputs, sides, outputs, list(touched - read))
+            memory = _Memory() if remembers and _is_pure(node.transform) else None
+            step = _Step(node.transform, inputs, sides, outputs, list(touched - read), memory)
             read |= touched
             self._steps.append(step)
         self._steps.reverse()
@@ -124,6 +131,7 @@ class _Step:
     sides: Sequence[beam.pvalue.AsSideInput]
     outputs: Mapping[str | None, PCollection]
     last_read: Sequence[PCollection]
+    memory: _Memory | None
 
     def run(self, values: _Values, element: object) -> None:
         """Adds the values of the outputs."""
@@ -151,14 +159,68 @@ class _Step:
                 for one in self.sides
             ]
             args, kwargs = insert_values_in_args(transform.args, transform.kwargs, sides)
-            for value in elements:
-                for result in transform.fn.process(value, *args, **kwargs) or ():
-                    if isinstance(result, TaggedOutput):
-                        outputs[result.tag].append(result.value)
-                    else:
-                        outputs[None].append(result)
+            apply = partial(_apply, transform.fn, args, kwargs)
+            given = [values[one.pvalue] for one in self.sides]
+            recall = self.memory.recall(elements, given, apply) if self.memory else None
+            found = map(apply, elements) if recall is None else recall
+            for result in chain.from_iterable(found):
+                if isinstance(result, TaggedOutput):
+                    outputs[result.tag].append(result.value)
+                else:
+                    outputs[None].append(result)
         for tag, results in outputs.items():
             values[self.outputs[tag]] = results
+
+
+class _Memory:
+    """Elements and side inputs that a step had in the run before, and what it gave for each."""
+
+    def __init__(self) -> None:
+        self._elements: list[Any] = []
+        self._sides: list[list[Any]] = []
+        self._results: list[list[Any]] = []
+
+    def recall(
+        self, elements: list[Any], sides: list[list[Any]], apply: Callable[[Any], list[Any]]
+    ) -> list[list[Any]]:
+        """Returns what a step gives for each element, and applies it to what is another one."""
+        alike = _same(sides, self._sides)
+        results = []
+        for place, element in enumerate(elements):
+            known = place < len(self._elements)
+            if known and alike and _same(element, self._elements[place]):
+                results.append(self._results[place])
+                continue
+            found = apply(element)
+            known = known and _same(found, self._results[place])
+            results.append(self._results[place] if known else found)
+        self._elements, self._sides, self._results = list(elements), sides, results
+        return results
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tells whether values are equal, as far as that is cheap to tell."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, TaggedOutput):
+        return one.tag == other.tag and _same(one.value, other.value)
+    if isinstance(one, pa.RecordBatch):
+        return bool(one.schema.equals(other.schema) and one.equals(other))
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    return isinstance(one, int | str) and one == other
+
+
+def _apply(fn: Any, args: Sequence[Any], kwargs: Mapping[str, Any], element: Any) -> list[Any]:
+    return list(fn.process(element, *args, **kwargs) or ())
+
+
+def _is_pure(transform: Any) -> bool:
+    return isinstance(transform, beam.ParDo) and isinstance(transform.fn, Pure)
 
 
 class _CollectTransforms(PipelineVisitor):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -29,7 +29,7 @@ from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP
 from schemas.manifest import InputEntries
 from schemas.mention import EVIDENCE, MENTIONS, ROW
-from transforms.arrow_util import explode, implode
+from transforms.arrow_util import explode, hash_columns, hash_text, implode, sorted_lookup
 from transforms.counters import KIND_PLURAL, increment_engine_counter
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import winning_rows
@@ -46,11 +46,13 @@ from transforms.stream.delta import (
     concat_deltas,
     empty_delta,
     latest_stated,
+    record_groups,
     records_to_delta,
     rejects_to_delta,
     select_records,
     split_delta,
     stated_since,
+    take_records,
     without_erased,
 )
 from transforms.stream.phrase_counts import drop_words_not_in, prune_phrase_counts
@@ -86,6 +88,11 @@ Of a script they are those of the fingerprints of a narrative, and of the words 
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+GENERATION_RECORDS = 4_096
+"""Records that the last generation has at least before another begins."""
+
 WINDOW_SECONDS = 1
 """Seconds of the window of a tick. Ticks are whole seconds apart: no two share a window."""
 
@@ -120,22 +127,83 @@ class Settlement(NamedTuple):
     expired: int
 
 
-@dataclass
-class LiveState:
-    """The live delta, how many records were left out so far, and what the last tick brought.
+class Generation(NamedTuple):
+    """Records that came at about one time, whole pieces of evidence, and what they show.
 
-    `erased` counts rows, those that came again among them.
+    `groups` and `keys` have the hashes of the piece of evidence and of the id of each record;
+    `oldest` and `newest` are when these were received.
     """
 
-    settled: Delta = field(default_factory=empty_delta)
+    delta: Delta
+    groups: np.ndarray
+    keys: np.ndarray
+    oldest: datetime
+    newest: datetime
+
+    def select(self, which: np.ndarray) -> Generation:
+        """Returns the records of a mask."""
+        return generation_of(take_records(self.delta, np.flatnonzero(which)))
+
+
+def generation_of(delta: Delta) -> Generation:
+    """Makes a generation of all records of a delta."""
+    times = pc.min_max(delta.records["received_at"]).as_py()
+    keys = hash_columns(delta.records, RECORD_KEY)
+    return Generation(delta, record_groups(delta), keys, times["min"], times["max"])
+
+
+def generations_of(delta: Delta) -> Iterator[Generation]:
+    """Cuts a delta into generations of some records, those of the oldest evidence first."""
+    names, group = np.unique(record_groups(delta), return_inverse=True)
+    first = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(first, group, delta.records["received_at"].cast(pa.int64()).to_numpy())
+    part = np.argsort(np.argsort(first, kind="stable"))[group] // GENERATION_RECORDS
+    for number in range(int(part.max(initial=-1)) + 1):
+        yield generation_of(take_records(delta, np.flatnonzero(part == number)))
+
+
+@dataclass
+class LiveState:
+    """What is alive, how many records were left out so far, and what the last tick brought.
+
+    A record is in one of the `generations`, of which a tick changes few: the last, which takes what
+    comes, and those whose records expire, are replaced, or are of a piece of evidence that goes on.
+    `beside` has the stated numbers and the phrases. `erased` counts rows, those that came again
+    among them.
+    """
+
+    generations: list[Generation] = field(default_factory=list)
+    beside: Delta = field(default_factory=empty_delta)
     duplicates: int = 0
     expired: int = 0
     erased: int = 0
     fresh: Delta = field(default_factory=empty_delta)
+    _places: tuple[np.ndarray, np.ndarray] = field(init=False)
 
-    def erase(self, known: ErasureList) -> None:
+    def deltas(self) -> list[Delta]:
+        """Returns what is alive in parts; mentions that have expired may still be in them."""
+        return [*(one.delta for one in self.generations), self.beside]
+
+    def settled(self, days: Mapping[str, int]) -> Delta:
+        """Returns what is alive as one."""
+        return settle_deltas(self.deltas(), days).delta
+
+    def restore(self, deltas: Sequence[Delta], days: Mapping[str, int]) -> None:
+        """Begins with the deltas of ticks."""
+        whole = settle_deltas(deltas, days).delta
+        nothing = empty_delta()
+        self.beside = nothing._replace(stated=whole.stated, phrases=whole.phrases)
+        self.generations = list(generations_of(whole))
+
+    def place(self, evidence: pa.RecordBatch | pa.Table) -> np.ndarray:
+        """Returns the number of the generation of each row of evidence."""
+        groups, number = self._places
+        return number[sorted_lookup(groups, hash_text(evidence["group_id"]))[0]]
+
+    def erase(self, known: ErasureList, days: Mapping[str, int]) -> None:
         """Takes out the records that were erased."""
-        self.settled, count = without_erased(self.settled, known)
+        left, count = without_erased(self.settled(days), known)
+        self.restore([left], days)
         self.count_erased(count)
 
     def count_erased(self, rows: int) -> None:
@@ -146,13 +214,35 @@ class LiveState:
     def settle(self, deltas: Sequence[Delta], days: Mapping[str, int]) -> None:
         """Settles what came with what is there."""
         fresh = concat_deltas(deltas)
-        done = settle_deltas([self.settled, fresh], days)
-        self.settled = done.delta
-        phrases = drop_words_not_in(fresh.phrases, done.delta.phrases)
+        came, *known = generations = [generation_of(fresh), *self.generations]
+        newest = max((one.newest for one in generations if len(one.keys)), default=None)
+        oldest = newest - timedelta(days=longest_retention(days)) if newest else _NEVER
+        nothing = empty_delta()
+        beside = nothing._replace(stated=fresh.stated, phrases=fresh.phrases)
+        self.beside = settle_deltas([self.beside, beside], days, newest).delta
+        parts = [fresh._replace(stated=nothing.stated, phrases=nothing.phrases)]
+        if known and len(known[-1].keys) < GENERATION_RECORDS:
+            parts.append(known.pop().delta)
+        done, self.generations = [], []
+        for one in known:
+            moves = np.isin(one.groups, came.groups) | np.isin(one.keys, came.keys)
+            parts += [one.select(moves).delta] if moves.any() else []
+            stays = one.select(~moves) if moves.any() else one
+            if len(stays.keys) and stays.oldest < oldest:
+                done.append(settle_deltas([stays.delta], days, newest))
+                stays = generation_of(done[-1].delta)
+            self.generations += [stays] if len(stays.keys) else []
+        done.append(settle_deltas(parts, days, newest))
+        self.generations += generations_of(done[-1].delta)
+        groups = [one.groups for one in self.generations] or [came.groups]
+        names, first = np.unique(np.concatenate(groups), return_index=True)
+        self._places = names, np.repeat(np.arange(len(groups)), list(map(len, groups)))[first]
+        phrases = drop_words_not_in(fresh.phrases, self.beside.phrases)
         self.fresh = fresh._replace(phrases=phrases)
-        self.duplicates += done.duplicates
-        self.expired += done.expired
-        _count_settled(done)
+        for settlement in done:
+            self.duplicates += settlement.duplicates
+            self.expired += settlement.expired
+            _count_settled(settlement)
 
 
 @dataclass(eq=False)
@@ -265,23 +355,26 @@ def tick_windows() -> beam.WindowInto:
     return beam.WindowInto(FixedWindows(WINDOW_SECONDS))
 
 
-def settle_deltas(deltas: Sequence[Delta], days: Mapping[str, int]) -> Settlement:
+def settle_deltas(
+    deltas: Sequence[Delta], days: Mapping[str, int], newest: datetime | None = None
+) -> Settlement:
     """Merges deltas into one: each id once, and nothing that has expired.
 
-    Age is counted back from the newest record of these deltas. The result depends on the set of
-    records alone, not on their order or on how they lie in deltas.
+    Age is counted back from the `newest` record, by default that of these deltas. The result
+    depends on the set of records alone, not on their order or on how they lie in deltas.
     """
     whole = concat_deltas(deltas)
     arrived = whole.records.num_rows
-    stated, phrases = latest_stated([whole.stated]), _unexpired_phrases(whole, days)
+    longest = longest_retention(days)
+    newest = newest or pc.max(whole.records["received_at"]).as_py()
+    stated = stated_since(latest_stated([whole.stated]), newest, longest)
+    phrases = _unexpired_phrases(whole.phrases, days, newest)
     if not arrived:
         return Settlement(whole._replace(stated=stated, phrases=phrases), 0, 0)
     first = winning_rows(pa.Table.from_batches([whole.records]), RECORD_KEY, _WINS)
     unique = whole.records.take(pa.array(first))
-    newest = pc.max(unique["received_at"]).as_py()
-    when = unique["received_at"].cast(pa.int64()).to_numpy()
-    longest = longest_retention(days)
-    alive = np.flatnonzero(when >= when.max() - longest * MICROSECONDS_A_DAY)
+    oldest = pa.scalar(newest - timedelta(days=longest), TIMESTAMP)
+    alive = np.flatnonzero(pc.greater_equal(unique["received_at"], oldest))
     kept = first[alive]
     records = whole.records.take(pa.array(kept))
     evidence = select_records(whole.evidence, kept, arrived)
@@ -289,9 +382,9 @@ def settle_deltas(deltas: Sequence[Delta], days: Mapping[str, int]) -> Settlemen
     return Settlement(
         Delta(
             records,
-            _keep_young(evidence, _ages(records, evidence), days),
-            stated_since(stated, newest, longest),
-            _keep_young(fingerprints, _ages(records, fingerprints), days),
+            _keep_young(evidence, _ages(records, evidence, newest), days),
+            stated,
+            _keep_young(fingerprints, _ages(records, fingerprints, newest), days),
             phrases,
         ),
         duplicates=arrived - len(first),
@@ -315,8 +408,8 @@ def unexpired(
     """
     newest = decided.newest
     if newest is not None:
-        age = int(newest.timestamp()) * 1_000_000 + newest.microsecond
-        rows = _keep_young(rows, age - rows["received_at"].cast(pa.int64()).to_numpy(), days)
+        when = rows["received_at"].cast(pa.int64()).to_numpy()
+        rows = _keep_young(rows, _micros(newest) - when, days)
     return rows.drop_columns(["received_at"])
 
 
@@ -406,7 +499,7 @@ class _Settle(beam.DoFn):
         live.settle([delta for _, delta in keyed], self._days)
         if live.erased:
             yield beam.pvalue.TaggedOutput(COUNTERS, (("live", ERASED), live.erased))
-        yield from _emit_state(chunk_delta(live.settled), live.duplicates, live.expired)
+        yield from _emit_state(live.deltas(), live.duplicates, live.expired)
 
 
 def _count_settled(done: Settlement) -> None:
@@ -431,20 +524,23 @@ def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Itera
                 yield beam.pvalue.TaggedOutput(name, rows)
 
 
-def _unexpired_phrases(whole: Delta, days: Mapping[str, int]) -> pa.RecordBatch:
+def _unexpired_phrases(
+    phrases: pa.RecordBatch, days: Mapping[str, int], newest: datetime | None
+) -> pa.RecordBatch:
     """Prunes phrases by a script's retention, behind the newest record or person."""
-    newest = max(
-        pc.max(rows["received_at"].cast(pa.int64())).as_py() or 0
-        for rows in (whole.records, whole.phrases)
-    )
-    oldest = newest - days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY
-    return prune_phrase_counts(whole.phrases, oldest)
+    latest = pc.max(phrases["received_at"].cast(pa.int64())).as_py() or 0
+    latest = max(latest, _micros(newest) if newest is not None else 0)
+    oldest = latest - days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY
+    return prune_phrase_counts(phrases, oldest)
 
 
-def _ages(records: pa.RecordBatch, rows: pa.RecordBatch) -> np.ndarray:
+def _micros(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+def _ages(records: pa.RecordBatch, rows: pa.RecordBatch, newest: datetime) -> np.ndarray:
     """Returns the microseconds from the record of each row to the newest record."""
-    when = records["received_at"].cast(pa.int64()).to_numpy()
-    return when.max() - when[rows["row"].to_numpy()]
+    return _micros(newest) - records["received_at"].cast(pa.int64()).to_numpy()[rows["row"]]
 
 
 def _keep_young(rows: pa.RecordBatch, age: np.ndarray, days: Mapping[str, int]) -> pa.RecordBatch:

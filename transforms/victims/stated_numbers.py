@@ -27,7 +27,7 @@ from transforms.reporters import (
     is_of_many,
     reporter_keys,
 )
-from transforms.shuffle import MAIN
+from transforms.shuffle import MAIN, Pure
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
@@ -215,7 +215,7 @@ class AssignVictimRoles(beam.PTransform):
 
     def expand(self, evidence: beam.PCollection) -> Any:
         """Applies `assign_victim_roles` to each batch."""
-        step = beam.FlatMap(_assign_victim_roles, self.claims)
+        step = beam.ParDo(Pure(_assign_victim_roles), self.claims)
         return evidence | step.with_outputs(CLAIMS, main=MAIN)
 
 

@@ -40,32 +40,30 @@ MANY = 24
 ROWS = [*KNOWN, *NEW, *INNOCENT, *VERSIONS]
 
 
-def ticks_over(parts, output, *flags):
+def ticks_over(parts, output, *flags, restarts=2):
     """A tick of a stream over each part: the last one's snapshot, and the records alive at each.
 
-    Every other tick is after a restart. The last is at `NOW`, the clock of the batch runs.
+    Each so many ticks it `restarts`. The last is at `NOW`, the clock of the batch runs.
     """
     last = datetime.fromisoformat(NOW).timestamp()
     watched = output / "in"
     for kind in ("complaints", "calls"):
         (watched / kind).mkdir(parents=True)
     options = parse(["--watch", str(watched), "--output", str(output / "out"), *flags])
-    positions, sizes, stream = {}, [], None
+    positions, sizes, stream, now = {}, [], None, [last]
     for number, (complaints, calls) in enumerate(parts, 1):
         jsonl(watched / "complaints" / f"{number}.jsonl", complaints)
         jsonl(watched / "calls" / f"{number}.jsonl", calls)
-        if number % 2:
-            stream = Watch(options, Progress(StringIO()), clock=lambda: last - len(parts))
-        if number == len(parts):
-            stream = Watch(options, Progress(StringIO()), clock=lambda: last)
+        if (number - 1) % restarts == 0:
+            stream = Watch(options, Progress(StringIO()), clock=lambda: now[0])
+        now[0] = last - len(parts) + number
         news = WatchedFolder(str(watched), ReadOptions()).poll(positions, final=True)
-        stream.tick(news, snapshot=number == len(parts))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("transforms.stream.state.GENERATION_RECORDS", 5)
+            stream.tick(news, snapshot=number == len(parts))
         positions = news.positions
-        sizes.append(
-            StreamState(
-                str(output / "out"), RETENTION_DAYS, shipped_source_rules()
-            ).alive.settled.records.num_rows
-        )
+        state = StreamState(str(output / "out"), RETENTION_DAYS, shipped_source_rules())
+        sizes.append(state.alive.settled(RETENTION_DAYS).records.num_rows)
     (snapshot,) = (output / "out" / "snapshots").iterdir()
     return snapshot, sizes
 
@@ -94,6 +92,21 @@ def test_any_order_lateness_duplication_and_batching_ends_in_the_batch_runs_clus
             chance.choice(parts)[place].append(row)
     snapshot, _ = ticks_over(parts, tmp_path_factory.mktemp("stream"))
     assert files_of(snapshot) == batch
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stream_that_runs_on_raises_what_one_does_that_restarts_at_every_tick(tmp_path, seed):
+    chance, parts = random.Random(seed), [([], []) for _ in range(6)]
+    for place, rows in enumerate((ROWS, CALLS)):
+        for row in rows + chance.choices(rows, k=3):
+            chance.choice(parts)[place].append(row)
+    raised = []
+    for restarts in (1, len(parts)):
+        output = tmp_path / str(restarts)
+        ticks_over(parts, output, restarts=restarts)
+        raised.append({one.name: one.read_bytes() for one in (output / "out/alerts").iterdir()})
+    assert len(raised[0]) > 1
+    assert raised[0] == raised[1]
 
 
 @dataclass(eq=False)

@@ -40,8 +40,9 @@ def ticked(state: StreamState, number: int, records: int, day: int) -> None:
 
 def shown(state: StreamState) -> tuple:
     """All that counts of a state."""
-    alive = state.alive
-    return contents_of(alive.settled), alive.duplicates, alive.expired, state.positions, state.tick
+    alive, settled = state.alive, state.alive.settled(RETENTION_DAYS)
+    left = alive.duplicates, alive.expired
+    return contents_of(settled), *left, state.positions, state.tick
 
 
 class KilledError(BaseException):

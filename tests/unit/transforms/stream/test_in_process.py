@@ -8,6 +8,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.userstate import BagStateSpec
 from hypothesis import given, settings, strategies as st
 
+from transforms.shuffle import Pure
 from transforms.stream.in_process import InProcessRunner, UnsupportedStepError
 
 
@@ -152,3 +153,22 @@ def test_a_step_that_needs_a_runner_is_refused(step):
     _ = start | "It" >> step
     with pytest.raises(UnsupportedStepError, match="It"):
         InProcessRunner(pipeline)
+
+
+def test_a_pure_step_is_given_what_is_another_value_than_at_the_run_before():
+    given = []
+
+    def added(number, more):
+        given.append((number, more))
+        yield number + more
+
+    pipeline, collected = beam.Pipeline(), Collected()
+    start = pipeline | beam.Impulse()
+    numbers = start | "Numbers" >> beam.FlatMap(lambda both: both[0])
+    more = AsSingleton(start | "More" >> beam.Map(lambda both: both[1]))
+    _ = numbers | beam.ParDo(Pure(added), more) | beam.ParDo(collected)
+    again = InProcessRunner(pipeline, remembers=True)
+    for element in (([1, 2, 3], 10), ([1, 5, 3, 4], 10), ([1, 5], 20), ([1, 5], 20)):
+        again.run(element)
+    assert collected.values == [11, 12, 13, 11, 15, 13, 14, 21, 25, 21, 25]
+    assert given == [(1, 10), (2, 10), (3, 10), (5, 10), (4, 10), (1, 20), (5, 20)]
