@@ -39,7 +39,14 @@ from reports import tables
 from reports.tables import NarrativeReader, kept_narratives
 from schemas import CONTRACT_VERSION
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
-from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME, Manifest
+from schemas.manifest import (
+    MANIFEST_NAME,
+    PRIVATE_MANIFEST,
+    SIGNATURE_NAME,
+    Manifest,
+    OutputFile,
+    PrivateFile,
+)
 from schemas.tables import (
     ALL_TABLES,
     CLUSTERS,
@@ -161,6 +168,9 @@ class Run(os.PathLike[str]):
         if missing := sorted(Manifest.__required_keys__ - manifest.keys()):
             lacks = f"its {MANIFEST_NAME} has no {' and no '.join(missing)}"
             raise RunError(f"{path}: is not a finished run: {lacks}")
+        private = manifest.get("private", [])
+        if not _lists(manifest["outputs"], OutputFile) or not _lists(private, PrivateFile):
+            raise RunError(f"{path}: is not a finished run: its manifest lists no outputs")
         custody = _custody(path, manifest, content, keys) if keys is not None else Custody()
         return cls(path, manifest, custody)  # type: ignore[arg-type]
 
@@ -428,6 +438,16 @@ def explain_to_owner(
     except PrivateFileError as error:
         return explain(run, entity_id, other) | {"no_excerpts": str(error)}
     return found if reader else found | {"no_excerpts": NO_NARRATIVES}
+
+
+def _lists(lines: object, kind: type) -> bool:
+    """Tests if a part of a manifest is a list of lines on files."""
+    fields = {name: int if name in ("bytes", "rows") else str for name in kind.__annotations__}
+    return isinstance(lines, list) and all(
+        isinstance(one, dict)
+        and all(isinstance(one.get(name), form) for name, form in fields.items())
+        for one in lines
+    )
 
 
 def _custody(path: str, manifest: Mapping[str, Any], content: bytes, keys: Keys) -> Custody:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.ledger import LedgerError, outstanding, read_ledger
-from pipelines.options import SHARE, add_ledger, add_register_options, moment
-from pipelines.user_files import known_keys, signer_problem
+from pipelines.options import SHARE, add_ledger, add_notice, add_register_options, moment
+from pipelines.user_files import known_keys, open_run, signer_problem
 from reports.run import Custody, Run
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
@@ -71,11 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
 
-    Entries below the inputs that were skipped are not wrong, and have a line; so has a run that is
-    not signed, or lacks what runs have now.
+    Entries below the inputs that were skipped are not wrong, and have a line. By whom the run is
+    signed, if by anybody, is said on stderr, with what it lacks.
     """
     before = Run.open(arguments.previous, known_keys).manifest if arguments.previous else None
-    finished = Run.open(arguments.run, known_keys)
+    finished = open_run(arguments.run)
     found = [
         *find_changed_files(finished),
         *find_problems(
@@ -93,10 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
         reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
         sys.stdout.write(f"skipped: {reasons}\n")
     custody = finished.custody or Custody()
-    if finished.is_signed:
-        whose = f"{custody.org}'s" if custody.org else "your own"
-        sys.stdout.write(f"signed: with {whose} key {custody.key_id}\n")
-    sys.stdout.writelines(f"note: the run {one}\n" for one in finished.notes)
+    if custody.org == "":
+        add_notice(f"{finished.folder}: is signed with your own key {custody.key_id}")
     sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
     return 1 if found else 0
 

@@ -151,8 +151,11 @@ def write_offer(arguments: argparse.Namespace) -> int:
     # Recorded first: an offer that the ledger does not know could never be corrected.
     with ledger.recorded(arguments.ledger, [entry]):
         path = signed_files.write_signed(output, OFFER, content, key)
-    lines = [*offer_summary(path, offer, left), f"  recorded as {entry.issue_id}"]
-    lines += [f"  made of a run that {one}" for one in run.notes]
+    lines = [
+        *offer_summary(path, offer, left),
+        *(f"  made of a run that {one}" for one in run.notes),
+        f"  recorded as {entry.issue_id}",
+    ]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 

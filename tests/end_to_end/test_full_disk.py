@@ -10,14 +10,17 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
+import ringtrace as rt
 from pipelines import key_store, ledger, runner
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import AcceptedOffers, SignedFile
 from pipelines.options import LOCAL_RUNNER
 from pipelines.progress import Progress
-from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME
 from schemas.offer import Revocation
-from tests.support.small_ring import SmallRing, ringtrace
+from schemas.tables import NARRATIVES
+from tests.support.run_pipeline import read
+from tests.support.small_ring import PART, SmallRing, ringtrace
 from transforms.manifest import RunSettings, check_private
 from transforms.private_files import PrivateStore
 from transforms.write import PublishRun, staging_folder, write_output_file
@@ -148,3 +151,30 @@ def test_a_package_and_its_record_appear_together(tmp_path, home, monkeypatch, c
     assert ringtrace(*words) == 0
     assert len(ledger.read_ledger(None)) == 2
     assert ringtrace("verify", out) == 0
+
+
+def test_an_erasure_leaves_private_files_whole(tmp_path, home, monkeypatch, capfd):
+    run = SmallRing(tmp_path).run
+    sealed = {name: (run / name).read_bytes() for name in (MANIFEST_NAME, SIGNATURE_NAME)}
+    who = ["--author", "Ada Cole", "--reason", "request of a data subject"]
+    words = ["erase", "--record", "amazon/c1", "--run", run, *who]
+    failed = 0
+    for step in range(1, 40):
+        with monkeypatch.context() as patch:
+            FullDisk(patch, step)
+            status = ringtrace(*words)
+        finished = rt.open_run(run)
+        finished.check_all()
+        assert finished.custody.private_org == "", "signed anew, with one's own key"
+        rows = read(run, NARRATIVES).num_rows
+        assert rows == (3 if status == 0 else 4), step
+        assert {name: (run / name).read_bytes() for name in sealed} == sealed
+        assert not list(run.glob(".*"))
+        if status == 0:
+            break
+        failed += 1
+        assert "No space left on device" in capfd.readouterr().err
+    assert failed > 6
+    (run / "private/victims" / PART).write_bytes(b"")
+    assert ringtrace("erase", "--record", "amazon/c2", "--run", run, *who) == 2
+    assert f"private/victims/{PART}: is not what the run wrote" in capfd.readouterr().err

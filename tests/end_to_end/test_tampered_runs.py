@@ -294,7 +294,7 @@ def test_what_is_as_it_was_written_is_taken_in_silence(world, run, tmp_path, cap
         assert "signed" not in capsys.readouterr().err
         clear(tmp_path / "out")
     assert ringtrace("health", run) == 0
-    assert "signed: with your own key" in capsys.readouterr().out
+    assert "is signed with your own key" in capsys.readouterr().err
     assert "unsigned" not in repr(rt.open_run(run))
 
 
@@ -312,7 +312,7 @@ def test_an_unsigned_run_is_taken_and_every_command_says_it_once(world, run, tmp
         assert capsys.readouterr().err.count(f"{run}: is unsigned") == 1, name
         clear(tmp_path / "out")
     assert ringtrace("health", run) == 0
-    assert "the run is unsigned" in capsys.readouterr().out
+    assert "is unsigned" in capsys.readouterr().err
     assert "unsigned" in repr(rt.open_run(run))
 
 
