@@ -261,6 +261,14 @@ def test_an_offer_is_left_out_from_when_its_key_is_void(home, tmp_path):
     assert why == "signed by a key that is void from 2026-06-02T00:00:00Z on"
 
 
+def test_an_own_key_that_is_trusted_by_name_shows_what_it_signed(home, tmp_path, capsys):
+    own = key_store.own_key()
+    key_store.trust("apple", own.public_key())
+    signed(tmp_path / "offer", "offer.json", replace(OFFER, sender="apple"), own)
+    assert ringtrace("exchange", "show", tmp_path / "offer") == 0
+    assert "your own key" in capsys.readouterr().out
+
+
 def test_an_offer_of_before_keys_were_named_is_taken(home, tmp_path):
     signed(tmp_path / "offer", "offer.json", signing.canonical_json(OFFER))
     (one,) = accept(tmp_path / "offer").offers
