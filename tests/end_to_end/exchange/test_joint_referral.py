@@ -112,6 +112,9 @@ def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
         key_store.distrust("microsoft", None, datetime(2026, 6, 2, tzinfo=UTC))
         assert joint.referral(tmp_path / "p", *AGREED) == 1
         assert "(signed by a key that is void from 2026-06-02T00:00" in capsys.readouterr().err
+        who = ["--author", "Ada", "--reason", "seen", "--now", NOW, "--decisions", tmp_path / "d"]
+        assert ringtrace("decide", joint.run, "review", "+18885550123", *who) == 2
+        assert "an offer in it is void (signed by a key" in capsys.readouterr().err
     finally:
         pem.with_suffix(".json").unlink()
     record = key_store.home() / "offers/microsoft.json"
