@@ -52,6 +52,7 @@ METAVARS = {
     "ID": "id of a cluster, as clusters/ has it",
     "KIND=DAYS": "a kind of identifier and a whole number of days",
     "LEDGER": "the file in which offers, packages and corrections are recorded",
+    "LIST": "folder of a signed list of keys, or the list itself",
     "N": "a whole number",
     "N|all": "a whole number, or all",
     "NAME": "a name",

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
+from pipelines.exchange import signed_files
 from pipelines.options import UsageError, moment
 from pipelines.progress import printable
 from pipelines.user_files import (
@@ -35,7 +36,7 @@ from pipelines.user_files import (
 from reports import signing, tables
 from reports.explain import NotNamedError, find_entity
 from reports.run import Run
-from schemas.decision import PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
+from schemas.decision import ACCUSING_DECISIONS, PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
 from schemas.entity import is_withheld
 from schemas.tables import MEMBERS
 from transforms.decisions import BoundBy, Decision, bind, decisions_in_force, named_to_bind
@@ -187,6 +188,12 @@ def record_decision(
         raise UsageError(f"{kind} is about two entities; name the other one")
     if kind not in PAIR_DECISIONS and b is not None:
         raise UsageError(f"{kind} is about one entity; leave {b} out")
+    void = signed_files.void_offers(finished, clock) if kind in ACCUSING_DECISIONS else {}
+    if void:
+        raise UsageError(
+            f"{finished.folder}: an offer in it is void ({min(void.values())}); make the join "
+            "again without it, and decide on that"
+        )
     path, before = _read(decisions)
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)

@@ -165,9 +165,9 @@ def trust_key(arguments: argparse.Namespace) -> int:
     signer = signing.key_id(key)
     if arguments.fingerprint.replace(":", "").replace(" ", "").lower() != signer:
         raise UsageError(f"{file}: its fingerprint is {signer}, not the one given; do not trust it")
-    first, last = arguments.valid_from, arguments.valid_until
+    first, last = arguments.not_before, arguments.not_after
     if first and last and first >= last:
-        raise UsageError("--until: is not after --from; give a later time")
+        raise UsageError("--not-after: is not after --not-before; give a later time")
     new = key_store.trust(org, key)
     if first or last:
         note = key_store.read_note(org, signer)
@@ -230,7 +230,7 @@ def rotate_key(arguments: argparse.Namespace) -> int:
         raise UsageError("--agent: is the present key; give another one")
     days = arguments.valid_days
     ends = now + timedelta(days=days) if days is not None else None
-    _end_key(old.public_key(), KeyNote(not_after=now + timedelta(days=arguments.overlap)))
+    _end_key(old.public_key(), KeyNote(not_after=now + timedelta(days=arguments.keep_days)))
     key_store.write_note(None, signer, KeyNote(not_before=now, not_after=ends))
     written = _write_list(folder, sender, now, old, [old.public_key(), public])
     key_store.write_whole(path, content)
@@ -389,11 +389,9 @@ def _add_trust_arguments(parser: argparse.ArgumentParser) -> None:
         help="what they read out to you on a line that you know is theirs",
     )
     parser.add_argument(
-        "--from", dest="valid_from", type=moment, metavar="TIME", help="it may sign from then on"
+        "--not-before", type=moment, metavar="TIME", help="it may sign from then on"
     )
-    parser.add_argument(
-        "--until", dest="valid_until", type=moment, metavar="TIME", help="it may sign until then"
-    )
+    parser.add_argument("--not-after", type=moment, metavar="TIME", help="it may sign until then")
 
 
 def _add_distrust_arguments(parser: argparse.ArgumentParser) -> None:
@@ -425,7 +423,7 @@ def _declare_list(parser: argparse.ArgumentParser) -> None:
 def _add_rotate_arguments(parser: argparse.ArgumentParser) -> None:
     _declare_new_key(parser)
     parser.add_argument(
-        "--overlap",
+        "--keep-days",
         type=WholeNumber(0, 366),
         default=30,
         metavar="N",

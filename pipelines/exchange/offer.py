@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from reports.exchange import (
     offer_lines,
     own_words,
     parse_correction,
+    parse_moment,
     parse_offer,
     sender_of,
     shipped_policy,
@@ -47,7 +47,7 @@ from reports.exchange import (
 from reports.run import NO_NARRATIVES, Run, narrative_reader
 from schemas.enums import RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
-from schemas.offer import Offer, Revocation
+from schemas.offer import Correction, Offer, Revocation
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES
 from transforms.joint import call_records, complaint_records, evidence_from_tables
 
@@ -186,20 +186,20 @@ def show_offer(arguments: argparse.Namespace) -> int:
         org, key_id = signer_of(content, signature, trusted | mine)
         signer = org or sender_of(content)
         if path.name == CORRECTION:
-            lines = correction_lines(parse_correction(content, signer))
+            found: Offer | Revocation | Correction = parse_correction(content, signer)
         else:
-            lines = _offer_lines(path, parse_offer(content, signer))
+            found = parse_offer(content, signer)
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
-    whose = f"a key of {org}'s that you trust" if org else "your own key"
-    sys.stdout.write("\n".join([*lines, "", f"signed by {key_id}, {whose}"]) + "\n")
-    return 0
-
-
-def _offer_lines(path: Path, found: Offer | Revocation) -> Iterator[str]:
-    if not isinstance(found, Offer):
+    if isinstance(found, Revocation):
         raise UsageError(f"{path}: is a revocation, not an offer")
-    return offer_lines(found)
+    lines = correction_lines(found) if isinstance(found, Correction) else offer_lines(found)
+    whose = f"a key of {org}'s that you trust" if org else "your own key"
+    valid = key_store.validity(org or None, key_id)
+    problem = valid.problem(parse_moment(found.issued_at), datetime.now(UTC))
+    last = [f"signed by {key_id}, {whose}", *([f"VOID: it {problem}"] if problem else [])]
+    sys.stdout.write("\n".join([*lines, "", *last]) + "\n")
+    return 0
 
 
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
@@ -226,7 +226,7 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
     path, content, signature = signed_files.read_signed(arguments.offer, (OFFER,))
     try:
         # Whoever holds the key may revoke what it signed: the offer itself says for whom.
-        signer_of(content, signature, {"own": [key.public_key()]})
+        signer_of(content, signature, {"own": [key.public_key(), *key_store.own_public_keys()]})
         offer = parse_offer(content, sender_of(content))
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None

@@ -413,8 +413,8 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
             f"{about.offer[:12]}: give --offer, and --run that it was made from"
         )
     run = open_run(arguments.run, built_on=True)
-    key = key_store.own_key(arguments.key, make=False).public_key()
-    offer, sha256 = _offer(arguments.offer, me, request.sender, {me: [key]})
+    keys = [key_store.own_key(arguments.key, make=False).public_key(), *key_store.own_public_keys()]
+    offer, sha256 = _offer(arguments.offer, me, request.sender, {me: keys})
     if sha256 != about.offer:
         raise UsageError(f"{arguments.offer}: is not the offer {about.offer[:12]} that is asked of")
     if about.entities[-1] >= len(offer.entities):

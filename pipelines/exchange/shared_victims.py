@@ -43,7 +43,7 @@ def read_shared_count(
 
     Args:
         given: the letter, or its folder.
-        key: that must have signed it.
+        key: that must have signed it, or an own one of before.
         offers: senders and SHA-256 of those that the run is joined with.
 
     Raises:
@@ -52,7 +52,7 @@ def read_shared_count(
     """
     path, content, signature = signed_files.read_signed(given, (RESULT,))
     try:
-        _, signer = signer_of(content, signature, {"own": [key]})
+        _, signer = signer_of(content, signature, {"own": [key, *key_store.own_public_keys()]})
         result = read_letter(Result, content, sender_of(content))
     except (OfferError, LetterError) as error:
         raise UsageError(f"{path}: {error}") from None

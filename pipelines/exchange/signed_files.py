@@ -251,6 +251,8 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
 def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     """Returns why offers that a joint run holds are not in force at `now`, by their SHA-256."""
     offers: Any = joint.manifest["options"].get("offers") or []
+    if not offers:
+        return {}
     made = datetime.fromisoformat(joint.manifest["clock"])
     until = tables.read_table(joint.folder, OFFERED_CLUSTERS, ["offer", "expires_at"])
     ends = dict(zip(until["offer"].to_pylist(), until["expires_at"].to_pylist(), strict=True))

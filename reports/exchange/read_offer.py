@@ -86,8 +86,9 @@ def signer_of(
     named = _NAMED_KEY.search(content)
     if named is not None and named[1].decode() != signer:
         raise OfferError("is signed by another key than it names")
-    (org,) = {org for org, keys in trusted.items() for k in keys if signing.key_id(k) == signer}
-    return org, signer
+    # A key is one organisation's alone; one's own can be trusted as that of one's own slug, too.
+    whose = (org for org, keys in trusted.items() for k in keys if signing.key_id(k) == signer)
+    return min(whose), signer
 
 
 def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:

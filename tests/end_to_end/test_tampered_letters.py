@@ -262,6 +262,32 @@ def test_an_offer_is_left_out_from_when_its_key_is_void(home, tmp_path):
     assert why == "signed by a key that is void from 2026-06-02T00:00:00Z on"
 
 
+def test_an_own_key_that_is_trusted_by_name_shows_what_it_signed(home, tmp_path, capsys):
+    own = key_store.own_key()
+    key_store.trust("apple", own.public_key())
+    signed(tmp_path / "offer", "offer.json", replace(OFFER, sender="apple"), own)
+    assert ringtrace("exchange", "show", tmp_path / "offer") == 0
+    assert "your own key" in capsys.readouterr().out
+
+
+def test_what_the_key_of_before_signed_can_still_be_taken_back(home, tmp_path, capsys):
+    own = key_store.own_key()
+    signed(tmp_path / "offer", "offer.json", replace(OFFER, sender="apple"), own)
+    assert ringtrace("keys", "rotate", "--from", "apple", "--output", tmp_path / "list") == 0
+    assert ringtrace("exchange", "show", tmp_path / "offer") == 0
+    assert "VOID" not in capsys.readouterr().out
+    assert ringtrace("exchange", "revoke", tmp_path / "offer", "--output", tmp_path / "back") == 0
+    revocation = json.loads((tmp_path / "back" / "revocation.json").read_bytes())
+    assert revocation["key_id"] == signing.key_id(key_store.own_key().public_key())
+
+
+def test_what_a_void_key_signed_is_shown_as_void(home, tmp_path, capsys):
+    signed(tmp_path / "letter", "correction.json", LETTERS["correction"])
+    key_store.distrust("microsoft", None, NOW)
+    assert ringtrace("exchange", "show", tmp_path / "letter") == 0
+    assert "VOID: it was signed by a key that is void from 2026-06-02" in capsys.readouterr().out
+
+
 def test_an_offer_of_before_keys_were_named_is_taken(home, tmp_path):
     signed(tmp_path / "offer", "offer.json", signing.canonical_json(OFFER))
     (one,) = accept(tmp_path / "offer").offers

@@ -415,7 +415,9 @@ CONTRADICTIONS = {
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
     ],
     "keys make": [({"--private": [], "--agent": ["x"]}, "--private")],
-    "keys trust": [({"--from": [TIME], "--until": ["2026-06-01T00:00:00Z"]}, "--until")],
+    "keys trust": [
+        ({"--not-before": [TIME], "--not-after": ["2026-06-01T00:00:00Z"]}, "--not-after")
+    ],
     "keys protect": [({"--keyring": [], "--remove": []}, "--remove")],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],

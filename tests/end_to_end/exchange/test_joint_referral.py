@@ -4,11 +4,14 @@ import csv
 import hashlib
 import io
 import json
+from datetime import UTC, datetime
 
 import bagit
 import pytest
 
 from pipelines import key_store
+from pipelines.exchange.signed_files import void_offers
+from reports.run import Run
 from tests.support.exchange_world import AGREED, NOW, Joint, ringtrace, rows
 from tests.unit.reports.export.test_stix import problems
 
@@ -104,6 +107,18 @@ def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
         assert "the offer of microsoft is signed by a key that" in capsys.readouterr().out
     finally:
         (tmp_path / "microsoft.pem").rename(pem)
+    now = datetime(2026, 6, 9, tzinfo=UTC)
+    try:
+        key_store.distrust("microsoft", None, datetime(2026, 6, 3, tzinfo=UTC))
+        assert void_offers(Run.open(joint.run), now) == {}, "the join was made before"
+        key_store.distrust("microsoft", None, datetime(2026, 6, 2, tzinfo=UTC))
+        assert joint.referral(tmp_path / "p", *AGREED) == 1
+        assert "(signed by a key that is void from 2026-06-02T00:00" in capsys.readouterr().err
+        who = ["--author", "Ada", "--reason", "seen", "--now", NOW, "--decisions", tmp_path / "d"]
+        assert ringtrace("decide", joint.run, "review", "+18885550123", *who) == 2
+        assert "an offer in it is void (signed by a key" in capsys.readouterr().err
+    finally:
+        pem.with_suffix(".json").unlink()
     record = key_store.home() / "offers/microsoft.json"
     before = record.read_text()
     sha256 = hashlib.sha256((joint.offer / "offer.json").read_bytes()).hexdigest()

@@ -206,7 +206,7 @@ def moment(day):
 def test_a_rotated_key_is_taken_by_its_list_and_the_old_one_ends_later(parties, tmp_path, capsys):
     old, act_as = parties
     act_as("amazon")
-    words = ["rotate", "--from", "amazon", "--overlap", 10, "--valid-days", 20, "--now", at(1)]
+    words = ["rotate", "--from", "amazon", "--keep-days", 10, "--valid-days", 20, "--now", at(1)]
     assert keys(*words, "--output", tmp_path / "list") == 0
     new = signing.key_id(key_store.own_key().public_key())
     assert new != old
@@ -395,7 +395,7 @@ def test_without_an_agent_it_is_one_line(home, monkeypatch, capsys):
 @pytest.mark.parametrize("what", ["trusted/microsoft", "pem", "json", "policy.toml"])
 def test_what_others_can_write_is_not_believed(home, theirs, capsys, what):
     path, signer = theirs
-    assert keys("trust", "microsoft", path, "--fingerprint", signer, "--until", at(1)) == 0
+    assert keys("trust", "microsoft", path, "--fingerprint", signer, "--not-after", at(1)) == 0
     (home / "policy.toml").write_text("longest_offer_days = 7\n")
     target = home / what
     if what in ("pem", "json"):
