@@ -38,8 +38,12 @@ if TYPE_CHECKING:
     from transforms.read import ReadOptions
 
 
-MOST_TEXT_BYTES = 64 * 1024 * 1024
+MOST_TEXT_BYTES = 32 * 1024 * 1024
 """A longer file than this is no list or setting of a user: it is read whole."""
+
+
+MOST_RULES_BYTES, MOST_DECISIONS_BYTES = 1024 * 1024, 8 * 1024 * 1024
+"""The same of rules of sources, which each process of a run holds, and of analysts' decisions."""
 
 
 def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
@@ -58,7 +62,7 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
             with FileSystems.open(path) as stored:
                 content = bytes(stored.read(most + 1))
         if len(content) > most:
-            raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller file")
+            raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller one")
         return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
@@ -140,7 +144,9 @@ def read_decisions(path: str | None) -> tuple[Decision, ...]:
     from transforms import decisions_file  # with Beam, which not every command needs
 
     try:
-        return decisions_file.parse_decisions(read_text(path), path) if path is not None else ()
+        if path is None:
+            return ()
+        return decisions_file.parse_decisions(read_text(path, MOST_DECISIONS_BYTES), path)
     except decisions_file.DecisionError as error:
         raise UsageError(str(error)) from None
 
@@ -272,7 +278,9 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
 def read_source_rules(path: str | None) -> SourceRules:
     """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
     try:
-        given = parse_source_rules(read_text(path), path) if path is not None else {}
+        given = (
+            parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
+        )
     except SourceRulesError as error:
         raise UsageError(str(error)) from None
     return dict(sorted({**shipped_source_rules(), **given}.items()))

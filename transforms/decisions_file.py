@@ -67,7 +67,7 @@ def parse_decisions(text: str, name: str) -> tuple[Decision, ...]:
         DecisionError: naming the file, the row and the field, and what to do.
     """
     found: dict[str, Decision] = {}
-    for row, values in list(_rows(text.removeprefix("\ufeff"), name)):
+    for row, values in _rows(text.removeprefix("\ufeff"), name):
         decision = _decision(values, f"{name}, row {row}")
         if decision.decision_id in found:
             raise DecisionError(

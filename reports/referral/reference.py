@@ -30,6 +30,7 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from reports.export.stix import TLP_LEVELS
+from schemas.mapping import parse_toml
 
 Row = dict[str, Any]
 
@@ -326,7 +327,7 @@ def _template(file: Traversable, text: str) -> Template:
 
 def _parsed(file: Traversable, text: str) -> Row:
     try:
-        table = tomllib.loads(text)
+        table = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise ReferenceFileError(f"{file}: not TOML: {error}") from None
     _check(str(file), _SCHEMAS[file.name], table)
