@@ -254,6 +254,11 @@ def _sheet_row(number: int) -> str:
     return f'<row r="{number}">{cells}</row>'
 
 
+def _long_row(number: int) -> str:
+    cells = "".join(_cell(f"{'ABCD'[at]}{number}", "x" * 30_000) for at in range(4))
+    return f'<row r="{number}">{cells}</row>'
+
+
 _FAR = '<row r="{0}">' + _cell("A{0}", "x") + _cell("XFD{0}", "y") + "</row>"
 
 TEXTS = {
@@ -405,6 +410,21 @@ FILES: dict[str, Make] = {
         lambda n: f"c{n},a,{_TIME}," + "x," * 1_900 + "x",
         HEADER + "".join(f",k{n}" for n in range(1_900)),
     ),
+    "phones.csv": _csv(
+        lambda n: f"c{n},a,{_TIME},x" + "".join(f",{_phone(n + k)}" for k in range(1_900)),
+        HEADER + "".join(f",phone {n}" for n in range(1_900)),
+    ),
+    "dates.csv": _csv(
+        lambda n: f"c{n},a,{_TIME},x" + f",0{n % 9 + 1}/0{n % 8 + 1}/2026" * 1_900,
+        HEADER + "".join(f",date {n}" for n in range(1_900)),
+    ),
+    "header_long.csv": _raw(f"{HEADER},{'x' * 60_000}".encode() + b"\n", b"1\n"),
+    "header_fits.csv": _raw(
+        f"{HEADER},{','.join(f'{n:060}' for n in range(1_000))}".encode() + b"\n",
+        b"," * 1_003 + b"\n",
+    ),
+    "values.jsonl": _raw(complaint(1) + b'{"a":[', b"1,", b"1]}\n" + complaint(2)),
+    "values_rows.jsonl": _raw(complaint(1), b'{"urls":[' + b'"",' * 60_000 + b'""]}\n'),
     "utf16.csv": lambda path, size: path.write_text(
         HEADER + "\n" + f"1,a,{_TIME},x\n" * (size // 60), encoding="utf-16"
     ),
@@ -438,6 +458,7 @@ FILES: dict[str, Make] = {
     "groups.parquet": _table(_needed, row_group_size=10),
     "pages.parquet": _table(_needed, data_page_size=10, write_batch_size=2),
     "rows.xlsx": _sheet(_sheet_row),
+    "shared.xlsx": _sheet(_long_row),
     "far.xlsx": _sheet(_FAR.format, "A1:XFD1048576"),
     "dimension.xlsx": _sheet(_sheet_row, "A1:XFD1048576"),
     "corner.xlsx": _sheet(lambda n: _FAR.format(n if n < 3 else 1_000_000 + n)),
@@ -461,7 +482,7 @@ LISTS: dict[str, Make] = {
     "toml_numbers": _raw(b"a = ", b"1"),
     "decisions": _csv(
         lambda n: f"d{n},legitimate,phone:{_phone(n)},,x,y,{_TIME},",
-        "decision_id,kind,entity_id,other_id,author,reason,decided_at,expires_at",
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at",
     ),
     "sources": _csv(lambda n: f"o{n},each_row", "source_org,rule"),
     "truth": _csv(lambda n: f"phone:{_phone(n)},op{n % 10}", "entity_id,operation"),

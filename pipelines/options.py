@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from pipelines.progress import printable
 from schemas.enums import COUNTRIES, Direction, RecordKind
+from schemas.mapping import MOST_BYTES, parse_toml
 from transforms.gc_tuning import gc_paused
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -619,7 +620,8 @@ def has_job_server(flags: Iterable[str]) -> bool:
 
 def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     try:
-        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open(encoding="utf-8") as file:
+            settings = parse_toml(file.read(MOST_BYTES + 1))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give a TOML file of options") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

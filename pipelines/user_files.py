@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from transforms.read import ReadOptions
 
 
-MOST_TEXT_BYTES = 64 * 1024 * 1024
+MOST_TEXT_BYTES = 32 * 1024 * 1024
 """A longer file than this is no list or setting of a user: it is read whole."""
 
 POLICY_FILE = "policy.toml"
@@ -161,6 +161,10 @@ def who_answers(name: str, second: str | None, key: str | None) -> str:
     return f"{name.strip()} and {second.strip()}"
 
 
+MOST_RULES_BYTES, MOST_DECISIONS_BYTES = 1024 * 1024, 8 * 1024 * 1024
+"""The same of rules of sources, which each process of a run holds, and of analysts' decisions."""
+
+
 def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
     """Reads a UTF-8 file, local or in an object store.
 
@@ -177,7 +181,7 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
             with FileSystems.open(path) as stored:
                 content = bytes(stored.read(most + 1))
         if len(content) > most:
-            raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller file")
+            raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller one")
         return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
@@ -258,7 +262,7 @@ def read_decisions(path: str | None) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
     if path is None:
         return ()
-    found = parse_decisions_text(read_text(path), path)
+    found = parse_decisions_text(read_text(path, MOST_DECISIONS_BYTES), path)
     check_last_row(found, path)
     void = (one for one in found if one.void is not None)
     sys.stderr.writelines(f"ringtrace: {path}: {one.decision_id} {one.void}\n" for one in void)
@@ -520,7 +524,9 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
 def read_source_rules(path: str | None) -> SourceRules:
     """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
     try:
-        given = parse_source_rules(read_text(path), path) if path is not None else {}
+        given = (
+            parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
+        )
     except SourceRulesError as error:
         raise UsageError(str(error)) from None
     return dict(sorted({**shipped_source_rules(), **given}.items()))

@@ -41,7 +41,10 @@ ENCODINGS = (DEFAULT_ENCODING, "cp1252", "latin-1", "mac_roman")
 """Encodings in which a byte below 0x80 is ASCII, so that a row can be cut before it is decoded."""
 
 MOST_BYTES = 1024 * 1024
-"""A longer file is no map."""
+"""A longer file is no map, and no settings."""
+
+_MOST_DOTS = 1_000
+"""Dots in a line of TOML."""
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
@@ -204,6 +207,21 @@ class RecordMap:
         return self.timezone is None and not ZONELESS.isdisjoint(self.times.values())
 
 
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parses TOML that a user gave.
+
+    Raises:
+        TOMLDecodeError: if it is none, or too long or deep: a dotted key takes the square of its
+            length.
+    """
+    if len(text) > MOST_BYTES or any(one.count(".") > _MOST_DOTS for one in text.splitlines()):
+        raise tomllib.TOMLDecodeError("longer than any file of settings")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("nested too deep") from None
+
+
 def parse_map(text: str, name: str) -> RecordMap:
     """Parses the TOML of a map; `name` is that of its file.
 
@@ -213,8 +231,8 @@ def parse_map(text: str, name: str) -> RecordMap:
     if len(text) > MOST_BYTES:
         raise MapError(f"{name}: too long for a map; give one that `ringtrace map` wrote")
     try:
-        given = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        given = parse_toml(text)
+    except tomllib.TOMLDecodeError as error:
         raise MapError(f"{name}: not TOML: {error}; write one with `ringtrace map`") from None
     reader = _Reader(name)
     reader.known("", given, _MAP_KEYS)

@@ -103,7 +103,7 @@ def parse_decisions(
     """
     found: dict[str, Decision] = {}
     rows: dict[str, int] = {}
-    for row, values in list(_rows(text.removeprefix("\ufeff"), name)):
+    for row, values in _rows(text.removeprefix("\ufeff"), name):
         decision = _decision(values, f"{name}, row {row}")
         if decision.decision_id in found:
             raise DecisionError(

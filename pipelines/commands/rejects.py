@@ -15,6 +15,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipelines.options import UsageError
 from pipelines.user_files import open_run
 from schemas.enums import RecordKind
@@ -26,6 +29,8 @@ Row = Mapping[str, Any]
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
+
+BATCH_ROWS = 8_192
 
 FOLDERS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
@@ -55,15 +60,15 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    rows = open_run(arguments.run).table(REJECTS).to_pylist()
+    table = open_run(arguments.run).table(REJECTS)
     try:
-        kept = write_rejects(rows, out)
+        kept = write_rejects(table, out)
     except OSError as error:
         where = error.filename or out
         raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     sys.stdout.write(
-        f"{out}: {kept} of {len(rows)} rejected rows can be corrected here; {out / 'why.csv'} says "
-        "what is wrong\n"
+        f"{out}: {kept} of {table.num_rows} rejected rows can be corrected here; "
+        f"{out / 'why.csv'} says what is wrong\n"
     )
     flags = [f"--{one} {out / one}" for one in ("complaints", "calls") if (out / one).exists()]
     if flags:
@@ -71,50 +76,70 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write_rejects(rows: Iterable[Row], out: Path) -> int:
+def write_rejects(table: pa.Table, out: Path) -> int:
     """Writes REJECT rows below `out`; returns how many of them are in a file."""
     out.mkdir(parents=True, exist_ok=True)
-    reasons: list[tuple[object, ...]] = []
     taken: set[str] = set()
     kept = 0
-    for (kind, source, written), group in groupby(sorted(rows, key=_order), key=_file):
-        correctable: list[tuple[Row, bytes]] = []
-        for row in group:
-            if (data := _whole(row)) is None:
-                reasons.append(_why("", "", row))
-            else:
-                correctable.append((row, data))
-        if not correctable:
-            continue
-        content, lines, extension = _content(written, [data for _, data in correctable])
-        name = _name(f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}", extension, taken)
-        path = out / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(content)
-        reasons += [
-            _why(name, line, row) for line, (row, _) in zip(lines, correctable, strict=True)
-        ]
-        kept += len(correctable)
     with (out / "why.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(WHY)
-        writer.writerows(reasons)
+        why = csv.writer(file)
+        why.writerow(WHY)
+        for (kind, source, written), group in groupby(_in_order(table), key=_file):
+            reasons: list[tuple[object, ...]] = []
+            correctable: list[bytes] = []
+            for row in group:
+                reason = tuple(row[name] for name in WHY[2:])
+                if (data := _whole(row)) is None:
+                    why.writerow(_why("", "", reason))
+                else:
+                    reasons.append(reason)
+                    correctable.append(data)
+            if not correctable:
+                continue
+            content, lines, extension = _content(written, correctable)
+            name = _name(f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}", extension, taken)
+            path = out / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+            why.writerows(
+                _why(name, line, reason) for line, reason in zip(lines, reasons, strict=True)
+            )
+            kept += len(correctable)
     return kept
+
+
+def _in_order(table: pa.Table) -> Iterator[Row]:
+    """Yields REJECT rows, a batch in memory at a time, those of a file together.
+
+    A quote that is never closed goes last: before others it would swallow them.
+    """
+    last = pc.equal(table["code"], Code.BROKEN_CSV)
+    keys = ("record_kind", "source", "format", "last", "position")
+    table = table.append_column("last", last)
+    order = pc.sort_indices(table, [(one, "ascending") for one in keys])
+    for at in range(0, len(order), BATCH_ROWS):
+        yield from table.take(order.slice(at, BATCH_ROWS)).to_pylist()
 
 
 def _file(row: Row) -> tuple[str, str, str]:
     return row["record_kind"], row["source"], row["format"]
 
 
-def _order(row: Row) -> tuple[tuple[str, str, str], bool, int]:
-    # A quote that is never closed goes last: before others it would swallow them.
-    return _file(row), row["code"] == Code.BROKEN_CSV, row["position"]
-
-
 def _whole(row: Row) -> bytes | None:
-    """Returns the bytes of a row, unless only its head was kept, or nothing."""
+    """Returns the bytes of a row, unless only its head was kept, or nothing, or no header."""
+    name, _, header = row["format"].partition(":")
+    if not header and name in _READ_BY_HEADER:
+        return None
     data = decode_raw(row["raw"] or "", row["raw_encoding"])
     return data if data.strip() and len(data) >= row["raw_bytes"] else None
+
+
+_READ_BY_HEADER = frozenset(
+    name
+    for name, one in ADAPTERS_BY_NAME.items()
+    if one.layout in (Layout.CSV, Layout.SHEET) and not one.header
+)
+"""Formats whose rows mean nothing without the header of their file."""
 
 
 def _content(written: str, rows: Sequence[bytes]) -> tuple[bytes, list[int], str]:
@@ -162,8 +187,8 @@ def _name(stem: str, extension: str, taken: set[str]) -> str:
     return name
 
 
-def _why(file: str, line: object, row: Row) -> tuple[object, ...]:
-    cells = (file, line, *(row[name] for name in WHY[2:]))
+def _why(file: str, line: object, reason: Iterable[object]) -> tuple[object, ...]:
+    cells = (file, line, *reason)
     return tuple(_plain(cell) if isinstance(cell, str) else cell for cell in cells)
 
 

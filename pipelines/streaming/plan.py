@@ -44,7 +44,7 @@ from reports.run import RunError
 from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
 from schemas.enums import RecordKind
-from schemas.mapping import FileFormat
+from schemas.mapping import FileFormat, parse_toml
 from schemas.tables import DECISIONS
 from transforms.alerts import (
     AlertRules,
@@ -398,7 +398,7 @@ def kafka_settings(options: StreamOptions) -> dict[str, str]:
     settings = {"bootstrap.servers": options.kafka_servers or ""}
     path = options.kafka_config
     try:
-        given = tomllib.loads(read_text(path)) if path is not None else {}
+        given = parse_toml(read_text(path)) if path is not None else {}
     except tomllib.TOMLDecodeError:
         raise UsageError(f'{path}: is not TOML; write name = "value" lines') from None
     for name, value in given.items():

@@ -32,6 +32,7 @@ import xxhash
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Review, Status, Tier
+from schemas.mapping import parse_toml
 from schemas.offer import (
     MAX_ENTITY_ID_LENGTH,
     Correction,
@@ -182,7 +183,7 @@ def load_policy(text: str, name: str) -> OfferPolicy:
         PolicyError: naming the file, the key and what it takes.
     """
     try:
-        keys = tomllib.loads(text)
+        keys = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise OfferPolicyError(f"{name}: not TOML: {error}; copy policy.toml") from None
     for key in sorted(set(keys) ^ set(_CHECKS)):

@@ -34,6 +34,7 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
 from reports.export.stix import TLP_LEVELS
+from schemas.mapping import parse_toml
 
 Row = dict[str, Any]
 
@@ -409,7 +410,7 @@ def _parsed(file: Traversable, text: str) -> Row:
 
 def _parsed_as(kind: str, name: str, text: str) -> Row:
     try:
-        table = tomllib.loads(text)
+        table = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise ReferenceFileError(f"{name}: not TOML: {error}") from None
     _check(name, _SCHEMAS[kind], table)

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.commands import rejects
-from schemas.reject import Code
+from schemas.reject import REJECT, Code
 from tests.support.real_data import real
 from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, run
 from transforms.read.detect import plan_input_files
@@ -38,6 +38,10 @@ def reject(**fields):
         "field": "x",
         "message": "m",
     } | fields
+
+
+def table(rows):
+    return pa.table({name: [one.get(name) for one in rows] for name in REJECT.names})
 
 
 def correct(folder, *pairs):
@@ -103,7 +107,7 @@ def test_the_fcc_export_comes_back_as_the_array_that_it_was(tmp_path):
         reject(format="fcc", raw=json.dumps(one, indent=1), raw_bytes=1, position=n)
         for n, one in enumerate(source, 1)
     ]
-    assert rejects.write_rejects(rows, tmp_path / "out") == 2
+    assert rejects.write_rejects(table(rows), tmp_path / "out") == 2
     path = tmp_path / "out/complaints/a.json"
     assert json.loads(path.read_text()) == source
     (found,) = plan_input_files([str(path)], [], ReadOptions())
@@ -115,7 +119,7 @@ def test_the_fcc_export_comes_back_as_the_array_that_it_was(tmp_path):
 def test_every_csv_comes_back_under_a_header_that_is_recognized(tmp_path, name):
     (given,) = plan_input_files([str(EXAMPLES / f"{name}_excerpt.csv")], [], ReadOptions())
     row = reject(format=given.format, raw="a,b", raw_bytes=3)
-    assert rejects.write_rejects([row], tmp_path / "out") == 1
+    assert rejects.write_rejects(table([row]), tmp_path / "out") == 1
     (found,) = plan_input_files([str(tmp_path / "out/complaints/a.csv")], [], ReadOptions())
     assert (found.format, found.has_header) == (given.format, True)
 
@@ -123,7 +127,7 @@ def test_every_csv_comes_back_under_a_header_that_is_recognized(tmp_path, name):
 def test_bytes_that_are_not_utf_8_come_back_as_they_were(tmp_path):
     raw = b'{"narrative": "caf\x8e"}'
     rows = [reject(raw=raw.decode("latin-1"), raw_encoding="latin-1", raw_bytes=len(raw))]
-    rejects.write_rejects(rows, tmp_path)
+    rejects.write_rejects(table(rows), tmp_path)
     assert (tmp_path / "complaints/a.jsonl").read_bytes() == raw + b"\n"
 
 
@@ -133,7 +137,7 @@ def test_a_row_kept_in_part_or_not_at_all_is_reported_and_not_written(tmp_path):
         reject(position=2, raw="", raw_bytes=0),
         reject(position=3, raw=None, raw_bytes=9),
     ]
-    assert rejects.write_rejects(rows, tmp_path) == 0
+    assert rejects.write_rejects(table(rows), tmp_path) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["why.csv"]
     assert [(row["file"], row["line"], row["position"]) for row in why(tmp_path)] == [
         ("", "", "1"),
@@ -148,7 +152,7 @@ def test_a_quote_never_closed_stands_last(tmp_path):
         reject(format=cells, position=1, raw='"1,amazon,x', raw_bytes=11, code=Code.BROKEN_CSV),
         reject(format=cells, position=2, raw="2,amazon,x", raw_bytes=10),
     ]
-    rejects.write_rejects(rows, tmp_path)
+    rejects.write_rejects(table(rows), tmp_path)
     text = (tmp_path / "complaints/a.csv").read_text()
     assert text == 'complaint_id,source_org,received_at\n2,amazon,x\n"1,amazon,x\n'
     assert [(row["position"], row["line"]) for row in why(tmp_path)] == [("2", "2"), ("1", "3")]
@@ -159,7 +163,7 @@ def test_a_quote_never_closed_stands_last(tmp_path):
 )
 def test_a_source_leads_nowhere_else_and_is_no_formula(tmp_path, source):
     out = tmp_path / "out"
-    rejects.write_rejects([reject(source=source), reject(source=source + "?")], out)
+    rejects.write_rejects(table([reject(source=source), reject(source=source + "?")]), out)
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert len(files) == 3
     assert all(path.parent in (out, out / "complaints") for path in files)
@@ -182,3 +186,20 @@ def test_wrong_usage_is_one_line(tmp_path, capsys):
     (tmp_path / "run/manifest.json").write_text("{}")
     assert main(["rejects", str(tmp_path / "run"), "--output", str(tmp_path / "full")]) == 2
     assert "not an empty folder" in capsys.readouterr().err
+
+
+def test_a_short_row_below_a_long_header_names_it_not_and_cannot_be_corrected(tmp_path):
+    """A megabyte of such rows would hold the header gigabytes of times."""
+
+    def column(number):
+        return "column_" + "ab"[number % 2] * (1 + number % 150) + "cd"[number // 150]
+
+    header = "complaint_id,source_org,received_at," + ",".join(map(column, range(300)))
+    whole = "1,acme,2026-06-01," + ",".join(f"{n:08}" for n in range(300))
+    (tmp_path / "a.csv").write_text(f"{header}\n1\n{whole}\n")
+    run(tmp_path / "out", "--complaints", tmp_path / "a.csv", "--no-register", status=1)
+    assert main(["rejects", str(tmp_path / "out"), "--output", str(tmp_path / "mend")]) == 0
+    short, long = sorted(why(tmp_path / "mend"), key=lambda row: row["position"])
+    assert (short["position"], short["file"], short["code"]) == ("2", "", "broken_csv")
+    assert (long["position"], long["line"], long["code"]) == ("3", "2", "bad_timestamp")
+    assert (tmp_path / "mend" / long["file"]).read_text().startswith(header)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.enums import EntityKind, Role
+from schemas.mapping import parse_toml
 
 Row = Mapping[str, Any]
 
@@ -70,7 +71,7 @@ def parse_weights(text: str, name: str) -> PriorityWeights:
         WeightsError: naming the file, the table and the key, and what to do.
     """
     try:
-        tables = tomllib.loads(text)
+        tables = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
         raise PriorityWeightsError(f"{name}: not TOML: {error}") from None
     known = {"weights": PRIORITY_PARTS, "scale": SCALES, "usd": None, "jurisdiction": None}

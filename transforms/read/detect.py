@@ -617,6 +617,8 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
     kept: list[Record] = []
     columns: dict[str, None] = {}
     for record in records:
+        if record.data.count(b",") > framing.MAX_COMMAS:
+            continue
         try:
             value = framing.parse_exact_json(record.data)
         except framing.BrokenJsonError:
