@@ -191,7 +191,8 @@ def workbench_files(
         write_workbench(finished, pool, previous=previous, before=before)
         names = [one["name"] for one in pool.written]
         files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
-    for name, number in count_withheld(files.items(), values).items():
+    data = ((name, one) for name, one in files.items() if name.startswith("data/"))
+    for name, number in count_withheld(data, values).items():
         sys.stderr.write(f"held back: {name} names {number} of what the run withheld\n")
         del files[name]
     return files

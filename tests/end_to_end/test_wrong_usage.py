@@ -134,6 +134,7 @@ CLUSTER = {"--run": ["{run}"], "--cluster": ["{cluster}"], "--offer": ["{offer}"
 BESIDE = {
     ("stream", "--kafka-config"): KAFKA,
     ("stream", "--avro-schema"): KAFKA | AVRO,
+    ("report", "--previous"): {"--workbench": []},
     ("exchange join", "--key"): {"--overlap": ["{result}"]},
     ("exchange overlap request", "--run"): CLUSTER,
     ("exchange overlap request", "--offer"): CLUSTER,
@@ -380,6 +381,8 @@ CONTRADICTIONS = {
         ({"--output": None, "--pages": ["3"]}, "--pages"),
         ({"--output": None, "--include-verify": []}, "--include-verify"),
         ({"--redact": [], "--include-verify": []}, "--include-verify"),
+        ({"--previous": ["{run}"]}, "--workbench"),
+        ({"--workbench": [], "--pages": ["3"]}, "--pages"),
     ],
     "referral": [
         ({"--override-reason": None}, "--override-reason"),
