@@ -506,8 +506,9 @@
     const member = facts.members.find((/** @type {any} */ one) => one.id === a);
     const size = counted(row.size, "member");
     if (kind === "confirm") return [
-      `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
-      others ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
+      core.length ? "" : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
+      !core.length ? "" : `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
+      others && core.length ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
       core.length ? `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} may leave in a referral, in STIX and in MISP.` : "",
       row.status === "disputed" ? "The cluster is disputed: a dispute outweighs this." : "",
     ];
@@ -962,7 +963,7 @@
     const chips = WHY.map(([kind, name]) => ({ kind, name, number: rows.filter((row) => has(kind, row)).length })).filter((one) => one.number || !one.kind);
     const c = clusterColumns();
     const list = table({
-      columns: [c.priority, c.name, c.changed, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
+      columns: [c.priority, c.name, run.compared ? c.changed : c.countries, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
       rows, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
       filter: (row) => has(why, row), hint: "Filter by number, brand, organisation",
       open: (row) => (location.hash = toCluster(row.id)),
@@ -1075,7 +1076,7 @@
       fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), " members"]),
       fact(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? fact(count(row.contested), term("Contested", "contested"), true) : null,
       fact(row.confidence.toFixed(2), term("Confidence", "confidence")),
-      fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by victims’ country"));
+      fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
     const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
       role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
     }, text, tabCount(name, row, facts))));
@@ -1142,10 +1143,10 @@
     ];
     const list = table({
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => h("span.pick", null,
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick", null,
           h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
-          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), identifier(valueOf(one.id), 40)), " ",
-          pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)) },
+          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), identifier(valueOf(one.id), 40))), " ",
+          pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)] },
         { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", null, " reviewed")) : null] },
         { name: "robustness", head: term("Robustness", "Robust"), number: true, value: (one) => one.robustness, cell: (one) => count(one.robustness) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
@@ -1505,7 +1506,7 @@
       const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff";
       const drawn = facts.members.slice(0, 1000);
       const nodes = drawn.map((/** @type {any} */ one, /** @type {number} */ n) => ({
-        data: { id: `m${one.place}`, member: one, label: plain(valueOf(one.id), 30), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 14 + 5 * Math.log2(1 + one.complaints + one.calls) },
+        data: { id: `m${one.place}`, member: one, label: plain(valueOf(one.id), 30), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
         classes: [one.tier === "core" ? "" : "verify", one.bridge ? "bridge" : "", one.status === "contested" ? "contested" : ""].join(" "),
         position: one.at ? { x: one.at[0] * 1000, y: one.at[1] * 620 } : { x: 500 + 420 * Math.cos((n * 6.283) / drawn.length), y: 310 + 260 * Math.sin((n * 6.283) / drawn.length) },
       }));

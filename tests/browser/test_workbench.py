@@ -94,15 +94,19 @@ def copy_page(tmp_path_factory, made):
     return written(tmp_path_factory.mktemp("copy"), run, whole, redact=True, suppress_below=5)
 
 
-@pytest.fixture
-def served(tmp_path, made):
-    """A server of the run, in a thread; its decisions go to a file."""
+@pytest.fixture(scope="session")
+def made_files(made):
     run, whole, previous = made
-    files = workbench_files(run, whole, previous=previous)
+    return workbench_files(run, whole, previous=previous)
+
+
+@pytest.fixture
+def served(tmp_path, made, made_files):
+    """A server of the run, in a thread; its decisions go to a file."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        named = {name.removeprefix("report/"): one for name, one in files.items()}
-        server = Server(Run.open(run), str(tmp_path / "d.csv"), "Ada Cole", port, named)
+        named = {name.removeprefix("report/"): one for name, one in made_files.items()}
+        server = Server(Run.open(made[0]), str(tmp_path / "d.csv"), "Ada Cole", port, named)
         web = uvicorn.Server(uvicorn.Config(make_app(server), log_level="critical"))
         thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
