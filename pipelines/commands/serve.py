@@ -43,7 +43,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.tables import MEMBERS
 from transforms.manifest import current_time
 from transforms.private_files import PrivateFileError
-from transforms.write import available_cpus, forking, local_job_pool
+from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -195,7 +195,10 @@ def workbench_files(
         local_job_pool(folder) as pool,
     ):
         before = str(nodes) if nodes.is_file() else None
-        write_workbench(finished, pool, previous=previous, before=before)
+        try:
+            write_workbench(finished, pool, previous=previous, before=before)
+        except JobError as error:
+            raise UsageError(f"{finished.folder}: {error}") from None
         names = [one["name"] for one in pool.written]
         files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
     data = ((name, one) for name, one in files.items() if name.startswith("data/"))
