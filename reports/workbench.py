@@ -16,7 +16,7 @@ import base64
 import gzip
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from importlib.resources import files
@@ -203,14 +203,18 @@ def _jobs(
     previous: RunFolder | None,
     before: str | None,
 ) -> Iterator[partial[None]]:
-    yield partial(_search, run, scratch, context)
+    yield partial(_search, run, scratch, redact=context.redact)
     yield partial(_lists, run, previous, part_of, len(groups), context)
     sources = [run.folder] * len(groups)
     if len(groups) > 1:
         positions = None if before is None else graph_figure.positions_dataset(before)
         sources, before = partition_run(run.folder, groups, scratch, positions), None
+    joint = context.joint
     for place, (group, source) in enumerate(zip(groups, sources, strict=True)):
-        yield partial(_part, source, place, group, before, context)
+        # What travels to a worker is about its own clusters alone.
+        parts = {one: joint.parts[one] for one in group if one in joint.parts} if joint else {}
+        mine = replace(context, joint=joint and replace(joint, parts=parts))
+        yield partial(_part, source, place, group, before, mine)
 
 
 def _put_piece(put: PutFile, name: str, value: Json) -> None:
@@ -237,9 +241,9 @@ def _lists(
         _put_piece(put, name, {"columns": CLUSTER_COLUMNS, "rows": chosen})
 
 
-def _search(run: Run, scratch: str, context: PartContext, put: PutFile) -> None:
+def _search(run: Run, scratch: str, put: PutFile, *, redact: bool) -> None:
     ids = tables.read_table(run, CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist()
-    found: Any = search_index(run, ids, redact=context.redact, scratch=scratch)
+    found: Any = search_index(run, ids, redact=redact, scratch=scratch)
     whole = (
         ("search", ("ids", "clusters")),
         ("records", ("record_orgs", "records", "record_clusters")),

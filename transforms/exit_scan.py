@@ -121,7 +121,6 @@ _BROKEN = (
     OSError,
     EOFError,
     RuntimeError,
-    IndexError,
     ValueError,
     zipfile.BadZipFile,
     zlib.error,
@@ -403,7 +402,9 @@ def _texts_within(content: bytes, depth: int) -> Iterator[str]:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)
     elif content[: len(_DATA_PIECE)] == _DATA_PIECE:
-        yield from texts_of_file(base64.b64decode(content.split(b'"')[3]), depth)
+        _, name, _, packed, rest = content.split(b'"', 4)
+        yield from texts_of_file(base64.b64decode(packed), depth)
+        yield (name + rest).decode("utf-8", "replace")
     elif content[:4] == b"PK\x03\x04" and depth:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for one in archive.infolist():

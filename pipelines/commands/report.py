@@ -7,6 +7,7 @@ import shutil
 import sys
 import webbrowser
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from reports.export import NODES_FILE
 from reports.html import PAGE_LIMIT, write_report_pages
 from reports.run import Run
 from reports.tables import TableError
+from reports.workbench import write_workbench
 from schemas.manifest import OutputFile
 from transforms.manifest import check_files
 from transforms.write import JobError, available_cpus, forking, local_job_pool
@@ -55,6 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", metavar="DIR", help="write it here instead (RUN-redacted with --redact)"
     )
     parser.add_argument(
+        "--workbench",
+        action="store_true",
+        help="write the workbench of `ringtrace serve`, to be opened from a disk: decisions stay "
+        "in the browser until `ringtrace decide --from`",
+    )
+    parser.add_argument(
+        "--previous", metavar="RUN", help="the run before, for what changed; of --workbench"
+    )
+    parser.add_argument(
         "--pages",
         type=_limit,
         metavar="N|all",
@@ -90,7 +101,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "--redact is for a reader outside and --include-verify for your own use: give one"
         )
-    if not arguments.redact and not arguments.include_verify and changed == (None,) * 3:
+    if arguments.previous and not arguments.workbench:
+        raise UsageError("--previous is of --workbench: give both")
+    if arguments.workbench and (arguments.pages or arguments.include_verify):
+        raise UsageError(
+            "--workbench has every cluster and no files: leave --pages and --include-verify out"
+        )
+    other = arguments.redact or arguments.include_verify or arguments.workbench
+    if not other and changed == (None,) * 3:
         index = source / INDEX
         if not index.is_file():
             raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
@@ -98,7 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         if not (arguments.output or arguments.redact):
             raise UsageError(
-                "--pages, --suppress-below and --include-verify need --output DIR: give it"
+                "--pages, --suppress-below, --include-verify and --workbench need --output DIR: "
+                "give it"
             )
         check_signers(finished)
         finished.check_all()
@@ -118,19 +137,18 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
         smallest = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
     nodes, made = Path(finished, NODES_FILE), not out.exists()
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
+    # Another report of a run keeps the places of its pictures.
+    before = str(nodes) if nodes.is_file() else None
+    if arguments.workbench:
+        previous = Run.open(arguments.previous) if arguments.previous else None
+        write = partial(write_workbench, previous=previous)
+    else:
+        pages = PAGE_LIMIT if arguments.pages is None else arguments.pages.most
+        write = partial(write_report_pages, pages=pages, include_verify=arguments.include_verify)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with forking(available_cpus()), local_job_pool(str(out)) as pool:
-            write_report_pages(
-                finished,
-                pool,
-                pages=PAGE_LIMIT if arguments.pages is None else arguments.pages.most,
-                redact=arguments.redact,
-                suppress_below=smallest,
-                include_verify=arguments.include_verify,
-                # Another report of a run keeps the places of its pictures.
-                before=str(nodes) if nodes.is_file() else None,
-            )
+            write(finished, pool, redact=arguments.redact, suppress_below=smallest, before=before)
         _hold_back(finished, out, [one["name"] for one in pool.written], values)
     except (OSError, JobError, TableError) as error:
         if made:

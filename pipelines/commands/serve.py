@@ -43,7 +43,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.tables import MEMBERS
 from transforms.manifest import current_time
 from transforms.private_files import PrivateFileError
-from transforms.write import available_cpus, forking, local_job_pool
+from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{server.address}\nend it with Ctrl+C\n")
         sys.stdout.flush()
         if arguments.open:
-            webbrowser.open(server.address)
+            _open_browser(server.address)
         settings = uvicorn.Config(
             make_app(server), log_level="critical", access_log=False, server_header=False
         )
@@ -146,6 +146,13 @@ def run(arguments: argparse.Namespace) -> int:
     if server.problem:
         raise UsageError(server.problem)
     return 0
+
+
+def _open_browser(address: str) -> None:
+    """Opens a browser by a file of the user's own: others see what a program is started with."""
+    page = Path(tempfile.mkdtemp(prefix="ringtrace-"), "open.html")
+    page.write_text(f'<meta http-equiv="refresh" content="0; url={address}">', encoding="utf-8")
+    webbrowser.open(page.as_uri())
 
 
 def _check_decisions(given: str | None) -> None:
@@ -188,10 +195,14 @@ def workbench_files(
         local_job_pool(folder) as pool,
     ):
         before = str(nodes) if nodes.is_file() else None
-        write_workbench(finished, pool, previous=previous, before=before)
+        try:
+            write_workbench(finished, pool, previous=previous, before=before)
+        except JobError as error:
+            raise UsageError(f"{finished.folder}: {error}") from None
         names = [one["name"] for one in pool.written]
         files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
-    for name, number in count_withheld(files.items(), values).items():
+    data = ((name, one) for name, one in files.items() if name.startswith("data/"))
+    for name, number in count_withheld(data, values).items():
         sys.stderr.write(f"held back: {name} names {number} of what the run withheld\n")
         del files[name]
     return files

@@ -223,7 +223,7 @@
   function losses(list) {
     if (!list.length) return h("span.none", null, "–");
     const [currency, amount] = list[0];
-    const made = h("span", null, shown(currency, 12), ` ${count(Math.round(Number(amount)))}`);
+    const made = h("span", null, shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
     if (list.length > 1) made.append(h("span.quiet", { title: list.map((one) => `${plain(one[0], 12)} ${one[1]}`).join("; ") }, ` +${list.length - 1}`));
     return made;
   }
@@ -322,6 +322,7 @@
    *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, open?: (row: any) => void}} options
    */
   function table(options) {
+    if (run.redacted) options.columns = options.columns.filter((one) => one.name !== "decide");
     const prefix = options.prefix ?? "";
     let sort = options.state[`${prefix}sort`] || options.sort;
     let query = options.state[`${prefix}q`] || "";
@@ -505,8 +506,9 @@
     const member = facts.members.find((/** @type {any} */ one) => one.id === a);
     const size = counted(row.size, "member");
     if (kind === "confirm") return [
-      `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
-      others ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
+      core.length ? "" : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
+      !core.length ? "" : `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
+      others && core.length ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
       core.length ? `After the next run ${core.length === 1 ? "it" : `these ${count(core.length)}`} may leave in a referral, in STIX and in MISP.` : "",
       row.status === "disputed" ? "The cluster is disputed: a dispute outweighs this." : "",
     ];
@@ -961,7 +963,7 @@
     const chips = WHY.map(([kind, name]) => ({ kind, name, number: rows.filter((row) => has(kind, row)).length })).filter((one) => one.number || !one.kind);
     const c = clusterColumns();
     const list = table({
-      columns: [c.priority, c.name, c.changed, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
+      columns: [c.priority, c.name, run.compared ? c.changed : c.countries, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
       rows, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
       filter: (row) => has(why, row), hint: "Filter by number, brand, organisation",
       open: (row) => (location.hash = toCluster(row.id)),
@@ -982,7 +984,7 @@
         fact(count(unreviewed), [term("Unreviewed", "unreviewed"), " core members"]),
         run.contested ? fact(count(run.contested.total), h("a", { href: address("contested") }, "contested identifiers"), run.contested.total > 0) : null,
         fact(count(disputed), "disputed clusters"),
-        fact(count(made.length), h("a", { href: address("decisions") }, served ? "decisions in the file" : "decisions kept here"))),
+        run.redacted ? null : fact(count(made.length), h("a", { href: address("decisions") }, served ? "decisions in the file" : "decisions kept here"))),
       h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
         h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.name, " ", h("b", null, count(one.number))))),
       list.element,
@@ -1043,7 +1045,7 @@
     const { row, facts } = whole;
     row.changes ??= changes(row);
     const tab = TABS.some(([name]) => name === state.tab) ? state.tab : "members";
-    const best = spokesman(facts);
+    const best = run.redacted ? null : spokesman(facts);
     const next = nextInQueue();
     const kinds = new Map();
     for (const one of facts.members) kinds.set(one.kind, (kinds.get(one.kind) ?? 0) + 1);
@@ -1074,7 +1076,7 @@
       fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), " members"]),
       fact(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? fact(count(row.contested), term("Contested", "contested"), true) : null,
       fact(row.confidence.toFixed(2), term("Confidence", "confidence")),
-      fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 12), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by victims’ country"));
+      fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
     const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
       role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
     }, text, tabCount(name, row, facts))));
@@ -1131,8 +1133,8 @@
         h("b", null, `${count(chosen.length)} selected`),
         h("button", { type: "button", onclick: () => cite(citation(row, chosen)) }, "Cite"),
         h("button", { type: "button", onclick: () => membersCsv(row, chosen) }, "CSV"),
-        chosen.length === 2 ? h("button", { type: "button", onclick: () => decide("cannot_link", whole, chosen[0].id, chosen[1].id) }, "Keep apart") : "",
-        chosen.length === 2 ? h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id) }, "Same operation") : "");
+        chosen.length === 2 && !run.redacted ? h("button", { type: "button", onclick: () => decide("cannot_link", whole, chosen[0].id, chosen[1].id) }, "Keep apart") : "",
+        chosen.length === 2 && !run.redacted ? h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id) }, "Same operation") : "");
     };
     const kinds = new Set(facts.members.map((/** @type {any} */ one) => one.kind));
     const extra = [
@@ -1141,10 +1143,10 @@
     ];
     const list = table({
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => h("span.pick", null,
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick", null,
           h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
-          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), identifier(valueOf(one.id), 40)), " ",
-          pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)) },
+          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), identifier(valueOf(one.id), 40))), " ",
+          pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)] },
         { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", null, " reviewed")) : null] },
         { name: "robustness", head: term("Robustness", "Robust"), number: true, value: (one) => one.robustness, cell: (one) => count(one.robustness) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
@@ -1153,7 +1155,7 @@
         { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 2) },
         { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
         { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => one.status === "contested" ? null : [
-          h("button", { type: "button", title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}`, onclick: () => decide("review", whole, one.id) }, "Reviewed"),
+          h("button", { type: "button", title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}`, onclick: () => decide("review", whole, one.id) }, "✓"),
           h("button", { type: "button", "aria-label": `Dispute: ${plain(one.id, 60)}`, onclick: () => decide("dispute", whole, one.id) }, "Dispute")] },
       ],
       rows: facts.members, caption: "Members", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
@@ -1181,7 +1183,7 @@
       pretty(member.id) ? h("p.quiet", null, pretty(member.id)) : "",
       h("p", null, tierTag(member), " ", h("span", null, member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
       h("div.actions", { role: "group", "aria-label": "Decide on this identifier" },
-        contested ? [act("suspect_held"), act("victim_owned")] : [act("review"), act("dispute"), act("legitimate"),
+        run.redacted ? null : contested ? [act("suspect_held"), act("victim_owned")] : [act("review"), act("dispute"), act("legitimate"),
           h("button", { type: "button", onclick: () => pair("cannot_link", whole, member.id) }, "Keep apart…"), h("button", { type: "button", onclick: () => pair("must_link", whole, member.id) }, "Same operation…")],
         h("button", { type: "button", onclick: () => cite(citation(row, [member])) }, "Cite")),
       h("ul.plain", null,
@@ -1192,7 +1194,7 @@
       h("dl.pairs", null,
         dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => h("span.quiet", null, `, ${words(name).toLowerCase()} ${count(number)}`))]),
         dd("Seen", `${day(member.first)} to ${day(member.last)}`), dd("Records", `${counted(member.complaints, "complaint")}, ${counted(member.calls, "call")}`),
-        member.region || member.line ? dd("Region, line", [shown(member.region, 12), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
+        member.region || member.line ? dd("Region, line", [shown(member.region, 40), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
         member.carriers.length ? dd("Carriers", names(member.carriers, 4)) : null, member.host ? dd("Hosted by", shown(member.host, 80)) : null,
         dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
       h("h3", { id: "panel-records" }, `Records `, h("span.count", null, member.readings.length < records ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
@@ -1203,7 +1205,7 @@
         const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
         return h("li", null, h("button.link", { type: "button", onclick: () => open(other) }, identifier(other.id, 40)), " ",
           h("span.quiet", null, `${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
-          h("button.mini", { type: "button", "aria-label": `Keep apart from ${plain(other.id, 60)}`, onclick: () => decide("cannot_link", whole, member.id, other.id) }, "Keep apart"));
+          run.redacted ? null : h("button.mini", { type: "button", "aria-label": `Keep apart from ${plain(other.id, 60)}`, onclick: () => decide("cannot_link", whole, member.id, other.id) }, "Keep apart"));
       })) : h("p.quiet", null, row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
       links.length > 12 ? h("p", null, h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
     panel.scrollTop = 0;
@@ -1223,7 +1225,7 @@
   /** @param {any} one a reading */
   function recordLine(one) {
     const made = h("div.record", null,
-      h("div", null, h("span.date", null, moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 12))] : null),
+      h("div", null, h("span.date", null, moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 40))] : null),
       h("div.read", null, h("span.quiet", null, `${words(one.role)}: `),
         one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", h("span.quiet", null, shown(one.field, 40))],
         one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, ` confidence ${one.confidence.toFixed(2)}`) : null));
@@ -1296,12 +1298,10 @@
       prefix: "r", state, rows: facts.readings, caption: "Records that name a member", sort: "-at", key: (one) => `${one.org} ${one.id} ${one.a}`, hint: "Filter by record, identifier, words",
       text: (one) => `${facts.members[one.a].id} ${pretty(facts.members[one.a].id)} ${one.org} ${one.id} ${one.role} ${one.raw ?? ""} ${one.before ?? ""} ${one.after ?? ""}`.slice(0, 4000),
       columns: [
-        { name: "at", head: "When", number: true, klass: "date", value: (one) => one.at, cell: (one) => moment(one.at) },
-        { name: "org", head: "Reported to", value: (one) => one.org, cell: (one) => shown(words(one.org), 30) },
-        { name: "record", head: "Record", value: (one) => one.id, cell: (one) => [h("span.id", null, shown(one.id, 50)), one.kind === "call" ? " call" : ""] },
+        { name: "at", head: "When", klass: "date", value: (one) => one.at, cell: (one) => [day(one.at), h("div.quiet", null, moment(one.at).split(", ")[1])] },
+        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), h("div", null, h("span.id", null, shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
         { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, identifier(facts.members[one.a].id, 46)) },
-        { name: "role", head: "Role", value: (one) => one.role, cell: (one) => shown(words(one.role), 30) },
-        { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 12) },
+        { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 40) },
         { name: "words", head: "Where it stands", klass: "words", cell: (one) => recordLine(one).querySelector(".read") },
       ],
     });
@@ -1323,13 +1323,12 @@
     const near = table({
       prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
       columns: [
-        { name: "here", head: "Here", value: (one) => facts.members[one.a].id, cell: (one) => identifier(facts.members[one.a].id, 50) },
-        { name: "there", head: "There", value: (one) => one.there, cell: (one) => identifier(one.there, 50) },
+        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", null, identifier(facts.members[one.a].id, 50)), h("div", null, identifier(one.there, 50))] },
         { name: "cluster", head: "Other cluster", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.there }) : h("a", { href: toCluster(one.cluster, { id: one.there }) }, "single identifier")) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
         { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => run.redacted ? null : [
+        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => [
           h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there) }, "Same operation"),
           h("button", { type: "button", onclick: () => decide("cannot_link", whole, facts.members[one.a].id, one.there) }, "Keep apart")] },
       ],
@@ -1497,7 +1496,7 @@
       if (members.length !== 2) return list.replaceChildren(h("span.quiet", null, "Shift and click two identifiers for the path between them."));
       const found = strongestPath(facts, members[0].place, members[1].place);
       list.replaceChildren(h("b", null, "Path: "), found.length ? h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 40), " and ", identifier(one.ends[1].id, 40), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}`)))) : "no accepted links lead from one to the other.",
-        h("button", { type: "button", onclick: () => decide("cannot_link", whole, members[0].id, members[1].id) }, "Keep apart"));
+        h("button", { type: "button", hidden: run.redacted, onclick: () => decide("cannot_link", whole, members[0].id, members[1].id) }, "Keep apart"));
       cy.edges().removeClass("path");
       for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
     }
@@ -1507,7 +1506,7 @@
       const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff";
       const drawn = facts.members.slice(0, 1000);
       const nodes = drawn.map((/** @type {any} */ one, /** @type {number} */ n) => ({
-        data: { id: `m${one.place}`, member: one, label: plain(valueOf(one.id), 30), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 14 + 5 * Math.log2(1 + one.complaints + one.calls) },
+        data: { id: `m${one.place}`, member: one, label: plain(valueOf(one.id), 30), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
         classes: [one.tier === "core" ? "" : "verify", one.bridge ? "bridge" : "", one.status === "contested" ? "contested" : ""].join(" "),
         position: one.at ? { x: one.at[0] * 1000, y: one.at[1] * 620 } : { x: 500 + 420 * Math.cos((n * 6.283) / drawn.length), y: 310 + 260 * Math.sin((n * 6.283) / drawn.length) },
       }));
@@ -1738,7 +1737,7 @@
     const mine = ++turn;
     const { view, id, state } = place();
     const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
-    nav.replaceChildren(...VIEWS.map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : null)));
+    nav.replaceChildren(...VIEWS.filter(([name]) => !run.redacted || !["decisions", "contested"].includes(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : null)));
     /** @type {any} */ let content;
     try {
       content = await ({

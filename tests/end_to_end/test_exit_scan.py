@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
+from reports import workbench
 from schemas.tables import HELD_FOLDER
 from tests.support.run_pipeline import call, complaint, jsonl, run
 from transforms.redact import records
@@ -92,6 +93,22 @@ def test_a_file_of_a_run_with_a_victims_value_is_held_back(
     assert "456" not in said and "4111" not in said
     status, told = health(tmp_path / "run", capsys)
     assert status == 1 and told.count("held: ") == len(held) and "456" not in told
+
+
+@pytest.mark.parametrize("value", ["%28202%29 456-2131", "4111111111111111"])
+def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
+    clean, tmp_path, monkeypatch, capsys, value
+):
+    words = ["report", str(clean), "--workbench", "--output"]
+    assert cli.main([*words, str(tmp_path / "clean")]) == 0
+    encode = workbench.encode_piece
+    leaking = lambda name, found: encode(name, found | {"more": value})  # noqa: E731
+    monkeypatch.setattr(workbench, "encode_piece", leaking)
+    assert cli.main([*words, str(tmp_path / "page")]) == 2
+    said = capsys.readouterr().err
+    assert "held back" in said and "456" not in said and "4111" not in said
+    assert not list((tmp_path / "page" / "report" / "data").iterdir())
+    assert (tmp_path / "page" / "report" / "index.html").exists()
 
 
 def test_a_line_of_the_log_that_names_a_victim_is_left_out(tmp_path, capsys):

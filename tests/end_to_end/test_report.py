@@ -18,7 +18,17 @@ from reports.figures.graph_layout import WIDE
 from schemas.decision import DECISION, DecisionKind
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS, NARRATIVES, REJECTS
+from schemas.tables import (
+    CALLS,
+    CLUSTERS,
+    COMPLAINTS,
+    MEMBERS,
+    MENTIONS,
+    NARRATIVES,
+    REJECTS,
+    TABLES_BY_NAME,
+)
+from tests.support.leaks import decoded_layers
 from tests.support.parsed_page import Page
 from tests.support.run_pipeline import read, run
 
@@ -244,6 +254,26 @@ def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("redact", [True, False])
+def test_the_workbench_is_written_for_a_disk_also_for_a_reader_outside(days, tmp_path, redact):
+    first, second, _ = days
+    words = ["report", str(second), "--workbench", "--output", str(tmp_path / "page")]
+    assert cli.main([*words, *(["--redact"] if redact else ["--previous", str(first)])]) == 0
+    files = [path for path in sorted((tmp_path / "page").rglob("*")) if path.is_file()]
+    assert 8 < len(files) < 30
+    layers = [one for path in files for one in decoded_layers(path.name, path.read_bytes())]
+    whole = b"".join(layers).decode()
+    records = {
+        row["complaint_id"]: row["narrative"] for row in read(second, NARRATIVES).to_pylist()
+    }
+    assert not [text for text in records.values() if text[:60] in whole]
+    for what in (AUTHOR, REASON, *list(records)[:50]):
+        assert (what in whole) != redact, what
+    size = sum(path.stat().st_size for path in files if path.name != "cytoscape.min.js")
+    rest = [second / name for name in TABLES_BY_NAME]
+    assert size < sum(path.stat().st_size for one in rest for path in one.rglob("*"))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines import cli
 from reports.referral.case import permitted_words
 from tests.support.leaks import decoded_layers
 from tests.support.real_data import ROOT
@@ -162,6 +163,15 @@ def batch(rows, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def workbench(batch, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "tmp").mkdir()
+    page = ["--workbench", "--output", str(folder / "page")]
+    assert cli.main(["report", str(batch.folder / "run"), *page]) == 0
+    return Written(folder, {}, set())
+
+
+@pytest.fixture(scope="module")
 def stream(rows, tmp_path_factory):
     """A stream that knows one number of the ring, so that the others raise alerts."""
     folder = tmp_path_factory.mktemp("live")
@@ -182,7 +192,7 @@ def killed(rows, tmp_path_factory):
     return written(folder, *words, kill_at=".run.staging-*/private/narratives/*")
 
 
-@pytest.mark.parametrize("command", ["batch", "stream", "killed"])
+@pytest.mark.parametrize("command", ["batch", "workbench", "stream", "killed"])
 def test_no_value_is_in_anything_that_is_shown_printed_or_left(made, command, request):
     """A killed run leaves its tables beside the output, for its owner alone."""
     folder = request.getfixturevalue(command).folder

@@ -145,6 +145,7 @@ BESIDE = {
     ("stream", "--kafka-config"): KAFKA,
     ("stream", "--avro-schema"): KAFKA | AVRO,
     ("referral", "--second-key"): {"--second": ["Tom Lee"]},
+    ("report", "--previous"): {"--workbench": []},
     ("exchange join", "--key"): {"--overlap": ["{result}"]},
     ("exchange overlap request", "--run"): CLUSTER,
     ("exchange overlap request", "--offer"): CLUSTER,
@@ -396,6 +397,8 @@ CONTRADICTIONS = {
         ({"--output": None, "--pages": ["3"]}, "--pages"),
         ({"--output": None, "--include-verify": []}, "--include-verify"),
         ({"--redact": [], "--include-verify": []}, "--include-verify"),
+        ({"--previous": ["{run}"]}, "--workbench"),
+        ({"--workbench": [], "--pages": ["3"]}, "--pages"),
     ],
     "referral": [
         ({"--override-reason": None}, "--override-reason"),

@@ -7,11 +7,13 @@ from decimal import Decimal
 from importlib.resources import files as resources
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reports.html.index_page import ClusterTable
 from reports.run import Run
 from reports.workbench import encode_piece, group_clusters
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from tests.support.hostile_text import HOSTILE, hostile_run
 from tests.support.leaks import decoded_layers
 from tests.support.report_tables import (
@@ -139,6 +141,26 @@ def test_a_copy_for_a_reader_outside_names_core_members_alone(tmp_path):
     assert naming(copy, ["+18885550123"]) != []
     told = piece(copy, "run")
     assert told["redacted"] and not {"decisions", "contested"} & told.keys()
+
+
+def test_what_only_the_union_reveals_is_with_its_cluster(tmp_path):
+    offer = {"sender": "microsoft", "tlp": "AMBER", "expires_at": "2026-09-01T00:00:00Z"}
+    run, whole = small_run(tmp_path / "r", offers=[offer])
+    union = {"cluster_id": "c-1", "kind": "link", "entity_a": ACCOUNT, "entity_b": PHONE}
+    union |= {"shared": [], "shared_in_all": 0}
+    saw = [
+        {"entity_id": PHONE, "cluster_id": "c-1", "contributor": one, "part": "1"}
+        for one in ("amazon", "microsoft")
+    ]
+    for table, made in ((CONTRIBUTORS, saw), (UNION_LINKS, [union]), (OFFERED_CLUSTERS, [])):
+        (run / table.name).mkdir()
+        pq.write_table(pa.Table.from_pylist(made, table.schema), run / table.name / "part.parquet")
+    files = workbench_files(run, whole)
+    told = piece(files, "run")["joint"]
+    assert (told["links"], told["merged"], told["offers"]) == (1, 0, [offer])
+    part = piece(files, "part-0")["clusters"]["c-1"]["joint"]
+    assert part["links"] == [[ACCOUNT, PHONE]]
+    assert part["saw"] == [[PHONE, ["amazon", "microsoft"]]]
 
 
 def test_small_counts_are_hidden(tmp_path):
