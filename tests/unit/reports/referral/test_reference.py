@@ -328,8 +328,8 @@ fields = [{ label = "Whom they posed as", value = "brands" }, { label = "Nr.", v
 
 def test_a_form_and_a_letter_are_data(tmp_path):
     home = write_recipient(tmp_path / "own/recipients/xx-fraud")
-    replaced(home / "recipient.toml", "asks =",
-             'annexes = ["fields", "letter"]\nlanguage = "ne"\nnexus = "Exampland"\nasks =')  # fmt: skip
+    more = 'annexes = ["fields", "letter"]\nlanguage = "ne"\nnexus = "Exampland"\n'
+    replaced(home / "recipient.toml", "asks =", f"{more}asks =")
     (home / "fields.toml").write_text(FIELDS)
     (home / "letter.txt").write_text("निवेदन\n\n{{ organisations }}, {{ phone_numbers }}\n")
     chosen = reference.load_reference("xx-fraud", str(tmp_path / "own"))
