@@ -431,5 +431,5 @@ def _chart_drawing(block: Chart, width: float) -> Any:
     for style, meaning in block.legend:
         drawing.add(Circle(at, 6, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
         drawing.add(String(at + 6, 3.5, meaning, fontName=PROSE, fontSize=7.5))
-        at += 16 + 4.1 * len(meaning)
+        at += 15 + 3.6 * len(meaning)
     return drawing

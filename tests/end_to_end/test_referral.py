@@ -404,7 +404,7 @@ def test_a_member_that_must_be_verified_is_named_by_override_alone(office, tmp_p
         "entity_id"
     ].to_pylist()
     assert left_out
-    one, value = left_out[0], left_out[0].partition(":")[2].encode()
+    one, value = left_out[0], left_out[0].rpartition(":")[2].encode()
     for path, content in everything(office.package).items():
         assert value not in content, path
     assert (
