@@ -154,6 +154,7 @@ class Document:
     code: str
     tlp: str
     sections: list[Section]
+    language: str = "en"
 
 
 def numbered_sections(parts: Sequence[tuple[str, list[Block]]]) -> list[Section]:

@@ -1,4 +1,7 @@
-"""The case of one referral: the cluster's records, and what is derived from them once."""
+"""The case of one referral: the cluster's records, and what is derived from them once.
+
+Long, since all documents are written from one `Case`, and say the same by its words.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,14 @@ from reports.referral.blocking_checks import (
     tied_by_left_out,
     tlp_level,
 )
-from reports.referral.blocks import format_count, format_days, format_money, organisation_name
+from reports.referral.blocks import (
+    BLANK,
+    format_count,
+    format_day,
+    format_days,
+    format_money,
+    organisation_name,
+)
 from reports.referral.case_records import (
     CaseRecords,
     ExchangeRate,
@@ -48,7 +58,7 @@ from reports.referral.case_records import (
     stated_totals,
 )
 from reports.referral.reference import CaseFile, Reference
-from reports.referral.requests import ProviderGroup, group_by_provider
+from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
@@ -240,6 +250,15 @@ class Case:
         )
 
     @property
+    def provider_of(self) -> dict[str, Provider]:
+        """The provider of each member."""
+        return {
+            one.member["entity_id"]: group.provider
+            for group in self.groups
+            for one in group.members
+        }
+
+    @property
     def authors(self) -> str:
         """The organisations that the named members were reported to."""
         return joined_words([organisation_name(one) for one in self.row["orgs"]])
@@ -356,6 +375,31 @@ class Case:
         operation = plain(self.file.values.get("operation", ""), 80).strip()
         named = f"{operation}. " if operation else ""
         return f"{named}{self.subject}: {joined_words(counts)}, {span}"
+
+    def sender(self, slug: str) -> str:
+        """Returns an organisation by its legal name, with address and contact, or blanks."""
+        of = self.file.organisation(slug)
+        legal = plain(of.get("legal_name", ""), 160).strip()
+        parts = [legal or f"{organisation_name(slug)}, {BLANK}", plain(of.get("address", ""), 200)]
+        contact = plain(self.file.person(slug, "contact"), 200) or BLANK
+        return f"{', '.join(one for one in parts if one.strip())}. Contact: {contact}"
+
+    @property
+    def case_numbers(self) -> str:
+        """The case numbers of both sides, or a blank."""
+        recipient = self.reference.recipient
+        names = {recipient["code"]: recipient["name"]}
+        shown = [
+            f"{names.get(who) or organisation_name(who)}: {plain(number, 80)}"
+            for who, number in sorted(self.file.values.get("case_numbers", {}).items())
+        ]
+        return "; ".join(shown) or BLANK
+
+    @property
+    def day_of_referral(self) -> str:
+        """The day that the case file gives, or a blank."""
+        day = self.file.values.get("date")
+        return format_day(day) if day else BLANK
 
     @property
     def blanks(self) -> list[str]:
@@ -610,7 +654,11 @@ def _not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
 
 
 def _supplier_people(run: RunFolder, records: CaseRecords) -> dict[str, int]:
-    """Counts the people whose records name a supplier; a record of an offer is a person."""
+    """Counts the people whose records name a supplier; a record of an offer is a person.
+
+    A call that shows another number belongs to a complaint of the case without naming a member: so
+    the people of a supplier's link to a member count, too.
+    """
     ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
     suppliers = pa.array(sorted(one["entity_id"] for one in records.facts.suppliers), pa.string())
     where = pc.field("record_id").isin(ids) & pc.field("entity_id").isin(suppliers)
@@ -624,7 +672,10 @@ def _supplier_people(run: RunFolder, records: CaseRecords) -> dict[str, int]:
             who: object = record.key if record.key[1] in senders else record.victim
             if who is not None:
                 people[one["entity_id"]].add(who)
-    return {one: len(those) for one, those in people.items()}
+    found = {one: len(those) for one, those in people.items()}
+    for link in records.facts.soft:
+        found[link["there"]] = max(found.get(link["there"], 0), link["reporters"])
+    return found
 
 
 def _most_named(one: Row) -> tuple[int, str]:

@@ -173,6 +173,11 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                     for group in case.groups
                     if group.provider.doubt
                 ),
+                *(
+                    ["letter.html: to be printed from a browser; the PDF's fonts lack its script."]
+                    if "data/letter.html" in package and "data/letter.pdf" not in package
+                    else []
+                ),
                 "The PDF is to be read to its end by whoever signs it, with exhibits 1 to 10.",
             ]
         )

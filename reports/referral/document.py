@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from itertools import groupby
 
@@ -39,7 +39,7 @@ from reports.referral.blocks import (
 from reports.referral.case import Case, run_signer
 from reports.referral.exculpatory import exculpatory_section, limits_section
 from reports.referral.exhibits import Exhibit
-from reports.referral.method import method_section, money_section
+from reports.referral.method import form_section, method_section, money_section, nexus_section
 from reports.referral.sections import (
     chronology_section,
     infrastructure_section,
@@ -64,21 +64,28 @@ EXCERPT_LIMIT = CHANGE_LIMIT = 60
 
 def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
     """Returns the whole document for the recipient, the cover first."""
+    nexus = case.reference.recipient.get("nexus", "")
+    known: dict[str, tuple[str, Callable[[Case], list[Block]]]] = {
+        "summary": ("Summary", _summary),
+        "method": ("How the fraud was carried out", method_section),
+        "identifiers": ("Identifiers, by role", infrastructure_section),
+        "victims": ("Victims and losses", victims_section),
+        "nexus": (f"Nexus to {nexus}", nexus_section),
+        "money": ("Where the money went", money_section),
+        "links": ("Links between the identifiers", links_section),
+        "chronology": ("Chronology", chronology_section),
+        "offences": ("Offences and evidence", elements_matrix),
+        "exculpatory": ("What speaks against it", exculpatory_section),
+        "limits": ("Limits and confidence", limits_section),
+        "form": (_form_title(case), form_section),
+        "requests": ("Action requested", _requests),
+        "signatures": ("Signatures", _signatures),
+        "exhibits": ("Exhibits, custody and verification", partial(_exhibits, made)),
+    }
+    chosen = [known[one] for one in case.reference.sections]
     parts = [
         ("Cover and handling", _cover(case)),
-        ("Summary", _summary(case)),
-        ("How the fraud was carried out", method_section(case)),
-        ("Identifiers, by role", infrastructure_section(case)),
-        ("Victims and losses", victims_section(case)),
-        ("Where the money went", money_section(case)),
-        ("Links between the identifiers", links_section(case)),
-        ("Chronology", chronology_section(case)),
-        ("Offences and evidence", elements_matrix(case)),
-        ("What speaks against it", exculpatory_section(case)),
-        ("Limits and confidence", limits_section(case)),
-        ("Action requested", _requests(case)),
-        ("Signatures", _signatures(case)),
-        ("Exhibits, custody and verification", _exhibits(case, made)),
+        *((title, section(case)) for title, section in chosen),
         ("Narrative excerpts", _excerpts(case)),
         ("Changes since the earlier referral", _changes(case)),
     ]
@@ -92,6 +99,11 @@ def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
     )
 
 
+def _form_title(case: Case) -> str:
+    form = case.reference.form
+    return str(form["title"]) if form else ""
+
+
 def _cover(case: Case) -> list[Block]:
     row, recipient = case.row, case.reference.recipient
     blocks: list[Block] = [
@@ -100,11 +112,11 @@ def _cover(case: Case) -> list[Block]:
             ("", ""),
             [
                 ("To", f"{recipient['name']}. {recipient['unit']}"),
-                *(("From", _sender(case, slug)) for slug in row["orgs"]),
+                *(("From", case.sender(slug)) for slug in row["orgs"]),
                 ("Subject", case.subject),
                 ("Reference", plain(case.code, 200)),
-                ("Case numbers", _case_numbers(case)),
-                ("Date of referral", _day_of_referral(case)),
+                ("Case numbers", case.case_numbers),
+                ("Date of referral", case.day_of_referral),
                 ("Evidence", f"Records of {format_days(row['first_seen'], row['last_seen'])}"),
                 ("Compiled as of", format_time(case.moment)),
                 ("Confirmed", confirmed_by(case)),
@@ -138,31 +150,6 @@ def _cover(case: Case) -> list[Block]:
             )
         )
     return blocks
-
-
-def _sender(case: Case, slug: str) -> str:
-    """Returns an organisation by its legal name, with address and contact, blanks where missing."""
-    of = case.file.organisation(slug)
-    legal = plain(of.get("legal_name", ""), 160).strip() or f"{organisation_name(slug)}, {BLANK}"
-    parts = [legal, plain(of.get("address", ""), 200).strip()]
-    contact = plain(case.file.person(slug, "contact"), 200) or BLANK
-    return f"{', '.join(one for one in parts if one)}. Contact: {contact}"
-
-
-def _case_numbers(case: Case) -> str:
-    numbers = case.file.values.get("case_numbers", {})
-    recipient = case.reference.recipient
-    names = {recipient["code"]: recipient["name"]}
-    shown = [
-        f"{names.get(who) or organisation_name(who)}: {plain(number, 80)}"
-        for who, number in sorted(numbers.items())
-    ]
-    return "; ".join(shown) or BLANK
-
-
-def _day_of_referral(case: Case) -> str:
-    day = case.file.values.get("date")
-    return format_day(day) if day else BLANK
 
 
 def _signatures(case: Case) -> list[Block]:
@@ -404,7 +391,7 @@ def _provider_rows(case: Case) -> Iterator[tuple[int, int, str, int, str, dateti
         yield letters[0][0], letters[-1][0], name, members, priority, end, groups[0].clock["rule"]
 
 
-def _exhibits(case: Case, made: Sequence[Exhibit]) -> list[Block]:
+def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
     """Lists the exhibits, their input files, and how to check them."""
     rows = [
         (

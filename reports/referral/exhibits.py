@@ -321,7 +321,7 @@ def _payments(case: Case) -> Exhibit:
             paid["payee"],
             listed_word(paid["method"], PAYMENT_METHODS),
             None if paid["amount"] is None else format_amount(paid["amount"]),
-            _currency(paid["currency"]),
+            currency_word(paid["currency"]),
             *source_cells(one),
         )
         for one in case.records.in_order
@@ -339,8 +339,8 @@ def listed_word(said: str | None, known: frozenset[str]) -> str | None:
     return None if not word else word if word in known else "other"
 
 
-def _currency(said: str | None) -> str | None:
-    """Returns what a complaint says if it has the form of a code."""
+def currency_word(said: str | None) -> str | None:
+    """Returns a complaint's word if it has the form of a code."""
     return None if not said else said if re.fullmatch(r"[A-Za-z]{2,6}", said) else "other"
 
 

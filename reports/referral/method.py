@@ -1,31 +1,44 @@
-"""The sections on how the fraud was carried out, and on where the money went.
+"""The sections on how the fraud was carried out, where the money went, and the recipient's form.
 
+A form is data of the recipient: its labels, each with an entry of the case, of its payments or of
+its identifiers, or a blank that is filled outside. With it go the nexus to a country and a letter.
 Texts that callers read out are shown only where several people report them, and numbers of victims
 in no place. Payments are those that complaints itemize.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from reports.cluster_data import joined_words
+from reports.export import tabular
 from reports.referral.blocks import (
+    BLANK,
     Block,
+    Document,
     Grid,
     Points,
+    Section,
     Text,
     format_count,
     format_money,
+    format_utc,
     identifier_words,
+    organisation_name,
 )
 from reports.referral.case import Case
-from reports.referral.case_records import RecordKey, exact_sum
+from reports.referral.case_records import RecordKey, exact_sum, format_amount
 from reports.referral.exculpatory import numbered
-from reports.referral.exhibits import PAYMENT_METHODS, listed_word
+from reports.referral.exhibits import PAYMENT_METHODS, SUPPLIER_PEOPLE, currency_word, listed_word
+from reports.referral.reference import BLANK_VALUE
 from reports.text import plain
 from schemas.enums import RecordKind, Role
+from transforms.extract.kinds.registry import BY_KIND
 
 _CHANNELS = {
     "phone_inbound": "an incoming call",
@@ -63,6 +76,9 @@ _METHODS = {
     "zelle": "Zelle",
     "paypal": "PayPal",
 }
+
+FORM_ROWS = 60
+"""Rows of a form in the document; its CSV has all."""
 
 SCRIPT_LIMIT = 6
 """Texts that are quoted, those of most people first."""
@@ -228,3 +244,234 @@ def money_section(case: Case) -> list[Block]:
             numbers=(1, 3),
         ),
     ]
+
+
+def nexus_section(case: Case) -> list[Block]:
+    """Lists what ties the case to the recipient's country by its own form, and how calls came."""
+    country, name = case.reference.recipient["country"], case.reference.recipient["nexus"]
+    rows = [
+        (
+            str(case.number[one.member["entity_id"]]),
+            plain(identifier_words(one.member["entity_id"]), 80),
+            plain(group.provider.name, 90),
+            plain(group.provider.found_by, 90),
+        )
+        for group in case.groups
+        for one in group.members
+        if group.provider.country == country
+    ]
+    routes = [
+        f"{BY_KIND[one['kind']].noun}: {plain(one['entity_id'].partition(':')[2], 80)}, "
+        f"{format_count(one['records'], 'record')}"
+        for one in case.facts.suppliers
+        if one["kind"] in ("carrier", "trunk", "ip", "orig_id")
+        and case.supplier_people.get(one["entity_id"], 0) >= SUPPLIER_PEOPLE
+    ]
+    own: Block = (
+        Grid(
+            f"Identifiers that are kept in {name}, by their own form",
+            ("No.", "Identifier", "Kept by", "Known from"),
+            sorted(rows, key=lambda one: int(one[0])),
+            (0.07, 0.33, 0.33, 0.27),
+            ids=(1,),
+            numbers=(0,),
+        )
+        if rows
+        else Text(
+            f"No identifier of this referral shows by its own form that it is kept in {name}."
+        )
+    )
+    calls: list[Block] = (
+        [
+            Text(
+                "How the calls came, as call records show it (Exhibit 8). From where they were "
+                "placed the carriers' own records tell; an IP address is the one that handed over."
+            ),
+            Points(routes),
+        ]
+        if routes
+        else []
+    )
+    return [own, *calls]
+
+
+@dataclass(frozen=True)
+class FormTable:
+    """One table of a recipient's form: `blank` are the places of columns to be filled outside."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    blank: frozenset[int]
+
+    @property
+    def slug(self) -> str:
+        """Its name in a file's name."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")[:48]
+
+
+def form_tables(case: Case) -> list[FormTable]:
+    """Fills the recipient's form; a form of the whole case has a row for each label."""
+    form = case.reference.form
+    if form is None:
+        return []
+    found = []
+    for one in form["form"]:
+        labels = [field["label"] for field in one["fields"]]
+        values = [field["value"] for field in one["fields"]]
+        if one["rows"] == "case":
+            entries = case_values(case)
+            rows = [[label, entries[value]] for label, value in zip(labels, values, strict=True)]
+            found.append(FormTable(one["title"], ["Field", "Entry"], rows, frozenset()))
+            continue
+        of_rows = (
+            _payment_values(case, one.get("within_hours"))
+            if one["rows"] == "payments"
+            else _identifier_values(case)
+        )
+        blank = frozenset(at for at, value in enumerate(values) if value == BLANK_VALUE)
+        rows = [[entries[value] for value in values] for entries in of_rows]
+        found.append(FormTable(one["title"], labels, rows, blank))
+    return found
+
+
+def form_section(case: Case) -> list[Block]:
+    """Shows the recipient's form; columns to be filled outside are named, and in its CSV."""
+    blocks: list[Block] = []
+    for one in form_tables(case):
+        kept = [at for at in range(len(one.header)) if at not in one.blank]
+        if one.blank:
+            labels = joined_words([one.header[at] for at in sorted(one.blank)])
+            blocks.append(
+                Text(
+                    f"{one.title}: the columns {labels} are blank, for the organisation that "
+                    "holds the record to fill; nothing of a victim is in this referral."
+                )
+            )
+        blocks.append(
+            Grid(
+                f"{one.title} (forms/, as CSV)",
+                [one.header[at] for at in kept],
+                [[plain(row[at], 400) for at in kept] for row in one.rows[:FORM_ROWS]],
+                _widths([one.header, *one.rows], kept),
+            )
+        )
+    return blocks
+
+
+def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
+    """Returns shares of the page's width by the longest cell of each column, within bounds."""
+    if len(kept) == 2:
+        return [0.32, 0.68]
+    longest = [min(max(10, *(len(row[at]) for row in rows)), 24) for at in kept]
+    return [one / sum(longest) for one in longest]
+
+
+def case_values(case: Case) -> dict[str, str]:
+    """Returns the entries of a form that are of the whole case."""
+    row = case.row
+    own = [one for one in case.records.in_order if one.key[0] == RecordKind.COMPLAINT]
+    listed: dict[str, list[str]] = defaultdict(list)
+    for one in case.facts.members:
+        listed[one["kind"]].append(identifier_words(one["entity_id"]))
+
+    def named(*kinds: str) -> str:
+        return "; ".join(each for kind in kinds for each in listed[kind]) or "none"
+
+    losses = [f"{one} {format_money(amount)}" for one, (amount, _) in case.totals.items()]
+    return {
+        BLANK_VALUE: BLANK,
+        "reference": plain(case.code, 200),
+        "recipient": case.reference.recipient["name"],
+        "subject": case.subject,
+        "title": case.title,
+        "organisations": case.authors,
+        "contacts": "; ".join(map(case.sender, row["orgs"])),
+        "case_numbers": case.case_numbers,
+        "date": case.day_of_referral,
+        "compiled": case.date,
+        "first_day": f"{row['first_seen']:%Y-%m-%d}",
+        "last_day": f"{row['last_seen']:%Y-%m-%d}",
+        "complaints": f"{row['complaints']:,}",
+        "calls": f"{row['calls']:,}",
+        "victims": f"{row['victims']:,}",
+        "losses": "; ".join(case.losses_together if case.joint else losses) or "none stated",
+        "brands": case.brands or "none stated",
+        "channels": _counted(Counter(one.channel for one in own if one.channel), _CHANNELS)
+        or "not known",
+        "stories": _counted(Counter(story for one in own for story in one.stories), _STORIES)
+        or "not known",
+        "scripts": " / ".join(one.words for one in case.scripts[:SCRIPT_LIMIT]) or "none quoted",
+        "phone_numbers": named("phone"),
+        "emails": named("email"),
+        "sites": named("domain", "url", "ip"),
+        "accounts": named("account", "wallet"),
+        "remote_access": named("remote"),
+        "chat": named("handle"),
+    }
+
+
+def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, str]]:
+    """Yields the entries of each payment, of the last hours before the referral's time alone."""
+    since = None if within_hours is None else case.moment - timedelta(hours=within_hours)
+    for record in case.records.in_order:
+        if since is not None and record.observed_at < since:
+            continue
+        for one in record.payments:
+            provider = case.provider_of[one["payee"]]
+            amount = one["amount"]
+            yield {
+                BLANK_VALUE: BLANK,
+                "record": f"{organisation_name(record.key[1])} {plain(record.key[2], 80)}",
+                "received": format_utc(record.observed_at),
+                "amount": "" if amount is None else format_amount(amount),
+                "currency": currency_word(one["currency"]) or "",
+                "method": listed_word(one["method"], PAYMENT_METHODS) or "",
+                "payee": identifier_words(one["payee"]),
+                "institution": plain(provider.name, 120),
+                "institution_country": provider.country or "",
+            }
+
+
+def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
+    for one in case.facts.members:
+        yield {
+            BLANK_VALUE: BLANK,
+            "number": str(case.number[one["entity_id"]]),
+            "identifier": identifier_words(one["entity_id"]),
+            "kind": BY_KIND[one["kind"]].noun,
+            "role": str(one["role"]).replace("_", " "),
+            "institution": plain(case.provider_of[one["entity_id"]].name, 120),
+            "reporters": str(one["reporters"]),
+            "complaints": str(one["complaints"]),
+            "calls": str(one["calls"]),
+            "first_day": f"{one['first_seen']:%Y-%m-%d}",
+            "last_day": f"{one['last_seen']:%Y-%m-%d}",
+        }
+
+
+def form_files(case: Case) -> dict[str, bytes]:
+    """Returns the recipient's form as CSV, a file for each table, by path."""
+    return {
+        f"data/forms/{number:02d}-{one.slug}.csv": tabular.csv_bytes(one.header, one.rows)
+        for number, one in enumerate(form_tables(case), 1)
+    }
+
+
+def letter_document(case: Case, exhibits: Sequence[str]) -> Document | None:
+    """Returns the letter in the recipient's language, a paragraph for each line of its template."""
+    template = case.reference.letter
+    if template is None:
+        return None
+    offences = [one["statute"] for one in case.reference.offences]
+    words = template.render(**case_values(case), exhibits=list(exhibits), offences=offences)
+    title, *lines = [one.strip() for one in words.splitlines() if one.strip()]
+    return Document(
+        kind=case.reference.recipient["name"],
+        title=title,
+        authors=case.authors,
+        code=case.code,
+        tlp=case.tlp,
+        sections=[Section(0, title, [Text(plain(one, 4_000)) for one in lines])],
+        language=case.reference.recipient.get("language", "en"),
+    )

@@ -24,6 +24,7 @@ from reports.referral.case import Case, victims_at_most
 from reports.referral.case_records import format_amount
 from reports.referral.counsel import counsel_code, counsel_payload
 from reports.referral.document import referral_document, render_html
+from reports.referral.method import form_files, letter_document
 from reports.referral.requests import ad_platform_drafts, request_drafts
 from reports.text import plain
 from schemas.entity import without_epoch
@@ -39,6 +40,7 @@ TLP:{tlp}
 Start with referral.pdf or referral.html, which say the same.
 
 exhibits/       numbered tables; data-dictionary.csv explains each column
+forms/          the recipient's own form as CSV, and letter.html, where it asks for them
 requests/       letters to providers, for the competent authority to complete and sign
 certificates/   forms for those who can sign them, and the hash report
 cluster.stix.json, cluster.misp.json, cluster.graphml
@@ -320,7 +322,10 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         records["data/changes.csv"] = tabular.csv_bytes(
             ("what", "before", "now"), case.earlier.changes
         )
-    records |= case_module.overlap_files(case.shared)
+    records |= case_module.overlap_files(case.shared) | form_files(case)
+    titles = [f"{one.number}. {one.title}, {one.path.removeprefix('data/')}" for one in made]
+    if letter := letter_document(case, titles):
+        records |= _rendered("letter", letter)
     text = README.format(code=case.code, tlp=case.tlp.upper())
     return (
         records
@@ -336,10 +341,10 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
 
 def _rendered(name: str, document: Document) -> dict[str, bytes]:
     """Returns a document as HTML and PDF, by path."""
-    return {
-        f"data/{name}.html": render_html(document),
-        f"data/{name}.pdf": pdf.render_pdf(document),
-    }
+    page = {f"data/{name}.html": render_html(document)}
+    if name == "letter" and not pdf.can_print(document.title):
+        return page  # a script that the PDF's fonts lack: the page is printed in a browser
+    return page | {f"data/{name}.pdf": pdf.render_pdf(document)}
 
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")

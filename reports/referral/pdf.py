@@ -84,7 +84,7 @@ def render_pdf(document: Document) -> bytes:
         title=f"{document.kind}: {plain(document.title, 160)}",
         author=plain(document.authors, 200),
         subject=document.code,
-        lang="en",
+        lang=document.language,
     )
     made.build(_story(document, width), canvasmaker=_page_maker(document))
     return content.getvalue()
@@ -175,7 +175,7 @@ def _story(document: Document, width: float) -> list[Any]:
             story.append(_paragraph(paragraph_markup(title, BOLD), "heading"))
         for block in section.blocks:
             story.extend(_flowables(block, width))
-        if not section.number:
+        if not section.number and len(document.sections) > 1:
             story.extend(_contents(document.sections))
     return story
 
@@ -224,6 +224,12 @@ def _contents(sections: Sequence[Section]) -> list[Any]:
         if one.number
     ]
     return [_paragraph("Contents", "caption"), *(_paragraph(line, "cell") for line in lines)]
+
+
+def can_print(text: str) -> bool:
+    """Returns whether the PDF's font has every letter of a text."""
+    register_fonts()
+    return all(ord(c) in _covered(PROSE) for c in text if c.isprintable())
 
 
 @cache
@@ -425,5 +431,5 @@ def _chart_drawing(block: Chart, width: float) -> Any:
     for style, meaning in block.legend:
         drawing.add(Circle(at, 6, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
         drawing.add(String(at + 6, 3.5, meaning, fontName=PROSE, fontSize=7.5))
-        at += 16 + 4.1 * len(meaning)
+        at += 15 + 3.6 * len(meaning)
     return drawing

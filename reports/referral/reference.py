@@ -5,6 +5,8 @@ A recipient is a folder of files, `recipients/CODE`:
     recipient.toml   its name, what it is asked, and the names of its scale and its certificates
     offences.toml    offences that it may consider, element by element
     scales.toml      words for likelihood that no other recipient uses; optional
+    fields.toml      the recipient's own form, field by field; where `annexes` names fields
+    letter.txt       template of a letter in its language; where `annexes` names letter
     NAME.txt         template of a certificate that no other recipient uses
 
 What recipients share is in `data`: policy.toml, providers.toml, retention.toml, scales.toml, and
@@ -13,6 +15,7 @@ from DIR, and recipients from DIR/recipients/CODE, in place of shipped ones of t
 
 A case file, `case.toml`, holds what no run knows: legal names, contacts, custodians, signatories,
 case numbers and counsel's own words. Nothing in it is needed; what is missing is a blank to fill.
+Long, since every file of reference has its schema here, beside the checks of it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -40,7 +43,90 @@ Row = dict[str, Any]
 
 SHARED_FILES = ("policy.toml", "providers.toml", "retention.toml", "scales.toml")
 
-RECIPIENT_FILES = ("recipient.toml", "offences.toml", "scales.toml")
+RECIPIENT_FILES = ("recipient.toml", "offences.toml", "scales.toml", "fields.toml", "letter.txt")
+
+ANNEXES = {"fields": "fields.toml", "letter": "letter.txt"}
+"""Files that a recipient's `annexes` ask for: its own form, and a letter in its language."""
+
+SECTIONS = (
+    "summary",
+    "method",
+    "identifiers",
+    "victims",
+    "nexus",
+    "money",
+    "links",
+    "chronology",
+    "offences",
+    "exculpatory",
+    "limits",
+    "form",
+    "requests",
+    "signatures",
+    "exhibits",
+)
+"""Sections of the document, in the order of a recipient that names none."""
+
+NEEDED_SECTIONS = ("identifiers", "exculpatory", "limits", "exhibits")
+
+BLANK_VALUE = "blank"
+
+_CASE_VALUES = (
+    "reference",
+    "recipient",
+    "subject",
+    "title",
+    "organisations",
+    "contacts",
+    "case_numbers",
+    "date",
+    "compiled",
+    "first_day",
+    "last_day",
+    "complaints",
+    "calls",
+    "victims",
+    "losses",
+    "brands",
+    "channels",
+    "stories",
+    "scripts",
+    "phone_numbers",
+    "emails",
+    "sites",
+    "accounts",
+    "remote_access",
+    "chat",
+)
+
+FORM_VALUES: Mapping[str, tuple[str, ...]] = {
+    "case": (BLANK_VALUE, *_CASE_VALUES),
+    "payments": (
+        BLANK_VALUE,
+        "record",
+        "received",
+        "amount",
+        "currency",
+        "method",
+        "payee",
+        "institution",
+        "institution_country",
+    ),
+    "identifiers": (
+        BLANK_VALUE,
+        "number",
+        "identifier",
+        "kind",
+        "role",
+        "institution",
+        "reporters",
+        "complaints",
+        "calls",
+        "first_day",
+        "last_day",
+    ),
+}
+"""Entries of a form, by what its rows are: the whole case, payments, or identifiers."""
 
 ELEMENTS = ("scheme", "wires", "loss", "money", "organisation", "knowledge", "identity")
 """Values of `holds` of an element of an offence: evidence that a package has, or lacks."""
@@ -58,6 +144,9 @@ CERTIFICATE_FIELDS = (
 hash report, the time that it is seen from in the recipient's time zone, ringtrace's version, and
 who certifies, blanks where the case file does not name them."""
 
+LETTER_FIELDS = (*_CASE_VALUES, "exhibits", "offences")
+"""Names that a letter's template can use; the last two are lists."""
+
 CASE_FILE = "case.toml"
 
 _PERSON = {"name?": str, "title?": str}
@@ -71,6 +160,22 @@ _SCHEMAS: Mapping[str, Any] = {
         **dict.fromkeys(("name", "unit", "country", "scale", "time_zone"), str),
         "certificates": [str],
         "asks": [str],
+        "language?": str,
+        "nexus?": str,
+        "annexes?": [tuple(ANNEXES)],
+        "sections?": [SECTIONS],
+        **_SOURCED,
+    },
+    "fields.toml": {
+        "title": str,
+        "form": [
+            {
+                "title": str,
+                "rows": tuple(FORM_VALUES),
+                "within_hours?": int,
+                "fields": [{"label": str, "value": str}],
+            }
+        ],
         **_SOURCED,
     },
     "offences.toml": {
@@ -156,7 +261,16 @@ class Reference:
     scale: Row
     policy: Row
     certificates: dict[str, Template]
+    form: Row | None
+    letter: Template | None
     digests: dict[str, str]
+
+    @property
+    def sections(self) -> list[str]:
+        """The sections of its document, in order; one on nexus where the recipient asks for it."""
+        chosen = self.recipient.get("sections", SECTIONS)
+        without = () if "nexus" in self.recipient else ("nexus",)
+        return [one for one in chosen if one not in without]
 
     def likelihood_wording(self, share: float) -> str:
         """Returns the estimative word for a likelihood from 0 to 1, with the range of the word."""
@@ -241,6 +355,7 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
         raise ReferenceFileError(f"{recipient}: no such recipient; use {', '.join(sorted(known))}")
     source = _Files(known[recipient], f"recipients/{recipient}/", _shared_files(own))
     chosen = source.recipient_table("recipient.toml")
+    source.check_complete(chosen)
     return Reference(
         recipient=chosen | {"code": recipient},
         offences=source.recipient_table("offences.toml")["offence"],
@@ -249,6 +364,8 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
         scale=source.scale(chosen),
         policy=source.shared_table("policy.toml"),
         certificates=source.certificates(chosen),
+        form=source.form(chosen),
+        letter=source.letter(chosen),
         digests=dict(sorted(source.digests.items())),
     )
 
@@ -292,14 +409,17 @@ class _Files:
     def certificates(self, recipient: Row) -> dict[str, Template]:
         """Reads the templates that a recipient names; every file of its folder must be used."""
         names = [f"{name}.txt" for name in recipient["certificates"]]
+        annexes = [ANNEXES[one] for one in recipient.get("annexes", ())]
         here = {
             one.name: one for one in _entries(self.home) if one.name.endswith((".toml", ".txt"))
         }
         for name, file in here.items():
-            if name not in (*RECIPIENT_FILES, *names):
+            unused = name in ANNEXES.values() and name not in annexes
+            if unused or name not in (*RECIPIENT_FILES, *names):
                 raise ReferenceFileError(
                     f"{file}: no such file of a recipient; known are {', '.join(RECIPIENT_FILES)} "
-                    "and a NAME.txt for each of certificates in recipient.toml"
+                    "(the last two for annexes in recipient.toml) and a NAME.txt for each of its "
+                    "certificates"
                 )
             if name.endswith(".txt") and name in self.shared:
                 raise ReferenceFileError(
@@ -316,6 +436,37 @@ class _Files:
                 raise self._unknown("certificates", "certificate", name[:-4], known)
             templates[name[:-4]] = _template(here.get(name) or self.shared[name], text)
         return templates
+
+    def check_complete(self, recipient: Row) -> None:
+        """Raises ReferenceFileError naming all that a recipient's folder lacks."""
+        wanted = [ANNEXES[one] for one in recipient.get("annexes", ())]
+        missing = [one for one in ("offences.toml", *wanted) if not (self.home / one).is_file()]
+        chosen = recipient.get("sections", SECTIONS)
+        missing += [f"section {one}" for one in NEEDED_SECTIONS if one not in chosen]
+        if "form" in recipient.get("sections", ()) and "fields.toml" not in wanted:
+            missing.append("the annex fields, for its section form")
+        if missing:
+            raise ReferenceFileError(
+                f"{self.home}: is incomplete; it has no {', no '.join(missing)}"
+            )
+
+    def form(self, recipient: Row) -> Row | None:
+        """Reads the recipient's own form, whose entries must be those of its kind of rows."""
+        if "fields" not in recipient.get("annexes", ()):
+            return None
+        form = self.recipient_table("fields.toml")
+        for number, one in enumerate(form["form"], 1):
+            for at, each in enumerate(one["fields"], 1):
+                place = f"{self.home / 'fields.toml'}, form {number}, fields {at}, value"
+                _check(place, FORM_VALUES[one["rows"]], each["value"])
+        return form
+
+    def letter(self, recipient: Row) -> Template | None:
+        """Reads the template of the letter to the recipient."""
+        if "letter" not in recipient.get("annexes", ()):
+            return None
+        file = self.home / "letter.txt"
+        return _template(file, self._text(file, f"{self.prefix}letter.txt"), LETTER_FIELDS)
 
     def _unknown(
         self, field: str, what: str, name: str, known: Iterable[str]
@@ -392,15 +543,14 @@ def _distance(percent: float, word: Row) -> tuple[float, float]:
     return max(word["low"] - percent, percent - word["high"], 0.0), word["low"]
 
 
-def _template(file: Traversable, text: str) -> Template:
+def _template(file: Traversable, text: str, names: Sequence[str] = CERTIFICATE_FIELDS) -> Template:
+    what = "certificate" if names is CERTIFICATE_FIELDS else "letter"
     try:
         template = _TEMPLATES.from_string(text)
-        template.render(dict.fromkeys(CERTIFICATE_FIELDS, ""))
+        template.render(dict.fromkeys(names, ""))
     except TemplateError as error:
         why = " ".join(str(error).split())
-        raise ReferenceFileError(
-            f"{file}: {why}; a certificate can name {', '.join(CERTIFICATE_FIELDS)}"
-        ) from None
+        raise ReferenceFileError(f"{file}: {why}; a {what} can name {', '.join(names)}") from None
     return template
 
 

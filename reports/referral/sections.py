@@ -37,7 +37,7 @@ TIMELINE_ROWS = 40
 MONTHS_COUNTED = 14
 """Months up to which each bar has its count."""
 
-LABEL_LETTERS = 40
+LABEL_LETTERS = 33
 
 MEMBER_LIMIT = 150
 """Members that the document lists; Exhibit 2 holds all."""
@@ -335,7 +335,8 @@ def _timeline_chart(case: Case) -> Chart:
     drawn = build_timeline(shown)
     shapes: list[Shape] = []
     for x, day in drawn.ticks:
-        shapes += [Line(x, 16, x, drawn.height, 0.7, "grid"), Label(x, 12, day)]
+        anchor = "end" if x > TIMELINE_WIDTH - 80 else "start"
+        shapes += [Line(x, 16, x, drawn.height, 0.7, "grid"), Label(x, 12, day, anchor)]
     for life in drawn.lives:
         label = f"{case.number[life.entity_id]}. {identifier_words(life.entity_id)}"
         short = label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"

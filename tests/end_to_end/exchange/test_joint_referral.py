@@ -89,7 +89,7 @@ def test_no_byte_of_the_partners_victims_is_in_it(joint):
 
 def test_the_offers_own_counts_stand_beside(joint):
     page = (joint.package / "data/referral.html").read_text()
-    assert "What other organisations state of their own records" in page
+    assert "All organisations: victims and losses" in page and "<bdi>Together</bdi>" in page
 
 
 def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):

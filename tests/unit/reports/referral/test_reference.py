@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from datetime import timedelta
+from decimal import Decimal
 from importlib.resources import files
 
 import pytest
@@ -11,15 +12,16 @@ import pytest
 from pipelines import cli
 from reports.referral import reference
 from reports.referral.document import element_evidence
-from tests.support.made_up_case import case_of, package_of, rows, write_recipient
-from tests.support.report_tables import manifest
+from tests.support.made_up_case import IDS, case_of, package_of, rows, write_recipient
+from tests.support.report_tables import manifest, mention
 
 CODES = reference.recipient_codes()
 
 
-def test_seven_recipients_ship_at_least():
-    seven = "au-reportcyber ca-rcmp de-bka es-policia in-cbi uk-report-fraud us-fbi-ic3".split()
-    assert set(seven) <= set(CODES) and sorted(CODES) == CODES
+def test_ten_recipients_ship_at_least():
+    ten = "au-reportcyber ca-rcmp de-bka es-policia in-cbi uk-report-fraud us-fbi-ic3".split()
+    ten += ["cn-psb", "interpol-igrip", "sg-spf"]
+    assert set(ten) <= set(CODES) and sorted(CODES) == CODES
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -199,7 +201,7 @@ def test_a_mistake_in_a_recipient_is_one_line_that_names_it(own, capsys, name, o
 def test_a_missing_file_is_named(own, capsys, name):
     (own / "recipients/xx-fraud" / name).unlink()
     said = refused(capsys, own.parent)
-    assert f"{name}: is missing; a recipient needs recipient.toml and offences.toml" in said
+    assert f"no {name}" in said or f"{name}: is missing; a recipient needs" in said
 
 
 @pytest.mark.parametrize(
@@ -293,6 +295,92 @@ def test_a_mistake_in_a_case_file_is_one_line(old, new, told):
     with pytest.raises(reference.ReferenceFileError) as error:
         reference.load_case_file(CASE.replace(old, new), "case.toml", ["amazon"])
     assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_folder_is_refused_with_all_that_it_lacks(own, capsys):
+    home = own / "recipients/xx-fraud"
+    (home / "offences.toml").unlink()
+    replaced(home / "recipient.toml", "asks =", 'annexes = ["fields", "letter"]\nasks =')
+    said = refused(capsys, own.parent)
+    assert "is incomplete; it has no offences.toml, no fields.toml, no letter.txt" in said
+    write_recipient(home)
+    replaced(home / "recipient.toml", "asks =", 'sections = ["summary", "exhibits"]\nasks =')
+    said = refused(capsys, own.parent)
+    assert "no the section" not in said
+    assert "has no section identifiers, no section exculpatory, no section limits" in said
+
+
+FIELDS = """title = "Our form"
+source = "https://example.org"
+date = "2026-01-01"
+
+[[form]]
+title = "Transfers"
+rows = "payments"
+fields = [{ label = "Sum", value = "amount" }, { label = "Payer", value = "blank" }]
+
+[[form]]
+title = "The case"
+rows = "case"
+fields = [{ label = "Whom they posed as", value = "brands" }, { label = "Nr.", value = "blank" }]
+"""
+
+
+def test_a_form_and_a_letter_are_data(tmp_path):
+    home = write_recipient(tmp_path / "own/recipients/xx-fraud")
+    more = 'annexes = ["fields", "letter"]\nlanguage = "ne"\nnexus = "Exampland"\n'
+    replaced(home / "recipient.toml", "asks =", f"{more}asks =")
+    (home / "fields.toml").write_text(FIELDS)
+    (home / "letter.txt").write_text("निवेदन\n\n{{ organisations }}, {{ phone_numbers }}\n")
+    chosen = reference.load_reference("xx-fraud", str(tmp_path / "own"))
+    tables = rows(brands=["amazon"])
+    tables["complaints"][0]["payments"] = [
+        {"method": "bank", "payee": IDS[1], "amount": Decimal("5.50"), "currency": "USD"}
+    ]
+    tables["mentions"].append(mention(IDS[1], "A-0", role="payee", field="payments[0].payee"))
+    files = package_of(case_of(tmp_path / "run", tables, chosen=chosen))
+    blank = "____________________"
+    assert files["data/forms/01-transfers.csv"].decode("utf-8-sig") == (
+        f"Sum,Payer\r\n5.50,{blank}\r\n"
+    )
+    assert (
+        f"Whom they posed as,Amazon\r\nNr.,{blank}" in files["data/forms/02-the-case.csv"].decode()
+    )
+    page = files["data/referral.html"].decode()
+    assert "Our form</h2>" in page and "Nexus to Exampland</h2>" in page
+    assert "the columns Payer are blank" in page
+    letter = files["data/letter.html"].decode()
+    assert '<html lang="ne">' in letter and "Amazon, +18885550123" in letter
+    assert "data/letter.pdf" in files
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            'value = "amount"',
+            'value = "victim_id"',
+            "form 1, fields 1, value: no such name 'victim_",
+        ),
+        ('value = "brands"', 'value = "amount"', "form 2, fields 1, value: no such name 'amount'"),
+        (
+            'rows = "case"',
+            'rows = "victims"',
+            "form 2, rows: no such name 'victims'; known are case",
+        ),
+        ("label =", "lable =", "fields 1: no such field 'lable'; known are label, value"),
+    ],
+)
+def test_a_mistake_in_a_form_is_one_line_that_names_it(own, capsys, old, new, told):
+    home = own / "recipients/xx-fraud"
+    replaced(home / "recipient.toml", "asks =", 'annexes = ["fields"]\nasks =')
+    (home / "fields.toml").write_text(FIELDS.replace(old, new))
+    assert told in refused(capsys, own.parent)
+
+
+def test_a_letter_in_a_script_that_the_pdf_lacks_is_a_page_alone(tmp_path):
+    files = package_of(case_of(tmp_path / "run", rows(), recipient="cn-psb"))
+    assert "刑事控告书" in files["data/letter.html"].decode() and "data/letter.pdf" not in files
 
 
 def test_an_unknown_recipient_names_the_known_ones(own, capsys):
