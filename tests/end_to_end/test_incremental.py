@@ -11,7 +11,7 @@ import pytest
 from pipelines.batch.__main__ import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from schemas.manifest import MANIFEST_NAME
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
 from schemas.tables import ALL_TABLES, COMPONENTS
 from tests.support.run_pipeline import checked_manifest, read, run, three_quarters
 
@@ -41,6 +41,15 @@ def components_of(folder):
     return path
 
 
+def put_manifest(folder, manifest):
+    """Writes the manifest of an unsigned run, and binds that of its private files to it."""
+    content = json.dumps(manifest).encode()
+    (folder / MANIFEST_NAME).write_bytes(content)
+    private = json.loads((folder / PRIVATE_MANIFEST).read_bytes())
+    private["manifest_sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / PRIVATE_MANIFEST).write_text(json.dumps(private))
+
+
 def relisted(folder):
     """A forger's manifest, which has the digest of what is there."""
     manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
@@ -48,7 +57,7 @@ def relisted(folder):
         if line["name"].startswith(f"{COMPONENTS.name}/"):
             content = (folder / line["name"]).read_bytes()
             line |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / MANIFEST_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    put_manifest(folder, manifest)
 
 
 def test_most_components_of_a_day_are_taken_over(days):
@@ -66,7 +75,7 @@ def without(folder):
     shutil.rmtree(folder / COMPONENTS.name)
     manifest = json.loads((folder / MANIFEST_NAME).read_bytes())
     kept = [one for one in manifest["outputs"] if not one["name"].startswith(f"{COMPONENTS.name}/")]
-    (folder / MANIFEST_NAME).write_text(json.dumps(manifest | {"outputs": kept}), encoding="utf-8")
+    put_manifest(folder, manifest | {"outputs": kept})
 
 
 def cut(folder):
