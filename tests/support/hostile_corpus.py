@@ -96,6 +96,7 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
 }
 """Lines that are rejects, by name, with their codes."""
 
+
 def _noise(size: int) -> bytes:
     """Letters that no compression makes a bomb of."""
     return random.Random(1).randbytes(size // 2).hex().encode()
