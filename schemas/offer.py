@@ -17,6 +17,8 @@ REVOCATION = "ringtrace-revocation"
 
 CORRECTION = "ringtrace-correction"
 
+CONSENT = "ringtrace-consent"
+
 VERSION = 1
 
 MAX_INTEGER = 2**53 - 1
@@ -117,6 +119,24 @@ class Offer:
     evidence: tuple[OfferedEvidence, ...]
     clusters: tuple[OfferedCluster, ...]
     format: str = FORMAT
+    version: int = VERSION
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A sender's consent that the recipient names identifiers to one authority, in a referral.
+
+    It covers `members` alone, which `digest` binds, until it expires.
+    """
+
+    sender: str
+    recipient: str
+    authority: str
+    issued_at: str
+    expires_at: str
+    members: tuple[str, ...]
+    digest: str
+    format: str = CONSENT
     version: int = VERSION
 
 
