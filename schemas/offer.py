@@ -33,6 +33,7 @@ REQUEST = "ringtrace-overlap-request"
 ANSWER = "ringtrace-overlap-answer"
 
 RESULT = "ringtrace-overlap-result"
+CONSENT = "ringtrace-consent"
 
 VERSION = 1
 
@@ -149,6 +150,25 @@ class Offer:
     evidence: tuple[OfferedEvidence, ...]
     clusters: tuple[OfferedCluster, ...]
     format: str = FORMAT
+    version: int = VERSION
+    key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A sender's consent that the recipient names identifiers to one authority, in a referral.
+
+    It covers `members` alone, which `digest` binds, until it expires.
+    """
+
+    sender: str
+    recipient: str
+    authority: str
+    issued_at: str
+    expires_at: str
+    members: tuple[str, ...]
+    digest: str
+    format: str = CONSENT
     version: int = VERSION
     key_id: str | None = None
 

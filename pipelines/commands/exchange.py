@@ -33,6 +33,12 @@ SUBCOMMANDS = (
         offer.revoke_offer,
     ),
     Subcommand(
+        "consent",
+        "consent, signed, that a partner names identifiers of yours to one authority.",
+        offer.add_consent_arguments,
+        offer.write_consent,
+    ),
+    Subcommand(
         "overlap",
         "how many victims two organisations share, and nothing more.",
         overlap.add_overlap_arguments,

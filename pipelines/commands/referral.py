@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
@@ -54,6 +55,7 @@ from reports.referral import (
     Obstacle,
     Override,
     ReferenceFileError,
+    Release,
     UnknownClusterError,
     UnreconciledError,
     build_case,
@@ -69,7 +71,9 @@ from reports.referral import (
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
 from schemas.decision import DecisionKind
+from schemas.entity import without_epoch
 from schemas.enums import Status
+from schemas.joint import CONTRIBUTORS
 from schemas.manifest import Manifest
 from schemas.tables import COMPLAINTS
 from transforms.extract import mask_contacts
@@ -116,6 +120,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlap",
         **repeatable("RESULT"),
         help="signed counts of victims shared with others, about this cluster",
+    )
+    parser.add_argument(
+        "--consent",
+        **repeatable("RESULT"),
+        help="a partner's signed consent, for the identifiers that it lists",
     )
     parser.add_argument(
         "--supersedes",
@@ -175,6 +184,7 @@ def run(arguments: argparse.Namespace) -> int:
     named = members_to_name(records.facts, included)
     case_file = _case_file_from(arguments.case, records, named)
     policy = chosen.policy
+    releases, uncovered = _releases_from(arguments, records, named, now)
     stops = find_obstacles(
         records.facts,
         known,
@@ -183,6 +193,7 @@ def run(arguments: argparse.Namespace) -> int:
         records.offered,
         signed_files.void_offers(finished, now) if records.offered else {},
         included,
+        uncovered,
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
@@ -207,6 +218,7 @@ def run(arguments: argparse.Namespace) -> int:
             shared=shared,
             included=included,
             file=case_file,
+            releases=releases,
         )
         if earlier is not None:
             case = _superseding(case, *earlier)
@@ -271,6 +283,29 @@ def _case_file_from(
         if name in found.values
     }
     return CaseFile(found.values | masked)
+
+
+def _releases_from(
+    arguments: argparse.Namespace, records: CaseRecords, named: Collection[str], now: datetime
+) -> tuple[list[Release], dict[str, int]]:
+    """Reads partners' consents, and counts for each the named members that it does not cover."""
+    senders = {one["contributor"] for one in records.offered}
+    own = set(records.facts.row["orgs"]) - senders
+    signed = signed_files.read_consents(arguments.consent, own, arguments.recipient, now)
+    if strangers := sorted(signed.keys() - senders):
+        raise UsageError(f"--consent: {strangers[0]} has no part in this cluster; leave it out")
+    releases, uncovered = [], {}
+    for org, one in signed.items():
+        where = pc.field("entity_id").isin(sorted(named)) & (pc.field("contributor") == org)
+        seen = tables.read_table(arguments.run, CONTRIBUTORS, ["entity_id"], where)
+        covered = set(map(without_epoch, one.content.members))
+        left = set(map(without_epoch, seen["entity_id"].to_pylist())) - covered
+        uncovered[org] = len(left)
+        if not left:
+            count = len(covered & set(map(without_epoch, named)))
+            issued, ends = one.content.issued_at, one.content.expires_at
+            releases.append(Release(org, issued, ends, count, one.letter, one.signature))
+    return releases, uncovered
 
 
 def _included_member(given: str, members: Mapping[str, Any]) -> tuple[str, str]:

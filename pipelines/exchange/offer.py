@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,9 +46,9 @@ from reports.exchange import (
     signer_of,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
-from schemas.enums import RecordKind, Review, Tier
+from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
-from schemas.offer import Correction, Offer, Revocation
+from schemas.offer import Consent, Correction, Offer, Revocation
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES
 from transforms.joint import call_records, complaint_records, evidence_from_tables
 
@@ -251,6 +252,79 @@ def revoke_offer(arguments: argparse.Namespace) -> int:
         f"{written.name}.sig to them\n"
     )
     return 0
+
+
+def add_consent_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange consent`."""
+    parser.add_argument(
+        "members", metavar="FILE", help="ids that may be named, one a line, or a package.json"
+    )
+    parser.add_argument("--to", metavar="ORG", required=True, help="slug of who refers the case")
+    parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
+    parser.add_argument(
+        "--recipient", metavar="CODE", required=True, help="the authority that it is referred to"
+    )
+    parser.add_argument(
+        "--expires", type=moment, metavar="TIME", required=True, help="when it ends"
+    )
+    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
+    parser.add_argument(
+        "--key", metavar="FILE", help="private key to sign with (default: your own)"
+    )
+    parser.add_argument(
+        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
+    )
+
+
+def write_consent(arguments: argparse.Namespace) -> int:
+    """Writes a signed consent to a referral; returns the exit status 0.
+
+    Raises:
+        UsageError: for a file of members or a folder that cannot be used, and an end that is past.
+    """
+    folder = signed_files.free_folder(arguments.output)
+    sender, recipient = key_store.org_slug(arguments.sender), key_store.org_slug(arguments.to)
+    if sender == recipient:
+        raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")
+    members = _members_from(arguments.members)
+    issued, ends = utc_text(arguments.now or datetime.now(UTC)), utc_text(arguments.expires)
+    if ends <= issued:
+        raise UsageError(f"--expires {ends}: is not after {issued}; name a later time")
+    consent = Consent(
+        sender=sender,
+        recipient=recipient,
+        authority=arguments.recipient,
+        issued_at=issued,
+        expires_at=ends,
+        members=members,
+        digest=signed_files.members_text_digest(members),
+    )
+    key = key_store.own_key(arguments.key)
+    written = signed_files.write_signed(
+        folder, signed_files.CONSENT_FILE, signing.letter_bytes(consent, key), key
+    )
+    sys.stdout.write(
+        f"{written}: {sender} consents that {recipient} names {len(members)} identifiers to "
+        f"{arguments.recipient} until {ends}; mail it and {written.name}.sig to them\n"
+    )
+    return 0
+
+
+def _members_from(path: str) -> tuple[str, ...]:
+    """Returns the ids of a file: one a line, or the members of a package.json."""
+    text = read_text(path)
+    try:
+        lines = list(json.loads(text)["members"])
+    except (ValueError, KeyError, TypeError):
+        lines = [one.strip() for one in text.splitlines() if one.strip()]
+    kinds = tuple(f"{kind}:" for kind in EntityKind)
+    wrong = next((one for one in lines if not one.startswith(kinds)), None)
+    if not lines or wrong is not None:
+        raise UsageError(
+            f"{path}: {f'{wrong[:60]!r} is not an id' if wrong else 'names no id'}; give ids such "
+            "as phone:+18885550123, one a line, or a package.json"
+        )
+    return tuple(sorted(set(lines)))
 
 
 def evidence_of_run(run: Run) -> pa.Table:

@@ -36,7 +36,7 @@ from reports.exchange import (
 from reports.run import Run, private_batches
 from schemas.entity import without_epoch
 from schemas.joint import OFFERED_CLUSTERS
-from schemas.offer import Offer, Revocation
+from schemas.offer import CONSENT, VERSION, Consent, Offer, Revocation
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
 
@@ -433,3 +433,66 @@ def load_victims(path: str) -> Victims:
         return load_victim_file(read_text(path), path)
     except VictimsFileError as error:
         raise UsageError(str(error)) from None
+
+
+CONSENT_FILE = "consent.json"
+
+
+@dataclass(frozen=True)
+class SignedConsent:
+    """A partner's consent whose signature and fields were checked."""
+
+    content: Consent
+    letter: bytes
+    signature: bytes
+
+
+def members_text_digest(members: Iterable[str]) -> str:
+    """Returns SHA-256 of ids of members, one a line, sorted."""
+    return hashlib.sha256("".join(f"{one}\n" for one in sorted(members)).encode()).hexdigest()
+
+
+def read_consents(
+    paths: Sequence[str], recipients: set[str], authority: str, now: datetime
+) -> dict[str, SignedConsent]:
+    """Reads the consents to a referral by the organisation that gives each.
+
+    Args:
+        paths: letters, or their folders.
+        recipients: organisations that may make the referral.
+        authority: code of the referral's recipient.
+        now: when they must be in force.
+
+    Raises:
+        UsageError: for one that no trusted key of its sender signed, that is about another
+            referral, was altered, is not in force, or is there twice.
+    """
+    found: dict[str, SignedConsent] = {}
+    for given in paths:
+        path, content, signature = read_signed(given, (CONSENT_FILE,))
+        try:
+            org, _ = signer_of(content, signature, key_store.trusted_keys())
+            letter = signing.dataclass_from_json(Consent, signing.parse_canonical_json(content))
+        except (OfferError, signing.NotCanonicalError) as error:
+            raise UsageError(f"{path}: {error}") from None
+        wrong = _wrong_in_consent(letter, org, recipients, authority, utc_text(now))
+        if wrong or org in found:
+            raise UsageError(f"{path}: {wrong or f'{org} consents twice; give the newest alone'}")
+        found[org] = SignedConsent(letter, content, signature)
+    return dict(sorted(found.items()))
+
+
+def _wrong_in_consent(
+    one: Consent, signer: str, recipients: set[str], authority: str, now: str
+) -> str:
+    if (one.format, one.version) != (CONSENT, VERSION) or one.sender != signer:
+        return f"is no consent of {signer}, whose key signed it"
+    if one.digest != members_text_digest(one.members):
+        return "lists other members than it was given for"
+    if one.recipient not in recipients:
+        return f"is given to {one.recipient}, who does not make this referral"
+    if one.authority != authority:
+        return f"is for a referral to {one.authority}, not to {authority}"
+    if not one.issued_at <= now < one.expires_at:
+        return f"is in force from {one.issued_at} to {one.expires_at}"
+    return ""

@@ -9,6 +9,7 @@ from .case import (
     Case as Case,
     Confirmation as Confirmation,
     EarlierReferral as EarlierReferral,
+    Release as Release,
     SharedVictims as SharedVictims,
     build_case as build_case,
 )

@@ -73,10 +73,12 @@ def find_obstacles(
     offered: Sequence[Row] = (),
     void: Mapping[str, str] | None = None,
     included: Sequence[Inclusion] = (),
+    consented: Mapping[str, int] | None = None,
 ) -> list[Obstacle]:
     """Returns all that blocks a referral of the members to name, the gravest first.
 
-    `void` says why an offer, by its SHA-256, is no longer in force.
+    `void` says why an offer, by its SHA-256, is no longer in force. `consented` counts, for each
+    organisation that signed a consent, the members to name that it does not cover.
     """
     named = keep_members(facts, members_to_name(facts, included))
     return [
@@ -86,7 +88,7 @@ def find_obstacles(
         *_legitimate(named, known),
         *_bridges(named, bridge_side, small_cluster),
         *_parts(facts, named, bridge_side, small_cluster),
-        *_handling(offered),
+        *_handling(offered, consented or {}),
     ]
 
 
@@ -210,10 +212,19 @@ def _accepted(facts: ClusterFacts) -> list[tuple[str, str]]:
     return [(one["entity_a"], one["entity_b"]) for one in facts.inside if one["accepted"]]
 
 
-def _handling(offered: Sequence[Row]) -> Iterator[Obstacle]:
+def _handling(offered: Sequence[Row], consented: Mapping[str, int]) -> Iterator[Obstacle]:
     """Yields an obstacle for each contributor whose offer must not be passed on unasked."""
     for who in sorted({one["contributor"] for one in offered}):
         tlp = {one["tlp"] for one in offered if one["contributor"] == who}
+        if consented.get(who) == 0:
+            continue
+        if who in consented:
+            yield Obstacle(
+                "handling",
+                f"the consent of {who} does not cover {consented[who]} of the members to name that "
+                f"it saw: ask {who} for a new one",
+            )
+            continue
         if not {tlp_level(one) for one in tlp} <= set(SHAREABLE_TLP):
             yield Obstacle(
                 "handling",

@@ -17,14 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import (
-    NARRATIVE,
-    ClusterFacts,
-    Reading,
-    compare_scripts,
-    joined_words,
-    sample_readings,
-)
+from reports.cluster_data import ClusterFacts, Reading, compare_scripts, joined_words
 from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
@@ -50,9 +43,10 @@ from reports.referral.blocks import (
 from reports.referral.case_records import (
     CaseRecords,
     ExchangeRate,
-    RecordKey,
     exact_sum,
     keep_case_members,
+    permitted_words,
+    read_excerpts,
     reconciled_totals,
     record_key,
     stated_totals,
@@ -62,11 +56,10 @@ from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
-from schemas.enums import EntityKind, Status
+from schemas.enums import Status
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
 from schemas.tables import ENTITIES, MENTIONS
-from transforms.text_util import MASK
 
 Row = dict[str, Any]
 
@@ -107,6 +100,27 @@ class ScriptText:
 
     words: str
     people: int
+
+
+@dataclass(frozen=True)
+class Release:
+    """A partner's signed consent to the referral, and how many named members it covers."""
+
+    organisation: str
+    issued_at: str
+    expires_at: str
+    members: int
+    letter: bytes
+    signature: bytes
+
+    @property
+    def text(self) -> str:
+        """The consent in words."""
+        who = organisation_name(self.organisation)
+        return (
+            f"Released with {who}'s consent of {self.issued_at[:10]}, in force until "
+            f"{self.expires_at[:10]}, for {format_count(self.members, 'identifier')}"
+        )
 
 
 @dataclass(frozen=True)
@@ -194,6 +208,7 @@ class Case:
     earlier: EarlierReferral | None
     shared: list[SharedVictims]
     file: CaseFile
+    releases: list[Release]
     tlp: str
     run_key_id: str | None = None
 
@@ -455,6 +470,7 @@ def build_case(
     shared: list[SharedVictims],
     included: Sequence[Inclusion] = (),
     file: CaseFile | None = None,
+    releases: Sequence[Release] = (),
 ) -> Case:
     """Builds the case of a cluster's records, of the members that may be named.
 
@@ -487,10 +503,11 @@ def build_case(
         override=override,
         confirmations=confirmations,
         left_out=[one for one in whole.members if one["entity_id"] not in records.keys_of],
-        excerpts=_excerpts(run, members, excerpts) if excerpts else [],
+        excerpts=read_excerpts(run, members, excerpts) if excerpts else [],
         earlier=earlier,
         shared=shared,
         file=file or CaseFile(),
+        releases=list(releases),
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
     )
@@ -551,74 +568,18 @@ def victims_sentence(
     return f"At most {format_count(most, 'distinct victim')}: {sides}; {both}"
 
 
-def overlap_files(shared: Sequence[SharedVictims]) -> dict[str, bytes]:
-    """Returns the signed letters by path in the package."""
+def letter_files(case: Case) -> dict[str, bytes]:
+    """Returns signed counts and consents of partners by path in the package."""
     made: dict[str, bytes] = {}
-    for number, one in enumerate(shared, 1):
-        path = f"data/overlaps/{number:02d}-result.json"
-        made |= {path: one.letter, f"{path}.sig": one.signature}
+    kinds: tuple[tuple[str, str, Sequence[SharedVictims | Release]], ...] = (
+        ("overlaps", "result", case.shared),
+        ("consents", "consent", case.releases),
+    )
+    for folder, name, letters in kinds:
+        for number, one in enumerate(letters, 1):
+            path = f"data/{folder}/{number:02d}-{name}.json"
+            made |= {path: one.letter, f"{path}.sig": one.signature}
     return made
-
-
-_PERHAPS_PRIVATE = re.compile(
-    r"\S*\s?@\s?\S*(?:\s?\.\s?\w+)*"
-    r"|\S+\s+(?:at|ät|arroba|arobase|chiocciola|apenstaartje)\s+\S+"
-    r"(?:\s+(?:dot|punto|punkt|point|ponto|punt)\s+\S+)+"
-    r"|\S*(?:\d|&#|&\w+;|%[0-9A-Fa-f]{2})\S*",
-    re.IGNORECASE,
-)
-"""An address, as signs or words have it, or a word with a digit or an escape."""
-
-_AMOUNT = re.compile(r"\(?[$€£₹]\d{1,3}(?:[.,]?\d{3}){0,2}(?:[.,]\d{1,2})?[).,;:!?]*")
-
-
-def permitted_words(text: str) -> str:
-    """Masks all in the words of a narrative that may be a number or an address, but amounts.
-
-    So nothing rests on a mask that knew what it looked for. The identifier that the words are
-    about is not among them.
-    """
-    return _PERHAPS_PRIVATE.sub(
-        lambda one: one[0] if _AMOUNT.fullmatch(one[0]) else re.sub(r"\w", MASK, one[0]), text
-    )
-
-
-def _excerpts(run: RunFolder, members: pa.Array, narratives: NarrativeReader) -> list[Reading]:
-    """Reads the words around members, without any other identifier that is or may be in them."""
-    found = [
-        one
-        for one in sample_readings(run, members, narratives)
-        if one.before is not None or one.after is not None
-    ]
-    ids = pa.array(sorted({one.record_id for one in found}), pa.string())
-    where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
-    where &= ~pc.field("entity_id").isin(members) & (pc.field("kind") != EntityKind.SCRIPT)
-    spans: dict[RecordKey, list[tuple[int, int]]] = defaultdict(list)
-    for batch in tables.table_batches(run, MENTIONS, [*_RECORD, "start", "end"], where):
-        for one in batch.to_pylist():
-            if one["start"] is not None:
-                spans[record_key(one)].append((one["start"], one["end"]))
-    return [
-        _without_spans(one, spans[one.record_kind, one.source_org, one.record_id]) for one in found
-    ]
-
-
-def _without_spans(one: Reading, spans: Sequence[tuple[int, int]]) -> Reading:
-    before, after = one.before or "", one.after or ""
-    start, end = one.start or 0, one.end or 0
-    return one._replace(
-        before=permitted_words(_masked(before, start - len(before), spans)),
-        after=permitted_words(_masked(after, end, spans)),
-    )
-
-
-def _masked(words: str, start: int, spans: Sequence[tuple[int, int]]) -> str:
-    """Masks the characters of spans in words that begin at `start` of the narrative."""
-    letters = list(words)
-    for first, last in spans:
-        for at in range(max(first - start, 0), min(last - start, len(letters))):
-            letters[at] = MASK
-    return "".join(letters)
 
 
 def _strictest(markings: list[str]) -> str:

@@ -1,16 +1,18 @@
 """The records of a run that a referral of one cluster is made from, numbered, and their losses.
 
 Records are the complaints and calls that name a member. A victim's id and narrative are counted
-here and do not go further; of a record's country nothing but sums does. Losses are exact in each
-currency, and converted by dated rates with a source alone.
+here and do not go further, but for masked words around a member, by request; of a record's country
+nothing but sums does. Losses are exact in each currency, and converted by dated rates with a source
+alone.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
@@ -21,17 +23,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import ClusterFacts, gather_facts
+from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, gather_facts, sample_readings
 from reports.disclosure_control import keep_members, redact_fact_reasons
-from reports.tables import RunFolder
-from schemas.enums import CURRENCIES, RecordKind
+from reports.tables import NarrativeReader, RunFolder
+from schemas.enums import CURRENCIES, EntityKind, RecordKind
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
 from transforms.extract.impersonation import LURE
 from transforms.extract.kinds.url import Click
+from transforms.text_util import MASK
 
 Row = dict[str, Any]
+
+_RECORD = ("source_org", "record_kind", "record_id")
 
 RecordKey = tuple[str, str, str]
 """Kind of record, organisation, record id."""
@@ -326,6 +331,67 @@ def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> int:
         return 0
     here = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
     return tables.count_rows(run, UNION_LINKS, here)
+
+
+_PERHAPS_PRIVATE = re.compile(
+    r"\S*\s?@\s?\S*(?:\s?\.\s?\w+)*"
+    r"|\S+\s+(?:at|ät|arroba|arobase|chiocciola|apenstaartje)\s+\S+"
+    r"(?:\s+(?:dot|punto|punkt|point|ponto|punt)\s+\S+)+"
+    r"|\S*(?:\d|&#|&\w+;|%[0-9A-Fa-f]{2})\S*",
+    re.IGNORECASE,
+)
+"""An address, as signs or words have it, or a word with a digit or an escape."""
+
+_AMOUNT = re.compile(r"\(?[$€£₹]\d{1,3}(?:[.,]?\d{3}){0,2}(?:[.,]\d{1,2})?[).,;:!?]*")
+
+
+def permitted_words(text: str) -> str:
+    """Masks all in the words of a narrative that may be a number or an address, but amounts.
+
+    So nothing rests on a mask that knew what it looked for. The identifier that the words are
+    about is not among them.
+    """
+    return _PERHAPS_PRIVATE.sub(
+        lambda one: one[0] if _AMOUNT.fullmatch(one[0]) else re.sub(r"\w", MASK, one[0]), text
+    )
+
+
+def read_excerpts(run: RunFolder, members: pa.Array, narratives: NarrativeReader) -> list[Reading]:
+    """Reads the words around members, without any other identifier that is or may be in them."""
+    found = [
+        one
+        for one in sample_readings(run, members, narratives)
+        if one.before is not None or one.after is not None
+    ]
+    ids = pa.array(sorted({one.record_id for one in found}), pa.string())
+    where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
+    where &= ~pc.field("entity_id").isin(members) & (pc.field("kind") != EntityKind.SCRIPT)
+    spans: dict[RecordKey, list[tuple[int, int]]] = defaultdict(list)
+    for batch in tables.table_batches(run, MENTIONS, [*_RECORD, "start", "end"], where):
+        for one in batch.to_pylist():
+            if one["start"] is not None:
+                spans[record_key(one)].append((one["start"], one["end"]))
+    return [
+        _without_spans(one, spans[one.record_kind, one.source_org, one.record_id]) for one in found
+    ]
+
+
+def _without_spans(one: Reading, spans: Sequence[tuple[int, int]]) -> Reading:
+    before, after = one.before or "", one.after or ""
+    start, end = one.start or 0, one.end or 0
+    return one._replace(
+        before=permitted_words(_masked(before, start - len(before), spans)),
+        after=permitted_words(_masked(after, end, spans)),
+    )
+
+
+def _masked(words: str, start: int, spans: Sequence[tuple[int, int]]) -> str:
+    """Masks the characters of spans in words that begin at `start` of the narrative."""
+    letters = list(words)
+    for first, last in spans:
+        for at in range(max(first - start, 0), min(last - start, len(letters))):
+            letters[at] = MASK
+    return "".join(letters)
 
 
 RATE_COLUMNS = ("date", "from", "to", "rate", "source")

@@ -120,6 +120,7 @@ def _cover(case: Case) -> list[Block]:
                 ("Evidence", f"Records of {format_days(row['first_seen'], row['last_seen'])}"),
                 ("Compiled as of", format_time(case.moment)),
                 ("Confirmed", confirmed_by(case)),
+                *(("Consent", one.text) for one in case.releases),
                 ("Handling", f"TLP:{case.tlp.upper()}. {TLP_HANDLING[case.tlp]}"),
             ],
             (0.2, 0.8),

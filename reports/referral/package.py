@@ -246,6 +246,10 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
             for one in case.shared
         },
         "organisations": row["orgs"],
+        "consents": {
+            one.organisation: {"issued_at": one.issued_at, "expires_at": one.expires_at}
+            for one in case.releases
+        },
         "losses": {
             currency: format_amount(amount) for currency, (amount, _) in case.totals.items()
         },
@@ -322,7 +326,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         records["data/changes.csv"] = tabular.csv_bytes(
             ("what", "before", "now"), case.earlier.changes
         )
-    records |= case_module.overlap_files(case.shared) | form_files(case)
+    records |= case_module.letter_files(case) | form_files(case)
     titles = [f"{one.number}. {one.title}, {one.path.removeprefix('data/')}" for one in made]
     if letter := letter_document(case, titles):
         records |= _rendered("letter", letter)

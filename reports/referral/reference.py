@@ -149,6 +149,8 @@ LETTER_FIELDS = (*_CASE_VALUES, "exhibits", "offences")
 
 CASE_FILE = "case.toml"
 
+_CASE_FIELDS = ("operation", "date", "narrative", "case_numbers", "organisation")
+
 _PERSON = {"name?": str, "title?": str}
 
 _SOURCED = {"source": str, "date": str, "checked_by?": str}
@@ -322,6 +324,8 @@ def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFi
             that is not in the case or is there twice.
     """
     values = _parsed_as(CASE_FILE, name, text)
+    if not values:
+        raise ReferenceFileError(f"{name}: is empty; it can have {', '.join(_CASE_FIELDS)}")
     known, seen = sorted(organisations), set()
     for number, one in enumerate(values.get("organisation", ()), 1):
         place = f"{name}, organisation {number}, slug"

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
-from reports.referral.case import permitted_words
+from reports.referral.case_records import permitted_words
 from tests.support.leaks import decoded_layers
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import jsonl, run

@@ -86,6 +86,15 @@ RIGHT = {
         "--output": ["{new}"],
     },
     "exchange revoke": {"offer": ["{own_offer}"], "--output": ["{new}"]},
+    "exchange consent": {
+        "members": ["{ids}"],
+        "--to": ["microsoft"],
+        "--from": ["amazon"],
+        "--recipient": ["in-cbi"],
+        "--expires": ["2026-07-01T00:00:00Z"],
+        "--now": [TIME],
+        "--output": ["{new}"],
+    },
     "exchange overlap request": {
         "victims": ["{victims}"],
         "--to": ["microsoft"],
@@ -422,6 +431,10 @@ CONTRADICTIONS = {
         ({"--not-before": [TIME], "--not-after": ["2026-06-01T00:00:00Z"]}, "--not-after")
     ],
     "keys protect": [({"--keyring": [], "--remove": []}, "--remove")],
+    "exchange consent": [
+        ({"--from": ["microsoft"]}, "--from"),
+        ({"--expires": ["2026-01-01T00:00:00Z"]}, "--expires"),
+    ],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
 }
@@ -475,6 +488,7 @@ CANNOT = {
         "correct": "an organisation that is not known yet may correct what it issued",
         "demo": NO_IDS,
         "evaluate": "an identifier of the truth that the run lacks is counted as missed",
+        "exchange consent": "an authority may be one of the partner's own --reference",
         "exchange join": NO_IDS,
         "exchange offer": "an organisation that is not known yet may be sent an offer",
         "exchange overlap compute": NO_IDS,
@@ -616,6 +630,7 @@ class Place:
         for file, content in MALFORMED.items():
             (self.folder / file).write_bytes(content)
         self.name("note", "note.txt").write_text("a note\n")
+        self.name("ids", "ids.txt").write_text("phone:+18885550123\n")
         columns = 'version = 1\nkind = "complaint"\n[file]\nformat = "csv"\n[columns]\n'
         self.name("map", "map.toml").write_text(columns + 'When = "received_at"\n')
         self.name("empty_folder", "empty-folder").mkdir()

@@ -12,7 +12,7 @@ import pytest
 from pipelines import key_store
 from pipelines.exchange.signed_files import void_offers
 from reports.run import Run
-from tests.support.exchange_world import AGREED, NOW, Joint, ringtrace, rows
+from tests.support.exchange_world import AGREED, ISSUED, NOW, Joint, ringtrace, rows
 from tests.unit.reports.export.test_stix import problems
 
 
@@ -43,6 +43,45 @@ def test_the_package_holds_and_says_who_agreed(joint, capsys):
     assert "microsoft agreed on 1 June 2026" in memo
     assert bagit.Bag(str(joint.package)).validate()
     assert problems((joint.package / "data/cluster.stix.json").read_bytes()) == []
+
+
+def test_a_partners_consent_releases_the_members_that_it_lists(
+    joint, tmp_path, monkeypatch, capsys
+):
+    ids = sorted(json.loads((joint.package / "data/package.json").read_bytes())["members"])
+    for name, members in (("all", ids), ("some", ids[:3])):
+        (tmp_path / f"{name}.txt").write_text("\n".join(members) + "\n")
+
+    def consent(name, *changed, output):
+        monkeypatch.setenv(key_store.HOME_VARIABLE, str(joint.world.microsoft.home))
+        words = ["exchange", "consent", tmp_path / f"{name}.txt", "--to", "amazon"]
+        words += ["--from", "microsoft", "--expires", "2026-06-30T00:00:00Z", "--now", ISSUED]
+        assert ringtrace(*words, "--output", tmp_path / output, *changed) == 0
+        monkeypatch.undo()
+        return ["--consent", tmp_path / output]
+
+    def said(status, *flags):
+        capsys.readouterr()
+        assert joint.referral(tmp_path / "p", *flags) == status
+        return capsys.readouterr().err
+
+    cbi = ["--recipient", "in-cbi"]
+    assert "does not cover" in said(1, *consent("some", *cbi, output="1"))
+    given = consent("all", *cbi, output="2")
+    assert "handling" not in said(1, *given)
+    assert "not to in-cbi" in said(2, *consent("all", "--recipient", "us-fbi-ic3", output="3"))
+    late = ["--now", "2026-07-01T00:00:00Z"]
+    assert "is in force from" in said(2, *given, *late)
+    path = tmp_path / "2/consent.json"
+    letter = path.read_bytes()
+    path.write_bytes(letter.replace(b"2026-06-30", b"2027-06-30"))
+    assert "altered" in said(2, *given)
+    path.write_bytes(letter)
+    said(0, *given, "--override-by", "Ada Cole", "--override-reason", "one bridge, looked at")
+    page = (tmp_path / "p/data/referral.html").read_text()
+    assert "Released with Microsoft&#39;s consent of 2026-06-01" in page
+    assert (tmp_path / "p/data/consents/01-consent.json").read_bytes() == letter
+    assert ringtrace("verify", tmp_path / "p") == 0
 
 
 def test_the_strictest_marking_binds_every_file(joint):
