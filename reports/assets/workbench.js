@@ -78,6 +78,7 @@
         one.ends = [facts.members[one.a], facts.members[one.b]];
         one.ends.forEach((/** @type {any} */ end) => end.links.push(one));
       }
+      facts.readings.sort((/** @type {any} */ a, /** @type {any} */ b) => b.at - a.at);
       for (const one of facts.readings) facts.members[one.a].readings.push(one);
       facts.handovers = facts.handovers.map((/** @type {any} */ [a, b, last, first]) => [a, b, Date.parse(last) / 1000, Date.parse(first) / 1000]);
       facts.ready = true;
@@ -1525,7 +1526,7 @@
           { selector: "node.bridge", style: { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" } },
           { selector: "node.contested", style: { "border-width": 3, "border-color": "#c4122f", "border-style": "double" } },
           { selector: "node.supplier", style: { "border-width": 2, "border-color": edge, "background-color": panel } },
-          { selector: "edge", style: { width: "data(width)", "line-color": edge, opacity: 0.7, "curve-style": "haystack" } },
+          { selector: "edge", style: { width: "data(width)", "line-color": edge, opacity: edges.length > 800 ? 0.25 : 0.7, "curve-style": "haystack" } },
           { selector: "edge.doubted", style: { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" } },
           { selector: "edge.soft", style: { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" } },
           { selector: "edge.path", style: { "line-color": "#0b4f9e", opacity: 1, width: 5 } },
@@ -1575,7 +1576,7 @@
     const size = 11 / cy.zoom();
     /** @type {number[][]} */ const taken = [];
     const order = cy.nodes(":visible").sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.selected()) - Number(a.selected()) || b.data("size") - a.data("size"));
-    for (const node of order.toArray().slice(0, 400)) {
+    for (const node of order.toArray()) {
       const { x, y } = node.renderedPosition(), r = node.renderedWidth() / 2;
       taken.push([x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
     }
@@ -1789,7 +1790,10 @@
       next.scrollIntoView({ block: "nearest" });
     }
   });
-  addEventListener("hashchange", render);
+  addEventListener("hashchange", () => {
+    closeHits();
+    render();
+  });
 
   async function start() {
     run = await load("run");

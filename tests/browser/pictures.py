@@ -10,10 +10,12 @@ import csv
 import io
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
+from pipelines import cli
 from pipelines.batch.__main__ import main as batch
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
@@ -91,6 +93,24 @@ def _several(browser: Browser, run: Path) -> bytes:
     return browser.screenshot()
 
 
+def _workbench(browser: Browser, run: Path) -> Iterator[tuple[str, bytes]]:
+    """The queue and a cluster of the workbench, as a wide window shows them."""
+    output = run.with_name("workbench")
+    words = ["--workbench", "--previous", str(run.with_name("first")), "--output", str(output)]
+    if cli.main(["report", str(run), *words]):
+        raise SystemExit("a report failed")
+    browser.size(1440, 900)
+    for name, fragment in (
+        ("queue", "#/queue"),
+        ("workbench", f"#/c/{_ranked(run)[0]['cluster_id']}"),
+    ):
+        browser.open(output / "report" / "index.html", fragment)
+        browser.page.reload()
+        browser.wait(READY)
+        yield f"{name}.png", browser.screenshot()
+    browser.size(WIDTH, HEIGHT)
+
+
 def _small(picture: bytes) -> bytes:
     held = io.BytesIO()
     whole = Image.open(io.BytesIO(picture)).convert("RGB")
@@ -113,6 +133,7 @@ def main() -> int:
                 "cluster.png": _cluster(browser, made),
                 "ftc.png": _several(browser, real),
             }
+            pictures |= dict(_workbench(browser, made))
             browser.colors("dark")
             pictures["cluster-dark.png"] = _cluster(browser, made)
         finally:
