@@ -4,17 +4,21 @@
     python -m benchmarks.stream --minutes 60 --rate 10 --kafka     a broker (Java 17, Maven)
     python -m benchmarks.stream --minutes 10 --rate 5 --prism      a broker, Prism (and Go)
     python -m benchmarks.stream --minutes 10 --rate 5 --flink      a broker, Flink
+    python -m benchmarks.stream --minutes 60 --rate 10 --replay    a watched folder, without waiting
 
 Complaints name callback numbers of a pool, at `rate` a second. Every five to fifteen seconds two
 more, of two organisations, name a number that nobody named before: the time from the second one to
 the alert that both report it is the latency. CPU is that of the stream with all that runs it: the
 engine, and the Java worker that reads the topic; never the broker's. Memory is that of the stream,
 and of Flink, in which the state lies; what a checkpoint of Flink takes is its newest one on disk.
+A replay runs the ticks of that time one after the other in this process, which leaves no latency
+to be measured; its CPU is that of the ticks, and its digest that of its alerts and last tables.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -24,11 +28,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from subprocess import Popen
 
+from pipelines.progress import Progress
 from pipelines.simulate.world import World
+from pipelines.streaming.options import parse
+from pipelines.streaming.watch import Watch
+from pipelines.streaming.watch_sources import NewRecords, WatchedFolder
+from transforms.gc_tuning import gc_tuned
+from transforms.read import ReadOptions
 
 POOL = 2_000
 
@@ -49,16 +60,19 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 SEED = World().seed
 
+REPLAYED = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time at which a replay begins."""
+
 Send = Callable[[list[bytes]], None]
 
 
-def row(number: int, org: str, callback: str) -> bytes:
-    """A complaint received now, as one line of JSON."""
+def row(number: int, org: str, callback: str, when: datetime | None = None) -> bytes:
+    """A complaint received at a time, by default now, as one line of JSON."""
     return json.dumps(
         {
             "complaint_id": f"s{number}",
             "source_org": org,
-            "received_at": datetime.now(UTC).isoformat(),
+            "received_at": (when or datetime.now(UTC)).isoformat(),
             "victim_id": f"v{number}",
             "victim_country": "US",
             "claimed_brand": "Amazon",
@@ -200,6 +214,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=5)
     parser.add_argument("--tick-interval", type=int, default=10)
+    parser.add_argument("--replay", action="store_true")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--kafka", dest="source", action="store_const", const=topic)
     place.add_argument("--prism", dest="source", action="store_const", const=on_prism)
@@ -207,6 +222,9 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if options.replay:
+            replay(work, options)
+            return
         flags, send = stack.enter_context((options.source or folder)(work))
         command = [sys.executable, "-m", "pipelines.cli", "stream", *flags]
         command += ["--output", str(work / "out"), "--tick-interval", str(options.tick_interval)]
@@ -214,6 +232,39 @@ def main(arguments: list[str]) -> None:
         process = Popen(command, stderr=log)
         stack.callback(process.kill)
         measure(process, send, work / "out", options)
+
+
+def replay(work: Path, options: argparse.Namespace) -> None:
+    """Runs a tick for each interval of the time that was asked, and says what they took."""
+    chance, moments, taken = random.Random(SEED), [REPLAYED], 0.0
+    ticks, step = int(options.minutes * 60 / options.tick_interval), options.tick_interval
+    count = int(options.rate * step)
+
+    def clock() -> float:
+        return moments[-1].timestamp()
+
+    with folder(work) as (flags, send), gc_tuned():
+        words = [*flags, "--output", str(work / "out")]
+        stream = Watch(parse(words), Progress(StringIO()), clock=clock)
+        feed, news = WatchedFolder(str(work / "in"), ReadOptions()), NewRecords((), (), {})
+        for tick in range(ticks):
+            places = [min(int(chance.paretovariate(0.5)), POOL - 2) for _ in range(count)]
+            orgs = [chance.choice(("amazon", "microsoft")) for _ in range(count)]
+            # Two organisations name a number that nobody named before.
+            places[-2:], orgs[-2:] = [POOL + tick] * 2, ["amazon", "microsoft"]
+            whens = [moments[-1] + timedelta(seconds=step * n / count) for n in range(count)]
+            moments.append(moments[-1] + timedelta(seconds=step))
+            numbers, named = range(tick * count, (tick + 1) * count), map(callback, places)
+            send([row(*one) for one in zip(numbers, orgs, named, whens, strict=True)])
+            before = time.process_time()
+            news = feed.poll(news.positions, final=True)
+            stream.tick(news, snapshot=tick == ticks - 1)
+            taken += time.process_time() - before
+    written = [*(work / "out").glob("alerts/a-*"), *(work / "out").glob("snapshots/**/*.parquet")]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(written)))
+    print(f"complaints {ticks * count}, CPU s {taken:.1f}")
+    print(f"complaints per CPU second {ticks * count / taken:.1f}")
+    print(f"alerts and tables {digest.hexdigest()[:16]}")
 
 
 def warm_up(process: Popen[bytes], send: Send, output: Path) -> None:
