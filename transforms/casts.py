@@ -49,7 +49,7 @@ _UNPREFIXED = dict.fromkeys(("GB", "AU", "DE", "FR", "NL", "JP", "IE"), "") | {
 """Regions whose national numbers are written with a zero in front, but for those that begin so."""
 
 _ABROAD = ("+", "00", "sip:+", "tel:+")
-"""What a number that names its country begins with."""
+"""Beginnings of a number that names its country."""
 
 _SURE, _MOST = 0.95, 0.8
 

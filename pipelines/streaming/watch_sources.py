@@ -106,7 +106,7 @@ class ReadPosition:
 
     @property
     def state(self) -> tuple[int, int, int, int]:
-        """What differs once a file has been written to, or another has taken its place."""
+        """The values that differ once a file was written to, or another has taken its place."""
         return self.inode, self.size, self.mtime_ns, self.ctime_ns
 
 
