@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import stat
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines import key_store
 from pipelines.options import UsageError, take_notices
+from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
 from reports.run import Run, RunError
@@ -162,13 +164,23 @@ def private_store(output: str, given: str | None, token: str) -> PrivateStore:
 
 @dataclass(frozen=True)
 class RunSigner:
-    """Signs manifests of runs, also on a worker; its text form does not show the key."""
+    """Signs manifests of runs, also on a worker; its text form does not show the key.
+
+    `pem` is the private key; of a key that an agent holds, the public one.
+    """
 
     pem: bytes = field(repr=False)
 
-    def __call__(self, content: bytes) -> bytes:
-        """Returns the signature file of a manifest."""
-        return signing.sign_detached(content, signing.read_private_key(self.pem, "own.pem"))
+    def __call__(self, content: bytes) -> bytes | None:
+        """Returns the signature file of a manifest; None, which is said, where an agent refuses.
+
+        A run that took hours is not lost for it: unsigned, it is taken, and said to be so.
+        """
+        try:
+            return signing.sign_detached(content, open_private_key(self.pem, "own.pem"))
+        except AgentError as error:
+            sys.stderr.write(f"ringtrace: the run is left unsigned: {error}\n")
+            return None
 
 
 def run_signer() -> RunSigner | None:
@@ -179,7 +191,10 @@ def run_signer() -> RunSigner | None:
     """
     if not key_store.own_path().exists():
         return None
-    return RunSigner(signing.private_pem(key_store.own_key(make=False)))
+    key = key_store.own_key(make=False)
+    if isinstance(key, AgentKey):
+        return RunSigner(signing.public_pem(key.public_key()))
+    return RunSigner(signing.private_pem(key))
 
 
 def check_private_output(

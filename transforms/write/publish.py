@@ -47,8 +47,8 @@ from transforms.write.tables import write_object, write_output_file
 WriteReport = Callable[[str, Manifest, JobPool, PrivateStore], None]
 """Writes a report's files with a pool, from the folder of the written tables and the manifest."""
 
-Sign = Callable[[bytes], bytes]
-"""Returns the signature file of a manifest."""
+Sign = Callable[[bytes], bytes | None]
+"""Returns the signature file of a manifest; None where it cannot be signed, which it has said."""
 
 Record = Callable[[], AbstractContextManager[None]]
 """Records a run elsewhere for the time in which it appears, and takes that back if it does not."""
@@ -270,8 +270,8 @@ def write_private_manifest(
         return []
     content = manifest_bytes(build_private_manifest(run_id, manifest, files))
     parts = {PRIVATE_MANIFEST: content}
-    if sign is not None:
-        parts[PRIVATE_SIGNATURE] = sign(content)
+    if sign is not None and (signature := sign(content)) is not None:
+        parts[PRIVATE_SIGNATURE] = signature
     for name, part in parts.items():
         write_output_file(part, folder, name, 0)
     return list(parts)

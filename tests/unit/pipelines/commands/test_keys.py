@@ -1,6 +1,7 @@
 """`ringtrace keys`: made once, for its owner's eyes; a partner's is trusted by fingerprint."""
 
 import os
+import pickle
 import shutil
 import stat
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from pipelines import cli, key_store, private_keys
 from pipelines.options import UsageError
+from pipelines.run_folder import run_signer
 from pipelines.user_files import custody_policy
 from reports import signing
 
@@ -381,9 +383,13 @@ def test_an_agent_signs_and_gives_no_key_away(agent, home, capsys):
     assert signing.verify_detached(b"content", signature, key_store.own_public_keys())
     with pytest.raises(UsageError, match="gives it to nobody"):
         key.private_bytes_raw()
+    sign = pickle.loads(pickle.dumps(run_signer()))  # noqa: S301
+    assert signing.verify_detached(b"run", sign(b"run"), key_store.own_public_keys())
     subprocess.run(["ssh-add", "-q", "-D"], check=True, stderr=subprocess.DEVNULL)
     with pytest.raises(UsageError, match="does not sign"):
         key.sign(b"content")
+    assert sign(b"run") is None
+    assert "the run is left unsigned" in capsys.readouterr().err
 
 
 def test_without_an_agent_it_is_one_line(home, monkeypatch, capsys):
