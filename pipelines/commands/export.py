@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to write; stix holds only core members that were reviewed, the others every "
         "core member",
     )
-    parser.add_argument("--output", metavar="PATH", required=True, help="file to write, new")
+    parser.add_argument("--output", metavar="FILE", required=True, help="file to write, new")
     parser.add_argument(
         "--include-verify",
         action="store_true",

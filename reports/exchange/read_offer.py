@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from reports import signing
-from reports.exchange.offer import OFFERABLE_KINDS
+from reports.exchange.offer import OFFERABLE_KINDS, SMALLEST_TABLE
 from reports.signing import NotCanonicalError
 from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind
 from schemas.offer import (
@@ -320,8 +320,10 @@ def _check_cluster(one: OfferedCluster, number: int, terms: Terms, where: str) -
     _need(shown, f"{where}.country")
     _need(_rising([loss.currency for loss in one.losses]), f"{where}.losses")
     _need(all(loss.currency in CURRENCIES for loss in one.losses), f"{where}.currency")
-    # A table is shown with the sum of the rest, and losses beside the countries that state them.
+    # A table is shown with the sum of the rest, and losses beside countries that state them, or, of
+    # one currency, beside many victims whose countries are not shown.
     _need(not one.countries or one.elsewhere is not None, f"{where}.elsewhere")
-    _need(not one.losses or one.countries, f"{where}.losses")
+    crowd = (one.elsewhere or 0) > SMALLEST_TABLE * terms.k + terms.k
+    _need(not one.losses or one.countries or (crowd and len(one.losses) == 1), f"{where}.losses")
     unit = max(terms.loss_unit, 1)
     _need(all(loss.amount % unit == 0 for loss in one.losses), f"{where}.amount")

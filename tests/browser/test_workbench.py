@@ -16,7 +16,7 @@ from reports.workbench import READINGS_PER_ORG
 from tests.browser.driver import Browser
 from tests.browser.test_report import WCAG
 from tests.support.hostile_text import hostile_run
-from tests.support.report_tables import cluster, complaint, manifest, world, write_run
+from tests.support.report_tables import cluster, complaint, listed, manifest, world, write_run
 from tests.support.written_report import workbench_files
 from transforms.decisions import members_digest
 from transforms.decisions_file import parse_decisions
@@ -58,7 +58,7 @@ def made_run(folder, **options):
     rows["complaints"].append(complaint("amazon-0-0-0", narrative="I called them."))
     write_run(folder / "before", {"clusters": old})
     run = write_run(folder / "run", rows)
-    whole = whole | {"options": whole["options"] | options}
+    whole = whole | {"options": whole["options"] | options, "outputs": listed(run)}
     (run / "manifest.json").write_text(json.dumps(whole))
     return run, whole, Run(str(folder / "before"), manifest(run_id="run-before"))
 

@@ -186,7 +186,8 @@ def test_one_option_takes_one_kind_of_value_in_all_commands():
     several = {option: found for option, found in values.items() if len(found) > 1}
     assert several == {
         "--complaints": {"GLOB", "N"},  # of files, and how many simulate makes
-        "--output": {"DIR", "FILE"},  # of keys export
+        "--from": {"FILE", "ORG"},  # the decisions of a browser, and who sends
+        "--output": {"DIR", "FILE"},  # of keys export, and of export
     }
 
 

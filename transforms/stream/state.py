@@ -164,7 +164,7 @@ def generations_of(delta: Delta) -> Iterator[Generation]:
 
 @dataclass
 class LiveState:
-    """What is alive, how many records were left out so far, and what the last tick brought.
+    """The records alive, how many were left out so far, and those that the last tick brought.
 
     A record is in one of the `generations`, of which a tick changes few: the last, which takes what
     comes, and those whose records expire, are replaced, or are of a piece of evidence that goes on.

@@ -15,6 +15,7 @@ from tests.support.report_tables import (
     complaint,
     entity,
     link,
+    listed,
     manifest,
     member,
     write_run,
@@ -35,7 +36,8 @@ def small_run(folder, **changed):
         "complaints": [complaint("A-1", narrative="I called (888) 555-0123.")],
     }
     write_run(folder, rows)
-    (folder / "manifest.json").write_text(json.dumps(manifest(**changed)))
+    given = manifest(outputs=listed(folder), **changed)
+    (folder / "manifest.json").write_text(json.dumps(given))
     return Run.open(folder)
 
 
