@@ -1754,6 +1754,8 @@
     const scroll = scrollY;
     main.replaceChildren(...[content].flat(2).filter(Boolean));
     scrollTo(0, where === drawn ? scroll : 0);
+    // A reader of the screen is told of a new view; who types on keeps the field.
+    if (drawn && where !== drawn && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;
     tip.hidden = true;
     const title = view === "c" ? plain(clusterOf.get(id)?.name ?? id, 60) : VIEWS.find(([name]) => name === view)?.[1] ?? "";
