@@ -325,7 +325,9 @@ def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFi
     """
     values = _parsed_as(CASE_FILE, name, text)
     if not values:
-        raise ReferenceFileError(f"{name}: is empty; it can have {', '.join(_CASE_FIELDS)}")
+        raise ReferenceFileError(
+            f"{name}: is empty; give {', '.join(_CASE_FIELDS)}, or some of them"
+        )
     known, seen = sorted(organisations), set()
     for number, one in enumerate(values.get("organisation", ()), 1):
         place = f"{name}, organisation {number}, slug"
@@ -566,7 +568,9 @@ def _parsed_as(kind: str, name: str, text: str) -> Row:
     try:
         table = parse_toml(text)
     except tomllib.TOMLDecodeError as error:
-        raise ReferenceFileError(f"{name}: not TOML: {error}") from None
+        raise ReferenceFileError(
+            f"{name}: not TOML: {error}; write a field a line, as name = value"
+        ) from None
     _check(name, _SCHEMAS[kind], table)
     return table
 
