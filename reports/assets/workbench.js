@@ -162,6 +162,13 @@
     return made;
   }
 
+  /** As `shown`, for the text of a link or a button, which can hold no other. @param {any} text @param {number} limit */
+  const brief = (text, limit) => {
+    const whole = String(text ?? "");
+    return whole.length > limit ? h("span", { title: plain(whole, 400) }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
+  };
+  /** @param {string} id @param {number} limit */
+  const briefly = (id, limit) => h("span.id", null, brief(id, limit));
   /** @param {string} id @param {number} [limit] */
   const identifier = (id, limit = 64) => h("span.id", null, shown(id, limit));
 
@@ -820,7 +827,7 @@
     const found = find(query);
     marked = 0;
     hits.replaceChildren(...found.map((hit, at) => {
-      const inner = [identifier(hit.text, 70), pretty(hit.text) ? h("span.quiet", null, ` ${pretty(hit.text)}`) : null, h("span.note", null, isolated(hit.note))];
+      const inner = [briefly(hit.text, 70), pretty(hit.text) ? h("span.quiet", null, ` ${pretty(hit.text)}`) : null, h("span.note", null, isolated(hit.note))];
       return hit.href
         ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
         : h("div", { role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
@@ -919,8 +926,8 @@
   function clusterName(row, state = {}) {
     const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
     const nice = pretty(value);
-    return h("a.cluster", { href: toCluster(row.id, state) }, h("span.id", null, shown(value, 48)),
-      nice ? h("span.quiet", null, ` ${nice}`) : null, brand ? h("span.brand", null, " ", shown(words(brand), 30)) : null);
+    return h("a.cluster", { href: toCluster(row.id, state) }, briefly(value, 48),
+      nice ? h("span.quiet", null, ` ${nice}`) : null, brand ? h("span.brand", null, " ", brief(words(brand), 30)) : null);
   }
   /** @param {any} row */
   function statusTag(row) {
@@ -1146,7 +1153,7 @@
       columns: [
         { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick", null,
           h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
-          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), identifier(valueOf(one.id), 40))), " ",
+          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
           pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)] },
         { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", null, " reviewed")) : null] },
         { name: "robustness", head: term("Robustness", "Robust"), number: true, value: (one) => one.robustness, cell: (one) => count(one.robustness) },
@@ -1204,7 +1211,7 @@
       h("h3", null, "Links ", h("span.count", null, count(links.length))),
       links.length ? h("ul.near", null, links.slice(0, 12).map((/** @type {any} */ one) => {
         const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
-        return h("li", null, h("button.link", { type: "button", onclick: () => open(other) }, identifier(other.id, 40)), " ",
+        return h("li", null, h("button.link", { type: "button", onclick: () => open(other) }, briefly(other.id, 40)), " ",
           h("span.quiet", null, `${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
           run.redacted ? null : h("button.mini", { type: "button", "aria-label": `Keep apart from ${plain(other.id, 60)}`, onclick: () => decide("cannot_link", whole, member.id, other.id) }, "Keep apart"));
       })) : h("p.quiet", null, row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
@@ -1276,7 +1283,7 @@
       prefix: "l", state, rows: facts.links, caption: "Links between members", sort: "-weight", key: (one) => `${one.a} ${one.b}`,
       text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
       columns: [
-        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", null, h("button.link", { type: "button", onclick: () => open(end) }, identifier(end.id, 46)))) },
+        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", null, h("button.link", { type: "button", onclick: () => open(end) }, briefly(end.id, 46)))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
         { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", null, ", rejected"), h("div.why", null, shown(one.reason, 120))]) },
@@ -1284,7 +1291,7 @@
         { name: "last", head: "Seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => [day(one.first), h("br"), day(one.last)] },
         { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
           h("div", { title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
-          one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, shown(id.slice(id.lastIndexOf("|") + 1), 30)))] },
+          one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)))] },
         { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => h("button", { type: "button", onclick: () => decide("cannot_link", whole, one.ends[0].id, one.ends[1].id) }, "Keep apart") },
       ],
     });
@@ -1301,7 +1308,7 @@
       columns: [
         { name: "at", head: "When", klass: "date", value: (one) => one.at, cell: (one) => [day(one.at), h("div.quiet", null, moment(one.at).split(", ")[1])] },
         { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), h("div", null, h("span.id", null, shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
-        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, identifier(facts.members[one.a].id, 46)) },
+        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, briefly(facts.members[one.a].id, 46)) },
         { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 40) },
         { name: "words", head: "Where it stands", klass: "words", cell: (one) => recordLine(one).querySelector(".read") },
       ],
@@ -1638,7 +1645,7 @@
     const list = table({
       state, rows, caption: "Identifiers that several organisations see", sort: "", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, identifier(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`)] },
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`)] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
         { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", null, h("b", null, shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },
@@ -1654,7 +1661,7 @@
     const list = table({
       state, rows, caption: "Contested identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${one.reason}`,
       columns: [
-        { name: "id", head: "Withheld id", value: (one) => one.id, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, identifier(one.id, 60)) },
+        { name: "id", head: "Withheld id", value: (one) => one.id, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 60)) },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
         { name: "reason", head: "Who says what", klass: "words", cell: (one) => shown(one.reason, 200) },
         { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },

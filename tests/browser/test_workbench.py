@@ -436,6 +436,8 @@ def test_nothing_is_asked_of_the_network_and_nothing_is_refused(browser, page, h
                 browser.wait("document.documentElement.dataset.graph")
             heading = browser.text("h1")
             assert "cannot be shown" not in heading, (fragment, browser.text("main"))
+            nested = "a button, button button, a a, button a"
+            assert browser.run("return document.querySelectorAll(arguments[0]).length", nested) == 0
             assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), (
                 fragment
             )
