@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         every = [one]
     for recorded in every:
-        _show(recorded, arguments.decisions)
+        sys.stdout.writelines(f"{one}\n" for one in recorded_lines(recorded, arguments.decisions))
     return 0
 
 
@@ -387,8 +387,8 @@ def _write(path: Path, before: str | None, text: str) -> None:
         raise UsageError(f"{path}: {error.strerror}; give a file that can be written") from None
 
 
-def _show(recorded: RecordedDecision, name: str) -> None:
-    """Prints what a decision covers, and what may be a victim's own by its withheld id."""
+def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
+    """Says what a decision in the file `name` covers; a victim's own stands under a withheld id."""
     decision, shown, withheld = recorded.decision, recorded.shown, recorded.withheld
     members = decision.members or ()
     others = shown.num_rows - len(members) if decision.kind is DecisionKind.CONFIRM else 0
@@ -415,4 +415,4 @@ def _show(recorded: RecordedDecision, name: str) -> None:
         lines.append(f"{name} has it; give it as --decisions to the next run")
     else:
         lines.append("a dry run: nothing was written")
-    sys.stdout.write("\n".join(map(printable, lines)) + "\n")
+    return [printable(one) for one in lines]

@@ -16,9 +16,9 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from io import StringIO
+from functools import partial
 from pathlib import Path
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
@@ -27,11 +27,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store
-from pipelines.commands import decide
+from pipelines.commands.decide import RecordedDecision, record_decision, recorded_lines
 from pipelines.ledger import values_withheld
-from pipelines.options import UsageError, WholeNumber, add_register_options, make_parser
+from pipelines.options import UsageError, WholeNumber, add_register_options
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, read_decisions
+from pipelines.user_files import contested_values, open_run, read_decisions
 from reports import tables
 from reports.export import NODES_FILE
 from reports.run import Run, RunError, narrative_reader
@@ -121,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
         import uvicorn
     except ModuleNotFoundError:
         raise UsageError("serving needs starlette and uvicorn: pip install '.[serve]'") from None
-    finished = Run.open(arguments.run)
+    finished = open_run(arguments.run, built_on=True)
     if "://" in finished.folder:
         raise UsageError(f"{finished.folder}: local runs are served; copy it here first")
     if (arguments.decisions is None) != (arguments.author is None):
@@ -224,7 +224,7 @@ class _Pending:
     """A decision that was found good and is not yet written: as the page shows it, and the call."""
 
     shown: dict[str, Any]
-    arguments: argparse.Namespace
+    record: Callable[[], RecordedDecision]
     timer: Timer
 
 
@@ -311,38 +311,38 @@ class Server:
         named = [body["entity_a"], *([body["entity_b"]] if body.get("entity_b") else [])]
         if not all(isinstance(one, str) and len(one) <= MOST_TEXT for one in named):
             raise UsageError("name an identifier of the run")
-        flags = [f"--{name}={value}" for name, value in self._flags(body).items()]
-        parser = make_parser("decide", "", decide, takes_beam_options=False)
-        words = [*flags, "--", self.run.folder, str(body["kind"]), *named]
-        arguments = parser.parse_args(words)
+        try:
+            kind = DecisionKind(str(body["kind"]))
+        except ValueError:
+            raise UsageError(f"choose a decision of {', '.join(DecisionKind)}") from None
+        reason = str(body.get("reason") or "").strip()
+        if not reason or len(reason) > MOST_TEXT:
+            raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
+        name, author, now = self.decisions or "", self.author or "", current_time()
+        record = partial(
+            record_decision, self.run, name, kind, *named, author=author, reason=reason, now=now
+        )
         with self._lock:
             self.flush()
-            with redirect_stdout(StringIO()) as said:
-                decide.run(argparse.Namespace(**vars(arguments) | {"dry_run": True}))
-            added = said.getvalue().partition(":")[0]
+            found = record(dry_run=True)
+            said = "\n".join(recorded_lines(found, name))
+            added = found.decision.decision_id
             timer = Timer(UNDO_SECONDS, self.flush)
             timer.daemon = True
             shown = {
                 "decision_id": added,
-                "kind": arguments.kind,
+                "kind": str(kind),
                 "entity_a": named[0],
                 "entity_b": named[1] if len(named) > 1 else None,
                 "author": self.author,
-                "reason": arguments.reason,
-                "decided_at": arguments.now.isoformat(),
+                "reason": reason,
+                "decided_at": now.isoformat(),
                 "undo": True,
             }
-            self._pending = _Pending(shown, arguments, timer)
+            self._pending = _Pending(shown, record, timer)
             timer.start()
         seconds = {"seconds": UNDO_SECONDS}
-        return self.listed() | {"added": added, "said": said.getvalue()} | seconds
-
-    def _flags(self, body: Mapping[str, Any]) -> dict[str, str]:
-        reason = str(body.get("reason") or "").strip()
-        if not reason or len(reason) > MOST_TEXT:
-            raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
-        given = {"decisions": self.decisions or "", "author": self.author or ""}
-        return given | {"reason": reason, "now": current_time().isoformat()}
+        return self.listed() | {"added": added, "said": said} | seconds
 
     def flush(self) -> None:
         """Records the decision that waits, if there is one."""
@@ -353,8 +353,7 @@ class Server:
             waiting.timer.cancel()
             self.problem = None
             try:
-                with redirect_stdout(StringIO()):
-                    decide.run(waiting.arguments)
+                waiting.record()
             except (UsageError, RunError, TableError, PrivateFileError, OSError) as error:
                 self.problem = printable(f"{waiting.shown['decision_id']}: not recorded: {error}")
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import uvicorn
 
 from pipelines import cli, key_store
 from pipelines.commands import COMMANDS
@@ -57,6 +58,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(webbrowser, "open", lambda _: True)
+        patch.setattr(uvicorn.Server, "run", lambda *_, **__: None)  # which ends when interrupted
         patch.setenv(key_store.HOME_VARIABLE, str(folder / "microsoft"))
         theirs = [DATA / kind / "microsoft.jsonl" for kind in ("complaints", "calls")]
         run = ["batch", "--complaints", theirs[0], "--calls", theirs[1], "--output", "theirs"]
@@ -139,7 +141,8 @@ def fill(words, output, made):
         # One that falls apart without a single link would be refused.
         firm = (one for one in confirmed if one["size"] > 3 and not halves(one))
         filled[filled.index("ID")] = next(firm)["cluster_id"]
-    return filled + {"stream": ["--stop-after-idle", "1"]}.get(words[0], [])
+    more = {"stream": ["--stop-after-idle", "1"], "serve": ["--port", "0"]}
+    return filled + more.get(words[0], [])
 
 
 def test_commands_run_in_their_order_and_then_the_python(place, capsys):
