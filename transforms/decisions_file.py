@@ -270,8 +270,9 @@ def bound_rows(
     """
     owned = (one.entity_a for one in decided.every if one.kind is DecisionKind.VICTIM_OWNED)
     hidden = frozenset(map(without_epoch, (*withheld, *contested, *owned)))
+    binding = {one.decision_id for one in decided.binding}
     rows = [
-        _bound_row(one, hidden, contested) | {"in_force": one in decided.binding}
+        _bound_row(one, hidden, contested) | {"in_force": one.decision_id in binding}
         for one in sorted(decided.every, key=attrgetter("decision_id"))
     ]
     return table_of_rows(rows, BOUND_DECISION)

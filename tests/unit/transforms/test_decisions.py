@@ -4,10 +4,12 @@ import dataclasses
 import itertools
 import json
 from datetime import UTC, datetime, timedelta
+from time import process_time
 
 import networkx as nx
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -383,3 +385,13 @@ def test_no_cut_is_lighter(drawn):
         for inner in itertools.product((False, True), repeat=nodes - 2)
     )
     assert cut(label == label[-1]) == pytest.approx(min(map(cut, every)), abs=1e-4)
+
+
+def test_a_long_file_of_decisions_takes_time_in_proportion():
+    head = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+    row = "D-{0},legitimate,phone:+1{0:010d},,Ada Cole,asked,2026-01-01T00:00:00Z,\n"
+    text = head + "".join(row.format(2_002_000_000 + number) for number in range(12_000))
+    start = process_time()
+    decided = decisions_in_force(parse_decisions(text, "d.csv"), None, datetime.now(UTC))
+    assert pc.sum(bound_rows(decided)["in_force"]).as_py() == 12_000
+    assert process_time() - start < 15, "it was two minutes"
