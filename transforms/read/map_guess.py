@@ -32,6 +32,8 @@ _FORMATTED = re.compile(r"[+() .-]")
 
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
 
+_IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
+
 _URL = re.compile(r"(?:h..ps?://|www\.)\S{4,2000}", re.IGNORECASE)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
@@ -389,6 +391,7 @@ class _Guesser:
             named = self._named(column, "complaint", "narrative")
             if column.is_prose or (named > 10 and column.share(_has_words) >= 0.5):
                 self._take(column, "narrative", "" if named else "prose")
+        self._name_unread()
 
     def _guess_numbers(self) -> None:
         """Gives each number column a role; whose it is must be certain for it to be a suspect's."""
@@ -505,6 +508,24 @@ class _Guesser:
                     )
                     self._take(column, IGNORE)
                 break
+
+    def _name_unread(self) -> None:
+        """Says which columns hold accounts or remote-access ids, by content or name, unread."""
+        for column in list(self._free()):
+            if column.is_prose or not column.texts or column in self._numbers:
+                continue
+            account = column.share(_IBAN.fullmatch) >= 0.5
+            if account or self._named(column, "suspect_only", "payee"):
+                target = "payment.payee"
+            elif self._named(column, "suspect_only", "remote_id") and column.share(_digits) >= 0.5:
+                target = "remote_access.PRODUCT (anydesk, teamviewer)"
+            else:
+                continue
+            self._unsure.append(
+                f"{column.name!r}: is not read, as it may be the victim's own; write {target} if "
+                "it is the suspect's"
+            )
+            self._take(column, IGNORE)
 
     def _guess_decimal(self, column: Column) -> None:
         commas = sum(1 for one in column.texts if _DECIMAL_COMMA.search(one))

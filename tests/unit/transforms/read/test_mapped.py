@@ -490,6 +490,20 @@ def test_names_and_addresses_are_not_read(tmp_path):
     assert found.by.columns["E-mail"] == ("email.victim",)
 
 
+def test_accounts_and_remote_ids_that_are_not_read_are_named(tmp_path):
+    head = "id,created,phone,Where it went,Paid to,Remote ID,Case size,Ref\n"
+    row = "R{0},2026-06-{1:02d}T10:00:00Z,+1 202 555 01{1:02d},DE89 3704 0044 0532 0130 00,"
+    rows = [row.format(n, n) + f"x{n}@okbank,12345678{n},{n},QX{n}" for n in range(1, 10)]
+    found = guess(tmp_path, head + "\n".join(rows))
+    unread = {one.split("'")[1]: one for one in found.unsure if "it may be the victim's own" in one}
+    assert (
+        {"Where it went", "Remote ID"} <= unread.keys() <= {"Where it went", "Remote ID", "Paid to"}
+    )
+    assert "write payment.payee" in unread["Where it went"]
+    assert "write remote_access.PRODUCT" in unread["Remote ID"]
+    assert {found.by.columns[one] for one in unread} == {("ignore",)}
+
+
 def test_what_may_be_the_victims_own_is_not_read(tmp_path):
     head = "id,created,Website,IBAN,AnyDesk ID,description"
     row = ",2026-06-01T00:00Z,https://shop.example/1,ES9121000418450200051332,123456789,"
