@@ -130,6 +130,11 @@ class StrictParser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return known, rest
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses as argparse does; words that may be left out can stand behind options, too."""
+        several = sum(one.nargs == "?" for one in self._get_positional_actions()) > 1
+        return (self.parse_intermixed_args if several else super().parse_args)(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Raises a UsageError of one line, with the option or word that may have been meant."""
         meant = ""
@@ -514,10 +519,9 @@ def take_notices() -> list[str]:
 def run_command(
     name: str, summary: str, module: Any, arguments: Sequence[str], *, takes_beam_options: bool
 ) -> int:
-    """Parses the arguments of `ringtrace NAME` and runs it; returns the exit status.
+    """Parses the arguments of `ringtrace NAME` and runs its `module`; returns the exit status.
 
-    `module` has `add_arguments(parser)` and `run(arguments)`. If it `takes_beam_options`, there is
-    `--config`, and flags that it does not know go to Beam.
+    If it `takes_beam_options`, there is `--config`, and flags that it does not know go to Beam.
     """
     parser = make_parser(name, summary, module, takes_beam_options=takes_beam_options)
     take_notices()
@@ -561,8 +565,7 @@ def run_command(
 
 def describe_system_error(number: int) -> str:
     """Returns a system error by name, and what to do: its own text may hold a path or data."""
-    name = errno.errorcode.get(number, str(number))
-    remedy = SYSTEM_REMEDIES.get(number)
+    name, remedy = errno.errorcode.get(number, str(number)), SYSTEM_REMEDIES.get(number)
     return f"{os.strerror(number)} ({name})" + (f"; {remedy}" if remedy else "")
 
 

