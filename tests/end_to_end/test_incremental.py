@@ -11,7 +11,7 @@ import pytest
 from pipelines.batch.__main__ import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
 from schemas.tables import ALL_TABLES, COMPONENTS
 from tests.support.run_pipeline import checked_manifest, read, run, three_quarters
 
@@ -48,6 +48,8 @@ def put_manifest(folder, manifest):
     private = json.loads((folder / PRIVATE_MANIFEST).read_bytes())
     private["manifest_sha256"] = hashlib.sha256(content).hexdigest()
     (folder / PRIVATE_MANIFEST).write_text(json.dumps(private))
+    for name in (SIGNATURE_NAME, PRIVATE_SIGNATURE):
+        (folder / name).unlink(missing_ok=True)
 
 
 def relisted(folder):

@@ -400,7 +400,9 @@ def test_a_key_that_a_stolen_one_announced_is_void_with_it(home, tmp_path, capsy
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decisions")
-    run(folder / "run", "--complaints", jsonl(folder / "1.jsonl", first_day()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+        run(folder / "run", "--complaints", jsonl(folder / "1.jsonl", first_day()))
     return folder / "run"
 
 

@@ -102,10 +102,10 @@ def read_while(process, folder):
     """Reads named files below the folder until the process ends."""
     passing, nameless = {}, set()
     while process.poll() is None:
-        for path in folder.rglob("*"):
+        # A folder that is gone meanwhile is passed over, which `Path.rglob` does not do.
+        for path in (Path(below, name) for below, _, names in os.walk(folder) for name in names):
             try:
-                if not path.is_dir():
-                    passing[str(path.relative_to(folder)), path.stat().st_size] = path.read_bytes()
+                passing[str(path.relative_to(folder)), path.stat().st_size] = path.read_bytes()
             except OSError:
                 continue  # gone, or moved
         for open_file in Path(f"/proc/{process.pid}/fd").glob("*"):
