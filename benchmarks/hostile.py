@@ -4,6 +4,8 @@
 
 The floor is the same command on a tiny input. A case over 20 seconds of CPU a megabyte (a smaller
 file counts as one), or over 1 GiB above the floor, is marked.
+
+Long, since it is a table of cases.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ def _rows(make: Callable[[int], bytes]) -> Make:
     return write
 
 
-def _said(unit: str, length: int = 10_000) -> Make:
+def _narratives(unit: str, length: int = 10_000) -> Make:
     """Writes complaints with a narrative that repeats a text, each with a number of its own."""
     text = (unit * (length // len(unit) + 1))[:length]
     return _rows(lambda number: complaint(number, narrative=f"{number} {text}"))
@@ -440,9 +442,9 @@ FILES: dict[str, Make] = {
     "rows.zst": _packed(_rows(_hub), "zst", 40),
     "same_rows.zst": _packed(_rows(lambda _: _hub(1)), "zst", 200),
     "numbered_rows.zst": _packed(_rows(complaint), "zst", 40),
-    "texts.zst": _packed(_said("Call 888 555 0123 now and they said to pay. "), "zst", 200),
-    "texts.gz": _packed(_said("Call 888 555 0123 now and they said to pay. "), "gz", 100),
-    "numbers.zst": _packed(_said("+1 212 555 0123, or (888) 555-0199; ", 300), "zst", 100),
+    "texts.zst": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "zst", 200),
+    "texts.gz": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "gz", 100),
+    "numbers.zst": _packed(_narratives("+1 212 555 0123, or (888) 555-0199; ", 300), "zst", 100),
     "zeros.gz": _packed(_raw(complaint(1), b"\0"), "gz", 200),
     "newlines.gz": _packed(_raw(complaint(1), b"\n"), "gz", 200),
     "broken.gz": _packed(_raw(complaint(1), b"{\n"), "gz", 200),
@@ -518,7 +520,7 @@ def cases() -> Iterator[Case]:
     """Yields every case."""
     read = (*BATCH, "--complaints", "{file}")
     for name, unit in TEXTS.items():
-        yield Case(f"batch/text/{name}", _said(unit), "a.jsonl", read)
+        yield Case(f"batch/text/{name}", _narratives(unit), "a.jsonl", read)
         yield Case(f"batch/long/{name}", _one_line(unit), "a.jsonl", read)
     for name, row in ROWS.items():
         yield Case(f"batch/rows/{name}", _rows(row), "a.jsonl", read)

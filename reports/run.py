@@ -14,6 +14,8 @@ Every function of `reports` that reads the tables of a run takes a `Run`, or the
 A table of a run that was opened is compared with the manifest before it is read, once.
 What is private is read by functions of this module alone. No static page, export or download does
 so: those quote what complaints/ has, which are narratives in a run of --keep-narratives alone.
+
+Long, since what may be read of a run, and by whom, is told apart here alone.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ known of some clusters). A piece is a script file, so that the page works from a
 network; its content is JSON, compressed. The shapes of the pieces are the constants below.
 
 Shows what the tables of a run show to everybody who may read it, and nothing of private/.
+
+Long, since it has all that the page may show.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ The file, CSV or JSON Lines, is checked before anything runs. People type its ro
 `ringtrace decide` adds rows that are bound to what a run shows, signed, and chained to the signed
 row before, in columns of their own. The table has all decisions of a run as they are bound, for the
 next run to take over.
+
+Long, since rows, bindings and the chain of signatures are one format.
 """
 
 from __future__ import annotations

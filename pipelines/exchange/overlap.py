@@ -6,6 +6,8 @@ in one file since each is checked against the one before. An organisation keeps 
 overlap/asked-SESSION.json     the secret of a request that is open
 overlap/counted-SESSION.json   the cluster that a count is about, for a referral that prints it
 overlap/answered-ORG.json      the last answer to an organisation, and when it got those before
+
+Long, since the moves of one protocol are read together.
 """
 
 from __future__ import annotations

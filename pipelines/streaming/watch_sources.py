@@ -4,6 +4,8 @@ Files are dropped into the folder whole, or are JSON Lines that grow. How far a 
 has been read is part of the stream's state, and for Kafka not left to the broker: a tick's state
 and its offsets are committed together, so a record is neither lost nor counted twice when the
 stream is killed. The consumer group only shows the lag.
+
+Long, since a folder and a queue are read to one contract.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ FORMATS = ("graphml", "gexf", "csv", "stix")
 RINGS = {"a": ("(888) 555-0123", "(877) 555-0188"), "b": ("(888) 555-0145", "(866) 555-0170")}
 
 
-def told(ring, reporters, first=0):
+def reports_on(ring, reporters, first=0):
     return [
         complaint(
             first + number,
@@ -39,7 +39,9 @@ def finished(tmp_path_factory):
     alone = complaint(
         90, victim_id="x", phone_numbers=[{"raw": "888-555-0199", "role": "callback"}]
     )
-    records = jsonl(folder / "complaints.jsonl", [*told("a", 4), *told("b", 3, 10), alone])
+    records = jsonl(
+        folder / "complaints.jsonl", [*reports_on("a", 4), *reports_on("b", 3, 10), alone]
+    )
     decisions = folder / "decisions.csv"
     decisions.write_text(
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
