@@ -68,6 +68,11 @@ def health(folder, capsys):
     return status, capsys.readouterr().out
 
 
+def names_a_victim(text):
+    """Search longer pieces: three digits stand by chance in a fingerprint or a folder's name."""
+    return any(piece in text for piece in ("456-2131", "4562131", "41111111"))
+
+
 def test_a_run_without_a_leak_holds_nothing_back(clean, capsys):
     assert not (clean / HELD_FOLDER).exists()
     assert health(clean, capsys) == (0, "well\n")
@@ -90,9 +95,9 @@ def test_a_file_of_a_run_with_a_victims_value_is_held_back(
     for name in held:
         assert stat.S_IMODE((tmp_path / "run" / name).stat().st_mode) == 0o600
     assert "warning: held back: " in said and "1 withheld value" in said
-    assert "456" not in said and "4111" not in said
+    assert not names_a_victim(said)
     status, told = health(tmp_path / "run", capsys)
-    assert status == 1 and told.count("held: ") == len(held) and "456" not in told
+    assert status == 1 and told.count("held: ") == len(held) and not names_a_victim(told)
 
 
 @pytest.mark.parametrize("value", ["%28202%29 456-2131", "4111111111111111"])
@@ -106,7 +111,7 @@ def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
     monkeypatch.setattr(workbench, "encode_piece", leaking)
     assert cli.main([*words, str(tmp_path / "page")]) == 2
     said = capsys.readouterr().err
-    assert "held back" in said and "456" not in said and "4111" not in said
+    assert "held back" in said and not names_a_victim(said)
     assert not list((tmp_path / "page" / "report" / "data").iterdir())
     assert (tmp_path / "page" / "report" / "index.html").exists()
 
@@ -118,7 +123,7 @@ def test_a_line_of_the_log_that_names_a_victim_is_left_out(tmp_path, capsys):
     (tmp_path / "more" / "photo 2024562131.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     run(tmp_path / "run", "--complaints", tmp_path / "more")
     said = capsys.readouterr().err
-    assert "a line with 1 withheld value left out" in said and "456" not in said
+    assert "a line with 1 withheld value left out" in said and not names_a_victim(said)
 
 
 def test_a_mask_that_fails_gives_nothing_out(tmp_path, monkeypatch):
@@ -165,7 +170,7 @@ def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monk
     assert cli.main(["report", str(clean), "--redact", "--output", str(out)]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "held back" in said and "1 withheld value" in said
-    assert "456" not in said
+    assert not names_a_victim(said)
     there = [path.name for path in out.rglob("*") if path.is_file()]
     assert "index.html" in there and not [one for one in there if one.endswith(".csv")]
     held = [path for path in (clean / HELD_FOLDER).rglob("*") if path.is_file()]
