@@ -59,7 +59,7 @@ LEAST_PARTITIONS, SMALL_PARTITION = 5, 10 << 20
 """Partitions of any input, and the bytes from which on it has more of them, up to `PARTITIONS`.
 
 Each costs 0.2 s of CPU, for compiling patterns and calls of Arrow. A local run times a step's first
-partition, and shares the others among its processes."""
+partition, and shares the others among its processes: of an odd number two have as many each."""
 
 COMPRESSION_RATIO = 8
 """Bytes that one byte of a compressed file becomes when it is read: the most that was seen."""
@@ -163,7 +163,7 @@ def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str
     if any(one.partition("=")[0] == PARTITIONS_FLAG for one in given):
         return []
     small = min(max(plain // SMALL_PARTITION, LEAST_PARTITIONS), PARTITIONS)
-    count = min(max(plain // BYTES_A_PARTITION, small), MAX_PARTITIONS)
+    count = min(max(plain // BYTES_A_PARTITION, small) | 1, MAX_PARTITIONS)
     return [f"{PARTITIONS_FLAG}={count}"]
 
 

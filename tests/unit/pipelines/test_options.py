@@ -220,10 +220,10 @@ def flags(size, compression="none", given=()):
 
 def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
     assert flags(0)["--partitions"] == flags(10**7)["--partitions"] == "5"
-    assert flags(10 * 2**20 * 12)["--partitions"] == "12"
-    assert flags(10**8 * 2)["--partitions"] == flags(10**8 * 5)["--partitions"] == "16"
-    assert flags(32 * 2**20 * 100)["--partitions"] == "100"
-    assert flags(32 * 2**20 * 100, "zstd")["--partitions"] == "800"
+    assert flags(10 * 2**20 * 12)["--partitions"] == "13"
+    assert flags(10**8 * 2)["--partitions"] == flags(10**8 * 5)["--partitions"] == "17"
+    assert flags(32 * 2**20 * 100)["--partitions"] == "101"
+    assert flags(32 * 2**20 * 100, "zstd")["--partitions"] == "801"
     assert flags(10**30)["--partitions"] == "65536"
     assert "--partitions" not in flags(10**12, given=["--partitions=2"])
     assert "--partitions" not in flags(10**12, given=["--partitions", "2"])
