@@ -346,8 +346,8 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
 def _rendered(name: str, document: Document) -> dict[str, bytes]:
     """Returns a document as HTML and PDF, by path."""
     page = {f"data/{name}.html": render_html(document)}
-    if name == "letter" and not pdf.can_print(document.title):
-        return page  # a script that the PDF's fonts lack: the page is printed in a browser
+    if name == "letter" and not pdf.can_print(document):
+        return page  # in a script that no font has: the page is printed in a browser
     return page | {f"data/{name}.pdf": pdf.render_pdf(document)}
 
 

@@ -2,15 +2,19 @@
 
 Fonts are embedded from packages, so that a machine's own fonts change nothing. Mukta (SIL Open Font
 License) covers Latin and Devanagari; IBM Plex Mono (the same licence) keeps 0 and O apart in
-identifiers. A character that the fonts lack is spelled out as [U+05D0]; the HTML has it as it is.
+identifiers. A document in Chinese has Noto Sans SC (the same licence) beside them, of the extra
+`chinese`. A character that the fonts lack is spelled out as [U+05D0]; the HTML has it as it is.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextvars import ContextVar
 from functools import cache
-from importlib.resources import files
+from importlib.util import find_spec
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -30,13 +34,17 @@ from reports.referral.blocks import (
 )
 from reports.text import plain
 
-PROSE, BOLD, MONO = "Mukta", "Mukta-SemiBold", "IBMPlexMono"
+PROSE, BOLD, MONO, HAN = "Mukta", "Mukta-SemiBold", "IBMPlexMono", "NotoSansSC"
 
 _FILES = {
-    PROSE: ("fontpkg_mukta", "Mukta-Regular.ttf"),
-    BOLD: ("fontpkg_mukta", "Mukta-SemiBold.ttf"),
-    MONO: ("fontpkg_ibm_plex_mono", "IBMPlexMono-Regular.ttf"),
+    PROSE: ("fontpkg_mukta", "files/Mukta-Regular.ttf"),
+    BOLD: ("fontpkg_mukta", "files/Mukta-SemiBold.ttf"),
+    MONO: ("fontpkg_ibm_plex_mono", "files/IBMPlexMono-Regular.ttf"),
+    HAN: ("zhplot", "fonts/NotoSansSC-Regular.ttf"),
 }
+
+_in_chinese: ContextVar[bool] = ContextVar("in_chinese", default=False)
+"""Whether the document that is made is in Chinese: no other has `HAN`, installed or not."""
 
 MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
@@ -51,7 +59,7 @@ WHOLE_ROWS = 9
 """Rows of a table up to which it is not cut between two pages."""
 
 _INDIC = range(0x0900, 0x0E00)
-"""Scripts whose textss join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""
+"""Scripts whose letters join or move: shaped by HarfBuzz. Latin is not, for its ornaments."""
 
 
 class MissingPdfError(RuntimeError):
@@ -62,20 +70,32 @@ def render_pdf(document: Document) -> bytes:
     """Renders the document on A4.
 
     Raises:
-        MissingPdfError: without the extra `referral`.
+        MissingPdfError: without the extra `referral`, or in Chinese without `chinese`.
     """
+    chinese = document.language.startswith("zh")
     try:
         from reportlab.lib.pagesizes import A4
         from reportlab.platypus import SimpleDocTemplate
 
         register_fonts()
+        if chinese:
+            _register(HAN)
     except ImportError as error:
-        raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[referral]'") from None
+        extra = "chinese" if error.name == _FILES[HAN][0] else "referral"
+        raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[{extra}]'") from None
+    before = _in_chinese.set(chinese)
+    try:
+        return _laid_out(document, A4, SimpleDocTemplate)
+    finally:
+        _in_chinese.reset(before)
+
+
+def _laid_out(document: Document, size: tuple[float, float], template: Any) -> bytes:
     content = io.BytesIO()
-    width = A4[0] - 2 * (MARGIN + INSET)
-    made = SimpleDocTemplate(
+    width = size[0] - 2 * (MARGIN + INSET)
+    made = template(
         content,
-        pagesize=A4,
+        pagesize=size,
         leftMargin=MARGIN,
         rightMargin=MARGIN,
         topMargin=MARGIN + 10,
@@ -91,29 +111,46 @@ def render_pdf(document: Document) -> bytes:
 
 
 def register_fonts() -> None:
-    """Registers the fonts with reportlab, once.
+    """Registers the fonts of every document with reportlab, once.
 
     Raises:
         ImportError: if a package is missing.
     """
+    for name in (PROSE, BOLD, MONO):
+        _register(name)
+
+
+def _register(name: str) -> None:
+    """Registers a font, whose package is looked for and not imported: only its file is needed."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
-    known = pdfmetrics.getRegisteredFontNames()
-    for name, (package, file) in _FILES.items():
-        if name not in known:
-            path = files(package).joinpath("files", file)
-            pdfmetrics.registerFont(TTFont(name, str(path), shapable=name == PROSE))
+    package, file = _FILES[name]
+    if name not in pdfmetrics.getRegisteredFontNames():
+        found = find_spec(package)
+        if found is None or found.origin is None:
+            raise ModuleNotFoundError(name=package)
+        path = Path(found.origin).parent / file
+        pdfmetrics.registerFont(TTFont(name, str(path), shapable=name == PROSE))
 
 
 def paragraph_markup(words: str, font: str, limit: int = 4_000) -> str:
-    """Escapes a text for reportlab's paragraphs, and spells out what the font lacks."""
-    return escape(paragraph_words(words, font, limit))
+    """Escapes a text for reportlab's paragraphs, and spells out what the fonts lack."""
+    markup = escape(paragraph_words(words, font, limit))
+    if not _in_chinese.get():
+        return markup
+    covered = _covered(font)
+    pieces = groupby(markup, lambda c: ord(c) in covered)
+    return "".join(
+        text if known else f'<font name="{HAN}">{text}</font>'
+        for known, letters in pieces
+        for text in ["".join(letters)]
+    )
 
 
 def paragraph_words(words: str, font: str, limit: int = 4_000) -> str:
-    """Spells out what the font lacks."""
-    covered = _covered(font)
+    """Spells out what the fonts lack."""
+    covered = _covered(font) | (_covered(HAN) if _in_chinese.get() else frozenset())
     return "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in plain(words, limit))
 
 
@@ -226,10 +263,11 @@ def _contents(sections: Sequence[Section]) -> list[Any]:
     return [_paragraph("Contents", "caption"), *(_paragraph(line, "cell") for line in lines)]
 
 
-def can_print(text: str) -> bool:
-    """Returns whether the PDF's font has every letter of a text."""
+def can_print(document: Document) -> bool:
+    """Returns whether there is a font for the letters of a document's title."""
     register_fonts()
-    return all(ord(c) in _covered(PROSE) for c in text if c.isprintable())
+    letters = set(filter(str.isprintable, document.title))
+    return document.language.startswith("zh") or _covered(PROSE).issuperset(map(ord, letters))
 
 
 @cache
@@ -301,6 +339,8 @@ def _paragraph(markup: str, style: str) -> Any:
     chosen = _styles()[style]
     if any(ord(c) in _INDIC for c in markup):
         chosen = ParagraphStyle(f"{style}-shaped", parent=chosen, fontName=PROSE, shaping=1)
+    elif _in_chinese.get():
+        chosen = ParagraphStyle(f"{style}-han", parent=chosen, wordWrap="CJK")
     return Paragraph(markup, chosen)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import subprocess
 from datetime import timedelta
 from decimal import Decimal
 from importlib.resources import files
@@ -10,7 +11,7 @@ from importlib.resources import files
 import pytest
 
 from pipelines import cli
-from reports.referral import reference
+from reports.referral import pdf, reference
 from reports.referral.document import element_evidence
 from tests.support.made_up_case import IDS, case_of, package_of, rows, write_recipient
 from tests.support.report_tables import manifest, mention
@@ -378,9 +379,32 @@ def test_a_mistake_in_a_form_is_one_line_that_names_it(own, capsys, old, new, to
     assert told in refused(capsys, own.parent)
 
 
-def test_a_letter_in_a_script_that_the_pdf_lacks_is_a_page_alone(tmp_path):
-    files = package_of(case_of(tmp_path / "run", rows(), recipient="cn-psb"))
-    assert "刑事控告书" in files["data/letter.html"].decode() and "data/letter.pdf" not in files
+def test_a_letter_in_chinese_has_its_letters_in_the_pdf(tmp_path, monkeypatch):
+    case = case_of(tmp_path / "run", rows(), recipient="cn-psb")
+    files = package_of(case)
+    assert "刑事控告书" in files["data/letter.html"].decode()
+    (tmp_path / "letter.pdf").write_bytes(files["data/letter.pdf"])
+    words = ["pdftotext", "-layout", str(tmp_path / "letter.pdf"), "-"]
+    printed = subprocess.run(words, capture_output=True, check=True, text=True).stdout
+    assert "刑事控告书" in printed.replace(" ", "") and "[U+" not in printed
+    words = ["pdffonts", str(tmp_path / "letter.pdf")]
+    told = subprocess.run(words, capture_output=True, check=True, text=True).stdout
+    fonts = [line for line in told.splitlines() if "NotoSansSC" in line]
+    assert fonts and all("yes yes" in one for one in fonts), "embedded, as subsets"
+    assert b"NotoSansSC" not in files["data/referral.pdf"]
+    monkeypatch.setattr(pdf, "HAN", "another")
+    monkeypatch.setitem(pdf._FILES, "another", ("no_such_package", "font.ttf"))
+    with pytest.raises(pdf.MissingPdfError, match="no_such_package: pip install '.\\[chinese\\]'"):
+        package_of(case)
+
+
+def test_a_letter_in_a_script_that_no_font_has_is_a_page_alone(tmp_path):
+    home = write_recipient(tmp_path / "own/recipients/xx-fraud")
+    replaced(home / "recipient.toml", "asks =", 'annexes = ["letter"]\nlanguage = "ja"\nasks =')
+    (home / "letter.txt").write_text("ひらがな\n\nカタカナ\n")
+    chosen = reference.load_reference("xx-fraud", str(tmp_path / "own"))
+    files = package_of(case_of(tmp_path / "run", rows(), chosen=chosen))
+    assert "ひらがな" in files["data/letter.html"].decode() and "data/letter.pdf" not in files
 
 
 def test_an_unknown_recipient_names_the_known_ones(own, capsys):
