@@ -57,6 +57,7 @@ METAVARS = {
     "N": "a whole number",
     "N|all": "a whole number, or all",
     "NAME": "a name",
+    "NUMBER": "an evidence number, or what your own or a partner's system calls it",
     "OFFER": "folder of a signed offer, or the offer itself",
     "ORG/ID": "a record: the organisation's slug, and the complaint_id or call_id",
     "ORG": "slug of an organisation, as source_org has it",
@@ -361,9 +362,8 @@ def add_known_legitimate(parser: argparse.ArgumentParser) -> None:
 
 def add_ledger(parser: argparse.ArgumentParser) -> None:
     """Declares the flag that names where what is issued is recorded."""
-    parser.add_argument(
-        "--ledger", metavar="LEDGER", help="record of what was issued (default: beside the keys)"
-    )
+    about = "record of what was issued (default: beside the keys)"
+    parser.add_argument("--ledger", metavar="LEDGER", help=about)
 
 
 def add_register_options(parser: argparse.ArgumentParser) -> None:

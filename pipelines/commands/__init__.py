@@ -108,6 +108,7 @@ COMMANDS = (
     Command("decide", Group.SHARE, "record a decision, bound to what a run shows"),
     Command("referral", Group.SHARE, "one confirmed cluster as a sealed package for one recipient"),
     Command("verify", Group.SHARE, "whether a referral package is what was sealed, and by whom"),
+    Command("resolve", Group.SHARE, "what an evidence number or a case number stands for today"),
     Command("correct", Group.SHARE, "take back what was issued and names what was withdrawn since"),
     Command(
         "exchange", Group.SHARE, "offers to other organisations, and joint clusters with theirs"

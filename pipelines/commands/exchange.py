@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pipelines.commands import resolve
 from pipelines.exchange import join, offer, overlap
 from pipelines.options import Subcommand, add_subcommands, run_subcommand
 
@@ -37,6 +38,12 @@ SUBCOMMANDS = (
         "consent, signed, that a partner names identifiers of yours to one authority.",
         offer.add_consent_arguments,
         offer.write_consent,
+    ),
+    Subcommand(
+        "schedule",
+        "what two packages or offers both name, with the numbers that each has for it.",
+        resolve.add_schedule_arguments,
+        resolve.write_schedule,
     ),
     Subcommand(
         "overlap",

@@ -219,6 +219,7 @@ def run(arguments: argparse.Namespace) -> int:
             included=included,
             file=case_file,
             releases=releases,
+            issuer=issuer,
         )
         if earlier is not None:
             case = _superseding(case, *earlier)

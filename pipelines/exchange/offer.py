@@ -171,29 +171,40 @@ def add_show_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def read_known(given: str, key: str | None = None) -> tuple[Offer | Correction, str, str]:
+    """Reads an offer or a correction that a trusted key or one's own signed.
+
+    Returns it, the organisation of the key, empty for one's own, and the key's id.
+
+    Raises:
+        UsageError: if nobody that is trusted signed it, or it is no offer.
+    """
+    path, content, signature = signed_files.read_signed(given, (OFFER, CORRECTION))
+    trusted = key_store.trusted_keys()
+    own = key is not None or key_store.own_path().exists()
+    # What is one's own says itself who made it; a slug cannot be the empty text.
+    keys = [key_store.own_key(key, make=False).public_key()] if key else []
+    mine = {"": keys or key_store.own_public_keys()} if own else {}
+    try:
+        org, key_id = signer_of(content, signature, trusted | mine)
+        signer = org or sender_of(content)
+        if path.name == CORRECTION:
+            return parse_correction(content, signer), org, key_id
+        found = parse_offer(content, signer)
+    except OfferError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if isinstance(found, Revocation):
+        raise UsageError(f"{path}: is a revocation, not an offer")
+    return found, org, key_id
+
+
 def show_offer(arguments: argparse.Namespace) -> int:
     """Prints an offer or a correction as text; returns the exit status 0.
 
     Raises:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
-    path, content, signature = signed_files.read_signed(arguments.offer, (OFFER, CORRECTION))
-    trusted = key_store.trusted_keys()
-    own = arguments.key is not None or key_store.own_path().exists()
-    # What is one's own says itself who made it; a slug cannot be the empty text.
-    given = [key_store.own_key(arguments.key, make=False).public_key()] if arguments.key else []
-    mine = {"": given or key_store.own_public_keys()} if own else {}
-    try:
-        org, key_id = signer_of(content, signature, trusted | mine)
-        signer = org or sender_of(content)
-        if path.name == CORRECTION:
-            found: Offer | Revocation | Correction = parse_correction(content, signer)
-        else:
-            found = parse_offer(content, signer)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
-    if isinstance(found, Revocation):
-        raise UsageError(f"{path}: is a revocation, not an offer")
+    found, org, key_id = read_known(arguments.offer, arguments.key)
     lines = correction_lines(found) if isinstance(found, Correction) else offer_lines(found)
     whose = f"a key of {org}'s that you trust" if org else "your own key"
     valid = key_store.validity(org or None, key_id)

@@ -26,7 +26,7 @@ import hashlib
 import ipaddress
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ import orjson
 
 from reports.cluster_data import ClusterFacts
 from reports.disclosure_control import is_reviewed_core, keep_members
+from reports.evidence_number import cluster_thing, link_thing
 from reports.export.graph_tables import ClusterExport
 from reports.text import plain
 from schemas.entity import without_epoch
@@ -87,8 +88,16 @@ _OPENCTI = ("phone-number", "cryptocurrency-wallet")
 """Types of OpenCTI's observables with a `value`."""
 
 
+NUMBERS = "ringtrace evidence number"
+"""Source of the external reference that holds an object's evidence number."""
+
+
 def stix_bundle(
-    facts: ClusterFacts, moment: datetime, run_id: str, tlp: str = DEFAULT_TLP
+    facts: ClusterFacts,
+    moment: datetime,
+    run_id: str,
+    tlp: str = DEFAULT_TLP,
+    number_of: Callable[[str], str] | None = None,
 ) -> bytes:
     """Returns the bundle of a cluster as UTF-8 JSON, an object a line: same rows, same bytes.
 
@@ -99,6 +108,8 @@ def stix_bundle(
         moment: the time of the run; every object was created and modified then.
         run_id: the run.
         tlp: one of `TLP_LEVELS`.
+        number_of: returns the evidence number of a thing (`reports.evidence_number`), if each
+            object of the cluster is to bear one; observables and identities have no place for it.
 
     Raises:
         KeyError: for an unknown TLP level.
@@ -109,7 +120,7 @@ def stix_bundle(
     made_at = stix_timestamp(moment, "milliseconds")
     times = {"created": made_at, "modified": made_at}
     made = times | marked | {"created_by_ref": author["id"], "lang": "en"}
-    key = BundleKey(run_id, facts.row["cluster_id"], made)
+    key = BundleKey(run_id, facts.row["cluster_id"], made, number_of)
     orgs = [_organisation(one) for one in facts.row["orgs"]]
     people = [one | marked | times for one in (author, *orgs)]
     observables = {one["entity_id"]: stix_observable(one["entity_id"]) for one in facts.members}
@@ -166,15 +177,24 @@ class BundleKey(NamedTuple):
     run_id: str
     cluster_id: str
     made: StixObject
+    number_of: Callable[[str], str] | None = None
 
 
-def _object(kind: str, key: BundleKey, *parts: str, **properties: object) -> StixObject:
+def _object(
+    kind: str, key: BundleKey, *parts: str, thing: str | None = None, **properties: Any
+) -> StixObject:
+    """Makes an object on a `thing` of the cluster, by default on the cluster itself."""
+    references = list(properties.pop("external_references", ()))
+    if key.number_of is not None:
+        number = key.number_of(thing or cluster_thing(key.cluster_id))
+        references.append({"source_name": NUMBERS, "external_id": number})
     return {
         "type": kind,
         "spec_version": "2.1",
         "id": stix_id(kind, key.run_id, key.cluster_id, *parts),
         **key.made,
         **properties,
+        **({"external_references": references} if references else {}),
     }
 
 
@@ -237,6 +257,7 @@ def _observed(member: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         "observed-data",
         key,
         entity_id,
+        thing=entity_id,
         first_observed=stix_timestamp(member["first_seen"]),
         last_observed=stix_timestamp(member["last_seen"]),
         number_observed=min(member["complaints"] + member["calls"], MAX_COUNT),
@@ -250,6 +271,7 @@ def _member(member: Row, infrastructure: str, observed: str, key: BundleKey) -> 
         key,
         "consists-of",
         member["entity_id"],
+        thing=member["entity_id"],
         relationship_type="consists-of",
         source_ref=infrastructure,
         target_ref=observed,
@@ -269,6 +291,7 @@ def _link(link: Row, refs: dict[str, str], key: BundleKey) -> StixObject:
         "related-to",
         a,
         b,
+        thing=link_thing(a, b),
         relationship_type="related-to",
         source_ref=refs[a],
         target_ref=refs[b],
@@ -324,7 +347,9 @@ def _seen_by_orgs(
     orgs: list[StixObject],
     key: BundleKey,
 ) -> StixObject:
-    seen = {"observed_data_refs": [one["id"] for one in observed]} if observed else {}
+    seen: StixObject = {}
+    if observed:
+        seen["observed_data_refs"] = [one["id"] for one in observed]
     return _object(
         "sighting",
         key,

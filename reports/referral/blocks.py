@@ -146,7 +146,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A document: `kind` says what it is on every page, `authors` who sends it."""
+    """A document: `kind` says what it is on every page, `authors` who sends it.
+
+    `number` is its evidence number, of the cluster or the letter.
+    """
 
     kind: str
     title: str
@@ -155,6 +158,7 @@ class Document:
     tlp: str
     sections: list[Section]
     language: str = "en"
+    number: str = ""
 
 
 def numbered_sections(parts: Sequence[tuple[str, list[Block]]]) -> list[Section]:

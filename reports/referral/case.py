@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from reports import tables
 from reports.cluster_data import ClusterFacts, Reading, compare_scripts, joined_words
 from reports.disclosure_control import KNOWN_LEGITIMATE
+from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
 from reports.figures.svg import Handover, build_timeline
@@ -182,7 +183,7 @@ class Case:
     `tied_by_left_out` counts those that only ones that are left out tie to the others. Two are of
     the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
     about, and `left_out` has its other members, for counsel alone. `run_key_id` is of the key that
-    signed the run, None where it is unsigned.
+    signed the run, None where it is unsigned. `issuer` is who issues its evidence numbers.
     """
 
     records: CaseRecords
@@ -211,6 +212,11 @@ class Case:
     releases: list[Release]
     tlp: str
     run_key_id: str | None = None
+    issuer: str = ""
+
+    def number_of(self, thing: str) -> str:
+        """Returns the evidence number of a thing, as `reports.evidence_number` names it."""
+        return evidence_number(self.issuer, thing)
 
     @property
     def facts(self) -> ClusterFacts:
@@ -397,7 +403,8 @@ class Case:
         legal = plain(of.get("legal_name", ""), 160).strip()
         parts = [legal or f"{organisation_name(slug)}, {BLANK}", plain(of.get("address", ""), 200)]
         contact = plain(self.file.person(slug, "contact"), 200) or BLANK
-        return f"{', '.join(one for one in parts if one.strip())}. Contact: {contact}"
+        named = ", ".join(one for one in parts if one.strip())
+        return f"{named.removesuffix('.')}. Contact: {contact}"
 
     @property
     def case_numbers(self) -> str:
@@ -471,6 +478,7 @@ def build_case(
     included: Sequence[Inclusion] = (),
     file: CaseFile | None = None,
     releases: Sequence[Release] = (),
+    issuer: str | None = None,
 ) -> Case:
     """Builds the case of a cluster's records, of the members that may be named.
 
@@ -510,6 +518,7 @@ def build_case(
         releases=list(releases),
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
+        issuer=issuer or "+".join(whole.row["orgs"]),
     )
 
 

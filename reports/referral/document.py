@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from reports import text
 from reports.cluster_data import joined_words
+from reports.evidence_number import cluster_thing
 from reports.referral.blocks import (
     BLANK,
     STYLES,
@@ -96,6 +97,7 @@ def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
         code=case.code,
         tlp=case.tlp,
         sections=numbered_sections(parts),
+        number=case.number_of(cluster_thing(case.row["cluster_id"])),
     )
 
 
@@ -115,6 +117,7 @@ def _cover(case: Case) -> list[Block]:
                 *(("From", case.sender(slug)) for slug in row["orgs"]),
                 ("Subject", case.subject),
                 ("Reference", plain(case.code, 200)),
+                ("Evidence number", case.number_of(cluster_thing(row["cluster_id"]))),
                 ("Case numbers", case.case_numbers),
                 ("Date of referral", case.day_of_referral),
                 ("Evidence", f"Records of {format_days(row['first_seen'], row['last_seen'])}"),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
 from reports.export.graph_files import graphml_document
 from reports.export.graph_tables import EDGE_ATTRIBUTES, EDGE_SCHEMA, NODE_ATTRIBUTES, NODE_SCHEMA
@@ -46,6 +47,16 @@ SOURCE_COLUMNS: tuple[Column, ...] = (
 )
 """The columns by which every row points to its source."""
 
+ROW_COLUMNS: tuple[Column, ...] = (
+    ("row", "number", "Number of the row, as cited."),
+    (
+        "evidence_number",
+        "RT-XXXX-XXXX-XX",
+        "Of the identifier, record or link of the row: the same in every package of its issuer.",
+    ),
+)
+"""The columns by which every row is named."""
+
 
 PAYMENT_METHODS = frozenset(
     """ach apple_pay bank bank_transfer bitcoin btc card cash cash_app cashapp check cheque credit
@@ -62,7 +73,10 @@ SUPPLIER_PEOPLE = 2
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A table: `slug` names its file, `columns` do not count those of `SOURCE_COLUMNS`."""
+    """A table: `slug` names its file, `columns` do not count those of `SOURCE_COLUMNS`.
+
+    `things` has what each row is about, as `reports.evidence_number` names it.
+    """
 
     number: int
     slug: str
@@ -70,6 +84,7 @@ class Exhibit:
     about: str
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[object]]
+    things: Sequence[str]
 
     @property
     def path(self) -> str:
@@ -79,7 +94,7 @@ class Exhibit:
     @property
     def whole(self) -> tuple[Column, ...]:
         """All columns, as written."""
-        return (("row", "number", "Number of the row, as cited."), *self.columns, *SOURCE_COLUMNS)
+        return (*ROW_COLUMNS, *self.columns, *SOURCE_COLUMNS)
 
 
 def make_exhibits(case: Case) -> list[Exhibit]:
@@ -99,10 +114,12 @@ def make_exhibits(case: Case) -> list[Exhibit]:
     return [*made, _excerpts(case)] if case.excerpts else made
 
 
-def exhibit_csv(exhibit: Exhibit) -> bytes:
+def exhibit_csv(case: Case, exhibit: Exhibit) -> bytes:
     """Writes an exhibit as CSV; texts that a spreadsheet would run start with an apostrophe."""
     header = [name for name, _, _ in exhibit.whole]
-    return tabular.csv_bytes(header, ((number, *row) for number, row in enumerate(exhibit.rows, 1)))
+    named = zip(exhibit.things, exhibit.rows, strict=True)
+    rows = ((at, case.number_of(thing), *row) for at, (thing, row) in enumerate(named, 1))
+    return tabular.csv_bytes(header, rows)
 
 
 def data_dictionary(made: Sequence[Exhibit]) -> bytes:
@@ -135,7 +152,8 @@ def _records(case: Case) -> Exhibit:
         for one in case.records.in_order
     ]
     about = "Every complaint and call that names a member. Nothing of the victim is in it."
-    return Exhibit(1, "records", "Source records", about, columns, rows)
+    things = [record_thing(*one.key) for one in case.records.in_order]
+    return Exhibit(1, "records", "Source records", about, columns, rows, things)
 
 
 def _identifiers(case: Case) -> Exhibit:
@@ -194,7 +212,7 @@ def _identifiers(case: Case) -> Exhibit:
         "The members that may be named. The number of a row is the number in the link chart."
         f" {case.facts.left_out} more are left out."
     )
-    return Exhibit(2, "identifiers", "Identifiers", about, columns, rows)
+    return Exhibit(2, "identifiers", "Identifiers", about, columns, rows, case.records.member_ids)
 
 
 def _mentions(case: Case) -> Exhibit:
@@ -229,7 +247,8 @@ def _mentions(case: Case) -> Exhibit:
             )
         )
     about = "Where each member was read: the whole evidence, place by place."
-    return Exhibit(3, "sightings", "Sightings", about, columns, rows)
+    things = [one["entity_id"] for one in case.records.mentions]
+    return Exhibit(3, "sightings", "Sightings", about, columns, rows, things)
 
 
 def _other_reading(case: Case, mention: Row) -> str | None:
@@ -255,9 +274,11 @@ _LINK_COLUMNS: tuple[Column, ...] = (
 
 def _accepted_links(case: Case) -> Exhibit:
     """Returns Exhibit 4."""
-    rows = [_link_cells(case, one) for one in case.facts.inside if one["accepted"]]
+    accepted = [one for one in case.facts.inside if one["accepted"]]
+    rows = [_link_cells(case, one) for one in accepted]
+    things = [link_thing(one["entity_a"], one["entity_b"]) for one in accepted]
     about = "What holds the cluster together."
-    return Exhibit(4, "links", "Links", about, _LINK_COLUMNS, rows)
+    return Exhibit(4, "links", "Links", about, _LINK_COLUMNS, rows, things)
 
 
 def _link_cells(case: Case, one: Row) -> tuple[object, ...]:
@@ -299,13 +320,13 @@ def _losses(case: Case) -> Exhibit:
         ("amount", "decimal", "What the complaint states as lost in all, exact."),
         ("currency", "ISO 4217", "Its currency."),
     )
-    rows = [
-        (format_amount(one.loss), one.currency, *source_cells(one))
-        for one in case.records.in_order
-        if one.loss is not None and one.currency
-    ]
+    rows, things = [], []
+    for one in case.records.in_order:
+        if one.loss is not None and one.currency:
+            rows.append((format_amount(one.loss), one.currency, *source_cells(one)))
+            things.append(record_thing(*one.key))
     about = "One row a complaint that states a loss; they add up to the referral's, to the cent."
-    return Exhibit(5, "losses", "Losses", about, columns, rows)
+    return Exhibit(5, "losses", "Losses", about, columns, rows, things)
 
 
 def _payments(case: Case) -> Exhibit:
@@ -330,7 +351,8 @@ def _payments(case: Case) -> Exhibit:
     about = (
         "Payments to members that complaints itemize. They are part of losses, not added to them."
     )
-    return Exhibit(6, "payments", "Payments to members", about, columns, rows)
+    things = [str(row[0]) for row in rows]
+    return Exhibit(6, "payments", "Payments to members", about, columns, rows, things)
 
 
 def listed_word(said: str | None, known: frozenset[str]) -> str | None:
@@ -351,7 +373,10 @@ def _rejected_links(case: Case) -> Exhibit:
         "Hard links from a member to an identifier elsewhere that were not believed, and why. The "
         "other end is not named: it may be a stranger's."
     )
-    return Exhibit(7, "links-not-accepted", "Links not accepted", about, _LINK_COLUMNS, rows)
+    # A number of the link would let the other end be guessed: it is the member's.
+    things = [one["here"] for one in case.facts.near]
+    title = "Links not accepted"
+    return Exhibit(7, "links-not-accepted", title, about, _LINK_COLUMNS, rows, things)
 
 
 def _suppliers(case: Case) -> Exhibit:
@@ -378,7 +403,8 @@ def _suppliers(case: Case) -> Exhibit:
         "Shared services that records of two people or more name. They describe the operation and "
         f"accuse nobody.{f' {left} more are left out.' if left else ''}"
     )
-    return Exhibit(8, "suppliers", "Suppliers", about, columns, rows)
+    things = [one["entity_id"] for one in shown]
+    return Exhibit(8, "suppliers", "Suppliers", about, columns, rows, things)
 
 
 def _chronology(case: Case) -> Exhibit:
@@ -393,7 +419,8 @@ def _chronology(case: Case) -> Exhibit:
         for when, what, entity_id, record in sorted(_events(case), key=itemgetter(0, 1, 2))
     ]
     about = "First and last sight of each member, and where one took over from another."
-    return Exhibit(9, "chronology", "Chronology", about, columns, rows)
+    things = [str(row[2]) for row in rows]
+    return Exhibit(9, "chronology", "Chronology", about, columns, rows, things)
 
 
 def _events(case: Case) -> Iterator[Event]:
@@ -445,7 +472,8 @@ def _retention_clocks(case: Case) -> Exhibit:
                 )
             )
     about = "Who keeps records on each member, and until when."
-    return Exhibit(10, "retention", "Retention clocks", about, columns, rows)
+    things = [str(row[0]) for row in rows]
+    return Exhibit(10, "retention", "Retention clocks", about, columns, rows, things)
 
 
 def _excerpts(case: Case) -> Exhibit:
@@ -464,7 +492,8 @@ def _excerpts(case: Case) -> Exhibit:
         words = f"{one.before or ''}{one.raw or ''}{one.after or ''}"
         rows.append((one.entity_id, words, *source_cells(record)))
     about = "Asked for by --excerpts. A narrative can hold names and other words about a person."
-    return Exhibit(11, "excerpts", "Narrative excerpts", about, columns, rows)
+    things = [one.entity_id for one in case.excerpts]
+    return Exhibit(11, "excerpts", "Narrative excerpts", about, columns, rows, things)
 
 
 def cluster_graphml(case: Case) -> bytes:
@@ -538,7 +567,7 @@ def _attribute(case: Case, member: Row, key: tuple[str, str], stamp: str) -> Row
         "category": category,
         "value": value,
         "comment": (
-            f"No. {case.number[entity_id]}, {member['role']}; "
+            f"No. {case.number[entity_id]}, {case.number_of(entity_id)}, {member['role']}; "
             f"{format_count(member['complaints'], 'complaint')}, "
             f"{format_count(member['calls'], 'call')} of "
             f"{format_count(member['reporters'], 'person', 'people')}; {member['tier']}, "

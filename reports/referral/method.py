@@ -16,6 +16,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reports.cluster_data import joined_words
+from reports.evidence_number import letter_thing
 from reports.export import tabular
 from reports.referral.blocks import (
     BLANK,
@@ -474,4 +475,5 @@ def letter_document(case: Case, exhibits: Sequence[str]) -> Document | None:
         tlp=case.tlp,
         sections=[Section(0, title, [Text(plain(one, 4_000)) for one in lines])],
         language=case.reference.recipient.get("language", "en"),
+        number=case.number_of(letter_thing(case.row["cluster_id"], "letter")),
     )

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import signing
+from reports.evidence_number import cluster_thing
 from reports.export import stix, tabular
 from reports.referral import case as case_module, exhibits, pdf, seal
 from reports.referral.blocks import BLANK, Document
@@ -216,6 +217,10 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "operation": plain(case.file.values.get("operation", ""), 80),
         "case_numbers": dict(sorted(case.file.values.get("case_numbers", {}).items())),
         "status": row["status"],
+        "evidence_numbers": {
+            "issuer": case.issuer,
+            "cluster": case.number_of(cluster_thing(row["cluster_id"])),
+        },
         "confirmed": sorted({(str(one.day), plain(one.author)) for one in case.confirmations}),
         "members": {
             one["entity_id"]: {
@@ -314,11 +319,11 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     made = exhibits.make_exhibits(case)
     # Machines read the operation's name, and not that of the member of most complaints.
     facts = replace(case.facts, row=case.row | {"name": case.subject})
-    records = {one.path: exhibits.exhibit_csv(one) for one in made}
+    records = {one.path: exhibits.exhibit_csv(case, one) for one in made}
     records["data/exhibits/data-dictionary.csv"] = exhibits.data_dictionary(made)
     records |= _rendered("referral", referral_document(case, made))
     records["data/cluster.stix.json"] = stix.check_with_stix2(
-        stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp)
+        stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp, case.number_of)
     )
     records["data/cluster.misp.json"] = exhibits.cluster_misp_event(case)
     records["data/cluster.graphml"] = exhibits.cluster_graphml(case)

@@ -44,7 +44,7 @@ _FILES = {
 }
 
 _in_chinese: ContextVar[bool] = ContextVar("in_chinese", default=False)
-"""Whether the document that is made is in Chinese: no other has `HAN`, installed or not."""
+"""True while a document in Chinese is made: no other has `HAN`, installed or not."""
 
 MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
@@ -54,6 +54,9 @@ TABLE_START = 90.0
 
 INSET = 6.0
 """The room that reportlab's frame keeps free inside the margin."""
+
+QR_SIZE = 48.0
+"""Points of the side of a QR code, 17 mm: each of its modules is 0.8 mm wide."""
 
 WHOLE_ROWS = 9
 """Rows of a table up to which it is not cut between two pages."""
@@ -192,16 +195,18 @@ def _draw_frame(canvas: Any, document: Document, number: str) -> None:
         canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{document.tlp.upper()}")
     canvas.setFont(PROSE, 8)
     canvas.drawString(MARGIN + INSET, height - 40, document.kind)
-    canvas.drawString(MARGIN + INSET, 24, f"{document.code[:90]}   {number}")
+    named = "   ".join(one for one in (document.code[:90], document.number, number) if one)
+    canvas.drawString(MARGIN + INSET, 24, named)
 
 
 def _story(document: Document, width: float) -> list[Any]:
     from reportlab.platypus import CondPageBreak, PageBreak
 
-    story: list[Any] = [
-        _paragraph(paragraph_markup(document.kind, BOLD), "kind"),
-        _paragraph(paragraph_markup(document.title, BOLD, 300), "title"),
-    ]
+    title = _paragraph(paragraph_markup(document.title, BOLD, 300), "title")
+    story: list[Any] = [_paragraph(paragraph_markup(document.kind, BOLD), "kind"), title]
+    if document.number:
+        title.style = title.style.clone("title-beside-code", rightIndent=QR_SIZE + 12)
+        story.append(_qr_code(document.number))
     for section in document.sections:
         if section.number == 1:
             story.append(PageBreak())
@@ -215,6 +220,27 @@ def _story(document: Document, width: float) -> list[Any]:
         if not section.number and len(document.sections) > 1:
             story.extend(_contents(document.sections))
     return story
+
+
+def _qr_code(number: str) -> Any:
+    """Draws an evidence number as a QR code, at the right of the title, with no room of its own."""
+    from reportlab.graphics.barcode.qr import QrCodeWidget
+    from reportlab.graphics.shapes import Drawing
+    from reportlab.platypus import Flowable
+
+    class Code(Flowable):
+        """Stands beside the words above it."""
+
+        def wrap(self, width: float, _: float) -> tuple[float, float]:
+            self.right = width
+            return 0.0, 0.0
+
+        def draw(self) -> None:
+            drawing = Drawing(QR_SIZE, QR_SIZE)
+            drawing.add(QrCodeWidget(number, barWidth=QR_SIZE, barHeight=QR_SIZE, barBorder=0))
+            drawing.drawOn(self.canv, self.right - QR_SIZE, 6)
+
+    return Code()
 
 
 def _room_with_first_table(section: Section) -> float:

@@ -18,6 +18,7 @@ from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
 from reports.cluster_data import ClusterFacts
+from reports.evidence_number import letter_thing
 from reports.referral.blocks import format_count, format_money, format_utc, identifier_words
 from reports.referral.case_records import CaseRecords, exact_sum
 from reports.referral.reference import Reference
@@ -141,6 +142,9 @@ class Referred(Protocol):
     @property
     def number(self) -> dict[str, int]:
         """The row of each member in Exhibit 2."""
+
+    def number_of(self, thing: str) -> str:
+        """Returns the evidence number of a thing."""
 
 
 def group_by_provider(
@@ -368,12 +372,15 @@ _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 def request_drafts(case: Referred) -> dict[str, bytes]:
     """Drafts a request to each provider, by path in the package, in the order of priority."""
-    return {
-        f"data/requests/{number:02d}-{_slug(group.provider.kind, group.provider.name)}.txt": _draft(
-            case, group
-        )
-        for number, group in enumerate(case.groups, 1)
-    }
+    found = {}
+    for at, group in enumerate(case.groups, 1):
+        path = f"requests/{at:02d}-{_slug(group.provider.kind, group.provider.name)}.txt"
+        found[f"data/{path}"] = _draft(case, group, _letter_number(case, path))
+    return found
+
+
+def _letter_number(case: Referred, path: str) -> str:
+    return case.number_of(letter_thing(case.records.facts.row["cluster_id"], path))
 
 
 def ad_platform_drafts(case: Referred) -> dict[str, bytes]:
@@ -390,6 +397,7 @@ def ad_platform_drafts(case: Referred) -> dict[str, bytes]:
                     "click": plain(f"{click.key}={click.value}", MAX_URL),
                     "words": plain(identifier_words(click.entity_id), 300),
                     "number": members[click.entity_id],
+                    "evidence_number": case.number_of(click.entity_id),
                     "record": record.number,
                     "seen": format_utc(record.observed_at),
                 }
@@ -400,6 +408,7 @@ def ad_platform_drafts(case: Referred) -> dict[str, bytes]:
             platform=name,
             recipient=case.reference.recipient,
             code=plain(case.code, 200),
+            number=_letter_number(case, f"requests/ad-platform-{_slug('', name)}.txt"),
             tlp=case.tlp.upper(),
             clicks=clicks,
         )
@@ -413,8 +422,9 @@ def _slug(kind: str, name: str) -> str:
     return f"{kind}-{words}" if kind else words
 
 
-def _draft(case: Referred, group: ProviderGroup) -> bytes:
+def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
     text = _template("request.txt").render(
+        number=number,
         provider=_Plain(group.provider.name, group.provider.found_by),
         recipient=case.reference.recipient,
         code=plain(case.code, 200),
@@ -440,6 +450,7 @@ def _member_fields(case: Referred, retained: RetainedMember) -> dict[str, Any]:
     return {
         "words": plain(identifier_words(one["entity_id"]), 300),
         "number": case.number[one["entity_id"]],
+        "evidence_number": case.number_of(one["entity_id"]),
         "role": one["role"].replace("_", " "),
         "first": format_utc(one["first_seen"]),
         "last": format_utc(one["last_seen"]),

@@ -81,6 +81,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                 (
                     str(case.number[one["entity_id"]]),
                     plain(identifier_words(one["entity_id"]), 80),
+                    case.number_of(one["entity_id"]),
                     str(one["reporters"]),
                     str(one["complaints"]),
                     str(one["calls"]),
@@ -96,6 +97,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                     (
                         "No.",
                         "Identifier",
+                        "Evidence number",
                         "People",
                         "Complaints",
                         "Calls",
@@ -104,9 +106,9 @@ def infrastructure_section(case: Case) -> list[Block]:
                         "Belongs here",
                     ),
                     rows,
-                    (0.06, 0.31, 0.08, 0.11, 0.07, 0.11, 0.11, 0.15),
-                    ids=(1,),
-                    numbers=(0, 2, 3, 4),
+                    (0.05, 0.25, 0.15, 0.08, 0.11, 0.07, 0.1, 0.1, 0.09),
+                    ids=(1, 2),
+                    numbers=(0, 3, 4, 5),
                 )
             )
     if len(facts.members) > shown:

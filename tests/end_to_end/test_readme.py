@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import webbrowser
+from pathlib import Path
 from shutil import copy
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ import uvicorn
 from pipelines import cli, key_store
 from pipelines.commands import COMMANDS
 from reports import signing, tables
+from reports.referral import FACTS_FILE
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.real_data import ROOT
 
@@ -112,7 +114,7 @@ PLACEHOLDERS = {
     "ORG/ID": "amazon/A-1001",
 }
 
-MADE_BEFORE = {"verify": "referral", "referral": "--decisions"}
+MADE_BEFORE = {"verify": "referral", "resolve": "referral", "referral": "--decisions"}
 """Commands that read what an earlier row made: of that command, or with that option."""
 
 
@@ -132,6 +134,9 @@ def fill(words, output, made):
     if words[0] == "decide":
         members = tables.read_table("runs/today", MEMBERS, ["entity_id"])["entity_id"]
         filled[3] = members[0].as_py()
+    if words[0] == "resolve":
+        facts = json.loads((Path(source) / FACTS_FILE).read_bytes())
+        filled[1] = facts["evidence_numbers"]["cluster"]
     if words[0] == "explain":
         members = tables.read_table("runs/today", MEMBERS, ["entity_id"])["entity_id"]
         filled[2:] = members.to_pylist()[:2]

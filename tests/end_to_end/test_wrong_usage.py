@@ -22,6 +22,7 @@ from pipelines import cli, key_store, ledger
 from pipelines.commands import COMMANDS
 from pipelines.options import Number, WholeNumber, make_parser
 from reports import signing, tables
+from reports.referral import FACTS_FILE
 from schemas.decision import DECISION
 from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS
@@ -75,6 +76,7 @@ RIGHT = {
         "--now": [TIME],
     },
     "verify": {"folder": ["{package}"]},
+    "resolve": {"number": ["{evidence_number}"], "paths": ["{package}"]},
     "correct": {"run": ["{run}"], "--decisions": ["{withdrawn}"], "--output": ["{new}"]},
     "exchange offer": {"run": ["{run}"], "--to": ["microsoft"], "--output": ["{new}"]},
     "exchange show": {"offer": ["{offer}"]},
@@ -85,6 +87,7 @@ RIGHT = {
         "--decisions": ["{decisions}"],
         "--output": ["{new}"],
     },
+    "exchange schedule": {"a": ["{package}"], "b": ["{own_offer}"]},
     "exchange revoke": {"offer": ["{own_offer}"], "--output": ["{new}"]},
     "exchange consent": {
         "members": ["{ids}"],
@@ -452,6 +455,7 @@ UNKNOWN = {
         ({"--include": ["email:no@one.example=x"]}, "no@one"),
     ],
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
+    "resolve": [({"number": ["RT-0000-0000-00"]}, "RT-0000-0000-00")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
     "keys rotate": [({"--agent": ["nobody"]}, "agent")],
@@ -481,6 +485,8 @@ CANNOT = {
         "keys show": ALONE,
         "map": ALONE,
         "rejects": ALONE,
+        "resolve": ALONE,
+        "exchange schedule": ALONE,
         "simulate": ALONE,
         "verify": ALONE,
     },
@@ -495,6 +501,7 @@ CANNOT = {
         "exchange overlap respond": NO_IDS,
         "exchange overlap show": NO_IDS,
         "exchange revoke": NO_IDS,
+        "exchange schedule": NO_IDS,
         "exchange show": NO_IDS,
         "health": NO_IDS,
         "map": NO_IDS,
@@ -566,6 +573,8 @@ class Place:
         words = words_of("referral", RIGHT["referral"] | {"--output": ["{package}"]})
         self.name("package", "package")
         self.at("amazon", *self.words(words))
+        facts = json.loads((self.folder / "package" / FACTS_FILE).read_bytes())
+        self.names["evidence_number"] = facts["evidence_numbers"]["cluster"]
 
     def trust_keys(self):
         for org, other in (("amazon", "microsoft"), ("microsoft", "amazon")):

@@ -394,7 +394,7 @@ def test_a_letter_in_chinese_has_its_letters_in_the_pdf(tmp_path, monkeypatch):
     assert b"NotoSansSC" not in files["data/referral.pdf"]
     monkeypatch.setattr(pdf, "HAN", "another")
     monkeypatch.setitem(pdf._FILES, "another", ("no_such_package", "font.ttf"))
-    with pytest.raises(pdf.MissingPdfError, match="no_such_package: pip install '.\\[chinese\\]'"):
+    with pytest.raises(pdf.MissingPdfError, match=r"no_such_package: .*\[chinese\]"):
         package_of(case)
 
 

@@ -1,0 +1,400 @@
+"""`ringtrace resolve NUMBER PATH...`: says what an evidence number or a case number stands for.
+
+A number names one thing of its issuer: an identifier, a record, a link, a cluster or a letter.
+Packages that printed it say what it is; runs say in which cluster it is today; the ledger says who
+has it, and what was taken back. All of it is read from the paths that are given and from one's own
+folder of keys: nothing is asked of anybody.
+
+    aliases.csv    number,system,id,url,who,when    private: one's own case systems' names for it
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import key_store, ledger
+from pipelines.options import UsageError, add_ledger
+from pipelines.user_files import open_run, read_text
+from reports import tables
+from reports.evidence_number import (
+    EvidenceNumberError,
+    cluster_thing,
+    evidence_number,
+    parse_evidence_number,
+)
+from reports.run import Run
+from reports.text import plain
+from schemas.entity import without_epoch
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS
+
+ALIAS_COLUMNS = ("number", "system", "id", "url", "who", "when")
+
+UNKNOWN = "nothing that was given knows it; name the packages, offers and runs of it"
+
+MOST_ROWS = 20
+"""Rows of exhibits that are named for a number; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A package or an offer: identifiers of an issuer, and the files that print them.
+
+    `cases` are the names that people call it by: its reference and case numbers. `printed` has, by
+    evidence number, the places that print it.
+    """
+
+    path: str
+    what: str
+    issuer: str
+    cluster_id: str = ""
+    members: Sequence[str] = ()
+    cases: Mapping[str, str] = field(default_factory=dict)
+    printed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def things(self) -> dict[str, str]:
+        """Returns the identifiers and the cluster by their evidence numbers."""
+        things = [*self.members, *([cluster_thing(self.cluster_id)] if self.cluster_id else [])]
+        return {evidence_number(self.issuer, one): one for one in things}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace resolve`."""
+    parser.add_argument(
+        "number", metavar="NUMBER", help="an evidence number, a case number or a partner's number"
+    )
+    parser.add_argument(
+        "paths", metavar="DIR", nargs="+", help="packages, offers and runs to look it up in"
+    )
+    parser.add_argument(
+        "--aliases",
+        metavar="FILE",
+        help="CSV of number, system, id, url, who, when: what your own systems call it",
+    )
+    add_ledger(parser)
+
+
+def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange schedule`."""
+    parser.add_argument("a", metavar="DIR", help="a package or an offer")
+    parser.add_argument("b", metavar="DIR", help="another one, of another organisation")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints what the number stands for; returns 1 where nothing that was given knows it.
+
+    Raises:
+        UsageError: for a number that is written wrongly, or a path that is none of the three.
+    """
+    rows = _read_aliases(arguments.aliases)
+    runs = [path for path in arguments.paths if (Path(path) / MANIFEST_NAME).exists()]
+    finished = [open_run(path) for path in runs]
+    held = [_open(path) for path in arguments.paths if path not in runs]
+    numbers = _numbers_of(arguments.number, rows, held)
+    entries = ledger.read_ledger(arguments.ledger)
+    known = False
+    for number in numbers:
+        lines = list(_lines(number, rows, held, finished, entries))
+        known = known or bool(lines)
+        said = lines or [
+            "nothing that was given knows it; name the packages, offers and runs of it"
+        ]
+        sys.stdout.write("\n  ".join([f"{number}", *said]) + "\n")
+    return 0 if known else 1
+
+
+def write_schedule(arguments: argparse.Namespace) -> int:
+    """Prints as CSV what two packages or offers both name, with what each calls it; returns 0.
+
+    Raises:
+        UsageError: for a path that is neither.
+    """
+    one, other = _open(arguments.a), _open(arguments.b)
+    mine, theirs = ({without_epoch(each): each for each in it.members} for it in (one, other))
+    written = StringIO()
+    made = csv.writer(written, lineterminator="\n")
+    made.writerow(
+        [
+            "identifier",
+            *(f"{name}_{side}" for side in "ab" for name in ("issuer", "number", "cluster")),
+            *(f"case_numbers_{side}" for side in "ab"),
+        ]
+    )
+    for bare in sorted(mine.keys() & theirs.keys()):
+        cells = [
+            cell
+            for it, each in ((one, mine[bare]), (other, theirs[bare]))
+            for cell in (it.issuer, evidence_number(it.issuer, each), it.cluster_id)
+        ]
+        names = ["; ".join(it.cases.values()) for it in (one, other)]
+        made.writerow([plain(cell, 300) for cell in (bare, *cells, *names)])
+    sys.stdout.write(written.getvalue())
+    return 0
+
+
+def _numbers_of(
+    given: str, rows: Sequence[Mapping[str, str]], held: Sequence[Holding]
+) -> list[str]:
+    """Returns the evidence numbers that a text stands for: itself, or those it is an alias of.
+
+    Raises:
+        UsageError: if it is none, and nothing has it as a case number or an alias.
+    """
+    try:
+        if number := parse_evidence_number(given):
+            return [number]
+    except EvidenceNumberError as error:
+        raise UsageError(f"{plain(given, 80)}: {error}") from None
+    wanted = given.strip().casefold()
+    found = {one["number"] for one in rows if one["id"].casefold() == wanted}
+    found |= {
+        evidence_number(one.issuer, cluster_thing(one.cluster_id))
+        for one in held
+        if one.cluster_id and wanted in map(str.casefold, one.cases.values())
+    }
+    if not found:
+        raise UsageError(
+            f"{plain(given, 80)}: is no evidence number (RT-7K3M-9QDX-4F), and neither --aliases "
+            "nor a package that is given has it as a case number"
+        )
+    return sorted(found)
+
+
+def _lines(
+    number: str,
+    rows: Sequence[Mapping[str, str]],
+    held: Sequence[Holding],
+    finished: Sequence[Run],
+    entries: Sequence[ledger.Entry],
+) -> Iterator[str]:
+    """Yields what is known of a number, a line each."""
+    things = {one.things()[number]: one.issuer for one in held if number in one.things()}
+    if not things and not any(number in one.printed for one in held):
+        things = dict(_in_runs(number, finished))
+    for thing, issuer in things.items():
+        yield f"is {_words(thing)}, as {plain(issuer, 80)} numbers it"
+    for one in held:
+        if number in one.about:
+            yield f"is {one.about[number]}, as {plain(one.issuer, 80)} numbers it"
+        if places := one.printed.get(number):
+            left = len(places) - MOST_ROWS
+            shown = "; ".join(places[:MOST_ROWS]) + (f"; and {left} more" if left > 0 else "")
+            yield f"printed in {one.path} ({one.what}): {shown}"
+        elif number in one.things():
+            yield f"in {one.path} ({one.what})"
+    for thing in things:
+        members = sorted(_members(thing, held, finished))
+        for each in finished:
+            yield from _today(each, thing, members)
+        yield from _issued(entries, members)
+    for row in rows:
+        if row["number"] == number:
+            more = ", ".join(plain(row[name], 200) for name in ALIAS_COLUMNS[3:] if row[name])
+            said = f"alias: {plain(row['system'], 80)} {plain(row['id'], 120)}"
+            yield f"{said} ({more})" if more else said
+
+
+def _members(thing: str, held: Sequence[Holding], finished: Sequence[Run]) -> set[str]:
+    """Returns an identifier, or those that packages name of a cluster; else those of a run."""
+    if not thing.startswith("cluster|"):
+        return {thing}
+    if same := [one for one in held if cluster_thing(one.cluster_id) == thing]:
+        return {each for one in same for each in one.members}
+    where = pc.field("cluster_id") == thing.partition("|")[2]
+    rows = [tables.read_table(one, MEMBERS, ["entity_id"], where) for one in finished]
+    return {each for one in rows for each in one["entity_id"].to_pylist()}
+
+
+def _words(thing: str) -> str:
+    kind, _, rest = thing.partition("|")
+    return f"the cluster {rest}" if rest and kind == "cluster" else f"the identifier {thing}"
+
+
+def _in_runs(number: str, finished: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Yields the identifiers and clusters of runs that have a number, with its issuer."""
+    for one in finished:
+        orgs = tables.count_by(one, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
+        issuers = {*orgs, "+".join(sorted(orgs)), *key_store.trusted_keys()} - {""}
+        things = tables.read_table(one, MEMBERS, ["entity_id"])["entity_id"].to_pylist()
+        clusters = tables.read_table(one, CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist()
+        for thing in (*things, *map(cluster_thing, clusters)):
+            for issuer in issuers:
+                if evidence_number(issuer, thing) == number:
+                    yield thing, issuer
+
+
+def _today(one: Run, thing: str, members: Sequence[str]) -> Iterator[str]:
+    """Yields what a run has a thing as: its cluster, or those that its members are in now."""
+    where = pc.field("entity_id").isin(pa.array(members, pa.string()))
+    columns = ["entity_id", "cluster_id", "tier", "review"]
+    rows = tables.read_table(one, MEMBERS, columns, where).to_pylist()
+    at = f"in the run {one.folder}"
+    if thing.startswith("cluster|"):
+        held = Counter(each["cluster_id"] for each in rows)
+        if not held:
+            yield f"{at}: dissolved; none of its {len(members)} members is in a cluster"
+            return
+        named = ", ".join(f"{name} ({count} of them)" for name, count in sorted(held.items()))
+        split = "split: its members are in" if len(held) > 1 else "is"
+        yield f"{at}: {split} {named}"
+        yield from _lineage(one, held)
+        return
+    for each in rows:
+        yield f"{at}: in the cluster {each['cluster_id']}, {each['tier']}, {each['review']}"
+        yield from _lineage(one, [each["cluster_id"]])
+    if not rows:
+        columns = ["entity_id", "status", "reason"]
+        found = tables.read_table(one, ENTITIES, columns, where).to_pylist()
+        said = (
+            f"{found[0]['status']}: {plain(found[0]['reason'], 200)}" if found else "is not there"
+        )
+        yield f"{at}: in no cluster; {said}"
+
+
+def _lineage(one: Run, clusters: Iterable[str]) -> Iterator[str]:
+    """Yields the merges and splits that a run records of some clusters."""
+    where = pc.field("cluster_id").isin(pa.array(list(clusters), pa.string()))
+    for row in tables.read_table(one, LINEAGE, where=where).to_pylist():
+        if len(row["from_ids"]) > 1 or len(row["to_ids"]) > 1:
+            came, went = ", ".join(row["from_ids"]), ", ".join(row["to_ids"])
+            yield f"since the run before it: {row['event']}, {came} to {went}"
+
+
+def _issued(entries: Sequence[ledger.Entry], members: Sequence[str]) -> Iterator[str]:
+    """Yields who was given identifiers and who was told to forget them, by the ledger."""
+    bare = frozenset(map(without_epoch, members))
+    for one in entries:
+        named = len(one.bare & bare)
+        if not named:
+            continue
+        count = f"{named} of its members " if len(bare) > 1 else ""
+        if one.kind == ledger.EntryKind.CORRECTION:
+            yield f"withdrawn: {count}taken back from {one.recipient} on {one.at[:10]}"
+        else:
+            yield f"{count}issued to {one.recipient} on {one.at[:10]}: {one.issue_id}"
+
+
+def _read_aliases(path: str | None) -> list[dict[str, str]]:
+    """Reads an aliases file.
+
+    Raises:
+        UsageError: naming the row and the column that are wrong.
+    """
+    if path is None:
+        return []
+    lines = csv.DictReader(StringIO(read_text(path), newline=""))
+    missing = [one for one in ALIAS_COLUMNS[:3] if one not in (lines.fieldnames or ())]
+    if missing:
+        raise UsageError(f"{path}: has no column {missing[0]}; give number, system and id")
+    rows = []
+    try:
+        for row in lines:
+            found = {name: (row.get(name) or "").strip() for name in ALIAS_COLUMNS}
+            try:
+                number = parse_evidence_number(found["number"])
+            except EvidenceNumberError as error:
+                raise UsageError(f"{path}, line {lines.line_num}, number: {error}") from None
+            if number is None or not found["id"]:
+                raise UsageError(
+                    f"{path}, line {lines.line_num}: give an evidence number, and the id that your "
+                    "system has for it"
+                )
+            rows.append(found | {"number": number})
+    except csv.Error as error:
+        raise UsageError(f"{path}, line {lines.line_num}: {error}") from None
+    return rows
+
+
+def _open(path: str) -> Holding:
+    """Opens a package, whose seal must hold, or an offer, whose signer must be known.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    from reports.referral import SEAL_FILE
+
+    folder = Path(path)
+    if (folder / SEAL_FILE).exists():
+        return _package(folder)
+    from pipelines.exchange.offer import read_known
+    from schemas.offer import Correction
+
+    offer, _, _ = read_known(path)
+    if isinstance(offer, Correction):
+        raise UsageError(f"{path}: is a correction; give a package or an offer")
+    names = sorted(one.entity_id for one in offer.entities)
+    what = f"offer of {offer.issued_at[:10]} to {plain(offer.recipient, 80)}"
+    return Holding(path, what, offer.sender, members=names)
+
+
+def _package(folder: Path) -> Holding:
+    from reports.referral import FACTS_FILE, verify_package
+
+    partners = key_store.trusted_keys()
+    result = verify_package(folder, key_store.own_public_keys(), [], partners)
+    if not result.holds:
+        raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
+    facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_bytes())
+    issuer = facts.get("evidence_numbers", {}).get("issuer")
+    if not isinstance(issuer, str):
+        raise UsageError(f"{folder}: is of a version without evidence numbers; make it again")
+    printed: dict[str, list[str]] = {}
+    about: dict[str, str] = {}
+    for path in sorted((folder / "data").rglob("*")):
+        name = path.relative_to(folder / "data").as_posix()
+        if name.startswith("exhibits/") and name != "exhibits/data-dictionary.csv":
+            _printed_rows(path, name, printed, about)
+        elif path.suffix in (".txt", ".html", ".json", ".jsonld") and path.is_file():
+            for number in sorted(set(_numbers_in(path.read_text("utf-8", "replace")))):
+                printed.setdefault(number, []).append(name)
+                if name.startswith("requests/"):
+                    about.setdefault(number, f"the letter {name}")
+    return Holding(
+        str(folder),
+        f"{plain(facts['reference'], 80)}, to {plain(facts['recipient'], 80)}, as of "
+        f"{facts['as_of'][:10]}",
+        issuer,
+        facts["cluster_id"],
+        sorted(facts["members"]),
+        {"reference": facts["reference"], **facts.get("case_numbers", {})},
+        printed,
+        about,
+    )
+
+
+def _printed_rows(
+    path: Path, name: str, printed: dict[str, list[str]], about: dict[str, str]
+) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            number = row.get("evidence_number") or ""
+            printed.setdefault(number, []).append(f"{name} row {row['row']}")
+            if "record_id" in row:
+                named = f"{row['organisation']}/{row['record_id']}"
+                about.setdefault(number, f"the {row['kind']} {plain(named, 200)}")
+            elif "identifier_b" in row:
+                ends = f"{row['identifier_a']} and {row['identifier_b']}"
+                about.setdefault(number, f"the link of {plain(ends, 300)}")
+
+
+def _numbers_in(text: str) -> Iterator[str]:
+    for one in re.finditer(r"RT-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}", text):
+        try:
+            if number := parse_evidence_number(one[0]):
+                yield number
+        except EvidenceNumberError:
+            continue

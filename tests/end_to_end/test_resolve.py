@@ -1,0 +1,282 @@
+"""An evidence number is printed wherever its thing is, and says offline what it is today."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from pipelines import key_store
+from reports import signing, tables
+from reports.evidence_number import (
+    cluster_thing,
+    evidence_number,
+    letter_thing,
+    parse_evidence_number,
+    record_thing,
+)
+from reports.export.stix import NUMBERS
+from schemas.decision import DECISION
+from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.exchange_world import ringtrace
+from tests.support.run_pipeline import complaint, jsonl, run as batch
+
+ONE, TWO, OTHER, FOURTH = "+18885550100", "+18885550122", "+18885550133", "+18885550144"
+
+NARRATIVES = (
+    "A pop-up froze my screen and a man made me buy gift cards at two shops.",
+    "They said my subscription renews today and asked me to sign in to my bank.",
+    "A recorded voice warned about a parcel of drugs with my name on the label.",
+    "I lost the house deposit after the agent moved my savings to keep them safe.",
+    "Grandmother was kept on the line for six hours and wired all that she had.",
+    "The refund was typed with too many zeros, and he begged me to return it.",
+)
+
+CASE = """[[organisation]]
+slug = "{org}"
+legal_name = "{org}.com, Inc."
+
+[case_numbers]
+{org} = "{number}"
+"""
+
+
+def decisions(path, *rows):
+    lines = [",".join(DECISION.names)]
+    lines += [
+        f"D-{n},{kind},phone:{one},{other and f'phone:{other}'},Ada,checked,2024-04-02T00:00:00Z,"
+        for n, (kind, one, other) in enumerate(rows)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def records(org):
+    """Three people name two numbers, three two others, and three one of each."""
+    pairs = [(ONE, TWO)] * 3 + [(OTHER, FOURTH)] * 3 + [(TWO, OTHER)] * 3
+    return [
+        complaint(
+            number,
+            complaint_id=f"{org[0]}{number}",
+            source_org=org,
+            received_at=f"2024-03-{number + 1:02d}T09:30:00Z",
+            victim_id=f"{org}-v{number}",
+            narrative=f"{NARRATIVES[number % 6]} {org} {number}",
+            phone_numbers=[{"raw": one, "role": "callback"} for one in pair],
+        )
+        for number, pair in enumerate(pairs)
+    ]
+
+
+class Office:
+    """A company with a run, and a package of its one cluster."""
+
+    def __init__(self, folder, org, patch):
+        self.folder, self.org, self.patch = folder, org, patch
+        folder.mkdir()
+        self.act()
+        self.rows = jsonl(folder / "rows.jsonl", records(org))
+        self.run = self.made("run", ("confirm", ONE, ""))
+        (self.cluster,) = tables.read_table(self.run, CLUSTERS)["cluster_id"].to_pylist()
+        (folder / "case.toml").write_text(CASE.format(org=org, number=f"{org}-2024-17"))
+        self.package = folder / "package"
+        assert self.referral(self.run, self.package) == 0
+
+    def act(self):
+        self.patch.setenv(key_store.HOME_VARIABLE, str(self.folder / "home"))
+
+    def made(self, name, *decided, previous=None):
+        file = decisions(self.folder / f"{name}.csv", *decided)
+        more = ["--previous", previous] if previous else []
+        batch(self.folder / name, "--complaints", self.rows, "--decisions", file, *more)
+        return self.folder / name
+
+    def referral(self, run, output):
+        words = ["referral", run, "--cluster", self.cluster, "--complaints", self.rows]
+        words += ["--recipient", "us-fbi-ic3", "--output", output, "--from", self.org]
+        words += ["--case", self.folder / "case.toml", "--now", "2024-05-01T00:00:00Z"]
+        return ringtrace(*words, "--override-by", "Ada Cole", "--override-reason", "small")
+
+    def number(self, thing):
+        return evidence_number(self.org, thing)
+
+    def text(self, path):
+        return (self.package / "data" / path).read_text("utf-8-sig")
+
+
+@pytest.fixture(scope="module")
+def offices(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("offices")
+    with pytest.MonkeyPatch.context() as patch:
+        made = [Office(folder / org, org, patch) for org in ("amazon", "microsoft")]
+        made[0].act()
+        yield made
+
+
+@pytest.fixture
+def amazon(offices):
+    offices[0].act()
+    return offices[0]
+
+
+def told(capsys, *words, status=0):
+    capsys.readouterr()
+    assert ringtrace("resolve", *words) == status
+    return capsys.readouterr().out
+
+
+def test_every_exhibit_row_page_letter_and_object_has_its_number(amazon, tmp_path):
+    folder = amazon.package / "data"
+    for path in sorted((folder / "exhibits").glob("[0-9]*.csv")):
+        rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))))
+        assert all(parse_evidence_number(one["evidence_number"]) for one in rows)
+    rows = csv.DictReader(io.StringIO(amazon.text("exhibits/02-identifiers.csv")))
+    assert {one["identifier"]: one["evidence_number"] for one in rows} == {
+        f"phone:{one}": amazon.number(f"phone:{one}") for one in (ONE, TWO, OTHER, FOURTH)
+    }
+    cluster = amazon.number(cluster_thing(amazon.cluster))
+    assert cluster in amazon.text("referral.html")
+    words = ["pdftotext", "-layout", folder / "referral.pdf", "-"]
+    pages = subprocess.run(words, capture_output=True, check=True, text=True).stdout.split("\f")
+    assert all(cluster in page for page in pages[:-1]) and len(pages) > 3
+    letters = sorted((folder / "requests").glob("*.txt"))
+    assert letters
+    for one in letters:
+        name = f"requests/{one.name}"
+        assert amazon.number(letter_thing(amazon.cluster, name)) in one.read_text()
+    bundle = json.loads(amazon.text("cluster.stix.json"))["objects"]
+    numbered = {
+        one["type"]: each["external_id"]
+        for one in bundle
+        for each in one.get("external_references", ())
+        if each["source_name"] == NUMBERS
+    }
+    kinds = {"infrastructure", "observed-data", "relationship", "sighting", "note", "grouping"}
+    assert kinds <= numbered.keys() and numbered["infrastructure"] == cluster
+    events = json.loads(amazon.text("cluster.misp.json"))["Event"]["Attribute"]
+    assert all(amazon.number(f"phone:{one['value']}") in one["comment"] for one in events)
+
+
+def test_the_code_on_the_cover_reads_as_the_number(amazon, tmp_path):
+    zxingcpp = pytest.importorskip("zxingcpp")
+    image = pytest.importorskip("PIL.Image")
+    words = ["pdftoppm", "-r", "110", "-png", "-l", "1", amazon.package / "data/referral.pdf"]
+    subprocess.run([*words, tmp_path / "page"], check=True)
+    (page,) = tmp_path.glob("page*.png")
+    (code,) = zxingcpp.read_barcodes(image.open(page))
+    assert code.text == amazon.number(cluster_thing(amazon.cluster))
+
+
+def test_an_identifier_a_record_a_link_a_letter_and_a_cluster_are_told(amazon, capsys):
+    said = told(capsys, amazon.number(f"phone:{ONE}"), amazon.package, amazon.run)
+    assert f"is the identifier phone:{ONE}, as amazon numbers it" in said
+    assert "exhibits/02-identifiers.csv row" in said and "as of 2024" in said
+    assert f"in the cluster {amazon.cluster}, core, reviewed" in said
+    assert "issued to us-fbi-ic3 on 2024-05-01: package-" in said
+    record = amazon.number(record_thing("complaint", "amazon", "a0"))
+    assert "is the complaint amazon/a0" in told(capsys, record, amazon.package)
+    letter = sorted((amazon.package / "data/requests").glob("*.txt"))[0].name
+    thing = letter_thing(amazon.cluster, f"requests/{letter}")
+    assert f"is the letter requests/{letter}" in told(capsys, amazon.number(thing), amazon.package)
+    rows = csv.DictReader(io.StringIO(amazon.text("exhibits/04-links.csv")))
+    link = next(iter(rows))
+    assert "is the link of phone:" in told(capsys, link["evidence_number"], amazon.package)
+    cluster = amazon.number(cluster_thing(amazon.cluster))
+    said = told(capsys, cluster.lower(), amazon.package, amazon.run)
+    assert f"is the cluster {amazon.cluster}" in said and f"is {amazon.cluster} (4 of them)" in said
+
+
+def test_a_run_alone_knows_its_own_numbers(amazon, capsys):
+    said = told(capsys, amazon.number(f"phone:{TWO}"), amazon.run)
+    assert f"is the identifier phone:{TWO}, as amazon numbers it" in said
+    unknown = evidence_number("amazon", "phone:+18885550199")
+    assert "nothing that was given knows it" in told(capsys, unknown, amazon.run, status=1)
+
+
+def test_a_split_names_both_and_what_left_says_so(amazon, capsys):
+    apart = [("cannot_link", one, other) for one in (ONE, TWO) for other in (OTHER, FOURTH)]
+    later = amazon.made("split", *apart, previous=amazon.run)
+    now = tables.read_table(later, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    clusters = {one["cluster_id"] for one in now}
+    assert len(clusters) > 1
+    number = amazon.number(cluster_thing(amazon.cluster))
+    said = told(capsys, number, amazon.package, later)
+    assert "split: its members are in" in said and all(one in said for one in clusters)
+    assert f"split, {amazon.cluster} to" in said
+    gone = amazon.made("gone", ("legitimate", ONE, ""), previous=amazon.run)
+    said = told(capsys, amazon.number(f"phone:{ONE}"), amazon.package, gone)
+    assert "in no cluster; suppressed: " in said
+
+
+def test_a_merge_keeps_both_numbers(amazon, capsys):
+    apart = [("cannot_link", one, other) for one in (ONE, TWO) for other in (OTHER, FOURTH)]
+    before = amazon.made("two", *apart)
+    names = tables.read_table(before, CLUSTERS)["cluster_id"].to_pylist()
+    after = amazon.made("one", ("confirm", ONE, ""), previous=before)
+    (whole,) = tables.read_table(after, CLUSTERS)["cluster_id"].to_pylist()
+    assert len(names) > 1
+    for one in names:
+        number = amazon.number(cluster_thing(one))
+        said = told(capsys, number, before, after)
+        assert f"is the cluster {one}" in said and whole in said
+
+
+def test_aliases_and_case_numbers_lead_to_the_number(amazon, capsys, tmp_path):
+    number = amazon.number(f"phone:{ONE}")
+    file = tmp_path / "aliases.csv"
+    file.write_text(
+        "number,system,id,url,who,when\n"
+        f"{number},salesforce,5003x00002AbC,https://crm.example/5003x,Ada,2024-05-02\n"
+    )
+    said = told(capsys, "5003X00002abc", amazon.package, "--aliases", file)
+    assert said.startswith(number) and f"phone:{ONE}" in said
+    assert "alias: salesforce 5003x00002AbC (https://crm.example/5003x, Ada, 2024-05-02)" in said
+    said = told(capsys, "AMAZON-2024-17", amazon.package)
+    assert said.startswith(amazon.number(cluster_thing(amazon.cluster)))
+
+
+@pytest.mark.parametrize("given", ["RT-MC55-B7NH-86", "RT-MC55-B7NH-6", "nothing of ours"])
+def test_what_is_wrong_is_refused_in_one_line(amazon, capsys, given):
+    assert ringtrace("resolve", given, amazon.package) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and given in said
+
+
+def test_a_wrong_line_of_aliases_is_named(amazon, capsys, tmp_path):
+    file = tmp_path / "aliases.csv"
+    file.write_text("number,system,id\nRT-MC55-B7NH-86,crm,1\n")
+    assert ringtrace("resolve", "x", amazon.package, "--aliases", file) == 2
+    assert "aliases.csv, line 2, number: its check characters" in capsys.readouterr().err
+
+
+def test_an_altered_package_tells_nothing(amazon, capsys, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(amazon.package, copy)
+    with (copy / "data/exhibits/02-identifiers.csv").open("a") as file:
+        file.write("99,RT-MC55-B7NH-68,phone:+18005550199\n")
+    assert ringtrace("resolve", "RT-MC55-B7NH-68", copy) == 2
+    assert "is no package that holds" in capsys.readouterr().err
+
+
+def test_two_companies_packages_are_laid_side_by_side(offices, amazon, capsys, tmp_path):
+    microsoft = offices[1]
+    microsoft.act()
+    exported = tmp_path / "microsoft.pem"
+    assert ringtrace("keys", "export", "--output", exported) == 0
+    fingerprint = signing.key_id(key_store.own_public_keys()[0])
+    amazon.act()
+    words = ["keys", "trust", "microsoft", exported, "--fingerprint", fingerprint]
+    assert ringtrace(*words) == 0
+    capsys.readouterr()
+    assert ringtrace("exchange", "schedule", amazon.package, microsoft.package) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {one["identifier"] for one in rows} == {
+        f"phone:{one}" for one in (ONE, TWO, OTHER, FOURTH)
+    }
+    for one in rows:
+        assert one["number_a"] == amazon.number(one["identifier"])
+        assert one["number_b"] == microsoft.number(one["identifier"])
+        assert "amazon-2024-17" in one["case_numbers_a"]
+        assert "microsoft-2024-17" in one["case_numbers_b"]
