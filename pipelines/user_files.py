@@ -9,6 +9,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,9 +25,10 @@ from pipelines import key_store
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import UsageError, add_notice
 from reports import signing, tables
-from reports.run import Custody, Run, private_table
+from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import Tier
+from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import MapError, RecordMap, parse_map
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
@@ -402,6 +404,20 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
     for one in run.notes:
         add_notice(f"{name}{run.folder}: {one}")
     return run
+
+
+def previous_run(given: str | None, finished: Run) -> Run | None:
+    """Opens the run before: the one given, or a folder beside the run with the id it followed."""
+    if given is not None:
+        return Run.open(given)
+    wanted = finished.manifest["options"].get("previous")
+    beside = Path(finished.folder).resolve().parent
+    for manifest in sorted(beside.glob(f"*/{MANIFEST_NAME}")) if wanted else ():
+        with suppress(RunError, OSError):
+            other = Run.open(manifest.parent)
+            if other.run_id == wanted:
+                return other
+    return None
 
 
 def signer_problem(run: Run) -> str | None:

@@ -8,7 +8,6 @@ of it is gathered in that one pass.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from reports import tables, text
+from reports import tables
 from reports.tables import IntArray, NarrativeReader, RunFolder
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Strength
@@ -38,7 +37,6 @@ from schemas.tables import (
     NARRATIVES,
     SUPPLIERS,
 )
-from transforms.extract.kinds.registry import BY_KIND
 
 Row = dict[str, Any]
 
@@ -585,46 +583,6 @@ def _compared(template: str, wording: str) -> tuple[tuple[str, bool], ...]:
     )
 
 
-def cluster_sentence(facts: ClusterFacts) -> str:
-    """Describes the cluster in one sentence of plain text."""
-    row = facts.row
-    counted = Counter(one["kind"] for one in facts.members)
-    parts = []
-    for kind, count in counted.most_common():
-        row_of_kind = BY_KIND[kind]
-        parts.append(f"{count} {row_of_kind.noun if count == 1 else row_of_kind.nouns}")
-    if facts.left_out:
-        parts.append(f"{_count(facts.left_out, 'identifier')} left out of this copy")
-    brands = [text.plain(one, 40) for one in row["brands"][:3]]
-    posing = f" used by callers who posed as {joined_words(brands)}" if brands else ""
-    orgs = joined_words([text.plain(one, 40) for one in row["orgs"][:4]])
-    joined = "held together by" if row["size"] + facts.left_out > 1 else "named by"
-    return (
-        f"{joined_words(parts).capitalize()}{posing}, {joined} "
-        f"{_count(row['complaints'], 'complaint')} and {_count(row['calls'], 'call')} of {orgs} "
-        f"from {day_span(row)}."
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def joined_words(words: list[str]) -> str:
     """Joins words with commas and a last "and"."""
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def day_span(row: Row) -> str:
-    """Returns the days from first to last seen."""
-    return f"{text.plain_day(row['first_seen'])} to {text.plain_day(row['last_seen'])}"
-
-
-def page_name(cluster_id: str) -> str:
-    """Returns the file name, without its ending, of a cluster's page.
-
-    It is the id, or a digest of one that is no plain file name.
-    """
-    if _PLAIN_ID.fullmatch(cluster_id):
-        return cluster_id
-    return "x-" + hashlib.sha256(cluster_id.encode("utf-8", "replace")).hexdigest()[:24]

@@ -1,9 +1,13 @@
-"""The counts of the index page: records over time and by origin, accounting, shared entities."""
+"""The counts of a whole run: records over time and by origin, accounting, shared entities.
+
+And what offers of other organisations brought to a joint run (`gather_joint`).
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,16 +15,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports import tables
+from reports import disclosure_control, tables
 from reports.disclosure_control import core_ids, listed_brands, suppress_small_counts
-from reports.figures.svg import Bar, Trend
 from reports.run import Run
 from reports.tables import RunFolder
 from schemas.enums import EntityKind, RecordKind, Status
 from schemas.field import TIMESTAMP
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, REJECTS, Table
 from transforms.extract.impersonation import techniques_of
+
+Row = dict[str, Any]
 
 VICTIM_COUNTRY = "victim_country"
 
@@ -56,6 +62,29 @@ _SPANS = pa.schema(
         pa.field("last_seen", TIMESTAMP),
     ]
 )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One step of the trend: its first day, and the records that fall in it."""
+
+    start: date
+    complaints: int
+    calls: int
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Bars of `step` days each, oldest first, and the records before the first bar."""
+
+    step: int
+    bars: list[Bar]
+    earlier: int
+
+    @property
+    def end(self) -> date:
+        """The last day of the last bar."""
+        return self.bars[-1].start + timedelta(days=self.step - 1)
 
 
 def record_trend(run: RunFolder, step: int = 1) -> Trend:
@@ -342,3 +371,118 @@ def _records_by_kind(records: pa.Table) -> dict[tuple[str, str, str], int]:
     by = ["entity_id", "source_org", "record_kind"]
     counted = records.group_by(by).aggregate([("record_id", "count_distinct")]).to_pylist()
     return {tuple(one[name] for name in by): one["record_id_count_distinct"] for one in counted}
+
+
+@dataclass(frozen=True)
+class JointCluster:
+    """The part of offers in one cluster.
+
+    Attributes:
+        saw: each member with its contributors.
+        links: rows of union_links/ that are links.
+        shared: rows of union_links/ that are pairs of clusters in one.
+        offered: rows of offered_clusters/ with members in it.
+        overlaps: counts of shared victims that are about exactly these members.
+    """
+
+    saw: list[tuple[str, list[Row]]]
+    links: list[Row]
+    shared: list[Row]
+    offered: list[Row]
+    overlaps: list[Row]
+
+    @property
+    def both(self) -> int:
+        """Number of victims that are known to be counted twice."""
+        return sum(one["shared"] or 0 for one in self.overlaps)
+
+    @property
+    def several(self) -> int:
+        """Number of members that more than one contributor saw."""
+        return sum(1 for _, rows in self.saw if len(rows) > 1)
+
+
+@dataclass(frozen=True)
+class Joint:
+    """The offers in a run, those that were left out, and what they brought to each cluster."""
+
+    offers: list[Row]
+    left_out: list[Row]
+    parts: dict[str, JointCluster]
+
+    @property
+    def links(self) -> int:
+        """Number of links that only the union reveals."""
+        return sum(len(part.links) for part in self.parts.values())
+
+    @property
+    def merged(self) -> int:
+        """Number of pairs of clusters of two contributors that are one."""
+        return sum(len(part.shared) for part in self.parts.values())
+
+
+def gather_joint(run: Run, *, core_only: bool = False) -> Joint | None:
+    """Reads what offers brought to a run; None if it was never joined with any.
+
+    `core_only` leaves out what names another than a core member, for a reader outside.
+    """
+    options: Any = run.manifest["options"]
+    if "offers" not in options:
+        return None
+    offers, left_out = list(options["offers"]), list(options.get("offers_left_out") or [])
+    kept = set(disclosure_control.core_ids(run).to_pylist()) if core_only else None
+    return Joint(offers, left_out, _joint_parts(run, options, kept) if offers else {})
+
+
+def _joint_parts(run: Run, options: Any, kept: set[str] | None) -> dict[str, JointCluster]:
+    saw = _by_cluster(tables.read_table(run, CONTRIBUTORS).to_pylist())
+    union = _by_cluster(_kept_links(tables.read_table(run, UNION_LINKS).to_pylist(), kept))
+    offered: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in tables.read_table(run, OFFERED_CLUSTERS).to_pylist():
+        for cluster_id in row["cluster_ids"]:
+            offered[cluster_id].append(row)
+    return {
+        cluster_id: JointCluster(
+            saw=[one for one in _by_member(rows) if kept is None or one[0] in kept],
+            links=[one for one in union[cluster_id] if one["kind"] == "link"],
+            shared=[one for one in union[cluster_id] if one["kind"] == "shared"],
+            offered=offered[cluster_id],
+            overlaps=_overlaps(options.get("overlaps") or [], cluster_id, rows),
+        )
+        for cluster_id, rows in saw.items()
+    }
+
+
+def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
+    """Returns rows of union_links/ that name members in `kept` alone; None keeps all."""
+    if kept is None:
+        return rows
+    return [
+        one | {"shared": [each for each in one["shared"] if each in kept]}
+        for one in rows
+        if one["kind"] != "link" or {one["entity_a"], one["entity_b"]} <= kept
+    ]
+
+
+def members_digest(members: Iterable[str]) -> str:
+    """Returns SHA-256 of a cluster's members, which a count of shared victims names."""
+    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
+
+
+def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:
+    here = members_digest({row["entity_id"] for row in members})
+    return [one for one in counts if (one["cluster_id"], one["members"]) == (cluster_id, here)]
+
+
+def _by_cluster(rows: Iterable[Row]) -> defaultdict[str, list[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["cluster_id"]].append(row)
+    return found
+
+
+def _by_member(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["entity_id"]].append(row)
+    return sorted(found.items())

@@ -1,13 +1,11 @@
-"""Values as people read them: hostile text made harmless, numbers, money and times.
+"""Hostile text made harmless.
 
-Every function but `plain`, `short_id` and `plain_day` returns HTML that is safe inside an element.
+`visible` and `number` return HTML that is safe inside an element, the others text.
 """
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache, partial
 
 from markupsafe import Markup, escape
@@ -38,11 +36,8 @@ def visible(text: str | None, limit: int = TEXT_LIMIT) -> Markup:
     neither reorder what stands beside them nor hide (UTS 39, Unicode security mechanisms).
     `<bdi>` isolates the direction of the letters that remain.
     """
-    return NOT_KNOWN if not text else visible_once(text, limit)
-
-
-def visible_once(text: str, limit: int = TEXT_LIMIT) -> Markup:
-    """Returns text as `visible` does, but does not cache it: for text that is shown once."""
+    if not text:
+        return NOT_KNOWN
     shown = text[:limit]
     if shown.isprintable():
         body = str(escape(shown))
@@ -73,47 +68,12 @@ def _code_point(character: str) -> Markup:
     return Markup('<span class="ctl">U+{}</span>').format(f"{ord(character):04X}")
 
 
-@lru_cache(maxsize=4_096)
-def number(value: int | None) -> Markup:
+def number(value: int) -> Markup:
     """Writes a whole number, digits in groups of three."""
-    return NOT_KNOWN if value is None else _grouped(f"{value:,d}")
-
-
-@lru_cache(maxsize=16_384)
-def fraction(value: float | None, digits: int = 2) -> Markup:
-    """Writes a number with fixed digits after the point; not known if it is not finite."""
-    if value is None or not math.isfinite(value):
-        return NOT_KNOWN
-    return _grouped(f"{value:,.{digits}f}")
-
-
-def money(amount: Decimal | None) -> Markup:
-    """Writes an exact amount: two digits after the point, or as many as it has."""
-    if amount is None:
-        return NOT_KNOWN
-    whole, _, cents = f"{amount:,f}".partition(".")
-    return _grouped(f"{whole}.{cents.rstrip('0').ljust(2, '0')}")
-
-
-@lru_cache(maxsize=65_536)
-def utc(moment: datetime | None) -> Markup:
-    """Writes a time in UTC to the second, ISO 8601."""
-    if moment is None:
-        return NOT_KNOWN
-    stamp = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return safe(f"<time>{stamp}</time>")
+    return escape(f"{value:,d}".replace(",", NARROW_SPACE))
 
 
 @lru_cache(maxsize=65_536)
 def plain_day(moment: datetime) -> str:
     """Returns the date of a time, ISO 8601, as text; strftime takes four times as long."""
     return moment.isoformat()[:10]
-
-
-def day(moment: datetime | None) -> Markup:
-    """Writes the date of a time in UTC, ISO 8601."""
-    return NOT_KNOWN if moment is None else Markup("<time>{}</time>").format(f"{moment:%Y-%m-%d}")
-
-
-def _grouped(digits: str) -> Markup:
-    return escape(digits.replace(",", NARROW_SPACE))

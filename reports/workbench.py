@@ -1,15 +1,15 @@
-"""The workbench: a run as compact data, and one page that draws it in the browser.
+"""The report of a run: its data in pieces, and one page that draws it in the browser.
 
 In: a run, the run before it where there is one, and a job pool. Out: report/index.html with one
 script and one style sheet, and report/data/, the pieces of data that the script loads when it needs
 them: `run` (what became of the whole), `clusters` and `singles` (a row a cluster, with what changed
 since the run before), `search-N` and `records-N` (what can be searched for), `part-N` (all that is
-known of some clusters). A piece is a script file, so that the page works from a disk, without a
-network; its content is JSON, compressed. The shapes of the pieces are the constants below.
+known of some clusters, `reports.cluster_pieces`). A piece is a script file, so that the page works
+from a disk, without a network; its content is JSON, compressed. Beside it graph/, the nodes with
+their positions and the edges as Parquet, which the next run starts from.
 
-Shows what the tables of a run show to everybody who may read it, and nothing of private/.
-
-Long, since it has all that the page may show.
+It is cut into jobs that need nothing of each other, so that processes can share them. Shows what
+the tables of a run show to everybody who may read it, and nothing of private/.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import base64
 import gzip
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -29,17 +28,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import disclosure_control, run_summary, tables
-from reports.cluster_data import OTHERS_LIMIT, ClusterFacts, compare_scripts, gather_batch
-from reports.figures import graph_figure
-from reports.figures.graph_figure import member_positions
-from reports.figures.graph_layout import Point
-from reports.figures.svg import build_timeline
-from reports.html.index_page import ClusterTable, Joint, cluster_table, gather_joint, search_index
-from reports.html.partition import partition_run
-from reports.link_evidence import entity_doubts
+from reports.cluster_data import OTHERS_LIMIT
+from reports.cluster_pieces import PartContext, gather_pieces, named, picked, plain_value
+from reports.export import tabular
+from reports.export.graph_tables import GraphExport
+from reports.export.registry import EXPORT_FORMATS
+from reports.graph_layout import positions_dataset, positions_table, solvers
+from reports.partition import partition_run
 from reports.run import Run, keeps_narratives
+from reports.run_summary import Joint, Trend, gather_joint
+from reports.search_index import search_index, suppressed_shown
 from reports.tables import RunFolder
-from schemas.enums import EntityKind, LineageEvent, Status
+from schemas.enums import LineageEvent, Status
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
 from transforms.write.job_pool import JobPool, PutFile
 
@@ -49,6 +49,9 @@ Json = dict[str, Any]
 
 STATIC = ("index.html", "workbench.js", "workbench.css", "cytoscape.min.js")
 """Files of reports/assets that stand beside the data; the first is filled in."""
+
+STATIC_FILES = frozenset(f"report/{name}" for name in STATIC)
+"""Names of files of a run that hold nothing of it."""
 
 FILE_POLICY = (
     "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src data: blob:; "
@@ -62,14 +65,6 @@ MEMBERS_OF_PART = 600
 MOST_PARTS = 160
 
 SEARCHED_OF_PIECE = 100_000
-
-READINGS_PER_ORG = 25
-"""Records of each member and organisation that the page has; the newest, narratives first."""
-
-TEXT_LIMIT = 20_000
-"""Characters of one text but an id; the page shows fewer, and all of these when asked."""
-
-LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT = 4_000, 200, 600, 60
 
 LISTED_LIMIT = 2_000
 """Rows of a list of the whole run: what several organisations saw, contested, suppressed."""
@@ -88,43 +83,11 @@ CLUSTER_COLUMNS = tuple(
 there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`.
 """
 
-MEMBER_COLUMNS = tuple(
-    "id kind role roles tier review reporters robustness near confidence bridge status reason "
-    "complaints calls orgs region line carriers host first last days at doubts".split()
-)
-"""`days` are the mentions by UTC day: the first since 1970, then pairs of a step and a count."""
-
-LINK_COLUMNS = tuple(
-    "a b weight complaints calls reporters orgs first last strength accepted reason records "
-    "ids".split()
-)
-"""`a` and `b` are places in the members; `ids` are up to ten of the records."""
-
-NEAR_COLUMNS = tuple("a there cluster weight complaints calls reporters reason".split())
-
-SUPPLIER_COLUMNS = tuple("id kind records clusters others links".split())
-"""`links` are pairs of a member's place and the records of its soft link."""
-
-READING_COLUMNS = tuple(
-    "a org kind id role at country field start raw confidence before after".split()
-)
-"""One record that names the member at `a`, and the words around it where the run keeps them."""
-
 SHARED_COLUMNS = tuple("id cluster orgs".split())
 
 DECISION_COLUMNS = tuple(
     "decision_id kind entity_a entity_b author reason decided_at expires_at in_force".split()
 )
-
-
-@dataclass(frozen=True)
-class PartContext:
-    """Inputs of all parts beside their own clusters."""
-
-    redact: bool
-    suppress_below: int
-    narratives: bool
-    joint: Joint | None = None
 
 
 def write_workbench(
@@ -135,8 +98,9 @@ def write_workbench(
     redact: bool = False,
     suppress_below: int = 0,
     before: str | None = None,
+    graph: bool = True,
 ) -> None:
-    """Writes report/ of a run.
+    """Writes report/ of a run, and graph/.
 
     Args:
         run: the run; its tables must be written.
@@ -146,29 +110,42 @@ def write_workbench(
             wrote, for a reader outside.
         suppress_below: smallest count of victims by country that is shown.
         before: a graph/nodes.parquet whose node positions are kept.
+        graph: whether graph/ is written.
     """
-    table = cluster_table(run, None, ())
-    groups = group_clusters(table)
+    sizes = _cluster_sizes(run)
+    groups = group_clusters(sizes)
     part_of = {one: place for place, group in enumerate(groups) for one in group}
-    members = sum(table.sizes.values())
+    members = sum(sizes.values())
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
     joint = gather_joint(run, core_only=redact)
     context = PartContext(redact, suppress_below, not redact and keeps_narratives(run), joint)
-    jobs = _jobs(run, pool.scratch, groups, part_of, context, previous, before)
-    for _ in pool.run(jobs, seconds):
-        continue
+    if members:  # what forks of this process share is loaded once
+        solvers()
+    jobs = _jobs(run, pool.scratch, groups, part_of, context, previous, before, graph=graph)
+    found = [one for one in pool.run(jobs, seconds) if one is not None] or [positions_table({})]
+    if graph:
+        for _ in pool.run([partial(_nodes, run, pa.concat_tables(found), redact=redact)], 0):
+            continue
 
 
-def group_clusters(table: ClusterTable) -> list[list[str]]:
-    """Returns clusters, those of two or more first, in groups of about `MEMBERS_OF_PART` members.
+def _cluster_sizes(run: RunFolder) -> dict[str, int]:
+    """Reads the members of each cluster, those of two or more first, by priority."""
+    order = [("priority", "descending"), ("complaints", "descending"), ("cluster_id", "ascending")]
+    rows = tables.read_table(run, CLUSTERS, ["cluster_id", "size", "priority", "complaints"])
+    ids, sizes = (rows.sort_by(order)[name].to_pylist() for name in ("cluster_id", "size"))
+    found = dict(zip(ids, sizes, strict=True))
+    return dict(sorted(found.items(), key=lambda one: one[1] == 1))
+
+
+def group_clusters(sizes: Mapping[str, int]) -> list[list[str]]:
+    """Returns clusters, in their order, in groups of about `MEMBERS_OF_PART` members.
 
     A larger cluster is alone in its group.
     """
-    most = max(MEMBERS_OF_PART, sum(table.sizes.values()) // MOST_PARTS + 1)
+    most = max(MEMBERS_OF_PART, sum(sizes.values()) // MOST_PARTS + 1)
     groups: list[list[str]] = []
     room = 0
-    for one in (*table.own, *table.single):
-        size = table.sizes[one]
+    for one, size in sizes.items():
         if size > room:
             groups.append([])
             room = most
@@ -204,12 +181,17 @@ def _jobs(
     context: PartContext,
     previous: RunFolder | None,
     before: str | None,
-) -> Iterator[partial[None]]:
+    *,
+    graph: bool,
+) -> Iterator[partial[pa.Table | None]]:
+    """Yields the jobs, long ones first; those of clusters return node positions."""
     yield partial(_search, run, scratch, redact=context.redact)
     yield partial(_lists, run, previous, part_of, len(groups), context)
+    if graph:
+        yield partial(_edges, run, redact=context.redact)
     sources = [run.folder] * len(groups)
     if len(groups) > 1:
-        positions = None if before is None else graph_figure.positions_dataset(before)
+        positions = None if before is None else positions_dataset(before)
         sources, before = partition_run(run.folder, groups, scratch, positions), None
     joint = context.joint
     for place, (group, source) in enumerate(zip(groups, sources, strict=True)):
@@ -217,6 +199,30 @@ def _jobs(
         parts = {one: joint.parts[one] for one in group if one in joint.parts} if joint else {}
         mine = replace(context, joint=joint and replace(joint, parts=parts))
         yield partial(_part, source, place, group, before, mine)
+
+
+def _part(
+    source: str,
+    place: int,
+    group: Sequence[str],
+    before: str | None,
+    context: PartContext,
+    put: PutFile,
+) -> pa.Table:
+    """Writes all that is known of some clusters; returns the positions of their members."""
+    piece, positions = gather_pieces(source, group, before, context)
+    _put_piece(put, f"part-{place}", piece)
+    return positions_table(positions)
+
+
+def _edges(run: Run, put: PutFile, *, redact: bool) -> None:
+    graph = GraphExport(run, redact, core_only=redact)
+    put(tabular.EDGES_FILE, tabular.edges_parquet(graph))
+
+
+def _nodes(run: Run, positions: pa.Table, put: PutFile, *, redact: bool) -> None:
+    graph = GraphExport(run, core_only=redact)
+    put(tabular.NODES_FILE, tabular.nodes_parquet(graph, positions))
 
 
 def _put_piece(put: PutFile, name: str, value: Json) -> None:
@@ -283,17 +289,17 @@ def cluster_rows(
             brands = disclosure_control.listed_brands(brands)
         yield [
             cluster_id,
-            _plain(names.get(cluster_id, row["name"])),
+            plain_value(names.get(cluster_id, row["name"])),
             round(row["priority"], 1),
             row["size"],
             *(counts[name] for name in ("core", "unreviewed", "contested")),
-            *_picked(row, "complaints calls"),
+            *picked(row, "complaints calls"),
             _reporters(row),
             _losses(row),
             _countries(row, context.suppress_below),
             row["orgs"],
-            [_plain(one) for one in brands[:12]],
-            *_picked(row, "first_seen last_seen confidence status"),
+            [plain_value(one) for one in brands[:12]],
+            *picked(row, "first_seen last_seen confidence status"),
             event.get("event", ""),
             came_from,
             *(event.get(name) or 0 for name in ("members_new", "members_gone")),
@@ -329,7 +335,7 @@ def _earlier(previous: RunFolder | None) -> dict[str, Json]:
         return {}
     rows = tables.to_dicts(tables.read_table(previous, CLUSTERS))
     return {
-        one["cluster_id"]: _named(one, "cluster_id complaints size status")
+        one["cluster_id"]: named(one, "cluster_id complaints size status")
         | {"losses": _losses(one), "reporters": _reporters(one)}
         for one in rows
     }
@@ -349,10 +355,12 @@ def run_piece(
     rejects, more_rejects = run_summary.rejects_by_code(run, 100)
     joint = context.joint
     lists = {} if redact else {"decisions": _decisions(run), "contested": _contested_rows(run)}
-    trend = run_summary.record_trend(run)
+    by_day = run_summary.record_trend(run)
+    trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day.earlier else [])]
     return {
         "run": run.run_id,
         "clock": manifest.get("clock"),
+        "contract": manifest["contract_version"],
         "versions": dict(manifest["versions"]),
         "options": {name: str(one)[:500] for name, one in manifest["options"].items()},
         "redacted": redact,
@@ -369,7 +377,7 @@ def run_piece(
             for one in run_summary.check_accounting(run)
         ],
         "inputs": [
-            {name: one.get(name) for name in ("name", "kind", "format", "rows", "rejected")}
+            {name: one.get(name) for name in ("name", "kind", "format", "rows", "bytes", "sha256")}
             for one in manifest["inputs"][:LISTED_LIMIT]
         ],
         "rejects": rejects,
@@ -380,14 +388,13 @@ def run_piece(
         ],
         "statuses": list(Status),
         "tiers": tables.count_by(run, MEMBERS, ["tier", "review"]).to_pylist(),
-        "trend": {
-            "start": trend.bars[0].start.isoformat() if trend.bars else None,
-            "complaints": [one.complaints for one in trend.bars],
-            "calls": [one.calls for one in trend.bars],
-            "earlier": trend.earlier,
+        "tallies": {
+            str(group): {str(name): number for name, number in counts.items()}
+            for group, counts in manifest["tallies"].items()
         },
+        "trends": [_trend(one) for one in trends],
         "breakdowns": [
-            {"title": one.title, "rows": one.rows, "others": one.others, "unknown": one.unknown}
+            {name: getattr(one, name) for name in ("title", "rows", "others", "unknown", "notes")}
             for one in run_summary.complaint_breakdowns(
                 run, 12, context.suppress_below, redact=redact
             )
@@ -395,14 +402,39 @@ def run_piece(
         "shared": _shared(run, redact=redact),
         "moved": _moved(run),
         "suppliers": _all_suppliers(run),
+        "suppressed": _suppressed(run, redact=redact),
+        "formats": [named(vars(one), "code name description reviewed") for one in EXPORT_FORMATS],
         "joint": None if joint is None else _joint_run(joint),
     } | lists
 
 
-def _joint_run(joint: Joint) -> Json:
+def _trend(shown: Trend) -> Json:
     return {
-        "offers": [_named(one, "sender tlp expires_at") for one in joint.offers],
-        "left_out": len(joint.left_out),
+        "step": shown.step,
+        "start": shown.bars[0].start.isoformat() if shown.bars else None,
+        "complaints": [one.complaints for one in shown.bars],
+        "calls": [one.calls for one in shown.bars],
+        "earlier": shown.earlier,
+    }
+
+
+def _suppressed(run: RunFolder, *, redact: bool) -> Json:
+    """Returns suppressed identifiers, those of most complaints first, and how many there are."""
+    order = (("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending"))
+    where = suppressed_shown(redact=redact)
+    more = ("kind", "orgs", "reason")
+    rows = tables.top_rows(run, ENTITIES, order, LISTED_LIMIT, columns=more, where=where)
+    columns = "entity_id kind complaints calls orgs reason"
+    return {
+        "rows": [picked(one, columns) for one in tables.to_dicts(rows)],
+        "total": tables.count_rows(run, ENTITIES, pc.field("status") == Status.SUPPRESSED),
+    }
+
+
+def _joint_run(joint: Joint) -> Json:
+    about = "sender issued_at tlp expires_at sha256 why"
+    return {
+        "offers": [named(one, about) for one in [*joint.offers, *joint.left_out]],
         "links": joint.links,
         "merged": joint.merged,
     }
@@ -416,7 +448,7 @@ def _shared(run: RunFolder, *, redact: bool) -> Json:
     found, total = run_summary.shared_entities(run, LISTED_LIMIT, core_only=redact)
     seen = "org complaints calls roles first_seen last_seen"
     rows = [
-        [one.entity_id, one.cluster_id, [_picked(vars(each), seen) for each in one.by_org]]
+        [one.entity_id, one.cluster_id, [picked(vars(each), seen) for each in one.by_org]]
         for one in found
     ]
     return {"columns": SHARED_COLUMNS, "rows": rows, "total": total}
@@ -436,9 +468,7 @@ def _all_suppliers(run: RunFolder) -> Json:
     rows = tables.to_dicts(tables.read_table(run, SUPPLIERS))
     found: dict[str, list[Any]] = {}
     for one in sorted(rows, key=lambda row: (-row["records"], row["cluster_id"])):
-        known = found.setdefault(
-            one["entity_id"], [*_picked(one, "entity_id kind clusters"), 0, []]
-        )
+        known = found.setdefault(one["entity_id"], [*picked(one, "entity_id kind clusters"), 0, []])
         known[3] += one["records"]
         if len(known[4]) < OTHERS_LIMIT:
             known[4].append(one["cluster_id"])
@@ -454,7 +484,7 @@ def _contested_rows(run: RunFolder) -> Json:
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], where)
     of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
     rows = [
-        [of.get(one["entity_id"]), *_picked(one, columns)]
+        [of.get(one["entity_id"]), *picked(one, columns)]
         for one in tables.to_dicts(found.slice(0, LISTED_LIMIT))
     ]
     return {"rows": rows, "total": found.num_rows}
@@ -465,161 +495,7 @@ def _decisions(run: Run) -> list[Row]:
     if not any(one["name"].startswith(f"{DECISIONS.name}/") for one in run.manifest["outputs"]):
         return []
     rows = tables.to_dicts(tables.read_table(run, DECISIONS, DECISION_COLUMNS))
-    return [_named(one, " ".join(DECISION_COLUMNS)) for one in rows]
-
-
-def _part(
-    source: str,
-    place: int,
-    group: Sequence[str],
-    before: str | None,
-    context: PartContext,
-    put: PutFile,
-) -> None:
-    """Writes all that is known of some clusters."""
-    narratives = partial(tables.kept_narratives, source) if context.narratives else None
-    run = gather_batch(source, group, narratives, READINGS_PER_ORG)
-    whole = disclosure_control.redact_batch(run) if context.redact else run
-    earlier = graph_figure.read_positions(source, before, run.members["entity_id"].to_pylist())
-    found = {}
-    for facts, of_run in zip(whole.facts, run.facts, strict=True):
-        # A copy keeps the places of the run's figure, whoever is left out of it.
-        names = [one["entity_id"] for one in of_run.members]
-        places = member_positions(of_run, earlier.of(names)) if len(names) > 1 else {}
-        found[facts.row["cluster_id"]] = cluster_piece(facts, places, context)
-    columns = {
-        "members": MEMBER_COLUMNS,
-        "links": LINK_COLUMNS,
-        "near": NEAR_COLUMNS,
-        "suppliers": SUPPLIER_COLUMNS,
-        "readings": READING_COLUMNS,
-    }
-    _put_piece(put, f"part-{place}", {"columns": columns, "clusters": found})
-
-
-def cluster_piece(
-    facts: ClusterFacts, positions: Mapping[str, Point], context: PartContext
-) -> Json:
-    """Returns all that is known of one cluster, in rows of the columns above."""
-    place = {one["entity_id"]: at for at, one in enumerate(facts.members)}
-    accepted: defaultdict[str, list[Row]] = defaultdict(list)
-    for one in facts.inside:
-        if one["accepted"]:
-            accepted[one["entity_a"]].append(one)
-            accepted[one["entity_b"]].append(one)
-    suppliers = [one for one in facts.suppliers if one["kind"] != EntityKind.SCRIPT]
-    scripts = [] if context.redact else compare_scripts(facts.suppliers, facts.scripts)
-    told = "event from_ids to_ids members_new members_gone on_one_reporter"
-    return {
-        "left_out": facts.left_out,
-        "parts": facts.row["priority_parts"],
-        "bridges": [
-            _picked(one, "entity_a entity_b weight smaller_side")
-            for one in facts.row["weakest_bridges"] or []
-        ],
-        "lineage": [_named(one, told) for one in facts.lineage],
-        "rests_on": []
-        if context.redact
-        else [each for one in facts.lineage for each in one["rests_on"] or []],
-        "members": [
-            _member(one, facts, positions.get(one["entity_id"]), accepted[one["entity_id"]])
-            for one in facts.members
-        ],
-        "links": [
-            [
-                place[one["entity_a"]],
-                place[one["entity_b"]],
-                *_picked(one, "weight complaints calls reporters orgs first_seen last_seen"),
-                *_picked(one, "strength accepted reason records"),
-                [] if context.redact else [_plain(each) for each in one["record_ids"]],
-            ]
-            for one in facts.inside[:LINK_LIMIT]
-        ],
-        "more_links": max(len(facts.inside) - LINK_LIMIT, 0),
-        "near": [
-            [
-                place[one["here"]],
-                *_picked(one, "there cluster_id weight complaints calls reporters reason"),
-            ]
-            for one in facts.near[:NEAR_LIMIT]
-        ],
-        "more_near": max(len(facts.near) - NEAR_LIMIT, 0),
-        "suppliers": _suppliers(suppliers, facts.soft, place),
-        "more_suppliers": max(len(suppliers) - SUPPLIER_LIMIT, 0),
-        "scripts": [
-            _named(vars(one), "entity_id template records clusters more")
-            | {"variants": [[each.pieces, each.records] for each in one.variants]}
-            for one in scripts
-        ],
-        "readings": [
-            [
-                place[one.entity_id],
-                *_picked(one._asdict(), "source_org record_kind record_id role observed_at"),
-                *_picked(one._asdict(), "victim_country field start raw confidence before after"),
-            ]
-            for one in facts.readings
-        ],
-        "handovers": [
-            [place[one.before], place[one.after], _plain(one.last_seen), _plain(one.first_seen)]
-            for one in build_timeline(facts).handovers
-        ],
-        "joint": _joint(context.joint, facts.row["cluster_id"]),
-    }
-
-
-def _member(one: Row, facts: ClusterFacts, at: Point | None, accepted: Sequence[Row]) -> list[Any]:
-    entity_id = one["entity_id"]
-    roles: Mapping[str, int] = facts.roles.get(entity_id, {})
-    return [
-        entity_id,
-        *_picked(one, "kind role"),
-        roles,
-        *_picked(one, "tier review reporters robustness near_miss_of confidence bridge status"),
-        *_picked(one, "reason complaints calls orgs region line_type"),
-        facts.carriers.get(entity_id, [])[:12],
-        *_picked(one, "hosted_by first_seen last_seen"),
-        _days(facts.days.get(entity_id, {})),
-        None if at is None else [round(at[0], 4), round(at[1], 4)],
-        entity_doubts(one | {"member": one, "roles": roles}, accepted),
-    ]
-
-
-def _days(counts: Mapping[int, int]) -> list[int]:
-    """Returns counts by day (`date.toordinal`): the first day since 1970, then steps and counts."""
-    if not counts:
-        return []
-    days = sorted(counts)
-    found = [days[0] - _EPOCH_DAY]
-    last = days[0]
-    for one in days:
-        found += (one - last, counts[one])
-        last = one
-    return found
-
-
-def _suppliers(
-    suppliers: Sequence[Row], soft: Sequence[Row], place: Mapping[str, int]
-) -> list[list[Any]]:
-    links: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for one in soft[:SOFT_LIMIT]:
-        links[one["there"]].append((place[one["here"]], one["records"]))
-    return [
-        [*_picked(one, "entity_id kind records clusters others"), links[one["entity_id"]]]
-        for one in suppliers[:SUPPLIER_LIMIT]
-    ]
-
-
-def _joint(joint: Joint | None, cluster_id: str) -> Json | None:
-    part = joint.parts.get(cluster_id) if joint else None
-    if part is None:
-        return None
-    both = "contributor_a part_a contributor_b part_b shared shared_in_all"
-    return {
-        "saw": [[entity_id, [one["contributor"] for one in rows]] for entity_id, rows in part.saw],
-        "links": [_picked(one, "entity_a entity_b") for one in part.links],
-        "shared": [_named(one, both) for one in part.shared],
-        "both": part.both,
-    }
+    return [named(one, " ".join(DECISION_COLUMNS)) for one in rows]
 
 
 def _reporters(row: Row) -> int:
@@ -636,27 +512,3 @@ def _countries(row: Row, floor: int) -> list[tuple[str, int | None]]:
     found = row["countries"] or []
     counts = disclosure_control.suppress_small_counts([one["complaints"] for one in found], floor)
     return [(one["country"], count) for one, count in zip(found, counts, strict=True)]
-
-
-def _picked(row: Mapping[str, Any], names: str) -> list[Any]:
-    """Returns the values of some columns, as pieces have them."""
-    return [_plain(row.get(name)) for name in names.split()]
-
-
-def _named(row: Mapping[str, Any], names: str) -> Json:
-    return dict(zip(names.split(), _picked(row, names), strict=True))
-
-
-def _plain(value: Any) -> Any:
-    """Returns a text cut, a time to the second, and a number with three digits.
-
-    Times are ISO 8601: as plain numbers they would be telephone numbers to `transforms.exit_scan`.
-    """
-    if isinstance(value, str):
-        return value[:TEXT_LIMIT]
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    return round(value, 3) if isinstance(value, float) else value
-
-
-_EPOCH_DAY = date(1970, 1, 1).toordinal()

@@ -23,7 +23,7 @@ import secrets
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -220,14 +220,19 @@ def count_withheld(files: Iterable[tuple[str, bytes]], values: WithheldValues) -
 
 
 def hold_back_written(
-    folder: str, written: list[OutputFile], values: WithheldValues, private: PrivateStore
+    folder: str,
+    written: list[OutputFile],
+    values: WithheldValues,
+    private: PrivateStore,
+    static: Collection[str] = (),
 ) -> None:
     """Moves those of the `written` files of a run that name withheld values to its private folder.
 
     Their lines in `written` then have that place, and as rows how many values stand in them. Where
-    nothing private is kept they are removed.
+    nothing private is kept they are removed. `static` names files that hold nothing of a run.
     """
-    names = (one["name"] for one in written if one["name"].startswith(LEAVING_FOLDERS))
+    every = (one["name"] for one in written if one["name"].startswith(LEAVING_FOLDERS))
+    names = [one for one in every if one not in static]
     found = count_withheld(((name, _read(folder, name)) for name in names), values)
     for at, one in enumerate(written):
         if count := found.get(one["name"]):

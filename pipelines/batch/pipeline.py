@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.html import write_report_pages
 from reports.run import Run
+from reports.workbench import STATIC_FILES, write_workbench
 from schemas import tables
 from schemas.complaint import NARRATIVE
 from schemas.enums import RecordKind
@@ -248,7 +248,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}
-    report = partial(write_report, previous=plan.previous_nodes, register=plan.register)
+    report = partial(
+        write_report, previous=plan.previous, nodes=plan.previous_nodes, register=plan.register
+    )
     _ = gathered | "Finish" >> PublishRun(start, report, plan.sign)  # Manifest
 
 
@@ -333,15 +335,18 @@ def write_report(
     pool: JobPool,
     private: PrivateStore,
     previous: str | None = None,
+    nodes: str | None = None,
     register: RegisterSource | None = None,
 ) -> None:
     """Writes the report of a run whose tables are in `folder`, before it is published.
 
-    Figures keep the places of `previous`, the graph/nodes.parquet of an earlier run. A file that
-    names a value that the run withheld is held back; `register` has the key of its own register.
+    It says what changed since `previous`, and keeps the positions of `nodes`, the
+    graph/nodes.parquet of that run. A file that names a value that the run withheld is held back;
+    `register` has the key of its own register.
     """
-    write_report_pages(Run(folder, manifest), pool, before=previous)
+    earlier = None if previous is None else Run.open(previous)
+    write_workbench(Run(folder, manifest), pool, previous=earlier, before=nodes)
     root = private.staging or folder
     own = None if register is None else own_register(register, root, manifest)
     values = withheld_by_run(folder, manifest, own, private=private)
-    hold_back_written(folder, pool.written, values, private)
+    hold_back_written(folder, pool.written, values, private, STATIC_FILES)

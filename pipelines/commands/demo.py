@@ -313,7 +313,7 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
         "Open these two pages in a browser:",
         "",
         f"  {ftc}",
-        '    "Seen by several sources": numbers that recordings ask to call back, and who else',
+        '    "Shared": numbers that recordings ask to call back, and who else',
         '    reported them. "Suppressed": real lines that scammers forged. "Clusters": none of',
         "    two or more, because a caller id alone ties nothing.",
         "",

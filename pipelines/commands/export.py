@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         required=True,
         choices=list(leaving_formats()),
-        help="what to write; stix holds only core members that were reviewed, the others every "
-        "core member",
+        help="what to write; stix and misp hold only core members that were reviewed, the others "
+        "every core member",
     )
     parser.add_argument("--output", metavar="FILE", required=True, help="file to write, new")
     parser.add_argument(

@@ -31,7 +31,7 @@ from pipelines.commands.decide import RecordedDecision, record_decision, recorde
 from pipelines.ledger import values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, open_run, read_decisions
+from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
 from reports import tables
 from reports.export import NODES_FILE
 from reports.run import Run, RunError, narrative_reader
@@ -39,7 +39,6 @@ from reports.tables import TableError
 from reports.workbench import static_files, write_workbench
 from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
-from schemas.manifest import MANIFEST_NAME
 from schemas.tables import MEMBERS
 from transforms.manifest import current_time
 from transforms.private_files import PrivateFileError
@@ -166,20 +165,6 @@ def _check_decisions(given: str | None) -> None:
         raise UsageError(f"{given}: its folder is not there; give a file that can be made")
 
 
-def previous_run(given: str | None, finished: Run) -> Run | None:
-    """Opens the run before: the one given, or a folder beside the run with the id it followed."""
-    if given is not None:
-        return Run.open(given)
-    wanted = finished.manifest["options"].get("previous")
-    beside = Path(finished.folder).resolve().parent
-    for manifest in sorted(beside.glob(f"*/{MANIFEST_NAME}")) if wanted else ():
-        with suppress(RunError, OSError):
-            other = Run.open(manifest.parent)
-            if other.run_id == wanted:
-                return other
-    return None
-
-
 def workbench_files(
     finished: Run, previous: Run | None, arguments: argparse.Namespace
 ) -> dict[str, bytes]:
@@ -196,7 +181,7 @@ def workbench_files(
     ):
         before = str(nodes) if nodes.is_file() else None
         try:
-            write_workbench(finished, pool, previous=previous, before=before)
+            write_workbench(finished, pool, previous=previous, before=before, graph=False)
         except JobError as error:
             raise UsageError(f"{finished.folder}: {error}") from None
         names = [one["name"] for one in pool.written]

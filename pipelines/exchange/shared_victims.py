@@ -15,8 +15,8 @@ from pipelines.exchange import overlap, signed_files
 from pipelines.exchange.overlap import RESULT
 from pipelines.options import UsageError
 from reports.exchange import LetterError, OfferError, read_letter, sender_of, signer_of
-from reports.html import members_digest
 from reports.referral import SharedVictims
+from reports.run_summary import members_digest
 from schemas.manifest import Manifest
 from schemas.offer import Result
 

@@ -258,6 +258,11 @@
     "Keep apart": "They are not one operation’s: the next run cuts the weakest ties between them.",
     Dispute: "The cluster of this identifier is in doubt: it is disputed as a whole, and nothing of it leaves. A dispute outweighs a confirmation.",
     Confirm: "Reviews the core members that you see now. A member that comes later stays unreviewed.",
+    infrastructure: "A suspect uses it: in exactly one cluster.",
+    suppressed: "Known to be legitimate, or a hub that too many name: joins nothing.",
+    uncorroborated: "Only a caller ID, which can be forged, or a mention names it, which is withheld where a private person may hold it; or a supplier’s.",
+    victim_side: "A victim’s own: withheld from every output.",
+    contested: "A victim’s own by one report, a scammer’s by others: withheld until an analyst decides.",
     Legitimate: "Belongs to an honest holder: it is suppressed in every later run.",
   });
   /** @param {string} term @param {string} [text] */
@@ -951,6 +956,7 @@
     calls: { name: "calls", head: "Calls", number: true, value: (/** @type {any} */ row) => row.calls, cell: (/** @type {any} */ row) => count(row.calls) },
     losses: { name: "losses", head: "Losses", number: true, klass: "money", cell: (/** @type {any} */ row) => losses(row.losses) },
     orgs: { name: "orgs", head: "Reported to", klass: "orgs", value: (/** @type {any} */ row) => -row.orgs.length, cell: (/** @type {any} */ row) => names(row.orgs, 2) },
+    first: { name: "first", head: "First seen", number: true, klass: "date", value: (/** @type {any} */ row) => row.first, cell: (/** @type {any} */ row) => day(row.first) },
     last: { name: "last", head: "Last seen", number: true, klass: "date", value: (/** @type {any} */ row) => row.last, cell: (/** @type {any} */ row) => day(row.last) },
     confidence: { name: "confidence", head: term("Confidence"), number: true, value: (/** @type {any} */ row) => row.confidence, cell: (/** @type {any} */ row) => row.confidence.toFixed(2) },
     countries: { name: "countries", head: "Victims in", cell: (/** @type {any} */ row) => names(row.countries.map((/** @type {any} */ one) => one[0]), 3) },
@@ -996,8 +1002,17 @@
       h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
         h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.name, " ", h("b", null, count(one.number))))),
       list.element,
+      ...gone(),
     ];
   }
+  /** Clusters of the run before that are no longer there. @returns {any[]} */
+  function gone() {
+    if (!run.moved.length) return [];
+    return [h("details", null, h("summary", null, `${counted(run.moved.length, "cluster")} no longer seen`),
+      simple("No longer seen", ["Cluster of the run before", "Its members went to"], run.moved.map((/** @type {any} */ one) => [identifier(one.cluster_id, 40), one.to_ids.length ? links(one.to_ids) : "none here"])))];
+  }
+  /** @param {string[]} ids of clusters */
+  const links = (ids) => ids.slice(0, 12).map((id, at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(id, 40))]);
   /** @param {any} number @param {any} what @param {boolean} [warn] */
   const fact = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, null, h("b", null, number), h("span", null, what));
   function alarms() {
@@ -1010,6 +1025,10 @@
       h("option", { value: "" }, select), [...values].sort().slice(0, 300).map((one) => h("option", { value: one, selected: state[name] === one }, plain(words(one), 60))));
     return field;
   }
+  /** @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values @param {Record<string, string>} state */
+  const options = (any, name, values, state) =>
+    h("select", { "aria-label": any, onchange: (/** @type {any} */ event) => location.replace(address(place().view, { ...place().state, [name]: event.target.value })) },
+      h("option", { value: "" }, any), values.map(([value, text]) => h("option", { value, selected: state[name] === value }, text)));
   /** @param {Record<string, string>} state */
   function clustersView(state) {
     for (const row of clusters) row.changes ??= changes(row);
@@ -1020,15 +1039,20 @@
       choice("Any organisation", "org", values((row) => row.orgs), state), choice("Any brand", "brand", values((row) => row.brands), state),
       choice("Any country", "country", values((row) => row.countries.map((/** @type {any} */ one) => one[0])), state),
       choice("Any status", "status", values((row) => [row.status]), state), choice("Any change", "event", values((row) => [row.event]), state),
+      options("Any size", "size", [["5", "5 members or more"], ["10", "10 or more"], ["50", "50 or more"]], state),
+      options("Active any time", "active", [["1", "Active in the last day"], ["7", "In the last 7 days"], ["30", "In the last 30 days"], ["90", "In the last 90 days"]], state),
+      options("One organisation or more", "both", [["1", "Several organisations"]], state),
     ];
+    const newest = Math.max(...clusters.map((row) => row.last));
     const list = table({
-      columns: [c.priority, c.name, c.core, c.unreviewed, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.confidence, c.last],
+      columns: [c.priority, c.name, c.core, c.unreviewed, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.confidence, c.first, c.last],
       rows: clusters, caption: "All clusters", key: (row) => row.id, text: clusterText, sort: "-priority", state, extra,
       filter: (row) => (!state.org || row.orgs.includes(state.org)) && (!state.brand || row.brands.includes(state.brand)) && (!state.status || row.status === state.status) &&
-        (!state.event || row.event === state.event) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)),
+        (!state.event || row.event === state.event) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)) &&
+        row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || row.orgs.length > 1),
       open: (row) => (location.hash = toCluster(row.id)),
     });
-    return [h("div.headline", null, h("h1", null, "Clusters"), h("p", null, `${counted(clusters.length, "cluster")} of two or more identifiers.`)), list.element];
+    return [h("div.headline", null, h("h1", null, "Clusters"), h("p", null, `${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
   }
   /** @param {Record<string, string>} state */
   async function singlesView(state) {
@@ -1219,7 +1243,7 @@
     panel.scrollTop = 0;
     if (facts.joint) {
       const saw = facts.joint.saw.find((/** @type {any} */ one) => one[0] === member.id);
-      if (saw) panel.append(h("p", null, h("span.quiet", null, "Seen by "), names(saw[1], 6)));
+      if (saw) panel.append(h("p", null, h("span.quiet", null, "Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
     }
   }
   /** @param {any} member */
@@ -1316,6 +1340,17 @@
     return [list.element, h("p.quiet", null, "The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
   }
 
+  /** The members that the removal of a weak link cuts off. @param {any} facts @param {any} bridge */
+  function freed(facts, bridge) {
+    const cut = facts.links.find((/** @type {any} */ one) => one.accepted && one.ends.every((/** @type {any} */ end) => end.id === bridge[0] || end.id === bridge[1]));
+    if (!cut) return null;
+    const parts = partsOf(facts, (one) => one !== cut);
+    const [one, other] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
+    if (one === other) return null;
+    const few = one.length <= other.length ? one : other;
+    return h("div.quiet", null, few.slice(0, 8).map((at, n) => [n ? ", " : "", identifier(facts.members[at].id, 40)]), few.length > 8 ? ` +${count(few.length - 8)}` : "");
+  }
+
   /** @param {any} whole @param {Record<string, string>} state */
   function rejectedTab(whole, state) {
     const { row, facts } = whole;
@@ -1324,7 +1359,7 @@
       columns: [
         { name: "link", head: "Weak link", klass: "who", cell: (one) => [h("div", null, identifier(one[0], 60)), h("div", null, identifier(one[1], 60))] },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
-        { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => `Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}` },
+        { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => [`Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}`, freed(facts, one)] },
         { name: "decide", head: h("span.unseen", null, "Decide"), cell: (one) => h("button", { type: "button", onclick: () => decide("cannot_link", whole, one[0], one[1]) }, "Keep apart") },
       ],
     });
@@ -1375,18 +1410,43 @@
     const { row, facts } = whole;
     const names = new Set(facts.members.map((/** @type {any} */ one) => one.id));
     const past = (run.decisions ?? []).filter((/** @type {any} */ one) => names.has(one.entity_a) || names.has(one.entity_b));
+    const where = `ringtrace export RUN --cluster ${plainName(row.id)} --format`;
     return [
-      h("h2", null, "Priority"), h("table.small", null, h("tbody", null, (facts.parts ?? []).map((/** @type {any} */ one) => h("tr", null, h("th", { scope: "row" }, words(one.part)), h("td.num", null, one.points.toFixed(1)), h("td", null, h("meter", { min: 0, max: 1, value: one.value, "aria-label": words(one.part) })))))),
+      h("div.columns", null,
+        simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, "aria-label": words(one.part) })])),
+        simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), count(Number(amount)), count(number)])),
+        simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
       h("h2", null, "Lineage"),
       ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "",
         one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
       facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), facts.rests_on.map((/** @type {string} */ id) => [identifier(id, 60), " "])) : "",
-      h("h2", null, "Decisions in this run"), past.length ? decisionTable(past, false) : h("p.quiet", null, run.redacted ? "Left out of this copy." : "None names a member."),
-      facts.joint ? h("h2", null, "What only the union reveals") : "",
-      facts.joint ? h("ul", null, facts.joint.links.map((/** @type {any} */ one) => h("li", null, identifier(one[0]), " and ", identifier(one[1]))),
-        facts.joint.shared.map((/** @type {any} */ one) => h("li", null, `${counted(one.shared_in_all, "identifier")} shared by the clusters `, shown(`${one.contributor_a} ${one.part_a}`, 80), " and ", shown(`${one.contributor_b} ${one.part_b}`, 80))),
-        facts.joint.both ? h("li", null, `${counted(facts.joint.both, "victim")} counted by both`) : null) : "",
+      h("h2", null, "Decisions in this run"), h("p", null, "Status: ", h("strong", null, shown(words(row.status), 30)), "."),
+      past.length ? decisionTable(past, false) : h("p.quiet", null, run.redacted ? "Left out of this copy." : "None names a member."),
+      ...(facts.joint ? jointPart(row, facts.joint) : []),
+      h("h2", null, "Files for others"),
+      h("p", null, "Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
+      h("ul.plain", null, run.formats.map((/** @type {any} */ one) => h("li", null, h("code", null, `${where} ${one.code} --output FILE`), h("span.quiet", null, ` ${one.name}, ${one.description}`)))),
       h("p.quiet", null, "Cluster ", identifier(row.id), " "), h("button", { type: "button", onclick: () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`) }, "Cite the cluster"),
+    ];
+  }
+  /** @param {number | null} number that is null where it is too small to show */
+  const small = (number) => (number === null ? h("span.none", null, "Withheld (small counts)") : count(number));
+  /** @param {any} row @param {any} joint what offers brought to the cluster */
+  function jointPart(row, joint) {
+    const side = (/** @type {any} */ one, /** @type {string} */ end) => shown(`${one[`part_${end}`]} of ${words(one[`contributor_${end}`])}`, 90);
+    return [
+      h("h2", null, "What only the union reveals"),
+      h("p", null, `${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
+      joint.overlaps.length ? h("p", null, joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
+      joint.links.length + joint.shared.length ? simple("Links and clusters that no organisation has alone", ["What", "Between"], [
+        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", h("span", null, identifier(one[0], 60), " and ", identifier(one[1], 60))]),
+        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", h("span", null, side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
+      joint.offered.length ? simple("What offers say of their own victims, suppressed and rounded by their senders", ["Cluster", "Identifiers", "Victims", "By country", "Losses, rounded", "Handling", "Expires"], joint.offered.map((/** @type {any} */ one) => [
+        shown(`${one.part} of ${words(one.contributor)}`, 90), count(one.members), small(one.victims_known),
+        (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
+        (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${count(Number(each.amount))} `) : "Withheld (small counts)",
+        shown(one.tlp, 30), one.expires_at ? day(Date.parse(one.expires_at) / 1000) : "–"])) : "",
+      h("details", null, h("summary", null, "Each identifier with everybody who saw it"), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
     ];
   }
 
@@ -1652,7 +1712,8 @@
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one.` : "")), list.element];
+    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "")), list.element,
+      run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
   function contestedView(state) {
@@ -1688,6 +1749,24 @@
     return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier)), list.element];
   }
 
+  /** @param {Record<string, string>} state */
+  function suppressedView(state) {
+    const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], run.suppressed.rows);
+    const list = table({
+      state, rows, caption: "Suppressed identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
+      extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
+      columns: [
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [identifier(one.id, 60), h("span.quiet", null, ` ${pretty(one.id)}`)] },
+        { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
+        { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
+        { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 3) },
+        { name: "reason", head: "Why", klass: "words", cell: (one) => shown(one.reason, 300) },
+      ],
+    });
+    const more = run.suppressed.total - rows.length;
+    return [h("div.headline", null, h("h1", null, "Suppressed"), h("p", null, "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${count(more)} more are in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
+  }
+
   /** @param {any[]} rows @param {boolean} mine */
   function decisionTable(rows, mine) {
     return h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Decisions" }, h("table", null, h("thead", null, h("tr", null, ["Decision", "Kind", "On", "Author", "Reason", "When", "State"].map((one) => h("th", { scope: "col" }, one)))),
@@ -1705,38 +1784,54 @@
   }
 
   function healthView() {
-    const trend = run.trend, most = Math.max(...trend.complaints.map((/** @type {number} */ one, /** @type {number} */ at) => one + trend.calls[at]), 1);
-    const bars = trend.complaints.length, width = 1000, tall = 150;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", "aria-label": "Records by day" });
-    chart.append(svg("text", { x: 2, y: 10 }, `${count(most)} records a day`), svg("line", { x1: 0, x2: width, y1: tall, y2: tall, class: "tick" }));
-    trend.complaints.forEach((/** @type {number} */ one, /** @type {number} */ at) => {
-      const w = width / bars, a = (one / most) * (tall - 16), b = (trend.calls[at] / most) * (tall - 16);
-      chart.append(svg("rect", { class: "bar-a", x: at * w, y: tall - a, width: Math.max(w - 0.6, 0.6), height: a }), svg("rect", { class: "bar-b", x: at * w, y: tall - a - b, width: Math.max(w - 0.6, 0.6), height: b }));
-    });
-    const start = trend.start ? Date.parse(trend.start) / 1000 : 0;
-    for (let at = 0; at < bars; at += Math.max(Math.ceil(bars / 8), 1)) chart.append(svg("text", { x: (at * width) / bars, y: tall + 16 }, day(start + at * 86400)));
+    const adds = (/** @type {any} */ one) => (one.problems.length ? h("strong.warn", null, "does not add up: ", one.problems.join("; ")) : "adds up");
+    const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0);
     return [
-      h("div.headline", null, h("h1", null, "Health"), h("p", null, "What became of every row, and what to know before trusting this run."), run.alarms.length ? h("ul.alarms", null, run.alarms.map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 400)))) : h("p", null, "No alarms.")),
+      h("div.headline", null, h("h1", null, "Health"), h("p", null, "What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", null, run.alarms.map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : h("p", null, "No alarms.")),
+      simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
       h("div.columns", null,
-        simple("Rows", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased"], run.accounts.map((/** @type {any} */ one) => [h("span", null, words(one.kind), one.problems.map((/** @type {string} */ each) => h("div.warn", null, each))), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0))])),
-        simple("Rejects", ["Code", "Kind", "Field", "Rows"], run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(one.field, 60), count(one.rows)])),
-        simple("Identifiers by kind", ["Kind", ...run.statuses.map(words)], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : h("span.none", null, "0")))])),
+        simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
+        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, words(one).replace(" (can be spoofed)", ""))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : h("span.none", null, "0"))), count(sum(one.by_status))])),
         simple("Members by tier and review", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
-        simple("Inputs", ["File", "Format", "Rows", "Rejected"], run.inputs.slice(0, 100).map((/** @type {any} */ one) => [shown(one.name, 80), shown(one.format, 40), count(one.rows ?? 0), count(one.rejected ?? 0)])),
-        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [shown(words(name), 60), number === null ? "Withheld (small counts)" : count(number)]), ...(one.others ? [["Others", count(one.others)]] : []), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
-      h("h2", null, "Records by day"), h("p.quiet", null, h("span.key.key-a"), " complaints ", h("span.key.key-b"), " calls", trend.earlier ? `; ${count(trend.earlier)} earlier` : ""), chart,
+        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? h("span.quiet", null, ` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
+      h("h2", null, "Records over time"), ...run.trends.map(trendChart),
+      simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", null, shown(one.sha256, 64))])),
+      h("details", null, h("summary", null, "Versions, options and all else that was counted"), h("div.columns", null,
+        simple(`Versions; contract version ${run.contract}`, ["What", "Version"], Object.entries(run.versions).sort().map(([name, one]) => [shown(name, 60), shown(one, 60)])),
+        simple("Options", ["Option", "Value"], Object.entries(run.options).sort().map(([name, one]) => [shown(name, 60), shown(one, 400)])),
+        ...Object.entries(run.tallies).sort().map(([group, counts]) => simple(plain(words(group), 80), ["What", "Count"], Object.entries(counts).sort().map(([name, number]) => [shown(words(name), 80), count(number)]))))),
       h("p.quiet", null, "Run ", identifier(run.run), run.clock ? `, ${moment(Date.parse(run.clock) / 1000)}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
     ];
   }
+  /** @param {any} trend bars of a day or a week */
+  function trendChart(trend) {
+    const unit = trend.step === 1 ? "day" : "week";
+    const most = Math.max(...trend.complaints.map((/** @type {number} */ one, /** @type {number} */ at) => one + trend.calls[at]), 1);
+    const bars = trend.complaints.length, width = 1000, tall = 150, left = 44;
+    if (!bars) return h("p.quiet", null, "No record.");
+    const start = Date.parse(trend.start) / 1000, w = (width - left) / bars;
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", "aria-label": `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
+    for (const share of [0, 0.5, 1]) {
+      const y = tall - share * (tall - 16);
+      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), svg("text", { x: left - 6, y: y + 3, "text-anchor": "end" }, count(Math.round(share * most))));
+    }
+    trend.complaints.forEach((/** @type {number} */ one, /** @type {number} */ at) => {
+      const a = (one / most) * (tall - 16), b = (trend.calls[at] / most) * (tall - 16);
+      chart.append(svg("g", {}, svg("title", {}, `${day(start + at * trend.step * 86400)}: ${counted(one, "complaint")}, ${counted(trend.calls[at], "call")}`),
+        svg("rect", { class: "bar-a", x: left + at * w, y: tall - a, width: Math.max(w - 0.6, 0.6), height: a }), svg("rect", { class: "bar-b", x: left + at * w, y: tall - a - b, width: Math.max(w - 0.6, 0.6), height: b })));
+    });
+    for (let at = 0; at < bars; at += Math.max(Math.ceil(bars / 8), 1)) chart.append(svg("text", { x: left + at * w, y: tall + 16 }, day(start + at * trend.step * 86400)));
+    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
+  }
   /** @param {string} caption @param {any[]} heads @param {any[][]} rows */
   function simple(caption, heads, rows) {
-    return h("section", null, h("h2", null, caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("thead", null, h("tr", null, heads.map((one, at) => h("th", { scope: "col", class: at ? "num" : "" }, one)))),
+    return h(heads.length > 5 ? "section.wide" : "section", null, h("h2", null, caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("thead", null, h("tr", null, heads.map((one, at) => h("th", { scope: "col", class: at ? "num" : "" }, one)))),
       h("tbody", null, rows.length ? rows.map((row) => h("tr", null, row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: at ? "num" : "" }, one)))) : h("tr", null, h("td.none", { colspan: heads.length }, "None"))))));
   }
 
   // ---------------------------------------------------------------- the page
 
-  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["suppliers", "Suppliers"], ["decisions", "Decisions"], ["health", "Health"]]);
+  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["suppliers", "Suppliers"], ["suppressed", "Suppressed"], ["decisions", "Decisions"], ["health", "Health"]]);
   const main = /** @type {HTMLElement} */ (document.getElementById("main"));
   let drawn = "";
   let turn = 0;
@@ -1750,7 +1845,7 @@
     try {
       content = await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
-        suppliers: () => suppliersView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
+        suppliers: () => suppliersView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
       }[view] ?? (() => [h("h1", null, "No such page"), h("p", null, h("a", { href: address("queue") }, "To the queue"))]))();
     } catch (error) {
       content = [h("h1", null, "This cannot be shown"), h("p", null, plain(/** @type {Error} */ (error).message, 300))];
@@ -1773,7 +1868,7 @@
   const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"]];
   function help() {
     dialog.replaceChildren(h("div", null, h("h2", { id: "dialog-title" }, "Keys and terms"), h("dl.keys", null, KEYS.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])),
-      h("h3", null, "Terms"), h("dl.terms", null, Object.entries(TERMS).map(([name, text]) => [h("dt", null, name), h("dd", null, text)])), h("p.buttons", null, h("button.primary", { type: "button", onclick: () => dialog.close() }, "Close"))));
+      h("h3", null, "Terms"), h("dl.terms", null, Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [h("dt", null, name), h("dd", null, text)])), h("p.buttons", null, h("button.primary", { type: "button", onclick: () => dialog.close() }, "Close"))));
     dialog.showModal();
     dialog.scrollTop = 0;
   }

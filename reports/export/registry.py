@@ -1,20 +1,20 @@
 """The formats in which clusters and whole graphs go to other tools, one row each.
 
-A new format is one file with the function that writes it, and one row in `EXPORT_FORMATS`: its
-files, the links to them on the clusters' pages and `ringtrace export --format` follow.
+A new format is one file with the function that writes it, and one row in `EXPORT_FORMATS`:
+`ringtrace export --format` and the workbench's list of what it writes follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import gather_batch, page_name
+from reports.cluster_data import gather_batch
 from reports.disclosure_control import (
     CORE,
     REVIEWED_CORE,
@@ -24,12 +24,12 @@ from reports.disclosure_control import (
 )
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
 from reports.export.graph_tables import ClusterExport, GraphExport
+from reports.export.misp import cluster_misp, join_events
 from reports.export.stix import cluster_stix, join_bundles
-from reports.export.tabular import NODES_FILE, cluster_csv, edges_parquet, join_csv
-from reports.figures.graph_figure import read_positions
+from reports.export.tabular import NODES_FILE, cluster_csv, join_csv
+from reports.graph_layout import read_positions
 from reports.tables import RunFolder
 from schemas.tables import MEMBERS
-from transforms.write.job_pool import PutFile
 from transforms.write.parquet_files import FileChunks
 
 MEMBERS_AT_A_TIME = 1_000
@@ -38,19 +38,16 @@ MEMBERS_AT_A_TIME = 1_000
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A format, with a function for one file a cluster, one for the whole graph, or both.
+    """A format: a function for one file a cluster, and one for all clusters in a file.
 
     Attributes:
         code: its name on the command line.
         name: what people call it.
-        description: words that follow the name on a cluster's page.
+        description: words that follow the name in the workbench.
         suffix: ending of the names of its files, without the first dot.
-        media_type: for whoever serves the files.
         write_clusters: yields the file of each cluster of an export, in their order.
         write_graph: yields the file of a run's whole graph, piece by piece.
-        graph_file: name of that file, below the run's folder.
-        own: the file is a table of the run for its owner, with all members.
-        join_clusters: makes one file of those of several clusters.
+        join_clusters: without it, makes one file of those of several clusters.
         reviewed: it holds reviewed core members alone, whatever else was asked for.
     """
 
@@ -58,11 +55,8 @@ class ExportFormat:
     name: str
     description: str
     suffix: str
-    media_type: str
-    write_clusters: Callable[[ClusterExport], Iterable[FileChunks]] | None = None
+    write_clusters: Callable[[ClusterExport], Iterable[FileChunks]]
     write_graph: Callable[[GraphExport], FileChunks] | None = None
-    graph_file: str = ""
-    own: bool = False
     join_clusters: Callable[[Iterable[bytes]], FileChunks] | None = None
     reviewed: bool = False
 
@@ -73,27 +67,22 @@ EXPORT_FORMATS = (
         name="GraphML",
         description="for networkx, yEd, Gephi",
         suffix="graphml",
-        media_type="application/graphml+xml",
         write_clusters=cluster_graphml,
         write_graph=graph_graphml,
-        graph_file="graph/graph.graphml",
     ),
     ExportFormat(
         code="gexf",
         name="GEXF",
-        description="for Gephi, with the places in this picture",
+        description="for Gephi, with the positions of the graph",
         suffix="gexf",
-        media_type="application/gexf+xml",
         write_clusters=cluster_gexf,
         write_graph=graph_gexf,
-        graph_file="graph/graph.gexf",
     ),
     ExportFormat(
         code="csv",
         name="CSV",
         description="of the identifiers, for a spreadsheet",
         suffix="csv",
-        media_type="text/csv",
         write_clusters=cluster_csv,
         join_clusters=join_csv,
     ),
@@ -102,58 +91,25 @@ EXPORT_FORMATS = (
         name="STIX 2.1",
         description="for OpenCTI or another threat-intelligence platform, TLP:AMBER",
         suffix="stix.json",
-        media_type="application/stix+json;version=2.1",
         write_clusters=cluster_stix,
         join_clusters=join_bundles,
         reviewed=True,
     ),
     ExportFormat(
-        code="parquet",
-        name="Parquet",
-        description="for a data frame",
-        suffix="parquet",
-        media_type="application/vnd.apache.parquet",
-        write_graph=edges_parquet,
-        graph_file="graph/edges.parquet",
-        own=True,
+        code="misp",
+        name="MISP",
+        description="an event for MISP, tlp:amber",
+        suffix="misp.json",
+        write_clusters=cluster_misp,
+        join_clusters=join_events,
+        reviewed=True,
     ),
 )
 
 
-def cluster_formats() -> list[ExportFormat]:
-    """Returns the formats of a cluster's downloads."""
-    return [one for one in EXPORT_FORMATS if one.write_clusters is not None]
-
-
-def write_cluster_files(
-    export: ClusterExport, put: PutFile, *, include_verify: bool = False
-) -> None:
-    """Writes a file a cluster and format, beside the clusters' pages.
-
-    They hold core members alone, those of `include_verify` all: each row says which a member is.
-    """
-    if not include_verify:
-        core = redact_member_reasons(keep_batch_members(export.batch, is_core))
-        export = replace(export, batch=core)
-    files = {
-        one.suffix: iter(one.write_clusters(export)) for one in EXPORT_FORMATS if one.write_clusters
-    }
-    for facts in export.batch.facts:
-        for suffix, contents in files.items():
-            put(f"report/clusters/{page_name(facts.row['cluster_id'])}.{suffix}", next(contents))
-
-
-def write_graph_files(graph: GraphExport, put: PutFile, *, include_verify: bool = False) -> None:
-    """Writes the whole graph in every format that has it, core members alone in what may leave."""
-    leaving = graph if include_verify else replace(graph, core_only=True)
-    for one in EXPORT_FORMATS:
-        if one.write_graph is not None:
-            put(one.graph_file, one.write_graph(graph if one.own else leaving))
-
-
 def leaving_formats() -> dict[str, ExportFormat]:
     """Returns the formats of `ringtrace export`, by code."""
-    return {one.code: one for one in EXPORT_FORMATS if one.write_clusters is not None}
+    return {one.code: one for one in EXPORT_FORMATS}
 
 
 @dataclass(frozen=True)
@@ -201,8 +157,6 @@ class RunExport:
         return pc.scalar(True) if self.include_verify else CORE
 
     def _files(self, ids: list[str], form: ExportFormat) -> Iterator[bytes]:
-        if form.write_clusters is None:
-            raise TypeError(f"{form.code}: has no file a cluster")
         batch = gather_batch(self.run, ids)
         if not self.include_verify:
             batch = redact_member_reasons(keep_batch_members(batch, is_core))

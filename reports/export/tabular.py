@@ -27,6 +27,8 @@ from reports.tables import flatten_column_to_seconds
 from reports.text import plain
 from schemas.enums import Tier
 
+EDGES_FILE = "graph/edges.parquet"
+
 NODES_FILE = "graph/nodes.parquet"
 """Written last, since it has the positions in all figures; the next run starts from them."""
 
@@ -105,7 +107,7 @@ def edges_parquet(graph: GraphExport) -> Iterator[memoryview]:
 
 
 def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryview]:
-    """Yields graph/nodes.parquet, with `positions` as `graph_figure.NODE_POSITIONS` has them."""
+    """Yields graph/nodes.parquet, with `positions` as `graph_layout.NODE_POSITIONS` has them."""
     ids = positions["id"].combine_chunks()
 
     def positioned(nodes: pa.Table) -> pa.Table:

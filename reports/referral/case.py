@@ -22,7 +22,7 @@ from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
-from reports.figures.svg import Handover, build_timeline
+from reports.figures import Handover, build_timeline
 from reports.referral.blocking_checks import (
     Bridge,
     Inclusion,

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import signing
 from reports.evidence_number import cluster_thing
-from reports.export import stix, tabular
+from reports.export import misp, stix, tabular
 from reports.referral import case as case_module, exhibits, pdf, seal
 from reports.referral.blocks import BLANK, Document
 from reports.referral.case import Case, victims_at_most
@@ -325,7 +325,10 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     records["data/cluster.stix.json"] = stix.check_with_stix2(
         stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp, case.number_of)
     )
-    records["data/cluster.misp.json"] = exhibits.cluster_misp_event(case)
+    named = {one: f"No. {at}, {case.number_of(one)}" for one, at in case.number.items()}
+    records["data/cluster.misp.json"] = misp.misp_event(
+        case.facts, case.moment, case.manifest["run_id"], case.title, case.tlp, named
+    )
     records["data/cluster.graphml"] = exhibits.cluster_graphml(case)
     if case.earlier is not None:
         records["data/changes.csv"] = tabular.csv_bytes(

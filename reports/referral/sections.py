@@ -8,8 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from reports.cluster_data import joined_words
-from reports.figures.graph_figure import HEIGHT, WIDTH, graph_figure, member_positions
-from reports.figures.svg import TIMELINE_WIDTH, build_timeline
+from reports.figures import HEIGHT, TIMELINE_WIDTH, WIDTH, build_timeline, graph_figure
+from reports.graph_layout import member_positions
 from reports.referral.blocks import (
     Bar,
     Block,

@@ -12,6 +12,9 @@ from playwright.sync_api import Error, Page, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REQUIRED = "RINGTRACE_BROWSER_REQUIRED"
 """Set in CI: tests that find no browser then fail instead of being skipped."""
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+"""The rules of axe that a page must keep, beside its best practices."""
+
 KEYS = {"Space": " ", **{name: f"Arrow{name}" for name in ("Left", "Right", "Up", "Down")}}
 
 

@@ -10,12 +10,11 @@ import csv
 import io
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from time import sleep
 
 from PIL import Image
 
-from pipelines import cli
 from pipelines.batch.__main__ import main as batch
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
@@ -26,7 +25,7 @@ from tests.browser.driver import Browser, missing
 
 PLACE = Path("docs/img")
 
-WIDTH, HEIGHT = 1280, 960
+WIDTH, HEIGHT = 1440, 900
 
 COLOURS = 256
 """Of a palette: a page of text and a few colours needs no more, and a third of the bytes."""
@@ -72,43 +71,14 @@ def _ranked(run: Path) -> list[dict]:
     return sorted(found, key=lambda row: (-row["priority"], row["cluster_id"]))
 
 
-def _index(browser: Browser, run: Path) -> bytes:
-    browser.open(run / "report" / "index.html")
+def _shown(browser: Browser, run: Path, fragment: str) -> bytes:
+    browser.open(run / "report" / "index.html", fragment)
+    browser.page.reload()
     browser.wait(READY)
+    if fragment.endswith("tab=graph"):
+        browser.wait("document.documentElement.dataset.graph")
+        sleep(0.5)  # labels are drawn once the graph stands still
     return browser.screenshot()
-
-
-def _cluster(browser: Browser, run: Path) -> bytes:
-    row = _ranked(run)[0]
-    browser.open(run / "report" / "clusters" / f"{row['cluster_id']}.html", "#graph")
-    browser.wait(READY)
-    browser.click(".nodes .node")
-    browser.run("document.getElementById('graph').scrollIntoView()")
-    return browser.screenshot()
-
-
-def _several(browser: Browser, run: Path) -> bytes:
-    browser.open(run / "report" / "index.html", "#several")
-    browser.wait(READY)
-    return browser.screenshot()
-
-
-def _workbench(browser: Browser, run: Path) -> Iterator[tuple[str, bytes]]:
-    """The queue and a cluster of the workbench, as a wide window shows them."""
-    output = run.with_name("workbench")
-    words = ["--workbench", "--previous", str(run.with_name("first")), "--output", str(output)]
-    if cli.main(["report", str(run), *words]):
-        raise SystemExit("a report failed")
-    browser.size(1440, 900)
-    for name, fragment in (
-        ("queue", "#/queue"),
-        ("workbench", f"#/c/{_ranked(run)[0]['cluster_id']}"),
-    ):
-        browser.open(output / "report" / "index.html", fragment)
-        browser.page.reload()
-        browser.wait(READY)
-        yield f"{name}.png", browser.screenshot()
-    browser.size(WIDTH, HEIGHT)
 
 
 def _small(picture: bytes) -> bytes:
@@ -126,16 +96,15 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as held:
         made, real = two_companies(Path(held)), ftc(Path(held))
+        cluster = f"#/c/{_ranked(made)[0]['cluster_id']}"
         browser = Browser(WIDTH, HEIGHT)
         try:
             pictures = {
-                "report.png": _index(browser, made),
-                "cluster.png": _cluster(browser, made),
-                "ftc.png": _several(browser, real),
+                "queue.png": _shown(browser, made, "#/queue"),
+                "workbench.png": _shown(browser, made, cluster),
+                "cluster.png": _shown(browser, made, f"{cluster}?tab=graph"),
+                "ftc.png": _shown(browser, real, "#/shared"),
             }
-            pictures |= dict(_workbench(browser, made))
-            browser.colors("dark")
-            pictures["cluster-dark.png"] = _cluster(browser, made)
         finally:
             browser.close()
     for name, picture in pictures.items():

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.test_report import WCAG
+from tests.browser.driver import WCAG
 from tests.support.made_up_case import case_of, package_of, rows
 
 

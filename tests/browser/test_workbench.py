@@ -12,12 +12,19 @@ from axe_playwright_python.sync_playwright import Axe
 
 from pipelines.commands.serve import Server, make_app
 from reports.run import Run
-from reports.workbench import READINGS_PER_ORG
-from tests.browser.driver import Browser
-from tests.browser.test_report import WCAG
+from tests.browser.driver import WCAG, Browser
 from tests.support.hostile_text import hostile_run
-from tests.support.report_tables import cluster, complaint, listed, manifest, world, write_run
-from tests.support.written_report import workbench_files
+from tests.support.report_tables import (
+    cluster,
+    complaint,
+    entity,
+    listed,
+    manifest,
+    member,
+    world,
+    write_run,
+)
+from tests.support.written_report import report_files
 from transforms.decisions import members_digest
 from transforms.decisions_file import parse_decisions
 
@@ -56,6 +63,10 @@ def made_run(folder, **options):
         *(row | {"reporters": max(row["victims"] - 3, 1)} for row in rows["clusters"]),
     ]
     rows["complaints"].append(complaint("amazon-0-0-0", narrative="I called them."))
+    again = f"{PHONE}#2"
+    rows["entities"].append(entity(again, complaints=1))
+    rows["members"].append(member(again, rows["clusters"][1]["cluster_id"]))
+    rows["clusters"][1]["size"] += 1
     write_run(folder / "before", {"clusters": old})
     run = write_run(folder / "run", rows)
     whole = whole | {"options": whole["options"] | options, "outputs": listed(run)}
@@ -64,7 +75,7 @@ def made_run(folder, **options):
 
 
 def written(folder, run, whole, **options):
-    for name, data in workbench_files(run, whole, **options).items():
+    for name, data in report_files(run, whole, **options).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -97,7 +108,7 @@ def copy_page(tmp_path_factory, made):
 @pytest.fixture(scope="session")
 def made_files(made):
     run, whole, previous = made
-    return workbench_files(run, whole, previous=previous)
+    return report_files(run, whole, previous=previous)
 
 
 @pytest.fixture
@@ -203,6 +214,51 @@ def test_search_finds_sites_ids_records_and_names(browser, page, query, found):
     assert any(found in one for one in browser.texts("#hits [role=option]")), browser.texts(
         "#hits *"
     )
+
+
+def test_every_holder_of_a_number_is_found(browser, page):
+    opened(browser, page)
+    browser.type("#query", "(888) 555-0000")
+    browser.wait("document.querySelectorAll('#hits a').length > 1")
+    assert browser.texts("#hits a .id")[:2] == [PHONE, f"{PHONE}#2"]
+    browser.type("#query", f"{PHONE}#2")
+    browser.press("Enter")
+    browser.wait("document.querySelector('.panel h2')")
+    assert browser.run(IN_VIEW, ".panel h2") == [f"{PHONE}#2"]
+    assert "in use before a long gap, maybe of another holder" in browser.text(".panel")
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "wanted"),
+    [
+        ("Any size", "10", lambda row: int(row[2].split(" of ")[1].replace(",", "")) >= 10),
+        ("One organisation or more", "1", lambda row: "," in row[-4]),
+    ],
+)
+def test_each_filter_of_clusters_leaves_what_it_says(browser, page, label, value, wanted):
+    opened(browser, page, "#/clusters")
+    every = len(browser.texts("tbody tr"))
+    browser.page.locator(f"select[aria-label='{label}']").select_option(value)
+    browser.wait(f"document.querySelectorAll('tbody tr').length < {every}")
+    assert browser.texts("tbody tr")
+    script = """return [...document.querySelectorAll("tbody tr")].map((row) =>
+        [...row.children].map((cell) => cell.textContent))"""
+    assert all(map(wanted, browser.run(script)))
+
+
+def test_the_health_of_a_run_adds_up_and_says_how_it_was_made(browser, page):
+    opened(browser, page, "#/health")
+    told = browser.text("main")
+    assert "adds up" in told and "Leads" not in told
+    assert "Clusters are leads, not proof" in told
+    for one in ("SHA-256", "contract version", "Rejects", "Records over time"):
+        assert one in told
+    browser.run("location.hash = '#/suppressed'")
+    browser.wait("document.querySelector('h1').textContent === 'Suppressed'")
+    assert "known legitimate" in browser.text("tbody")
+    browser.run("location.hash = arguments[0]", f"#/c/{FIRST}?tab=about")
+    browser.wait("document.querySelector('main code')")
+    assert f"ringtrace export RUN --cluster {FIRST} --format stix" in browser.text("main")
 
 
 def test_search_says_what_it_does_not_find_and_arrows_walk(browser, page):
@@ -412,7 +468,8 @@ def test_terms_are_explained_and_keys_listed(browser, page):
     assert browser.run("return document.querySelector('dialog').open") is False
 
 
-VIEWS = ["queue", "clusters", "singles", "shared", "contested", "suppliers", "decisions", "health"]
+VIEWS = ["queue", "clusters", "singles", "shared", "contested", "suppliers", "suppressed",
+         "decisions", "health"]  # fmt: skip
 
 TABS = ["", "links", "records", "timeline", "graph", "rejected", "suppliers", "about"]
 
@@ -487,7 +544,8 @@ def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):
     "fragment",
     ["#/queue", f"#/c/{FIRST}", f"#/c/{FIRST}?tab=links", f"#/c/{FIRST}?tab=graph",
      f"#/c/{FIRST}?tab=timeline", f"#/c/{FIRST}?tab=records", "#/health", "#/decisions",
-     "#/shared", f"#/c/{FIRST}?tab=rejected"],
+     "#/shared", f"#/c/{FIRST}?tab=rejected", "#/suppressed", f"#/c/{FIRST}?tab=about",
+     "#/clusters"],
 )  # fmt: skip
 def test_axe_finds_nothing(browser, page, scheme, fragment):
     browser.colors(scheme)
@@ -543,4 +601,3 @@ def test_a_run_of_ten_thousand_clusters_opens_in_a_second(browser, tmp_path):
         sleep(0.01)
     assert monotonic() - start < 2.5  # a second on a machine that does nothing else
     assert "10," in browser.text(".headline") or "9," in browser.text(".headline")
-    assert READINGS_PER_ORG > 2

@@ -28,6 +28,7 @@ from schemas.tables import (
     REJECTS,
     SUPPLIERS,
 )
+from tests.support.leaks import decoded_layers
 from tests.support.read_files import compress_zstd
 from tests.support.real_data import real
 from tests.support.run_pipeline import (
@@ -63,8 +64,10 @@ def text_of(output):
     """Everything that a run's files say, as one text."""
     contents = [repr(table.to_pylist()) for table in tables(output).values()]
     contents.append(repr(read(output, NARRATIVES).to_pylist()))
-    others = ("manifest.json", "report/index.html")
-    return "\n".join(contents + [(output / name).read_text(encoding="utf-8") for name in others])
+    contents.append((output / "manifest.json").read_text(encoding="utf-8"))
+    pieces = sorted((output / "report" / "data").iterdir())
+    layers = [one for path in pieces for one in decoded_layers(path.name, path.read_bytes())]
+    return "\n".join(contents + [one.decode("utf-8", "replace") for one in layers])
 
 
 # -- the same bytes ---------------------------------------------------------------------------

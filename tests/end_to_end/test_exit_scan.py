@@ -39,17 +39,21 @@ def inputs(folder):
     return "--complaints", files[0], "--calls", files[1]
 
 
-def planted(monkeypatch, suffix, text):
+PIECE, TABLE = "/data/part-", ".parquet"
+"""Within the names of files of a report and of a graph."""
+
+
+def planted(monkeypatch, within, text):
     """Makes every file of a kind that a report writes end in a text."""
     write = job_pool.write_local_file
 
     def leaking(folder, name, chunks):
-        if name.endswith(".parquet") and suffix == ".parquet":
+        if name.endswith(TABLE) and within == TABLE:
             table = pa.table({"label": [text]})
             sink = io.BytesIO()
             pq.write_table(table, sink)
             chunks = [sink.getvalue()]
-        elif name.endswith(suffix):
+        elif within in name:
             chunks = [*chunks, text.encode()]
         return write(folder, name, chunks)
 
@@ -78,17 +82,17 @@ def test_a_run_without_a_leak_holds_nothing_back(clean, capsys):
     assert health(clean, capsys) == (0, "well\n")
 
 
-@pytest.mark.parametrize("suffix", [".html", ".csv", ".graphml", ".gexf", ".json", ".parquet"])
+@pytest.mark.parametrize("within", [PIECE, "/data/run", "/data/clusters", TABLE])
 @pytest.mark.parametrize("value", ["%28202%29 456-2131", "4111111111111111"])
 def test_a_file_of_a_run_with_a_victims_value_is_held_back(
-    tmp_path, monkeypatch, capsys, suffix, value
+    tmp_path, monkeypatch, capsys, within, value
 ):
-    planted(monkeypatch, suffix, f"\n{value}")
+    planted(monkeypatch, within, f"\n{value}")
     manifest = run(tmp_path / "run", *inputs(tmp_path), status=1)
     said = capsys.readouterr().err
     given_out = [one["name"] for one in manifest["outputs"]]
     leaky = [one for one in given_out if one.startswith(("report/", "graph/"))]
-    assert not [one for one in leaky if one.endswith(suffix)]
+    assert not [one for one in leaky if within in one]
     held = {one["name"]: one["rows"] for one in manifest["private"]}
     held = {name: rows for name, rows in held.items() if name.startswith(HELD_FOLDER)}
     assert held and set(held.values()) == {1}
@@ -104,7 +108,7 @@ def test_a_file_of_a_run_with_a_victims_value_is_held_back(
 def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
     clean, tmp_path, monkeypatch, capsys, value
 ):
-    words = ["report", str(clean), "--workbench", "--output"]
+    words = ["report", str(clean), "--output"]
     assert cli.main([*words, str(tmp_path / "clean")]) == 0
     encode = workbench.encode_piece
     leaking = lambda name, found: encode(name, found | {"more": value})  # noqa: E731
@@ -151,28 +155,28 @@ def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, mon
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
         "D-1,suspect_held,phone:+12024562131,,Ann,the ring's own,2026-05-01T00:00:00Z,\n"
     )
-    planted(monkeypatch, ".html", VICTIM)
+    planted(monkeypatch, PIECE, VICTIM)
     run(tmp_path / "one", *given, status=1)
-    assert list((tmp_path / "one" / HELD_FOLDER).rglob("*.html"))
+    assert list((tmp_path / "one" / HELD_FOLDER).rglob("*.js"))
     after = "--previous", tmp_path / "one", "--decisions", decisions
     run(tmp_path / "two", *given, *after)
     assert not (tmp_path / "two" / HELD_FOLDER).exists()
 
 
 def test_a_suspects_own_values_are_no_leak(tmp_path, monkeypatch):
-    planted(monkeypatch, ".html", f" {SUSPECT} amzn-help-desk.com 2024562131999")
+    planted(monkeypatch, PIECE, f" {SUSPECT} amzn-help-desk.com 2024562131999")
     run(tmp_path / "run", *inputs(tmp_path))
 
 
 def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monkeypatch, capsys):
-    planted(monkeypatch, ".csv", f"\n{VICTIM}")
+    planted(monkeypatch, PIECE, f"\n{VICTIM}")
     out = clean.with_name("out")
     assert cli.main(["report", str(clean), "--redact", "--output", str(out)]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "held back" in said and "1 withheld value" in said
     assert not names_a_victim(said)
     there = [path.name for path in out.rglob("*") if path.is_file()]
-    assert "index.html" in there and not [one for one in there if one.endswith(".csv")]
+    assert "index.html" in there and not [one for one in there if one.startswith("part-")]
     held = [path for path in (clean / HELD_FOLDER).rglob("*") if path.is_file()]
     assert held and {stat.S_IMODE(path.stat().st_mode) for path in held} == {0o600}
     status, told = health(clean, capsys)
@@ -180,7 +184,7 @@ def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monk
 
 
 def test_without_a_key_only_what_is_contested_is_known(clean, monkeypatch):
-    planted(monkeypatch, ".csv", f"\n{VICTIM}")
+    planted(monkeypatch, PIECE, f"\n{VICTIM}")
     out = clean.with_name("out")
     words = ["report", str(clean), "--redact", "--output", str(out), "--no-register"]
     assert cli.main(words) == 0
@@ -201,8 +205,8 @@ def test_what_is_within_an_address_that_is_shown_is_no_leak(tmp_path):
     ]
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows))
     assert not (tmp_path / "run" / HELD_FOLDER).exists()
-    page = (tmp_path / "run" / "graph" / "graph.graphml").read_text()
-    assert f"url:form.jotform.com/{form}" in page
+    ids = pq.read_table(tmp_path / "run" / "graph" / "nodes.parquet")["id"].to_pylist()
+    assert f"url:form.jotform.com/{form}" in ids
 
 
 LIES = (

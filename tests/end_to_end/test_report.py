@@ -14,23 +14,14 @@ import pytest
 from pipelines import cli
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from reports.figures.graph_layout import WIDE
+from reports.graph_layout import WIDE
 from schemas.decision import DECISION, DecisionKind
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME
-from schemas.tables import (
-    CALLS,
-    CLUSTERS,
-    COMPLAINTS,
-    MEMBERS,
-    MENTIONS,
-    NARRATIVES,
-    REJECTS,
-    TABLES_BY_NAME,
-)
+from schemas.tables import CALLS, COMPLAINTS, MEMBERS, MENTIONS, NARRATIVES, REJECTS
 from tests.support.leaks import decoded_layers
-from tests.support.parsed_page import Page
 from tests.support.run_pipeline import read, run
+from tests.support.written_report import parts, piece, rows
 
 AUTHOR = "Dr Fischer-Lindqvist"
 
@@ -61,12 +52,12 @@ def days(tmp_path_factory):
     entities[DecisionKind.MUST_LINK] = (by_size[-5][0], by_size[-6][0])
     paired = (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK)
     with (folder / "decisions.csv").open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(DECISION.names)
+        table = csv.writer(file)
+        table.writerow(DECISION.names)
         for number, (kind, (a, b)) in enumerate(entities.items()):
             other = b if kind in paired else ""
             why = f"{REASON} ({kind})"
-            rows.writerow([f"D-{number}", kind, a, other, AUTHOR, why, "2025-01-01T00:00:00Z", ""])
+            table.writerow([f"D-{number}", kind, a, other, AUTHOR, why, "2025-01-01T00:00:00Z", ""])
     decided = ["--decisions", folder / "decisions.csv", "--previous", folder / "first"]
     run(folder / "second", *given, *decided)
     return folder / "first", folder / "second", entities
@@ -79,35 +70,50 @@ def clusters_of(folder):
     return found
 
 
-def page_of(folder, cluster_id):
-    return (folder / "report" / "clusters" / f"{cluster_id}.html").read_text(encoding="utf-8")
+def data_of(folder):
+    data = folder / "report" / "data"
+    return {f"report/data/{path.name}": path.read_bytes() for path in data.iterdir()}
 
 
 def test_every_decision_in_force_is_shown_with_its_author_and_reason(days):
     _, second, entities = days
     of = {one: cluster for cluster, members in clusters_of(second).items() for one in members}
+    files = data_of(second)
+    told, found = piece(files, "run"), parts(files)
+    shown = {one["kind"]: one for one in told["decisions"]}
     for kind, (a, b) in entities.items():
-        if kind == DecisionKind.LEGITIMATE:
-            assert a not in of
-            index = Page((second / "report" / "index.html").read_text(encoding="utf-8"))
-            assert f"by {AUTHOR}: {REASON} ({kind})" in index.text
-            continue
         if kind == DecisionKind.VICTIM_OWNED:
             assert a not in of
-            whole = "".join(one.read_text() for one in (second / "report").rglob("*.html"))
-            assert a.partition(":")[2] not in whole
+            layers = [one for name, data in files.items() for one in decoded_layers(name, data)]
+            assert not [one for one in layers if a.partition(":")[2].encode() in one]
             continue
-        text = Page(page_of(second, of[a])).text
-        shown = text[text.index("Decisions in force") :]
-        assert f"{kind} decision" in shown
-        assert f"by {AUTHOR}: {REASON} ({kind})" in shown
+        one = shown[kind]
+        assert (one["author"], one["reason"]) == (AUTHOR, f"{REASON} ({kind})")
+        said = f"by {AUTHOR}: {REASON} ({kind})"
+        if kind == DecisionKind.LEGITIMATE:
+            assert a not in of
+            assert [row for row in told["suppressed"]["rows"] if said in row[-1]]
+            continue
+        assert one["in_force"] and a in {one["entity_a"], one["entity_b"]}
+        assert a in {each["id"] for each in found[of[a]]["members"]}
         if kind in (DecisionKind.MUST_LINK, DecisionKind.CANNOT_LINK):
             assert (of[a] == of[b]) == (kind == DecisionKind.MUST_LINK)
 
 
+def test_a_run_says_what_changed_since_the_run_that_it_follows(days):
+    first, second, _ = days
+    files = data_of(second)
+    told = piece(files, "run")
+    assert told["previous"] == json.loads((first / MANIFEST_NAME).read_bytes())["run_id"]
+    assert told["compared"]
+    before = [one["before"] for one in rows(piece(files, "clusters")) if one["before"]]
+    assert len(before) > 5
+    assert piece(data_of(first), "run")["previous"] is None
+
+
 def places(folder):
-    rows = pq.read_table(folder / "graph" / "nodes.parquet").to_pylist()
-    return {one["id"]: (one["x"] * WIDE, one["y"]) for one in rows if one["x"] is not None}
+    nodes = pq.read_table(folder / "graph" / "nodes.parquet").to_pylist()
+    return {one["id"]: (one["x"] * WIDE, one["y"]) for one in nodes if one["x"] is not None}
 
 
 def test_a_figure_keeps_its_positions_from_day_to_day(days):
@@ -149,17 +155,15 @@ def test_a_copy_for_a_reader_outside_holds_no_record_and_nothing_that_analysts_w
     files = [path for path in sorted(out.rglob("*")) if path.is_file()]
     assert not (out / MANIFEST_NAME).exists()
     for path in files:
-        content = (
-            str(pq.read_table(path).to_pylist())
-            if path.suffix == ".parquet"
-            else path.read_text(encoding="utf-8")
-        )
-        assert AUTHOR not in content, path
-        assert REASON not in content, path
+        layers = decoded_layers(path.name, path.read_bytes())
+        content = b"\n".join(layers).decode("utf-8", "replace")
+        if path.suffix == ".parquet":
+            content = str(pq.read_table(path).to_pylist())
+        for what in (AUTHOR, REASON):
+            assert what not in content, path
         assert not [one for one in (*records, *calls) if one in content], path
         assert not [text for text in records.values() if text[:60] in content], path
     assert (out / "report" / "index.html").is_file()
-    assert len(files) > 30
     # The places of the run's figures; those of members that are left out are not in it.
     core = pc.field("tier") == Tier.CORE
     named = set(read(second, MEMBERS).filter(core)["entity_id"].to_pylist())
@@ -172,36 +176,27 @@ def test_small_counts_by_country_are_hidden_on_demand(days, tmp_path):
     out = tmp_path / "copy"
     words = ["report", str(second), "--suppress-below", "1000000", "--output", str(out)]
     assert cli.main(words) == 0
-    largest = max(read(second, CLUSTERS).to_pylist(), key=lambda row: row["complaints"])
-    for page in (page_of(out, largest["cluster_id"]), (out / "report/index.html").read_text()):
-        text = Page(page).text
-        table = text[text.index("Victims’ countries") :][:400]
-        country = largest["countries"][0]["country"]
-        assert f"{country}hidden" in table.replace(" ", "")
+    files = data_of(out)
+    for one in rows(piece(files, "clusters")):
+        assert {number for _, number in one["countries"]} == {None}
+    shown = {one["title"]: one for one in piece(files, "run")["breakdowns"]}
+    assert {number for _, number in shown["Victims’ countries"]["rows"]} == {None}
 
 
-def test_pages_and_bundles_for_as_many_as_are_asked_for(days, tmp_path):
+def test_a_run_has_few_files_and_its_report_is_smaller_than_its_tables(days):
     _, second, _ = days
-    sizes = [row["size"] for row in read(second, CLUSTERS).to_pylist()]
-    several = sum(size > 1 for size in sizes)
-    for given, pages in (("0", 0), ("3", 3), ("all", several)):
-        out = tmp_path / given
-        words = ["--pages", given, "--output", str(out)]
-        assert cli.main(["report", str(second), *words]) == 0
-        made = list((out / "report" / "clusters").glob("c-*.html")) if pages else []
-        assert len(made) == pages
-        described = pages + min(len(sizes) - several, int(given) if given.isdigit() else len(sizes))
-        assert len(list(out.rglob("*.stix.json"))) == described
-    inside = list((second / "report" / "clusters").glob("*.html"))
-    single = [path for path in inside if path.name.startswith("single-")]
-    assert len(inside) - len(single) == several
-    anchors = [
-        attributes["id"]
-        for path in single
-        for tag, attributes in Page(path.read_text(encoding="utf-8")).elements
-        if tag == "section"
-    ]
-    assert len(anchors) == len(sizes) - several > 0
+    every = [path for path in second.rglob("*") if path.is_file()]
+    assert len(every) < 60
+    library = second / "report" / "cytoscape.min.js"
+    size = {path: path.stat().st_size for path in every if path != library}
+    report = sum(
+        n for path, n in size.items() if path.relative_to(second).parts[0] in ("report", "graph")
+    )
+    assert report < 1.5 * (sum(size.values()) - report)
+    assert {path.name for path in (second / "graph").iterdir()} == {
+        "nodes.parquet",
+        "edges.parquet",
+    }
 
 
 def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
@@ -218,9 +213,7 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["RUN", "--pages", "many", "--output", "OUT"], "'many' is neither a number nor 'all'"),
-        (["RUN", "--pages", "-1", "--output", "OUT"], "neither a number nor 'all'"),
-        (["RUN", "--pages", "3"], "need --output DIR"),
+        (["RUN", "--suppress-below", "3"], "need --output DIR"),
         (["URL", "--redact"], "copy it here first"),
         (["RUN", "--redact", "--output", "FULL"], "exists and is not an empty folder"),
         (["RUN", "--redact", "--output", "FILE"], "exists and is not an empty folder"),
@@ -254,26 +247,6 @@ def test_a_mistake_gives_one_line(days, tmp_path, capsys, words, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
-
-
-@pytest.mark.parametrize("redact", [True, False])
-def test_the_workbench_is_written_for_a_disk_also_for_a_reader_outside(days, tmp_path, redact):
-    first, second, _ = days
-    words = ["report", str(second), "--workbench", "--output", str(tmp_path / "page")]
-    assert cli.main([*words, *(["--redact"] if redact else ["--previous", str(first)])]) == 0
-    files = [path for path in sorted((tmp_path / "page").rglob("*")) if path.is_file()]
-    assert 8 < len(files) < 30
-    layers = [one for path in files for one in decoded_layers(path.name, path.read_bytes())]
-    whole = b"".join(layers).decode()
-    records = {
-        row["complaint_id"]: row["narrative"] for row in read(second, NARRATIVES).to_pylist()
-    }
-    assert not [text for text in records.values() if text[:60] in whole]
-    for what in (AUTHOR, REASON, *list(records)[:50]):
-        assert (what in whole) != redact, what
-    size = sum(path.stat().st_size for path in files if path.name != "cytoscape.min.js")
-    rest = [second / name for name in TABLES_BY_NAME]
-    assert size < sum(path.stat().st_size for one in rest for path in one.rglob("*"))
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,6 @@ BESIDE = {
     ("stream", "--kafka-config"): KAFKA,
     ("stream", "--avro-schema"): KAFKA | AVRO,
     ("referral", "--second-key"): {"--second": ["Tom Lee"]},
-    ("report", "--previous"): {"--workbench": []},
     ("exchange join", "--key"): {"--overlap": ["{result}"]},
     ("exchange overlap request", "--run"): CLUSTER,
     ("exchange overlap request", "--offer"): CLUSTER,
@@ -406,11 +405,8 @@ CONTRADICTIONS = {
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
     ],
     "report": [
-        ({"--output": None, "--pages": ["3"]}, "--pages"),
-        ({"--output": None, "--include-verify": []}, "--include-verify"),
-        ({"--redact": [], "--include-verify": []}, "--include-verify"),
-        ({"--previous": ["{run}"]}, "--workbench"),
-        ({"--workbench": [], "--pages": ["3"]}, "--pages"),
+        ({"--output": None, "--suppress-below": ["3"]}, "--suppress-below"),
+        ({"--output": None, "--previous": ["{run}"]}, "--previous"),
     ],
     "referral": [
         ({"--override-reason": None}, "--override-reason"),

@@ -17,6 +17,7 @@ from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEv
 from schemas.tables import ALL_TABLES, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
 from tests.support.exchange_world import NOW, reviewed_run, ringtrace, rows
 from tests.support.run_pipeline import checked_manifest, jsonl, read, run as batch
+from tests.support.written_report import parts, piece
 from transforms.extract import allowlist
 
 
@@ -440,10 +441,12 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     }
     assert status[BRAND_LINE] == "suppressed"
     assert victim not in status
-    pages = b"".join(path.read_bytes() for path in (tmp_path / "joint").rglob("*.html"))
+    pages = b"".join(path.read_bytes() for path in (tmp_path / "joint" / "report").rglob("*.*"))
     assert b"<script>alert(1)" not in pages
-    tables = [path.read_text() for path in (tmp_path / "joint").rglob("*.csv")]
-    assert not [text for text in tables if '"=HYPERLINK' in text or "\n=HYPERLINK" in text]
+    out = tmp_path / "all.csv"
+    words = ["export", tmp_path / "joint", "--all", "--format", "csv", "--include-verify"]
+    assert ringtrace(*words, "--output", out) == 0
+    assert '"=HYPERLINK' not in out.read_text() and "\n=HYPERLINK" not in out.read_text()
     (world.amazon.home / "offers" / "microsoft.json").unlink()
 
 
@@ -451,26 +454,25 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
 
 
 def test_the_report_shows_who_saw_what_and_what_only_the_union_reveals(joined):
-    index = (joined / "run/report/index.html").read_text()
-    assert 'id="joint"' in index and "is in this run" in index
+    files = {
+        str(path.relative_to(joined / "run")): path.read_bytes()
+        for path in (joined / "run/report/data").iterdir()
+    }
+    whole = piece(files, "run")["joint"]
+    assert [one["sender"] for one in whole["offers"] if not one["why"]]
     union = read(joined / "run", UNION_LINKS).to_pylist()
     offered = read(joined / "run", OFFERED_CLUSTERS).to_pylist()
-    kinds = {one["kind"] for one in union}
-    assert "shared" in kinds
+    assert "shared" in {one["kind"] for one in union}
+    clusters = parts(files)
     for one in union:
-        page = joined / f"run/report/clusters/{one['cluster_id']}.html"
-        text = page.read_text()
-        joint = text.partition('id="joint"')[2].partition("</section>")[0]
-        assert "own records alone" in joint
-        told = one["part_a"] or one["entity_a"].partition(":")[2]
-        assert told in joint
+        told = clusters[one["cluster_id"]]["joint"]
+        if one["kind"] == "link":
+            assert [one["entity_a"], one["entity_b"]] in told["links"]
+        else:
+            assert one["part_a"] in [each["part_a"] for each in told["shared"]]
         for row in offered:
             if one["cluster_id"] in row["cluster_ids"]:
-                assert row["tlp"] in joint
-    who = read(joined / "run", CONTRIBUTORS).to_pylist()
-    cluster = union[0]["cluster_id"]
-    page = (joined / f"run/report/clusters/{cluster}.html").read_text()
-    seen = page.partition("Who saw it, in which cluster")[2].partition("</table>")[0]
-    for one in who:
-        if one["cluster_id"] == cluster:
-            assert one["entity_id"].partition(":")[2] in seen and one["contributor"] in seen
+                assert row["tlp"] in [each["tlp"] for each in told["offered"]]
+    for one in read(joined / "run", CONTRIBUTORS).to_pylist():
+        saw = dict(clusters[one["cluster_id"]]["joint"]["saw"])[one["entity_id"]]
+        assert one["contributor"] in [org for org, _, _ in saw]

@@ -6,6 +6,7 @@ import json
 from pipelines import key_store
 from reports import signing
 from tests.support.exchange_world import AGREED, NOW, SHARED, ringtrace
+from tests.support.written_report import parts
 
 
 def test_only_victims_of_the_cluster_are_compared(counted):
@@ -126,12 +127,11 @@ def test_a_joint_run_tells_it_on_the_clusters_page(counted, tmp_path):
     words = ["exchange", "join", counted.world.amazon.run, counted.offer, "--now", NOW]
     words += ["--decisions", counted.run.parent / "decisions.csv", "--overlap", counted.result]
     assert ringtrace(*words, "--output", tmp_path / "run") == 0
-    cluster, total = counted.cluster["cluster_id"], counted.cluster["victims"]
-    page = (tmp_path / f"run/report/clusters/{cluster}.html").read_text()
-    assert f"{SHARED} victims are on both sides" in page
-    assert f"at most {total - SHARED} distinct victims, of {total} counted" in page
-    others = [one for one in (tmp_path / "run/report/clusters").glob("*.html")
-              if one.stem != cluster]  # fmt: skip
-    assert not [one for one in others if "are on both sides" in one.read_text()]
+    data = tmp_path / "run/report/data"
+    found = parts({f"report/data/{path.name}": path.read_bytes() for path in data.iterdir()})
+    counts = {one: facts["joint"]["overlaps"] for one, facts in found.items() if facts["joint"]}
+    (overlap,) = counts.pop(counted.cluster["cluster_id"])
+    assert overlap["shared"] == SHARED and not any(counts.values())
+    assert found[counted.cluster["cluster_id"]]["joint"]["both"] == SHARED
     wrong = [*words[:-2], "--overlap", tmp_path, "--output", tmp_path / "no"]
     assert ringtrace(*wrong) == 2 and not (tmp_path / "no").exists()

@@ -1,13 +1,13 @@
 """Entities that several organisations saw."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import date, timedelta
 
 from hypothesis import given, settings, strategies as st
 
-from reports.run_summary import OrgRecords, shared_entities
+from reports.run_summary import OrgRecords, record_trend, shared_entities
 from schemas.enums import Status
-from tests.support.report_tables import START, entity, member, mention, write_run
+from tests.support.report_tables import START, complaint, entity, member, mention, write_run
 
 IDS = [f"phone:+1888555010{n}" for n in range(4)]
 
@@ -78,3 +78,13 @@ def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
     found, total = shared_entities(write_run(tmp_path / "r", rows), limit=2)
     assert [(one.entity_id, one.cluster_id) for one in found] == [(IDS[1], "c-1"), (IDS[0], "c-0")]
     assert total == 3
+
+
+def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
+    days = [START, START + timedelta(days=9), START - timedelta(days=36_500)]
+    rows = {"complaints": [complaint(f"A-{n}", received_at=day) for n, day in enumerate(days)]}
+    run = write_run(tmp_path / "r", rows)
+    for step in (1, 7):
+        found = record_trend(run, step)
+        assert (found.step, found.earlier, found.end) == (step, 1, date(2026, 3, 10))
+        assert sum(bar.complaints for bar in found.bars) == 2

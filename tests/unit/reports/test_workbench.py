@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports.html.index_page import ClusterTable
 from reports.run import Run
 from reports.workbench import encode_piece, group_clusters
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
@@ -29,8 +28,8 @@ from tests.support.report_tables import (
     world,
     write_run,
 )
-from tests.support.written_report import piece, rows, workbench_files
-from tests.unit.reports.html.test_what_files_name import (
+from tests.support.written_report import piece, report_files, rows
+from tests.unit.reports.export.test_what_files_name import (
     ACCOUNT,
     ALONE,
     PHONE,
@@ -87,7 +86,7 @@ def small_run(folder, **options):
 def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
     made, whole = world(40)
     found = [
-        workbench_files(write_run(tmp_path / str(cut), made, cut), json.loads(json.dumps(whole)))
+        report_files(write_run(tmp_path / str(cut), made, cut), json.loads(json.dumps(whole)))
         for cut in (1, 3)
     ]
     assert found[0] == found[1]
@@ -96,7 +95,7 @@ def test_same_tables_same_bytes_however_they_are_cut(tmp_path):
 
 def test_files_are_few_and_every_cluster_is_in_one(tmp_path):
     made, whole = world(400)
-    files = workbench_files(write_run(tmp_path / "r", made), whole)
+    files = report_files(write_run(tmp_path / "r", made), whole)
     assert len(files) < 20
     listed = [*rows(piece(files, "clusters")), *rows(piece(files, "singles"))]
     assert len(listed) == 400
@@ -108,7 +107,7 @@ def test_files_are_few_and_every_cluster_is_in_one(tmp_path):
 def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
     before = {"clusters": [cluster("c-0", size=2, reporters=4, status="confirmed")]}
     previous = Run(str(write_run(tmp_path / "before", before)), manifest(run_id="run-0"))
-    files = workbench_files(*small_run(tmp_path / "r"), previous=previous)
+    files = report_files(*small_run(tmp_path / "r"), previous=previous)
     (row,) = rows(piece(files, "clusters"))
     assert (row["event"], row["gained"], row["reporters"]) == ("grew", 1, 9)
     assert (row["core"], row["unreviewed"], row["contested"]) == (2, 1, 1)
@@ -119,23 +118,23 @@ def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
 
 
 def test_a_narrative_is_quoted_where_the_run_keeps_it_and_nowhere_else(tmp_path):
-    kept = workbench_files(*small_run(tmp_path / "kept", keep_narratives=True))
-    apart = workbench_files(*small_run(tmp_path / "apart", keep_narratives=False))
+    kept = report_files(*small_run(tmp_path / "kept", keep_narratives=True))
+    apart = report_files(*small_run(tmp_path / "apart", keep_narratives=False))
     assert naming(kept, ["at once, and I did"]) == ["report/data/part-0.js"]
     assert naming(apart, ["at once, and I did", "They said"]) == []
 
 
 def test_a_number_that_only_a_caller_id_shows_is_nowhere(tmp_path):
-    files = workbench_files(*small_run(tmp_path / "r"))
+    files = report_files(*small_run(tmp_path / "r"))
     assert naming(files, ["+12125550111"]) == []
     assert naming(files, ["withheld-1"]) != []
 
 
 def test_a_copy_for_a_reader_outside_names_core_members_alone(tmp_path):
     run, whole = liars_run(tmp_path / "r")
-    own = workbench_files(run, whole)
+    own = report_files(run, whole)
     assert naming(own, VALUES) != []
-    copy = workbench_files(run, whole, redact=True, suppress_below=5)
+    copy = report_files(run, whole, redact=True, suppress_below=5)
     others = [*VALUES, ALONE.partition(":")[2], "call_jane_roe", "A-1", "+18005550155"]
     assert naming(copy, [*others, "+18005550144", "decision d-1", "decision d-2"]) == []
     assert naming(copy, ["+18885550123"]) != []
@@ -155,19 +154,20 @@ def test_what_only_the_union_reveals_is_with_its_cluster(tmp_path):
     for table, made in ((CONTRIBUTORS, saw), (UNION_LINKS, [union]), (OFFERED_CLUSTERS, [])):
         (run / table.name).mkdir()
         pq.write_table(pa.Table.from_pylist(made, table.schema), run / table.name / "part.parquet")
-    files = workbench_files(run, whole)
+    files = report_files(run, whole)
     told = piece(files, "run")["joint"]
-    assert (told["links"], told["merged"], told["offers"]) == (1, 0, [offer])
+    assert (told["links"], told["merged"]) == (1, 0)
+    assert [one["sender"] for one in told["offers"]] == ["microsoft"]
     part = piece(files, "part-0")["clusters"]["c-1"]["joint"]
     assert part["links"] == [[ACCOUNT, PHONE]]
-    assert part["saw"] == [[PHONE, ["amazon", "microsoft"]]]
+    assert part["saw"] == [[PHONE, [["amazon", "1", None], ["microsoft", "1", None]]]]
 
 
 def test_small_counts_are_hidden(tmp_path):
     made, whole = world(4)
     countries = [{"country": "US", "complaints": 90}, {"country": "GB", "complaints": 2}]
     made["clusters"][0]["countries"] = countries
-    files = workbench_files(write_run(tmp_path / "r", made), whole, suppress_below=5)
+    files = report_files(write_run(tmp_path / "r", made), whole, suppress_below=5)
     listed = {one["id"]: one for one in rows(piece(files, "clusters"))}
     assert listed[made["clusters"][0]["cluster_id"]]["countries"] == [["US", None], ["GB", None]]
 
@@ -188,7 +188,7 @@ def read_lookup_of(key, ids):
 
 
 def test_hostile_text_is_data_and_ids_are_whole(tmp_path):
-    files = workbench_files(*hostile_run(tmp_path / "r"))
+    files = report_files(*hostile_run(tmp_path / "r"))
     for name, content in files.items():
         if "/data/" in name:
             assert re.fullmatch(rb'rt\.piece\("[a-z]+(-\d+)?","[A-Za-z0-9+/=]+"\);\n', content)
@@ -203,14 +203,7 @@ def test_hostile_text_is_data_and_ids_are_whole(tmp_path):
 )
 def test_clusters_share_pieces(sizes, groups):
     of = {str(n): size for n, size in enumerate(sizes)}
-    own = [one for one, size in of.items() if size > 1]
-    table = ClusterTable(
-        pa.table({"cluster_id": list(of), "size": list(of.values())}),
-        {},
-        own,
-        [one for one in of if one not in own],
-    )
-    found = group_clusters(table)
+    found = group_clusters(of)
     assert sorted(one for group in found for one in group) == sorted(of)
     assert len(found) == groups
 

@@ -10,11 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports import tables
+from reports import tables, workbench
 from reports.cluster_data import gather_facts
-from reports.figures import graph_figure
-from reports.html import site
-from reports.html.partition import partition_run
+from reports.graph_layout import positions_dataset, positions_table, read_positions
+from reports.partition import partition_run
 from reports.run import Run
 from schemas.field import TIMESTAMP
 from schemas.tables import ALL_TABLES, LINKS
@@ -31,7 +30,7 @@ from tests.support.report_tables import (
     world,
     write_run,
 )
-from tests.support.written_report import report_files
+from tests.support.written_report import parts, report_files
 from transforms.write import job_pool
 from transforms.write.job_pool import forking, local_job_pool
 
@@ -112,16 +111,14 @@ def test_a_part_has_the_positions_of_the_run_before(tmp_path):
     run = write_run(tmp_path / "run", rows)
     ids = [one["entity_id"] for one in rows["members"]]
     positions = {one: ("c-before", (n / 100, 0.5)) for n, one in enumerate(ids[::2])}
-    pq.write_table(graph_figure.positions_table(positions), tmp_path / "nodes.parquet")
-    before = graph_figure.positions_dataset(str(tmp_path / "nodes.parquet"))
+    pq.write_table(positions_table(positions), tmp_path / "nodes.parquet")
+    before = positions_dataset(str(tmp_path / "nodes.parquet"))
     groups = [[one["cluster_id"]] for one in rows["clusters"]]
     found = {}
     for folder in partition_run(run, groups, str(tmp_path), before):
-        found |= graph_figure.read_positions(folder, None, ids).of_entity
+        found |= read_positions(folder, None, ids).of_entity
     assert (
-        found
-        == positions
-        == graph_figure.read_positions("run", str(tmp_path / "nodes.parquet"), ids).of_entity
+        found == positions == read_positions("run", str(tmp_path / "nodes.parquet"), ids).of_entity
     )
 
 
@@ -135,16 +132,18 @@ def test_the_report_is_the_same_however_it_is_cut_and_shared(
     run = write_run(tmp_path / "run", rows, 2)
     for made in ((run, whole), hostile_run(tmp_path / "hostile")):
         whole_files = report_files(*made, redact=redact)
-        monkeypatch.setattr(site, "MEMBERS_AT_A_TIME", 20)
-        assert report_files(*made, redact=redact) == whole_files
+        monkeypatch.setattr(workbench, "MEMBERS_OF_PART", 20)
+        cut_files = report_files(*made, redact=redact)
+        assert len(cut_files) >= len(whole_files)
+        assert parts(cut_files) == parts(whole_files)
         out = tmp_path / f"out-{made[0].name}"
         out.mkdir()
         monkeypatch.setattr(job_pool, "MIN_CPU_SECONDS", 0.0)
         monkeypatch.setattr(job_pool, "MIN_FORKED_CPU_SECONDS", 0.0)
         with processes(), local_job_pool(str(out), 2) as pool:
-            site.write_report_pages(Run(str(made[0]), made[1]), pool, redact=redact)
-        assert sorted(one["name"] for one in pool.written) == sorted(whole_files)
-        assert all((out / name).read_bytes() == data for name, data in whole_files.items())
+            workbench.write_workbench(Run(str(made[0]), made[1]), pool, redact=redact)
+        assert sorted(one["name"] for one in pool.written) == sorted(cut_files)
+        assert all((out / name).read_bytes() == data for name, data in cut_files.items())
         monkeypatch.undo()
 
 
@@ -160,9 +159,9 @@ def test_the_estimate_counts_members_and_all_entities(tmp_path):
 
     rows, whole = tangled()
     run = Run(str(write_run(tmp_path / "run", rows)), whole)
-    site.write_report_pages(run, Pool())
-    shown = sum(one["size"] for one in rows["clusters"]) * site.MEMBER_SECONDS
-    assert estimates[0] == shown + len(rows["entities"]) * site.ENTITY_SECONDS
+    workbench.write_workbench(run, Pool())
+    shown = sum(one["size"] for one in rows["clusters"]) * workbench.MEMBER_SECONDS
+    assert estimates[0] == shown + len(rows["entities"]) * workbench.ENTITY_SECONDS
 
 
 def test_scratch_files_are_beside_the_run(tmp_path, monkeypatch):
@@ -171,7 +170,7 @@ def test_scratch_files_are_beside_the_run(tmp_path, monkeypatch):
     out.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))  # no such folder
     with local_job_pool(str(out), 1) as pool:
-        site.write_report_pages(Run(str(run), whole), pool)
+        workbench.write_workbench(Run(str(run), whole), pool)
     assert "report/index.html" in {one["name"] for one in pool.written}
 
 

@@ -1,23 +1,32 @@
-"""The layout of a cluster's figure: computed beforehand, the same for the same graph every time.
+"""The positions of a cluster's members in its figure: the same for the same graph every time.
 
 A cluster keeps its shape from day to day: where a run follows another, members that were in the
 figure before stay near their places, and new ones are put beside what they are linked with. A first
 layout starts from the classical scaling of the graph's distances, turned so that each member points
-where its id says.
+where its id says. `read_positions` reads those of an earlier run, from its graph/nodes.parquet.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
+
+from reports import tables
+from reports.cluster_data import ClusterFacts
+from schemas.tables import Table
 
 Point = tuple[float, float]
 
@@ -41,6 +50,18 @@ On ten clusters that changed between two days of a simulated world, the median m
 
 LEAST_KNOWN = 0.5
 """Share of members with an old place below which a layout starts anew."""
+
+DRAWN_MEMBERS = 1_000
+"""Members that are drawn, most records first: of more, none could be made out."""
+
+NODE_POSITIONS = Table(
+    "places",
+    pa.schema(
+        [("id", pa.string()), ("cluster", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
+    ),
+    ("id",),
+)
+"""The position of each entity, from 0 to 1, in the figure of which cluster."""
 
 
 def layout_positions(
@@ -264,3 +285,70 @@ def _fitted(places: Array, width: float, height: float, margin: float) -> Array:
     inner = np.array([width - 2 * margin, height - 2 * margin])
     share = np.where(span > 1e-9, (places - least) / np.maximum(span, 1e-9), 0.5)
     return np.asarray(share * inner + margin)
+
+
+@dataclass(frozen=True)
+class NodePositions:
+    """The position of each entity, and the cluster in whose figure it was."""
+
+    of_entity: Mapping[str, tuple[str, Point]] = field(default_factory=dict)
+
+    def of(self, entity_ids: Iterable[str]) -> dict[str, Point]:
+        """Returns the positions in one figure: if several merge, in that with most of them."""
+        pictures: dict[str, dict[str, Point]] = defaultdict(dict)
+        for one in entity_ids:
+            if one in self.of_entity:
+                cluster_id, place = self.of_entity[one]
+                pictures[cluster_id][one] = place
+        return min(pictures.items(), key=lambda one: (-len(one[1]), one[0]), default=("", {}))[1]
+
+
+def positions_dataset(path: str) -> ds.Dataset | None:
+    """Opens a graph/nodes.parquet; None if it is from before it had positions."""
+    nodes = ds.dataset(path, format="parquet")
+    return nodes if set(NODE_POSITIONS.schema.names) <= set(nodes.schema.names) else None
+
+
+def read_positions(source: str, before: str | None, entity_ids: Sequence[str]) -> NodePositions:
+    """Reads positions of entities from a part of a run (`partition_run`), or else from `before`.
+
+    `before` is a graph/nodes.parquet.
+    """
+    if source.endswith(tables.PARTITION_SUFFIX):
+        nodes = tables.table_dataset(source, NODE_POSITIONS)
+    elif before is None or (nodes := positions_dataset(before)) is None:
+        return NodePositions()
+    wanted = pc.field("id").isin(pa.array(entity_ids, pa.string()))
+    where = pc.field("x").is_valid() & wanted
+    rows = nodes.to_table(columns=NODE_POSITIONS.schema.names, filter=where)
+    ids, clusters, xs, ys = (rows[name].to_pylist() for name in NODE_POSITIONS.schema.names)
+    points = zip(xs, ys, strict=True)
+    return NodePositions(dict(zip(ids, zip(clusters, points, strict=True), strict=True)))
+
+
+def positions_table(positions: Mapping[str, tuple[str, Point]]) -> pa.Table:
+    """Returns positions as `NODE_POSITIONS`."""
+    points = [point for _, point in positions.values()]
+    columns = [
+        list(positions),
+        [cluster_id for cluster_id, _ in positions.values()],
+        [x for x, _ in points],
+        [y for _, y in points],
+    ]
+    schema = NODE_POSITIONS.schema
+    arrays = [pa.array(one, kind.type) for one, kind in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
+
+
+def member_positions(facts: ClusterFacts, before: Mapping[str, Point]) -> dict[str, Point]:
+    """Lays the drawn members out by their accepted links, from (0, 0) to (1, 1).
+
+    `before` has the positions of those that were in the last figure.
+    """
+    shown = [one["entity_id"] for one in facts.members[:DRAWN_MEMBERS]]
+    drawn = set(shown)
+    accepted = (one for one in facts.inside if one["accepted"])
+    ends = ((one["entity_a"], one["entity_b"], one["weight"]) for one in accepted)
+    return layout_positions(
+        shown, [one for one in ends if one[0] in drawn and one[1] in drawn], before
+    )

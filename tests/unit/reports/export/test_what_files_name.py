@@ -7,9 +7,10 @@ import json
 import networkx as nx
 import pyarrow.parquet as pq
 import pytest
+from pymisp import MISPEvent
 
+from reports.export.registry import EXPORT_FORMATS
 from tests.support.leaks import decoded_layers
-from tests.support.parsed_page import Page
 from tests.support.report_tables import (
     cluster,
     complaint,
@@ -21,7 +22,7 @@ from tests.support.report_tables import (
     mention,
     write_run,
 )
-from tests.support.written_report import report_files
+from tests.support.written_report import export_files, parts, report_files
 
 PHONE, ACCOUNT = "phone:+18885550123", "account:upi:refund@okbank"
 
@@ -121,48 +122,51 @@ def naming(files, values):
     )
 
 
-LEAVING = (".graphml", ".gexf", ".csv", ".stix.json")
+CLUSTERS = ("c-1", "c-2", "c-4")
 
 
-def test_downloads_name_core_members_and_count_the_rest(tmp_path):
-    files = report_files(*liars_run(tmp_path / "r"))
-    leaving = {name: content for name, content in files.items() if name.endswith(LEAVING)}
-    assert naming(leaving, [*VALUES, "+13125550177", "call_jane_roe"]) == []
-    assert naming(leaving, ["+18885550123"]) == [
-        "graph/graph.gexf",
-        "graph/graph.graphml",
-        *(f"report/clusters/c-1.{end}" for end in ("csv", "gexf", "graphml", "stix.json")),
-    ]
-    graph = nx.read_graphml(io.BytesIO(files["report/clusters/c-1.graphml"]))
+def test_exports_name_core_members_and_count_the_rest(tmp_path):
+    run, whole = liars_run(tmp_path / "r")
+    files = export_files(run, whole, CLUSTERS)
+    assert naming(files, [*VALUES, "+13125550177", "call_jane_roe"]) == []
+    assert naming(files, ["+18885550123"]) == sorted(
+        f"{one}.{form.suffix}" for one in ("all", "c-1") for form in EXPORT_FORMATS
+    )
+    graph = nx.read_graphml(io.BytesIO(files["c-1.graphml"]))
     assert graph.graph["members_left_out"] == 1
     marked = {one["label"]: (one["tier"], one["review"]) for _, one in graph.nodes(data=True)}
     assert marked == {PHONE: ("core", "reviewed"), ACCOUNT: ("core", "unreviewed")}
-    assert nx.read_graphml(io.BytesIO(files["graph/graph.graphml"])).graph["members_left_out"] == 4
-    assert b"<description>2 identifiers are left out" in files["report/clusters/c-2.gexf"]
-    assert len(nx.read_gexf(io.BytesIO(files["report/clusters/c-2.gexf"]))) == 0
-    rows = list(csv.DictReader(io.StringIO(files["report/clusters/c-1.csv"].decode("utf-8-sig"))))
+    assert nx.read_graphml(io.BytesIO(files["all.graphml"])).graph["members_left_out"] == 4
+    assert b"<description>2 identifiers are left out" in files["c-2.gexf"]
+    assert len(nx.read_gexf(io.BytesIO(files["c-2.gexf"]))) == 0
+    rows = list(csv.DictReader(io.StringIO(files["c-1.csv"].decode("utf-8-sig"))))
     assert [one["entity_id"] for one in rows] == [PHONE, ACCOUNT, ""]
     assert [one["review"] for one in rows] == ["reviewed", "unreviewed", ""]
     assert "1 identifier is left out" in rows[-1]["reason"]
-    # The reports of one's own, compressed data of its pages too, name all.
-    assert "report/index.html" in naming(files, [ALONE.partition(":")[2]])
-    assert naming(files, VALUES[:1]) != []  # The run's own pages and tables of its graph name all.
+    # The run's own report and tables of its graph name all.
+    own = report_files(run, whole)
+    assert naming(own, VALUES[:1]) != [] and naming(own, [ALONE.partition(":")[2]]) != []
 
 
-def test_stix_names_those_alone_that_were_reviewed(tmp_path):
-    files = report_files(*liars_run(tmp_path / "r"))
+def test_stix_and_misp_name_those_alone_that_were_reviewed(tmp_path):
+    files = export_files(*liars_run(tmp_path / "r"), CLUSTERS)
     for name, values, left_out in (("c-1", ["+18885550123"], 2), ("c-2", [], 2), ("c-4", [], 1)):
-        bundle = json.loads(files[f"report/clusters/{name}.stix.json"])["objects"]
+        bundle = json.loads(files[f"{name}.stix.json"])["objects"]
         seen = [one for one in bundle if one["type"] == "observed-data"]
         assert [one["value"] for one in bundle if "value" in one] == values
         assert len(seen) == len(values)
         (note,) = (one["content"] for one in bundle if one["type"] == "note")
         assert f"{left_out} of the identifiers are left out" in note
+        event = MISPEvent()
+        event.load(files[f"{name}.misp.json"].decode())
+        assert [one.value for one in event.attributes] == values
+        assert not any(one.to_ids for one in event.attributes)
+        assert f"{left_out} identifier{'' if left_out == 1 else 's'} left out" in event.info
 
 
 def test_ones_own_files_name_all_and_mark_each(tmp_path):
-    files = report_files(*liars_run(tmp_path / "r"), include_verify=True)
-    rows = list(csv.DictReader(io.StringIO(files["report/clusters/c-1.csv"].decode("utf-8-sig"))))
+    files = export_files(*liars_run(tmp_path / "r"), CLUSTERS, include_verify=True)
+    rows = list(csv.DictReader(io.StringIO(files["c-1.csv"].decode("utf-8-sig"))))
     assert {one["entity_id"]: one["tier"] for one in rows} == {
         STRANGERS[0]: "verify",
         PHONE: "core",
@@ -170,13 +174,14 @@ def test_ones_own_files_name_all_and_mark_each(tmp_path):
     }
     for kind in ("graphml", "gexf"):
         read = getattr(nx, f"read_{kind}")
-        graph = read(io.BytesIO(files[f"graph/graph.{kind}"]))
+        graph = read(io.BytesIO(files[f"all.{kind}"]))
         assert (
             sorted(one["tier"] for _, one in graph.nodes(data=True))
             == ["core"] * 3 + ["verify"] * 4
         )
     # An analyst's own export names nobody unreviewed in a format for others' platforms.
-    assert naming({"x": files["report/clusters/c-1.stix.json"]}, [*VALUES, "refund@okbank"]) == []
+    for end in ("stix.json", "misp.json"):
+        assert naming({"x": files[f"c-1.{end}"]}, [*VALUES, "refund@okbank"]) == []
 
 
 def test_a_redacted_copy_names_core_members_alone(tmp_path):
@@ -184,32 +189,25 @@ def test_a_redacted_copy_names_core_members_alone(tmp_path):
     hidden = [*VALUES, "+13125550177", "call_jane_roe", "5550155", "5550144"]
     assert naming(files, hidden) == []
     seen = naming(files, ["+18885550123"])
-    for name in ("report/index.html", "report/clusters/c-1.html", "graph/nodes.parquet"):
+    for name in ("report/data/clusters.js", "report/data/part-0.js", "graph/nodes.parquet"):
         assert name in seen
-    page = Page(files["report/clusters/c-1.html"].decode())
-    assert "1 left out of this copy: verify before use" in page.text
-    assert "+18885550123 (amazon)" in page.text
-    assert "reviewed by an analyst" in page.text
-    assert (
-        "2 identifiers left out of this copy"
-        in Page(files["report/clusters/c-2.html"].decode()).text
-    )
-    assert (
-        "1 identifier is left out of this copy"
-        in Page(files["report/clusters/single-0001.html"].decode()).text
-    )
+    found = parts(files)
+    assert {one: facts["left_out"] for one, facts in found.items() if facts["left_out"]} == {
+        "c-1": 1,
+        "c-2": 2,
+        "c-3": 1,
+    }
+    assert [one["review"] for one in found["c-1"]["members"]] == ["reviewed", "unreviewed"]
     table = pq.read_table(io.BytesIO(files["graph/edges.parquet"]))
     assert table["target"].to_pylist() == [PHONE]
 
 
 @pytest.mark.parametrize("redact", [False, True])
-def test_pages_say_how_well_each_member_is_attested(tmp_path, redact):
-    files = report_files(*liars_run(tmp_path / "r"), redact=redact)
-    page = Page(files["report/clusters/c-1.html"].decode()).text
-    assert "Core: two or more people reported it independently; reviewed by an analyst" in page
-    assert (
-        "4 people report that a scammer used it; its place in the cluster rests on 3 people" in page
-    )
-    assert ("Verify before use; not yet reviewed by an analyst" in page) is (not redact)
-    slip = Page(files["report/clusters/c-2.html"].decode()).text
-    assert ("One digit off phone:+18885550123" in slip) is (not redact)
+def test_a_report_says_how_well_each_member_is_attested(tmp_path, redact):
+    found = parts(report_files(*liars_run(tmp_path / "r"), redact=redact))
+    members = {one["id"]: one for facts in found.values() for one in facts["members"]}
+    told = ("tier", "review", "reporters", "robustness")
+    assert [members[PHONE][name] for name in told] == ["core", "reviewed", 4, 3]
+    assert (STRANGERS[0] in members) is (not redact)
+    slip = members.get(STRANGERS[2])
+    assert slip is None if redact else slip["near"] == PHONE

@@ -2,8 +2,8 @@ from unittest import mock
 
 import pytest
 
-from reports.html import index_page
-from reports.html.index_page import search_index
+from reports import search_index as module
+from reports.search_index import search_index
 from tests.support.report_tables import complaint, entity, mention, write_run
 
 PHONE = "phone:+18885550123"
@@ -70,7 +70,7 @@ def test_as_many_records_as_there_is_room_for_are_those_that_come_first(tmp_path
     expected = sorted({(f"a-{record}", n % 2) for record, named in RECORDS for n in named})
     expected += sorted((f"a-{record}", None) for record, named in RECORDS if not named)
     with (
-        mock.patch.object(index_page, "RECORD_LIMIT", limit),
+        mock.patch.object(module, "RECORD_LIMIT", limit),
         mock.patch.multiple(
             "transforms.write.parquet_files", ROW_GROUP_ROWS=size, READ_ROWS=1, MERGE_ROWS=size
         ),

@@ -1,0 +1,108 @@
+"""GraphML, GEXF and CSV as other tools open them, and graph/ of a run."""
+
+import csv
+import io
+import json
+
+import networkx as nx
+import pyarrow.parquet as pq
+import pytest
+from lxml import etree
+
+from reports.run import Run
+from tests.support import published_run
+from tests.support.hostile_text import hostile_run
+from tests.support.report_tables import listed, world, write_run
+from tests.support.written_report import export_files, report_files
+
+
+def exported(run, whole) -> dict[str, bytes]:
+    ids = pq.read_table(run / "clusters", columns=["cluster_id"])["cluster_id"].to_pylist()
+    return export_files(run, whole, ids, include_verify=True)
+
+
+def two_runs(folder):
+    rows, whole = world(6)
+    return [(write_run(folder / "w", rows), whole), hostile_run(folder / "h")]
+
+
+def test_every_cluster_can_be_exported_in_every_format(tmp_path):
+    rows, whole = world(12)
+    rows["members"] = [one | {"review": "reviewed"} for one in rows["members"]]
+    files = exported(write_run(tmp_path / "r", rows), whole)
+    for row in rows["clusters"]:
+        stem, members = row["cluster_id"], row["size"]
+        assert nx.read_graphml(io.BytesIO(files[f"{stem}.graphml"])).number_of_nodes() == members
+        assert nx.read_gexf(io.BytesIO(files[f"{stem}.gexf"])).number_of_nodes() == members
+        assert files[f"{stem}.csv"].count(b"\r\n") == members + 1
+        kinds = [one["type"] for one in json.loads(files[f"{stem}.stix.json"])["objects"]]
+        assert kinds.count("observed-data") == members
+        event = json.loads(files[f"{stem}.misp.json"])["Event"]
+        assert len(event["Attribute"]) == members
+    together = json.loads(files["all.misp.json"])["response"]
+    assert len(together) == len(rows["clusters"])
+
+
+def test_a_spreadsheet_sees_no_formula(tmp_path):
+    files = exported(*hostile_run(tmp_path / "r"))
+    tables = [data.decode() for name, data in files.items() if name.endswith(".csv")]
+    assert len(tables) > 5
+    for text in tables:
+        rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+        assert len({len(row) for row in rows}) == 1
+        assert not [cell for row in rows for cell in row if cell[:1] in "=+-@\t\r" and cell]
+
+
+@pytest.mark.parametrize("kind", ["graphml", "gexf"])
+def test_networkx_opens_the_graphs(tmp_path, kind):
+    for run, whole in two_runs(tmp_path):
+        for name, data in exported(run, whole).items():
+            if name.endswith(kind):
+                graph = getattr(nx, f"read_{kind}")(io.BytesIO(data))
+                assert graph.number_of_nodes() >= 1
+                assert all("kind" in one for _, one in graph.nodes(data=True)), name
+
+
+def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
+    rows, whole = world(6)
+    run = write_run(tmp_path / "r", rows)
+    (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole | {"outputs": listed(run)}))
+    found = report_files(run, whole) | exported(run, whole)
+    opened = Run.open(run)
+    nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))
+    edges = pq.read_table(io.BytesIO(found["graph/edges.parquet"]))
+    assert nodes.num_rows == opened.graph.number_of_nodes()
+    assert edges.num_rows == opened.graph.number_of_edges() > 50
+    for kind in ("graphml", "gexf"):
+        graph = getattr(nx, f"read_{kind}")(io.BytesIO(found[f"all.{kind}"]))
+        if kind == "graphml":
+            graph = nx.relabel_nodes(graph, nx.get_node_attributes(graph, "label"))
+        assert set(graph.nodes) == set(opened.graph.nodes)
+        assert {frozenset(one) for one in graph.edges} == {frozenset(e) for e in opened.graph.edges}
+        one = edges.to_pylist()[0]
+        kept = graph.edges[one["source"], one["target"]]
+        assert (kept["weight"], kept["accepted"]) == (one["weight"], one["accepted"])
+    members = opened.cluster("c-00000000")
+    assert len(members) == 72
+    with pytest.raises(KeyError, match="no cluster"):
+        opened.cluster("c-none")
+    assert opened.table("entities").num_rows == len(rows["entities"])
+
+
+@pytest.mark.parametrize("kind", ["graphml", "gexf"])
+def test_graphs_are_valid_by_the_published_schemas(tmp_path, kind):
+    try:
+        schema = published_run.schema(kind)
+    except OSError as error:
+        pytest.skip(f"no published schemas: {error}")
+    checked = 0
+    for run, whole in two_runs(tmp_path):
+        for name, data in exported(run, whole).items():
+            if name.endswith(kind):
+                # The schema has positions in its own namespace; Gephi writes and reads them in viz.
+                content = data.replace(b"<viz:position", b"<position")
+                schema.assertValid(etree.fromstring(content))
+                checked += 1
+    assert checked > 8
+    end = b"</edges>" if kind == "gexf" else b"</graph>"
+    assert not schema.validate(etree.fromstring(content.replace(end, b"<thing/>" + end)))
