@@ -33,12 +33,14 @@ from pipelines.options import (
     repeatable,
 )
 from pipelines.user_files import (
+    check_basis,
     file_digest,
     open_run,
     read_decisions,
     read_known_legitimate,
     read_maps,
     read_text,
+    rests_on,
     who_answers,
 )
 from reports import tables
@@ -197,6 +199,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
+    check_basis(finished)
     issuer = _issuer(arguments.issuer, finished)
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
@@ -227,7 +230,7 @@ def run(arguments: argparse.Namespace) -> int:
     files, of_counsel = _files(case, key, issuer)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
-    entry = _ledger_entry(case, files, now)
+    entry = _ledger_entry(case, files, now, rests_on(finished))
     _publish({memo: of_counsel, out: files}, arguments.ledger, entry)
     sys.stdout.write(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}\n")
     return 0
@@ -422,7 +425,9 @@ def _earlier_package(
     return seal_sha256, facts
 
 
-def _ledger_entry(case: Case, files: dict[str, bytes], now: datetime) -> ledger.Entry:
+def _ledger_entry(
+    case: Case, files: dict[str, bytes], now: datetime, built_on: tuple[str, ...]
+) -> ledger.Entry:
     """Returns what the ledger records of a package."""
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
 
@@ -442,6 +447,7 @@ def _ledger_entry(case: Case, files: dict[str, bytes], now: datetime) -> ledger.
         },
         facts=compared_facts(package_facts(case, {})),
         supersedes=case.earlier.seal_sha256 if case.earlier else "",
+        built_on=built_on,
     )
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.x509 import Certificate
 
-from pipelines import key_store
-from pipelines.options import UsageError
+from pipelines import key_store, ledger
+from pipelines.options import UsageError, add_ledger, add_notice
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="root certificates in PEM by which the RFC 3161 time stamp in it must hold",
     )
+    add_ledger(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{where}: {error.strerror}; give a package that can be read") from None
     if result.signer is not None and not given:
         _check_validity(result, result.signer)
+    _check_basis(result, arguments.ledger)
     if result.package:
         _print_line(f"package      {_printable(result.package.get('reference'))}")
         _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
@@ -114,6 +116,23 @@ def _check_validity(result: VerificationResult, signer: str) -> None:
         result.findings.append(
             Finding(SEAL_FILE, f"was signed after its key had ended, on {valid.not_after}")
         )
+
+
+def _check_basis(result: VerificationResult, given: str | None) -> None:
+    """Adds a finding where our ledger says that the package rests on a join that is void."""
+    from reports.referral import SEAL_FILE, Finding
+
+    try:
+        entries = ledger.read_ledger(given)
+    except ledger.LedgerError as error:
+        add_notice(str(error))
+        return
+    void = ledger.void_joins(entries)
+    for one in entries:
+        if one.kind == ledger.EntryKind.PACKAGE and one.sha256 == result.seal_sha256:
+            if why := ledger.void_basis((one.run_id, *one.built_on), void):
+                result.findings.append(Finding(SEAL_FILE, f"{why}; see ringtrace correct"))
+            break
 
 
 def _authorities(path: str) -> list[Certificate]:

@@ -37,6 +37,9 @@ from transforms.graph.link_weights import MAX_HARD_ENTITIES
 MAX_OFFER_BYTES = 256 * 2**20
 """Longest file that is read."""
 
+MAX_ROWS = 1_000_000
+"""Identifiers that the rows of an offer's evidence may name in all: about 30 MB of them."""
+
 MAX_PEOPLE = 10_000_000
 """People that one offer may count: more than report fraud to any organisation in a year.
 
@@ -275,6 +278,8 @@ def _check_offer(offer: Offer) -> None:
     for at, evidence in enumerate(offer.evidence):
         _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
     _need(_rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
+    if sum(len(one.entities) for one in offer.evidence) > MAX_ROWS:
+        raise OfferError(f"names more than {MAX_ROWS} identifiers in its evidence")
     people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
     if people > MAX_PEOPLE:
         raise OfferError(f"counts {people} reports, more than {MAX_PEOPLE}: not plausible")
