@@ -116,7 +116,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
     )
     parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
+        "--now",
+        type=moment,
+        metavar="TIME",
+        help="when it is sealed; with what the seal says, the same package again "
+        "to the byte (default: now)",
     )
     parser.add_argument(
         "--overlap",
@@ -227,7 +231,7 @@ def run(arguments: argparse.Namespace) -> int:
             case = _superseding(case, *earlier)
     except UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
-    files, of_counsel = _files(case, key, issuer)
+    files, of_counsel = _files(case, key, issuer, now)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
     entry = _ledger_entry(case, files, now, rests_on(finished))
@@ -476,11 +480,11 @@ def _issuer(given: str | None, run: Run) -> str | None:
 
 
 def _files(
-    case: Case, key: Ed25519PrivateKey, issuer: str | None
+    case: Case, key: Ed25519PrivateKey, issuer: str | None, now: datetime
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Returns the files of the package, and those of counsel's memo."""
     from reports.export import MissingStixError
-    from reports.referral import MissingPdfError, counsel_files, package_files
+    from reports.referral import MissingPdfError, Sealer, counsel_files, package_files
 
     versions = {}
     for name in DEPENDED_ON:
@@ -489,8 +493,9 @@ def _files(
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     try:
-        files = package_files(case, key, versions, issuer)
-        return files, counsel_files(case, key, versions, issuer, files)
+        sealer = Sealer(key, issuer, signed_files.utc_text(now))
+        files = package_files(case, versions, sealer)
+        return files, counsel_files(case, versions, sealer, files)
     except (MissingStixError, MissingPdfError) as error:
         raise UsageError(str(error)) from None
 

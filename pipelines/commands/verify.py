@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from cryptography.x509 import Certificate
 
 from pipelines import key_store, ledger
 from pipelines.options import UsageError, add_ledger, add_notice
+from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_line(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
         _print_line(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
         _print_line(f"key named    {_printable(result.package.get('key_id') or 'none')}")
+        _print_line(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
     _print_line(f"seal         {result.seal_sha256 or 'none'}")
     whose = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
     by = f"{result.signer}, {'the key given' if given else whose}" if result.signer else None
@@ -91,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_validity(result: VerificationResult, signer: str) -> None:
     """Adds a finding where the key could not sign a package of then, or is void since.
 
-    A package of before its key was valid holds: it is dated by its run, which can be older.
+    A package of before seals named their time is dated by its run, which can be older than its key.
     """
     from reports.referral import SEAL_FILE, Finding
 
@@ -107,14 +109,22 @@ def _check_validity(result: VerificationResult, signer: str) -> None:
                 "time stamp shows that it was signed before",
             )
         )
+    named = result.package.get("sealed_at")
     try:
-        when = datetime.fromisoformat(str(result.package.get("as_of")))
-        ended = valid.not_after is not None and (stamped or when) > valid.not_after
-    except (ValueError, TypeError):
-        ended = valid.not_after is not None
-    if ended:
+        when = datetime.fromisoformat(str(named or result.package.get("as_of"))).astimezone(UTC)
+        last = max(when, stamped or when) if named else stamped or when
+    except (ValueError, OverflowError):
+        result.findings.append(Finding(SEAL_FILE, "names no time at which it was sealed"))
+        return
+    if stamped is not None and named and when > stamped + CLOCK_TOLERANCE:
+        result.findings.append(Finding(SEAL_FILE, f"names {when}, which is after its time stamp"))
+    if valid.not_after is not None and last > valid.not_after:
         result.findings.append(
             Finding(SEAL_FILE, f"was signed after its key had ended, on {valid.not_after}")
+        )
+    if named and valid.not_before is not None and when < valid.not_before:
+        result.findings.append(
+            Finding(SEAL_FILE, f"was signed before its key was valid, from {valid.not_before} on")
         )
 
 
