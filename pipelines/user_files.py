@@ -27,7 +27,7 @@ from reports import signing, tables
 from reports.run import Custody, Run, private_table
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import Tier
-from schemas.mapping import MapError, RecordMap, parse_map
+from schemas.mapping import MapError, RecordMap, parse_map, parse_toml
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
@@ -122,7 +122,7 @@ def custody_policy() -> CustodyPolicy:
         return CustodyPolicy()
     key_store.check_closed(path)
     try:
-        values = tomllib.loads(read_text(str(path)))
+        values = parse_toml(read_text(str(path)))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}; write it as TOML") from None
     chosen = {}
@@ -436,10 +436,9 @@ def rests_on(run: Run) -> tuple[str, ...]:
 
 def void_run(run: Run) -> str:
     """Returns why a run rests on a join that is void, if it does; else nothing."""
-    made = datetime.fromisoformat(run.manifest["clock"])
-    offers: Any = run.manifest["options"].get("offers") or []
+    offers: Any = run.manifest.get("options", {}).get("offers") or []
     for one in offers:
-        built = max(made, datetime.fromisoformat(one["issued_at"]))
+        built = max(map(datetime.fromisoformat, (run.manifest["clock"], one["issued_at"])))
         if why := key_store.void_reason(one["sender"], one["key_id"], built):
             return f"the offer of {one['sender']} in it is {why}; join without it"
     void = _void_joins()

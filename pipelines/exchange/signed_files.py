@@ -485,13 +485,14 @@ def read_consents(
     for given in paths:
         path, content, signature = read_signed(given, (CONSENT_FILE,))
         try:
-            org, _ = signer_of(content, signature, key_store.trusted_keys())
+            org, signer = signer_of(content, signature, key_store.trusted_keys())
             letter = signing.dataclass_from_json(Consent, signing.parse_canonical_json(content))
         except (OfferError, signing.NotCanonicalError) as error:
             raise UsageError(f"{path}: {error}") from None
         wrong = _wrong_in_consent(letter, org, recipients, authority, utc_text(now))
         if wrong or org in found:
             raise UsageError(f"{path}: {wrong or f'{org} consents twice; give the newest alone'}")
+        check_key(path, org, signer, letter.issued_at, now)
         found[org] = SignedConsent(letter, content, signature)
     return dict(sorted(found.items()))
 
@@ -507,6 +508,10 @@ def _wrong_in_consent(
         return f"is given to {one.recipient}, who does not make this referral"
     if one.authority != authority:
         return f"is for a referral to {one.authority}, not to {authority}"
+    try:
+        parse_moment(one.issued_at), parse_moment(one.expires_at)
+    except ValueError:
+        return "is in force at no time"
     if not one.issued_at <= now < one.expires_at:
         return f"is in force from {one.issued_at} to {one.expires_at}"
     return ""
