@@ -2,8 +2,9 @@
 
     python -m benchmarks.fuzz [MUTATIONS] [SEED]
 
-The files are offers, revocations, corrections, lists of keys, the letters of an overlap, seals,
-time stamps, signature files, public keys and decisions. A mutant is signed again half of the time,
+The files are offers, revocations, corrections, consents, lists of keys, the letters of an overlap,
+packages (a seal and what it seals), seals, time stamps, signature files, public keys, decisions,
+maps and case files. A mutant is signed again half of the time,
 so that its reader gets past the signature. What is read must also print. A reader that raises
 anything but its own error ends the script with that mutant in a file beside it.
 """
@@ -11,17 +12,28 @@ anything but its own error ends the script with that mutant in a file beside it.
 from __future__ import annotations
 
 import base64
+import io
 import json
+import os
 import random
 import sys
 import time
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
+from pipelines import key_store
+from pipelines.commands import verify
+from pipelines.exchange.signed_files import members_text_digest, read_consents
+from pipelines.key_store import HOME_VARIABLE
+from pipelines.options import UsageError
 from reports import signing
 from reports.exchange import (
     LetterError,
@@ -38,15 +50,17 @@ from reports.exchange import (
     signer_of,
 )
 from reports.exchange.victim_overlap import encode_elements
-from reports.referral import seal
+from reports.referral import ReferenceFileError, load_case_file, seal
 from reports.signing import KeyFileError, SignatureError
 from schemas.decision import DecisionKind
+from schemas.mapping import MapError, parse_map
 from schemas.offer import (
     MIN_SET_SIZE,
     POINT_BYTES,
     TAG_BYTES,
     About,
     Answer,
+    Consent,
     CorrectedIssue,
     Correction,
     CountryCount,
@@ -131,6 +145,10 @@ def letters() -> Iterator[tuple[str, Any]]:
     struck = (StruckIdentifier("phone:+18885550101", ("data/referral.html",)),)
     issue = CorrectedIssue("package", f"package-{'1' * 16}", "1" * 64, "RT-1", ISSUED, struck)
     yield "correction", Correction(*PARTIES, (issue,))
+    named = ("phone:+18885550101",)
+    ends = "2026-07-01T00:00:00Z"
+    digest = members_text_digest(named)
+    yield "consent", Consent("microsoft", "amazon", "in-cbi", ISSUED, ends, named, digest)
     raw = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
     listed = ListedKey(signing.key_id(KEY.public_key()), None, ISSUED, raw, ISSUED)
     yield "keys", KeyList("microsoft", ISSUED, (listed,))
@@ -226,14 +244,16 @@ def _read_public_key(content: bytes, _: bytes) -> object:
 def specimens() -> list[Specimen]:
     """Returns one right file of each kind."""
     readers = {"correction": _read_correction, "keys": _read_keys,
-               "request": _letter_reader(Request), "answer": _letter_reader(Answer),
+               "consent": _read_consent, "request": _letter_reader(Request),
+               "answer": _letter_reader(Answer),
                "result": _letter_reader(Result)}  # fmt: skip
     found = [
         Specimen(name, signing.letter_bytes(one, KEY), readers.get(name, _read_offer),
-                 (OfferError, LetterError))
+                 (OfferError, LetterError, UsageError))
         for name, one in letters()
     ]  # fmt: skip
-    package = {"issuer": "microsoft", "as_of": ISSUED, "reference": "RT-1"}
+    package = {"issuer": "microsoft", "as_of": ISSUED, "reference": "RT-1",
+               "sealed_at": ISSUED, "key_id": signing.key_id(KEY.public_key())}  # fmt: skip
     sealed = seal.make_seal({"bagit.txt": b"x" * 9_000, "data/a.html": b""}, package)
     return [
         *found,
@@ -245,7 +265,73 @@ def specimens() -> list[Specimen]:
                  (KeyFileError,)),
         Specimen("decisions.csv", _decisions(as_lines=False), _read_decisions, (DecisionError,)),
         Specimen("decisions.jsonl", _decisions(as_lines=True), _read_decisions, (DecisionError,)),
+        Specimen("package", sealed, _read_package, (UsageError,)),
+        Specimen("map", MAP, _read_map, (MapError,)),
+        Specimen("case file", CASE, _read_case_file, (ReferenceFileError,)),
     ]  # fmt: skip
+
+
+MAP = b"""version = 1
+kind = "complaint"
+source_org = "acme"
+timezone = "Europe/Berlin"
+[file]
+format = "csv"
+delimiter = ";"
+[columns]
+"Case" = "complaint_id"
+"Opened" = "received_at"
+"Story" = "narrative"
+[times]
+"Opened" = "day-first"
+"""
+
+CASE = b"""operation = "Operation Long Wait"
+date = 2026-06-02
+narrative = "Callers posed as support."
+case_numbers = { amazon = "CCU-114" }
+[[organisation]]
+slug = "amazon"
+legal_name = "Amazon.com Services LLC"
+contact = { name = "Ada Cole", email = "ada@amazon.example" }
+"""
+
+
+def _read_map(content: bytes, _: bytes) -> object:
+    return parse_map(_text(content, MapError), "m.toml")
+
+
+def _read_case_file(content: bytes, _: bytes) -> object:
+    return load_case_file(_text(content, ReferenceFileError), "case.toml", ["amazon"])
+
+
+def _text(content: bytes, error: type[Exception]) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as why:
+        raise error("not UTF-8") from why
+
+
+def _read_consent(content: bytes, signature: bytes) -> object:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "consent.json")
+        path.write_bytes(content)
+        path.with_name("consent.json.sig").write_bytes(signature)
+        return read_consents([folder], {"amazon"}, "in-cbi", NOW)
+
+
+def _read_package(content: bytes, signature: bytes) -> object:
+    """Verifies a package whose seal, and a file in it that no seal lists, are `content`."""
+    with TemporaryDirectory() as folder, redirect_stdout(io.StringIO()) as said:
+        files = {"seal.json": content, "seal.json.sig": signature, "data/a.html": b""}
+        files |= {"bagit.txt": b"x" * 9_000, "data/b.html": content[:5_000]}
+        for name, one in files.items():
+            Path(folder, name).parent.mkdir(exist_ok=True)
+            Path(folder, name).write_bytes(one)
+        status = verify.run(Namespace(folder=folder, key=None, authority=None, ledger=None))
+        if status != 1:
+            raise AssertionError(said.getvalue())
+        return status
 
 
 def mutant(content: bytes, rng: random.Random) -> bytes:
@@ -311,12 +397,17 @@ def fuzz(mutations: int, seed: int) -> tuple[Counter[str], float]:
     Raises:
         AssertionError: for a reader that raises another error than its own.
     """
-    rng = random.Random(seed)
+    with TemporaryDirectory() as home, mock.patch.dict(os.environ, {HOME_VARIABLE: home}):
+        key_store.trust("microsoft", KEY.public_key())
+        return _fuzz(mutations, random.Random(seed), seed)
+
+
+def _fuzz(mutations: int, rng: random.Random, seed: int) -> tuple[Counter[str], float]:
     files = specimens()
     refused: Counter[str] = Counter()
     longest = 0.0
     for one in files:
-        if one.name != "token":
+        if one.name not in ("token", "package"):
             one.read(one.content, signing.sign_detached(one.content, KEY))
     for number in range(mutations):
         one = files[number % len(files)]

@@ -624,6 +624,16 @@ def distrust(org: str, signer: str | None, since: datetime | None = None) -> lis
     return [path.stem for path in gone]
 
 
+def void_reason(org: str, signer: str, when: datetime) -> str:
+    """Returns why what was built at `when` on what the key signed is void; else nothing."""
+    since = validity(org, signer).revoked_since
+    if signer not in map(signing.key_id, trusted(org)):
+        return "signed by a key that is no longer trusted"
+    if since is None or when < since:
+        return ""
+    return f"signed by a key that is void from {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} on"
+
+
 @dataclass(frozen=True)
 class KeyNote:
     """The times of a key, and the key that vouched for it in a list, if one did, and when."""

@@ -2,7 +2,8 @@
 
     issued.jsonl    beside the keys, or --ledger FILE; readable by its owner alone
 
-One line of canonical JSON for each offer, package and correction. Each names the SHA-256 of the
+One line of canonical JSON for each offer, package and correction, and for each offer of a partner
+that a join took: what rests on it is found when its key proves void. Each names the SHA-256 of the
 line before it, so that a line that was changed, added or taken out from between shows. What must
 not be issued is held back here, too: files that name what a run withheld.
 """
@@ -16,6 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -34,15 +36,21 @@ FILE_NAME = "issued.jsonl"
 NO_LINE = "0" * 64
 """Stands for the digest of the line before the first."""
 
+NOTHING_VOID: Mapping[str, str] = {}
+
 ISSUE_ID = re.compile(r"(?:offer|package)-[0-9a-f]{16}")
 
 
 class EntryKind(StrEnum):
-    """The kinds of entries: two that go out, and what takes their contents back."""
+    """The kinds of entries: two that go out, what takes their contents back, and what came in."""
 
     OFFER = "offer"
     PACKAGE = "package"
     CORRECTION = "correction"
+    JOIN = "join"
+
+
+ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE)
 
 
 class LedgerError(FailedError):
@@ -56,14 +64,17 @@ class Entry:
     Attributes:
         at: when, in UTC, to the second.
         kind: an `EntryKind`.
-        recipient: slug of an organisation, or code of a recipient of referrals.
+        recipient: slug of an organisation, or code of a recipient of referrals; of a join, whose
+            offer it took.
         sha256: of the offer, or of the package's seal; of a correction, of what it corrects.
-        run_id: of the run that it was made from.
+        run_id: of the run that it was made from; of a join, the joint run's.
         identifiers: those that left, as they left; of a correction, those that it takes back.
-        reference: the package's own reference; nothing for an offer.
+        reference: the package's own reference; of a join, its folder; nothing for an offer.
         files: of a package, its files that name each identifier, as places in `identifiers`.
-        facts: of a package, what a superseding one is compared with.
+        facts: of a package, what a superseding one is compared with; of a join, when the offer was
+            issued and by which key.
         supersedes: SHA-256 of the seal of the package that this one takes the place of.
+        built_on: ids of the runs that it rests on: that one, and those on which analysts decided.
     """
 
     at: str
@@ -76,6 +87,7 @@ class Entry:
     files: Mapping[str, Sequence[int]] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     supersedes: str = ""
+    built_on: tuple[str, ...] = ()
 
     @property
     def issue_id(self) -> str:
@@ -213,15 +225,37 @@ def locked(path: Path) -> Iterator[BinaryIO]:
                 return
 
 
-def outstanding(entries: Iterable[Entry], withdrawn: Iterable[str]) -> list[Outstanding]:
+def void_joins(entries: Iterable[Entry]) -> dict[str, str]:
+    """Returns why joins are void, by the id of the joint run: the key of an offer in it is."""
+    found = {}
+    for one in entries:
+        if one.kind == EntryKind.JOIN:
+            key_id, issued_at = (str(one.facts.get(name)) for name in ("key_id", "issued_at"))
+            built = datetime.fromisoformat(max(one.at, issued_at))
+            if why := key_store.void_reason(one.recipient, key_id, built):
+                found[one.run_id] = f"the offer of {one.recipient} in it is {why}"
+    return found
+
+
+def void_basis(basis: Iterable[str], void: Mapping[str, str]) -> str:
+    """Returns why something that rests on these runs is void, if one of them is; else nothing."""
+    first = min((one for one in basis if one in void), default=None)
+    return f"rests on the join {first}, which is void: {void[first]}" if first else ""
+
+
+def outstanding(
+    entries: Iterable[Entry], withdrawn: Iterable[str], void: Mapping[str, str] = NOTHING_VOID
+) -> list[Outstanding]:
     """Returns the issues that name a withdrawn identifier and were not corrected about it since.
 
     A correction takes back what was issued before it; what is issued again counts again. A package
-    that supersedes another one takes back what it does not name itself.
+    that supersedes another one takes back what it does not name itself. All that an issue names is
+    withdrawn where it rests on a join that is void.
 
     Args:
         entries: of the ledger, in their order.
         withdrawn: ids without epochs.
+        void: why joins are void, by the id of the joint run.
     """
     wrong = frozenset(withdrawn)
     issued: dict[tuple[str, str], Entry] = {}
@@ -229,13 +263,15 @@ def outstanding(entries: Iterable[Entry], withdrawn: Iterable[str]) -> list[Outs
     for one in entries:
         if one.kind == EntryKind.CORRECTION:
             _take_back(left, one.sha256, one.recipient, one.bare)
+        if one.kind not in ISSUED:
             continue
         if one.supersedes:
             before = issued.get((one.supersedes, one.recipient))
             gone = before.bare - one.bare if before else frozenset()
             _take_back(left, one.supersedes, one.recipient, gone)
         key = one.sha256, one.recipient
-        issued[key], left[key] = one, one.bare & wrong
+        gone_with = void_basis((one.run_id, *one.built_on), void)
+        issued[key], left[key] = one, one.bare if gone_with else one.bare & wrong
     return [
         Outstanding(
             one, tuple(each for each in one.identifiers if without_epoch(each) in left[key])
@@ -319,7 +355,8 @@ def _entry(line: bytes, previous: str) -> Entry | None:
         fields = parse_canonical_json(line)
         if not isinstance(fields, dict) or fields.pop("previous", None) != previous:
             return None
-        entry = Entry(**fields | {"identifiers": tuple(fields["identifiers"])})
+        lists = {name: tuple(fields.get(name, ())) for name in ("identifiers", "built_on")}
+        entry = Entry(**fields | lists)
         texts = (entry.at, entry.kind, entry.recipient, entry.sha256, *entry.identifiers)
     except (NotCanonicalError, TypeError, KeyError, AttributeError):
         return None

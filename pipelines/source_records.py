@@ -33,7 +33,9 @@ from transforms.validate import validate_calls, validate_complaints
 
 OFFER_KIND = "offer"
 
-OFFERED_RECORD_ID = re.compile(r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*")
+OFFERED_RECORD_ID = re.compile(
+    r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*(\.\.[1-9]\d*)?"
+)
 """The stand-in for a record's id in the evidence of an offer (`transforms.joint`)."""
 
 ID_FIELDS = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}

@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from pipelines import key_store
+from pipelines import key_store, ledger
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import UsageError, add_notice
 from reports import signing, tables
@@ -29,7 +29,7 @@ from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME
-from schemas.mapping import MapError, RecordMap, parse_map
+from schemas.mapping import MapError, RecordMap, parse_map, parse_toml
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
 from transforms.extract import (
     KnownLegitimate,
@@ -124,7 +124,7 @@ def custody_policy() -> CustodyPolicy:
         return CustodyPolicy()
     key_store.check_closed(path)
     try:
-        values = tomllib.loads(read_text(str(path)))
+        values = parse_toml(read_text(str(path)))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: {error}; write it as TOML") from None
     chosen = {}
@@ -241,6 +241,20 @@ def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> dict[str, An
     }
 
 
+def without_void_joins(given: Iterable[Decision]) -> tuple[Decision, ...]:
+    """Returns decisions, those without effect that accuse somebody and were made on a void join.
+
+    What protects somebody stays in force.
+    """
+    void = _void_joins()
+    return tuple(
+        replace(one, void=f"was made on a join that is void: {void[one.run_id]}")
+        if one.void is None and one.kind in ACCUSING_DECISIONS and one.run_id in void
+        else one
+        for one in given
+    )
+
+
 def file_digest(path: str | None) -> dict[str, str] | None:
     """Returns the name and the SHA-256 of a file for the manifest, or None without one."""
     if path is None:
@@ -291,6 +305,7 @@ def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
         found = decisions_file.parse_decisions(text, path, signers)
     except decisions_file.DecisionError as error:
         raise UsageError(str(error)) from None
+    found = without_void_joins(found)
     policy = custody_policy()
     typed = [one for one in found if one.signature is None or one.signature.key_id not in signers]
     if policy.require_signed_decisions and typed:
@@ -401,6 +416,8 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
     if built_on:
         check_signers(run, name)
         run.check_all()
+        if why := void_run(run):
+            add_notice(f"{name}{run.folder}: {why}")
     for one in run.notes:
         add_notice(f"{name}{run.folder}: {one}")
     return run
@@ -418,6 +435,45 @@ def previous_run(given: str | None, finished: Run) -> Run | None:
             if other.run_id == wanted:
                 return other
     return None
+
+
+def rests_on(run: Run) -> tuple[str, ...]:
+    """Returns the ids of the runs that a run rests on: its own, and those that analysts saw.
+
+    These are the runs on which decisions that accuse somebody were made that are in force in it.
+    """
+    rows = run_decisions(run)
+    if rows is None:
+        return (run.run_id,)
+    accuse = pa.array([str(one) for one in ACCUSING_DECISIONS])
+    rows = rows.filter(pc.and_(rows["in_force"], pc.is_in(rows["kind"], accuse)))
+    return tuple(sorted({run.run_id, *rows["run_id"].to_pylist()}))
+
+
+def void_run(run: Run) -> str:
+    """Returns why a run rests on a join that is void, if it does; else nothing."""
+    offers: Any = run.manifest.get("options", {}).get("offers") or []
+    for one in offers:
+        built = max(map(datetime.fromisoformat, (run.manifest["clock"], one["issued_at"])))
+        if why := key_store.void_reason(one["sender"], one["key_id"], built):
+            return f"the offer of {one['sender']} in it is {why}; join without it"
+    void = _void_joins()
+    why = ledger.void_basis(rests_on(run), void) if void else ""
+    return f"{why}; make the run again without what was decided there" if why else ""
+
+
+def check_basis(run: Run, name: str = "") -> None:
+    """Raises UsageError if a run rests on a join that is void: nothing of it may leave."""
+    if why := void_run(run):
+        raise UsageError(f"{name}{run.folder}: {why}")
+
+
+def _void_joins() -> dict[str, str]:
+    try:
+        return ledger.void_joins(ledger.read_ledger(None))
+    except ledger.LedgerError as error:
+        add_notice(f"{error}; what rests on void joins is not known")
+        return {}
 
 
 def signer_problem(run: Run) -> str | None:

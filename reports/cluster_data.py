@@ -37,6 +37,7 @@ from schemas.tables import (
     NARRATIVES,
     SUPPLIERS,
 )
+from transforms.reporters import people_counted
 
 Row = dict[str, Any]
 
@@ -241,15 +242,17 @@ def _suppliers(run: RunFolder, here: pc.Expression) -> list[Row]:
 def _mention_counts(
     run: RunFolder, members: pa.Array
 ) -> tuple[dict[str, Counter[int]], dict[str, Counter[str]]]:
-    """Counts the mentions of each member by UTC day, and by role."""
+    """Counts the mentions of each member by UTC day, and by role; an offer's by people."""
     days: dict[str, Counter[int]] = defaultdict(Counter)
     roles: dict[str, Counter[str]] = defaultdict(Counter)
     where = pc.field("entity_id").isin(members)
-    for batch in tables.table_batches(run, MENTIONS, ["entity_id", "role", "observed_at"], where):
+    columns = ["entity_id", "role", "observed_at", "field", "record_id"]
+    for batch in tables.table_batches(run, MENTIONS, columns, where):
+        people = people_counted(batch)
         day = pc.cast(batch["observed_at"], pa.date32(), safe=False).cast(pa.int32())
         for found, column in ((days, pc.add(day, _EPOCH_DAY)), (roles, batch["role"])):
-            pairs = pa.table({"id": batch["entity_id"], "of": column}).group_by(["id", "of"])
-            counted = pairs.aggregate([([], "count_all")])
+            pairs = pa.table({"id": batch["entity_id"], "of": column, "people": people})
+            counted = pairs.group_by(["id", "of"]).aggregate([("people", "sum")])
             for entity_id, of, count in zip(*(one.to_pylist() for one in counted), strict=True):
                 known = found[entity_id]
                 known[of] = known.get(of, 0) + count  # `+=` runs a function for each new one

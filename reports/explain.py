@@ -32,6 +32,7 @@ from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Role, Strength
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from transforms.extract.fields import complaint_mentions
+from transforms.reporters import people_counted
 
 Row = Mapping[str, Any]
 
@@ -191,7 +192,12 @@ def describe_entity(run: RunFolder, entity_id: str) -> dict[str, Any]:
     named = pc.field("entity_id") == entity_id
     row: dict[str, Any] = tables.read_table(run, ENTITIES, where=named).to_pylist()[0]
     member = tables.read_table(run, MEMBERS, where=named).to_pylist()
-    roles = Counter(tables.read_table(run, MENTIONS, ["role"], named)["role"].to_pylist())
+    mentions = tables.read_table(run, MENTIONS, ["role", "field", "record_id"], named)
+    roles: Counter[str] = Counter()
+    for role, people in zip(
+        mentions["role"].to_pylist(), people_counted(mentions).to_pylist(), strict=True
+    ):
+        roles[role] += people
     return _plain(row) | {
         "epochs": _epochs(run, entity_id),
         "roles": dict(sorted(roles.items(), key=_most_first)),

@@ -23,6 +23,7 @@ from reports.tables import RunFolder
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
+from transforms.reporters import people_counted
 
 Row = Mapping[str, Any]
 
@@ -61,8 +62,9 @@ class EvidenceRecord:
         victim: who reported it; the record itself where that is not known.
         hard: whether both ends have a hard role in it.
         k: how many identifiers it names.
-        share: its part of the weight, 1/(k-1).
+        share: its part of the weight, 1/(k-1) for each of its people.
         counted: whether it counts: of one victim's records that with the largest share does.
+        people: how many it counts, who report the same: of an offer, or one.
         mentions: where both ends were read.
     """
 
@@ -73,6 +75,7 @@ class EvidenceRecord:
     k: int
     share: float
     counted: bool
+    people: int
     mentions: tuple[Row, ...]
 
 
@@ -112,14 +115,16 @@ class Evidence:
             return None
         both = {a, b} <= hard
         k = len(hard) if both else len(named)
+        people = max(row["people"] for row in rows)
         return EvidenceRecord(
             record=record,
             observed_at=min(row["observed_at"] for row in rows),
             victim=self.victims.get(record, record),
             hard=both,
             k=k,
-            share=MILLION // (k - 1) / MILLION,
+            share=people * (MILLION // (k - 1)) / MILLION,
             counted=True,
+            people=people,
             mentions=tuple(row for row in rows if row["entity_id"] in (a, b)),
         )
 
@@ -167,9 +172,8 @@ def _whole(run: RunFolder, shared: set[tuple[str, str]]) -> Evidence:
     record_ids = pa.array(sorted(here.union(ids)), pa.string())
     mentions: defaultdict[str, list[Row]] = defaultdict(list)
     victims: dict[str, str] = {}
-    rows = tables.read_table(
-        run, MENTIONS, where=pc.field("record_id").isin(record_ids)
-    ).to_pylist()
+    found = tables.read_table(run, MENTIONS, where=pc.field("record_id").isin(record_ids))
+    rows = found.append_column("people", people_counted(found)).to_pylist()
     for row in rows:
         record_key = _evidence_key(row, calls)
         if record_key in shared:
@@ -234,6 +238,7 @@ def evidence_rows(parts: Iterable[EvidenceRecord]) -> Iterator[Row]:
             "identifiers": part.k,
             "share": part.share,
             "counted": part.counted,
+            **({"people": part.people} if part.people > 1 else {}),
             "read": [
                 {name: row[name] for name in ("entity_id", "role", "record_kind", "record_id")}
                 | {name: row[name] for name in ("field", "start", "end", "raw", "also_read_as")}
@@ -246,14 +251,15 @@ def evidence_rows(parts: Iterable[EvidenceRecord]) -> Iterator[Row]:
 def link_doubts(link: Row, parts: Sequence[EvidenceRecord]) -> list[str]:
     """Lists what would have to be wrong for a link to be wrong, the least first."""
     counted = [part for part in parts if part.counted]
+    people = sum(part.people for part in counted)
     found: list[str] = []
-    if len(counted) == 1:
+    if people == 1:
         found.append(
             f"one victim in record {counted[0].record} would have to be mistaken, malicious, or a "
             "victim of two call centers"
         )
     elif counted:
-        found.append(f"{len(counted)} victims would all have to be mistaken, malicious, or misread")
+        found.append(f"{people} victims would all have to be mistaken, malicious, or misread")
     if len(link["orgs"]) == 1:
         found.append(f"no organisation but {link['orgs'][0]} has seen both")
     if parts and all(part.k > 2 for part in parts):

@@ -25,6 +25,7 @@ from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, REJECTS, Table
 from transforms.extract.impersonation import techniques_of
+from transforms.reporters import people_counted
 
 Row = dict[str, Any]
 
@@ -58,6 +59,7 @@ _RECORD = ["entity_id", "source_org", "record_kind", "role", "record_id"]
 _SPANS = pa.schema(
     [
         *(pa.field(name, pa.string()) for name in _RECORD),
+        ("people", pa.int64()),
         pa.field("first_seen", TIMESTAMP),
         pa.field("last_seen", TIMESTAMP),
     ]
@@ -357,20 +359,23 @@ def _records_naming(run: RunFolder, wanted: pc.Expression) -> pa.Table:
     memory; nothing else of mentions/ is.
     """
     records = _SPANS.empty_table()
-    for batch in tables.table_batches(run, MENTIONS, [*_RECORD, "observed_at"], wanted):
+    columns = [*_RECORD, "observed_at", "field"]
+    for batch in tables.table_batches(run, MENTIONS, columns, wanted):
         seen = batch["observed_at"]
-        part = pa.table([*(batch[name] for name in _RECORD), seen, seen], schema=_SPANS)
+        counted = [people_counted(batch), seen, seen]
+        part = pa.table([*(batch[name] for name in _RECORD), *counted], schema=_SPANS)
         grouped = pa.concat_tables([records, part]).group_by(_RECORD)
-        spans = grouped.aggregate([("first_seen", "min"), ("last_seen", "max")])
+        spans = grouped.aggregate([("people", "max"), ("first_seen", "min"), ("last_seen", "max")])
         records = spans.rename_columns(_SPANS.names).cast(_SPANS)
     return records
 
 
 def _records_by_kind(records: pa.Table) -> dict[tuple[str, str, str], int]:
-    """Counts distinct records by entity, organisation and record kind."""
+    """Counts distinct records, of an offer people, by entity, organisation and record kind."""
     by = ["entity_id", "source_org", "record_kind"]
-    counted = records.group_by(by).aggregate([("record_id", "count_distinct")]).to_pylist()
-    return {tuple(one[name] for name in by): one["record_id_count_distinct"] for one in counted}
+    once = records.group_by([*by, "record_id"]).aggregate([("people", "max")])
+    counted = once.group_by(by).aggregate([("people_max", "sum")]).to_pylist()
+    return {tuple(one[name] for name in by): one["people_max_sum"] for one in counted}
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,10 @@ def parse_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise tomllib.TOMLDecodeError("nested too deep") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, OverflowError):  # a number of 5,000 digits
+        raise tomllib.TOMLDecodeError("a number that is too long") from None
 
 
 def parse_map(text: str, name: str) -> RecordMap:

@@ -2,9 +2,11 @@
 
 The evidence of a finished run is rebuilt from its tables (`evidence_from_tables`), and an offer's
 counts become pieces of evidence (`evidence_of_offer`). Each report that an offer counts is one
-person's, and names what it names; so each becomes one piece of evidence of a victim of its own.
-Nothing is made up: what a count does not state (day, country, loss, words, who it was) stays
-unknown, and where one person reported more than once the offer has counted them once already.
+person's, a victim of its own. People who report the same in one week are one piece of evidence and
+one reporter, who counts as so many (`crowds_of_offers`): what an offer costs its reader is bounded
+by its bytes, not by what it claims. Nothing is made up: what a count does not state (day, country,
+loss, words, who it was) stays unknown, and where one person reported more than once the offer has
+counted them once already.
 
 From the clusters of both follow the tables of who contributed what, and of the links that no
 contributor could have found alone.
@@ -27,10 +29,12 @@ from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
-from schemas.offer import Offer
+from schemas.offer import Offer, OfferedEvidence
 from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
 from transforms.phone import normalize
 from transforms.reporters import (
+    OFFER_FIELD,
+    Crowds,
     SourceRules,
     call_reporter_keys,
     reporter_keys,
@@ -43,9 +47,6 @@ _RECORD_KEY = ("record_kind", "source_org", "record_id")
 
 NAMED_MEMBERS = 10
 """Shared members that a row names, smallest first."""
-
-OFFER_FIELD = "offer"
-"""The `field` of the mentions of an offer's evidence."""
 
 _MIDDLE = 4
 """Thursday: no day of an ISO week is further from it than three, and its year is the week's."""
@@ -104,9 +105,13 @@ class AcceptedOffer:
     offer: Offer
     sha256: str
 
-    def record_id(self, row: int, count: int) -> str:
-        """Returns the record id of an offer's evidence, by row and count, both from 1."""
-        return f"offer-{self.sha256[:12]}-{row}-{count}"
+    def records(self) -> Iterator[tuple[OfferedEvidence, str, str]]:
+        """Yields each row of the evidence, its record id, and the key of its reporter."""
+        for row, counted in enumerate(self.offer.evidence, 1):
+            people = "1" if counted.reports == 1 else f"1..{counted.reports}"
+            record = f"offer-{self.sha256[:12]}-{row}-{people}"
+            alone = ["call"] if counted.kind == str(RecordKind.CALL) else []
+            yield counted, record, "|".join([self.offer.sender, *alone, record])
 
 
 def own_view(contributor: str, members: pa.Table) -> ContributorView:
@@ -204,36 +209,39 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
     regions = _phone_regions(ids)
     absent: dict[str, object] = dict.fromkeys(EVIDENCE_MENTION.names)
     pending: list[dict[str, object]] = []
-    for row, counted in enumerate(offer.evidence, 1):
-        for count in range(1, counted.reports + 1):
-            record = taken.record_id(row, count)
-            alone = counted.kind == str(RecordKind.CALL)
-            piece = "|".join([offer.sender, *(["call"] if alone else []), record])
-            pending.extend(
-                absent
-                | {
-                    "entity_id": ids[at],
-                    "kind": ids[at].partition(":")[0],
-                    "role": offer.entities[at].role,
-                    "source_org": offer.sender,
-                    "record_kind": counted.kind,
-                    "record_id": record,
-                    "observed_at": middle_of_week(counted.week),
-                    "field": OFFER_FIELD,
-                    "confidence": offer.entities[at].confidence / 100,
-                    "group_id": piece,
-                    "victim_key": piece,
-                    "reporter_key": piece,
-                    "region": regions[at][0],
-                    "line_type": regions[at][1],
-                }
-                for at in counted.entities
-            )
-            if len(pending) >= rows:
-                yield batch_of_rows(pending, EVIDENCE_MENTION)
-                pending = []
+    for counted, record, piece in taken.records():
+        pending.extend(
+            absent
+            | {
+                "entity_id": ids[at],
+                "kind": ids[at].partition(":")[0],
+                "role": offer.entities[at].role,
+                "source_org": offer.sender,
+                "record_kind": counted.kind,
+                "record_id": record,
+                "observed_at": middle_of_week(counted.week),
+                "field": OFFER_FIELD,
+                "confidence": offer.entities[at].confidence / 100,
+                "group_id": piece,
+                "victim_key": piece,
+                "reporter_key": piece,
+                "region": regions[at][0],
+                "line_type": regions[at][1],
+            }
+            for at in counted.entities
+        )
+        if len(pending) >= rows:
+            yield batch_of_rows(pending, EVIDENCE_MENTION)
+            pending = []
     if pending:
         yield batch_of_rows(pending, EVIDENCE_MENTION)
+
+
+def crowds_of_offers(offers: Iterable[AcceptedOffer]) -> Crowds:
+    """Returns the reporters of `evidence_of_offer` that stand for several people."""
+    return Crowds.of(
+        {key: one.reports for taken in offers for one, _, key in taken.records() if one.reports > 1}
+    )
 
 
 def complaint_records(

@@ -13,12 +13,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind, SourceRule
+from transforms.arrow_util import hash_text, sorted_lookup
 
 SourceRules = Mapping[str, SourceRule]
 """The rule of each organisation that has one."""
@@ -39,9 +42,48 @@ OF_DAY = f"{NO_PSEUDONYM}day|"
 MAIL_ID = "mail-"
 """Start of the complaint id that a mail gets, before 16 hexadecimal digits of its digest."""
 
+OFFER_FIELD = "offer"
+"""The `field` of the mentions of an offer's evidence."""
+
 _MAIL_ID = f"^{MAIL_ID}[0-9a-f]{{16}}$"
 
 _COLUMNS = ("source_org", "rule")
+
+
+@dataclass(frozen=True, eq=False)
+class Crowds:
+    """The reporters that stand for several people each, of whom nothing tells one from another.
+
+    An offer counts people who report the same in one week. They are one reporter of one record, and
+    whatever counts reporters, or what each of them adds, counts this one `people` times.
+
+    `hashes` are those of their keys without the last bit, ascending.
+    """
+
+    hashes: np.ndarray
+    people: np.ndarray
+
+    @classmethod
+    def of(cls, people: Mapping[str, int]) -> Crowds:
+        """Returns those of a number of people by the key of the reporter."""
+        hashes = hash_text(pa.array(list(people), pa.string())) & ~np.int64(1)
+        order = np.argsort(hashes)
+        return cls(hashes[order], np.fromiter(people.values(), np.int64)[order])
+
+    def __bool__(self) -> bool:
+        """Returns whether there are any."""
+        return len(self.hashes) > 0
+
+    def people_of(self, reporters: np.ndarray) -> np.ndarray:
+        """Returns how many people each reporter stands for, by the hash of its key."""
+        found = np.ones(len(reporters), np.int64)
+        if self:
+            at, known = sorted_lookup(self.hashes, reporters & ~np.int64(1))
+            found[known] = self.people[at[known]]
+        return found
+
+
+NO_CROWDS = Crowds.of({})
 
 
 class SourceRulesError(ValueError):
@@ -139,6 +181,21 @@ def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:
     keys = pc.if_else(theirs, stated["reporter_key"].take(at), evidence["reporter_key"])
     place = evidence.schema.get_field_index("reporter_key")
     return evidence.set_column(place, evidence.schema.field(place), keys)
+
+
+def people_counted(mentions: pa.RecordBatch | pa.Table) -> pa.Array | pa.ChunkedArray:
+    """Returns how many people the record of each mention counts, by its `field` and `record_id`.
+
+    That is one, but for the evidence of an offer, whose records 1 to N have the id that ends in
+    1..N. Joint runs of before have a record for each.
+    """
+    one = pa.scalar(1, pa.int64())
+    offered = pc.fill_null(pc.equal(mentions["field"], OFFER_FIELD), False)
+    if not pc.any(offered).as_py():
+        return pa.repeat(one, mentions.num_rows)
+    counted = pc.extract_regex(mentions["record_id"], r"^offer-.*-1\.\.(?P<people>[1-9][0-9]*)$")
+    people = pc.struct_field(counted, "people").cast(pa.int64())
+    return pc.if_else(offered, pc.fill_null(people, 1), one)
 
 
 def rules_in_force(options: Mapping[str, object]) -> SourceRules:

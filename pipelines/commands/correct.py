@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from transforms.exit_scan import WithheldValues
     from transforms.victim_register import RegisterSource
 
+VOID_JOIN = "rests on a void join"
+"""Why all that an issue names is taken back."""
+
 CORRECTION_TEXT = "correction.txt"
 
 LEGITIMATE, DISPUTE, VICTIM_OWNED = "legitimate", "dispute", "victim_owned"
@@ -93,9 +96,10 @@ def run(arguments: argparse.Namespace) -> int:
     entries = ledger.read_ledger(arguments.ledger)
     sender = sender_of_run(arguments.sender, finished)
     register = register_of(arguments)
-    found = ledger.outstanding(entries, withdrawn(entries, finished, decisions, register))
+    wrong = withdrawn(entries, finished, decisions, register)
+    found = ledger.outstanding(entries, wrong, ledger.void_joins(entries))
     if not found:
-        sys.stdout.write("nothing that was issued names what was withdrawn since\n")
+        sys.stdout.write("nothing that was issued names what was withdrawn since, or is void\n")
         return 0
     values = ledger.values_withheld(
         finished, arguments.register_key, no_register=arguments.no_register
@@ -213,7 +217,7 @@ def withdrawn(
 def issue_lines(found: Iterable[Outstanding], reasons: Mapping[str, str]) -> Iterator[str]:
     """Yields a line for each issue to correct; no identifier is in it, as it can be a victim's."""
     for one in found:
-        why = sorted({reasons[without_epoch(each)] for each in one.identifiers})
+        why = sorted({reasons.get(without_epoch(each), VOID_JOIN) for each in one.identifiers})
         count = len(one.identifiers)
         yield (
             f"correction: {one.entry.issue_id} of {one.entry.at} to {one.entry.recipient} names "

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
-from pipelines.ledger import EntryKind, Outstanding
+from pipelines.ledger import Outstanding
 from pipelines.options import FailedError, UsageError, add_ledger, moment, repeatable
 from pipelines.user_files import check_signers, open_run
 from reports import tables
@@ -272,7 +272,7 @@ def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstandin
         UsageError: if something holds a record and is not named.
     """
     entries = ledger.read_ledger(arguments.ledger)
-    issued = [one for one in entries if one.kind != EntryKind.CORRECTION]
+    issued = [one for one in entries if one.kind in ledger.ISSUED]
     if issued and not any(one.searched for one in found):
         raise UsageError(
             f"--run: {run_folder.count(len(issued), 'offer or package')} left; name a run that has "

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, add_register_options, describe_system_error
-from pipelines.user_files import open_run
+from pipelines.user_files import check_basis, open_run
 from reports import tables
 from reports.export import ExportFormat, RunExport, leaving_formats
 from reports.run import Run
@@ -52,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cluster is None and not arguments.all:
         raise UsageError("which clusters is not said: give --cluster ID, or --all")
     finished, form = open_run(arguments.run, built_on=True), leaving_formats()[arguments.format]
+    check_basis(finished)
     if "://" in finished.folder:
         raise UsageError(f"{finished.folder}: files are written of local runs; copy it here first")
     if arguments.include_verify and form.reviewed:

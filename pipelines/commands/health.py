@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.ledger import LedgerError, outstanding, read_ledger
+from pipelines.ledger import LedgerError, outstanding, read_ledger, void_joins
 from pipelines.options import SHARE, add_ledger, add_notice, add_register_options, moment
-from pipelines.user_files import known_keys, open_run, signer_problem
+from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
@@ -203,6 +203,8 @@ def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
         for one in offers:
             if why := void.get(one["sha256"]):
                 yield f"void_offer: the offer of {one['sender']} is {why}; join without it"
+    elif why := void_run(finished):
+        yield f"void_join: it {why}"
 
 
 def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
@@ -219,4 +221,5 @@ def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[s
     if entries or arguments.register_key is not None:
         register = correct.register_of(arguments)
         reasons = correct.withdrawn(entries, finished, decisions, register)
-        yield from correct.issue_lines(outstanding(entries, reasons), reasons)
+        found = outstanding(entries, reasons, void_joins(entries))
+        yield from correct.issue_lines(found, reasons)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -13,19 +13,23 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipelines import key_store
+from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.key_store import KeyNote
+from pipelines.ledger import EntryKind, outstanding
 from pipelines.options import (
     Subcommand,
     UsageError,
     WholeNumber,
+    add_ledger,
     add_subcommands,
     moment,
+    repeatable,
     run_subcommand,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
+from pipelines.user_files import read_decisions
 from reports import signing
 from reports.exchange import (
     CLOCK_TOLERANCE,
@@ -36,6 +40,7 @@ from reports.exchange import (
     signer_of,
 )
 from reports.text import plain
+from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
 
 KEY_LIST_FILE = "keys.json"
@@ -177,12 +182,50 @@ def trust_key(arguments: argparse.Namespace) -> int:
 
 
 def distrust_keys(arguments: argparse.Namespace) -> int:
-    """Trusts one or all keys of a partner no longer; returns the exit status 0."""
+    """Trusts one or all keys of a partner no longer; returns the exit status 0.
+
+    Lists what is void with it, and what to do about each.
+    """
     since = arguments.since
     for one in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
         _print(f"the key {one} of {arguments.org} is trusted no longer{when}")
+    for line in _void_with(arguments.org, arguments.ledger, arguments.decisions):
+        _print(line)
     return 0
+
+
+def _void_with(org: str, given: str | None, files: Sequence[str]) -> Iterator[str]:
+    """Yields a line of each join of an organisation's offers that is void, and what rests on it."""
+    entries = ledger.read_ledger(given)
+    joins = [one for one in entries if one.kind == EntryKind.JOIN and one.recipient == org]
+    void = ledger.void_joins(joins)
+    for one in joins:
+        if one.run_id in void:
+            yield (
+                f"void: the join {one.run_id} of {one.at} in {plain(one.reference, 200)}: make it "
+                "again without the offer"
+            )
+    left = {(one.entry.sha256, one.entry.recipient): one for one in outstanding(entries, (), void)}
+    for issue in left.values():
+        one = issue.entry
+        named = f", reference {one.reference}" if one.reference else ""
+        yield (
+            f"void: {one.issue_id} of {one.at} to {one.recipient}{named}, which rests on one of "
+            "them: run ringtrace correct RUN --decisions FILE, which takes all of it back"
+        )
+    for path in files:
+        for made in read_decisions(path):
+            if made.run_id in void and made.kind in ACCUSING_DECISIONS:
+                yield (
+                    f"void: {made.decision_id} ({made.kind}, {made.author}) in {path}, made on "
+                    f"{made.run_id}: decide again on a run without the offer"
+                )
+    if void and not files:
+        yield (
+            "void: decisions made on these joins that accuse somebody; whatever reads them says so "
+            "(--decisions FILE lists them)"
+        )
 
 
 def protect_key(arguments: argparse.Namespace) -> int:
@@ -403,6 +446,10 @@ def _add_distrust_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="void what was built on it from then on; what is older stays (default: all is void)",
     )
+    parser.add_argument(
+        "--decisions", **repeatable("FILE"), help="decisions, to list those that are void with it"
+    )
+    add_ledger(parser)
 
 
 def _add_protect_arguments(parser: argparse.ArgumentParser) -> None:

@@ -33,12 +33,14 @@ from pipelines.options import (
     repeatable,
 )
 from pipelines.user_files import (
+    check_basis,
     file_digest,
     open_run,
     read_decisions,
     read_known_legitimate,
     read_maps,
     read_text,
+    rests_on,
     who_answers,
 )
 from reports import tables
@@ -114,7 +116,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
     )
     parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
+        "--now",
+        type=moment,
+        metavar="TIME",
+        help="when it is sealed; with what the seal says, the same package again "
+        "to the byte (default: now)",
     )
     parser.add_argument(
         "--overlap",
@@ -197,6 +203,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
+    check_basis(finished)
     issuer = _issuer(arguments.issuer, finished)
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
@@ -225,10 +232,10 @@ def run(arguments: argparse.Namespace) -> int:
             case = _superseding(case, *earlier)
     except UnreconciledError as error:
         raise UsageError(f"{arguments.run}: {error}; run it again") from None
-    files, of_counsel = _files(case, key, issuer)
+    files, of_counsel = _files(case, key, issuer, now)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
-    entry = _ledger_entry(case, files, now)
+    entry = _ledger_entry(case, files, now, rests_on(finished))
     _publish({memo: of_counsel, out: files}, arguments.ledger, entry)
     sys.stdout.write(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}\n")
     return 0
@@ -423,7 +430,9 @@ def _earlier_package(
     return seal_sha256, facts
 
 
-def _ledger_entry(case: Case, files: dict[str, bytes], now: datetime) -> ledger.Entry:
+def _ledger_entry(
+    case: Case, files: dict[str, bytes], now: datetime, built_on: tuple[str, ...]
+) -> ledger.Entry:
     """Returns what the ledger records of a package."""
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
 
@@ -443,6 +452,7 @@ def _ledger_entry(case: Case, files: dict[str, bytes], now: datetime) -> ledger.
         },
         facts=compared_facts(package_facts(case, {})),
         supersedes=case.earlier.seal_sha256 if case.earlier else "",
+        built_on=built_on,
     )
 
 
@@ -471,11 +481,11 @@ def _issuer(given: str | None, run: Run) -> str | None:
 
 
 def _files(
-    case: Case, key: Ed25519PrivateKey, issuer: str | None
+    case: Case, key: Ed25519PrivateKey, issuer: str | None, now: datetime
 ) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """Returns the files of the package, and those of counsel's memo."""
     from reports.export import MissingStixError
-    from reports.referral import MissingPdfError, counsel_files, package_files
+    from reports.referral import MissingPdfError, Sealer, counsel_files, package_files
 
     versions = {}
     for name in DEPENDED_ON:
@@ -484,8 +494,9 @@ def _files(
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     try:
-        files = package_files(case, key, versions, issuer)
-        return files, counsel_files(case, key, versions, issuer, files)
+        sealer = Sealer(key, issuer, signed_files.utc_text(now))
+        files = package_files(case, versions, sealer)
+        return files, counsel_files(case, versions, sealer, files)
     except (MissingStixError, MissingPdfError) as error:
         raise UsageError(str(error)) from None
 

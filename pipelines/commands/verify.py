@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.x509 import Certificate
 
-from pipelines import key_store
-from pipelines.options import UsageError
+from pipelines import key_store, ledger
+from pipelines.options import UsageError, add_ledger, add_notice
+from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="root certificates in PEM by which the RFC 3161 time stamp in it must hold",
     )
+    add_ledger(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{where}: {error.strerror}; give a package that can be read") from None
     if result.signer is not None and not given:
         _check_validity(result, result.signer)
+    _check_basis(result, arguments.ledger)
     if result.package:
         _print_line(f"package      {_printable(result.package.get('reference'))}")
         _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
@@ -68,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_line(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
         _print_line(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
         _print_line(f"key named    {_printable(result.package.get('key_id') or 'none')}")
+        _print_line(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
     _print_line(f"seal         {result.seal_sha256 or 'none'}")
     whose = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
     by = f"{result.signer}, {'the key given' if given else whose}" if result.signer else None
@@ -89,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _check_validity(result: VerificationResult, signer: str) -> None:
     """Adds a finding where the key could not sign a package of then, or is void since.
 
-    A package of before its key was valid holds: it is dated by its run, which can be older.
+    A package of before seals named their time is dated by its run, which can be older than its key.
     """
     from reports.referral import SEAL_FILE, Finding
 
@@ -105,15 +109,40 @@ def _check_validity(result: VerificationResult, signer: str) -> None:
                 "time stamp shows that it was signed before",
             )
         )
+    named = result.package.get("sealed_at")
     try:
-        when = datetime.fromisoformat(str(result.package.get("as_of")))
-        ended = valid.not_after is not None and (stamped or when) > valid.not_after
-    except (ValueError, TypeError):
-        ended = valid.not_after is not None
-    if ended:
+        when = datetime.fromisoformat(str(named or result.package.get("as_of"))).astimezone(UTC)
+        last = max(when, stamped or when) if named else stamped or when
+    except (ValueError, OverflowError):
+        result.findings.append(Finding(SEAL_FILE, "names no time at which it was sealed"))
+        return
+    if stamped is not None and named and when > stamped + CLOCK_TOLERANCE:
+        result.findings.append(Finding(SEAL_FILE, f"names {when}, which is after its time stamp"))
+    if valid.not_after is not None and last > valid.not_after:
         result.findings.append(
             Finding(SEAL_FILE, f"was signed after its key had ended, on {valid.not_after}")
         )
+    if named and valid.not_before is not None and when < valid.not_before:
+        result.findings.append(
+            Finding(SEAL_FILE, f"was signed before its key was valid, from {valid.not_before} on")
+        )
+
+
+def _check_basis(result: VerificationResult, given: str | None) -> None:
+    """Adds a finding where our ledger says that the package rests on a join that is void."""
+    from reports.referral import SEAL_FILE, Finding
+
+    try:
+        entries = ledger.read_ledger(given)
+    except ledger.LedgerError as error:
+        add_notice(str(error))
+        return
+    void = ledger.void_joins(entries)
+    for one in entries:
+        if one.kind == ledger.EntryKind.PACKAGE and one.sha256 == result.seal_sha256:
+            if why := ledger.void_basis((one.run_id, *one.built_on), void):
+                result.findings.append(Finding(SEAL_FILE, f"{why}; see ringtrace correct"))
+            break
 
 
 def _authorities(path: str) -> list[Certificate]:

@@ -22,6 +22,7 @@ from pipelines.exchange.signed_files import Intake, SignedFile
 from pipelines.options import (
     LOCAL_RUNNER,
     UsageError,
+    add_ledger,
     add_other_registers,
     add_private_output,
     add_register_options,
@@ -97,6 +98,7 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
     )
+    add_ledger(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
 
 
@@ -217,6 +219,7 @@ def _run_joint(
     decisions = keep_bindings(decisions, arguments.run)
     decisions = bind_to_previous(decisions, arguments.previous)
     weights = read_weights(arguments.priority_weights)
+    clock = arguments.now or current_time()
     options = {
         "decisions": file_digest(arguments.decisions),
         "known_legitimate": [Path(one).name for one in arguments.known_legitimate],
@@ -246,7 +249,13 @@ def _run_joint(
             previous_components=previous.components,
             decisions=decisions,
             weights=weights,
-            record=partial(signed_files.accepted, offers),
+            record=partial(
+                signed_files.accepted,
+                offers=offers,
+                output=output,
+                made=clock,
+                given=arguments.ledger,
+            ),
             sign=run_folder.run_signer(),
             run=RunSettings(
                 entries=manifest.get("entries"),
@@ -254,7 +263,7 @@ def _run_joint(
                 output=output,
                 versions=package_versions(),
                 options=manifest["options"] | options,
-                clock=arguments.now or current_time(),
+                clock=clock,
                 private=private,
             ),
         )

@@ -58,6 +58,7 @@ from transforms.joint import (
     by_record,
     call_records,
     complaint_records,
+    crowds_of_offers,
     evidence_from_tables,
     evidence_of_offer,
 )
@@ -160,6 +161,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.known,
         follows=True,
         register=use_register(start, plan.register),
+        crowds=crowds_of_offers(plan.offers),
     )
     bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
     summaries = summarize_clusters(clustered, bound, plan.weights)

@@ -24,7 +24,7 @@ from pipelines.options import (
     add_register_options,
     moment,
 )
-from pipelines.user_files import open_run, read_text
+from pipelines.user_files import check_basis, open_run, read_text, rests_on
 from reports import signing, tables
 from reports.exchange import (
     DISPUTED,
@@ -98,6 +98,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     """
     folder, output = arguments.run, signed_files.free_folder(arguments.output)
     run = open_run(folder, built_on=True)
+    check_basis(run)
     manifest = run.manifest
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
@@ -117,6 +118,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     parties = Parties(
         sender, recipient, utc_text(issued), utc_text(issued + timedelta(days=policy.days_valid))
     )
+    joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
     ids = members["entity_id"].to_pylist()
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
@@ -131,7 +133,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         | signed_files.ids_in_register(ids, register),
         policy,
         parties,
-        returned_members(arguments.joint, manifest["run_id"], recipient, issued),
+        returned_members(joint, manifest["run_id"], recipient, issued),
     )
     if not offer.entities:
         raise UsageError(
@@ -148,6 +150,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         sha256=hashlib.sha256(content).hexdigest(),
         run_id=manifest["run_id"],
         identifiers=tuple(one.entity_id for one in offer.entities),
+        built_on=tuple(sorted({*rests_on(run), *(rests_on(joint) if joint else ())})),
     )
     # Recorded first: an offer that the ledger does not know could never be corrected.
     with ledger.recorded(arguments.ledger, [entry]):
@@ -356,12 +359,12 @@ def evidence_of_run(run: Run) -> pa.Table:
 
 
 def returned_members(
-    path: str | None, run_id: str, recipient: str, now: datetime
+    joint: Run | None, run_id: str, recipient: str, now: datetime
 ) -> frozenset[str]:
     """Returns what `recipient` named of the reviewed core of run `run_id` joined with its offer.
 
     Args:
-        path: folder of the joint run; without one nothing is returned.
+        joint: the joint run; without one nothing is returned.
         run_id: of the own run that it joins.
         recipient: organisation.
         now: when its offer must be in force.
@@ -369,9 +372,9 @@ def returned_members(
     Raises:
         UsageError: for another run, or an offer that is no longer in force.
     """
-    if path is None:
+    if joint is None:
         return frozenset()
-    joint = open_run(path, built_on=True, name="--joint ")
+    path = joint.folder
     options: Any = joint.manifest["options"]
     if not options.get("offers"):
         raise UsageError(f"{path}: is joined with no offer; give what `exchange join` wrote")
@@ -382,6 +385,7 @@ def returned_members(
         raise UsageError(f"{path}: holds no offer of {recipient}; join one with it")
     if why := signed_files.void_offers(joint, now).get(theirs[0]):
         raise UsageError(f"{path}: the offer of {recipient} in it is void ({why}); join anew")
+    check_basis(joint, "--joint ")
     where = (pc.field("tier") == str(Tier.CORE)) & (pc.field("review") == str(Review.REVIEWED))
     members = tables.read_table(joint, MEMBERS, ["entity_id", "cluster_id"], where)
     disputed = tables.read_table(joint, CLUSTERS, ["cluster_id"], pc.field("status") == DISPUTED)

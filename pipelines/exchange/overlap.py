@@ -32,7 +32,7 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
-from pipelines.user_files import custody_policy, open_run
+from pipelines.user_files import check_basis, custody_policy, open_run
 from reports import signing, tables
 from reports.exchange import (
     ABOUT,
@@ -369,6 +369,7 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
     if not all(given):
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
     joined = open_run(arguments.run, built_on=True)
+    check_basis(joined)
     org = key_store.org_slug(arguments.to)
     offer, sha256 = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines import key_store
-from pipelines.ledger import replaced
+from pipelines.ledger import Entry, EntryKind, recorded, replaced
 from pipelines.options import UsageError
 from pipelines.user_files import custody_policy, read_text
 from reports import signing, tables
@@ -261,9 +261,9 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
         sender, sha256 = one["sender"], one["sha256"]
         if sha256 in accepted_before(sender).revoked:
             void[sha256] = "revoked"
-        elif one["key_id"] not in map(signing.key_id, key_store.trusted(sender)):
-            void[sha256] = "signed by a key that is no longer trusted"
-        elif why := _void_key(sender, one["key_id"], max(made, parse_moment(one["issued_at"]))):
+        elif why := key_store.void_reason(
+            sender, one["key_id"], max(made, parse_moment(one["issued_at"]))
+        ):
             void[sha256] = why
         elif sha256 in ends and ends[sha256] <= now:
             void[sha256] = f"expired at {utc_text(ends[sha256])}"
@@ -271,11 +271,33 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
 
 
 @contextmanager
-def accepted(offers: Sequence[SignedFile]) -> Iterator[None]:
+def accepted(
+    run_id: str, *, offers: Sequence[SignedFile], output: str, made: datetime, given: str | None
+) -> Iterator[None]:
     """Records before the block that the offers were accepted, and takes that back if it fails.
 
     To do so again changes nothing: a join that is killed can be made again with the same offers.
+
+    Args:
+        run_id: of the joint run.
+        offers: that are in it.
+        output: folder of the joint run.
+        made: the time of the join.
+        given: the ledger, as `--ledger` has it: a line of it says of each offer who joined it.
     """
+    joins = [
+        Entry(
+            at=utc_text(made),
+            kind=EntryKind.JOIN,
+            recipient=one.content.sender,
+            sha256=one.sha256,
+            run_id=run_id,
+            identifiers=(),
+            reference=output,
+            facts={"issued_at": one.content.issued_at, "key_id": one.key_id},
+        )
+        for one in offers
+    ]
     files = {}
     for one in offers:
         before = accepted_before(one.content.sender)
@@ -283,7 +305,7 @@ def accepted(offers: Sequence[SignedFile]) -> Iterator[None]:
         path = _path(one.content.sender)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files[path] = _accepted_bytes(now)
-    with replaced(files):
+    with replaced(files), recorded(given, joins):
         yield
 
 
@@ -311,14 +333,6 @@ def _read(
     return SignedFile(str(path), found, hashlib.sha256(content).hexdigest(), key_id, len(content))
 
 
-def _void_key(org: str, signer: str, when: datetime) -> str:
-    """Returns why what is built at `when` on a file that the key signed is void; else nothing."""
-    since = key_store.validity(org, signer).revoked_since
-    if since is None or when < since:
-        return ""
-    return f"signed by a key that is void from {utc_text(since)} on"
-
-
 def _by_sender(one: SignedFile) -> tuple[str, str]:
     return one.content.sender, one.path
 
@@ -329,7 +343,7 @@ def _void(one: SignedFile, now: datetime) -> str:
         return "revoked"
     if isinstance(one.content, Offer) and offer_expired(one.content, now):
         return f"expired at {one.content.expires_at}"
-    return _void_key(one.content.sender, one.key_id, now)
+    return key_store.void_reason(one.content.sender, one.key_id, now)
 
 
 def _check(one: SignedFile, own: set[str]) -> None:
@@ -471,13 +485,14 @@ def read_consents(
     for given in paths:
         path, content, signature = read_signed(given, (CONSENT_FILE,))
         try:
-            org, _ = signer_of(content, signature, key_store.trusted_keys())
+            org, signer = signer_of(content, signature, key_store.trusted_keys())
             letter = signing.dataclass_from_json(Consent, signing.parse_canonical_json(content))
         except (OfferError, signing.NotCanonicalError) as error:
             raise UsageError(f"{path}: {error}") from None
         wrong = _wrong_in_consent(letter, org, recipients, authority, utc_text(now))
         if wrong or org in found:
             raise UsageError(f"{path}: {wrong or f'{org} consents twice; give the newest alone'}")
+        check_key(path, org, signer, letter.issued_at, now)
         found[org] = SignedConsent(letter, content, signature)
     return dict(sorted(found.items()))
 
@@ -493,6 +508,10 @@ def _wrong_in_consent(
         return f"is given to {one.recipient}, who does not make this referral"
     if one.authority != authority:
         return f"is for a referral to {one.authority}, not to {authority}"
+    try:
+        parse_moment(one.issued_at), parse_moment(one.expires_at)
+    except ValueError:
+        return "is in force at no time"
     if not one.issued_at <= now < one.expires_at:
         return f"is in force from {one.issued_at} to {one.expires_at}"
     return ""

@@ -38,7 +38,14 @@ MAX_OFFER_BYTES = 256 * 2**20
 """Longest file that is read."""
 
 MAX_ROWS = 1_000_000
-"""Rows of evidence that one offer may become: one for each identifier of each report."""
+"""Identifiers that the rows of an offer's evidence may name in all: about 30 MB of them."""
+
+MAX_PEOPLE = 10_000_000
+"""People that one offer may count: more than report fraud to any organisation in a year.
+
+The largest collection that is published, Consumer Sentinel of the United States' Federal Trade
+Commission, has 6.5 million reports of 2024, of all fraud.
+"""
 
 MAX_LISTED_KEYS = 100
 """Keys that one list may name."""
@@ -271,9 +278,11 @@ def _check_offer(offer: Offer) -> None:
     for at, evidence in enumerate(offer.evidence):
         _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
     _need(_rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
-    rows = sum(one.reports * len(one.entities) for one in offer.evidence)
-    _need(rows <= MAX_ROWS, "evidence[].reports")
+    if sum(len(one.entities) for one in offer.evidence) > MAX_ROWS:
+        raise OfferError(f"names more than {MAX_ROWS} identifiers in its evidence")
     people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
+    if people > MAX_PEOPLE:
+        raise OfferError(f"counts {people} reports, more than {MAX_PEOPLE}: not plausible")
     for at, cluster in enumerate(offer.clusters):
         _check_cluster(cluster, at + 1, offer.terms, f"clusters[{at}]")
         told = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)

@@ -28,6 +28,7 @@ from .case_records import (
 )
 from .package import (
     FACTS_FILE as FACTS_FILE,
+    Sealer as Sealer,
     compared_facts as compared_facts,
     counsel_files as counsel_files,
     fact_differences as fact_differences,

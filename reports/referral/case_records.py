@@ -32,6 +32,7 @@ from schemas.manifest import Manifest
 from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
 from transforms.extract.impersonation import LURE
 from transforms.extract.kinds.url import Click
+from transforms.reporters import people_counted
 from transforms.text_util import MASK
 
 Row = dict[str, Any]
@@ -68,7 +69,7 @@ class CaseRecord:
     """One complaint or call that names a member. `number` is its row in Exhibit 1.
 
     `victim` numbers the people of the case, None where it is not known who it was. `stories` are
-    the lures that its words tell of.
+    the lures that its words tell of. `people` are those whom a record of an offer counts, or one.
     """
 
     number: int
@@ -82,6 +83,7 @@ class CaseRecord:
     country: str | None = None
     channel: str | None = None
     stories: tuple[str, ...] = ()
+    people: int = 1
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ def collect_case_records(
     facts = _facts(run, cluster_id)
     mentions = _member_mentions(run, facts)
     observed_at = {record_key(one): one["observed_at"] for one in mentions}
+    counted = {record_key(one): one["people"] for one in mentions}
     ordered = [key for _, key in sorted((at, key) for key, at in observed_at.items())]
     complaints = _rows(run, COMPLAINTS, "complaint_id", [k for k in ordered if k[0] != "call"])
     calls = _rows(run, CALLS, "call_id", [k for k in ordered if k[0] == "call"])
@@ -184,6 +187,7 @@ def collect_case_records(
             country=rows[key].get("victim_country"),
             channel=rows[key].get("channel"),
             stories=_stories(rows[key]),
+            people=counted[key],
         )
         for number, key in enumerate(ordered, 1)
     }
@@ -206,9 +210,10 @@ def _facts(run: RunFolder, cluster_id: str) -> ClusterFacts:
 
 
 def _member_mentions(run: RunFolder, facts: ClusterFacts) -> list[Row]:
-    """Returns the rows of mentions/ of the members, by the table's key."""
+    """Returns the rows of mentions/ of the members, by the table's key, with their `people`."""
     ids = pa.array(sorted(one["entity_id"] for one in facts.members), pa.string())
-    return tables.read_table(run, MENTIONS, where=pc.field("entity_id").isin(ids)).to_pylist()
+    found = tables.read_table(run, MENTIONS, where=pc.field("entity_id").isin(ids))
+    return found.append_column("people", people_counted(found)).to_pylist()
 
 
 def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> dict[RecordKey, Row]:
@@ -300,11 +305,13 @@ def _with_own_counts(
     facts: ClusterFacts, records: CaseRecords, by_key: Mapping[RecordKey, CaseRecord]
 ) -> ClusterFacts:
     """Returns a cluster whose row counts these records, and the members that are left."""
-    kinds = Counter(kind for kind, _, _ in by_key)
-    # What an offer counts is a person of its own for each of its records.
+    kinds: Counter[str] = Counter()
+    for one in by_key.values():
+        kinds[one.key[0]] += one.people
+    # Each of the people whom an offer counts is a person of its own.
     senders = {one["contributor"] for one in records.offered}
     people = {one.victim for one in by_key.values()} - {None}
-    offered = sum(1 for one in by_key.values() if one.key[1] in senders)
+    offered = sum(one.people for one in by_key.values() if one.key[1] in senders)
     members = facts.members
     row = facts.row | {
         "complaints": kinds[RecordKind.COMPLAINT],

@@ -146,6 +146,8 @@ def _records(case: Case) -> Exhibit:
         for one in case.records.in_order
     ]
     about = "Every complaint and call that names a member. Nothing of the victim is in it."
+    if any(one.people > 1 for one in case.records.in_order):
+        about += " What an offer counts has no reference: 1..N are N people who report the same."
     things = [record_thing(*one.key) for one in case.records.in_order]
     return Exhibit(1, "records", "Source records", about, columns, rows, things)
 

@@ -132,6 +132,10 @@ def _steps_by_role(case: Case) -> list[str]:
     records: dict[str, set[RecordKey]] = defaultdict(set)
     for one in case.records.mentions:
         records[one["role"]].add(case.records.of_mention(one).key)
+    people = {
+        role: sum(case.records.by_key[key].people for key in those)
+        for role, those in records.items()
+    }
     ids = defaultdict(list)
     for one in case.facts.members:
         ids[one["role"]].append(one["entity_id"])
@@ -149,7 +153,7 @@ def _steps_by_role(case: Case) -> list[str]:
     }
     return [
         f"{text.format(which=format_count(len(ids[role]), *nouns[role]))} "
-        f"({numbered(case, ids[role])}; {format_count(len(records[role]), 'record')})."
+        f"({numbered(case, ids[role])}; {format_count(people.get(role, 0), 'record')})."
         for role, text in texts.items()
         if ids[role]
     ]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -70,10 +70,16 @@ _COMPARED = (
 )
 
 
-def package_files(
-    case: Case, key: Ed25519PrivateKey, versions: dict[str, str], issuer: str | None
-) -> dict[str, bytes]:
-    """Returns the files of a package by path; its seal names the organisation `issuer`, if known.
+class Sealer(NamedTuple):
+    """Who seals: by which key, for which organisation, if that is known, and when (UTC)."""
+
+    key: Ed25519PrivateKey
+    issuer: str | None
+    when: str
+
+
+def package_files(case: Case, versions: dict[str, str], sealer: Sealer) -> dict[str, bytes]:
+    """Returns the files of a package by path; its seal names who sealed it.
 
     Raises:
         stix_check.MissingStixError, pdf.MissingPdfError: without the extra `referral`.
@@ -81,15 +87,11 @@ def package_files(
     name = case.reference.recipient["name"]
     about = {"supersedes": case.earlier.seal_sha256 if case.earlier else None}
     subject = f"Criminal referral to {name}"
-    return _sealed_bag(case, _payload(case, versions), case.code, subject, about, key, issuer)
+    return _sealed_bag(case, _payload(case, versions), case.code, subject, about, sealer)
 
 
 def counsel_files(
-    case: Case,
-    key: Ed25519PrivateKey,
-    versions: dict[str, str],
-    issuer: str | None,
-    package: Mapping[str, bytes],
+    case: Case, versions: dict[str, str], sealer: Sealer, package: Mapping[str, bytes]
 ) -> dict[str, bytes]:
     """Returns the files of counsel's memo on a package, by path; its seal names the package's.
 
@@ -99,7 +101,7 @@ def counsel_files(
     about = {"about": hashlib.sha256(package[seal.SEAL_FILE]).hexdigest()}
     memo, payload = counsel_payload(case, package, about["about"], versions)
     code, subject = counsel_code(case), f"Counsel's memo on {plain(case.code)}, not to be sent"
-    return _sealed_bag(case, payload | _rendered("memo", memo), code, subject, about, key, issuer)
+    return _sealed_bag(case, payload | _rendered("memo", memo), code, subject, about, sealer)
 
 
 def _sealed_bag(
@@ -108,10 +110,9 @@ def _sealed_bag(
     code: str,
     subject: str,
     about: Mapping[str, str | None],
-    key: Ed25519PrivateKey,
-    issuer: str | None,
+    sealer: Sealer,
 ) -> dict[str, bytes]:
-    """Returns a bag of a payload with its seal, which names the organisation `issuer`, if known."""
+    """Returns a bag of a payload with its seal, which names who sealed it, and when."""
     info = {
         "Source-Organization": ", ".join(plain(one, 60) for one in case.row["orgs"]),
         "Bagging-Date": case.date,
@@ -130,14 +131,15 @@ def _sealed_bag(
             "run_key_id": case.run_key_id,
             "as_of": case.moment.isoformat(),
             "tlp": case.tlp,
-            "issuer": issuer,
-            "key_id": signing.key_id(key.public_key()),
+            "issuer": sealer.issuer,
+            "key_id": signing.key_id(sealer.key.public_key()),
+            "sealed_at": sealer.when,
             **about,
         },
     )
     return made | {
         seal.SEAL_FILE: sealed,
-        seal.SIGNATURE_FILE: signing.sign_detached(sealed, key),
+        seal.SIGNATURE_FILE: signing.sign_detached(sealed, sealer.key),
         seal.QUERY_FILE: seal.time_stamp_query(sealed),
     }
 

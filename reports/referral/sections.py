@@ -208,7 +208,9 @@ def _more_victims(case: Case) -> list[Block]:
     complained = {one.victim for one in own if one.key[0] == RecordKind.COMPLAINT}
     alone = len({one.victim for one in own} - complained)
     offered = sum(
-        1 for key in case.records.by_key if key[1] in case.senders and key[0] == RecordKind.CALL
+        one.people
+        for one in case.records.in_order
+        if one.key[1] in case.senders and one.key[0] == RecordKind.CALL
     )
     known = alone + offered
     return [
@@ -259,7 +261,7 @@ def chronology_section(case: Case) -> list[Block]:
     """Draws records by month and the life of each identifier, and lists handovers."""
     months: dict[str, Counter[str]] = {}
     for one in case.records.in_order:
-        months.setdefault(f"{one.observed_at:%Y-%m}", Counter())[one.key[0]] += 1
+        months.setdefault(f"{one.observed_at:%Y-%m}", Counter())[one.key[0]] += one.people
     new = Counter(f"{one['first_seen']:%Y-%m}" for one in case.facts.members)
     turns = [
         (

@@ -89,6 +89,11 @@ def ended(when):
     return lambda _: key_store.write_note("amazon", signing.key_id(KEY.public_key()), note)
 
 
+def not_before(when):
+    note = key_store.KeyNote(not_before=when)
+    return lambda _: key_store.write_note("amazon", signing.key_id(KEY.public_key()), note)
+
+
 PACKAGES = {
     "a byte": (lambda one: flip(one / STIX), f"{STIX}: was altered somewhere in bytes 4096"),
     "cut": (
@@ -124,6 +129,14 @@ PACKAGES = {
     ),
     "void": (void_since(NOW), "is signed by a key that is void from 2026-06-02T00:00Z on"),
     "ended": (ended(datetime(2020, 1, 1, tzinfo=UTC)), "was signed after its key had ended"),
+    "sealed before its key was valid": (
+        not_before(datetime(2024, 5, 2, tzinfo=UTC)),
+        "was signed before its key was valid, from 2024-05-02",
+    ),
+    "sealed at no time": (
+        lambda one: resealed(one, KEY, sealed_at="0001-01-01T00:00:00+23:00"),
+        "names no time at which it was sealed",
+    ),
 }
 
 
@@ -192,8 +205,8 @@ def million_victims(folder):
     signed(folder, "offer.json", replace(OFFER, clusters=(cluster,)))
 
 
-def million_reports(folder):
-    evidence = (replace(OFFER.evidence[0], reports=4_900_000),)
+def billion_reports(folder):
+    evidence = (replace(OFFER.evidence[0], reports=10**9),)
     signed(folder, "offer.json", replace(OFFER, evidence=evidence))
 
 
@@ -206,8 +219,9 @@ def replayed(folder):
     signed(
         folder.with_name("newer"), "offer.json", replace(OFFER, issued_at="2026-06-01T12:00:00Z")
     )
-    with signed_files.accepted(accept(folder.with_name("newer")).offers):
-        pass
+    (newer,) = accept(folder.with_name("newer")).offers
+    now = signed_files.AcceptedOffers(newer.content.issued_at, newer.sha256)
+    signed_files.save_accepted(newer.content.sender, now)
     signed(folder, "offer.json", OFFER)
 
 
@@ -233,7 +247,7 @@ OFFERS = {
     "for ever": (as_offer(expires_at="2028-01-01T00:00:00Z"), "field expires_at is invalid"),
     "for longer than we take": (short_policy, "is valid for 30 days, and your policy takes 7"),
     "more victims than reports": (million_victims, "counts more victims in clusters[0]"),
-    "millions of reports": (million_reports, "field evidence[].reports is invalid"),
+    "billions of reports": (billion_reports, "reports, more than 10000000: not plausible"),
     "replayed": (replayed, "is older than the offer of 2026-06-01T12:00:00Z"),
     "key ended": (timed(not_after=NOW - timedelta(days=9)), "was signed after its key had ended"),
     "key not yet valid": (timed(not_before=NOW), "was signed before its key was valid"),

@@ -95,8 +95,11 @@ def case_of(folder, tables, recipient="us-fbi-ic3", chosen=None, **given):
     return build_case(folder, found, chosen, **(options | given))
 
 
+SEALER = package.Sealer(KEY, "amazon", "2024-05-01T00:00:00Z")
+
+
 def package_of(case):
-    return package.package_files(case, KEY, {"ringtrace": "0"}, "amazon")
+    return package.package_files(case, {"ringtrace": "0"}, SEALER)
 
 
 RECIPIENT = {

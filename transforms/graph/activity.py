@@ -6,6 +6,7 @@ day.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from transforms.arrow_util import (
     table_of_columns,
     text_codes,
     with_column,
+    without_aggregate_suffixes,
 )
 from transforms.casts import true_mask
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.links import record_keys
+from transforms.reporters import Crowds
 from transforms.victim_register import MOST_RECORDS
 from transforms.victims.stated_numbers import STATED_FIELDS
 
@@ -135,6 +138,61 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
     for name in ("kind", "region", "line_type"):
         found[name] = rows[name].take(pa.array(_smallest(rows[name], key)))
     return table_of_columns(found, ACTIVITY)
+
+
+def with_people(activity: pa.Table, crowds: Crowds) -> pa.Table:
+    """Returns ACTIVITY rows with `people`, how many each stands for, and as many counts."""
+    hashes = pc.fill_null(activity["reporter"], 0).to_numpy()
+    people = pa.array(crowds.people_of(hashes), pa.int32())
+    if crowds:
+        for name in COUNTS:
+            activity = with_column(activity, name, pc.multiply(activity[name], people))
+    return activity.append_column("people", people)
+
+
+def two_of_each_crowd(activity: pa.Table) -> pa.Table:
+    """Returns the rows of `with_people` with another reporter beside each that is several.
+
+    More than two change no epoch.
+    """
+    several = activity.filter(pc.greater(activity["people"], 1))
+    others = pc.bit_wise_not(several["reporter"])
+    return pa.concat_tables([activity, with_column(several, "reporter", others)])
+
+
+def add_people(counted: pa.Table, activity: pa.Table, names: Iterable[str]) -> pa.Table:
+    """Adds to counts of reporters, by entity, the people that stand behind one.
+
+    Args:
+        counted: The counts, in columns of these names.
+        activity: Rows of `with_people` with a column of each name, null where none counts.
+        names: Those of the columns. Each reporter of several people has one row an entity.
+    """
+    several = activity.filter(pc.greater(activity["people"], 1))
+    if not several.num_rows:
+        return counted
+    more = pc.subtract(several["people"], 1)
+    columns = {one: pc.if_else(pc.is_valid(several[one]), more, 0) for one in names}
+    rows = pa.table({"entity_id": several["entity_id"], **columns}).group_by("entity_id")
+    added = without_aggregate_suffixes(rows.aggregate([(one, "sum") for one in columns]))
+    at = pc.index_in(counted["entity_id"], added["entity_id"].combine_chunks()).combine_chunks()
+    for one in columns:
+        extra = pc.fill_null(added[one].combine_chunks().take(at), 0)
+        counted = with_column(counted, one, pc.add(counted[one], extra))
+    return counted
+
+
+def roles_by_reporter(activity: pa.Table) -> pa.Table:
+    """Counts, by entity and role, the reporters who give it; all without one count as one."""
+    by_reporter = activity.group_by(["entity_id", "reporter"], use_threads=False)
+    given = by_reporter.aggregate([(name, "max") for name in (*ROLE_COUNTS, "people")])
+    people = given["people_max"]
+    once = {name: pc.if_else(pc.greater(given[f"{name}_max"], 0), people, 0)
+            for name in ROLE_COUNTS}  # fmt: skip
+    by_entity = pa.table({"entity_id": given["entity_id"], **once}).group_by(
+        "entity_id", use_threads=False
+    )
+    return without_aggregate_suffixes(by_entity.aggregate([(name, "sum") for name in ROLE_COUNTS]))
 
 
 def _times(seen: np.ndarray, hard: np.ndarray, starts: np.ndarray) -> dict[str, pa.Array]:

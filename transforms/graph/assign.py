@@ -55,6 +55,7 @@ from transforms.graph.supplier_likelihood import (
     supplier_counts_by_node,
     supplier_use,
 )
+from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import MAIN, table_of, tagged_batches
 
 COMPONENTS, COUNTERS, CACHE_COUNTERS = "islands", "counters", "cache_counters"
@@ -133,6 +134,7 @@ def assign_clusters(
     reached: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     cache: ComponentCache | None = None,
+    crowds: Crowds = NO_CROWDS,
 ) -> pa.RecordBatch:
     """Clusters the whole graph and returns its ASSIGNMENT.
 
@@ -147,6 +149,7 @@ def assign_clusters(
         reached: VICTIM_REACH rows.
         decided: The decisions whose links constrain the clusters.
         cache: Communities by component, which need not be searched again.
+        crowds: The reporters that stand for several people.
 
     Raises:
         ValueError: if two entities hash alike; their evidence cannot be separated.
@@ -158,7 +161,7 @@ def assign_clusters(
     named, supplies, reached = (_as_known(one, shown, node) for one in (named, supplies, reached))
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()
     reporters = nodes["reporters"].to_numpy()
-    evidence = incidence_from_rows(named, node)
+    evidence = incidence_from_rows(named, node, crowds)
     alone = nodes["reported_by"].to_numpy() - reporters_by_node(evidence)
     lines = PhoneLines(
         nodes["phone"].to_numpy(),
@@ -258,6 +261,7 @@ class AssignClusters(beam.PTransform):
 
     decided: beam.pvalue.AsSingleton
     start: beam.PCollection
+    crowds: Crowds = NO_CROWDS
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Brings the whole graph to one place as integers, and clusters there."""
@@ -273,7 +277,7 @@ class AssignClusters(beam.PTransform):
             name: batches | f"One place for {name}" >> beam.Map(_at_one_place)
             for name, batches in (parts | {"start": self.start}).items()
         }
-        step = beam.ParDo(_AssignClusters(), self.decided).with_outputs(
+        step = beam.ParDo(_AssignClusters(self.crowds), self.decided).with_outputs(
             COMPONENTS, COUNTERS, CACHE_COUNTERS, main=MAIN
         )
         return placed | beam.CoGroupByKey() | "Cluster" >> step
@@ -282,7 +286,8 @@ class AssignClusters(beam.PTransform):
 class _AssignClusters(beam.DoFn):
     """Keeps the communities of the window before, so that a stream's ticks search no more again."""
 
-    def __init__(self) -> None:
+    def __init__(self, crowds: Crowds) -> None:
+        self._crowds = crowds
         self._before: Mapping[str, ComponentCommunities] = {}
 
     def process(
@@ -300,6 +305,7 @@ class _AssignClusters(beam.DoFn):
             table_of(parts["reached"], VICTIM_REACH),
             decided,
             cache,
+            self._crowds,
         )
         self._before = cache.used
         yield from tagged_batches(COMPONENTS, cache_rows(cache.used))

@@ -23,6 +23,7 @@ from schemas.enums import RecordKind
 from schemas.field import AMOUNT, TIMESTAMP
 from transforms.arrow_util import group_offsets, group_starts, table_of_columns
 from transforms.graph.link_weights import reporter_hashes
+from transforms.reporters import NO_CROWDS, Crowds
 
 CLUSTER_TOTAL = pa.schema(
     [
@@ -72,8 +73,8 @@ class ClusterFacts:
 
     `countries` counts complaints, `brands` reporters; `losses` has by currency the sum and how
     many state it. `complaint_times` are those of each reporter's first complaint, in microseconds
-    since 1970, in no order. `ranked_by` has the losses, orgs and last_seen by which it is ranked:
-    no reporter alone moves them far.
+    since 1970, in no order, and `people` those that each reporter stands for. `ranked_by` has the
+    losses, orgs and last_seen by which it is ranked: no reporter alone moves them far.
     """
 
     first_seen: datetime
@@ -87,21 +88,22 @@ class ClusterFacts:
     brands: dict[str, int] = field(default_factory=dict)
     losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
     complaint_times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    people: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     ranked_by: dict[str, Any] = field(default_factory=lambda: {"losses": [], "orgs": []})
 
 
-def sum_cluster_records(records: pa.Table) -> pa.Table:
+def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Converts CLUSTER_RECORD rows, each record once, to CLUSTER_TOTAL rows."""
     keys = records["reporter_key"].combine_chunks()
-    reporter = pa.array(
-        reporter_hashes(pc.fill_null(keys, "")), mask=pc.is_null(keys).to_numpy(False)
-    )
+    hashes = reporter_hashes(pc.fill_null(keys, ""))
+    reporter = pa.array(hashes, mask=pc.is_null(keys).to_numpy(False))
     rows = records.append_column("reporter", reporter)
+    rows = rows.append_column("records", pa.array(crowds.people_of(hashes)))
     complaint = pc.equal(rows["record_kind"], RecordKind.COMPLAINT)
     calls = rows.filter(pc.invert(complaint)).group_by(_CALLS_KEY, use_threads=False)
     added = calls.aggregate(
         [
-            ([], "count_all"),
+            ("records", "sum"),
             ("observed_at", "min"),
             ("observed_at", "max"),
             ("reporter", "distinct", _DISTINCT),
@@ -109,7 +111,7 @@ def sum_cluster_records(records: pa.Table) -> pa.Table:
     )
     columns = {name: added[name] for name in _CALLS_KEY}
     columns |= {
-        "records": added["count_all"],
+        "records": added["records_sum"],
         "first_seen": added["observed_at_min"],
         "last_seen": added["observed_at_max"],
         "reporters": added["reporter_distinct"],
@@ -119,7 +121,7 @@ def sum_cluster_records(records: pa.Table) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
+def cluster_facts(totals: pa.Table, crowds: Crowds = NO_CROWDS) -> Mapping[str, ClusterFacts]:
     """Converts CLUSTER_TOTAL rows of whole clusters to the facts of each."""
     cluster = ["cluster_id"]
     is_complaint = pc.equal(totals["record_kind"], RecordKind.COMPLAINT)
@@ -142,21 +144,21 @@ def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
     for one, brand, count in _grouped(reporters, [*cluster, "brand"], _REPORTERS):
         if brand is not None:
             found[one].brands[brand] = count
-    for one, count, victims in _grouped(reporters, cluster, _REPORTERS, _VICTIMS):
+    for one, count, victims in _people(reporters, crowds, cluster):
         found[one].reporters, found[one].victims = count, victims
     for one, currency, amount, count in _grouped(
         losses, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "count")
     ):
         found[one].losses[currency] = amount, count
-    times = dict(_complaint_times(complaints, latest=False))
-    latest = dict(_complaint_times(complaints, latest=True))
+    times = dict(_complaint_times(complaints, crowds, latest=False))
+    latest = dict(_complaint_times(complaints, crowds, latest=True))
     last_calls = dict(_grouped(calls, cluster, ("last_seen", "max")))
     for one, facts in found.items():
-        facts.complaint_times = times.get(one, facts.complaint_times)
+        facts.complaint_times, facts.people = times.get(one, (facts.complaint_times, facts.people))
         facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
     for one, currency, amount in _losses_without_the_largest(losses):
         found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
-    for one, org, count in _grouped(reporters, [*cluster, "source_org"], _REPORTERS):
+    for one, org, count, _ in _people(reporters, crowds, [*cluster, "source_org"]):
         if count >= _CORROBORATED:
             found[one].ranked_by["orgs"].append(org)
     return found
@@ -167,7 +169,6 @@ def _complaint_totals(rows: pa.Table) -> pa.Table:
     offsets = np.concatenate([[0], np.cumsum(reporter.is_valid().to_numpy(zero_copy_only=False))])
     columns = {name: rows[name] for name in CLUSTER_TOTAL.names if name in rows.column_names}
     columns |= {
-        "records": np.ones(rows.num_rows, np.int64),
         "first_seen": rows["observed_at"],
         "last_seen": rows["observed_at"],
         "reporters": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reporter.drop_null()),
@@ -197,6 +198,28 @@ def _each_reporter(totals: pa.Table) -> pa.Table:
     return every.append_column("victim", pc.if_else(named, every["reporter"], nobody))
 
 
+def _people(reporters: pa.Table, crowds: Crowds, keys: list[str]) -> list[tuple[Any, ...]]:
+    """Returns each combination of keys with its reporters and victims, all people of a crowd."""
+    found = _grouped(reporters, keys, _REPORTERS, _VICTIMS)
+    hashes = pc.fill_null(reporters["reporter"], 0).to_numpy()
+    several = reporters.filter(pa.array(crowds.people_of(hashes) > 1))
+    if not several.num_rows:
+        return found
+    once = several.group_by([*keys, "reporter", "victim"], use_threads=False).aggregate([])
+    more = pa.array(crowds.people_of(once["reporter"].to_numpy()) - 1)
+    once = once.append_column("more", more)
+    once = once.append_column("named", pc.if_else(pc.is_valid(once["victim"]), more, 0))
+    added = {
+        tuple(of): (people, named)
+        for *of, people, named in _grouped(once, keys, ("more", "sum"), ("named", "sum"))
+    }
+    return [
+        (*of, count + people, victims + named)
+        for *of, count, victims in found
+        for people, named in [added.get(tuple(of), (0, 0))]
+    ]
+
+
 def _losses_without_the_largest(losses: pa.Table) -> list[tuple[str, str, Decimal]]:
     """Returns, by cluster and currency, the losses of all but the reporter who states the most."""
     rows = losses.filter(pc.greater(pc.list_value_length(losses["reporters"]), 0))
@@ -222,7 +245,9 @@ def _stated_losses(complaints: pa.Table) -> pa.Table:
 
 
 def _last_seen(
-    facts: ClusterFacts, latest: NDArray[np.int64] | None, last_call: datetime | None
+    facts: ClusterFacts,
+    latest: tuple[NDArray[np.int64], NDArray[np.int64]] | None,
+    last_call: datetime | None,
 ) -> datetime:
     """Returns when a cluster was last seen, were it not for one reporter's complaints.
 
@@ -231,12 +256,15 @@ def _last_seen(
     """
     known = [] if last_call is None else [last_call]
     if latest is not None:
-        known.append(_EPOCH + int(np.sort(latest)[-2:][0]) * _MICROSECOND)
+        moments = np.sort(np.repeat(latest[0], np.minimum(latest[1], _CORROBORATED)))
+        known.append(_EPOCH + int(moments[-_CORROBORATED:][0]) * _MICROSECOND)
     return max(known, default=facts.last_seen)
 
 
-def _complaint_times(complaints: pa.Table, *, latest: bool) -> list[tuple[str, NDArray[np.int64]]]:
-    """Returns, by cluster, the time of the first or the latest complaint of each reporter."""
+def _complaint_times(
+    complaints: pa.Table, crowds: Crowds, *, latest: bool
+) -> list[tuple[str, tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+    """Returns, by cluster, when each reporter's first or latest complaint was, and his people."""
     lists = complaints["reporters"].combine_chunks()
     rows = complaints.take(lists.value_parent_indices())
     cluster = rows["cluster_id"].combine_chunks().dictionary_encode()
@@ -244,7 +272,7 @@ def _complaint_times(complaints: pa.Table, *, latest: bool) -> list[tuple[str, N
     moments = rows["first_seen"].cast(pa.int64()).to_numpy()
     order = np.lexsort((-moments if latest else moments, reporter, of))
     order = order[group_starts(of[order], reporter[order])]
-    moments = moments[order]
+    moments, people = moments[order], crowds.people_of(reporter[order])
     starts = group_offsets(of[order], len(cluster.dictionary))
-    pieces = [moments[start:end] for start, end in pairwise(starts)]
+    pieces = [(moments[start:end], people[start:end]) for start, end in pairwise(starts)]
     return list(zip(cluster.dictionary.to_pylist(), pieces, strict=True))

@@ -25,6 +25,7 @@ from transforms.graph import priority
 from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
+from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 Row = Mapping[str, Any]
@@ -194,6 +195,7 @@ def summarize(
     totals: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     weights: priority.PriorityWeights | None = None,
+    crowds: Crowds = NO_CROWDS,
 ) -> tuple[pa.Table, pa.Table]:
     """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK and CLUSTER_TOTAL rows.
 
@@ -209,7 +211,7 @@ def summarize(
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed = decided.reviewed()
-    links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
+    links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds)
     clusters: list[Row] = []
     all_members: list[Row] = []
     for cluster_id, those in sorted(by_cluster.items()):
@@ -224,7 +226,7 @@ def summarize(
         seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion.bridges, certainty, status)
         when = decided.when or seen.last_seen
-        moments = seen.complaint_times
+        moments = seen.complaint_times, seen.people
         parts = priority.priority_parts(cluster | seen.ranked_by, those, moments, when, by)
         ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
@@ -279,6 +281,7 @@ class SummarizeClusters(beam.PTransform):
 
     decided: beam.pvalue.AsSingleton
     weights: priority.PriorityWeights
+    crowds: Crowds = NO_CROWDS
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Brings all of a cluster together; see `summarize`."""
@@ -289,7 +292,10 @@ class SummarizeClusters(beam.PTransform):
             "records": KeyedInput(CLUSTER_TOTAL, key),
         }
         return inputs | PerPartition(
-            keyed, partial(_summaries, weights=self.weights), (MEMBERS,), self.decided
+            keyed,
+            partial(_summaries, weights=self.weights, crowds=self.crowds),
+            (MEMBERS,),
+            self.decided,
         )
 
 
@@ -395,8 +401,9 @@ def _summaries(
     decided: DecisionsInForce,
     *,
     weights: priority.PriorityWeights,
+    crowds: Crowds,
 ) -> Iterator[Any]:
     for those, tied, added in split_by_cluster((members, links, totals)):
-        clusters, all_members = summarize(those, tied, added, decided, weights)
+        clusters, all_members = summarize(those, tied, added, decided, weights, crowds)
         yield from batches_of(clusters)
         yield from tagged_batches(MEMBERS, all_members)

@@ -50,9 +50,13 @@ from transforms.graph.activity import (
     ACTIVITY,
     RECORD_COUNTS,
     ROLE_COUNTS,
+    add_people,
     main_roles,
+    roles_by_reporter,
     settle_carried,
     sum_activity,
+    two_of_each_crowd,
+    with_people,
 )
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
@@ -79,7 +83,7 @@ from transforms.graph.ownership import (
     take_sides,
 )
 from transforms.manifest import CONTESTED_IDENTIFIERS
-from transforms.reporters import with_reporters_of_complaints
+from transforms.reporters import NO_CROWDS, Crowds, with_reporters_of_complaints
 from transforms.shuffle import (
     MAIN,
     KeyedInput,
@@ -194,6 +198,7 @@ def determine_status(
     before: pa.Table = NOT_CONTESTED,
     previous: pa.Table | None = None,
     decided: DecisionsInForce = NO_DECISIONS,
+    crowds: Crowds = NO_CROWDS,
 ) -> Statuses:
     """Finds the status of each identifier from ACTIVITY rows of whole entities.
 
@@ -211,12 +216,13 @@ def determine_status(
         before: CONTESTED_BEFORE rows: what was contested in an earlier run.
         previous: PREVIOUS rows, whose epochs keep their numbers.
         decided: The decisions; their bound members were shown in earlier runs.
+        crowds: The reporters that stand for several people.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
         return Statuses(*(schema.empty_table() for schema in nothing))
     settled = Settled.by(decided)
-    activity, owners = take_sides(activity, claims)
+    activity, owners = take_sides(with_people(activity, crowds), claims)
     activity, called = call_carried(activity, _claimed(owners, registered, before))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
@@ -231,7 +237,7 @@ def determine_status(
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
     named = settled.names_suspect(bare) & true_mask(pc.equal(status, Status.VICTIM_SIDE))
     used = bare.filter(pa.array(epochal | (named & ~settled.names_victim(bare))))
-    starts = epochs.find_epoch_starts(activity, used, lives, previous)
+    starts = epochs.find_epoch_starts(two_of_each_crowd(activity), used, lives, previous)
     if len(starts.ids):
         lasts = pc.invert(pc.is_in(bare, starts.ids))
         by_epoch = _sum_by_entity(_by_epoch(activity, starts))
@@ -324,6 +330,7 @@ class ClassifyEvidence(beam.PTransform):
     register: RegisterUse | None = None
     lives: epochs.Lifetimes = field(default_factory=epochs.shipped_lifetimes)
     place: Place | None = None
+    crowds: Crowds = NO_CROWDS
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> dict[str, Any]:
         """Adds up by record, determines the status by identifier, annotates the mentions."""
@@ -354,6 +361,7 @@ class ClassifyEvidence(beam.PTransform):
                 known=self.known,
                 lives=self.lives,
                 key=self.register.key if self.register else None,
+                crowds=self.crowds,
             ),
             (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS),
             (self.decided, self.register.known) if self.register else self.decided,
@@ -393,6 +401,7 @@ def _determine_status(
     known: KnownLegitimate,
     lives: epochs.Lifetimes,
     key: RegisterKey | None = None,
+    crowds: Crowds = NO_CROWDS,
 ) -> Iterator[Any]:
     ids, settled = pc.unique(added["entity_id"]), Settled.by(decided)
     before = before.filter(pc.greater(before["victim_reporters"], 0))  # what nobody claims is open
@@ -410,6 +419,7 @@ def _determine_status(
         before=before,
         previous=epochs.with_decided_epochs(previous, decided.days_of_use()),
         decided=decided,
+        crowds=crowds,
     )
     own = pa.concat_tables(
         [added.filter(pc.greater(added["own"], 0)).select(["entity_id"]), claims.select([0])]
@@ -539,22 +549,12 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
         + [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
     )
     added = without_aggregate_suffixes(added)
-    roles = _roles_by_reporter(activity)
+    added = add_people(added, activity, ("victim", "named_by", *REPORTER_COUNTS))
+    roles = roles_by_reporter(activity)
     at = pc.index_in(added["entity_id"], roles["entity_id"].combine_chunks()).combine_chunks()
     for name in ROLE_COUNTS:
         added = added.append_column(name, roles[name].combine_chunks().take(at))
     return added
-
-
-def _roles_by_reporter(activity: pa.Table) -> pa.Table:
-    """Counts, by entity and role, the reporters who give it; all without one count as one."""
-    by_reporter = activity.group_by(["entity_id", "reporter"], use_threads=False)
-    given = by_reporter.aggregate([(name, "max") for name in ROLE_COUNTS])
-    once = {name: pc.greater(given[f"{name}_max"], 0).cast(pa.int8()) for name in ROLE_COUNTS}
-    by_entity = pa.table({"entity_id": given["entity_id"], **once}).group_by(
-        "entity_id", use_threads=False
-    )
-    return without_aggregate_suffixes(by_entity.aggregate([(name, "sum") for name in ROLE_COUNTS]))
 
 
 def _by_epoch(activity: pa.Table, starts: epochs.EpochStarts) -> pa.Table:

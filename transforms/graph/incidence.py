@@ -9,7 +9,7 @@ confirms that it was called.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +26,11 @@ from transforms.arrow_util import (
     pairs_within_groups,
     sorted_lookup,
     stable_order,
+    sum_by_group,
     without_aggregate_suffixes,
 )
 from transforms.manifest import CounterValue
-from transforms.reporters import UNNAMED
+from transforms.reporters import NO_CROWDS, UNNAMED, Crowds
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -66,6 +67,7 @@ class Incidence:
     """Pieces of evidence and the nodes they name; each (group, node) once, sorted by both.
 
     `reporter` and `day` are per group: its reporter as a number, and its time in days since 1970.
+    `people` is per reporter how many it stands for, or None where each is one.
     """
 
     group: np.ndarray
@@ -73,13 +75,21 @@ class Incidence:
     reporter: np.ndarray
     day: np.ndarray
     nodes: int
+    people: np.ndarray | None = None
+
+    def count(self, of: np.ndarray, reporter: np.ndarray, numbers: int) -> np.ndarray:
+        """Counts the people that reporters, each given once a number, stand for, by number."""
+        if self.people is None:
+            return np.bincount(of, minlength=numbers)
+        return sum_by_group(of, self.people[reporter], numbers)
 
     def worth(self) -> np.ndarray:
-        """Returns the records' worth of each group: those of one reporter add up to one.
+        """Returns the records' worth of each group: those of one person add up to one.
 
         One person can name anything beside anything, any number of times.
         """
-        return 1 / np.bincount(self.reporter, minlength=1)[self.reporter]
+        people = 1 if self.people is None else self.people[self.reporter]
+        return people / np.bincount(self.reporter, minlength=1)[self.reporter]
 
     def without(self, gone: np.ndarray) -> Incidence:
         """Returns the evidence without the nodes of a mask, nor groups that then name one node."""
@@ -87,7 +97,7 @@ class Incidence:
         group, node = self.group[kept], self.node[kept]
         sizes = np.bincount(group, minlength=len(self.reporter))
         tied = sizes[group] > 1
-        return Incidence(group[tied], node[tied], self.reporter, self.day, self.nodes)
+        return replace(self, group=group[tied], node=node[tied])
 
 
 @dataclass(frozen=True)
@@ -160,15 +170,16 @@ def group_reporters(groups: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(groups["reporter_key"], unnamed)
 
 
-def incidence_from_rows(rows: pa.Table, node: np.ndarray) -> Incidence:
+def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CROWDS) -> Incidence:
     """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others."""
     at, known = sorted_lookup(node, rows["node"].to_numpy())
     rows, at = rows.filter(pa.array(known)), at[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = stable_order(group, at)
-    reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)[1]
+    hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
     day = rows["observed_at"].cast(pa.int64()).to_numpy()[first] / MICROSECONDS_A_DAY
-    return Incidence(group[order], at[order], reporter, day, len(node))
+    people = crowds.people_of(hashes) if crowds else None
+    return Incidence(group[order], at[order], reporter, day, len(node), people)
 
 
 def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
@@ -187,7 +198,7 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     new = group_changes(a[once], b[once])
     pair, of = np.flatnonzero(new), np.cumsum(new) - 1
     weight = np.bincount(of, share[once], minlength=len(pair))
-    reporters = np.bincount(of, minlength=len(pair))
+    reporters = evidence.count(of, reporter[once], len(pair))
     dependent = np.zeros(len(pair))
     for side in (sole[first][once], sole[second][once]):
         alone = side >= 0

@@ -27,7 +27,7 @@ from transforms.arrow_util import (
     sum_by_group,
     table_of_columns,
 )
-from transforms.reporters import is_pseudonym
+from transforms.reporters import NO_CROWDS, Crowds, is_pseudonym
 
 SAMPLE_RECORDS = 10
 """Record ids kept on a link, smallest first."""
@@ -83,7 +83,7 @@ of evidence of each gives.
 """
 
 
-def sum_pairs(found: pa.Table) -> pa.Table:
+def sum_pairs(found: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Adds up PAIR rows, each piece of evidence once a pair, to PAIR_SUM rows."""
     if not found.num_rows:
         return PAIR_SUM.empty_table()
@@ -93,14 +93,15 @@ def sum_pairs(found: pa.Table) -> pa.Table:
     _, first, of = np.unique(code * 2 + hard, return_index=True, return_inverse=True)
     count = len(first)
     reporter = found["reporter_key"].combine_chunks()
-    hashed = reporter_hashes(reporter.dictionary)[_codes(reporter)]
+    hashes = reporter_hashes(reporter.dictionary)
+    hashed, people = hashes[_codes(reporter)], crowds.people_of(hashes)[_codes(reporter)]
     pair, who, most = _most_by_reporter(of, hashed, found["micros"].to_numpy())
     offsets = pa.array(group_offsets(pair, count), pa.int32())
     columns = {name: found[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
     columns |= {
-        "records": np.bincount(of, minlength=count),
-        "complaints": sum_by_group(of, found["complaint"].to_numpy(), count),
-        "calls": sum_by_group(of, found["calls"].to_numpy(), count),
+        "records": sum_by_group(of, people, count),
+        "complaints": sum_by_group(of, people * found["complaint"].to_numpy(), count),
+        "calls": sum_by_group(of, people * found["calls"].to_numpy(), count),
         "group_ids": _smallest(of, found["group_id"].combine_chunks(), count),
         "reporters": pa.ListArray.from_arrays(offsets, pa.array(who)),
         "most": pa.ListArray.from_arrays(offsets, pa.array(most)),
@@ -109,7 +110,7 @@ def sum_pairs(found: pa.Table) -> pa.Table:
     return table_of_columns(columns, PAIR_SUM)
 
 
-def build_links(found: pa.Table) -> pa.Table:
+def build_links(found: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Converts PAIR_SUM rows of whole pairs to LINK rows, not accepted yet and without a reason."""
     if found.num_rows == 0:
         return LINK.empty_table()
@@ -128,16 +129,17 @@ def build_links(found: pa.Table) -> pa.Table:
     of, who, weight = _most_by_reporter(
         pair[row], reporters.flatten().to_numpy(), np.where(strong, most.flatten().to_numpy(), 0)
     )
+    people = crowds.people_of(who)
     of_group = pair[groups.value_parent_indices().to_numpy()]
     seen = (found[name].cast(pa.int64()).to_numpy() for name in ("first_seen", "last_seen"))
     columns = {
         "entity_a": ids_a.take(pa.array(keys // len(ids_b))),
         "entity_b": ids_b.take(pa.array(keys % len(ids_b))),
-        "weight": np.bincount(of, weight, count) / MILLION,
+        "weight": np.bincount(of, people * weight, count) / MILLION,
         "complaints": sum_by_group(pair, found["complaints"].to_numpy(), count),
         "calls": sum_by_group(pair, found["calls"].to_numpy(), count),
-        "victims": sum_by_group(of, who & 1, count),
-        "reporters": np.bincount(of, minlength=count),
+        "victims": sum_by_group(of, people * (who & 1), count),
+        "reporters": sum_by_group(of, people, count),
         "orgs": _smallest(pair, found["source_org"].combine_chunks(), count, most=found.num_rows),
         "strength": np.where(is_hard, str(Strength.HARD), str(Strength.SOFT)),
         "record_ids": _smallest(of_group, groups.flatten(), count),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -33,6 +34,7 @@ from transforms.graph.link_weights import (
     build_links,
     sum_pairs,
 )
+from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import MAIN, KeyedInput, PerPartition, Pure, batches_of, tagged_batches
 
 INCIDENCE_ROWS, REACH_ROWS, COUNTERS = "incidences", "reaches", "counters"
@@ -106,24 +108,26 @@ class BuildLinks(beam.PTransform):
     Output: a dict of `links` (LINK), INCIDENCE_ROWS, REACH_ROWS and COUNTERS.
     """
 
+    crowds: Crowds = NO_CROWDS
+
     def expand(self, evidence: beam.PCollection) -> dict[str, beam.PCollection]:
         """Pairs within each piece of evidence, adds up in place, then builds each link."""
-        paired = evidence | "Pair" >> beam.ParDo(Pure(_pairs)).with_outputs(
-            INCIDENCE_ROWS, REACH_ROWS, COUNTERS, main=MAIN
-        )
+        paired = evidence | "Pair" >> beam.ParDo(
+            Pure(partial(_pairs, crowds=self.crowds))
+        ).with_outputs(INCIDENCE_ROWS, REACH_ROWS, COUNTERS, main=MAIN)
         pair = {"pairs": KeyedInput(PAIR_SUM, ("entity_a", "entity_b"))}
         links = {"pairs": paired[MAIN]} | "Build links" >> PerPartition(
-            pair, lambda pairs: batches_of(build_links(pairs))
+            pair, lambda pairs: batches_of(build_links(pairs, self.crowds))
         )
         beside = {name: paired[name] for name in (INCIDENCE_ROWS, REACH_ROWS, COUNTERS)}
         return {"links": links} | beside
 
 
-def _pairs(batch: pa.RecordBatch) -> Iterator[Any]:
+def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
     evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
     found, too_wide = pair_entities(evidence)
     shown = hard_evidence(evidence)
-    yield from batches_of(sum_pairs(found))
+    yield from batches_of(sum_pairs(found, crowds))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
     yield from tagged_batches(INCIDENCE_ROWS, incidences(shown, MAX_HARD_ENTITIES))
     yield from tagged_batches(REACH_ROWS, victim_reach(shown))

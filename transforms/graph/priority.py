@@ -92,7 +92,7 @@ def parse_weights(text: str, name: str) -> PriorityWeights:
 def priority_parts(
     cluster: Row,
     members: Iterable[Row],
-    complaint_times: NDArray[np.int64],
+    complaint_times: tuple[NDArray[np.int64], NDArray[np.int64]],
     when: datetime,
     by: PriorityWeights,
 ) -> list[Row]:
@@ -100,9 +100,9 @@ def priority_parts(
 
     `cluster` has reporters and confidence, and losses, orgs and last_seen as no reporter alone
     moves them (`ranked_by` of a summary's facts). `members` are MEMBERSHIP rows, `complaint_times`,
-    one a reporter, are in microseconds since 1970; `when` is the moment that recency and growth
-    count from. A part is a dict of part, value, weight and points; points add up to the priority,
-    0 to 100.
+    one a reporter, are in microseconds since 1970, beside the people of each; `when` is the moment
+    that recency and growth count from. A part is a dict of part, value, weight and points; points
+    add up to the priority, 0 to 100.
     """
     scale = by.scale
     lost = sum(by.usd.get(one["currency"], 0.0) * float(one["amount"]) for one in cluster["losses"])
@@ -157,14 +157,17 @@ def _log_share(value: float, full: float) -> float:
     return min(math.log1p(value) / math.log1p(full), 1.0)
 
 
-def _growth(complaint_times: NDArray[np.int64], when: datetime, span: timedelta) -> float:
+def _growth(
+    complaint_times: tuple[NDArray[np.int64], NDArray[np.int64]], when: datetime, span: timedelta
+) -> float:
     """Complaints of the last span against those of it and the span before; 0 where there are none.
 
     One is added to the whole, so that a single complaint is not growth in full.
     """
     now, ago = (when - _EPOCH) // _MICROSECOND, span // _MICROSECOND
-    late = int((complaint_times > now - ago).sum())
-    before = int(((complaint_times > now - 2 * ago) & (complaint_times <= now - ago)).sum())
+    moments, people = complaint_times
+    late = int(people[moments > now - ago].sum())
+    before = int(people[(moments > now - 2 * ago) & (moments <= now - ago)].sum())
     return late / (late + before + 1)
 
 

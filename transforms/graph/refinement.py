@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.arrow_util import group_starts, sorted_unique
+from transforms.arrow_util import group_starts, sorted_unique, sum_by_group
 from transforms.graph import epochs
 from transforms.graph.incidence import (
     Incidence,
@@ -295,7 +295,10 @@ def established_communities(evidence: Incidence, label: np.ndarray) -> np.ndarra
     pair = sorted_unique(evidence.reporter[evidence.group] * evidence.nodes + evidence.node)
     reporter, node = np.divmod(pair, max(evidence.nodes, 1))
     key, named = np.unique(reporter * labels + label[node], return_counts=True)
-    inside = np.bincount(key % labels, named - 1, minlength=len(label))
+    spare = named - 1
+    if evidence.people is not None:
+        spare = spare * evidence.people[key // labels]
+    inside = np.bincount(key % labels, spare, minlength=len(label))
     size = np.bincount(label, minlength=len(label))
     return inside - (size - 1) >= ESTABLISHED_SPARE_TIES
 
@@ -311,7 +314,8 @@ def count_reporters(evidence: Incidence, rows: np.ndarray) -> np.ndarray:
     """Counts, per node, the reporters of a mask over the evidence's rows."""
     reporter = evidence.reporter[evidence.group[rows]]
     pair = sorted_unique(reporter * evidence.nodes + evidence.node[rows])
-    return np.bincount(pair % max(evidence.nodes, 1), minlength=evidence.nodes)
+    who, node = np.divmod(pair, max(evidence.nodes, 1))
+    return evidence.count(node, who, evidence.nodes)
 
 
 def same_owner_probability(bayes_factor: np.ndarray) -> np.ndarray:
@@ -336,9 +340,13 @@ def reporters_by_node(evidence: Incidence) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Activity:
-    """Reporters by cluster and first day, to count inside any window of days."""
+    """Reporters by cluster and first day, to count inside any window of days.
+
+    `up_to` counts those before each row of `key`, and all of them at the end.
+    """
 
     key: np.ndarray
+    up_to: np.ndarray
     origin: float
     span: float
     first: np.ndarray
@@ -352,15 +360,19 @@ class _Activity:
         key = cluster * (int(reporter.max(initial=0)) + 1) + reporter
         order = np.argsort(key)
         starts = group_starts(key[order])
-        cluster, day = cluster[order[starts]], np.minimum.reduceat(day[order], starts)
+        once = order[starts]
+        cluster, day = cluster[once], np.minimum.reduceat(day[order], starts)
+        people = evidence.count(np.arange(len(once)), reporter[once], len(once))
         first, last = np.full(len(label), np.inf), np.full(len(label), -np.inf)
         np.minimum.at(first, cluster, day)
         np.maximum.at(last, cluster, day)
         origin = float(day.min()) - SLACK_DAYS
         span = float(day.max()) + SLACK_DAYS - origin + 1
-        key = np.sort(cluster * span + (day - origin))
-        reporters = np.bincount(cluster, minlength=len(label))
-        return cls(key, origin, span, first, last, reporters)
+        key = cluster * span + (day - origin)
+        order = np.argsort(key)
+        up_to = np.append(0, np.cumsum(people[order]))
+        reporters = sum_by_group(cluster, people, len(label))
+        return cls(key[order], up_to, origin, span, first, last, reporters)
 
     def shared(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Counts reporters of the less active of a and b while both were active; at least 1."""
@@ -371,7 +383,8 @@ class _Activity:
     def _within(self, cluster: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         low = cluster * self.span + np.clip(start - self.origin, 0, self.span - 1)
         high = cluster * self.span + np.clip(end - self.origin, 0, self.span - 1)
-        return np.searchsorted(self.key, high, "right") - np.searchsorted(self.key, low, "left")
+        until, since = np.searchsorted(self.key, high, "right"), np.searchsorted(self.key, low)
+        return self.up_to[until] - self.up_to[since]
 
 
 def _merge_scores(between: Ties, active: _Activity, bayes_factor: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from transforms.arrow_util import (
     pairs_within_groups,
     sorted_unique,
     stable_order,
+    sum_by_group,
 )
 from transforms.graph.incidence import Incidence, cluster_ties, component_labels
 from transforms.graph.leiden import smallest_members
@@ -133,9 +134,9 @@ def cut_reporters(
         part = _parts(evidence, label, least, part=part)
         found = np.maximum(found, np.where(part == part[best], np.minimum(tying, least), 0))
     size = np.bincount(label, minlength=len(label))[label]
-    found[best] = len(evidence.node)
+    found[best] = max(len(evidence.node), int(tying.max(initial=0)))
     open_ = (found < tying) & ((tying > CORE_ROBUSTNESS) | exact) & (size <= MOST_EXACT_MEMBERS)
-    way, node = _ways(evidence, label, open_)
+    way, node, people = _ways(evidence, label, open_)
     wanted = np.zeros(len(label), bool)
     # Who reaches the best node by this many ways or more is as good as that node for the others.
     for least in np.unique(tying[open_])[::-1]:
@@ -143,7 +144,8 @@ def cut_reporters(
         wanted[:] = False
         wanted[label[goals]] = True
         rows = wanted[label[node]]
-        found[goals] = _flows(way[rows], node[rows], found >= least, label, goals, least)
+        core = found >= least
+        found[goals] = _flows(way[rows], node[rows], people, core, label, goals, least)
     top = np.zeros(len(label), np.int64)
     others = best != np.arange(len(label))
     np.maximum.at(top, label[others], found[others])
@@ -286,7 +288,7 @@ def _parts(
         pair = pairs.indices.to_numpy().astype(np.int64)
         once = sorted_unique(pair * reporters + reporter[of[first]])
         a, b = np.divmod(pairs.dictionary.to_numpy(), len(label))
-        joins = np.bincount(once // reporters, minlength=len(a)) >= least
+        joins = evidence.count(once // reporters, once % reporters, len(a)) >= least
         if suppliers is not None:
             joins |= suppliers.log_bayes_factor(part, a, b) >= AGREEMENT_NATS
         if not joins.any():
@@ -306,23 +308,25 @@ def _best_by_label(label: np.ndarray, tying: np.ndarray) -> np.ndarray:
 
 def _ways(
     evidence: Incidence, label: np.ndarray, open_: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the ways through the clusters of open nodes: each reporter of one, and whom he names.
 
-    Rows are distinct and ordered by way, ways by cluster.
+    Rows are distinct and ordered by way, ways by cluster; the last array has the people of each.
     """
     rows = np.flatnonzero(np.isin(label[evidence.node], label[open_]))
     rows = rows[beside_own_cluster(evidence, label)[rows]]
     node, reporter = evidence.node[rows], evidence.reporter[evidence.group[rows]]
     reporters = int(reporter.max(initial=0)) + 1
-    _, way = np.unique(label[node] * reporters + reporter, return_inverse=True)
+    ways, way = np.unique(label[node] * reporters + reporter, return_inverse=True)
+    people = evidence.count(np.arange(len(ways)), ways % reporters, len(ways))
     way, node = np.divmod(sorted_unique(way * len(label) + node), len(label))
-    return way, node
+    return way, node, people
 
 
 def _flows(
     way: np.ndarray,
     node: np.ndarray,
+    people: np.ndarray,
     core: np.ndarray,
     label: np.ndarray,
     goals: np.ndarray,
@@ -335,6 +339,7 @@ def _flows(
     Args:
         way: The reporters of clusters, a row for each node that one names, ordered by cluster.
         node: Who is named.
+        people: How many let a way through, by way.
         core: Masks the nodes where ways begin.
         label: The cluster of each node.
         goals: Where they end.
@@ -345,7 +350,9 @@ def _flows(
     from_core = np.zeros(int(way.max(initial=-1)) + 1, bool)
     from_core[way[core[node]]] = True
     way, node = way[~core[node]], node[~core[node]]
-    found = np.minimum(np.bincount(node[from_core[way]], minlength=len(label))[goals], enough)
+    reached = node[from_core[way]]
+    found = sum_by_group(reached, people[way[from_core[way]]], len(label))[goals]
+    found = np.minimum(found, enough)
     starts, ends = (np.searchsorted(label[node], label[goals], side) for side in ("left", "right"))
     todo = np.flatnonzero(found < enough)
     todo = todo[np.argsort(starts[todo], kind="stable")]
@@ -354,21 +361,28 @@ def _flows(
         sizes = (ends - starts)[some]
         row, copy = concat_ranges(starts[some], sizes), np.repeat(np.arange(len(some)), sizes)
         goal = node[row] == goals[some][copy]
-        a, b = _edges(copy, way[row], node[row], from_core[way[row]], goal)
+        through = np.minimum(people[way[row]], enough)
+        a, b, lets = _edges(copy, way[row], node[row], through, from_core[way[row]], goal)
         # What the core has shown already is not sought again, nor more than is enough.
-        stop, lets = np.arange(len(some)) + 2, np.ones(len(a) + len(some), np.int32)
-        lets[len(a) :] = enough - found[some]
+        stop, lets = np.arange(len(some)) + 2, np.append(lets, enough - found[some])
         a, b = np.append(a, stop), np.append(b, np.ones_like(stop))
         vertices = int(max(a.max(), b.max())) + 1
-        graph = csr_array((lets, (a, b)), shape=(vertices, vertices))
+        graph = csr_array((lets.astype(np.int32), (a, b)), shape=(vertices, vertices))
         found[some] -= maximum_flow(graph, 0, 1).flow[[1]].toarray()[0, stop]
     return found
 
 
 def _edges(
-    copy: np.ndarray, way: np.ndarray, node: np.ndarray, first: np.ndarray, goal: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the edges of copies of graphs, from vertex 0 to the goal of copy n, vertex n + 2.
+    copy: np.ndarray,
+    way: np.ndarray,
+    node: np.ndarray,
+    lets: np.ndarray,
+    first: np.ndarray,
+    goal: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the edges of copies of graphs, and how many each lets through.
+
+    They go from vertex 0 to the goal of copy n, vertex n + 2.
 
     A reporter is two vertices with an edge between them, since it is who is removed: one vertex
     where the core or the goal is named, as no shortest way enters or leaves it elsewhere, and none
@@ -378,11 +392,12 @@ def _edges(
         copy: The copy that each row is in, ascending.
         way: The reporters, ascending in each copy.
         node: Whom they name, without the core.
+        lets: How many the reporter of each row lets through.
         first: Masks the rows of reporters who name the core.
         goal: Masks the rows of goals.
     """
     new = group_changes(copy, way)
-    of, stop, first = np.cumsum(new) - 1, copy[new] + 2, first[new]
+    of, stop, first, lets = np.cumsum(new) - 1, copy[new] + 2, first[new], lets[new]
     last = np.bincount(of, goal) > 0
     left = ~goal & ~(first & last)[of]
     of, inner = of[left], ~(first | last)
@@ -396,19 +411,21 @@ def _edges(
     pair = at[(inner & (named == 2))[of]].reshape(-1, 2)
     begins, ends = (at[(one & ~hub)[of]] for one in (first, last))
     enters, leaves = (hub & ~first)[of], (hub & ~last)[of]
+    begin, end = (of[(one & ~hub)[of]] for one in (first, last))
+    both = lets[inner & (named == 2)]
     edges = (
-        (np.zeros_like(begins), begins),
-        (ends, stop[of[(last & ~hub)[of]]]),
-        (pair[:, 0], pair[:, 1]),
-        (pair[:, 1], pair[:, 0]),
-        (np.zeros_like(into[hub & first]), into[hub & first]),
-        (into[hub & last], stop[hub & last]),
-        (into[hub & inner], away[hub & inner]),
-        (at[enters], into[of[enters]]),
-        (away[of[leaves]], at[leaves]),
+        (np.zeros_like(begins), begins, lets[begin]),
+        (ends, stop[end], lets[end]),
+        (pair[:, 0], pair[:, 1], both),
+        (pair[:, 1], pair[:, 0], both),
+        (np.zeros_like(into[hub & first]), into[hub & first], lets[hub & first]),
+        (into[hub & last], stop[hub & last], lets[hub & last]),
+        (into[hub & inner], away[hub & inner], lets[hub & inner]),
+        (at[enters], into[of[enters]], lets[of[enters]]),
+        (away[of[leaves]], at[leaves], lets[of[leaves]]),
     )
-    a, b = map(np.concatenate, zip(*edges, strict=True))
-    return a, b
+    a, b, through = map(np.concatenate, zip(*edges, strict=True))
+    return a, b, through
 
 
 def _patterns(value: str) -> list[str]:

@@ -19,6 +19,7 @@ from transforms.arrow_util import explode, hash_text, without_aggregate_suffixes
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.cluster_facts import sum_cluster_records
+from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 CLUSTER_RECORD = pa.schema(
@@ -92,11 +93,13 @@ def supplier_rows(supplies: pa.Table) -> pa.Table:
     )
 
 
-def sum_records(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[Any]:
+def sum_records(
+    evidence: pa.RecordBatch, assignment: pa.RecordBatch, crowds: Crowds = NO_CROWDS
+) -> Iterator[Any]:
     """Yields the CLUSTER_TOTAL batches of one CLASSIFIED batch, and its SUPPLY ones as SUPPLIES."""
     mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _RECORD_COLUMNS)])
     records, supplies = cluster_records(mentions, assignment)
-    yield from batches_of(sum_cluster_records(records))
+    yield from batches_of(sum_cluster_records(records, crowds))
     yield from tagged_batches(SUPPLIES, supplies)
 
 

@@ -35,6 +35,7 @@ from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
 from transforms.graph.suppliers import SUPPLIES, SummarizeSuppliers, sum_records
+from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import MAIN, Place
 from transforms.victims.stated_numbers import CLAIMS
 
@@ -71,6 +72,8 @@ class ClusteredWindow:
     """((group, name), count)."""
     cache_counters: beam.PCollection
     """((group, name), count) of components, which depend on what was cached."""
+    crowds: Crowds = NO_CROWDS
+    """The reporters that stand for several people."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ def find_clusters(
     follows: bool,
     register: RegisterUse | None = None,
     place: Place | None = None,
+    crowds: Crowds = NO_CROWDS,
 ) -> ClusteredWindow:
     """Clusters EVIDENCE batches, window by window.
 
@@ -110,6 +114,7 @@ def find_clusters(
         follows: Whether this run follows another.
         register: The victim register, if there is one.
         place: Where the pieces of evidence lie together already, the partition of each.
+        crowds: The reporters that stand for several people.
     """
     decided = beam.pvalue.AsSingleton(in_force)
     given = {**evidence, "previous": previous}
@@ -119,13 +124,15 @@ def find_clusters(
         under_own_ids, beam.pvalue.AsIter(given[CONTESTED_BEFORE_ROWS])
     )
     classified: Any = given | "Classify" >> ClassifyEvidence(
-        known, decided, register, place=place
+        known, decided, register, place=place, crowds=crowds
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
     registered = classified[REGISTER_ROWS]
     if register is not None:
         ends = in_force | "Entries that end" >> beam.FlatMap(end_entries_of_suspects, register.key)
         registered = (registered, ends) | "Changes of the register" >> beam.Flatten()
-    linked = classified[MAIN] | "Link" >> BuildLinks()  # LINK, INCIDENCE, VICTIM_REACH, counters
+    linked = classified[MAIN] | "Link" >> BuildLinks(
+        crowds
+    )  # LINK, INCIDENCE, VICTIM_REACH, counters
     graph = {
         "entities": classified[CLASSIFIED_ENTITIES],
         "named": linked[INCIDENCE_ROWS],
@@ -134,7 +141,7 @@ def find_clusters(
         "known": components,
     }
     found: Any = graph | "Assign" >> AssignClusters(
-        decided, start
+        decided, start, crowds
     )  # ASSIGNMENT, COMPONENT, counters
     kept = found[MAIN] | "Keep ids" >> beam.FlatMap(
         follow_previous, beam.pvalue.AsIter(previous), follows
@@ -170,6 +177,7 @@ def find_clusters(
         contested=classified[CONTESTED_ROWS],
         counters=tuple(one[COUNTERS] for one in (classified, linked, found, kept)),
         cache_counters=found[CACHE_COUNTERS],
+        crowds=crowds,
     )
 
 
@@ -183,14 +191,14 @@ def summarize_clusters(
 ) -> SummarizedWindow:
     """Summarizes clusters as they were found; nothing is decided here."""
     records = found.classified | "Cluster records" >> beam.FlatMap(
-        sum_records, found.assigned
+        sum_records, found.assigned, found.crowds
     ).with_outputs(SUPPLIES, main=MAIN)  # CLUSTER_TOTAL, SUPPLY
     clusters = {
         "members": found.memberships,
         "links": found.cluster_links,
         "records": records[MAIN],
     } | "Summarise" >> SummarizeClusters(
-        beam.pvalue.AsSingleton(in_force), weights
+        beam.pvalue.AsSingleton(in_force), weights, found.crowds
     )  # CLUSTER, MEMBER
     return SummarizedWindow(
         clusters=clusters[MAIN],

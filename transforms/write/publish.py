@@ -50,8 +50,8 @@ WriteReport = Callable[[str, Manifest, JobPool, PrivateStore], None]
 Sign = Callable[[bytes], bytes | None]
 """Returns the signature file of a manifest; None where it cannot be signed, which it has said."""
 
-Record = Callable[[], AbstractContextManager[None]]
-"""Records a run elsewhere for the time in which it appears, and takes that back if it does not."""
+Record = Callable[[str], AbstractContextManager[object]]
+"""Records a run, by its id, elsewhere while it appears, and takes that back if it does not."""
 
 REPLACED_SUFFIX = ".replaced"
 """Added to the name of an older run while a newer one takes its place."""
@@ -247,7 +247,7 @@ def _publish(
     )
     with ExitStack() as together:
         # What can fail for want of room comes first: from here on there are only renames.
-        together.enter_context(record())
+        together.enter_context(record(final["run_id"]))
         moved = [*(one["name"] for one in apart), *listing]
         together.enter_context(_private_published(run.private, moved))
         publish_run(run.staging, run.output, [*names, *listing], final, sign)

@@ -275,7 +275,7 @@ def test_totals_that_cannot_be_are_refused():
     for elsewhere in (8, 10**9):
         clusters = (dataclasses.replace(cluster, elsewhere=elsewhere),)
         refused(changed(clusters=clusters), "more victims in clusters")
-    many = dataclasses.replace(OFFER.evidence[0], reports=read_offer.MAX_ROWS // 2)
-    refused(changed(evidence=(many, OFFER.evidence[1])), "reports")
+    many = dataclasses.replace(OFFER.evidence[0], reports=read_offer.MAX_PEOPLE)
+    refused(changed(evidence=(many, OFFER.evidence[1])), "not plausible")
     refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
     assert read_offer.parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")

@@ -15,7 +15,7 @@ from reports.referral import blocking_checks, package, pdf
 from reports.referral.pdf import MONO, PROSE, register_fonts
 from reports.tables import kept_narratives
 from tests.support.leaks import decoded_layers
-from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows, written
+from tests.support.made_up_case import IDS, ROLES, SEALER, case_of, package_of, rows, written
 from tests.support.parsed_page import Page
 from tests.support.report_tables import cluster, complaint, entity, link, member, mention
 from tests.unit.reports.export.test_stix import problems
@@ -70,16 +70,18 @@ def test_the_page_asks_nothing_of_the_network_and_runs_nothing(tmp_path):
     assert links and all(one.startswith("#") for one in links)
 
 
-def test_the_same_case_gives_the_same_bytes_and_another_key_changes_the_seal_alone(tmp_path):
+def test_the_same_case_gives_the_same_bytes_and_key_and_time_change_the_seal_alone(tmp_path):
     case = case_of(tmp_path / "run", rows())
     files = package_of(case)
     assert package_of(case) == files
-    other = package.package_files(case, signing.make_signing_key(), {"ringtrace": "0"}, "amazon")
-    assert {path for path in files if files[path] != other[path]} == {
-        "seal.json",
-        "seal.json.sig",
-        "seal.json.tsq",
-    }
+    key = signing.make_signing_key()
+    for sealer in (SEALER._replace(key=key), SEALER._replace(when="2024-05-02T00:00:00Z")):
+        other = package.package_files(case, {"ringtrace": "0"}, sealer)
+        assert {path for path in files if files[path] != other[path]} == {
+            "seal.json",
+            "seal.json.sig",
+            "seal.json.tsq",
+        }
 
 
 def test_what_the_fonts_lack_is_spelled_out():

@@ -10,7 +10,7 @@ from reports.exchange.offer import disclose_counts
 from reports.referral import counsel, package
 from reports.referral.blocks import identifier_words
 from reports.referral.case import dominant_country
-from tests.support.made_up_case import IDS, KEY, case_of, package_of, rows
+from tests.support.made_up_case import IDS, SEALER, case_of, package_of, rows
 from tests.support.parsed_page import Page
 from tests.support.report_tables import START, complaint, entity, link, member, mention, supplier
 
@@ -93,7 +93,7 @@ def test_a_near_miss_is_named_to_counsel_alone(tmp_path):
     assert not [path for path, content in files.items() if b"8885550124" in content]
     page = Page(files["data/referral.html"].decode()).text
     assert f"is one digit off an identifier of this referral (No. {case.number[IDS[0]]})" in page
-    memo = package.counsel_files(case, KEY, {}, "amazon", files)
+    memo = package.counsel_files(case, {}, SEALER, files)
     annex = memo["data/annex-to-verify.csv"].decode()
     assert near in annex and f"one digit off {IDS[0]}, which more people report" in annex
 

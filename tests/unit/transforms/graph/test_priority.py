@@ -34,7 +34,9 @@ WHEN = DAY + timedelta(days=7)
 
 def points(members=(NUMBER,), complaint_times=SEEN, when=WHEN, by=None, **fields):
     moments = np.array([one.timestamp() * 1_000_000 for one in complaint_times], np.int64)
-    found = priority_parts(BASE | fields, members, moments, when, by or shipped_weights())
+    found = priority_parts(
+        BASE | fields, members, (moments, np.ones_like(moments)), when, by or shipped_weights()
+    )
     assert [one["part"] for one in found] == list(PRIORITY_PARTS)
     return total_priority(found), {one["part"]: one for one in found}
 

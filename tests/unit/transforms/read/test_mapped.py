@@ -562,3 +562,8 @@ def test_a_hostile_file_is_guessed_at_or_one_error(tmp_path, text):
         written = write_map(found.by, found.notes, found.unsure)
         assert written.replace("\n", "").isprintable()
         parse_map(written, "m")
+
+
+def test_a_number_that_is_too_long_is_an_error_of_the_file():
+    with pytest.raises(MapError, match="not TOML: a number that is too long"):
+        parse_map(f"version = {'9' * 5_000}\n", "m.toml")

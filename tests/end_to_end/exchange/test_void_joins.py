@@ -1,0 +1,141 @@
+"""What rests on a join is void with the key of an offer in it, and each place says so."""
+
+import shutil
+
+import pytest
+
+from pipelines import key_store
+from pipelines.ledger import EntryKind, read_ledger
+from reports import tables
+from schemas.tables import CLUSTERS, DECISIONS, MEMBERS
+from tests.support.exchange_world import AGREED, NOW, Joint, ringtrace
+
+LATER = "2026-06-04T00:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def made(world, tmp_path_factory):
+    """A joint run, a package of it, a decision made on it, and a run of one's own made with that.
+
+    The decision is in `signed.csv`, the own run in `own`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("void")
+        joint = Joint(world, patch, folder)
+        assert joint.referral(joint.package, *AGREED) == 0
+        shown = tables.read_table(joint.run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+        inside = joint.cluster["cluster_id"]
+        one = min(row["entity_id"] for row in shown if row["cluster_id"] == inside)
+        who = ["--author", "Ada", "--reason", "seen", "--now", LATER]
+        decided = ["--decisions", folder / "signed.csv"]
+        assert ringtrace("decide", joint.run, "confirm", one, *who, *decided) == 0
+        files = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+        own = ["--now", "2026-06-05T00:00:00Z", "--output", folder / "own"]
+        assert ringtrace("batch", *files, *decided, "--previous", joint.run, *own) == 0
+        joint.folder = folder
+        yield joint
+
+
+@pytest.fixture
+def distrusted(made, tmp_path, monkeypatch):
+    """Takes microsoft's key out of a copy of the keys, of which the ledger is a part."""
+    home = shutil.copytree(key_store.home(), tmp_path / "home")
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+
+    def distrust(*words):
+        return ringtrace("keys", "distrust", "microsoft", *words)
+
+    return distrust
+
+
+def test_the_ledger_has_every_join_and_what_an_issue_rests_on(made):
+    joins = [one for one in read_ledger(None) if one.kind == EntryKind.JOIN]
+    assert {one.recipient for one in joins} == {"microsoft"}
+    assert joins[-1].reference == str(made.run)
+    (package,) = [one for one in read_ledger(None) if one.kind == EntryKind.PACKAGE]
+    assert package.run_id == joins[-1].run_id and package.run_id in package.built_on
+
+
+def test_distrust_lists_what_it_voids_and_what_to_do(made, distrusted, capsys):
+    assert distrusted("--decisions", made.folder / "signed.csv") == 0
+    said = capsys.readouterr().out
+    (package,) = [one for one in read_ledger(None) if one.kind == EntryKind.PACKAGE]
+    joins = [one for one in read_ledger(None) if one.kind == EntryKind.JOIN]
+    for one in joins:
+        assert f"void: the join {one.run_id} of {one.at} in {one.reference}: make it again" in said
+    assert f"void: {package.issue_id} of {package.at} to in-cbi, reference " in said
+    assert "run ringtrace correct" in said
+    assert "(confirm, Ada) in " in said and f"made on {joins[-1].run_id}" in said
+
+
+def test_from_a_moment_on_it_voids_what_was_made_then(made, distrusted, capsys):
+    assert distrusted("--since", "2026-06-03T00:00:00Z") == 0
+    assert "void: " not in capsys.readouterr().out
+    assert ringtrace("verify", made.package) == 0
+    assert distrusted("--since", "2026-06-02T00:00:00Z") == 0
+    assert "void: package-" in capsys.readouterr().out
+
+
+def test_verify_says_that_a_package_rests_on_a_void_join(made, distrusted, capsys):
+    assert ringtrace("verify", made.package) == 0
+    assert distrusted() == 0
+    capsys.readouterr()
+    assert ringtrace("verify", made.package) == 1
+    said = capsys.readouterr().out
+    assert "WRONG" in said and "which is void: the offer of microsoft in it is signed by" in said
+
+
+def test_a_correction_takes_all_of_it_back_once(made, distrusted, tmp_path, capsys):
+    given = [world_run(made), "--decisions", made.folder / "signed.csv"]
+    assert ringtrace("correct", *given, "--output", tmp_path / "none") == 0
+    assert "nothing that was issued" in capsys.readouterr().out
+    assert distrusted() == 0
+    capsys.readouterr()
+    assert ringtrace("health", *given) == 1
+    assert "(rests on a void join); run ringtrace correct" in capsys.readouterr().out
+    assert ringtrace("correct", *given, "--output", tmp_path / "out") == 0
+    (package,) = [one for one in read_ledger(None) if one.kind == EntryKind.PACKAGE]
+    (taken,) = [one for one in read_ledger(None) if one.kind == EntryKind.CORRECTION]
+    assert taken.bare == package.bare and (tmp_path / "out/in-cbi/correction.json").is_file()
+    capsys.readouterr()
+    assert ringtrace("correct", *given, "--output", tmp_path / "again") == 0
+    assert "nothing that was issued" in capsys.readouterr().out
+
+
+def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
+    made, world, distrusted, tmp_path, capsys
+):
+    own = made.folder / "own"
+    leaves = ["export", own, "--format", "stix", "--all", "--include-verify"]
+    offers = ["exchange", "offer", own, "--to", "fcc"]
+    case = ["referral", own, "--cluster", confirmed(own), "--recipient", "in-cbi"]
+    case += ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+    assert distrusted() == 0
+    capsys.readouterr()
+    for at, words in enumerate((leaves, offers, case)):
+        assert ringtrace(*words, "--output", tmp_path / str(at)) == 2, words
+        assert "rests on the join " in capsys.readouterr().err
+        assert not (tmp_path / str(at)).exists()
+    again = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+    again += ["--decisions", made.folder / "signed.csv", "--previous", made.run]
+    assert ringtrace("batch", *again, "--output", tmp_path / "again") == 0
+    said = capsys.readouterr().err
+    assert "was made on a join that is void" in said
+    assert f"--previous {made.run}: the offer of microsoft in it is signed by" in said
+    rows = tables.read_table(tmp_path / "again", DECISIONS).to_pylist()
+    assert [one["in_force"] for one in rows] == [False]
+    assert ringtrace("health", own) == 1
+    assert "void_join: it rests on the join " in capsys.readouterr().out
+    assert ringtrace("exchange", "join", own, "--output", tmp_path / "join", "--now", NOW,
+                     "--decisions", made.folder / "signed.csv") == 0  # fmt: skip
+    assert f"{own}: rests on the join " in capsys.readouterr().err
+
+
+def world_run(made):
+    return made.world.amazon.run
+
+
+def confirmed(run):
+    """The cluster that the decision confirmed."""
+    rows = tables.read_table(run, CLUSTERS, ["cluster_id", "status"]).to_pylist()
+    return next(one["cluster_id"] for one in rows if one["status"] == "confirmed")

@@ -1,0 +1,162 @@
+"""People whom one reporter stands for count as if each were a reporter with a record."""
+
+from datetime import timedelta
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from schemas.enums import Role
+from tests.support.graphs import classify_evidence
+from tests.support.made_up_evidence import DAY, evidence, piece
+from transforms.extract.allowlist import parse_allowlist
+from transforms.graph.assign import NODE, assign_clusters, entity_nodes
+from transforms.graph.cluster_facts import cluster_facts, sum_cluster_records
+from transforms.graph.cluster_summary import summarize
+from transforms.graph.epochs import shipped_lifetimes
+from transforms.graph.final_status import (
+    CLUSTER_LINK,
+    MEMBERSHIP,
+    finalize_entities,
+    finalize_links,
+)
+from transforms.graph.incidence import hard_evidence, incidences, victim_reach
+from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs
+from transforms.graph.links import pair_entities
+from transforms.graph.supplier_likelihood import SUPPLIER_USE
+from transforms.graph.suppliers import cluster_records
+from transforms.reporters import NO_CROWDS, Crowds
+
+NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
+
+# Lines of businesses and private ones, near misses of each other, and a mailbox of anybody's.
+IDS = (
+    *(f"phone:+1888555010{digit}" for digit in range(5)),
+    *(f"phone:+9198765432{digit}0" for digit in range(3)),
+    "account:iban:DE89370400440532013000",
+    "email:scam@gmail.com",
+)
+
+WEEK = timedelta(weeks=1)
+
+NAMES = st.sets(st.sampled_from(IDS), min_size=1, max_size=4)
+
+OWN = st.tuples(NAMES, st.integers(0, 3), st.sampled_from((0, 1, 60)))
+"""Whom a record of our own names, which of four people filed it, and in which week."""
+
+OFFERED = st.tuples(
+    NAMES, st.sampled_from((1, 1, 2, 3, 7, 40)), st.sampled_from((0, 1, 60)), st.booleans()
+)
+"""Whom so many people report in which week, by calls or complaints."""
+
+
+def rows_of(own, offered, *, expand):
+    """Evidence of both, and the crowds in it: a row each, or one for each person."""
+    rows, people = [], {}
+    for at, (named, who, week) in enumerate(own):
+        filed = {"victim_key": f"amazon|v{who}", "observed_at": DAY + week * WEEK}
+        rows += [piece(one, role_of(one), f"c{at}", **filed) for one in sorted(named)]
+    for at, (named, count, week, call) in enumerate(offered):
+        for number in range(count if expand else 1):
+            record = f"offer-{at}-{number + 1}"
+            key = f"microsoft|{record}"
+            group = f"microsoft|call|{record}" if call else key
+            if not expand:
+                people[key] = count
+            for one in sorted(named):
+                row = piece(one, role_of(one), record, source_org="microsoft", victim_key=key,
+                            observed_at=DAY + week * WEEK, victim_country=None)  # fmt: skip
+                rows.append(row | {"record_kind": "call" if call else "complaint",
+                                   "group_id": group})  # fmt: skip
+    return evidence(rows), Crowds.of(people) if people else NO_CROWDS
+
+
+def role_of(entity):
+    kind = entity.partition(":")[0]
+    return {"phone": Role.CALLBACK, "account": Role.PAYEE}.get(kind, Role.SENDER)
+
+
+def tables_of(mentions, crowds):
+    """ENTITY, LINK, CLUSTER and MEMBER rows, as a joint run over this evidence writes them."""
+    found = classify_evidence(mentions, NOBODY, shipped_lifetimes(), crowds=crowds)
+    pairs = sum_pairs(pair_entities(found.mentions)[0], crowds)
+    links = build_links(pairs, crowds).combine_chunks()
+    batches = found.entities.combine_chunks().to_batches()
+    shown = hard_evidence(found.mentions)
+    assignment = assign_clusters(
+        pa.Table.from_batches(map(entity_nodes, batches), NODE),
+        incidences(shown, MAX_HARD_ENTITIES),
+        SUPPLIER_USE.empty_table(),
+        victim_reach(shown),
+        crowds=crowds,
+    )
+    final = [finalize_entities(one, assignment) for one in batches]
+    linked = [finalize_links(one, assignment) for one in links.to_batches()]
+    totals = sum_cluster_records(cluster_records(found.mentions, assignment)[0], crowds)
+    clusters, members = summarize(
+        pa.Table.from_batches([one for _, one in final], MEMBERSHIP),
+        pa.Table.from_batches([one for _, one in linked], CLUSTER_LINK),
+        totals,
+        crowds=crowds,
+    )
+    entities = [row for one, _ in final for row in one.to_pylist()]
+    links = [row | {"record_ids": None} for one, _ in linked for row in one.to_pylist()]
+    found = entities, links, clusters.to_pylist(), members.to_pylist()
+    return [sorted(one, key=key_of) for one in found]
+
+
+def key_of(row):
+    """The ids of a row, by which tables are written in order."""
+    return [row[one] for one in ("entity_id", "entity_a", "entity_b", "cluster_id") if one in row]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(OWN, max_size=5), st.lists(OFFERED, min_size=1, max_size=6))
+def test_weights_give_the_tables_that_rows_give(own, offered):
+    by_rows = tables_of(*rows_of(own, offered, expand=True))
+    by_weights = tables_of(*rows_of(own, offered, expand=False))
+    for rows, weighted in zip(by_rows, by_weights, strict=True):
+        assert weighted == [approximately(one) for one in rows]
+
+
+def approximately(row):
+    """Floats to the last bits: a sum of thirds rounds by the order of its terms."""
+    if isinstance(row, float):
+        return pytest.approx(row, rel=1e-9)
+    if isinstance(row, dict):
+        return {name: approximately(one) for name, one in row.items()}
+    return [approximately(one) for one in row] if isinstance(row, list) else row
+
+
+def test_ten_million_cost_what_one_costs():
+    """What reads them has no row of each: this ends at once."""
+    offered = [({IDS[0], IDS[1]}, 10_000_000, 0, False), ({IDS[1], IDS[5]}, 9_999_999, 1, True)]
+    mentions, crowds = rows_of([], offered, expand=False)
+    entities, links, (cluster,), _ = tables_of(mentions, crowds)
+    assert mentions.num_rows == 4
+    assert [one["reporters"] for one in links] == [10_000_000, 9_999_999]
+    assert (cluster["complaints"], cluster["calls"]) == (10_000_000, 9_999_999)
+    assert cluster["reporters"] == cluster["victims"] == 19_999_999
+    assert max(one["complaints"] for one in entities) == 10_000_000
+
+
+def test_a_crowd_is_several_at_the_last_moment():
+    """No reporter alone moves when a cluster was last seen; two people are not one."""
+    moments = []
+    for count in (1, 2):
+        mentions, crowds = rows_of([({IDS[0]}, 0, 0), ({IDS[0]}, 1, 0)],
+                                   [({IDS[0]}, count, 1, False)], expand=False)  # fmt: skip
+        found = classify_evidence(mentions, NOBODY, crowds=crowds)
+        batches = found.entities.combine_chunks().to_batches()
+        shown = hard_evidence(found.mentions)
+        assignment = assign_clusters(
+            pa.Table.from_batches(map(entity_nodes, batches), NODE),
+            incidences(shown, MAX_HARD_ENTITIES),
+            SUPPLIER_USE.empty_table(),
+            victim_reach(shown),
+            crowds=crowds,
+        )
+        records = cluster_records(found.mentions, assignment)[0]
+        (facts,) = cluster_facts(sum_cluster_records(records, crowds), crowds).values()
+        moments.append(facts.ranked_by["last_seen"])
+    assert moments == [DAY, DAY + WEEK]
