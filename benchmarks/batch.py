@@ -154,7 +154,7 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
             changed.enter_context(mock.patch.object(module, "encode_batch", counted(name)))
         changed.enter_context(mock.patch.object(progress, "Progress", Noted))
         if not report:
-            nothing = mock.patch.object(pipeline, "write_report_pages", lambda *_, **__: None)
+            nothing = mock.patch.object(pipeline, "write_workbench", lambda *_, **__: None)
             changed.enter_context(nothing)
         status = __main__.main([*inputs(folder), "--output", str(output), "--overwrite"])
     if not report and (output / "report").exists():

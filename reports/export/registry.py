@@ -22,6 +22,7 @@ from reports.disclosure_control import (
     keep_batch_members,
     redact_member_reasons,
 )
+from reports.export.case_uco import cluster_case, join_cases
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
 from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.export.misp import cluster_misp, join_events
@@ -102,6 +103,15 @@ EXPORT_FORMATS = (
         suffix="misp.json",
         write_clusters=cluster_misp,
         join_clusters=join_events,
+        reviewed=True,
+    ),
+    ExportFormat(
+        code="case",
+        name="CASE/UCO",
+        description="JSON-LD for tools of digital forensics",
+        suffix="case.jsonld",
+        write_clusters=cluster_case,
+        join_clusters=join_cases,
         reviewed=True,
     ),
 )

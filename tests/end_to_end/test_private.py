@@ -321,7 +321,7 @@ def test_without_the_key_one_line_says_what_to_do(sealed, home, tmp_path, capsys
 def test_a_store_without_modes_gets_nothing_private(tmp_path, home, monkeypatch, capsys):
     # What reads by pyarrow does not know this store.
     monkeypatch.setattr(run_folder, "has_faults", lambda _: False)
-    monkeypatch.setattr(batch_pipeline, "write_report_pages", lambda *_, **__: None)
+    monkeypatch.setattr(batch_pipeline, "write_workbench", lambda *_, **__: None)
     records = jsonl(tmp_path / "records.jsonl", RECORDS)
     key = home.parent / "register.key"
     key.write_bytes(b"r" * 32)
