@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from reports import signing
 from reports.evidence_number import cluster_thing
-from reports.export import misp, stix, tabular
+from reports.export import case_uco, misp, stix, tabular
 from reports.referral import case as case_module, exhibits, pdf, seal
 from reports.referral.blocks import BLANK, Document
 from reports.referral.case import Case, victims_at_most
@@ -44,7 +44,7 @@ exhibits/       numbered tables; data-dictionary.csv explains each column
 forms/          the recipient's own form as CSV, and letter.html, where it asks for them
 requests/       letters to providers, for the competent authority to complete and sign
 certificates/   forms for those who can sign them, and the hash report
-cluster.stix.json, cluster.misp.json, cluster.graphml
+cluster.stix.json, cluster.misp.json, cluster.case.jsonld, cluster.graphml
                 the same identifiers for machines
 package.json    the facts of this package, for machines
 
@@ -330,6 +330,16 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     named = {one: f"No. {at}, {case.number_of(one)}" for one, at in case.number.items()}
     records["data/cluster.misp.json"] = misp.misp_event(
         case.facts, case.moment, case.manifest["run_id"], case.title, case.tlp, named
+    )
+    cases = {plain(org, 60): one for org, one in case.file.values.get("case_numbers", {}).items()}
+    records["data/cluster.case.jsonld"] = case_uco.case_bundle(
+        case.facts,
+        case.moment,
+        case.manifest["run_id"],
+        case.title,
+        case.tlp,
+        case.number_of,
+        cases,
     )
     records["data/cluster.graphml"] = exhibits.cluster_graphml(case)
     if case.earlier is not None:

@@ -9,6 +9,7 @@ import stat
 
 import networkx as nx
 import pytest
+from case_utils.case_validate import validate as case_validate
 from pymisp import MISPEvent
 
 from pipelines.cli import main
@@ -16,9 +17,9 @@ from reports import tables
 from schemas.tables import MEMBERS
 from tests.support.run_pipeline import complaint, jsonl, run
 
-FORMATS = ("graphml", "gexf", "csv", "stix", "misp")
+FORMATS = ("graphml", "gexf", "csv", "stix", "misp", "case")
 
-REVIEWED = ("stix", "misp")
+REVIEWED = ("stix", "misp", "case")
 
 RINGS = {"a": ("(888) 555-0123", "(877) 555-0188"), "b": ("(888) 555-0145", "(866) 555-0170")}
 
@@ -72,6 +73,10 @@ def values_in(path, form):
     if form == "misp":
         events = json.loads(text)["response"]
         return {f"phone:{a['value']}" for one in events for a in one["Event"]["Attribute"]}
+    if form == "case":
+        objects = [one for each in json.loads(text)["@graph"] for one in each["core:object"]]
+        phones = [one for one in objects if one["@type"] == "observable:PhoneAccount"]
+        return {one["core:name"] for one in phones}
     found = json.loads(text)["objects"]
     assert len({one["id"] for one in found}) == len(found)
     return {f"phone:{one['value']}" for one in found if one["type"] == "phone-number"}
@@ -108,6 +113,12 @@ def test_an_event_of_one_cluster_says_what_it_is(finished, tmp_path, capsys):
     assert {one.value for one in event.attributes} == {"+18885550123", "+18775550188"}
     assert not any(one.to_ids for one in event.attributes)
     assert [one.name for one in event.tags] == ["tlp:amber"]
+
+
+def test_a_bundle_of_all_clusters_is_valid_case(finished, tmp_path, capsys):
+    out, _ = exported(finished, tmp_path, capsys, "--all", "--format", "case")
+    said = case_validate(str(out.rename(out.with_name("all.jsonld"))))
+    assert said.conforms, said.text
 
 
 def test_for_ones_own_use_verify_members_are_in_it_and_marked(finished, tmp_path, capsys):

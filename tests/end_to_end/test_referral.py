@@ -14,6 +14,7 @@ import bagit
 import networkx as nx
 import pyarrow.compute as pc
 import pytest
+from case_utils.case_validate import validate as case_validate
 from pymisp import MISPEvent
 
 from pipelines import cli
@@ -243,6 +244,12 @@ def test_others_validators_accept_it(office):
         assert one.type in kinds[one.category] and not one.to_ids
     graph = nx.read_graphml(office.package / "data/cluster.graphml")
     assert len(graph) == members
+    path = office.package / "data/cluster.case.jsonld"
+    said = case_validate(str(path))
+    assert said.conforms, said.text
+    (whole,) = json.loads(path.read_text())["@graph"]
+    kinds = Counter(one["@type"] for one in whole["core:object"])
+    assert kinds["investigation:ProvenanceRecord"] == members
 
 
 def test_every_exhibit_row_points_into_the_raw_files(office):
