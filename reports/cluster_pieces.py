@@ -16,8 +16,7 @@ from typing import Any
 
 from reports import disclosure_control, tables
 from reports.cluster_data import DRAWN_SUPPLIERS, ClusterFacts, compare_scripts, gather_batch
-from reports.figures import find_handovers
-from reports.graph_layout import Point, member_positions, read_positions
+from reports.figures import Point, find_handovers, member_positions, read_positions
 from reports.link_evidence import entity_doubts
 from reports.run_summary import Joint
 from schemas.entity import epoch_number, without_epoch

@@ -33,7 +33,7 @@ from reports.cluster_pieces import PartContext, gather_pieces, named, picked, pl
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
-from reports.graph_layout import positions_dataset, positions_table, solvers
+from reports.figures import positions_dataset, positions_table, solvers
 from reports.partition import partition_run
 from reports.run import Run, keeps_narratives
 from reports.run_summary import Joint, Trend, gather_joint

@@ -8,8 +8,14 @@ from dataclasses import replace
 from decimal import Decimal
 
 from reports.cluster_data import joined_words
-from reports.figures import HEIGHT, TIMELINE_WIDTH, WIDTH, build_timeline, graph_figure
-from reports.graph_layout import member_positions
+from reports.figures import (
+    HEIGHT,
+    TIMELINE_WIDTH,
+    WIDTH,
+    build_timeline,
+    graph_figure,
+    member_positions,
+)
 from reports.referral.blocks import (
     Bar,
     Block,
