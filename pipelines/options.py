@@ -55,7 +55,6 @@ METAVARS = {
     "LEDGER": "the file in which offers, packages and corrections are recorded",
     "LIST": "folder of a signed list of keys, or the list itself",
     "N": "a whole number",
-    "N|all": "a whole number, or all",
     "NAME": "a name",
     "NUMBER": "an evidence number, or what your own or a partner's system calls it",
     "OFFER": "folder of a signed offer, or the offer itself",

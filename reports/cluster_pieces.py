@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from reports import disclosure_control, tables
 from reports.cluster_data import DRAWN_SUPPLIERS, ClusterFacts, compare_scripts, gather_batch
-from reports.figures import build_timeline
-from reports.graph_layout import Point, member_positions, read_positions
+from reports.figures import Point, find_handovers, member_positions, read_positions
 from reports.link_evidence import entity_doubts
 from reports.run_summary import Joint
 from schemas.entity import epoch_number, without_epoch
@@ -35,8 +35,8 @@ TEXT_LIMIT = 20_000
 LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT, LISTED_OFFERS = 4_000, 200, 600, 60, 200
 
 MEMBER_COLUMNS = tuple(
-    "id kind role roles tier review reporters robustness near confidence bridge status reason "
-    "complaints calls orgs region line carriers host first last days at doubts".split()
+    "id kind role roles tier review reporters robustness near bridge status complaints calls orgs "
+    "region line host first last confidence reason carriers days at doubts".split()
 )
 """`days` are the mentions by UTC day: the first since 1970, then pairs of a step and a count."""
 
@@ -52,9 +52,20 @@ SUPPLIER_COLUMNS = tuple("id kind records clusters others links".split())
 """`links` are pairs of a member's place and the records of its soft link."""
 
 READING_COLUMNS = tuple(
-    "a org kind id role at country field start raw confidence before after".split()
+    "a org kind role at country field start confidence id raw before after".split()
 )
 """One record that names the member at `a`, and the words around it where the run keeps them."""
+
+_MEMBER = itemgetter(
+    *"tier review reporters robustness near_miss_of bridge status complaints calls orgs".split(),
+    *"region line_type hosted_by first_seen last_seen".split(),
+)
+
+_LINK = itemgetter(
+    *"complaints calls reporters orgs first_seen last_seen strength accepted".split()
+)
+
+_READING = attrgetter(*"source_org record_kind role observed_at victim_country field start".split())
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -133,13 +144,15 @@ def cluster_piece(
             for one in facts.members
         ],
         "links": [
-            [
+            (
                 place[one["entity_a"]],
                 place[one["entity_b"]],
-                *picked(one, "weight complaints calls reporters orgs first_seen last_seen"),
-                *picked(one, "strength accepted reason records"),
-                [] if context.redact else [plain_value(each) for each in one["record_ids"]],
-            ]
+                round(one["weight"], 3),
+                *_LINK(one),
+                _cut(one["reason"]),
+                one["records"],
+                [] if context.redact else list(map(_cut, one["record_ids"])),
+            )
             for one in facts.inside[:LINK_LIMIT]
         ],
         "more_links": max(len(facts.inside) - LINK_LIMIT, 0),
@@ -159,16 +172,17 @@ def cluster_piece(
             for one in scripts
         ],
         "readings": [
-            [
+            (
                 place[one.entity_id],
-                *picked(one._asdict(), "source_org record_kind record_id role observed_at"),
-                *picked(one._asdict(), "victim_country field start raw confidence before after"),
-            ]
+                *_READING(one),
+                round(one.confidence, 3),
+                *map(_cut, (one.record_id, one.raw, one.before, one.after)),
+            )
             for one in facts.readings
         ],
         "handovers": [
-            [place[one.before], place[one.after], *picked(vars(one), "last_seen first_seen")]
-            for one in build_timeline(facts).handovers
+            [place[one.before], place[one.after], one.last_seen, one.first_seen]
+            for one in find_handovers(facts)
         ],
         "joint": _joint(context.joint, facts.row["cluster_id"]),
     }
@@ -179,12 +193,13 @@ def _member(one: Row, facts: ClusterFacts, at: Point | None, accepted: Sequence[
     roles: Mapping[str, int] = facts.roles.get(entity_id, {})
     return [
         entity_id,
-        *picked(one, "kind role"),
+        one["kind"],
+        one["role"],
         roles,
-        *picked(one, "tier review reporters robustness near_miss_of confidence bridge status"),
-        *picked(one, "reason complaints calls orgs region line_type"),
+        *_MEMBER(one),
+        round(one["confidence"], 3),
+        _cut(one["reason"]),
         facts.carriers.get(entity_id, [])[:12],
-        *picked(one, "hosted_by first_seen last_seen"),
         _days(facts.days.get(entity_id, {})),
         None if at is None else [round(at[0], 4), round(at[1], 4)],
         [
@@ -261,12 +276,11 @@ def named(row: Mapping[str, Any], names: str) -> Json:
 
 
 def plain_value(value: Any) -> Any:
-    """Returns a text cut, a time to the second, and a number with three digits.
-
-    Times are ISO 8601: as plain numbers they would be telephone numbers to `transforms.exit_scan`.
-    """
+    """Returns a text cut, and a number with three digits."""
     if isinstance(value, str):
         return value[:TEXT_LIMIT]
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
     return round(value, 3) if isinstance(value, float) else value
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT]

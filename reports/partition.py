@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from reports import cluster_data, tables
 from reports.cluster_data import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE_PREFIX
-from reports.graph_layout import NODE_POSITIONS
+from reports.figures import NODE_POSITIONS
 from reports.tables import IdIndex, RunFolder
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Strength

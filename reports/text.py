@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import lru_cache, partial
 
 from markupsafe import Markup, escape
@@ -15,9 +14,6 @@ NARROW_SPACE = "\u202f"
 
 TEXT_LIMIT = 160
 """Characters of one text that are shown; the rest is counted."""
-
-SHORT_LIMIT = 32
-"""Characters of an id beside a drawing."""
 
 safe = partial(str.__new__, Markup)
 """Marks markup of our own, around what was made safe, as safe; `Markup` takes twice as long."""
@@ -57,13 +53,6 @@ def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
     return f"{shown}… {rest} more characters" if rest > 0 else shown
 
 
-def short_id(entity_id: str, limit: int = SHORT_LIMIT) -> str:
-    """Returns an entity id without its kind, cut in the middle: both ends distinguish ids."""
-    value = plain(entity_id.partition(":")[2] or entity_id)
-    half = limit // 2
-    return value if len(value) <= limit else f"{value[:half]}…{value[half + 1 - limit :]}"
-
-
 def _code_point(character: str) -> Markup:
     return Markup('<span class="ctl">U+{}</span>').format(f"{ord(character):04X}")
 
@@ -71,9 +60,3 @@ def _code_point(character: str) -> Markup:
 def number(value: int) -> Markup:
     """Writes a whole number, digits in groups of three."""
     return escape(f"{value:,d}".replace(",", NARROW_SPACE))
-
-
-@lru_cache(maxsize=65_536)
-def plain_day(moment: datetime) -> str:
-    """Returns the date of a time, ISO 8601, as text; strftime takes four times as long."""
-    return moment.isoformat()[:10]

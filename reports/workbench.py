@@ -33,7 +33,7 @@ from reports.cluster_pieces import PartContext, gather_pieces, named, picked, pl
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
-from reports.graph_layout import positions_dataset, positions_table, solvers
+from reports.figures import positions_dataset, positions_table, solvers
 from reports.partition import partition_run
 from reports.run import Run, keeps_narratives
 from reports.run_summary import Joint, Trend, gather_joint
@@ -71,6 +71,11 @@ LISTED_LIMIT = 2_000
 
 MEMBER_SECONDS, ENTITY_SECONDS = 4e-4, 1.5e-5
 """CPU seconds of the pieces for each member, and of the lists for each entity, about."""
+
+_JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
+
+GZIP_LEVEL = 4
+"""At 20,000 complaints 6 takes twice the time for 4 % fewer bytes."""
 
 CLUSTER_COLUMNS = tuple(
     "id name priority size core unreviewed contested complaints calls reporters losses countries "
@@ -155,8 +160,11 @@ def group_clusters(sizes: Mapping[str, int]) -> list[list[str]]:
 
 
 def encode_piece(name: str, value: Json) -> bytes:
-    """Returns a script file that hands a piece to the page: JSON, gzip, base64."""
-    packed = gzip.compress(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), 6, mtime=0)
+    """Returns a script file that hands a piece to the page: JSON, gzip, base64.
+
+    Times are ISO 8601: as plain numbers they would be telephone numbers to `transforms.exit_scan`.
+    """
+    packed = gzip.compress(orjson.dumps(value, option=_JSON), GZIP_LEVEL, mtime=0)
     return b'rt.piece("%s","%s");\n' % (name.encode(), base64.b64encode(packed))
 
 

@@ -1524,11 +1524,11 @@
         cy.nodes().forEach((/** @type {any} */ node) => {
           const one = node.data("member");
           const seen = one ? shownKinds.has(one.kind) && (!coreOnly || one.tier === "core") && one.first <= until : suppliers;
-          node.style("display", seen ? "element" : "none");
+          node.toggleClass("off", !seen);
         });
-        label();
-        cy.edges().forEach((/** @type {any} */ edge) => edge.style("display", edge.data("weight") >= weight && (edge.data("first") ?? 0) <= until ? "element" : "none"));
+        cy.edges().forEach((/** @type {any} */ edge) => edge.toggleClass("off", !(edge.data("weight") >= weight && (edge.data("first") ?? 0) <= until)));
       });
+      label();
     }
     let playing = 0;
     const slider = h("input", { type: "range", min: first, max: last, step: 86400, value: last, "aria-label": "Until", oninput: (/** @type {any} */ event) => setUntil(Number(event.target.value)) });
@@ -1556,7 +1556,8 @@
       facts.suppliers.length ? h("label.check", null, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { suppliers = event.target.checked; apply(); } }), "Suppliers") : null,
       h("label.check", null, "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: 0, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
       h("label.check", null, "Until", slider, untilText), play,
-      h("button", { type: "button", onclick: () => cy && fetchless(cy.png({ full: true, scale: 2, bg: dark ? "#1b1f24" : "#ffffff", output: "base64" }), `${plainName(row.id)}.png`) }, "Download PNG"),
+      h("button", { type: "button", onclick: () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`) }, "Download PNG"),
+      h("button", { type: "button", onclick: () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml") }, "SVG"),
       h("button", { type: "button", onclick: () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml") }, "GraphML"));
 
     /** @param {any[]} members */
@@ -1596,6 +1597,7 @@
           { selector: "edge", style: { width: "data(width)", "line-color": edge, opacity: edges.length > 800 ? 0.25 : 0.7, "curve-style": "haystack" } },
           { selector: "edge.doubted", style: { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" } },
           { selector: "edge.soft", style: { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" } },
+          { selector: ".off", style: { display: "none" } },
           { selector: "edge.path", style: { "line-color": "#0b4f9e", opacity: 1, width: 5 } },
           { selector: ":selected", style: { "border-width": 4, "border-color": dark ? "#8fbcf5" : "#0b4f9e", "border-style": "solid", "z-index": 9 } },
         ],
@@ -1606,8 +1608,8 @@
         clearTimeout(labelling);
         labelling = setTimeout(label, 100);
       });
-      apply();
-      label();
+      if (suppliers || coreOnly || weight || facts.suppliers.length) apply();
+      else label();
       const selected = () => cy.nodes(":selected").map((/** @type {any} */ node) => node.data("member")).filter(Boolean);
       cy.on("tap", "node", (/** @type {any} */ event) => event.target.data("member") && open(event.target.data("member")));
       cy.on("select unselect", "node", () => between(selected()));
@@ -1635,29 +1637,60 @@
       else if (event.key === "0") cy.fit(undefined, 30);
     });
     between([]);
-    return [tools, canvas, list, facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
+    const legend = h("p.quiet", null, "Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s. Faint: ", term("Verify", "verify"), " before use; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
+    return [tools, canvas, list, legend, facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
   }
   /** Writes the values of nodes, the most reported first, where they cover no other; whole, and as large at any zoom. @param {any} cy */
   function labels(cy) {
     if (cy.destroyed()) return;
-    const size = 11 / cy.zoom();
-    /** @type {number[][]} */ const taken = [];
-    const order = cy.nodes(":visible").sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.selected()) - Number(a.selected()) || b.data("size") - a.data("size"));
-    for (const node of order.toArray()) {
-      const { x, y } = node.renderedPosition(), r = node.renderedWidth() / 2;
-      taken.push([x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
-    }
-    cy.batch(() => order.forEach((/** @type {any} */ node) => {
-      const { x, y } = node.renderedPosition(), r = node.renderedHeight() / 2, half = node.data("label").length * 3.2 + 2;
-      const box = [x - half, y + r + 2, x + half, y + r + 15];
-      const free = node.selected() || (taken.length < 1200 && !taken.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]));
-      if (free) taken.push(box);
-      node.style({ label: free ? node.data("label") : "", "font-size": size, "text-margin-y": 3 / cy.zoom(), "text-outline-width": 2 / cy.zoom() });
-    }));
+    const zoom = cy.zoom(), pan = cy.pan();
+    const nodes = cy.nodes().filter((/** @type {any} */ node) => !node.hasClass("off")).toArray().map((/** @type {any} */ node) => {
+      const at = node.position(), r = (node.data("size") * zoom) / 2;
+      return { node, x: at.x * zoom + pan.x, y: at.y * zoom + pan.y, r, text: node.data("label"), selected: node.selected(), size: node.data("size") };
+    });
+    nodes.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.selected) - Number(a.selected) || b.size - a.size);
+    /** @type {Map<number, number[][]>} */ const taken = new Map();
+    const rows = (/** @type {number[]} */ box) => { const found = []; for (let row = Math.floor(box[1] / 20); row <= Math.floor(box[3] / 20); row++) found.push(row); return found; };
+    const take = (/** @type {number[]} */ box) => rows(box).forEach((row) => { if (!taken.has(row)) taken.set(row, []); taken.get(row)?.push(box); });
+    const covers = (/** @type {number[]} */ box) => rows(box).some((row) => taken.get(row)?.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]));
+    for (const { x, y, r } of nodes) take([x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
+    cy.batch(() => {
+      for (const { node, x, y, r, text, selected } of nodes) {
+        const half = text.length * 3.2 + 2, box = [x - half, y + r + 2, x + half, y + r + 15];
+        const free = selected || !covers(box);
+        if (free) take(box);
+        if (free) node.style({ label: text, "font-size": 11 / zoom, "text-margin-y": 3 / zoom, "text-outline-width": 2 / zoom });
+        else if (node.style("label")) node.removeStyle("label");
+      }
+    });
   }
   /** @param {string} base64 @param {string} name */
   function fetchless(base64, name) {
     download(name, Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)), "image/png");
+  }
+  /** @param {any} member whether a file that is passed on may name it */
+  const leaves = (member) => member?.tier === "core" && member.status === "infrastructure";
+  /** The graph as it stands, as PNG: core members by value. @param {any} cy @param {boolean} dark @param {string} name */
+  function graphPng(cy, dark, name) {
+    cy.nodes().filter((/** @type {any} */ one) => !leaves(one.data("member"))).forEach((/** @type {any} */ one) => one.removeStyle("label"));
+    fetchless(cy.png({ full: true, scale: 2, bg: dark ? "#1b1f24" : "#ffffff", output: "base64" }), name);
+    labels(cy);
+  }
+  /** The graph as it stands, core members by value. @param {any} cy @returns {string} */
+  function graphSvg(cy) {
+    const seen = (/** @type {any} */ one) => !one.hasClass("off");
+    const nodes = cy.nodes().filter(seen), box = nodes.boundingBox(), pad = 60;
+    const drawing = svg("svg", { viewBox: `${box.x1 - pad} ${box.y1 - pad} ${box.w + 2 * pad} ${box.h + 2 * pad}` });
+    cy.edges().filter((/** @type {any} */ one) => seen(one) && seen(one.source()) && seen(one.target())).forEach((/** @type {any} */ one) => {
+      const a = one.source().position(), b = one.target().position();
+      drawing.append(svg("line", { x1: a.x, y1: a.y, x2: b.x, y2: b.y, stroke: "#868e97", "stroke-width": one.data("width"), "stroke-opacity": 0.6, ...(one.hasClass("doubted") || one.hasClass("soft") ? { "stroke-dasharray": "4 3" } : {}) }));
+    });
+    nodes.forEach((/** @type {any} */ one) => {
+      const { x, y } = one.position(), r = one.data("size") / 2, member = one.data("member");
+      drawing.append(svg("circle", { cx: x, cy: y, r, fill: member ? one.data("colour") : "#ffffff", stroke: "#333333", "stroke-width": 0.5 }));
+      if (leaves(member)) drawing.append(svg("text", { x, y: y + r + 9, "font-size": 7, "font-family": "sans-serif", "text-anchor": "middle", fill: "#111" }, one.data("label")));
+    });
+    return new XMLSerializer().serializeToString(drawing);
   }
   /** @type {Promise<any> | null} */ let cytoscapeLoad = null;
   function withCytoscape() {
@@ -1706,7 +1739,7 @@
       state, rows, caption: "Identifiers that several organisations see", sort: "", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
         { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`)] },
-        { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
+        { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
         { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", null, h("b", null, shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },
       ],

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from reports import disclosure_control, tables
 from reports.cluster_data import ClusterBatch
 from reports.disclosure_control import CORE
-from reports.graph_layout import Point
+from reports.figures import Point
 from reports.tables import IdIndex, RunFolder, flatten_column, flatten_column_to_seconds
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 

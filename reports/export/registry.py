@@ -28,7 +28,7 @@ from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.export.misp import cluster_misp, join_events
 from reports.export.stix import cluster_stix, join_bundles
 from reports.export.tabular import NODES_FILE, cluster_csv, join_csv
-from reports.graph_layout import read_positions
+from reports.figures import read_positions
 from reports.tables import RunFolder
 from schemas.tables import MEMBERS
 from transforms.write.parquet_files import FileChunks

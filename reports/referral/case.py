@@ -22,7 +22,7 @@ from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
-from reports.figures import Handover, build_timeline
+from reports.figures import Handover, find_handovers
 from reports.referral.blocking_checks import (
     Bridge,
     Inclusion,
@@ -505,7 +505,7 @@ def build_case(
         supplier_people=_supplier_people(run, records),
         bridges=find_bridges(facts),
         groups=group_by_provider(facts, reference, records.moment),
-        handovers=build_timeline(facts).handovers,
+        handovers=find_handovers(facts),
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
         override=override,

@@ -8,8 +8,14 @@ from dataclasses import replace
 from decimal import Decimal
 
 from reports.cluster_data import joined_words
-from reports.figures import HEIGHT, TIMELINE_WIDTH, WIDTH, build_timeline, graph_figure
-from reports.graph_layout import member_positions
+from reports.figures import (
+    HEIGHT,
+    TIMELINE_WIDTH,
+    WIDTH,
+    build_timeline,
+    graph_figure,
+    member_positions,
+)
 from reports.referral.blocks import (
     Bar,
     Block,
@@ -346,7 +352,7 @@ def _timeline_chart(case: Case) -> Chart:
         short = label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
         shapes.append(Label(4, life.y + 12, plain(short, 80)))
         shapes.append(Bar(life.x, life.y + 4, max(life.width, 3), 9, life.kind))
-    shapes += [Line(*one.start, *one.end, 1.6, "alone") for one in drawn.handovers]
+    shapes += [Line(*one, 1.6, "alone") for one in drawn.handovers]
     kinds = dict.fromkeys(one.kind for one in drawn.lives)
     left_out = len(case.facts.members) - len(drawn.lives)
     more = f" {left_out} more are in Exhibit 9." if left_out else ""
@@ -516,11 +522,9 @@ def _link_chart(case: Case) -> Chart:
     shapes: list[Shape] = []
     for one in drawn.lines:
         a, b = drawn.nodes[one.a], drawn.nodes[one.b]
-        if a.supplier or b.supplier or one.style not in ("hard", "weakest"):
-            continue
         alone = tuple(sorted((a.entity_id, b.entity_id))) in weakest
         shapes.append(Line(a.x, a.y, b.x, b.y, one.width, "alone" if alone else "link"))
-    nodes = [one for one in drawn.nodes if not one.supplier]
+    nodes = drawn.nodes
     for node in nodes:
         radius, number = max(node.radius, 8.5), str(case.number[node.entity_id])
         shapes.append(Disc(node.x, node.y, radius, node.kind))

@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from time import monotonic, sleep
+from xml.etree import ElementTree
 
 import pytest
 import uvicorn
@@ -333,6 +334,11 @@ def test_the_graph_moves_hides_and_finds_the_path(browser, page):
         browser.click("button:has-text('GraphML')")
     text = kept.value.path().read_text(encoding="utf-8")
     assert "+18885550000" in text and "members_left_out" in text
+    browser.click(".graph-tools .check input")  # shown again
+    with browser.page.expect_download() as drawn:
+        browser.click("button:text-is('SVG')")
+    drawing = ElementTree.parse(drawn.value.path())  # noqa: S314 - our own
+    assert len(drawing.findall("{*}circle")) >= 40 and len(drawing.findall("{*}line")) >= 20
     assert browser.messages == []
 
 

@@ -208,7 +208,7 @@ def test_names_are_masked_with_a_package_or_the_run_does_not_start(tmp_path, mon
 def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_path):
     folder = made("run")
     assert ringtrace("report", folder, "--redact", "--output", tmp_path / "redacted") == 0
-    assert ringtrace("report", folder, "--output", tmp_path / "again", "--include-verify") == 0
+    assert ringtrace("report", folder, "--output", tmp_path / "again") == 0
     kept = made("kept", "--keep-narratives")
     assert ringtrace("report", kept, "--redact", "--output", tmp_path / "kept-redacted") == 0
     for one in ("redacted", "again", "kept-redacted"):

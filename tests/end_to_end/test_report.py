@@ -14,7 +14,7 @@ import pytest
 from pipelines import cli
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from reports.graph_layout import WIDE
+from reports.figures import WIDE
 from schemas.decision import DECISION, DecisionKind
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME, SIGNATURE_NAME

@@ -166,7 +166,7 @@ def batch(rows, tmp_path_factory):
 def workbench(batch, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     (folder / "tmp").mkdir()
-    page = ["--workbench", "--output", str(folder / "page")]
+    page = ["--output", str(folder / "page")]
     assert cli.main(["report", str(batch.folder / "run"), *page]) == 0
     return Written(folder, {}, set())
 

@@ -189,7 +189,7 @@ def test_the_redacted_report(office, tmp_path):
     company = office[0]["amazon"]
     assert ringtrace("report", company.run, "--redact", "--output", tmp_path / "out") == 0
     assert found(tmp_path / "out", STRANGERS) == []
-    assert "report/data/clusters.js" in found(tmp_path / "out", RINGS)
+    assert "report/data/part-0.js" in found(tmp_path / "out", RINGS)
 
 
 def offer(office, monkeypatch, folder, sender="microsoft", to="amazon", *flags):

@@ -12,7 +12,7 @@ import pytest
 
 from reports import tables, workbench
 from reports.cluster_data import gather_facts
-from reports.graph_layout import positions_dataset, positions_table, read_positions
+from reports.figures import positions_dataset, positions_table, read_positions
 from reports.partition import partition_run
 from reports.run import Run
 from schemas.field import TIMESTAMP

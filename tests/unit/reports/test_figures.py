@@ -5,7 +5,7 @@ import sys
 
 from hypothesis import given, settings, strategies as st
 
-from reports.graph_layout import NodePositions, layout_positions
+from reports.figures import NodePositions, layout_positions
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
 
@@ -92,7 +92,7 @@ def test_newcomers_do_not_line_up_on_an_edge():
 def test_a_layout_works_in_one_thread_whatever_it_loads():
     code = """
 import numpy, threadpoolctl
-from reports.graph_layout import layout_positions
+from reports.figures import layout_positions
 invert, threads = numpy.linalg.inv, []
 def inverse(matrix):
     threads.extend(one["num_threads"] for one in threadpoolctl.threadpool_info())
