@@ -231,13 +231,14 @@ def work_of(data: bytes, kind: RecordKind, rows: int = 1) -> float:
     """Estimates the microseconds of CPU that rows cost a run, from their bytes alone.
 
     It is high rather than low, so that hostile rows cost no more (benchmarks/hostile.py): of a
-    complaint each identifier counts, and its pairs with those beside it; a call has two.
+    complaint each identifier counts, and more with many beside it, up to 20 of which are linked; a
+    call has two.
     """
     if kind == RecordKind.CALL:
         return 120 * rows + 0.3 * len(data)
     named = sum(map(bool, _NAMED.findall(data)))
-    pairs = named * max(0, min(named / rows, 20) - 8)
-    return len(data) + 25 * rows + 80 * named + 26 * pairs
+    beside = max(0, min(named / rows, 20) - 6)
+    return len(data) + 25 * rows + named * (80 + 2.6 * beside**2)
 
 
 def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
