@@ -218,8 +218,12 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise tomllib.TOMLDecodeError("longer than any file of settings")
     try:
         return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
     except RecursionError:
         raise tomllib.TOMLDecodeError("nested too deep") from None
+    except ValueError:  # Python's own limit of digits
+        raise tomllib.TOMLDecodeError("a number too long") from None
 
 
 def parse_map(text: str, name: str) -> RecordMap:

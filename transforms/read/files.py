@@ -32,10 +32,10 @@ FREE_DECODED, DECODED_RATIO = 4 << 20, 24
 """A file may decode to so many bytes, and so many times its size: complaints have ratios of 4 to
 11, call records up to 23."""
 
-_FREE_WORK, _WORK_A_BYTE = 2_000_000, 22
+_FREE_WORK, _WORK_A_BYTE = 2_000_000, 24
 """Microseconds of CPU that the rows of a packed file may cost, and more for each of its bytes, by
 `work_of`: about 20 seconds a megabyte. Honest ones would take 4 to 15, and packed best (zstd -19)
-up to 22."""
+up to 24."""
 
 TOO_MUCH = (
     f"unpacked it is over {DECODED_RATIO} times its size, or has more rows and identifiers than "
