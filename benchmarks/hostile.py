@@ -27,6 +27,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +35,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from benchmarks.measured import SECONDS_A_SAMPLE, held_by
+from transforms.read.files import DECODED_RATIO
 
 MB = 1_000_000
 
@@ -99,20 +101,16 @@ def _raw(before: bytes, unit: bytes, after: bytes = b"") -> Make:
     return write
 
 
-def _packed(make: Make, how: str, times: int) -> Make:
-    """Compresses what another writes, at `times` the size."""
+def _packed(make: Make, how: str) -> Make:
+    """Compresses more than is read of what another writes, and noise behind it to the size."""
 
     def write(path: Path, size: int) -> None:
         plain = path.with_name(f"plain-{path.name}")
-        make(plain, size * times)
-        if how == "zst":
-            with plain.open("rb") as source, path.open("wb") as file:
-                out = pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), "zstd")
-                shutil.copyfileobj(source, out)
-                out.close()
-        else:
-            with plain.open("rb") as source, gzip.open(path, "wb", 6) as packed:
-                shutil.copyfileobj(source, packed)
+        make(plain, size * (DECODED_RATIO + 6))
+        pack = partial(pa.compress, codec="zstd", asbytes=True) if how == "zst" else gzip.compress
+        packed = pack(plain.read_bytes())
+        noise = pack(random.Random(1).randbytes(max(0, size - len(packed))))
+        path.write_bytes(packed + noise)
         plain.unlink()
 
     return write
@@ -141,6 +139,12 @@ def _hub(number: int) -> bytes:
 def _many_numbers(number: int) -> bytes:
     numbers = [{"raw": _phone(number * 20 + one), "role": "callback"} for one in range(20)]
     return complaint(number, phone_numbers=numbers)
+
+
+def _next_numbers(number: int) -> bytes:
+    """Returns a complaint of few numbers that count up, which pack best."""
+    at = 2_002_000_000 + number * 6
+    return complaint(number, phone_numbers=[{"raw": f"+1{at + one}"} for one in range(6)])
 
 
 def _chain(number: int) -> bytes:
@@ -439,20 +443,25 @@ FILES: dict[str, Make] = {
         '"","1","1","d","","S","S","Dial","x","2026-01-01 00:00:00","2026-01-01 00:00:01",'
         '"2026-01-01 00:00:09",9,8,"ANSWERED","DOCUMENTATION","0.1",""',
     ),
-    "rows.zst": _packed(_rows(_hub), "zst", 40),
-    "same_rows.zst": _packed(_rows(lambda _: _hub(1)), "zst", 200),
-    "numbered_rows.zst": _packed(_rows(complaint), "zst", 40),
-    "texts.zst": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "zst", 200),
-    "texts.gz": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "gz", 100),
-    "numbers.zst": _packed(_narratives("+1 212 555 0123, or (888) 555-0199; ", 300), "zst", 100),
-    "zeros.gz": _packed(_raw(complaint(1), b"\0"), "gz", 200),
-    "newlines.gz": _packed(_raw(complaint(1), b"\n"), "gz", 200),
-    "broken.gz": _packed(_raw(complaint(1), b"{\n"), "gz", 200),
-    "csv_rows.gz": _packed(
-        _raw(HEADER.encode() + b"\n", b"1,a,%s,x\n" % _TIME.encode()), "gz", 200
-    ),
-    "csv_short.gz": _packed(_raw(HEADER.encode() + b"\n", b"1\n"), "gz", 200),
-    "array.gz": _packed(_raw(b"[" + complaint(1).strip() + b",", b"{},", b"{}]"), "gz", 200),
+    "rows.zst": _packed(_rows(_hub), "zst"),
+    "same_rows.zst": _packed(_rows(lambda _: _hub(1)), "zst"),
+    "numbered_rows.zst": _packed(_rows(complaint), "zst"),
+    "texts.zst": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "zst"),
+    "texts.gz": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "gz"),
+    "numbers.zst": _packed(_narratives("+1 212 555 0123, or (888) 555-0199; ", 300), "zst"),
+    "many_numbers.zst": _packed(_rows(_many_numbers), "zst"),
+    "next_numbers.zst": _packed(_rows(_next_numbers), "zst"),
+    "urls.zst": _packed(_rows(ROWS["urls"]), "zst"),
+    "bare_hosts.zst": _packed(_narratives(TEXTS["bare_hosts"]), "zst"),
+    "dot_words.zst": _packed(_narratives(TEXTS["dot_words"]), "zst"),
+    "spoken.zst": _packed(_narratives(TEXTS["spoken"]), "zst"),
+    "my_numbers.zst": _packed(_narratives(TEXTS["my_number"], 300), "zst"),
+    "zeros.gz": _packed(_raw(complaint(1), b"\0"), "gz"),
+    "newlines.gz": _packed(_raw(complaint(1), b"\n"), "gz"),
+    "broken.gz": _packed(_raw(complaint(1), b"{\n"), "gz"),
+    "csv_rows.gz": _packed(_raw(HEADER.encode() + b"\n", b"1,a,%s,x\n" % _TIME.encode()), "gz"),
+    "csv_short.gz": _packed(_raw(HEADER.encode() + b"\n", b"1\n"), "gz"),
+    "array.gz": _packed(_raw(b"[" + complaint(1).strip() + b",", b"{},", b"{}]"), "gz"),
     "plain.parquet": _table(_same_text, compression="none", use_dictionary=False),
     "dictionary.parquet": _table(_same_text),
     "dictionary_large.parquet": _table(_wide_dictionary, compression="zstd"),

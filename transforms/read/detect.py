@@ -570,7 +570,7 @@ def _checked(path: str, sample: Sample) -> Sample:
 
 def _sample_parquet(path: str) -> Sample:
     try:
-        _, batch = next(framing.parquet_batches(path, 0, None, 1), (1, None))
+        _, batch = next(framing.parquet_batches(path, RecordKind.CALL, 0, None, 1), (1, None))
     except (OSError, pa.ArrowException, framing.DamagedParquetError):
         raise InputError(path, "damaged Parquet", "export the file again") from None
     if batch is None or not batch.num_rows:

@@ -28,13 +28,31 @@ _DECOMPRESS_BYTES = 64 * 1024
 
 NUL_RUN = re.compile(rb"\0{8,}")
 
-FREE_DECODED, DECODED_RATIO = 4 << 20, 16
-"""A file may decode to so many bytes, and so many times its size: more costs too much for what it
-is on disk, or is a bomb. Records have ratios of 4 to 11, and a decoded megabyte takes a second."""
+FREE_DECODED, DECODED_RATIO = 4 << 20, 24
+"""A file may decode to so many bytes, and so many times its size: complaints have ratios of 4 to
+11, call records up to 23."""
+
+_FREE_WORK, _WORK_A_BYTE = 2_000_000, 24
+"""Microseconds of CPU that the rows of a packed file may cost, and more for each of its bytes, by
+`work_of`: about 20 seconds a megabyte. Honest ones would take 4 to 15, and packed best (zstd -19)
+up to 24."""
+
+TOO_MUCH = (
+    f"unpacked it is over {DECODED_RATIO} times its size, or has more rows and identifiers than "
+    "packed records of its size have; if that is right, unpack it"
+)
+"""The problem of a file of more than that."""
+
+_NAMED = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ][0-9:.+-]*"
+    rb"|((?:\d[ ().-]{0,2}){7,15}|://|@|\w\.[a-z]|\b[13b][0-9A-Za-z]{25,}| dot |[%&][#0-9])"
+)
+"""A time, which names nothing; or a sign of an identifier: of a number, a site, a mailbox, a
+wallet, or of what hides one."""
 
 _FREE_ROWS, _BYTES_A_ROW = 65_536, 4
-"""A packed file may have so many rows, and one more for each four bytes: rows of records have 20 to
-150, and fewer cannot tell rows apart."""
+"""A Parquet file may have so many rows, and one more for each four bytes: rows of records have 20
+to 150, and fewer cannot tell rows apart."""
 
 _SALVAGE_BYTES = 4_096
 """Compressed at a time, where a stream is damaged: those at fault are then taken byte by byte."""
@@ -200,8 +218,27 @@ def most_decoded(size: int) -> int:
 
 
 def most_rows(size: int) -> int:
-    """Returns the rows that a packed file of a size may have."""
+    """Returns the rows that a Parquet file of a size may have."""
     return _FREE_ROWS + size // _BYTES_A_ROW
+
+
+def most_work(size: int) -> float:
+    """Returns the microseconds of CPU that the rows of a packed file of a size may cost."""
+    return _FREE_WORK + _WORK_A_BYTE * size
+
+
+def work_of(data: bytes, kind: RecordKind, rows: int = 1) -> float:
+    """Estimates the microseconds of CPU that rows cost a run, from their bytes alone.
+
+    It is high rather than low, so that hostile rows cost no more (benchmarks/hostile.py): of a
+    complaint each identifier counts, and more with many beside it, up to 20 of which are linked; a
+    call has two.
+    """
+    if kind == RecordKind.CALL:
+        return 120 * rows + 0.3 * len(data)
+    named = sum(map(bool, _NAMED.findall(data)))
+    beside = max(0, min(named / rows, 20) - 6)
+    return len(data) + 25 * rows + named * (80 + 2.6 * beside**2)
 
 
 def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:

@@ -25,13 +25,21 @@ from schemas.enums import RecordKind
 from schemas.reject import RAW_LIMIT, Code
 from transforms.read.files import (
     BLOCK_BYTES,
-    DECODED_RATIO,
+    TOO_MUCH,
     DamagedStreamError,
     InputError,
     most_decoded,
+    most_work,
     open_raw,
 )
-from transforms.read.parquet_limits import OverLimitError, batch_rows, open_parquet
+from transforms.read.parquet_limits import (
+    OverLimitError,
+    batch_rows,
+    batch_work,
+    open_parquet,
+    share_of_rows,
+    without_dictionaries,
+)
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """A longer row is rejected unread: no complaint is that long, and it would fill the memory."""
@@ -561,7 +569,7 @@ def sheet_records(path: str, sheet: str) -> Iterator[Record]:
 
 
 def parquet_batches(
-    path: str, start: int, end: int | None, first: int
+    path: str, kind: RecordKind, start: int, end: int | None, first: int
 ) -> Iterator[tuple[int, pa.RecordBatch | None]]:
     """Reads the row groups from `start` to before `end` in batches, each with its first row.
 
@@ -575,12 +583,15 @@ def parquet_batches(
             file = open_parquet(stream)
             groups = list(range(start, file.num_row_groups if end is None else end))
             rows = batch_rows(stream, file, groups, BATCH_ROWS)
-            left = most_decoded(stream.seek(0, os.SEEK_END))
+            size = stream.seek(0, os.SEEK_END)
+            share = share_of_rows(file.metadata, groups)
+            left, work = share * most_decoded(size), share * most_work(size)
             for encoded in file.iter_batches(rows, row_groups=groups):
-                batch = _without_dictionaries(encoded)
+                batch = without_dictionaries(encoded)
                 left -= batch.nbytes
-                if left < 0:
-                    raise OverLimitError(f"over {DECODED_RATIO} times its size when decoded")
+                work -= batch_work(batch, kind)
+                if min(left, work) < 0:
+                    raise OverLimitError(TOO_MUCH)
                 for part in _bounded(batch):
                     yield first, part if part.nbytes <= BATCH_BYTES else None
                     first += part.num_rows
@@ -592,17 +603,6 @@ def parquet_batches(
                 raise
             message = "the Parquet file is corrupt from this row on"
             raise DamagedParquetError(first, Code.UNREADABLE_FILE, message) from error
-
-
-def _without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Decodes dictionaries, so that a batch shows the size that its rows really have."""
-    if not any(map(pa.types.is_dictionary, batch.schema.types)):
-        return batch
-    columns = [
-        one.dictionary_decode() if pa.types.is_dictionary(one.type) else one
-        for one in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from transforms.read.files import most_rows
+from schemas.enums import RecordKind
+from transforms.read.files import most_rows, work_of
 
 MAX_FOOTER_BYTES = 4 << 20
 
@@ -154,9 +156,21 @@ def open_parquet(stream: BinaryIO) -> pq.ParquetFile:
             raise pa.ArrowInvalid("no Parquet footer") from None
     stream.seek(0)
     file = pq.ParquetFile(stream, pre_buffer=False)
-    if not 0 <= file.metadata.num_rows <= most_rows(size):
+    rows = [file.metadata.num_rows, sum(_rows_of(file.metadata))]
+    if not 0 <= min(rows) <= max(rows) <= most_rows(size):
         raise OverLimitError("more rows than a Parquet file of its size can hold")
     return file
+
+
+def share_of_rows(metadata: pq.FileMetaData, groups: list[int]) -> float:
+    """Returns the share of a file's rows that row groups have: of its limits they have as much."""
+    rows = _rows_of(metadata)
+    return sum(rows[one] for one in groups) / max(1, sum(rows))
+
+
+def _rows_of(metadata: pq.FileMetaData) -> list[int]:
+    """Returns the rows of each row group, whose own word it is; none has fewer than none."""
+    return [max(0, metadata.row_group(one).num_rows) for one in range(metadata.num_row_groups)]
 
 
 def _check_schema(footer: bytes) -> None:
@@ -289,3 +303,35 @@ def _longest_value(packed: bytes, size: int, compression: str) -> int:
         longest = max(longest, length)
         at += 4 + length
     return min(longest, size)
+
+
+def without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Decodes dictionaries, so that a batch shows the size that its rows really have."""
+    if not any(map(pa.types.is_dictionary, batch.schema.types)):
+        return batch
+    columns = [
+        one.dictionary_decode() if pa.types.is_dictionary(one.type) else one
+        for one in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def batch_work(batch: pa.RecordBatch, kind: RecordKind) -> float:
+    """Estimates the microseconds of CPU that the rows of a batch cost, as `work_of` does.
+
+    A text that comes again is read once.
+    """
+    texts = (text for column in batch.columns for text in _texts(column))
+    distinct = b"\n".join(one for text in texts for one in pc.unique(text).to_pylist() if one)
+    return 0.3 * batch.nbytes + work_of(distinct, kind, max(1, batch.num_rows))
+
+
+def _texts(column: pa.Array) -> Iterator[pa.Array]:
+    """Yields the texts of a column as bytes, those within lists and structs too."""
+    if pa.types.is_struct(column.type):
+        for child in column.flatten():
+            yield from _texts(child)
+    elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        yield from _texts(column.flatten())
+    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        yield column.cast(pa.large_binary())

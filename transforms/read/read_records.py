@@ -23,7 +23,7 @@ from transforms.read.adapters import mail, mapped
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
 from transforms.read.dialects import describe, is_separator_line, plain_records, text_blocks
-from transforms.read.files import InputFile, ReadOptions, most_rows, open_raw, raw_blocks
+from transforms.read.files import InputFile, ReadOptions, most_work, open_raw, raw_blocks, work_of
 from transforms.read.framing import Record, chunk_records, physical_lines
 from transforms.read.parquet_limits import open_parquet
 from transforms.read.rejects import Reject, make_reject, rejects_batch
@@ -194,17 +194,20 @@ def read_shard(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Rec
         return
     records = _records(shard, kind)
     if shard.file.compression != "none" or kind == Layout.SHEET:
-        records = _limited(records, most_rows(shard.file.size))
+        records = _limited(records, shard.file)
     for chunk in chunk_records(plain_records(shard.file, records)):
         yield from _tagged(shard.file.kind, *parse_records(file_origin(shard.file), chunk, options))
 
 
-def _limited(records: Iterator[Record], most: int) -> Iterator[Record]:
-    """Yields so many records; a fault stands for all that follow."""
-    yield from islice(records, most)
-    for following in records:
-        yield Record(following.position, b"", 0, Code.OVER_LIMIT)
-        break
+def _limited(records: Iterator[Record], file: InputFile) -> Iterator[Record]:
+    """Yields the records that cost no more than a file of its size may; a fault for the others."""
+    left = most_work(file.size)
+    for record in records:
+        left -= work_of(record.data, file.kind)
+        if left < 0:
+            yield Record(record.position, b"", 0, Code.OVER_LIMIT)
+            return
+        yield record
 
 
 def _scan(indexed: tuple[int, InputFile], shard_bytes: int) -> Iterator[TaggedOutput]:
@@ -241,8 +244,9 @@ def _read_or_reject(shard: Shard, options: ReadOptions) -> Iterator[TaggedOutput
 def _parquet(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.RecordBatch]]:
     file = shard.file
     position = shard.first_line
+    ends = (shard.start, shard.end)
     try:
-        for first, batch in framing.parquet_batches(file.path, shard.start, shard.end, position):
+        for first, batch in framing.parquet_batches(file.path, file.kind, *ends, position):
             position = first + (1 if batch is None else batch.num_rows)
             if batch is None:
                 large = Record(first, b"", 0, Code.ROW_TOO_LARGE)

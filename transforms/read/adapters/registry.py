@@ -31,7 +31,7 @@ from transforms.read.adapters.base import (
     Parsed,
     text_rows,
 )
-from transforms.read.files import DECODED_RATIO, InputFile, ReadOptions
+from transforms.read.files import TOO_MUCH, InputFile, ReadOptions
 from transforms.read.framing import MAX_COMMAS, Origin, Record, join_delimited, split_cells
 from transforms.read.rejects import make_reject
 
@@ -64,8 +64,7 @@ _FAULTS = {
     Code.ROW_TOO_LARGE: f"a row of over 8 MiB, or of over {MAX_COMMAS:,} values",
     Code.TRUNCATED_FILE: "the compressed file ends early, in this row",
     Code.UNREADABLE_FILE: "the compressed file is corrupt from this row on",
-    Code.OVER_LIMIT: "the file is not read from this row on: unpacked it is over "
-    f"{DECODED_RATIO} times its size, or has a row for each few bytes; if that is right, unpack it",
+    Code.OVER_LIMIT: f"the file is not read from this row on: {TOO_MUCH}",
     Code.BAD_ENCODING: "text that its own encoding cannot hold",
     Code.BROKEN_CSV: "a quote in this row is never closed, or text follows a closing one",
 }
