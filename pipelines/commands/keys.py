@@ -208,10 +208,9 @@ def _void_with(
 
     `decisions` are by the path of their file.
     """
-    joins = [one for one in entries if one.kind == EntryKind.JOIN and one.recipient == org]
-    void = ledger.void_joins(joins)
-    for one in joins:
-        if one.run_id in void:
+    void = ledger.void_joins(org)
+    for one in ledger.read_ledger(None):
+        if one.kind == EntryKind.JOIN and one.recipient == org and one.run_id in void:
             yield (
                 f"void: the join {one.run_id} of {one.at} in {plain(one.reference, 200)}: make it "
                 "again without the offer"
@@ -395,6 +394,8 @@ def import_keys(arguments: argparse.Namespace) -> int:
             note = KeyNote(vouched_by=signer, vouched_at=now)
         key_store.write_note(org, one.key_id, _tightened(note, said))
         _print(f"trusted  {_described(org, listed_key(one))}")
+    for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
+        _print(line)
     return 0
 
 

@@ -126,9 +126,19 @@ def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
     assert [one["in_force"] for one in rows] == [False]
     assert ringtrace("health", own) == 1
     assert "void_join: it rests on the join " in capsys.readouterr().out
+    here = confirmed_member(own)
+    who = ["--author", "Ada", "--reason", "seen", "--decisions", tmp_path / "d.csv"]
+    assert ringtrace("decide", own, "confirm", here, *who) == 2
+    assert "rests on the join " in capsys.readouterr().err
+    assert ringtrace("decide", own, "victim_owned", here, *who) == 0
     assert ringtrace("exchange", "join", own, "--output", tmp_path / "join", "--now", NOW,
                      "--decisions", made.folder / "signed.csv") == 0  # fmt: skip
     assert f"{own}: rests on the join " in capsys.readouterr().err
+
+
+def confirmed_member(run):
+    rows = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    return min(one["entity_id"] for one in rows if one["cluster_id"] == confirmed(run))
 
 
 def world_run(made):
