@@ -6,6 +6,7 @@ import argparse
 import base64
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -18,7 +19,7 @@ from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.key_store import KeyNote
-from pipelines.ledger import Entry, EntryKind, outstanding
+from pipelines.ledger import Entry, EntryKind, LedgerError, outstanding
 from pipelines.options import (
     Subcommand,
     UsageError,
@@ -189,14 +190,19 @@ def distrust_keys(arguments: argparse.Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0.
 
     Lists what is void with it, and what to do about each.
+
+    Raises:
+        UsageError: for a key that is not trusted, or a file that cannot be read.
+        LedgerError: if the ledger was changed; the key is trusted no longer all the same.
     """
     since = arguments.since
-    entries = ledger.read_ledger(arguments.ledger)
+    with suppress(LedgerError):  # a ledger that was changed must not keep a key trusted
+        ledger.read_ledger(arguments.ledger)
     decisions = [(path, read_decisions(path)) for path in arguments.decisions]
     for one in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
         _print(f"the key {one} of {arguments.org} is trusted no longer{when}")
-    for line in _void_with(arguments.org, entries, decisions):
+    for line in _void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions):
         _print(line)
     return 0
 

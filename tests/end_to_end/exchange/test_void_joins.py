@@ -76,6 +76,14 @@ def test_from_a_moment_on_it_voids_what_was_made_then(made, distrusted, capsys):
     assert "void: package-" in capsys.readouterr().out
 
 
+def test_a_changed_ledger_keeps_no_key_trusted(made, distrusted, capsys):
+    path = key_store.home() / "issued.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"kind":"join"', b'"kind":"jest"'))
+    assert distrusted() == 1
+    assert "the ledger was changed" in capsys.readouterr().err
+    assert key_store.trusted("microsoft") == []
+
+
 def test_verify_says_that_a_package_rests_on_a_void_join(made, distrusted, capsys):
     assert ringtrace("verify", made.package) == 0
     assert distrusted() == 0
