@@ -225,11 +225,17 @@ def locked(path: Path) -> Iterator[BinaryIO]:
                 return
 
 
-def void_joins(entries: Iterable[Entry]) -> dict[str, str]:
-    """Returns why joins are void, by the id of the joint run: the key of an offer in it is."""
+def void_joins(org: str | None = None) -> dict[str, str]:
+    """Returns why joins are void, by the id of the joint run: the key of an offer in it is.
+
+    Joins are recorded beside the keys; with `org`, those of its offers alone are returned.
+
+    Raises:
+        LedgerError: if the ledger was changed.
+    """
     found = {}
-    for one in entries:
-        if one.kind == EntryKind.JOIN:
+    for one in read_ledger(None):
+        if one.kind == EntryKind.JOIN and org in (None, one.recipient):
             key_id, issued_at = (str(one.facts.get(name)) for name in ("key_id", "issued_at"))
             built = datetime.fromisoformat(max(one.at, issued_at))
             if why := key_store.void_reason(one.recipient, key_id, built):

@@ -470,7 +470,7 @@ def check_basis(run: Run, name: str = "") -> None:
 
 def _void_joins() -> dict[str, str]:
     try:
-        return ledger.void_joins(ledger.read_ledger(None))
+        return ledger.void_joins()
     except ledger.LedgerError as error:
         add_notice(f"{error}; what rests on void joins is not known")
         return {}

@@ -383,7 +383,8 @@ def _object(content: str, place: str) -> Mapping[str, object]:
 
 def _decision(values: Mapping[str, object], place: str) -> Decision:
     for unknown in sorted(set(values) - set(FILE_COLUMNS)):
-        raise DecisionError(f"{place}, {unknown}: no such field; use {', '.join(DECISION.names)}")
+        shown = unknown[:64] if unknown.isprintable() else ascii(unknown[:64])
+        raise DecisionError(f"{place}, {shown}: no such field; use {', '.join(DECISION.names)}")
     texts = {name: _text(values.get(name), f"{place}, {name}") for name in DECISION.names}
     for one in DECISION:
         if not one.nullable and texts[one.name] is None:

@@ -103,7 +103,9 @@ COMMANDS = (
     Command(
         "explain", Group.READ, "what an identifier is, why it is in its cluster, what ties two"
     ),
-    Command("export", Group.SHARE, "one cluster, or all, as GraphML, GEXF, CSV, STIX, MISP or CASE"),
+    Command(
+        "export", Group.SHARE, "one cluster, or all, as GraphML, GEXF, CSV, STIX, MISP or CASE"
+    ),
     Command("evaluate", Group.READ, "score a run against known answers"),
     Command("decide", Group.SHARE, "record a decision, bound to what a run shows"),
     Command("referral", Group.SHARE, "one confirmed cluster as a sealed package for one recipient"),

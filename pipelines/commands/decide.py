@@ -25,6 +25,7 @@ from pipelines.exchange import signed_files
 from pipelines.options import UsageError, moment
 from pipelines.progress import printable
 from pipelines.user_files import (
+    check_basis,
     check_last_row,
     contested_values,
     open_run,
@@ -194,6 +195,8 @@ def record_decision(
             f"{finished.folder}: an offer in it is void ({min(void.values())}); make the join "
             "again without it, and decide on that"
         )
+    if kind in ACCUSING_DECISIONS:
+        check_basis(finished)
     path, before = _read(decisions)
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)

@@ -214,12 +214,12 @@ def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[s
     now = arguments.now or datetime.now(UTC)
     decisions = correct.in_force(arguments.decisions, finished, now)
     try:
-        entries = read_ledger(arguments.ledger)
+        entries, void = read_ledger(arguments.ledger), void_joins()
     except LedgerError as error:
         yield f"ledger: {error}"
         return
     if entries or arguments.register_key is not None:
         register = correct.register_of(arguments)
         reasons = correct.withdrawn(entries, finished, decisions, register)
-        found = outstanding(entries, reasons, void_joins(entries))
+        found = outstanding(entries, reasons, void)
         yield from correct.issue_lines(found, reasons)

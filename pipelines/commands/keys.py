@@ -6,10 +6,12 @@ import argparse
 import base64
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -17,7 +19,7 @@ from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.key_store import KeyNote
-from pipelines.ledger import EntryKind, outstanding
+from pipelines.ledger import Entry, EntryKind, LedgerError, outstanding
 from pipelines.options import (
     Subcommand,
     UsageError,
@@ -42,6 +44,9 @@ from reports.exchange import (
 from reports.text import plain
 from schemas.decision import ACCUSING_DECISIONS
 from schemas.offer import KeyList, ListedKey
+
+if TYPE_CHECKING:
+    from transforms.decisions import Decision
 
 KEY_LIST_FILE = "keys.json"
 
@@ -185,43 +190,52 @@ def distrust_keys(arguments: argparse.Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0.
 
     Lists what is void with it, and what to do about each.
+
+    Raises:
+        UsageError: for a key that is not trusted, or a file that cannot be read.
+        LedgerError: if the ledger was changed; the key is trusted no longer all the same.
     """
     since = arguments.since
+    with suppress(LedgerError):  # a ledger that was changed must not keep a key trusted
+        ledger.read_ledger(arguments.ledger)
+    decisions = [(path, read_decisions(path)) for path in arguments.decisions]
     for one in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
         _print(f"the key {one} of {arguments.org} is trusted no longer{when}")
-    for line in _void_with(arguments.org, arguments.ledger, arguments.decisions):
+    for line in _void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions):
         _print(line)
     return 0
 
 
-def _void_with(org: str, given: str | None, files: Sequence[str]) -> Iterator[str]:
-    """Yields a line of each join of an organisation's offers that is void, and what rests on it."""
-    entries = ledger.read_ledger(given)
-    joins = [one for one in entries if one.kind == EntryKind.JOIN and one.recipient == org]
-    void = ledger.void_joins(joins)
-    for one in joins:
-        if one.run_id in void:
+def _void_with(
+    org: str, entries: Sequence[Entry], decisions: Sequence[tuple[str, Sequence[Decision]]]
+) -> Iterator[str]:
+    """Yields a line of each join of an organisation's offers that is void, and what rests on it.
+
+    `decisions` are by the path of their file.
+    """
+    void = ledger.void_joins(org)
+    for one in ledger.read_ledger(None):
+        if one.kind == EntryKind.JOIN and one.recipient == org and one.run_id in void:
             yield (
                 f"void: the join {one.run_id} of {one.at} in {plain(one.reference, 200)}: make it "
                 "again without the offer"
             )
-    left = {(one.entry.sha256, one.entry.recipient): one for one in outstanding(entries, (), void)}
-    for issue in left.values():
+    for issue in outstanding(entries, (), void):
         one = issue.entry
         named = f", reference {one.reference}" if one.reference else ""
         yield (
             f"void: {one.issue_id} of {one.at} to {one.recipient}{named}, which rests on one of "
             "them: run ringtrace correct RUN --decisions FILE, which takes all of it back"
         )
-    for path in files:
-        for made in read_decisions(path):
+    for path, those in decisions:
+        for made in those:
             if made.run_id in void and made.kind in ACCUSING_DECISIONS:
                 yield (
                     f"void: {made.decision_id} ({made.kind}, {made.author}) in {path}, made on "
                     f"{made.run_id}: decide again on a run without the offer"
                 )
-    if void and not files:
+    if void and not decisions:
         yield (
             "void: decisions made on these joins that accuse somebody; whatever reads them says so "
             "(--decisions FILE lists them)"
@@ -386,6 +400,8 @@ def import_keys(arguments: argparse.Namespace) -> int:
             note = KeyNote(vouched_by=signer, vouched_at=now)
         key_store.write_note(org, one.key_id, _tightened(note, said))
         _print(f"trusted  {_described(org, listed_key(one))}")
+    for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
+        _print(line)
     return 0
 
 

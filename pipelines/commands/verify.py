@@ -133,11 +133,10 @@ def _check_basis(result: VerificationResult, given: str | None) -> None:
     from reports.referral import SEAL_FILE, Finding
 
     try:
-        entries = ledger.read_ledger(given)
+        entries, void = ledger.read_ledger(given), ledger.void_joins()
     except ledger.LedgerError as error:
         add_notice(str(error))
         return
-    void = ledger.void_joins(entries)
     for one in entries:
         if one.kind == ledger.EntryKind.PACKAGE and one.sha256 == result.seal_sha256:
             if why := ledger.void_basis((one.run_id, *one.built_on), void):

@@ -22,7 +22,6 @@ from pipelines.exchange.signed_files import Intake, SignedFile
 from pipelines.options import (
     LOCAL_RUNNER,
     UsageError,
-    add_ledger,
     add_other_registers,
     add_private_output,
     add_register_options,
@@ -98,7 +97,6 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--now", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
     )
-    add_ledger(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
 
 
@@ -249,13 +247,7 @@ def _run_joint(
             previous_components=previous.components,
             decisions=decisions,
             weights=weights,
-            record=partial(
-                signed_files.accepted,
-                offers=offers,
-                output=output,
-                made=clock,
-                given=arguments.ledger,
-            ),
+            record=partial(signed_files.accepted, offers=offers, output=output, made=clock),
             sign=run_folder.run_signer(),
             run=RunSettings(
                 entries=manifest.get("entries"),

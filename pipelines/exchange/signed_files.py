@@ -272,18 +272,18 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
 
 @contextmanager
 def accepted(
-    run_id: str, *, offers: Sequence[SignedFile], output: str, made: datetime, given: str | None
+    run_id: str, *, offers: Sequence[SignedFile], output: str, made: datetime
 ) -> Iterator[None]:
     """Records before the block that the offers were accepted, and takes that back if it fails.
 
     To do so again changes nothing: a join that is killed can be made again with the same offers.
+    The ledger beside the keys gets a line of each offer, which says who joined it to what.
 
     Args:
         run_id: of the joint run.
         offers: that are in it.
         output: folder of the joint run.
         made: the time of the join.
-        given: the ledger, as `--ledger` has it: a line of it says of each offer who joined it.
     """
     joins = [
         Entry(
@@ -305,7 +305,7 @@ def accepted(
         path = _path(one.content.sender)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         files[path] = _accepted_bytes(now)
-    with replaced(files), recorded(given, joins):
+    with replaced(files), recorded(None, joins):
         yield
 
 

@@ -612,3 +612,12 @@ def test_a_megabyte_of_any_file_is_read_in_time():
             with suppress(*one.errors):
                 one.read(mutant, signing.sign_detached(mutant, fuzz.KEY))
             assert time.process_time() - before < 20, one.name
+
+
+def test_a_consent_by_a_key_that_is_void_releases_nothing(home, tmp_path):
+    signed(tmp_path / "consent", signed_files.CONSENT_FILE, dict(fuzz.letters())["consent"])
+    asked = [str(tmp_path / "consent")], {"amazon"}, "in-cbi", NOW
+    assert list(signed_files.read_consents(*asked)) == ["microsoft"]
+    key_store.distrust("microsoft", None, NOW)
+    with pytest.raises(UsageError, match="was signed by a key that is void from 2026-06-02"):
+        signed_files.read_consents(*asked)

@@ -76,6 +76,14 @@ def test_from_a_moment_on_it_voids_what_was_made_then(made, distrusted, capsys):
     assert "void: package-" in capsys.readouterr().out
 
 
+def test_a_changed_ledger_keeps_no_key_trusted(made, distrusted, capsys):
+    path = key_store.home() / "issued.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"kind":"join"', b'"kind":"jest"'))
+    assert distrusted() == 1
+    assert "the ledger was changed" in capsys.readouterr().err
+    assert key_store.trusted("microsoft") == []
+
+
 def test_verify_says_that_a_package_rests_on_a_void_join(made, distrusted, capsys):
     assert ringtrace("verify", made.package) == 0
     assert distrusted() == 0
@@ -126,9 +134,19 @@ def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
     assert [one["in_force"] for one in rows] == [False]
     assert ringtrace("health", own) == 1
     assert "void_join: it rests on the join " in capsys.readouterr().out
+    here = confirmed_member(own)
+    who = ["--author", "Ada", "--reason", "seen", "--decisions", tmp_path / "d.csv"]
+    assert ringtrace("decide", own, "confirm", here, *who) == 2
+    assert "rests on the join " in capsys.readouterr().err
+    assert ringtrace("decide", own, "victim_owned", here, *who) == 0
     assert ringtrace("exchange", "join", own, "--output", tmp_path / "join", "--now", NOW,
                      "--decisions", made.folder / "signed.csv") == 0  # fmt: skip
     assert f"{own}: rests on the join " in capsys.readouterr().err
+
+
+def confirmed_member(run):
+    rows = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    return min(one["entity_id"] for one in rows if one["cluster_id"] == confirmed(run))
 
 
 def world_run(made):

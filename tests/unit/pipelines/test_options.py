@@ -157,7 +157,7 @@ def test_the_command_line_wins_over_the_file(tmp_path):
         ("as_of = 2024-03-01T00:00:00", "no zone"),
         ("calls_direction = 'sideways'", "inbound"),
         ("output = ", "not TOML"),
-        ("output = " + "1" * 10_000, "a number too long"),
+        ("output = " + "1" * 10_000, "a number that is too long"),
         ("[batch]\noutput = 'x'", "batch"),
     ],
 )

@@ -395,3 +395,9 @@ def test_a_long_file_of_decisions_takes_time_in_proportion():
     decided = decisions_in_force(parse_decisions(text, "d.csv"), None, datetime.now(UTC))
     assert pc.sum(bound_rows(decided)["in_force"]).as_py() == 12_000
     assert process_time() - start < 15, "it was two minutes"
+
+
+def test_the_name_of_a_field_that_is_unknown_adds_no_line():
+    with pytest.raises(DecisionError, match=r"'a\\nb': no such field") as error:
+        parse_decisions('{"a\\nb": 1}\n', "d.jsonl")
+    assert "\n" not in str(error.value)
