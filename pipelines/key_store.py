@@ -673,11 +673,7 @@ def _time(text: str | None) -> datetime | None:
 
 
 def write_note(org: str | None, signer: str, note: KeyNote) -> None:
-    """Writes what is known of a key.
-
-    Raises:
-        UsageError: if it cannot be written.
-    """
+    """Writes what is known of a key; raises UsageError if it cannot."""
     known = {name: value for name, value in asdict(note).items() if value is not None}
     text = json.dumps(known, default=datetime.isoformat, indent=1, sort_keys=True) + "\n"
     write_whole(_note_path(org, signer), text.encode())

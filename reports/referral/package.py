@@ -71,7 +71,7 @@ _COMPARED = (
 
 
 class Sealer(NamedTuple):
-    """Who seals: by which key, for which organisation, if that is known, and when (UTC)."""
+    """The key that seals, the organisation that it seals for, if known, and the time (UTC)."""
 
     key: Ed25519PrivateKey
     issuer: str | None
