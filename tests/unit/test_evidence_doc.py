@@ -12,7 +12,7 @@ from tests.support.made_up_evidence import evidence, piece
 from tests.support.real_data import ROOT
 from transforms.extract.allowlist import parse_allowlist
 from transforms.graph.assign import NODE, assign_clusters, entity_nodes
-from transforms.graph.cluster_facts import sum_cluster_records
+from transforms.graph.cluster_facts import cluster_records, sum_cluster_records
 from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import finalize_entities, finalize_links
@@ -20,7 +20,6 @@ from transforms.graph.incidence import hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE
-from transforms.graph.suppliers import cluster_records
 
 PACKAGES = {
     "link_weights": "graph",

@@ -15,14 +15,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.cluster import CLUSTER, MEMBER
+from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import Review, Status
+from schemas.enums import Review, Status, Tier
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
+from transforms.graph.cuts import (
+    CUT_SIDE,
+    WAY,
+    Cut,
+    reporter_masks,
+    unvouched_cut,
+    vouched_sets,
+    weakest_cut,
+)
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
@@ -194,8 +203,9 @@ def summarize(
     totals: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     weights: priority.PriorityWeights | None = None,
+    ways: pa.Table | None = None,
 ) -> tuple[pa.Table, pa.Table]:
-    """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK and CLUSTER_TOTAL rows.
+    """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK, CLUSTER_TOTAL and WAY rows.
 
     A must_link decision counts for `MUST_LINK_WEIGHT` records' worth of evidence, two epochs of one
     identifier for `EPOCH_WEIGHT`. Without `weights` the shipped ones rank; recency counts from
@@ -210,8 +220,9 @@ def summarize(
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
-    clusters: list[Row] = []
+    clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
+    core_of: dict[str, dict[str, bool]] = {}
     for cluster_id, those in sorted(by_cluster.items()):
         ids = [one["entity_id"] for one in those]
         known = {one["known_as"]: one["entity_id"] for one in those}
@@ -229,7 +240,62 @@ def summarize(
         ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
         all_members.extend(rows)
+        core_of[cluster_id] = {one["entity_id"]: one["tier"] is Tier.CORE for one in rows}
+    cuts = _cuts(by_cluster, core_of, WAY.empty_table() if ways is None else ways, decided)
+    clusters = [one | cuts[one["cluster_id"]] for one in clusters]
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
+
+
+def _cuts(
+    members: Mapping[str, Sequence[Row]],
+    core: Mapping[str, Mapping[str, bool]],
+    ways: pa.Table,
+    decided: DecisionsInForce,
+) -> dict[str, dict[str, Any]]:
+    """Returns, by cluster, the columns of CLUSTER rows on its cuts.
+
+    Args:
+        members: MEMBERSHIP rows by cluster.
+        core: Whether each member is core, by cluster.
+        ways: WAY rows.
+        decided: The decisions, of which some vouch for a join.
+    """
+    sought = {
+        cluster_id: sorted(those)
+        for cluster_id, those in core.items()
+        if sum(those.values()) >= 2 * CUT_SIDE
+    }
+    masks = reporter_masks(ways, sought)
+    vouched: defaultdict[str, list[int]] = defaultdict(list)
+    for number, one in enumerate(vouched_sets(decided)):
+        for entity_id in one:
+            vouched[entity_id].append(number)
+    found = {one: _cut_columns([], None, None) for one in members}
+    for cluster_id, ids in sought.items():
+        is_core = [core[cluster_id][one] for one in ids]
+        cut = weakest_cut(masks[cluster_id], is_core)
+        if cut is None:
+            continue
+        place = {one: at for at, one in enumerate(ids)}
+        sets: defaultdict[int, list[int]] = defaultdict(list)
+        for row in members[cluster_id]:
+            for number in vouched.get(row["known_as"], ()):
+                sets[number].append(place[row["entity_id"]])
+        left = unvouched_cut(cut, masks[cluster_id], is_core, sets.values())
+        found[cluster_id] = _cut_columns(ids, cut, left)
+    return found
+
+
+def _cut_columns(ids: Sequence[str], cut: Cut | None, unvouched: Cut | None) -> dict[str, Any]:
+    """Returns the columns of the weakest cut of a cluster and of the one nobody vouches for."""
+    thin = unvouched if unvouched is not None and unvouched.thin else None
+    flags = [ClusterFlag.CUT_AT_LEAST] if cut and not cut.exact else []
+    return {
+        "flags": [*flags, *([ClusterFlag.THIN] if thin else [])],
+        "weakest_cut": cut.reporters if cut else None,
+        "weakest_side": cut.members(ids) if cut else None,
+        "thin_side": thin.members(ids) if thin else None,
+    }
 
 
 def _bounded_ties(
@@ -273,8 +339,8 @@ def split_by_cluster(
 class SummarizeClusters(beam.PTransform):
     """Summarizes clusters; outputs MAIN (CLUSTER) and MEMBERS (MEMBER).
 
-    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`) and CLUSTER_TOTAL (`records`)
-    batches. `decided` is the one DecisionsInForce.
+    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`) and
+    WAY (`ways`) batches. `decided` is the one DecisionsInForce.
     """
 
     decided: beam.pvalue.AsSingleton
@@ -287,6 +353,7 @@ class SummarizeClusters(beam.PTransform):
             "members": KeyedInput(MEMBERSHIP, key),
             "links": KeyedInput(CLUSTER_LINK, key),
             "records": KeyedInput(CLUSTER_TOTAL, key),
+            "ways": KeyedInput(WAY, key),
         }
         return inputs | PerPartition(
             keyed, partial(_summaries, weights=self.weights), (MEMBERS,), self.decided
@@ -392,11 +459,12 @@ def _summaries(
     members: pa.Table,
     links: pa.Table,
     totals: pa.Table,
+    ways: pa.Table,
     decided: DecisionsInForce,
     *,
     weights: priority.PriorityWeights,
 ) -> Iterator[Any]:
-    for those, tied, added in split_by_cluster((members, links, totals)):
-        clusters, all_members = summarize(those, tied, added, decided, weights)
+    for those, tied, added, named in split_by_cluster((members, links, totals, ways)):
+        clusters, all_members = summarize(those, tied, added, decided, weights, named)
         yield from batches_of(clusters)
         yield from tagged_batches(MEMBERS, all_members)
