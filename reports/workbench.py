@@ -517,6 +517,7 @@ def cluster_piece(
             _picked(one, "entity_a entity_b weight smaller_side")
             for one in facts.row["weakest_bridges"] or []
         ],
+        "cut": _named(facts.row, "flags weakest_cut weakest_side thin_side"),
         "lineage": [_named(one, told) for one in facts.lineage],
         "rests_on": []
         if context.redact

@@ -82,8 +82,9 @@ CLUSTER = pa.schema(
         field("confidence", pa.float64(), "That the members belong together.", required=True),
         field("weakest_bridges", _BRIDGES, "Links whose loss would split it, weakest first."),
         field("priority_parts", _PARTS, "What the priority is made of; the points add up to it."),
-        field("flags", _STRINGS, "Sorted; what to know before it is used.",
-              values=tuple(ClusterFlag)),
+        field("flags", _STRINGS, "What to know before it is used, sorted. thin: few reporters "
+              "bear a join, and nothing leaves until a decision vouches for it; cut_at_least: "
+              "weakest_cut is a lower bound."),
         field("weakest_cut", pa.int64(), "The fewest reporters without whom it falls into two "
               "sides of three core members or more; null where no cut leaves such sides, a lower "
               "bound with the flag cut_at_least."),

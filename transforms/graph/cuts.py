@@ -12,15 +12,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
-from transforms.arrow_util import hash_text, sorted_lookup, sorted_unique
-from transforms.decisions import BoundBy, DecisionsInForce
+from schemas.enums import HARD_ROLES, Tier
+from transforms.arrow_util import (
+    hash_text,
+    sorted_lookup,
+    sorted_unique,
+    without_aggregate_suffixes,
+)
+from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
+from transforms.graph.incidence import group_reporters
+from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.graph.robustness import MOST_EXACT_MEMBERS
 from transforms.shuffle import batches_of
 
@@ -129,7 +138,7 @@ def vouched_sets(decided: DecisionsInForce) -> list[tuple[str, ...]]:
     confirmed = decided.of(DecisionKind.CONFIRM)
     return [
         *decided.pairs(DecisionKind.MUST_LINK),
-        *(one.members or () for one in confirmed if one.bound_by is not BoundBy.HERE),
+        *(one.members or () for one in confirmed if one.run_id is not None),
     ]
 
 
@@ -174,6 +183,34 @@ def weakest_cut(
     return None
 
 
+def parts_of_thin_clusters(
+    thin: pa.Array, members: pa.Table, evidence: pa.Table, decisions: Iterable[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Numbers, for each member of a thin cluster, the part in which its thin joins leave it.
+
+    Args:
+        thin: The ids of the thin clusters.
+        members: MEMBER rows.
+        evidence: EVIDENCE_MENTION rows of whole groups.
+        decisions: BOUND_DECISION rows.
+    """
+    rows = members.filter(pc.is_in(members["cluster_id"], thin))
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    core = {}
+    for row in rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id").to_pylist():
+        ids[row["cluster_id"]].append(row["entity_id"])
+        core[row["entity_id"]] = row["tier"] == Tier.CORE
+    masks = reporter_masks(_ways_of_evidence(evidence, members), ids)
+    vouched = list(_vouched_in_table(decisions))
+    found: dict[str, int] = {}
+    for cluster_id, those in ids.items():
+        place = {one: at for at, one in enumerate(those)}
+        same = [[place[one] for one in each if one in place] for each in vouched]
+        parts = thin_parts(masks[cluster_id], [core[one] for one in those], same)
+        found |= dict(zip(those, parts, strict=True))
+    return found
+
+
 def unvouched_cut(
     cut: Cut, named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]]
 ) -> Cut | None:
@@ -189,6 +226,68 @@ def unvouched_cut(
     if all(cut.side >> a & 1 == cut.side >> b & 1 for a, b in same):
         return cut
     return weakest_cut(named, core, same)
+
+
+def thin_parts(
+    named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]] = ()
+) -> list[int]:
+    """Numbers the parts that the thin joins of a cluster leave, by the part of each member.
+
+    A side of a thin join is parted again, until none is left: of two weak joins the one between
+    two rings need not be the weakest.
+
+    Args:
+        named: As of `weakest_cut`.
+        core: As of `weakest_cut`.
+        vouched: Sets of members that belong together.
+    """
+    same = [pair for one in vouched for pair in pairwise(one)]
+    whole = [(1 << len(core)) - 1]
+    part = [0] * len(core)
+    parts = 0
+    while whole:
+        inside = whole.pop()
+        masks = [mask & inside for mask in named]
+        some = [one if inside >> at & 1 else False for at, one in enumerate(core)]
+        cut = weakest_cut([one for one in masks if one & (one - 1)], some, same)
+        side = cut.side & inside if cut is not None and cut.thin else 0
+        if side not in (0, inside):
+            whole += [inside & ~side, side]
+            continue
+        for at in _bits(inside):
+            part[at] = parts
+        parts += 1
+    return part
+
+
+def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
+    """Converts EVIDENCE_MENTION rows, of whole groups, to WAY rows of MEMBER rows."""
+    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
+    known = members["entity_id"].combine_chunks()
+    rows = evidence.filter(pc.and_(hard, pc.is_in(evidence["entity_id"], known)))
+    whole = rows.group_by("group_id", use_threads=False).aggregate(
+        [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
+    )
+    narrow = pc.less_equal(whole["entity_id_count_distinct"], MAX_HARD_ENTITIES)
+    whole = without_aggregate_suffixes(whole.filter(narrow))
+    at = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
+    rows, at = rows.filter(pc.is_valid(at)), pc.drop_null(at)
+    columns = [
+        members["cluster_id"].take(pc.index_in(rows["entity_id"], known)),
+        hash_text(rows["group_id"]),
+        hash_text(group_reporters(whole).take(at)),
+        hash_text(rows["entity_id"]),
+    ]
+    return pa.table(columns, schema=WAY)
+
+
+def _vouched_in_table(decisions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yields `vouched_sets` of the rows of decisions/ of a run."""
+    for one in decisions:
+        if one["in_force"] and one["kind"] == DecisionKind.MUST_LINK:
+            yield one["entity_a"], one["entity_b"]
+        if one["in_force"] and one["kind"] == DecisionKind.CONFIRM and one["run_id"] is not None:
+            yield tuple(one["members"] or ())
 
 
 class _TooManyStepsError(Exception):
