@@ -28,6 +28,7 @@ PACKAGES = {
     "refinement": "graph",
     "supplier_likelihood": "graph",
     "robustness": "graph",
+    "cuts": "graph",
     "ownership": "graph",
     "fingerprints": "extract",
     "call_scripts": "",
@@ -88,7 +89,7 @@ def _is_number(value):
 
 
 @pytest.mark.parametrize(
-    "module", ["communities", "leiden", "refinement", "supplier_likelihood", "robustness"]
+    "module", ["communities", "leiden", "refinement", "supplier_likelihood", "robustness", "cuts"]
 )
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}
