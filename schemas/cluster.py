@@ -60,6 +60,10 @@ class ClusterFlag(StrEnum):
 
     THIN = "thin"
     CUT_AT_LEAST = "cut_at_least"
+    BURST = "burst"
+    SAME_TEXT = "same_text"
+    ONE_SOURCE = "one_source"
+    ONE_REPORTER = "one_reporter"
 
 
 CLUSTER = pa.schema(
@@ -84,7 +88,9 @@ CLUSTER = pa.schema(
         field("priority_parts", _PARTS, "What the priority is made of; the points add up to it."),
         field("flags", _STRINGS, "What to know before it is used, sorted. thin: few reporters "
               "bear a join, and nothing leaves until a decision vouches for it; cut_at_least: "
-              "weakest_cut is a lower bound."),
+              "weakest_cut is a lower bound; burst: most reporters are of one organisation within "
+              "hours, each with one record; same_text: some of these tell the same, and count as "
+              "one; one_source: one organisation; one_reporter: one reporter."),
         field("weakest_cut", pa.int64(), "The fewest reporters without whom it falls into two "
               "sides of three core members or more; null where no cut leaves such sides, a lower "
               "bound with the flag cut_at_least."),

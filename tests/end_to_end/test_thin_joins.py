@@ -193,7 +193,7 @@ def test_it_leaves_once_somebody_was_shown_the_join(office, kind, capsys):
     (cluster,) = clusters(second)
     assert cluster["weakest_cut"] <= WELDERS  # the count stays as it is
     if kind == "confirm":
-        assert cluster["flags"] == []
+        assert "thin" not in cluster["flags"]
         assert made.stix(second, "stix.json") == 0
         assert len(set(made.offer(second, "offer").values())) == 1
         assert made.referral(second, "package") == 0
@@ -216,7 +216,7 @@ def test_explain_names_the_records_that_bear_a_join(office, capsys):
 def test_what_many_bear_is_not_thin(office):
     made = office([*rings(), *welds(25)]).batch("run")
     (cluster,) = clusters(made)
-    assert cluster["flags"] == [] or cluster["weakest_cut"] < 8
+    assert "thin" not in cluster["flags"] or cluster["weakest_cut"] < 8
 
 
 def test_every_row_of_the_cut_is_the_same_in_any_order(office, tmp_path):

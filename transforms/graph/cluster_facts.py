@@ -7,11 +7,13 @@ each reporter once; a complaint keeps a row of its own.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 import apache_beam as beam
@@ -35,6 +37,7 @@ from transforms.arrow_util import (
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.link_weights import reporter_hashes
+from transforms.graph.links import record_keys
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 CLUSTER_RECORD = pa.schema(
@@ -49,9 +52,13 @@ CLUSTER_RECORD = pa.schema(
         ("brand", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
+        ("script", pa.string()),
     ]
 )
-"""One record that names a member of a cluster; its reporter is null where it adds none."""
+"""One record that names a member of a cluster; its reporter is null where it adds none.
+
+`script` is the first script that its narrative matches, null where it matches none.
+"""
 
 SUPPLY = pa.schema(
     [
@@ -81,21 +88,30 @@ CLUSTER_TOTAL = pa.schema(
         ("victim_country", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
+        ("script", pa.string()),
     ]
 )
 """A complaint that names a member of a cluster, or all calls of one share of the records that do.
 
-`reporters` are hashes, each once, odd where a pseudonym names a person. The last three are null for
+`reporters` are hashes, each once, odd where a pseudonym names a person. The last four are null for
 calls.
 """
 
-_RECORD_COLUMNS = ["group_id", *CLUSTER_RECORD.names[1:]]
+BURST_HOURS = 6
+"""Hours within which one-off reporters of one organisation with one text count as one."""
+
+BURST_REPORTERS = 5
+"""Reporters within `BURST_HOURS` from which a cluster is said to have a burst."""
+
+_RECORD_COLUMNS = ["group_id", *CLUSTER_RECORD.names[1:-1]]
 
 SUPPLIES = "supplies"
 
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
-_OF_COMPLAINTS = ("victim_country", "loss_amount", "loss_currency")
+_OF_COMPLAINTS = ("victim_country", "loss_amount", "loss_currency", "script")
+
+_MICROSECONDS_AN_HOUR = 3_600_000_000
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -118,6 +134,10 @@ _EXACT_SUM = pa.decimal256(76, AMOUNT.scale)
 class ClusterFacts:
     """The records of one cluster added up.
 
+    `bounded` counts reporters as `_bursts` bounds them; `alike` has, by the hash without its last
+    bit of each who counts as one with others, that of the first of these. `burst` is the largest
+    number of one-off reporters of one organisation within `BURST_HOURS`.
+
     `countries` counts complaints, `brands` reporters; `losses` has by currency the sum and how
     many state it. `complaint_times` are those of each reporter's first complaint, in microseconds
     since 1970, in no order. `ranked_by` has the losses, orgs and last_seen by which it is ranked:
@@ -131,6 +151,9 @@ class ClusterFacts:
     calls: int = 0
     victims: int = 0
     reporters: int = 0
+    bounded: int = 0
+    alike: dict[int, int] = field(default_factory=dict)
+    burst: int = 0
     countries: dict[str, int] = field(default_factory=dict)
     brands: dict[str, int] = field(default_factory=dict)
     losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
@@ -147,6 +170,11 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     distinct, of = np.unique(cluster[member], return_inverse=True)
     rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
     rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
+    script = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
+    script = pa.table({"of": record_keys(script), "script": script["entity_id"]})
+    script = script.group_by("of", use_threads=False).aggregate([("script", "min")])
+    at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
+    rows = rows.append_column("script", script["script_min"].combine_chunks().take(at))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
@@ -251,12 +279,7 @@ def cluster_facts(totals: pa.Table) -> Mapping[str, ClusterFacts]:
         losses, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "count")
     ):
         found[one].losses[currency] = amount, count
-    times = dict(_complaint_times(complaints, latest=False))
-    latest = dict(_complaint_times(complaints, latest=True))
-    last_calls = dict(_grouped(calls, cluster, ("last_seen", "max")))
-    for one, facts in found.items():
-        facts.complaint_times = times.get(one, facts.complaint_times)
-        facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
+    _bound_bursts(found, totals, complaints, dict(_grouped(calls, cluster, ("last_seen", "max"))))
     for one, currency, amount in _losses_without_the_largest(losses):
         found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
     for one, org, count in _grouped(reporters, [*cluster, "source_org"], _REPORTERS):
@@ -297,6 +320,26 @@ def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
     return templates["template"].combine_chunks().take(at.combine_chunks())
 
 
+def _bound_bursts(
+    found: Mapping[str, ClusterFacts],
+    totals: pa.Table,
+    complaints: pa.Table,
+    last_calls: Mapping[str, datetime],
+) -> None:
+    """Adds what is counted without those of a burst who add nothing."""
+    once, crowds = _bursts(totals, complaints)
+    for one, crowd in crowds.items():
+        found[one].alike, found[one].burst = crowd
+    counted = complaints.filter(pa.array(once))
+    times = dict(_complaint_times(counted, latest=False))
+    latest = dict(_complaint_times(counted, latest=True))
+    for one, facts in found.items():
+        facts.bounded = facts.reporters - len(facts.alike) + len(set(facts.alike.values()))
+        facts.complaint_times = times.get(one, facts.complaint_times)
+        facts.ranked_by["reporters"] = facts.bounded
+        facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
+
+
 def _complaint_totals(rows: pa.Table) -> pa.Table:
     reporter = rows["reporter"].combine_chunks()
     offsets = np.concatenate([[0], np.cumsum(reporter.is_valid().to_numpy(zero_copy_only=False))])
@@ -308,6 +351,81 @@ def _complaint_totals(rows: pa.Table) -> pa.Table:
         "reporters": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reporter.drop_null()),
     }
     return table_of_columns(columns, CLUSTER_TOTAL)
+
+
+def _bursts(
+    totals: pa.Table, complaints: pa.Table
+) -> tuple[NDArray[np.bool_], dict[str, tuple[dict[int, int], int]]]:
+    """Finds one-off reporters who came together, and of these the ones with one text.
+
+    A reporter is one-off who has one record on the cluster, a complaint without a loss. Of one
+    organisation those within `BURST_HOURS` of the first whose narratives match the same script
+    count as one: their number is that of the fewest spans of so many hours that hold them all, so
+    that what somebody adds lowers no count.
+
+    Args:
+        totals: CLUSTER_TOTAL rows of whole clusters.
+        complaints: Those of complaints.
+
+    Returns:
+        A mask of the complaints without those of reporters who add nothing, and `alike` and `burst`
+        of each cluster that has one-off reporters.
+    """
+    every = _reporter_rows(totals)
+    keys, times = np.unique(every, axis=0, return_counts=True) if len(every) else (every, every)
+    once = np.ones(complaints.num_rows, bool)
+    rows = np.flatnonzero(pc.is_null(complaints["loss_amount"]).to_numpy())
+    ids = totals["cluster_id"].combine_chunks().unique()
+    single = {
+        (one, who)
+        for (one, who), count in zip(keys.tolist(), times.tolist(), strict=True)
+        if count == 1
+    }
+    names = ["cluster_id", "source_org", "script", "first_seen", "reporters"]
+    columns = complaints.select(names).take(pa.array(rows))
+    cluster = pc.index_in(columns["cluster_id"], ids).to_pylist()
+    moments = columns["first_seen"].cast(pa.int64()).to_pylist()
+    listed = zip(
+        rows.tolist(),
+        cluster,
+        columns["source_org"].to_pylist(),
+        columns["script"].to_pylist(),
+        moments,
+        columns["reporters"].to_pylist(),
+        strict=True,
+    )
+    found: dict[str, tuple[dict[int, int], int]] = {}
+    alone = sorted(
+        (one, org, at, who[0], script or "", row)
+        for row, one, org, script, at, who in listed
+        if who and (one, who[0]) in single
+    )
+    span = BURST_HOURS * _MICROSECONDS_AN_HOUR
+    for (one, _), those in groupby(alone, itemgetter(0, 1)):
+        alike, burst = found.setdefault(ids[one].as_py(), ({}, 0))
+        recent: deque[int] = deque()
+        begun: dict[str, tuple[int, int]] = {}
+        for _, _, at, who, script, row in those:
+            recent.append(at)
+            while recent[0] < at - span:
+                recent.popleft()
+            burst = max(burst, len(recent))
+            start, first = begun.get(script, (None, 0))
+            if script and start is not None and at - start <= span:
+                alike[first] = alike[who >> 1] = first
+                once[row] = False
+            else:
+                begun[script] = at, who >> 1
+        found[ids[one].as_py()] = alike, burst
+    return once, found
+
+
+def _reporter_rows(totals: pa.Table) -> NDArray[np.int64]:
+    """Returns the cluster, as a number, and the reporter of each record, a call once a share."""
+    lists = totals["reporters"].combine_chunks()
+    ids = totals["cluster_id"].combine_chunks()
+    number = pc.index_in(ids, ids.unique()).to_numpy()[lists.value_parent_indices().to_numpy()]
+    return np.stack([number.astype(np.int64), lists.flatten().to_numpy()], axis=1)
 
 
 def _grouped(rows: pa.Table, keys: list[str], *sums: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,12 @@ from schemas.enums import Review, Status, Tier
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
-from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
+from transforms.graph.cluster_facts import (
+    BURST_REPORTERS,
+    CLUSTER_TOTAL,
+    ClusterFacts,
+    cluster_facts,
+)
 from transforms.graph.cuts import (
     CUT_SIDE,
     WAY,
@@ -99,20 +104,23 @@ def member_rows(
     cut_vertices: Container[str],
     tie: Mapping[str, float],
     reviewed: Container[str],
+    most: Mapping[str, int] | None = None,
 ) -> list[Row]:
     """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
     `tie` is the weight that ties each member to the others; `reviewed` are the ids of entities that
     analysts reviewed. The confidence in a cluster of one is that of the reporters who show its
-    member in a hard role. A contested member always needs a check.
+    member in a hard role. A contested member always needs a check. `most` bounds the reporters that
+    some members rest on: those of a burst with one text count as one.
     """
     alone = len(members) == 1
-    standing = standings(members)
+    standing = standings(members, most)
     rows: list[Row] = []
     for one in members:
         entity_id, how = one["entity_id"], standing[one["entity_id"]]
         sure = entity_id in reviewed and one["status"] != Status.CONTESTED
         weight = one["reporters"] if alone else tie[entity_id]
+        weight = min(weight, (most or {}).get(entity_id, weight))
         rows.append(
             {
                 "entity_id": entity_id,
@@ -220,6 +228,7 @@ def summarize(
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals)
+    masks = _masks(by_cluster, records_of, WAY.empty_table() if ways is None else ways)
     clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
     core_of: dict[str, dict[str, bool]] = {}
@@ -229,10 +238,11 @@ def summarize(
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
         tie = _bounded_ties(those, cohesion.tie, beside)
-        rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed)
+        seen = records_of[cluster_id]
+        most = _bounds(sorted(ids), seen, masks.get(cluster_id, []))
+        rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed, most)
         status = cluster_status(those, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
-        seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion.bridges, certainty, status)
         when = decided.when or seen.last_seen
         moments = seen.complaint_times
@@ -241,15 +251,50 @@ def summarize(
         clusters.append(cluster | ranked)
         all_members.extend(rows)
         core_of[cluster_id] = {one["entity_id"]: one["tier"] is Tier.CORE for one in rows}
-    cuts = _cuts(by_cluster, core_of, WAY.empty_table() if ways is None else ways, decided)
-    clusters = [one | cuts[one["cluster_id"]] for one in clusters]
+    cuts = _cuts(by_cluster, core_of, masks, decided)
+    for row in clusters:
+        row.update(cuts[row["cluster_id"]])
+        row["flags"] = sorted([*row["flags"], *_source_flags(records_of[row["cluster_id"]])])
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
+
+
+def _masks(
+    members: Mapping[str, Sequence[Row]], records: Mapping[str, ClusterFacts], ways: pa.Table
+) -> dict[str, list[int]]:
+    """Returns `reporter_masks` of the clusters that may have cuts or bursts."""
+    ids = {
+        one: sorted(row["entity_id"] for row in those)
+        for one, those in members.items()
+        if len(those) >= 2 * CUT_SIDE or (len(those) > 1 and records[one].alike)
+    }
+    return reporter_masks(ways, ids, {one: records[one].alike for one in ids})
+
+
+def _bounds(ids: Sequence[str], records: ClusterFacts, masks: Sequence[int]) -> dict[str, int]:
+    """Returns the most reporters that each member can rest on, of a cluster with a burst."""
+    if not records.alike:
+        return {}
+    if len(ids) == 1:
+        return dict.fromkeys(ids, records.bounded)
+    return {one: max(sum(mask >> at & 1 for mask in masks), 1) for at, one in enumerate(ids)}
+
+
+def _source_flags(records: ClusterFacts) -> Iterator[ClusterFlag]:
+    """Yields the flags that say how few the sources of a cluster are."""
+    if records.burst >= BURST_REPORTERS and 2 * records.burst > records.reporters:
+        yield ClusterFlag.BURST
+    if max(Counter(records.alike.values()).values(), default=0) >= BURST_REPORTERS:
+        yield ClusterFlag.SAME_TEXT
+    if len(records.orgs) == 1:
+        yield ClusterFlag.ONE_SOURCE
+    if records.reporters == 1:
+        yield ClusterFlag.ONE_REPORTER
 
 
 def _cuts(
     members: Mapping[str, Sequence[Row]],
     core: Mapping[str, Mapping[str, bool]],
-    ways: pa.Table,
+    masks: Mapping[str, Sequence[int]],
     decided: DecisionsInForce,
 ) -> dict[str, dict[str, Any]]:
     """Returns, by cluster, the columns of CLUSTER rows on its cuts.
@@ -257,7 +302,7 @@ def _cuts(
     Args:
         members: MEMBERSHIP rows by cluster.
         core: Whether each member is core, by cluster.
-        ways: WAY rows.
+        masks: Whom reporters name, by cluster.
         decided: The decisions, of which some vouch for a join.
     """
     sought = {
@@ -265,7 +310,6 @@ def _cuts(
         for cluster_id, those in core.items()
         if sum(those.values()) >= 2 * CUT_SIDE
     }
-    masks = reporter_masks(ways, sought)
     vouched: defaultdict[str, list[int]] = defaultdict(list)
     for number, one in enumerate(vouched_sets(decided)):
         for entity_id in one:

@@ -93,12 +93,17 @@ def cluster_ways(named: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[
     yield from batches_of(pa.Table.from_arrays(columns, schema=WAY))
 
 
-def reporter_masks(ways: pa.Table, members: Mapping[str, Sequence[str]]) -> dict[str, list[int]]:
+def reporter_masks(
+    ways: pa.Table,
+    members: Mapping[str, Sequence[str]],
+    alike: Mapping[str, Mapping[int, int]] | None = None,
+) -> dict[str, list[int]]:
     """Returns, by cluster, the members that each of its reporters names beside others, as masks.
 
     Args:
         ways: WAY rows of whole clusters.
         members: The ids of the members of some clusters, as they are shown, by cluster.
+        alike: By cluster, reporters who count as one, as `ClusterFacts` has them.
     """
     every = [
         (place, at, one) for place, ids in enumerate(members.values()) for at, one in enumerate(ids)
@@ -114,8 +119,12 @@ def reporter_masks(ways: pa.Table, members: Mapping[str, Sequence[str]]) -> dict
         group * len(members) + cluster[row], return_inverse=True, return_counts=True
     )
     beside = named[times] > 1
-    _, reporter = np.unique(reporter[beside], return_inverse=True)
-    row = row[beside]
+    row, reporter = row[beside], reporter[beside] >> 1
+    for place, one in enumerate(members):
+        if same := (alike or {}).get(one):
+            here = np.flatnonzero(cluster[row] == place)
+            reporter[here] = [same.get(who, who) for who in reporter[here].tolist()]
+    _, reporter = np.unique(reporter, return_inverse=True)
     once = sorted_unique(reporter * max(len(every), 1) + row)
     masks: defaultdict[tuple[int, int], int] = defaultdict(int)
     for who, one in zip(
