@@ -512,6 +512,8 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
     if cluster["priority_parts"]:
         points = (f"{one['part']} {one['points']:.1f}" for one in cluster["priority_parts"])
         yield f"  priority is {' + '.join(points)}"
+    if cluster["flags"]:
+        yield f"  flags: {', '.join(cluster['flags'])}"
     for cut in cluster["cuts"]:
         yield from cut_lines(cut)
     if cluster["weakest_bridges"]:

@@ -29,6 +29,7 @@ PACKAGES = {
     "supplier_likelihood": "graph",
     "robustness": "graph",
     "cuts": "graph",
+    "cluster_facts": "graph",
     "ownership": "graph",
     "fingerprints": "extract",
     "call_scripts": "",
@@ -89,7 +90,16 @@ def _is_number(value):
 
 
 @pytest.mark.parametrize(
-    "module", ["communities", "leiden", "refinement", "supplier_likelihood", "robustness", "cuts"]
+    "module",
+    [
+        "communities",
+        "leiden",
+        "refinement",
+        "supplier_likelihood",
+        "robustness",
+        "cuts",
+        "cluster_facts",
+    ],
 )
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}
