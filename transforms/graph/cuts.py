@@ -320,11 +320,17 @@ def _join(part: list[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
 
 
 def _merge_tied(named: Sequence[int], part: list[int], least: int) -> list[int]:
-    """Merges parts that `least` reporters name together, over and over."""
+    """Merges parts that `least` reporters name together, over and over.
+
+    Reporters who name very many are left out, since their pairs are too many: what is merged saves
+    time, and what is not loses none.
+    """
     while True:
         pairs: Counter[tuple[int, int]] = Counter()
         for mask in named:
-            pairs.update(combinations(sorted({part[one] for one in _bits(mask)}), 2))
+            of = sorted({part[one] for one in _bits(mask)})
+            if len(of) <= MAX_HARD_ENTITIES:
+                pairs.update(combinations(of, 2))
         tied = sorted(pair for pair, count in pairs.items() if count >= least)
         if not tied:
             return part
@@ -408,6 +414,11 @@ class _CutSearch:
                     return side
         return None
 
+    def _spend(self, steps: int) -> None:
+        self.steps -= steps
+        if self.steps < 0:
+            raise _TooManyStepsError
+
     def _core(self, side: int) -> int:
         return sum(self.weight[one] for one in _bits(side))
 
@@ -430,6 +441,7 @@ class _CutSearch:
         smallest = min(one.count for one in near.values())
         for one, other in near.items():
             more = sources | 1 << one
+            self._spend(1)
             if more == sources or (more, self.root) in self.tried:
                 continue
             if flow.enters.keys().isdisjoint(other.enters):
@@ -498,9 +510,7 @@ class _CutSearch:
                             break
                 if goal >= 0:
                     break
-            self.steps -= len(queue) + len(done)
-            if self.steps < 0:
-                raise _TooManyStepsError
+            self._spend(len(queue) + len(done))
             if goal < 0:
                 return reached
             flow.count += 1

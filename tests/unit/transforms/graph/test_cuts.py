@@ -143,6 +143,15 @@ def test_a_large_cluster_has_a_lower_bound_in_little_time():
     assert (cut.reporters, cut.exact, cut.thin) == (4, False, True)
 
 
+def test_reporters_who_name_everything_cost_little():
+    members = 4 * cuts.MOST_EXACT_MEMBERS
+    everything = [(1 << members) - 1] * 9
+    cut = weakest_cut(everything, [True] * members)
+    assert cut.reporters <= 9 and not cut.exact
+    few = cuts.MOST_EXACT_MEMBERS // 4
+    assert weakest_cut([(1 << few) - 1] * 9, [True] * few).reporters == 9
+
+
 def test_reporters_count_by_what_one_piece_of_evidence_names_beside_others():
     ids = {"c-1": ["phone:+1", "phone:+2", "phone:+3"], "c-2": ["phone:+4", "phone:+5"]}
     rows = [
