@@ -27,10 +27,9 @@ from transforms.arrow_util import (
     without_aggregate_suffixes,
 )
 from transforms.decisions import DecisionsInForce
+from transforms.graph import link_weights, robustness
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import group_reporters
-from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.graph.robustness import MOST_EXACT_MEMBERS
 from transforms.shuffle import batches_of
 
 WAY = pa.schema(
@@ -178,7 +177,7 @@ def weakest_cut(
         part = _merge_tied(named, joined, level)
         search = _CutSearch(named, core, part)
         if len(search.cores) > 1:
-            if len(core) > MOST_EXACT_MEMBERS:
+            if len(core) > robustness.MOST_EXACT_MEMBERS:
                 found = least, search.all & ~search.root
                 return _measured_cut(named, core, *found, search.whole, exact=False)
             try:
@@ -277,7 +276,7 @@ def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
     whole = rows.group_by("group_id", use_threads=False).aggregate(
         [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
     )
-    narrow = pc.less_equal(whole["entity_id_count_distinct"], MAX_HARD_ENTITIES)
+    narrow = pc.less_equal(whole["entity_id_count_distinct"], link_weights.MAX_HARD_ENTITIES)
     whole = without_aggregate_suffixes(whole.filter(narrow))
     at = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
     rows, at = rows.filter(pc.is_valid(at)), pc.drop_null(at)
@@ -329,7 +328,7 @@ def _merge_tied(named: Sequence[int], part: list[int], least: int) -> list[int]:
         pairs: Counter[tuple[int, int]] = Counter()
         for mask in named:
             of = sorted({part[one] for one in _bits(mask)})
-            if len(of) <= MAX_HARD_ENTITIES:
+            if len(of) <= link_weights.MAX_HARD_ENTITIES:
                 pairs.update(combinations(of, 2))
         tied = sorted(pair for pair, count in pairs.items() if count >= least)
         if not tied:

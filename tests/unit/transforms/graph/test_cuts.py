@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
 from transforms.arrow_util import hash_text
-from transforms.graph import cuts
+from transforms.graph import cuts, robustness
 from transforms.graph.cuts import (
     CUT_SIDE,
     THIN_REPORTERS,
@@ -137,18 +137,18 @@ def test_a_weld_is_thin_up_to_seven_reporters_and_to_half_of_the_smaller_side():
 
 
 def test_a_large_cluster_has_a_lower_bound_in_little_time():
-    members = cuts.MOST_EXACT_MEMBERS + 100
+    members = robustness.MOST_EXACT_MEMBERS + 100
     chain = [1 << one | 1 << one + 1 for one in range(members - 1) for _ in range(5)]
     cut = weakest_cut(sorted(chain), [True] * members)
     assert (cut.reporters, cut.exact, cut.thin) == (4, False, True)
 
 
 def test_reporters_who_name_everything_cost_little():
-    members = 4 * cuts.MOST_EXACT_MEMBERS
+    members = 4 * robustness.MOST_EXACT_MEMBERS
     everything = [(1 << members) - 1] * 9
     cut = weakest_cut(everything, [True] * members)
     assert cut.reporters <= 9 and not cut.exact
-    few = cuts.MOST_EXACT_MEMBERS // 4
+    few = robustness.MOST_EXACT_MEMBERS // 4
     assert weakest_cut([(1 << few) - 1] * 9, [True] * few).reporters == 9
 
 
