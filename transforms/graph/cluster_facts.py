@@ -359,9 +359,9 @@ def _bursts(
     """Finds one-off reporters who came together, and of these the ones with one text.
 
     A reporter is one-off who has one record on the cluster, a complaint without a loss. Of one
-    organisation those within `BURST_HOURS` of the first whose narratives match the same script
-    count as one: their number is that of the fewest spans of so many hours that hold them all, so
-    that what somebody adds lowers no count.
+    organisation those pseudonyms within `BURST_HOURS` of the first whose narratives match the same
+    script count as one; rows without a pseudonym count by the rule of their source. Their number is
+    that of the fewest spans of so many hours that hold them all: what is added lowers no count.
 
     Args:
         totals: CLUSTER_TOTAL rows of whole clusters.
@@ -396,7 +396,7 @@ def _bursts(
     )
     found: dict[str, tuple[dict[int, int], int]] = {}
     alone = sorted(
-        (one, org, at, who[0], script or "", row)
+        (one, org, at, who[0], (script or "") if who[0] & 1 else "", row)
         for row, one, org, script, at, who in listed
         if who and (one, who[0]) in single
     )
