@@ -135,6 +135,7 @@ def cluster_piece(
             picked(one, "entity_a entity_b weight smaller_side")
             for one in facts.row["weakest_bridges"] or []
         ],
+        "cut": named(facts.row, "flags weakest_cut weakest_side thin_side"),
         "lineage": [named(one, told) for one in facts.lineage],
         "rests_on": []
         if context.redact

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from reports import tables
 from reports.cluster_data import ClusterBatch, ClusterFacts
 from reports.tables import RunFolder
+from schemas.cluster import ClusterFlag
 from schemas.enums import Review, Status, Tier
 from schemas.manifest import Alarm
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
@@ -67,6 +68,20 @@ def is_reviewed_core(member: Mapping[str, Any]) -> bool:
     return is_core(member) and member["review"] == Review.REVIEWED
 
 
+def is_thin(cluster: Mapping[str, Any]) -> bool:
+    """Returns True for a row of clusters/ with a join that few bear and nobody vouches for.
+
+    Nothing of it leaves in what holds reviewed members alone.
+    """
+    return ClusterFlag.THIN in (cluster.get("flags") or ())
+
+
+def thin_clusters(run: RunFolder) -> pa.Array:
+    """Returns the ids of the clusters of a run that are thin."""
+    rows = tables.read_table(run, CLUSTERS, ["cluster_id", "flags"]).to_pylist()
+    return pa.array([one["cluster_id"] for one in rows if is_thin(one)], pa.string())
+
+
 def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
     """Returns a cluster with the members in `kept` by value, the others as a count (`left_out`).
 
@@ -84,6 +99,10 @@ def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:
         "weakest_bridges": [
             one for one in whole.row["weakest_bridges"] or [] if _has_both_ends(one, ids)
         ],
+        **{
+            name: [one for one in whole.row.get(name) or [] if one in ids]
+            for name in ("weakest_side", "thin_side")
+        },
     }
     return replace(
         whole,

@@ -6,7 +6,7 @@ fit for JSON, and `explanation_lines` turns that into lines for a terminal.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import sample_readings
+from reports.disclosure_control import is_thin
 from reports.link_evidence import (
+    HARD,
     Evidence,
     attestation_lines,
     entity_doubts,
@@ -27,11 +29,13 @@ from reports.link_evidence import (
     strongest_path,
 )
 from reports.tables import NarrativeReader, RunFolder
+from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Role, Strength
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from transforms.extract.fields import complaint_mentions
+from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import people_counted
 
 Row = Mapping[str, Any]
@@ -47,6 +51,12 @@ RAW_LIMIT = 80
 
 RECORD_LIMIT = 10
 """Records of a link that are shown."""
+
+BEARER_LIMIT = 20
+"""Reporters of a join whose records are shown."""
+
+RECORDS_OF_BEARER = 3
+"""Records of one of them that are shown."""
 
 QUERY_LIMIT = 500
 """Characters of what a person wrote that are read."""
@@ -290,7 +300,57 @@ def _cluster(run: RunFolder, cluster_id: str) -> dict[str, Any]:
             bridge | _cut(run, split_at_bridge(members, links, bridge))
             for bridge in row["weakest_bridges"] or []
         ],
+        "flags": row["flags"] or [],
+        "cuts": describe_cuts(run, row),
     }
+
+
+def describe_cuts(run: RunFolder, row: Row) -> list[dict[str, Any]]:
+    """Returns the weakest cut of a row of clusters/, and its thin join where that is another.
+
+    Each has the sides, and the records of the reporters who bear it: those that name members on
+    both sides, else one of each. Reporters are numbered: their pseudonyms explain nothing.
+    """
+    sides = {name: row[name] for name in ("weakest_side", "thin_side") if row.get(name) is not None}
+    if sides.get("weakest_side") == sides.get("thin_side"):
+        sides.pop("weakest_side", None)
+    if not sides:
+        return []
+    members = frozenset(_members(run, row["cluster_id"]))
+    evidence = gather_evidence(run, members)
+    found = []
+    for name, side in sides.items():
+        weakest = name == "weakest_side" or side == row["weakest_side"]
+        bearers = _bearers(evidence, members, frozenset(side))
+        found.append(
+            {
+                "reporters": row["weakest_cut"] if weakest else len(bearers),
+                "at_least": weakest and ClusterFlag.CUT_AT_LEAST in (row["flags"] or ()),
+                "thin": name == "thin_side" and is_thin(row),
+                "falls_into": [_side(run, sorted(one)) for one in (side, members - set(side))],
+                "side": sorted(side),
+                "others": sorted(members - set(side)),
+                "borne_by": bearers,
+            }
+        )
+    return found
+
+
+def _bearers(evidence: Evidence, members: frozenset[str], side: frozenset[str]) -> list[list[str]]:
+    """Returns the records of each reporter who names members on both sides of a join."""
+    shown: defaultdict[str, dict[str, frozenset[str]]] = defaultdict(dict)
+    for record, rows in evidence.mentions.items():
+        hard = {row["entity_id"] for row in rows if row["role"] in HARD} & evidence.linking
+        named = hard & members
+        if len(named) > 1 and len(hard) <= MAX_HARD_ENTITIES:
+            shown[evidence.victims.get(record, record)][record] = frozenset(named)
+    found = []
+    for records in shown.values():
+        every = frozenset().union(*records.values())
+        if every & side and every - side:
+            both = [one for one, named in records.items() if named & side and named - side]
+            found.append(sorted(both or records)[:RECORDS_OF_BEARER])
+    return sorted(found)
 
 
 def _inside(run: RunFolder, members: list[str]) -> list[Row]:
@@ -458,6 +518,10 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
     if cluster["priority_parts"]:
         points = (f"{one['part']} {one['points']:.1f}" for one in cluster["priority_parts"])
         yield f"  priority is {' + '.join(points)}"
+    if cluster["flags"]:
+        yield f"  flags: {', '.join(cluster['flags'])}"
+    for cut in cluster["cuts"]:
+        yield from cut_lines(cut)
     if cluster["weakest_bridges"]:
         yield "Weakest bridges"
     for bridge in cluster["weakest_bridges"]:
@@ -470,6 +534,27 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
         ]
         if parts:
             yield f"    cut here and it falls into {' and '.join(parts)}"
+
+
+def cut_lines(cut: Row) -> Iterator[str]:
+    """Yields the lines of one of `describe_cuts`, safe for a terminal."""
+    least = "at least " if cut["at_least"] else ""
+    people = "1 reporter is" if cut["reporters"] == 1 else f"{cut['reporters']} reporters are"
+    sides = " and ".join(
+        f"{one['size']} ({', '.join(_safe(name) for name in one['best_known'])}"
+        + (", ...)" if one["size"] > len(one["best_known"]) else ")")
+        for one in cut["falls_into"]
+    )
+    yield f"Falls into two if {least}{people} wrong: {sides}"
+    for number, records in enumerate(cut["borne_by"][:BEARER_LIMIT], 1):
+        yield f"  reporter {number}: {', '.join(_safe(one) for one in records)}"
+    if len(cut["borne_by"]) > BEARER_LIMIT:
+        yield f"  and {len(cut['borne_by']) - BEARER_LIMIT} more; --json has all"
+    if cut["thin"]:
+        yield (
+            "  a thin join: so few could have made it up; of this cluster nothing leaves until a "
+            "confirm or a must_link that was made on this run vouches for it"
+        )
 
 
 def _safe(text: str, limit: int = RAW_LIMIT) -> str:

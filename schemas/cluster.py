@@ -54,6 +54,18 @@ _PARTS = pa.list_(
     )
 )
 
+
+class ClusterFlag(StrEnum):
+    """Facts about a cluster that a person must know before it is used."""
+
+    THIN = "thin"
+    CUT_AT_LEAST = "cut_at_least"
+    BURST = "burst"
+    SAME_TEXT = "same_text"
+    ONE_SOURCE = "one_source"
+    ONE_REPORTER = "one_reporter"
+
+
 CLUSTER = pa.schema(
     [
         field("cluster_id", _STRING, "Stable id.", required=True),
@@ -74,8 +86,20 @@ CLUSTER = pa.schema(
         field("confidence", pa.float64(), "That the members belong together.", required=True),
         field("weakest_bridges", _BRIDGES, "Links whose loss would split it, weakest first."),
         field("priority_parts", _PARTS, "What the priority is made of; the points add up to it."),
+        field("flags", _STRINGS, "What to know before it is used, sorted. thin: few reporters "
+              "bear a join, and nothing leaves until a decision vouches for it; cut_at_least: "
+              "weakest_cut is a lower bound; burst: most reporters are of one organisation within "
+              "hours, each with one record; same_text: some of these tell the same, and count as "
+              "one; one_source: one organisation; one_reporter: one reporter."),
+        field("weakest_cut", pa.int64(), "The fewest reporters without whom it falls into two "
+              "sides of three core members or more; null where no cut leaves such sides, a lower "
+              "bound with the flag cut_at_least."),
+        field("weakest_side", _STRINGS, "Members on the side of that cut with fewer core members, "
+              "sorted."),
+        field("thin_side", _STRINGS, "With the flag thin: those on that side of the thin join that "
+              "no decision vouches for, sorted."),
     ]
-)
+)  # fmt: skip
 """clusters/: one row a cluster; a cluster of one is a cluster."""
 
 CLUSTER_KEY = ("cluster_id",)

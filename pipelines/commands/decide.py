@@ -13,9 +13,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,11 +36,11 @@ from pipelines.user_files import (
     shown_entities,
 )
 from reports import signing, tables
-from reports.explain import NotNamedError, find_entity
+from reports.explain import NotNamedError, cut_lines, describe_cuts, find_entity
 from reports.run import Run
 from schemas.decision import ACCUSING_DECISIONS, PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
 from schemas.entity import is_withheld
-from schemas.tables import MEMBERS
+from schemas.tables import CLUSTERS, MEMBERS
 from transforms.decisions import BoundBy, Decision, bind, decisions_in_force, named_to_bind
 from transforms.decisions_file import (
     DecisionError,
@@ -52,6 +53,9 @@ from transforms.manifest import current_time
 
 NAMING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.MUST_LINK)
 """Kinds that name who holds an identifier, which is open where it is contested."""
+
+VOUCHING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.MUST_LINK)
+"""Kinds that say that what they cover belongs together, whatever few reporters bear it out."""
 
 MOST_MEMBERS_SHOWN = 20
 """Members that are printed; the file has all."""
@@ -141,13 +145,16 @@ class RecordedDecision:
     """A decision as it stands in its file, the SHOWN rows that it was bound to, and withheld ids.
 
     `withheld` are the ids that a run shows contested identifiers under, by their own; `unsigned`
-    counts the rows of the file that no known key signed. `written` is false for a dry run.
+    counts the rows of the file that no known key signed. `cuts` are those of the clusters that a
+    confirm or a must_link is about, as `describe_cuts` has them, so that its author is shown every
+    thin join that it vouches for. `written` is false for a dry run.
     """
 
     decision: Decision
     shown: pa.Table
     withheld: Mapping[str, str]
     unsigned: int
+    cuts: tuple[Mapping[str, Any], ...] = ()
     written: bool = True
 
 
@@ -226,7 +233,9 @@ def record_decision(
     withheld = {own: stands for stands, own in contested.items()}
     if dry_run:
         unsigned = sum(one.signed_by is None for one in known)
-        return RecordedDecision(decision, shown, withheld, unsigned, written=False)
+        return _with_cuts(
+            RecordedDecision(decision, shown, withheld, unsigned, written=False), finished
+        )
     signer = key_store.own_key(key)
     key_id = signing.key_id(signer.public_key())
     decision = sign_decision(decision, known, key_id, signer.sign)
@@ -235,7 +244,23 @@ def record_decision(
     _write(path, before, text)
     record_last_row(written.values(), path)
     unsigned = sum(one.signed_by is None for one in written.values())
-    return RecordedDecision(written[decision.decision_id], shown, withheld, unsigned)
+    return _with_cuts(
+        RecordedDecision(written[decision.decision_id], shown, withheld, unsigned), finished
+    )
+
+
+def _with_cuts(recorded: RecordedDecision, finished: Run) -> RecordedDecision:
+    """Adds the cuts of the clusters of a decision's entities, for one that can vouch for them."""
+    decision = recorded.decision
+    if decision.kind not in VOUCHING_DECISIONS:
+        return recorded
+    named = pc.field("entity_id").isin(pa.array(decision.entities, pa.string()))
+    ids = tables.read_table(finished, MEMBERS, ["cluster_id"], named)["cluster_id"]
+    rows = tables.read_table(
+        finished, CLUSTERS, where=pc.field("cluster_id").isin(ids.combine_chunks())
+    )
+    cuts = (one for row in rows.to_pylist() for one in describe_cuts(finished, row))
+    return replace(recorded, cuts=tuple(cuts))
 
 
 def record_all(
@@ -407,6 +432,12 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
             f"{others} of its cluster, to be verified or later than the decision, "
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
+    for cut in recorded.cuts:
+        lines += cut_lines(cut)
+        if cut["thin"]:
+            covered = {withheld.get(one, one) for one in members}
+            both = covered & set(cut["side"]) and covered & set(cut["others"])
+            lines.append(f"  this {decision.kind} {'vouches' if both else 'does not vouch'} for it")
     signature = decision.signature
     if recorded.written:
         lines.append(f"signed by {signature.key_id if signature is not None else 'nobody'}")

@@ -26,6 +26,7 @@ from pipelines.options import (
 )
 from pipelines.user_files import check_basis, open_run, read_text, rests_on
 from reports import signing, tables
+from reports.disclosure_control import thin_clusters
 from reports.exchange import (
     DISPUTED,
     OfferError,
@@ -49,7 +50,17 @@ from reports.run import NO_NARRATIVES, Run, narrative_reader
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import Consent, Correction, Offer, Revocation
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES
+from schemas.tables import (
+    CALLS,
+    CLUSTERS,
+    COMPLAINTS,
+    DECISIONS,
+    ENTITIES,
+    MEMBERS,
+    MENTIONS,
+    NARRATIVES,
+)
+from transforms.graph import parts_of_thin_clusters
 from transforms.joint import call_records, complaint_records, evidence_from_tables
 
 NARRATIVE = "narrative"
@@ -121,6 +132,8 @@ def write_offer(arguments: argparse.Namespace) -> int:
     joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
     ids = members["entity_id"].to_pylist()
+    decisions = tables.read_table(run, DECISIONS).to_pylist()
+    parts = parts_of_thin_clusters(thin_clusters(run), members, evidence, decisions)
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
     words = {} if policy.confirmed_only else words_of_run(run, members, evidence)
     offer, left = make_offer(
@@ -134,6 +147,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         policy,
         parties,
         returned_members(joint, manifest["run_id"], recipient, issued),
+        parts,
     )
     if not offer.entities:
         raise UsageError(

@@ -208,25 +208,28 @@ def make_offer(
     policy: OfferPolicy,
     parties: Parties,
     returned: frozenset[str] = frozenset(),
+    parts: Mapping[str, int] | None = None,
 ) -> tuple[Offer, Withheld]:
     """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE_MENTION rows.
 
     `words` has the triples of each complaint as `own_words` returns them. `private` are entity ids
     that must not leave, such as the organisation's own victims'. `returned` are those that the
     recipient named and an analyst reviewed as core where both sides' evidence is joined: it knows
-    them, and learns how many here reported them, however few.
+    them, and learns how many here reported them, however few. `parts` numbers, for members of
+    thin clusters, the part of it that each is in: the parts stand as clusters of their own.
     """
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
     chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy, returned)
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
-    number = _numbers(chosen)
+    of = {one: (row["cluster_id"], (parts or {}).get(one, 0)) for one, row in chosen.items()}
+    number = _numbers(of)
     ids = sorted(chosen)
     offered = tuple(
         OfferedEntity(
             entity_id=one,
             role=chosen[one]["role"],
             confidence=int(chosen[one]["confidence"] * 100),
-            cluster=number[chosen[one]["cluster_id"]],
+            cluster=number[of[one]],
         )
         for one in ids
     )
@@ -615,11 +618,11 @@ def _words(entity_id: str) -> set[str]:
     return {value, value.partition(":")[2], *re.split(r"[^\w-]+", value), *re.split(r"\W+", value)}
 
 
-def _numbers(chosen: Mapping[str, Row]) -> dict[str, int]:
-    """Numbers the run's clusters from 1 by their first member on offer."""
-    numbers: dict[str, int] = {}
-    for entity_id in sorted(chosen):
-        numbers.setdefault(chosen[entity_id]["cluster_id"], len(numbers) + 1)
+def _numbers(of: Mapping[str, tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """Numbers clusters, given for each identifier with its part, by their first one on offer."""
+    numbers: dict[tuple[str, int], int] = {}
+    for entity_id in sorted(of):
+        numbers.setdefault(of[entity_id], len(numbers) + 1)
     return numbers
 
 

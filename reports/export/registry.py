@@ -21,6 +21,7 @@ from reports.disclosure_control import (
     is_core,
     keep_batch_members,
     redact_member_reasons,
+    thin_clusters,
 )
 from reports.export.case_uco import cluster_case, join_cases
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
@@ -163,7 +164,7 @@ class RunExport:
 
     def _leaving(self, form: ExportFormat) -> pc.Expression:
         if form.reviewed:
-            return REVIEWED_CORE
+            return REVIEWED_CORE & ~pc.field("cluster_id").isin(thin_clusters(self.run))
         return pc.scalar(True) if self.include_verify else CORE
 
     def _files(self, ids: list[str], form: ExportFormat) -> Iterator[bytes]:

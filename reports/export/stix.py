@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import is_reviewed_core, keep_members
+from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
 from reports.evidence_number import cluster_thing, link_thing
 from reports.export.graph_tables import ClusterExport
 from reports.text import plain
@@ -150,9 +150,13 @@ def stix_bundle(
 
 
 def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
-    """Yields the bundle of each cluster: of core members that an analyst reviewed."""
+    """Yields the bundle of each cluster: of core members that an analyst reviewed.
+
+    A thin cluster has none.
+    """
     for facts in export.batch.facts:
-        kept = {one["entity_id"] for one in facts.members if is_reviewed_core(one)}
+        reviewed = {one["entity_id"] for one in facts.members if is_reviewed_core(one)}
+        kept = set() if is_thin(facts.row) else reviewed
         yield [stix_bundle(keep_members(facts, kept), export.moment, export.run_id)]
 
 

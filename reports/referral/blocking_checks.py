@@ -10,7 +10,7 @@ import networkx as nx
 import pyarrow as pa
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import is_reviewed_core, keep_members
+from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
 from reports.exchange.offer import CONFIRMED, DISPUTED
 from schemas.entity import without_epochs
 from transforms.extract.allowlist import KnownLegitimate
@@ -83,6 +83,7 @@ def find_obstacles(
     named = keep_members(facts, members_to_name(facts, included))
     return [
         *_status(facts),
+        *_thin(facts),
         *_nobody_to_name(named),
         *_void(offered, void or {}),
         *_legitimate(named, known),
@@ -127,6 +128,18 @@ def _status(facts: ClusterFacts) -> Iterator[Obstacle]:
             "not_confirmed",
             "no analyst has confirmed it: write a confirm decision on one of its members and run "
             "again with --decisions",
+            answerable=False,
+        )
+
+
+def _thin(facts: ClusterFacts) -> Iterator[Obstacle]:
+    if is_thin(facts.row):
+        yield Obstacle(
+            "thin_join",
+            f"so few reporters bear the join between {len(facts.row['thin_side'])} of its members "
+            "and the others that they could have made it up, and no analyst vouches for it: "
+            "ringtrace decide shows it; record a confirm there, or a must_link of two members on "
+            "both sides, or part them with a cannot_link, and run again",
             answerable=False,
         )
 

@@ -120,7 +120,8 @@ class Joint:
             if "#" not in one and not is_withheld(one)
         ]
         decisions.write_text("\n".join(lines) + "\n")
-        assert ringtrace(*words, "--decisions", decisions, "--output", self.run) == 0
+        seen = ["--previous", first, "--decisions", decisions]
+        assert ringtrace(*words, *seen, "--output", self.run) == 0
         where = pc.field("status") == "confirmed"
         found = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
         self.cluster = max(found, key=lambda one: (one["size"], one["cluster_id"]))

@@ -12,7 +12,7 @@ from tests.support.made_up_evidence import evidence, piece
 from tests.support.real_data import ROOT
 from transforms.extract.allowlist import parse_allowlist
 from transforms.graph.assign import NODE, assign_clusters, entity_nodes
-from transforms.graph.cluster_facts import sum_cluster_records
+from transforms.graph.cluster_facts import cluster_records, sum_cluster_records
 from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import finalize_entities, finalize_links
@@ -20,7 +20,6 @@ from transforms.graph.incidence import hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE
-from transforms.graph.suppliers import cluster_records
 
 PACKAGES = {
     "link_weights": "graph",
@@ -29,6 +28,8 @@ PACKAGES = {
     "refinement": "graph",
     "supplier_likelihood": "graph",
     "robustness": "graph",
+    "cuts": "graph",
+    "cluster_facts": "graph",
     "ownership": "graph",
     "fingerprints": "extract",
     "call_scripts": "",
@@ -43,8 +44,10 @@ DECIDES_NOTHING = {
     "FINGERPRINT_BYTES",
     "TRIES",
     "PAUSE_SECONDS",
+    "NO_CLUSTER",
 }
-"""Bounds that no run reaches, edges of a flow, a digest's length, how long a file is waited for."""
+"""Bounds no run reaches, edges of a flow, a digest's length, how long a file is waited for, and
+the number that stands for no cluster."""
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 
@@ -89,7 +92,7 @@ def _is_number(value):
 
 
 @pytest.mark.parametrize(
-    "module", ["communities", "leiden", "refinement", "supplier_likelihood", "robustness"]
+    "module", ["communities", "leiden", "refinement", "supplier_likelihood", "robustness", "cuts"]
 )
 def test_no_constant_is_left_out(module):
     page = {row["constant"].strip("`") for row in rows("constant", "value")}

@@ -1,5 +1,6 @@
 from .assign import cluster_number as cluster_number
 from .communities import HUB_REPORTERS as HUB_REPORTERS
+from .cuts import parts_of_thin_clusters as parts_of_thin_clusters
 from .entities import RegisterUse as RegisterUse
 from .leiden import FileDigest as FileDigest, ReadComponentCache as ReadComponentCache
 from .lineage import ReadPreviousMembers as ReadPreviousMembers

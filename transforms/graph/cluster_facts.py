@@ -1,4 +1,4 @@
-"""The facts of each cluster: its records added up, and those that rank it.
+"""The facts of each cluster: its records added up, those that rank it, and its suppliers.
 
 The records of clusters are added up before they travel: however many calls a cluster has, what its
 owner brings together is a row for each organisation and partition of the records, with the hash of
@@ -7,23 +7,74 @@ each reporter once; a complaint keeps a row of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.enums import RecordKind
+from schemas.cluster import SUPPLIER
+from schemas.enums import SUPPLIER_KINDS, EntityKind, RecordKind, Status
 from schemas.field import AMOUNT, TIMESTAMP
-from transforms.arrow_util import group_offsets, group_starts, table_of_columns
+from schemas.mention import MENTIONS
+from transforms.arrow_util import (
+    explode,
+    group_offsets,
+    group_starts,
+    hash_text,
+    table_of_columns,
+    without_aggregate_suffixes,
+)
+from transforms.extract.fingerprints import GAP
+from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.link_weights import reporter_hashes
+from transforms.graph.links import record_keys
 from transforms.reporters import NO_CROWDS, Crowds
+from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
+
+CLUSTER_RECORD = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        ("record_kind", pa.string()),
+        ("source_org", pa.string()),
+        ("record_id", pa.string()),
+        ("observed_at", TIMESTAMP),
+        ("reporter_key", pa.string()),
+        ("victim_country", pa.string()),
+        ("brand", pa.string()),
+        ("loss_amount", AMOUNT),
+        ("loss_currency", pa.string()),
+        ("script", pa.string()),
+    ]
+)
+"""One record that names a member of a cluster; its reporter is null where it adds none.
+
+`script` is the first script that its narrative matches, null where it matches none.
+"""
+
+SUPPLY = pa.schema(
+    [
+        ("entity_id", pa.string()),
+        ("kind", pa.string()),
+        ("status", pa.string()),
+        ("cluster_id", pa.string()),
+        ("group_id", pa.string()),
+        ("template", pa.string()),
+    ]
+)
+"""One piece of evidence that names a supplier's entity beside a member of a cluster.
+
+`template` is the wording of a script in that record, in the words that many share.
+"""
 
 CLUSTER_TOTAL = pa.schema(
     [
@@ -38,17 +89,30 @@ CLUSTER_TOTAL = pa.schema(
         ("victim_country", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
+        ("script", pa.string()),
     ]
 )
 """A complaint that names a member of a cluster, or all calls of one share of the records that do.
 
-`reporters` are hashes, each once, odd where a pseudonym names a person. The last three are null for
+`reporters` are hashes, each once, odd where a pseudonym names a person. The last four are null for
 calls.
 """
 
+BURST_HOURS = 6
+"""Hours within which one-off reporters of one organisation with one text count as one."""
+
+BURST_REPORTERS = 5
+"""Reporters within `BURST_HOURS` from which a cluster is said to have a burst."""
+
+_RECORD_COLUMNS = ["group_id", *CLUSTER_RECORD.names[1:-1]]
+
+SUPPLIES = "supplies"
+
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
-_OF_COMPLAINTS = ("victim_country", "loss_amount", "loss_currency")
+_OF_COMPLAINTS = ("victim_country", "loss_amount", "loss_currency", "script")
+
+_MICROSECONDS_AN_HOUR = 3_600_000_000
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -71,6 +135,10 @@ _EXACT_SUM = pa.decimal256(76, AMOUNT.scale)
 class ClusterFacts:
     """The records of one cluster added up.
 
+    `bounded` counts reporters as `_bursts` bounds them; `alike` has, by the hash without its last
+    bit of each who counts as one with others, that of the first of these. `burst` is the largest
+    number of one-off reporters of one organisation within `BURST_HOURS`.
+
     `countries` counts complaints, `brands` reporters; `losses` has by currency the sum and how
     many state it. `complaint_times` are those of each reporter's first complaint, in microseconds
     since 1970, in no order, and `people` those that each reporter stands for. `ranked_by` has the
@@ -84,12 +152,77 @@ class ClusterFacts:
     calls: int = 0
     victims: int = 0
     reporters: int = 0
+    bounded: int = 0
+    alike: dict[int, int] = field(default_factory=dict)
+    burst: int = 0
     countries: dict[str, int] = field(default_factory=dict)
     brands: dict[str, int] = field(default_factory=dict)
     losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
     complaint_times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     people: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     ranked_by: dict[str, Any] = field(default_factory=lambda: {"losses": [], "orgs": []})
+
+
+def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.Table, pa.Table]:
+    """Converts mentions of CLASSIFIED, of whole groups, to CLUSTER_RECORD and SUPPLY rows."""
+    if evidence.num_rows == 0:
+        return CLUSTER_RECORD.empty_table(), SUPPLY.empty_table()
+    cluster = clusters_of(assigned_rows(assignment, hash_text(evidence["entity_id"])))
+    member = cluster != NO_CLUSTER
+    distinct, of = np.unique(cluster[member], return_inverse=True)
+    rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
+    rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
+    script = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
+    script = pa.table({"of": record_keys(script), "script": script["entity_id"]})
+    script = script.group_by("of", use_threads=False).aggregate([("script", "min")])
+    at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
+    rows = rows.append_column("script", script["script_min"].combine_chunks().take(at))
+    records = rows.select(CLUSTER_RECORD.names)
+    key = ["cluster_id", "record_kind", "source_org", "record_id"]
+    rest = [name for name in CLUSTER_RECORD.names if name not in key]
+    once = records.group_by(key, use_threads=False).aggregate([(name, "min") for name in rest])
+    once = without_aggregate_suffixes(once)
+    return once.select(CLUSTER_RECORD.names).cast(CLUSTER_RECORD), _supplies(evidence, rows)
+
+
+def supplier_rows(supplies: pa.Table) -> pa.Table:
+    """Converts SUPPLY rows of whole suppliers to SUPPLIER rows."""
+    named = ["entity_id", "kind", "status"]
+    pairs = supplies.group_by([*named, "cluster_id"], use_threads=False).aggregate(
+        [("group_id", "count_distinct")]
+    )
+    reach = pairs.group_by("entity_id", use_threads=False).aggregate([([], "count_all")])
+    at = pc.index_in(pairs["entity_id"], reach["entity_id"].combine_chunks())
+    clusters = reach["count_all"].combine_chunks().take(at.combine_chunks())
+    pairs = pairs.rename_columns({"group_id_count_distinct": "records"})
+    pairs = pairs.append_column("clusters", clusters)
+    return (
+        pairs.append_column("template", _templates(supplies, pairs["entity_id"]))
+        .select(SUPPLIER.names)
+        .cast(SUPPLIER)
+    )
+
+
+def sum_records(
+    evidence: pa.RecordBatch, assignment: pa.RecordBatch, crowds: Crowds = NO_CROWDS
+) -> Iterator[Any]:
+    """Yields the CLUSTER_TOTAL batches of one CLASSIFIED batch, and its SUPPLY ones as SUPPLIES."""
+    mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _RECORD_COLUMNS)])
+    records, supplies = cluster_records(mentions, assignment)
+    yield from batches_of(sum_cluster_records(records, crowds))
+    yield from tagged_batches(SUPPLIES, supplies)
+
+
+@dataclass(eq=False)
+class SummarizeSuppliers(beam.PTransform):
+    """Converts SUPPLY batches to SUPPLIER batches."""
+
+    def expand(self, supplies: beam.PCollection) -> beam.PCollection:
+        """Brings each supplier together; see `supplier_rows`."""
+        return {"supplies": supplies} | PerPartition(
+            {"supplies": KeyedInput(SUPPLY, ("entity_id",))},
+            lambda whole: batches_of(supplier_rows(whole)),
+        )
 
 
 def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
@@ -150,18 +283,67 @@ def cluster_facts(totals: pa.Table, crowds: Crowds = NO_CROWDS) -> Mapping[str, 
         losses, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "count")
     ):
         found[one].losses[currency] = amount, count
-    times = dict(_complaint_times(complaints, crowds, latest=False))
-    latest = dict(_complaint_times(complaints, crowds, latest=True))
     last_calls = dict(_grouped(calls, cluster, ("last_seen", "max")))
-    for one, facts in found.items():
-        facts.complaint_times, facts.people = times.get(one, (facts.complaint_times, facts.people))
-        facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
+    _bound_bursts(found, totals, complaints, last_calls, crowds)
     for one, currency, amount in _losses_without_the_largest(losses):
         found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
     for one, org, count, _ in _people(reporters, crowds, [*cluster, "source_org"]):
         if count >= _CORROBORATED:
             found[one].ranked_by["orgs"].append(org)
     return found
+
+
+def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
+    kinds = pa.array([str(kind) for kind in SUPPLIER_KINDS])
+    is_supplier = pc.and_(
+        pc.is_in(evidence["kind"], kinds), pc.not_equal(evidence["status"], Status.SUPPRESSED)
+    )
+    columns = ["group_id", "entity_id", "kind", "status"]
+    suppliers = evidence.filter(is_supplier)
+    script = pc.equal(suppliers["kind"], EntityKind.SCRIPT)
+    wording = pc.if_else(script, suppliers["raw"], pa.scalar(None, pa.string()))
+    suppliers = suppliers.select(columns).append_column("template", wording)
+    suppliers = suppliers.group_by(columns, use_threads=False).aggregate([("template", "min")])
+    suppliers = suppliers.rename_columns([*columns, "template"])
+    named = members.select(["group_id", "cluster_id"])
+    named = named.group_by(["group_id", "cluster_id"], use_threads=False).aggregate([])
+    beside = suppliers.join(named, "group_id", join_type="inner", use_threads=False)
+    return beside.select(SUPPLY.names).cast(SUPPLY)
+
+
+def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
+    """Returns, by entity, the template of most words (ties: the smallest), or null."""
+    rows = supplies.filter(pc.greater(pc.utf8_length(supplies["template"]), 0))
+    templates = rows.group_by(["entity_id", "template"], use_threads=False).aggregate([])
+    gaps = pc.count_substring(templates["template"], GAP)
+    words = pc.subtract(pc.count_substring(templates["template"], " "), pc.multiply(gaps, 2))
+    templates = templates.append_column("words", words).sort_by(
+        [("entity_id", "ascending"), ("words", "descending"), ("template", "ascending")]
+    )
+    # index_in finds the first row of an entity, which is its best.
+    at = pc.index_in(entity_ids, templates["entity_id"].combine_chunks())
+    return templates["template"].combine_chunks().take(at.combine_chunks())
+
+
+def _bound_bursts(
+    found: Mapping[str, ClusterFacts],
+    totals: pa.Table,
+    complaints: pa.Table,
+    last_calls: Mapping[str, datetime],
+    crowds: Crowds,
+) -> None:
+    """Adds what is counted without those of a burst who add nothing."""
+    once, bursts = _bursts(totals, complaints, crowds)
+    for one, burst in bursts.items():
+        found[one].alike, found[one].burst = burst
+    counted = complaints.filter(pa.array(once))
+    times = dict(_complaint_times(counted, crowds, latest=False))
+    latest = dict(_complaint_times(counted, crowds, latest=True))
+    for one, facts in found.items():
+        facts.bounded = facts.reporters - len(facts.alike) + len(set(facts.alike.values()))
+        facts.complaint_times, facts.people = times.get(one, (facts.complaint_times, facts.people))
+        facts.ranked_by["reporters"] = facts.bounded
+        facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
 
 
 def _complaint_totals(rows: pa.Table) -> pa.Table:
@@ -174,6 +356,84 @@ def _complaint_totals(rows: pa.Table) -> pa.Table:
         "reporters": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), reporter.drop_null()),
     }
     return table_of_columns(columns, CLUSTER_TOTAL)
+
+
+def _bursts(
+    totals: pa.Table, complaints: pa.Table, crowds: Crowds
+) -> tuple[NDArray[np.bool_], dict[str, tuple[dict[int, int], int]]]:
+    """Finds one-off reporters who came together, and of these the ones with one text.
+
+    A reporter is one-off who has one record on the cluster, a complaint without a loss. Of one
+    organisation those pseudonyms within `BURST_HOURS` of the first whose narratives match the same
+    script count as one; rows without a pseudonym count by the rule of their source. Their number is
+    that of the fewest spans of so many hours that hold them all: what is added lowers no count.
+    People whom an offer counts have a week and no hour: they are in no burst.
+
+    Args:
+        totals: CLUSTER_TOTAL rows of whole clusters.
+        complaints: Those of complaints.
+        crowds: Reporters that stand for several people.
+
+    Returns:
+        A mask of the complaints without those of reporters who add nothing, and `alike` and `burst`
+        of each cluster that has one-off reporters.
+    """
+    every = _reporter_rows(totals)
+    keys, times = np.unique(every, axis=0, return_counts=True) if len(every) else (every, every)
+    once = np.ones(complaints.num_rows, bool)
+    rows = np.flatnonzero(pc.is_null(complaints["loss_amount"]).to_numpy())
+    several = set((crowds.hashes >> 1).tolist())
+    ids = totals["cluster_id"].combine_chunks().unique()
+    single = {
+        (one, who)
+        for (one, who), count in zip(keys.tolist(), times.tolist(), strict=True)
+        if count == 1
+    }
+    names = ["cluster_id", "source_org", "script", "first_seen", "reporters"]
+    columns = complaints.select(names).take(pa.array(rows))
+    cluster = pc.index_in(columns["cluster_id"], ids).to_pylist()
+    moments = columns["first_seen"].cast(pa.int64()).to_pylist()
+    listed = zip(
+        rows.tolist(),
+        cluster,
+        columns["source_org"].to_pylist(),
+        columns["script"].to_pylist(),
+        moments,
+        columns["reporters"].to_pylist(),
+        strict=True,
+    )
+    found: dict[str, tuple[dict[int, int], int]] = {}
+    alone = sorted(
+        (one, org, at, who[0], (script or "") if who[0] & 1 else "", row)
+        for row, one, org, script, at, who in listed
+        if who and (one, who[0]) in single and who[0] >> 1 not in several
+    )
+    span = BURST_HOURS * _MICROSECONDS_AN_HOUR
+    for (one, _), those in groupby(alone, itemgetter(0, 1)):
+        alike, burst = found.setdefault(ids[one].as_py(), ({}, 0))
+        recent: deque[int] = deque()
+        begun: dict[str, tuple[int, int]] = {}
+        for _, _, at, who, script, row in those:
+            recent.append(at)
+            while recent[0] < at - span:
+                recent.popleft()
+            burst = max(burst, len(recent))
+            start, first = begun.get(script, (None, 0))
+            if script and start is not None and at - start <= span:
+                alike[first] = alike[who >> 1] = first
+                once[row] = False
+            else:
+                begun[script] = at, who >> 1
+        found[ids[one].as_py()] = alike, burst
+    return once, found
+
+
+def _reporter_rows(totals: pa.Table) -> NDArray[np.int64]:
+    """Returns the cluster, as a number, and the reporter of each record, a call once a share."""
+    lists = totals["reporters"].combine_chunks()
+    ids = totals["cluster_id"].combine_chunks()
+    number = pc.index_in(ids, ids.unique()).to_numpy()[lists.value_parent_indices().to_numpy()]
+    return np.stack([number.astype(np.int64), lists.flatten().to_numpy()], axis=1)
 
 
 def _grouped(rows: pa.Table, keys: list[str], *sums: tuple[Any, ...]) -> list[tuple[Any, ...]]:

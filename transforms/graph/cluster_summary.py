@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,14 +15,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.cluster import CLUSTER, MEMBER
+from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import Review, Status
+from schemas.enums import Review, Status, Tier
 from transforms.arrow_util import table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
-from transforms.graph.cluster_facts import CLUSTER_TOTAL, ClusterFacts, cluster_facts
+from transforms.graph.cluster_facts import (
+    BURST_REPORTERS,
+    CLUSTER_TOTAL,
+    ClusterFacts,
+    cluster_facts,
+)
+from transforms.graph.cuts import (
+    CUT_SIDE,
+    WAY,
+    Cut,
+    reporter_masks,
+    unvouched_cut,
+    vouched_sets,
+    weakest_cut,
+)
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
 from transforms.reporters import NO_CROWDS, Crowds
@@ -91,20 +105,23 @@ def member_rows(
     cut_vertices: Container[str],
     tie: Mapping[str, float],
     reviewed: Container[str],
+    most: Mapping[str, int] | None = None,
 ) -> list[Row]:
     """Returns MEMBER rows of one cluster's MEMBERSHIP rows.
 
     `tie` is the weight that ties each member to the others; `reviewed` are the ids of entities that
     analysts reviewed. The confidence in a cluster of one is that of the reporters who show its
-    member in a hard role. A contested member always needs a check.
+    member in a hard role. A contested member always needs a check. `most` bounds the reporters that
+    some members rest on: those of a burst with one text count as one.
     """
     alone = len(members) == 1
-    standing = standings(members)
+    standing = standings(members, most)
     rows: list[Row] = []
     for one in members:
         entity_id, how = one["entity_id"], standing[one["entity_id"]]
         sure = entity_id in reviewed and one["status"] != Status.CONTESTED
         weight = one["reporters"] if alone else tie[entity_id]
+        weight = min(weight, (most or {}).get(entity_id, weight))
         rows.append(
             {
                 "entity_id": entity_id,
@@ -195,9 +212,10 @@ def summarize(
     totals: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
     weights: priority.PriorityWeights | None = None,
+    ways: pa.Table | None = None,
     crowds: Crowds = NO_CROWDS,
 ) -> tuple[pa.Table, pa.Table]:
-    """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK and CLUSTER_TOTAL rows.
+    """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK, CLUSTER_TOTAL and WAY rows.
 
     A must_link decision counts for `MUST_LINK_WEIGHT` records' worth of evidence, two epochs of one
     identifier for `EPOCH_WEIGHT`. Without `weights` the shipped ones rank; recency counts from
@@ -212,18 +230,21 @@ def summarize(
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds)
-    clusters: list[Row] = []
+    masks = _masks(by_cluster, records_of, WAY.empty_table() if ways is None else ways)
+    clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
+    core_of: dict[str, dict[str, bool]] = {}
     for cluster_id, those in sorted(by_cluster.items()):
         ids = [one["entity_id"] for one in those]
         known = {one["known_as"]: one["entity_id"] for one in those}
         beside = [*_must_links(must, known), *_epoch_links(ids)]
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
         tie = _bounded_ties(those, cohesion.tie, beside)
-        rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed)
+        seen = records_of[cluster_id]
+        most = _bounds(sorted(ids), seen, masks.get(cluster_id, []))
+        rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed, most)
         status = cluster_status(those, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
-        seen = records_of[cluster_id]
         cluster = cluster_row(cluster_id, those, seen, cohesion.bridges, certainty, status)
         when = decided.when or seen.last_seen
         moments = seen.complaint_times, seen.people
@@ -231,7 +252,96 @@ def summarize(
         ranked = {"priority": priority.total_priority(parts), "priority_parts": parts}
         clusters.append(cluster | ranked)
         all_members.extend(rows)
+        core_of[cluster_id] = {one["entity_id"]: one["tier"] is Tier.CORE for one in rows}
+    cuts = _cuts(by_cluster, core_of, masks, decided)
+    for row in clusters:
+        row.update(cuts[row["cluster_id"]])
+        row["flags"] = sorted([*row["flags"], *_source_flags(records_of[row["cluster_id"]])])
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
+
+
+def _masks(
+    members: Mapping[str, Sequence[Row]], records: Mapping[str, ClusterFacts], ways: pa.Table
+) -> dict[str, list[int]]:
+    """Returns `reporter_masks` of the clusters that may have cuts or bursts."""
+    ids = {
+        one: sorted(row["entity_id"] for row in those)
+        for one, those in members.items()
+        if len(those) >= 2 * CUT_SIDE or (len(those) > 1 and records[one].alike)
+    }
+    return reporter_masks(ways, ids, {one: records[one].alike for one in ids})
+
+
+def _bounds(ids: Sequence[str], records: ClusterFacts, masks: Sequence[int]) -> dict[str, int]:
+    """Returns the most reporters that each member can rest on, of a cluster with a burst."""
+    if not records.alike:
+        return {}
+    if len(ids) == 1:
+        return dict.fromkeys(ids, records.bounded)
+    return {one: max(sum(mask >> at & 1 for mask in masks), 1) for at, one in enumerate(ids)}
+
+
+def _source_flags(records: ClusterFacts) -> Iterator[ClusterFlag]:
+    """Yields the flags that say how few the sources of a cluster are."""
+    if records.burst >= BURST_REPORTERS and 2 * records.burst > records.reporters:
+        yield ClusterFlag.BURST
+    if max(Counter(records.alike.values()).values(), default=0) >= BURST_REPORTERS:
+        yield ClusterFlag.SAME_TEXT
+    if len(records.orgs) == 1:
+        yield ClusterFlag.ONE_SOURCE
+    if records.reporters == 1:
+        yield ClusterFlag.ONE_REPORTER
+
+
+def _cuts(
+    members: Mapping[str, Sequence[Row]],
+    core: Mapping[str, Mapping[str, bool]],
+    masks: Mapping[str, Sequence[int]],
+    decided: DecisionsInForce,
+) -> dict[str, dict[str, Any]]:
+    """Returns, by cluster, the columns of CLUSTER rows on its cuts.
+
+    Args:
+        members: MEMBERSHIP rows by cluster.
+        core: Whether each member is core, by cluster.
+        masks: Whom reporters name, by cluster.
+        decided: The decisions, of which some vouch for a join.
+    """
+    sought = {
+        cluster_id: sorted(those)
+        for cluster_id, those in core.items()
+        if sum(those.values()) >= 2 * CUT_SIDE
+    }
+    vouched: defaultdict[str, list[int]] = defaultdict(list)
+    for number, one in enumerate(vouched_sets(decided)):
+        for entity_id in one:
+            vouched[entity_id].append(number)
+    found = {one: _cut_columns([], None, None) for one in members}
+    for cluster_id, ids in sought.items():
+        is_core = [core[cluster_id][one] for one in ids]
+        cut = weakest_cut(masks[cluster_id], is_core)
+        if cut is None:
+            continue
+        place = {one: at for at, one in enumerate(ids)}
+        sets: defaultdict[int, list[int]] = defaultdict(list)
+        for row in members[cluster_id]:
+            for number in vouched.get(row["known_as"], ()):
+                sets[number].append(place[row["entity_id"]])
+        left = unvouched_cut(cut, masks[cluster_id], is_core, sets.values())
+        found[cluster_id] = _cut_columns(ids, cut, left)
+    return found
+
+
+def _cut_columns(ids: Sequence[str], cut: Cut | None, unvouched: Cut | None) -> dict[str, Any]:
+    """Returns the columns of the weakest cut of a cluster and of the one nobody vouches for."""
+    thin = unvouched if unvouched is not None and unvouched.thin else None
+    flags = [ClusterFlag.CUT_AT_LEAST] if cut and not cut.exact else []
+    return {
+        "flags": [*flags, *([ClusterFlag.THIN] if thin else [])],
+        "weakest_cut": cut.reporters if cut else None,
+        "weakest_side": cut.members(ids) if cut else None,
+        "thin_side": thin.members(ids) if thin else None,
+    }
 
 
 def _bounded_ties(
@@ -275,8 +385,8 @@ def split_by_cluster(
 class SummarizeClusters(beam.PTransform):
     """Summarizes clusters; outputs MAIN (CLUSTER) and MEMBERS (MEMBER).
 
-    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`) and CLUSTER_TOTAL (`records`)
-    batches. `decided` is the one DecisionsInForce.
+    Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`) and
+    WAY (`ways`) batches. `decided` is the one DecisionsInForce.
     """
 
     decided: beam.pvalue.AsSingleton
@@ -290,6 +400,7 @@ class SummarizeClusters(beam.PTransform):
             "members": KeyedInput(MEMBERSHIP, key),
             "links": KeyedInput(CLUSTER_LINK, key),
             "records": KeyedInput(CLUSTER_TOTAL, key),
+            "ways": KeyedInput(WAY, key),
         }
         return inputs | PerPartition(
             keyed,
@@ -398,12 +509,13 @@ def _summaries(
     members: pa.Table,
     links: pa.Table,
     totals: pa.Table,
+    ways: pa.Table,
     decided: DecisionsInForce,
     *,
     weights: priority.PriorityWeights,
     crowds: Crowds,
 ) -> Iterator[Any]:
-    for those, tied, added in split_by_cluster((members, links, totals)):
-        clusters, all_members = summarize(those, tied, added, decided, weights, crowds)
+    for those, tied, added, named in split_by_cluster((members, links, totals, ways)):
+        clusters, all_members = summarize(those, tied, added, decided, weights, named, crowds)
         yield from batches_of(clusters)
         yield from tagged_batches(MEMBERS, all_members)

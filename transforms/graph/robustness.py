@@ -233,8 +233,12 @@ def near_misses(reporters: Mapping[str, int]) -> dict[str, str]:
     return found
 
 
-def standings(members: Iterable[Mapping[str, Any]]) -> dict[str, Standing]:
+def standings(
+    members: Iterable[Mapping[str, Any]], most: Mapping[str, int] | None = None
+) -> dict[str, Standing]:
     """Returns the standing of each of the MEMBERSHIP rows of one cluster, by entity id.
+
+    `most` bounds the robustness of some members.
 
     The robustness of a cluster of one is that of the reporters who show its member in a hard role.
     A contested member is never of the core; its near misses go by what it stands for, so that
@@ -246,7 +250,9 @@ def standings(members: Iterable[Mapping[str, Any]]) -> dict[str, Standing]:
     found = {}
     for one in rows:
         tying = one["reporters"] if len(rows) == 1 else one["link_reporters"]
-        robustness, better = min(one["reporters"], tying), like.get(one["known_as"], "")
+        bound = (most or {}).get(one["entity_id"], tying)
+        robustness = min(one["reporters"], tying, bound)
+        better = like.get(one["known_as"], "")
         sure = one["status"] == Status.INFRASTRUCTURE and not better
         tier = Tier.CORE if sure and robustness >= CORE_ROBUSTNESS else Tier.VERIFY
         found[one["entity_id"]] = Standing(robustness, shown.get(better), tier)

@@ -11,7 +11,9 @@ import apache_beam as beam
 from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.assign import CACHE_COUNTERS, COMPONENTS, AssignClusters
+from transforms.graph.cluster_facts import SUPPLIES, SummarizeSuppliers, sum_records
 from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
+from transforms.graph.cuts import cluster_ways
 from transforms.graph.entities import (
     CLASSIFIED_ENTITIES,
     CONTESTED_ROWS,
@@ -34,7 +36,6 @@ from transforms.graph.lineage import CHANGES, EVENTS, NameRecords, follow_previo
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
 from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
-from transforms.graph.suppliers import SUPPLIES, SummarizeSuppliers, sum_records
 from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import MAIN, Place
 from transforms.victims.stated_numbers import CLAIMS
@@ -62,6 +63,8 @@ class ClusteredWindow:
     """LINK."""
     cluster_links: beam.PCollection
     """CLUSTER_LINK."""
+    ways: beam.PCollection
+    """WAY."""
     lineage: beam.PCollection
     """LINEAGE."""
     components: beam.PCollection
@@ -171,6 +174,7 @@ def find_clusters(
         memberships=entities[MEMBERSHIPS],
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
+        ways=linked[INCIDENCE_ROWS] | "Ways" >> beam.FlatMap(cluster_ways, assigned),
         lineage=lineage,
         components=found[COMPONENTS],
         assigned=assigned,
@@ -197,6 +201,7 @@ def summarize_clusters(
         "members": found.memberships,
         "links": found.cluster_links,
         "records": records[MAIN],
+        "ways": found.ways,
     } | "Summarise" >> SummarizeClusters(
         beam.pvalue.AsSingleton(in_force), weights, found.crowds
     )  # CLUSTER, MEMBER

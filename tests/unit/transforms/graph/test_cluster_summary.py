@@ -14,7 +14,12 @@ from schemas.cluster import CLUSTER, MEMBER
 from schemas.enums import Status
 from schemas.field import TIMESTAMP
 from tests.support.made_up_evidence import DAY, MONEY
-from transforms.graph.cluster_facts import CLUSTER_TOTAL, cluster_facts, sum_cluster_records
+from transforms.graph.cluster_facts import (
+    CLUSTER_RECORD,
+    CLUSTER_TOTAL,
+    cluster_facts,
+    sum_cluster_records,
+)
 from transforms.graph.cluster_summary import (
     CANDIDATE,
     DISPUTED,
@@ -27,7 +32,6 @@ from transforms.graph.cluster_summary import (
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import standings
-from transforms.graph.suppliers import CLUSTER_RECORD
 from transforms.reporters import NO_PSEUDONYM
 
 NAMES = tuple(f"phone:+1888555010{digit}" for digit in range(8))

@@ -11,7 +11,7 @@ from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.extract.allowlist import parse_allowlist
 from transforms.graph.assign import NODE, assign_clusters, entity_nodes
-from transforms.graph.cluster_facts import cluster_facts, sum_cluster_records
+from transforms.graph.cluster_facts import cluster_facts, cluster_records, sum_cluster_records
 from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import (
@@ -24,7 +24,6 @@ from transforms.graph.incidence import hard_evidence, incidences, victim_reach
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE
-from transforms.graph.suppliers import cluster_records
 from transforms.reporters import NO_CROWDS, Crowds
 
 NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")

@@ -22,7 +22,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.extract.allowlist import parse_allowlist
 from transforms.extract.kinds.registry import KINDS
 from transforms.graph.assign import NODE, assign_clusters, entity_nodes
-from transforms.graph.cluster_facts import sum_cluster_records
+from transforms.graph.cluster_facts import cluster_records, sum_cluster_records
 from transforms.graph.cluster_summary import summarize
 from transforms.graph.epochs import shipped_lifetimes
 from transforms.graph.final_status import (
@@ -36,7 +36,6 @@ from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pa
 from transforms.graph.links import pair_entities
 from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.graph.supplier_likelihood import SUPPLIER_USE, supplier_use
-from transforms.graph.suppliers import cluster_records
 
 NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 

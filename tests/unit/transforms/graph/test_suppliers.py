@@ -10,7 +10,7 @@ from schemas.enums import SUPPLIER_KINDS, Status
 from tests.support.made_up_evidence import PHONES, SUPPLIERS, classified, records, with_statuses
 from tests.unit.transforms.graph.test_final_status import assignment
 from transforms.graph.assign import cluster_ids
-from transforms.graph.suppliers import CLUSTER_RECORD, SUPPLY, cluster_records, supplier_rows
+from transforms.graph.cluster_facts import CLUSTER_RECORD, SUPPLY, cluster_records, supplier_rows
 
 CLUSTERS = st.dictionaries(
     st.sampled_from(PHONES), st.tuples(st.integers(1, 2), st.just(False)), max_size=6

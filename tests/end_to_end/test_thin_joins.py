@@ -1,0 +1,227 @@
+"""A few people weld two rings: nothing of the weld leaves before a person was shown the join."""
+
+import json
+from datetime import date, timedelta
+from itertools import combinations
+
+import pyarrow.compute as pc
+import pytest
+
+from pipelines import key_store
+from reports import tables
+from schemas.tables import CLUSTERS, MEMBERS
+from tests.support.exchange_world import ringtrace
+from tests.support.run_pipeline import complaint, jsonl, run
+
+WELDERS = 7
+
+WORDS = (
+    "man accent laptop hours kept talking mother telephone bought yesterday drove shop cards codes "
+    "window close rang panic account bank secret friendly shouted install program screen daughter "
+    "kitchen neighbour police letter refund parcel winter garden doctor pension church"
+).split()
+
+NOW = ["--now", "2026-06-01T00:00:00Z"]
+
+HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"
+
+LATER = "2026-05-01T00:00:00Z"
+
+
+def numbers(ring):
+    """Four toll-free numbers of a ring, which no private person can hold."""
+    return [f"+1888{555 + 111 * ring}{one:04d}" for one in (131, 257, 362, 498)]
+
+
+def day(number):
+    return f"{date(2026, 3, 1) + timedelta(days=number)}T09:30:00Z"
+
+
+def words(number):
+    """A narrative that shares no three words in a row with most others."""
+    step = 1 + number % 11
+    return " ".join(WORDS[(number + step * one) % len(WORDS)] for one in range(14))
+
+
+def told(number, named, who):
+    return complaint(
+        number,
+        received_at=day(number),
+        victim_id=who,
+        narrative=words(number),
+        phone_numbers=[{"raw": one, "role": "callback"} for one in named],
+        claimed_brand="Amazon",
+    )
+
+
+def rings(records=10):
+    """Two rings of ten records, each of which names three of a ring's four numbers."""
+    return [
+        told(10 * ring + number, named, f"ring{ring}-v{number}")
+        for ring in (0, 1)
+        for number, named in zip(
+            range(records), 3 * [*combinations(numbers(ring), 3)], strict=False
+        )
+    ]
+
+
+def welds(count=WELDERS):
+    """Reporters with one complaint each, which names two numbers of either ring."""
+    pairs = [*combinations(range(4), 2)]
+    return [
+        told(
+            30 + number,
+            [numbers(ring)[one] for ring in (0, 1) for one in pairs[(number + ring) % 6]],
+            f"welder-{number}",
+        )
+        for number in range(count)
+    ]
+
+
+class Office:
+    """The records, and a run of them with the decisions so far."""
+
+    def __init__(self, folder, rows):
+        self.folder = folder
+        self.complaints = jsonl(folder / "complaints.jsonl", rows)
+        self.decisions = folder / "decisions.csv"
+
+    def batch(self, name, *more):
+        given = ["--decisions", self.decisions] if self.decisions.exists() else []
+        run(self.folder / name, "--complaints", self.complaints, *NOW, *given, *more)
+        return self.folder / name
+
+    def typed(self, *rows):
+        self.decisions.write_text("\n".join([HEADER, *rows]) + "\n")
+
+    def decide(self, made, *words, capsys):
+        flags = ["--decisions", self.decisions, "--author", "Ada", "--reason", "looked at"]
+        capsys.readouterr()
+        assert ringtrace("decide", made, *flags, *words, "--now", LATER) == 0
+        return capsys.readouterr().out
+
+    def referral(self, made, name):
+        (cluster,) = clusters(made)
+        words = ["referral", made, "--cluster", cluster["cluster_id"], "--recipient", "us-fbi-ic3"]
+        words += ["--complaints", self.complaints, "--decisions", self.decisions]
+        return ringtrace(*words, "--output", self.folder / name, *NOW)
+
+    def stix(self, made, name):
+        words = ["export", made, "--all", "--format", "stix", "--output", self.folder / name]
+        return ringtrace(*words)
+
+    def offer(self, made, name):
+        out = self.folder / name
+        words = ["exchange", "offer", made, "--from", "amazon", "--to", "microsoft"]
+        assert ringtrace(*words, "--output", out, *NOW) == 0
+        found = json.loads((out / "offer.json").read_text())
+        return {one["entity_id"]: one["cluster"] for one in found["entities"]}
+
+
+def clusters(made):
+    return tables.read_table(made, CLUSTERS, where=pc.field("size") > 1).to_pylist()
+
+
+@pytest.fixture
+def office(tmp_path, monkeypatch):
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    return lambda rows: Office(tmp_path, rows)
+
+
+def assert_two(offered):
+    """An offer names both rings, and no cluster of it numbers of both."""
+    of = [
+        {cluster for one, cluster in offered.items() if one.partition(":")[2] in numbers(ring)}
+        for ring in (0, 1)
+    ]
+    assert of[0] and of[1] and of[0].isdisjoint(of[1])
+
+
+def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(office, capsys):
+    made = office([*rings(), *welds()])
+    first = made.batch("first")
+    (cluster,) = clusters(first)
+    assert cluster["size"] == 8
+    assert "thin" in cluster["flags"] and cluster["weakest_cut"] <= WELDERS
+    core = tables.read_table(first, MEMBERS, where=pc.field("tier") == "core")
+    assert core.num_rows == 8
+    assert_two(made.offer(first, "offer-1"))
+    # A row that was typed before anybody saw the weld confirms it, and vouches for nothing.
+    made.typed(f"C-1,confirm,{numbers(0)[0]},,Ada,looked at,{LATER},")
+    typed = made.batch("typed")
+    (cluster,) = clusters(typed)
+    assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
+    assert made.referral(typed, "package-1") == 1
+    assert "thin_join" in capsys.readouterr().err
+    assert not (made.folder / "package-1").exists()
+    assert made.stix(typed, "stix-1.json") == 2
+    assert_two(made.offer(typed, "offer-2"))
+
+
+def test_a_confirm_of_before_the_weld_does_not_vouch_for_it(office, capsys):
+    made = office(rings())
+    first = made.batch("first")
+    for number, ring in enumerate((0, 1)):
+        made.decide(first, "confirm", numbers(ring)[number], capsys=capsys)
+    jsonl(made.complaints, [*rings(), *welds()])
+    welded = made.batch("welded", "--previous", first)
+    (cluster,) = clusters(welded)
+    assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
+    sides = {one.partition(":")[2] for one in cluster["thin_side"]}
+    assert sides in (set(numbers(0)), set(numbers(1)))
+    assert made.referral(welded, "package") == 1
+    assert "thin_join" in capsys.readouterr().err
+    assert made.stix(welded, "stix.json") == 2
+    assert_two(made.offer(welded, "offer"))
+
+
+@pytest.mark.parametrize("kind", ["confirm", "must_link"])
+def test_it_leaves_once_somebody_was_shown_the_join(office, kind, capsys):
+    made = office([*rings(), *welds()])
+    first = made.batch("first")
+    (cluster,) = clusters(first)
+    on_side = cluster["thin_side"][0]
+    members = tables.read_table(first, MEMBERS)["entity_id"].to_pylist()
+    other = next(one for one in members if one not in cluster["thin_side"])
+    words = {"confirm": ["confirm", on_side], "must_link": ["must_link", on_side, other]}[kind]
+    text = made.decide(first, *words, capsys=capsys)
+    assert "Falls into two if" in text and "a thin join" in text
+    assert f"this {kind} vouches for it" in text
+    assert "reporter 1: amazon|c" in text
+    assert "ring0-v" not in text and "welder-" not in text
+    second = made.batch("second", "--previous", first)
+    (cluster,) = clusters(second)
+    assert cluster["weakest_cut"] <= WELDERS  # the count stays as it is
+    if kind == "confirm":
+        assert "thin" not in cluster["flags"]
+        assert made.stix(second, "stix.json") == 0
+        assert len(set(made.offer(second, "offer").values())) == 1
+        assert made.referral(second, "package") == 0
+
+
+def test_explain_names_the_records_that_bear_a_join(office, capsys):
+    made = office([*rings(), *welds()]).batch("run")
+    (cluster,) = clusters(made)
+    capsys.readouterr()
+    assert ringtrace("explain", made, numbers(0)[0], "--json") == 0
+    found = json.loads(capsys.readouterr().out)["cluster"]
+    thin = next(one for one in found["cuts"] if one["thin"])
+    assert thin["reporters"] == cluster["weakest_cut"] == len(thin["borne_by"])
+    records = {one for those in thin["borne_by"] for one in those}
+    assert records <= {f"amazon|c{number}" for number in range(40)}
+    assert ringtrace("explain", made, numbers(0)[0]) == 0
+    assert "Falls into two if" in capsys.readouterr().out
+
+
+def test_what_many_bear_is_not_thin(office):
+    made = office([*rings(), *welds(25)]).batch("run")
+    (cluster,) = clusters(made)
+    assert "thin" not in cluster["flags"] or cluster["weakest_cut"] < 8
+
+
+def test_every_row_of_the_cut_is_the_same_in_any_order(office, tmp_path):
+    rows = [*rings(), *welds()]
+    made = office(rows)
+    first = tables.read_table(made.batch("one"), CLUSTERS)
+    jsonl(made.complaints, rows[::-1])
+    assert tables.read_table(made.batch("two", "--partitions", "3"), CLUSTERS).equals(first)

@@ -1,0 +1,174 @@
+"""The weakest cut of a cluster, against every way to part its core members."""
+
+from itertools import combinations
+
+import networkx as nx
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings, strategies as st
+
+from transforms.arrow_util import hash_text
+from transforms.graph import cuts, robustness
+from transforms.graph.cuts import (
+    CUT_SIDE,
+    THIN_REPORTERS,
+    WAY,
+    Cut,
+    reporter_masks,
+    unvouched_cut,
+    weakest_cut,
+)
+
+MEMBERS = 8
+
+
+@st.composite
+def clusters(draw):
+    """Whom each reporter names of a few members, as masks, and which members are core."""
+    core = draw(st.lists(st.booleans(), min_size=6, max_size=MEMBERS))
+    core = [True] * draw(st.integers(4, 6)) + core[:2]
+    members = st.integers(0, len(core) - 1)
+    near = members.map(lambda one: {one, (one + 1) % len(core)})
+    hub = members.map(lambda one: {0, one})
+    free = st.sets(members, min_size=2, max_size=4)
+    kind = draw(st.sampled_from([near, hub, free, near | free, hub | near]))
+    named = draw(st.lists(kind, min_size=1, max_size=24))
+    return [sum(1 << one for one in those) for those in named], core
+
+
+def crossing(named, side):
+    return sum(1 for mask in named if mask & side and mask & ~side)
+
+
+def least_by_networkx(named, core, same=()):
+    """The smallest of the minimum cuts between all pairs of sides of core members."""
+    graph = nx.DiGraph()
+    for reporter, mask in enumerate(named):
+        graph.add_edge(("in", reporter), ("out", reporter), capacity=1)
+        for one in range(len(core)):
+            if mask >> one & 1:
+                graph.add_edge(one, ("in", reporter))
+                graph.add_edge(("out", reporter), one)
+    for a, b in same:
+        graph.add_edge(a, b)
+        graph.add_edge(b, a)
+    every = [one for one, is_core in enumerate(core) if is_core]
+    best = None
+    for size in range(CUT_SIDE, len(every) - CUT_SIDE + 1):
+        for side in combinations(every, size):
+            whole = graph.copy()
+            whole.add_edges_from(("source", one) for one in side)
+            whole.add_edges_from((one, "sink") for one in every if one not in side)
+            try:
+                value = nx.maximum_flow_value(whole, "source", "sink")
+            except nx.NetworkXUnbounded:
+                continue
+            best = value if best is None else min(best, value)
+    return best
+
+
+@settings(max_examples=40, deadline=None)
+@given(clusters(), st.data())
+def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(cluster, data):
+    named, core = cluster
+    cut = weakest_cut(named, core)
+    least = least_by_networkx(named, core)
+    assert (cut and cut.reporters) == least
+    if cut is None:
+        return
+    assert cut.exact
+    assert crossing(named, cut.side) == least
+    on_side = sum(core[one] for one in range(len(core)) if cut.side >> one & 1)
+    assert CUT_SIDE <= on_side <= sum(core) - on_side
+    pair = data.draw(st.lists(st.integers(0, len(core) - 1), min_size=2, max_size=2, unique=True))
+    left = unvouched_cut(cut, named, core, [pair])
+    assert (left and left.reporters) == least_by_networkx(named, core, [pair])
+
+
+@settings(max_examples=30, deadline=None)
+@given(clusters(), st.randoms())
+def test_a_cut_does_not_depend_on_the_order_of_reporters(cluster, random):
+    named, core = cluster
+    shuffled = list(named)
+    random.shuffle(shuffled)
+    assert weakest_cut(sorted(shuffled), core) == weakest_cut(sorted(named), core)
+
+
+@settings(max_examples=60, deadline=None)
+@given(clusters())
+def test_a_search_that_takes_too_long_gives_a_lower_bound(cluster):
+    named, core = cluster
+    cut = weakest_cut(named, core)
+    steps, cuts.MOST_CUT_STEPS = cuts.MOST_CUT_STEPS, 12
+    try:
+        bound = weakest_cut(named, core)
+    finally:
+        cuts.MOST_CUT_STEPS = steps
+    if cut is None or bound is None:
+        assert bound is None or not bound.exact
+        return
+    assert bound.reporters <= cut.reporters
+    assert bound.exact is False or bound == cut
+
+
+def rings(records, welders, each=4):
+    """Two rings whose records name two members each, and reporters who name one of both."""
+    pairs = list(combinations(range(each), 2))
+    named = [
+        sum(1 << ring * each + one for one in pairs[at % len(pairs)])
+        for ring in (0, 1)
+        for at in range(records)
+    ]
+    named += [1 << at % each | 1 << each + (at + 1) % each for at in range(welders)]
+    return sorted(named), [True] * 2 * each
+
+
+def test_a_weld_is_thin_up_to_seven_reporters_and_to_half_of_the_smaller_side():
+    for welders, records, thin in ((7, 24, True), (8, 24, True), (40, 24, False), (7, 60, True)):
+        named, core = rings(records, welders)
+        cut = weakest_cut(named, core)
+        assert cut.reporters == min(welders, cut.reporters)
+        if cut.reporters == welders:
+            assert cut.side in (0b1111, 0b11110000)
+            assert cut.thin is thin
+    assert Cut(THIN_REPORTERS, 0, 2 * THIN_REPORTERS, True).thin is False
+    assert Cut(THIN_REPORTERS, 0, 2 * THIN_REPORTERS + 1, True).thin is True
+    assert Cut(THIN_REPORTERS - 1, 0, 0, True).thin is True
+
+
+def test_a_large_cluster_has_a_lower_bound_in_little_time():
+    members = robustness.MOST_EXACT_MEMBERS + 100
+    chain = [1 << one | 1 << one + 1 for one in range(members - 1) for _ in range(5)]
+    cut = weakest_cut(sorted(chain), [True] * members)
+    assert (cut.reporters, cut.exact, cut.thin) == (4, False, True)
+
+
+def test_reporters_who_name_everything_cost_little():
+    members = 4 * robustness.MOST_EXACT_MEMBERS
+    everything = [(1 << members) - 1] * 9
+    cut = weakest_cut(everything, [True] * members)
+    assert cut.reporters <= 9 and not cut.exact
+    few = robustness.MOST_EXACT_MEMBERS // 4
+    assert weakest_cut([(1 << few) - 1] * 9, [True] * few).reporters == 9
+
+
+def test_reporters_count_by_what_one_piece_of_evidence_names_beside_others():
+    ids = {"c-1": ["phone:+1", "phone:+2", "phone:+3"], "c-2": ["phone:+4", "phone:+5"]}
+    rows = [
+        ("c-1", 1, 7, "phone:+1"),
+        ("c-1", 1, 7, "phone:+2"),
+        ("c-2", 1, 7, "phone:+4"),  # alone of its cluster
+        ("c-1", 2, 7, "phone:+3"),  # alone
+        ("c-1", 3, 8, "phone:+2"),
+        ("c-1", 3, 8, "phone:+3"),
+        ("c-1", 4, 8, "phone:+1"),
+        ("c-1", 4, 8, "phone:+2"),
+        ("c-2", 5, 8, "phone:+4"),
+        ("c-2", 5, 8, "phone:+5"),
+    ]
+    cluster, group, reporter, node = zip(*rows, strict=True)
+    columns = [cluster, group, reporter, hash_text(pa.array(node))]
+    ways = pa.Table.from_arrays([pa.array(one) for one in columns], schema=WAY)
+    order = np.random.default_rng(1).permutation(len(rows))
+    for table in (ways, ways.take(order)):
+        assert reporter_masks(table, ids) == {"c-1": [0b011, 0b111], "c-2": [0b11]}

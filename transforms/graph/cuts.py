@@ -1,0 +1,547 @@
+"""Cuts of a cluster: how few reporters hold its sides together, and who stands on which.
+
+One person can name anything beside anything, and a few can weld two rings. Where fewer than
+`THIN_REPORTERS` reporters, or few beside those of the smaller side, bear the smallest cut that
+leaves core members on both sides (`weakest_cut`), that join is thin: the cluster stands, but of it
+nothing leaves until an analyst who was shown the join vouches for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.decision import DecisionKind
+from schemas.enums import HARD_ROLES, Tier
+from transforms.arrow_util import (
+    hash_text,
+    sorted_lookup,
+    sorted_unique,
+    without_aggregate_suffixes,
+)
+from transforms.decisions import DecisionsInForce
+from transforms.graph import link_weights, robustness
+from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
+from transforms.graph.incidence import group_reporters
+from transforms.shuffle import batches_of
+
+WAY = pa.schema(
+    [
+        ("cluster_id", pa.string()),
+        ("group", pa.int64()),
+        ("reporter", pa.int64()),
+        ("node", pa.int64()),
+    ]
+)
+"""A member of a cluster that a piece of evidence shows in a hard role; ids are 63-bit hashes."""
+
+CUT_SIDE = 3
+"""Core members on each side of a cut of a cluster, at least."""
+
+THIN_REPORTERS = 8
+"""Reporters below whom those who bear a join are few enough to be one person's, or a ring's."""
+
+THIN_SHARE = 0.5
+"""Share of the reporters of its smaller side below which a join is thin."""
+
+CUT_LEVELS = (4, 8, 16, 64)
+"""Counts of reporters by which parts are merged before a cut of fewer is looked for."""
+
+MOST_CUT_STEPS = 2_000_000
+"""Steps, of about a microsecond, of the search for the cut of a cluster at one of `CUT_LEVELS`."""
+
+
+class Cut(NamedTuple):
+    """The smallest set of reporters without whom a cluster falls into two sides, and one of these.
+
+    `side` is a mask over the members, that of the side with fewer core members; `of_side` counts
+    the reporters of the side that has fewer of them. Where `exact` is false, `reporters` is a lower
+    bound, and `side` all that no `reporters` tie to the best attested part.
+    """
+
+    reporters: int
+    side: int
+    of_side: int
+    exact: bool
+
+    def members(self, ids: Sequence[str]) -> list[str]:
+        """Returns those of `ids`, one a member, that are on `side`."""
+        return [ids[at] for at in _bits(self.side)]
+
+    @property
+    def thin(self) -> bool:
+        """True where few enough bear the join for one person, or a ring, to have made it."""
+        return self.reporters < max(THIN_REPORTERS, THIN_SHARE * self.of_side)
+
+
+def cluster_ways(named: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yields the INCIDENCE rows of members of clusters as WAY rows."""
+    cluster = clusters_of(assigned_rows(assignment, named["node"].to_numpy()))
+    inside = cluster != NO_CLUSTER
+    distinct, of = np.unique(cluster[inside], return_inverse=True)
+    rows = named.filter(pa.array(inside))
+    ids = cluster_ids(distinct).take(pa.array(of))
+    columns = [ids, *(rows[name] for name in WAY.names[1:])]
+    yield from batches_of(pa.Table.from_arrays(columns, schema=WAY))
+
+
+def reporter_masks(
+    ways: pa.Table,
+    members: Mapping[str, Sequence[str]],
+    alike: Mapping[str, Mapping[int, int]] | None = None,
+) -> dict[str, list[int]]:
+    """Returns, by cluster, the members that each of its reporters names beside others, as masks.
+
+    Args:
+        ways: WAY rows of whole clusters.
+        members: The ids of the members of some clusters, as they are shown, by cluster.
+        alike: By cluster, reporters who count as one, as `ClusterFacts` has them.
+    """
+    every = [
+        (place, at, one) for place, ids in enumerate(members.values()) for at, one in enumerate(ids)
+    ]
+    cluster, at = (np.array([one[part] for one in every], np.int64) for part in (0, 1))
+    hashes = hash_text(pa.array([one for *_, one in every], pa.string()))
+    order = np.argsort(hashes)
+    found, known = sorted_lookup(hashes[order], ways["node"].to_numpy())
+    row = order[found[known]]
+    group, reporter = (ways[name].to_numpy()[known] for name in ("group", "reporter"))
+    _, group = np.unique(group, return_inverse=True)
+    _, times, named = np.unique(
+        group * len(members) + cluster[row], return_inverse=True, return_counts=True
+    )
+    beside = named[times] > 1
+    row, reporter = row[beside], reporter[beside] >> 1
+    for place, one in enumerate(members):
+        if same := (alike or {}).get(one):
+            here = np.flatnonzero(cluster[row] == place)
+            reporter[here] = [same.get(who, who) for who in reporter[here].tolist()]
+    _, reporter = np.unique(reporter, return_inverse=True)
+    once = sorted_unique(reporter * max(len(every), 1) + row)
+    masks: defaultdict[tuple[int, int], int] = defaultdict(int)
+    for who, one in zip(
+        *(part.tolist() for part in np.divmod(once, max(len(every), 1))), strict=True
+    ):
+        masks[int(cluster[one]), who] |= 1 << int(at[one])
+    ids = list(members)
+    by_cluster: dict[str, list[int]] = {one: [] for one in ids}
+    for (place, _), mask in masks.items():
+        by_cluster[ids[place]].append(mask)
+    return {one: sorted(those) for one, those in by_cluster.items()}
+
+
+def vouched_sets(decided: DecisionsInForce) -> list[tuple[str, ...]]:
+    """Returns the sets of entities that an analyst who was shown them says belong together.
+
+    These are the two of a must_link, and all that a confirm covers, but not one that was bound to
+    the run at hand: nobody was shown that.
+    """
+    confirmed = decided.of(DecisionKind.CONFIRM)
+    return [
+        *decided.pairs(DecisionKind.MUST_LINK),
+        *(one.members or () for one in confirmed if one.run_id is not None),
+    ]
+
+
+def weakest_cut(
+    named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]] = ()
+) -> Cut | None:
+    """Finds the fewest reporters without whom a cluster falls into two sides of core members.
+
+    Each side has `CUT_SIDE` core members at least. Counts are tried from 0 on: at each, every core
+    member that no more reporters part from the best attested one is a source, a maximum flow from
+    it (a way through each reporter) gives the sides, and where one has too few core members others
+    are added to it. Sources whose flows use no reporter in common need no flow together: it has the
+    sum of both, for cuts are submodular. Parts that more reporters tie are merged before.
+
+    Args:
+        named: The members that each reporter names beside others of the cluster, as masks.
+        core: Tells for each member whether it is core by counting.
+        same: Pairs of members on the same side of any cut.
+
+    Returns:
+        The cut, or None where no cut leaves such sides. It is exact for `MOST_EXACT_MEMBERS` and
+        in `MOST_CUT_STEPS`; else a lower bound.
+    """
+    if sum(core) < 2 * CUT_SIDE:
+        return None
+    least, joined = 0, _join(list(range(len(core))), same)
+    for level in sorted({min(one, len(named) + 1) for one in (*CUT_LEVELS, len(named) + 1)}):
+        part = _merge_tied(named, joined, level)
+        search = _CutSearch(named, core, part)
+        if len(search.cores) > 1:
+            if len(core) > robustness.MOST_EXACT_MEMBERS:
+                found = least, search.all & ~search.root
+                return _measured_cut(named, core, *found, search.whole, exact=False)
+            try:
+                side = search.find(range(least, level))
+            except _TooManyStepsError:
+                rest = search.all & ~search.root
+                return _measured_cut(named, core, search.level, rest, search.whole, exact=False)
+            if side is not None:
+                return _measured_cut(named, core, search.level, side, search.whole, exact=True)
+        least = level
+    return None
+
+
+def parts_of_thin_clusters(
+    thin: pa.Array, members: pa.Table, evidence: pa.Table, decisions: Iterable[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Numbers, for each member of a thin cluster, the part in which its thin joins leave it.
+
+    Args:
+        thin: The ids of the thin clusters.
+        members: MEMBER rows.
+        evidence: EVIDENCE_MENTION rows of whole groups.
+        decisions: BOUND_DECISION rows.
+    """
+    rows = members.filter(pc.is_in(members["cluster_id"], thin))
+    ids: defaultdict[str, list[str]] = defaultdict(list)
+    core = {}
+    for row in rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id").to_pylist():
+        ids[row["cluster_id"]].append(row["entity_id"])
+        core[row["entity_id"]] = row["tier"] == Tier.CORE
+    masks = reporter_masks(_ways_of_evidence(evidence, members), ids)
+    vouched = list(_vouched_in_table(decisions))
+    found: dict[str, int] = {}
+    for cluster_id, those in ids.items():
+        place = {one: at for at, one in enumerate(those)}
+        same = [[place[one] for one in each if one in place] for each in vouched]
+        parts = thin_parts(masks[cluster_id], [core[one] for one in those], same)
+        found |= dict(zip(those, parts, strict=True))
+    return found
+
+
+def unvouched_cut(
+    cut: Cut, named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]]
+) -> Cut | None:
+    """Returns the weakest cut of a cluster that parts no members whom an analyst vouches for.
+
+    Args:
+        cut: The weakest one of all.
+        named: As of `weakest_cut`.
+        core: As of `weakest_cut`.
+        vouched: Sets of members that belong together.
+    """
+    same = [pair for one in vouched for pair in pairwise(one)]
+    if all(cut.side >> a & 1 == cut.side >> b & 1 for a, b in same):
+        return cut
+    return weakest_cut(named, core, same)
+
+
+def thin_parts(
+    named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]] = ()
+) -> list[int]:
+    """Numbers the parts that the thin joins of a cluster leave, by the part of each member.
+
+    A side of a thin join is parted again, until none is left: of two weak joins the one between
+    two rings need not be the weakest.
+
+    Args:
+        named: As of `weakest_cut`.
+        core: As of `weakest_cut`.
+        vouched: Sets of members that belong together.
+    """
+    same = [pair for one in vouched for pair in pairwise(one)]
+    whole = [(1 << len(core)) - 1]
+    part = [0] * len(core)
+    parts = 0
+    while whole:
+        inside = whole.pop()
+        masks = [mask & inside for mask in named]
+        some = [one if inside >> at & 1 else False for at, one in enumerate(core)]
+        cut = weakest_cut([one for one in masks if one & (one - 1)], some, same)
+        side = cut.side & inside if cut is not None and cut.thin else 0
+        if side not in (0, inside):
+            whole += [inside & ~side, side]
+            continue
+        for at in _bits(inside):
+            part[at] = parts
+        parts += 1
+    return part
+
+
+def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
+    """Converts EVIDENCE_MENTION rows, of whole groups, to WAY rows of MEMBER rows."""
+    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
+    known = members["entity_id"].combine_chunks()
+    rows = evidence.filter(pc.and_(hard, pc.is_in(evidence["entity_id"], known)))
+    whole = rows.group_by("group_id", use_threads=False).aggregate(
+        [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
+    )
+    narrow = pc.less_equal(whole["entity_id_count_distinct"], link_weights.MAX_HARD_ENTITIES)
+    whole = without_aggregate_suffixes(whole.filter(narrow))
+    at = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
+    rows, at = rows.filter(pc.is_valid(at)), pc.drop_null(at)
+    columns = [
+        members["cluster_id"].take(pc.index_in(rows["entity_id"], known)),
+        hash_text(rows["group_id"]),
+        hash_text(group_reporters(whole).take(at)),
+        hash_text(rows["entity_id"]),
+    ]
+    return pa.table(columns, schema=WAY)
+
+
+def _vouched_in_table(decisions: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yields `vouched_sets` of the rows of decisions/ of a run."""
+    for one in decisions:
+        if one["in_force"] and one["kind"] == DecisionKind.MUST_LINK:
+            yield one["entity_a"], one["entity_b"]
+        if one["in_force"] and one["kind"] == DecisionKind.CONFIRM and one["run_id"] is not None:
+            yield tuple(one["members"] or ())
+
+
+class _TooManyStepsError(Exception):
+    """Ends a search that took too long."""
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+def _join(part: list[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Returns the part of each member, as a smaller member of it, once pairs of parts are one."""
+    for a, b in pairs:
+        into, gone = sorted((part[a], part[b]))
+        if into != gone:
+            part = [into if one == gone else one for one in part]
+    return part
+
+
+def _merge_tied(named: Sequence[int], part: list[int], least: int) -> list[int]:
+    """Merges parts that `least` reporters name together, over and over.
+
+    Reporters who name very many are left out, since their pairs are too many: what is merged saves
+    time, and what is not loses none.
+    """
+    while True:
+        pairs: Counter[tuple[int, int]] = Counter()
+        for mask in named:
+            of = sorted({part[one] for one in _bits(mask)})
+            if len(of) <= link_weights.MAX_HARD_ENTITIES:
+                pairs.update(combinations(of, 2))
+        tied = sorted(pair for pair, count in pairs.items() if count >= least)
+        if not tied:
+            return part
+        part = _join(part, tied)
+
+
+def _measured_cut(
+    named: Sequence[int],
+    core: Sequence[bool],
+    reporters: int,
+    side: int,
+    whole: Sequence[int],
+    *,
+    exact: bool,
+) -> Cut:
+    """Returns a cut whose `side` is a mask over parts, of the members in `whole`."""
+    here = sum(whole[part] for part in _bits(side))
+    away = (1 << len(core)) - 1 & ~here
+    fewer = min(here, away, key=lambda one: (sum(core[at] for at in _bits(one)), one))
+    of_side = min(sum(1 for mask in named if mask & one) for one in (here, away))
+    return Cut(reporters, fewer, of_side, exact)
+
+
+@dataclass
+class _Flow:
+    """Ways that share no reporter: the part by which each enters a reporter, and leaves it."""
+
+    enters: dict[int, int] = field(default_factory=dict)
+    leaves: dict[int, int] = field(default_factory=dict)
+    count: int = 0
+
+    def copy(self) -> _Flow:
+        return _Flow(dict(self.enters), dict(self.leaves), self.count)
+
+
+class _CutSearch:
+    """The search for a cut between parts of one cluster.
+
+    Parts are numbered from 0, masks are over them; `whole` has the mask of the members of each.
+    The best attested part, `root`, is never on the side that is sought.
+    """
+
+    def __init__(self, named: Sequence[int], core: Sequence[bool], part: Sequence[int]) -> None:
+        number = {one: at for at, one in enumerate(sorted(set(part)))}
+        of = [number[one] for one in part]
+        self.weight, self.whole = [0] * len(number), [0] * len(number)
+        for member, one in enumerate(of):
+            self.weight[one] += core[member]
+            self.whole[one] |= 1 << member
+        masks = (sum({1 << of[one] for one in _bits(mask)}) for mask in named)
+        self.named = [mask for mask in masks if mask & (mask - 1)]
+        self.at: list[list[int]] = [[] for _ in number]
+        for reporter, mask in enumerate(self.named):
+            for one in _bits(mask):
+                self.at[one].append(reporter)
+        self.all, self.total = (1 << len(number)) - 1, sum(core)
+        self.cores = [one for one, weight in enumerate(self.weight) if weight]
+        best = max(self.cores, key=lambda one: (self.weight[one], len(self.at[one]), -one))
+        self.root, self.level, self.steps = 1 << best, 0, MOST_CUT_STEPS
+        self.flows = {one: _Flow() for one in self.cores if one != best}
+        self.tried: set[tuple[int, int]] = set()
+
+    def find(self, levels: Iterable[int]) -> int | None:
+        """Returns a side that the smallest number of reporters of `levels` cuts off, if any."""
+        for level in levels:
+            self.level = level
+            self.tried.clear()
+            near = {}
+            sides = []
+            for one, flow in self.flows.items():
+                reached = self._raise(flow, 1 << one, self.root)
+                if flow.count <= level:
+                    near[one] = flow
+                    sides.append(self._side(flow, self.root, reached))
+            whole = [one for one in sides if one is not None]
+            if whole:
+                return max(whole, key=lambda one: min(self._core(one), self._core(~one & self.all)))
+            for one, flow in near.items():
+                side = self._with_more_sources(1 << one, flow, near)
+                if side is not None:
+                    return side
+        return None
+
+    def _spend(self, steps: int) -> None:
+        self.steps -= steps
+        if self.steps < 0:
+            raise _TooManyStepsError
+
+    def _core(self, side: int) -> int:
+        return sum(self.weight[one] for one in _bits(side))
+
+    def _side(self, flow: _Flow, sinks: int, reached: int) -> int | None:
+        """Returns the larger side of the sources that a flow leaves, else the smaller, if one does.
+
+        `reached` is the smaller one.
+        """
+        for side in (self.all & ~self._leads_to(flow, sinks), reached):
+            if CUT_SIDE <= self._core(side) <= self.total - CUT_SIDE:
+                return side
+        return None
+
+    def _with_more_sources(
+        self, sources: int, flow: _Flow, near: Mapping[int, _Flow]
+    ) -> int | None:
+        """Adds parts in `near` to sources of too few core members."""
+        if self._core(sources) >= CUT_SIDE:
+            return self._with_more_sinks(sources, self.root, flow)
+        smallest = min(one.count for one in near.values())
+        for one, other in near.items():
+            more = sources | 1 << one
+            self._spend(1)
+            if more == sources or (more, self.root) in self.tried:
+                continue
+            if flow.enters.keys().isdisjoint(other.enters):
+                # Their flow is the sum. So is that of a third one, or it shares with one of them.
+                third = smallest if self._core(more) < CUT_SIDE else 0
+                if flow.count + other.count + third > self.level:
+                    continue
+            self.tried.add((more, self.root))
+            both = flow.copy()
+            reached = self._raise(both, more, self.root)
+            if both.count <= self.level:
+                side = self._side(both, self.root, reached)
+                side = self._with_more_sources(more, both, near) if side is None else side
+                if side is not None:
+                    return side
+        return None
+
+    def _with_more_sinks(self, sources: int, sinks: int, flow: _Flow) -> int | None:
+        """Adds parts to sinks of too few core members."""
+        if self._core(sinks) >= CUT_SIDE:
+            return None
+        for one in self.cores:
+            more = sinks | 1 << one
+            if more == sinks or 1 << one & sources or (sources, more) in self.tried:
+                continue
+            self.tried.add((sources, more))
+            both = flow.copy()
+            reached = self._raise(both, sources, more)
+            if both.count <= self.level:
+                side = self._side(both, more, reached)
+                side = self._with_more_sinks(sources, more, both) if side is None else side
+                if side is not None:
+                    return side
+        return None
+
+    def _raise(self, flow: _Flow, sources: int, sinks: int) -> int:
+        """Raises a flow until it is above `level`, or the largest; returns what it leaves reached.
+
+        Each step finds a shortest way on which the flow can grow (Edmonds and Karp 1972): into a
+        reporter by any part that is named and out by any other, back where the flow came in, or
+        on from where it went out.
+        """
+        named, at, enters, leaves = self.named, self.at, flow.enters, flow.leaves
+        while flow.count <= self.level:
+            reached, queue = sources, list(_bits(sources))
+            came: dict[int, tuple[int, int]] = {}
+            done: set[int] = set()
+            goal = -1
+            for one in queue:
+                for reporter in at[one]:
+                    if reporter in done:
+                        continue
+                    entry = enters.get(reporter, -1)
+                    if entry < 0 or leaves[reporter] == one:
+                        new = named[reporter] & ~reached
+                        done.add(reporter)
+                    else:
+                        new = 1 << entry & ~reached
+                    if new:
+                        reached |= new
+                        for other in _bits(new):
+                            came[other] = one, reporter
+                            queue.append(other)
+                        if new & sinks:
+                            goal = next(_bits(new & sinks))
+                            break
+                if goal >= 0:
+                    break
+            self._spend(len(queue) + len(done))
+            if goal < 0:
+                return reached
+            flow.count += 1
+            self._turn(flow, came, goal)
+        return 0
+
+    def _turn(self, flow: _Flow, came: Mapping[int, tuple[int, int]], goal: int) -> None:
+        """Sends one more along the way that ends at `goal`."""
+        way = []
+        while goal in came:
+            one, reporter = came[goal]
+            way.append((one, reporter, goal, flow.enters.get(reporter), flow.leaves.get(reporter)))
+            goal = one
+        for one, reporter, other, entry, leave in way:
+            if entry is None:
+                flow.enters[reporter], flow.leaves[reporter] = one, other
+            elif leave != one:
+                flow.enters[reporter] = one
+            elif other == entry:
+                del flow.enters[reporter], flow.leaves[reporter]
+            else:
+                flow.leaves[reporter] = other
+
+    def _leads_to(self, flow: _Flow, sinks: int) -> int:
+        """Returns the parts from which the flow could still grow to the sinks."""
+        reached, queue = sinks, list(_bits(sinks))
+        for one in queue:
+            for reporter in self.at[one]:
+                entry = flow.enters.get(reporter, -1)
+                free = entry in (-1, one)
+                new = (self.named[reporter] if free else 1 << flow.leaves[reporter]) & ~reached
+                if new:
+                    reached |= new
+                    queue.extend(_bits(new))
+        return reached
