@@ -58,7 +58,8 @@ CLUSTER_RECORD = pa.schema(
 )
 """One record that names a member of a cluster; its reporter is null where it adds none.
 
-`script` is the first script that its narrative matches, null where it matches none.
+`script` is the first script that its narrative matches, and from where to where; null where it
+matches none. Who quotes a script in words of their own has it in a place of their own.
 """
 
 SUPPLY = pa.schema(
@@ -173,7 +174,9 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
     rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
     script = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
-    script = pa.table({"of": record_keys(script), "script": script["entity_id"]})
+    place = (pc.fill_null(script[name].cast(pa.string()), "") for name in ("start", "end"))
+    text = pc.binary_join_element_wise(script["entity_id"], *place, "|")
+    script = pa.table({"of": record_keys(script), "script": text})
     script = script.group_by("of", use_threads=False).aggregate([("script", "min")])
     at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
     rows = rows.append_column("script", script["script_min"].combine_chunks().take(at))
@@ -365,8 +368,9 @@ def _bursts(
 
     A reporter is one-off who has one record on the cluster, a complaint without a loss. Of one
     organisation those pseudonyms within `BURST_HOURS` of the first whose narratives match the same
-    script count as one; rows without a pseudonym count by the rule of their source. Their number is
-    that of the fewest spans of so many hours that hold them all: what is added lowers no count.
+    script in the same place count as one; rows without a pseudonym count by their source's rule.
+    Their number is that of the fewest spans of so many hours that hold them all: what is added
+    lowers no count.
     People whom an offer counts have a week and no hour: they are in no burst.
 
     Args:
