@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from transforms.victim_register import RegisterSource
 
 VOID_JOIN = "rests on a void join"
-"""Why all that an issue names is taken back."""
+"""The reason for which all that an issue names is taken back."""
 
 CORRECTION_TEXT = "correction.txt"
 

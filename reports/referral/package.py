@@ -70,7 +70,7 @@ _COMPARED = (
 
 
 class Sealer(NamedTuple):
-    """Who seals: by which key, for which organisation, if that is known, and when (UTC)."""
+    """The key that seals, the organisation for which it does, if that is known, and when (UTC)."""
 
     key: Ed25519PrivateKey
     issuer: str | None
