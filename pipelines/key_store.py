@@ -9,9 +9,8 @@
     trusted/ORG/KEY_ID.pem     a partner's public key
     trusted/ORG/KEY_ID.json    from when until when it may sign, and from when it is void
 
-Each is for its owner alone to write, and is written whole, in one rename. Long, since all secrets
-are in one place. The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration
-folder.
+Each is for its owner alone to write, and written whole, in one rename. Long, since all secrets are
+in one place. The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's configuration folder.
 """
 
 from __future__ import annotations
@@ -626,12 +625,11 @@ def distrust(org: str, signer: str | None, since: datetime | None = None) -> lis
 
 def void_reason(org: str, signer: str, when: datetime) -> str:
     """Returns why what was built at `when` on what the key signed is void; else nothing."""
-    since = validity(org, signer).revoked_since
     if signer not in map(signing.key_id, trusted(org)):
         return "signed by a key that is no longer trusted"
-    if since is None or when < since:
-        return ""
-    return f"signed by a key that is void from {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} on"
+    since = validity(org, signer).revoked_since
+    void = since is not None and when >= since
+    return f"signed by a key that is void from {since:%Y-%m-%dT%H:%M:%SZ} on" if void else ""
 
 
 @dataclass(frozen=True)
