@@ -238,7 +238,7 @@ def work_of(data: bytes, kind: RecordKind, rows: int = 1) -> float:
         return 120 * rows + 0.3 * len(data)
     named = sum(map(bool, _NAMED.findall(data)))
     beside = max(0, min(named / rows, 20) - 6)
-    return len(data) + 25 * rows + named * (80 + 2.6 * beside**2)
+    return len(data) + 40 * rows + named * (80 + 2.6 * beside**2)
 
 
 def raw_blocks(path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
