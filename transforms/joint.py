@@ -238,10 +238,8 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
 
 
 def crowds_of_offers(offers: Iterable[AcceptedOffer]) -> Crowds:
-    """Returns the reporters of `evidence_of_offer` that stand for several people."""
-    return Crowds.of(
-        {key: one.reports for taken in offers for one, _, key in taken.records() if one.reports > 1}
-    )
+    """Returns the reporters of `evidence_of_offer`, and how many people each stands for."""
+    return Crowds.of({key: one.reports for taken in offers for one, _, key in taken.records()})
 
 
 def complaint_records(

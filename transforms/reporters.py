@@ -52,7 +52,7 @@ _COLUMNS = ("source_org", "rule")
 
 @dataclass(frozen=True, eq=False)
 class Crowds:
-    """The reporters that stand for several people each, of whom nothing tells one from another.
+    """The reporters that stand for all people whom a row of an offer counts: one, or several.
 
     An offer counts people who report the same in one week. They are one reporter of one record, and
     whatever counts reporters, or what each of them adds, counts this one `people` times.

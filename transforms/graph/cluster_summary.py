@@ -230,7 +230,7 @@ def summarize(
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds)
-    masks = _masks(by_cluster, records_of, WAY.empty_table() if ways is None else ways)
+    masks = _masks(by_cluster, records_of, WAY.empty_table() if ways is None else ways, crowds)
     clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
     core_of: dict[str, dict[str, bool]] = {}
@@ -261,7 +261,10 @@ def summarize(
 
 
 def _masks(
-    members: Mapping[str, Sequence[Row]], records: Mapping[str, ClusterFacts], ways: pa.Table
+    members: Mapping[str, Sequence[Row]],
+    records: Mapping[str, ClusterFacts],
+    ways: pa.Table,
+    crowds: Crowds,
 ) -> dict[str, list[int]]:
     """Returns `reporter_masks` of the clusters that may have cuts or bursts."""
     ids = {
@@ -269,7 +272,7 @@ def _masks(
         for one, those in members.items()
         if len(those) >= 2 * CUT_SIDE or (len(those) > 1 and records[one].alike)
     }
-    return reporter_masks(ways, ids, {one: records[one].alike for one in ids})
+    return reporter_masks(ways, ids, {one: records[one].alike for one in ids}, crowds)
 
 
 def _bounds(ids: Sequence[str], records: ClusterFacts, masks: Sequence[int]) -> dict[str, int]:

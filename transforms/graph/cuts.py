@@ -30,6 +30,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import group_reporters
+from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import batches_of
 
 WAY = pa.schema(
@@ -96,13 +97,18 @@ def reporter_masks(
     ways: pa.Table,
     members: Mapping[str, Sequence[str]],
     alike: Mapping[str, Mapping[int, int]] | None = None,
+    crowds: Crowds = NO_CROWDS,
 ) -> dict[str, list[int]]:
     """Returns, by cluster, the members that each of its reporters names beside others, as masks.
+
+    Of people whom an offer counts alike `THIN_REPORTERS` have a mask each, and no more: a claim of
+    thousands, which costs nothing, bears no more of a join.
 
     Args:
         ways: WAY rows of whole clusters.
         members: The ids of the members of some clusters, as they are shown, by cluster.
         alike: By cluster, reporters who count as one, as `ClusterFacts` has them.
+        crowds: Reporters that stand for several people.
     """
     every = [
         (place, at, one) for place, ids in enumerate(members.values()) for at, one in enumerate(ids)
@@ -123,7 +129,8 @@ def reporter_masks(
         if same := (alike or {}).get(one):
             here = np.flatnonzero(cluster[row] == place)
             reporter[here] = [same.get(who, who) for who in reporter[here].tolist()]
-    _, reporter = np.unique(reporter, return_inverse=True)
+    distinct, reporter = np.unique(reporter, return_inverse=True)
+    people = np.minimum(crowds.people_of(distinct << 1), THIN_REPORTERS).tolist()
     once = sorted_unique(reporter * max(len(every), 1) + row)
     masks: defaultdict[tuple[int, int], int] = defaultdict(int)
     for who, one in zip(
@@ -132,8 +139,8 @@ def reporter_masks(
         masks[int(cluster[one]), who] |= 1 << int(at[one])
     ids = list(members)
     by_cluster: dict[str, list[int]] = {one: [] for one in ids}
-    for (place, _), mask in masks.items():
-        by_cluster[ids[place]].append(mask)
+    for (place, who), mask in masks.items():
+        by_cluster[ids[place]] += [mask] * people[who]
     return {one: sorted(those) for one, those in by_cluster.items()}
 
 
