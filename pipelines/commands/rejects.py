@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import argparse
 import csv
+import pickle
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipelines.options import UsageError
 from pipelines.user_files import open_run
+from reports import tables
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from schemas.tables import REJECTS
@@ -60,15 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
-    table = open_run(arguments.run).table(REJECTS)
+    finished = open_run(arguments.run)
+    found = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
     try:
-        kept = write_rejects(table, out)
+        kept = write_rejects(_rows(found), out)
     except OSError as error:
         where = error.filename or out
         raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     sys.stdout.write(
-        f"{out}: {kept} of {table.num_rows} rejected rows can be corrected here; "
-        f"{out / 'why.csv'} says what is wrong\n"
+        f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
+        f"here; {out / 'why.csv'} says what is wrong\n"
     )
     flags = [f"--{one} {out / one}" for one in ("complaints", "calls") if (out / one).exists()]
     if flags:
@@ -76,53 +81,97 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def write_rejects(table: pa.Table, out: Path) -> int:
-    """Writes REJECT rows below `out`; returns how many of them are in a file."""
+def write_rejects(rows: Iterable[Row], out: Path) -> int:
+    """Writes REJECT rows below `out`; returns how many of them are in a file.
+
+    Rows come in the order of the table. Those of one source wait in files of their own, and not in
+    memory, until all of them are known.
+    """
     out.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
-    kept = 0
     with (out / "why.csv").open("w", encoding="utf-8", newline="") as file:
         why = csv.writer(file)
         why.writerow(WHY)
-        for (kind, source, written), group in groupby(_in_order(table), key=_file):
-            reasons: list[tuple[object, ...]] = []
-            correctable: list[bytes] = []
-            for row in group:
-                reason = tuple(row[name] for name in WHY[2:])
-                if (data := _whole(row)) is None:
-                    why.writerow(_why("", "", reason))
-                else:
-                    reasons.append(reason)
-                    correctable.append(data)
-            if not correctable:
-                continue
-            content, lines, extension = _content(written, correctable)
-            name = _name(f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}", extension, taken)
-            path = out / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
-            why.writerows(
-                _why(name, line, reason) for line, reason in zip(lines, reasons, strict=True)
-            )
-            kept += len(correctable)
-    return kept
+        return sum(
+            _write_source(source, those, out, taken, why)
+            for source, those in groupby(rows, key=itemgetter("source"))
+        )
 
 
-def _in_order(table: pa.Table) -> Iterator[Row]:
-    """Yields REJECT rows, a batch in memory at a time, those of a file together.
+class Writer(Protocol):
+    """A writer of rows of CSV."""
 
-    A quote that is never closed goes last: before others it would swallow them.
+    def writerow(self, row: Iterable[Any], /) -> Any:
+        """Writes one row."""
+
+
+class _Waiting:
+    """The rows of one file to be written, aside on the disk: those of a broken quote come last.
+
+    A quote that is never closed would swallow what stands behind it.
     """
-    last = pc.equal(table["code"], Code.BROKEN_CSV)
-    keys = ("record_kind", "source", "format", "last", "position")
-    table = table.append_column("last", last)
-    order = pc.sort_indices(table, [(one, "ascending") for one in keys])
-    for at in range(0, len(order), BATCH_ROWS):
-        yield from table.take(order.slice(at, BATCH_ROWS)).to_pylist()
+
+    def __init__(self, folder: str) -> None:
+        self._parts = [TemporaryFile(dir=folder) for _ in range(2)]  # noqa: SIM115
+        self.objects, self.count = True, 0
+
+    def add(self, row: Row, data: bytes) -> None:
+        """Puts a row aside, with the reason for which it was refused."""
+        reason = tuple(row[name] for name in WHY[2:])
+        pickle.dump((reason, data), self._parts[row["code"] == Code.BROKEN_CSV])
+        self.objects = self.objects and data.lstrip().startswith(b"{")
+        self.count += 1
+
+    def __iter__(self) -> Iterator[tuple[tuple[object, ...], bytes]]:
+        for part in self._parts:
+            end = part.tell()
+            part.seek(0)
+            while part.tell() < end:
+                yield pickle.load(part)  # noqa: S301 - our own file
+
+    def close(self) -> None:
+        """Gives the room on the disk back."""
+        for part in self._parts:
+            part.close()
 
 
-def _file(row: Row) -> tuple[str, str, str]:
-    return row["record_kind"], row["source"], row["format"]
+def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], why: Writer) -> int:
+    """Writes the rows of one source, a file for each kind and format; returns how many."""
+    waiting: dict[tuple[str, str], _Waiting] = {}
+    with ExitStack() as open_files:
+        for row in rows:
+            if (data := _whole(row)) is None:
+                why.writerow(_why("", "", (row[name] for name in WHY[2:])))
+                continue
+            key = row["record_kind"], row["format"]
+            if key not in waiting:
+                waiting[key] = _Waiting(str(out))
+                open_files.callback(waiting[key].close)
+            waiting[key].add(row, data)
+        for (kind, written), those in sorted(waiting.items()):
+            form = _form(written, objects=those.objects)
+            stem = f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}"
+            name = _name(stem, form.extension, taken)
+            (out / name).parent.mkdir(exist_ok=True)
+            with (out / name).open("wb") as file:
+                line = 1
+                for start in form.start:
+                    file.write(start + b"\n")
+                    line += start.count(b"\n") + 1
+                for at, (reason, data) in enumerate(those, 1):
+                    one = b" ".join(data.splitlines()) if form.flat else data
+                    file.write(one + (form.between if at < those.count else b"") + b"\n")
+                    why.writerow(_why(name, line, reason))
+                    line += one.count(b"\n") + 1
+                file.write(form.end)
+    return sum(one.count for one in waiting.values())
+
+
+def _rows(found: Iterable[pa.Table]) -> Iterator[Row]:
+    """Yields rows of tables, a few at a time in memory."""
+    for table in found:
+        for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+            yield from batch.to_pylist()
 
 
 def _whole(row: Row) -> bytes | None:
@@ -142,34 +191,26 @@ _READ_BY_HEADER = frozenset(
 """Formats whose rows mean nothing without the header of their file."""
 
 
-def _content(written: str, rows: Sequence[bytes]) -> tuple[bytes, list[int], str]:
-    """Returns a file of one format: its bytes, the line on which each row starts, its extension."""
+class _Form(NamedTuple):
+    """A file of one format: lines before its rows, what parts them, what follows them."""
+
+    extension: str
+    start: tuple[bytes, ...] = ()
+    between: bytes = b""
+    end: bytes = b""
+    flat: bool = False
+
+
+def _form(written: str, *, objects: bool) -> _Form:
+    """Returns the form of a file of rows of one format; `objects`: each is an object of JSON."""
     name, _, cells = written.partition(":")
     known = ADAPTERS_BY_NAME.get(name)
     if known is not None and known.layout in (Layout.CSV, Layout.SHEET):
-        if all(data.lstrip().startswith(b"{") for data in rows):
-            # A format of CSV may have an export as JSON, too: one array of objects.
-            lines = [b"[", *_separated(rows), b"]"]
-            return b"\n".join(lines) + b"\n", list(_starts(lines))[1:-1], ".json"
-        header = (cells or join_cells(known.header)).encode()
-        lines = [header, *rows]
-        return b"\n".join(lines) + b"\n", list(_starts(lines))[1:], ".csv"
-    flat = [b" ".join(data.splitlines()) for data in rows]
+        if objects:  # a format of CSV may have an export as JSON, too: one array of objects
+            return _Form(".json", (b"[",), b",", b"]\n")
+        return _Form(".csv", ((cells or join_cells(known.header)).encode(),))
     is_objects = known is not None and known.read is not None and known.detect_line is None
-    extension = ".jsonl" if is_objects else ".txt"
-    return b"\n".join(flat) + b"\n", list(_starts(flat)), extension
-
-
-def _separated(rows: Sequence[bytes]) -> Iterator[bytes]:
-    yield from (data + b"," for data in rows[:-1])
-    yield rows[-1]
-
-
-def _starts(parts: Iterable[bytes]) -> Iterator[int]:
-    line = 1
-    for part in parts:
-        yield line
-        line += part.count(b"\n") + 1
+    return _Form(".jsonl" if is_objects else ".txt", flat=True)
 
 
 def _safe(source: str) -> str:
