@@ -223,6 +223,12 @@ def redact_batch(whole: ClusterBatch) -> ClusterBatch:
     return replace(core, facts=[redact_facts(one) for one in core.facts])
 
 
+def keep_leaving(whole: ClusterFacts) -> ClusterFacts:
+    """Returns a cluster with its reviewed core members by value; of a thin one with none."""
+    reviewed = {one["entity_id"] for one in whole.members if is_reviewed_core(one)}
+    return keep_members(whole, set() if is_thin(whole.row) else reviewed)
+
+
 def redact_member_reasons(batch: ClusterBatch) -> ClusterBatch:
     """Returns clusters whose table of members has no reasons that analysts wrote."""
     at = batch.members.schema.get_field_index("reason")

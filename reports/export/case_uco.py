@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import is_reviewed_core, keep_members
+from reports.disclosure_control import keep_leaving
 from reports.evidence_number import cluster_thing, link_thing
 from reports.export.graph_tables import ClusterExport
 from reports.export.stix import DEFAULT_TLP, stix_id, stix_timestamp
@@ -111,8 +111,7 @@ def case_bundle(
 def cluster_case(export: ClusterExport) -> Iterator[list[bytes]]:
     """Yields the bundle of each cluster: of core members that an analyst reviewed."""
     for facts in export.batch.facts:
-        kept = {one["entity_id"] for one in facts.members if is_reviewed_core(one)}
-        shown = keep_members(facts, kept)
+        shown = keep_leaving(facts)
         title = plain(shown.row["name"])
         yield [case_bundle(shown, export.moment, export.run_id, title)]
 

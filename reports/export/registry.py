@@ -27,7 +27,13 @@ from reports.export.case_uco import cluster_case, join_cases
 from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
 from reports.export.graph_tables import ClusterExport, GraphExport
 from reports.export.misp import cluster_misp, join_events
-from reports.export.stix import cluster_stix, join_bundles
+from reports.export.stix import (
+    PATTERNS,
+    cluster_sentinel,
+    cluster_stix,
+    join_bundles,
+    join_requests,
+)
 from reports.export.tabular import NODES_FILE, cluster_csv, join_csv
 from reports.figures import read_positions
 from reports.tables import RunFolder
@@ -51,6 +57,7 @@ class ExportFormat:
         write_graph: yields the file of a run's whole graph, piece by piece.
         join_clusters: without it, makes one file of those of several clusters.
         reviewed: it holds reviewed core members alone, whatever else was asked for.
+        kinds: the kinds of identifiers that it holds; all without.
     """
 
     code: str
@@ -61,6 +68,7 @@ class ExportFormat:
     write_graph: Callable[[GraphExport], FileChunks] | None = None
     join_clusters: Callable[[Iterable[bytes]], FileChunks] | None = None
     reviewed: bool = False
+    kinds: tuple[str, ...] = ()
 
 
 EXPORT_FORMATS = (
@@ -96,6 +104,16 @@ EXPORT_FORMATS = (
         write_clusters=cluster_stix,
         join_clusters=join_bundles,
         reviewed=True,
+    ),
+    ExportFormat(
+        code="sentinel",
+        name="Microsoft Sentinel",
+        description="requests to its upload API, of sites and addresses",
+        suffix="sentinel.jsonl",
+        write_clusters=cluster_sentinel,
+        join_clusters=join_requests,
+        reviewed=True,
+        kinds=tuple(PATTERNS),
     ),
     ExportFormat(
         code="misp",
@@ -163,9 +181,12 @@ class RunExport:
         return within, every - within
 
     def _leaving(self, form: ExportFormat) -> pc.Expression:
+        named = pc.scalar(not form.kinds)
+        for one in form.kinds:
+            named = named | pc.starts_with(pc.field("entity_id"), f"{one}:")
         if form.reviewed:
-            return REVIEWED_CORE & ~pc.field("cluster_id").isin(thin_clusters(self.run))
-        return pc.scalar(True) if self.include_verify else CORE
+            return named & REVIEWED_CORE & ~pc.field("cluster_id").isin(thin_clusters(self.run))
+        return named if self.include_verify else named & CORE
 
     def _files(self, ids: list[str], form: ExportFormat) -> Iterator[bytes]:
         batch = gather_batch(self.run, ids)

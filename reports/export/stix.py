@@ -9,6 +9,8 @@ What is what (docs/referral.md says why):
   2.1 (section 4.8.2) knows its own kinds alone, and a phone number is OpenCTI's.
 - *relationship* `related-to`: an accepted link between two members, with its evidence; and the
   cluster's to an *attack-pattern*, what MITRE's F3 or ATT&CK calls the use of such members.
+- *indicator*: a site, an address of a page or of mail, which `indicates` such a technique; it asks
+  for a search or a warning, and not to be blocked by itself.
 - *sighting*: where the whole was seen; *identity*: those organisations, and ringtrace itself.
 - *note*: what the bundle does not say; *grouping*: all of it, as suspicious activity.
 
@@ -34,11 +36,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from reports.cluster_data import ClusterFacts
-from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
+from reports.disclosure_control import keep_leaving
 from reports.evidence_number import cluster_thing, link_thing
 from reports.export.graph_tables import ClusterExport
 from reports.text import plain
 from schemas.entity import without_epoch
+from schemas.enums import EntityKind
 from transforms.extract.impersonation import Technique, techniques_of
 from transforms.extract.kinds.registry import lookup_kind
 
@@ -83,6 +86,19 @@ _TLP_IDS = {
 
 TLP_LEVELS = tuple(_TLP_IDS)
 """TLP 2.0 (FIRST, August 2022), the widest circle first."""
+
+SENTINEL_TYPES = ("identity", "attack-pattern", "indicator", "relationship")
+"""Types of objects that Microsoft Sentinel's upload API takes, what refers to others last."""
+
+SENTINEL_OBJECTS = 100
+"""Objects that one of its requests may hold."""
+
+PATTERNS = {
+    EntityKind.DOMAIN: ("domain-name:value", ""),
+    EntityKind.URL: ("url:value", "https://"),
+    EntityKind.EMAIL: ("email-addr:value", ""),
+}
+"""By kind of identifier what a pattern compares, and what an id of ours lacks of its value."""
 
 _OPENCTI = ("phone-number", "cryptocurrency-wallet")
 """Types of OpenCTI's observables with a `value`."""
@@ -142,8 +158,9 @@ def stix_bundle(
     ]
     sighting = _seen_by_orgs(facts, infrastructure["id"], observed, orgs, key)
     patterns = list(_attack_patterns(facts, infrastructure["id"], key))
+    indicators = list(_indicators(facts, key))
     note = _note(facts, infrastructure["id"], key)
-    own = [infrastructure, *observed, *ties, *patterns, sighting, note]
+    own = [infrastructure, *observed, *ties, *patterns, *indicators, sighting, note]
     content = [*people, *(one | marked for one in distinct), *own]
     whole = [tlp_object, *content, _grouping(facts, content, key)]
     return _written(stix_id("bundle", key.run_id, key.cluster_id, tlp), whole)
@@ -155,9 +172,37 @@ def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
     A thin cluster has none.
     """
     for facts in export.batch.facts:
-        reviewed = {one["entity_id"] for one in facts.members if is_reviewed_core(one)}
-        kept = set() if is_thin(facts.row) else reviewed
-        yield [stix_bundle(keep_members(facts, kept), export.moment, export.run_id)]
+        yield [stix_bundle(keep_leaving(facts), export.moment, export.run_id)]
+
+
+def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:
+    """Yields the requests of each cluster to Microsoft Sentinel's upload API, a body a line.
+
+    It takes `SENTINEL_TYPES` alone, `SENTINEL_OBJECTS` at a time
+    (learn.microsoft.com/azure/sentinel/stix-objects-api, read on 2026-11-28).
+    """
+    for (bundle,) in cluster_stix(export):
+        objects = orjson.loads(bundle)["objects"]
+        kept = [one for kind in SENTINEL_TYPES for one in objects if one["type"] == kind]
+        ids = {one["id"] for one in kept}
+        whole = [
+            one
+            for one in kept
+            if one["type"] != "relationship" or {one["source_ref"], one["target_ref"]} <= ids
+        ]
+        shows = any(one["type"] == "indicator" for one in whole)
+        starts = range(0, len(whole), SENTINEL_OBJECTS) if shows else ()
+        yield [_request(whole[at : at + SENTINEL_OBJECTS]) for at in starts]
+
+
+def join_requests(requests: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the lines of several files of requests as one file."""
+    yield from requests
+
+
+def _request(objects: list[StixObject]) -> bytes:
+    body = {"sourcesystem": "ringtrace", "stixobjects": objects}
+    return orjson.dumps(body, option=orjson.OPT_SORT_KEYS) + b"\n"
 
 
 def join_bundles(bundles: Iterable[bytes]) -> Iterator[bytes]:
@@ -334,6 +379,44 @@ def _attack_patterns(
             target_ref=pattern["id"],
             description=f"Shown by members that are {', '.join(sorted(roles[technique]))}.",
         )
+
+
+def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
+    """Yields an indicator for each member that STIX has a pattern for, and what it indicates."""
+    for member in facts.members:
+        entity_id = member["entity_id"]
+        kind, _, value = without_epoch(entity_id).partition(":")
+        if kind not in PATTERNS:
+            continue
+        shown, scheme = PATTERNS[EntityKind(kind)]
+        escaped = f"{scheme}{value}".replace("\\", "\\\\").replace("'", "\\'")
+        indicator = _object(
+            "indicator",
+            key,
+            entity_id,
+            thing=entity_id,
+            name=plain(entity_id, 300),
+            description="A lead, not proof: for a search or a warning, not to block by itself.",
+            indicator_types=["anomalous-activity"],
+            pattern=f"[{shown} = '{escaped}']",
+            pattern_type="stix",
+            pattern_version="2.1",
+            valid_from=stix_timestamp(member["first_seen"]),
+            confidence=_percent(member["confidence"]),
+        )
+        yield indicator
+        for technique in techniques_of("role", member["role"]):
+            yield _object(
+                "relationship",
+                key,
+                "indicates",
+                entity_id,
+                technique.id,
+                thing=entity_id,
+                relationship_type="indicates",
+                source_ref=indicator["id"],
+                target_ref=stix_id("attack-pattern", key.run_id, key.cluster_id, technique.id),
+            )
 
 
 def _span(row: Row) -> StixObject:

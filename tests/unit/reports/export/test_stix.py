@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+import pyarrow.parquet as pq
 import pytest
 import stix2
 from hypothesis import given, settings, strategies as st
@@ -15,6 +16,7 @@ from stix2validator import ValidationOptions, validate_string
 
 from reports.cluster_data import ClusterFacts, gather_facts
 from reports.export import stix
+from reports.export.registry import RunExport, leaving_formats
 from reports.export.stix import TLP_LEVELS, stix_observable, tlp_marking
 from tests.support.hostile_text import HOSTILE
 from tests.support.report_tables import (
@@ -110,7 +112,8 @@ def test_every_kind_of_member_is_strictly_valid(tmp_path):
     assert {one: kinds.count(one) for one in set(EVERY_KIND.values())} == {
         one: list(EVERY_KIND.values()).count(one) for one in set(EVERY_KIND.values())
     }
-    ties = len(EVERY_KIND) + len(EVERY_KIND) - 1 + kinds.count("attack-pattern")
+    indicators = [one for one in json.loads(made)["objects"] if is_indicating(one)]
+    ties = 2 * len(EVERY_KIND) - 1 + kinds.count("attack-pattern") + len(indicators)
     assert kinds.count("relationship") == ties
     assert b"trunk" not in made and b"acme" not in made
 
@@ -226,6 +229,46 @@ def test_every_cluster_is_strictly_valid(facts, moment):
     made = stix.stix_bundle(facts, moment, "run-1")
     assert problems(made) == []
     assert again(made) == cut(made.decode())
+
+
+def test_indicators_are_of_what_a_pattern_can_name_and_indicate_a_technique(tmp_path):
+    facts = every_kind(tmp_path / "run")
+    objects = json.loads(stix.stix_bundle(facts, MOMENT, "run-1"))["objects"]
+    by_id = {one["id"]: one for one in objects}
+    shown = {one["name"]: one for one in objects if one["type"] == "indicator"}
+    assert set(shown) == {one for one in EVERY_KIND if one.startswith(("domain", "url", "email"))}
+    assert shown["domain:amzn-refund.support"]["pattern"] == (
+        "[domain-name:value = 'amzn-refund.support']"
+    )
+    assert {by_id[one["target_ref"]]["type"] for one in objects if is_indicating(one)} <= {
+        "attack-pattern"
+    }
+
+
+def is_indicating(one):
+    return one["type"] == "relationship" and one["relationship_type"] == "indicates"
+
+
+def test_requests_to_sentinel_hold_what_it_takes(tmp_path):
+    rows = world(6)[0]
+    rows["members"] = [one | {"review": "reviewed"} for one in rows["members"]]
+    run = write_run(tmp_path / "run", rows)
+    members = pq.read_table(run / "members")["entity_id"].to_pylist()
+    found = RunExport(run, "run-1", MOMENT)
+    form = leaving_formats()["sentinel"]
+    lines = b"".join(found.whole(form)).splitlines()
+    bodies = [json.loads(one) for one in lines]
+    objects = [one for body in bodies for one in body["stixobjects"]]
+    assert all(len(body["stixobjects"]) <= stix.SENTINEL_OBJECTS for body in bodies)
+    assert {body["sourcesystem"] for body in bodies} == {"ringtrace"}
+    assert {one["type"] for one in objects} <= set(stix.SENTINEL_TYPES)
+    ids = {one["id"] for one in objects}
+    for one in objects:
+        if one["type"] == "relationship":
+            assert {one["source_ref"], one["target_ref"]} <= ids
+    named = {one["name"] for one in objects if one["type"] == "indicator"}
+    assert named and named <= set(members)
+    assert len(named) == found.counts(form)[0]
 
 
 def test_a_bundle_that_is_to_be_sealed_is_checked(tmp_path):
