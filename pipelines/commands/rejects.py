@@ -10,6 +10,7 @@ import argparse
 import csv
 import pickle
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -68,7 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
     found = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
     try:
         kept = write_rejects(_rows(found), out)
-    except OSError as error:
+    except BaseException as error:
+        shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
+        if not isinstance(error, OSError):
+            raise
         where = error.filename or out
         raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
     sys.stdout.write(

@@ -22,6 +22,7 @@ from pipelines import cli, key_store, ledger
 from pipelines.commands import COMMANDS
 from pipelines.options import Number, WholeNumber, make_parser
 from reports import signing, tables
+from reports.disclosure_control import thin_clusters
 from reports.referral import FACTS_FILE
 from schemas.decision import DECISION
 from schemas.entity import without_epoch
@@ -558,7 +559,12 @@ class Place:
             self.at(org, "batch", *files, "--output", self.name(word, word))
         self.name("register", "run/private/victims")
         self.name("register_key", "home-amazon/register.key")
-        members = tables.read_table(self.folder / "run", MEMBERS, ["entity_id", "cluster_id"])
+        columns = ["entity_id", "cluster_id"]
+        where = (pc.field("tier") == "core") & (pc.field("review") == "reviewed")
+        members = tables.read_table(self.folder / "run", MEMBERS, columns, where)
+        # Who typed a confirm was shown no join, so that nothing of a thin cluster leaves.
+        thin = pc.is_in(members["cluster_id"], thin_clusters(self.folder / "run"))
+        members = members.filter(pc.invert(thin))
         sizes = Counter(members["cluster_id"].to_pylist())
         cluster = max(sizes, key=lambda one: (sizes[one], one))
         where = pc.equal(members["cluster_id"], cluster)
