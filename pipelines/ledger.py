@@ -10,6 +10,7 @@ not be issued is held back here, too: files that name what a run withheld.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -167,6 +168,8 @@ def recorded(given: str | None, entries: Iterable[Entry]) -> Iterator[None]:
             # A disk that is full half-way through a line would leave a ledger that looks changed.
             held.enter_context(replaced({path: content + lines}))
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             raise UsageError(
                 f"{path}: {error.strerror}; give a --ledger that can be written"
             ) from None

@@ -77,7 +77,7 @@ BATCH_STEPS: Mapping[str, StepCost] = {
     "Cluster records": StepCost("describing clusters", (14,)),
     "Write tables": StepCost("writing tables", (38, 14, 0, 38)),
     "Finalize links": StepCost("describing clusters", (12,)),
-    "Summarise": StepCost("describing clusters", (0, 29)),
+    "Summarise": StepCost("describing clusters", (0, 0, 29)),
     "Suppliers": StepCost("describing clusters", (3,)),
     "Finish": StepCost("writing the report", (0, 219)),
 }

@@ -62,6 +62,7 @@ from schemas.tables import (
 )
 from transforms.graph import parts_of_thin_clusters
 from transforms.joint import call_records, complaint_records, evidence_from_tables
+from transforms.manifest import files_of
 
 NARRATIVE = "narrative"
 
@@ -132,7 +133,8 @@ def write_offer(arguments: argparse.Namespace) -> int:
     joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
     ids = members["entity_id"].to_pylist()
-    decisions = tables.read_table(run, DECISIONS).to_pylist()
+    there = files_of(run.manifest, DECISIONS)
+    decisions = tables.read_table(run, DECISIONS).to_pylist() if there else []
     parts = parts_of_thin_clusters(thin_clusters(run), members, evidence, decisions)
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
     words = {} if policy.confirmed_only else words_of_run(run, members, evidence)

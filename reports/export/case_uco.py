@@ -148,9 +148,8 @@ def _member(member: Row, key: tuple[str, str]) -> Row:
     if facet == "URLFacet":
         made[f"observable:{name}"] = f"https://{value}"
     if facet == "AccountFacet":
-        service, _, rest = value.partition(":")
-        made[f"observable:{name}"] = rest or value
-        made["observable:accountType"] = service if rest else kind
+        # Its vocabulary of account types knows none of these services.
+        made[f"observable:{name}"] = value
     return {
         **_node("observable", observable, key, member["entity_id"]),
         "core:name": plain(member["entity_id"], 300),

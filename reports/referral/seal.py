@@ -415,8 +415,18 @@ def _signature(
         others = [
             org for org, those in by_organisation.items() if error.key_id in map(key_id, those)
         ]
-        why = f"is signed by {others[0]}, which it does not name as its issuer" if others else error
-        result.findings.append(Finding(SEAL_FILE, str(why)))
+        why = str(error)
+        if others:
+            why = f"is signed by {others[0]}, which it does not name as its issuer"
+        theirs = [key for one in others for key in by_organisation[one]]
+        try:
+            # An altered seal may name no issuer any more.
+            signing.verify_detached(content, signature, theirs)
+        except UnknownKeyError:
+            pass
+        except SignatureError as altered:
+            why = str(altered)
+        result.findings.append(Finding(SEAL_FILE, why))
         return
     except SignatureError as error:
         result.findings.append(Finding(SEAL_FILE, str(error)))

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -81,7 +82,8 @@ def published(folder, number):
     start = pipeline | "Start" >> beam.Create([settings], reshuffle=False)
     parts = {"digests": [], "counters": [(("complaints", "read"), 0)], "outputs": lines}
     inputs = {name: pipeline | name >> beam.Create(rows) for name, rows in parts.items()}
-    record = partial(signed_files.accepted, [offer])
+    made = datetime(2026, 6, 1, tzinfo=UTC)
+    record = partial(signed_files.accepted, offers=[offer], output=settings.output, made=made)
     _ = inputs | PublishRun(start, lambda *_: None, lambda content: b"{}", record)
     return runner.run_pipeline(pipeline, settings, Progress(sys.stderr), debug=False)
 

@@ -144,7 +144,11 @@ def fill(words, output, made):
         where = pc.field("status") == "confirmed"
         confirmed = tables.read_table(source, CLUSTERS, where=where).to_pylist()
         # One that falls apart without a single link would be refused.
-        firm = (one for one in confirmed if one["size"] > 3 and not halves(one))
+        firm = (
+            one
+            for one in confirmed
+            if one["size"] > 3 and not halves(one) and "thin" not in one["flags"]
+        )
         filled[filled.index("ID")] = next(firm)["cluster_id"]
     more = {"stream": ["--stop-after-idle", "1"], "serve": ["--port", "0"]}
     return filled + more.get(words[0], [])

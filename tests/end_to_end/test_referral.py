@@ -112,6 +112,7 @@ def clicked(tmp_path, monkeypatch):
     rows = [
         complaint(
             n,
+            received_at=f"2024-03-0{n}T09:30:00Z",
             victim_id=f"v{n}",
             narrative=said,
             phone_numbers=[{"raw": "+18885550121", "role": "callback"}],

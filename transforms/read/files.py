@@ -32,10 +32,10 @@ FREE_DECODED, DECODED_RATIO = 4 << 20, 24
 """A file may decode to so many bytes, and so many times its size: complaints have ratios of 4 to
 11, call records up to 23."""
 
-_FREE_WORK, _WORK_A_BYTE = 2_000_000, 24
-"""Microseconds of CPU that the rows of a packed file may cost, and more for each of its bytes, by
-`work_of`: about 20 seconds a megabyte. Honest ones would take 4 to 15, and packed best (zstd -19)
-up to 24."""
+_FREE_WORK, _LEAST_WORK, _WORK_A_BYTE = 10_000_000, 2_000_000, 24
+"""Microseconds of CPU that the rows of any packed file may cost, or else so many and more for each
+of its bytes, by `work_of`: about 20 seconds a megabyte. Honest ones would take 4 to 15, and packed
+best (zstd -19) up to 24; few alike in a small file, such as 400 mails of one ring in 5 kB, more."""
 
 TOO_MUCH = (
     f"unpacked it is over {DECODED_RATIO} times its size, or has more rows and identifiers than "
@@ -224,7 +224,7 @@ def most_rows(size: int) -> int:
 
 def most_work(size: int) -> float:
     """Returns the microseconds of CPU that the rows of a packed file of a size may cost."""
-    return _FREE_WORK + _WORK_A_BYTE * size
+    return max(_FREE_WORK, _LEAST_WORK + _WORK_A_BYTE * size)
 
 
 def work_of(data: bytes, kind: RecordKind, rows: int = 1) -> float:
