@@ -60,7 +60,6 @@ from schemas.tables import (
     MENTIONS,
     NARRATIVES,
 )
-from transforms.graph import parts_of_thin_clusters
 from transforms.joint import call_records, complaint_records, evidence_from_tables
 from transforms.manifest import files_of
 
@@ -133,6 +132,8 @@ def write_offer(arguments: argparse.Namespace) -> int:
     joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
     ids = members["entity_id"].to_pylist()
+    from transforms.graph import parts_of_thin_clusters  # with Beam, which --help must not load
+
     there = files_of(run.manifest, DECISIONS)
     decisions = tables.read_table(run, DECISIONS).to_pylist() if there else []
     parts = parts_of_thin_clusters(thin_clusters(run), members, evidence, decisions)
