@@ -1,4 +1,7 @@
-"""Reads the files that a user names: lists of the known legitimate, decisions and weights."""
+"""Reads the files that a user names: lists of the known legitimate, decisions and weights.
+
+Long, since each is read with the same errors, and runs with the same checks of who signed them.
+"""
 
 from __future__ import annotations
 

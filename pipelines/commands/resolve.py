@@ -342,16 +342,39 @@ def _open(path: str) -> Holding:
 
 
 def _package(folder: Path) -> Holding:
-    from reports.referral import FACTS_FILE, verify_package
+    """Reads a package whose seal holds; what a partner sealed can still be of any form.
+
+    Raises:
+        UsageError: if it is not what a package is, or numbers things in another's name.
+    """
+    from reports.referral import verify_package
 
     partners = key_store.trusted_keys()
     result = verify_package(folder, key_store.own_public_keys(), [], partners)
     if not result.holds:
         raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
+    try:
+        found = _read_package(folder)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error):
+        raise UsageError(
+            f"{folder}: has no evidence numbers, as before there were any, or is damaged; make it "
+            "again, or ask for another"
+        ) from None
+    if result.signed_for not in ("", found.issuer):
+        raise UsageError(
+            f"{folder}: is {result.signed_for}'s and numbers things for another; ask for another"
+        )
+    return found
+
+
+def _read_package(folder: Path) -> Holding:
+    from reports.referral import FACTS_FILE
+
     facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_bytes())
-    issuer = facts.get("evidence_numbers", {}).get("issuer")
-    if not isinstance(issuer, str):
-        raise UsageError(f"{folder}: is of a version without evidence numbers; make it again")
+    issuer, cluster_id = facts["evidence_numbers"]["issuer"], facts["cluster_id"]
+    cases = {"reference": facts["reference"], **facts.get("case_numbers", {})}
+    if not all(isinstance(one, str) for one in (issuer, cluster_id, *cases.values())):
+        raise TypeError
     printed: dict[str, list[str]] = {}
     about: dict[str, str] = {}
     for path in sorted((folder / "data").rglob("*")):
@@ -368,9 +391,9 @@ def _package(folder: Path) -> Holding:
         f"{plain(facts['reference'], 80)}, to {plain(facts['recipient'], 80)}, as of "
         f"{facts['as_of'][:10]}",
         issuer,
-        facts["cluster_id"],
+        cluster_id,
         sorted(facts["members"]),
-        {"reference": facts["reference"], **facts.get("case_numbers", {})},
+        cases,
         printed,
         about,
     )
@@ -382,7 +405,7 @@ def _printed_rows(
     with path.open(encoding="utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
             number = row.get("evidence_number") or ""
-            printed.setdefault(number, []).append(f"{name} row {row['row']}")
+            printed.setdefault(number, []).append(f"{name} row {plain(row['row'], 12)}")
             if "record_id" in row:
                 named = f"{row['organisation']}/{row['record_id']}"
                 about.setdefault(number, f"the {row['kind']} {plain(named, 200)}")

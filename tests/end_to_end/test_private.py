@@ -107,7 +107,7 @@ def explained(capsys, folder, entity=RING, status=0):
 
 
 def told(folder):
-    """What a report says of the whole run."""
+    """The part of a report on the whole run."""
     content = (folder / "report/data/run.js").read_bytes()
     *_, data = decoded_layers("run.js", content)
     return json.loads(data)

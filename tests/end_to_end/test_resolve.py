@@ -18,6 +18,7 @@ from reports.evidence_number import (
     record_thing,
 )
 from reports.export.stix import NUMBERS
+from reports.referral import seal
 from schemas.decision import DECISION
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.exchange_world import ringtrace
@@ -258,6 +259,40 @@ def test_an_altered_package_tells_nothing(amazon, capsys, tmp_path):
         file.write("99,RT-MC55-B7NH-68,phone:+18005550199\n")
     assert ringtrace("resolve", "RT-MC55-B7NH-68", copy) == 2
     assert "is no package that holds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"evidence_numbers": None},
+        {"evidence_numbers": {"issuer": "ftc"}},
+        {"members": [1, "x"]},
+        {"case_numbers": {"a": 1}},
+        {"as_of": 5},
+        {"cluster_id": None},
+    ],
+)
+def test_a_partners_package_of_another_form_is_one_line(amazon, capsys, tmp_path, change):
+    folder = tmp_path / "sealed"
+    shutil.copytree(amazon.package, folder)
+    facts = json.loads((folder / "data/package.json").read_bytes()) | change
+    (folder / "data/package.json").write_text(json.dumps(facts))
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith("seal.json")
+    }
+    key = signing.make_signing_key()
+    key_store.trust("microsoft", key.public_key())
+    before = json.loads((folder / seal.SEAL_FILE).read_bytes())["package"]
+    named = {"issuer": "microsoft", "key_id": signing.key_id(key.public_key())}
+    made = seal.make_seal(files, before | named)
+    (folder / seal.SEAL_FILE).write_bytes(made)
+    (folder / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(made, key))
+    (folder / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(made))
+    assert ringtrace("resolve", "RT-MC55-B7NH-68", folder) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and ("has no evidence" in said or "for another" in said)
 
 
 def test_two_companies_packages_are_laid_side_by_side(offices, amazon, capsys, tmp_path):

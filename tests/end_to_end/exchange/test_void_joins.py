@@ -1,4 +1,4 @@
-"""What rests on a join is void with the key of an offer in it, and each place says so."""
+"""All that rests on a join is void with the key of an offer in it, and each place says so."""
 
 import shutil
 

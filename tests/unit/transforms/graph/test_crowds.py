@@ -132,7 +132,7 @@ def approximately(row):
 
 
 def test_ten_million_cost_what_one_costs():
-    """What reads them has no row of each: this ends at once."""
+    """No step has a row of each: this ends at once."""
     offered = [({IDS[0], IDS[1]}, 10_000_000, 0, False), ({IDS[1], IDS[5]}, 9_999_999, 1, True)]
     mentions, crowds = rows_of([], offered, expand=False)
     entities, links, (cluster,), _ = tables_of(mentions, crowds)
