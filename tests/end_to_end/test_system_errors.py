@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from pipelines import ledger
-from pipelines.options import UsageError
 from pipelines.runner import describe_error
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import complaint, jsonl
@@ -68,7 +67,7 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(UsageError, match="No space left on device"):
+    with pytest.raises(OSError, match="No space left on device"):
         ledger.record(str(path), [entry])
     monkeypatch.undo()
     assert path.read_bytes() == before
