@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, pairwise
+from heapq import heappop, heappush
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,11 +53,8 @@ THIN_REPORTERS = 8
 THIN_SHARE = 0.5
 """Share of the reporters of its smaller side below which a join is thin."""
 
-CUT_LEVELS = (4, 8, 16, 64)
-"""Counts of reporters by which parts are merged before a cut of fewer is looked for."""
-
 MOST_CUT_STEPS = 2_000_000
-"""Steps, of about a microsecond, of the search for the cut of a cluster at one of `CUT_LEVELS`."""
+"""Steps, of about a microsecond, of the search for the cut of a cluster at one of its levels."""
 
 
 class Cut(NamedTuple):
@@ -179,9 +177,11 @@ def weakest_cut(
     """
     if sum(core) < 2 * CUT_SIDE:
         return None
-    least, joined = 0, _join(list(range(len(core))), same)
-    for level in sorted({min(one, len(named) + 1) for one in (*CUT_LEVELS, len(named) + 1)}):
-        part = _merge_tied(named, joined, level)
+    times = {tuple(_bits(mask)): count for mask, count in Counter(named).items()}
+    joined = _join(list(range(len(core))), same)
+    ties, least = _ties(times, joined), 0
+    for level in _levels(len(named) + 1):
+        part = _merge_tied(times, _join(joined, _tied(ties, level)), level)
         search = _CutSearch(named, core, part)
         if len(search.cores) > 1:
             if len(core) > robustness.MOST_EXACT_MEMBERS:
@@ -316,31 +316,77 @@ def _bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
-def _join(part: list[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
+def _join(part: Sequence[int], pairs: Iterable[tuple[int, int]]) -> list[int]:
     """Returns the part of each member, as a smaller member of it, once pairs of parts are one."""
+    into = {one: one for one in part}
+
+    def root(one: int) -> int:
+        while into[one] != one:
+            into[one] = one = into[into[one]]
+        return one
+
     for a, b in pairs:
-        into, gone = sorted((part[a], part[b]))
-        if into != gone:
-            part = [into if one == gone else one for one in part]
-    return part
+        first, second = sorted((root(part[a]), root(part[b])))
+        into[second] = first
+    return [root(one) for one in part]
 
 
-def _merge_tied(named: Sequence[int], part: list[int], least: int) -> list[int]:
-    """Merges parts that `least` reporters name together, over and over.
+def _levels(most: int) -> Iterator[int]:
+    """Yields the counts of reporters by which parts are merged before a cut of fewer is sought."""
+    level = 0
+    while level < most:
+        level = min(level + 1 + level // 8, most)
+        yield level
 
-    Reporters who name very many are left out, since their pairs are too many: what is merged saves
-    time, and what is not loses none.
+
+def _ties(times: Mapping[tuple[int, ...], int], part: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Returns pairs of parts, each with a lower bound of the reporters of a cut between the two.
+
+    Parts are taken one by one, always the one that most reporters name beside those taken. No cut
+    between it and the one taken before it has fewer reporters than these (maximum adjacency:
+    Nagamochi and Ibaraki 1992; where reporters name more than two, Klimmek and Wagner 1996).
+
+    Args:
+        times: How many reporters name the same members, by these.
+        part: The part of each member, as a member of it.
     """
-    while True:
-        pairs: Counter[tuple[int, int]] = Counter()
-        for mask in named:
-            of = sorted({part[one] for one in _bits(mask)})
-            if len(of) <= link_weights.MAX_HARD_ENTITIES:
-                pairs.update(combinations(of, 2))
-        tied = sorted(pair for pair, count in pairs.items() if count >= least)
-        if not tied:
-            return part
+    beside: Counter[frozenset[int]] = Counter()
+    for those, count in times.items():
+        beside[frozenset([part[one] for one in those])] += count
+    at: defaultdict[int, list[frozenset[int]]] = defaultdict(list)
+    for parts in beside:
+        if len(parts) > 1:
+            for one in parts:
+                at[one].append(parts)
+    by = dict.fromkeys(sorted(set(part)), 0)
+    queue = [(0, one) for one in by]
+    found, before = [], -1
+    while queue:
+        count, one = heappop(queue)
+        if one not in by or -count != by[one]:
+            continue
+        del by[one]
+        if count:
+            found.append((before, one, -count))
+        before = one
+        for parts in at[one]:
+            reporters = beside.pop(parts, 0)
+            for other in parts & by.keys() if reporters else ():
+                by[other] += reporters
+                heappush(queue, (-by[other], other))
+    return found
+
+
+def _tied(ties: Iterable[tuple[int, int, int]], least: int) -> list[tuple[int, int]]:
+    """Returns the pairs that at least so many reporters tie."""
+    return [(a, b) for a, b, reporters in ties if reporters >= least]
+
+
+def _merge_tied(times: Mapping[tuple[int, ...], int], part: list[int], least: int) -> list[int]:
+    """Merges parts that no cut of fewer than `least` reporters parts, as far as `_ties` finds."""
+    while tied := _tied(_ties(times, part), least):
         part = _join(part, tied)
+    return part
 
 
 def _measured_cut(

@@ -1,6 +1,7 @@
 """The weakest cut of a cluster, against every way to part its core members."""
 
-from itertools import combinations
+from collections import Counter
+from itertools import chain, combinations
 
 import networkx as nx
 import numpy as np
@@ -38,6 +39,10 @@ def clusters(draw):
 
 def crossing(named, side):
     return sum(1 for mask in named if mask & side and mask & ~side)
+
+
+def subsets(those):
+    return chain.from_iterable(combinations(those, size) for size in range(len(those) + 1))
 
 
 def least_by_networkx(named, core, same=()):
@@ -83,6 +88,17 @@ def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(clus
     pair = data.draw(st.lists(st.integers(0, len(core) - 1), min_size=2, max_size=2, unique=True))
     left = unvouched_cut(cut, named, core, [pair])
     assert (left and left.reporters) == least_by_networkx(named, core, [pair])
+
+
+@settings(max_examples=60, deadline=None)
+@given(clusters())
+def test_no_cut_between_tied_members_has_fewer_reporters(cluster):
+    named, core = cluster
+    times = Counter(tuple(one for one in range(len(core)) if mask >> one & 1) for mask in named)
+    for a, b, reporters in cuts._ties(times, range(len(core))):
+        others = [one for one in range(len(core)) if one not in (a, b)]
+        sides = (sum(1 << one for one in (a, *some)) for some in subsets(others))
+        assert reporters <= min(crossing(named, side) for side in sides)
 
 
 @settings(max_examples=30, deadline=None)
@@ -138,9 +154,9 @@ def test_a_weld_is_thin_up_to_seven_reporters_and_to_half_of_the_smaller_side():
 
 def test_a_large_cluster_has_a_lower_bound_in_little_time():
     members = robustness.MOST_EXACT_MEMBERS + 100
-    chain = [1 << one | 1 << one + 1 for one in range(members - 1) for _ in range(5)]
-    cut = weakest_cut(sorted(chain), [True] * members)
-    assert (cut.reporters, cut.exact, cut.thin) == (4, False, True)
+    row = [1 << one | 1 << one + 1 for one in range(members - 1) for _ in range(5)]
+    cut = weakest_cut(sorted(row), [True] * members)
+    assert (cut.reporters, cut.exact, cut.thin) == (5, False, True)
 
 
 def test_reporters_who_name_everything_cost_little():
