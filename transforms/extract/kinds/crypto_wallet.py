@@ -214,7 +214,7 @@ def _is_stellar(text: str) -> bool:
     """Checks the public key of an account: Base32 of a version, 32 bytes and their CRC (SEP-23)."""
     try:
         read = base64.b32decode(text)
-    except binascii.Error:
+    except ValueError:  # of its form, or of a letter that is not ASCII
         return False
     check = binascii.crc_hqx(read[:-2], 0).to_bytes(2, "little")
     return len(read) == 35 and read[0] == _STELLAR_ACCOUNT and read[-2:] == check

@@ -144,6 +144,41 @@ def test_no_text_raises(text):
         assert run.ends[-1] <= len(text)
 
 
+VALUES = (
+    "1BoatSLRHtKNngkdXEeobR76b53LETtpyT", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
+    "ltc1qr07zu594qf63xm7l7x6pu3a2v39m2z6hh5pp4t", "rMQ98K56yXJbDGv49ZSmW51sLn94Xe1mu1",
+    "addr1vx2fxv2umyhttkxyxp8x0dlpdt3k6cwng5pxj3jhsydzers66hrl8",
+    "qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    "GA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVSGZ", "4" + "A" * 94, "8" + "1" * 105,
+    "GB29 NWBK 6016 1331 9268 19", "name@okhdfcbank", "t.me/a_name", "$cashtag", "$a-b",
+    "+1 (888) 555-0123",
+    "routing 026009593 account 1234567890", "HDFC0000001 account 12345678901",
+    "sort code 20-00-00 account 12345678", "chat.whatsapp.com/AbCdEfGhIjKlMnOpQrStUv",
+    "https://a.example.com/b?c=d", "a.b@example.com", "123 456 789",
+)  # fmt: skip
+
+ODD = "\x00\x80\u0130\u00df\u0663\u2126\ud7ff\U0001f600 1lO0."
+
+METHODS = ("bank", "upi", "crypto", "solana", "zelle", "paypal", "cashapp", "telegram", "whatsapp")
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.sampled_from(VALUES), st.data())
+def test_no_identifier_with_an_odd_letter_raises(value, data):
+    """Nor one of the lengths at which a kind is decoded."""
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(value) - 1))
+        odd = data.draw(st.sampled_from(ODD))
+        value = value[:at] + odd + value[at + data.draw(st.integers(0, 1)) :]
+    for method in METHODS:
+        payment_account.from_field(method, value, "US")
+    for tool in ("anydesk", "teamviewer", "other"):
+        remote_access.from_field(tool, value)
+    list(url.from_field(value))
+    for finder in load_finders():
+        list(finder.find(value))
+
+
 @pytest.mark.parametrize("before", [0, 5, 20, 5000])
 def test_text_beyond_the_search_limit_is_cut_off(before):
     """Nor a number that begins where the search ends."""
