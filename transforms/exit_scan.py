@@ -57,8 +57,8 @@ from transforms.victim_register import (
 )
 from transforms.write.parquet_files import is_local
 
-BLOCK_BYTES = 1 << 24
-"""Bytes of files that are searched at once, which bounds the memory for it."""
+BLOCK_CHARACTERS = 1 << 23
+"""Characters of unpacked files that are searched at once, which bounds the memory for it."""
 
 MOST_UNPACKED = 1 << 28
 """Bytes of a packed file that are searched; one with more is no file of ours."""
@@ -214,8 +214,8 @@ def count_withheld(files: Iterable[tuple[str, bytes]], values: WithheldValues) -
     if not values:
         return counted
     harmless: set[str] = set()
-    for block in _blocks(files):
-        counted |= _count_in_block(block, values, harmless)
+    for names, read in _blocks(files):
+        counted |= _count_in_block(names, read, values, harmless)
     return counted
 
 
@@ -297,28 +297,26 @@ def _is_long(national: str) -> bool:
     return len(national.partition(":")[2]) >= LEAST_DIGITS
 
 
-def _blocks(files: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    block: list[tuple[str, bytes]] = []
-    size = 0
+def _blocks(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[list[str], Texts]]:
+    """Yields the names and the texts of some whole files at a time."""
+    names, read, size = list[str](), Texts([], []), 0
     for name, content in files:
-        block.append((name, content))
-        size += len(content)
-        if size >= BLOCK_BYTES:
-            yield block
-            block, size = [], 0
-    if block:
-        yield block
+        for text in texts_of_file(content):
+            read.files.append(len(names))
+            read.texts.append(text)
+            size += len(text)
+        names.append(name)
+        if size >= BLOCK_CHARACTERS:
+            yield names, read
+            names, read, size = [], Texts([], []), 0
+    if names:
+        yield names, read
 
 
 def _count_in_block(
-    block: list[tuple[str, bytes]], values: WithheldValues, harmless: set[str]
+    names: Sequence[str], read: Texts, values: WithheldValues, harmless: set[str]
 ) -> dict[str, int]:
     """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
-    read = Texts([], [])
-    for number, (_, content) in enumerate(block):
-        for text in texts_of_file(content):
-            read.files.append(number)
-            read.texts.append(text)
     repeated: dict[str, int] = {}
     for at, text in enumerate(read.texts):
         if "<style>" in text or "<script>" in text:
@@ -345,8 +343,7 @@ def _count_in_block(
     pairs = set(zip(of_file.tolist(), at[hit[at]].tolist(), strict=True))
     counted: dict[str, int] = {}
     for number, _ in sorted(pairs):
-        name = block[number][0]
-        counted[name] = counted.get(name, 0) + 1
+        counted[names[number]] = counted.get(names[number], 0) + 1
     return counted
 
 
