@@ -402,7 +402,7 @@ def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[
 
 
 def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: str = "") -> Run:
-    """Opens a finished run; what it lacks is said on stderr, once.
+    """Opens a finished run; what it lacks, or that it is void, is said on stderr, once.
 
     Args:
         folder: of the run, or its object-store URL.
@@ -419,10 +419,9 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
     if built_on:
         check_signers(run, name)
         run.check_all()
-        if why := void_run(run):
-            add_notice(f"{name}{run.folder}: {why}")
-    for one in run.notes:
-        add_notice(f"{name}{run.folder}: {one}")
+    for one in (void_run(run), *run.notes):
+        if one:
+            add_notice(f"{name}{run.folder}: {one}")
     return run
 
 

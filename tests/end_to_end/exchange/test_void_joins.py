@@ -135,6 +135,9 @@ def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
     assert ringtrace("health", own) == 1
     assert "void_join: it rests on the join " in capsys.readouterr().out
     here = confirmed_member(own)
+    for words in (["explain", own, here], ["report", own, "--output", tmp_path / "report"]):
+        assert ringtrace(*words) == 0
+        assert f"{own}: rests on the join " in capsys.readouterr().err
     who = ["--author", "Ada", "--reason", "seen", "--decisions", tmp_path / "d.csv"]
     assert ringtrace("decide", own, "confirm", here, *who) == 2
     assert "rests on the join " in capsys.readouterr().err
