@@ -468,7 +468,7 @@ def _refuse(cluster_id: str, stops: list[Obstacle]) -> int:
 def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
     from reports.referral import fact_differences, package_facts
 
-    changes = fact_differences(before, package_facts(case, {}))
+    changes = fact_differences(before, package_facts(case, {}), case.language)
     return replace(case, earlier=EarlierReferral(seal_sha256, str(before.get("as_of")), changes))
 
 

@@ -26,6 +26,7 @@ from .case_records import (
     member_record_keys as member_record_keys,
     run_as_of as run_as_of,
 )
+from .language import ReferenceFileError as ReferenceFileError
 from .package import (
     FACTS_FILE as FACTS_FILE,
     Sealer as Sealer,
@@ -39,7 +40,6 @@ from .package import (
 from .pdf import MissingPdfError as MissingPdfError
 from .reference import (
     CaseFile as CaseFile,
-    ReferenceFileError as ReferenceFileError,
     load_case_file as load_case_file,
     load_reference as load_reference,
     recipient_codes as recipient_codes,

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import ClusterFacts, Reading, compare_scripts, joined_words
+from reports.cluster_data import ClusterFacts, Reading, compare_scripts
 from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
@@ -33,14 +33,7 @@ from reports.referral.blocking_checks import (
     tied_by_left_out,
     tlp_level,
 )
-from reports.referral.blocks import (
-    BLANK,
-    format_count,
-    format_day,
-    format_days,
-    format_money,
-    organisation_name,
-)
+from reports.referral.blocks import BLANK
 from reports.referral.case_records import (
     CaseRecords,
     ExchangeRate,
@@ -52,6 +45,7 @@ from reports.referral.case_records import (
     record_key,
     stated_totals,
 )
+from reports.referral.language import Language, organisation_name
 from reports.referral.reference import CaseFile, Reference
 from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
@@ -66,6 +60,9 @@ Row = dict[str, Any]
 
 SCRIPT_WORDS = 8
 """Words below which a text that many report says too little to be quoted."""
+
+NUMBERS_SHOWN = 40
+"""Numbers of identifiers in a sentence; the rest are counted."""
 
 _RECORD = ("source_org", "record_kind", "record_id")
 
@@ -114,13 +111,14 @@ class Release:
     letter: bytes
     signature: bytes
 
-    @property
-    def text(self) -> str:
-        """The consent in words."""
-        who = organisation_name(self.organisation)
-        return (
-            f"Released with {who}'s consent of {self.issued_at[:10]}, in force until "
-            f"{self.expires_at[:10]}, for {format_count(self.members, 'identifier')}"
+    def words(self, language: Language) -> str:
+        """Returns the consent in words."""
+        return language.say(
+            "cover.released",
+            who=organisation_name(self.organisation),
+            issued=self.issued_at[:10],
+            expires=self.expires_at[:10],
+            n=self.members,
         )
 
 
@@ -166,10 +164,11 @@ class SharedVictims:
     letter: bytes
     signature: bytes
 
-    @property
-    def text(self) -> str:
-        """The count in words."""
-        return f"fewer than {self.floor}" if self.shared is None else str(self.shared)
+    def words(self, language: Language) -> str:
+        """Returns the count in words."""
+        if self.shared is None:
+            return language.say("shared.fewer", floor=self.floor)
+        return language.number(self.shared)
 
 
 @dataclass(frozen=True)
@@ -219,6 +218,32 @@ class Case:
         return evidence_number(self.issuer, thing)
 
     @property
+    def language(self) -> Language:
+        """The recipient's language."""
+        return self.reference.language
+
+    def say(self, key: str, /, **values: object) -> str:
+        """Returns a message of the recipient's language with its values."""
+        return self.language.say(key, **values)
+
+    def heads(self, table: str, *names: str) -> tuple[str, ...]:
+        """Returns the heads of a table's columns."""
+        return tuple(self.say(f"heads.{table}.{one}") for one in names)
+
+    def identifier(self, entity_id: str) -> str:
+        """Returns an identifier in the words of whoever keeps its records."""
+        return self.language.identifier(entity_id)
+
+    def numbered(self, ids: Sequence[str]) -> str:
+        """Returns the numbers of identifiers in Exhibit 2, `NUMBERS_SHOWN` at most."""
+        if not ids:
+            return self.say("general.none")
+        numbers = sorted(self.number[one] for one in ids)
+        shown = self.say("general.numbers", numbers=", ".join(map(str, numbers[:NUMBERS_SHOWN])))
+        left = len(numbers) - NUMBERS_SHOWN
+        return shown if left <= 0 else self.say("general.numbers_more", shown=shown, more=left)
+
+    @property
     def facts(self) -> ClusterFacts:
         """The cluster's rows."""
         return self.records.facts
@@ -248,7 +273,12 @@ class Case:
         """The number of victims in words, which say where one can be counted twice."""
         own = sum(self.records.victims.values())
         return victims_sentence(
-            self.row["victims"], own, self.cluster_victims, self.shared, joint=self.joint
+            self.language,
+            self.row["victims"],
+            own,
+            self.cluster_victims,
+            self.shared,
+            joint=self.joint,
         )
 
     @property
@@ -260,15 +290,14 @@ class Case:
     def countries(self) -> str:
         """The countries of victims, as far as they may be shown."""
         if self.dominant is not None:
-            return f"{self.dominant.country} (at least {self.dominant.victims:,}) and elsewhere"
+            country, most = self.dominant.country, self.dominant.victims
+            return self.say("countries.dominant", country=country, most=most)
         named = ", ".join(one.country for one in self.disclosed.countries)
-        if not self.disclosed.elsewhere:
-            return named or "countries that are withheld, since their counts are small"
-        return (
-            f"{named} and elsewhere"
-            if named
-            else "countries that are withheld, since their counts are small"
-        )
+        if not named:
+            return self.say("countries.withheld")
+        if self.disclosed.elsewhere:
+            return self.say("countries.and_elsewhere", named=named)
+        return named
 
     @property
     def provider_of(self) -> dict[str, Provider]:
@@ -282,7 +311,7 @@ class Case:
     @property
     def authors(self) -> str:
         """The organisations that the named members were reported to."""
-        return joined_words([organisation_name(one) for one in self.row["orgs"]])
+        return self.language.organisations(self.row["orgs"])
 
     @property
     def senders(self) -> set[str]:
@@ -363,39 +392,48 @@ class Case:
     @property
     def losses_together(self) -> list[str]:
         """Losses by currency of all organisations; what one alone states is marked."""
-        sides = [(joined_words(self.own_names), self.own_side), *self.other_sides]
+        sides = [(self.language.join(self.own_names), self.own_side), *self.other_sides]
         found = []
         for currency in sorted({one for _, side in sides for one in side.losses}):
             of = [(name, side) for name, side in sides if currency in side.losses]
             total = exact_sum(side.losses[currency] for _, side in of)
             bound = self.joint and (len(of) > 1 or any(side.withheld for _, side in sides))
-            alone = f" ({of[0][0]} alone)" if self.joint and len(of) == 1 else ""
-            found.append(f"{currency} {'at least ' if bound else ''}{format_money(total)}{alone}")
+            words = self.language.sum_of(currency, total)
+            if bound:
+                words = self.say("general.at_least", what=words)
+            if self.joint and len(of) == 1:
+                words = self.say("joint.alone", sum=words, who=of[0][0])
+            found.append(words)
         return found
 
     @property
     def brands(self) -> str:
         """The brands that callers claimed, of the shipped list."""
-        return joined_words([organisation_name(one) for one in self.row["brands"]])
+        return self.language.organisations(self.row["brands"])
 
     @property
     def subject(self) -> str:
         """The operation, by what it did."""
-        return f"Impersonation of {self.brands}" if self.brands else "Impersonation fraud"
+        brands = self.brands
+        return self.say("document.subject", brands=brands) if brands else self.say("document.fraud")
 
     @property
     def title(self) -> str:
         """The operation, with counts and the time of its records."""
-        row = self.row
+        row, count = self.row, self.language.count
         counts = [
-            format_count(len(self.number), "identifier"),
-            format_count(row["complaints"], "complaint"),
-            *([format_count(row["calls"], "call record")] if row["calls"] else []),
+            count("identifier", len(self.number)),
+            count("complaint", row["complaints"]),
+            *([count("call_record", row["calls"])] if row["calls"] else []),
         ]
-        span = format_days(row["first_seen"], row["last_seen"])
+        span = self.language.days(row["first_seen"], row["last_seen"])
         operation = plain(self.file.values.get("operation", ""), 80).strip()
-        named = f"{operation}. " if operation else ""
-        return f"{named}{self.subject}: {joined_words(counts)}, {span}"
+        title = self.say(
+            "document.title", subject=self.subject, counts=self.language.join(counts), days=span
+        )
+        if not operation:
+            return title
+        return self.say("document.operation", operation=operation, title=title)
 
     def sender(self, slug: str) -> str:
         """Returns an organisation by its legal name, with address and contact, or blanks."""
@@ -404,7 +442,7 @@ class Case:
         parts = [legal or f"{organisation_name(slug)}, {BLANK}", plain(of.get("address", ""), 200)]
         contact = plain(self.file.person(slug, "contact"), 200) or BLANK
         named = ", ".join(one for one in parts if one.strip())
-        return f"{named.removesuffix('.')}. Contact: {contact}"
+        return self.say("cover.sender", named=named.removesuffix("."), contact=contact)
 
     @property
     def case_numbers(self) -> str:
@@ -421,7 +459,7 @@ class Case:
     def day_of_referral(self) -> str:
         """The day that the case file gives, or a blank."""
         day = self.file.values.get("date")
-        return format_day(day) if day else BLANK
+        return self.language.day(day) if day else BLANK
 
     @property
     def blanks(self) -> list[str]:
@@ -455,7 +493,9 @@ class Case:
     @property
     def brands_sentence(self) -> str:
         """Says whom the callers posed as."""
-        return f"Callers posed as {self.brands}." if self.brands else "Callers posed as others."
+        if self.brands:
+            return self.say("summary.posed", brands=self.brands)
+        return self.say("summary.posed_as_others")
 
     @property
     def code(self) -> str:
@@ -522,11 +562,6 @@ def build_case(
     )
 
 
-def run_signer(case: Case) -> str:
-    """Says which key signed the run that a case is of, if one did."""
-    return f"signed by the key {case.run_key_id}" if case.run_key_id else "unsigned"
-
-
 def dominant_country(
     victims: Mapping[str | None, int], seen: DisclosedCounts, k: int
 ) -> CountryCount | None:
@@ -556,25 +591,29 @@ def victims_at_most(total: int, of_cluster: int, shared: Sequence[SharedVictims]
 
 
 def victims_sentence(
-    total: int, own: int, of_cluster: int, shared: Sequence[SharedVictims], *, joint: bool
+    language: Language,
+    total: int,
+    own: int,
+    of_cluster: int,
+    shared: Sequence[SharedVictims],
+    *,
+    joint: bool,
 ) -> str:
     """Returns the number of victims in words, which say where one can be counted twice."""
+    say = language.say
     if not joint:
-        return f"{format_count(total, 'distinct victim')}"
-    others = total - own
-    sides = f"{own} in the compiling organisation's records and {others} that others count"
+        return language.count("distinct_victim", total)
+    sides = say("victims.sides", own=own, others=total - own)
     if not shared:
-        return (
-            f"{format_count(total, 'victim')}, {sides}; whoever reported to both is counted twice, "
-            "and how many did is not known"
-        )
+        return say("victims.joint", victims=language.count("victim", total), sides=sides)
     both = ", ".join(
-        f"{one.text} shared with {organisation_name(one.organisation)}" for one in shared
+        say("victims.shared", count=one.words(language), who=organisation_name(one.organisation))
+        for one in shared
     )
     if of_cluster != total:
-        both = f"{both}, of the {of_cluster} of the whole cluster, named here or not"
-    most = victims_at_most(total, of_cluster, shared)
-    return f"At most {format_count(most, 'distinct victim')}: {sides}; {both}"
+        both += say("victims.of_cluster", of_cluster=of_cluster)
+    most = language.count("distinct_victim", victims_at_most(total, of_cluster, shared))
+    return say("victims.at_most", most=most, sides=sides, both=both)
 
 
 def letter_files(case: Case) -> dict[str, bytes]:

@@ -8,24 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from reports.export import tabular
 from reports.link_evidence import entity_doubts
-from reports.referral.blocks import (
-    Block,
-    Document,
-    Grid,
-    Notice,
-    Points,
-    Text,
-    format_count,
-    format_day,
-    format_time,
-    identifier_words,
-    numbered_sections,
-)
-from reports.referral.case import Case, Row, run_signer
+from reports.referral.blocks import Block, Document, Grid, Notice, Points, Text, numbered_sections
+from reports.referral.case import Case, Row
+from reports.referral.reference import english
 from reports.text import plain
 from schemas.enums import Review, Status, Tier
 
@@ -62,8 +52,13 @@ ROW_LIMIT = 200
 def counsel_payload(
     case: Case, package: Mapping[str, bytes], seal_sha256: str, versions: Mapping[str, str]
 ) -> tuple[Document, dict[str, bytes]]:
-    """Returns the memo on a sealed package, and the files of its bag but for the memo's own."""
-    return _memo(case, package, seal_sha256, versions), {
+    """Returns the memo on a sealed package, and the files of its bag but for the memo's own.
+
+    It is in English, whatever the recipient's language: it is for who sends the package.
+    """
+    font = case.language.form.get("font")
+    case = replace(case, reference=replace(case.reference, language=english()))
+    return replace(_memo(case, package, seal_sha256, versions), font=font), {
         "data/annex-to-verify.csv": _annex_csv(case),
         "data/counsel.json": _facts(case, seal_sha256, versions),
         "data/README.txt": README.format(code=case.code).encode(),
@@ -90,6 +85,7 @@ def _memo(
         code=counsel_code(case),
         tlp="red",
         sections=numbered_sections(parts),
+        language=english(),
     )
 
 
@@ -107,7 +103,7 @@ def _cover(case: Case, seal_sha256: str) -> list[Block]:
                 ("About", plain(case.code, 200)),
                 ("Package", f"SHA-256 of its seal: {seal_sha256}"),
                 ("Recipient", case.reference.recipient["name"]),
-                ("Compiled as of", format_time(case.moment)),
+                ("Compiled as of", english().time(case.moment)),
                 ("Handling of the package", f"TLP:{case.tlp.upper()}"),
             ],
             (0.25, 0.75),
@@ -160,7 +156,7 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
     blocks.append(
         Points(
             [
-                f"{format_count(len(letters), 'letter')} to providers: for the authority to "
+                f"{english().count('letter', len(letters))} to providers: for the authority to "
                 "complete and sign. Check each provider and its address for service.",
                 *(
                     f"{one.removeprefix('data/')}: to be completed and signed by whoever certifies."
@@ -168,7 +164,7 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                 ),
                 *(
                     f"{plain(group.provider.name, 120)}, for "
-                    f"{plain(identifier_words(group.members[0].member['entity_id']), 120)}: "
+                    f"{plain(english().identifier(group.members[0].member['entity_id']), 120)}: "
                     f"{plain(group.provider.doubt, 200)}."
                     for group in case.groups
                     if group.provider.doubt
@@ -192,7 +188,7 @@ def _unchecked(case: Case) -> list[Block]:
     rows += [(one["statute"], one) for one in reference.offences]
     rows += [(f"Words for likelihood: {reference.scale['name']}", reference.scale)]
     rows += [("Policy of the package", reference.policy)]
-    used = {id(one.clock): one.clock for one in case.groups}
+    used = {one.clock["rule"]: one.clock for one in case.groups}
     rows += [(f"Retention: {one['rule']}", one) for one in used.values()]
     cells = [
         (plain(what, 200), one["source"], one["date"], plain(one.get("checked_by"), 80) or "nobody")
@@ -232,9 +228,7 @@ def _doubts(case: Case) -> list[Block]:
         asked = one | {"member": member, "roles": case.facts.roles.get(entity_id, {})}
         found = entity_doubts(asked, links)
         if one["robustness"] < 3:
-            found.append(
-                f"its place rests on {format_count(one['robustness'], 'person', 'people')}"
-            )
+            found.append(f"its place rests on {english().count('person', one['robustness'])}")
         if found:
             rows.append(
                 (str(case.number[entity_id]), plain(entity_id, 60), plain("; ".join(found), 400))
@@ -242,9 +236,9 @@ def _doubts(case: Case) -> list[Block]:
     alarms = [plain(one["message"], 300) for one in case.manifest["alarms"]]
     return [
         Text(
-            f"{format_count(len(rows), 'identifier')} of {len(case.number)} that are named have a "
-            "weakness of their own. The section 'What speaks against it' of the referral says what "
-            "the whole rests on."
+            f"{english().count('identifier', len(rows))} of {len(case.number)} that are named have "
+            "a weakness of their own. The section 'What speaks against it' of the referral says "
+            "what the whole rests on."
         ),
         Grid(
             "Identifiers and what would have to be wrong for their place to be wrong",
@@ -279,7 +273,7 @@ def _annex(case: Case) -> list[Block]:
             "package again."
         ),
         Grid(
-            f"{format_count(len(case.left_out), 'identifier')} to be verified; "
+            f"{english().count('identifier', len(case.left_out))} to be verified; "
             "annex-to-verify.csv has all",
             ("Identifier", "Role", "People", "First", "Last", "Why it is not named"),
             rows,
@@ -344,7 +338,7 @@ def _decisions(case: Case) -> list[Block]:
         (
             one.decision_id,
             plain(one.author),
-            format_day(one.day),
+            english().day(one.day),
             f"No. {case.number[one.entity_id]}" if one.entity_id in case.number else "not named",
             plain(one.reason, 300),
         )
@@ -363,13 +357,14 @@ def _decisions(case: Case) -> list[Block]:
 
 def _making(case: Case, versions: Mapping[str, str]) -> list[Block]:
     manifest, row = case.manifest, case.row
+    signer = f"signed by the key {case.run_key_id}" if case.run_key_id else "unsigned"
     policy = case.reference.policy
     return [
         Grid(
             "Run and program",
             ("", ""),
             [
-                ("Run", f"{manifest['run_id']}, {run_signer(case)}"),
+                ("Run", f"{manifest['run_id']}, {signer}"),
                 ("Cluster", row["cluster_id"]),
                 ("Counts withheld below", f"{policy['suppress_below']} victims"),
                 ("Versions", ", ".join(f"{one} {of}" for one, of in sorted(versions.items()))),

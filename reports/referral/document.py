@@ -1,6 +1,6 @@
-"""The recipient's document: its cover, summary, offences, requests and exhibits, and its HTML.
+"""The recipient's document: its cover, summary, offences, limits, requests, exhibits, its HTML.
 
-The other sections are in `sections` and `exculpatory`. The page's policy lets nothing run or load.
+The other sections are in `sections` and `method`. The page's policy lets nothing run or load.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports import text
-from reports.cluster_data import joined_words
 from reports.evidence_number import cluster_thing
 from reports.referral.blocks import (
     BLANK,
@@ -29,20 +28,15 @@ from reports.referral.blocks import (
     Notice,
     Points,
     Text,
-    format_count,
-    format_day,
-    format_days,
-    format_money,
-    format_time,
     numbered_sections,
-    organisation_name,
 )
-from reports.referral.case import Case, run_signer
-from reports.referral.exculpatory import exculpatory_section, limits_section
+from reports.referral.case import Case
 from reports.referral.exhibits import Exhibit
+from reports.referral.language import organisation_name
 from reports.referral.method import form_section, method_section, money_section, nexus_section
 from reports.referral.sections import (
     chronology_section,
+    exculpatory_section,
     infrastructure_section,
     links_section,
     victims_section,
@@ -50,109 +44,93 @@ from reports.referral.sections import (
 from reports.text import plain
 from schemas.enums import Role
 
-TLP_HANDLING = {
-    "clear": "May be shared without restriction.",
-    "green": "May be shared within the recipient's community, not publicly.",
-    "amber": "Need to know, within the recipient's organisation and its clients.",
-    "amber+strict": "Need to know, within the recipient's organisation only.",
-    "red": "For the named recipients' eyes only.",
-}
-"""TLP 2.0 in short (FIRST, August 2022)."""
-
 EXCERPT_LIMIT = CHANGE_LIMIT = 60
 """Rows of these tables in the document; the exhibits and changes.csv hold all."""
 
 
 def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
     """Returns the whole document for the recipient, the cover first."""
-    nexus = case.reference.recipient.get("nexus", "")
-    known: dict[str, tuple[str, Callable[[Case], list[Block]]]] = {
-        "summary": ("Summary", _summary),
-        "method": ("How the fraud was carried out", method_section),
-        "identifiers": ("Identifiers, by role", infrastructure_section),
-        "victims": ("Victims and losses", victims_section),
-        "nexus": (f"Nexus to {nexus}", nexus_section),
-        "money": ("Where the money went", money_section),
-        "links": ("Links between the identifiers", links_section),
-        "chronology": ("Chronology", chronology_section),
-        "offences": ("Offences and evidence", elements_matrix),
-        "exculpatory": ("What speaks against it", exculpatory_section),
-        "limits": ("Limits and confidence", limits_section),
-        "form": (_form_title(case), form_section),
-        "requests": ("Action requested", _requests),
-        "signatures": ("Signatures", _signatures),
-        "exhibits": ("Exhibits, custody and verification", partial(_exhibits, made)),
+    makers: dict[str, Callable[[Case], list[Block]]] = {
+        "summary": _summary,
+        "method": method_section,
+        "identifiers": infrastructure_section,
+        "victims": victims_section,
+        "nexus": nexus_section,
+        "money": money_section,
+        "links": links_section,
+        "chronology": chronology_section,
+        "offences": elements_matrix,
+        "exculpatory": exculpatory_section,
+        "limits": _limits,
+        "form": form_section,
+        "requests": _requests,
+        "signatures": _signatures,
+        "exhibits": partial(_exhibits, made),
     }
-    chosen = [known[one] for one in case.reference.sections]
     parts = [
-        ("Cover and handling", _cover(case)),
-        *((title, section(case)) for title, section in chosen),
-        ("Narrative excerpts", _excerpts(case)),
-        ("Changes since the earlier referral", _changes(case)),
+        (case.say("titles.cover"), _cover(case)),
+        *((_section_title(case, one), makers[one](case)) for one in case.reference.sections),
+        (case.say("titles.excerpts"), _excerpts(case)),
+        (case.say("titles.changes"), _changes(case)),
     ]
     return Document(
-        kind="Criminal referral",
+        kind=case.say("document.kind"),
         title=case.title,
         authors=case.authors,
         code=case.code,
         tlp=case.tlp,
         sections=numbered_sections(parts),
+        language=case.language,
+        font=case.language.form.get("font"),
         number=case.number_of(cluster_thing(case.row["cluster_id"])),
     )
 
 
-def _form_title(case: Case) -> str:
-    form = case.reference.form
-    return str(form["title"]) if form else ""
+def _section_title(case: Case, name: str) -> str:
+    if name == "form":
+        return str(case.reference.form["title"]) if case.reference.form else ""
+    if name == "nexus":
+        return case.say("titles.nexus", place=case.reference.recipient.get("nexus", ""))
+    return case.say(f"titles.{name}")
 
 
 def _cover(case: Case) -> list[Block]:
-    row, recipient = case.row, case.reference.recipient
+    row, recipient, say = case.row, case.reference.recipient, case.say
+    days = case.language.days(row["first_seen"], row["last_seen"])
+    named = [
+        ("to", say("cover.recipient", name=recipient["name"], unit=recipient["unit"])),
+        *(("from", case.sender(slug)) for slug in row["orgs"]),
+        ("subject", case.subject),
+        ("reference", plain(case.code, 200)),
+        ("number", case.number_of(cluster_thing(row["cluster_id"]))),
+        ("case_numbers", case.case_numbers),
+        ("date", case.day_of_referral),
+        ("evidence", say("cover.records_of", days=days)),
+        ("compiled", case.language.time(case.moment)),
+        ("confirmed", confirmed_by(case)),
+        *(("consent", one.words(case.language)) for one in case.releases),
+        ("handling", f"TLP:{case.tlp.upper()}. {say(f'tlp.{case.tlp}')}"),
+    ]
     blocks: list[Block] = [
         Grid(
-            "This referral",
+            say("cover.caption"),
             ("", ""),
-            [
-                ("To", f"{recipient['name']}. {recipient['unit']}"),
-                *(("From", case.sender(slug)) for slug in row["orgs"]),
-                ("Subject", case.subject),
-                ("Reference", plain(case.code, 200)),
-                ("Evidence number", case.number_of(cluster_thing(row["cluster_id"]))),
-                ("Case numbers", case.case_numbers),
-                ("Date of referral", case.day_of_referral),
-                ("Evidence", f"Records of {format_days(row['first_seen'], row['last_seen'])}"),
-                ("Compiled as of", format_time(case.moment)),
-                ("Confirmed", confirmed_by(case)),
-                *(("Consent", one.text) for one in case.releases),
-                ("Handling", f"TLP:{case.tlp.upper()}. {TLP_HANDLING[case.tlp]}"),
-            ],
+            [(say(f"cover.{name}"), value) for name, value in named],
             (0.2, 0.8),
         ),
-        Notice(
-            "No person is accused.",
-            "This referral sets out identifiers that were used to defraud people, and the evidence "
-            "that ties them to each other. Who held each of them at the time is for the recipient "
-            "to establish by legal process before anybody acts on it.",
-        ),
+        Notice(say("cover.no_accused"), say("cover.no_accused_text")),
     ]
     if case.included:
-        who = joined_words(sorted({plain(one.name) for one in case.included}))
-        blocks.append(
-            Notice(
-                "Included by name.",
-                f"{format_count(len(case.included), 'identifier')} that two people did not report "
-                f"independently, or that no analyst reviewed: {who} answers for it. The section on "
-                "identifiers lists each with the reason.",
-            )
-        )
+        who = case.language.join(sorted({plain(one.name) for one in case.included}))
+        words = say("cover.included_text", n=len(case.included), who=who)
+        blocks.append(Notice(say("cover.included"), words))
     if case.earlier is not None:
-        blocks.append(
-            Notice(
-                "Supersedes.",
-                f"This takes the place of the referral of {plain(case.earlier.date, 40)} whose "
-                f"seal has the SHA-256 {case.earlier.seal_sha256}.",
-            )
+        words = say(
+            "cover.supersedes_text",
+            date=plain(case.earlier.date, 40),
+            seal=case.earlier.seal_sha256,
         )
+        blocks.append(Notice(say("cover.supersedes"), words))
     return blocks
 
 
@@ -165,8 +143,8 @@ def _signatures(case: Case) -> list[Block]:
         rows.append((plain(legal, 160) or organisation_name(slug), who, BLANK, BLANK))
     return [
         Grid(
-            "Signed for",
-            ("Organisation", "Name and title", "Signature", "Day and place"),
+            case.say("signatures.caption"),
+            case.heads("signatures", "organisation", "who", "signature", "day"),
             rows,
             (0.28, 0.28, 0.22, 0.22),
         )
@@ -177,41 +155,50 @@ def confirmed_by(case: Case) -> str:
     """Returns who confirmed the cluster, and when, each person and day once."""
     days = sorted({(one.day, plain(one.author)) for one in case.confirmations})
     if days:
-        return "; ".join(f"by {who} on {format_day(day)}" for day, who in days)
-    return "by an analyst of the organisation that compiled it"
+        return "; ".join(
+            case.say("cover.confirmed_by", who=who, day=case.language.day(day)) for day, who in days
+        )
+    return case.say("cover.confirmed_by_nobody")
 
 
 def _summary(case: Case) -> list[Block]:
-    row = case.row
+    row, say = case.row, case.say
     sums = (
         case.losses_together
         if case.joint
         else [
-            f"{currency} {format_money(amount)} stated by {format_count(count, 'complaint')}"
+            say("summary.sum", currency=currency, sum=case.language.money(amount), n=count)
             for currency, (amount, count) in case.totals.items()
         ]
     )
     payees = sum(1 for one in case.facts.members if one["role"] == Role.PAYEE)
     phones = sum(1 for one in case.number if one.startswith("phone:"))
-    records = joined_words(
-        [format_count(row["complaints"], "complaint"), format_count(row["calls"], "call record")]
-    )
+    counted = [case.language.count("complaint", row["complaints"])]
+    counted.append(case.language.count("call_record", row["calls"]))
     account = str(case.file.values.get("narrative", ""))
     return [
         *(Text(plain(one, 4_000)) for one in account.splitlines() if one.strip()),
         Points(
             [
-                f"{case.brands_sentence} They used "
-                f"{format_count(len(case.number), 'identifier')} that {records} to {case.authors} "
-                f"name, from {format_days(row['first_seen'], row['last_seen'])}.",
+                say(
+                    "summary.scheme",
+                    posed=case.brands_sentence,
+                    identifiers=case.language.count("identifier", len(case.number)),
+                    records=case.language.join(counted),
+                    authors=case.authors,
+                    days=case.language.days(row["first_seen"], row["last_seen"]),
+                ),
                 _where(case),
-                f"Losses: {'; '.join(sums) or 'none stated'}. Currencies are not added up.",
-                f"To be followed up first: {format_count(phones, 'phone number')} and "
-                f"{format_count(payees, 'account or wallet', 'accounts or wallets')} that received "
-                "or were to receive money; each must have had a holder.",
-                "That the identifiers belong to one operation is "
-                f"{case.reference.likelihood_wording(row['confidence'])}; the section on limits "
-                "says what that rests on.",
+                say("summary.losses", sums="; ".join(sums) or say("general.none_stated")),
+                say(
+                    "summary.first",
+                    phones=case.language.count("phone_number", phones),
+                    payees=case.language.count("payee", payees),
+                ),
+                say(
+                    "summary.likelihood",
+                    likelihood=case.reference.likelihood_wording(row["confidence"]),
+                ),
                 _clock(case),
             ]
         ),
@@ -220,9 +207,11 @@ def _summary(case: Case) -> list[Block]:
 
 def _where(case: Case) -> str:
     if case.joint:
-        maker = joined_words(case.own_names)
-        return f"{case.victims}; those in the records of {maker} are in {case.countries}."
-    return f"{case.victims}, in {case.countries}."
+        maker = case.language.join(case.own_names)
+        return case.say(
+            "summary.where_joint", victims=case.victims, maker=maker, countries=case.countries
+        )
+    return case.say("summary.where", victims=case.victims, countries=case.countries)
 
 
 def _clock(case: Case) -> str:
@@ -239,15 +228,14 @@ def _clock(case: Case) -> str:
     coming = min((end for end in ends if end > moment), default=None)
     parts = []
     if gone:
-        of = format_count(len(ends), "first or last day", "first and last days")
-        parts.append(f"records of {gone} of {of} may be gone already")
+        parts.append(case.say("summary.gone", gone=gone, n=len(ends)))
     if coming:
-        parts.append(f"the {'next' if gone else 'first'} may be gone on {format_day(coming)}")
+        key = "summary.next_gone" if gone else "summary.first_gone"
+        parts.append(case.say(key, day=case.language.day(coming)))
     unknown = sum(len(group.members) for group in case.groups if group.next_expiry is None)
     if unknown:
-        parts.append(f"for {format_count(unknown, 'identifier')} no period is known: ask at once")
-    whole = "; ".join(parts)
-    return f"Retention by providers: {whole}."
+        parts.append(case.say("summary.clock_unknown", n=unknown))
+    return case.say("summary.clock", parts="; ".join(parts))
 
 
 @dataclass(frozen=True)
@@ -263,13 +251,8 @@ def elements_matrix(case: Case) -> list[Block]:
     """Lists offences that may be considered, element by element."""
     evidence = element_evidence(case)
     checked = plain(case.reference.recipient.get("checked_by", ""), 120).strip()
-    by = f" The list was checked by {checked}." if checked else ""
-    blocks: list[Block] = [
-        Text(
-            "Offences that the evidence may bear on, each with what there is on its elements and "
-            f"what is missing. Which offence is charged is for the recipient to decide.{by}"
-        )
-    ]
+    by = case.say("offences.checked_by", who=checked) if checked else ""
+    blocks: list[Block] = [Text(f"{case.say('offences.about')}{by}")]
     for offence in case.reference.offences:
         rows = []
         for element in offence["elements"]:
@@ -278,9 +261,14 @@ def elements_matrix(case: Case) -> list[Block]:
         note = f" {offence['note']}" if offence["note"] else ""
         blocks.append(
             Grid(
-                f"{offence['statute']}.{note} Source: {offence['source']}, as of "
-                f"{offence['date']}.",
-                ("Element", "Evidence", "Exhibits", "What is missing"),
+                case.say(
+                    "offences.caption",
+                    statute=offence["statute"],
+                    note=note,
+                    source=offence["source"],
+                    date=offence["date"],
+                ),
+                case.heads("offences", "element", "evidence", "exhibits", "missing"),
                 rows,
                 (0.22, 0.38, 0.1, 0.3),
             )
@@ -290,60 +278,79 @@ def elements_matrix(case: Case) -> list[Block]:
 
 def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
     """Returns the evidence on each of `reference.ELEMENTS`."""
-    row = case.row
+    row, count = case.row, case.language.count
     phones = sum(1 for one in case.number if one.startswith("phone:"))
     payees = sum(1 for one in case.facts.members if one["role"] == Role.PAYEE)
     paid = sum(len(one.payments) for one in case.records.in_order)
     links = sum(1 for one in case.facts.inside if one["accepted"])
-    sums = "; ".join(case.losses_together)
-    return {
-        "scheme": ElementEvidence(
-            f"{format_count(row['complaints'], 'complaint')}; brands that the callers claimed: "
-            f"{case.brands or 'none stated'}.",
+    none = case.say("general.none")
+    found: dict[str, tuple[str, Mapping[str, object]]] = {
+        "scheme": (
             "1, 3",
-            "The complaints themselves, from the organisations that hold them.",
+            {
+                "complaints": count("complaint", row["complaints"]),
+                "brands": case.brands or case.say("general.none_stated"),
+            },
         ),
-        "wires": ElementEvidence(
-            f"{format_count(row['calls'], 'call record')} and "
-            f"{format_count(phones, 'phone number')}; victims in {case.countries}.",
+        "wires": (
             "1, 2, 3",
-            "Carriers' own records of the calls, and from where they were placed.",
+            {
+                "calls": count("call_record", row["calls"]),
+                "phones": count("phone_number", phones),
+                "countries": case.countries,
+            },
         ),
-        "loss": ElementEvidence(
-            f"Stated losses: {sums or 'none'}.",
-            "5",
-            "Victims' statements and bank records; stated losses are not proven ones.",
-        ),
-        "money": ElementEvidence(
-            f"{format_count(payees, 'account or wallet', 'accounts and wallets')} to which victims "
-            f"paid or were to pay; {format_count(paid, 'itemized payment')}.",
-            "2, 6",
-            "Account holders, and where the money went from there.",
-        ),
-        "organisation": ElementEvidence(
-            f"{format_count(links, 'link')} between {format_count(row['size'], 'identifier')}; "
-            f"{format_count(len(case.handovers), 'handover')} from one identifier to the next.",
+        "loss": ("5", {"sums": "; ".join(case.losses_together) or none}),
+        "money": ("2, 6", {"payees": count("payee", payees), "payments": count("payment", paid)}),
+        "organisation": (
             "4, 9",
-            "How many persons stand behind it. One person can hold many identifiers.",
+            {
+                "links": count("link", links),
+                "identifiers": count("identifier", row["size"]),
+                "handovers": count("handover", len(case.handovers)),
+            },
         ),
-        "knowledge": ElementEvidence(
-            "Nothing here shows what any person knew or meant.", "none", "All."
-        ),
-        "identity": ElementEvidence(
-            "Nothing here names a person.", "none", "Who held each identifier."
-        ),
+        "knowledge": (none, {}),
+        "identity": (none, {}),
     }
+    return {
+        name: ElementEvidence(
+            case.say(f"evidence.{name}", **values), exhibits, case.say(f"evidence.{name}_missing")
+        )
+        for name, (exhibits, values) in found.items()
+    }
+
+
+def _limits(case: Case) -> list[Block]:
+    """States the limits and the confidence, in the words of the recipient's scale."""
+    scale, row, say = case.reference.scale, case.row, case.say
+    words = [(one["word"], say("limits.range", **one)) for one in scale["words"]]
+    counts = case.manifest["counts"]["complaints"]
+    points = [
+        say("limits.likelihood", likelihood=case.reference.likelihood_wording(row["confidence"])),
+        say("limits.not_reported"),
+        say(
+            "limits.read",
+            read=case.language.count("complaint", counts["read"]),
+            n=counts["duplicates"],
+            rejected=counts["rejected"],
+        ),
+        say("limits.losses"),
+        say("limits.times"),
+    ]
+    caption = say("limits.scale", **{one: scale[one] for one in ("name", "source", "date")})
+    return [Points(points), Grid(caption, case.heads("scale", "word", "range"), words, (0.5, 0.5))]
 
 
 def _requests(case: Case) -> list[Block]:
     """Lists what the recipient is asked to do, and how long each provider keeps records."""
     rows = [
         (
-            f"{first}" if first == last else f"{first} to {last}",
+            f"{first}" if first == last else case.language.span(first, last),
             plain(name, 90),
             str(members),
-            priority,
-            f"{end:%Y-%m-%d}" if end else "ask at once",
+            case.language.word("priorities", priority.replace(" ", "_")),
+            f"{end:%Y-%m-%d}" if end else case.say("requests.at_once"),
             rule,
         )
         for first, last, name, members, priority, end, rule in _provider_rows(case)
@@ -354,31 +361,18 @@ def _requests(case: Case) -> list[Block]:
         for one in group.members
         if one.first_until is not None and one.first_until <= case.moment
     )
-    run_out = (
-        f" For {format_count(past, 'identifier')} the period of the first record has already run "
-        "out on the day as of which this referral is compiled."
-        if past
-        else ""
-    )
+    run_out = case.say("requests.run_out", n=past) if past else ""
     return [
         Points(list(case.reference.recipient["asks"]), numbered=True),
-        Text(
-            "The folder requests/ has a letter to each institution, ready for the competent "
-            "authority to complete and sign: a private organisation cannot order preservation. "
-            "Where the institution is still to be found, each identifier has a letter of its own, "
-            "so that no letter shows one institution another's."
-        ),
+        Text(case.say("requests.folder")),
         Grid(
-            "Letters, the most urgent first, with the day on which the first record may be gone",
-            ("Letter", "To", "Identifiers", "Priority", "First gone", "Rule"),
+            case.say("requests.caption"),
+            case.heads("requests", "letter", "to", "identifiers", "priority", "first_gone", "rule"),
             rows,
             (0.09, 0.3, 0.11, 0.1, 0.12, 0.28),
             numbers=(2,),
         ),
-        Text(
-            f"Exhibit 10 has every identifier with its days, and the source of each rule with the "
-            f"day as of which it was read.{run_out}"
-        ),
+        Text(f"{case.say('requests.exhibit')}{run_out}"),
     ]
 
 
@@ -397,59 +391,63 @@ def _provider_rows(case: Case) -> Iterator[tuple[int, int, str, int, str, dateti
 
 def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
     """Lists the exhibits, their input files, and how to check them."""
+    number = case.language.number
     rows = [
         (
             str(one.number),
             one.title,
             one.path.removeprefix("data/"),
-            f"{len(one.rows):,}",
+            number(len(one.rows)),
             one.about,
         )
         for one in made
     ]
     inputs = [
-        (plain(one["name"], 60), one["kind"], f"{one['rows']:,}", one["sha256"])
+        (
+            plain(one["name"], 60),
+            case.language.word("inputs", one["kind"]),
+            number(one["rows"]),
+            one["sha256"],
+        )
         for one in case.manifest["inputs"]
     ]
+    key = case.run_key_id
+    signer = case.say("custody.signed_run", key=key) if key else case.say("custody.unsigned_run")
     return [
         Grid(
-            "Exhibits; exhibits/data-dictionary.csv explains each column",
-            ("No.", "Title", "File", "Rows", "What it is"),
+            case.say("custody.exhibits"),
+            case.heads("custody", "number", "title", "file", "rows", "about"),
             rows,
             (0.06, 0.18, 0.28, 0.08, 0.4),
             ids=(2,),
             numbers=(0, 3),
         ),
-        Text(
-            "Custody. Every row of every exhibit points to its source record: the input file, its "
-            "SHA-256, and the line or row in it. The organisations keep these files unchanged. A "
-            "row's own digest is not given, since a victim's number could be found out by trying "
-            "all numbers against it."
-        ),
+        Text(case.say("custody.custody")),
         Points(
             [
-                f"Custodian of the records of {organisation_name(slug)}: "
-                f"{plain(case.file.person(slug, 'custodian'), 160) or BLANK}"
+                case.say(
+                    "custody.custodian",
+                    organisation=organisation_name(slug),
+                    who=plain(case.file.person(slug, "custodian"), 160) or BLANK,
+                )
                 for slug in case.row["orgs"]
             ]
         ),
         Grid(
-            "Input files",
-            ("File", "Kind", "Rows", "SHA-256"),
+            case.say("custody.inputs"),
+            case.heads("custody", "file", "kind", "rows", "digest"),
             inputs,
             (0.26, 0.12, 0.08, 0.54),
             ids=(0, 3),
             numbers=(2,),
         ),
         Text(
-            "Verification. The package is a BagIt bag (RFC 8493). seal.json lists every file with "
-            "its SHA-256 and the digest of every 4,096 bytes of it, and the Merkle root (hashed as "
-            "RFC 6962 says); seal.json.sig is an Ed25519 signature over it. "
-            "`ringtrace verify DIR --key PUB` checks all of that without a network and names every "
-            "file that was altered, with the bytes, or is missing or added. seal.json.tsq asks an "
-            "RFC 3161 authority for a time stamp; its answer goes into seal.json.tsr. The same run "
-            "and inputs give the same package, byte for byte. It was made from "
-            f"{case.manifest['run_id']} ({run_signer(case)}), cluster {case.row['cluster_id']}."
+            case.say(
+                "custody.verification",
+                run=case.manifest["run_id"],
+                signer=signer,
+                cluster=case.row["cluster_id"],
+            )
         ),
     ]
 
@@ -467,10 +465,10 @@ def _excerpts(case: Case) -> list[Block]:
         for one in case.excerpts[:EXCERPT_LIMIT]
     ]
     return [
-        Notice("Personal data.", "Other numbers and addresses are masked; names may not be."),
+        Notice(case.say("excerpts.personal"), case.say("excerpts.personal_text")),
         Grid(
-            "Words around an identifier in victims' narratives",
-            ("No.", "Record", "Excerpt"),
+            case.say("excerpts.caption"),
+            case.heads("excerpts", "number", "record", "excerpt"),
             rows,
             (0.07, 0.1, 0.83),
             numbers=(0, 1),
@@ -483,11 +481,11 @@ def _changes(case: Case) -> list[Block]:
     if case.earlier is None:
         return []
     if not case.earlier.changes:
-        return [Text("Nothing changed but the package itself.")]
+        return [Text(case.say("changes.none"))]
     return [
         Grid(
-            "What changed; changes.csv has all",
-            ("What", "Before", "Now"),
+            case.say("changes.caption"),
+            case.heads("changes", "what", "before", "now"),
             [
                 tuple(plain(cell, 120) for cell in one)
                 for one in case.earlier.changes[:CHANGE_LIMIT]
@@ -510,6 +508,7 @@ def render_html(document: Document) -> bytes:
         .get_template("referral.html")
         .render(
             document=document,
+            say=document.language.say,
             kind_of=_kind_of,
             style=Markup(style),  # noqa: S704 - our own file and table, not data
             policy=Markup(policy),  # noqa: S704 - a digest and keywords

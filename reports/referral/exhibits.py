@@ -18,9 +18,9 @@ from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
 from reports.export.graph_files import graphml_document
 from reports.export.graph_tables import EDGE_ATTRIBUTES, EDGE_SCHEMA, NODE_ATTRIBUTES, NODE_SCHEMA
-from reports.referral.blocks import format_utc
 from reports.referral.case import Case
 from reports.referral.case_records import CaseRecord, format_amount
+from reports.referral.language import format_utc
 
 Row = dict[str, Any]
 
@@ -108,6 +108,20 @@ def make_exhibits(case: Case) -> list[Exhibit]:
     return [*made, _excerpts(case)] if case.excerpts else made
 
 
+def _exhibit(
+    case: Case,
+    number: int,
+    slug: str,
+    columns: tuple[Column, ...],
+    rows: Sequence[Sequence[object]],
+    things: Sequence[str],
+    more: str = "",
+) -> Exhibit:
+    """Returns an exhibit, of which the recipient's language has the title, and `about`."""
+    title, about = (case.say(f"exhibits.{slug}.{one}") for one in ("title", "about"))
+    return Exhibit(number, slug, title, f"{about}{more}", columns, rows, things)
+
+
 def exhibit_csv(case: Case, exhibit: Exhibit) -> bytes:
     """Writes an exhibit as CSV; texts that a spreadsheet would run start with an apostrophe."""
     header = [name for name, _, _ in exhibit.whole]
@@ -145,11 +159,10 @@ def _records(case: Case) -> Exhibit:
         (*one.key, format_utc(one.observed_at), one.source.copies, *source_cells(one))
         for one in case.records.in_order
     ]
-    about = "Every complaint and call that names a member. Nothing of the victim is in it."
-    if any(one.people > 1 for one in case.records.in_order):
-        about += " What an offer counts has no reference: 1..N are N people who report the same."
+    offered = any(one.people > 1 for one in case.records.in_order)
+    more = case.say("exhibits.records.offered") if offered else ""
     things = [record_thing(*one.key) for one in case.records.in_order]
-    return Exhibit(1, "records", "Source records", about, columns, rows, things)
+    return _exhibit(case, 1, "records", columns, rows, things, more)
 
 
 def _identifiers(case: Case) -> Exhibit:
@@ -204,11 +217,9 @@ def _identifiers(case: Case) -> Exhibit:
                 *source_cells(case.records.first_record(entity_id)),
             )
         )
-    about = (
-        "The members that may be named. The number of a row is the number in the link chart."
-        f" {case.facts.left_out} more are left out."
-    )
-    return Exhibit(2, "identifiers", "Identifiers", about, columns, rows, case.records.member_ids)
+    about = case.say("exhibits.identifiers.about", n=case.facts.left_out)
+    title, things = case.say("exhibits.identifiers.title"), case.records.member_ids
+    return Exhibit(2, "identifiers", title, about, columns, rows, things)
 
 
 def _mentions(case: Case) -> Exhibit:
@@ -242,9 +253,8 @@ def _mentions(case: Case) -> Exhibit:
                 *source_cells(record),
             )
         )
-    about = "Where each member was read: the whole evidence, place by place."
     things = [one["entity_id"] for one in case.records.mentions]
-    return Exhibit(3, "sightings", "Sightings", about, columns, rows, things)
+    return _exhibit(case, 3, "sightings", columns, rows, things)
 
 
 def _other_reading(case: Case, mention: Row) -> str | None:
@@ -273,8 +283,7 @@ def _accepted_links(case: Case) -> Exhibit:
     accepted = [one for one in case.facts.inside if one["accepted"]]
     rows = [_link_cells(case, one) for one in accepted]
     things = [link_thing(one["entity_a"], one["entity_b"]) for one in accepted]
-    about = "What holds the cluster together."
-    return Exhibit(4, "links", "Links", about, _LINK_COLUMNS, rows, things)
+    return _exhibit(case, 4, "links", _LINK_COLUMNS, rows, things)
 
 
 def _link_cells(case: Case, one: Row) -> tuple[object, ...]:
@@ -321,8 +330,7 @@ def _losses(case: Case) -> Exhibit:
         if one.loss is not None and one.currency:
             rows.append((format_amount(one.loss), one.currency, *source_cells(one)))
             things.append(record_thing(*one.key))
-    about = "One row a complaint that states a loss; they add up to the referral's, to the cent."
-    return Exhibit(5, "losses", "Losses", about, columns, rows, things)
+    return _exhibit(case, 5, "losses", columns, rows, things)
 
 
 def _payments(case: Case) -> Exhibit:
@@ -344,11 +352,8 @@ def _payments(case: Case) -> Exhibit:
         for one in case.records.in_order
         for paid in one.payments
     ]
-    about = (
-        "Payments to members that complaints itemize. They are part of losses, not added to them."
-    )
     things = [str(row[0]) for row in rows]
-    return Exhibit(6, "payments", "Payments to members", about, columns, rows, things)
+    return _exhibit(case, 6, "payments", columns, rows, things)
 
 
 def listed_word(said: str | None, known: frozenset[str]) -> str | None:
@@ -365,14 +370,9 @@ def currency_word(said: str | None) -> str | None:
 def _rejected_links(case: Case) -> Exhibit:
     """Returns Exhibit 7."""
     rows = [_link_cells(case, one) for one in case.facts.near]
-    about = (
-        "Hard links from a member to an identifier elsewhere that were not believed, and why. The "
-        "other end is not named: it may be a stranger's."
-    )
     # A number of the link would let the other end be guessed: it is the member's.
     things = [one["here"] for one in case.facts.near]
-    title = "Links not accepted"
-    return Exhibit(7, "links-not-accepted", title, about, _LINK_COLUMNS, rows, things)
+    return _exhibit(case, 7, "links-not-accepted", _LINK_COLUMNS, rows, things)
 
 
 def _suppliers(case: Case) -> Exhibit:
@@ -395,12 +395,9 @@ def _suppliers(case: Case) -> Exhibit:
         record = case.records.first_record(link["here"]) if link else first
         rows.append((one["entity_id"], one["records"], one["clusters"], *source_cells(record)))
     left = len(case.facts.suppliers) - len(shown)
-    about = (
-        "Shared services that records of two people or more name. They describe the operation and "
-        f"accuse nobody.{f' {left} more are left out.' if left else ''}"
-    )
+    more = case.say("exhibits.suppliers.left_out", n=left) if left else ""
     things = [one["entity_id"] for one in shown]
-    return Exhibit(8, "suppliers", "Suppliers", about, columns, rows, things)
+    return _exhibit(case, 8, "suppliers", columns, rows, things, more)
 
 
 def _chronology(case: Case) -> Exhibit:
@@ -414,9 +411,8 @@ def _chronology(case: Case) -> Exhibit:
         (format_utc(when), what, entity_id, *source_cells(record))
         for when, what, entity_id, record in sorted(_events(case), key=itemgetter(0, 1, 2))
     ]
-    about = "First and last sight of each member, and where one took over from another."
     things = [str(row[2]) for row in rows]
-    return Exhibit(9, "chronology", "Chronology", about, columns, rows, things)
+    return _exhibit(case, 9, "chronology", columns, rows, things)
 
 
 def _events(case: Case) -> Iterator[Event]:
@@ -452,7 +448,7 @@ def _retention_clocks(case: Case) -> Exhibit:
         for retained in group.members:
             entity_id = retained.member["entity_id"]
             ends = (
-                f"{one:%Y-%m-%d}" if one else "not known: ask at once"
+                f"{one:%Y-%m-%d}" if one else case.say("clock.not_known")
                 for one in (retained.first_until, retained.last_until)
             )
             rows.append(
@@ -467,9 +463,8 @@ def _retention_clocks(case: Case) -> Exhibit:
                     *source_cells(case.records.first_record(entity_id)),
                 )
             )
-    about = "Who keeps records on each member, and until when."
     things = [str(row[0]) for row in rows]
-    return Exhibit(10, "retention", "Retention clocks", about, columns, rows, things)
+    return _exhibit(case, 10, "retention", columns, rows, things)
 
 
 def _excerpts(case: Case) -> Exhibit:
@@ -487,9 +482,8 @@ def _excerpts(case: Case) -> Exhibit:
         record = case.records.by_key[one.record_kind, one.source_org, one.record_id]
         words = f"{one.before or ''}{one.raw or ''}{one.after or ''}"
         rows.append((one.entity_id, words, *source_cells(record)))
-    about = "Asked for by --excerpts. A narrative can hold names and other words about a person."
     things = [one.entity_id for one in case.excerpts]
-    return Exhibit(11, "excerpts", "Narrative excerpts", about, columns, rows, things)
+    return _exhibit(case, 11, "excerpts", columns, rows, things)
 
 
 def cluster_graphml(case: Case) -> bytes:

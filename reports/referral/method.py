@@ -15,68 +15,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from reports.cluster_data import joined_words
 from reports.evidence_number import letter_thing
 from reports.export import tabular
-from reports.referral.blocks import (
-    BLANK,
-    Block,
-    Document,
-    Grid,
-    Points,
-    Section,
-    Text,
-    format_count,
-    format_money,
-    format_utc,
-    identifier_words,
-    organisation_name,
-)
+from reports.referral.blocks import BLANK, Block, Document, Grid, Points, Section, Text
 from reports.referral.case import Case
 from reports.referral.case_records import RecordKey, exact_sum, format_amount
-from reports.referral.exculpatory import numbered
 from reports.referral.exhibits import PAYMENT_METHODS, SUPPLIER_PEOPLE, currency_word, listed_word
+from reports.referral.language import format_utc, organisation_name
 from reports.referral.reference import BLANK_VALUE
 from reports.text import plain
 from schemas.enums import RecordKind, Role
-from transforms.extract.kinds.registry import BY_KIND
-
-_CHANNELS = {
-    "phone_inbound": "an incoming call",
-    "phone_callback": "a message or page that asked for a call",
-    "popup": "a pop-up on the screen",
-    "email": "an e-mail",
-    "sms": "a text message",
-    "web": "a web page",
-    "whatsapp": "WhatsApp",
-    "telegram": "Telegram",
-    "rcs": "a text message",
-    "ad": "an advertisement",
-    "kiosk": "a payment kiosk",
-}
-
-_STORIES = {
-    "unauthorised_order": "an order that the victim had not placed",
-    "infected_computer": "an infected computer",
-    "refund": "a refund or an overpayment",
-    "account_suspended": "a suspended account",
-    "subscription_renewal": "a subscription that renews",
-    "prize": "a prize",
-    "arrest": "a threatened arrest",
-    "identity_misused": "a misused identity",
-    "parcel_seized": "a seized parcel",
-    "disconnection": "a threatened disconnection",
-    "bank_security": "the bank's security department",
-}
-
-_METHODS = {
-    "bank": "bank transfer",
-    "upi": "UPI",
-    "crypto": "cryptocurrency",
-    "gift_card": "gift card",
-    "zelle": "Zelle",
-    "paypal": "PayPal",
-}
 
 FORM_ROWS = 60
 """Rows of a form in the document; its CSV has all."""
@@ -90,42 +38,44 @@ def method_section(case: Case) -> list[Block]:
     own = [one for one in case.records.in_order if one.key[1] in case.own_organisations]
     complaints = [one for one in own if one.key[0] == RecordKind.COMPLAINT]
     steps = [
-        _contact(Counter(one.channel for one in complaints if one.channel)),
+        _contact(case, Counter(one.channel for one in complaints if one.channel)),
         _story(case, Counter(story for one in complaints for story in one.stories)),
         *_steps_by_role(case),
         _payment(case),
     ]
-    whose = joined_words(case.own_names)
+    whose = case.language.join(case.own_names)
     return [
-        Text(
-            "A victim's journey, put together from all records of this referral; no single victim "
-            "need have gone the whole way. Counts of channels and stories are of the "
-            f"{format_count(len(complaints), 'complaint')} to {whose}."
-        ),
+        Text(case.say("method.about", n=len(complaints), whose=whose)),
         Points([one for one in steps if one], numbered=True),
         *_scripts(case),
     ]
 
 
-def _contact(channels: Mapping[str, int]) -> str:
-    named = _counted(channels, _CHANNELS)
-    return f"Contact. Victims were reached by {named}." if named else ""
+def _contact(case: Case, channels: Mapping[str, int]) -> str:
+    named = _counted(case, channels, "channels")
+    return case.say("method.contact", channels=named) if named else ""
 
 
 def _story(case: Case, stories: Mapping[str, int]) -> str:
-    named = _counted(stories, _STORIES)
-    posed = f"The caller posed as {case.brands}" if case.brands else "The caller posed as another"
-    return f"Pretext. {posed}{f' and told of {named}' if named else ''}."
+    named, brands = _counted(case, stories, "stories"), case.brands
+    posed = case.say("method.posed", brands=brands) if brands else case.say("method.posed_as_other")
+    if named:
+        return case.say("method.pretext_of", posed=posed, stories=named)
+    return case.say("method.pretext", posed=posed)
 
 
-def _counted(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
-    """Returns what is known by `words`, most often first, with counts of complaints."""
+def _counted(case: Case, counts: Mapping[str, int], table: str) -> str:
+    """Returns what a table of words knows, most often first, with counts of complaints."""
     found: Counter[str] = Counter()
     for name, count in counts.items():
-        if name in words:
-            found[words[name]] += count
+        if word := case.language.word(table, name, ""):
+            found[word] += count
+    return case.language.join(_ranked(case, found))
+
+
+def _ranked(case: Case, found: Mapping[str, int]) -> list[str]:
     ranked = sorted(found.items(), key=lambda one: (-one[1], one[0]))
-    return joined_words([f"{word} ({count:,})" for word, count in ranked])
+    return [case.say("method.counted", word=word, count=count) for word, count in ranked]
 
 
 def _steps_by_role(case: Case) -> list[str]:
@@ -139,22 +89,14 @@ def _steps_by_role(case: Case) -> list[str]:
     ids = defaultdict(list)
     for one in case.facts.members:
         ids[one["role"]].append(one["entity_id"])
-    texts = {
-        Role.SENDER: "Message. {which} sent messages",
-        Role.CALLBACK: "Call back. Victims were given {which} to call",
-        Role.LURE_SITE: "Site. Victims were sent to {which}",
-        Role.OPERATOR: "Remote access. Victims were made to let {which} into their computer",
-    }
-    nouns = {
-        Role.SENDER: ("address", "addresses"),
-        Role.CALLBACK: ("number", "numbers"),
-        Role.LURE_SITE: ("site", "sites"),
-        Role.OPERATOR: ("remote-access id", "remote-access ids"),
-    }
     return [
-        f"{text.format(which=format_count(len(ids[role]), *nouns[role]))} "
-        f"({numbered(case, ids[role])}; {format_count(people.get(role, 0), 'record')})."
-        for role, text in texts.items()
+        case.say(
+            f"method.{role}",
+            n=len(ids[role]),
+            numbers=case.numbered(ids[role]),
+            records=case.language.count("record", people.get(role, 0)),
+        )
+        for role in (Role.SENDER, Role.CALLBACK, Role.LURE_SITE, Role.OPERATOR)
         if ids[role]
     ]
 
@@ -168,15 +110,12 @@ def _payment(case: Case) -> str:
         for one in case.records.in_order
         for each in one.payments
     )
-    ways = joined_words(
-        [
-            f"{_METHODS.get(word, word.replace('_', ' '))} ({count:,})"
-            for word, count in sorted(paid.items(), key=lambda one: (-one[1], one[0]))
-        ]
-    )
-    places = format_count(len(payees), "account or wallet", "accounts and wallets")
-    how = f" by {ways}" if ways else ""
-    return f"Payment. Victims paid, or were to pay, {places} ({numbered(case, payees)}){how}."
+    ways: Counter[str] = Counter()
+    for method, count in paid.items():
+        ways[case.language.word("methods", method, method.replace("_", " "))] += count
+    how = case.say("method.by", ways=case.language.join(_ranked(case, ways))) if ways else ""
+    numbers = case.numbered(payees)
+    return case.say("method.payment", n=len(payees), numbers=numbers, how=how)
 
 
 def _scripts(case: Case) -> list[Block]:
@@ -189,9 +128,8 @@ def _scripts(case: Case) -> list[Block]:
     least = case.reference.policy["suppress_below"]
     return [
         Grid(
-            f"What callers read out, as {least} people or more report it; # is a number, … stands "
-            "for words that differ",
-            ("No.", "Text", "People"),
+            case.say("method.scripts", least=least),
+            case.heads("scripts", "number", "text", "people"),
             rows,
             (0.06, 0.84, 0.1),
             numbers=(0, 2),
@@ -214,35 +152,31 @@ def money_section(case: Case) -> list[Block]:
         for member in members:
             payee = member["entity_id"]
             amounts = "; ".join(
-                f"{currency} {format_money(exact_sum(of))}"
+                case.language.sum_of(currency, exact_sum(of))
                 for currency, of in sorted(paid[payee].items())
             )
             rows.append(
                 (
                     plain(group.provider.name, 90),
                     str(case.number[payee]),
-                    plain(identifier_words(payee), 80),
+                    plain(case.identifier(payee), 80),
                     str(len(complaints[payee])),
-                    amounts or "not itemized",
-                    f"{member['first_seen']:%Y-%m-%d} to {member['last_seen']:%Y-%m-%d}",
+                    amounts or case.say("money.not_itemized"),
+                    case.language.iso_days(member["first_seen"], member["last_seen"]),
                 )
             )
     if not rows:
         return []
     others = (
-        f" Those to {joined_words(case.other_names)} are not itemized and not in it."
-        if case.joint
-        else ""
+        case.say("money.others", names=case.language.join(case.other_names)) if case.joint else ""
     )
     return [
-        Text(
-            "Payments that complaints itemize, paid or demanded, by the institution that holds the "
-            f"account. They are part of the losses and not added to them (Exhibit 6).{others} "
-            "Where the money went from there only the institutions can tell."
-        ),
+        Text(case.say("money.about", others=others)),
         Grid(
-            "Money flow, by institution",
-            ("Institution", "No.", "Account or wallet", "Complaints", "Amounts", "Seen"),
+            case.say("money.caption"),
+            case.heads(
+                "money", "institution", "number", "account", "complaints", "amounts", "seen"
+            ),
             sorted(rows),
             (0.23, 0.06, 0.27, 0.11, 0.18, 0.15),
             ids=(2,),
@@ -257,7 +191,7 @@ def nexus_section(case: Case) -> list[Block]:
     rows = [
         (
             str(case.number[one.member["entity_id"]]),
-            plain(identifier_words(one.member["entity_id"]), 80),
+            plain(case.identifier(one.member["entity_id"]), 80),
             plain(group.provider.name, 90),
             plain(group.provider.found_by, 90),
         )
@@ -266,37 +200,29 @@ def nexus_section(case: Case) -> list[Block]:
         if group.provider.country == country
     ]
     routes = [
-        f"{BY_KIND[one['kind']].noun}: {plain(one['entity_id'].partition(':')[2], 80)}, "
-        f"{format_count(one['records'], 'record')}"
+        case.say(
+            "nexus.route",
+            kind=case.say(f"kinds.{one['kind']}"),
+            value=plain(one["entity_id"].partition(":")[2], 80),
+            records=case.language.count("record", one["records"]),
+        )
         for one in case.facts.suppliers
         if one["kind"] in ("carrier", "trunk", "ip", "orig_id")
         and case.supplier_people.get(one["entity_id"], 0) >= SUPPLIER_PEOPLE
     ]
     own: Block = (
         Grid(
-            f"Identifiers that are kept in {name}, by their own form",
-            ("No.", "Identifier", "Kept by", "Known from"),
+            case.say("nexus.caption", place=name),
+            case.heads("nexus", "number", "identifier", "kept_by", "known_from"),
             sorted(rows, key=lambda one: int(one[0])),
             (0.07, 0.33, 0.33, 0.27),
             ids=(1,),
             numbers=(0,),
         )
         if rows
-        else Text(
-            f"No identifier of this referral shows by its own form that it is kept in {name}."
-        )
+        else Text(case.say("nexus.none", place=name))
     )
-    calls: list[Block] = (
-        [
-            Text(
-                "How the calls came, as call records show it (Exhibit 8). From where they were "
-                "placed the carriers' own records tell; an IP address is the one that handed over."
-            ),
-            Points(routes),
-        ]
-        if routes
-        else []
-    )
+    calls: list[Block] = [Text(case.say("nexus.routes")), Points(routes)] if routes else []
     return [own, *calls]
 
 
@@ -327,7 +253,9 @@ def form_tables(case: Case) -> list[FormTable]:
         if one["rows"] == "case":
             entries = case_values(case)
             rows = [[label, entries[value]] for label, value in zip(labels, values, strict=True)]
-            found.append(FormTable(one["title"], ["Field", "Entry"], rows, frozenset()))
+            found.append(
+                FormTable(one["title"], [*case.heads("form", "field", "entry")], rows, frozenset())
+            )
             continue
         of_rows = (
             _payment_values(case, one.get("within_hours"))
@@ -346,16 +274,12 @@ def form_section(case: Case) -> list[Block]:
     for one in form_tables(case):
         kept = [at for at in range(len(one.header)) if at not in one.blank]
         if one.blank:
-            labels = joined_words([one.header[at] for at in sorted(one.blank)])
-            blocks.append(
-                Text(
-                    f"{one.title}: the columns {labels} are blank, for the organisation that "
-                    "holds the record to fill; nothing of a victim is in this referral."
-                )
-            )
+            labels = case.language.join([one.header[at] for at in sorted(one.blank)])
+            words = case.say("form.blank", title=one.title, n=len(one.blank), labels=labels)
+            blocks.append(Text(words))
         blocks.append(
             Grid(
-                f"{one.title} (forms/, as CSV)",
+                case.say("form.caption", title=one.title),
                 [one.header[at] for at in kept],
                 [[plain(row[at], 400) for at in kept] for row in one.rows[:FORM_ROWS]],
                 _widths([one.header, *one.rows], kept),
@@ -374,16 +298,19 @@ def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
 
 def case_values(case: Case) -> dict[str, str]:
     """Returns the entries of a form that are of the whole case."""
-    row = case.row
+    row, say, number = case.row, case.say, case.language.number
+    none, none_stated, not_known = (
+        say(f"general.{one}") for one in ("none", "none_stated", "not_known")
+    )
     own = [one for one in case.records.in_order if one.key[0] == RecordKind.COMPLAINT]
     listed: dict[str, list[str]] = defaultdict(list)
     for one in case.facts.members:
-        listed[one["kind"]].append(identifier_words(one["entity_id"]))
+        listed[one["kind"]].append(case.identifier(one["entity_id"]))
 
     def named(*kinds: str) -> str:
-        return "; ".join(each for kind in kinds for each in listed[kind]) or "none"
+        return "; ".join(each for kind in kinds for each in listed[kind]) or none
 
-    losses = [f"{one} {format_money(amount)}" for one, (amount, _) in case.totals.items()]
+    losses = [case.language.sum_of(one, amount) for one, (amount, _) in case.totals.items()]
     return {
         BLANK_VALUE: BLANK,
         "reference": plain(case.code, 200),
@@ -397,16 +324,17 @@ def case_values(case: Case) -> dict[str, str]:
         "compiled": case.date,
         "first_day": f"{row['first_seen']:%Y-%m-%d}",
         "last_day": f"{row['last_seen']:%Y-%m-%d}",
-        "complaints": f"{row['complaints']:,}",
-        "calls": f"{row['calls']:,}",
-        "victims": f"{row['victims']:,}",
-        "losses": "; ".join(case.losses_together if case.joint else losses) or "none stated",
-        "brands": case.brands or "none stated",
-        "channels": _counted(Counter(one.channel for one in own if one.channel), _CHANNELS)
-        or "not known",
-        "stories": _counted(Counter(story for one in own for story in one.stories), _STORIES)
-        or "not known",
-        "scripts": " / ".join(one.words for one in case.scripts[:SCRIPT_LIMIT]) or "none quoted",
+        "complaints": number(row["complaints"]),
+        "calls": number(row["calls"]),
+        "victims": number(row["victims"]),
+        "losses": "; ".join(case.losses_together if case.joint else losses) or none_stated,
+        "brands": case.brands or none_stated,
+        "channels": _counted(case, Counter(one.channel for one in own if one.channel), "channels")
+        or not_known,
+        "stories": _counted(case, Counter(story for one in own for story in one.stories), "stories")
+        or not_known,
+        "scripts": " / ".join(one.words for one in case.scripts[:SCRIPT_LIMIT])
+        or say("general.none_quoted"),
         "phone_numbers": named("phone"),
         "emails": named("email"),
         "sites": named("domain", "url", "ip"),
@@ -432,7 +360,7 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
                 "amount": "" if amount is None else format_amount(amount),
                 "currency": currency_word(one["currency"]) or "",
                 "method": listed_word(one["method"], PAYMENT_METHODS) or "",
-                "payee": identifier_words(one["payee"]),
+                "payee": case.identifier(one["payee"]),
                 "institution": plain(provider.name, 120),
                 "institution_country": provider.country or "",
             }
@@ -443,9 +371,9 @@ def _identifier_values(case: Case) -> Iterator[dict[str, str]]:
         yield {
             BLANK_VALUE: BLANK,
             "number": str(case.number[one["entity_id"]]),
-            "identifier": identifier_words(one["entity_id"]),
-            "kind": BY_KIND[one["kind"]].noun,
-            "role": str(one["role"]).replace("_", " "),
+            "identifier": case.identifier(one["entity_id"]),
+            "kind": case.say(f"kinds.{one['kind']}"),
+            "role": case.say(f"role_words.{one['role']}"),
             "institution": plain(case.provider_of[one["entity_id"]].name, 120),
             "reporters": str(one["reporters"]),
             "complaints": str(one["complaints"]),
@@ -478,6 +406,7 @@ def letter_document(case: Case, exhibits: Sequence[str]) -> Document | None:
         code=case.code,
         tlp=case.tlp,
         sections=[Section(0, title, [Text(plain(one, 4_000)) for one in lines])],
-        language=case.reference.recipient.get("language", "en"),
+        language=case.language,
+        font=case.language.form.get("font"),
         number=case.number_of(letter_thing(case.row["cluster_id"], "letter")),
     )

@@ -25,6 +25,7 @@ from reports.referral.case import Case, victims_at_most
 from reports.referral.case_records import format_amount
 from reports.referral.counsel import counsel_code, counsel_payload
 from reports.referral.document import referral_document, render_html
+from reports.referral.language import Language
 from reports.referral.method import form_files, letter_document
 from reports.referral.requests import ad_platform_drafts, request_drafts
 from reports.text import plain
@@ -33,26 +34,6 @@ from schemas.entity import without_epoch
 FACTS_FILE = "data/package.json"
 
 FACTS_FORMAT, FACTS_VERSION = "ringtrace-referral", 1
-
-README = """\
-Criminal referral {code}
-TLP:{tlp}
-
-Start with referral.pdf or referral.html, which say the same.
-
-exhibits/       numbered tables; data-dictionary.csv explains each column
-forms/          the recipient's own form as CSV, and letter.html, where it asks for them
-requests/       letters to providers, for the competent authority to complete and sign
-certificates/   forms for those who can sign them, and the hash report
-cluster.stix.json, cluster.misp.json, cluster.case.jsonld, cluster.graphml
-                the same identifiers for machines
-package.json    the facts of this package, for machines
-
-To check that nothing was altered: ringtrace verify DIR --key PUBLIC_KEY
-or, without ringtrace, the bag with any BagIt tool (RFC 8493) and seal.json against seal.json.sig.
-
-No person is accused. Who held an identifier is to be established by legal process.
-"""
 
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
@@ -291,29 +272,45 @@ def compared_facts(found: Mapping[str, Any]) -> dict[str, Any]:
     return {one: found[one] for one in names if one in found}
 
 
-def fact_differences(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str, str]]:
+def fact_differences(
+    before: dict[str, Any], now: dict[str, Any], language: Language
+) -> list[tuple[str, str, str]]:
     """Returns the changes from one referral's facts to the next: (what, before, now)."""
+    say = language.say
     found = [
-        (name.replace("_", " "), str(before.get(name)), str(now.get(name)))
+        (say(f"changes.facts.{name}"), str(before.get(name)), str(now.get(name)))
         for name in _COMPARED
         if before.get(name) != now.get(name)
     ]
-    found += _mapping_differences("loss in", before.get("losses"), now["losses"])
-    was, are = before.get("members") or {}, now["members"]
+    lost, none = before.get("losses") or {}, say("changes.no_loss")
     found += [
-        (f"member {one}", "not in it", f"added as {are[one]['role']}")
-        for one in sorted(are.keys() - was.keys())
+        (say("changes.loss", currency=one), lost.get(one, none), now["losses"].get(one, none))
+        for one in sorted(lost.keys() | now["losses"].keys())
+        if lost.get(one) != now["losses"].get(one)
     ]
-    found += [(f"member {one}", "in it", "removed") for one in sorted(was.keys() - are.keys())]
+    was, are = before.get("members") or {}, now["members"]
+    new = {one: language.word("role_words", are[one]["role"]) for one in are.keys() - was.keys()}
     found += [
-        (f"{name} of {one}", str(was[one].get(name)), str(are[one][name]))
+        (
+            say("changes.member", member=one),
+            say("changes.not_in_it"),
+            say("changes.added", role=role),
+        )
+        for one, role in sorted(new.items())
+    ]
+    found += [
+        (say("changes.member", member=one), say("changes.in_it"), say("changes.removed"))
+        for one in sorted(was.keys() - are.keys())
+    ]
+    found += [
+        (say(f"changes.{name}", member=one), str(was[one].get(name)), str(are[one][name]))
         for one in sorted(are.keys() & was.keys())
         for name in ("role", "likelihood")
         if was[one].get(name) != are[one][name]
     ]
     orgs = (before.get("organisations") or [], now["organisations"])
     if orgs[0] != orgs[1]:
-        found.append(("organisations", ", ".join(orgs[0]), ", ".join(orgs[1])))
+        found.append((say("changes.facts.organisations"), ", ".join(orgs[0]), ", ".join(orgs[1])))
     return found
 
 
@@ -350,7 +347,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     titles = [f"{one.number}. {one.title}, {one.path.removeprefix('data/')}" for one in made]
     if letter := letter_document(case, titles):
         records |= _rendered("letter", letter)
-    text = README.format(code=case.code, tlp=case.tlp.upper())
+    readme = case.language.templates["readme.txt"].render(code=case.code, tlp=case.tlp.upper())
     return (
         records
         | certificate_drafts(case, records, versions.get("ringtrace", ""))
@@ -358,7 +355,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         | ad_platform_drafts(case)
         | {
             FACTS_FILE: encode_facts(package_facts(case, versions)),
-            "data/README.txt": text.encode(),
+            "data/README.txt": readme.encode(),
         }
     )
 
@@ -366,7 +363,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
 def _rendered(name: str, document: Document) -> dict[str, bytes]:
     """Returns a document as HTML and PDF, by path."""
     page = {f"data/{name}.html": render_html(document)}
-    if name == "letter" and not pdf.can_print(document):
+    if not pdf.can_print(document, document.title if name == "letter" else document.kind):
         return page  # in a script that no font has: the page is printed in a browser
     return page | {f"data/{name}.pdf": pdf.render_pdf(document)}
 
@@ -405,14 +402,3 @@ def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
         for path, content in sorted(records.items())
     )
     return tabular.csv_bytes(header, rows)
-
-
-def _mapping_differences(
-    word: str, before: dict[str, str] | None, now: dict[str, str]
-) -> list[tuple[str, str, str]]:
-    was = before or {}
-    return [
-        (f"{word} {key}", was.get(key, "none"), now.get(key, "none"))
-        for key in sorted(was.keys() | now.keys())
-        if was.get(key) != now.get(key)
-    ]

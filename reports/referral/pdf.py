@@ -2,14 +2,15 @@
 
 Fonts are embedded from packages, so that a machine's own fonts change nothing. Mukta (SIL Open Font
 License) covers Latin and Devanagari; IBM Plex Mono (the same licence) keeps 0 and O apart in
-identifiers. A document in Chinese has Noto Sans SC (the same licence) beside them, of the extra
-`chinese`. A character that the fonts lack is spelled out as [U+05D0]; the HTML has it as it is.
+identifiers. A script that they lack has a font beside them, which its language names, such as
+Noto Sans SC (the same licence) of the extra `chinese`. A character that the fonts lack is spelled
+out as [U+05D0]; the HTML has it as it is.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache
 from importlib.util import find_spec
@@ -32,25 +33,28 @@ from reports.referral.blocks import (
     Section,
     Text,
 )
+from reports.referral.language import Language
 from reports.text import plain
 
-PROSE, BOLD, MONO, HAN = "Mukta", "Mukta-SemiBold", "IBMPlexMono", "NotoSansSC"
+PROSE, BOLD, MONO = "Mukta", "Mukta-SemiBold", "IBMPlexMono"
 
 _FILES = {
     PROSE: ("fontpkg_mukta", "files/Mukta-Regular.ttf"),
     BOLD: ("fontpkg_mukta", "files/Mukta-SemiBold.ttf"),
     MONO: ("fontpkg_ibm_plex_mono", "files/IBMPlexMono-Regular.ttf"),
-    HAN: ("zhplot", "fonts/NotoSansSC-Regular.ttf"),
 }
 
-_in_chinese: ContextVar[bool] = ContextVar("in_chinese", default=False)
-"""True while a document in Chinese is made: no other has `HAN`, installed or not."""
+_script: ContextVar[Mapping[str, Any] | None] = ContextVar("script", default=None)
+"""The font of the script of the document that is made: no other has it, installed or not."""
 
 MARGIN = 54.0
 """Points; 0.75 inch, which fits A4 and Letter."""
 
 TABLE_START = 90.0
 """The room, in points, without which a table goes to the next page with its caption."""
+
+CLOSING = "，：；？！”’》」】"
+"""Marks that begin no line where lines break between any letters; reportlab has the Japanese."""
 
 INSET = 6.0
 """The room that reportlab's frame keeps free inside the margin."""
@@ -73,24 +77,35 @@ def render_pdf(document: Document) -> bytes:
     """Renders the document on A4.
 
     Raises:
-        MissingPdfError: without the extra `referral`, or in Chinese without `chinese`.
+        MissingPdfError: without the extra `referral`, or that of the document's font.
     """
-    chinese = document.language.startswith("zh")
     try:
         from reportlab.lib.pagesizes import A4
         from reportlab.platypus import SimpleDocTemplate
 
         register_fonts()
-        if chinese:
-            _register(HAN)
     except ImportError as error:
-        extra = "chinese" if error.name == _FILES[HAN][0] else "referral"
-        raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[{extra}]'") from None
-    before = _in_chinese.set(chinese)
+        raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[referral]'") from None
+    _register_script(document)
+    before = _script.set(document.font)
     try:
         return _laid_out(document, A4, SimpleDocTemplate)
     finally:
-        _in_chinese.reset(before)
+        _script.reset(before)
+
+
+def _register_script(document: Document) -> None:
+    font = document.font
+    if font is not None:
+        try:
+            _register(_font_name(font), font["package"], font["file"])
+        except ImportError as error:
+            extra = font["extra"]
+            raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[{extra}]'") from None
+
+
+def _font_name(font: Mapping[str, Any]) -> str:
+    return Path(font["file"]).stem
 
 
 def _laid_out(document: Document, size: tuple[float, float], template: Any) -> bytes:
@@ -107,28 +122,31 @@ def _laid_out(document: Document, size: tuple[float, float], template: Any) -> b
         title=f"{document.kind}: {plain(document.title, 160)}",
         author=plain(document.authors, 200),
         subject=document.code,
-        lang=document.language,
+        lang=document.language.code,
     )
     made.build(_story(document, width), canvasmaker=_page_maker(document))
     return content.getvalue()
 
 
 def register_fonts() -> None:
-    """Registers the fonts of every document with reportlab, once.
+    """Registers the fonts of every document with reportlab, and marks that begin no line, once.
 
     Raises:
         ImportError: if a package is missing.
     """
-    for name in (PROSE, BOLD, MONO):
-        _register(name)
+    from reportlab.lib.textsplit import ALL_CANNOT_START
+    from reportlab.platypus import paragraph
+
+    for name, (package, file) in _FILES.items():
+        _register(name, package, file)
+    paragraph.ALL_CANNOT_START = ALL_CANNOT_START + CLOSING
 
 
-def _register(name: str) -> None:
+def _register(name: str, package: str, file: str) -> None:
     """Registers a font, whose package is looked for and not imported: only its file is needed."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
-    package, file = _FILES[name]
     if name not in pdfmetrics.getRegisteredFontNames():
         found = find_spec(package)
         if found is None or found.origin is None:
@@ -140,12 +158,13 @@ def _register(name: str) -> None:
 def paragraph_markup(words: str, font: str, limit: int = 4_000) -> str:
     """Escapes a text for reportlab's paragraphs, and spells out what the fonts lack."""
     markup = escape(paragraph_words(words, font, limit))
-    if not _in_chinese.get():
+    script = _script.get()
+    if script is None:
         return markup
     covered = _covered(font)
     pieces = groupby(markup, lambda c: ord(c) in covered)
     return "".join(
-        text if known else f'<font name="{HAN}">{text}</font>'
+        text if known else f'<font name="{_font_name(script)}">{text}</font>'
         for known, letters in pieces
         for text in ["".join(letters)]
     )
@@ -153,7 +172,8 @@ def paragraph_markup(words: str, font: str, limit: int = 4_000) -> str:
 
 def paragraph_words(words: str, font: str, limit: int = 4_000) -> str:
     """Spells out what the fonts lack."""
-    covered = _covered(font) | (_covered(HAN) if _in_chinese.get() else frozenset())
+    script = _script.get()
+    covered = _covered(font) | (_covered(_font_name(script)) if script else frozenset())
     return "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in plain(words, limit))
 
 
@@ -181,7 +201,9 @@ def _page_maker(document: Document) -> Any:
             count = len(self.pages)
             for number, state in enumerate(self.pages, 1):
                 self.__dict__.update(state)
-                _draw_frame(self, document, f"page {number} of {count}")
+                _draw_frame(
+                    self, document, document.language.say("frame.page", page=number, pages=count)
+                )
                 super().showPage()
             super().save()
 
@@ -193,10 +215,20 @@ def _draw_frame(canvas: Any, document: Document, number: str) -> None:
     canvas.setFont(BOLD, 12)
     for y in (height - 40, 24):
         canvas.drawRightString(width - MARGIN - INSET, y, f"TLP:{document.tlp.upper()}")
-    canvas.setFont(PROSE, 8)
-    canvas.drawString(MARGIN + INSET, height - 40, document.kind)
     named = "   ".join(one for one in (document.code[:90], document.number, number) if one)
-    canvas.drawString(MARGIN + INSET, 24, named)
+    for y, words in ((height - 40, document.kind), (24, named)):
+        canvas.setFont(_font_of(words), 8)
+        canvas.drawString(MARGIN + INSET, y, words)
+
+
+def _font_of(words: str, font: str = PROSE) -> str:
+    """Returns a font for words of one line: that of the script, where `font` lacks a letter."""
+    script = _script.get()
+    return font if script is None or _covers(font, words) else _font_name(script)
+
+
+def _covers(font: str, words: str) -> bool:
+    return _covered(font).issuperset(map(ord, filter(str.isprintable, words)))
 
 
 def _story(document: Document, width: float) -> list[Any]:
@@ -216,9 +248,9 @@ def _story(document: Document, width: float) -> list[Any]:
             story.append(_bookmark(section.anchor, title))
             story.append(_paragraph(paragraph_markup(title, BOLD), "heading"))
         for block in section.blocks:
-            story.extend(_flowables(block, width))
+            story.extend(_flowables(block, width, document.language))
         if not section.number and len(document.sections) > 1:
-            story.extend(_contents(document.sections))
+            story.extend(_contents(document))
     return story
 
 
@@ -280,20 +312,20 @@ def _bookmark(anchor: str, title: str) -> Any:
     return Bookmark()
 
 
-def _contents(sections: Sequence[Section]) -> list[Any]:
+def _contents(document: Document) -> list[Any]:
     lines = [
         f'<a href="#{one.anchor}">{paragraph_markup(f"{one.number}. {one.title}", PROSE)}</a>'
-        for one in sections
+        for one in document.sections
         if one.number
     ]
-    return [_paragraph("Contents", "caption"), *(_paragraph(line, "cell") for line in lines)]
+    title = paragraph_markup(document.language.say("frame.contents"), BOLD)
+    return [_paragraph(title, "caption"), *(_paragraph(line, "cell") for line in lines)]
 
 
-def can_print(document: Document) -> bool:
-    """Returns whether there is a font for the letters of a document's title."""
+def can_print(document: Document, words: str) -> bool:
+    """Returns whether there is a font for the letters of a document, of whose words some are."""
     register_fonts()
-    letters = set(filter(str.isprintable, document.title))
-    return document.language.startswith("zh") or _covered(PROSE).issuperset(map(ord, letters))
+    return document.font is not None or _covers(PROSE, words)
 
 
 @cache
@@ -309,7 +341,14 @@ def _styles() -> dict[str, Any]:
     from reportlab.lib.styles import ParagraphStyle
 
     body = ParagraphStyle(
-        "body", fontName=PROSE, fontSize=9.5, leading=13, spaceAfter=6, splitLongWords=1
+        "body",
+        fontName=PROSE,
+        fontSize=9.5,
+        leading=13,
+        spaceAfter=6,
+        splitLongWords=1,
+        allowWidows=0,
+        allowOrphans=0,
     )
     cell = ParagraphStyle("cell", parent=body, fontSize=8, leading=10, spaceAfter=0)
     return {
@@ -365,12 +404,12 @@ def _paragraph(markup: str, style: str) -> Any:
     chosen = _styles()[style]
     if any(ord(c) in _INDIC for c in markup):
         chosen = ParagraphStyle(f"{style}-shaped", parent=chosen, fontName=PROSE, shaping=1)
-    elif _in_chinese.get():
-        chosen = ParagraphStyle(f"{style}-han", parent=chosen, wordWrap="CJK")
+    elif (_script.get() or {}).get("breaks_anywhere"):
+        chosen = ParagraphStyle(f"{style}-anywhere", parent=chosen, wordWrap="CJK")
     return Paragraph(markup, chosen)
 
 
-def _flowables(block: Block, width: float) -> list[Any]:
+def _flowables(block: Block, width: float, language: Language) -> list[Any]:
     """Returns a block as what reportlab lays out, `width` points wide."""
     from reportlab.platypus import KeepTogether, ListFlowable, ListItem, Spacer
 
@@ -397,13 +436,13 @@ def _flowables(block: Block, width: float) -> list[Any]:
             word = f'<font name="{BOLD}">{paragraph_markup(block.word, BOLD)}</font>'
             return [_paragraph(f"{word} {paragraph_markup(block.text, PROSE)}", "notice")]
         case Grid():
-            return _grid(block, width)
+            return _grid(block, width, language)
         case Chart():
             caption = _paragraph(paragraph_markup(block.caption, PROSE), "cell")
             return [KeepTogether([_chart_drawing(block, width), caption]), Spacer(0, 8)]
 
 
-def _grid(block: Grid, width: float) -> list[Any]:
+def _grid(block: Grid, width: float, language: Language) -> list[Any]:
     from reportlab.lib.colors import HexColor
     from reportlab.platypus import CondPageBreak, KeepTogether, LongTable
 
@@ -420,7 +459,7 @@ def _grid(block: Grid, width: float) -> list[Any]:
         [_cell(block, at, cell, headed=headed) for at, cell in enumerate(row)] for row in block.rows
     )
     if not block.rows:
-        none = _paragraph("none", "cell")
+        none = _paragraph(paragraph_markup(language.say("general.none"), PROSE), "cell")
         rows.append([none, *("" for _ in block.header[1:])])
     rule = HexColor("#c9cdd3")
     style = [
@@ -460,6 +499,7 @@ def _chart_drawing(block: Chart, width: float) -> Any:
     """Draws the chart `width` points wide, with its legend below it."""
     from reportlab.graphics.shapes import Circle, Drawing, Line as Stroke, Rect, String
     from reportlab.lib.colors import HexColor, white
+    from reportlab.pdfbase.pdfmetrics import stringWidth
 
     scale, legend = width / block.width, 16.0
     top = block.height * scale + legend
@@ -489,13 +529,14 @@ def _chart_drawing(block: Chart, width: float) -> Any:
                 drawing.add(bar)
             case _:
                 text = String(x, y, paragraph_words(one.text, BOLD if one.white else PROSE))
-                text.fontName, text.fontSize = (BOLD, 5.8) if one.white else (PROSE, 7)
+                text.fontName, text.fontSize = (BOLD, 5.8) if one.white else (_font_of(one.text), 7)
                 text.fillColor = white if one.white else HexColor("#16181c")
                 text.textAnchor = one.anchor
                 drawing.add(text)
     at = 4.0
     for style, meaning in block.legend:
+        words, font = paragraph_words(meaning, PROSE), _font_of(meaning)
         drawing.add(Circle(at, 6, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
-        drawing.add(String(at + 6, 3.5, meaning, fontName=PROSE, fontSize=7.5))
-        at += 15 + 3.6 * len(meaning)
+        drawing.add(String(at + 6, 3.5, words, fontName=font, fontSize=7.5))
+        at += 15 + stringWidth(words, font, 7.5)
     return drawing

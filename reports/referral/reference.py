@@ -9,9 +9,11 @@ A recipient is a folder of files, `recipients/CODE`:
     letter.txt       template of a letter in its language; where `annexes` names letter
     NAME.txt         template of a certificate that no other recipient uses
 
+The language that recipient.toml names is a folder, too: `languages/CODE`, as `language` says.
 What recipients share is in `data`: policy.toml, providers.toml, retention.toml, scales.toml, and
 templates of certificates. The shipped files are drafts. `--reference DIR` takes files of `data`
-from DIR, and recipients from DIR/recipients/CODE, in place of shipped ones of the same name.
+from DIR, recipients from DIR/recipients/CODE and languages from DIR/languages/CODE, in place of
+shipped ones of the same name.
 
 A case file, `case.toml`, holds what no run knows: legal names, contacts, custodians, signatories,
 case numbers and counsel's own words. Nothing in it is needed; what is missing is a blank to fill.
@@ -26,17 +28,30 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from jinja2 import StrictUndefined, Template, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import Template
 
 from reports.export.stix import TLP_LEVELS
+from reports.referral.language import (
+    ENGLISH,
+    LANGUAGE_FILES,
+    LANGUAGE_SCHEMA,
+    LETTERS,
+    TEMPLATE_VALUES,
+    TEMPLATES,
+    Language,
+    LanguageError,
+    ReferenceFileError,
+    check_font,
+    checked_template,
+    make_language,
+)
 from schemas.mapping import parse_toml
 
 Row = dict[str, Any]
@@ -210,6 +225,8 @@ _SCHEMAS: Mapping[str, Any] = {
             }
         ]
     },
+    "language.toml": LANGUAGE_SCHEMA,
+    "texts.toml": {"texts": {_ANY_NAME: str}},
     CASE_FILE: {
         "operation?": str,
         "date?": date,
@@ -235,18 +252,17 @@ kind, which may be empty if of texts; a tuple names the values that there are.""
 
 _TYPE_NAMES = {
     str: "a text",
+    bool: "true or false",
     int: "a whole number",
     float: "a number",
     date: "a day without quotes, such as 2026-06-02",
 }
 
-_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-
-_TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-
-
-class ReferenceFileError(ValueError):
-    """A reference file that cannot be used; the message is one line for its author."""
+FOLDERS = {
+    "recipients": re.compile(r"[a-z0-9][a-z0-9-]{0,63}"),
+    "languages": re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*"),
+}
+"""Folders of folders of reference data, with the form of a name in each."""
 
 
 @dataclass(frozen=True)
@@ -265,6 +281,7 @@ class Reference:
     certificates: dict[str, Template]
     form: Row | None
     letter: Template | None
+    language: Language
     digests: dict[str, str]
 
     @property
@@ -289,8 +306,8 @@ class Reference:
         return {
             "provider": provider,
             "country": "*",
-            "rule": "no period is known here",
-            "preserve": "ask at once",
+            "rule": self.language.say("clock.no_period"),
+            "preserve": self.language.say("clock.ask"),
             "source": "",
             "date": "",
         }
@@ -343,7 +360,7 @@ def load_case_file(text: str, name: str, organisations: Iterable[str]) -> CaseFi
 
 def recipient_codes() -> list[str]:
     """Lists the codes of the recipients that ship, sorted."""
-    return sorted(_recipient_folders(None))
+    return sorted(_folders("recipients", None))
 
 
 def load_reference(recipient: str, folder: str | None = None) -> Reference:
@@ -356,24 +373,88 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
     own = Path(folder) if folder is not None else None
     if own is not None:
         _check_own_folder(own)
-    known = _recipient_folders(own)
+    known = _folders("recipients", own)
     if recipient not in known:
         raise ReferenceFileError(f"{recipient}: no such recipient; use {', '.join(sorted(known))}")
     source = _Files(known[recipient], f"recipients/{recipient}/", _shared_files(own))
     chosen = source.recipient_table("recipient.toml")
     source.check_complete(chosen)
+    language = _language(chosen.get("language", ENGLISH), own, source.digests)
+    clocks = source.shared_table("retention.toml").get("clock", [])
+    scale = source.scale(chosen)
     return Reference(
         recipient=chosen | {"code": recipient},
         offences=source.recipient_table("offences.toml")["offence"],
-        clocks=source.shared_table("retention.toml").get("clock", []),
+        clocks=[_translated(language, one, "rule", "preserve") for one in clocks],
         providers=source.shared_table("providers.toml").get("provider", []),
-        scale=source.scale(chosen),
+        scale=_translated(language, scale, "name")
+        | {"words": [_translated(language, one, "word") for one in scale["words"]]},
         policy=source.shared_table("policy.toml"),
         certificates=source.certificates(chosen),
         form=source.form(chosen),
         letter=source.letter(chosen),
+        language=language,
         digests=dict(sorted(source.digests.items())),
     )
+
+
+@cache
+def english() -> Language:
+    """Returns the shipped English, the measure of other languages."""
+    return _language(ENGLISH, None, {})
+
+
+def _translated(language: Language, row: Row, *names: str) -> Row:
+    return row | {name: language.translate(row[name]) for name in names}
+
+
+def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
+    """Loads a language: one's own folder of that name, or else the shipped one.
+
+    Raises:
+        ReferenceFileError: for an unknown language, and one that is incomplete.
+    """
+    known = _folders("languages", own)
+    if code not in known:
+        raise ReferenceFileError(
+            f"languages/{code}: no such language; known are {', '.join(sorted(known))}"
+        )
+    source = _Files(home := known[code], f"languages/{code}/", {}, digests)
+    wanted = [*LANGUAGE_FILES, *TEMPLATES]
+    if code == ENGLISH:
+        wanted.remove("texts.toml")
+    if missing := [one for one in wanted if not (home / one).is_file()]:
+        raise ReferenceFileError(f"{home}: is incomplete; it has no {', no '.join(missing)}")
+    form = source.recipient_table("language.toml")
+    check_font(home / "language.toml", form.get("font"))
+    texts = source.recipient_table("texts.toml")["texts"] if code != ENGLISH else {}
+    try:
+        made = make_language(
+            code,
+            form,
+            source.text("messages.toml"),
+            texts,
+            {one: source.language_template(one) for one in TEMPLATES},
+            None if home == _shipped("languages") / ENGLISH else english(),
+        )
+    except LanguageError as error:
+        raise ReferenceFileError(f"{home}/{error}") from None
+    if missing := [] if code == ENGLISH else [one for one in _shared_texts() if one not in texts]:
+        raise ReferenceFileError(
+            f"{home / 'texts.toml'}: is incomplete; it has no {', no '.join(map(repr, missing))}"
+        )
+    return made
+
+
+@cache
+def _shared_texts() -> list[str]:
+    """Lists the texts of shipped shared files that a document shows: each language has them."""
+    shared = _Files(_shipped("data"), "", _shared_files(None))
+    clocks = shared.shared_table("retention.toml")["clock"]
+    texts = [one[name] for one in clocks for name in ("rule", "preserve")]
+    for scale in shared.shared_table("scales.toml").values():
+        texts += [scale["name"], *(one["word"] for one in scale["words"])]
+    return list(dict.fromkeys(texts))
 
 
 @dataclass(frozen=True)
@@ -400,6 +481,16 @@ class _Files:
         if "time_zone" in table:
             _check_time_zone(file, table["time_zone"])
         return table
+
+    def text(self, name: str) -> str:
+        """Reads a file of the folder."""
+        return self._text(self.home / name, self.prefix + name)
+
+    def language_template(self, name: str) -> Template:
+        """Reads a template of a language, which can name what `TEMPLATE_VALUES` has of it."""
+        return checked_template(
+            self.home / name, self.text(name), TEMPLATE_VALUES[name], "template", LETTERS
+        )
 
     def scale(self, recipient: Row) -> Row:
         """Reads the scale that a recipient names, its own before a shared one."""
@@ -509,31 +600,35 @@ def _shared_files(own: Path | None) -> dict[str, Traversable]:
     return {one.name: one for folder in folders for one in _entries(folder) if one.is_file()}
 
 
-def _recipient_folders(own: Path | None) -> dict[str, Traversable]:
-    """Returns the folder of every recipient by its code, one's own before a shipped one."""
-    folders = [_shipped("recipients"), *([own / "recipients"] if own else [])]
+def _folders(kind: str, own: Path | None) -> dict[str, Traversable]:
+    """Returns folders of recipients or languages by code, one's own before a shipped one."""
+    folders = [_shipped(kind), *([own / kind] if own else [])]
     return {one.name: one for folder in folders for one in _entries(folder) if one.is_dir()}
 
 
 def _check_own_folder(own: Path) -> None:
     """Refuses a --reference folder with a file that would be ignored, or with none that is used."""
-    takes = f"recipients/CODE/, {', '.join(SHARED_FILES)}, and templates of certificates"
+    takes = (
+        f"recipients/CODE/, {', '.join(SHARED_FILES)}, languages/CODE/, and templates of "
+        "certificates"
+    )
     if not own.is_dir():
         raise ReferenceFileError(f"{own}: is not a folder; give one of {takes}")
     used = False
     for one in _entries(own):
-        ours = one.name == "recipients" if one.is_dir() else one.name in SHARED_FILES
+        ours = one.name in FOLDERS if one.is_dir() else one.name in SHARED_FILES
         if not ours and (one.is_dir() or one.name.endswith(".toml")):
             raise ReferenceFileError(f"{one}: is not known; a reference folder has {takes}")
         used |= ours or one.name.endswith(".txt")
     if not used:
         raise ReferenceFileError(f"{own}: has no reference file; it can have {takes}")
-    for one in _entries(own / "recipients"):
-        if not one.is_dir() or not _CODE.fullmatch(one.name):
-            raise ReferenceFileError(
-                f"{one}: is not a recipient; name its folder with lower-case letters, digits and "
-                "hyphens"
-            )
+    for kind, code in FOLDERS.items():
+        for one in _entries(own / kind):
+            if not one.is_dir() or not code.fullmatch(one.name):
+                raise ReferenceFileError(
+                    f"{one}: is not a {kind.removesuffix('s')}; name its folder with lower-case "
+                    "letters, digits and hyphens"
+                )
 
 
 def _check_time_zone(file: Traversable, name: str) -> None:
@@ -551,13 +646,7 @@ def _distance(percent: float, word: Row) -> tuple[float, float]:
 
 def _template(file: Traversable, text: str, names: Sequence[str] = CERTIFICATE_FIELDS) -> Template:
     what = "certificate" if names is CERTIFICATE_FIELDS else "letter"
-    try:
-        template = _TEMPLATES.from_string(text)
-        template.render(dict.fromkeys(names, ""))
-    except TemplateError as error:
-        why = " ".join(str(error).split())
-        raise ReferenceFileError(f"{file}: {why}; a {what} can name {', '.join(names)}") from None
-    return template
+    return checked_template(file, text, dict.fromkeys(names, ""), what)
 
 
 def _parsed(file: Traversable, text: str) -> Row:

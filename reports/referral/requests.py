@@ -9,19 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
 from typing import Any, Protocol
 
-from jinja2 import Environment, StrictUndefined, Template
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
 from reports.cluster_data import ClusterFacts
 from reports.evidence_number import letter_thing
-from reports.referral.blocks import format_count, format_money, format_utc, identifier_words
 from reports.referral.case_records import CaseRecords, exact_sum
-from reports.referral.reference import Reference
+from reports.referral.language import Language, format_utc
+from reports.referral.reference import Reference, english
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import Role
@@ -45,7 +42,7 @@ class Provider:
 
     Where the institution is not known, it is one for each identifier, `of`: two could be at two
     institutions, and a letter must show none another's. `doubt` says why a register's name for it
-    is not taken, for counsel.
+    is not taken, for counsel. `file` is its name in English, for the names of files.
     """
 
     name: str
@@ -54,6 +51,7 @@ class Provider:
     found_by: str
     of: str = ""
     doubt: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +134,10 @@ class Referred(Protocol):
         """The recipient's data."""
 
     @property
+    def language(self) -> Language:
+        """The recipient's language."""
+
+    @property
     def groups(self) -> list[ProviderGroup]:
         """Providers with the members there."""
 
@@ -178,28 +180,61 @@ def provider_of(member: Row, facts: ClusterFacts, reference: Reference) -> Provi
     bare = without_epoch(member["entity_id"])
     kind, _, value = bare.partition(":")
     row = lookup_kind(kind, value)
+    made = _Maker(reference.language, reference.providers)
     match row.provider if row else None:
         case "carrier":
-            return _carrier(member, facts.carriers.get(bare, []))
+            return _carrier(made, member, facts.carriers.get(bare, []))
         case "mail":
             domain = value.rpartition("@")[2]
-            return _listed(kind, domain, reference) or _mail(domain, value)
+            return made.listed(kind, domain) or _mail(made, domain, value)
         case "registrar":
             host = re.split("[/?]", value, maxsplit=1)[0]
-            return _host(host, platform_of(value), reference) or _registrar(host)
+            return _host(made, host, platform_of(value)) or _registrar(made, host)
         case "bank":
-            return _bank(value)
+            return _bank(made, value)
         case "wallet":
             chain = value.partition(":")[0].upper()
-            name = f"Exchange to be found by tracing ({chain})"
-            return Provider(name, "wallet", None, "the chain", of=bare)
+            return made("wallet", "wallet", None, "chain", of=bare, chain=chain)
         case "remote-access" | "messenger" as provider_class:
             service = value.partition(":")[0]
-            unknown = Provider(
-                f"Operator of {service}", provider_class, None, "the name of the service"
-            )
-            return _listed(kind, service, reference) or unknown
-    return Provider("Provider to be found", "carrier", None, "nothing", of=bare)
+            unknown = made("host", provider_class, None, "service", domain=service)
+            return made.listed(kind, service) or unknown
+    return made("unknown", "carrier", None, "nothing", of=bare)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes providers in a language, and finds those that the reference data list."""
+
+    language: Language
+    providers: Sequence[Row]
+
+    def __call__(
+        self,
+        name: str,
+        kind: str,
+        country: str | None,
+        found_by: str,
+        *,
+        of: str = "",
+        doubt: str = "",
+        **values: str,
+    ) -> Provider:
+        """Returns a provider by the names of its messages."""
+        words, file = (one.say(f"providers.{name}", **values) for one in (self.language, english()))
+        return Provider(
+            words, kind, country, self.language.say(f"found_by.{found_by}"), of, doubt, file
+        )
+
+    def listed(self, kind: str, match: str) -> Provider | None:
+        for one in self.providers:
+            if one["kind"] == kind and one["match"] == match:
+                name = one["name"]
+                return Provider(name, one["class"], one["country"], one["source"], file=name)
+        return None
+
+    def region(self, region: str | None) -> str:
+        return region or self.language.say("providers.region_not_known")
 
 
 def retention_end(moment: datetime, clock: Row) -> datetime | None:
@@ -218,55 +253,41 @@ def _soonest(one: RetainedMember) -> tuple[datetime, str]:
     return one.first_until or _LONG_AGO, one.member["entity_id"]
 
 
-def _listed(kind: str, match: str, reference: Reference) -> Provider | None:
-    for one in reference.providers:
-        if one["kind"] == kind and one["match"] == match:
-            return Provider(one["name"], one["class"], one["country"], one["source"])
-    return None
-
-
-def _carrier(member: Row, carriers: Sequence[str]) -> Provider:
+def _carrier(made: _Maker, member: Row, carriers: Sequence[str]) -> Provider:
     """Returns the carrier that call records name, if they agree; or else one to be found."""
     region, bare = member["region"], without_epoch(member["entity_id"])
-    where = region or "region not known"
+    where = made.region(region)
     if member["line_type"] == "toll_free":
-        who = "Responsible organisation (RespOrg)" if region in NANP else "Operator"
-        name = f"{who} of a toll-free number, {where}"
-        return Provider(name, "carrier", region, "the number plan", of=bare)
+        who = "resp_org" if region in NANP else "toll_free"
+        return made(who, "carrier", region, "number_plan", of=bare, region=where)
     if len(carriers) == 1:
-        name = f"{carriers[0]} (as the call records name it), {where}"
-        return Provider(name, "carrier", region, "call records; check portability")
-    voip = "VoIP provider" if member["line_type"] == "voip" else "Carrier"
-    name = f"{voip} of a number, to be found by a portability look-up, {where}"
-    return Provider(name, "carrier", region, "the number plan", of=bare)
+        name = carriers[0]
+        return made("named", "carrier", region, "call_records", carrier=name, region=where)
+    who = "voip" if member["line_type"] == "voip" else "carrier"
+    return made(who, "carrier", region, "number_plan", of=bare, region=where)
 
 
-def _mail(domain: str, address: str) -> Provider:
+def _mail(made: _Maker, domain: str, address: str) -> Provider:
     if is_freemail(address):
-        return Provider(f"Mail service at {domain}", "mail", None, "the address")
-    return _registrar(domain)
+        return made("mail", "mail", None, "address", domain=domain)
+    return _registrar(made, domain)
 
 
-def _host(host: str, platform: str | None, reference: Reference) -> Provider | None:
+def _host(made: _Maker, host: str, platform: str | None) -> Provider | None:
     """Returns who hosts a page on a platform; of several firms' platforms, by the host's domain."""
     if platform is None:
         return None
-    if listed := _listed("platform", platform, reference):
+    if listed := made.listed("platform", platform):
         return listed
     domain = registrable_domain(host) or host
     if domain == host and host.count(".") > 1:  # a tenant's name below a suffix of the platform
         domain = host.partition(".")[2]
-    return Provider(f"Operator of {domain}", "host", None, "the address of the page")
+    return made("host", "host", None, "page_address", domain=domain)
 
 
-def _registrar(host: str) -> Provider:
+def _registrar(made: _Maker, host: str) -> Provider:
     domain = registrable_domain(host) or host
-    return Provider(
-        f"Registrar of {domain}, and its host, to be found by RDAP",
-        "registrar",
-        None,
-        "RDAP (RFC 9082)",
-    )
+    return made("registrar", "registrar", None, "rdap", domain=domain)
 
 
 _NO_ACCOUNTS = re.compile(
@@ -275,39 +296,32 @@ _NO_ACCOUNTS = re.compile(
 """Words in a register's name of an institution that keeps no accounts for payments."""
 
 
-def _bank(value: str) -> Provider:
+def _bank(made: _Maker, value: str) -> Provider:
     """Returns the institution of an account, named only where its code and digits bear it out."""
     scheme, _, rest = value.partition(":")
     code, _, _ = rest.partition(":")
     match scheme:
         case "iban":
-            return _bank_of_iban(rest)
+            return _bank_of_iban(made, rest)
         case "us":
-            return Provider(f"Bank with ABA routing number {code}", "bank", "US", "the ABA number")
+            return made("aba", "bank", "US", "aba", code=code)
         case "uk":
-            return Provider(f"Bank with sort code {code}", "bank", "GB", "the sort code")
+            return made("sort_code", "bank", "GB", "sort_code", code=code)
         case "ifsc":
-            name = f"Bank with IFSC prefix {code[:4]}"
-            return Provider(name, "bank", "IN", "the IFSC, whose first four letters are the bank")
+            return made("ifsc", "bank", "IN", "ifsc", code=code[:4])
         case "upi":
             handle = rest.rpartition("@")[2]
-            return Provider(
-                f"Payment service provider of UPI handle @{handle}",
-                "payment-service",
-                "IN",
-                "the UPI handle (NPCI publishes the list of handles)",
-            )
-    return Provider(f"Payment service ({scheme})", "bank", None, "the account")
+            return made("upi", "payment-service", "IN", "upi", handle=handle)
+    return made("payment", "bank", None, "account", scheme=scheme)
 
 
-def _bank_of_iban(text: str) -> Provider:
+def _bank_of_iban(made: _Maker, text: str) -> Provider:
     country = text[:2]
     try:
         iban = IBAN(text)
     except SchwiftyException:
         why = "its check digits do not match: it may be misread"
-        name = f"Bank of an account in {country}, to be found"
-        return Provider(name, "bank", country, "the IBAN", of=text, doubt=why)
+        return made("iban", "bank", country, "iban", of=text, doubt=why, place=country)
     name = iban.bank_name or ""
     doubt = "" if name else "its code is in no register at hand"
     if _NO_ACCOUNTS.search(name):
@@ -318,54 +332,13 @@ def _bank_of_iban(text: str) -> Provider:
         except SchwiftyException:
             doubt = f"the register calls it {name}; its national check digits do not match"
     if doubt:
-        name = f"Bank with code {iban.bank_code} in {country}, to be confirmed"
-    return Provider(name, "bank", country, "the IBAN", doubt=doubt)
+        code = iban.bank_code
+        return made("iban_code", "bank", country, "iban", doubt=doubt, code=code, place=country)
+    return Provider(name, "bank", country, made.language.say("found_by.iban"), file=name)
 
 
-_RECORDS_ASKED_FOR = {
-    "carrier": (
-        "subscriber and billing records, and those of any reseller",
-        "assignment and porting history of the number",
-        "call detail records, in and out, with forwarding and SIP signalling and IP addresses",
-        "for calls that only show the number: where they entered your network (traceback)",
-    ),
-    "bank": (
-        "account opening and know-your-customer records",
-        "statements, and credits and debits with counterparties",
-        "log-in records with IP addresses and devices",
-        "what is left in the account: please consider a freeze under your own law",
-    ),
-    "wallet": (
-        "know-your-customer records of whom the address was assigned to, or paid out to",
-        "deposits, withdrawals and log-in records",
-    ),
-    "remote-access": (
-        "licence, account and payment records of the id",
-        "connections from and to the id, with times and IP addresses",
-        "installations and aliases of the same device",
-    ),
-    "registrar": (
-        "registrant, account and payment records, also of the reseller",
-        "log-in records with IP addresses; changes of name servers and contacts",
-        "other names of the same account; hosting records and content, where you host",
-    ),
-    "host": (
-        "account, payment and log-in records, with IP addresses, of the customer who made the page",
-        "content, versions and settings of the page, and other pages of the same account",
-        "access logs of the page; forms and files sent in through it",
-    ),
-    "mail": (
-        "account records, recovery addresses and numbers",
-        "log-in records with IP addresses",
-        "message headers, and content as the law allows",
-    ),
-    "messenger": (
-        "account records, the number behind the handle",
-        "log-in records with IP addresses; changes of the handle",
-    ),
-}
-
-_RECORDS_ASKED_FOR["payment-service"] = _RECORDS_ASKED_FOR["bank"]
+_ASKED_OF = {"payment-service": "bank"}
+"""Classes of providers that are asked for the records of another class."""
 
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
@@ -374,7 +347,7 @@ def request_drafts(case: Referred) -> dict[str, bytes]:
     """Drafts a request to each provider, by path in the package, in the order of priority."""
     found = {}
     for at, group in enumerate(case.groups, 1):
-        path = f"requests/{at:02d}-{_slug(group.provider.kind, group.provider.name)}.txt"
+        path = f"requests/{at:02d}-{_slug(group.provider.kind, group.provider.file)}.txt"
         found[f"data/{path}"] = _draft(case, group, _letter_number(case, path))
     return found
 
@@ -395,26 +368,26 @@ def ad_platform_drafts(case: Referred) -> dict[str, bytes]:
             if click.entity_id in members:
                 shown = {
                     "click": plain(f"{click.key}={click.value}", MAX_URL),
-                    "words": plain(identifier_words(click.entity_id), 300),
+                    "words": plain(case.language.identifier(click.entity_id), 300),
                     "number": members[click.entity_id],
                     "evidence_number": case.number_of(click.entity_id),
                     "record": record.number,
                     "seen": format_utc(record.observed_at),
                 }
                 found.setdefault(click.platform, []).append(shown)
-    return {
-        f"data/requests/ad-platform-{_slug('', name)}.txt": _template("ad_request.txt")
-        .render(
+    made = {}
+    for name, clicks in sorted(found.items()):
+        path = f"requests/ad-platform-{_slug('', name)}.txt"
+        text = case.language.templates["ad_request.txt"].render(
             platform=name,
             recipient=case.reference.recipient,
             code=plain(case.code, 200),
-            number=_letter_number(case, f"requests/ad-platform-{_slug('', name)}.txt"),
+            number=_letter_number(case, path),
             tlp=case.tlp.upper(),
             clicks=clicks,
         )
-        .encode()
-        for name, clicks in sorted(found.items())
-    }
+        made[f"data/{path}"] = text.encode()
+    return made
 
 
 def _slug(kind: str, name: str) -> str:
@@ -423,46 +396,44 @@ def _slug(kind: str, name: str) -> str:
 
 
 def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
-    text = _template("request.txt").render(
+    language, provider = case.language, group.provider
+    asked = _ASKED_OF.get(provider.kind, provider.kind)
+    priority = group.priority(case.records.moment)
+    text = language.templates["request.txt"].render(
         number=number,
-        provider=_Plain(group.provider.name, group.provider.found_by),
+        # A carrier's name comes from call records.
+        provider={one: plain(getattr(provider, one), 200) for one in ("name", "found_by")},
         recipient=case.reference.recipient,
         code=plain(case.code, 200),
         tlp=case.tlp.upper(),
         clock=group.clock,
-        priority=group.priority(case.records.moment),
-        wanted=_RECORDS_ASKED_FOR.get(group.provider.kind, _RECORDS_ASKED_FOR["carrier"]),
+        priority=language.word("priorities", priority.replace(" ", "_")),
+        wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
         members=[_member_fields(case, one) for one in group.members],
     )
     return text.encode()
 
 
-class _Plain:
-    """A provider's texts, made plain: a carrier's name comes from call records."""
-
-    def __init__(self, name: str, found_by: str) -> None:
-        self.name = plain(name, 200)
-        self.found_by = plain(found_by, 200)
-
-
 def _member_fields(case: Referred, retained: RetainedMember) -> dict[str, Any]:
-    one = retained.member
+    one, language = retained.member, case.language
     return {
-        "words": plain(identifier_words(one["entity_id"]), 300),
+        "words": plain(language.identifier(one["entity_id"]), 300),
         "number": case.number[one["entity_id"]],
         "evidence_number": case.number_of(one["entity_id"]),
-        "role": one["role"].replace("_", " "),
+        "role": language.say(f"role_words.{one['role']}"),
         "first": format_utc(one["first_seen"]),
         "last": format_utc(one["last_seen"]),
-        "people": format_count(one["reporters"], "person", "people"),
-        "records": " and ".join(
-            format_count(one[name], noun)
-            for name, noun in (("complaints", "complaint"), ("calls", "call record"))
-            if one[name]
+        "people": language.count("person", one["reporters"]),
+        "records": language.join(
+            [
+                language.count(noun, one[name])
+                for name, noun in (("complaints", "complaint"), ("calls", "call_record"))
+                if one[name]
+            ]
         ),
         "paid": _paid(case, one["entity_id"]),
-        "first_until": _day(retained.first_until),
-        "last_until": _day(retained.last_until),
+        "first_until": _day(language, retained.first_until),
+        "last_until": _day(language, retained.last_until),
     }
 
 
@@ -480,23 +451,16 @@ def _paid(case: Referred, payee: str) -> str:
             amounts[plain(each["currency"], 8)].append(each["amount"])
     if not amounts:
         return ""
-    sums = "; ".join(f"{one} {format_money(exact_sum(of))}" for one, of in sorted(amounts.items()))
+    sums = [case.language.sum_of(one, exact_sum(of)) for one, of in sorted(amounts.items())]
     times = [record.observed_at for record, _ in found]
-    return (
-        f"{format_count(len(found), 'payment')}, paid or demanded: {sums}; in complaints received "
-        f"from {format_utc(min(times))} to {format_utc(max(times))}"
+    return case.language.say(
+        "letters.paid",
+        payments=case.language.count("payment_short", len(found)),
+        sums="; ".join(sums),
+        first=format_utc(min(times)),
+        last=format_utc(max(times)),
     )
 
 
-def _day(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d}" if moment else "not known, ask at once"
-
-
-@cache
-def _template(name: str) -> Template:
-    source = files("reports.referral").joinpath("templates", name)
-    # Plain text: nothing to escape for, and all that is filled in was made plain.
-    environment = Environment(  # noqa: S701
-        undefined=StrictUndefined, keep_trailing_newline=True, lstrip_blocks=True, trim_blocks=True
-    )
-    return environment.from_string(source.read_text(encoding="utf-8"))
+def _day(language: Language, moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else language.say("clock.not_known")

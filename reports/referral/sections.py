@@ -1,13 +1,19 @@
-"""The sections of the recipient's document on identifiers, victims, links and times."""
+"""The document's sections on identifiers, victims, links, times, and what a defence would say.
+
+Long, since they share their figures, and each of them is a page of the same document.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
-from reports.cluster_data import joined_words
+import networkx as nx
+
 from reports.figures import (
     HEIGHT,
     TIMELINE_WIDTH,
@@ -16,23 +22,11 @@ from reports.figures import (
     graph_figure,
     member_positions,
 )
-from reports.referral.blocks import (
-    Bar,
-    Block,
-    Chart,
-    Disc,
-    Grid,
-    Label,
-    Line,
-    Shape,
-    Text,
-    format_count,
-    format_money,
-    identifier_words,
-    organisation_name,
-)
+from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE
+from reports.referral.blocks import Bar, Block, Chart, Disc, Grid, Label, Line, Points, Shape, Text
 from reports.referral.case import Case
 from reports.referral.case_records import convert, exact_sum
+from reports.referral.language import organisation_name
 from reports.text import plain
 from schemas.enums import RecordKind
 from transforms.extract.kinds.registry import BY_KIND
@@ -45,19 +39,14 @@ MONTHS_COUNTED = 14
 
 LABEL_LETTERS = 33
 
+DAY_WIDTH = 80.0
+"""The room that the label of a day takes in the timeline."""
+
 MEMBER_LIMIT = 150
 """Members that the document lists; Exhibit 2 holds all."""
 
-_ROLES = {
-    "callback": "Numbers that victims were to call back",
-    "caller_id": "Numbers that called",
-    "mentioned": "Mentioned",
-    "payee": "Accounts, wallets and handles to be paid",
-    "operator": "Operators' remote-access ids",
-    "lure_site": "Sites that victims were sent to",
-    "sender": "Senders of messages",
-    "signalling": "Signalling",
-}
+TABLE_LIMIT = 12
+"""Rows of a table of what speaks against the case; the exhibits have all."""
 
 
 def infrastructure_section(case: Case) -> list[Block]:
@@ -65,14 +54,7 @@ def infrastructure_section(case: Case) -> list[Block]:
     facts = case.facts
     roles = Counter(one["role"] for one in facts.members)
     blocks: list[Block] = [
-        Text(
-            "Two people or more reported each of these identifiers independently, and an analyst "
-            "reviewed it. The role is the part that it plays in most of its records. Exhibit 2 "
-            'has them all, Exhibit 3 every place where one was read. "Holder 2" is one that was '
-            "silent so long that it counts as another's from then on. People are distinct "
-            "reporters, by each organisation's own pseudonyms: however often one person complains, "
-            "they count once."
-        ),
+        Text(case.say("identifiers_section.about")),
         *_left_out(case),
         *_included(case),
     ]
@@ -86,7 +68,7 @@ def infrastructure_section(case: Case) -> list[Block]:
             rows.append(
                 (
                     str(case.number[one["entity_id"]]),
-                    plain(identifier_words(one["entity_id"]), 80),
+                    plain(case.identifier(one["entity_id"]), 80),
                     case.number_of(one["entity_id"]),
                     str(one["reporters"]),
                     str(one["complaints"]),
@@ -99,49 +81,46 @@ def infrastructure_section(case: Case) -> list[Block]:
         if rows:
             blocks.append(
                 Grid(
-                    f"{_ROLES.get(role, role)}: {count}",
-                    (
-                        "No.",
-                        "Identifier",
-                        "Evidence number",
-                        "People",
-                        "Complaints",
-                        "Calls",
-                        "First",
-                        "Last",
-                        "Belongs here",
+                    case.say(
+                        "identifiers_section.role",
+                        role=case.language.word("roles", role),
+                        count=count,
+                    ),
+                    case.heads(
+                        "identifiers",
+                        "number",
+                        "identifier",
+                        "evidence_number",
+                        "people",
+                        "complaints",
+                        "calls",
+                        "first",
+                        "last",
+                        "likelihood",
                     ),
                     rows,
-                    (0.05, 0.25, 0.15, 0.08, 0.11, 0.07, 0.1, 0.1, 0.09),
+                    (0.05, 0.22, 0.14, 0.07, 0.1, 0.07, 0.1, 0.1, 0.15),
                     ids=(1, 2),
                     numbers=(0, 3, 4, 5),
                 )
             )
     if len(facts.members) > shown:
-        blocks.append(Text(f"{len(facts.members) - shown:,} more are in Exhibit 2."))
+        left = len(facts.members) - shown
+        blocks.append(Text(case.say("identifiers_section.more", n=left)))
     return blocks
 
 
 def _left_out(case: Case) -> list[Block]:
     """Counts the members that are not named, and says why."""
-    count = case.facts.left_out
+    count, tied = case.facts.left_out, case.tied_by_left_out
     if not count:
         return []
-    more = format_count(count, "more identifier")
-    return [
-        Text(
-            f"Not named. The operation may use {more}, which this referral counts and does not "
-            "name: fewer than two people reported each independently, or it can be a slip of the "
-            f"pen of another, or no analyst has reviewed it.{_tied_by_left_out(case)}"
-        )
-    ]
-
-
-def _tied_by_left_out(case: Case) -> str:
-    if not case.tied_by_left_out:
-        return " Nothing in this referral rests on them."
-    named = format_count(case.tied_by_left_out, "identifier")
-    return f" Nothing in this referral rests on them, but {named} that only they tie to the others."
+    rests = (
+        case.say("identifiers_section.rests_but", n=tied)
+        if tied
+        else case.say("identifiers_section.rests")
+    )
+    return [Text(f"{case.say('identifiers_section.left_out', n=count)}{rests}")]
 
 
 def _included(case: Case) -> list[Block]:
@@ -151,7 +130,7 @@ def _included(case: Case) -> list[Block]:
     rows = [
         (
             str(case.number[one.entity_id]),
-            plain(identifier_words(one.entity_id), 80),
+            plain(case.identifier(one.entity_id), 80),
             plain(one.name),
             plain(one.reason, 300),
         )
@@ -159,8 +138,8 @@ def _included(case: Case) -> list[Block]:
     ]
     return [
         Grid(
-            "Included by name, though fewer than two people reported each, or none reviewed it",
-            ("No.", "Identifier", "Who answers for it", "Why"),
+            case.say("identifiers_section.included"),
+            case.heads("included", "number", "identifier", "who", "why"),
             rows,
             (0.06, 0.34, 0.2, 0.4),
             ids=(1,),
@@ -172,30 +151,32 @@ def _included(case: Case) -> list[Block]:
 def victims_section(case: Case) -> list[Block]:
     """Counts victims by country and losses by currency, which add up to the exhibits."""
     below, seen = case.reference.policy["suppress_below"], case.disclosed
-    rows = [(one.country, f"{one.victims:,}") for one in seen.countries]
+    say, number = case.say, case.language.number
+    rows = [(one.country, number(one.victims)) for one in seen.countries]
+    elsewhere = say("victims_section.elsewhere")
     if case.dominant is not None and seen.elsewhere:
         most = case.dominant.victims
-        rows.append((case.dominant.country, f"at least {most:,}"))
-        rows.append(("Elsewhere, or not known", f"at most {seen.elsewhere - most:,}"))
+        rows.append((case.dominant.country, say("general.at_least", what=number(most))))
+        rows.append((elsewhere, say("general.at_most", what=number(seen.elsewhere - most))))
     elif seen.elsewhere:
-        rows.append(("Elsewhere, or not known", f"{seen.elsewhere:,}"))
+        rows.append((elsewhere, number(seen.elsewhere)))
     if not rows:
-        rows = [("Too few to be told by country", str(sum(case.records.victims.values())))]
+        rows = [(say("victims_section.too_few"), str(sum(case.records.victims.values())))]
     return [
         Text(
-            f"{case.victims}, by each organisation's own pseudonyms. A country is told apart from "
-            f"{below} victims on, and where one is not, neither is a larger one beside it, so that "
-            f"none can be worked out by subtraction; the largest is then given as a lower bound, "
-            f"rounded down to {2 * below}; of fewer than {2 * below} victims no country is told. "
-            "No victim is named or numbered anywhere in this package; the organisations "
-            "find them by the references of Exhibit 1. Single losses are in Exhibit 5 with their "
-            "currency, since restitution needs them."
+            say("victims_section.about", victims=case.victims, below=below, twice_below=2 * below)
         ),
         *_more_victims(case),
-        Grid("Victims by country", ("Country", "Victims"), rows, (0.75, 0.25), numbers=(1,)),
         Grid(
-            "Losses by jurisdiction and currency, as the complaints of Exhibit 5 state them",
-            ("Jurisdiction", "Currency", "Amount"),
+            say("victims_section.by_country"),
+            case.heads("victims", "country", "victims"),
+            rows,
+            (0.75, 0.25),
+            numbers=(1,),
+        ),
+        Grid(
+            say("victims_section.losses"),
+            case.heads("losses", "jurisdiction", "currency", "amount"),
             _by_jurisdiction(case),
             (0.55, 0.15, 0.3),
             numbers=(2,),
@@ -218,14 +199,7 @@ def _more_victims(case: Case) -> list[Block]:
         for one in case.records.in_order
         if one.key[1] in case.senders and one.key[0] == RecordKind.CALL
     )
-    known = alone + offered
-    return [
-        Text(
-            f"There are more victims than complaints, since {known:,} of them "
-            f"{'is' if known == 1 else 'are'} known from a call record alone: the call is to or "
-            "from a number of this referral, and its victim did not complain."
-        )
-    ]
+    return [Text(case.say("victims_section.more_than_complaints", n=alone + offered))]
 
 
 def links_section(case: Case) -> list[Block]:
@@ -233,6 +207,7 @@ def links_section(case: Case) -> list[Block]:
     facts = case.facts
     accepted = sorted((one for one in facts.inside if one["accepted"]), key=_heaviest)
     both = sum(1 for one in accepted if len(one["orgs"]) > 1)
+    union = case.records.union_links
     rows = [
         (
             str(case.number[one["entity_a"]]),
@@ -240,22 +215,25 @@ def links_section(case: Case) -> list[Block]:
             str(one["complaints"]),
             str(one["calls"]),
             str(one["reporters"]),
-            joined_words([organisation_name(org) for org in one["orgs"][:3]]),
-            f"{one['first_seen']:%Y-%m-%d} to {one['last_seen']:%Y-%m-%d}",
+            case.language.organisations(one["orgs"][:3]),
+            case.language.iso_days(one["first_seen"], one["last_seen"]),
         )
         for one in accepted[:15]
     ]
     return [
         Text(
-            f"{format_count(len(accepted), 'link')} {'joins' if len(accepted) == 1 else 'join'} "
-            f"the {format_count(len(facts.members), 'identifier')}; more than one organisation saw "
-            f"{both} of them. A link is two identifiers that the same records name, both in roles "
-            f"that the scammer must really hold. {_union(case)}"
+            case.say(
+                "links_section.about",
+                n=len(accepted),
+                identifiers=case.language.count("identifier", len(facts.members)),
+                both=both,
+            )
+            + (case.say("links_section.union", n=union) if union else "")
         ),
         _link_chart(case),
         Grid(
-            "The links of most evidence (numbers of Exhibit 2)",
-            ("A", "B", "Complaints", "Calls", "People", "Seen by", "From and to"),
+            case.say("links_section.caption"),
+            case.heads("links", "a", "b", "complaints", "calls", "people", "seen_by", "days"),
             rows,
             (0.07, 0.07, 0.12, 0.08, 0.1, 0.26, 0.3),
             numbers=(0, 1, 2, 3, 4),
@@ -273,31 +251,31 @@ def chronology_section(case: Case) -> list[Block]:
         (
             f"{one.first_seen:%Y-%m-%d}",
             f"{case.number[one.before]}",
-            plain(identifier_words(one.before), 60),
+            plain(case.identifier(one.before), 60),
             f"{case.number[one.after]}",
-            plain(identifier_words(one.after), 60),
+            plain(case.identifier(one.after), 60),
         )
         for one in case.handovers[:20]
     ]
-    blocks: list[Block] = [_month_chart(months, new), _timeline_chart(case)]
+    blocks: list[Block] = [_month_chart(case, months, new), _timeline_chart(case)]
     if turns:
+        whole = len(turns) == len(case.handovers)
+        more = "" if whole else case.say("chronology_section.first", count=len(turns))
         blocks.append(
             Grid(
-                "Handovers: one identifier falls silent, and another of its kind that is linked "
-                "with it takes over"
-                + ("" if len(turns) == len(case.handovers) else " (the first 20)"),
-                ("Day", "No.", "From", "No.", "To"),
+                f"{case.say('chronology_section.handovers')}{more}",
+                case.heads("handovers", "day", "number", "from", "number", "to"),
                 turns,
                 (0.14, 0.06, 0.37, 0.06, 0.37),
                 ids=(2, 4),
                 numbers=(1, 3),
             )
         )
-    blocks.append(Text("Exhibit 9 has the first and last record of every identifier."))
+    blocks.append(Text(case.say("chronology_section.exhibit")))
     return blocks
 
 
-def _month_chart(months: Mapping[str, Counter[str]], new: Mapping[str, int]) -> Chart:
+def _month_chart(case: Case, months: Mapping[str, Counter[str]], new: Mapping[str, int]) -> Chart:
     """Draws complaints, calls and new identifiers of each month as bars with their counts."""
     none: Counter[str] = Counter()
     first, last = min(months), max(months)
@@ -327,11 +305,11 @@ def _month_chart(months: Mapping[str, Counter[str]], new: Mapping[str, int]) -> 
         if at % -(-len(every) // 14) == 0:
             shapes.append(Label(round(x + step * 0.45, 1), height - 9, month, "middle"))
     return Chart(
-        caption="Records by month, UTC, and identifiers by the month in which each was first seen.",
+        caption=case.say("charts.months"),
         width=width,
         height=height,
         shapes=shapes,
-        legend=[("complaint", "complaints"), ("call", "call records"), ("new", "new identifiers")],
+        legend=[(one, case.say(f"charts.{one}")) for one in ("complaint", "call", "new")],
     )
 
 
@@ -344,28 +322,33 @@ def _timeline_chart(case: Case) -> Chart:
     shown = replace(case.facts, members=case.facts.members[:TIMELINE_ROWS])
     drawn = build_timeline(shown)
     shapes: list[Shape] = []
+    free = 0.0
     for x, day in drawn.ticks:
-        anchor = "end" if x > TIMELINE_WIDTH - 80 else "start"
-        shapes += [Line(x, 16, x, drawn.height, 0.7, "grid"), Label(x, 12, day, anchor)]
+        anchor = "end" if x > TIMELINE_WIDTH - DAY_WIDTH else "start"
+        shapes.append(Line(x, 16, x, drawn.height, 0.7, "grid"))
+        if (start := x - DAY_WIDTH if anchor == "end" else x) >= free:
+            shapes.append(Label(x, 12, day, anchor))
+            free = start + DAY_WIDTH
     for life in drawn.lives:
-        label = f"{case.number[life.entity_id]}. {identifier_words(life.entity_id)}"
+        label = f"{case.number[life.entity_id]}. {case.identifier(life.entity_id)}"
         short = label if len(label) <= LABEL_LETTERS else f"{label[: LABEL_LETTERS - 1]}…"
         shapes.append(Label(4, life.y + 12, plain(short, 80)))
         shapes.append(Bar(life.x, life.y + 4, max(life.width, 3), 9, life.kind))
     shapes += [Line(*one, 1.6, "alone") for one in drawn.handovers]
     kinds = dict.fromkeys(one.kind for one in drawn.lives)
     left_out = len(case.facts.members) - len(drawn.lives)
-    more = f" {left_out} more are in Exhibit 9." if left_out else ""
+    more = case.say("charts.timeline_more", n=left_out) if left_out else ""
     return Chart(
-        caption=(
-            "Identifiers from first to last record. A dashed line leads from one that falls silent "
-            f"to one of its kind that takes over.{more}"
-        ),
+        caption=f"{case.say('charts.timeline')}{more}",
         width=TIMELINE_WIDTH,
         height=drawn.height,
         shapes=shapes,
-        legend=[*((kind, BY_KIND[kind].noun) for kind in kinds), ("alone", "handover")],
+        legend=[*_kind_legend(case, kinds), ("alone", case.say("charts.handover"))],
     )
+
+
+def _kind_legend(case: Case, kinds: Iterable[str]) -> list[tuple[str, str]]:
+    return [(kind, case.say(f"kinds.{kind}")) for kind in kinds]
 
 
 def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
@@ -375,51 +358,56 @@ def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
 def _by_jurisdiction(case: Case) -> list[Sequence[str]]:
     """Returns losses of the shown countries, of the others together, and in total."""
     shown = [one.country for one in case.disclosed.countries]
+    money, elsewhere = case.language.money, case.say("victims_section.elsewhere")
     rest = [of for country, of in case.records.losses.items() if country not in shown]
     rows: list[Sequence[str]] = []
     for country in shown:
         for currency, amount in sorted(case.records.losses.get(country, {}).items()):
-            rows.append((country, currency, format_money(amount)))
+            rows.append((country, currency, money(amount)))
     for currency in case.totals:
         amounts = [of[currency] for of in rest if currency in of]
         if amounts:
-            rows.append(("Elsewhere, or not known", currency, format_money(exact_sum(amounts))))
+            rows.append((elsewhere, currency, money(exact_sum(amounts))))
     for currency, (amount, count) in case.totals.items():
-        rows.append((f"Total, {format_count(count, 'complaint')}", currency, format_money(amount)))
+        rows.append((case.say("victims_section.total", n=count), currency, money(amount)))
     return rows
 
 
 def _conversion(case: Case) -> list[Block]:
     if not case.rates:
-        return [Text("Not converted: no rates were given.")]
+        return [Text(case.say("conversion.none"))]
     to = next(iter(case.rates.values())).to
+    money = case.language.money
     rows: list[Sequence[str]] = []
     sums: list[Decimal] = []
     missing = []
     for currency, (amount, _) in case.totals.items():
         if currency == to:
             sums.append(amount)
-            rows.append((currency, format_money(amount), "1", format_money(amount), ""))
+            rows.append((currency, money(amount), "1", money(amount), ""))
         elif currency in case.rates:
             rate = case.rates[currency]
             sums.append(convert(amount, rate))
             dated = f"{rate.day}, {plain(rate.source, 80)}"
-            rows.append(
-                (currency, format_money(amount), str(rate.rate), format_money(sums[-1]), dated)
-            )
+            rows.append((currency, money(amount), str(rate.rate), money(sums[-1]), dated))
         else:
             missing.append(currency)
-    rows.append(("Total", "", "", f"{to} {format_money(exact_sum(sums))}", ""))
-    lacking = f" Without a rate, and not in it: {', '.join(missing)}." if missing else ""
+    whole = f"{to} {money(exact_sum(sums))}"
+    rows.append((case.say("conversion.total"), "", "", whole, ""))
+    lacking = case.say("conversion.missing", names=", ".join(missing)) if missing else ""
     return [
         Grid(
-            f"Converted to {to}, each currency once, to the cent, half to even",
-            ("Currency", "Amount", "Rate", f"In {to}", "Day and source of the rate"),
+            case.say("conversion.caption", to=to),
+            (
+                *case.heads("conversion", "currency", "amount", "rate"),
+                case.say("heads.conversion.converted", to=to),
+                *case.heads("conversion", "source"),
+            ),
             rows,
             (0.12, 0.2, 0.14, 0.24, 0.3),
             numbers=(1, 2, 3),
         ),
-        Text(f"A conversion is for orientation; the amounts above count.{lacking}"),
+        Text(f"{case.say('conversion.about')}{lacking}"),
     ]
 
 
@@ -427,51 +415,48 @@ def _offered(case: Case) -> list[Block]:
     """Puts what other organisations state beside the own records, and adds up what can be."""
     if not case.records.offered:
         return []
-    own = joined_words(case.own_names)
+    say, number = case.say, case.language.number
+    own = case.language.join(case.own_names)
     sides = [(own, case.own_side), *case.other_sides]
-    rows = [
-        (
-            name,
-            f"{side.victims:,}" if side.complete else f"at least {side.victims:,}",
-            _listed(side.countries, bound=side.rounded),
-            _listed(side.losses, bound=side.withheld) or ("withheld" if side.withheld else "none"),
+    rows = []
+    for name, side in sides:
+        victims, losses = number(side.victims), _listed(case, side.losses, bound=side.withheld)
+        rows.append(
+            (
+                name,
+                victims if side.complete else say("general.at_least", what=victims),
+                _listed(case, side.countries, bound=side.rounded),
+                losses or say("general.withheld" if side.withheld else "general.none"),
+            )
         )
-        for name, side in sides
-    ]
     rows.append(
         (
-            "Together",
-            f"{case.row['victims']:,}",
-            _listed(case.countries_together, bound=True),
-            "; ".join(case.losses_together) or "none stated",
+            say("joint.together"),
+            number(case.row["victims"]),
+            _listed(case, case.countries_together, bound=True),
+            "; ".join(case.losses_together) or say("general.none_stated"),
         )
     )
     return [
         Grid(
-            "All organisations: victims and losses, as each states them of its own records",
-            ("Organisation", "Victims", "Of them, by country", "Losses"),
+            say("joint.caption"),
+            case.heads("joint", "organisation", "victims", "countries", "losses"),
             rows,
             (0.2, 0.12, 0.26, 0.42),
             numbers=(1,),
         ),
-        Text(
-            f"Figures of {own} are exact sums of its records, as in the tables above; small counts "
-            "of countries are withheld. Others round their losses and withhold small counts, so "
-            "that a total with one of theirs is a lower bound; a currency that one organisation "
-            "alone states is marked. A person who reported to both is counted by both"
-            f"{', but for those below' if case.shared else ''}. What others count stands in "
-            "Exhibit 1 by their offer and the place in it; they hold the records."
-        ),
+        Text(say("joint.about", own=own, but=say("joint.but_shared") if case.shared else "")),
     ]
 
 
-def _listed(figures: Mapping[str, Decimal | int], *, bound: bool) -> str:
+def _listed(case: Case, figures: Mapping[str, Decimal | int], *, bound: bool) -> str:
     """Returns counts by country or amounts by currency as a text."""
-    words = [
-        f"{name} {format_money(one) if isinstance(one, Decimal) else f'{one:,}'}"
+    language = case.language
+    words = ", ".join(
+        language.sum_of(name, one) if isinstance(one, Decimal) else f"{name} {language.number(one)}"
         for name, one in sorted(figures.items())
-    ]
-    return f"{'at least ' if bound and words else ''}{', '.join(words)}"
+    )
+    return case.say("general.at_least", what=words) if bound and words else words
 
 
 def _shared(case: Case) -> list[Block]:
@@ -479,35 +464,26 @@ def _shared(case: Case) -> list[Block]:
     if not case.shared:
         return []
     rows = [
-        (organisation_name(one.organisation), one.by, one.text, one.day, one.signer)
+        (
+            organisation_name(one.organisation),
+            case.language.word("compared_by", one.by),
+            one.words(case.language),
+            one.day,
+            one.signer,
+        )
         for one in case.shared
     ]
     return [
         Grid(
-            "Victims on both sides, counted by private set intersection; signed letters in "
-            "overlaps/",
-            ("Shared with", "Compared by", "Victims", "Counted at", "Key that signed"),
+            case.say("shared.caption"),
+            case.heads("shared", "with", "by", "victims", "day", "key"),
             rows,
             (0.16, 0.13, 0.14, 0.2, 0.37),
             ids=(4,),
             numbers=(2,),
         ),
-        Text(
-            "Each side learned the count and not who they are. Whoever gave the two organisations "
-            "different numbers, or none, is not found and is still counted twice: hence at most. "
-            "What a side puts in cannot be seen by the other; docs/exchange.md says what must be "
-            "agreed on paper."
-        ),
+        Text(case.say("shared.about")),
     ]
-
-
-def _union(case: Case) -> str:
-    if not case.records.union_links:
-        return ""
-    return (
-        f"{format_count(case.records.union_links, 'link')} only the organisations' evidence "
-        "together reveals: none of them alone has both ends in one group. "
-    )
 
 
 def _heaviest(one: dict[str, object]) -> tuple[float, str, str]:
@@ -530,14 +506,184 @@ def _link_chart(case: Case) -> Chart:
         shapes.append(Disc(node.x, node.y, radius, node.kind))
         shapes.append(Label(node.x, node.y + 3.2, number, "middle", white=True))
     return Chart(
-        caption=(
-            f"Links between {len(nodes)} of {len(facts.members)} identifiers. Numbers are rows of "
-            "Exhibit 2. Lines join identifiers that the same records name, thicker with more "
-            "evidence; a dashed one alone ties an identifier, or a part, to the rest. Exhibit 4 "
-            "has the same as a table."
-        ),
+        caption=case.say("charts.links", drawn=len(nodes), n=len(facts.members)),
         width=WIDTH,
         height=HEIGHT,
         shapes=shapes,
-        legend=[(kind, BY_KIND[kind].noun) for kind in dict.fromkeys(one.kind for one in nodes)],
+        legend=_kind_legend(case, dict.fromkeys(one.kind for one in nodes)),
     )
+
+
+def exculpatory_section(case: Case) -> list[Block]:
+    """Returns the exculpatory section: what a defence would say against the case."""
+    return [
+        *_spoofing(case),
+        *_owners(case),
+        *_recycled(case),
+        *_rejected(case),
+        *_weak_points(case),
+        *_near_misses(case),
+        *_innocent(case),
+    ]
+
+
+def _spoofing(case: Case) -> list[Block]:
+    roles = case.facts.roles
+    both = [one for one in case.number if "caller_id" in roles.get(one, ())]
+    alone = case.not_accused.caller_ids
+    seen = (
+        case.say("exculpatory.seen", n=len(both), numbers=case.numbered(both))
+        if both
+        else case.say("exculpatory.not_seen")
+    )
+    others = case.say("exculpatory.caller_ids", n=alone) if alone else ""
+    return [Text(f"{case.say('exculpatory.spoofing')}{seen}{others}")]
+
+
+def _owners(case: Case) -> list[Block]:
+    kinds = list(dict.fromkeys(one["kind"] for one in case.facts.members))
+    points = [case.say(f"cautions.{kind}") for kind in kinds if BY_KIND[kind].caution]
+    return [Text(case.say("exculpatory.owners")), Points(points)]
+
+
+def _recycled(case: Case) -> list[Block]:
+    rows = []
+    for entity_id in case.number:
+        days = sorted(case.facts.days.get(entity_id, {}))
+        gap = max((b - a for a, b in pairwise(days)), default=0)
+        if entity_id.startswith("phone:") and gap >= REASSIGNED_DAYS:
+            at = next((a, b) for a, b in pairwise(days) if b - a == gap)
+            ends = (str(date.fromordinal(one)) for one in at)
+            rows.append((str(case.number[entity_id]), plain(entity_id), *ends, str(gap)))
+    rule = case.say("exculpatory.recycled")
+    if not rows:
+        return [Text(f"{rule}{case.say('exculpatory.not_recycled')}")]
+    return [
+        Text(f"{rule}{case.say('exculpatory.silent', n=len(rows))}"),
+        Grid(
+            case.say("exculpatory.silent_caption"),
+            case.heads("recycled", "number", "phone", "last", "first", "days"),
+            rows[:TABLE_LIMIT],
+            (0.08, 0.42, 0.18, 0.18, 0.14),
+            ids=(1,),
+            numbers=(0, 4),
+        ),
+    ]
+
+
+def _rejected(case: Case) -> list[Block]:
+    near = case.facts.near
+    if not near:
+        return [Text(case.say("exculpatory.no_rejected"))]
+    counted = Counter((one["here"], one["there"], one["reason"]) for one in near)
+    rows = [
+        (
+            str(case.number[here]),
+            plain(case.language.translate(there), 60),
+            str(count),
+            plain(case.language.translate(reason)),
+        )
+        for (here, there, reason), count in counted.items()
+    ]
+    return [
+        Text(case.say("exculpatory.rejected", n=len(near))),
+        Grid(
+            case.say("exculpatory.rejected_caption"),
+            case.heads("rejected", "number", "outside", "links", "why"),
+            rows[:TABLE_LIMIT],
+            (0.07, 0.38, 0.08, 0.47),
+            numbers=(0, 2),
+        ),
+    ]
+
+
+def _weak_points(case: Case) -> list[Block]:
+    """Lists what the case rests on alone, among identifiers that are established themselves."""
+    say, numbered = case.say, case.numbered
+    points = []
+    wide = [one for one in case.bridges if len(one.side) > 1]
+    ends = {one.link[end] for one in wide for end in ("entity_a", "entity_b")}
+    for one in wide:
+        a, b = (str(case.number[one.link[end]]) for end in ("entity_a", "entity_b"))
+        seen = [
+            case.language.count(noun, one.link[name])
+            for name, noun in (("complaints", "complaint"), ("calls", "call"))
+            if one.link[name]
+        ]
+        points.append(
+            say(
+                "exculpatory.bridge",
+                side=len(one.side),
+                identifiers=case.language.count("identifier", len(case.number)),
+                numbers=numbered(one.side),
+                a=a,
+                b=b,
+                seen=case.language.join(seen),
+            )
+        )
+    points += [
+        say("exculpatory.separating", number=str(case.number[entity_id]), n=count)
+        for entity_id, count in _separating(case)
+        if entity_id not in ends
+    ]
+    sure = {
+        one["entity_id"]
+        for one in case.records.mentions
+        if one["confidence"] >= SURE_CONFIDENCE and not one["also_read_as"]
+    }
+    of_one = {
+        "ends_alone": [one.side[0] for one in case.bridges if len(one.side) == 1],
+        "single_record": [
+            one["entity_id"] for one in case.facts.members if one["complaints"] + one["calls"] < 2
+        ],
+        "misread": sorted({one["entity_id"] for one in case.records.mentions} - sure),
+    }
+    points += [
+        say(f"exculpatory.{name}", n=len(ids), numbers=numbered(ids))
+        for name, ids in of_one.items()
+        if ids
+    ]
+    if not points:
+        return [Text(say("exculpatory.no_weak_points"))]
+    return [Text(say("exculpatory.weak_points")), Points(points)]
+
+
+def _separating(case: Case) -> list[tuple[str, int]]:
+    """Returns identifiers without which two or more others part from the rest, and how many.
+
+    Only parts of two identifiers or more count: a single loose end says nothing of the one that
+    it hangs on.
+    """
+    graph = nx.Graph()
+    graph.add_nodes_from(case.number)
+    graph.add_edges_from(
+        (one["entity_a"], one["entity_b"]) for one in case.facts.inside if one["accepted"]
+    )
+    found = []
+    for entity_id in nx.articulation_points(graph):
+        rest = graph.copy()
+        rest.remove_node(entity_id)
+        sizes = sorted(len(one) for one in nx.connected_components(rest))
+        if parted := sum(one for one in sizes[:-1] if one > 1):
+            found.append((entity_id, parted))
+    return sorted(found, key=lambda one: (-one[1], case.number[one[0]]))
+
+
+def _near_misses(case: Case) -> list[Block]:
+    of = sorted({one["near_miss_of"] for one in case.left_out} & case.number.keys())
+    if not of:
+        return []
+    count = sum(one["near_miss_of"] in case.number for one in case.left_out)
+    return [Text(case.say("exculpatory.near_misses", n=count, numbers=case.numbered(of)))]
+
+
+def _innocent(case: Case) -> list[Block]:
+    left, others = len(case.not_accused.suppressed), case.not_accused.others
+    parts = []
+    if left:
+        parts.append(case.say("exculpatory.legitimate", n=left))
+    if others:
+        parts.append(case.say("exculpatory.cleared", n=others))
+    if not parts:
+        return [Text(case.say("exculpatory.none_innocent"))]
+    return [Text(case.say("exculpatory.innocent", what=case.language.join(parts)))]

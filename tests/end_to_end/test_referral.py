@@ -19,8 +19,8 @@ from pymisp import MISPEvent
 
 from pipelines import cli
 from reports import referral, tables
-from reports.referral.blocks import identifier_words
-from reports.referral.reference import recipient_codes
+from reports.referral.language import TEMPLATE_VALUES
+from reports.referral.reference import english, load_reference, recipient_codes
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, HELD_FOLDER, MEMBERS, MENTIONS
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import write_recipient
@@ -360,24 +360,32 @@ def test_counsels_bag_names_the_rest_by_value_and_its_seal_the_package(office, c
     assert about == hashlib.sha256(package.read_bytes()).hexdigest()
 
 
+EMPTY = TEMPLATE_VALUES["request.txt"]
+
+
 @pytest.mark.parametrize("recipient", recipient_codes())
 def test_every_recipient_can_be_sent_a_package(office, tmp_path, recipient):
     assert office.referral(tmp_path / "p", *office.override, recipient=recipient) == 0
+    language = load_reference(recipient).language
     page = (tmp_path / "p/data/referral.html").read_text()
     assert "No lawyer has checked" in (tmp_path / "p-counsel/data/memo.html").read_text()
-    matrix = page.partition("Offences and evidence</h2>")[2].partition("</section>")[0]
+    title = f"{language.say('titles.offences')}</h2>"
+    matrix = page.partition(title)[2].partition("</section>")[0]
     captions = re.findall(r"<caption>(.*?)</caption>", matrix, re.DOTALL)
     assert captions or recipient == "interpol-igrip"
     for caption in captions:
-        assert re.search(r"Source: https://\S+, as of 20\d\d-\d\d-\d\d\.", caption)
+        assert re.search(r"https://\S+?[,，] ?\S+ ?\S* ?\S* ?20\d\d-\d\d-\d\d[.。]", caption), (
+            caption
+        )
     drafts = list((tmp_path / "p/data").glob("requests/*.txt"))
     drafts += (tmp_path / "p/data").glob("certificates/*.txt")
     assert len(drafts) > 3
+    opening = language.templates["request.txt"].render(EMPTY).splitlines()[0]
     for one in drafts:
         text = one.read_text()
-        assert text.startswith(("FOR COMPLETION AND SIGNATURE", "FORM - NOT A CERTIFICATE")), one
-        unknown = "no period is known here" in text
-        assert unknown or re.search(r"Source: .*\n?.*\(as of 20\d\d-", text), one
+        assert text.startswith((opening, "FORM - NOT A CERTIFICATE")), one
+        unknown = language.say("clock.no_period") in text
+        assert unknown or re.search(r"https://\S+?.*\n?.*[(（].*20\d\d-", text), one
     for row in exhibit(tmp_path / "p", 10):
         assert bool(row["rule_source"]) == bool(row["rule_date"])
     assert (tmp_path / "p/data/certificates/in-bsa-63.txt").exists() == (recipient == "in-cbi")
@@ -493,7 +501,7 @@ def test_the_pdf_says_what_the_page_says(office):
     pages = told.count("\f")
     assert all(f"page {number} of {pages}" in told for number in range(1, pages + 1))
     for row in exhibit(office.package, 2)[:20]:
-        words = identifier_words(row["identifier"])
+        words = english().identifier(row["identifier"])
         assert words in page
         assert "".join(words.split())[:16] in squeezed
     fonts = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True).stdout

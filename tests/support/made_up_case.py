@@ -1,7 +1,10 @@
 """A small run, made up, and the case and package of its one cluster."""
 
+import json
+import tomllib
 from datetime import timedelta
 from decimal import Decimal
+from importlib.resources import files
 
 from reports import signing
 from reports.referral import blocking_checks, package, reference
@@ -134,6 +137,26 @@ date = "2026-01-01"
 def write_recipient(folder):
     """Writes a made-up recipient with a scale and a certificate of its own."""
     return written(folder, {name: text.encode() for name, text in RECIPIENT.items()})
+
+
+def write_language(folder, change=str):
+    """Writes a made-up language: English, each of whose texts `change` alters."""
+    home = files("reports.referral") / "languages"
+    english = reference.english()
+    messages = [
+        ".".join(map(json.dumps, key.split("."))) + f" = {json.dumps([*map(change, forms)])}"
+        for key, forms in english.messages.items()
+    ]
+    texts = tomllib.loads((home / "de/texts.toml").read_text())["texts"]
+    made = {one.name: change(one.read_text()) for one in (home / "en").iterdir()}
+    made |= {
+        "language.toml": (home / "en/language.toml").read_text(),
+        "messages.toml": "\n".join(messages),
+        "texts.toml": "\n".join(
+            ["[texts]", *(f"{json.dumps(one)} = {json.dumps(change(one))}" for one in texts)]
+        ),
+    }
+    return written(folder, {name: text.encode() for name, text in made.items()})
 
 
 def written(folder, files):

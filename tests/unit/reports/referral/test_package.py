@@ -13,6 +13,7 @@ from pymisp import MISPEvent
 from reports import signing
 from reports.referral import blocking_checks, package, pdf
 from reports.referral.pdf import MONO, PROSE, register_fonts
+from reports.referral.reference import english
 from reports.tables import kept_narratives
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import IDS, ROLES, SEALER, case_of, package_of, rows, written
@@ -133,13 +134,13 @@ def test_differences_name_members_losses_and_roles(tmp_path):
     tables = rows([*IDS[:4], "handle:telegram:x"], [*ROLES[:3], "payee", "sender"], victims=4)
     now = package.package_facts(case_of(tmp_path / "2", tables), {})
     now |= {"losses": {"USD": "30.00"}, "victims": 4}
-    told = package.fact_differences(before, now)
+    told = package.fact_differences(before, now, english())
     assert ("victims", "3", "4") in told
     assert ("loss in USD", "20.20", "30.00") in told
     assert ("member handle:telegram:x", "not in it", "added as sender") in told
     assert ("member email:x@gmail.com", "in it", "removed") in told
     assert ("role of remote:anydesk:123456789", "operator", "payee") in told
-    assert package.fact_differences(before, before) == []
+    assert package.fact_differences(before, before, english()) == []
 
 
 def test_machine_facts_are_json(tmp_path):

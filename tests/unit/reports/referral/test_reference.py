@@ -13,7 +13,14 @@ import pytest
 from pipelines import cli
 from reports.referral import pdf, reference
 from reports.referral.document import element_evidence
-from tests.support.made_up_case import IDS, case_of, package_of, rows, write_recipient
+from tests.support.made_up_case import (
+    IDS,
+    case_of,
+    package_of,
+    rows,
+    write_language,
+    write_recipient,
+)
 from tests.support.report_tables import manifest, mention
 
 CODES = reference.recipient_codes()
@@ -45,8 +52,9 @@ def test_the_digest_of_every_file_is_recorded(code):
     home = files("reports.referral")
     assert {f"recipients/{code}/{name}.toml" for name in ("recipient", "offences")} < set(digests)
     assert set(reference.SHARED_FILES) < set(digests)
+    assert any(re.fullmatch(r"languages/[\w-]+/messages.toml", one) for one in digests)
     for name, digest in digests.items():
-        file = home / name if name.startswith("recipients/") else home / "data" / name
+        file = home / name if "/" in name else home / "data" / name
         assert hashlib.sha256(file.read_bytes()).hexdigest() == digest
 
 
@@ -329,6 +337,7 @@ fields = [{ label = "Whom they posed as", value = "brands" }, { label = "Nr.", v
 
 def test_a_form_and_a_letter_are_data(tmp_path):
     home = write_recipient(tmp_path / "own/recipients/xx-fraud")
+    write_language(tmp_path / "own/languages/ne")
     more = 'annexes = ["fields", "letter"]\nlanguage = "ne"\nnexus = "Exampland"\n'
     replaced(home / "recipient.toml", "asks =", f"{more}asks =")
     (home / "fields.toml").write_text(FIELDS)
@@ -391,15 +400,16 @@ def test_a_letter_in_chinese_has_its_letters_in_the_pdf(tmp_path, monkeypatch):
     told = subprocess.run(words, capture_output=True, check=True, text=True).stdout
     fonts = [line for line in told.splitlines() if "NotoSansSC" in line]
     assert fonts and all("yes yes" in one for one in fonts), "embedded, as subsets"
-    assert b"NotoSansSC" not in files["data/referral.pdf"]
-    monkeypatch.setattr(pdf, "HAN", "another")
-    monkeypatch.setitem(pdf._FILES, "another", ("no_such_package", "font.ttf"))
+    assert b"NotoSansSC" in files["data/referral.pdf"], "the whole document is in its language"
+    font = {"package": "no_such_package", "file": "another.ttf", "extra": "chinese"}
+    monkeypatch.setitem(case.language.form, "font", font)
     with pytest.raises(pdf.MissingPdfError, match=r"no_such_package: .*\[chinese\]"):
         package_of(case)
 
 
 def test_a_letter_in_a_script_that_no_font_has_is_a_page_alone(tmp_path):
     home = write_recipient(tmp_path / "own/recipients/xx-fraud")
+    write_language(tmp_path / "own/languages/ja")
     replaced(home / "recipient.toml", "asks =", 'annexes = ["letter"]\nlanguage = "ja"\nasks =')
     (home / "letter.txt").write_text("ひらがな\n\nカタカナ\n")
     chosen = reference.load_reference("xx-fraud", str(tmp_path / "own"))

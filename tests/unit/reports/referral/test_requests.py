@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reports.referral.blocks import identifier_words
+from reports.referral.reference import english
 from reports.referral.requests import PRIORITIES, retention_end
 from tests.support.made_up_case import IDS, ROLES, case_of, package_of, rows
 
@@ -67,7 +67,7 @@ def test_a_request_names_its_identifiers_and_no_victim(tmp_path):
     drafts = letters(case_of(tmp_path / "run", rows()))
     whole = "\n".join(drafts.values())
     for one in IDS:
-        assert whole.count(f". {identifier_words(one)}\n") == 1
+        assert whole.count(f". {english().identifier(one)}\n") == 1
     assert "FOR COMPLETION AND SIGNATURE" in whole and "v-1" not in whole and "A-1" not in whole
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, strategies as st
 
 from reports.exchange.offer import disclose_counts
 from reports.referral import counsel, package
-from reports.referral.blocks import identifier_words
 from reports.referral.case import dominant_country
+from reports.referral.reference import english
 from tests.support.made_up_case import IDS, SEALER, case_of, package_of, rows
 from tests.support.parsed_page import Page
 from tests.support.report_tables import START, complaint, entity, link, member, mention, supplier
@@ -52,7 +52,7 @@ def test_a_shared_service_of_one_person_is_counted(tmp_path):
     ] + [mention("ip:198.51.100.7", "A-0", role="signalling")]
     files = package_of(case_of(tmp_path / "run", tables))
     assert b"acme-4" in files["data/exhibits/08-suppliers.csv"]
-    assert b"1 more are left out" in files["data/referral.html"]
+    assert b"1 more is left out" in files["data/referral.html"]
     assert not [path for path, content in files.items() if b"198.51.100.7" in content]
 
 
@@ -143,12 +143,12 @@ def test_totals_of_two_organisations_say_which_are_one_sided(tmp_path):
         for losses in ([{"currency": "USD", "amount": 4000}], None)
     ]
     case = replace(case, records=replace(case.records, offered=offered))
-    assert case.losses_together == ["USD at least 4,020.20"]
+    assert case.losses_together == ["at least USD 4,020.20"]
     assert case.countries_together == {"US": 26}
     offered[0]["losses"] = [{"currency": "CAD", "amount": 1000}]
     assert case.losses_together == [
-        "CAD at least 1,000.00 (Microsoft alone)",
-        "USD at least 20.20 (Amazon alone)",
+        "at least CAD 1,000.00 (Microsoft alone)",
+        "at least USD 20.20 (Amazon alone)",
     ]
 
 
@@ -168,4 +168,4 @@ def test_totals_of_two_organisations_say_which_are_one_sided(tmp_path):
     ],
 )
 def test_an_identifier_is_said_as_its_keeper_says_it(entity_id, words):
-    assert identifier_words(entity_id) == words
+    assert english().identifier(entity_id) == words

@@ -1,0 +1,375 @@
+"""The language of a document: its sentences, plurals, dates and figures, all of them data.
+
+A language is a folder, `languages/CODE`:
+
+    language.toml    how it writes days, figures and lists, its plural, and a font for its script
+    messages.toml    each sentence by its name, with the names of values in braces; a list of plural
+                     forms where a count, `n`, chooses between them
+    texts.toml       translations of texts of shared files, such as rules of retention; not of `en`
+    request.txt, ad_request.txt, readme.txt    templates (Jinja) of letters, and of the README
+
+`en` is the measure of the others: a language that lacks a message of it, or a value in one, is
+refused. Names of kinds of identifiers come from their registry in English.
+"""
+
+from __future__ import annotations
+
+import gettext
+import string
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from reports.referral.case_records import format_amount
+from reports.text import plain
+from schemas.entity import without_epoch
+from schemas.mapping import parse_toml
+from transforms.extract.kinds.registry import BY_KIND
+
+ENGLISH = "en"
+
+LANGUAGE_FILES = ("language.toml", "messages.toml", "texts.toml")
+
+TEMPLATES = ("request.txt", "ad_request.txt", "readme.txt")
+
+LANGUAGE_SCHEMA: Mapping[str, Any] = {
+    **dict.fromkeys(("plural", "day", "span", "time", "comma", "last", "decimal", "group"), str),
+    "months": [str],
+    "font?": {"package": str, "file": str, "extra": str, "breaks_anywhere?": bool},
+}
+"""Fields of language.toml. `plural` is a C expression of `n`, as gettext's Plural-Forms has one;
+`font` names a package of PyPI, a file in it, the extra of ringtrace that installs it, and whether
+the script's lines break between any two letters."""
+
+_BANK_CODES = ("us", "uk", "ifsc")
+
+SHORT_NAME = 3
+"""Letters up to which a word of a name is an abbreviation."""
+
+_SMALL_WORDS = ("and", "for", "of", "the")
+
+_SERVICES = {
+    "anydesk": "AnyDesk",
+    "teamviewer": "TeamViewer",
+    "ultraviewer": "UltraViewer",
+    "screenconnect": "ScreenConnect",
+    "whatsapp": "WhatsApp",
+    "paypal": "PayPal",
+}
+
+_TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+LETTERS = _TEMPLATES.overlay(lstrip_blocks=True, trim_blocks=True)
+
+_CLICK = dict.fromkeys(("click", "words", "number", "evidence_number", "record", "seen"), "")
+
+_MEMBER = dict.fromkeys(
+    (
+        *("words", "number", "evidence_number", "role", "people", "records", "paid"),
+        *("first", "last", "first_until", "last_until"),
+    ),
+    "",
+)
+
+_REQUEST = {
+    **dict.fromkeys(("code", "number", "tlp"), ""),
+    "recipient": dict.fromkeys(("name", "unit", "country"), ""),
+}
+
+TEMPLATE_VALUES: Mapping[str, Mapping[str, Any]] = {
+    "request.txt": {
+        **_REQUEST,
+        "provider": dict.fromkeys(("name", "found_by"), ""),
+        "priority": "",
+        "clock": dict.fromkeys(("rule", "preserve", "source", "date"), ""),
+        "wanted": [""],
+        "members": [_MEMBER],
+    },
+    "ad_request.txt": {**_REQUEST, "platform": "", "clicks": [_CLICK]},
+    "readme.txt": {"code": "", "tlp": ""},
+}
+"""Names that each template of a language can use."""
+
+_PLURAL_TRIALS = 1_000
+"""Counts that a plural expression is tried with, to learn how many forms it chooses between."""
+
+
+class ReferenceFileError(ValueError):
+    """A reference file that cannot be used; the message is one line for its author."""
+
+
+class LanguageError(ReferenceFileError):
+    """A language folder that cannot be used; the message is one line for its author."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language: `form` is its language.toml, `messages` have one text, or plural forms.
+
+    `texts` are translations by English text, `templates` those of `TEMPLATES` by name.
+    """
+
+    code: str
+    form: Mapping[str, Any]
+    messages: Mapping[str, Sequence[str]] = field(repr=False)
+    texts: Mapping[str, str] = field(repr=False)
+    templates: Mapping[str, Template] = field(repr=False)
+    plural: Callable[[int], int]
+
+    def say(self, key: str, /, **values: object) -> str:
+        """Returns a message with its values; whole numbers are grouped, `n` chooses the plural."""
+        forms, n = self.messages[key], values.get("n")
+        form = forms[self.plural(n) if isinstance(n, int) and len(forms) > 1 else 0]
+        return form.format_map(
+            {
+                name: self.number(one) if isinstance(one, int) else one
+                for name, one in values.items()
+            }
+        )
+
+    def word(self, table: str, name: str, default: str | None = None) -> str:
+        """Returns the word for a name of a table of messages; else the default, or the name."""
+        found = self.messages.get(f"{table}.{name}")
+        return found[0] if found else name if default is None else default
+
+    def points(self, table: str) -> list[str]:
+        """Returns the messages of a table, in the order of their names."""
+        names = sorted(one for one in self.messages if one.startswith(f"{table}."))
+        return [self.messages[one][0] for one in names]
+
+    def count(self, noun: str, n: int) -> str:
+        """Returns a number with its noun, such as 1 call, 3,120 complaints."""
+        return self.say(f"counts.{noun}", n=n)
+
+    def translate(self, text: str) -> str:
+        """Returns a text of a shared file or a run in this language, as far as it is known."""
+        if (known := self.texts.get(text)) is not None:
+            return known
+        start = max((one for one in self.texts if text.startswith(one)), key=len, default="")
+        return self.texts[start] + text[len(start) :] if start else text
+
+    def join(self, words: Sequence[str]) -> str:
+        """Joins words as a list."""
+        comma, last = self.form["comma"], self.form["last"]
+        return str(last.join(filter(None, [comma.join(words[:-1]), *words[-1:]])))
+
+    def number(self, value: int) -> str:
+        """Writes a whole number, digits in groups of three."""
+        return f"{value:,}".replace(",", self.form["group"])
+
+    def money(self, amount: Decimal) -> str:
+        """Writes an amount, exact."""
+        whole, _, cents = format_amount(amount).partition(".")
+        return f"{self.number(int(whole))}{self.form['decimal']}{cents}"
+
+    def sum_of(self, currency: str, amount: Decimal) -> str:
+        """Writes an amount, exact, with its currency."""
+        return self.say("general.money", currency=currency, sum=self.money(amount))
+
+    def day(self, moment: date) -> str:
+        """Writes a day as people write it, such as 9 June 2025."""
+        month = self.form["months"][moment.month - 1]
+        text: str = self.form["day"]
+        return text.format(day=moment.day, month=month, year=moment.year)
+
+    def days(self, first: datetime, last: datetime) -> str:
+        """Writes a span of days, both ends included."""
+        one, other = self.day(first), self.day(last)
+        return one if one == other else self.span(one, other)
+
+    def span(self, first: object, last: object) -> str:
+        """Joins two ends of a span."""
+        text: str = self.form["span"]
+        return text.format(first=first, last=last)
+
+    def iso_days(self, first: datetime, last: datetime) -> str:
+        """Writes a span of days for a table, as ISO 8601 writes days."""
+        return self.span(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}")
+
+    def time(self, moment: datetime) -> str:
+        """Writes a time as people write it, to the minute, UTC."""
+        text: str = self.form["time"]
+        return text.format(day=self.day(moment), time=f"{moment:%H:%M}")
+
+    def organisations(self, slugs: Sequence[str]) -> str:
+        """Joins the names of organisations."""
+        return self.join([organisation_name(one) for one in slugs])
+
+    def identifier(self, entity_id: str) -> str:
+        """Returns an identifier in the words of whoever keeps its records.
+
+        Such as "ABA 026010090, account 62022802552" for `account:us:026010090:62022802552`.
+        """
+        bare = without_epoch(entity_id)
+        kind, _, value = bare.partition(":")
+        scheme, _, rest = value.partition(":")
+        service = _SERVICES.get(scheme, scheme.capitalize())
+        match kind:
+            case "account" if scheme in _BANK_CODES and ":" in rest:
+                code, _, account = rest.partition(":")
+                words = self.say(f"identifiers.{scheme}", code=code, account=account)
+            case "account" if scheme == "iban":
+                words = f"IBAN {rest}"
+            case "account" if scheme == "upi":
+                words = self.say("identifiers.upi", id=rest)
+            case "wallet" if rest:
+                words = self.say("identifiers.wallet", chain=scheme.upper(), id=rest)
+            case "remote" if rest:
+                words = self.say("identifiers.remote", service=service, id=rest)
+            case "account" | "handle" if rest:
+                words = f"{service} {rest}"
+            case _:
+                words = value or bare
+        holder = entity_id[len(bare) :].removeprefix("#")
+        return self.say("identifiers.holder", words=words, holder=holder) if holder else words
+
+
+def make_language(
+    code: str,
+    form: Mapping[str, Any],
+    messages: str,
+    texts: Mapping[str, str],
+    templates: Mapping[str, Template],
+    measure: Language | None = None,
+) -> Language:
+    """Makes a language of its files, of messages.toml by its text, complete as `measure` is.
+
+    Raises:
+        LanguageError: naming all messages that are missing, unknown or of other values.
+    """
+    plural, forms = _plural(form["plural"])
+    if len(form["months"]) != len(range(12)):
+        raise LanguageError("language.toml, months: give twelve")
+    try:
+        flat = dict(_flattened(parse_toml(messages)))
+    except tomllib.TOMLDecodeError as error:
+        raise LanguageError(f"messages.toml: not TOML: {error}") from None
+    if code == ENGLISH:
+        kinds = {f"kinds.{kind}": [row.noun] for kind, row in BY_KIND.items()}
+        cautions = {f"cautions.{one}": [row.caution] for one, row in BY_KIND.items() if row.caution}
+        flat = kinds | cautions | flat
+    if measure is not None:
+        _compare(flat, measure.messages)
+    for key, those in flat.items():
+        if len(those) not in (1, forms):
+            raise LanguageError(
+                f"messages.toml, {key}: has {len(those)} plural forms; the plural of "
+                f"language.toml chooses between {forms}"
+            )
+    return Language(code, form, flat, texts, templates, plural)
+
+
+def _plural(expression: str) -> tuple[Callable[[int], int], int]:
+    """Returns a plural, and the number of its forms."""
+    try:
+        plural = gettext.c2py(expression)
+        return plural, max(int(plural(n)) for n in range(_PLURAL_TRIALS)) + 1
+    except (ValueError, ArithmeticError) as error:
+        raise LanguageError(
+            f"language.toml, plural: {error}; write a C expression of n, such as n != 1"
+        ) from None
+
+
+def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yields the messages of nested tables by the names joined with dots."""
+    for name, one in tree.items():
+        key = f"{prefix}{name}"
+        if isinstance(one, dict):
+            yield from _flattened(one, f"{key}.")
+            continue
+        forms = one if isinstance(one, list) else [one]
+        if not forms or not all(isinstance(each, str) for each in forms):
+            raise LanguageError(f"messages.toml, {key}: is neither a text nor a list of texts")
+        for each in forms:
+            _values_of(key, each)
+        yield key, forms
+
+
+def _compare(own: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]]) -> None:
+    """Raises LanguageError naming what differs from the messages of the measure."""
+    if missing := [one for one in known if one not in own]:
+        raise LanguageError(f"messages.toml: is incomplete; it has no {', no '.join(missing)}")
+    if unknown := [one for one in own if one not in known]:
+        raise LanguageError(f"messages.toml: no such messages {', '.join(unknown)}")
+    for key, forms in known.items():
+        wanted, given = (
+            {name for each in those for name in _values_of(key, each)}
+            for those in (forms, own[key])
+        )
+        if wanted != given:
+            raise LanguageError(
+                f"messages.toml, {key}: has the values {_braces(given)} and needs {_braces(wanted)}"
+            )
+
+
+def _braces(names: set[str]) -> str:
+    return ", ".join(f"{{{one}}}" for one in sorted(names)) or "none"
+
+
+def _values_of(key: str, text: str) -> set[str]:
+    """Returns the names of values in a message; of each, its plain name alone is allowed."""
+    try:
+        parts = list(string.Formatter().parse(text))
+    except ValueError as error:
+        raise LanguageError(f"messages.toml, {key}: {error}") from None
+    for _, name, spec, conversion in parts:
+        if name is not None and (not name.isidentifier() or spec or conversion):
+            raise LanguageError(f"messages.toml, {key}: {{{name}}} is not the name of a value")
+    return {name for _, name, _, _ in parts if name is not None}
+
+
+def format_utc(moment: datetime) -> str:
+    """Formats a time in UTC, ISO 8601, to the second."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def check_font(file: Traversable, font: Mapping[str, Any] | None) -> None:
+    """Raises ReferenceFileError unless a font is a file within a package."""
+    if font is None:
+        return
+    parts = PurePosixPath(font["file"]).parts
+    if not font["package"].isidentifier() or ".." in parts or font["file"].startswith("/"):
+        raise ReferenceFileError(
+            f"{file}, font: give the name of a package, and the path of a file within it"
+        )
+
+
+def checked_template(
+    file: Traversable,
+    text: str,
+    values: Mapping[str, Any],
+    what: str,
+    environment: SandboxedEnvironment = _TEMPLATES,
+) -> Template:
+    """Returns a template that was rendered once with all the names that it can use.
+
+    Raises:
+        ReferenceFileError: naming them.
+    """
+    try:
+        template = environment.from_string(text)
+        template.render(values)
+    except (TemplateError, TypeError) as error:
+        why = " ".join(str(error).split())
+        raise ReferenceFileError(f"{file}: {why}; a {what} can name {', '.join(values)}") from None
+    return template
+
+
+def organisation_name(slug: str) -> str:
+    """Returns an organisation's slug as its name; up to three letters are an abbreviation."""
+    words = plain(slug, 60).replace("_", " ").replace("-", " ").split()
+    return " ".join(map(_name_word, words))
+
+
+def _name_word(word: str) -> str:
+    if word in _SMALL_WORDS or len(word) <= SHORT_NAME:
+        return word if word in _SMALL_WORDS else word.upper()
+    return _SERVICES.get(word, word[:1].upper() + word[1:])
