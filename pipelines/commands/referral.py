@@ -488,7 +488,8 @@ def _files(
     from reports.referral import MissingPdfError, Sealer, counsel_files, package_files
 
     versions = {}
-    for name in DEPENDED_ON:
+    font = case.language.form.get("font")
+    for name in (*DEPENDED_ON, *([font["package"]] if font else [])):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -6,6 +6,9 @@ has it, and what was taken back. All of it is read from the paths that are given
 folder of keys: nothing is asked of anybody.
 
     aliases.csv    number,system,id,url,who,when    private: one's own case systems' names for it
+
+With --linkset the answer is a set of links (RFC 9264, application/linkset+json) below the address
+at which one's own resolver answers: to each alias with a url, and to the files that print it.
 """
 
 from __future__ import annotations
@@ -85,6 +88,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV of number, system, id, url, who, when: what your own systems call it",
     )
+    parser.add_argument(
+        "--linkset",
+        type=_web_folder,
+        metavar="URL",
+        help="prints links of the number instead, as RFC 9264 has them, for a resolver of your own "
+        "at this address",
+    )
     add_ledger(parser)
 
 
@@ -105,16 +115,49 @@ def run(arguments: argparse.Namespace) -> int:
     finished = [open_run(path) for path in runs]
     held = [_open(path) for path in arguments.paths if path not in runs]
     numbers = _numbers_of(arguments.number, rows, held)
+    if arguments.linkset is not None:
+        return _print_linkset(arguments.linkset, numbers, rows, held)
     entries = ledger.read_ledger(arguments.ledger)
     known = False
     for number in numbers:
         lines = list(_lines(number, rows, held, finished, entries))
         known = known or bool(lines)
-        said = lines or [
-            "nothing that was given knows it; name the packages, offers and runs of it"
-        ]
-        sys.stdout.write("\n  ".join([f"{number}", *said]) + "\n")
+        sys.stdout.write("\n  ".join([f"{number}", *(lines or [UNKNOWN])]) + "\n")
     return 0 if known else 1
+
+
+def _web_folder(text: str) -> str:
+    """Reads the address below which numbers are resolved."""
+    if not re.fullmatch(r"https?://[\w.:-]+(/[\w.~/-]*)?", text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is no address; give one such as https://numbers.example/"
+        )
+    return f"{text.rstrip('/')}/"
+
+
+def _print_linkset(
+    base: str, numbers: Sequence[str], rows: Sequence[Mapping[str, str]], held: Sequence[Holding]
+) -> int:
+    """Prints the links of numbers; returns 1 where there is none."""
+    found = []
+    for number in numbers:
+        related = [
+            {"href": row["url"], "title": plain(f"{row['system']} {row['id']}", 200)}
+            for row in rows
+            if row["number"] == number and row["url"]
+        ]
+        files = {
+            (Path(one.path).resolve() / "data" / place.partition(" row ")[0]).as_uri(): one.what
+            for one in held
+            for place in one.printed.get(number, ())
+        }
+        printed = [{"href": href, "title": what} for href, what in sorted(files.items())]
+        links = {"related": related, "describedby": printed}
+        links = {name: those for name, those in links.items() if those}
+        if links:
+            found.append({"anchor": f"{base}{number}", **links})
+    sys.stdout.write(json.dumps({"linkset": found}, indent=1, ensure_ascii=False) + "\n")
+    return 0 if found else 1
 
 
 def write_schedule(arguments: argparse.Namespace) -> int:
@@ -312,6 +355,11 @@ def _read_aliases(path: str | None) -> list[dict[str, str]]:
                 raise UsageError(
                     f"{path}, line {lines.line_num}: give an evidence number, and the id that your "
                     "system has for it"
+                )
+            if found["url"] and not re.fullmatch(r"https?://[^\s<>\"]+", found["url"]):
+                raise UsageError(
+                    f"{path}, line {lines.line_num}, url: is no address of the web, as "
+                    "https://crm.example/5003x"
                 )
             rows.append(found | {"number": number})
     except csv.Error as error:

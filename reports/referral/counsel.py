@@ -191,7 +191,7 @@ def _unchecked(case: Case) -> list[Block]:
     used = {one.clock["rule"]: one.clock for one in case.groups}
     rows += [(f"Retention: {one['rule']}", one) for one in used.values()]
     cells = [
-        (plain(what, 200), one["source"], one["date"], plain(one.get("checked_by"), 80) or "nobody")
+        (plain(what, 200), _source(one), one["date"], plain(one.get("checked_by"), 80) or "nobody")
         for what, one in rows
     ]
     return [
@@ -211,6 +211,12 @@ def _unchecked(case: Case) -> list[Block]:
             [f"{name}.txt: a form of a certificate, not checked" for name in reference.certificates]
         ),
     ]
+
+
+def _source(row: Row) -> str:
+    """Returns the source of a text, and where it was read if not there."""
+    read = plain(row.get("read_at"), 200)
+    return f"{row['source']}; not read there, but at {read}" if read else str(row["source"])
 
 
 def _doubts(case: Case) -> list[Block]:

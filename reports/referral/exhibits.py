@@ -130,12 +130,19 @@ def exhibit_csv(case: Case, exhibit: Exhibit) -> bytes:
     return tabular.csv_bytes(header, rows)
 
 
-def data_dictionary(made: Sequence[Exhibit]) -> bytes:
+def data_dictionary(case: Case, made: Sequence[Exhibit]) -> bytes:
     """Writes the meaning of every column of every exhibit as CSV."""
+    say, translate = case.say, case.language.translate
     rows = [
-        (f"Exhibit {one.number}", one.path.removeprefix("data/"), *column)
+        (
+            say("general.exhibit", number=one.number),
+            one.path.removeprefix("data/"),
+            name,
+            translate(kind),
+            translate(meaning),
+        )
         for one in made
-        for column in one.whole
+        for name, kind, meaning in one.whole
     ]
     return tabular.csv_bytes(("exhibit", "file", "column", "type", "meaning"), rows)
 

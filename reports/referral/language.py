@@ -36,6 +36,9 @@ from transforms.extract.kinds.registry import BY_KIND
 
 ENGLISH = "en"
 
+MORE = "…"
+"""The end of a text of texts.toml that is the start of others, whose rest stays."""
+
 LANGUAGE_FILES = ("language.toml", "messages.toml", "texts.toml")
 
 TEMPLATES = ("request.txt", "ad_request.txt", "readme.txt")
@@ -153,8 +156,10 @@ class Language:
         """Returns a text of a shared file or a run in this language, as far as it is known."""
         if (known := self.texts.get(text)) is not None:
             return known
-        start = max((one for one in self.texts if text.startswith(one)), key=len, default="")
-        return self.texts[start] + text[len(start) :] if start else text
+        for one, known in self.texts.items():
+            if one.endswith(MORE) and text.startswith(start := one.removesuffix(MORE)):
+                return known.removesuffix(MORE) + text[len(start) :]
+        return text
 
     def join(self, words: Sequence[str]) -> str:
         """Joins words as a list."""

@@ -29,6 +29,9 @@ from schemas.enums import RecordKind, Role
 FORM_ROWS = 60
 """Rows of a form in the document; its CSV has all."""
 
+SHORT_CELL, LONG_WORD = 14, 26
+"""Letters of a cell of a form that stay in a line, and of a word of it that is not cut."""
+
 SCRIPT_LIMIT = 6
 """Texts that are quoted, those of most people first."""
 
@@ -272,6 +275,9 @@ def form_section(case: Case) -> list[Block]:
     """Shows the recipient's form; columns to be filled outside are named, and in its CSV."""
     blocks: list[Block] = []
     for one in form_tables(case):
+        if not one.rows:
+            blocks.append(Text(case.say("form.empty", title=one.title)))
+            continue
         kept = [at for at in range(len(one.header)) if at not in one.blank]
         if one.blank:
             labels = case.language.join([one.header[at] for at in sorted(one.blank)])
@@ -289,11 +295,15 @@ def form_section(case: Case) -> list[Block]:
 
 
 def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
-    """Returns shares of the page's width by the longest cell of each column, within bounds."""
+    """Returns shares of the page's width: room for the longest word, and for most short cells."""
     if len(kept) == 2:
         return [0.32, 0.68]
-    longest = [min(max(10, *(len(row[at]) for row in rows)), 24) for at in kept]
-    return [one / sum(longest) for one in longest]
+    room = []
+    for at in kept:
+        cells = [row[at] for row in rows]
+        word = max(len(each) for one in cells for each in one.split() or [""])
+        room.append(min(max(word + 2, min(max(map(len, cells)), SHORT_CELL)), LONG_WORD))
+    return [one / sum(room) for one in room]
 
 
 def case_values(case: Case) -> dict[str, str]:

@@ -319,7 +319,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     # Machines read the operation's name, and not that of the member of most complaints.
     facts = replace(case.facts, row=case.row | {"name": case.subject})
     records = {one.path: exhibits.exhibit_csv(case, one) for one in made}
-    records["data/exhibits/data-dictionary.csv"] = exhibits.data_dictionary(made)
+    records["data/exhibits/data-dictionary.csv"] = exhibits.data_dictionary(case, made)
     records |= _rendered("referral", referral_document(case, made))
     records["data/cluster.stix.json"] = stix.check_with_stix2(
         stix.stix_bundle(facts, case.moment, case.manifest["run_id"], case.tlp, case.number_of)

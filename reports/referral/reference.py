@@ -168,7 +168,7 @@ _CASE_FIELDS = ("operation", "date", "narrative", "case_numbers", "organisation"
 
 _PERSON = {"name?": str, "title?": str}
 
-_SOURCED = {"source": str, "date": str, "checked_by?": str}
+_SOURCED = {"source": str, "date": str, "checked_by?": str, "read_at?": str}
 
 _ANY_NAME = "*"
 

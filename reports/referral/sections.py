@@ -99,7 +99,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                         "likelihood",
                     ),
                     rows,
-                    (0.05, 0.22, 0.14, 0.07, 0.1, 0.07, 0.1, 0.1, 0.15),
+                    (0.05, 0.22, 0.16, 0.07, 0.1, 0.07, 0.1, 0.1, 0.13),
                     ids=(1, 2),
                     numbers=(0, 3, 4, 5),
                 )
@@ -338,12 +338,13 @@ def _timeline_chart(case: Case) -> Chart:
     kinds = dict.fromkeys(one.kind for one in drawn.lives)
     left_out = len(case.facts.members) - len(drawn.lives)
     more = case.say("charts.timeline_more", n=left_out) if left_out else ""
+    turn = [("alone", case.say("charts.handover"))] if drawn.handovers else []
     return Chart(
         caption=f"{case.say('charts.timeline')}{more}",
         width=TIMELINE_WIDTH,
         height=drawn.height,
         shapes=shapes,
-        legend=[*_kind_legend(case, kinds), ("alone", case.say("charts.handover"))],
+        legend=[*_kind_legend(case, kinds), *turn],
     )
 
 

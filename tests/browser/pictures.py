@@ -1,20 +1,25 @@
-"""The pictures of the README, from runs that anyone can repeat: `python -m tests.browser.pictures`.
+"""The pictures of the README and of docs/referral.md: `python -m tests.browser.pictures`.
 
-A simulated world of two companies, with the run of the day before and two decisions, and the public
-FTC records of examples/. Needs a Chromium (tests/browser/driver.py).
+They are of runs that anyone can repeat: a simulated world of two companies, with the run of the day
+before and two decisions, and the public FTC records of examples/. Needs a Chromium
+(tests/browser/driver.py).
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 import tempfile
 from pathlib import Path
 from time import sleep
 
+import pyarrow.compute as pc
+import pypdfium2
 from PIL import Image
 
+from pipelines import cli, key_store
 from pipelines.batch.__main__ import main as batch
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
@@ -31,6 +36,8 @@ COLOURS = 256
 """Of a palette: a page of text and a few colours needs no more, and a third of the bytes."""
 
 READY = "document.documentElement.dataset.ready"
+
+PAGE_WIDTH, GAP = 640, 10
 
 YESTERDAY = "2025-06-20T00:00:00Z"
 
@@ -57,6 +64,37 @@ def ftc(folder: Path) -> Path:
     """A run of the public records that ship with the project."""
     _run("--complaints=examples/*.csv", f"--output={folder / 'ftc'}")
     return folder / "ftc"
+
+
+def referral(folder: Path) -> bytes:
+    """Three pages of a package: its cover, the link chart, and what speaks against it."""
+    run, package = folder / "second", folder / "package"
+    os.environ[key_store.HOME_VARIABLE] = str(folder / "home")
+    confirmed = tables.read_table(
+        run, CLUSTERS, where=pc.field("status") == "confirmed"
+    ).to_pylist()
+    (cluster,) = {one["cluster_id"] for one in confirmed}
+    words = ["referral", run, "--cluster", cluster, "--recipient", "in-cbi", "--output", package]
+    words += [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
+    words += ["--decisions", folder / "decisions.csv", "--now", "2025-07-01T00:00:00Z"]
+    words += ["--override-by", "Ada Cole", "--override-reason", "bridges looked at by hand"]
+    if cli.main([str(one) for one in words]):
+        raise SystemExit("a referral failed")
+    document = pypdfium2.PdfDocument(package / "data/referral.pdf")
+    texts = [page.get_textpage().get_text_range() for page in document]
+    wanted = ("Criminal referral", ". Links between the identifiers", ". What speaks against it")
+    shown = [
+        document[next(at for at, text in enumerate(texts) if word in text and (at or not number))]
+        for number, word in enumerate(wanted)
+    ]
+    pages = [page.render(scale=PAGE_WIDTH / page.get_width()).to_pil() for page in shown]
+    height = max(one.height for one in pages) + 2 * GAP
+    whole = Image.new("RGB", (len(pages) * (PAGE_WIDTH + GAP) + GAP, height), "#98a1a9")
+    for number, one in enumerate(pages):
+        whole.paste(one, (GAP + number * (PAGE_WIDTH + GAP), GAP))
+    held = io.BytesIO()
+    whole.save(held, "PNG")
+    return held.getvalue()
 
 
 def _run(*flags: str) -> None:
@@ -104,6 +142,7 @@ def main() -> int:
                 "workbench.png": _shown(browser, made, cluster),
                 "cluster.png": _shown(browser, made, f"{cluster}?tab=graph"),
                 "ftc.png": _shown(browser, real, "#/shared"),
+                "referral.png": referral(Path(held)),
             }
         finally:
             browser.close()

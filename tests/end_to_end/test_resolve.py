@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 
@@ -236,6 +237,37 @@ def test_aliases_and_case_numbers_lead_to_the_number(amazon, capsys, tmp_path):
     assert "alias: salesforce 5003x00002AbC (https://crm.example/5003x, Ada, 2024-05-02)" in said
     said = told(capsys, "AMAZON-2024-17", amazon.package)
     assert said.startswith(amazon.number(cluster_thing(amazon.cluster)))
+
+
+def test_links_of_a_number_are_a_linkset(amazon, capsys, tmp_path):
+    number = amazon.number(f"phone:{ONE}")
+    file = tmp_path / "aliases.csv"
+    file.write_text(
+        "number,system,id,url\n"
+        f"{number},salesforce,5003x,https://crm.example/5003x\n"
+        f"{number},paper,17,\n"
+    )
+    base = "https://numbers.example/rt"
+    said = told(capsys, number, amazon.package, "--aliases", file, "--linkset", base)
+    (links,) = json.loads(said)["linkset"]
+    assert links["anchor"] == f"{base}/{number}"
+    assert links["related"] == [{"href": "https://crm.example/5003x", "title": "salesforce 5003x"}]
+    exhibit = amazon.package / "data/exhibits/02-identifiers.csv"
+    assert exhibit.resolve().as_uri() in [one["href"] for one in links["describedby"]]
+    # RFC 9264, section 4.2: one member, a list of objects; each has an anchor, and by relation type
+    # a list of targets, each with its href.
+    for relation in links.keys() - {"anchor"}:
+        assert all(re.match(r"https://|file:///", one["href"]) for one in links[relation])
+
+
+def test_an_address_that_is_none_is_refused(amazon, capsys, tmp_path):
+    number = amazon.number(f"phone:{ONE}")
+    assert ringtrace("resolve", number, amazon.package, "--linkset", "javascript:x") == 2
+    assert "is no address; give one such as" in capsys.readouterr().err
+    file = tmp_path / "aliases.csv"
+    file.write_text(f"number,system,id,url\n{number},crm,1,javascript:alert(1)\n")
+    assert ringtrace("resolve", number, amazon.package, "--aliases", file) == 2
+    assert "line 2, url: is no address of the web" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("given", ["RT-MC55-B7NH-86", "RT-MC55-B7NH-6", "nothing of ours"])

@@ -1,5 +1,7 @@
 """A document is in its recipient's language, throughout; a language is a folder of data."""
 
+import csv
+import io
 import re
 import subprocess
 from dataclasses import replace
@@ -22,6 +24,8 @@ from tests.support.made_up_case import (
     written,
 )
 from tests.support.report_tables import START, link, mention
+
+DICTIONARY = "data/exhibits/data-dictionary.csv"
 
 LANGUAGES = {"de-bka": "de", "es-policia": "es", "cn-psb": "zh-Hans"}
 
@@ -83,6 +87,10 @@ def texts_of(files):
         for path, content in files.items()
         if path.startswith("data/requests/") or path == "data/README.txt"
     }
+    rows = csv.DictReader(io.StringIO(files[DICTIONARY].decode("utf-8-sig")))
+    letters[DICTIONARY] = "\n".join(
+        f"{one['exhibit']} {one['type']} {one['meaning']}" for one in rows
+    )
     parts = r"https?://\S+|[\w./-]*[./][\w./-]+|\S*@\S+|RT-\S+|\b[a-f0-9]{16,}\b|`[^`]*`|--\w+"
     parts += r"|\b(phone|account|domain|remote|email):\S*|\bGB\d\d\w+"
     return {path: re.sub(parts, " ", text) for path, text in {**pages, **letters}.items()}
@@ -90,7 +98,7 @@ def texts_of(files):
 
 NAMES = """Amazon Microsoft PayPal AnyDesk Software GmbH Google LLC Gmail NATIONAL WESTMINSTER
 BANK PUBLIC LIMITED COMPANY Ada Cole Priya Rao seen twice March June and key run-made-up USD EUR
-IBAN TLP AMBER SHA-256 SHA UTC jsonl complaints""".split()
+IBAN TLP AMBER SHA-256 SHA- SHA UTC ISO jsonl complaints""".split()
 """Words of names, of what people typed, and of identifiers."""
 
 
@@ -137,7 +145,9 @@ ALSO_THEIRS = {"de": {"all", "was", "person", "link"}, "es": {"no"}}
 def test_no_english_is_left_in_a_document(tmp_path, code):
     chosen = reference.load_reference(code)
     english = ENGLISH - ALSO_THEIRS.get(chosen.language.code, set())
-    names = re.compile("|".join(map(re.escape, (*OWN_NAMES, "seen twice"))))
+    names = re.compile(
+        "|".join([*map(re.escape, (*OWN_NAMES, "seen twice")), "[(（](complaint|call)[)）]"])
+    )
     for path, text in texts_of(package_of(full_case(tmp_path / "run", chosen))).items():
         words = re.findall(r"[^\W\d_]+", names.sub("", text).lower())
         assert not english.intersection(words), path
