@@ -29,7 +29,7 @@ from schemas.enums import RecordKind, Role
 FORM_ROWS = 60
 """Rows of a form in the document; its CSV has all."""
 
-SHORT_CELL, LONG_WORD = 14, 26
+SHORT_CELL, LONG_WORD = 20, 24
 """Letters of a cell of a form that stay in a line, and of a word of it that is not cut."""
 
 SCRIPT_LIMIT = 6
@@ -300,9 +300,10 @@ def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
         return [0.32, 0.68]
     room = []
     for at in kept:
-        cells = [row[at] for row in rows]
-        word = max(len(each) for one in cells for each in one.split() or [""])
-        room.append(min(max(word + 2, min(max(map(len, cells)), SHORT_CELL)), LONG_WORD))
+        header, *cells = [row[at] for row in rows]
+        word = max(len(each) for one in (header, *cells) for each in one.split() or [""])
+        short = min(max(map(len, cells), default=0), SHORT_CELL)
+        room.append(min(max(word + 2, short), LONG_WORD))
     return [one / sum(room) for one in room]
 
 

@@ -44,6 +44,7 @@ YESTERDAY = "2025-06-20T00:00:00Z"
 
 def two_companies(folder: Path) -> Path:
     """A run of a simulated world that follows the run of some days before."""
+    os.environ[key_store.HOME_VARIABLE] = str(folder / "home")
     simulate(World(seed=1, complaints=3_000, operations=60), folder / "world")
     given = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
     _run(*given, f"--as-of={YESTERDAY}", f"--output={folder / 'first'}")
@@ -69,7 +70,6 @@ def ftc(folder: Path) -> Path:
 def referral(folder: Path) -> bytes:
     """Three pages of a package: its cover, the link chart, and what speaks against it."""
     run, package = folder / "second", folder / "package"
-    os.environ[key_store.HOME_VARIABLE] = str(folder / "home")
     confirmed = tables.read_table(
         run, CLUSTERS, where=pc.field("status") == "confirmed"
     ).to_pylist()
