@@ -52,6 +52,11 @@ LANGUAGE_SCHEMA: Mapping[str, Any] = {
 `font` names a package of PyPI, a file in it, the extra of ringtrace that installs it, and whether
 the script's lines break between any two letters."""
 
+_PATTERNS = {"day": {"day", "month", "year"}, "span": {"first", "last"}, "time": {"day", "time"}}
+"""Patterns of language.toml, and the values of each."""
+
+MONTHS = 12
+
 _BANK_CODES = ("us", "uk", "ifsc")
 
 SHORT_NAME = 3
@@ -251,8 +256,14 @@ def make_language(
         LanguageError: naming all messages that are missing, unknown or of other values.
     """
     plural, forms = _plural(form["plural"])
-    if len(form["months"]) != len(range(12)):
+    if len(form["months"]) != MONTHS:
         raise LanguageError("language.toml, months: give twelve")
+    for name, wanted in _PATTERNS.items():
+        if (given := _values_of("language.toml", name, form[name])) != wanted:
+            raise LanguageError(
+                f"language.toml, {name}: has the values {_braces(given)} and needs "
+                f"{_braces(wanted)}"
+            )
     try:
         flat = dict(_flattened(parse_toml(messages)))
     except tomllib.TOMLDecodeError as error:
@@ -294,7 +305,7 @@ def _flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
         if not forms or not all(isinstance(each, str) for each in forms):
             raise LanguageError(f"messages.toml, {key}: is neither a text nor a list of texts")
         for each in forms:
-            _values_of(key, each)
+            _values_of("messages.toml", key, each)
         yield key, forms
 
 
@@ -306,7 +317,7 @@ def _compare(own: Mapping[str, Sequence[str]], known: Mapping[str, Sequence[str]
         raise LanguageError(f"messages.toml: no such messages {', '.join(unknown)}")
     for key, forms in known.items():
         wanted, given = (
-            {name for each in those for name in _values_of(key, each)}
+            {name for each in those for name in _values_of("messages.toml", key, each)}
             for those in (forms, own[key])
         )
         if wanted != given:
@@ -319,15 +330,15 @@ def _braces(names: set[str]) -> str:
     return ", ".join(f"{{{one}}}" for one in sorted(names)) or "none"
 
 
-def _values_of(key: str, text: str) -> set[str]:
+def _values_of(file: str, key: str, text: str) -> set[str]:
     """Returns the names of values in a message; of each, its plain name alone is allowed."""
     try:
         parts = list(string.Formatter().parse(text))
     except ValueError as error:
-        raise LanguageError(f"messages.toml, {key}: {error}") from None
+        raise LanguageError(f"{file}, {key}: {error}") from None
     for _, name, spec, conversion in parts:
         if name is not None and (not name.isidentifier() or spec or conversion):
-            raise LanguageError(f"messages.toml, {key}: {{{name}}} is not the name of a value")
+            raise LanguageError(f"{file}, {key}: {{{name}}} is not the name of a value")
     return {name for _, name, _, _ in parts if name is not None}
 
 

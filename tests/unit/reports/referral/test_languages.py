@@ -223,6 +223,12 @@ def own_language(folder, *changes):
         ),
         ("language.toml", 'plural = "n != 1"', 'plural = "m"', "plural: .*write a C expression"),
         ("language.toml", '"January", ', "", "months: give twelve"),
+        (
+            "language.toml",
+            "{day}, {time} UTC",
+            "{time} UTC",
+            "time: has the values {time} and needs",
+        ),
         ("language.toml", "day =", "dey =", "no such field 'dey'"),
         ("texts.toml", '"no general duty to retain" =', '"other" =', "has no 'no general duty to"),
         ("request.txt", "{{ priority }}", "{{ prio }}", "'prio' is undefined; a template can name"),

@@ -108,7 +108,7 @@ def test_caller_ids_alone_are_counted_and_named_nowhere(tmp_path):
     for content in files.values():
         assert b"2125550100" not in content
     page = files["data/referral.html"].decode()
-    assert "show 1 number as caller ids alone" in page
+    assert "show 1 number as a caller id alone" in page
     assert "1 identifier that is publicly known to be legitimate" in page
     for path, content in files.items():
         assert b"18002801400" not in content, path
