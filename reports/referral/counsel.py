@@ -15,6 +15,7 @@ from reports.export import tabular
 from reports.link_evidence import entity_doubts
 from reports.referral.blocks import Block, Document, Grid, Notice, Points, Text, numbered_sections
 from reports.referral.case import Case, Row
+from reports.referral.language import AS_WRITTEN
 from reports.referral.reference import english
 from reports.text import plain
 from schemas.enums import Review, Status, Tier
@@ -163,7 +164,7 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                     for one in forms
                 ),
                 *(
-                    f"{plain(group.provider.name, 120)}, for "
+                    f"{plain(group.provider.file, 120)}, for "
                     f"{plain(english().identifier(group.members[0].member['entity_id']), 120)}: "
                     f"{plain(group.provider.doubt, 200)}."
                     for group in case.groups
@@ -186,10 +187,10 @@ def _unchecked(case: Case) -> list[Block]:
     reference = case.reference
     rows = [("Recipient and what it is asked", reference.recipient)]
     rows += [(one["statute"], one) for one in reference.offences]
-    rows += [(f"Words for likelihood: {reference.scale['name']}", reference.scale)]
+    rows += [(f"Words for likelihood: {_as_written(reference.scale, 'name')}", reference.scale)]
     rows += [("Policy of the package", reference.policy)]
     used = {one.clock["rule"]: one.clock for one in case.groups}
-    rows += [(f"Retention: {one['rule']}", one) for one in used.values()]
+    rows += [(f"Retention: {_as_written(one, 'rule')}", one) for one in used.values()]
     cells = [
         (plain(what, 200), _source(one), one["date"], plain(one.get("checked_by"), 80) or "nobody")
         for what, one in rows
@@ -211,6 +212,11 @@ def _unchecked(case: Case) -> list[Block]:
             [f"{name}.txt: a form of a certificate, not checked" for name in reference.certificates]
         ),
     ]
+
+
+def _as_written(row: Row, name: str) -> str:
+    """Returns a text of a row as its file has it, whatever the recipient's language."""
+    return str(row.get(f"{name}{AS_WRITTEN}", row[name]))
 
 
 def _source(row: Row) -> str:

@@ -36,6 +36,9 @@ from transforms.extract.kinds.registry import BY_KIND
 
 ENGLISH = "en"
 
+AS_WRITTEN = "_as_written"
+"""The ending of the names of texts of a row before they were translated."""
+
 MORE = "…"
 """The end of a text of texts.toml that is the start of others, whose rest stays."""
 
@@ -165,6 +168,11 @@ class Language:
             if one.endswith(MORE) and text.startswith(start := one.removesuffix(MORE)):
                 return known.removesuffix(MORE) + text[len(start) :]
         return text
+
+    def translated(self, row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        """Returns a row of a shared file with texts translated, and as they were written."""
+        written = {f"{name}{AS_WRITTEN}": row[name] for name in names}
+        return {**row, **written, **{name: self.translate(row[name]) for name in names}}
 
     def join(self, words: Sequence[str]) -> str:
         """Joins words as a list."""

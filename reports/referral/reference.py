@@ -385,10 +385,10 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
     return Reference(
         recipient=chosen | {"code": recipient},
         offences=source.recipient_table("offences.toml")["offence"],
-        clocks=[_translated(language, one, "rule", "preserve") for one in clocks],
+        clocks=[language.translated(one, "rule", "preserve") for one in clocks],
         providers=source.shared_table("providers.toml").get("provider", []),
-        scale=_translated(language, scale, "name")
-        | {"words": [_translated(language, one, "word") for one in scale["words"]]},
+        scale=language.translated(scale, "name")
+        | {"words": [language.translated(one, "word") for one in scale["words"]]},
         policy=source.shared_table("policy.toml"),
         certificates=source.certificates(chosen),
         form=source.form(chosen),
@@ -402,10 +402,6 @@ def load_reference(recipient: str, folder: str | None = None) -> Reference:
 def english() -> Language:
     """Returns the shipped English, the measure of other languages."""
     return _language(ENGLISH, None, {})
-
-
-def _translated(language: Language, row: Row, *names: str) -> Row:
-    return row | {name: language.translate(row[name]) for name in names}
 
 
 def _language(code: str, own: Path | None, digests: dict[str, str]) -> Language:
