@@ -138,7 +138,7 @@ class Language:
     def say(self, key: str, /, **values: object) -> str:
         """Returns a message with its values; whole numbers are grouped, `n` chooses the plural."""
         forms, n = self.messages[key], values.get("n")
-        form = forms[self.plural(n) if isinstance(n, int) and len(forms) > 1 else 0]
+        form = forms[min(self.plural(n), len(forms) - 1) if isinstance(n, int) else 0]
         return form.format_map(
             {
                 name: self.number(one) if isinstance(one, int) else one
