@@ -92,6 +92,8 @@ def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path, cap
         made.append(out)
     out = tmp_path / "copy"
     assert main(["report", str(finished), "--redact", "--output", str(out)]) == 0
+    own = words_of(finished / "report")
+    assert [one for one in ids if one in own]
     for path in (*made, out):
         content = words_of(path)
         assert len(content) > 1000
