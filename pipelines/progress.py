@@ -75,6 +75,7 @@ BATCH_STEPS: Mapping[str, StepCost] = {
     "Victims' numbers": StepCost("collecting victims' numbers", (0, 5)),
     "Finalize entities": StepCost("describing clusters", (11,)),
     "Cluster records": StepCost("describing clusters", (14,)),
+    "Find campaigns": StepCost("finding campaigns", (7, 3, 7)),
     "Write tables": StepCost("writing tables", (38, 14, 0, 38)),
     "Finalize links": StepCost("describing clusters", (12,)),
     "Summarise": StepCost("describing clusters", (0, 0, 29)),

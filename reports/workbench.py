@@ -40,7 +40,7 @@ from reports.run_summary import Joint, Trend, gather_joint
 from reports.search_index import search_index, suppressed_shown
 from reports.tables import RunFolder
 from schemas.enums import LineageEvent, Status
-from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
+from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
 from transforms.write.job_pool import JobPool, PutFile
 
 Row = dict[str, Any]
@@ -410,6 +410,7 @@ def run_piece(
         "shared": _shared(run, redact=redact),
         "moved": _moved(run),
         "suppliers": _all_suppliers(run),
+        "campaigns": None if redact else _campaigns(run),
         "suppressed": _suppressed(run, redact=redact),
         "formats": [named(vars(one), "code name description reviewed") for one in EXPORT_FORMATS],
         "joint": None if joint is None else _joint_run(joint),
@@ -482,6 +483,26 @@ def _all_suppliers(run: RunFolder) -> Json:
             known[4].append(one["cluster_id"])
     order = sorted(found.values(), key=lambda one: (-one[2], -one[3], one[0]))
     return {"rows": order[:LISTED_LIMIT], "total": len(order)}
+
+
+def _campaigns(run: RunFolder) -> Json:
+    """Returns the first leads; none of a run that was made before there were any."""
+    columns = "rank basis probability reporters other_reporters first_seen last_seen"
+    try:
+        rows = tables.to_dicts(tables.read_table(run, CAMPAIGNS))
+    except FileNotFoundError:
+        return {"rows": [], "total": 0}
+    first = sorted(rows, key=lambda one: one["rank"])[:LISTED_LIMIT]
+    found = [
+        [
+            one["campaign_id"],
+            *picked(one, columns),
+            [picked(of, "cluster_id entity_ids reporters") for of in one["members"]],
+            [picked(of, "thing members reporters") for of in one["shared"][:OTHERS_LIMIT]],
+        ]
+        for one in first
+    ]
+    return {"rows": found, "total": len(rows)}
 
 
 def _contested_rows(run: RunFolder) -> Json:

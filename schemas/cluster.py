@@ -159,6 +159,63 @@ SUPPLIER = pa.schema(
 
 SUPPLIER_KEY = ("entity_id", "cluster_id")
 
+
+class CampaignBasis(StrEnum):
+    """The basis of a campaign's place: a probability of simulated worlds, or an order alone."""
+
+    SIMULATED = "simulated"
+    RANK = "rank"
+
+
+_CAMPAIGN_MEMBERS = pa.list_(
+    pa.struct(
+        [
+            field("cluster_id", _STRING, "A cluster, maybe of one identifier."),
+            field("entity_ids", _STRINGS, "Up to 12 of its members that records name beside what "
+                  "is shared, sorted."),
+            field("reporters", pa.int64(), "Distinct reporters who do."),
+        ]
+    )
+)  # fmt: skip
+
+_SHARED_THINGS = pa.list_(
+    pa.struct(
+        [
+            field("thing", _STRING, "Id of a script, trunk or origination id, or block: and the "
+                  "number with an x for each digit that differs."),
+            field("members", pa.int64(), "Members that use it."),
+            field("reporters", pa.int64(), "Distinct reporters who show one doing so."),
+        ]
+    )
+)  # fmt: skip
+
+CAMPAIGN = pa.schema(
+    [
+        field("campaign_id", _STRING, "Made of what most members share and the cluster of these "
+              "that was first seen beside it.", required=True),
+        field("rank", pa.int64(), "Its place among the leads of this run; 1 is to be looked at "
+              "first.", required=True),
+        field("basis", _STRING, "simulated: call records show what every member uses, and the "
+              "probability is that of simulated worlds; rank: nothing is known but the order.",
+              required=True, values=tuple(CampaignBasis)),
+        field("probability", pa.float64(), "That two of its members, drawn at random, are of one "
+              "operation, as of simulated worlds; null where the basis is rank."),
+        field("members", _CAMPAIGN_MEMBERS, "The clusters.", required=True),
+        field("shared", _SHARED_THINGS, "What two or more of them share, most members first.",
+              required=True),
+        field("reporters", pa.int64(), "Distinct reporters who show that: of each member and thing "
+              "32 at most are told apart, and those with one text within hours count as one.",
+              required=True),
+        field("other_reporters", pa.int64(), "Those of them who name another than the best "
+              "attested member.", required=True),
+        field("first_seen", TIMESTAMP, "Earliest record that shows it.", required=True),
+        field("last_seen", TIMESTAMP, "Latest record that shows it.", required=True),
+    ]
+)  # fmt: skip
+"""campaigns/: leads of this run, for its owner alone. No cluster, and nothing that leaves."""
+
+CAMPAIGN_KEY = ("campaign_id",)
+
 LINEAGE = pa.schema(
     [
         field("cluster_id", _STRING, "The cluster.", required=True),

@@ -49,6 +49,8 @@ _ABOUT = {
     "clusters": "One row for each cluster, including clusters of one identifier.",
     "members": "The cluster of each identifier that is in one.",
     "suppliers": "Each shared soft identifier with each cluster that it serves.",
+    "campaigns": "Leads to clusters that may be one operation's, for the run's owner alone; no "
+    "cluster, and nothing that is exported.",
     "lineage": "Changes of each cluster since the previous run.",
     "islands": "Connected components that a later run with `--previous` need not cluster again.",
     "decisions": "Analysts' decisions, each bound to the members that it covers.",

@@ -45,6 +45,8 @@ MEMBERS = Table("members", cluster.MEMBER, cluster.MEMBER_KEY)
 
 SUPPLIERS = Table("suppliers", cluster.SUPPLIER, cluster.SUPPLIER_KEY)
 
+CAMPAIGNS = Table("campaigns", cluster.CAMPAIGN, cluster.CAMPAIGN_KEY)
+
 LINEAGE = Table("lineage", cluster.LINEAGE, cluster.LINEAGE_KEY)
 
 COMPONENTS = Table("islands", cluster.COMPONENT, cluster.COMPONENT_KEY)
@@ -62,6 +64,7 @@ ALL_TABLES = (
     CLUSTERS,
     MEMBERS,
     SUPPLIERS,
+    CAMPAIGNS,
     LINEAGE,
     COMPONENTS,
     DECISIONS,

@@ -21,6 +21,7 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.arrow_util import sorted_unique
 from transforms.call_scripts import Scripts
+from transforms.campaigns import FindCampaigns
 from transforms.counters import count_members, count_read, count_rejects, increment_engine_counter
 from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
@@ -223,6 +224,8 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.CLUSTERS.name: summaries.clusters,
         tables.MEMBERS.name: summaries.members,
         tables.SUPPLIERS.name: summaries.suppliers,
+        tables.CAMPAIGNS.name: clustered.classified
+        | "Find campaigns" >> FindCampaigns(clustered.assigned),
         tables.LINEAGE.name: clustered.lineage,
         tables.COMPONENTS.name: clustered.components,
         tables.DECISIONS.name: bound

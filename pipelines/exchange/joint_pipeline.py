@@ -23,6 +23,7 @@ from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
 from schemas.tables import (
     CALLS,
+    CAMPAIGNS,
     CLUSTERS,
     COMPLAINTS,
     COMPONENTS,
@@ -39,6 +40,7 @@ from schemas.tables import (
     Table,
 )
 from transforms import joint
+from transforms.campaigns import FindCampaigns
 from transforms.counters import count_members
 from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
@@ -177,6 +179,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         CLUSTERS.name: summaries.clusters,
         MEMBERS.name: summaries.members,
         SUPPLIERS.name: summaries.suppliers,
+        CAMPAIGNS.name: clustered.classified
+        | "Find campaigns" >> FindCampaigns(clustered.assigned),
         LINEAGE.name: clustered.lineage,
         COMPONENTS.name: clustered.components,
         CONTESTED.name: clustered.contested,

@@ -1783,6 +1783,25 @@
   }
 
   /** @param {Record<string, string>} state */
+  function campaignsView(state) {
+    const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], run.campaigns.rows);
+    const member = (/** @type {any[]} */ [id, ids, reporters]) => [clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(ids[0], 60)), h("span.quiet", null, ` ${counted(reporters, "reporter")}`)];
+    const list = table({
+      state, rows, caption: "Campaigns", sort: "rank", key: (one) => one.id, text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
+      columns: [
+        { name: "rank", head: "Rank", number: true, value: (one) => one.rank, cell: (one) => count(one.rank) },
+        { name: "probability", head: "Probability", number: true, value: (one) => one.probability ?? -1, cell: (one) => (one.probability === null ? "ranked only" : `${Math.round(one.probability * 100)} % in simulated worlds`) },
+        { name: "members", head: "Clusters", klass: "words", value: (one) => one.members.length, cell: (one) => [`${count(one.members.length)}: `, one.members.slice(0, 12).map((/** @type {any[]} */ of, /** @type {number} */ at) => [at ? ", " : "", member(of)]), one.members.length > 12 ? ", …" : ""] },
+        { name: "shared", head: "Shared", klass: "words", cell: (one) => one.shared.map((/** @type {any[]} */ of, /** @type {number} */ at) => [at ? ", " : "", identifier(of[0], 50), ` (${count(of[1])})`]) },
+        { name: "reporters", head: "Reporters", number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
+      ],
+    });
+    const more = run.campaigns.total - rows.length;
+    return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${count(more)} more are in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
+  }
+
+  /** @param {Record<string, string>} state */
   function suppressedView(state) {
     const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], run.suppressed.rows);
     const list = table({
@@ -1864,7 +1883,7 @@
 
   // ---------------------------------------------------------------- the page
 
-  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["suppliers", "Suppliers"], ["suppressed", "Suppressed"], ["decisions", "Decisions"], ["health", "Health"]]);
+  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["suppliers", "Suppliers"], ["campaigns", "Campaigns"], ["suppressed", "Suppressed"], ["decisions", "Decisions"], ["health", "Health"]]);
   const main = /** @type {HTMLElement} */ (document.getElementById("main"));
   let drawn = "";
   let turn = 0;
@@ -1873,12 +1892,12 @@
     const mine = ++turn;
     const { view, id, state } = place();
     const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
-    nav.replaceChildren(...VIEWS.filter(([name]) => !run.redacted || !["decisions", "contested"].includes(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : null)));
+    nav.replaceChildren(...VIEWS.filter(([name]) => !run.redacted || !["decisions", "contested", "campaigns"].includes(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : null)));
     /** @type {any} */ let content;
     try {
       content = await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
-        suppliers: () => suppliersView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
+        suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
       }[view] ?? (() => [h("h1", null, "No such page"), h("p", null, h("a", { href: address("queue") }, "To the queue"))]))();
     } catch (error) {
       content = [h("h1", null, "This cannot be shown"), h("p", null, plain(/** @type {Error} */ (error).message, 300))];

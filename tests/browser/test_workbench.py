@@ -474,8 +474,8 @@ def test_terms_are_explained_and_keys_listed(browser, page):
     assert browser.run("return document.querySelector('dialog').open") is False
 
 
-VIEWS = ["queue", "clusters", "singles", "shared", "contested", "suppliers", "suppressed",
-         "decisions", "health"]  # fmt: skip
+VIEWS = ["queue", "clusters", "singles", "shared", "contested", "suppliers", "campaigns",
+         "suppressed", "decisions", "health"]  # fmt: skip
 
 TABS = ["", "links", "records", "timeline", "graph", "rejected", "suppliers", "about"]
 

@@ -33,6 +33,8 @@ PACKAGES = {
     "ownership": "graph",
     "fingerprints": "extract",
     "call_scripts": "",
+    "campaign_traits": "",
+    "campaigns": "",
 }
 """The modules whose constants the page gives, and their packages below transforms/, if any."""
 

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from reports.referral import Confirmation
+from schemas.tables import CAMPAIGNS
 from tests.support.exchange_world import AGREED, rows
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.made_up_case import case_of, package_of, rows as made_up_rows
+from tests.support.run_pipeline import read
 
 
 def _words(content):
@@ -86,3 +88,10 @@ def test_a_value_that_is_there_would_be_found(tmp_path, name):
     else:
         content = next(one for one in leak_forms(secret) if len(one) == 32)
     assert found_in({f"f.{name}": content}, {secret})
+
+
+def test_no_campaign_is_in_what_is_sent(counted, sent):
+    runs = (counted.run, counted.world.amazon.run, counted.world.microsoft.run)
+    ids = {one for run in runs for one in read(run, CAMPAIGNS)["campaign_id"].to_pylist()}
+    assert len(ids) > 5
+    assert found_in(sent, ids) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from schemas.enums import EntityKind, Role
-from transforms.extract.kinds import bank_account, crypto_wallet, email, iban, upi, whatsapp
+from transforms.extract.kinds import bank_account, crypto_wallet, email, iban, messenger, upi
 from transforms.extract.kinds.gift_card import METHODS
 from transforms.extract.mention import Match
 from transforms.phone import normalize
@@ -76,7 +76,7 @@ def _by_method(how: str, text: str, region: str | None) -> tuple[EntityKind, str
     is_upi = upi.PATTERN.fullmatch(text)
     if how == "upi" or is_upi:
         return (EntityKind.ACCOUNT, f"upi:{text.lower()}") if is_upi else None
-    if "whatsapp" in how and (match := whatsapp.INVITATION.search(text)):
+    if "whatsapp" in how and (match := messenger.INVITATION.search(text)):
         return EntityKind.HANDLE, f"whatsapp:{match['code']}"
     if "telegram" in how and (match := _TELEGRAM.fullmatch(text)):
         return EntityKind.HANDLE, f"telegram:{(match['name'] or match['bare']).lower()}"

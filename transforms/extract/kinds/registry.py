@@ -204,10 +204,10 @@ KINDS = (
     replace(_WALLET, scheme="xmr", misp=("xmr", "Financial fraud"), finders=()),
     _HANDLE,
     replace(
-        _HANDLE, scheme="signal", hard_role=Role.OPERATOR, finders=(Finder("signal", rare=True),)
+        _HANDLE, scheme="signal", hard_role=Role.OPERATOR, finders=(Finder("messenger", rare=True),)
     ),
-    replace(_HANDLE, scheme="telegram", finders=(Finder("telegram", rare=True),)),
-    replace(_HANDLE, scheme="whatsapp", finders=(Finder("whatsapp", rare=True),)),
+    replace(_HANDLE, scheme="telegram", finders=()),  # found beside the names on Signal
+    replace(_HANDLE, scheme="whatsapp", finders=()),
     replace(
         _HANDLE,
         scheme="agent",

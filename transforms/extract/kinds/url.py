@@ -14,7 +14,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from schemas.enums import Carried, EntityKind, Role
-from transforms.extract.kinds import domain, email, hosting, phone_link, signal, telegram, whatsapp
+from transforms.extract.kinds import domain, email, hosting, messenger, phone_link
 from transforms.extract.kinds.phone_link import MAX_URL, SCHEME, TRAILING
 from transforms.extract.mention import Match
 
@@ -48,10 +48,10 @@ _IGNORED = str.maketrans("", "", "\t\n\r")
 """Characters that browsers take out of addresses."""
 
 _MESSENGERS = {
-    "t.me": telegram.find,
-    "telegram.me": telegram.find,
-    "chat.whatsapp.com": whatsapp.find,
-    "signal.me": signal.find,
+    "t.me": messenger.find,
+    "telegram.me": messenger.find,
+    "chat.whatsapp.com": messenger.find,
+    "signal.me": messenger.find,
 }
 """Hosts whose links name a handle, and its finder."""
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.enums import HARD_ROLES, Role
-from transforms.extract.kinds import signal
+from transforms.extract.kinds import messenger
 from transforms.extract.kinds.registry import lookup_kind
 from transforms.extract.narrative import find_in_narratives
 
@@ -37,7 +37,7 @@ def mentions(text):
     ],
 )
 def test_what_is_found(text, expected):
-    assert [one.entity_id for one in signal.find(text)] == expected
+    assert [one.entity_id for one in messenger.find(text)] == expected
 
 
 def test_a_link_is_no_site_and_no_second_number():

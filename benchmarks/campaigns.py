@@ -1,0 +1,271 @@
+"""Calibration of campaigns: `python -m benchmarks.campaigns [SEED ...] [--fit]`.
+
+Simulates worlds, runs them, and holds each lead with a probability against who really owns the
+identifiers of its members: the share of pairs of members that are of one operation. Prints the
+Brier score of these, beside that of their mean, and a table of reliability; then the same of the
+leads that are only ranked, of which the score of the model is nothing that a run states.
+
+With `--fit` the worlds of `FITTED` are run in place of `HELD_OUT`, or of the SEEDs that are given,
+and `transforms/data/campaigns.toml` is printed as they give it: a logistic model of pairs, once
+with and once without what calls show, and an isotonic table for the mean of a campaign's pairs
+(Zadrozny and Elkan, KDD 2002; pool adjacent violators, Ayer et al., 1955).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from benchmarks import measured
+from pipelines.exchange.joint_pipeline import own_evidence
+from pipelines.simulate import narratives
+from pipelines.simulate.world import World, plan_rings
+from reports.run import Run
+from schemas.entity import without_epoch
+from transforms.arrow_util import hash_text
+from transforms.campaign_traits import campaign_uses, trait_rows
+from transforms.campaigns import FEATURES, Models, PairModel, Shared, candidate_groups, pair_means
+from transforms.graph.assign import ASSIGNMENT, cluster_number
+
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "plain": {},
+    "noise-2": {"noise": 2.0},
+    "pooled": {"profile": "pooled"},
+    "dominant": {"dominant": 0.35},
+    "no-calls": {"calls_per_complaint": 0.0},
+}
+"""What differs in a kind of world."""
+
+SIZES = ((3_000, 25), (8_000, 65))
+"""Complaints and operations of the worlds of each kind and seed."""
+
+FITTED = (8101, 8102, 8103)
+
+HELD_OUT = (8201, 8202)
+
+BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+
+RIDGE = 1.0
+"""Penalty on the weights of the logistic model."""
+
+KNOTS = 25
+"""Campaigns that a step of the isotonic table rests on, at least."""
+
+SUREST = 0.99
+"""The highest probability that so few campaigns can show."""
+
+
+@dataclass(frozen=True)
+class SimulatedRun:
+    """A run of a world: its folder, and the operation of each identifier, by the plan."""
+
+    folder: Path
+    owners: Mapping[str, str]
+
+    def owner_by_cluster(self) -> dict[str, str]:
+        """Returns, by cluster, the operation of most of its members; a name of its own for none."""
+        rows = ds.dataset(self.folder / "members").to_table(columns=["entity_id", "cluster_id"])
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for entity_id, cluster in zip(*(one.to_pylist() for one in rows.columns), strict=True):
+            owner = self.owners.get(without_epoch(entity_id), f"nobody: {entity_id}")
+            counts[cluster][owner] += 1
+        return {one: min(count, key=lambda of: (-count[of], of)) for one, count in counts.items()}
+
+    def shared(self) -> Shared:
+        """Returns what its clusters share, from its tables."""
+        rows = ds.dataset(self.folder / "members").to_table(columns=["entity_id", "cluster_id"])
+        node = hash_text(rows["entity_id"])
+        order = np.argsort(node)
+        number = np.array([cluster_number(one) for one in rows["cluster_id"].to_pylist()])
+        columns = {one.name: pa.nulls(len(node), one.type) for one in ASSIGNMENT}
+        columns |= {"node": pa.array(node[order]), "cluster": pa.array(number[order])}
+        columns["hub"] = pa.repeat(pa.scalar(value=False), len(node))
+        assignment = pa.RecordBatch.from_pydict(columns, schema=ASSIGNMENT)
+        evidence = own_evidence(Run.open(self.folder))
+        uses = pa.concat_tables([campaign_uses(one, assignment) for one in evidence])
+        return Shared.from_traits(trait_rows(uses))
+
+
+def simulated_run(kind: str, complaints: int, operations: int, seed: int, at: Path) -> SimulatedRun:
+    """Simulates a world and runs it below `at`.
+
+    Raises:
+        RuntimeError: if the plan is not that of the world's truth.
+    """
+    given = KINDS[kind]
+    world = World(seed=seed, complaints=complaints, operations=operations, **given)
+    words = ["--seed", seed, "--complaints", complaints, "--operations", operations]
+    for name, value in given.items():
+        words += [f"--{name.replace('_', '-')}", value]
+    folder, run = at / "world", at / "run"
+    measured.run(measured.python("pipelines.cli", "simulate", folder, *words))
+    inputs = ["--complaints", folder / "complaints", "--calls", folder / "calls"]
+    measured.run(measured.python("pipelines.cli", "batch", *inputs, "--output", run))
+    plan = plan_rings(Random(seed), world, narratives.SCRIPTS)
+    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
+        truth = dict(list(csv.reader(file))[1:])
+    if any(plan.owners.get(one) != owner for one, owner in truth.items()):
+        raise RuntimeError(f"seed {seed}: the simulator no longer draws its plan first")
+    owners = {one: owner for one, owner in plan.owners.items() if one not in plan.shared}
+    return SimulatedRun(run, owners)
+
+
+def same_operation(clusters: Sequence[str], owner: Mapping[str, str]) -> float:
+    """Returns the share of pairs of clusters that are of one operation."""
+    counts = Counter(owner[one] for one in clusters).values()
+    pairs = sum(one * (one - 1) for one in counts)
+    return pairs / (len(clusters) * (len(clusters) - 1))
+
+
+def fit_logistic(features: np.ndarray, same: np.ndarray) -> tuple[float, ...]:
+    """Returns intercept and weights by Newton's method, those of features that vary."""
+    varies = features.std(axis=0) > 0
+    rows = np.c_[np.ones(len(features)), features[:, varies]]
+    weights = np.zeros(rows.shape[1])
+    penalty = np.diag([0.0, *([RIDGE] * (rows.shape[1] - 1))])
+    for _ in range(50):
+        likely = 1 / (1 + np.exp(-np.clip(rows @ weights, -50, 50)))
+        slope = rows.T @ (likely - same) + penalty @ weights
+        bend = (rows * (likely * (1 - likely))[:, None]).T @ rows + penalty
+        weights -= np.linalg.solve(bend, slope)
+    found = np.zeros(1 + features.shape[1])
+    found[np.concatenate([[True], varies])] = weights
+    return tuple(np.round(found, 3).tolist())
+
+
+def fit_isotonic(mean: np.ndarray, share: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Returns the knots of an ascending function of `mean` that is nearest to `share`."""
+    order = np.argsort(mean, kind="stable")
+    steps: list[list[float]] = []  # sum of means, sum of shares, count
+    for start in range(0, len(order), KNOTS):
+        rows = order[start : start + KNOTS]
+        steps.append([mean[rows].sum(), share[rows].sum(), len(rows)])
+        while len(steps) > 1 and steps[-2][1] / steps[-2][2] >= steps[-1][1] / steps[-1][2]:
+            last = steps.pop()
+            steps[-1] = [one + other for one, other in zip(steps[-1], last, strict=True)]
+    knots = [
+        (round(float(one / count), 4), min(round(float(other / count), 4), SUREST))
+        for one, other, count in steps
+    ]
+    return tuple(one for one, _ in knots), tuple(other for _, other in knots)
+
+
+def fit(runs: Iterable[tuple[str, SimulatedRun]]) -> str:
+    """Returns the models that runs of worlds give, as a file."""
+    parts: dict[bool, list[tuple[np.ndarray, np.ndarray]]] = {True: [], False: []}
+    kept: list[tuple[Shared, np.ndarray]] = []
+    for _, run in runs:
+        owner, shared = run.owner_by_cluster(), run.shared()
+        names = np.array([owner[f"c-{one:016x}"] for one in shared.cluster.tolist()])
+        a, b = shared.pairs()
+        features, same = shared.features(a, b), (names[a] == names[b]).astype(float)
+        known = shared.in_calls[a] & shared.in_calls[b]
+        parts[True].append((features[known], same[known]))
+        blind = features.copy()
+        blind[:, [FEATURES.index("trunk"), FEATURES.index("orig_id")]] = 0.0
+        parts[False].append((blind, same))
+        kept.append((shared, names))
+    with_calls, without = (
+        PairModel(fit_logistic(*(np.concatenate(one) for one in zip(*parts[of], strict=True))))
+        for of in (True, False)
+    )
+    models = Models(with_calls, without)
+    means, shares = [], []
+    for shared, names in kept:
+        groups = candidate_groups(shared, models)
+        for nodes, mean in zip(groups, pair_means(shared, models, groups), strict=True):
+            if shared.in_calls[nodes].all():
+                means.append(mean)
+                members = names[nodes].tolist()
+                shares.append(same_operation(members, {one: one for one in members}))
+    table = fit_isotonic(np.array(means), np.array(shares))
+    lines = []
+    for name, model in (("with_calls", with_calls), ("without_calls", without)):
+        lines += [f"[{name}.weights]"]
+        of = zip(("intercept", *FEATURES), model.weights, strict=True)
+        lines += [f"{key} = {value}" for key, value in of]
+        lines.append("")
+    lines += ["[with_calls.table]"]
+    lines += [
+        f"{key} = {list(one)}" for key, one in zip(("mean", "probability"), table, strict=True)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def print_reliability(runs: Iterable[tuple[str, SimulatedRun]]) -> None:
+    """Prints a line for each world, then the table of all that have a probability."""
+    print("| world | clusters | leads | with a probability | Brier | of their mean | ranked |")
+    print("|---|---|---|---|---|---|---|")
+    every: list[tuple[float, float]] = []
+    for name, run in runs:
+        owner = run.owner_by_cluster()
+        rows = ds.dataset(run.folder / "campaigns").to_table().to_pylist()
+        found = [
+            (one["probability"], same_operation([of["cluster_id"] for of in one["members"]], owner))
+            for one in rows
+        ]
+        stated = np.array([one for one in found if one[0] is not None]).reshape(-1, 2)
+        ranked = [share for likely, share in found if likely is None]
+        every += stated.tolist()
+        cells = [name, f"{len(owner):,}", len(rows), len(stated), *_brier(stated)]
+        cells.append(f"{np.mean(ranked):.3f}" if ranked else "-")
+        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+    print("\n| probability | leads | mean stated | of one operation |\n|---|---|---|---|")
+    pairs = np.array(every).reshape(-1, 2)
+    place = np.digitize(pairs[:, 0], BINS[1:-1])
+    for number in range(len(BINS) - 1):
+        rows_of = pairs[place == number]
+        if len(rows_of):
+            stated, share = rows_of.mean(axis=0)
+            span = f"{BINS[number]} to {BINS[number + 1]}"
+            print(f"| {span} | {len(rows_of)} | {stated:.3f} | {share:.3f} |")
+    print("\nall: Brier {}, of their mean {}".format(*_brier(pairs)))
+
+
+def _brier(pairs: np.ndarray) -> tuple[str, str]:
+    """Returns the Brier score of (probability, share) and that of the mean share."""
+    if not len(pairs):
+        return "-", "-"
+    stated, share = pairs.T
+    expected = share * (1 - stated) ** 2 + (1 - share) * stated**2
+    return f"{expected.mean():.4f}", f"{share.mean() * (1 - share.mean()):.4f}"
+
+
+def main(words: list[str] | None = None) -> None:
+    """Prints the tables, or the models."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.campaigns", description=__doc__)
+    parser.add_argument("seeds", metavar="SEED", type=int, nargs="*")
+    parser.add_argument("--fit", action="store_true", help="print the models of other worlds")
+    given = parser.parse_args(words)
+    seeds = given.seeds or (FITTED if given.fit else HELD_OUT)
+    with tempfile.TemporaryDirectory() as folder:
+        runs = (
+            (
+                f"{kind}, {complaints:,}, {operations} rings, seed {seed}",
+                simulated_run(
+                    kind, complaints, operations, seed, Path(folder, f"{kind}{complaints}{seed}")
+                ),
+            )
+            for kind in KINDS
+            for complaints, operations in SIZES
+            for seed in seeds
+        )
+        if given.fit:
+            print(fit(runs), end="")
+        else:
+            print_reliability(runs)
+
+
+if __name__ == "__main__":
+    main()

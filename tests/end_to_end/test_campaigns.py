@@ -1,0 +1,132 @@
+"""Campaigns of runs: what the public transcripts give, and that no lead changes or leaves."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+from pipelines.simulate.generate import simulate
+from pipelines.simulate.world import World
+from schemas.tables import CAMPAIGNS, CLUSTERS, ENTITIES, LINKS, MEMBERS, SUPPLIERS
+from tests.support.leaks import decoded_layers
+from tests.support.real_data import ROOT, real
+from tests.support.run_pipeline import read, run
+
+FORMATS = ("graphml", "gexf", "csv", "stix", "misp", "case")
+
+HALF_PRICE = {
+    f"phone:+1{number}"
+    for number in (
+        "8332224207", "8336895446", "8442641142", "8445702132", "8446491413", "8554577745",
+        "8554594275", "8773211310", "8883760048", "8883994574",
+    )
+}  # fmt: skip
+"""The numbers of all transcripts in which "your existing account" gets half off."""
+
+
+def test_the_script_of_ten_numbers_is_the_first_lead_and_says_that_it_is_only_ranked(tmp_path):
+    path = real("robocall_transcripts/transcripts.csv")
+    run(tmp_path / "run", "--complaints", path)
+    found = sorted(read(tmp_path / "run", CAMPAIGNS).to_pylist(), key=lambda one: one["rank"])
+    assert {one for of in found[0]["members"] for one in of["entity_ids"]} == HALF_PRICE
+    assert {(one["basis"], one["probability"]) for one in found} == {("rank", None)}
+    assert len(found) == 4
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of a simulated world, in which an analyst confirmed every cluster of two or more."""
+    folder = tmp_path_factory.mktemp("campaigns")
+    simulate(World(seed=5, complaints=900, operations=14), folder / "world")
+    inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
+    run(folder / "first", *inputs)
+    decisions = folder / "decisions.csv"
+    with decisions.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(
+            "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
+        )
+        members = read(folder / "first", MEMBERS).to_pylist()
+        for number, one in enumerate({one["cluster_id"]: one for one in members}.values()):
+            if ":withheld-" not in one["entity_id"]:
+                row = [f"C-{number}", "confirm", one["entity_id"], "", "ann", "seen"]
+                rows.writerow([*row, "2026-03-20T00:00:00Z", ""])
+    run(folder / "run", *inputs, "--decisions", decisions)
+    return folder / "run"
+
+
+def test_members_are_clusters_of_the_run_and_their_identifiers(finished):
+    cluster_of = {
+        one["entity_id"]: one["cluster_id"] for one in read(finished, MEMBERS).to_pylist()
+    }
+    found = read(finished, CAMPAIGNS).to_pylist()
+    assert len(found) > 5
+    assert sorted(one["rank"] for one in found) == list(range(1, len(found) + 1))
+    assert {one["basis"] for one in found} >= {"simulated"}
+    for one in found:
+        assert len({of["cluster_id"] for of in one["members"]}) == len(one["members"]) > 1
+        for of in one["members"]:
+            assert of["entity_ids"]
+            assert {cluster_of[entity_id] for entity_id in of["entity_ids"]} == {of["cluster_id"]}
+        assert one["other_reporters"] >= 2
+
+
+def words_of(path: Path) -> bytes:
+    return b"\n".join(
+        layer
+        for file in sorted(path.rglob("*") if path.is_dir() else [path])
+        if file.is_file()
+        for layer in decoded_layers(file.name, file.read_bytes())
+    )
+
+
+def test_no_lead_is_in_an_export_or_a_copy_for_outsiders(finished, tmp_path, capsys):
+    ids = [one.encode() for one in read(finished, CAMPAIGNS)["campaign_id"].to_pylist()]
+    made = []
+    for name in FORMATS:
+        out = tmp_path / name
+        assert main(["export", str(finished), "--all", "--format", name, "--output", str(out)]) == 0
+        made.append(out)
+    out = tmp_path / "copy"
+    assert main(["report", str(finished), "--redact", "--output", str(out)]) == 0
+    own = words_of(finished / "report")
+    assert [one for one in ids if one in own]
+    for path in (*made, out):
+        content = words_of(path)
+        assert len(content) > 1000
+        assert not [one for one in ids if one in content], path.name
+        assert b"block:+" not in content
+    capsys.readouterr()
+
+
+def test_nothing_that_leaves_or_clusters_reads_the_table():
+    """Only what writes it, its contract and the owner's own workbench name it."""
+    allowed = {
+        "pipelines/batch/pipeline.py",
+        "pipelines/exchange/joint_pipeline.py",
+        "reports/workbench.py",
+        "schemas/tables.py",
+    }
+    named = {
+        str(path.relative_to(ROOT))
+        for package in ("pipelines", "reports", "schemas", "transforms")
+        for path in (ROOT / package).rglob("*.py")
+        if "CAMPAIGNS" in path.read_text(encoding="utf-8")
+    }
+    assert named <= allowed
+
+
+def test_no_other_table_changes_with_what_is_shared(finished, tmp_path, monkeypatch):
+    """The same records without the step: every other table is the same."""
+    monkeypatch.setattr(
+        "transforms.campaigns.campaign_rows", lambda _: CAMPAIGNS.schema.empty_table()
+    )
+    folder = finished.parent
+    inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
+    run(tmp_path / "run", *inputs, "--decisions", folder / "decisions.csv")
+    assert read(tmp_path / "run", CAMPAIGNS).num_rows == 0
+    for table in (CLUSTERS, MEMBERS, ENTITIES, LINKS, SUPPLIERS):
+        assert read(tmp_path / "run", table).equals(read(finished, table)), table.name

@@ -1,0 +1,196 @@
+"""Campaigns: what is shared groups clusters, and one person makes no lead."""
+
+from datetime import timedelta
+from itertools import count
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, strategies as st
+
+from schemas.enums import Role, Status
+from schemas.mention import CLASSIFIED
+from tests.support.made_up_evidence import DAY, classified, listed, piece
+from transforms.arrow_util import hash_text
+from transforms.campaign_traits import USE, campaign_uses, trait_rows
+from transforms.campaigns import PairModel, campaign_rows, shipped_models
+from transforms.graph.assign import ASSIGNMENT, cluster_id
+
+SCRIPT, TRUNK, ORIG_ID = "script:0123456789abcdef", "trunk:amazon:t1", "orig_id:o1"
+
+NUMBERS = tuple(f"phone:+1{area}5550123" for area in (888, 877, 866, 855, 844, 833, 800))
+
+
+def assignment(entity_ids):
+    """Each identifier in a cluster of its own, by its number."""
+    node = hash_text(pa.array(entity_ids))
+    rows = sorted((one, one >> 1) for one in node.tolist())
+    columns = {one.name: pa.nulls(len(rows), one.type) for one in ASSIGNMENT}
+    columns |= {"node": pa.array([one for one, _ in rows]), "hub": pa.array([False] * len(rows))}
+    columns["cluster"] = pa.array([one for _, one in rows])
+    return pa.RecordBatch.from_pydict(columns, schema=ASSIGNMENT)
+
+
+def cluster_of(entity_id):
+    return cluster_id(int(hash_text(pa.array([entity_id]))[0]) >> 1)
+
+
+def told(number, victim, record, *, things=(SCRIPT,), at=DAY, start=0, **fields):
+    """A complaint of a victim's, who was to call a number and heard a script."""
+    of = {"victim_key": victim and f"amazon|{victim}", "observed_at": at, **fields}
+    rows = [piece(number, Role.CALLBACK, record, **of)]
+    place = {"field": "narrative", "start": start, "end": start + 80}
+    return rows + [piece(one, Role.SIGNALLING, record, **of, **place) for one in things]
+
+
+def called(number, victim, record, *things):
+    """The same with an inbound call, which shows a trunk or an origination id."""
+    rows = told(number, victim, record)
+    of = {"victim_key": f"amazon|{victim}", "group_id": f"amazon|{record}"}
+    return rows + [piece(one, Role.SIGNALLING, f"k{record}", **of) for one in things]
+
+
+def campaigns(rows, models=None, pieces=1):
+    ids = sorted({one["entity_id"] for one in rows if one["entity_id"].startswith("phone")})
+    groups = sorted({one["group_id"] for one in rows})
+    parts = [
+        [one for one in rows if groups.index(one["group_id"]) % pieces == number]
+        for number in range(pieces)
+    ]
+    uses = [campaign_uses(listed(classified(part), CLASSIFIED), assignment(ids)) for part in parts]
+    return campaign_rows(trait_rows(pa.concat_tables([USE.empty_table(), *uses])), models)
+
+
+def honest(numbers=NUMBERS[:4], each=2, **fields):
+    """Several people on days of their own, for each number."""
+    at = count()
+    return [
+        row
+        for number in numbers
+        for _ in range(each)
+        for n in [next(at)]
+        for row in told(number, f"v{n}", f"c{n}", at=DAY + timedelta(days=n), start=n, **fields)
+    ]
+
+
+def test_a_script_that_is_read_out_with_several_numbers_is_one_lead():
+    (found,) = campaigns(honest()).to_pylist()
+    assert {one["cluster_id"] for one in found["members"]} == set(map(cluster_of, NUMBERS[:4]))
+    assert [one["reporters"] for one in found["members"]] == [2] * 4
+    assert found["shared"] == [{"thing": SCRIPT, "members": 4, "reporters": 8}]
+    assert (found["reporters"], found["other_reporters"]) == (8, 6)
+    assert (found["basis"], found["probability"], found["rank"]) == ("rank", None, 1)
+    assert (found["first_seen"], found["last_seen"]) == (DAY, DAY + timedelta(days=7))
+
+
+@given(st.permutations(honest()), st.integers(1, 4))
+def test_neither_order_nor_batches_show(rows, pieces):
+    assert campaigns(rows, pieces=pieces).equals(campaigns(honest()))
+
+
+def test_later_records_do_not_rename_it():
+    later = told(NUMBERS[5], "w1", "c90", at=DAY + timedelta(days=60))
+    later += told(NUMBERS[5], "w2", "c91", at=DAY + timedelta(days=61))
+    first, second = campaigns(honest()), campaigns(honest() + later)
+    assert first["campaign_id"].equals(second["campaign_id"])
+    assert len(second["members"][0].as_py()) == 5
+
+
+def test_one_person_makes_no_lead_and_is_one_witness_in_anothers():
+    lies = [
+        row
+        for n, number in enumerate(NUMBERS)
+        for row in told(number, "liar", f"c{50 + n}", at=DAY + timedelta(days=n))
+    ]
+    assert campaigns(lies).num_rows == 0
+    ring = honest(NUMBERS[:1], each=9)
+    assert campaigns(ring + lies[2:]).num_rows == 0
+
+
+@pytest.mark.parametrize("hours", [0, 5])
+def test_pseudonyms_who_tell_one_text_within_hours_are_one(hours):
+    burst = [
+        row
+        for n in range(50)
+        for row in told(
+            NUMBERS[n % 5], f"p{n}", f"c{100 + n}", at=DAY + timedelta(hours=hours * n / 50)
+        )
+    ]
+    assert campaigns(burst).num_rows == 0
+    assert campaigns(honest(NUMBERS[:1], each=9) + burst[2:]).num_rows == 0
+    over_days = [one | {"observed_at": DAY + timedelta(days=n)} for n, one in enumerate(burst)]
+    assert campaigns(over_days).num_rows == 1
+
+
+def test_rows_without_a_pseudonym_count_by_the_rule_of_their_source():
+    rows = [row for n in range(8) for row in told(NUMBERS[n % 4], None, f"c{n}")]
+    assert campaigns(rows)["reporters"].to_pylist() == [8]
+    nobody = [one | {"reporter_key": None} for one in rows]
+    assert campaigns(nobody).num_rows == 0
+
+
+BLOCK = tuple(f"phone:+1888555010{digit}" for digit in (1, 4, 7))
+
+
+def test_numbers_of_one_block_are_a_lead_and_a_wrong_digit_is_none():
+    rows = honest(BLOCK, each=3, things=())
+    (found,) = campaigns(rows).to_pylist()
+    assert found["shared"] == [{"thing": "block:+188855501xx", "members": 3, "reporters": 9}]
+    slips = told("phone:+18885550109", "w1", "c90", things=())
+    slips += told("phone:+18885550168", "w4", "c93", things=())
+    slips += told("phone:+18885550102", "w2", "c91", things=())
+    slips += told("phone:+18885550102", "w3", "c92", things=())
+    more = [row for n in range(3) for row in told(BLOCK[0], f"x{n}", f"c{60 + n}", things=())]
+    (same,) = campaigns(rows + more + slips).to_pylist()
+    named = {one for member in same["members"] for one in member["entity_ids"]}
+    assert not {"phone:+18885550109", "phone:+18885550168"} & named  # one reporter
+    assert "phone:+18885550102" not in named  # two, a digit off one that six report
+
+
+def test_what_is_contested_or_known_is_left_out():
+    contested = {"status": str(Status.CONTESTED)}
+    rows = honest(NUMBERS[:3]) + [
+        one | (contested if one["kind"] == "phone" else {})
+        for n in range(60, 64)
+        for one in told(NUMBERS[4], f"w{n}", f"c{n}", at=DAY + timedelta(days=n))
+    ]
+    (found,) = campaigns(rows).to_pylist()
+    assert cluster_of(NUMBERS[4]) not in {one["cluster_id"] for one in found["members"]}
+    known = {"status": str(Status.SUPPRESSED)}
+    assert (
+        campaigns([one | (known if one["kind"] == "script" else {}) for one in rows]).num_rows == 0
+    )
+
+
+def test_a_probability_is_stated_only_where_calls_show_what_each_uses():
+    rows = [
+        row
+        for n in range(8)
+        for row in called(NUMBERS[n % 2], f"v{n}", f"c{n}", TRUNK, ORIG_ID)
+    ]  # fmt: skip
+    others = [
+        row
+        for n in range(10, 40)
+        for row in called(
+            NUMBERS[2 + n % 4], f"v{n}", f"c{n}", f"trunk:amazon:o{n % 4}", f"orig_id:x{n % 4}"
+        )
+    ]
+    others = [one | {"entity_id": f"script:{one['record_id'][-1]:>016}"} if one["kind"] == "script"
+              else one for one in others]  # fmt: skip
+    found = campaigns(rows + others).to_pylist()
+    (pair,) = [one for one in found if any(of["thing"] == TRUNK for of in one["shared"])]
+    assert pair["basis"] == "simulated"
+    assert 0.2 <= pair["probability"] <= 1
+    blind = [one for one in rows + others if one["kind"] not in ("trunk", "orig_id")]
+    assert {(one["basis"], one["probability"]) for one in campaigns(blind).to_pylist()} == {
+        ("rank", None)
+    }
+
+
+def test_the_shipped_table_is_ascending_and_stays_within_what_was_seen():
+    model = shipped_models().with_calls
+    assert isinstance(model, PairModel) and model.table is not None
+    means, probabilities = model.table
+    assert list(means) == sorted(means)
+    assert list(probabilities) == sorted(probabilities)
+    assert model.calibrated(1.0) == probabilities[-1] < 1
+    assert shipped_models().without_calls.table is None

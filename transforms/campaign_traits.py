@@ -1,0 +1,286 @@
+"""Traits of clusters: the scripts, blocks of numbers, trunks and origination ids that each uses.
+
+Witnesses are reporters, not records (`transforms.reporters`), and pseudonyms of one organisation
+who tell the same within hours are one, whatever clusters they name. A complaint's calls have its
+reporter. What is contested may be a victim's and shows nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.entity import without_epochs
+from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
+from schemas.mention import MENTIONS
+from transforms.arrow_util import (
+    group_starts,
+    hash_text,
+    sorted_lookup,
+    sorted_unique,
+    with_items,
+    without_aggregate_suffixes,
+)
+from transforms.casts import true_mask
+from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
+from transforms.graph.cluster_facts import BURST_HOURS
+from transforms.graph.link_weights import reporter_hashes
+from transforms.graph.robustness import near_misses
+
+USE = pa.schema(
+    [
+        ("thing", pa.string()),
+        ("cluster", pa.int64()),
+        ("entity_id", pa.string()),
+        ("reporter", pa.int64()),
+        ("text", pa.int64()),
+        ("first", pa.int64()),
+        ("last", pa.int64()),
+    ]
+)
+"""A reporter who names a member of a cluster beside a thing that clusters can share.
+
+Of several members in one record it is the first by id. `thing` is the id of a script, a trunk or an
+origination id, or a block of numbers. `text` is a hash of who tells what in which place, 0 for whom
+nothing bounds (`_bounded`). Times are in microseconds since 1970.
+"""
+
+TRAIT = pa.schema(
+    [
+        ("thing", pa.string()),
+        ("cluster", pa.int64()),
+        ("entity_ids", pa.list_(pa.string())),
+        ("reporters", pa.list_(pa.int64())),
+        ("counted", pa.int64()),
+        ("first", pa.int64()),
+        ("last", pa.int64()),
+    ]
+)
+"""A thing, a cluster that uses it, and those who show that, bursts as one.
+
+`reporters` are the `MOST_REPORTERS` smallest of their hashes, `counted` is how many there are.
+"""
+
+THINGS = (EntityKind.SCRIPT, EntityKind.TRUNK, EntityKind.ORIG_ID)
+"""Kinds of entity that can be shared, in the order of the models' features."""
+
+BLOCK = "block"
+
+BLOCK_DIGITS = 2
+"""Last digits in which the numbers of a block may differ."""
+
+BLOCK_REPORTERS = 2
+"""Reporters from whom a number counts in a block: a wrong digit makes a stranger's of a ring's."""
+
+MOST_REPORTERS = 32
+"""Reporters of a trait whose hashes are kept, to tell those of several traits apart."""
+
+MOST_LISTED = 12
+"""Identifiers of a cluster that are listed beside one thing."""
+
+_MICROSECONDS_AN_HOUR = 3_600_000_000
+
+
+def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Table:
+    """Converts CLASSIFIED rows, of whole groups, to USE rows.
+
+    What is contested is left out: it may be a victim's.
+    """
+    listed, of = pc.list_flatten(evidence[MENTIONS]), pc.list_parent_indices(evidence[MENTIONS])
+    names = [one.name for one in listed.type]
+    items = {name: listed.field(names.index(name)) for name in ("entity_id", "kind", "role")}
+    status = listed.field(names.index("status")) if "status" in names else None
+    is_thing = pc.is_in(items["kind"], pa.array(list(map(str, THINGS))))
+    may_be_member = pc.invert(is_thing)
+    if status is not None:
+        suppressed = pc.fill_null(pc.equal(status, str(Status.SUPPRESSED)), False)
+        is_thing = pc.and_(is_thing, pc.invert(suppressed))
+        shown = pc.fill_null(pc.equal(status, str(Status.INFRASTRUCTURE)), False)
+        may_be_member = pc.and_(may_be_member, shown)
+    things, members = (np.flatnonzero(true_mask(one)) for one in (is_thing, may_be_member))
+    ids = items["entity_id"].take(pa.array(members))
+    cluster = clusters_of(assigned_rows(assignment, hash_text(ids)))
+    inside = cluster != NO_CLUSTER
+    members, cluster, ids = members[inside], cluster[inside], ids.filter(pa.array(inside))
+    record = of.to_numpy()
+    scripts = things[true_mask(pc.equal(items["kind"], str(EntityKind.SCRIPT)))[things]]
+    seen = _records(evidence, listed.take(pa.array(scripts)), record[scripts])
+
+    thing = seen.take(pa.array(record[things]))
+    thing = thing.append_column("thing", items["entity_id"].take(pa.array(things)))
+    member = pa.table(
+        {
+            "group": seen["group"].take(pa.array(record[members])),
+            "cluster": cluster,
+            "entity_id": ids,
+        }
+    )
+    keys = ["group", "cluster"]
+    member_once = member.group_by(keys, use_threads=False).aggregate([("entity_id", "min")])
+    member_once = without_aggregate_suffixes(member_once)
+    beside = thing.join(member_once, "group", join_type="inner", use_threads=False)
+
+    kinds, roles = (items[name].take(pa.array(members)) for name in ("kind", "role"))
+    number = pc.and_(
+        pc.equal(kinds, str(EntityKind.PHONE)),
+        pc.is_in(roles, pa.array(list(map(str, HARD_ROLES)))),
+    )
+    blocks = member.select(["cluster", "entity_id"])
+    for name in ("reporter", "text", "at"):
+        blocks = blocks.append_column(name, seen[name].take(pa.array(record[members])))
+    blocks = blocks.filter(number)
+    blocks = blocks.append_column("thing", _blocks(blocks["entity_id"]))
+    key = ["thing", "cluster", "entity_id", "reporter", "text"]
+    every = pa.concat_tables([one.select([*key, "at"]) for one in (beside, blocks)])
+    found = every.group_by(key, use_threads=False).aggregate([("at", "min"), ("at", "max")])
+    return found.select([*key, "at_min", "at_max"]).rename_columns(USE.names).cast(USE)
+
+
+def trait_rows(uses: pa.Table) -> pa.Table:
+    """Converts USE rows of whole things to TRAIT rows."""
+    if not uses.num_rows:
+        return TRAIT.empty_table()
+    uses = uses.set_column(3, "reporter", pa.array(_bounded(uses)))
+    uses = _attested_numbers(uses)
+    thing = uses["thing"].combine_chunks().dictionary_encode()
+    cluster, reporter, first, last = (
+        uses[name].to_numpy() for name in ("cluster", "reporter", "first", "last")
+    )
+    of = np.lexsort((cluster, thing.indices.to_numpy()))
+    starts = group_starts(thing.indices.to_numpy()[of], cluster[of])
+    trait = np.empty(len(of), np.int64)
+    trait[of] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(of))))
+    ids = uses["entity_id"].combine_chunks()
+    named, _ = _distinct_lists(trait, hash_text(ids), MOST_LISTED)
+    shown, counted = _distinct_lists(trait, reporter, MOST_REPORTERS)
+    rows = of[starts]
+    columns = {
+        "thing": thing.take(pa.array(rows)).cast(pa.string()),
+        "cluster": cluster[rows],
+        "entity_ids": with_items(named, ids.take(named.flatten())),
+        "reporters": with_items(shown, pa.array(reporter).take(shown.flatten())),
+        "counted": counted,
+        "first": np.minimum.reduceat(first[of], starts),
+        "last": np.maximum.reduceat(last[of], starts),
+    }
+    return pa.table(columns, schema=TRAIT)
+
+
+def _distinct_lists(
+    group: np.ndarray, values: np.ndarray, most: int
+) -> tuple[pa.ListArray, np.ndarray]:
+    """Returns rows of the smallest distinct values of each group, and how many it has."""
+    order = np.lexsort((values, group))
+    order = order[group_starts(group[order], values[order])]
+    starts = group_starts(group[order])
+    counts = np.diff(np.append(starts, len(order)))
+    kept = order[np.arange(len(order)) - np.repeat(starts, counts) < most]
+    ends = np.append(0, np.cumsum(np.minimum(counts, most)))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(kept)), counts
+
+
+def _records(evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray) -> pa.Table:
+    """Returns the group, reporter, text and time of each row of CLASSIFIED.
+
+    A complaint's calls have its reporter. All calls of an organisation without a pseudonym have
+    one, the organisation itself.
+
+    Args:
+        evidence: The rows.
+        scripts: The mentions of scripts in them.
+        of: The row of each of these.
+    """
+    group = hash_text(evidence["group_id"])
+    complaint = true_mask(pc.equal(evidence["record_kind"], str(RecordKind.COMPLAINT)))
+    keys = evidence["reporter_key"]
+    known = keys.is_valid().to_numpy(zero_copy_only=False)
+    org = hash_text(evidence["source_org"]) & ~np.int64(1)
+    reporter = np.where(known, reporter_hashes(pc.fill_null(keys, "")), org)
+    at = np.flatnonzero(known & complaint)
+    reporter = _first_by_group(group, at, reporter[at], reporter)
+    text = _texts(evidence, scripts, of, group)
+    lost = sorted_unique(group[evidence["loss_amount"].is_valid().to_numpy(zero_copy_only=False)])
+    named = (reporter & 1).astype(bool)
+    text = np.where(complaint & named & ~np.isin(group, lost), text, 0)
+    moments = evidence["observed_at"].cast(pa.int64())
+    return pa.table({"group": group, "reporter": reporter, "text": text, "at": moments})
+
+
+def _texts(
+    evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray, group: np.ndarray
+) -> np.ndarray:
+    """Returns, for each row, a hash of the organisation and the text that its complaint has.
+
+    That is the first script, and its place; 0 for one with none. Only for a pseudonym who states no
+    loss does it bound anything.
+    """
+    names = [one.name for one in scripts.type]
+    places = (
+        pc.fill_null(scripts.field(names.index(name)).cast(pa.string()), "")
+        for name in ("start", "end")
+    )
+    orgs = evidence["source_org"].take(pa.array(of))
+    ids = scripts.field(names.index("entity_id"))
+    texts = hash_text(pc.binary_join_element_wise(orgs, ids, *places, "|"))
+    return _first_by_group(group, of, texts, np.zeros(len(group), np.int64))
+
+
+def _first_by_group(
+    group: np.ndarray, at: np.ndarray, values: np.ndarray, otherwise: np.ndarray
+) -> np.ndarray:
+    """Returns, for each row, the smallest of the `values` of its group, which stand in rows `at`.
+
+    In a group that has none it is what the row has `otherwise`.
+    """
+    order = np.lexsort((values, group[at]))
+    known, values = group[at][order], values[order]
+    starts = group_starts(known)
+    place, found = sorted_lookup(known[starts], group)
+    filled = otherwise.copy()
+    filled[found] = values[starts][place[found]]
+    return filled
+
+
+def _blocks(entity_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns the block of each phone's id: the number with an x for each of its last digits."""
+    numbers = pc.utf8_slice_codeunits(without_epochs(entity_ids), len("phone:"))
+    kept = pc.utf8_slice_codeunits(numbers, 0, -BLOCK_DIGITS)
+    return pc.binary_join_element_wise(f"{BLOCK}:", kept, "x" * BLOCK_DIGITS, "")
+
+
+def _bounded(uses: pa.Table) -> np.ndarray:
+    """Returns the reporter that each USE row counts for, of whole things.
+
+    Those who tell the same of a thing within `BURST_HOURS` of the first are that one.
+    """
+    reporter, text, first = (uses[name].to_numpy() for name in ("reporter", "text", "first"))
+    counted = reporter.copy()
+    coded = uses["thing"].combine_chunks().dictionary_encode().indices.to_numpy()
+    rows = np.flatnonzero(text != 0)
+    order = rows[np.lexsort((reporter[rows], first[rows], text[rows], coded[rows]))]
+    begun, of, who = 0, (-1, 0), 0
+    columns = (column[order].tolist() for column in (coded, text, first, reporter))
+    found = []
+    for thing, words, at, one in zip(*columns, strict=True):
+        if (thing, words) != of or at - begun > BURST_HOURS * _MICROSECONDS_AN_HOUR:
+            begun, of, who = at, (thing, words), one
+        found.append(who)
+    counted[order] = found
+    return counted
+
+
+def _attested_numbers(uses: pa.Table) -> pa.Table:
+    """Leaves out, of blocks, the numbers that few report or that a wrong digit may have made."""
+    is_block = pc.starts_with(uses["thing"], f"{BLOCK}:")
+    counts = uses.filter(is_block).group_by(["thing", "entity_id"], use_threads=False)
+    counts = counts.aggregate([("reporter", "count_distinct")])
+    counts = counts.filter(pc.greater_equal(counts["reporter_count_distinct"], BLOCK_REPORTERS))
+    numbers = pc.value_counts(counts["thing"])
+    several = numbers.field("values").filter(pc.greater(numbers.field("counts"), 1))
+    shared = counts.filter(pc.is_in(counts["thing"], several.cast(pa.string())))
+    reporters = dict(zip(*(one.to_pylist() for one in shared.columns[1:]), strict=True))
+    wrong = near_misses(reporters)
+    kept = [one for one in reporters if one not in wrong]
+    known = pc.is_in(uses["entity_id"], pa.array(kept, pa.string()))
+    return uses.filter(pc.or_(pc.invert(is_block), known))

@@ -1,0 +1,505 @@
+"""Campaigns: leads to clusters that may be one operation's, by what they share.
+
+Clusters, those of one identifier among them, that use the same call script, the same block of
+numbers, trunk or origination id, near each other in time. A campaign merges nothing and leaves in
+nothing: it says where an analyst may look first.
+
+Those who show it are counted as `transforms.campaign_traits` says: one person makes no campaign.
+
+What shares nothing rare cannot be told from chance, and much that is shared is a supplier's. So a
+pair is scored by a logistic model on the log Bayes factors of one customer against two
+(`transforms.graph.supplier_likelihood`), fitted on simulated worlds (`data/campaigns.toml`, by
+`python -m benchmarks.campaigns`). Its probability is stated only where call records show which
+trunks or origination ids each member uses. Elsewhere it orders the leads, and that is all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
+from hashlib import blake2b
+from importlib import resources
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_array, csr_array
+
+from schemas.cluster import CAMPAIGN, CampaignBasis
+from schemas.enums import EntityKind
+from schemas.mapping import parse_toml
+from transforms.arrow_util import concat_ranges, group_starts, pairs_within_groups, table_of_rows
+from transforms.campaign_traits import (
+    BLOCK,
+    MOST_LISTED,
+    THINGS,
+    TRAIT,
+    USE,
+    campaign_uses,
+    trait_rows,
+)
+from transforms.graph.assign import cluster_id
+from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.graph.supplier_likelihood import SupplierCounts
+from transforms.shuffle import KeyedInput, PerPartition, batches_of
+
+CALL_THINGS = (EntityKind.TRUNK, EntityKind.ORIG_ID)
+"""Those that call records alone show."""
+
+NEIGHBOURS = 16
+"""Clusters that are compared with each of a thing's, those next in time: bounds the pairs."""
+
+MOST_TOGETHER = 400
+"""Clusters that likely pairs may tie together: bounds the pairs that average linkage compares."""
+
+PAIR_PROBABILITIES = (0.5, 0.8, 0.95)
+"""Probability from which a pair ties; the first is also the least mean of a group's pairs."""
+
+MOST_SAMPLED = 64
+"""Clusters of a group whose pairs are looked at, for their mean."""
+
+LEAST_PROBABILITY = 0.2
+"""Probability below which a campaign is no lead."""
+
+COMMON_CLUSTERS = 20
+"""Clusters from which a thing can be too common to be a lead in itself."""
+
+COMMON_SHARE = 0.2
+"""Share of all clusters from which it is."""
+
+OTHER_REPORTERS = 2
+"""Reporters who must name others than the best attested member: one can lie."""
+
+MODELS_FILE = "campaigns.toml"
+
+FEATURES = (*map(str, THINGS), BLOCK, "gap")
+"""Log Bayes factor by kind, whether a block is shared, and ln(1 + days between the two)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class PairModel:
+    """The logistic model of a pair, and the table that calibrates a campaign's mean of it.
+
+    `weights` are the intercept and those of `FEATURES`; `table` maps a mean to a probability, both
+    ascending, and is None where none is stated.
+    """
+
+    weights: tuple[float, ...]
+    table: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+    def probability(self, features: np.ndarray) -> np.ndarray:
+        """Returns that of each row of features."""
+        odds = self.weights[0] + features @ np.array(self.weights[1:])
+        return 1 / (1 + np.exp(-np.clip(odds, -50, 50)))
+
+    def calibrated(self, mean: float) -> float:
+        """Returns the probability that two members are of one operation, by their pairs' mean."""
+        if self.table is None:
+            return mean
+        return float(np.interp(mean, *self.table))
+
+
+@dataclass(frozen=True)
+class Models:
+    """The model where call records show trunks or origination ids, and the one without them."""
+
+    with_calls: PairModel
+    without_calls: PairModel
+
+
+@cache
+def shipped_models() -> Models:
+    """Returns the models that ship with ringtrace."""
+    text = resources.files("transforms").joinpath("data", MODELS_FILE).read_text(encoding="utf-8")
+    return parse_models(text)
+
+
+def parse_models(text: str) -> Models:
+    """Parses a file of models as `data/campaigns.toml`."""
+    tables = parse_toml(text)
+
+    def model(name: str) -> PairModel:
+        one = tables[name]
+        weights = tuple(float(one["weights"][key]) for key in ("intercept", *FEATURES))
+        given = [one.get("table", {}).get(key) for key in ("mean", "probability")]
+        return PairModel(weights, None if given[0] is None else (tuple(given[0]), tuple(given[1])))
+
+    return Models(model("with_calls"), model("without_calls"))
+
+
+@dataclass(eq=False)
+class FindCampaigns(beam.PTransform):
+    """Converts CLASSIFIED batches to CAMPAIGN batches; `assigned` is the one ASSIGNMENT."""
+
+    assigned: beam.pvalue.AsSingleton
+
+    def expand(self, classified: beam.PCollection) -> Any:
+        """Brings each thing together, then what all things say of clusters to one place."""
+        uses = classified | "Uses" >> beam.FlatMap(_uses, self.assigned)  # USE
+        by_thing = {"uses": KeyedInput(USE, ("thing",))}
+        traits = {"uses": uses} | "Traits" >> PerPartition(by_thing, _traits)  # TRAIT
+        one_place = {"traits": KeyedInput(TRAIT, ("thing",))}
+        return {"traits": traits} | "Group" >> PerPartition(one_place, _campaigns, partitions=1)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Arrays of all that clusters share; times are in microseconds since 1970.
+
+    Attributes:
+        cluster: The number of each cluster that uses a thing, ascending; the rest counts these.
+        first: When each cluster was first seen beside one, and `last` when last.
+        names: The id of each thing, sorted.
+        of: The cluster of each trait, and `thing` its thing; traits are sorted by both.
+        counted: Its reporters; `reporters` their hashes, as in TRAIT.
+        entity_ids: Of each trait, as in TRAIT.
+    """
+
+    cluster: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    names: Sequence[str]
+    of: np.ndarray
+    thing: np.ndarray
+    counted: np.ndarray
+    since: np.ndarray
+    until: np.ndarray
+    reporters: pa.ListArray
+    entity_ids: pa.ListArray
+
+    @classmethod
+    def from_traits(cls, traits: pa.Table) -> Shared:
+        """Returns what TRAIT rows say, whatever their order."""
+        traits = traits.sort_by([("cluster", "ascending"), ("thing", "ascending")])
+        cluster, of = np.unique(traits["cluster"].to_numpy(), return_inverse=True)
+        names = sorted(traits["thing"].unique().to_pylist())
+        thing = pc.index_in(traits["thing"].combine_chunks(), pa.array(names, pa.string()))
+        since, until = (traits[name].to_numpy() for name in ("first", "last"))
+        starts = group_starts(of)
+        first = np.minimum.reduceat(since, starts) if len(of) else since
+        last = np.maximum.reduceat(until, starts) if len(of) else until
+        lists = (traits[name].combine_chunks() for name in ("reporters", "entity_ids"))
+        counted = traits["counted"].to_numpy()
+        return cls(cluster, first, last, names, of, thing.to_numpy(), counted, since, until, *lists)
+
+    @cached_property
+    def kind(self) -> np.ndarray:
+        """The kind of the thing of each trait."""
+        kinds = np.array([one.partition(":")[0] for one in self.names] or [""])
+        return kinds[self.thing]
+
+    @cached_property
+    def in_calls(self) -> np.ndarray:
+        """Masks the clusters whose trunks or origination ids call records show."""
+        mask = np.zeros(len(self.cluster), bool)
+        mask[self.of[np.isin(self.kind, list(map(str, CALL_THINGS)))]] = True
+        return mask
+
+    def traits_of(self, nodes: Sequence[int]) -> np.ndarray:
+        """Returns the rows of the traits of clusters."""
+        starts, ends = (np.searchsorted(self.of, nodes, side) for side in ("left", "right"))
+        return concat_ranges(starts, ends - starts)
+
+    def pairs(self, *, more: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the pairs of clusters that share a thing and are next to each other in time.
+
+        With `more` those that share one script and nothing else are left out.
+        """
+        order = np.lexsort((self.of, self.since, self.thing))
+        of, thing = self.of[order], self.thing[order]
+        worth = np.where(self.kind[order] == str(EntityKind.SCRIPT), 1, 2)
+        keys, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for step in range(1, NEIGHBOURS + 1):
+            same = thing[step:] == thing[:-step]
+            if not same.any():
+                break
+            keys.append(self._pair_keys(of[:-step][same], of[step:][same]))
+            counts.append(worth[step:][same])
+        found, place = np.unique(np.concatenate(keys), return_inverse=True)
+        shared = np.bincount(place, np.concatenate(counts), len(found))
+        return self._pair_of(found[shared >= 2] if more else found)
+
+    def features(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Returns the `FEATURES` of pairs, a row each."""
+        columns = [self._log_bayes_factor(str(kind), a, b) for kind in THINGS]
+        blocks = np.flatnonzero(self.kind == BLOCK)
+        blocks = blocks[np.argsort(self.thing[blocks], kind="stable")]
+        starts = group_starts(self.thing[blocks])
+        sizes = np.diff(np.append(starts, len(blocks)))
+        left, right, _ = pairs_within_groups(starts, sizes)
+        together = self._pair_keys(self.of[blocks[left]], self.of[blocks[right]])
+        columns.append(np.isin(self._pair_keys(a, b), together).astype(float))
+        gap = np.maximum(self.first[a], self.first[b]) - np.minimum(self.last[a], self.last[b])
+        columns.append(np.log1p(np.maximum(gap, 0) / MICROSECONDS_A_DAY))
+        return np.stack(columns, axis=1)
+
+    def probability(self, models: Models, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Returns that of pairs, by the model for what is known of both."""
+        features = self.features(a, b)
+        known = self.in_calls[a] & self.in_calls[b]
+        with_calls, without = (
+            one.probability(features) for one in (models.with_calls, models.without_calls)
+        )
+        return np.where(known, with_calls, without)
+
+    def _log_bayes_factor(self, kind: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Returns that of one customer against two, on a scale of logarithms with its sign."""
+        rows = self.kind == kind
+        if not rows.any() or not len(a):
+            return np.zeros(len(a))
+        _, column = np.unique(self.thing[rows], return_inverse=True)
+        counted = self.counted[rows].astype(float)
+        shape = (len(self.cluster), int(column.max()) + 1)
+        counts = SupplierCounts((csr_array((counted, (self.of[rows], column)), shape=shape),))
+        factor = counts.log_bayes_factor(np.arange(len(self.cluster)), a, b)
+        return np.sign(factor) * np.log1p(np.abs(factor))
+
+    def _pair_keys(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.minimum(a, b).astype(np.int64) * len(self.cluster) + np.maximum(a, b)
+
+    def _pair_of(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return keys // max(len(self.cluster), 1), keys % max(len(self.cluster), 1)
+
+
+def campaign_rows(traits: pa.Table, models: Models | None = None) -> pa.Table:
+    """Converts all TRAIT rows of a run to CAMPAIGN rows, the first to look at first."""
+    models = models or shipped_models()
+    shared = Shared.from_traits(traits)
+    found: dict[str, dict[str, Any]] = {}
+    worth: dict[str, float] = {}
+    groups = candidate_groups(shared, models)
+    for nodes, mean in zip(groups, pair_means(shared, models, groups), strict=True):
+        row = _campaign(shared, nodes, mean, models)
+        if row is None:
+            continue
+        name = row["campaign_id"]
+        value = math.sqrt(mean) * math.log2(1 + row["other_reporters"])
+        if value > worth.get(name, 0.0):
+            found[name], worth[name] = row, value
+    order = sorted(found, key=lambda one: (-worth[one], one))
+    rows = [found[one] | {"rank": rank} for rank, one in enumerate(order, 1)]
+    return table_of_rows(rows, CAMPAIGN)
+
+
+def candidate_groups(shared: Shared, models: Models) -> list[list[int]]:
+    """Returns the groups of clusters that may be a campaign each, every one once."""
+    groups = [*linked_groups(shared, models), *groups_of_things(shared)]
+    return [list(one) for one in dict.fromkeys(tuple(sorted(nodes)) for nodes in groups)]
+
+
+def pair_means(shared: Shared, models: Models, groups: Sequence[Sequence[int]]) -> Sequence[float]:
+    """Returns the mean probability of the pairs of each group, of a large one those of a sample."""
+    if not groups:
+        return []
+    nodes = [np.array(one)[:: -(-len(one) // MOST_SAMPLED)] for one in groups]
+    a, b, size = _all_pairs(nodes)
+    likely = shared.probability(models, a, b)
+    return (np.add.reduceat(likely, np.cumsum(size) - size) / size).tolist()
+
+
+def linked_groups(shared: Shared, models: Models) -> list[list[int]]:
+    """Returns groups of clusters of which the pairs are more likely than not of one operation.
+
+    By average linkage within what likely pairs tie together, so that no chain of good pairs makes a
+    group of bad ones. Where they tie too many, only more likely ones count.
+    """
+    a, b = shared.pairs(more=True)
+    likely = shared.probability(models, a, b)
+    nodes, few = np.arange(len(shared.cluster)), []
+    for least in PAIR_PROBABILITIES:
+        tied = (likely >= least) & np.isin(a, nodes) & np.isin(b, nodes)
+        parts = _connected(len(shared.cluster), a[tied], b[tied])
+        few += [one for one in parts if len(one) <= MOST_TOGETHER]
+        many = [one for one in parts if len(one) > MOST_TOGETHER]
+        nodes = np.concatenate([np.empty(0, np.int64), *many])
+    if not few:
+        return []
+    left, right, size = _all_pairs(few)
+    means = np.split(shared.probability(models, left, right), np.cumsum(size)[:-1])
+    return [
+        one[those].tolist()
+        for one, of in zip(few, means, strict=True)
+        for those in average_linkage(of, len(one), PAIR_PROBABILITIES[0])
+    ]
+
+
+def average_linkage(likely: np.ndarray, count: int, least: float) -> list[list[int]]:
+    """Groups `count` things until no two groups have a mean of `least` between them.
+
+    The two of the highest mean are joined first (Sokal and Michener, 1958); ties: the first ones.
+
+    Args:
+        likely: Of all pairs, in the order of `numpy.triu_indices`.
+        count: The things.
+        least: The least mean of the pairs between two groups that are joined.
+
+    Returns:
+        The groups of two and more.
+    """
+    mean = np.full((count, count), -1.0)
+    left, right = np.triu_indices(count, 1)
+    mean[left, right] = mean[right, left] = likely
+    size, groups = np.ones(count), [[one] for one in range(count)]
+    while True:
+        a, b = divmod(int(mean.argmax()), count)
+        if mean[a, b] < least:
+            return [sorted(one) for one in groups if len(one) > 1]
+        joined = (size[a] * mean[a] + size[b] * mean[b]) / (size[a] + size[b])
+        joined[[a, b]] = -1
+        mean[a] = mean[:, a] = np.where(mean[a] < 0, -1, joined)
+        mean[b] = mean[:, b] = -1
+        size[a] += size[b]
+        groups[a], groups[b] = groups[a] + groups[b], []
+
+
+def groups_of_things(shared: Shared) -> list[list[int]]:
+    """Returns the clusters of each script and each block that is not everybody's.
+
+    Two things of which most clusters are the same are one.
+    """
+    most = max(COMMON_CLUSTERS, COMMON_SHARE * len(shared.cluster))
+    users: defaultdict[int, set[int]] = defaultdict(set)
+    of_calls = np.isin(shared.kind, list(map(str, CALL_THINGS)))
+    for of, thing in zip(shared.of[~of_calls], shared.thing[~of_calls], strict=True):
+        users[int(thing)].add(int(of))
+    chosen = [one for one in users.values() if 1 < len(one) <= most]
+    found: list[set[int]] = []
+    at: defaultdict[int, set[int]] = defaultdict(set)
+    for one in sorted(chosen, key=lambda one: (-len(one), min(one))):
+        near = sorted({number for node in one for number in at[node]})
+        like = [
+            number
+            for number in near
+            if 2 * len(one & found[number]) > max(len(one), len(found[number]))
+        ]
+        number = like[0] if like else len(found)
+        if not like:
+            found.append(set())
+        found[number] |= one
+        for node in one:
+            at[node].add(number)
+    return [sorted(one) for one in found]
+
+
+def _campaign(
+    shared: Shared, nodes: Sequence[int], mean: float, models: Models
+) -> dict[str, Any] | None:
+    """Returns the CAMPAIGN row of a group, without its rank; None where it is no lead.
+
+    `mean` is the mean probability of its pairs.
+    """
+    rows = shared.traits_of(nodes)
+    _, thing, users = np.unique(shared.thing[rows], return_inverse=True, return_counts=True)
+    rows = rows[users[thing] > 1]
+    if not len(rows):
+        return None
+    witnesses, by = _items(shared.reporters, rows)
+    witness = witnesses.to_numpy()
+    of, things = shared.of[rows][by], shared.thing[rows][by]
+    of_node, reporters = _distinct_by(of, witness)
+    best = of_node[np.lexsort((of_node, shared.first[of_node], -reporters))][0]
+    others = len(np.unique(witness[of != best]))
+    if others < OTHER_REPORTERS:
+        return None
+    probability = None
+    if shared.in_calls[of_node].all():
+        probability = round(models.with_calls.calibrated(mean), 4)
+        if probability < LEAST_PROBABILITY:
+            return None
+    eldest = of_node[np.lexsort((of_node, shared.first[of_node]))][0]
+    of_thing, shown = _distinct_by(things, witness)
+    members = np.bincount(shared.thing[rows], minlength=len(shared.names))[of_thing]
+    in_order = np.lexsort((of_thing, -members)).tolist()
+    named, at = _items(shared.entity_ids, rows)
+    ids: defaultdict[int, set[str]] = defaultdict(set)
+    for node, one in zip(shared.of[rows][at].tolist(), named.to_pylist(), strict=True):
+        ids[node].add(one)
+    clusters = {one: cluster_id(int(shared.cluster[one])) for one in of_node.tolist()}
+    name = f"{shared.names[of_thing[in_order[0]]]}|{clusters[int(eldest)]}".encode()
+    return {
+        "campaign_id": f"campaign-{blake2b(name, digest_size=8).hexdigest()}",
+        "basis": str(CampaignBasis.RANK if probability is None else CampaignBasis.SIMULATED),
+        "probability": probability,
+        "members": [
+            {
+                "cluster_id": clusters[one],
+                "entity_ids": sorted(ids[one])[:MOST_LISTED],
+                "reporters": count,
+            }
+            for one, count in zip(of_node.tolist(), reporters.tolist(), strict=True)
+        ],
+        "shared": [
+            {
+                "thing": shared.names[of_thing[place]],
+                "members": int(members[place]),
+                "reporters": int(shown[place]),
+            }
+            for place in in_order
+        ],
+        "reporters": len(np.unique(witness)),
+        "other_reporters": others,
+        "first_seen": _moment(shared.since[rows].min()),
+        "last_seen": _moment(shared.until[rows].max()),
+    }
+
+
+def _items(lists: pa.ListArray, rows: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """Returns the items of some of the lists, and the place in `rows` that each is of."""
+    some = lists.take(pa.array(rows))
+    return pc.list_flatten(some), pc.list_parent_indices(some).to_numpy()
+
+
+def _distinct_by(group: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the groups, ascending, and how many distinct values each has."""
+    order = np.lexsort((values, group))
+    first = group_starts(group[order], values[order])
+    return np.unique(group[order][first], return_counts=True)
+
+
+def _moment(microseconds: np.int64) -> datetime:
+    return _EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns all pairs within groups of two or more, group by group, and their number in each."""
+    places = [np.triu_indices(len(one), 1) for one in groups]
+    a, b = (
+        np.concatenate([one[at[side]] for one, at in zip(groups, places, strict=True)])
+        for side in (0, 1)
+    )
+    return a, b, np.array([len(at[0]) for at in places])
+
+
+def _connected(count: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+    """Returns the groups, of two and more, of `count` nodes that pairs tie together."""
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
+    return _groups_by_label(connected_components(graph, directed=False)[1])
+
+
+def _groups_by_label(label: np.ndarray) -> list[np.ndarray]:
+    """Returns the places, ascending, of each label that two or more have."""
+    order = np.argsort(label, kind="stable")
+    parts = np.split(order, group_starts(label[order])[1:])
+    return [one for one in parts if len(one) > 1]
+
+
+def _uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(campaign_uses(evidence, assignment))
+
+
+def _traits(uses: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(trait_rows(uses))
+
+
+def _campaigns(traits: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(campaign_rows(traits))
