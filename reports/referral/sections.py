@@ -99,7 +99,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                         "likelihood",
                     ),
                     rows,
-                    (0.05, 0.2, 0.17, 0.06, 0.09, 0.05, 0.09, 0.09, 0.2),
+                    (0.05, 0.19, 0.17, 0.06, 0.09, 0.05, 0.1, 0.1, 0.19),
                     ids=(1, 2),
                     numbers=(0, 3, 4, 5),
                 )
