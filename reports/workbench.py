@@ -4,7 +4,7 @@ In: a run, the run before it where there is one, and a job pool. Out: report/ind
 script and one style sheet, and report/data/, the pieces of data that the script loads when it needs
 them: `run` (what became of the whole), `clusters` and `singles` (a row a cluster, with what changed
 since the run before), `search-N` and `records-N` (what can be searched for), `part-N` (all that is
-known of some clusters, `reports.cluster_pieces`). A piece is a script file, so that the page works
+known of some clusters, `reports.pieces`). A piece is a script file, so that the page works
 from a disk, without a network; its content is JSON, compressed. Beside it graph/, the nodes with
 their positions and the edges as Parquet, which the next run starts from.
 
@@ -29,15 +29,22 @@ import pyarrow.compute as pc
 
 from reports import disclosure_control, run_summary, tables
 from reports.cluster_data import OTHERS_LIMIT
-from reports.cluster_pieces import PartContext, gather_pieces, named, picked, plain_value
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
 from reports.figures import positions_dataset, positions_table, solvers
 from reports.partition import partition_run
+from reports.pieces import (
+    PartContext,
+    gather_pieces,
+    named,
+    picked,
+    plain_value,
+    search_index,
+    suppressed_shown,
+)
 from reports.run import Run, keeps_narratives
 from reports.run_summary import Joint, Trend, gather_joint
-from reports.search_index import search_index, suppressed_shown
 from reports.tables import RunFolder
 from schemas.enums import LineageEvent, Status
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
@@ -79,13 +86,15 @@ GZIP_LEVEL = 4
 
 CLUSTER_COLUMNS = tuple(
     "id name priority size core unreviewed contested complaints calls reporters losses countries "
-    "orgs brands first last confidence status event from gained lost lone before part".split()
+    "orgs brands first last confidence status event from gained lost lone before flags cut "
+    "part".split()
 )
 """A row of `clusters` and `singles`.
 
 `core` and `unreviewed` count members: in the tier core, and those of them that nobody reviewed.
 `gained` and `lost` are members since the run before, `lone` says that one reporter alone put one
-there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`.
+there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`,
+`cut` is the fewest reporters without whom it falls into two.
 """
 
 SHARED_COLUMNS = tuple("id cluster orgs".split())
@@ -313,6 +322,8 @@ def cluster_rows(
             *(event.get(name) or 0 for name in ("members_new", "members_gone")),
             bool(event.get("on_one_reporter")),
             [earlier[one] for one in came_from if one in earlier],
+            row["flags"] or [],
+            row["weakest_cut"],
             part_of.get(cluster_id, -1),
         ]
 
