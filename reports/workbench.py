@@ -2,11 +2,12 @@
 
 In: a run, the run before it where there is one, and a job pool. Out: report/index.html with one
 script and one style sheet, and report/data/, the pieces of data that the script loads when it needs
-them: `run` (what became of the whole), `clusters` and `singles` (a row a cluster, with what changed
-since the run before), `search-N` and `records-N` (what can be searched for), `part-N` (all that is
-known of some clusters, `reports.pieces`). A piece is a script file, so that the page works
-from a disk, without a network; its content is JSON, compressed. Beside it graph/, the nodes with
-their positions and the edges as Parquet, which the next run starts from.
+them: `run` (what became of the whole), `places` (victims, numbers, calls and money by country),
+`clusters` and `singles` (a row a cluster, with what changed since the run before), `search-N` and
+`records-N` (what can be searched for), `part-N` (all that is known of some clusters,
+`reports.pieces`). A piece is a script file, so that the page works from a disk, without a network;
+its content is JSON, compressed. Beside it graph/, the nodes with their positions and the edges as
+Parquet, which the next run starts from.
 
 It is cut into jobs that need nothing of each other, so that processes can share them. Shows what
 the tables of a run show to everybody who may read it, and nothing of private/.
@@ -54,7 +55,7 @@ Row = dict[str, Any]
 
 Json = dict[str, Any]
 
-STATIC = ("index.html", "workbench.js", "workbench.css", "cytoscape.min.js")
+STATIC = ("index.html", "workbench.js", "workbench.css", "cytoscape.min.js", "world.js")
 """Files of reports/assets that stand beside the data; the first is filled in."""
 
 STATIC_FILES = frozenset(f"report/{name}" for name in STATIC)
@@ -259,6 +260,8 @@ def _lists(
     rows = list(cluster_rows(run, previous, part_of, context))
     size = CLUSTER_COLUMNS.index("size")
     _put_piece(put, "run", run_piece(run, rows, parts, context, previous))
+    places = run_summary.places_and_flows(run, context.suppress_below, redact=context.redact)
+    _put_piece(put, "places", places)
     for name, chosen in (
         ("clusters", [row for row in rows if row[size] > 1]),
         ("singles", [row for row in rows if row[size] <= 1]),
@@ -386,6 +389,7 @@ def run_piece(
         "suppress_below": context.suppress_below,
         "previous": None if previous is None else _run_id(previous),
         "compared": any(row[event] not in ("", LineageEvent.BORN) for row in rows),
+        "snapshot": "snapshot" in manifest["options"],
         "clusters": sum(1 for row in rows if row[size] > 1),
         "singles": sum(1 for row in rows if row[size] <= 1),
         "parts": parts,
@@ -414,9 +418,7 @@ def run_piece(
         "trends": [_trend(one) for one in trends],
         "breakdowns": [
             {name: getattr(one, name) for name in ("title", "rows", "others", "unknown", "notes")}
-            for one in run_summary.complaint_breakdowns(
-                run, 12, context.suppress_below, redact=redact
-            )
+            for one in run_summary.complaint_breakdowns(run, 12, redact=redact)
         ],
         "shared": _shared(run, redact=redact),
         "moved": _moved(run),
