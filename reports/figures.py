@@ -117,7 +117,6 @@ def layout_positions(
 class Solvers(NamedTuple):
     """Functions of SciPy."""
 
-    cdist: Callable[..., Array]
     eigh: Callable[..., tuple[Array, Array]]
     orthogonal_procrustes: Callable[..., tuple[Array, float]]
     shortest_path: Callable[..., Array]
@@ -133,10 +132,9 @@ def solvers() -> Solvers:
     """
     from scipy.linalg import eigh, orthogonal_procrustes
     from scipy.sparse.csgraph import shortest_path
-    from scipy.spatial.distance import cdist
 
     threadpool_limits(1)  # of libraries that are loaded by now
-    return Solvers(cdist, eigh, orthogonal_procrustes, shortest_path)
+    return Solvers(eigh, orthogonal_procrustes, shortest_path)
 
 
 def _distances(
@@ -185,10 +183,10 @@ def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: floa
     weights, wanted = _weights(wanted), np.where(np.isfinite(wanted), wanted, 0)
     solve = np.linalg.inv(np.diag(weights.sum(1)) - weights + hold)
     drawn, pull_back = -weights * wanted, hold @ anchor
-    places, pull, cdist = start, np.empty_like(wanted), solvers().cdist
+    places, pull = start, np.empty_like(wanted)
     diagonal = pull.ravel()[:: len(pull) + 1]  # a view; np.fill_diagonal takes ten times as long
     for _ in range(ITERATIONS):
-        cdist(places, places, out=pull)
+        _apart(places, places, pull)
         np.divide(drawn, np.maximum(pull, 1e-9, out=pull), out=pull)
         diagonal[:] = 0
         np.negative(np.add.reduce(pull, 1), out=diagonal)
@@ -197,6 +195,14 @@ def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: floa
         if step < SETTLED * unit:
             break
     return np.asarray(places)
+
+
+def _apart(one: Array, other: Array, out: Array | None = None) -> Array:
+    """Returns the distances of places; scipy.spatial, which has the same, is slow to load."""
+    x, y = (one[:, at, None] - other[:, at] for at in (0, 1))
+    np.multiply(x, x, out=x)
+    np.multiply(y, y, out=y)
+    return np.asarray(np.sqrt(np.add(x, y, out=x), out=out))
 
 
 def _weights(wanted: Array) -> Array:
@@ -255,7 +261,7 @@ def _folded(places: Array) -> Array:
 
 def _unit(places: Array, distances: Array) -> float:
     """Returns the length of a link of 1 in the old figure, of least stress for its members."""
-    apart, wanted = solvers().cdist(places, places), np.where(np.isfinite(distances), distances, 0)
+    apart, wanted = _apart(places, places), np.where(np.isfinite(distances), distances, 0)
     weights = _weights(wanted)
     most = (weights * wanted**2).sum()
     return max(float((weights * wanted * apart).sum() / most), 1e-3) if most else 0.1
@@ -271,7 +277,7 @@ def _beside(places: Array, distances: Array, unit: float, towards: Point) -> Arr
         return np.asarray(middle + np.array(towards) / math.hypot(*towards) * unit * nearest / 2)
     x, y = np.meshgrid(np.linspace(0.04, 0.96, 13) * WIDE, np.linspace(0.06, 0.94, 9))
     spots = np.column_stack([x.ravel(), y.ravel()])
-    return np.asarray(spots[solvers().cdist(spots, places[placed]).min(1).argmax()])
+    return np.asarray(spots[_apart(spots, places[placed]).min(1).argmax()])
 
 
 def _in_rows(parts: Sequence[tuple[list[int], Array]], size: int) -> Array:

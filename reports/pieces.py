@@ -335,18 +335,25 @@ def search_index(
         where=suppressed_shown(redact=redact),
     )
     entity_ids, at = members["entity_id"].combine_chunks(), places.combine_chunks()
-    reasons = suppressed["reason"].to_pylist()
     found = (
         _record_clusters(run, entity_ids, at, scratch)
         if not redact
         else (_SEARCHED.empty_table(), 0)
     )
     return {
-        "ids": [text.plain(one, ID_LIMIT) for one in members["entity_id"].to_pylist()],
+        "ids": _plain(members["entity_id"], ID_LIMIT),
         "clusters": places.to_pylist(),
-        "suppressed": [text.plain(one, ID_LIMIT) for one in suppressed["entity_id"].to_pylist()],
-        "reasons": [text.plain(one, 200) for one in reasons],
+        "suppressed": _plain(suppressed["entity_id"], ID_LIMIT),
+        "reasons": _plain(suppressed["reason"], 200),
     } | _search_columns(*found)
+
+
+def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
+    """Returns texts as `text.plain` does, which most of them need not pass."""
+    usual = pc.match_substring_regex(column, f"^[ -~]{{0,{limit}}}$")
+    if pc.all(usual, min_count=0).as_py():
+        return list(column.to_pylist())
+    return [text.plain(one, limit) for one in column.to_pylist()]
 
 
 def suppressed_shown(*, redact: bool) -> pc.Expression:
@@ -364,7 +371,7 @@ def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
     return {
         "orgs": [text.plain(one, 60) for one in orgs],
         "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
-        "records": [text.plain(one, ID_LIMIT) for one in shown["record_id"].to_pylist()],
+        "records": _plain(shown["record_id"], ID_LIMIT),
         "record_clusters": shown["cluster"].to_pylist(),
         "more_records": total - shown.num_rows,
     }
