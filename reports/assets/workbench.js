@@ -525,7 +525,10 @@
     const others = row.size - core.length;
     const member = facts.members.find((/** @type {any} */ one) => one.id === a);
     const size = counted(row.size, "member");
+    const thin = new Set(row.flags.includes("thin") ? facts.cut?.thin_side ?? [] : []);
+    const join = `the thin join of ${counted(thin.size, "member")} and ${count(row.size - thin.size)}, for which it did not leave: read the records that name both sides`;
     if (kind === "confirm") return [
+      thin.size ? `Vouches for ${join}.` : "",
       core.length ? "" : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
       !core.length ? "" : `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
       others && core.length ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
@@ -561,6 +564,7 @@
     if (kind === "must_link") {
       const other = clusterOf.get(whole.other ?? "");
       return [
+        thin.size && b && thin.has(a) !== thin.has(b) && other?.id === row.id ? `Vouches for ${join}.` : "",
         other && other.id !== row.id ? `Joins ${counted(row.size, "member")} and ${counted(other.size, "member")} into one cluster.` : other ? "They are in one cluster already, which this binds." : "Joins the clusters of both, if the run has the other one.",
         "Counts five records’ worth of confidence; who reported what does not change.",
       ];
@@ -1550,11 +1554,12 @@
       ],
     });
     return [
-      h("h2", null, "Suppliers"), facts.suppliers.length ? list.element : h("p.quiet", null, "None is known."),
+      h("h2", null, "Suppliers"), facts.suppliers.length ? list.element : h("p.quiet", null, "None is known."), facts.more_suppliers ? h("p.quiet", null, `${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
       facts.scripts.length ? h("h2", null, "Scripts that its callers read out") : "",
       ...facts.scripts.map((/** @type {any} */ one) => h("section.script", null, h("h3", null, identifier(one.entity_id), h("span.quiet", null, ` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
         h("blockquote", null, shown(one.template, 1000)),
-        h("ul", null, one.variants.map((/** @type {any} */ [pieces, number]) => h("li", null, pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), h("span.quiet", null, counted(number, "record"))))))),
+        h("ul", null, one.variants.map((/** @type {any} */ [pieces, number]) => h("li", null, pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), h("span.quiet", null, counted(number, "record"))))),
+        one.more ? h("p.quiet", null, `${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
     ];
   }
 
@@ -1570,7 +1575,7 @@
         simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), count(Number(amount)), count(number)])),
         simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
       h("h2", null, "Lineage"),
-      ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "",
+      ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
         one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
       facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), facts.rests_on.map((/** @type {string} */ id) => [identifier(id, 60), " "])) : "",
       h("h2", null, "Decisions in this run"), h("p", null, "Status: ", h("strong", null, shown(words(row.status), 30)), "."),
@@ -1599,7 +1604,7 @@
         (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
         (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${count(Number(each.amount))} `) : "Withheld (small counts)",
         shown(one.tlp, 30), one.expires_at ? day(Date.parse(one.expires_at) / 1000) : "–"])) : "",
-      h("details", null, h("summary", null, "Each identifier with everybody who saw it"), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
+      h("details", null, h("summary", null, `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
     ];
   }
 
@@ -1791,7 +1796,7 @@
     });
     between([]);
     const legend = h("p.quiet", null, "Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s. Faint: ", term("Verify", "verify"), " before use; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
-    return [tools, canvas, list, legend, facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
+    return [tools, canvas, list, legend, facts.links.length + facts.more_links > 2500 ? h("p.quiet", null, `${count(facts.links.length + facts.more_links - 2500)} weaker links are not drawn.`) : "", facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
   }
   /** Writes the values of nodes, the most reported first, where they cover no other; whole, and as large at any zoom. @param {any} cy */
   function labels(cy) {
@@ -1898,7 +1903,7 @@
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "")), list.element,
+    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
@@ -1916,7 +1921,7 @@
         { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.")), rows.length ? list.element : h("p", null, "No identifier is contested.")];
+    return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", null, "No identifier is contested.")];
   }
   /** @param {Record<string, string>} state */
   function suppliersView(state) {
@@ -1932,7 +1937,7 @@
         { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier)), list.element];
+    return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
   }
 
   /** @param {Record<string, string>} state */
