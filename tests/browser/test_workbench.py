@@ -554,6 +554,9 @@ def test_a_thin_cluster_says_what_to_do_and_shows_its_side(browser, page):
     browser.click(".cluster-head .primary")
     assert "Vouches for the thin join of 3 members and 12" in browser.text(".effects")
     browser.press("Escape")
+    browser.click(".cluster-head .primary")
+    assert "Vouches for the thin join of 3 members and 12" in browser.text(".effects")
+    browser.press("Escape")
     browser.click(".flags a:has-text('Show the smaller side, 3 members')")
     browser.wait("document.querySelectorAll('tbody tr').length === 3")
 
