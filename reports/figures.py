@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
@@ -26,7 +26,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from reports import tables
@@ -78,6 +77,9 @@ Callback numbers live for about two weeks; the next one is in place by then.
 
 OVERLAP_DAYS = 7
 
+FEW_MEMBERS = 150
+"""Members up to which the shortest paths of a cluster are found without SciPy."""
+
 DRAWN_MEMBERS = 1_000
 """Members that are drawn, most records first: of more, none could be made out."""
 
@@ -114,47 +116,57 @@ def layout_positions(
     return dict(zip(names, map(tuple, places.tolist()), strict=True))
 
 
-class Solvers(NamedTuple):
-    """Functions of SciPy."""
-
-    eigh: Callable[..., tuple[Array, Array]]
-    orthogonal_procrustes: Callable[..., tuple[Array, float]]
-    shortest_path: Callable[..., Array]
-
-
 @cache
-def solvers() -> Solvers:
-    """Loads what lays out: late, as a run without clusters has no use for it.
+def use_one_thread() -> None:
+    """Gives linear algebra one thread from now on.
 
-    From then on linear algebra has one thread. Small matrices gain nothing from more (100 members
-    took 94 ms of two busy cores, and 6 ms of one), and how a sum is cut among threads changes its
-    last bits, so the bytes of the report. Nothing else in this process needs more.
+    Small matrices gain nothing from more (100 members took 94 ms of two busy cores, and 6 ms of
+    one), and how a sum is cut among threads changes its last bits, so the bytes of the report.
+    Nothing else in this process needs more.
     """
-    from scipy.linalg import eigh, orthogonal_procrustes
-    from scipy.sparse.csgraph import shortest_path
-
     threadpool_limits(1)  # of libraries that are loaded by now
-    return Solvers(eigh, orthogonal_procrustes, shortest_path)
 
 
 def _distances(
     names: list[str], edges: list[tuple[str, str, float]]
 ) -> tuple[Array, list[list[int]]]:
     """Returns shortest path lengths, infinite between parts, and the parts as sorted indices."""
+    use_one_thread()
     at = {name: place for place, name in enumerate(names)}
     lengths = {(at[a], at[b]): _length(weight) for a, b, weight in edges}
-    rows, columns = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int32).T
-    size = len(names)
-    starts = np.searchsorted(rows, np.arange(size + 1))
-    graph = csr_array((list(lengths.values()), columns, starts), shape=(size, size))
-    distances = solvers().shortest_path(graph, directed=False)
+    ends = np.array(list(lengths) or np.empty((0, 2)), dtype=np.int32).T
+    distances = _shortest_paths(len(names), ends, np.array(list(lengths.values())))
     parts: list[list[int]] = []
-    left = np.ones(size, np.bool_)
+    left = np.ones(len(names), np.bool_)
     while left.any():
         part = np.isfinite(distances[left.argmax()])
         parts.append(np.flatnonzero(part).tolist())
         left &= ~part
     return distances, parts
+
+
+def _shortest_paths(size: int, ends: NDArray[np.int32], lengths: Array) -> Array:
+    """Returns the lengths of the shortest paths, infinite where there is none.
+
+    Of few members by Floyd and Warshall, whose cube is small: SciPy takes a tenth of a second to
+    load. Of many by SciPy.
+    """
+    if size > FEW_MEMBERS:
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import shortest_path
+
+        rows, columns = ends
+        starts = np.searchsorted(rows, np.arange(size + 1))
+        graph = csr_array((lengths, columns, starts), shape=(size, size))
+        return np.asarray(shortest_path(graph, directed=False))
+    distances = np.full((size, size), np.inf)
+    distances[ends[0], ends[1]] = distances[ends[1], ends[0]] = lengths
+    np.fill_diagonal(distances, 0)
+    through = np.empty_like(distances)
+    for middle in range(size):
+        np.add(distances[:, middle, None], distances[middle], out=through)
+        np.minimum(distances, through, out=distances)
+    return distances
 
 
 def _length(weight: float) -> float:
@@ -219,11 +231,11 @@ def _scaled(distances: Array, names: list[str]) -> Array:
     """
     squared = distances**2
     centred = squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()
-    top = [max(len(names) - 2, 0), len(names) - 1]
-    values, vectors = solvers().eigh(-centred / 2, subset_by_index=top)
-    plane = vectors * np.sqrt(np.maximum(values, 1e-9))
-    turn, _ = solvers().orthogonal_procrustes(plane, np.array([_pull(one) for one in names]))
-    return np.asarray(plane @ turn)
+    values, vectors = np.linalg.eigh(-centred / 2)
+    plane = vectors[:, -2:] * np.sqrt(np.maximum(values[-2:], 1e-9))
+    # The rotation that brings members nearest to where their ids say (orthogonal Procrustes).
+    left, _, right = np.linalg.svd(plane.T @ np.array([_pull(one) for one in names]))
+    return np.asarray(plane @ (left @ right))
 
 
 def _pull(entity_id: str) -> Point:

@@ -33,7 +33,7 @@ from reports.cluster_data import OTHERS_LIMIT
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
-from reports.figures import positions_dataset, positions_table, solvers
+from reports.figures import positions_dataset, positions_table
 from reports.partition import partition_run
 from reports.pieces import (
     PartContext,
@@ -139,8 +139,6 @@ def write_workbench(
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
     joint = gather_joint(run, core_only=redact)
     context = PartContext(redact, suppress_below, not redact and keeps_narratives(run), joint)
-    if members:  # what forks of this process share is loaded once
-        solvers()
     jobs = _jobs(run, pool.scratch, groups, sizes, context, previous, before, graph=graph)
     found = [one for one in pool.run(jobs, seconds) if one is not None] or [positions_table({})]
     if graph:
