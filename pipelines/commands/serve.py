@@ -36,7 +36,7 @@ from pipelines.commands.decide import RecordedDecision, record_decision, recorde
 from pipelines.ledger import values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options
 from pipelines.progress import printable
-from pipelines.user_files import contested_values, open_run, previous_run, read_decisions, read_text
+from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
 from pipelines.workbench_state import (
     ALERTS_FOLDER,
     NextRun,
@@ -206,13 +206,23 @@ def _check_flags(arguments: argparse.Namespace) -> None:
     if arguments.rerun is not None:
         if arguments.decisions is None:
             raise UsageError("--rerun makes a run with new decisions: give --decisions, too")
-        read_text(arguments.rerun)
+        _check_rerun(arguments.rerun)
     url = urlsplit(arguments.public_url or "https://host")
     if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query:
         raise UsageError(f"--public-url {arguments.public_url}: give one such as https://HOST")
     header = arguments.user_header or "X-User"
     if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
         raise UsageError(f"--user-header {header}: is no name of a header; give one such as X-User")
+
+
+def _check_rerun(config: str) -> None:
+    """Raises UsageError for a file by which no batch could be run."""
+    from pipelines.batch.options import parse
+
+    try:
+        parse(["--config", config, "--output", "next"])
+    except UsageError as error:
+        raise UsageError(f"--rerun {config}: {error}") from None
 
 
 def _open_browser(address: str) -> None:

@@ -715,7 +715,7 @@
 
   const WORK_KEY = "ringtrace workbench", ALERT_KEY = "ringtrace alerts";
   const STATES = /** @type {[string, string][]} */ ([["open", "In work"], ["waiting", "Waiting"], ["done", "Done"]]);
-  /** @type {any} */ let work = { version: 1, clusters: {}, acknowledged: {} };
+  /** @type {any} */ let work = { version: 1, clusters: Object.create(null), acknowledged: {} };
 
   /** Takes what a file or this browser has as notes, where it is some. @param {any} found @returns {boolean} */
   function takeWork(found) {
@@ -1083,7 +1083,7 @@
   function flagLines(row, facts) {
     const cut = facts.cut ?? {}, weakest = cut.weakest_side ?? [], thin = cut.thin_side ?? [];
     const same = weakest.join() === thin.join();
-    const falls = weakest.length && row.cut !== null ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
+    const falls = weakest.length && row.cut !== null && !run.redacted ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
     const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
     const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", null, h("strong", null, FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
     if (falls && !(same && thin.length)) lines.push(h("li", null, h("strong", null, "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
@@ -1720,11 +1720,14 @@
 
     /** @param {any[]} members */
     function between(members) {
-      if (members.length !== 2) return list.replaceChildren(h("span.quiet", null, "Shift and click two identifiers for the path between them."));
+      cy?.edges().removeClass("path");
+      if (!members.length) return list.replaceChildren(h("span.quiet", null, "Click an identifier; shift and click, or shift and drag, selects several. Two show the path between them."));
+      const chosen = h("div.bar", null, h("b", null, `${count(members.length)} selected`), h("button", { type: "button", onclick: () => cite(citation(row, members)) }, "Cite"), h("button", { type: "button", onclick: () => membersCsv(row, members) }, "CSV"),
+        members.slice(0, 12).map((one) => h("button.mini", { type: "button", onclick: () => open(one) }, briefly(valueOf(one.id), 30))), members.length > 12 ? h("span.quiet", null, `+${count(members.length - 12)}`) : null);
+      if (members.length !== 2) return list.replaceChildren(chosen);
       const found = strongestPath(facts, members[0].place, members[1].place);
-      list.replaceChildren(h("b", null, "Path: "), found.length ? h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 40), " and ", identifier(one.ends[1].id, 40), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}`)))) : "no accepted links lead from one to the other.",
+      list.replaceChildren(chosen, h("b", null, "Path: "), found.length ? h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 40), " and ", identifier(one.ends[1].id, 40), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}`)))) : "no accepted links lead from one to the other.",
         h("button", { type: "button", hidden: run.redacted, onclick: () => decide("cannot_link", whole, members[0].id, members[1].id) }, "Keep apart"));
-      cy.edges().removeClass("path");
       for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
     }
 

@@ -338,6 +338,11 @@ def test_the_graph_moves_hides_and_finds_the_path(browser, page):
     one = browser.text(".panel h2")
     browser.press("ArrowRight", "Enter")
     browser.wait(f"document.querySelector('.panel h2').textContent !== {json.dumps(one)}")
+    assert "1 selected" in browser.text(".between")
+    with browser.page.expect_download() as chosen:
+        browser.click(".between button:text-is('CSV')")
+    named = browser.text(".panel h2")
+    assert named in chosen.value.path().read_text(encoding="utf-8")
     browser.click(".graph-tools .check input")
     browser.click("button:has-text('Zoom in')")
     with browser.page.expect_download() as kept:
