@@ -44,8 +44,11 @@ WIDE = 1.6
 ITERATIONS = 60
 """More of them moved no member of the measured clusters by a hundredth of the figure."""
 
-SETTLED = 1e-4
-"""The last step moves no member by more, in lengths of a link."""
+SETTLED = 1e-3
+"""The last step moves no member by more, in lengths of a link.
+
+A tenth of it moved no member of a world of 20,000 complaints by more than 1.3 % of the figure.
+"""
 
 HOLD = 1.0
 """Pull of a member to its old place, in shares of its pull to all others.

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -23,7 +23,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import disclosure_control, tables, text
-from reports.cluster_data import DRAWN_SUPPLIERS, ClusterFacts, compare_scripts, gather_batch
+from reports.cluster_data import (
+    DRAWN_SUPPLIERS,
+    ClusterFacts,
+    Reading,
+    compare_scripts,
+    gather_batch,
+)
 from reports.figures import Point, find_handovers, member_positions, read_positions
 from reports.link_evidence import entity_doubts
 from reports.run_summary import Joint
@@ -63,9 +69,12 @@ SUPPLIER_COLUMNS = tuple("id kind records clusters others links".split())
 """`links` are pairs of a member's place and the records of its soft link."""
 
 READING_COLUMNS = tuple(
-    "a org kind role at country field start confidence id raw before after".split()
+    "a org kind id role at country field start end raw confidence before after".split()
 )
-"""One record that names the member at `a`, and the words around it where the run keeps them."""
+"""One record that names the member at `a`, and the words around it where the run keeps them.
+
+In the order of `cluster_data.Reading`: of all that a piece has, most are these.
+"""
 
 _MEMBER = itemgetter(
     *"tier review reporters robustness near_miss_of bridge status complaints calls orgs".split(),
@@ -75,8 +84,6 @@ _MEMBER = itemgetter(
 _LINK = itemgetter(
     *"complaints calls reporters orgs first_seen last_seen strength accepted".split()
 )
-
-_READING = attrgetter(*"source_org record_kind role observed_at victim_country field start".split())
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
@@ -179,7 +186,7 @@ def cluster_piece(
                 *_LINK(one),
                 _cut(one["reason"]),
                 one["records"],
-                [] if context.redact else list(map(_cut, one["record_ids"])),
+                [] if context.redact else _all_cut(one["record_ids"]),
             )
             for one in facts.inside[:LINK_LIMIT]
         ],
@@ -200,12 +207,7 @@ def cluster_piece(
             for one in scripts
         ],
         "readings": [
-            (
-                place[one.entity_id],
-                *_READING(one),
-                round(one.confidence, 3),
-                *map(_cut, (one.record_id, one.raw, one.before, one.after)),
-            )
+            (place[one[0]], *(one if _is_short(one) else [plain_value(each) for each in one])[1:])
             for one in facts.readings
         ],
         "handovers": [
@@ -308,6 +310,17 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, str):
         return value[:TEXT_LIMIT]
     return round(value, 3) if isinstance(value, float) else value
+
+
+def _is_short(one: Reading) -> bool:
+    texts = (one.record_id, one.raw, one.before, one.after)
+    return all(each is None or len(each) <= TEXT_LIMIT for each in texts)
+
+
+def _all_cut(values: list[str]) -> list[str | None]:
+    """Returns texts cut; the same list where none is, as of nearly every link."""
+    long = max(map(len, values), default=0) > TEXT_LIMIT
+    return [_cut(one) for one in values] if long else [*values]
 
 
 def _cut(value: str | None) -> str | None:
