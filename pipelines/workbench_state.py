@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import key_store
@@ -61,7 +62,7 @@ _CLUSTER = re.compile(r"[\w.-]{1,80}")
 
 _ALERT_FILE = re.compile(r"(a-[0-9a-f]{32})\.jsonl")
 
-_ALERT_FIELDS = frozenset(ALERT.names)
+_ALERT_FIELDS = {one.name: one.type for one in ALERT}
 
 _PERCENT = re.compile(r"ringtrace: (\d+) %")
 
@@ -84,7 +85,7 @@ class WorkFile:
             found = json.loads(content) if len(content) <= MOST_STATE_BYTES else None
         except FileNotFoundError:
             return {"version": 1, "clusters": {}, "acknowledged": {}}
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             found = None
         if not (
             isinstance(found, dict)
@@ -209,17 +210,21 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
     newest = sorted(entries, key=lambda one: -one.stat(follow_symlinks=False).st_mtime)
     found = []
     for one in newest[:SHOWN_ALERTS]:
-        with suppress(OSError, ValueError), Path(one.path).open("rb") as file:
+        with suppress(OSError, ValueError, RecursionError), Path(one.path).open("rb") as file:
             row = json.loads(file.read(MOST_ALERT_BYTES))
             if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == one.name:
-                found.append({key: value for key, value in row.items() if key in _ALERT_FIELDS})
+                kept = {key: value for key, value in row.items() if _is_of_alert(key, value)}
+                found.append(kept)
     return sorted(found, key=lambda one: str(one.get("observed_at")), reverse=True)
 
 
 def workbench_files(
-    finished: Run, previous: Run | None, arguments: argparse.Namespace
+    finished: Run, previous: Run | None, arguments: argparse.Namespace, *, may_fork: bool
 ) -> dict[str, bytes]:
-    """Makes the files of the workbench, but for such as name what the run withheld."""
+    """Makes the files of the workbench, but for such as name what the run withheld.
+
+    A process that serves has threads, and must not fork.
+    """
     from transforms.exit_scan import count_withheld
 
     nodes = Path(finished, NODES_FILE)
@@ -227,7 +232,7 @@ def workbench_files(
     values = values_withheld(finished, register, no_register=arguments.no_register)
     with (
         tempfile.TemporaryDirectory(prefix="ringtrace-") as folder,
-        forking(available_cpus()),
+        forking(available_cpus() if may_fork else 0),
         local_job_pool(folder) as pool,
     ):
         before = str(nodes) if nodes.is_file() else None
@@ -261,6 +266,16 @@ def _with_all_tables(finished: Run, folder: Path) -> Run:
             (folder / table.name).mkdir(parents=True)
             pq.write_table(table.schema.empty_table(), folder / table.name / "part.parquet")
     return Run(str(folder), finished.manifest)
+
+
+def _is_of_alert(name: str, value: Any) -> bool:
+    """Returns whether a value fits the contract of alerts: the page draws it as that."""
+    kind = _ALERT_FIELDS.get(name)
+    if kind is None:
+        return False
+    if pa.types.is_list(kind):
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, int if pa.types.is_integer(kind) else str)
 
 
 def _is_plain(one: os.DirEntry[str]) -> bool:

@@ -164,7 +164,8 @@ def run(arguments: argparse.Namespace) -> int:
     runs = find_runs(arguments.run)
     first = open_run(next(iter(runs.values())).folder, built_on=True)
     _check_decisions(arguments.decisions)
-    files = workbench_files(first, previous_run(arguments.previous, first), arguments)
+    before = previous_run(arguments.previous, first)
+    files = workbench_files(first, before, arguments, may_fork=True)
     with _bound(arguments.port) as listening:
         port = listening.getsockname()[1]
         server = Server(first, arguments.decisions, arguments.author, port, files)
@@ -344,7 +345,8 @@ class Server:
         with self._opening:
             if name not in self._opened and self.arguments is not None:
                 opened = open_run(run.folder, built_on=True)
-                files = workbench_files(opened, previous_run(None, opened), self.arguments)
+                before = previous_run(None, opened)
+                files = workbench_files(opened, before, self.arguments, may_fork=False)
                 self._opened[name] = opened, self._with_page(files)
                 while len(self._opened) > KEPT_RUNS:
                     del self._opened[next(iter(self._opened))]

@@ -415,9 +415,10 @@ def test_alerts_of_a_stream_are_listed_and_acknowledged(tmp_path):
     small_run(tmp_path / "live" / "snapshots" / "2026-03-01T09-30-00Z")
     folder = tmp_path / "live" / "alerts"
     folder.mkdir()
-    for one in (alert(1), alert(2, victim="+12125550188"), alert(3)):
+    for one in (alert(1), alert(2, victim="+12125550188", tied_to=7), alert(3)):
         (folder / f"{one['alert_id']}.jsonl").write_text(json.dumps(one))
     (folder / f"a-{4:032x}.jsonl").write_text("not JSON")
+    (folder / f"a-{8:032x}.jsonl").write_text("[" * 50_000)
     (folder / f"a-{5:032x}.jsonl").write_text(json.dumps(alert(6)))
     secret = tmp_path / "secret"
     secret.write_text(json.dumps(alert(7)))
@@ -430,7 +431,7 @@ def test_alerts_of_a_stream_are_listed_and_acknowledged(tmp_path):
     assert [one["alert_id"] for one in found.json()["alerts"]] == [
         alert(number)["alert_id"] for number in (3, 2, 1)
     ]
-    assert "+12125550188" not in found.text
+    assert "+12125550188" not in found.text and "tied_to" not in found.text
     seen = post(client, server, "acknowledge", {"alert": alert(2)["alert_id"]}).json()
     assert seen["acknowledged"][alert(2)["alert_id"]]["by"] == "Ada Cole"
     assert post(client, server, "acknowledge", {"alert": "../x"}).status_code == 400
