@@ -119,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rerun",
         metavar="FILE",
-        help="TOML as of ringtrace batch --config, by which a button makes the next run with the "
+        help="TOML of options of ringtrace batch, by which a button makes the next run with the "
         "new decisions, beside the last one; needs --decisions",
     )
     parser.add_argument(
