@@ -70,6 +70,7 @@ def made_run(folder, **options):
     for row, country in zip(rows["complaints"], countries, strict=False):
         row |= {"victim_country": country, "loss_amount": Decimal(9), "loss_currency": "USD"}
     rows["calls"] = [call(f"C-{n}", carrier="carrier-7", trunk="TG-1") for n in range(5)]
+    whole["counts"]["calls"] |= {"read": 5, "accepted": 5}
     thin = rows["clusters"][3]
     side = [one["entity_id"] for one in rows["members"] if one["cluster_id"] == thin["cluster_id"]]
     thin |= {"flags": ["one_source", "thin"], "weakest_cut": 2}
