@@ -10,7 +10,7 @@ DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
 
-.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites cytoscape clean
+.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites cytoscape world clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -88,6 +88,16 @@ cytoscape:  ## fetch the workbench's graph library again, as reports/assets/cyto
 	@tar -xzf build/cytoscape/package.tgz -C build/cytoscape package/dist/cytoscape.min.js
 	@cp build/cytoscape/package/dist/cytoscape.min.js reports/assets/
 	@echo "$$(awk '$$1 == "sha256" {print $$2}' reports/assets/cytoscape.NOTICE.txt)  reports/assets/cytoscape.min.js" | sha256sum --check
+
+world:  ## fetch the outlines of countries again, as reports/assets/world.NOTICE.txt says
+	@rm -rf build/world && mkdir -p build/world
+	@for one in atlas codes; do curl --fail --silent --show-error --output build/world/$$one.tgz \
+	    $$(awk -v one=$$one '$$1 == one {print $$2}' reports/assets/world.NOTICE.txt) || exit 1; done
+	@awk '$$1 == "sha512" {print $$2 "  build/world/" $$3}' reports/assets/world.NOTICE.txt | sha512sum --check
+	@tar -xzf build/world/atlas.tgz -C build/world package/countries-110m.json
+	@tar -xzf build/world/codes.tgz -C build/world package/codes.json
+	@$(BIN)/python -m benchmarks.world_outline build/world/package/countries-110m.json build/world/package/codes.json
+	@awk '$$1 == "sha256" {print $$2 "  " $$3}' reports/assets/world.NOTICE.txt | sha256sum --check
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) runs build *.egg-info

@@ -413,11 +413,13 @@ def sample_readings(
 
     The newest are taken, those in a narrative first; without `narratives` none is quoted.
     """
-    found = _sample(run, pc.field("entity_id").isin(entity_ids), per_org)
-    columns = [tables.column_values(found[name]) for name in EVIDENCE_COLUMNS]
+    sampled = _sample(run, pc.field("entity_id").isin(entity_ids), per_org)
+    columns = [tables.column_values(sampled[name]) for name in EVIDENCE_COLUMNS]
     read = [Reading(*row) for row in zip(*columns, strict=True)]
-    found_narratives = _narratives(narratives, read) if narratives else {}
-    return [_quoted(one, found_narratives) for one in read]
+    if narratives is None:
+        return read
+    found = _narratives(narratives, read)
+    return [_quoted(one, found) for one in read]
 
 
 def _sample(run: RunFolder, where: pc.Expression, per_org: int) -> pa.Table:

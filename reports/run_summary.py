@@ -1,15 +1,17 @@
-"""The counts of a whole run: records over time and by origin, accounting, shared entities.
+"""The counts of a whole run: records over time, by origin and place, accounting, shared entities.
 
-And what offers of other organisations brought to a joint run (`gather_joint`).
+And what offers of other organisations brought to a joint run (`gather_joint`). Long, since all of
+it is counted over the tables of the whole run.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +21,8 @@ from reports import disclosure_control, tables
 from reports.disclosure_control import core_ids, listed_brands, suppress_small_counts
 from reports.run import Run
 from reports.tables import RunFolder
-from schemas.enums import EntityKind, RecordKind, Status
+from schemas.entity import without_epoch
+from schemas.enums import EntityKind, RecordKind, Role, Status
 from schemas.field import TIMESTAMP
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
@@ -34,11 +37,7 @@ VICTIM_COUNTRY = "victim_country"
 BAR_LIMIT = 400
 """Bars of a trend; of a longer period the last days are shown, and the whole by weeks."""
 
-_FIELDS = (
-    ("source_org", "Organisations"),
-    (VICTIM_COUNTRY, "Victims’ countries"),
-    ("channel", "How it arrived"),
-)
+_FIELDS = (("source_org", "Organisations"), ("channel", "How it arrived"))
 
 _BRAND = "brand"
 
@@ -127,36 +126,171 @@ def _days(run: RunFolder, table: Table, column: str) -> Counter[date]:
 class Breakdown:
     """Complaints by the values of one field, most first, the rest summed up.
 
-    A count that is too small to show is None, as is a sum from which it could be computed. `notes`
-    are what else values are called.
+    `notes` are what else values are called.
     """
 
     title: str
-    rows: list[tuple[str, int | None]]
-    others: int | None
+    rows: list[tuple[str, int]]
+    others: int
     unknown: int
     notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def most(self) -> int:
         """The largest count that is shown."""
-        return max((count or 0 for _, count in self.rows), default=0)
+        return max((count for _, count in self.rows), default=0)
 
 
-def complaint_breakdowns(
-    run: RunFolder, limit: int, suppress_below: int = 0, *, redact: bool = False
-) -> list[Breakdown]:
-    """Counts complaints by organisation, country, channel, brand and lure, `limit` values of each.
+def _most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
+    known = [(value, count) for value, count in counts.items() if value]
+    return sorted(known, key=lambda one: (-one[1], one[0]))
 
-    Counts by country below `suppress_below` are hidden. With `redact` brands that are not on the
-    shipped list are one: such a name is text of a complaint.
+
+PLACE_LIMIT = 200
+"""Rows of a list of regions, carriers, trunks or institutions."""
+
+_BANK_CODE = {"AT": 5, "BE": 3, "CH": 5, "DE": 8, "FR": 5, "PL": 8, "SE": 3}
+"""Length of the code of the bank in an IBAN after its check digits, where it is not four."""
+
+
+def places_and_flows(
+    run: RunFolder, suppress_below: int = 0, *, redact: bool = False
+) -> dict[str, Any]:
+    """Counts where victims are, and where numbers, calls and money lead.
+
+    Counts of complaints below `suppress_below`, and such as would tell them, are None. With
+    `redact` regions, which are an organisation's own text, and what is known of members that are
+    not core are left out.
+    """
+    by_country = _counts(run, COMPLAINTS, VICTIM_COUNTRY)
+    countries = _most_first(by_country)
+    shown = suppress_small_counts([count for _, count in countries], suppress_below)
+    known = dict(zip((name for name, _ in countries), shown, strict=True))
+    carriers, trunks = (_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
+    where = core_ids(run) if redact else None
+    return {
+        "countries": list(known.items()),
+        "unknown": by_country.get(None, 0),
+        "regions": [] if redact else _regions(run, known, suppress_below),
+        "callbacks": _callback_countries(run, where),
+        "carriers": carriers[:PLACE_LIMIT],
+        "trunks": trunks[:PLACE_LIMIT],
+        "losses": _losses_by_currency(run, suppress_below),
+        "institutions": _institutions(run, where),
+    }
+
+
+def _regions(
+    run: RunFolder, countries: Mapping[str, int | None], floor: int
+) -> list[tuple[str, str, int | None]]:
+    """Counts complaints by region; those of a country whose own count is hidden are hidden too."""
+    rows = tables.count_by(run, COMPLAINTS, [VICTIM_COUNTRY, "victim_region"]).to_pylist()
+    of: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for one in rows:
+        if one[VICTIM_COUNTRY]:
+            of[one[VICTIM_COUNTRY]].append((one["victim_region"] or "", one["rows"]))
+    found: list[tuple[str, str, int | None]] = []
+    for country, counts in of.items():
+        shown = suppress_small_counts([count for _, count in counts], floor)
+        hidden = countries.get(country) is None
+        named = zip(counts, shown, strict=True)
+        found += [
+            (country, region, None if hidden else count) for (region, _), count in named if region
+        ]
+    return sorted(found, key=lambda one: (-(one[2] or 0), one[0], one[1]))[:PLACE_LIMIT]
+
+
+def _members_with(
+    run: RunFolder, kind: EntityKind, kept: pa.Array | None, columns: Sequence[str]
+) -> list[Row]:
+    """Reads members of a kind with some columns of their entities."""
+    where = (pc.field("kind") == kind) & (pc.field("status") == Status.INFRASTRUCTURE)
+    if kept is not None:
+        where &= pc.field("entity_id").isin(kept)
+    return tables.to_dicts(tables.read_table(run, ENTITIES, ["entity_id", *columns], where))
+
+
+def _callback_countries(run: RunFolder, kept: pa.Array | None) -> list[tuple[str, int, int]]:
+    """Counts callback numbers, and complaints that name them, by the country of the number."""
+    where = pc.field("role") == Role.CALLBACK
+    callbacks = set(tables.read_table(run, MEMBERS, ["entity_id"], where)["entity_id"].to_pylist())
+    numbers: Counter[str] = Counter()
+    complaints: Counter[str] = Counter()
+    for one in _members_with(run, EntityKind.PHONE, kept, ["region", "complaints"]):
+        if one["entity_id"] in callbacks:
+            numbers[one["region"] or ""] += 1
+            complaints[one["region"] or ""] += one["complaints"]
+    return [(name, count, complaints[name]) for name, count in numbers.most_common()]
+
+
+def _institutions(run: RunFolder, kept: pa.Array | None) -> list[tuple[str, str, int, int]]:
+    """Counts accounts, and complaints that name them, by institution and its country."""
+    accounts: Counter[tuple[str, str]] = Counter()
+    complaints: Counter[tuple[str, str]] = Counter()
+    for kind in (EntityKind.ACCOUNT, EntityKind.WALLET):
+        for one in _members_with(run, kind, kept, ["complaints"]):
+            held_at = institution_of(without_epoch(one["entity_id"]))
+            accounts[held_at] += 1
+            complaints[held_at] += one["complaints"]
+    order = sorted(accounts.items(), key=lambda one: (-complaints[one[0]], one[0]))
+    return [(*name, count, complaints[name]) for name, count in order[:PLACE_LIMIT]]
+
+
+def institution_of(entity_id: str) -> tuple[str, str]:
+    """Returns the institution of an account by the code in it, and its country where that is known.
+
+    It is a code, and no name: registers of codes disagree, and a wrong name accuses a bank.
+    """
+    kind, scheme, value = [*entity_id.split(":", 2), ""][:3]
+    if kind == EntityKind.WALLET:
+        return f"{scheme.upper()} wallet", ""
+    match scheme:
+        case "iban":
+            country = value[:2]
+            start = 5 if country == "IT" else 4
+            size = 5 if country == "IT" else _BANK_CODE.get(country, 4)
+            return f"Bank code {value[start : start + size]}", country
+        case "us":
+            return f"ABA routing number {value.partition(':')[0]}", "US"
+        case "uk":
+            return f"Sort code {value.partition(':')[0]}", "GB"
+        case "ifsc":
+            return f"IFSC {value[:4]}", "IN"
+        case "upi":
+            return f"UPI @{value.rpartition('@')[2]}", "IN"
+    return f"Payment service {scheme}", ""
+
+
+def _losses_by_currency(run: RunFolder, floor: int) -> list[tuple[str, str | None, int | None]]:
+    """Sums the losses that complaints state, by currency, most complaints first."""
+    amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
+    counts: Counter[str] = Counter()
+    stated = pc.field("loss_amount").is_valid() & pc.field("loss_currency").is_valid()
+    for batch in tables.table_batches(run, COMPLAINTS, ["loss_currency", "loss_amount"], stated):
+        grouped = pa.Table.from_batches([batch]).group_by("loss_currency")
+        summed = grouped.aggregate([("loss_amount", "sum"), ([], "count_all")])
+        for one in summed.to_pylist():
+            amounts[one["loss_currency"]] += one["loss_amount_sum"]
+            counts[one["loss_currency"]] += one["count_all"]
+    order = counts.most_common()
+    shown = suppress_small_counts([count for _, count in order], floor)
+    return [
+        (name, None if count is None else f"{amounts[name]:.2f}", count)
+        for (name, _), count in zip(order, shown, strict=True)
+    ]
+
+
+def complaint_breakdowns(run: RunFolder, limit: int, *, redact: bool = False) -> list[Breakdown]:
+    """Counts complaints by organisation, channel, brand and lure, `limit` values of each.
+
+    With `redact` brands that are not on the shipped list are one: such a name is text of a
+    complaint.
     """
     stated = _impersonation_counts(run)
     if redact:
         stated[_BRAND] = _other_brands_as_one(stated[_BRAND])
     by_field = [
-        _by_field(run, column, title, limit, suppress_below if column == VICTIM_COUNTRY else 0)
-        for column, title in _FIELDS
+        _breakdown(title, _counts(run, COMPLAINTS, column), limit) for column, title in _FIELDS
     ]
     brands, lures = (_breakdown(title, stated[what], limit) for what, title in _IMPERSONATION)
     names = {name: techniques_of("lure", name) for name, _ in lures.rows}
@@ -168,24 +302,17 @@ def complaint_breakdowns(
     return [*by_field, brands, replace(lures, notes=notes)]
 
 
-def _by_field(run: RunFolder, column: str, title: str, limit: int, floor: int) -> Breakdown:
-    rows = tables.count_by(run, COMPLAINTS, [column]).to_pylist()
-    return _breakdown(title, {one[column]: one["rows"] for one in rows}, limit, floor)
+def _counts(run: RunFolder, table: Table, column: str) -> dict[str | None, int]:
+    rows = tables.count_by(run, table, [column]).to_pylist()
+    return {one[column]: one["rows"] for one in rows}
 
 
-def _breakdown(
-    title: str, counts: Mapping[str | None, int], limit: int, floor: int = 0
-) -> Breakdown:
-    known = sorted(
-        ((value, count) for value, count in counts.items() if value),
-        key=lambda one: (-one[1], one[0]),
-    )
-    rest = [count for _, count in known[limit:]]
-    shown = suppress_small_counts([*(count for _, count in known[:limit]), sum(rest)], floor)
+def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Breakdown:
+    known = _most_first(counts)
     return Breakdown(
         title=title,
-        rows=[(value, count) for (value, _), count in zip(known, shown[:-1], strict=False)],
-        others=shown[-1],
+        rows=known[:limit],
+        others=sum(count for _, count in known[limit:]),
         unknown=sum(count for value, count in counts.items() if not value),
     )
 

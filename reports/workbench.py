@@ -2,11 +2,12 @@
 
 In: a run, the run before it where there is one, and a job pool. Out: report/index.html with one
 script and one style sheet, and report/data/, the pieces of data that the script loads when it needs
-them: `run` (what became of the whole), `clusters` and `singles` (a row a cluster, with what changed
-since the run before), `search-N` and `records-N` (what can be searched for), `part-N` (all that is
-known of some clusters, `reports.cluster_pieces`). A piece is a script file, so that the page works
-from a disk, without a network; its content is JSON, compressed. Beside it graph/, the nodes with
-their positions and the edges as Parquet, which the next run starts from.
+them: `run` (what became of the whole), `places` (victims, numbers, calls and money by country),
+`clusters` and `singles` (a row a cluster, with what changed since the run before), `search-N` and
+`records-N` (what can be searched for), `part-N` (all that is known of some clusters,
+`reports.pieces`). A piece is a script file, so that the page works from a disk, without a network;
+its content is JSON, compressed. Beside it graph/, the nodes with their positions and the edges as
+Parquet, which the next run starts from.
 
 It is cut into jobs that need nothing of each other, so that processes can share them. Shows what
 the tables of a run show to everybody who may read it, and nothing of private/.
@@ -29,15 +30,22 @@ import pyarrow.compute as pc
 
 from reports import disclosure_control, run_summary, tables
 from reports.cluster_data import OTHERS_LIMIT
-from reports.cluster_pieces import PartContext, gather_pieces, named, picked, plain_value
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
-from reports.figures import positions_dataset, positions_table, solvers
+from reports.figures import positions_dataset, positions_table
 from reports.partition import partition_run
+from reports.pieces import (
+    PartContext,
+    gather_pieces,
+    named,
+    picked,
+    plain_value,
+    search_index,
+    suppressed_shown,
+)
 from reports.run import Run, keeps_narratives
 from reports.run_summary import Joint, Trend, gather_joint
-from reports.search_index import search_index, suppressed_shown
 from reports.tables import RunFolder
 from schemas.enums import LineageEvent, Status
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
@@ -47,7 +55,7 @@ Row = dict[str, Any]
 
 Json = dict[str, Any]
 
-STATIC = ("index.html", "workbench.js", "workbench.css", "cytoscape.min.js")
+STATIC = ("index.html", "workbench.js", "workbench.css", "cytoscape.min.js", "world.js")
 """Files of reports/assets that stand beside the data; the first is filled in."""
 
 STATIC_FILES = frozenset(f"report/{name}" for name in STATIC)
@@ -64,6 +72,12 @@ MEMBERS_OF_PART = 600
 
 MOST_PARTS = 160
 
+MEMBERS_OF_JOB = 6_000
+"""Members of the clusters of one job, about, which writes several pieces.
+
+Its rows are in memory; each job more costs a tenth of a second of CPU, whatever its size.
+"""
+
 SEARCHED_OF_PIECE = 100_000
 
 LISTED_LIMIT = 2_000
@@ -74,18 +88,20 @@ MEMBER_SECONDS, ENTITY_SECONDS = 4e-4, 1.5e-5
 
 _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
-GZIP_LEVEL = 4
-"""At 20,000 complaints 6 takes twice the time for 4 % fewer bytes."""
+GZIP_LEVEL = 1
+"""At 20,000 complaints 4 takes twice the time for 10 % fewer bytes of data."""
 
 CLUSTER_COLUMNS = tuple(
     "id name priority size core unreviewed contested complaints calls reporters losses countries "
-    "orgs brands first last confidence status event from gained lost lone before part".split()
+    "orgs brands first last confidence status event from gained lost lone before flags cut "
+    "part".split()
 )
 """A row of `clusters` and `singles`.
 
 `core` and `unreviewed` count members: in the tier core, and those of them that nobody reviewed.
 `gained` and `lost` are members since the run before, `lone` says that one reporter alone put one
-there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`.
+there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`,
+`cut` is the fewest reporters without whom it falls into two.
 """
 
 SHARED_COLUMNS = tuple("id cluster orgs".split())
@@ -119,14 +135,11 @@ def write_workbench(
     """
     sizes = _cluster_sizes(run)
     groups = group_clusters(sizes)
-    part_of = {one: place for place, group in enumerate(groups) for one in group}
     members = sum(sizes.values())
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
     joint = gather_joint(run, core_only=redact)
     context = PartContext(redact, suppress_below, not redact and keeps_narratives(run), joint)
-    if members:  # what forks of this process share is loaded once
-        solvers()
-    jobs = _jobs(run, pool.scratch, groups, part_of, context, previous, before, graph=graph)
+    jobs = _jobs(run, pool.scratch, groups, sizes, context, previous, before, graph=graph)
     found = [one for one in pool.run(jobs, seconds) if one is not None] or [positions_table({})]
     if graph:
         for _ in pool.run([partial(_nodes, run, pa.concat_tables(found), redact=redact)], 0):
@@ -159,6 +172,20 @@ def group_clusters(sizes: Mapping[str, int]) -> list[list[str]]:
     return groups
 
 
+def batch_groups(groups: Sequence[list[str]], sizes: Mapping[str, int]) -> list[list[list[str]]]:
+    """Returns groups of clusters, in their order, in batches of about `MEMBERS_OF_JOB` members."""
+    batches: list[list[list[str]]] = []
+    room = 0
+    for group in groups:
+        members = sum(sizes[one] for one in group)
+        if members > room:
+            batches.append([])
+            room = MEMBERS_OF_JOB
+        batches[-1].append(group)
+        room -= members
+    return batches
+
+
 def encode_piece(name: str, value: Json) -> bytes:
     """Returns a script file that hands a piece to the page: JSON, gzip, base64.
 
@@ -185,7 +212,7 @@ def _jobs(
     run: Run,
     scratch: str,
     groups: list[list[str]],
-    part_of: Mapping[str, int],
+    sizes: Mapping[str, int],
     context: PartContext,
     previous: RunFolder | None,
     before: str | None,
@@ -193,33 +220,44 @@ def _jobs(
     graph: bool,
 ) -> Iterator[partial[pa.Table | None]]:
     """Yields the jobs, long ones first; those of clusters return node positions."""
+    part_of = {one: place for place, group in enumerate(groups) for one in group}
     yield partial(_search, run, scratch, redact=context.redact)
     yield partial(_lists, run, previous, part_of, len(groups), context)
     if graph:
         yield partial(_edges, run, redact=context.redact)
-    sources = [run.folder] * len(groups)
-    if len(groups) > 1:
+    batches = batch_groups(groups, sizes)
+    sources = [run.folder] * len(batches)
+    if len(batches) > 1:
         positions = None if before is None else positions_dataset(before)
-        sources, before = partition_run(run.folder, groups, scratch, positions), None
-    joint = context.joint
-    for place, (group, source) in enumerate(zip(groups, sources, strict=True)):
+        clusters = [[one for group in parts for one in group] for parts in batches]
+        sources, before = partition_run(run.folder, clusters, scratch, positions), None
+    joint, place = context.joint, 0
+    for parts, source in zip(batches, sources, strict=True):
         # What travels to a worker is about its own clusters alone.
-        parts = {one: joint.parts[one] for one in group if one in joint.parts} if joint else {}
-        mine = replace(context, joint=joint and replace(joint, parts=parts))
-        yield partial(_part, source, place, group, before, mine)
+        own = (one for group in parts for one in group)
+        mine = {one: joint.parts[one] for one in own if one in joint.parts} if joint else {}
+        told = replace(context, joint=joint and replace(joint, parts=mine))
+        yield partial(_parts, source, place, parts, before, told)
+        place += len(parts)
 
 
-def _part(
+def _parts(
     source: str,
     place: int,
-    group: Sequence[str],
+    groups: Sequence[Sequence[str]],
     before: str | None,
     context: PartContext,
     put: PutFile,
 ) -> pa.Table:
-    """Writes all that is known of some clusters; returns the positions of their members."""
-    piece, positions = gather_pieces(source, group, before, context)
-    _put_piece(put, f"part-{place}", piece)
+    """Writes all that is known of some clusters, a piece for each group from `place` on.
+
+    Returns the positions of their members.
+    """
+    clusters = [one for group in groups for one in group]
+    piece, positions = gather_pieces(source, clusters, before, context)
+    for at, group in enumerate(groups, place):
+        facts = {one: piece["clusters"].pop(one) for one in group}
+        _put_piece(put, f"part-{at}", piece | {"clusters": facts})
     return positions_table(positions)
 
 
@@ -250,6 +288,8 @@ def _lists(
     rows = list(cluster_rows(run, previous, part_of, context))
     size = CLUSTER_COLUMNS.index("size")
     _put_piece(put, "run", run_piece(run, rows, parts, context, previous))
+    places = run_summary.places_and_flows(run, context.suppress_below, redact=context.redact)
+    _put_piece(put, "places", places)
     for name, chosen in (
         ("clusters", [row for row in rows if row[size] > 1]),
         ("singles", [row for row in rows if row[size] <= 1]),
@@ -313,6 +353,8 @@ def cluster_rows(
             *(event.get(name) or 0 for name in ("members_new", "members_gone")),
             bool(event.get("on_one_reporter")),
             [earlier[one] for one in came_from if one in earlier],
+            row["flags"] or [],
+            row["weakest_cut"],
             part_of.get(cluster_id, -1),
         ]
 
@@ -375,6 +417,7 @@ def run_piece(
         "suppress_below": context.suppress_below,
         "previous": None if previous is None else _run_id(previous),
         "compared": any(row[event] not in ("", LineageEvent.BORN) for row in rows),
+        "snapshot": "snapshot" in manifest["options"],
         "clusters": sum(1 for row in rows if row[size] > 1),
         "singles": sum(1 for row in rows if row[size] <= 1),
         "parts": parts,
@@ -403,9 +446,7 @@ def run_piece(
         "trends": [_trend(one) for one in trends],
         "breakdowns": [
             {name: getattr(one, name) for name in ("title", "rows", "others", "unknown", "notes")}
-            for one in run_summary.complaint_breakdowns(
-                run, 12, context.suppress_below, redact=redact
-            )
+            for one in run_summary.complaint_breakdowns(run, 12, redact=redact)
         ],
         "shared": _shared(run, redact=redact),
         "moved": _moved(run),

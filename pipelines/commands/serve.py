@@ -3,6 +3,9 @@
 Only this machine reaches it, and only who has the address: it holds a random token, and without it
 every answer is 403. A request that names another host, comes from another site, or lacks the page's
 own secret changes nothing. Files are served from memory: those of the workbench, and no others.
+
+Of a folder of several runs, or of a stream, it serves each when it is asked for; nothing of a
+request becomes a path. Long, since all that answers a request, and all that refuses it, is here.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hmac
 import os
+import re
 import secrets
 import socket
 import sys
@@ -22,6 +26,7 @@ from functools import partial
 from pathlib import Path
 from threading import RLock, Timer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,17 +37,25 @@ from pipelines.ledger import values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options
 from pipelines.progress import printable
 from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
+from pipelines.workbench_state import (
+    ALERTS_FOLDER,
+    NextRun,
+    WorkFile,
+    clock_of,
+    find_runs,
+    read_alerts,
+    without_withheld,
+    workbench_files,
+)
 from reports import tables
-from reports.export import NODES_FILE
 from reports.run import Run, RunError, narrative_reader
 from reports.tables import TableError
-from reports.workbench import static_files, write_workbench
+from reports.workbench import static_files
 from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.tables import MEMBERS
-from transforms.manifest import current_time
+from transforms.manifest import AlteredRunError, current_time
 from transforms.private_files import PrivateFileError
-from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -60,6 +73,11 @@ UNDO_SECONDS = 15.0
 
 MOST_BODY = 20_000
 """Bytes of a request, at most: a decision is a few lines."""
+
+KEPT_RUNS = 4
+"""Runs whose workbenches stay in memory, those that were asked for last."""
+
+MOST_USER = 80
 
 MOST_TEXT = 500
 """Characters of an identifier or a reason, as a decisions file allows."""
@@ -80,12 +98,17 @@ HEADERS = {
 
 SECRET_HEADER = "x-ringtrace-token"
 
+READ_ONLY_CALLS = ("api/about", "api/alerts")
+"""Calls that are answered where no decisions are recorded."""
+
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace serve`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "run", metavar="RUN", help="folder of a finished run, of several, or of a stream"
+    )
     parser.add_argument(
         "--decisions",
         metavar="FILE",
@@ -93,6 +116,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the browser keeps them, to be downloaded)",
     )
     parser.add_argument("--author", metavar="NAME", help="who decides; needed with --decisions")
+    parser.add_argument(
+        "--rerun",
+        metavar="FILE",
+        help="TOML of options of ringtrace batch, by which a button makes the next run with the "
+        "new decisions, beside the last one; needs --decisions",
+    )
     parser.add_argument(
         "--previous",
         metavar="RUN",
@@ -104,6 +133,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=PORT,
         metavar="N",
         help="port on this machine, 0 for any that is free (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--user-header",
+        metavar="NAME",
+        help="behind a proxy that signs people in: the header in which it gives their name, in "
+        "place of --author; needs --public-url",
+    )
+    parser.add_argument(
+        "--public-url", metavar="URL", help="the address of that proxy, as browsers see it"
     )
     parser.add_argument("--open", action="store_true", help="open it in the web browser")
     add_register_options(parser)
@@ -120,16 +158,24 @@ def run(arguments: argparse.Namespace) -> int:
         import uvicorn
     except ModuleNotFoundError:
         raise UsageError("serving needs starlette and uvicorn: pip install '.[serve]'") from None
-    finished = open_run(arguments.run, built_on=True)
-    if "://" in finished.folder:
-        raise UsageError(f"{finished.folder}: local runs are served; copy it here first")
-    if (arguments.decisions is None) != (arguments.author is None):
-        raise UsageError("--decisions and --author go together: give both, or neither")
+    if "://" in str(arguments.run):
+        raise UsageError(f"{arguments.run}: local runs are served; copy it here first")
+    _check_flags(arguments)
+    runs = find_runs(arguments.run)
+    first = open_run(next(iter(runs.values())).folder, built_on=True)
     _check_decisions(arguments.decisions)
-    files = workbench_files(finished, previous_run(arguments.previous, finished), arguments)
+    before = previous_run(arguments.previous, first)
+    files = workbench_files(first, before, arguments, may_fork=True)
     with _bound(arguments.port) as listening:
         port = listening.getsockname()[1]
-        server = Server(finished, arguments.decisions, arguments.author, port, files)
+        server = Server(first, arguments.decisions, arguments.author, port, files)
+        server.folder, server.arguments = Path(arguments.run), arguments
+        server.user_header, server.public_url = arguments.user_header, arguments.public_url
+        if arguments.rerun:
+            register = ["--no-register"] if arguments.no_register else []
+            if arguments.register_key:
+                register = ["--register-key", arguments.register_key]
+            server.next_run = NextRun(arguments.rerun, arguments.decisions, register)
         sys.stdout.write(f"{server.address}\nend it with Ctrl+C\n")
         sys.stdout.flush()
         if arguments.open:
@@ -142,9 +188,42 @@ def run(arguments: argparse.Namespace) -> int:
                 uvicorn.Server(settings).run(sockets=[listening])
         finally:
             server.flush()
+            if server.next_run:
+                server.next_run.end()
     if server.problem:
         raise UsageError(server.problem)
     return 0
+
+
+def _check_flags(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for flags that do not fit each other."""
+    if (arguments.user_header is None) != (arguments.public_url is None):
+        raise UsageError("--user-header and --public-url go together: give both, or neither")
+    named = arguments.author is not None or arguments.user_header is not None
+    if (arguments.decisions is None) == named:
+        raise UsageError("--decisions and --author go together: give both, or neither")
+    if arguments.author is not None and arguments.user_header is not None:
+        raise UsageError("--author and --user-header both say who decides: give one")
+    if arguments.rerun is not None:
+        if arguments.decisions is None:
+            raise UsageError("--rerun makes a run with new decisions: give --decisions, too")
+        _check_rerun(arguments.rerun)
+    url = urlsplit(arguments.public_url or "https://host")
+    if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or url.query:
+        raise UsageError(f"--public-url {arguments.public_url}: give one such as https://HOST")
+    header = arguments.user_header or "X-User"
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", header):
+        raise UsageError(f"--user-header {header}: is no name of a header; give one such as X-User")
+
+
+def _check_rerun(config: str) -> None:
+    """Raises UsageError for a file by which no batch could be run."""
+    from pipelines.batch.options import parse
+
+    try:
+        parse(["--config", config, "--output", "next"])
+    except UsageError as error:
+        raise UsageError(f"--rerun {config}: {error}") from None
 
 
 def _open_browser(address: str) -> None:
@@ -163,34 +242,6 @@ def _check_decisions(given: str | None) -> None:
         read_decisions(given)
     elif not path.parent.is_dir():
         raise UsageError(f"{given}: its folder is not there; give a file that can be made")
-
-
-def workbench_files(
-    finished: Run, previous: Run | None, arguments: argparse.Namespace
-) -> dict[str, bytes]:
-    """Makes the files of the workbench, but for such as name what the run withheld."""
-    from transforms.exit_scan import count_withheld
-
-    nodes = Path(finished, NODES_FILE)
-    register = arguments.register_key
-    values = values_withheld(finished, register, no_register=arguments.no_register)
-    with (
-        tempfile.TemporaryDirectory(prefix="ringtrace-") as folder,
-        forking(available_cpus()),
-        local_job_pool(folder) as pool,
-    ):
-        before = str(nodes) if nodes.is_file() else None
-        try:
-            write_workbench(finished, pool, previous=previous, before=before, graph=False)
-        except JobError as error:
-            raise UsageError(f"{finished.folder}: {error}") from None
-        names = [one["name"] for one in pool.written]
-        files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
-    data = ((name, one) for name, one in files.items() if name.startswith("data/"))
-    for name, number in count_withheld(data, values).items():
-        sys.stderr.write(f"held back: {name} names {number} of what the run withheld\n")
-        del files[name]
-    return files
 
 
 def _bound(port: int) -> socket.socket:
@@ -213,6 +264,14 @@ class _Pending:
     timer: Timer
 
 
+@dataclass(frozen=True)
+class Caller:
+    """The run that the page of a call shows, and who makes the call."""
+
+    run: Run
+    author: str
+
+
 @dataclass(eq=False)
 class Server:
     """A run, its workbench, and the file that decisions are added to; None for read-only.
@@ -221,6 +280,11 @@ class Server:
         token: stands in the address; without it nothing is answered.
         secret: stands in the page, and in what it asks.
         problem: why the last decision could not be written, though it was found good.
+        folder: has the other runs that are served, and a stream's alerts; None for one run.
+        arguments: the flags by which their workbenches are made.
+        user_header: the header in which a proxy gives the user's name; None takes it from none.
+        public_url: the address of that proxy.
+        next_run: what the button for a rerun starts; None without one.
     """
 
     run: Run
@@ -231,36 +295,139 @@ class Server:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     problem: str | None = None
+    folder: Path | None = None
+    arguments: argparse.Namespace | None = None
+    user_header: str | None = None
+    public_url: str | None = None
+    next_run: NextRun | None = None
     _pending: _Pending | None = field(default=None, repr=False)
+    _opened: dict[str, tuple[Run, dict[str, bytes]]] = field(default_factory=dict, repr=False)
     _lock: RLock = field(default_factory=RLock, repr=False)
+    _opening: RLock = field(default_factory=RLock, repr=False)
 
     def __post_init__(self) -> None:
+        self.files = self._with_page(self.files)
+        self.work = WorkFile(self.decisions) if self.decisions else None
+
+    def _with_page(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
         # A page cannot say in itself who may frame it: the header does.
         policy = POLICY.partition("; frame-ancestors")[0]
-        page = static_files(policy, self.secret if self.decisions else "")
-        self.files = self.files | page | {"": page["index.html"]}
+        page = static_files(policy, self.secret)
+        return {**files, **page, "": page["index.html"]}
 
     @property
     def address(self) -> str:
         """The address of the workbench."""
-        return f"http://{HOST}:{self.port}/{self.token}/"
+        own = self.public_url or f"http://{HOST}:{self.port}"
+        return f"{own.rstrip('/')}/{self.token}/"
 
-    def listed(self) -> dict[str, Any]:
+    def runs(self) -> dict[str, Run]:
+        """Returns the runs that can be shown by name, as they are in the folder now."""
+        found = find_runs(self.folder) if self.folder else {"run": self.run}
+        made = self.next_run.output if self.next_run else None
+        if made is not None and made.name not in found:
+            found = {made.name: Run.open(made), **found}
+        return found
+
+    def shown(self, name: str | None) -> tuple[Run, Mapping[str, bytes]] | None:
+        """Returns the run of a name and the files of its workbench; None for no such run.
+
+        Raises:
+            UsageError: for a run that cannot be shown, as do RunError and TableError.
+        """
+        if name is None:
+            return self.run, self.files
+        run = self.runs().get(name)
+        if run is None:
+            return None
+        if run == self.run:
+            return self.run, self.files
+        with self._opening:
+            if name not in self._opened and self.arguments is not None:
+                opened = open_run(run.folder, built_on=True)
+                before = previous_run(None, opened)
+                files = workbench_files(opened, before, self.arguments, may_fork=False)
+                self._opened[name] = opened, self._with_page(files)
+                while len(self._opened) > KEPT_RUNS:
+                    del self._opened[next(iter(self._opened))]
+            return self._opened.get(name)
+
+    def about(self, caller: Caller) -> dict[str, Any]:
+        """Returns the runs that can be shown, and what the page can ask for."""
+        rows = [
+            {
+                "name": name,
+                "run": one.run_id,
+                "clock": clock_of(one),
+                "snapshot": "snapshot" in one.manifest["options"],
+                "href": f"/{self.token}/r/{name}/",
+                "current": one == caller.run,
+            }
+            for name, one in self.runs().items()
+        ]
+        return {
+            "runs": rows,
+            "author": caller.author,
+            "records": self.decisions is not None,
+            "alerts": self.folder is not None and (self.folder / ALERTS_FOLDER).is_dir(),
+            "rerun": None if self.next_run is None else self.next_run.status(),
+        }
+
+    def noted(self) -> dict[str, Any]:
+        """Returns the notes on clusters."""
+        return self._work.read()
+
+    def note(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        """Notes something of a cluster, and returns all notes; errors as `WorkFile.change`."""
+        return self._work.change(body, caller.author)
+
+    def acknowledge(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        """Notes that an alert was seen, and returns all notes."""
+        return self._work.acknowledge(str(body["alert"]), caller.author)
+
+    @property
+    def _work(self) -> WorkFile:
+        if self.work is None:
+            raise UsageError("notes stand beside a decisions file: serve with --decisions")
+        return self.work
+
+    def alerts(self, caller: Caller) -> dict[str, Any]:
+        """Returns the newest alerts of the stream, but for those that name what it withheld."""
+        found = read_alerts(self.folder) if self.folder else []
+        flags = self.arguments
+        if flags is None:
+            return {"alerts": found, "held_back": 0}
+        values = values_withheld(caller.run, flags.register_key, no_register=flags.no_register)
+        shown, bad = without_withheld(found, values)
+        return {"alerts": shown, "held_back": bad}
+
+    def rerun(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:  # noqa: ARG002
+        """Starts the next run, after the one that is shown; errors as `NextRun.start`."""
+        if self.next_run is None:
+            raise UsageError("serve with --rerun FILE to make runs from here")
+        self.flush()
+        if "snapshot" in caller.run.manifest["options"]:
+            raise UsageError("a snapshot of a stream is not run again: the stream reads decisions")
+        self.next_run.start(caller.run.folder)
+        return self.next_run.status()
+
+    def listed(self, caller: Caller | None = None) -> dict[str, Any]:
         """Returns the decisions of the file; what may be a victim's stands under a withheld id."""
+        caller = caller or Caller(self.run, self.author or "")
         with self._lock:
             known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
-            names = {own: stands for stands, own in contested_values(self.run).items()}
+            names = {own: stands for stands, own in contested_values(caller.run).items()}
             rows = [self._row(one, names) for one in known]
             if self._pending is not None:
                 rows.append(self._pending.shown)
             problem = self.problem
         ids = pa.array(sorted({row["entity_a"] for row in rows}), pa.string())
         where = pc.field("entity_id").isin(ids)
-        of = tables.read_table(self.run, MEMBERS, ["entity_id", "cluster_id"], where)
+        of = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
         clusters = dict(zip(*(column.to_pylist() for column in of.columns), strict=True))
         rows.sort(key=lambda one: (one["decided_at"], one["decision_id"]))
         return {
-            "author": self.author,
+            "author": caller.author,
             "problem": problem,
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
@@ -281,7 +448,7 @@ class Server:
             "decided_at": one.decided_at.isoformat(),
         }
 
-    def decide(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def decide(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
 
         What is recorded is signed, and cannot be taken back. The next decision and the end of the
@@ -303,9 +470,9 @@ class Server:
         reason = str(body.get("reason") or "").strip()
         if not reason or len(reason) > MOST_TEXT:
             raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
-        name, author, now = self.decisions or "", self.author or "", current_time()
+        name, author, now = self.decisions or "", caller.author, current_time()
         record = partial(
-            record_decision, self.run, name, kind, *named, author=author, reason=reason, now=now
+            record_decision, caller.run, name, kind, *named, author=author, reason=reason, now=now
         )
         with self._lock:
             self.flush()
@@ -319,7 +486,7 @@ class Server:
                 "kind": str(kind),
                 "entity_a": named[0],
                 "entity_b": named[1] if len(named) > 1 else None,
-                "author": self.author,
+                "author": author,
                 "reason": reason,
                 "decided_at": now.isoformat(),
                 "undo": True,
@@ -327,7 +494,7 @@ class Server:
             self._pending = _Pending(shown, record, timer)
             timer.start()
         seconds = {"seconds": UNDO_SECONDS}
-        return self.listed() | {"added": added, "said": said} | seconds
+        return self.listed(caller) | {"added": added, "said": said} | seconds
 
     def flush(self) -> None:
         """Records the decision that waits, if there is one."""
@@ -342,11 +509,11 @@ class Server:
             except (UsageError, RunError, TableError, PrivateFileError, OSError) as error:
                 self.problem = printable(f"{waiting.shown['decision_id']}: not recorded: {error}")
 
-    def undo(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def undo(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """Drops the decision that waits.
 
         Raises:
-            UsageError: for another one.
+            UsageError: for another one, or somebody else's.
         """
         with self._lock:
             waiting = self._pending
@@ -354,31 +521,33 @@ class Server:
                 raise UsageError(
                     f"{str(body['decision_id'])[:80]}: is recorded; record one that says otherwise"
                 )
+            if waiting.shown["author"] != caller.author:
+                raise UsageError("another person's decision is theirs to undo")
             waiting.timer.cancel()
             self._pending = None
-        return self.listed()
+        return self.listed(caller)
 
-    def narrative(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    def narrative(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """Returns a masked narrative to the run's owner; who looked at it is written down.
 
         Raises:
             UsageError: where the run keeps none, or none of that record.
         """
         org, record = str(body["org"]), str(body["id"])
-        reader = narrative_reader(self.run, key_store.private_key())
+        reader = narrative_reader(caller.run, key_store.private_key())
         if reader is None:
             raise UsageError("This run keeps no narratives here.")
         for batch in reader(pa.array([record], pa.string())):
             for row in batch.to_pylist():
                 if (row["source_org"], row["complaint_id"]) == (org, record) and row["narrative"]:
-                    self._log_view(org, record)
+                    self._log_view(org, record, caller.author)
                     return {"narrative": row["narrative"]}
         raise UsageError("This record has no narrative.")
 
-    def _log_view(self, org: str, record: str) -> None:
+    def _log_view(self, org: str, record: str, author: str) -> None:
         """Adds a line to the list of views beside the decisions file."""
         path = Path(f"{os.path.realpath(self.decisions or '')}.views")
-        line = f"{current_time():%Y-%m-%dT%H:%M:%SZ} {self.author} {org}|{record}"
+        line = f"{current_time():%Y-%m-%dT%H:%M:%SZ} {author} {org}|{record}"
         with self._lock, path.open("a", encoding="utf-8") as file:
             file.write(f"{printable(line)}\n")
 
@@ -390,10 +559,19 @@ def make_app(server: Server) -> Starlette:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
-    calls: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    calls: dict[str, Callable[[Mapping[str, Any], Caller], dict[str, Any]]] = {
         "api/decide": server.decide,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
+        "api/note": server.note,
+        "api/acknowledge": server.acknowledge,
+        "api/rerun": server.rerun,
+    }
+    lists: dict[str, Callable[[Caller], dict[str, Any]]] = {
+        "api/decisions": server.listed,
+        "api/about": server.about,
+        "api/notes": lambda _: server.noted(),
+        "api/alerts": server.alerts,
     }
 
     def refused(status: int, why: str) -> Response:
@@ -402,31 +580,36 @@ def make_app(server: Server) -> Starlette:
     async def answer(request: Request) -> Response:
         if why := refusal(server, request):
             return refused(403, why)
-        name = request.url.path.removeprefix(f"/{server.token}/")
-        if request.method != "POST":
-            if name == "api/decisions" and server.decisions:
-                return JSONResponse(await run_in_threadpool(server.listed), 200, HEADERS)
-            if (content := server.files.get(name)) is None:
-                return refused(404, "there is no such file")
-            kind = TYPES.get(Path(name or "index.html").suffix, "application/octet-stream")
-            return Response(content, 200, HEADERS, f"{kind}; charset=utf-8")
-        if name not in calls or not server.decisions:
+        author = user_of(server, request)
+        if author is None:
+            return refused(403, "the proxy gave no name of a user")
+        chosen, name = asked_for(server, request)
+        is_call = name in calls and request.method == "POST"
+        is_list = name in lists and request.method != "POST"
+        answers = (is_call or is_list) and (server.decisions or name in READ_ONLY_CALLS)
+        if name.startswith("api/") and not answers:
             return refused(404, "there is no such call")
         if len(body := await request.body()) > MOST_BODY:
             return refused(413, "too long")
-        return await _called(calls[name], body, refused)
 
-    async def _called(
-        call: Callable[[Mapping[str, Any]], dict[str, Any]],
-        body: bytes,
-        refused: Callable[[int, str], Response],
-    ) -> Response:
-        import orjson
+        def respond() -> Response:
+            found = server.shown(chosen)
+            if found is None:
+                return refused(404, "there is no such run")
+            run, files = found
+            caller = Caller(run, author)
+            if is_call:
+                return JSONResponse(calls[name](_object(body), caller), 200, HEADERS)
+            if is_list:
+                return JSONResponse(lists[name](caller), 200, HEADERS)
+            if request.method == "POST" or (content := files.get(name)) is None:
+                return refused(404, "there is no such file")
+            kind = TYPES.get(Path(name or "index.html").suffix, "application/octet-stream")
+            return Response(content, 200, HEADERS, f"{kind}; charset=utf-8")
 
         try:
-            given = orjson.loads(body)
-            return JSONResponse(await run_in_threadpool(call, given), 200, HEADERS)
-        except (UsageError, RunError, TableError, PrivateFileError) as error:
+            return await run_in_threadpool(respond)
+        except (UsageError, RunError, TableError, AlteredRunError, PrivateFileError) as error:
             return refused(400, printable(str(error)))
         except (ValueError, KeyError, TypeError):
             return refused(400, "this is no call of the workbench")
@@ -441,24 +624,53 @@ def make_app(server: Server) -> Starlette:
     )
 
 
+def _object(body: bytes) -> Mapping[str, Any]:
+    import orjson
+
+    given = orjson.loads(body)
+    if not isinstance(given, dict):
+        raise TypeError
+    return given
+
+
+def asked_for(server: Server, request: Request) -> tuple[str | None, str]:
+    """Returns the name of the run that a request is about, None for the first, and of its file."""
+    rest = request.url.path.removeprefix(f"/{server.token}/")
+    if rest.startswith("r/"):
+        _, name, rest = f"{rest}//".split("/", 2)
+        return name, rest.removesuffix("//").removesuffix("/")
+    return None, rest
+
+
+def user_of(server: Server, request: Request) -> str | None:
+    """Returns who asks: the author, or with --user-header who the proxy says; None for nobody."""
+    if server.user_header is None:
+        return server.author or ""
+    given = request.headers.getlist(server.user_header)
+    name = given[0].strip() if len(given) == 1 else ""
+    return name if name and len(name) <= MOST_USER and name.isprintable() else None
+
+
 def refusal(server: Server, request: Request) -> str | None:
     """Returns why a request is refused; None for one of the workbench's own.
 
     The name of the host guards against a site that gives its own name this machine's address (DNS
     rebinding), the origin and the secret against a form or script of another site (CSRF).
     """
-    if request.headers.get("host", "") not in (f"{HOST}:{server.port}", f"localhost:{server.port}"):
+    own = {f"http://{host}:{server.port}" for host in (HOST, "localhost")}
+    if server.public_url:
+        own.add(server.public_url.rstrip("/"))
+    if request.headers.get("host", "") not in {urlsplit(one).netloc for one in own}:
         return "another host"
     _, token, *rest = f"{request.url.path}/".split("/", 2)
     if not hmac.compare_digest(token.encode(), server.token.encode()) or not rest:
         return "the address lacks the token that `ringtrace serve` printed"
-    path = request.url.path.removeprefix(f"/{server.token}/")
+    _, path = asked_for(server, request)
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return "another site"
     if request.method != "POST" and not path.startswith("api/"):
         return None
     origin = request.headers.get("origin")
-    own = {f"http://{host}:{server.port}" for host in (HOST, "localhost")}
     if (request.method == "POST" and origin is None) or origin not in (None, *own):
         return "another site"
     given = request.headers.get(SECRET_HEADER, "")

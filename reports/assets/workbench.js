@@ -16,6 +16,10 @@
       const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
       pieces.get(name)?.done(JSON.parse(await new Response(plain).text()));
     },
+    /** @param {any} outlines of countries */
+    world(outlines) {
+      pieces.get("world")?.done(outlines);
+    },
   };
 
   /** @param {string} source @param {(error: Error) => void} failed */
@@ -34,7 +38,7 @@
     let done = (/** @type {any} */ _) => {};
     const promise = new Promise((resolve, reject) => {
       done = resolve;
-      addScript(`data/${name}.js`, reject);
+      addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
     });
     pieces.set(name, { promise, done });
     return promise;
@@ -196,7 +200,7 @@
     phone_inbound: "Incoming call", phone_callback: "Callback", popup: "Pop-up", toll_free: "Toll-free", voip: "VoIP", sms: "SMS",
     fixed_line: "Fixed line", fixed_or_mobile: "Fixed or mobile", born: "New", grew: "Grew", merged: "Merged", split: "Split",
     unchanged: "Unchanged", ended: "No longer seen", irs: "IRS", ip: "IP address", orig_id: "Origination ID", url: "Web address", email: "E-mail",
-    cannot_link: "Keep apart", must_link: "Same operation", confirm: "Confirm", dispute: "Dispute", legitimate: "Legitimate",
+    several_orgs: "Several organisations", threshold: "Many reports", joined_cluster: "Joined a cluster", clusters_merge: "Clusters would merge", referred_awake: "Active after a referral", cannot_link: "Keep apart", must_link: "Same operation", confirm: "Confirm", dispute: "Dispute", legitimate: "Legitimate",
     review: "Reviewed", suspect_held: "Held by the scammer", victim_owned: "A victim’s own", infrastructure: "Used by the scammer",
     uncorroborated: "Seen only as caller ID (can be spoofed)", suppressed: "Suppressed", victim_side: "Victim’s own", contested: "Contested",
     verify: "Verify", core: "Core", fcc: "FCC", ftc: "FTC", paypal: "PayPal", ebay: "eBay", mcafee: "McAfee", upi: "UPI", iban: "IBAN", rcs: "RCS", whatsapp: "WhatsApp", jsonl: "JSON Lines", remote: "Remote access",
@@ -421,7 +425,10 @@
   // ---------------------------------------------------------------- decisions
 
   const token = document.querySelector("meta[name=token]")?.getAttribute("content") || "";
-  const served = token !== "" && location.protocol.startsWith("http");
+  const online = token !== "" && location.protocol.startsWith("http");
+  /** Whether decisions go to a file of the server. */
+  let served = false;
+  /** @type {any} */ let about = null;
   /** @type {any[]} */ let made = [];
   let author = "";
   const storeKey = () => `ringtrace ${run.run}`;
@@ -518,7 +525,10 @@
     const others = row.size - core.length;
     const member = facts.members.find((/** @type {any} */ one) => one.id === a);
     const size = counted(row.size, "member");
+    const thin = new Set(row.flags.includes("thin") ? facts.cut?.thin_side ?? [] : []);
+    const join = `the thin join of ${counted(thin.size, "member")} and ${count(row.size - thin.size)}, for which it did not leave: read the records that name both sides`;
     if (kind === "confirm") return [
+      thin.size ? `Vouches for ${join}.` : "",
       core.length ? "" : "Reviews this one member, which is to verify: it leaves once a second person reports it.",
       !core.length ? "" : `Reviews ${counted(core.length, "core member")}, ${count(fresh.length)} of them for the first time.`,
       others && core.length ? `${counted(others, "member")} to verify or contested ${others === 1 ? "stays" : "stay"} unreviewed.` : "",
@@ -554,6 +564,7 @@
     if (kind === "must_link") {
       const other = clusterOf.get(whole.other ?? "");
       return [
+        thin.size && b && thin.has(a) !== thin.has(b) && other?.id === row.id ? `Vouches for ${join}.` : "",
         other && other.id !== row.id ? `Joins ${counted(row.size, "member")} and ${counted(other.size, "member")} into one cluster.` : other ? "They are in one cluster already, which this binds." : "Joins the clusters of both, if the run has the other one.",
         "Counts five records’ worth of confidence; who reported what does not change.",
       ];
@@ -698,6 +709,119 @@
       h("button", { type: "button", onclick: () => undo(draft.decision_id) }, "Undo"),
       next ? h("a.button", { href: toCluster(next.id) }, "Next in queue") : null,
     ]);
+  }
+
+  // ---------------------------------------------------------------- notes on clusters, which bind no run
+
+  const WORK_KEY = "ringtrace workbench", ALERT_KEY = "ringtrace alerts";
+  const STATES = /** @type {[string, string][]} */ ([["open", "In work"], ["waiting", "Waiting"], ["done", "Done"]]);
+  /** @type {any} */ let work = { version: 1, clusters: Object.create(null), acknowledged: {} };
+
+  /** Takes what a file or this browser has as notes, where it is some. @param {any} found @returns {boolean} */
+  function takeWork(found) {
+    const plainObject = (/** @type {any} */ one) => typeof one === "object" && one !== null && !Array.isArray(one);
+    if (!plainObject(found) || found.version !== 1 || !plainObject(found.clusters) || !Object.values(found.clusters).every(plainObject)) return false;
+    const text = (/** @type {any} */ one, /** @type {number} */ most) => (typeof one === "string" ? one.slice(0, most) : "");
+    /** @type {any} */ const kept = Object.create(null);
+    for (const [id, one] of Object.entries(found.clusters)) {
+      const given = /** @type {any} */ (one);
+      kept[id] = {
+        status: STATES.some(([name]) => name === given.status) ? given.status : "", owner: text(given.owner, 80), at: text(given.at, 40), by: text(given.by, 80),
+        snoozed_until: /^\d{4}-\d\d-\d\d$/.test(given.snoozed_until) ? given.snoozed_until : "",
+        notes: (Array.isArray(given.notes) ? given.notes : []).filter(plainObject).map((/** @type {any} */ note) => ({ at: text(note.at, 40), by: text(note.by, 80), text: text(note.text, 2000) })),
+      };
+    }
+    work = { version: 1, clusters: kept, acknowledged: plainObject(found.acknowledged) ? found.acknowledged : {} };
+    return true;
+  }
+  async function loadWork() {
+    if (served) return void takeWork(await ask("notes"));
+    try {
+      takeWork(JSON.parse(localStorage.getItem(WORK_KEY) || "null"));
+    } catch { /* nothing is kept here */ }
+  }
+  function keepWork() {
+    try {
+      localStorage.setItem(WORK_KEY, JSON.stringify(work));
+    } catch {
+      toast("This browser keeps nothing for files: download workbench.json before you close the page.");
+    }
+  }
+  /** @param {string} id of a cluster @param {any} changes */
+  async function changeWork(id, changes) {
+    try {
+      if (served) takeWork(await ask("note", { cluster: id, ...changes }));
+      else {
+        const { text, ...others } = changes, now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+        const known = work.clusters[id] ?? { status: "", owner: "", snoozed_until: "", notes: [] };
+        work.clusters[id] = { ...known, ...others, at: now, by: author, notes: text ? [...known.notes, { at: now, by: author, text: text.slice(0, 2000) }].slice(-200) : known.notes };
+        keepWork();
+      }
+      return true;
+    } catch (error) {
+      toast(plain(/** @type {Error} */ (error).message, 400));
+      return false;
+    }
+  }
+  /** What is noted of a cluster, or of those that it came from. @param {any} row @returns {any} */
+  function workOf(row) {
+    const ids = [row.id, ...row.from.filter((/** @type {string} */ one) => one !== row.id)];
+    const every = ids.map((one) => work.clusters[one]).filter(Boolean);
+    const first = every[0] ?? {};
+    return { status: first.status || "", owner: first.owner || "", snoozed_until: first.snoozed_until || "", at: first.at || "", by: first.by || "", notes: every.flatMap((one) => one.notes).sort((a, b) => (a.at < b.at ? -1 : 1)) };
+  }
+  const today = () => new Date().toISOString().slice(0, 10);
+  /** Whether a cluster is out of the queue for now: snoozed, or done before it changed. @param {any} row @returns {string} */
+  function setAside(row) {
+    const mine = workOf(row);
+    if (mine.snoozed_until > today()) return "snoozed";
+    return mine.status === "done" && (!run.clock || Date.parse(run.clock) <= Date.parse(mine.at)) ? "done" : "";
+  }
+  /** @param {any} row */
+  function workTags(row) {
+    const mine = workOf(row);
+    const state = STATES.find(([name]) => name === mine.status)?.[1];
+    return [
+      state ? h(`span.tag.work-${mine.status}`, null, state) : null, mine.owner ? h("span.tag.owner", { title: "Owner" }, shown(mine.owner, 24)) : null,
+      mine.snoozed_until > today() ? h("span.tag", null, `until ${day(Date.parse(mine.snoozed_until) / 1000)}`) : null,
+      mine.notes.length ? h("span.tag", { title: plain(mine.notes[mine.notes.length - 1].text, 200) }, counted(mine.notes.length, "note")) : null,
+    ];
+  }
+  /** The strip of a cluster in which its state, owner, snooze and notes are set. @param {any} row */
+  function workBar(row) {
+    const mine = workOf(row);
+    const after = (/** @type {number} */ days) => new Date(Date.now() + days * 864e5).toISOString().slice(0, 10);
+    const change = async (/** @type {any} */ changes) => (await changeWork(row.id, changes)) && render();
+    const owner = h("input", { type: "text", value: mine.owner, maxlength: 80, placeholder: "Nobody", "aria-label": "Owner", size: 14, autocomplete: "off", onchange: (/** @type {any} */ event) => change({ owner: event.target.value.trim() }) });
+    const snoozed = mine.snoozed_until > today() ? mine.snoozed_until : "";
+    const note = h("input", { type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", "aria-label": "Note", autocomplete: "off" });
+    const notes = h("details.notes", { open: place().state.notes === "1", ontoggle: (/** @type {any} */ event) => remember({ notes: event.target.open ? "1" : "" }) },
+      h("summary", null, mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
+      h("div.note-list", null, h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
+        h("ol.records", null, [...mine.notes].reverse().map((/** @type {any} */ one) => h("li", null, h("span.quiet", null, moment(Date.parse(one.at) / 1000), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
+    return h("div.work", { role: "group", "aria-label": "Work on the cluster" },
+      h("label.check", null, "Work", h("select", { "aria-label": "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
+      h("label.check", null, "Owner", owner), author && mine.owner !== author ? h("button", { type: "button", onclick: () => change({ owner: author, status: mine.status || "open" }) }, "Take it") : null,
+      h("label.check", null, "Snooze", h("select", { "aria-label": "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
+        h("option", { value: "" }, snoozed ? "Wake it" : "No"), snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(Date.parse(snoozed) / 1000)}`) : null,
+        [[1, "A day"], [7, "A week"], [30, "30 days"]].map(([days, text]) => h("option", { value: after(Number(days)) }, text)))),
+      notes);
+  }
+  /** The part of the page of decisions that keeps and loads notes. */
+  function workPart() {
+    const number = Object.keys(work.clusters).length;
+    const file = h("input", { type: "file", accept: ".json,application/json", "aria-label": "Load workbench.json", onchange: async (/** @type {any} */ event) => {
+      let good = false;
+      try { good = takeWork(JSON.parse(await event.target.files[0].text())); } catch { /* no JSON */ }
+      if (good) keepWork();
+      toast(good ? `Notes on ${counted(Object.keys(work.clusters).length, "cluster")} are loaded, in place of those that were here.` : "This file is no workbench.json.");
+      render();
+    } });
+    return [
+      h("h2", null, "Notes on clusters"),
+      h("p", null, `State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
+      h("div.bar", null, h("button", { type: "button", disabled: !number, onclick: () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json") }, "Download workbench.json"), served ? null : h("label.check", null, "Load", file)),
+    ];
   }
 
   // ---------------------------------------------------------------- downloads and citations
@@ -913,6 +1037,7 @@
   const WHY = /** @type {[string, string][]} */ ([
     ["", "All"], ["merged", "Merged"], ["split", "Split"], ["new", "New"], ["reporters", "New reporters"], ["losses", "New losses"],
     ["identifiers", "New identifiers"], ["gone", "Identifiers lost"], ["decided", "Decisions took effect"], ["contested", "Contested"], ["lone", "One reporter"], ["unreviewed", "Unreviewed"],
+    ["thin", "Thin joins"], ["burst", "Bursts"], ["same_text", "Same text"], ["mine", "Mine"], ["free", "Nobody’s"], ["snoozed", "Snoozed"], ["done", "Done"],
   ]);
 
   /** @returns {any[]} clusters that ask for attention, by priority */
@@ -924,7 +1049,7 @@
   function nextInQueue() {
     const rows = queueRows();
     const here = rows.findIndex((row) => row.id === place().id);
-    return rows[here + 1] ?? null;
+    return rows.slice(here + 1).find((row) => !setAside(row)) ?? null;
   }
 
   /** @param {any} row */
@@ -944,8 +1069,29 @@
     return mine.length ? h("span.tag.mine", { title: mine.map((one) => one.decision_id).join(", ") }, `${words(mine[mine.length - 1].kind)} recorded`) : null;
   };
 
+  /** What a flag of a cluster means, and what to do. */
+  const FLAGS = /** @type {Record<string, [string, string]>} */ ({
+    thin: ["Thin join", "Few people bear what ties two sides of it, and one with several pseudonyms can have made that up. Nothing of it leaves in a referral, in STIX or in MISP until you confirm it, or say that members of both sides are the same operation: read the records that name both first."],
+    burst: ["Burst", "Most of its reporters are of one organisation within hours, with one record each; together they count as few. Read some of them: are the words their own, is a loss stated?"],
+    same_text: ["Same text", "Several one-off reports have the same words in the same place, and count as one. Read two: the words of a form are harmless, a story told twice is not."],
+    one_source: ["One source", "All of its records are of one organisation. Ask another before you rely on it alone."],
+    one_reporter: ["One reporter", "All of its records are of one person. Nothing of it is core until a second one reports it."],
+  });
+  /** @param {any} row */
+  const flagTags = (row) => row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h(`span.tag${one.startsWith("one_") ? "" : ".caution"}`, { title: FLAGS[one][1] }, one === "thin" ? "Thin" : FLAGS[one][0]));
+  /** @param {any} row @param {any} facts */
+  function flagLines(row, facts) {
+    const cut = facts.cut ?? {}, weakest = cut.weakest_side ?? [], thin = cut.thin_side ?? [];
+    const same = weakest.join() === thin.join();
+    const falls = weakest.length && row.cut !== null && !run.redacted ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
+    const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
+    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", null, h("strong", null, FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
+    if (falls && !(same && thin.length)) lines.push(h("li", null, h("strong", null, "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
+    return lines.length ? h("ul.flags", { "aria-label": "What to know before it is used" }, lines) : null;
+  }
+
   const clusterColumns = () => ({
-    name: { name: "name", head: "Cluster", value: (/** @type {any} */ row) => row.name, klass: "name", cell: (/** @type {any} */ row) => [clusterName(row), " ", statusTag(row), pendingTag(row)] },
+    name: { name: "name", head: "Cluster", value: (/** @type {any} */ row) => row.name, klass: "name", cell: (/** @type {any} */ row) => [clusterName(row), " ", statusTag(row), pendingTag(row), flagTags(row), run.redacted ? null : workTags(row)] },
     priority: { name: "priority", head: term("Priority"), number: true, value: (/** @type {any} */ row) => row.priority, cell: (/** @type {any} */ row) => row.priority.toFixed(1) },
     size: { name: "size", head: "Members", number: true, value: (/** @type {any} */ row) => row.size, cell: (/** @type {any} */ row) => count(row.size) },
     core: { name: "core", head: [term("Core"), " of"], number: true, value: (/** @type {any} */ row) => row.core, cell: (/** @type {any} */ row) => [count(row.core), h("span.quiet", null, ` of ${count(row.size)}`)] },
@@ -973,7 +1119,14 @@
     const rows = queueRows();
     const why = state.why ?? "";
     /** @param {string} kind @param {any} row */
-    const has = (kind, row) => !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((/** @type {any} */ one) => one.kind === kind));
+    const has = (kind, row) => {
+      const aside = run.redacted ? "" : setAside(row);
+      if (kind === "snoozed" || kind === "done") return aside === kind;
+      if (aside) return false;
+      if (kind === "mine" || kind === "free") return !run.redacted && author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
+      if (FLAGS[kind]) return row.flags.includes(kind);
+      return !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((/** @type {any} */ one) => one.kind === kind));
+    };
     const chips = WHY.map(([kind, name]) => ({ kind, name, number: rows.filter((row) => has(kind, row)).length })).filter((one) => one.number || !one.kind);
     const c = clusterColumns();
     const list = table({
@@ -1096,13 +1249,15 @@
         h("button.primary", { type: "button", onclick: () => decide("confirm", whole, best.id) }, "Confirm"),
         h("button", { type: "button", onclick: () => decide("dispute", whole, best.id) }, "Dispute"),
         h("button", { type: "button", onclick: () => pair("must_link", whole, best.id) }, "Same operation…"),
+        h("a.button", { href: address("compare", { a: id }) }, "Compare…"),
         next ? h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue") : null) : null,
       h("p.summary", null, [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
         row.brands.length ? [" used by callers posing as ", names(row.brands, 3)] : null,
         `; linked by ${counted(row.complaints, "complaint")} and ${counted(row.calls, "call")} reported to `, names(row.orgs, 4), ` from ${day(row.first)} to ${day(row.last)}.`,
         facts.left_out ? ` ${counted(facts.left_out, "identifier")} to verify before use left out of this copy.` : null,
         h("span.quiet", null, "  A lead, not proof.")),
-      row.changes.length ? h("p.changes", null, row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text))) : null);
+      row.changes.length ? h("p.changes", null, row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text))) : null,
+      flagLines(row, facts), run.redacted ? null : workBar(row));
     const numbers = h("div.facts", null,
       fact(row.priority.toFixed(1), term("Priority", "priority")), fact(count(row.reporters), term("Reporters", "reporters")),
       fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), " members"]),
@@ -1169,7 +1324,9 @@
         chosen.length === 2 && !run.redacted ? h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id) }, "Same operation") : "");
     };
     const kinds = new Set(facts.members.map((/** @type {any} */ one) => one.kind));
+    const side = ["thin", "weakest"].includes(state.side) ? new Set(facts.cut?.[`${state.side}_side`] ?? []) : null;
     const extra = [
+      side ? h("a.button", { href: toCluster(row.id, { ...state, side: "" }) }, "Both sides") : null,
       choiceHere("Any kind", "kind", kinds, state), choiceHere("Any tier", "tier", new Set(["core", "verify"]), state), choiceHere("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
       h("button", { type: "button", onclick: () => membersCsv(row, list.chosen()) }, "Download CSV"), bar,
     ];
@@ -1192,7 +1349,7 @@
       ],
       rows: facts.members, caption: "Members", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
       sort: "-records", state, extra, open,
-      filter: (one) => ["kind", "tier", "review"].every((name) => !state[name] || one[name] === state[name]),
+      filter: (one) => ["kind", "tier", "review"].every((name) => !state[name] || one[name] === state[name]) && (!side || side.has(one.id)),
     });
     return list.element;
   }
@@ -1397,11 +1554,12 @@
       ],
     });
     return [
-      h("h2", null, "Suppliers"), facts.suppliers.length ? list.element : h("p.quiet", null, "None is known."),
+      h("h2", null, "Suppliers"), facts.suppliers.length ? list.element : h("p.quiet", null, "None is known."), facts.more_suppliers ? h("p.quiet", null, `${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
       facts.scripts.length ? h("h2", null, "Scripts that its callers read out") : "",
       ...facts.scripts.map((/** @type {any} */ one) => h("section.script", null, h("h3", null, identifier(one.entity_id), h("span.quiet", null, ` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
         h("blockquote", null, shown(one.template, 1000)),
-        h("ul", null, one.variants.map((/** @type {any} */ [pieces, number]) => h("li", null, pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), h("span.quiet", null, counted(number, "record"))))))),
+        h("ul", null, one.variants.map((/** @type {any} */ [pieces, number]) => h("li", null, pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), h("span.quiet", null, counted(number, "record"))))),
+        one.more ? h("p.quiet", null, `${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
     ];
   }
 
@@ -1417,7 +1575,7 @@
         simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), count(Number(amount)), count(number)])),
         simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
       h("h2", null, "Lineage"),
-      ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "",
+      ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
         one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
       facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), facts.rests_on.map((/** @type {string} */ id) => [identifier(id, 60), " "])) : "",
       h("h2", null, "Decisions in this run"), h("p", null, "Status: ", h("strong", null, shown(words(row.status), 30)), "."),
@@ -1446,7 +1604,7 @@
         (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
         (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${count(Number(each.amount))} `) : "Withheld (small counts)",
         shown(one.tlp, 30), one.expires_at ? day(Date.parse(one.expires_at) / 1000) : "–"])) : "",
-      h("details", null, h("summary", null, "Each identifier with everybody who saw it"), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
+      h("details", null, h("summary", null, `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
     ];
   }
 
@@ -1562,11 +1720,14 @@
 
     /** @param {any[]} members */
     function between(members) {
-      if (members.length !== 2) return list.replaceChildren(h("span.quiet", null, "Shift and click two identifiers for the path between them."));
+      cy?.edges().removeClass("path");
+      if (!members.length) return list.replaceChildren(h("span.quiet", null, "Click an identifier; shift and click, or shift and drag, selects several. Two show the path between them."));
+      const chosen = h("div.bar", null, h("b", null, `${count(members.length)} selected`), h("button", { type: "button", onclick: () => cite(citation(row, members)) }, "Cite"), h("button", { type: "button", onclick: () => membersCsv(row, members) }, "CSV"),
+        members.slice(0, 12).map((one) => h("button.mini", { type: "button", onclick: () => open(one) }, briefly(valueOf(one.id), 30))), members.length > 12 ? h("span.quiet", null, `+${count(members.length - 12)}`) : null);
+      if (members.length !== 2) return list.replaceChildren(chosen);
       const found = strongestPath(facts, members[0].place, members[1].place);
-      list.replaceChildren(h("b", null, "Path: "), found.length ? h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 40), " and ", identifier(one.ends[1].id, 40), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}`)))) : "no accepted links lead from one to the other.",
+      list.replaceChildren(chosen, h("b", null, "Path: "), found.length ? h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 40), " and ", identifier(one.ends[1].id, 40), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}`)))) : "no accepted links lead from one to the other.",
         h("button", { type: "button", hidden: run.redacted, onclick: () => decide("cannot_link", whole, members[0].id, members[1].id) }, "Keep apart"));
-      cy.edges().removeClass("path");
       for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
     }
 
@@ -1638,7 +1799,7 @@
     });
     between([]);
     const legend = h("p.quiet", null, "Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s. Faint: ", term("Verify", "verify"), " before use; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
-    return [tools, canvas, list, legend, facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
+    return [tools, canvas, list, legend, facts.links.length + facts.more_links > 2500 ? h("p.quiet", null, `${count(facts.links.length + facts.more_links - 2500)} weaker links are not drawn.`) : "", facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
   }
   /** Writes the values of nodes, the most reported first, where they cover no other; whole, and as large at any zoom. @param {any} cy */
   function labels(cy) {
@@ -1745,7 +1906,7 @@
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "")), list.element,
+    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
@@ -1763,7 +1924,7 @@
         { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.")), rows.length ? list.element : h("p", null, "No identifier is contested.")];
+    return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", null, "No identifier is contested.")];
   }
   /** @param {Record<string, string>} state */
   function suppliersView(state) {
@@ -1779,7 +1940,7 @@
         { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier)), list.element];
+    return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
   }
 
   /** @param {Record<string, string>} state */
@@ -1826,17 +1987,244 @@
         h("td", null, shown(one.author, 60)), h("td", null, shown(one.reason, 200)), h("td.date", null, one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
         h("td", null, mine && (!served || one.undo) ? h("button", { type: "button", onclick: () => undo(one.decision_id) }, "Undo") : one.in_force === false ? h("span.quiet", null, "not in force") : ""))))));
   }
+  // ---------------------------------------------------------------- runs, alerts and the next run of a server
+
+  /** Asks the server which runs it shows and what it records. */
+  async function meet() {
+    about = await ask("about");
+    served = about.records;
+    author = about.author || author;
+    const others = about.runs.length > 1;
+    const select = h("select", { id: "runs", "aria-label": "Run", onchange: (/** @type {any} */ event) => { location.href = event.target.value + location.hash.replace(/\?.*$/, ""); } },
+      about.runs.map((/** @type {any} */ one) => h("option", { value: one.href, selected: one.current }, plain(`${one.name}${one.clock ? `, ${moment(Date.parse(one.clock) / 1000)}` : ""}`, 80))));
+    document.getElementById("runs")?.remove();
+    if (others) document.querySelector(".product")?.after(select);
+    if (about.alerts) await readAlerts();
+  }
+  /** @type {any} */ let feed = { alerts: [], held_back: 0 };
+  async function readAlerts() {
+    feed = await ask("alerts");
+  }
+  /** @returns {number} alerts that nobody acknowledged */
+  const fresh = () => feed.alerts.filter((/** @type {any} */ one) => !work.acknowledged[one.alert_id]).length;
+  let watching = 0;
+  /** @param {Record<string, string>} state */
+  async function alertsView(state) {
+    await readAlerts();
+    clearTimeout(watching);
+    watching = setTimeout(() => place().view === "alerts" && !document.activeElement?.matches("input, select") && render(), 20_000);
+    const done = (/** @type {any} */ one) => work.acknowledged[one.alert_id];
+    const acknowledge = async (/** @type {any} */ one) => {
+      try {
+        if (served) takeWork(await ask("acknowledge", { alert: one.alert_id }));
+        else { work.acknowledged[one.alert_id] = { at: new Date().toISOString(), by: author }; keepWork(); }
+      } catch (error) { toast(plain(/** @type {Error} */ (error).message, 300)); }
+      render();
+    };
+    const list = table({
+      state, rows: feed.alerts, caption: "Alerts of the stream", sort: "-observed_at", key: (one) => one.alert_id, text: (one) => `${one.entity_id ?? ""} ${pretty(one.entity_id ?? "")} ${one.kind} ${one.reason} ${(one.orgs ?? []).join(" ")}`,
+      extra: [options("Not acknowledged", "seen", [["all", "All alerts"]], state), choice("Any kind", "kind", new Set(feed.alerts.map((/** @type {any} */ one) => one.kind)), state)],
+      filter: (one) => (state.seen === "all" || !done(one)) && (!state.kind || one.kind === state.kind),
+      columns: [
+        { name: "observed_at", head: "Observed", klass: "date", value: (one) => one.observed_at, cell: (one) => moment(Date.parse(one.observed_at) / 1000) },
+        { name: "kind", head: "Alert", value: (one) => one.kind, cell: (one) => shown(words(one.kind), 40) },
+        { name: "id", head: "Identifier or cluster", klass: "who", value: (one) => one.entity_id ?? one.cluster_id ?? "", cell: (one) => {
+          const text = one.entity_id ?? one.cluster_id ?? "";
+          return [clusterOf.has(one.cluster_id) ? h("a", { href: toCluster(one.cluster_id, { id: one.entity_id }) }, briefly(text, 50)) : identifier(text, 50), pretty(text) ? h("span.quiet", null, ` ${pretty(text)}`) : null];
+        } },
+        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", null, "linked to ", one.tied_to.slice(0, 3).map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", briefly(id, 40)])) : null] },
+        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters ?? 0, cell: (one) => count(one.reporters ?? 0) },
+        { name: "orgs", head: "Reported to", klass: "orgs", cell: (one) => names(one.orgs ?? [], 3) },
+        { name: "ack", head: h("span.unseen", null, "Acknowledge"), klass: "quick", cell: (one) => done(one) ? h("span.quiet", null, "seen by ", shown(done(one).by || "you", 30)) : h("button", { type: "button", "aria-label": `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}`, onclick: () => acknowledge(one) }, "Acknowledge") },
+      ],
+    });
+    return [h("div.headline", null, h("h1", null, "Alerts"), h("p", null, `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${count(feed.held_back)} name what the run withholds, and are not shown.` : "")), list.element];
+  }
+  /** The button for the next run, and how far it is. @returns {any[]} */
+  function rerunPart() {
+    if (!about?.rerun || !served) return [];
+    const told = h("p", { role: "status" });
+    const bar = h("progress", { max: 100, value: 0, "aria-label": "The next run", hidden: true });
+    const start = h("button", { type: "button", onclick: async () => {
+      try {
+        await ask("rerun", {});
+        made = (await ask("decisions")).decisions;
+        follow();
+      } catch (error) { told.textContent = plain(/** @type {Error} */ (error).message, 400); }
+    } }, "Run again with these decisions");
+    async function follow() {
+      const now = await meetRerun();
+      start.disabled = now.state === "running";
+      bar.hidden = now.state !== "running";
+      bar.value = now.percent ?? 0;
+      if (now.state === "running") {
+        told.textContent = `${count(now.percent)} %. ${plain(now.line, 200)}`;
+        setTimeout(() => told.isConnected && follow(), 1000);
+      } else if (now.state === "failed") told.textContent = `The run failed: ${plain(now.line, 300)}`;
+      else if (now.state === "done") {
+        const made = about.runs.find((/** @type {any} */ one) => one.name === now.name);
+        told.replaceChildren("The next run is done. ", made ? h("a.button", { href: `${made.href}#/queue` }, "Open it") : "");
+      }
+    }
+    follow();
+    return [h("h2", null, "The next run"), h("p", null, "Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", null, "--rerun"), " says. This run stays as it is."), h("div.bar", null, start, bar), told];
+  }
+  async function meetRerun() {
+    const before = about.rerun.state;
+    about = await ask("about");
+    if (before === "running" && about.rerun.state === "done") await meet();
+    return about.rerun;
+  }
+
+  // ---------------------------------------------------------------- two clusters side by side
+
+  /** @param {Record<string, string>} state */
+  async function compareView(state) {
+    const [one, other] = [state.a ? await wholeCluster(state.a) : null, state.b ? await wholeCluster(state.b) : null];
+    const pick = (/** @type {string} */ name, /** @type {string} */ text) => h("form.bar", {
+      onsubmit: async (/** @type {any} */ event) => {
+        event.preventDefault();
+        if (!index) await loadIndex();
+        const hit = find(event.target.elements[0].value).find((found) => found.href.startsWith("#/c/"));
+        if (!hit) return toast("No cluster of this run is found by that.");
+        location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
+      },
+    }, h("input.filter", { type: "search", "aria-label": text, placeholder: "Number, site, account or cluster" }), h("button", { type: "submit" }, text));
+    if (!one || !other) {
+      const near = one ? new Map() : null;
+      if (one && near) {
+        for (const link of one.facts.near) near.set(link.cluster, "a rejected link");
+        for (const supplier of one.facts.suppliers) for (const id of supplier.others) if (!near.has(id)) near.set(id, `the same ${words(supplier.kind).toLowerCase()}`);
+      }
+      return [
+        h("div.headline", null, h("h1", null, "Compare two clusters"), one ? h("p", null, clusterName(one.row), " and") : null),
+        pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
+        near?.size ? [h("h2", null, "Close to it"), h("ul.plain", null, [...near].slice(0, 30).map(([id, why]) => h("li", null, h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.get(id)?.name ?? id, 60)), h("span.quiet", null, ` by ${why}`))))] : null,
+      ];
+    }
+    const both = [one, other];
+    const rows = /** @type {[any, (whole: any) => any][]} */ ([
+      ["Cluster", (it) => [clusterName(it.row), " ", statusTag(it.row), flagTags(it.row), run.redacted ? null : workTags(it.row)]], [term("Priority"), (it) => it.row.priority.toFixed(1)],
+      [[term("Core"), " of members"], (it) => `${count(it.row.core)} of ${count(it.row.size)}`], [term("Reporters"), (it) => count(it.row.reporters)],
+      ["Records", (it) => `${counted(it.row.complaints, "complaint")}, ${counted(it.row.calls, "call")}`], ["Losses stated", (it) => losses(it.row.losses)], ["Victims in", (it) => names(it.row.countries.map((/** @type {any} */ each) => each[0]), 6)],
+      ["Reported to", (it) => names(it.row.orgs, 6)], ["Brands", (it) => names(it.row.brands, 6)], ["Seen", (it) => `${day(it.row.first)} to ${day(it.row.last)}`], [term("Confidence"), (it) => it.row.confidence.toFixed(2)],
+    ]);
+    const number = (/** @type {string} */ id) => id.replace(/#\d+$/, "");
+    /** @param {(whole: any) => string[]} of */
+    const common = (of) => { const there = new Set(of(other)); return [...new Set(of(one))].filter((each) => there.has(each)); };
+    const held = common((it) => it.facts.members.map((/** @type {any} */ each) => number(each.id)));
+    const suppliers = common((it) => it.facts.suppliers.map((/** @type {any} */ each) => each.id)), scripts = common((it) => it.facts.scripts.map((/** @type {any} */ each) => each.entity_id));
+    const carriers = common((it) => it.facts.members.flatMap((/** @type {any} */ each) => each.carriers));
+    const near = one.facts.near.filter((/** @type {any} */ each) => each.cluster === other.row.id);
+    const shared = [
+      ...held.map((id) => ["Held by both, one after the other", identifier(id, 60)]), ...scripts.map((id) => ["Call script", [identifier(id, 40), h("div.quiet", null, shown(one.facts.scripts.find((/** @type {any} */ each) => each.entity_id === id).template, 160))]]),
+      ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
+    ];
+    const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
+    const list = (/** @type {any} */ it) => h("section", null, h("h2", null, `Members of `, briefly(it.row.name, 40)), h("ul.near", null, it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", null, h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), " ", tierTag(each), h("span.quiet", null, ` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+      it.facts.members.length > 40 ? h("p", null, h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
+    return [
+      h("div.headline", null, h("h1", null, "Compare two clusters"), a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
+        h("button.primary", { type: "button", onclick: () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id) }, "Same operation"), h("button", { type: "button", onclick: () => decide("cannot_link", one, a.id, b.id) }, "Keep apart"),
+        h("a.button", { href: address("compare", { a: state.a }) }, "Another…")) : null),
+      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Side by side" }, h("table.pair", null, h("tbody", null, rows.map(([head, cell]) => h("tr", null, h("th", { scope: "row" }, head), both.map((it) => h("td", null, cell(it)))))))),
+      h("h2", null, "When they were active"), twoTimes(one, other),
+      simple("What they share", ["Kind", "What"], shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
+      near.length ? simple("Links between them that were rejected", ["Here", "There", "Weight", "Why not"], near.map((/** @type {any} */ each) => [identifier(one.facts.members[each.a].id, 50), identifier(each.there, 50), each.weight.toFixed(2), shown(each.reason, 160)]), [1, 3]) : null,
+      h("div.columns.two", null, both.map(list)),
+    ];
+  }
+  /** Records by day of two clusters, one above the other on one axis. @param {any} one @param {any} other */
+  function twoTimes(one, other) {
+    const counts = [one, other].map((it) => {
+      /** @type {Map<number, number>} */ const found = new Map();
+      for (const member of it.facts.members) {
+        let when = member.days[0] ?? 0;
+        for (let n = 1; n < member.days.length; n += 2) { when += member.days[n]; found.set(when, (found.get(when) ?? 0) + member.days[n + 1]); }
+      }
+      return found;
+    });
+    const days = counts.flatMap((found) => [...found.keys()]);
+    if (!days.length) return h("p.quiet", null, "No day is known of either.");
+    const start = Math.min(...days), span = Math.max(...days) - start + 1, left = 44, width = 1000, tall = 70, w = (width - left) / span;
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", "aria-label": `Records by day of both clusters, ${day(start * 86400)} to ${day((start + span - 1) * 86400)}` });
+    counts.forEach((found, n) => {
+      const most = Math.max(...found.values(), 1), foot = (n + 1) * tall + n * 10;
+      chart.append(svg("line", { x1: left, x2: width, y1: foot, y2: foot, class: "tick" }), svg("text", { x: left - 6, y: foot - tall + 20, "text-anchor": "end" }, count(most)), svg("text", { x: left - 6, y: foot, "text-anchor": "end" }, "0"));
+      for (const [when, number] of found) {
+        const high = (number / most) * (tall - 14);
+        chart.append(svg("rect", { class: n ? "bar-b" : "bar-a", x: left + (when - start) * w, y: foot - high, width: Math.max(w - 0.5, 1), height: high }, svg("title", {}, `${day(when * 86400)}: ${counted(number, "mention")}`)));
+      }
+    });
+    for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * span) / 8)) * 86400)));
+    const met = Math.min(one.row.last, other.row.last) - Math.max(one.row.first, other.row.first);
+    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " ", briefly(one.row.name, 40), " ", h("span.key.key-b"), " ", briefly(other.row.name, 40), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
+  }
+
+  // ---------------------------------------------------------------- places and flows
+
+  const regions = typeof Intl.DisplayNames === "function" ? new Intl.DisplayNames(["en"], { type: "region", fallback: "code" }) : null;
+  /** @param {string} code of a country @returns {string} */
+  function countryName(code) {
+    try {
+      return /^[A-Z]{2}$/.test(code) && regions ? regions.of(code) ?? code : code;
+    } catch {
+      return code;
+    }
+  }
+  async function placesView() {
+    const [found, world] = await Promise.all([load("places"), load("world")]);
+    const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), h("span.quiet", null, ` ${plain(code, 12)}`)] : h("span.quiet", null, "Not known"));
+    const inClusters = new Set(clusters.flatMap((row) => row.countries.map((/** @type {any} */ one) => one[0])));
+    const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? h("a", { href: address("clusters", { country: code }) }, named(code)) : named(code));
+    /** The first rows of a list, and all of it on demand. @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] */
+    const first = (caption, heads, rows, texts) => h("section", null, simple(caption, heads, rows.slice(0, 12), texts), rows.length > 12 ? h("details", null, h("summary", null, `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows, texts)) : null);
+    const most = found.countries.slice(0, 12), absent = found.countries.filter((/** @type {any} */ one) => !world.paths[one[0]]);
+    const hidden = found.countries.filter((/** @type {any} */ one) => one[1] === null).length;
+    return [
+      h("div.headline", null, h("h1", null, "Places and flows"), h("p", null, "Complaints by the victim’s country, and where callback numbers, calls and money lead. A country opens the clusters with victims there.")),
+      h("div.map-area", null, h("figure", null, worldMap(found.countries, world, inClusters),
+        h("figcaption.quiet", null, "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", "Outlines: Natural Earth.")),
+        simple("Victims’ countries, by complaints", ["Country", "Complaints"], [...most.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]), ...(found.unknown ? [["Not stated", count(found.unknown)]] : [])])),
+      found.countries.length > 12 ? h("details", null, h("summary", null, `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
+      h("h2", null, "Records over time"), ...run.trends.map(trendChart),
+      h("div.columns", null,
+        found.regions.length ? first("Regions, by complaints", ["Region", "Country", "Complaints"], found.regions.map((/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])]), [1]) : null,
+        first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks.map((/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])])),
+        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions.map((/** @type {any} */ one) => [shown(one[0], 60), one[1] ? h("span", { title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])]), [1]),
+        first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses.map((/** @type {any} */ one) => [shown(one[0], 12), one[1] === null ? small(null) : count(Math.round(Number(one[1]))), small(one[2])])),
+        first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers.map((/** @type {any} */ one) => [shown(one[0], 60), count(one[1])])),
+        first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks.map((/** @type {any} */ one) => [shown(one[0], 60), count(one[1])]))),
+    ];
+  }
+  /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list */
+  function worldMap(counts, world, linked) {
+    const [width, height] = world.size;
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", "aria-label": `World map of complaints from ${counted(counts.length, "country", "countries")}` });
+    drawing.append(svg("defs", {}, svg("pattern", { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 3, height: 8, class: "hatch" }))));
+    const known = new Map(counts), most = Math.max(...counts.map((one) => one[1] ?? 0), 1);
+    for (const [code, path] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path", { d: path, class: "land" }));
+    for (const [code, number] of counts) {
+      if (!Object.hasOwn(world.paths, code)) continue;
+      const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
+      const shape = svg("path", { d: world.paths[code], class: number === null ? "hidden" : "counted", ...(number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) }) }, svg("title", {}, text));
+      drawing.append(linked.has(code) ? svg("a", { href: address("clusters", { country: code }), "aria-label": text }, shape) : shape);
+    }
+    return drawing;
+  }
+
   function decisionsView() {
     return [
       h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --from decisions.csv --author A"), " shows and signs them."])),
       h("div.bar", null, served ? null : h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv"), h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
       made.length ? decisionTable([...made].reverse(), true) : h("p.quiet", null, "None yet: open a cluster, and confirm or dispute it."),
+      ...rerunPart(), ...workPart(),
       h("h2", null, "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : h("p.quiet", null, "The run applied none."),
     ];
   }
 
   function healthView() {
-    const adds = (/** @type {any} */ one) => (one.problems.length ? h("strong.warn", null, "does not add up: ", one.problems.join("; ")) : "adds up");
+    const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", null, "does not add up: ", one.problems.join("; ")) : "adds up");
     const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0);
     return [
       h("div.headline", null, h("h1", null, "Health"), h("p", null, "What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", null, run.alarms.map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : h("p", null, "No alarms.")),
@@ -1875,15 +2263,18 @@
     for (let at = 0; at < bars; at += Math.max(Math.ceil(bars / 8), 1)) chart.append(svg("text", { x: left + at * w, y: tall + 16 }, day(start + at * trend.step * 86400)));
     return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
   }
-  /** @param {string} caption @param {any[]} heads @param {any[][]} rows */
-  function simple(caption, heads, rows) {
-    return h(heads.length > 5 ? "section.wide" : "section", null, h("h2", null, caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("thead", null, h("tr", null, heads.map((one, at) => h("th", { scope: "col", class: at ? "num" : "" }, one)))),
-      h("tbody", null, rows.length ? rows.map((row) => h("tr", null, row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: at ? "num" : "" }, one)))) : h("tr", null, h("td.none", { colspan: heads.length }, "None"))))));
+  /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] columns beside the first that are no numbers */
+  function simple(caption, heads, rows, texts = []) {
+    const kind = (/** @type {number} */ at) => (at && !texts.includes(at) ? "num" : "");
+    return h(heads.length > 5 ? "section.wide" : "section", null, h("h2", null, caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("thead", null, h("tr", null, heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
+      h("tbody", null, rows.length ? rows.map((row) => h("tr", null, row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : h("tr", null, h("td.none", { colspan: heads.length }, "None"))))));
   }
 
   // ---------------------------------------------------------------- the page
 
-  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["suppliers", "Suppliers"], ["campaigns", "Campaigns"], ["suppressed", "Suppressed"], ["decisions", "Decisions"], ["health", "Health"]]);
+  const VIEWS = /** @type {[string, string][]} */ ([["queue", "Queue"], ["clusters", "Clusters"], ["singles", "Singles"], ["shared", "Shared"], ["contested", "Contested"], ["places", "Places"], ["suppliers", "Suppliers"], ["campaigns", "Campaigns"], ["suppressed", "Suppressed"], ["alerts", "Alerts"], ["decisions", "Decisions"], ["health", "Health"]]);
+  /** @param {string} name of a view that this page does not have */
+  const lacks = (name) => (name === "alerts" ? !about?.alerts : run.redacted && ["decisions", "contested", "campaigns"].includes(name));
   const main = /** @type {HTMLElement} */ (document.getElementById("main"));
   let drawn = "";
   let turn = 0;
@@ -1892,11 +2283,12 @@
     const mine = ++turn;
     const { view, id, state } = place();
     const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
-    nav.replaceChildren(...VIEWS.filter(([name]) => !run.redacted || !["decisions", "contested", "campaigns"].includes(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : null)));
+    nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", null, ` ${count(fresh())}`) : null)));
     /** @type {any} */ let content;
     try {
       content = await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
+        places: placesView, alerts: () => alertsView(state), compare: () => compareView(state),
         suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
       }[view] ?? (() => [h("h1", null, "No such page"), h("p", null, h("a", { href: address("queue") }, "To the queue"))]))();
     } catch (error) {
@@ -1935,7 +2327,10 @@
     else if (event.key === "q") location.hash = address("queue");
     else if (event.key === "n") { const next = nextInQueue(); if (next) location.hash = toCluster(next.id); }
     else if (view === "c" && tab !== undefined) location.hash = toCluster(id, { tab, id: state.id });
-    else if (view === "c" && event.key === "c") /** @type {any} */ (document.querySelector(".cluster-head .primary"))?.click();
+    else if (view === "c" && event.key === "c") {
+      event.preventDefault(); // the field that opens would take the letter
+      /** @type {any} */ (document.querySelector(".cluster-head .primary"))?.click();
+    }
     else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !target.closest(".canvas, summary, [role=button]")) {
       const links = [...main.querySelectorAll("tbody tr")].map((row) => /** @type {HTMLElement} */ (row.querySelector("th a, th button.link, td a.cluster"))).filter(Boolean);
       if (!links.length) return;
@@ -1954,7 +2349,9 @@
   async function start() {
     run = await load("run");
     clusters = await clusterList("clusters");
+    if (online && !run.redacted) await meet();
     await loadDecisions();
+    await loadWork();
     await render();
   }
   start().catch((error) => main.replaceChildren(h("p", { role: "alert" }, plain(error.message, 400))));

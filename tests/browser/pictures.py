@@ -1,4 +1,4 @@
-"""The pictures of the README and of docs/referral.md: `python -m tests.browser.pictures`.
+"""The pictures of the README, the guide and docs/referral.md: `python -m tests.browser.pictures`.
 
 They are of runs that anyone can repeat: a simulated world of two companies, with the run of the day
 before and two decisions, and the public FTC records of examples/. Needs a Chromium
@@ -119,6 +119,26 @@ def _shown(browser: Browser, run: Path, fragment: str) -> bytes:
     return browser.screenshot()
 
 
+def _compared(browser: Browser, run: Path, cluster: str) -> bytes:
+    """A cluster beside the first that is close to it and has several members."""
+    _shown(browser, run, cluster.replace("#/c/", "#/compare?a="))
+    browser.wait("document.querySelector('.plain a')")
+    names = browser.texts(".plain a")
+    sizes = {row["name"]: row["size"] for row in tables.read_table(run, CLUSTERS).to_pylist()}
+    place = max(range(len(names)), key=lambda at: sizes.get(names[at], 0))
+    browser.page.locator(".plain a").nth(place).click()
+    browser.wait("document.querySelector('.pair')")
+    return browser.screenshot()
+
+
+def _asked(browser: Browser, run: Path, cluster: str) -> bytes:
+    """The question before a confirmation."""
+    _shown(browser, run, cluster)
+    browser.press("c")
+    browser.type("#author", "Ada Cole")
+    return browser.screenshot()
+
+
 def _small(picture: bytes) -> bytes:
     held = io.BytesIO()
     whole = Image.open(io.BytesIO(picture)).convert("RGB")
@@ -141,6 +161,9 @@ def main() -> int:
                 "queue.png": _shown(browser, made, "#/queue"),
                 "workbench.png": _shown(browser, made, cluster),
                 "cluster.png": _shown(browser, made, f"{cluster}?tab=graph"),
+                "places.png": _shown(browser, made, "#/places"),
+                "compare.png": _compared(browser, made, cluster),
+                "decide.png": _asked(browser, made, cluster),
                 "ftc.png": _shown(browser, real, "#/shared"),
                 "referral.png": referral(Path(held)),
             }

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import threading
+from decimal import Decimal
 from time import monotonic, sleep
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ from reports.run import Run
 from tests.browser.driver import WCAG, Browser
 from tests.support.hostile_text import hostile_run
 from tests.support.report_tables import (
+    call,
     cluster,
     complaint,
     entity,
@@ -64,6 +66,15 @@ def made_run(folder, **options):
         *(row | {"reporters": max(row["victims"] - 3, 1)} for row in rows["clusters"]),
     ]
     rows["complaints"].append(complaint("amazon-0-0-0", narrative="I called them."))
+    countries = ["US"] * 900 + ["DE"] * 400 + ["SG"] * 3
+    for row, country in zip(rows["complaints"], countries, strict=False):
+        row |= {"victim_country": country, "loss_amount": Decimal(9), "loss_currency": "USD"}
+    rows["calls"] = [call(f"C-{n}", carrier="carrier-7", trunk="TG-1") for n in range(5)]
+    whole["counts"]["calls"] |= {"read": 5, "accepted": 5}
+    thin = rows["clusters"][3]
+    side = [one["entity_id"] for one in rows["members"] if one["cluster_id"] == thin["cluster_id"]]
+    thin |= {"flags": ["one_source", "thin"], "weakest_cut": 2}
+    thin |= {"weakest_side": sorted(side[:3]), "thin_side": sorted(side[:3])}
     again = f"{PHONE}#2"
     rows["entities"].append(entity(again, complaints=1))
     rows["members"].append(member(again, rows["clusters"][1]["cluster_id"]))
@@ -328,6 +339,11 @@ def test_the_graph_moves_hides_and_finds_the_path(browser, page):
     one = browser.text(".panel h2")
     browser.press("ArrowRight", "Enter")
     browser.wait(f"document.querySelector('.panel h2').textContent !== {json.dumps(one)}")
+    assert "1 selected" in browser.text(".between")
+    with browser.page.expect_download() as chosen:
+        browser.click(".between button:text-is('CSV')")
+    named = browser.text(".panel h2")
+    assert named in chosen.value.path().read_text(encoding="utf-8")
     browser.click(".graph-tools .check input")
     browser.click("button:has-text('Zoom in')")
     with browser.page.expect_download() as kept:
@@ -463,6 +479,204 @@ def test_before_it_is_cut_the_parts_are_told(browser, page):
     assert "Suppresses the identifier" in browser.text(".effects")
 
 
+THIN = f"c-{3 * 2654435761 % 2**32:08x}"
+
+
+def test_state_owner_snooze_and_notes_come_back_and_leave_the_queue(browser, page, tmp_path):
+    opened(browser, page, f"#/c/{FIRST}")
+    browser.page.locator("[aria-label='State of work']").select_option("waiting")
+    browser.wait("document.querySelector('[aria-label=\"State of work\"]').value === 'waiting'")
+    browser.type("[aria-label=Owner]", "Grace")
+    browser.page.locator("[aria-label=Owner]").press("Tab")
+    browser.click(".notes summary")
+    browser.type("[aria-label=Note]", "Asked <b>the carrier</b>")
+    browser.press("Enter")
+    browser.wait("document.querySelector('.note-list li')")
+    assert "Asked <b>the carrier</b>" in in_view(browser, ".note-list li")[0]
+    browser.page.reload()
+    browser.wait(READY)
+    browser.press("q")
+    browser.wait("document.querySelector('.chips .choice')")
+    first = in_view(browser, "tbody tr")[0]
+    assert "+18885550000" in first and "Waiting" in first and "Grace" in first and "1 note" in first
+    browser.click("tbody a.cluster")
+    browser.wait("document.querySelector('.work')")
+    browser.page.locator("[aria-label=Snooze]").select_option(label="A week")
+    browser.wait("document.querySelector('.work option:checked[value^=\"20\"]')")
+    browser.press("q")
+    browser.wait("document.querySelector('.chips .choice')")
+    assert not any("+18885550000" in one for one in browser.texts("tbody tr .name"))
+    browser.click(".chips a:has-text('Snoozed 1')")
+    browser.wait("document.querySelectorAll('tbody tr').length === 1")
+    assert "+18885550000" in browser.text("tbody tr")
+    browser.run("location.hash = '#/decisions'")
+    browser.wait("document.querySelector('h1').textContent === 'Decisions'")
+    with browser.page.expect_download() as kept:
+        browser.click("button:has-text('Download workbench.json')")
+    file = tmp_path / "workbench.json"
+    kept.value.save_as(file)
+    whole = json.loads(file.read_text())
+    assert whole["clusters"][FIRST]["owner"] == "Grace" and "run-made-up" not in file.read_text()
+    browser.fresh()
+    opened(browser, page, "#/decisions")
+    browser.page.locator("input[type=file]").set_input_files(file)
+    browser.wait("document.querySelector('#toast').textContent.includes('1 cluster are loaded')")
+    browser.run("location.hash = arguments[0]", f"#/c/{FIRST}")
+    browser.wait("document.querySelector('.note-list li')")
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"version": 1, "clusters": {"c": "x"}, "acknowledged": 3}')
+    browser.run("location.hash = '#/decisions'")
+    browser.wait("document.querySelector('input[type=file]')")
+    browser.page.locator("input[type=file]").set_input_files(bad)
+    browser.wait("document.querySelector('#toast').textContent.includes('no workbench.json')")
+    assert browser.messages == []
+
+
+def test_notes_of_a_served_run_stand_beside_its_decisions(browser, served, tmp_path):
+    browser.size(1440, 900)
+    browser.page.goto(f"{served.address}#/c/{FIRST}")
+    browser.wait("document.querySelector('.work')")
+    browser.click("button:has-text('Take it')")
+    browser.wait("document.querySelector('[aria-label=Owner]').value === 'Ada Cole'")
+    kept = json.loads((tmp_path / "d.csv.workbench.json").read_text())["clusters"][FIRST]
+    assert (kept["owner"], kept["status"]) == ("Ada Cole", "open")
+    browser.press("q")
+    browser.wait("document.querySelector('.chips .choice')")
+    browser.click(".chips a:has-text('Mine 1')")
+    browser.wait("document.querySelectorAll('tbody tr').length === 1")
+
+
+def test_a_thin_cluster_says_what_to_do_and_shows_its_side(browser, page):
+    opened(browser, page)
+    browser.click(".chips a:has-text('Thin joins 1')")
+    browser.wait("document.querySelectorAll('tbody tr').length === 1")
+    browser.click("tbody a.cluster")
+    browser.wait("document.querySelector('.flags')")
+    (told, source) = sorted(in_view(browser, ".flags li"), key=lambda one: "One source" in one)
+    assert "Nothing of it leaves in a referral" in told and "until you confirm it" in told
+    assert "If 2 reporters are wrong, it falls into 3 and 12 members." in told
+    assert "Ask another before you rely on it alone" in source
+    assert len(in_view(browser, "tbody tr")) >= 10
+    browser.click(".cluster-head .primary")
+    assert "Vouches for the thin join of 3 members and 12" in browser.text(".effects")
+    browser.press("Escape")
+    browser.click(".cluster-head .primary")
+    assert "Vouches for the thin join of 3 members and 12" in browser.text(".effects")
+    browser.press("Escape")
+    browser.click(".flags a:has-text('Show the smaller side, 3 members')")
+    browser.wait("document.querySelectorAll('tbody tr').length === 3")
+
+
+def test_two_clusters_stand_side_by_side(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    browser.click("a:has-text('Compare…')")
+    browser.wait("document.querySelector('.plain a')")
+    assert "by the same trunk" in browser.text(".plain")
+    browser.click(".plain a")
+    browser.wait("document.querySelector('.pair')")
+    assert len(in_view(browser, ".pair a.cluster")) == 2
+    assert "trunk:acme-0" in browser.text("main")
+    assert browser.run("return document.querySelectorAll('.trend .bar-b').length") > 0
+    assert "both active for" in browser.text("figcaption")
+    browser.click("button:has-text('Keep apart')")
+    assert "They are in different clusters now" in browser.text(".effects")
+    browser.press("Escape")
+    browser.page.go_back()
+    browser.wait("document.querySelector('.plain a')")
+    browser.type(".filter", "no such thing")
+    browser.click("form button")
+    browser.wait("document.querySelector('#toast').textContent.includes('No cluster of this run')")
+    assert browser.messages == []
+
+
+def test_places_have_a_map_and_open_the_clusters_of_a_country(browser, page, copy_page):
+    opened(browser, page, "#/places")
+    browser.wait("document.querySelector('.world .counted')")
+    box = browser.run("const b = document.querySelector('.world').getBoundingClientRect();"
+                      "return [b.top, b.bottom, b.width]")  # fmt: skip
+    assert box[0] > 0 and box[1] <= 900 and box[2] > 800
+    assert [one for one in in_view(browser, ".map-area tbody tr") if "1,482" not in one][:2] == [
+        "United States US900",
+        "Germany DE400",
+    ]
+    assert "Singapore 3" in browser.text("figcaption")
+    for one in ("carrier-7", "TG-1", "UPI @okbank", "USD", "Callback numbers"):
+        assert one in browser.text("main"), one
+    browser.click(".world a[aria-label^='Germany']")
+    browser.wait("location.hash.includes('country=DE')")
+    browser.wait("document.querySelector('h1').textContent === 'Clusters'")
+    opened(browser, copy_page, "#/places")
+    browser.wait("document.querySelector('.world')")
+    assert "Singapore 3" not in browser.text("main")
+    assert "Withheld (small counts)" in browser.text(".map-area")
+    assert browser.messages == []
+
+
+@pytest.fixture
+def stream(served, made, tmp_path):
+    """The served run as the newest snapshot of a stream, with an older one and two alerts."""
+    folder = tmp_path / "live"
+    (folder / "alerts").mkdir(parents=True)
+    (folder / "snapshots").mkdir()
+    for name in ("2026-03-02T00-00-00Z", "2026-03-01T00-00-00Z"):
+        (folder / "snapshots" / name).symlink_to(made[0])
+    for number, entity_id in enumerate((PHONE, '<img src=x onerror="alert(1)">')):
+        row = {"alert_id": f"a-{number:032x}", "kind": "several_orgs", "entity_id": entity_id}
+        row |= {"cluster_id": FIRST, "reason": "reported by two", "orgs": ["amazon"]}
+        row |= {"observed_at": f"2026-03-0{number + 1}T08:00:00Z", "reporters": 4}
+        path = folder / "alerts" / f"{row['alert_id']}.jsonl"
+        path.write_text(json.dumps(row))
+    served.folder = folder
+    return served
+
+
+def test_alerts_are_acknowledged_and_lead_to_the_cluster(browser, stream, tmp_path):
+    browser.size(1440, 900)
+    browser.page.goto(f"{stream.address}#/alerts")
+    browser.wait("document.querySelectorAll('tbody tr').length === 2")
+    assert browser.text("nav a[aria-current]") == "Alerts 2"
+    assert any('<img src=x onerror="alert(1)">' in one for one in in_view(browser, "tbody tr"))
+    browser.click("tr:has-text('+1888') button:has-text('Acknowledge')")
+    browser.wait("document.querySelectorAll('tbody tr').length === 1")
+    assert browser.text("nav a[aria-current]") == "Alerts 1"
+    seen = json.loads((tmp_path / "d.csv.workbench.json").read_text())["acknowledged"]
+    assert list(seen) == [f"a-{0:032x}"]
+    browser.page.locator("select[aria-label='Not acknowledged']").select_option("all")
+    browser.wait("document.querySelectorAll('tbody tr').length === 2")
+    assert "seen by Ada Cole" in browser.text("tr:has-text('+1888')")
+    browser.click("tr:has-text('+1888') a")
+    browser.wait("document.querySelector('.panel h2')")
+    assert in_view(browser, ".panel h2") == [PHONE]
+    assert browser.messages == []
+
+
+def test_the_button_for_the_next_run_shows_how_far_it_is(browser, served):
+    class Stub:
+        """A run that is half done, then done."""
+
+        output = None
+
+        def __init__(self):
+            self.states = [{"state": "none"}]
+
+        def status(self):
+            return self.states[0] if len(self.states) == 1 else self.states.pop(0)
+
+        def start(self, previous):
+            assert previous == served.run.folder
+            half = {"state": "running", "percent": 40, "line": "linking", "name": None}
+            self.states[:] = [half] * 6 + [{"state": "failed", "percent": 40, "line": "disk full"}]
+
+    served.next_run = Stub()
+    browser.size(1440, 900)
+    browser.page.goto(f"{served.address}#/decisions")
+    browser.wait("document.querySelector('h1')?.textContent === 'Decisions'")
+    browser.click("button:has-text('Run again with these decisions')")
+    browser.wait("document.querySelector('progress').value === 40")
+    assert in_view(browser, "progress") and "40 %. linking" in browser.text("main [role=status]")
+    browser.wait("document.querySelector('main [role=status]').textContent.includes('disk full')")
+
+
 def test_terms_are_explained_and_keys_listed(browser, page):
     opened(browser, page)
     browser.page.locator("thead .term").first.hover()
@@ -474,7 +688,7 @@ def test_terms_are_explained_and_keys_listed(browser, page):
     assert browser.run("return document.querySelector('dialog').open") is False
 
 
-VIEWS = ["queue", "clusters", "singles", "shared", "contested", "suppliers", "campaigns",
+VIEWS = ["queue", "clusters", "singles", "shared", "contested", "places", "suppliers", "campaigns",
          "suppressed", "decisions", "health"]  # fmt: skip
 
 TABS = ["", "links", "records", "timeline", "graph", "rejected", "suppliers", "about"]
@@ -551,7 +765,8 @@ def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):
     ["#/queue", f"#/c/{FIRST}", f"#/c/{FIRST}?tab=links", f"#/c/{FIRST}?tab=graph",
      f"#/c/{FIRST}?tab=timeline", f"#/c/{FIRST}?tab=records", "#/health", "#/decisions",
      "#/shared", f"#/c/{FIRST}?tab=rejected", "#/suppressed", f"#/c/{FIRST}?tab=about",
-     "#/clusters"],
+     "#/clusters", "#/places", f"#/c/{THIN}", f"#/compare?a={FIRST}",
+     f"#/compare?a={FIRST}&b={THIN}"],
 )  # fmt: skip
 def test_axe_finds_nothing(browser, page, scheme, fragment):
     browser.colors(scheme)

@@ -179,8 +179,8 @@ def test_small_counts_by_country_are_hidden_on_demand(days, tmp_path):
     files = data_of(out)
     for one in rows(piece(files, "clusters")):
         assert {number for _, number in one["countries"]} == {None}
-    shown = {one["title"]: one for one in piece(files, "run")["breakdowns"]}
-    assert {number for _, number in shown["Victims’ countries"]["rows"]} == {None}
+    shown = piece(files, "places")
+    assert {number for _, number in shown["countries"]} == {None}
 
 
 def test_a_run_has_few_files_and_its_report_is_smaller_than_its_tables(days):

@@ -403,6 +403,8 @@ CONTRADICTIONS = {
     ],
     "serve": [
         ({"--author": None}, "--author"),
+        ({"--user-header": ["X-User"], "--public-url": ["https://host"]}, "--author"),
+        ({"--author": None, "--user-header": ["X-User"]}, "--public-url"),
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
     ],
     "report": [

@@ -3,8 +3,10 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 from hypothesis import given, settings, strategies as st
 
+from reports import figures
 from reports.figures import NodePositions, layout_positions
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
@@ -103,4 +105,14 @@ print(len(threads), {*threads})
 """
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
-    assert done.stdout.split() == ["2", "{1}"]  # NumPy's BLAS and SciPy's
+    assert done.stdout.split() == ["1", "{1}"]  # NumPy's BLAS; SciPy is not loaded
+
+
+def test_few_members_lie_as_many_do(monkeypatch):
+    names = [f"phone:{n:03d}" for n in range(40)]
+    edges = [(names[n // 3], names[n], 1.0 + n % 5) for n in range(1, 38)]
+    few = layout_positions(names, edges)
+    monkeypatch.setattr(figures, "FEW_MEMBERS", 0)
+    many = layout_positions(names, edges)
+    assert many.keys() == few.keys()
+    assert all(np.allclose(few[one], many[one], atol=1e-6) for one in names)

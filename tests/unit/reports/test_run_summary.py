@@ -1,13 +1,14 @@
-"""Entities that several organisations saw."""
+"""Entities that several organisations saw, and places."""
 
 from collections import defaultdict
 from datetime import date, timedelta
+from decimal import Decimal
 
 from hypothesis import given, settings, strategies as st
 
-from reports.run_summary import OrgRecords, record_trend, shared_entities
+from reports.run_summary import OrgRecords, places_and_flows, record_trend, shared_entities
 from schemas.enums import Status
-from tests.support.report_tables import START, complaint, entity, member, mention, write_run
+from tests.support.report_tables import START, call, complaint, entity, member, mention, write_run
 
 IDS = [f"phone:+1888555010{n}" for n in range(4)]
 
@@ -88,3 +89,54 @@ def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
         found = record_trend(run, step)
         assert (found.step, found.earlier, found.end) == (step, 1, date(2026, 3, 10))
         assert sum(bar.complaints for bar in found.bars) == 2
+
+
+def places_run(folder):
+    countries = ["US"] * 9 + ["DE"] * 6 + ["SG"] * 2 + [None]
+    regions = ["Ohio"] * 6 + ["Utah"] * 3 + ["Berlin"] * 6 + ["Bedok"] * 2 + [None]
+    loss = {"loss_amount": Decimal("10.5"), "loss_currency": "USD"}
+    iban, upi = "account:iban:DE44500105175407324931", "account:upi:refund@okbank"
+    rows = {
+        "complaints": [
+            complaint(f"A-{n}", victim_country=country, victim_region=region, **loss)
+            for n, (country, region) in enumerate(zip(countries, regions, strict=True))
+        ],
+        "calls": [call(f"C-{n}", carrier="acme", trunk="TG-1") for n in range(3)],
+        "entities": [
+            entity("phone:+18885550123", complaints=4),
+            entity("phone:+442071234567", region="GB"),
+            entity(iban, complaints=3),
+            entity(upi),
+        ],
+        "members": [
+            member("phone:+18885550123", "c-1"),
+            member("phone:+442071234567", "c-1", role="caller_id"),
+            member(iban, "c-1", role="payee"),
+            member(upi, "c-1", role="payee", tier="verify"),
+        ],
+    }
+    return write_run(folder, rows)
+
+
+def test_places_count_where_victims_are_and_where_numbers_and_money_lead(tmp_path):
+    found = places_and_flows(places_run(tmp_path / "run"))
+    assert found["countries"] == [("US", 9), ("DE", 6), ("SG", 2)] and found["unknown"] == 1
+    assert found["regions"][:2] == [("DE", "Berlin", 6), ("US", "Ohio", 6)]
+    assert found["callbacks"] == [("US", 1, 4)]
+    assert (found["carriers"], found["trunks"]) == ([("acme", 3)], [("TG-1", 3)])
+    assert found["losses"] == [("USD", "189.00", 18)]
+    assert found["institutions"] == [
+        ("Bank code 50010517", "DE", 1, 3),
+        ("UPI @okbank", "IN", 1, 1),
+    ]
+
+
+def test_small_counts_of_places_cannot_be_computed_and_a_copy_has_no_regions(tmp_path):
+    run = places_run(tmp_path / "run")
+    found = places_and_flows(run, 5)
+    # One hidden count alone would be the sum less the others.
+    assert found["countries"] == [("US", 9), ("DE", None), ("SG", None)]
+    assert {one[2] for one in found["regions"]} == {None}
+    copy = places_and_flows(run, 5, redact=True)
+    assert copy["regions"] == []
+    assert [one[0] for one in copy["institutions"]] == ["Bank code 50010517"]

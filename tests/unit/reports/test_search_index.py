@@ -2,8 +2,8 @@ from unittest import mock
 
 import pytest
 
-from reports import search_index as module
-from reports.search_index import search_index
+from reports import pieces as module
+from reports.pieces import search_index
 from tests.support.report_tables import complaint, entity, mention, write_run
 
 PHONE = "phone:+18885550123"

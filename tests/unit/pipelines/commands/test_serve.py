@@ -1,14 +1,16 @@
 """`ringtrace serve`: what it refuses, and that it records as `ringtrace decide` does."""
 
 import json
+from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 from starlette.testclient import TestClient
 
-from pipelines import cli
+from pipelines import cli, workbench_state
 from pipelines.commands import serve
 from pipelines.commands.serve import Server, make_app, previous_run
+from pipelines.options import make_parser
 from reports.run import Run
 from tests.support.report_tables import (
     cluster,
@@ -227,7 +229,7 @@ def test_contradictions_are_refused(client, server):
 
 
 def test_a_failure_tells_nothing(client, server, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise RuntimeError("victim +12125550188")
 
     monkeypatch.setattr(server, "undo", fail)
@@ -260,8 +262,9 @@ def test_a_narrative_is_shown_to_the_owner_and_written_down(client, server, tmp_
 def test_without_a_file_the_server_records_nothing(tmp_path):
     server = Server(small_run(tmp_path / "run"), None, None, 8765, {})
     client = TestClient(make_app(server), base_url=HOST)
-    assert server.secret not in client.get(f"/{server.token}/").text
     assert decide(client, server).status_code == 404
+    about = client.get(f"/{server.token}/api/about", headers=headers(server)).json()
+    assert about["records"] is False
 
 
 def test_the_run_before_is_found_beside(tmp_path):
@@ -280,6 +283,231 @@ def test_the_run_before_is_found_beside(tmp_path):
     ],
 )
 def test_wrong_usage_is_one_line(tmp_path, capsys, words, said):
+    small_run(tmp_path / "run")
+    assert cli.main(["serve", str(tmp_path / "run"), *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def asked(client, server, name, run=None):
+    path = f"/{server.token}/{f'r/{run}/' if run else ''}api/{name}"
+    return client.get(path, headers=headers(server))
+
+
+def post(client, server, name, body, run=None, **changed):
+    path = f"/{server.token}/{f'r/{run}/' if run else ''}api/{name}"
+    return client.post(path, content=json.dumps(body), headers=headers(server, **changed))
+
+
+def test_notes_bind_no_run_and_stand_beside_the_decisions(client, server, tmp_path):
+    assert asked(client, server, "notes").json()["clusters"] == {}
+    given = {"cluster": "c-1", "status": "open", "owner": "Ada Cole", "text": "Asked the carrier"}
+    assert post(client, server, "note", given).status_code == 200
+    assert post(client, server, "note", {"cluster": "c-1", "snoozed_until": "2027-01-31"}).json()
+    path = tmp_path / "d.csv.workbench.json"
+    kept = json.loads(path.read_text())["clusters"]["c-1"]
+    assert (kept["status"], kept["owner"], kept["by"]) == ("open", "Ada Cole", "Ada Cole")
+    assert kept["snoozed_until"] == "2027-01-31"
+    assert [one["text"] for one in kept["notes"]] == ["Asked the carrier"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "run-made-up" not in path.read_text() and not (tmp_path / "d.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"cluster": "c-1"},
+        {"cluster": "../c-1", "status": "open"},
+        {"cluster": "c" * 100, "status": "open"},
+        {"cluster": "c-1", "status": "confirmed"},
+        {"cluster": "c-1", "owner": "x" * 81},
+        {"cluster": "c-1", "owner": ["x"]},
+        {"cluster": "c-1", "text": "x" * 2_001},
+        {"cluster": "c-1", "snoozed_until": "tomorrow"},
+        {"cluster": "c-1", "snoozed_until": 3},
+    ],
+)
+def test_what_is_no_note_leaves_no_trace(client, server, tmp_path, body):
+    answer = post(client, server, "note", body)
+    assert answer.status_code == 400 and len(answer.json()["error"].splitlines()) == 1
+    assert not (tmp_path / "d.csv.workbench.json").exists()
+
+
+def test_a_file_that_is_no_file_of_notes_is_kept_as_it_is(client, server, tmp_path):
+    path = tmp_path / "d.csv.workbench.json"
+    path.write_text("[1]")
+    assert "move it away" in asked(client, server, "notes").json()["error"]
+    assert post(client, server, "note", {"cluster": "c-1", "status": "open"}).status_code == 400
+    assert path.read_text() == "[1]"
+
+
+@pytest.mark.parametrize("name", ["note", "acknowledge", "rerun"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x-ringtrace-token": None},
+        {"origin": "http://evil.example"},
+        {"content-type": "text/plain"},
+    ],
+)
+def test_no_other_site_notes_or_runs_anything(client, server, tmp_path, name, changed):
+    body = {"cluster": "c-1", "status": "open", "alert": f"a-{'0' * 32}"}
+    assert post(client, server, name, body, **changed).status_code == 403
+    assert not (tmp_path / "d.csv.workbench.json").exists()
+
+
+@pytest.fixture
+def several(tmp_path):
+    """A server of a folder with two runs, and a folder beside it that is none of them."""
+    for name, clock in (("monday", "2026-03-02T08:00:00Z"), ("tuesday", "2026-03-03T08:00:00Z")):
+        small_run(tmp_path / "runs" / name, run_id=f"run-{name}", clock=clock)
+    small_run(tmp_path / "other", run_id="run-other")
+    words = [
+        "serve",
+        str(tmp_path / "runs"),
+        "--decisions",
+        str(tmp_path / "d.csv"),
+        "--author",
+        "A",
+    ]
+    flags = make_parser("serve", "", serve, takes_beam_options=False).parse_args(words[1:])
+    found = workbench_state.find_runs(flags.run)
+    first = next(iter(found.values()))
+    made = Server(first, flags.decisions, "Ada Cole", 8765, {"data/run.js": b"rt.piece"})
+    made.folder, made.arguments = Path(flags.run), flags
+    return made
+
+
+def test_the_runs_of_a_folder_are_shown_by_name(several):
+    client = TestClient(make_app(several), base_url=HOST)
+    told = asked(client, several, "about").json()["runs"]
+    assert [(one["name"], one["current"]) for one in told] == [("tuesday", True), ("monday", False)]
+    page = client.get(told[1]["href"])
+    assert page.status_code == 200 and several.secret in page.text
+    assert b"rt.piece" in client.get(f"{told[1]['href']}data/clusters.js").content
+    there = asked(client, several, "about", "monday").json()["runs"]
+    assert [one["name"] for one in there if one["current"]] == ["monday"]
+    answer = post(client, several, "decide", CONFIRM, "monday")
+    assert "of run-monday" in answer.json()["said"]
+    several.flush()
+
+
+@pytest.mark.parametrize("name", ["other", "../other", "%2e%2e%2fother", "nowhere", "%2e%2e", ""])
+def test_no_other_folder_is_shown(several, name):
+    client = TestClient(make_app(several), base_url=HOST)
+    for path in ("", "data/run.js", "manifest.json"):
+        answer = client.get(f"/{several.token}/r/{name}/{path}")
+        assert answer.status_code in (403, 404) and "run-other" not in answer.text
+
+
+def alert(number, **changed):
+    row = {
+        "alert_id": f"a-{number:032x}",
+        "kind": "threshold",
+        "entity_id": PHONE,
+        "reason": "many",
+    }
+    return row | {"observed_at": f"2026-03-01T00:00:{number:02d}Z", "orgs": ["amazon"]} | changed
+
+
+def test_alerts_of_a_stream_are_listed_and_acknowledged(tmp_path):
+    small_run(tmp_path / "live" / "snapshots" / "2026-03-01T09-30-00Z")
+    folder = tmp_path / "live" / "alerts"
+    folder.mkdir()
+    for one in (alert(1), alert(2, victim="+12125550188", tied_to=7), alert(3)):
+        (folder / f"{one['alert_id']}.jsonl").write_text(json.dumps(one))
+    (folder / f"a-{4:032x}.jsonl").write_text("not JSON")
+    (folder / f"a-{8:032x}.jsonl").write_text("[" * 50_000)
+    (folder / f"a-{5:032x}.jsonl").write_text(json.dumps(alert(6)))
+    secret = tmp_path / "secret"
+    secret.write_text(json.dumps(alert(7)))
+    (folder / f"a-{7:032x}.jsonl").symlink_to(secret)
+    (first,) = workbench_state.find_runs(tmp_path / "live").values()
+    server = Server(first, str(tmp_path / "d.csv"), "Ada Cole", 8765, {})
+    server.folder = tmp_path / "live"
+    client = TestClient(make_app(server), base_url=HOST)
+    found = asked(client, server, "alerts")
+    assert [one["alert_id"] for one in found.json()["alerts"]] == [
+        alert(number)["alert_id"] for number in (3, 2, 1)
+    ]
+    assert "+12125550188" not in found.text and "tied_to" not in found.text
+    seen = post(client, server, "acknowledge", {"alert": alert(2)["alert_id"]}).json()
+    assert seen["acknowledged"][alert(2)["alert_id"]]["by"] == "Ada Cole"
+    assert post(client, server, "acknowledge", {"alert": "../x"}).status_code == 400
+
+
+def test_the_user_comes_from_the_named_header_alone(tmp_path):
+    own = Server(small_run(tmp_path / "run"), str(tmp_path / "d.csv"), "Ada Cole", 8765, {})
+    client = TestClient(make_app(own), base_url=HOST)
+    assert (
+        decide(client, own, **{"x-user": "mallory"}).json()["decisions"][0]["author"] == "Ada Cole"
+    )
+    own.flush()
+    proxied = Server(own.run, str(tmp_path / "p.csv"), None, 8765, {})
+    proxied.user_header, proxied.public_url = "X-User", "https://desk.example"
+    client = TestClient(make_app(proxied), base_url="https://desk.example")
+    mine = {"origin": "https://desk.example"}
+    assert proxied.address.startswith("https://desk.example/")
+    assert client.get(f"/{proxied.token}/").status_code == 403
+    for name in ("", " ", "x" * 81, "a\tb"):
+        assert decide(client, proxied, **mine, **{"x-user": name}).status_code == 403
+    found = decide(client, proxied, **mine, **{"x-user": "grace"}).json()
+    assert (found["author"], found["decisions"][0]["author"]) == ("grace", "grace")
+    body = json.dumps({"decision_id": found["added"]})
+    path = f"/{proxied.token}/api/undo"
+    eve = headers(proxied, **mine, **{"x-user": "eve"})
+    refused = client.post(path, content=body, headers=eve)
+    assert refused.status_code == 400 and "another person" in refused.json()["error"]
+    assert (
+        decide(client, proxied, **{"origin": "https://evil.example", "x-user": "g"}).status_code
+        == 403
+    )
+    proxied.flush()
+
+
+def test_the_next_run_is_what_the_server_was_started_with(client, server, tmp_path, monkeypatch):
+    assert "serve with --rerun" in post(client, server, "rerun", {}).json()["error"]
+    started = []
+
+    class Started:
+        """A process that is done."""
+
+        def __init__(self, words, **_):
+            started.append(words)
+            self.stderr = ["ringtrace: 40 %: linking\n", "ringtrace: done \x1b[1m\n"]
+
+        def poll(self):
+            return 0
+
+        def wait(self, *_):
+            return 0
+
+    monkeypatch.setattr(workbench_state.subprocess, "Popen", Started)
+    server.next_run = workbench_state.NextRun("batch.toml", str(tmp_path / "d.csv"))
+    decide(client, server)
+    body = {"config": "/etc/passwd", "output": "/tmp/x", "--output": "/tmp/x"}
+    assert post(client, server, "rerun", body).status_code == 200
+    (words,) = started
+    given = dict(zip(words[5::2], words[6::2], strict=True))
+    assert given["--config"] == "batch.toml" and given["--previous"] == str(server.run.folder)
+    assert given["--output"].startswith(f"{tmp_path}/run-") and len(words) == 13
+    assert len(parsed(tmp_path)) == 1  # what waited is recorded before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rerun", "f"], "give --decisions, too"),
+        (["--user-header", "X-User"], "--user-header and --public-url go together"),
+        (["--user-header", "X User", "--public-url", "https://h"], "--decisions and --author"),
+        (["--decisions", "d", "--user-header", "X U", "--public-url", "https://h"], "is no name"),
+        (["--decisions", "d", "--user-header", "X-User", "--public-url", "h"], "such as https:"),
+        (["--decisions", "d", "--author", "A", "--user-header", "X", "--public-url", "https://h"],
+         "both say who decides"),
+    ],
+)  # fmt: skip
+def test_flags_that_do_not_fit_are_one_line(tmp_path, capsys, words, said):
     small_run(tmp_path / "run")
     assert cli.main(["serve", str(tmp_path / "run"), *words]) == 2
     error = capsys.readouterr().err

@@ -1,7 +1,10 @@
-"""Pieces of data about clusters, of which the workbench draws the page of each.
+"""Pieces of data about clusters, of which the workbench draws the page of each, and its search.
 
 A piece has rows in the order of the columns below; a time is ISO 8601, a text is cut, nothing is
 markup. Shows what the tables of a run show to everybody who may read it, and nothing of private/.
+
+The search finds identifiers, record ids and reasons, and the clusters that they lead to. It finds
+none that only a caller id or a mention names: a forged number may be an innocent subscriber's.
 """
 
 from __future__ import annotations
@@ -11,16 +14,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from operator import attrgetter, itemgetter
+from operator import itemgetter
+from tempfile import TemporaryFile
 from typing import Any
 
-from reports import disclosure_control, tables
-from reports.cluster_data import DRAWN_SUPPLIERS, ClusterFacts, compare_scripts, gather_batch
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports import disclosure_control, tables, text
+from reports.cluster_data import (
+    DRAWN_SUPPLIERS,
+    ClusterFacts,
+    Reading,
+    compare_scripts,
+    gather_batch,
+)
 from reports.figures import Point, find_handovers, member_positions, read_positions
 from reports.link_evidence import entity_doubts
 from reports.run_summary import Joint
+from reports.tables import IdIndex, RunFolder
 from schemas.entity import epoch_number, without_epoch
-from schemas.enums import EntityKind
+from schemas.enums import EntityKind, Status
+from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, Table
+from transforms.write.parquet_files import ExternalSorter
 
 Row = dict[str, Any]
 
@@ -52,9 +69,12 @@ SUPPLIER_COLUMNS = tuple("id kind records clusters others links".split())
 """`links` are pairs of a member's place and the records of its soft link."""
 
 READING_COLUMNS = tuple(
-    "a org kind role at country field start confidence id raw before after".split()
+    "a org kind id role at country field start end raw confidence before after".split()
 )
-"""One record that names the member at `a`, and the words around it where the run keeps them."""
+"""One record that names the member at `a`, and the words around it where the run keeps them.
+
+In the order of `cluster_data.Reading`: of all that a piece has, most are these.
+"""
 
 _MEMBER = itemgetter(
     *"tier review reporters robustness near_miss_of bridge status complaints calls orgs".split(),
@@ -65,9 +85,23 @@ _LINK = itemgetter(
     *"complaints calls reporters orgs first_seen last_seen strength accepted".split()
 )
 
-_READING = attrgetter(*"source_org record_kind role observed_at victim_country field start".split())
-
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+
+
+ID_LIMIT = 120
+
+SEARCHED_SUPPRESSED_LIMIT = 20_000
+
+RECORD_LIMIT = 500_000
+"""Record ids in the index: about 3 MB of it, compressed."""
+
+_SEARCHED = pa.schema(
+    [("source_org", pa.string()), ("record_id", pa.string()), ("cluster", pa.int32())]
+)
+
+_KEY = ("source_org", "record_id")
+
+_FOUND = Table("found", _SEARCHED, tuple(_SEARCHED.names))
 
 
 @dataclass(frozen=True)
@@ -152,7 +186,7 @@ def cluster_piece(
                 *_LINK(one),
                 _cut(one["reason"]),
                 one["records"],
-                [] if context.redact else list(map(_cut, one["record_ids"])),
+                [] if context.redact else _all_cut(one["record_ids"]),
             )
             for one in facts.inside[:LINK_LIMIT]
         ],
@@ -173,12 +207,7 @@ def cluster_piece(
             for one in scripts
         ],
         "readings": [
-            (
-                place[one.entity_id],
-                *_READING(one),
-                round(one.confidence, 3),
-                *map(_cut, (one.record_id, one.raw, one.before, one.after)),
-            )
+            (place[one[0]], *(one if _is_short(one) else [plain_value(each) for each in one])[1:])
             for one in facts.readings
         ],
         "handovers": [
@@ -283,5 +312,143 @@ def plain_value(value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
 
-def _cut(text: str | None) -> str | None:
-    return text if text is None or len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT]
+def _is_short(one: Reading) -> bool:
+    texts = (one.record_id, one.raw, one.before, one.after)
+    return all(each is None or len(each) <= TEXT_LIMIT for each in texts)
+
+
+def _all_cut(values: list[str]) -> list[str | None]:
+    """Returns texts cut; the same list where none is, as of nearly every link."""
+    long = max(map(len, values), default=0) > TEXT_LIMIT
+    return [_cut(one) for one in values] if long else [*values]
+
+
+def _cut(value: str | None) -> str | None:
+    return value if value is None or len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
+
+
+def search_index(
+    run: RunFolder, cluster_ids: list[str], *, redact: bool, scratch: str | None = None
+) -> dict[str, object]:
+    """Returns identifiers, record ids and reasons as columns; clusters by place in `cluster_ids`.
+
+    Complaints that name no member have no cluster and come last; `more_records` counts the records
+    past `RECORD_LIMIT`. `redact` leaves out all records, and all identifiers but core members and
+    those of the known-legitimate lists. Many records are sorted in files in `scratch`.
+    """
+    kept = disclosure_control.CORE if redact else None
+    members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
+    places = pc.index_in(members["cluster_id"], pa.array(cluster_ids, pa.string()))
+    suppressed = tables.top_rows(
+        run,
+        ENTITIES,
+        (("complaints", "descending"), ("entity_id", "ascending")),
+        SEARCHED_SUPPRESSED_LIMIT,
+        columns=("reason",),
+        where=suppressed_shown(redact=redact),
+    )
+    entity_ids, at = members["entity_id"].combine_chunks(), places.combine_chunks()
+    found = (
+        _record_clusters(run, entity_ids, at, scratch)
+        if not redact
+        else (_SEARCHED.empty_table(), 0)
+    )
+    return {
+        "ids": _plain(members["entity_id"], ID_LIMIT),
+        "clusters": places.to_pylist(),
+        "suppressed": _plain(suppressed["entity_id"], ID_LIMIT),
+        "reasons": _plain(suppressed["reason"], 200),
+    } | _search_columns(*found)
+
+
+def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
+    """Returns texts as `text.plain` does, which most of them need not pass."""
+    usual = pc.match_substring_regex(column, f"^[ -~]{{0,{limit}}}$")
+    if pc.all(usual, min_count=0).as_py():
+        return list(column.to_pylist())
+    return [text.plain(one, limit) for one in column.to_pylist()]
+
+
+def suppressed_shown(*, redact: bool) -> pc.Expression:
+    """Chooses suppressed entities: outside only those that a list knows, and no decision names."""
+    where = pc.field("status") == Status.SUPPRESSED
+    if not redact:
+        return where
+    reason = pc.field("reason")
+    listed = pc.starts_with(reason, disclosure_control.KNOWN_LEGITIMATE)
+    return where & listed & ~pc.match_substring(reason, "decision ")
+
+
+def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
+    orgs = sorted(set(shown["source_org"].to_pylist()))
+    return {
+        "orgs": [text.plain(one, 60) for one in orgs],
+        "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),
+        "records": _plain(shown["record_id"], ID_LIMIT),
+        "record_clusters": shown["cluster"].to_pylist(),
+        "more_records": total - shown.num_rows,
+    }
+
+
+def _record_clusters(
+    run: RunFolder, entity_ids: pa.Array, places: pa.Array, scratch: str | None
+) -> tuple[pa.Table, int]:
+    """Returns records by cluster, then complaints of no cluster: the first, and how many there are.
+
+    A record that names members of several clusters is there once for each.
+    """
+    known = IdIndex(entity_ids)
+    with TemporaryFile(dir=scratch) as file:
+        rows = ExternalSorter(_FOUND, file)
+        for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_KEY]):
+            clusters = places.take(known.indices(batch["entity_id"]))
+            part = pa.table([batch["source_org"], batch["record_id"], clusters], schema=_SEARCHED)
+            named = part.filter(pc.field("cluster").is_valid())
+            for once in named.group_by(_SEARCHED.names).aggregate([]).to_batches():
+                rows.add(once)
+        for batch in tables.table_batches(run, COMPLAINTS, ["source_org", "complaint_id"]):
+            nowhere = pa.nulls(batch.num_rows, pa.int32())
+            rows.add(pa.RecordBatch.from_arrays([*batch.columns, nowhere], schema=_SEARCHED))
+        named, others = _First(), _First()
+        last = _SEARCHED.empty_table()
+        for group in rows.groups() if rows.count else ():
+            whole = pa.concat_tables([last, group]).combine_chunks()
+            clustered, alone = _once(whole, before=last.num_rows)
+            named.add(whole.filter(clustered))
+            others.add(whole.filter(alone))
+            last = whole.slice(whole.num_rows - 1)
+    shown = pa.concat_tables([named.rows, others.rows]).slice(0, RECORD_LIMIT)
+    return shown, named.total + others.total
+
+
+def _once(rows: pa.Table, before: int) -> tuple[pa.Array, pa.Array]:
+    """Returns which sorted rows are the first of a record and cluster, and which of no cluster.
+
+    A complaint's own row has no cluster and is the last of its record. The first `before` rows are
+    there for comparison alone.
+    """
+    new_record, new_cluster = np.ones((2, rows.num_rows), bool)
+    for name in _KEY:
+        column = rows[name].combine_chunks()
+        same = pc.equal(column.slice(1), column.slice(0, len(column) - 1))
+        new_record[1:] &= same.to_numpy(zero_copy_only=False)
+    new_record[1:] = ~new_record[1:]
+    cluster = pc.fill_null(rows["cluster"], -1).to_numpy()
+    new_cluster[1:] = cluster[1:] != cluster[:-1]
+    new_record[:before] = new_cluster[:before] = False
+    named = cluster >= 0
+    return pa.array((new_record | new_cluster) & named), pa.array(new_record & ~named)
+
+
+class _First:
+    """The first `RECORD_LIMIT` of rows that come in order, and the number of all."""
+
+    def __init__(self) -> None:
+        self.rows = _SEARCHED.empty_table()
+        self.total = 0
+
+    def add(self, more: pa.Table) -> None:
+        """Adds rows that come after those before."""
+        kept = more.slice(0, max(RECORD_LIMIT - self.total, 0))
+        self.rows = pa.concat_tables([self.rows, kept])
+        self.total += more.num_rows

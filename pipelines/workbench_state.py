@@ -1,0 +1,370 @@
+"""Parts of `ringtrace serve` that know no HTTP: the files of runs, notes, alerts, the next run.
+
+Notes bind no run: they are of a cluster, whose id stays from run to run, and change nothing that a
+run computes or that leaves. They stand in a JSON file beside the decisions file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines import key_store
+from pipelines.ledger import values_withheld
+from pipelines.options import UsageError
+from pipelines.progress import printable
+from reports.export import NODES_FILE
+from reports.run import Run, RunError
+from reports.workbench import write_workbench
+from schemas.cluster import ALERT
+from schemas.manifest import MANIFEST_NAME
+from schemas.tables import ALL_TABLES
+from transforms.manifest import current_time
+from transforms.stream import SNAPSHOTS_FOLDER
+from transforms.write import JobError, available_cpus, forking, local_job_pool
+
+Json = dict[str, Any]
+
+SUFFIX = ".workbench.json"
+
+WORK_STATES = ("", "open", "waiting", "done")
+"""States of an analyst's work on a cluster; an empty one takes it back."""
+
+MOST_NAME, MOST_NOTE, MOST_NOTES, MOST_CLUSTERS = 80, 2_000, 200, 20_000
+"""Characters of an owner and of a note; notes of a cluster, and clusters of the file."""
+
+MOST_STATE_BYTES = 32 * 1024 * 1024
+
+ALERTS_FOLDER = "alerts"
+
+SHOWN_ALERTS, MOST_ALERT_BYTES = 500, 100_000
+"""Alerts that are shown, the newest, and bytes of one."""
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+"""A folder that can be named in an address as it is."""
+
+_CLUSTER = re.compile(r"[\w.-]{1,80}")
+
+_ALERT_FILE = re.compile(r"(a-[0-9a-f]{32})\.jsonl")
+
+_ALERT_FIELDS = {one.name: one.type for one in ALERT}
+
+_PERCENT = re.compile(r"ringtrace: (\d+) %")
+
+
+class WorkFile:
+    """The file of notes and acknowledged alerts beside a decisions file."""
+
+    def __init__(self, decisions: str) -> None:
+        self.path = Path(f"{os.path.realpath(decisions)}{SUFFIX}")
+
+    def read(self) -> Json:
+        """Returns the clusters with notes and the acknowledged alerts.
+
+        Raises:
+            UsageError: for a file that was not written here.
+        """
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(MOST_STATE_BYTES + 1)
+            found = json.loads(content) if len(content) <= MOST_STATE_BYTES else None
+        except FileNotFoundError:
+            return {"version": 1, "clusters": {}, "acknowledged": {}}
+        except (OSError, ValueError, RecursionError):
+            found = None
+        if not (
+            isinstance(found, dict)
+            and found.get("version") == 1
+            and all(isinstance(found.get(one), dict) for one in ("clusters", "acknowledged"))
+            and all(isinstance(one, dict) for one in found["clusters"].values())
+        ):
+            raise UsageError(f"{self.path}: is no file of notes of the workbench; move it away")
+        return found
+
+    def change(self, body: Mapping[str, Any], author: str) -> Json:
+        """Changes what is noted of one cluster, and returns everything.
+
+        Args:
+            body: `cluster`; and any of `status`, `owner`, `snoozed_until` (a date, or nothing) and
+                `text`, a note that is added.
+            author: Who changes it.
+
+        Raises:
+            UsageError: for a value that cannot be, or a file that cannot be written.
+        """
+        cluster_id, changes = _checked(body)
+        with key_store.locked(self.path):
+            found = self.read()
+            now = f"{current_time():%Y-%m-%dT%H:%M:%SZ}"
+            known = found["clusters"].setdefault(cluster_id, {"notes": []})
+            if len(found["clusters"]) > MOST_CLUSTERS:
+                raise UsageError(f"{self.path}: has notes on {MOST_CLUSTERS} clusters; start anew")
+            if text := changes.pop("text", ""):
+                notes = known.setdefault("notes", [])
+                notes.append({"at": now, "by": author, "text": text})
+                del notes[:-MOST_NOTES]
+            known |= changes | {"at": now, "by": author}
+            self._write(found)
+        return found
+
+    def acknowledge(self, alert_id: str, author: str) -> Json:
+        """Notes that somebody has seen an alert, and returns everything.
+
+        Raises:
+            UsageError: for what is no alert's id, or a file that cannot be written.
+        """
+        if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
+            raise UsageError("name an alert")
+        with key_store.locked(self.path):
+            found = self.read()
+            mark = {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
+            found["acknowledged"].setdefault(alert_id, mark)
+            self._write(found)
+        return found
+
+    def _write(self, found: Json) -> None:
+        text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True)
+        key_store.write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
+
+
+def _checked(body: Mapping[str, Any]) -> tuple[str, Json]:
+    cluster_id = body["cluster"]
+    if not isinstance(cluster_id, str) or not _CLUSTER.fullmatch(cluster_id):
+        raise UsageError("name a cluster of the run")
+    changes: Json = {}
+    for name, most in (("status", 20), ("owner", MOST_NAME), ("text", MOST_NOTE)):
+        if name in body:
+            value = body[name]
+            if not isinstance(value, str) or len(value) > most:
+                raise UsageError(f"{name}: give a text of at most {most} characters")
+            changes[name] = value.strip()
+    if changes.get("status", "") not in WORK_STATES:
+        raise UsageError(f"status: give one of {', '.join(WORK_STATES[1:])}")
+    if "snoozed_until" in body:
+        value = body["snoozed_until"] or ""
+        with suppress(ValueError, TypeError):
+            changes["snoozed_until"] = value and date.fromisoformat(value).isoformat()
+        if "snoozed_until" not in changes:
+            raise UsageError("snoozed_until: give a date, such as 2026-12-31")
+    if not changes:
+        raise UsageError("give a status, an owner, a date or a note")
+    return cluster_id, changes
+
+
+def find_runs(folder: str | os.PathLike[str]) -> dict[str, Run]:
+    """Returns the runs in a folder by name, the newest first: itself, or those that are in it.
+
+    A folder of a stream has its snapshots. A folder whose name cannot stand in an address, or that
+    has no finished run, is left out.
+
+    Raises:
+        RunError: where there is none.
+    """
+    path = Path(folder)
+    if (path / MANIFEST_NAME).exists():
+        return {"run": Run.open(path)}
+    snapshots = path / SNAPSHOTS_FOLDER
+    inside = snapshots if snapshots.is_dir() else path
+    found: dict[str, Run] = {}
+    with suppress(OSError):
+        for one in sorted(inside.iterdir()):
+            if RUN_NAME.fullmatch(one.name) and (one / MANIFEST_NAME).is_file():
+                with suppress(RunError):
+                    found[one.name] = Run.open(one)
+    if not found:
+        raise RunError(f"{path}: is not a finished run, and has none in it")
+    return dict(sorted(found.items(), key=lambda one: (clock_of(one[1]), one[0]), reverse=True))
+
+
+def clock_of(run: Run) -> str:
+    """Returns when a run was made, as ISO 8601; an empty text of an old one."""
+    return str(run.manifest.get("clock") or "")
+
+
+def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
+    """Returns the newest alerts of a stream's folder, `SHOWN_ALERTS` at most, the newest first.
+
+    Files that are none are left out, as are fields that the contract does not have.
+    """
+    entries: list[os.DirEntry[str]] = []
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        os.scandir(Path(folder, ALERTS_FOLDER)) as inside,
+    ):
+        entries = [one for one in inside if _ALERT_FILE.fullmatch(one.name) and _is_plain(one)]
+    newest = sorted(entries, key=lambda one: -one.stat(follow_symlinks=False).st_mtime)
+    found = []
+    for one in newest[:SHOWN_ALERTS]:
+        with suppress(OSError, ValueError, RecursionError), Path(one.path).open("rb") as file:
+            row = json.loads(file.read(MOST_ALERT_BYTES))
+            if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == one.name:
+                kept = {key: value for key, value in row.items() if _is_of_alert(key, value)}
+                found.append(kept)
+    return sorted(found, key=lambda one: str(one.get("observed_at")), reverse=True)
+
+
+def workbench_files(
+    finished: Run, previous: Run | None, arguments: argparse.Namespace, *, may_fork: bool
+) -> dict[str, bytes]:
+    """Makes the files of the workbench, but for such as name what the run withheld.
+
+    A process that serves has threads, and must not fork.
+    """
+    from transforms.exit_scan import count_withheld
+
+    nodes = Path(finished, NODES_FILE)
+    register = arguments.register_key
+    values = values_withheld(finished, register, no_register=arguments.no_register)
+    with (
+        tempfile.TemporaryDirectory(prefix="ringtrace-") as folder,
+        forking(available_cpus() if may_fork else 0),
+        local_job_pool(folder) as pool,
+    ):
+        before = str(nodes) if nodes.is_file() else None
+        shown = _with_all_tables(finished, Path(folder, "snapshot"))
+        try:
+            write_workbench(shown, pool, previous=previous, before=before, graph=False)
+        except JobError as error:
+            raise UsageError(f"{finished.folder}: {error}") from None
+        names = [one["name"] for one in pool.written]
+        files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
+    data = ((name, one) for name, one in files.items() if name.startswith("data/"))
+    for name, number in count_withheld(data, values).items():
+        sys.stderr.write(f"held back: {name} names {number} of what the run withheld\n")
+        del files[name]
+    return files
+
+
+def _with_all_tables(finished: Run, folder: Path) -> Run:
+    """Returns a run of a batch as it is, and of a snapshot with empty tables of records.
+
+    A stream keeps no records: what is drawn of them has none.
+    """
+    if "snapshot" not in finished.manifest["options"]:
+        return finished
+    for table in ALL_TABLES:
+        own = Path(finished, table.name)
+        if own.is_dir():
+            folder.mkdir(exist_ok=True)
+            (folder / table.name).symlink_to(own.resolve())
+        else:
+            (folder / table.name).mkdir(parents=True)
+            pq.write_table(table.schema.empty_table(), folder / table.name / "part.parquet")
+    return Run(str(folder), finished.manifest)
+
+
+def _is_of_alert(name: str, value: Any) -> bool:
+    """Returns whether a value fits the contract of alerts: the page draws it as that."""
+    kind = _ALERT_FIELDS.get(name)
+    if kind is None:
+        return False
+    if pa.types.is_list(kind):
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, int if pa.types.is_integer(kind) else str)
+
+
+def _is_plain(one: os.DirEntry[str]) -> bool:
+    return one.is_file(follow_symlinks=False)
+
+
+@dataclass(eq=False)
+class NextRun:
+    """A batch run that a button of the workbench starts, with the decisions of now.
+
+    Nothing of it comes from a request or from a run: what is read and how is in `config`, which
+    who started the server named.
+
+    Attributes:
+        config: The file that `ringtrace batch --config` reads.
+        decisions: The decisions file.
+        more: Flags of the victim register, as the server has them.
+    """
+
+    config: str
+    decisions: str
+    more: Sequence[str] = ()
+    _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    _output: Path | None = None
+    _lines: list[str] = field(default_factory=list)
+    _percent: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def start(self, previous: str) -> None:
+        """Starts it, after the run `previous` and beside it.
+
+        Raises:
+            UsageError: while another one runs.
+        """
+        with self._lock:
+            if self._process is not None and self._process.poll() is None:
+                raise UsageError("a run is under way; wait for its end")
+            beside = Path(previous).resolve().parent
+            self._output = beside / f"run-{current_time():%Y%m%dT%H%M%SZ}"
+            self._lines, self._percent = [], 0
+            words = [sys.executable, "-P", "-m", "pipelines.cli", "batch", "--config", self.config]
+            words += ["--decisions", self.decisions, "--previous", previous]
+            words += ["--output", str(self._output), *self.more]
+            self._process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+            )
+            Thread(target=self._follow, args=(self._process,), daemon=True).start()
+
+    def _follow(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stderr or ():
+            self._lines = [*self._lines[-20:], printable(line.strip())[:300]]
+            if share := _PERCENT.match(line):
+                self._percent = int(share[1])
+        process.wait()
+
+    def status(self) -> Json:
+        """Returns whether it runs, how far it is and what it says; `name` once it is done."""
+        process = self._process
+        if process is None:
+            return {"state": "none"}
+        code = process.poll()
+        state = "running" if code is None else "failed" if code else "done"
+        line = self._lines[-1].removeprefix("ringtrace: ") if self._lines else ""
+        name = self._output.name if state == "done" and self._output else None
+        return {"state": state, "percent": self._percent, "line": line, "name": name}
+
+    @property
+    def output(self) -> Path | None:
+        """The folder of the last one that was done."""
+        return self._output if self.status()["state"] == "done" else None
+
+    def end(self) -> None:
+        """Stops it; a run that is not finished leaves nothing."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(30)
+
+
+def without_withheld(alerts: Iterable[Json], values: Any) -> tuple[list[Json], int]:
+    """Returns alerts but for such as name what a run withheld, and how many these are."""
+    from transforms.exit_scan import count_withheld
+
+    whole = list(alerts)
+    data = ((str(at), json.dumps(one).encode()) for at, one in enumerate(whole))
+    bad = count_withheld(data, values)
+    return [one for at, one in enumerate(whole) if str(at) not in bad], len(bad)
