@@ -92,8 +92,9 @@ MIN_WORDS = 12
 MIN_TELLERS = 5
 """Tellers who must have the same words for these to be shown; the rest is a gap."""
 
-WHOLE_TEXT_SHARE = 0.6
-"""Share of a narrative's words from which known scripts are all that it says; docs/evidence.md."""
+WHOLE_TEXT_SHARES = (0.6, 0.7)
+"""Shares of a narrative's words from which it says no more than known scripts: those that are the
+scripts', and those from their first word to their last; docs/evidence.md."""
 
 WHOLE_TEXT = "whole_text"
 """The `how` of a script's mention in a narrative that says no more than known scripts do."""
@@ -404,12 +405,17 @@ def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatche
 
 
 def say_no_more(rows: pa.RecordBatch, found: FamilyMatches) -> np.ndarray:
-    """Masks the matches of narratives of whose words `WHOLE_TEXT_SHARE` are the scripts'."""
+    """Masks the matches of narratives that say no more than scripts, by `WHOLE_TEXT_SHARES`."""
+    word = flatten_list(rows, "words")
     words = np.zeros(rows.num_rows, np.int64)
-    np.maximum.at(words, flatten_fingerprints(rows).row, flatten_list(rows, "words") + SHINGLE)
+    np.maximum.at(words, flatten_fingerprints(rows).row, word + SHINGLE)
     covered = np.bincount(found.row, found.words, rows.num_rows)
-    mask: np.ndarray = (covered >= WHOLE_TEXT_SHARE * words)[found.row]
-    return mask
+    begin, end = words.copy(), np.zeros_like(words)
+    np.minimum.at(begin, found.row, word[found.order[found.first]])
+    np.maximum.at(end, found.row, word[found.order[found.last]] + SHINGLE)
+    least, widest = WHOLE_TEXT_SHARES
+    mask: np.ndarray = (covered >= least * words) & (end - begin >= widest * words)
+    return mask[found.row]
 
 
 def visible_wording(

@@ -8,12 +8,11 @@ each reporter once; a complaint keeps a row of its own.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby, pairwise
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -440,15 +439,18 @@ def _bounded(
         if first != who:
             alike[who >> 1] = alike[first >> 1] = first >> 1
             once[[one.row for one in alone[who]]] = False
-    burst = 0
-    for _, those in groupby(sorted((c[0].org, c[0].at) for c in alone.values()), itemgetter(0)):
-        recent: deque[int] = deque()
-        for _, at in those:
-            recent.append(at)
-            while recent[0] < at - BURST_SPAN:
-                recent.popleft()
-            burst = max(burst, len(recent))
-    return alike, burst
+    return alike, most_within((copies[0].org, copies[0].at) for copies in alone.values())
+
+
+def most_within(moments: Iterable[tuple[str, int]]) -> int:
+    """Returns the most of these times of organisations that one has within `BURST_HOURS`."""
+    most, recent = 0, deque[tuple[str, int]]()
+    for org, at in sorted(moments):
+        recent.append((org, at))
+        while recent[0][0] != org or at - recent[0][1] > BURST_SPAN:
+            recent.popleft()
+        most = max(most, len(recent))
+    return most
 
 
 def _reporter_rows(totals: pa.Table) -> NDArray[np.int64]:

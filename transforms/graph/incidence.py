@@ -237,7 +237,7 @@ def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
     return with_column(named, "reporter", pa.array(reporter)), changed
 
 
-def first_of_spans(copies: Iterable[tuple[Any, int, int]]) -> dict[tuple[Any, int], int]:
+def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, Any], Any]:
     """Returns the reporter that each one who sent a copy counts as, by text and reporter.
 
     The copies of a text fall into spans of `BURST_HOURS`, each from the first copy that is in none
@@ -248,14 +248,14 @@ def first_of_spans(copies: Iterable[tuple[Any, int, int]]) -> dict[tuple[Any, in
     Args:
         copies: Text, time in microseconds and reporter of each.
     """
-    spans: dict[Any, list[list[int]]] = {}
+    spans: dict[Any, list[list[Any]]] = {}
     begun: dict[Any, int] = {}
     for text, at, who in sorted(set(copies)):
         if text not in begun or at - begun[text] > BURST_SPAN:
             begun[text] = at
             spans.setdefault(text, []).append([])
         spans[text][-1].append(who)
-    found: dict[tuple[Any, int], int] = {}
+    found: dict[tuple[Any, Any], Any] = {}
     for text, those in spans.items():
         for span in those:
             one = next((who for who in span if found.get((text, who)) != who), span[0])
