@@ -11,6 +11,7 @@ from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
 from tests.end_to_end.test_thin_joins import HEADER, NOW, WORDS, numbers, told, words
 from tests.support.exchange_world import ringtrace
 from tests.support.run_pipeline import complaint, jsonl, run
+from tests.support.script_texts import SCRIPT, own
 
 BURST = [f"+1877555{number:04d}" for number in (141, 267, 372)]
 
@@ -129,6 +130,20 @@ def test_nearly_equal_texts_count_as_one(made):
     fake, member = cluster_of(made(rows), BURST[0])
     assert {"burst", "same_text"} <= set(fake["flags"])
     assert (member["tier"], member["robustness"]) == ("verify", 1)
+
+
+def test_copies_of_an_honest_text_that_quotes_a_script_count_as_one(made):
+    quoting = [
+        told(20 + n, [numbers(0)[n % 4], numbers(0)[(n + 1) % 4]], f"v{n}")
+        | {"narrative": f"{own(n, 2 + n % 6)} {SCRIPT} {own(n)}"}
+        for n in range(12)
+    ]
+    copies = burst(6, narrative=f"{own(99)} {SCRIPT} {own(98)}")
+    run_folder = made([*quoting, *copies])
+    fake, member = cluster_of(run_folder, BURST[0])
+    assert "same_text" in fake["flags"] and member["robustness"] == 1
+    ring, member = cluster_of(run_folder, numbers(0)[0])
+    assert "same_text" not in ring["flags"] and member["robustness"] > 2
 
 
 def test_pseudonyms_who_send_one_text_often_are_one_too(made):

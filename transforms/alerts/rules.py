@@ -84,7 +84,7 @@ HARD_MENTION = pa.schema(
 )
 """A piece of evidence that shows an identifier in a hard role, when it was and by whom.
 
-`copied` is the text of one that says no more than a script does (`copied_texts`).
+`copied` is the text of one that could be a copy (`copied_texts`).
 """
 
 

@@ -33,10 +33,9 @@ from transforms.arrow_util import (
     table_of_columns,
     without_aggregate_suffixes,
 )
-from transforms.call_scripts import WHOLE_TEXT
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
-from transforms.graph.incidence import BURST_SPAN, first_of_spans
+from transforms.graph.incidence import BURST_SPAN, first_of_spans, script_texts
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.links import record_keys
 from transforms.reporters import NO_CROWDS, Crowds
@@ -59,8 +58,7 @@ CLUSTER_RECORD = pa.schema(
 )
 """One record that names a member of a cluster; its reporter is null where it adds none.
 
-`script` is the first script that its narrative matches where known scripts are nearly all that it
-says, else null. Who quotes a script among words of their own has none.
+`script` is the first of its narrative's `script_texts`; null where it matches no script.
 """
 
 SUPPLY = pa.schema(
@@ -169,9 +167,8 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     distinct, of = np.unique(cluster[member], return_inverse=True)
     rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
     rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
-    whole = pc.fill_null(pc.equal(evidence["how"], WHOLE_TEXT), False)
-    script = evidence.filter(pc.and_(pc.equal(evidence["kind"], EntityKind.SCRIPT), whole))
-    script = pa.table({"of": record_keys(script), "script": script["entity_id"]})
+    script = script_texts(evidence)
+    script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = script.group_by("of", use_threads=False).aggregate([("script", "min")])
     at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
     rows = rows.append_column("script", script["script_min"].combine_chunks().take(at))
@@ -362,9 +359,9 @@ def _bursts(
     """Finds one-off reporters who came together, and of these the ones with one text.
 
     A reporter is one-off whose records on the cluster are complaints without a loss within
-    `BURST_HOURS`. Of one organisation those pseudonyms whose narratives all say no more than the
-    same script count as `first_of_spans` has them; rows without a pseudonym count by their source's
-    rule. People whom an offer counts have a week and no hour: they are in no burst.
+    `BURST_HOURS`. Of one organisation those pseudonyms whose narratives all have the same
+    text (`script_texts`) count as `first_of_spans` has them; rows without a pseudonym count by
+    their source's rule. People whom an offer counts have a week and no hour: they are in no burst.
 
     Args:
         totals: CLUSTER_TOTAL rows of whole clusters.

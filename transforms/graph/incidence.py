@@ -52,8 +52,8 @@ INCIDENCE = pa.schema(
 )
 """An entity that a piece of evidence shows in a hard role; all ids are 63-bit hashes.
 
-`copied` is that of the organisation and the script of a complaint with a pseudonym and without a
-loss or a call, of which known scripts are nearly all that it says; null for any other.
+`copied` is that of the organisation and the text (`script_texts`) of a complaint with a pseudonym
+and without a loss or a call; null for any other.
 """
 
 NO_COPIES = pa.table({"group_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
@@ -159,17 +159,29 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
     return without_aggregate_suffixes(named)
 
 
-def copied_texts(evidence: pa.Table) -> pa.Table:
-    """Returns `group_id` and `text` of complaints that say no more than known scripts do.
+def script_texts(evidence: pa.Table) -> pa.Table:
+    """Selects the mentions of scripts, with a `text` that copies of one narrative share.
 
-    They have no call and state no loss. `evidence` are mentions of CLASSIFIED, of whole groups;
-    `text` is a script and the organisation.
+    That is the script where the narrative says no more than scripts do, else the script with its
+    place: who quotes it in words of their own has it in a place of their own.
     """
-    script = pc.equal(evidence["kind"], EntityKind.SCRIPT)
-    whole = pc.fill_null(pc.equal(evidence["how"], WHOLE_TEXT), False)
-    rows = evidence.filter(pc.and_(script, whole))
-    org = rows["source_org"]
-    rows = rows.append_column("text", pc.binary_join_element_wise(org, rows["entity_id"], "|"))
+    rows = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
+    whole = pc.fill_null(pc.equal(rows["how"], WHOLE_TEXT), False)
+    place = (rows[name].cast(pa.string()) for name in ("start", "end"))
+    placed = pc.binary_join_element_wise(rows["entity_id"], *place, "|")
+    return rows.append_column("text", pc.if_else(whole, rows["entity_id"], placed))
+
+
+def copied_texts(evidence: pa.Table) -> pa.Table:
+    """Returns `group_id` and `text` of complaints with a script, without a call and a loss.
+
+    `evidence` are mentions of CLASSIFIED, of whole groups; `text` is that of `script_texts` and the
+    organisation.
+    """
+    rows = script_texts(evidence)
+    rows = rows.filter(pc.is_valid(rows["text"]))
+    text = pc.binary_join_element_wise(rows["source_org"], rows["text"], "|")
+    rows = with_column(rows, "text", text)
     texts = rows.group_by("group_id", use_threads=False).aggregate([("text", "min")])
     texts = without_aggregate_suffixes(texts)
     call = pc.equal(evidence["record_kind"], RecordKind.CALL)
