@@ -278,14 +278,18 @@ def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, An
 
 
 def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CROWDS) -> Incidence:
-    """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others."""
+    """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others.
+
+    Crowds count as many people as they bear, and are left out where they bear none.
+    """
     at, known = sorted_lookup(node, rows["node"].to_numpy())
+    known &= crowds.bearing_of(rows["reporter"].to_numpy()) > 0
     rows, at = rows.filter(pa.array(known)), at[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = stable_order(group, at)
     hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
     day = rows["observed_at"].cast(pa.int64()).to_numpy()[first] / MICROSECONDS_A_DAY
-    people = crowds.people_of(hashes) if crowds else None
+    people = crowds.bearing_of(hashes) if crowds else None
     return Incidence(group[order], at[order], reporter, day, len(node), people)
 
 
