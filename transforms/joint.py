@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.decision import DecisionKind
+from schemas.decision import OTHERS_DECISIONS, SUSPECTS_DECISIONS
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
@@ -50,12 +50,6 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 _RECORD_KEY = ("record_kind", "source_org", "record_id")
-
-RIGHT = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.SUSPECT_HELD)
-"""Kinds of decisions that say an identifier is a suspect's."""
-
-WRONG = (DecisionKind.LEGITIMATE, DecisionKind.VICTIM_OWNED, DecisionKind.DISPUTE)
-"""Kinds that say it is not, or not known to be."""
 
 NAMED_MEMBERS = 10
 """Shared members that a row names, smallest first."""
@@ -281,9 +275,11 @@ def sender_record(taken: AcceptedOffer, decisions: Iterable[Decision]) -> tuple[
     right: set[str] = set()
     wrong: set[str] = set()
     for one in decisions:
-        if one.void is None and one.kind in (*RIGHT, *WRONG):
-            side = right if one.kind in RIGHT else wrong
-            side.update(map(without_epoch, one.members or one.entities))
+        members = map(without_epoch, one.members or one.entities)
+        if one.void is None and one.kind in SUSPECTS_DECISIONS:
+            right.update(members)
+        elif one.void is None and one.kind in OTHERS_DECISIONS:
+            wrong.update(members)
     return len(offered & (right - wrong)), len(offered & wrong)
 
 
