@@ -1,19 +1,23 @@
-"""The lies that each harm costs: `python -m benchmarks.poisoning [TRIES]`.
+"""The lies that each harm costs: `python -m benchmarks.poisoning [--full]`, in Markdown.
 
-Fresh simulated worlds of six rings and 300 complaints. On each, an analyst confirms two clusters,
-declares one number legitimate and disputes another (both for a month), from a run that the next one
-follows. Then liars add complaints, and `ringtrace batch` runs again, whole, over the world with
-these. A liar is one reporter of one company, with a pseudonym, days and words of their own, and
-knows everything: the identifiers of every cluster and how many reporters show each.
+The first table, of `benchmarks.poisoning_kinds`, has what naming a stranger costs, by kind of
+identifier. The second has all other harms, on fresh simulated worlds of twelve rings and 300
+complaints. On each, an analyst confirms two clusters, declares one number legitimate and disputes
+another (both for a month), from a run that the next one follows. Then liars add complaints, and
+`ringtrace batch` runs again, whole, over the world with these. A liar is one reporter of one
+company, with a pseudonym, days and words of their own unless the attack says otherwise, and knows
+everything: the identifiers of every cluster and how many reporters show each.
 
-Every attack is tried with one to three liars, each with one complaint and with ten, in this order;
-the table says the least that did the harm in any of the tries, and in how many. Attacks are written
-to do harm: where the table says that none succeeded, none of these did. Long, since each attack
-stands beside the judge of its harm.
+Every attack is tried with more and more liars, each with one complaint and with ten; the table says
+the least that did the harm in any of the tries, and in how many. Attacks are written to do harm:
+where the table says that none succeeded, none of these did. One world and few numbers of liars take
+under six minutes on two cores; `--full` takes three worlds and more numbers. Long, since each
+attack stands beside the judge of its harm.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import io
@@ -23,11 +27,11 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from math import inf
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,13 +44,15 @@ import ringtrace
 from pipelines import cli
 from pipelines.key_store import HOME_VARIABLE
 from pipelines.simulate import World, simulate
+from reports.disclosure_control import is_thin
 from schemas.entity import without_epoch
 
 Rows = list[dict[str, Any]]
 
 FIRST_SEED = 9001
 
-TRIES = 3
+TRIES = {False: 1, True: 3}
+"""The worlds that are tried, by whether the table is the full one."""
 
 DAYS = 60
 
@@ -55,14 +61,10 @@ END = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=DAYS)
 
 NOW = END + timedelta(days=1)
 
-STRANGER = "phone:+12125550147"
-
-STRANGERS_MAIL = "email:maria.lee.4471@gmail.com"
-
 FIRM = 3
 """Robustness from which one reporter more or less must not decide."""
 
-STRANGERS = (STRANGER, STRANGERS_MAIL)
+INVENTED = ("phone:+18775550141", "phone:+18775550267", "phone:+18775550372")
 
 _WORDS = (
     "agent asked bank bought button called card charge check claim clerk code computer dialog "
@@ -73,7 +75,13 @@ _WORDS = (
 ).split()
 
 
-_DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
+IN_A_MINUTE = {
+    "received_at": (END - timedelta(days=2)).isoformat(timespec="seconds"),
+    "narrative": "they took all my savings and laughed when I asked them to give any of it back so "
+    "everybody should report these people to the police right now before others lose money too",
+}
+
+DECISION = "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
 
 
 @dataclass(frozen=True)
@@ -93,48 +101,63 @@ class Budget:
         yield from ((who, n) for n in range(self.each) for who in range(self.reporters))
 
 
-BUDGETS = tuple(Budget(reporters, each) for reporters in (1, 2, 3) for each in (1, 10))
+BUDGETS = {
+    False: tuple(
+        Budget(*one) for one in ((1, 1), (1, 10), (2, 1), (3, 1), (3, 10), (8, 1), (12, 1))
+    ),
+    True: tuple(
+        Budget(reporters, each) for reporters in (1, 2, 3, 4, 5, 6, 8, 10, 12) for each in (1, 10)
+    ),
+}
+"""What is tried, in this order, by whether the table is the full one."""
 
 
 @dataclass(frozen=True)
 class Tables:
     """A run: its members by id, the status of its identifiers and clusters, its alarms.
 
-    `offered` are the identifiers that an offer of it to a partner holds, if one was made.
+    `thin` are the clusters of which nothing leaves, `first` the one that ranks first. `offered` has
+    the identifiers that an offer of it to a partner holds, if one was made, with their clusters.
     """
 
     members: Mapping[str, Mapping[str, Any]]
     status: Mapping[str, str]
     alarms: frozenset[str]
     clusters: Mapping[str, str]
-    offered: frozenset[str] = frozenset()
+    offered: Mapping[str, int] = field(default_factory=dict)
+    thin: frozenset[str] = frozenset()
+    first: str | None = None
 
     @staticmethod
-    def read(run: Path, offered: frozenset[str] = frozenset()) -> Tables:
-        """Reads a run, of any version."""
+    def read(run: Path, offered: Mapping[str, int] | None = None) -> Tables:
+        """Reads a run."""
         members = {row["entity_id"]: row for row in _rows(run, "members")}
         manifest = json.loads((run / "manifest.json").read_bytes())
+        clusters = _rows(run, "clusters")
+        ranked = sorted(clusters, key=lambda row: (-row["priority"], row["cluster_id"]))
         return Tables(
             members,
             {row["entity_id"]: row["status"] for row in _rows(run, "entities")},
             frozenset(alarm["code"] for alarm in manifest["alarms"]),
-            {row["cluster_id"]: row["status"] for row in _rows(run, "clusters")},
-            offered,
+            {row["cluster_id"]: row["status"] for row in clusters},
+            offered or {},
+            frozenset(row["cluster_id"] for row in clusters if is_thin(row)),
+            ranked[0]["cluster_id"] if ranked else None,
         )
 
     def is_core(self, entity_id: str) -> bool:
-        """Returns whether it is a core member; every member of a run without tiers is one."""
+        """Returns whether it is a core member."""
         row = self.members.get(entity_id)
-        return row is not None and row.get("tier") in (None, "core")
+        return row is not None and row["tier"] == "core"
 
     def may_leave(self, entity_id: str) -> bool:
         """Returns whether a referral, a request, STIX or MISP may name it after a confirmation."""
         if not self.is_core(entity_id):
             return False
         row = self.members[entity_id]
-        status = self.clusters[row["cluster_id"]]
-        confirmed = "reviewed" if status == "confirmed" else "unreviewed"
-        return status != "disputed" and row.get("review", confirmed) == "reviewed"
+        cluster = row["cluster_id"]
+        stays = self.clusters[cluster] == "disputed" or cluster in self.thin
+        return not stays and row["review"] == "reviewed"
 
     def cluster(self, entity_id: str) -> str | None:
         """Returns the cluster of a member."""
@@ -189,6 +212,12 @@ class Target:
         """The number of the largest cluster that most people report."""
         return next(one for one in self.known[0] if one.startswith("phone:"))
 
+    @property
+    def account(self) -> str:
+        """The account of the second cluster that most people report, or what else is no number."""
+        others = [one for one in self.known[1] if not one.startswith("phone:")]
+        return next((one for one in others if one.startswith("account:")), others[0])
+
 
 @dataclass
 class Forgery:
@@ -198,7 +227,7 @@ class Forgery:
     complaints: Rows = field(default_factory=list)
     calls: Rows = field(default_factory=list)
 
-    def complain(self, who: int, entity_ids: list[str], **fields: Any) -> None:
+    def complain(self, who: object, entity_ids: list[str], **fields: Any) -> None:
         """Adds a complaint of liar `who` that names these as the suspect's."""
         number = len(self.complaints)
         day = END - timedelta(days=1 + number % 9, minutes=self.rng.randrange(1000))
@@ -213,7 +242,7 @@ class Forgery:
             "narrative": " ".join(self.rng.choices(_WORDS, k=40)),
         }
         for one in entity_ids:
-            name, value = _as_field(one)
+            name, value = as_field(one)
             row.setdefault(name, []).append(value)
         self.complaints.append(row | fields)
 
@@ -235,28 +264,18 @@ class Forgery:
             }
         )
 
+    def write(self, folder: Path) -> dict[str, list[str]]:
+        """Writes the records; returns the files by kind, those of none left out."""
+        found = {}
+        for kind, rows in (("complaints", self.complaints), ("calls", self.calls)):
+            if rows:
+                path = folder / f"{kind}.jsonl"
+                path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+                found[kind] = [str(path)]
+        return found
+
 
 Forge = Callable[[Target, Budget, Forgery], None]
-
-
-def smear_number(target: Target, budget: Budget, made: Forgery) -> None:
-    """Names a stranger's mobile beside identifiers of the ring, and calls it."""
-    for who, n in budget.numbered():
-        made.complain(who, [STRANGER, *_some(target.known[0], n, 2)])
-        made.call(STRANGER)
-
-
-def smear_alone(target: Target, budget: Budget, made: Forgery) -> None:
-    """Names a stranger's mobile beside one identifier of the ring that is no phone number."""
-    others = [one for one in target.known[0] if not one.startswith("phone:")]
-    for who, n in budget.numbered():
-        made.complain(who, [STRANGER, *_some(others, n, 1)])
-
-
-def smear_mailbox(target: Target, budget: Budget, made: Forgery) -> None:
-    """Names a stranger's Gmail address as the scammer's, beside identifiers of the ring."""
-    for who, n in budget.numbered():
-        made.complain(who, [STRANGERS_MAIL, *_some(target.known[0], n, 2)])
 
 
 def second_doubtful(target: Target, budget: Budget, made: Forgery) -> None:
@@ -265,7 +284,7 @@ def second_doubtful(target: Target, budget: Budget, made: Forgery) -> None:
         for one in target.doubtful[n :: budget.each]:
             home = target.before.cluster(one)
             ring = next(ids for ids in target.known if target.before.cluster(ids[0]) == home)
-            made.complain(who, [one, *_some(ring, n, 1)])
+            made.complain(who, [one, *some(ring, n, 1)])
 
 
 def claim_number(target: Target, budget: Budget, made: Forgery) -> None:
@@ -294,7 +313,7 @@ def absorb(target: Target, budget: Budget, made: Forgery) -> None:
     """Ties every member of the second ring to the first, to make one cluster of both."""
     first, second = target.known[:2]
     for who, n in budget.numbered():
-        these = [*_some(second, 2 * n, 2), *_some(first, n + who, 1)]
+        these = [*some(second, 2 * n, 2), *some(first, n + who, 1)]
         made.complain(who, list(dict.fromkeys(these)))
 
 
@@ -310,14 +329,42 @@ def pull_away(target: Target, budget: Budget, made: Forgery) -> None:
     """Names the members that fewest people report beside another ring's best-known ones."""
     weakest = target.known[0][::-1]
     for who, n in budget.numbered():
-        made.complain(who, [weakest[n % 2], *_some(target.known[1], n, 1)])
+        made.complain(who, [weakest[n % 2], *some(target.known[1], n, 1)])
+
+
+def weld(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names two identifiers of each of two confirmed rings in each complaint."""
+    first, second = target.known[:2]
+    for who, n in budget.numbered():
+        made.complain(who, [*some(first, who + n, 2), *some(second, who + n, 2)])
+
+
+def make_hub(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the ring's own account, or what it has in its place, beside all other rings."""
+    others = [one for ids in target.known[2:] for one in ids]
+    for who, n in budget.numbered():
+        made.complain(who, [target.account, *some(others, budget.each * who + n, 1)])
+
+
+def make_hub_in_a_minute(target: Target, budget: Budget, made: Forgery) -> None:
+    """Does the same in one minute, with one text."""
+    others = [one for ids in target.known[2:] for one in ids]
+    for who, n in budget.numbered():
+        named = [target.account, *some(others, budget.each * who + n, 1)]
+        made.complain(who, named, **IN_A_MINUTE)
+
+
+def invent_ring(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of three numbers that nobody has, in one minute, with one text."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), **IN_A_MINUTE)
 
 
 def backdate(target: Target, budget: Budget, made: Forgery) -> None:
     """Names numbers of the ring as seen 300 days before the first record."""
     long_ago = (END - timedelta(days=DAYS + 300)).isoformat()
     for who, n in budget.numbered():
-        these = [target.number, target.disputed, *_some(target.known[0], n, 1)]
+        these = [target.number, target.disputed, *some(target.known[0], n, 1)]
         made.complain(who, list(dict.fromkeys(these)), received_at=long_ago)
 
 
@@ -335,22 +382,6 @@ class Case:
     target: Target
     control: Tables
     after: Tables
-
-    def in_cluster(self) -> bool:
-        """Returns whether a stranger is a member of the ring's cluster."""
-        return any(map(self._is_with_ring, STRANGERS))
-
-    def in_core(self) -> bool:
-        """Returns whether a stranger is a core member of the ring's cluster."""
-        return any(self.after.is_core(one) and self._is_with_ring(one) for one in STRANGERS)
-
-    def in_package(self) -> bool:
-        """Returns whether a package on the confirmed cluster names a stranger."""
-        return any(map(self.after.may_leave, STRANGERS))
-
-    def in_offer(self) -> bool:
-        """Returns whether an offer to a partner names a stranger, by the shipped policy."""
-        return not self.after.offered.isdisjoint(STRANGERS)
 
     def promoted(self) -> bool:
         """Returns whether a package names what it would not name without the lies."""
@@ -389,6 +420,44 @@ class Case:
         """Returns whether any core member is with others now, those that two reporters tie too."""
         return any(before != together for before, together in self._pairs())
 
+    def welded(self) -> bool:
+        """Returns whether core members of two confirmed rings are in one cluster."""
+        return any(together and not before for before, together in self._pairs_of_two())
+
+    def weld_in_package(self) -> bool:
+        """Returns whether a package names core members of two confirmed rings as one ring's."""
+        return any(
+            self.after.may_leave(one)
+            and self.after.may_leave(other)
+            and self.after.cluster(one) == self.after.cluster(other)
+            and self.control.cluster(one) != self.control.cluster(other)
+            for one, other in product(*self.target.known[:2])
+        )
+
+    def weld_in_offer(self) -> bool:
+        """Returns whether an offer names members of two confirmed rings as one ring's."""
+        offered = self.after.offered
+        return any(
+            one in offered
+            and offered[one] == offered.get(other)
+            and self.control.cluster(one) != self.control.cluster(other)
+            for one, other in product(*self.target.known[:2])
+        )
+
+    def hubbed(self) -> bool:
+        """Returns whether the ring's own account is in no cluster any more."""
+        account = self.target.account
+        return account in self.control.members and account not in self.after.members
+
+    def invented_first(self) -> bool:
+        """Returns whether a ring that nobody but liars tells of ranks first."""
+        first = self.after.first
+        return first is not None and first in map(self.after.cluster, INVENTED)
+
+    def invented_core(self) -> bool:
+        """Returns whether a number of that ring is core."""
+        return any(map(self.after.is_core, INVENTED))
+
     def renamed(self) -> bool:
         """Returns whether what was a ring's first epoch is core under a later epoch's id now.
 
@@ -421,20 +490,25 @@ class Case:
         """Returns whether a number that an analyst declared legitimate is a member again."""
         return any(without_epoch(one) == self.target.legitimate for one in self.after.members)
 
-    def _is_with_ring(self, entity_id: str) -> bool:
-        home = self.after.cluster(entity_id)
-        return home is not None and home in map(self.after.cluster, self.target.known[0])
+    def _pairs_of_two(self) -> Iterator[tuple[bool, bool]]:
+        """Yields whether two are together, without and with the lies, of two confirmed rings."""
+        for one, other in product(*self.target.known[:2]):
+            if self.after.is_core(one) and self.after.is_core(other):
+                yield (
+                    self.control.cluster(one) == self.control.cluster(other),
+                    self.after.cluster(one) == self.after.cluster(other),
+                )
 
     def _pairs(self, least: int = 0) -> Iterator[tuple[bool, bool]]:
         """Yields whether two are together, without and with the lies, of all core members.
 
-        Only those whose robustness was `least` or more count, if the run says so.
+        Only those whose robustness was `least` or more count.
         """
         control, after = self.control, self.after
         core = [
             one
             for one, row in control.members.items()
-            if control.is_core(one) and after.is_core(one) and row.get("robustness", FIRM) >= least
+            if control.is_core(one) and after.is_core(one) and row["robustness"] >= least
         ]
         for one, other in combinations(core, 2):
             yield (
@@ -452,22 +526,23 @@ class Harm:
     attacks: tuple[Forge, ...]
 
 
-_SMEARS = (smear_number, smear_alone, smear_mailbox)
-
 _MERGES = (name_two_rings, name_everywhere, absorb, pull_away, claim_number)
 
 HARMS = (
-    Harm("put a stranger's number or mailbox into a cluster", Case.in_cluster, _SMEARS),
-    Harm("... into the core", Case.in_core, _SMEARS),
-    Harm("... into a package on a confirmed cluster", Case.in_package, _SMEARS),
-    Harm("... into an offer that nobody reviewed", Case.in_offer, _SMEARS),
     Harm("add to a package what one honest reporter names", Case.promoted, (second_doubtful,)),
+    Harm("weld two confirmed rings: one cluster", Case.welded, (weld,)),
+    Harm("... named as one ring in a package", Case.weld_in_package, (weld,)),
+    Harm("... named as one ring in an offer", Case.weld_in_offer, (weld,)),
+    Harm("merge core members that three honest reporters tie", Case.merged, _MERGES),
+    Harm("split core members that three honest reporters tie", Case.split, _MERGES),
+    Harm("move a core member that two honest reporters tie", Case.moved, _MERGES),
     Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
     Harm("keep a ring's number from leaving", Case.stopped, (claim_number, claim_in_rejects)),
     Harm("keep a ring from leaving by a tie to another", Case.suspended, (absorb,)),
-    Harm("move a core member that two honest reporters tie", Case.moved, _MERGES),
-    Harm("merge core members that three honest reporters tie", Case.merged, _MERGES),
-    Harm("split core members that three honest reporters tie", Case.split, _MERGES),
+    Harm("make a ring's own account a hub", Case.hubbed, (make_hub,)),
+    Harm("... in one minute, with one text", Case.hubbed, (make_hub_in_a_minute,)),
+    Harm("rank a made-up ring first, with one text", Case.invented_first, (invent_ring,)),
+    Harm("... and into the core", Case.invented_core, (invent_ring,)),
     Harm("rename an epoch", Case.renamed, (backdate, postdate)),
     Harm("lapse a dispute", Case.dispute_lapsed, (backdate, postdate)),
     Harm("lapse an expiring `legitimate`", Case.legitimate_lapsed, (backdate, postdate)),
@@ -488,20 +563,20 @@ class Outcome:
 
 def prepare(place: Path, seed: int) -> None:
     """Makes the world of a seed, its first run, the analyst's decisions, and the run after them."""
-    world = World(seed=seed, complaints=300, operations=6, days=DAYS)
+    world = World(seed=seed, complaints=300, operations=12, days=DAYS)
     simulate(world, place / "world")
-    _ringtrace(place, "keys")
-    _batch(place, "first")
+    ringtrace_command(place, "keys")
+    batch(place, "first")
     target = Target.of(place / "first")
     decided = [("confirm", ids[0], "") for ids in target.known[:2]]
     month = (END + timedelta(days=30)).isoformat()
     decided += [("legitimate", target.legitimate, month), ("dispute", target.disputed, month)]
     with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
         rows = csv.writer(out)
-        rows.writerow(_DECISION)
+        rows.writerow(DECISION)
         for number, (kind, one, expires) in enumerate(decided):
             rows.writerow([number, kind, one, "", "analyst", "seen", END.isoformat(), expires])
-    _batch(place, "control", previous="first")
+    batch(place, "control", previous="first")
 
 
 def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, list[str]]:
@@ -511,13 +586,8 @@ def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, li
     made = Forgery(Random(f"{seed} {attack} {budget}"))
     next(one for one in ATTACKS if one.__name__ == attack)(target, budget, made)
     with tempfile.TemporaryDirectory(dir=home) as folder:
-        for kind, rows in (("complaints", made.complaints), ("calls", made.calls)):
-            text = "".join(json.dumps(row) + "\n" for row in rows)
-            (Path(folder) / f"{kind}.jsonl").write_text(text, encoding="utf-8")
-        lies = Path(folder) if made.calls else Path(folder) / "complaints.jsonl"
-        run = _batch(home, f"{folder}/run", previous="first", lies=lies)
-        smears = {one.__name__ for one in _SMEARS}
-        after = Tables.read(run, _offer(home, run) if attack in smears else frozenset())
+        run = batch(home, f"{folder}/run", previous="first", lies=made.write(Path(folder)))
+        after = Tables.read(run, offered(home, run) if attack == weld.__name__ else None)
     case, alarms = Case(target, control, after), sorted(after.alarms - control.alarms)
     return {
         harm.name: alarms
@@ -526,50 +596,60 @@ def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, li
     }
 
 
-def measure(place: Path, tries: int, workers: int = 2) -> dict[str, Outcome]:
+def measure(pool: Executor, place: Path, *, full: bool) -> dict[str, Outcome]:
     """Tries every attack with growing budgets, each until all its harms are done."""
-    seeds = range(FIRST_SEED, FIRST_SEED + tries)
+    seeds = range(FIRST_SEED, FIRST_SEED + TRIES[full])
     outcomes = {harm.name: Outcome() for harm in HARMS}
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        list(pool.map(prepare, [place / str(seed) for seed in seeds], seeds))
-        for budget in BUDGETS:
-            open_harms = [harm for harm in HARMS if outcomes[harm.name].budget is None]
-            attacks = [a for a in ATTACKS if any(a in harm.attacks for harm in open_harms)]
-            jobs = [(attack.__name__, seed) for attack in attacks for seed in seeds]
-            futures = [(n, s, pool.submit(attempt, place, s, n, budget)) for n, s in jobs]
-            for name, seed, future in futures:
-                for harm, alarms in future.result().items():
-                    found = outcomes[harm]
-                    if found.budget in (None, budget):
-                        found.budget = budget
-                        found.seeds.add(seed)
-                        found.attacks.add(name)
-                        found.alarms.update(alarms)
-            done = [name for name, found in outcomes.items() if found.budget == budget]
-            sys.stderr.write(f"{budget}: {'; '.join(done) or 'nothing'}\n")
+    list(pool.map(prepare, [place / str(seed) for seed in seeds], seeds))
+    for budget in BUDGETS[full]:
+        open_harms = [harm for harm in HARMS if outcomes[harm.name].budget is None]
+        attacks = [a for a in ATTACKS if any(a in harm.attacks for harm in open_harms)]
+        jobs = [(attack.__name__, seed) for attack in attacks for seed in seeds]
+        futures = [(n, s, pool.submit(attempt, place, s, n, budget)) for n, s in jobs]
+        for name, seed, future in futures:
+            for harm, alarms in future.result().items():
+                found = outcomes[harm]
+                if found.budget in (None, budget):
+                    found.budget = budget
+                    found.seeds.add(seed)
+                    found.attacks.add(name)
+                    found.alarms.update(alarms)
+        done = [name for name, found in outcomes.items() if found.budget == budget]
+        sys.stderr.write(f"{budget}: {'; '.join(done) or 'nothing'}\n")
     return outcomes
 
 
-def table_lines(outcomes: Mapping[str, Outcome], tries: int) -> Iterator[str]:
+def table_lines(outcomes: Mapping[str, Outcome], *, full: bool) -> Iterator[str]:
     """Yields the lines of the table in Markdown."""
-    yield "| harm | least that did it | in tries | by | new alarms |"
+    tries, most = TRIES[full], BUDGETS[full][-1]
+    yield "| harm | least that did it | in worlds | by | new alarms |"
     yield "|---|---|---|---|---|"
     for harm in HARMS:
         found = outcomes[harm.name]
         if found.budget is None:
-            yield f"| {harm.name} | nothing up to {BUDGETS[-1]} | 0 of {tries} | | |"
+            yield f"| {harm.name} | nothing up to {most} | 0 of {tries} | | |"
             continue
         how = ", ".join(sorted(found.attacks)).replace("_", " ")
         alarms = ", ".join(sorted(found.alarms)) or "none"
         yield f"| {harm.name} | {found.budget} | {len(found.seeds)} of {tries} | {how} | {alarms} |"
 
 
-def main() -> None:
-    """Prints the table."""
-    tries = int(sys.argv[1]) if sys.argv[1:] else TRIES
-    with tempfile.TemporaryDirectory() as folder:
-        outcomes = measure(Path(folder), tries)
-    print("\n".join(table_lines(outcomes, tries)))
+def main(words: list[str] | None = None) -> None:
+    """Prints both tables."""
+    from benchmarks import poisoning_kinds
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.poisoning", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="more worlds, and numbers of liars")
+    full = parser.parse_args(words).full
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(2, get_context("spawn")) as pool,
+    ):
+        kinds = poisoning_kinds.measure(pool, Path(folder) / "kinds", full=full)
+        print("\n".join(poisoning_kinds.table_lines(kinds, full=full)), flush=True)
+        outcomes = measure(pool, Path(folder) / "harms", full=full)
+    print()
+    print("\n".join(table_lines(outcomes, full=full)))
 
 
 @cache
@@ -586,64 +666,52 @@ def _rows(run: Path, name: str) -> Rows:
     return list(ds.dataset(run / name, format="parquet").to_table().to_pylist())
 
 
-def _batch(home: Path, name: str, previous: str = "", lies: Path | None = None) -> Path:
+def batch(
+    home: Path, name: str, previous: str = "", lies: Mapping[str, list[str]] | None = None
+) -> Path:
     """Runs the pipeline over a world; after a `previous` run the analyst's decisions are in force.
 
-    `lies` is a folder with complaints and calls, or a file of complaints.
+    `lies` are more files, by kind.
     """
-    inputs = {kind: [str(home / "world" / kind)] for kind in ("complaints", "calls")}
-    if lies is not None:
-        inputs["complaints"].append(str(lies / "complaints.jsonl" if lies.is_dir() else lies))
-        if lies.is_dir():
-            inputs["calls"].append(str(lies / "calls.jsonl"))
-    options: dict[str, Any] = {}
+    inputs = {
+        kind: [str(home / "world" / kind), *(lies or {}).get(kind, ())]
+        for kind in ("complaints", "calls")
+    }
+    options: dict[str, Any] = {"now": NOW}
     if previous:
-        options = {"previous": home / previous, "decisions": home / "decisions.csv"}
-    if _has_clock():
-        options["now"] = NOW
+        options |= {"previous": home / previous, "decisions": home / "decisions.csv"}
     run = home / name
     os.environ[HOME_VARIABLE] = str(home / "keys")
     ringtrace.run_batch(**inputs, output=run, progress=False, **options)
     return run
 
 
-def _offer(home: Path, run: Path) -> frozenset[str]:
-    """Returns what `ringtrace exchange offer` writes about a run."""
+def offered(home: Path, run: Path) -> dict[str, int]:
+    """Returns what `ringtrace exchange offer` writes about a run, with the clusters in it."""
     out = run.with_name("offer")
     words = ["exchange", "offer", run, "--from", "amazon", "--to", "microsoft", "--output", out]
-    _ringtrace(home, *words, "--now", NOW.isoformat())
+    ringtrace_command(home, *words, "--now", NOW.isoformat())
     offer = json.loads((out / "offer.json").read_bytes())
-    return frozenset(one["entity_id"] for one in offer["entities"])
+    return {one["entity_id"]: one["cluster"] for one in offer["entities"]}
 
 
-def _ringtrace(home: Path, *words: object) -> None:
-    """Runs a command with the keys of a world."""
+def ringtrace_command(home: Path, *words: object) -> str:
+    """Runs a command with the keys of a world; returns what it prints."""
     os.environ[HOME_VARIABLE] = str(home / "keys")
     lines = io.StringIO()
     with contextlib.redirect_stdout(lines), contextlib.redirect_stderr(lines):
         status = cli.main([str(word) for word in words])
     if status:
         raise RuntimeError(lines.getvalue())
+    return lines.getvalue()
 
 
-@cache
-def _has_clock() -> bool:
-    """Returns whether `ringtrace batch` takes a clock."""
-    import argparse
-
-    from pipelines.batch.__main__ import add_arguments
-
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return hasattr(parser.parse_args([]), "now")
-
-
-def _some(ids: Any, start: int, count: int) -> list[str]:
+def some(ids: Any, start: int, count: int) -> list[str]:
     """Returns `count` of the identifiers, others for another start."""
     return [ids[(start + n) % len(ids)] for n in range(min(count, len(ids)))]
 
 
-def _as_field(entity_id: str) -> tuple[str, Any]:
+def as_field(entity_id: str) -> tuple[str, Any]:
     """Returns the field and value that state an identifier as the suspect's in a complaint."""
     kind, _, value = without_epoch(entity_id).partition(":")
     if kind == "phone":
@@ -653,6 +721,10 @@ def _as_field(entity_id: str) -> tuple[str, Any]:
     if kind == "email":
         return "emails", value
     scheme, _, rest = value.partition(":")
+    if kind == "url":
+        return "urls", f"https://{value}"
+    if kind == "handle":
+        return "payments", {"method": scheme, "payee": rest}
     if kind == "remote":
         return "remote_access", {"tool": scheme, "id": rest}
     if kind == "wallet":

@@ -76,6 +76,7 @@ class CustodyPolicy:
         longest_offer_days: Refuse an offer that is valid for longer.
         least_shared_count: Answer no request that may show a smaller count of shared victims.
         overlap_answers_per_year: Answers to one organisation in 365 days, at most.
+        most_people_of_sender: People of one sender's offer that bear a tie in a join, at most.
     """
 
     two_people: frozenset[str] = frozenset()
@@ -83,6 +84,7 @@ class CustodyPolicy:
     longest_offer_days: int = 366
     least_shared_count: int = 3
     overlap_answers_per_year: int = 26
+    most_people_of_sender: int = 8
 
 
 OVERRIDE = "override"
@@ -113,6 +115,7 @@ _POLICY: dict[str, tuple[Callable[[Any], Any], str]] = {
     "longest_offer_days": (_whole(1, 366), "a whole number from 1 to 366"),
     "least_shared_count": (_whole(3, 1_000), "a whole number from 3 to 1000"),
     "overlap_answers_per_year": (_whole(1, 365), "a whole number from 1 to 365"),
+    "most_people_of_sender": (_whole(1, 1_000), "a whole number from 1 to 1000"),
 }
 
 

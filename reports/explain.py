@@ -25,6 +25,7 @@ from reports.link_evidence import (
     gather_evidence,
     link_doubts,
     path_likelihood,
+    precision_of_sources,
     split_at_bridge,
     strongest_path,
 )
@@ -302,6 +303,7 @@ def _cluster(run: RunFolder, cluster_id: str) -> dict[str, Any]:
         ],
         "flags": row["flags"] or [],
         "cuts": describe_cuts(run, row),
+        "sources": precision_of_sources(run, row["orgs"]),
     }
 
 
@@ -522,6 +524,12 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
         yield f"  flags: {', '.join(cluster['flags'])}"
     for cut in cluster["cuts"]:
         yield from cut_lines(cut)
+    for one in cluster["sources"]:
+        source = f"{_safe(one['source_org'])} by {_safe(one['channel'])}"
+        yield (
+            f"  of {one['right'] + one['wrong']} decided identifiers from {source}, {one['right']} "
+            f"are a suspect's (precision {one['low']:.2f} to {one['high']:.2f})"
+        )
     if cluster["weakest_bridges"]:
         yield "Weakest bridges"
     for bridge in cluster["weakest_bridges"]:

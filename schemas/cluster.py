@@ -315,6 +315,12 @@ ALERT = pa.schema(
         field("tied_to", _STRINGS, "Up to ten members linked to it.", required=True),
         field("core", _STRINGS, "Those of them, and of itself, that are core.", required=True),
         field("reviewed", _STRINGS, "Those of the core that were reviewed.", required=True),
+        field(
+            "flags",
+            _STRINGS,
+            "What to know of its records, sorted: burst, same_text, one_source and one_reporter.",
+            required=True,
+        ),
     ]
 )
 """One line of JSON; never about a suppressed, uncorroborated, victim-side or contested identifier.

@@ -33,6 +33,12 @@ CLUSTER_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.DISPUTE)
 REVIEWING_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW)
 """Kinds after which the members that they cover count as reviewed."""
 
+SUSPECTS_DECISIONS = (DecisionKind.CONFIRM, DecisionKind.REVIEW, DecisionKind.SUSPECT_HELD)
+"""Kinds that say an identifier is a suspect's."""
+
+OTHERS_DECISIONS = (DecisionKind.LEGITIMATE, DecisionKind.VICTIM_OWNED, DecisionKind.DISPUTE)
+"""Kinds that say it is not, or not known to be."""
+
 ACCUSING_DECISIONS = (
     DecisionKind.CONFIRM,
     DecisionKind.REVIEW,

@@ -92,6 +92,13 @@ MIN_WORDS = 12
 MIN_TELLERS = 5
 """Tellers who must have the same words for these to be shown; the rest is a gap."""
 
+WHOLE_TEXT_SHARES = (0.6, 0.7)
+"""Shares of a narrative's words from which it says no more than known scripts: those that are the
+scripts', and those from their first word to their last; docs/evidence.md."""
+
+WHOLE_TEXT = "whole_text"
+"""The `how` of a script's mention in a narrative that says no more than known scripts do."""
+
 CONFIDENCE = 0.9
 """Confidence that the passage was read out from the script; docs/evidence.md."""
 
@@ -397,6 +404,20 @@ def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatche
     return FamilyMatches(row[first], of[first], words[long], first, last, order)
 
 
+def say_no_more(rows: pa.RecordBatch, found: FamilyMatches) -> np.ndarray:
+    """Masks the matches of narratives that say no more than scripts, by `WHOLE_TEXT_SHARES`."""
+    word = flatten_list(rows, "words")
+    words = np.zeros(rows.num_rows, np.int64)
+    np.maximum.at(words, flatten_fingerprints(rows).row, word + SHINGLE)
+    covered = np.bincount(found.row, found.words, rows.num_rows)
+    begin, end = words.copy(), np.zeros_like(words)
+    np.minimum.at(begin, found.row, word[found.order[found.first]])
+    np.maximum.at(end, found.row, word[found.order[found.last]] + SHINGLE)
+    least, widest = WHOLE_TEXT_SHARES
+    mask: np.ndarray = (covered >= least * words) & (end - begin >= widest * words)
+    return mask[found.row]
+
+
 def visible_wording(
     rows: pa.RecordBatch, found: FamilyMatches, wide: np.ndarray, known: pa.RecordBatch
 ) -> pa.Array:
@@ -501,8 +522,10 @@ def _evidence(
         "group_id": pc.binary_join_element_wise(org, ids, "|"),
     }
     families = [f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]
+    whole = pa.array(say_no_more(rows, found))
     mentions = {
         ROW: pa.array(found.row),
+        "how": pc.if_else(whole, WHOLE_TEXT, pa.scalar(None, pa.string())),
         "entity_id": pa.array(families, pa.string()),
         "kind": pa.repeat(str(EntityKind.SCRIPT), count),
         "role": pa.repeat(str(Role.SIGNALLING), count),

@@ -14,22 +14,24 @@ contributor could have found alone.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.decision import OTHERS_DECISIONS, SUSPECTS_DECISIONS
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
-from schemas.offer import Offer, OfferedEvidence
+from schemas.offer import MAX_INTEGER, Offer, OfferedEvidence
 from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
 from transforms.phone import normalize
 from transforms.reporters import (
@@ -37,9 +39,13 @@ from transforms.reporters import (
     Crowds,
     SourceRules,
     call_reporter_keys,
+    precision_interval,
     reporter_keys,
     with_reporters_of_complaints,
 )
+
+if TYPE_CHECKING:
+    from transforms.decisions import Decision
 
 Row = Mapping[str, Any]
 
@@ -237,9 +243,53 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
         yield batch_of_rows(pending, EVIDENCE_MENTION)
 
 
-def crowds_of_offers(offers: Iterable[AcceptedOffer]) -> Crowds:
-    """Returns the reporters of `evidence_of_offer`, and how many people each stands for."""
-    return Crowds.of({key: one.reports for taken in offers for one, _, key in taken.records()})
+def crowds_of_offers(
+    offers: Iterable[AcceptedOffer], most: Mapping[str, int] | None = None
+) -> Crowds:
+    """Returns the reporters of `evidence_of_offer`, and how many people each stands for.
+
+    Nobody outside can check a sender's counts. So of the people that it counts for two identifiers
+    together, or for one alone, no more bear it than `most` has for that sender.
+    """
+    people: dict[str, int] = {}
+    bearing: dict[str, int] = {}
+    for taken in offers:
+        limit = (most or {}).get(taken.offer.sender, MAX_INTEGER)
+        used: Counter[tuple[int, ...]] = Counter()
+        for one, _, key in taken.records():
+            pairs: list[tuple[int, ...]] = [*combinations(one.entities, 2)]
+            ties = pairs or [one.entities]
+            free = limit - min(used[tie] for tie in ties)
+            people[key], bearing[key] = one.reports, max(min(one.reports, free), 0)
+            for tie in ties:
+                used[tie] += bearing[key]
+    return Crowds.of(people, bearing)
+
+
+def sender_record(taken: AcceptedOffer, decisions: Iterable[Decision]) -> tuple[int, int]:
+    """Counts the identifiers of an offer that analysts decided to be a suspect's, and the others.
+
+    What a dispute, `legitimate` or `victim_owned` covers is no suspect's, whatever else does.
+    """
+    offered = {without_epoch(one.entity_id) for one in taken.offer.entities}
+    right: set[str] = set()
+    wrong: set[str] = set()
+    for one in decisions:
+        members = map(without_epoch, one.members or one.entities)
+        if one.void is None and one.kind in SUSPECTS_DECISIONS:
+            right.update(members)
+        elif one.void is None and one.kind in OTHERS_DECISIONS:
+            wrong.update(members)
+    return len(offered & (right - wrong)), len(offered & wrong)
+
+
+def people_that_count(most: int, right: int, wrong: int) -> int:
+    """Returns how many people of a sender bear a tie, at most, by its record.
+
+    That is the share of `most` that the sender may still be right about, by the upper end of the
+    interval: who sent nothing that is decided counts in full, and everybody as one.
+    """
+    return max(math.ceil(most * precision_interval(right, wrong)[1]), 1)
 
 
 def complaint_records(

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,11 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.options import UsageError, repeatable
+from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
 from reports.run import Run, RunError
 from reports.tables import RunFolder
-from schemas.entity import without_epochs
+from schemas.entity import without_epoch, without_epochs
 from schemas.enums import Review, Status, Strength, Tier
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms import clustering_metrics
@@ -113,6 +115,21 @@ class Harm:
 
 
 @dataclass(frozen=True)
+class AttackerHarm:
+    """The aims of one kind of attacker that came about, of those `tried`.
+
+    `cluster`: named in one of two or more, gone from all, or welded into one. `core`: named as
+    core, core no more, or welded core members; `reviewed`: of those named or welded, what is free
+    to leave.
+    """
+
+    tried: int
+    cluster: int
+    core: int
+    reviewed: int
+
+
+@dataclass(frozen=True)
 class Tiers:
     """The scores and harms of what one may rely on, and of what may leave in a package.
 
@@ -184,6 +201,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV entity_id: {text}")
     parser.add_argument(
+        "--attackers",
+        metavar="FILE",
+        type=Path,
+        help="CSV entity_id,attacker,aim,other of a simulated world: harm by attacker",
+    )
+    parser.add_argument(
         "--previous", metavar="RUN", type=Path, help="the run it followed: how many ids survived"
     )
     parser.add_argument(
@@ -216,11 +239,12 @@ def run(arguments: argparse.Namespace) -> int:
     others = compare_baselines(run, truth, splink=arguments.splink) if wanted else {}
     survived = _survival(arguments.previous, members, truth) if arguments.previous else None
     flagged = _flags(run, arguments.hubs) if arguments.hubs else None
+    attacked = harm_by_attacker(members, arguments.attackers) if arguments.attackers else {}
     if arguments.json:
-        report = evaluation_json(result, others, survived, flagged)
+        report = evaluation_json(result, others, survived, flagged, attacked)
         sys.stdout.write(json.dumps(report, indent=2) + "\n")
     else:
-        print_lines(evaluation_lines(result, others, survived, flagged))
+        print_lines(evaluation_lines(result, others, survived, flagged, attacked))
     return 0
 
 
@@ -268,6 +292,35 @@ def evaluate(
         unreviewed=harm.unreviewed if tiered else None,
         tiers=_score_tiers(members, truth, lists) if tiered and members.num_rows else None,
     )
+
+
+def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
+    """Counts the aims that came about, by attacker; raises UsageError for an unfit file."""
+    rows = {without_epoch(row["entity_id"]): row for row in members.to_pylist()}
+    sizes = Counter(members["cluster_id"].to_pylist())
+    counted: defaultdict[str, list[tuple[bool, ...]]] = defaultdict(list)
+    for aim in _rows(path, "attacker", "aim", "other"):
+        one, other = (rows.get(aim[name]) for name in ("entity_id", "other"))
+        core, reviewed = (_is(one, "tier", Tier.CORE), _is(one, "review", Review.REVIEWED))
+        if aim["aim"] == HIDE:
+            found = (one is None, not core, False)
+        elif aim["aim"] == WELD:
+            together = bool(one and other and one["cluster_id"] == other["cluster_id"])
+            core &= together and _is(other, "tier", Tier.CORE)
+            found = together, core, core and reviewed and _is(other, "review", Review.REVIEWED)
+        elif aim["aim"] == NAME:
+            found = one is not None and sizes[one["cluster_id"]] > 1, core, core and reviewed
+        else:
+            raise UsageError(f"{path}: no such aim {aim['aim']!r}; use {NAME}, {HIDE}, {WELD}")
+        counted[aim["attacker"]].append(found)
+    return {
+        attacker: AttackerHarm(len(those), *(sum(one) for one in zip(*those, strict=True)))
+        for attacker, those in sorted(counted.items())
+    }
+
+
+def _is(row: Mapping[str, object] | None, name: str, value: str) -> bool:
+    return row is not None and row[name] == str(value)
 
 
 def compare_baselines(
@@ -407,6 +460,7 @@ def evaluation_json(
     others: Mapping[str, Agreement],
     survived: IdSurvival | None,
     flagged: HubFlags | None = None,
+    attacked: Mapping[str, AttackerHarm] | None = None,
 ) -> dict[str, object]:
     """Returns the whole evaluation, fit for JSON; what was not asked for is left out."""
     report: dict[str, object] = asdict(result) | {"agreement": _agreement(result.agreement)}
@@ -417,6 +471,8 @@ def evaluation_json(
     if flagged:
         shares = {"precision": flagged.precision, "recall": flagged.recall}
         report["hubs"] = asdict(flagged) | shares
+    if attacked:
+        report["attackers"] = {name: asdict(one) for name, one in attacked.items()}
     return report
 
 
@@ -425,6 +481,7 @@ def evaluation_lines(
     others: Mapping[str, Agreement],
     survived: IdSurvival | None,
     flagged: HubFlags | None = None,
+    attacked: Mapping[str, AttackerHarm] | None = None,
 ) -> list[tuple[str, str]]:
     """Returns what is printed: a name and a value a line."""
     return [
@@ -432,6 +489,7 @@ def evaluation_lines(
         *_tier_lines(result.tiers),
         *_survival_lines(survived),
         *_flag_lines(flagged),
+        *_attacker_lines(attacked or {}),
         *_baseline_lines(others),
     ]
 
@@ -610,6 +668,16 @@ def _baseline_lines(others: Mapping[str, Agreement]) -> list[tuple[str, str]]:
     return [
         (f"baseline {name}: B-cubed F1, pairwise F1", f"{one.bcubed.f1:.4f}, {one.pairwise.f1:.4f}")
         for name, one in others.items()
+    ]
+
+
+def _attacker_lines(attacked: Mapping[str, AttackerHarm]) -> list[tuple[str, str]]:
+    return [
+        (
+            f"harm by {name}: tried, in or out of a cluster, of the core, may leave",
+            f"{one.tried}, {one.cluster}, {one.core}, {one.reviewed}",
+        )
+        for name, one in attacked.items()
     ]
 
 

@@ -9,6 +9,7 @@ import argparse
 import sys
 import uuid
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from pipelines.options import (
 )
 from pipelines.user_files import (
     bind_to_previous,
+    custody_policy,
     file_digest,
     keep_bindings,
     open_run,
@@ -45,9 +47,11 @@ from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.offer import Offer
 from schemas.tables import COMPLAINTS, ENTITIES, HELD_FOLDER
 from transforms.extract import KnownLegitimate
-from transforms.joint import AcceptedOffer
+from transforms.joint import AcceptedOffer, people_that_count, sender_record
+from transforms.reporters import precision_interval
 
 if TYPE_CHECKING:
+    from transforms.decisions import Decision
     from transforms.victim_register import RegisterSource
 
 KNOWN_REASON = "known legitimate: "
@@ -218,12 +222,14 @@ def _run_joint(
     decisions = bind_to_previous(decisions, arguments.previous)
     weights = read_weights(arguments.priority_weights)
     clock = arguments.now or current_time()
+    senders = _senders(intake, decisions)
     options = {
         "decisions": file_digest(arguments.decisions),
         "known_legitimate": [Path(one).name for one in arguments.known_legitimate],
         "offers": [_offer_entry(one) for one in offers],
         "offers_left_out": [_offer_entry(one) | {"why": why} for one, why in intake.void],
         "overlaps": overlaps,
+        "senders": senders,
         "own_run": manifest["run_id"],
         "previous": previous.run_id,
         "priority_weights": file_digest(arguments.priority_weights),
@@ -238,6 +244,7 @@ def _run_joint(
             own=own,
             me=me,
             offers=tuple(as_evidence(one) for one in offers),
+            most_people={org: one["most_people"] for org, one in senders.items()},
             offer_files=tuple(_input_entry(one) for one in offers),
             known=known.merged(known_legitimate_of_run(own)),
             private=refused.ids,
@@ -272,10 +279,37 @@ def _run_joint(
     return status
 
 
+def _senders(intake: Intake, decisions: Iterable[Decision]) -> dict[str, dict[str, Any]]:
+    """Returns, by sender, how its offer was decided on, and how many of its people bear a tie."""
+    most, found = custody_policy().most_people_of_sender, {}
+    for one in map(as_evidence, intake.offers):
+        right, wrong = sender_record(one, decisions)
+        found[one.offer.sender] = {
+            "most_people": people_that_count(most, right, wrong),
+            "people": sum(row.reports for row in one.offer.evidence),
+            "right": right,
+            "wrong": wrong,
+        }
+    return found
+
+
+def _sender_lines(senders: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    for org, one in senders.items():
+        decided = one["right"] + one["wrong"]
+        low, high = precision_interval(one["right"], one["wrong"])
+        record = f"of {decided} decided identifiers {one['right']} are a suspect's"
+        yield (
+            f"  {org}: counts {one['people']} people, of whom {one['most_people']} at most bear a "
+            f"tie; {record if decided else 'none of its identifiers is decided'} "
+            f"(precision {low:.2f} to {high:.2f})"
+        )
+
+
 def _summary(
     output: str, offers: list[SignedFile], private: frozenset[str], contested: frozenset[str]
 ) -> list[str]:
     """Returns the result in a few lines."""
+    senders: Any = Run.open(output).manifest["options"]["senders"]
     who = tables.read_table(output, CONTRIBUTORS, ["cluster_id", "contributor"]).to_pylist()
     of: dict[str, set[str]] = {}
     for row in who:
@@ -287,6 +321,7 @@ def _summary(
         f"  only the union reveals {kinds['link']} links, and that {kinds['shared']} pairs of "
         "clusters are one (union_links/)",
     ]
+    lines += _sender_lines(senders)
     for one in offers:
         if ours := len(_offered_ids(one) & private):
             lines.append(

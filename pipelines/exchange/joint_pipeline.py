@@ -89,6 +89,7 @@ class JointPlan:
         offer_files: their entries among the inputs in the manifest.
         known: identifiers that are nobody's scam.
         private: identifiers of our own victims, and contested ones, which no offer may name.
+        most_people: how many people of a sender bear a tie, at most.
         victims_named: how many identifiers of our own victims the offers name.
         previous_members: files of the run whose cluster ids are kept.
         previous_components: its files of clustered components.
@@ -104,6 +105,7 @@ class JointPlan:
     own: Run
     me: str
     offers: tuple[AcceptedOffer, ...]
+    most_people: Mapping[str, int]
     offer_files: tuple[Mapping[str, Any], ...]
     known: KnownLegitimate
     private: frozenset[str]
@@ -163,7 +165,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.known,
         follows=True,
         register=use_register(start, plan.register),
-        crowds=crowds_of_offers(plan.offers),
+        crowds=crowds_of_offers(plan.offers, plan.most_people),
     )
     bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
     summaries = summarize_clusters(clustered, bound, plan.weights)

@@ -4,7 +4,7 @@ In comes a `World` (seed, size, noise); `simulate` writes complaints and calls i
 contract, and the truth that `ringtrace evaluate` scores a run against.
 """
 
-from pipelines.simulate.generate import simulate
+from pipelines.simulate.generate import HIDE, NAME, WELD, simulate
 from pipelines.simulate.world import World
 
-__all__ = ["World", "simulate"]
+__all__ = ["HIDE", "NAME", "WELD", "World", "simulate"]

@@ -61,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the complaints that one ring has (default: none stands out)",
     )
     parser.add_argument(
+        "--liars",
+        type=Number(0, 10),
+        default=world.liars,
+        metavar="SHARE",
+        help="complaints of malicious reporters, as a share of the others (default: none)",
+    )
+    parser.add_argument(
         "--profile",
         choices=get_args(Profile),
         default=world.profile,
@@ -87,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         organisations=tuple(dict.fromkeys(arguments.organisations)),
         profile=arguments.profile,
         dominant=arguments.dominant,
+        liars=arguments.liars,
     )
     try:
         simulate(world, out)

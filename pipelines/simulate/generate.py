@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import accumulate, islice
+from itertools import accumulate, cycle, islice
 from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO
 
 import orjson
 
-from pipelines.simulate import complaints, narratives
+from pipelines.simulate import complaints, identifiers, narratives
 from pipelines.simulate.complaints import (
     BANK_LINES,
     BRAND_DOMAINS,
@@ -24,7 +24,7 @@ from pipelines.simulate.complaints import (
     Scene,
     Victim,
 )
-from pipelines.simulate.identifiers import PLATFORMS
+from pipelines.simulate.identifiers import PLATFORMS, Identifier
 from pipelines.simulate.world import (
     COUNTRIES,
     COUNTRY_WEIGHTS,
@@ -36,8 +36,15 @@ from pipelines.simulate.world import (
     plan_rings,
     rings_served,
 )
+from schemas.enums import Role
 
-VICTIMS, NEAR_MISSES = "victims.csv", "near_misses.csv"
+VICTIMS, NEAR_MISSES, ATTACKERS = "victims.csv", "near_misses.csv", "attackers.csv"
+
+NAME, HIDE, WELD = "name", "hide", "weld"
+"""Aims of an attacker: an identifier named as a ring's, or gone, or in one ring with another."""
+
+Aim = tuple[str, str, str, str]
+"""A row of attackers.csv."""
 
 
 @dataclass
@@ -77,7 +84,8 @@ def simulate(world: World, folder: Path) -> None:
     (what is the victims' own) and innocents.csv (businesses that only malice names, unlisted lines,
     and platforms under which rings rent names): no cluster may hold any of them; near_misses.csv
     (`entity_id,near_miss_of`): numbers that a wrong digit makes of a ring's, which are whoever's
-    they are; and hubs.csv (`entity_id,holders`), what serves several rings.
+    they are; hubs.csv (`entity_id,holders`), what serves several rings; and attackers.csv
+    (`entity_id,attacker,aim,other`), what liars aim at, with another to weld it with.
     Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
     """
     rng = Random(world.seed)
@@ -102,6 +110,9 @@ def simulate(world: World, folder: Path) -> None:
         writer.victims.writerow(("entity_id", "reason"))
         writer.near_misses.writerow(("entity_id", "near_miss_of"))
         _write_days(scene, ties, writer)
+        liars = _Liars(replace(scene, rng=Random(f"{world.seed} liars")), writer)
+        aims = [*liars.write(round(world.liars * world.complaints))]
+    _write_csv(folder / ATTACKERS, ("entity_id", "attacker", "aim", "other"), aims)
     innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
     innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
     innocent += [(f"domain:{domain}", "a platform that many rent under") for domain in PLATFORMS]
@@ -112,6 +123,100 @@ def simulate(world: World, folder: Path) -> None:
     _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
     rows = ((one, str(count)) for one, count in sorted(hubs.items()))
     _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
+
+
+@dataclass(frozen=True)
+class _Liars:
+    """Malicious reporters, who know every ring; nothing that they say is in the truth."""
+
+    scene: Scene
+    writer: _Writer
+
+    def write(self, most: int) -> Iterator[Aim]:
+        """Writes about `most` complaints; yields what they aim at."""
+        attacks = (self._complainant, self._friends, self._pseudonyms, self._ring, self._welders)
+        before = self._filed()
+        for attack in cycle(attacks):
+            if self._filed() - before >= most:
+                return
+            yield from attack()
+
+    def _complainant(self) -> Iterator[Aim]:
+        """One person names a stranger's line beside a ring's identifiers, five times."""
+        stranger, ring, one = self._stranger(), self._any_ring(), self._person()
+        for _ in range(5):
+            self._file(one, [stranger, *self._some(ring)])
+        yield stranger.entity_id, "complainant", NAME, ""
+
+    def _friends(self) -> Iterator[Aim]:
+        """Three people do the same, each once."""
+        stranger, ring = self._stranger(), self._any_ring()
+        for _ in range(3):
+            self._file(self._person(), [stranger, *self._some(ring)])
+        yield stranger.entity_id, "friends", NAME, ""
+
+    def _pseudonyms(self) -> Iterator[Aim]:
+        """Eight pseudonyms name a stranger's line in one minute, with one text."""
+        stranger = self._stranger()
+        record = self._file(self._person(), [stranger])
+        for _ in range(7):
+            mine = {"complaint_id": self.writer.next_id("complaints", record["source_org"])}
+            mine["victim_id"] = _pseudonym(self.scene.rng)
+            self.writer.write("complaints", record | mine)
+        yield stranger.entity_id, "pseudonyms", NAME, ""
+
+    def _ring(self) -> Iterator[Aim]:
+        """Somebody of a ring calls its number their own."""
+        one = self._any_ring().slots[Role.CALLBACK][0].identifiers[0]
+        self._file(replace(self._person(), number=one.value), [])
+        yield one.entity_id, "ring", HIDE, ""
+
+    def _welders(self) -> Iterator[Aim]:
+        """Four people name identifiers of two rings together."""
+        one, other = (self._some(self._any_ring()) for _ in range(2))
+        for _ in range(4):
+            self._file(self._person(), [*one, *other])
+        yield one[0].entity_id, "welders", WELD, other[0].entity_id
+
+    def _file(self, victim: Victim, named: list[Identifier]) -> dict[str, Any]:
+        """Writes a complaint that names these; one that names nothing states the victim's own."""
+        rng = self.scene.rng
+        org = rng.choice(self.scene.world.organisations)
+        draft = complaints.begin_complaint(rng, victim, org.title(), 0)
+        for one in named:
+            complaints.state_identifier(rng, draft, one)
+        if not named:
+            complaints.add_number(rng, draft, victim.number, Role.VICTIM)
+        draft.loss = None
+        draft.sentences.append(rng.choice(draft.phrases.ending))
+        received_at = START + timedelta(seconds=rng.randrange(self.scene.world.days * 86_400))
+        complaint_id = self.writer.next_id("complaints", org)
+        record = complaints.finish_complaint(rng, draft, complaint_id, org, received_at)
+        self.writer.write("complaints", record)
+        return record
+
+    def _filed(self) -> int:
+        orgs = self.scene.world.organisations
+        return sum(self.writer.count["complaints", org] for org in orgs)
+
+    def _any_ring(self) -> Ring:
+        return self.scene.rng.choice(self.scene.plan.rings)
+
+    def _stranger(self) -> Identifier:
+        number = complaints.stranger_number(self.scene.rng, self.scene.plan, "US")
+        return identifiers.callback(number)
+
+    def _person(self) -> Victim:
+        rng = self.scene.rng
+        number = complaints.stranger_number(rng, self.scene.plan, "US")
+        return Victim(_pseudonym(rng), "US", number, "en")
+
+    def _some(self, ring: Ring) -> list[Identifier]:
+        """Returns a number and a payee that a ring uses on one day."""
+        rng = self.scene.rng
+        day = rng.uniform(ring.start, ring.end)
+        picked = (ring.pick(rng, role, day) for role in (Role.CALLBACK, Role.PAYEE))
+        return [one for one in picked if one is not None]
 
 
 def _legitimate() -> Iterator[tuple[str, str]]:
@@ -125,7 +230,7 @@ def _legitimate() -> Iterator[tuple[str, str]]:
         yield f"email:alerts@{site}", "a sender that is forged"
 
 
-def _write_csv(path: Path, header: tuple[str, str], rows: Iterable[tuple[str, str]]) -> None:
+def _write_csv(path: Path, header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

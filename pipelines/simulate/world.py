@@ -40,7 +40,8 @@ class World:
     """One world; equal worlds give equal bytes.
 
     `noise` multiplies every rate of `Noise`; `calls_per_complaint` is a mean; `dominant` is the
-    share of all scam complaints that the largest ring has, 0 to let its rank decide.
+    share of all scam complaints that the largest ring has, 0 to let its rank decide; `liars` the
+    complaints of malicious reporters beside all others, as a share of these.
     """
 
     seed: int = 1
@@ -52,6 +53,7 @@ class World:
     organisations: tuple[str, ...] = ("amazon", "microsoft")
     profile: Profile = "chained"
     dominant: float = 0.0
+    liars: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,17 @@
 """Fifty pseudonyms with one text in one minute: what they add is one person's."""
 
+from random import Random
+
 import pyarrow.compute as pc
 import pytest
 
 from pipelines import key_store
 from reports import tables
-from schemas.tables import CLUSTERS, MEMBERS
-from tests.end_to_end.test_thin_joins import NOW, numbers, told, words
+from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
+from tests.end_to_end.test_thin_joins import HEADER, NOW, WORDS, numbers, told, words
 from tests.support.exchange_world import ringtrace
 from tests.support.run_pipeline import complaint, jsonl, run
+from tests.support.script_texts import SCRIPT, own
 
 BURST = [f"+1877555{number:04d}" for number in (141, 267, 372)]
 
@@ -110,3 +113,97 @@ def test_a_burst_is_the_same_in_any_order(made):
     one, two = made(rows, "one"), made(rows[::-1], "two", "--partitions", "3")
     for table in (CLUSTERS, MEMBERS):
         assert tables.read_table(one, table).equals(tables.read_table(two, table))
+
+
+def reworded(number):
+    """The text with two words of thirty changed, or behind words of its own, and a number."""
+    mine, draw = TEXT.split(), Random(number)
+    if number % 2:
+        return " ".join([*draw.sample(WORDS, 8), *mine])
+    for at in draw.sample(range(len(mine)), 2):
+        mine[at] = draw.choice(WORDS)
+    return " ".join([*mine, str(4000 + 17 * number)])
+
+
+def test_nearly_equal_texts_count_as_one(made):
+    rows = [one | {"narrative": reworded(number)} for number, one in enumerate(burst(30))]
+    fake, member = cluster_of(made(rows), BURST[0])
+    assert {"burst", "same_text"} <= set(fake["flags"])
+    assert (member["tier"], member["robustness"]) == ("verify", 1)
+
+
+def test_copies_of_an_honest_text_that_quotes_a_script_count_as_one(made):
+    quoting = [
+        told(20 + n, [numbers(0)[n % 4], numbers(0)[(n + 1) % 4]], f"v{n}")
+        | {"narrative": f"{own(n, 2 + n % 6)} {SCRIPT} {own(n)}"}
+        for n in range(12)
+    ]
+    copies = burst(6, narrative=f"{own(99)} {SCRIPT} {own(98)}")
+    run_folder = made([*quoting, *copies])
+    fake, member = cluster_of(run_folder, BURST[0])
+    assert "same_text" in fake["flags"] and member["robustness"] == 1
+    ring, member = cluster_of(run_folder, numbers(0)[0])
+    assert "same_text" not in ring["flags"] and member["robustness"] > 2
+
+
+def test_pseudonyms_who_send_one_text_often_are_one_too(made):
+    rows = [*burst(6), *burst(6)]
+    rows = [one | {"complaint_id": f"c{number}"} for number, one in enumerate(rows)]
+    fake, member = cluster_of(made(rows), BURST[0])
+    assert "same_text" in fake["flags"]
+    assert (fake["confidence"], member["robustness"]) == (0.5, 1)
+
+
+ACCOUNT = {"method": "bank", "payee": "GB33BUKB20201555555555"}
+
+ACCOUNT_ID = "account:iban:GB33BUKB20201555555555"
+
+
+def rings_and_lies(lies):
+    """Six people name a ring's account beside its numbers; the lies, beside others' numbers."""
+    rows = [told(10 * ring + n, numbers(ring)[n % 2 :][:3], f"r{ring}-{n}") for ring in range(4)
+            for n in range(8)]  # fmt: skip
+    rows[:6] = [one | {"payments": [ACCOUNT]} for one in rows[:6]]
+    beside = [numbers(ring)[n] for n in range(4) for ring in (1, 2, 3)]
+    return [
+        *rows,
+        *(
+            told(40 + n, [one], f"liar-{n}") | {"payments": [ACCOUNT]} | lies
+            for n, one in enumerate(beside)
+        ),
+    ]
+
+
+def account_of(run_folder):
+    where = pc.field("entity_id") == ACCOUNT_ID
+    (row,) = tables.read_table(run_folder, ENTITIES, where=where).to_pylist()
+    return row["status"], row["reason"]
+
+
+def test_one_text_in_one_minute_makes_no_hub_and_others_are_counted(made):
+    minute = {"received_at": "2026-04-21T10:30:00Z", "narrative": TEXT}
+    assert account_of(made(rings_and_lies(minute), "minute"))[0] == "infrastructure"
+    person = {"victim_id": "liar-0"}
+    assert account_of(made(rings_and_lies(person), "person"))[0] == "infrastructure"
+    status, reason = account_of(made(rings_and_lies({}), "twelve"))
+    assert (status, reason) == (
+        "suppressed",
+        "hub: 67% of its links go outside its main cluster; linked by 18 reporters, seen in 18 "
+        "complaints",
+    )
+
+
+@pytest.mark.parametrize("kind", ["must_link", "legitimate"])
+def test_an_analyst_outweighs_what_makes_a_hub(made, tmp_path, kind):
+    decisions = tmp_path / "decisions.csv"
+    other = f"phone:{numbers(0)[1]}" if kind == "must_link" else ""
+    row = f"D-1,{kind},{ACCOUNT_ID},{other},Ada,looked at,{NOW[1]},"
+    decisions.write_text(f"{HEADER}\n{row}\n")
+    found = made(rings_and_lies({}), "run", "--decisions", decisions)
+    status, reason = account_of(found)
+    assert "hub" not in reason
+    if kind == "legitimate":
+        assert status == "suppressed"
+    else:
+        assert status == "infrastructure"
+        assert ACCOUNT_ID in tables.read_table(found, MEMBERS)["entity_id"].to_pylist()

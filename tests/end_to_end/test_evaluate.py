@@ -300,3 +300,29 @@ def test_hubs_are_judged(tmp_path, capfd):
     hubs.write_text("entity_id,holders\nphone:+1,many\n")
     assert main(["evaluate", str(run), str(truth), "--hubs", str(hubs)]) == 2
     assert "'many' is not a number of operations" in capfd.readouterr().err
+
+
+def test_harm_is_counted_by_attacker(tmp_path):
+    aims = [
+        "wrong,friends,name,",
+        "slip,friends,name,",
+        "b,ring,hide,",
+        "nowhere,ring,hide,",
+        "a,welders,weld,b",
+        "a,welders,weld,e",
+    ]
+    path = tmp_path / "attackers.csv"
+    path.write_text("\n".join(["entity_id,attacker,aim,other", *aims]) + "\n")
+    found = evaluate.harm_by_attacker(tiered(TIERED), path)
+    assert found == {
+        "friends": evaluate.AttackerHarm(tried=2, cluster=2, core=1, reviewed=0),
+        "ring": evaluate.AttackerHarm(tried=2, cluster=1, core=1, reviewed=0),
+        "welders": evaluate.AttackerHarm(tried=2, cluster=1, core=1, reviewed=0),
+    }
+
+
+def test_an_attacker_with_another_aim_is_refused(tmp_path, capsys):
+    path = tmp_path / "attackers.csv"
+    path.write_text("entity_id,attacker,aim,other\na,ring,burn,\n")
+    with pytest.raises(evaluate.UsageError, match="no such aim 'burn'; use name, hide, weld"):
+        evaluate.harm_by_attacker(tiered(TIERED), path)

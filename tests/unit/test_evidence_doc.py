@@ -29,6 +29,7 @@ PACKAGES = {
     "supplier_likelihood": "graph",
     "robustness": "graph",
     "cuts": "graph",
+    "incidence": "graph",
     "cluster_facts": "graph",
     "ownership": "graph",
     "fingerprints": "extract",

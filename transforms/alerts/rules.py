@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.cluster import AlertKind
+from schemas.cluster import AlertKind, ClusterFlag
 from schemas.entity import are_withheld
 from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
@@ -35,8 +35,9 @@ from transforms.arrow_util import (
 from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
+from transforms.graph.cluster_facts import BURST_REPORTERS, most_within
 from transforms.graph.epochs import PREVIOUS
-from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.graph.incidence import MICROSECONDS_A_DAY, copied_texts, first_of_spans
 from transforms.graph.robustness import CORE_COLUMNS, core_members
 from transforms.shuffle import batches_of, table_of
 
@@ -78,9 +79,13 @@ HARD_MENTION = pa.schema(
         ("source_org", pa.string()),
         ("victim_key", pa.string()),
         ("reporter_key", pa.string()),
+        ("copied", pa.string()),
     ]
 )
-"""A piece of evidence that shows an identifier in a hard role, when it was and by whom."""
+"""A piece of evidence that shows an identifier in a hard role, when it was and by whom.
+
+`copied` is the text of one that could be a copy (`copied_texts`).
+"""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class IdentifierHistory:
     orgs: Sequence[str]
     victims: Sequence[str | None]
     reporters: Sequence[str | None]
+    copied: Sequence[str | None] = ()
     core: frozenset[str] = frozenset()
     reviewed: frozenset[str] = frozenset()
 
@@ -142,7 +148,29 @@ class IdentifierHistory:
             "tied_to": [],
             "core": sorted(self.core & named),
             "reviewed": sorted(self.reviewed & named),
+            "flags": sorted(self.flags(upto)),
         } | more
+
+    def flags(self, upto: int) -> Iterator[str]:
+        """Yields the flags of the first `upto` records, as `schemas.cluster` has those of clusters.
+
+        One-off is a reporter of one of the records.
+        """
+        seen = list(zip(self.times.tolist(), self.orgs, self.reporters, strict=True))[:upto]
+        people = Counter(who for *_, who in seen if who is not None)
+        within = most_within((org, at) for at, org, who in seen if who and people[who] == 1)
+        if within >= BURST_REPORTERS and 2 * within > len(people):
+            yield ClusterFlag.BURST
+        copies = zip(self.copied, seen, strict=False)
+        firsts = first_of_spans(
+            (text, at, who) for text, (at, _, who) in copies if text and who is not None
+        )
+        if max(Counter(firsts.values()).values(), default=0) >= BURST_REPORTERS:
+            yield ClusterFlag.SAME_TEXT
+        if len({org for _, org, _ in seen}) == 1:
+            yield ClusterFlag.ONE_SOURCE
+        if len(people) == 1:
+            yield ClusterFlag.ONE_REPORTER
 
 
 @dataclass(frozen=True)
@@ -227,13 +255,17 @@ def attested_ties(
 
 def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yields the HARD_MENTION rows of CLASSIFIED rows of whole groups."""
-    mentions = explode(evidence, MENTIONS, HARD_MENTION.names[1:])
-    hard = pc.is_in(mentions["role"], pa.array([str(role) for role in HARD_ROLES]))
-    once = pa.Table.from_batches([mentions.filter(hard)]).group_by(
-        HARD_MENTION.names[:2], use_threads=False
-    )
-    found = once.aggregate([(name, "min") for name in HARD_MENTION.names[2:]])
-    yield from batches_of(without_aggregate_suffixes(found).select(HARD_MENTION.names))
+    stated = HARD_MENTION.names[1:-1]
+    mentions = explode(evidence, MENTIONS, [*stated, "record_kind", "loss_amount"])
+    every = pa.Table.from_batches([mentions])
+    hard = pc.is_in(every["role"], pa.array([str(role) for role in HARD_ROLES]))
+    once = every.filter(hard).group_by(HARD_MENTION.names[:2], use_threads=False)
+    found = once.aggregate([(name, "min") for name in stated[1:]])
+    found = without_aggregate_suffixes(found)
+    copied = copied_texts(every)
+    at = pc.index_in(found["group_id"], copied["group_id"].combine_chunks())
+    found = found.append_column("copied", copied["text"].take(at))
+    yield from batches_of(found.select(HARD_MENTION.names))
 
 
 def identifier_histories(
@@ -417,6 +449,7 @@ def merge_alerts(
             "tied_to": tied[:SAMPLE_SIZE],
             "core": sorted(core),
             "reviewed": sorted(core & known.decided.reviewed()),
+            "flags": [],
         }
 
 
@@ -449,6 +482,7 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
         "orgs": shown["source_org"].to_pylist(),
         "victims": shown["victim_key"].to_pylist(),
         "reporters": shown["reporter_key"].to_pylist(),
+        "copied": shown["copied"].to_pylist(),
     }
     at = shown["at"].to_numpy()
     ids = entity_ids.to_pylist()

@@ -30,6 +30,7 @@ from transforms.graph.incidence import (
     VICTIM_REACH,
     Incidence,
     Ties,
+    bound_bursts,
     call_confirmed_by_node,
     cluster_ties,
     component_counters,
@@ -100,7 +101,8 @@ follows. `hub` marks an entity that was seen with so many clusters that it ties 
 the share of its evidence outside its main cluster. `doubted` marks a line that may be a private
 person's and is alone since too few reporters tie it, `returned` what is in its cluster for
 the sake of its other epoch. `tying_reporters` counts those who tie it to the rest of its cluster,
-`link_reporters` those of them that its robustness counts (`transforms.graph.robustness`).
+a hub to anything, `link_reporters` those of them that its robustness counts
+(`transforms.graph.robustness`).
 """
 
 NO_CLUSTER = -1
@@ -161,8 +163,12 @@ def assign_clusters(
     named, supplies, reached = (_as_known(one, shown, node) for one in (named, supplies, reached))
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()
     reporters = nodes["reporters"].to_numpy()
+    named, copied = bound_bursts(named)
     evidence = incidence_from_rows(named, node, crowds)
-    alone = nodes["reported_by"].to_numpy() - reporters_by_node(evidence)
+    tying = reporters_by_node(evidence)
+    at, known = sorted_lookup(node, named["node"].to_numpy()[copied])
+    copies = np.bincount(at[known], minlength=len(node))
+    alone = nodes["reported_by"].to_numpy() - tying - copies
     lines = PhoneLines(
         nodes["phone"].to_numpy(),
         nodes["private"].to_numpy() & ~call_confirmed_by_node(reached, node),
@@ -172,12 +178,15 @@ def assign_clusters(
     suppliers = SupplierCounts((*kinds, countries_by_node(reached, node)))
     pairs = epoch_pairs(bare, first_seen, reporters)
     search = ComponentSearch(shown, cache or ComponentCache())
-    found = detect_communities(evidence, suppliers, reporters, lines, pairs, search)
+    found = detect_communities(evidence, suppliers, tying, lines, pairs, search)
     must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)
     cannot = _epoch_pairs(decided.pairs(DecisionKind.CANNOT_LINK), node, bare)
     found = apply_constraints(found, evidence, must, cannot)
     anchor = _anchors(shown, first_seen, found.label)
-    tied = link_reporters(evidence.without(found.hub), suppliers, found.label, lines.private)
+    counted, inside = link_reporters(
+        evidence.without(found.hub), suppliers, found.label, lines.private
+    )
+    tied = counted, np.where(found.hub, tying, inside)
     columns = (shown, anchor, found.hub, found.spread, found.doubted, found.returned, *tied)
     by_node = np.argsort(shown)
     return pa.RecordBatch.from_arrays(

@@ -7,14 +7,13 @@ each reporter once; a complaint keeps a row of its own.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby, pairwise
-from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -36,6 +35,7 @@ from transforms.arrow_util import (
 )
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
+from transforms.graph.incidence import BURST_SPAN, first_of_spans, script_texts
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.links import record_keys
 from transforms.reporters import NO_CROWDS, Crowds
@@ -58,8 +58,7 @@ CLUSTER_RECORD = pa.schema(
 )
 """One record that names a member of a cluster; its reporter is null where it adds none.
 
-`script` is the first script that its narrative matches, and from where to where; null where it
-matches none. Who quotes a script in words of their own has it in a place of their own.
+`script` is the first of its narrative's `script_texts`; null where it matches no script.
 """
 
 SUPPLY = pa.schema(
@@ -99,9 +98,6 @@ CLUSTER_TOTAL = pa.schema(
 calls.
 """
 
-BURST_HOURS = 6
-"""Hours within which one-off reporters of one organisation with one text count as one."""
-
 BURST_REPORTERS = 5
 """Reporters within `BURST_HOURS` from which a cluster is said to have a burst."""
 
@@ -112,8 +108,6 @@ SUPPLIES = "supplies"
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
 _OF_COMPLAINTS = ("victim_country", "loss_amount", "loss_currency", "script")
-
-_MICROSECONDS_AN_HOUR = 3_600_000_000
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -173,10 +167,8 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     distinct, of = np.unique(cluster[member], return_inverse=True)
     rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
     rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
-    script = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
-    place = (pc.fill_null(script[name].cast(pa.string()), "") for name in ("start", "end"))
-    text = pc.binary_join_element_wise(script["entity_id"], *place, "|")
-    script = pa.table({"of": record_keys(script), "script": text})
+    script = script_texts(evidence)
+    script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = script.group_by("of", use_threads=False).aggregate([("script", "min")])
     at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
     rows = rows.append_column("script", script["script_min"].combine_chunks().take(at))
@@ -366,12 +358,10 @@ def _bursts(
 ) -> tuple[NDArray[np.bool_], dict[str, tuple[dict[int, int], int]]]:
     """Finds one-off reporters who came together, and of these the ones with one text.
 
-    A reporter is one-off who has one record on the cluster, a complaint without a loss. Of one
-    organisation those pseudonyms within `BURST_HOURS` of the first whose narratives match the same
-    script in the same place count as one; rows without a pseudonym count by their source's rule.
-    Their number is that of the fewest spans of so many hours that hold them all: what is added
-    lowers no count.
-    People whom an offer counts have a week and no hour: they are in no burst.
+    A reporter is one-off whose records on the cluster are complaints without a loss within
+    `BURST_HOURS`. Of one organisation those pseudonyms whose narratives all have the same
+    text (`script_texts`) count as `first_of_spans` has them; rows without a pseudonym count by
+    their source's rule. People whom an offer counts have a week and no hour: they are in no burst.
 
     Args:
         totals: CLUSTER_TOTAL rows of whole clusters.
@@ -384,52 +374,80 @@ def _bursts(
     """
     every = _reporter_rows(totals)
     keys, times = np.unique(every, axis=0, return_counts=True) if len(every) else (every, every)
-    once = np.ones(complaints.num_rows, bool)
+    records = dict(zip(map(tuple, keys.tolist()), times.tolist(), strict=True))
     rows = np.flatnonzero(pc.is_null(complaints["loss_amount"]).to_numpy())
     several = set((crowds.hashes >> 1).tolist())
     ids = totals["cluster_id"].combine_chunks().unique()
-    single = {
-        (one, who)
-        for (one, who), count in zip(keys.tolist(), times.tolist(), strict=True)
-        if count == 1
-    }
     names = ["cluster_id", "source_org", "script", "first_seen", "reporters"]
     columns = complaints.select(names).take(pa.array(rows))
-    cluster = pc.index_in(columns["cluster_id"], ids).to_pylist()
-    moments = columns["first_seen"].cast(pa.int64()).to_pylist()
     listed = zip(
         rows.tolist(),
-        cluster,
+        pc.index_in(columns["cluster_id"], ids).to_pylist(),
         columns["source_org"].to_pylist(),
         columns["script"].to_pylist(),
-        moments,
+        columns["first_seen"].cast(pa.int64()).to_pylist(),
         columns["reporters"].to_pylist(),
         strict=True,
     )
+    stated: defaultdict[tuple[int, int], list[_Copy]] = defaultdict(list)
+    for row, one, org, script, at, who in listed:
+        if who and who[0] >> 1 not in several:
+            stated[one, who[0]].append(_Copy(at, org, script if who[0] & 1 else None, row))
+    once = np.ones(complaints.num_rows, bool)
     found: dict[str, tuple[dict[int, int], int]] = {}
-    alone = sorted(
-        (one, org, at, who[0], (script or "") if who[0] & 1 else "", row)
-        for row, one, org, script, at, who in listed
-        if who and (one, who[0]) in single and who[0] >> 1 not in several
-    )
-    span = BURST_HOURS * _MICROSECONDS_AN_HOUR
-    for (one, _), those in groupby(alone, itemgetter(0, 1)):
-        alike, burst = found.setdefault(ids[one].as_py(), ({}, 0))
-        recent: deque[int] = deque()
-        begun: dict[str, tuple[int, int]] = {}
-        for _, _, at, who, script, row in those:
-            recent.append(at)
-            while recent[0] < at - span:
-                recent.popleft()
-            burst = max(burst, len(recent))
-            start, first = begun.get(script, (None, 0))
-            if script and start is not None and at - start <= span:
-                alike[first] = alike[who >> 1] = first
-                once[row] = False
-            else:
-                begun[script] = at, who >> 1
-        found[ids[one].as_py()] = alike, burst
+    by_cluster = groupby(sorted(stated.items()), lambda pair: pair[0][0])
+    for one, those in by_cluster:
+        alone = {
+            who: sorted(copies)
+            for key, copies in those
+            for who in [key[1]]
+            if len(copies) == records[key] and _within_hours(copies)
+        }
+        if alone:
+            found[ids[one].as_py()] = _bounded(alone, once)
     return once, found
+
+
+class _Copy(NamedTuple):
+    """A complaint of a one-off reporter: its time, organisation, script and row."""
+
+    at: int
+    org: str
+    script: str | None
+    row: int
+
+
+def _within_hours(copies: Sequence[_Copy]) -> bool:
+    return max(one.at for one in copies) - min(one.at for one in copies) <= BURST_SPAN
+
+
+def _bounded(
+    alone: Mapping[int, Sequence[_Copy]], once: NDArray[np.bool_]
+) -> tuple[dict[int, int], int]:
+    """Returns `alike` and `burst` of one-off reporters; masks the rows of those who add nothing."""
+    texts = {
+        who: (copies[0].org, copies[0].script)
+        for who, copies in alone.items()
+        if copies[0].script and len({one[1:3] for one in copies}) == 1
+    }
+    firsts = first_of_spans((texts[who], one.at, who) for who in texts for one in alone[who])
+    alike: dict[int, int] = {}
+    for (_, who), first in firsts.items():
+        if first != who:
+            alike[who >> 1] = alike[first >> 1] = first >> 1
+            once[[one.row for one in alone[who]]] = False
+    return alike, most_within((copies[0].org, copies[0].at) for copies in alone.values())
+
+
+def most_within(moments: Iterable[tuple[str, int]]) -> int:
+    """Returns the most of these times of organisations that one has within `BURST_HOURS`."""
+    most, recent = 0, deque[tuple[str, int]]()
+    for org, at in sorted(moments):
+        recent.append((org, at))
+        while recent[0][0] != org or at - recent[0][1] > BURST_SPAN:
+            recent.popleft()
+        most = max(most, len(recent))
+    return most
 
 
 def _reporter_rows(totals: pa.Table) -> NDArray[np.int64]:

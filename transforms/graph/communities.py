@@ -89,7 +89,7 @@ def detect_communities(
     Args:
         evidence: The pieces of evidence and the nodes they name.
         suppliers: Supplier and country counts by node.
-        reporters: Per node, the reporters who show it in a hard role.
+        reporters: Per node, the reporters who tie it to another.
         lines: The nodes that are phones, and those that may be private.
         pairs: The epochs of identifiers that came back after a gap.
         search: Finds communities over these nodes, with what is cached.

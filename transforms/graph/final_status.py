@@ -66,9 +66,9 @@ def finalize_entities(
     status = pc.if_else(pa.array(hub & ~contested), str(Status.SUPPRESSED), found["status"])
     reason = found["reason"].to_pylist()
     for row in np.flatnonzero(hub).tolist():
-        spread, complaints = assigned["spread"][row].as_py(), found["complaints"][row]
+        spread, people = (assigned[name][row].as_py() for name in ("spread", "tying_reporters"))
         why = f"hub: {spread:.0%} of its links go outside its main cluster; "
-        why += f"seen in {complaints} complaints"
+        why += f"linked by {people} reporters, seen in {found['complaints'][row]} complaints"
         reason[row] = f"{reason[row]}; {why}" if contested[row] else why
     for row in np.flatnonzero(true_mask(assigned["returned"])).tolist():
         reason[row] += f"; {RETURNED_REASON}"

@@ -8,15 +8,16 @@ confirms that it was called.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import coo_array, csr_array
 
-from schemas.enums import HARD_ROLES, RecordKind, Status
+from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
     concat_ranges,
@@ -27,10 +28,13 @@ from transforms.arrow_util import (
     sorted_lookup,
     stable_order,
     sum_by_group,
+    with_column,
     without_aggregate_suffixes,
 )
+from transforms.call_scripts import WHOLE_TEXT
+from transforms.casts import true_mask
 from transforms.manifest import CounterValue
-from transforms.reporters import NO_CROWDS, UNNAMED, Crowds
+from transforms.reporters import NO_CROWDS, UNNAMED, Crowds, is_pseudonym
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -43,9 +47,22 @@ INCIDENCE = pa.schema(
         ("node", pa.int64()),
         ("reporter", pa.int64()),
         ("observed_at", TIMESTAMP),
+        ("copied", pa.int64()),
     ]
 )
-"""An entity that a piece of evidence shows in a hard role; all ids are 63-bit hashes."""
+"""An entity that a piece of evidence shows in a hard role; all ids are 63-bit hashes.
+
+`copied` is that of the organisation and the text (`script_texts`) of a complaint with a pseudonym
+and without a loss or a call; null for any other.
+"""
+
+NO_COPIES = pa.table({"group_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
+
+BURST_HOURS = 6
+"""Hours within which reporters of one organisation with one text count as one."""
+
+BURST_SPAN = BURST_HOURS * 3_600_000_000
+"""The same in microseconds."""
 
 VICTIM_REACH = pa.schema(
     [
@@ -142,8 +159,41 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
     return without_aggregate_suffixes(named)
 
 
-def incidences(shown: pa.Table, widest: int) -> pa.Table:
-    """Converts `hard_evidence` to INCIDENCE rows of the groups that name two to `widest`."""
+def script_texts(evidence: pa.Table) -> pa.Table:
+    """Selects the mentions of scripts, with a `text` that copies of one narrative share.
+
+    That is the script where the narrative says no more than scripts do, else the script with its
+    place: who quotes it in words of their own has it in a place of their own.
+    """
+    rows = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
+    whole = pc.fill_null(pc.equal(rows["how"], WHOLE_TEXT), False)
+    place = (rows[name].cast(pa.string()) for name in ("start", "end"))
+    placed = pc.binary_join_element_wise(rows["entity_id"], *place, "|")
+    return rows.append_column("text", pc.if_else(whole, rows["entity_id"], placed))
+
+
+def copied_texts(evidence: pa.Table) -> pa.Table:
+    """Returns `group_id` and `text` of complaints with a script, without a call and a loss.
+
+    `evidence` are mentions of CLASSIFIED, of whole groups; `text` is that of `script_texts` and the
+    organisation.
+    """
+    rows = script_texts(evidence)
+    rows = rows.filter(pc.is_valid(rows["text"]))
+    text = pc.binary_join_element_wise(rows["source_org"], rows["text"], "|")
+    rows = with_column(rows, "text", text)
+    texts = rows.group_by("group_id", use_threads=False).aggregate([("text", "min")])
+    texts = without_aggregate_suffixes(texts)
+    call = pc.equal(evidence["record_kind"], RecordKind.CALL)
+    other = evidence.filter(pc.or_(call, pc.is_valid(evidence["loss_amount"])))["group_id"]
+    return texts.filter(pc.invert(pc.is_in(texts["group_id"], other.combine_chunks())))
+
+
+def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa.Table:
+    """Converts `hard_evidence` and `copied_texts` to INCIDENCE rows.
+
+    They are of the groups that name two to `widest` entities.
+    """
     sizes = shown.group_by("group_id", use_threads=False).aggregate(
         [([], "count_all"), ("reporter_key", "min"), ("source_org", "min"), ("observed_at", "min")]
     )
@@ -152,11 +202,16 @@ def incidences(shown: pa.Table, widest: int) -> pa.Table:
     sizes = sizes.filter(tied)
     at = pc.index_in(shown["group_id"], sizes["group_id"].combine_chunks())
     named, at = shown.filter(pc.is_valid(at)), pc.drop_null(at)
+    keys = group_reporters(sizes)
+    text = copied["text"].take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
+    text = pc.if_else(is_pseudonym(keys), text, pa.scalar(None, pa.string()))
+    hashed = pa.array(hash_text(text), mask=pc.is_null(text).to_numpy(zero_copy_only=False))
     columns = [
         hash_text(named["group_id"]),
         hash_text(named["entity_id"]),
-        hash_text(group_reporters(sizes).take(at)),
+        hash_text(keys.take(at)),
         sizes["observed_at"].take(at),
+        hashed.take(at.combine_chunks()),
     ]
     return pa.table(columns, schema=INCIDENCE)
 
@@ -170,15 +225,71 @@ def group_reporters(groups: pa.Table) -> pa.ChunkedArray:
     return pc.coalesce(groups["reporter_key"], unnamed)
 
 
+def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
+    """Gives the copies of a text that one organisation gets within hours to few reporters.
+
+    However many pseudonyms send one text, they are as many reporters as spans of `BURST_HOURS` hold
+    it (`first_of_spans`), whatever else they send.
+
+    Args:
+        named: INCIDENCE rows of whole groups.
+
+    Returns:
+        The rows with these reporters, and a mask of those that have another than before.
+    """
+    rows = np.flatnonzero(true_mask(pc.is_valid(named["copied"])))
+    names = ("copied", "observed_at", "reporter")
+    parts = [named[one].take(pa.array(rows)).cast(pa.int64()).to_pylist() for one in names]
+    firsts = first_of_spans(zip(*parts, strict=True))
+    reporter = named["reporter"].to_numpy().copy()
+    changed = np.zeros(len(reporter), bool)
+    for row, text, who in zip(rows.tolist(), parts[0], parts[2], strict=True):
+        first = firsts[text, who]
+        reporter[row], changed[row] = first, first != who
+    return with_column(named, "reporter", pa.array(reporter)), changed
+
+
+def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, Any], Any]:
+    """Returns the reporter that each one who sent a copy counts as, by text and reporter.
+
+    The copies of a text fall into spans of `BURST_HOURS`, each from the first copy that is in none
+    before it. Of each span one counts, the first who does not yet, and the others as that one. So
+    their number is at most that of the fewest spans that hold all copies, and no copy that somebody
+    adds lowers what others count who sent one each.
+
+    Args:
+        copies: Text, time in microseconds and reporter of each.
+    """
+    spans: dict[Any, list[list[Any]]] = {}
+    begun: dict[Any, int] = {}
+    for text, at, who in sorted(set(copies)):
+        if text not in begun or at - begun[text] > BURST_SPAN:
+            begun[text] = at
+            spans.setdefault(text, []).append([])
+        spans[text][-1].append(who)
+    found: dict[tuple[Any, Any], Any] = {}
+    for text, those in spans.items():
+        for span in those:
+            one = next((who for who in span if found.get((text, who)) != who), span[0])
+            found[text, one] = one
+            for who in span:
+                found.setdefault((text, who), one)
+    return found
+
+
 def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CROWDS) -> Incidence:
-    """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others."""
+    """Converts INCIDENCE rows to an `Incidence` over the sorted hashes `node`; drops others.
+
+    Crowds count as many people as they bear, and are left out where they bear none.
+    """
     at, known = sorted_lookup(node, rows["node"].to_numpy())
+    known &= crowds.bearing_of(rows["reporter"].to_numpy()) > 0
     rows, at = rows.filter(pa.array(known)), at[known]
     _, first, group = np.unique(rows["group"].to_numpy(), return_index=True, return_inverse=True)
     order = stable_order(group, at)
     hashes, reporter = np.unique(rows["reporter"].to_numpy()[first], return_inverse=True)
     day = rows["observed_at"].cast(pa.int64()).to_numpy()[first] / MICROSECONDS_A_DAY
-    people = crowds.people_of(hashes) if crowds else None
+    people = crowds.bearing_of(hashes) if crowds else None
     return Incidence(group[order], at[order], reporter, day, len(node), people)
 
 

@@ -25,7 +25,13 @@ from transforms.arrow_util import (
     with_column,
     without_aggregate_suffixes,
 )
-from transforms.graph.incidence import group_reporters, hard_evidence, incidences, victim_reach
+from transforms.graph.incidence import (
+    copied_texts,
+    group_reporters,
+    hard_evidence,
+    incidences,
+    victim_reach,
+)
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
     MILLION,
@@ -47,6 +53,7 @@ _RECORD_COLUMNS = (
     "observed_at",
     "victim_country",
     "reporter_key",
+    "loss_amount",
 )
 """The columns of a record that links need."""
 
@@ -129,7 +136,8 @@ def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
     shown = hard_evidence(evidence)
     yield from batches_of(sum_pairs(found, crowds))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
-    yield from tagged_batches(INCIDENCE_ROWS, incidences(shown, MAX_HARD_ENTITIES))
+    named = incidences(shown, MAX_HARD_ENTITIES, copied_texts(evidence))
+    yield from tagged_batches(INCIDENCE_ROWS, named)
     yield from tagged_batches(REACH_ROWS, victim_reach(shown))
 
 

@@ -1,12 +1,14 @@
 """The poisoning table: lies keep the contract, liars stay within their budget, harm is seen."""
 
+from dataclasses import replace
 from random import Random
 
 import jsonschema
 import pytest
 
-from benchmarks import poisoning
-from benchmarks.poisoning import ATTACKS, Budget, Case, Forgery, Outcome, Tables, Target
+from benchmarks import poisoning, poisoning_kinds
+from benchmarks.poisoning import ATTACKS, BUDGETS, Budget, Case, Forgery, Outcome, Tables, Target
+from benchmarks.poisoning_kinds import MEANS, STRANGERS, Cell, Known
 from schemas.contract_docs import json_schemas
 
 RING = (
@@ -33,6 +35,16 @@ def target(before, other):
     return Target(before, (RING, other), ("phone:+18885550177",), other[0], "phone:+18885550188")
 
 
+def assert_kept_contract(made):
+    contracts = json_schemas()
+    for kind, rows in (("complaint", made.complaints), ("call", made.calls)):
+        validator = jsonschema.Draft202012Validator(contracts[f"input/{kind}"])
+        for row in rows:
+            if row.get("received_at") != "yesterday":
+                validator.validate(row)
+    assert len({row["complaint_id"] for row in made.complaints}) == len(made.complaints)
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda one: one.__name__)
 @pytest.mark.parametrize("budget", [Budget(1, 1), Budget(3, 10)], ids=str)
 def test_lies_keep_the_contract_and_the_budget(attack, budget):
@@ -40,16 +52,30 @@ def test_lies_keep_the_contract_and_the_budget(attack, budget):
     before.members["phone:+18885550177"] = {"cluster_id": "c-a", "tier": "verify"}
     made = Forgery(Random(1))
     attack(target(before, other), budget, made)
-    contracts = json_schemas()
-    for kind, rows in (("complaint", made.complaints), ("call", made.calls)):
-        validator = jsonschema.Draft202012Validator(contracts[f"input/{kind}"])
-        for row in rows:
-            if row.get("received_at") != "yesterday":
-                validator.validate(row)
+    assert_kept_contract(made)
     reporters = {(row["source_org"], row["victim_id"]) for row in made.complaints}
     assert len(reporters) <= budget.reporters
     assert len(made.complaints) <= budget.reporters * budget.each
-    assert len({row["complaint_id"] for row in made.complaints}) == len(made.complaints)
+
+
+@pytest.mark.parametrize("means", [one for one, forge in MEANS.items() if forge])
+def test_strangers_of_every_kind_are_named_by_liars_of_their_own(means):
+    _, other = rings()
+    own = dict.fromkeys(STRANGERS, RING[1]) | {"phone, private": RING[0]}
+    made = Forgery(Random(1))
+    MEANS[means](Known((RING, other), own), 3, made)
+    assert_kept_contract(made)
+    kinds = 2 if "calls" in means else len(STRANGERS)
+    assert len({row["victim_id"] for row in made.complaints}) == len(made.complaints) == 3 * kinds
+
+
+def test_a_cell_has_the_fewest_liars_of_each_outcome_and_a_dash_where_none_did_it():
+    cells = {(kind, means): Cell() for kind in STRANGERS for means in MEANS}
+    cells["email", "alone"].least |= {"cluster": 1, "core": 2}
+    (line,) = [
+        one for one in poisoning_kinds.table_lines(cells, full=False) if one.startswith("| email")
+    ]
+    assert line.startswith("| email | 1 · 2 · – · – |")
 
 
 def with_members(tables, **changed):
@@ -57,8 +83,8 @@ def with_members(tables, **changed):
     rows = dict(tables.members)
     for one, cluster in changed.items():
         rows[one] = {**rows.get(one, rows[RING[0]]), "cluster_id": cluster}
-    return Tables({k: v for k, v in rows.items() if v["cluster_id"]}, tables.status,
-                  tables.alarms, tables.clusters)  # fmt: skip
+    return replace(tables, members={k: v for k, v in rows.items() if v["cluster_id"]},
+                   clusters=tables.clusters | {"c-new": "candidate"})  # fmt: skip
 
 
 def test_harm_is_seen():
@@ -72,10 +98,6 @@ def test_harm_is_seen():
     for harm in poisoning.HARMS:
         if harm.judge is not Case.dispute_lapsed and harm.judge is not Case.legitimate_lapsed:
             assert not harm.judge(nothing), harm.name
-    stranger = case(**{poisoning.STRANGER: "c-a"})
-    assert stranger.in_cluster()
-    assert stranger.in_core()
-    assert stranger.in_package()
     gone = case(**{RING[0]: None})
     assert gone.erased()
     assert gone.stopped()
@@ -83,7 +105,12 @@ def test_harm_is_seen():
     assert moved.merged()
     assert moved.split()
     assert moved.moved()
-    assert not case(**{poisoning.STRANGER: "c-other"}).in_cluster()
+    welded = case(**dict.fromkeys(other, "c-a"))
+    assert welded.welded()
+    assert welded.weld_in_package()
+    assert not welded.weld_in_offer()
+    assert case(**{"account:iban:DE02120300000000202051": None}).hubbed()
+    assert case(**{poisoning.INVENTED[0]: "c-new"}).invented_core()
 
 
 def test_an_epoch_is_renamed_only_where_the_rings_own_reporters_are_under_another_id():
@@ -103,23 +130,23 @@ def test_what_two_reporters_tie_is_moved_but_neither_merged_nor_split():
     assert not case.split()
 
 
-def test_a_stranger_that_is_not_core_is_in_no_core():
-    before, other = rings(tier="verify")
-    case = Case(target(before, other), before,
-                with_members(before, **{poisoning.STRANGER: "c-a"}))  # fmt: skip
-    assert case.in_cluster()
-    assert not case.in_core()
-    assert not case.in_package()
+def test_what_is_welded_thinly_is_in_no_package():
+    before, other = rings()
+    after = with_members(before, **dict.fromkeys(other, "c-a"))
+    thin = replace(after, thin=frozenset(["c-a"]))
+    assert Case(target(before, other), before, after).weld_in_package()
+    assert not Case(target(before, other), before, thin).weld_in_package()
 
 
 def test_the_table_names_the_least_budget_and_what_did_not_succeed():
     outcomes = {harm.name: Outcome() for harm in poisoning.HARMS}
     first = poisoning.HARMS[0].name
-    outcomes[first] = Outcome(Budget(2, 1), {1, 2}, {"smear_number"}, {"contested"})
-    lines = list(poisoning.table_lines(outcomes, 3))
+    outcomes[first] = Outcome(Budget(2, 1), {1, 2}, {"second_doubtful"}, {"contested"})
+    lines = list(poisoning.table_lines(outcomes, full=True))
     assert (
-        f"| {first} | 2 reporters, 1 complaint each | 2 of 3 | smear number | contested |" in lines
+        f"| {first} | 2 reporters, 1 complaint each | 2 of 3 | second doubtful | contested |"
+        in lines
     )
-    assert sum("nothing up to 3 reporters, 10 complaints each" in one for one in lines) == (
+    assert sum(f"nothing up to {BUDGETS[True][-1]}" in one for one in lines) == (
         len(poisoning.HARMS) - 1
     )

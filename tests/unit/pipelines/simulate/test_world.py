@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from statistics import median
 
@@ -297,3 +298,25 @@ def test_near_misses_are_mistyped_numbers_of_a_ring_and_nobody_elses(tmp_path):
     assert any(right in truth for _, right in listed)
     for name in ("legitimate", "innocents"):
         assert {one for one, _ in listed}.isdisjoint(one for one, _ in table(tmp_path, name))
+
+
+def test_liars_are_beside_what_a_world_without_them_has(tmp_path):
+    honest = World(seed=5, complaints=300, operations=6, days=60)
+    simulate(honest, tmp_path / "honest")
+    simulate(replace(honest, liars=0.2), tmp_path / "lies")
+    with (tmp_path / "lies" / "attackers.csv").open() as file:
+        aims = list(csv.DictReader(file))
+    assert {one["attacker"] for one in aims} == {
+        "complainant", "friends", "pseudonyms", "ring", "welders"
+    }  # fmt: skip
+    added = 0
+    for org in honest.organisations:
+        before, after = (
+            (tmp_path / name / "complaints" / f"{org}.jsonl").read_bytes()
+            for name in ("honest", "lies")
+        )
+        assert after.startswith(before)
+        added += after.count(b"\n") - before.count(b"\n")
+    assert 60 <= added < 60 + 8
+    for name in ("truth.csv", "victims.csv", "innocents.csv"):
+        assert (tmp_path / "lies" / name).read_bytes() == (tmp_path / "honest" / name).read_bytes()

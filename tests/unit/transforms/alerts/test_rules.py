@@ -156,3 +156,23 @@ def test_late_records_that_do_not_raise_it_leave_an_alert_its_id(rule):
     ]
     assert before
     assert before == after
+
+
+def flags_of(one):
+    return next(threshold_alerts(one, AlertRules(reporters=3)))["flags"]
+
+
+def test_an_alert_has_the_flags_of_the_records_that_it_counts():
+    minutes = [n / 60 for n in range(6)]
+    copied = ["script:1|amazon"] * 6
+    assert flags_of(history(*minutes)) == ["one_source"]  # of the first three
+    rules = AlertRules(reporters=6)
+    (alert,) = threshold_alerts(history(*minutes, copied=copied), rules)
+    assert alert["flags"] == ["burst", "one_source", "same_text"]
+    (alert,) = threshold_alerts(history(*minutes), rules)
+    assert alert["flags"] == ["burst", "one_source"]
+    orgs = ["amazon", "microsoft"] * 3
+    (alert,) = threshold_alerts(history(*minutes, orgs=orgs), rules)
+    assert alert["flags"] == []
+    person = ["amazon|v1"] * 6
+    assert sorted(history(*minutes, reporters=person).flags(6)) == ["one_reporter", "one_source"]

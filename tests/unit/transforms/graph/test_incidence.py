@@ -9,8 +9,10 @@ from tests.support.graphs import evidence
 from tests.support.made_up_evidence import CLASSIFIED_MENTION
 from transforms.arrow_util import hash_text
 from transforms.graph.incidence import (
+    BURST_SPAN,
     INCIDENCE,
     cluster_ties,
+    first_of_spans,
     hard_evidence,
     incidence_from_rows,
     incidences,
@@ -141,6 +143,7 @@ def test_numbering_drops_what_is_no_node():
             "observed_at": pa.array([0, 0, 86_400_000_000], pa.int64()).cast(
                 INCIDENCE.field("observed_at").type
             ),
+            "copied": [None] * 3,
         },
         schema=INCIDENCE,
     )
@@ -148,3 +151,28 @@ def test_numbering_drops_what_is_no_node():
     assert found.nodes == 2
     assert sorted(found.group.tolist()) == [0, 1]
     assert found.day.tolist() == [0.0, 1.0]
+
+
+MOMENTS = st.lists(st.integers(0, 6), max_size=8)
+
+
+def counted(copies):
+    return len(set(first_of_spans(("text", at, who) for at, who in copies).values()))
+
+
+@given(MOMENTS)
+def test_who_sent_one_copy_each_are_as_many_as_the_fewest_spans_that_hold_them(moments):
+    copies = [(at * BURST_SPAN // 2, who) for who, at in enumerate(moments)]
+    spans, end = 0, -1
+    for at, _ in sorted(copies):
+        if at > end:
+            spans, end = spans + 1, at + BURST_SPAN
+    assert counted(copies) == spans
+
+
+@given(MOMENTS, st.lists(st.tuples(st.integers(0, 6), st.integers(100, 102)), max_size=8))
+def test_no_copy_that_is_added_lowers_what_others_count(moments, added):
+    copies = [(at * BURST_SPAN // 2, who) for who, at in enumerate(moments)]
+    lies = [(at * BURST_SPAN // 2, who) for at, who in added]
+    both = counted([*copies, *lies])
+    assert counted(copies) <= both <= len({who for _, who in [*copies, *lies]})

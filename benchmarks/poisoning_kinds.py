@@ -1,0 +1,329 @@
+"""What naming a stranger costs, by kind of identifier: the first table of `benchmarks.poisoning`.
+
+Worlds of fourteen rings and 900 complaints, of which an analyst confirmed the largest nine. In each
+run liars name one stranger of every kind by one means, each stranger beside another ring and by
+liars of their own. A cell has the fewest reporters, or people whom a partner's offer counts, with
+whom the stranger reached a cluster, the core, an offer, and a package on the confirmed ring; for
+"called a victim's" those with whom a ring's own identifier no longer leaves, and is gone without an
+alarm.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow.dataset as ds
+
+from benchmarks.poisoning import (
+    DAYS,
+    DECISION,
+    END,
+    FIRST_SEED,
+    IN_A_MINUTE,
+    NOW,
+    TRIES,
+    Forgery,
+    Tables,
+    as_field,
+    batch,
+    offered,
+    ringtrace_command,
+    some,
+)
+from pipelines import key_store
+from pipelines.exchange.signed_files import utc_text, write_signed
+from pipelines.simulate import World, simulate
+from reports import signing
+from reports.exchange.offer import iso_week
+from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms, Tlp
+from transforms.graph.refinement import BUSINESS_LINES
+
+STRANGERS = {
+    "phone, private": "phone:+12125550147",
+    "phone, toll-free": "phone:+18885550147",
+    "domain": "domain:maria-lee-photos.com",
+    "url": "url:sites.google.com/view/marialee4471",
+    "email": "email:maria.lee.4471@gmail.com",
+    "remote": "remote:anydesk:907112233",
+    "account": "account:iban:GB33BUKB20201555555555",
+    "wallet": "wallet:btc:1BoatSLRHtKNngkdXEeobR76b53LETtpyT",
+    "handle": "handle:cashapp:$marialee4471",
+}
+"""A stranger's identifier by kind."""
+
+REPORTERS = {False: (1, 2, 3, 5, 12), True: (1, 2, 3, 4, 5, 6, 8, 12, 20, 50)}
+"""The numbers of liars that are tried, by whether the table is the full one."""
+
+PARTNER = "contoso"
+
+NAMING = ("cluster", "core", "offer", "package")
+"""What a named stranger can reach."""
+
+HIDING = ("stopped", "gone")
+"""What can become of a ring's identifier that is called a victim's."""
+
+_CLAIMS = {
+    "domain": "My own website is https://{value}, I sell pottery there.",
+    "url": "My own page is https://{value}, I sell pottery there.",
+    "remote": "My own AnyDesk id is {value}.",
+    "account": "My own account is {value}.",
+    "wallet": "My own bitcoin wallet is {value}.",
+    "handle": "My own cash tag is {value}.",
+}
+"""How a narrative calls an identifier its writer's own, where no field of a complaint does."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The view of a liar: members of nine rings, and a ring's own identifier of each kind."""
+
+    rings: tuple[tuple[str, ...], ...]
+    own: Mapping[str, str]
+
+    @staticmethod
+    def of(run: Path) -> Known:
+        """Chooses the largest clusters, and of each kind the core member most people report."""
+        before = Tables.read(run)
+        columns = ds.dataset(run / "entities").to_table(columns=["entity_id", "line_type"])
+        line = dict(zip(*(one.to_pylist() for one in columns.columns), strict=True))
+        groups = [tuple(ids) for ids in before.core_groups().values()][: len(STRANGERS)]
+        core = sorted(
+            (one for one in before.members if before.is_core(one) and "#" not in one),
+            key=lambda one: (-before.members[one]["reporters"], one),
+        )
+        own: dict[str, str] = {}
+        for one in core:
+            kind = one.partition(":")[0]
+            free = "toll-free" if line[one] in BUSINESS_LINES else "private"
+            own.setdefault(f"phone, {free}" if kind == "phone" else kind, one)
+        return Known(tuple(groups), own)
+
+    def beside(self, number: int, start: int) -> list[str]:
+        """Returns two members of the ring beside which stranger `number` is named."""
+        return some(self.rings[number % len(self.rings)], start, 2)
+
+
+@dataclass
+class Cell:
+    """The fewest liars with whom each outcome came about in any world."""
+
+    least: dict[str, int] = field(default_factory=dict)
+
+    def text(self, outcomes: tuple[str, ...]) -> str:
+        """Returns the numbers in the order of the outcomes, a dash where none came about."""
+        return " · ".join(str(self.least.get(one, "–")) for one in outcomes)
+
+
+def alone(_: Known, count: int, made: Forgery) -> None:
+    """Names each stranger alone, every liar on a day and in words of their own."""
+    for kind, one in STRANGERS.items():
+        for who in range(count):
+            made.complain(f"{kind} {who}", [one])
+
+
+def in_a_minute(_: Known, count: int, made: Forgery) -> None:
+    """Names each stranger alone, all liars in one minute and with one text."""
+    for kind, one in STRANGERS.items():
+        for who in range(count):
+            made.complain(f"{kind} {who}", [one], **IN_A_MINUTE)
+
+
+def beside(known: Known, count: int, made: Forgery) -> None:
+    """Names each stranger beside two identifiers of a ring."""
+    for number, (kind, one) in enumerate(STRANGERS.items()):
+        for who in range(count):
+            made.complain(f"{kind} {who}", [one, *known.beside(number, who)])
+
+
+def with_calls(known: Known, count: int, made: Forgery) -> None:
+    """Names each stranger's number beside a ring, and calls it."""
+    for number, (kind, one) in enumerate(STRANGERS.items()):
+        for who in range(count if kind.startswith("phone") else 0):
+            made.complain(f"{kind} {who}", [one, *known.beside(number, who)])
+            made.call(one)
+
+
+def called_a_victims(known: Known, count: int, made: Forgery) -> None:
+    """Calls a ring's own identifier of each kind the reporter's."""
+    for kind, one in known.own.items():
+        _, _, value = one.partition(":")
+        for who in range(count):
+            fields: dict[str, Any]
+            if kind.startswith("phone"):
+                fields = {"phone_numbers": [{"raw": value, "role": "victim"}]}
+            elif kind == "email":
+                fields = {"emails": [{"address": value, "role": "victim"}]}
+            else:
+                shown = value if kind in ("domain", "url") else value.partition(":")[2]
+                fields = {"narrative": _CLAIMS[kind].format(value=shown)}
+            made.complain(f"{kind} {who}", [], **fields)
+
+
+MEANS = {
+    "alone": alone,
+    "alone, one minute, one text": in_a_minute,
+    "beside a ring": beside,
+    "beside a ring, with calls": with_calls,
+    "called a victim's": called_a_victims,
+    "a partner's offer, alone": None,
+    "a partner's offer, beside a ring": None,
+}
+"""The means by which liars act, and what makes their complaints; an offer has none."""
+
+
+def prepare(place: Path, seed: int) -> None:
+    """Makes a world, its first run, the analyst's decisions, the run after them, and a partner."""
+    simulate(World(seed=seed, complaints=900, operations=14, days=DAYS), place / "world")
+    ringtrace_command(place, "keys")
+    ringtrace_command(place / "partner", "keys")
+    pem = place / "partner.pem"
+    ringtrace_command(place / "partner", "keys", "export", "--output", pem)
+    mark = signing.key_id(key_store.public_key(pem))
+    ringtrace_command(place, "keys", "trust", PARTNER, pem, "--fingerprint", mark)
+    rings = Known.of(batch(place, "first")).rings
+    with (place / "decisions.csv").open("w", newline="", encoding="utf-8") as out:
+        rows = csv.writer(out)
+        rows.writerow(DECISION)
+        for number, ids in enumerate(rings):
+            rows.writerow([number, "confirm", ids[0], "", "analyst", "seen", END.isoformat(), ""])
+    batch(place, "control", previous="first")
+
+
+def attempt(place: Path, seed: int, means: str, count: int) -> dict[str, set[str]]:
+    """Runs a world with `count` liars a kind; returns what came about, by kind."""
+    home, forge = place / str(seed), MEANS[means]
+    control, known = _tables(home / "control"), _known(home / "first")
+    with tempfile.TemporaryDirectory(dir=home) as name:
+        folder = Path(name)
+        if forge is None:
+            run = _joined(home, folder, known, count, alone="alone" in means)
+            after = Tables.read(run)
+        else:
+            made = Forgery(Random(f"{seed} {means} {count}"))
+            forge(known, count, made)
+            run = batch(home, f"{name}/run", previous="first", lies=made.write(folder))
+            after = Tables.read(run, None if forge is called_a_victims else offered(home, run))
+    if forge is called_a_victims:
+        return {kind: _hidden(one, control, after) for kind, one in known.own.items()}
+    return {
+        kind: _reached(one, known.rings[number % len(known.rings)], after, "beside" in means)
+        for number, (kind, one) in enumerate(STRANGERS.items())
+    }
+
+
+def measure(pool: Executor, place: Path, *, full: bool) -> dict[tuple[str, str], Cell]:
+    """Tries each means with each number of liars; returns the cells by kind and means."""
+    seeds = range(FIRST_SEED, FIRST_SEED + TRIES[full])
+    list(pool.map(prepare, [place / str(seed) for seed in seeds], seeds))
+    jobs = [(seed, means, count) for count in REPORTERS[full] for means in MEANS for seed in seeds]
+    futures = [(one, pool.submit(attempt, place, *one)) for one in jobs]
+    cells = {(kind, means): Cell() for kind in STRANGERS for means in MEANS}
+    for (_, means, count), future in futures:
+        for kind, outcomes in future.result().items():
+            for one in outcomes:
+                cells[kind, means].least.setdefault(one, count)
+    return cells
+
+
+def table_lines(cells: Mapping[tuple[str, str], Cell], *, full: bool) -> Iterator[str]:
+    """Yields the lines of the table in Markdown; tried up to the largest of `REPORTERS`."""
+    worlds = "1 world" if TRIES[full] == 1 else f"{TRIES[full]} worlds"
+    yield f"Tried with {', '.join(map(str, REPORTERS[full]))} reporters, in {worlds}."
+    yield ""
+    yield "| kind | " + " | ".join(MEANS) + " |"
+    yield "|---" * (len(MEANS) + 1) + "|"
+    for kind in STRANGERS:
+        texts = (
+            cells[kind, means].text(HIDING if forge is called_a_victims else NAMING)
+            for means, forge in MEANS.items()
+        )
+        yield f"| {kind} | " + " | ".join(texts) + " |"
+
+
+def _reached(one: str, ring: tuple[str, ...], after: Tables, beside_ring: bool) -> set[str]:
+    """Returns what a stranger reached: beside a ring, a cluster means one with a member of it."""
+    home = after.cluster(one)
+    inside = home in map(after.cluster, ring) if beside_ring else home is not None
+    found = {
+        "cluster": home is not None and inside,
+        "core": after.is_core(one),
+        "offer": one in after.offered,
+        "package": after.may_leave(one),
+    }
+    return {name for name, came in found.items() if came}
+
+
+def _hidden(one: str, control: Tables, after: Tables) -> set[str]:
+    found = set()
+    if control.is_core(one) and not after.is_core(one):
+        found.add("stopped")
+    if one not in after.members and not after.alarms - control.alarms:
+        found.add("gone")
+    return found
+
+
+def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) -> Path:
+    """Returns the control run joined with a partner's offer that counts `count` people a kind."""
+    # Offers are accepted in the order of their days, for good: each try has keys of its own.
+    shutil.copytree(home / "keys", folder / "keys")
+    named = [
+        [one, *([] if alone else known.beside(number, 0))]
+        for number, one in enumerate(STRANGERS.values())
+    ]
+    ids = sorted({one for those in named for one in those})
+    place = {one: at for at, one in enumerate(ids)}
+    cluster = {one: number for number, those in enumerate(named, 1) for one in those}
+    week = iso_week(END - timedelta(days=7))
+    evidence = sorted(tuple(sorted(place[one] for one in those)) for those in named)
+    numbers = sorted(set(cluster.values()))
+    offer = Offer(
+        sender=PARTNER,
+        recipient="amazon",
+        issued_at=utc_text(END),
+        expires_at=utc_text(END + timedelta(days=30)),
+        tlp=str(Tlp.AMBER),
+        terms=Terms(confidence_floor=75, k=5, least_reports=2, loss_unit=1000),
+        entities=tuple(
+            OfferedEntity(one, as_role(one), 99, numbers.index(cluster[one]) + 1) for one in ids
+        ),
+        evidence=tuple(OfferedEvidence(those, "complaint", count, week) for those in evidence),
+        clusters=tuple(OfferedCluster((), None, (), at) for at in range(1, len(numbers) + 1)),
+    )
+    os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")
+    key = key_store.own_key()
+    write_signed(folder / "offer", "offer.json", signing.letter_bytes(offer, key), key)
+    words = ["exchange", "join", home / "control", folder / "offer", "--from", "amazon"]
+    words += ["--decisions", home / "decisions.csv", "--previous", home / "control"]
+    ringtrace_command(folder, *words, "--output", folder / "run", "--now", NOW.isoformat())
+    return folder / "run"
+
+
+def as_role(entity_id: str) -> str:
+    """Returns the hard role in which `as_field` states an identifier."""
+    name, value = as_field(entity_id)
+    if name == "phone_numbers":
+        return str(value["role"])
+    return {
+        "urls": "lure_site", "emails": "sender", "remote_access": "operator", "payments": "payee"
+    }[name]  # fmt: skip
+
+
+@cache
+def _known(run: Path) -> Known:
+    return Known.of(run)
+
+
+@cache
+def _tables(run: Path) -> Tables:
+    return Tables.read(run)

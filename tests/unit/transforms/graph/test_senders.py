@@ -1,0 +1,103 @@
+"""What one sender's offer adds to a join: no more people than policy and its record let count."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from schemas.decision import DecisionKind
+from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
+from transforms.arrow_util import hash_text
+from transforms.decisions import Decision
+from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows
+from transforms.joint import AcceptedOffer, crowds_of_offers, people_that_count, sender_record
+from transforms.reporters import precision_interval
+
+WHEN = datetime(2026, 6, 1, tzinfo=UTC)
+
+IDS = ("phone:+18885550101", "phone:+18885550102", "phone:+18885550103")
+
+
+def offer(*rows):
+    """An offer of Contoso: rows of (entities, reports, week)."""
+    evidence = [
+        OfferedEvidence(named, "complaint", reports, f"2026-W{week:02}")
+        for named, reports, week in rows
+    ]
+    return AcceptedOffer(
+        Offer(
+            "contoso", "amazon", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z", "TLP:AMBER",
+            Terms(75, 5, 2, 1000), tuple(OfferedEntity(one, "callback", 99, 1) for one in IDS),
+            tuple(evidence), (OfferedCluster((), None, (), 1),),
+        ),
+        "0" * 64,
+    )  # fmt: skip
+
+
+def tie_reporters(taken, most):
+    """The reporters of each tie between the three identifiers in a join, by their places."""
+    crowds = crowds_of_offers([taken], most)
+    node = np.sort(hash_text(pa.array(IDS)))
+    place = dict(zip(hash_text(pa.array(IDS)).tolist(), range(3), strict=True))
+    rows = [
+        {
+            "group": int(hash_text(pa.array([key]))[0]),
+            "node": int(hash_text(pa.array([IDS[at]]))[0]),
+            "reporter": int(hash_text(pa.array([key]))[0]),
+            "observed_at": WHEN,
+        }
+        for one, _, key in taken.records()
+        for at in one.entities
+    ]
+    evidence = incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), node, crowds)
+    found = cluster_ties(evidence, np.arange(3))
+    ends = ([place[int(node[at])] for at in one] for one in (found.a, found.b))
+    return {
+        tuple(sorted(pair)): int(count)
+        for pair, count in zip(zip(*ends, strict=True), found.reporters, strict=True)
+    }
+
+
+def test_a_sender_alone_adds_no_more_people_to_a_tie_than_policy_says():
+    claimed = offer(((0, 1), 5000, 10), ((0, 1), 3, 11), ((1, 2), 4, 11))
+    assert tie_reporters(claimed, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
+    split = offer(*(((0, 1), 1, week) for week in range(10, 40)), ((1, 2), 4, 41))
+    assert tie_reporters(split, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
+    assert tie_reporters(split, {}) == {(0, 1): 30, (1, 2): 4}
+
+
+def test_what_counts_where_people_are_counted_is_all_of_them():
+    taken = offer(((0, 1), 5000, 10))
+    crowds = crowds_of_offers([taken], {"contoso": 8})
+    (key,) = [key for *_, key in taken.records()]
+    hashes = hash_text(pa.array([key]))
+    assert crowds.people_of(hashes).tolist() == [5000]
+    assert crowds.bearing_of(hashes).tolist() == [8]
+
+
+def decided(kind, *members):
+    return Decision("d", kind, members[0], None, "ann", "seen", WHEN, None, members=members)
+
+
+def test_the_record_of_a_sender_is_what_analysts_decided_on_what_it_sent():
+    said = [
+        decided(DecisionKind.CONFIRM, IDS[0], IDS[1], "phone:+18885550199"),
+        decided(DecisionKind.VICTIM_OWNED, IDS[1]),
+        decided(DecisionKind.CANNOT_LINK, IDS[2]),
+    ]
+    assert sender_record(offer(), said) == (1, 1)
+    assert sender_record(offer(), []) == (0, 0)
+
+
+def test_a_bad_record_lets_fewer_people_count_and_no_record_all():
+    assert people_that_count(8, 0, 0) == people_that_count(8, 40, 0) == 8
+    assert people_that_count(8, 0, 10) == 3
+    assert people_that_count(8, 0, 1000) == 1
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "low", "high"), [(0, 0, 0, 1), (8, 2, 0.490, 0.943), (0, 10, 0, 0.278)]
+)
+def test_the_interval_is_wilsons(right, wrong, low, high):
+    assert precision_interval(right, wrong) == pytest.approx((low, high), abs=5e-4)
