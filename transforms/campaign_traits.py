@@ -24,7 +24,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
-from transforms.graph.cluster_facts import BURST_HOURS
+from transforms.graph.incidence import BURST_SPAN
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_misses
 
@@ -78,8 +78,6 @@ MOST_REPORTERS = 32
 
 MOST_LISTED = 12
 """Identifiers of a cluster that are listed beside one thing."""
-
-_MICROSECONDS_AN_HOUR = 3_600_000_000
 
 
 def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Table:
@@ -252,7 +250,7 @@ def _blocks(entity_ids: pa.ChunkedArray) -> pa.ChunkedArray:
 def _bounded(uses: pa.Table) -> np.ndarray:
     """Returns the reporter that each USE row counts for, of whole things.
 
-    Those who tell the same of a thing within `BURST_HOURS` of the first are that one.
+    Those who tell the same of a thing within `incidence.BURST_HOURS` of the first are that one.
     """
     reporter, text, first = (uses[name].to_numpy() for name in ("reporter", "text", "first"))
     counted = reporter.copy()
@@ -263,7 +261,7 @@ def _bounded(uses: pa.Table) -> np.ndarray:
     columns = (column[order].tolist() for column in (coded, text, first, reporter))
     found = []
     for thing, words, at, one in zip(*columns, strict=True):
-        if (thing, words) != of or at - begun > BURST_HOURS * _MICROSECONDS_AN_HOUR:
+        if (thing, words) != of or at - begun > BURST_SPAN:
             begun, of, who = at, (thing, words), one
         found.append(who)
     counted[order] = found
