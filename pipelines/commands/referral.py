@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
-from pipelines.exchange import shared_victims, signed_files
+from pipelines.exchange import join, signed_files
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import (
     UsageError,
@@ -207,7 +207,7 @@ def run(arguments: argparse.Namespace) -> int:
     issuer = _issuer(arguments.issuer, finished)
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
     key = key_store.own_key(arguments.key)
-    shared = shared_victims.shared_counts_for_referral(
+    shared = join.shared_counts_for_referral(
         arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
     )
     earlier = _earlier_package(arguments, records.member_ids) if arguments.supersedes else None

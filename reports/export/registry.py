@@ -24,8 +24,14 @@ from reports.disclosure_control import (
     thin_clusters,
 )
 from reports.export.case_uco import cluster_case, join_cases
-from reports.export.graph_files import cluster_gexf, cluster_graphml, graph_gexf, graph_graphml
-from reports.export.graph_tables import ClusterExport, GraphExport
+from reports.export.graph_tables import (
+    ClusterExport,
+    GraphExport,
+    cluster_gexf,
+    cluster_graphml,
+    graph_gexf,
+    graph_graphml,
+)
 from reports.export.misp import cluster_misp, join_events
 from reports.export.stix import (
     PATTERNS,

@@ -16,8 +16,13 @@ import pyarrow as pa
 
 from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
-from reports.export.graph_files import graphml_document
-from reports.export.graph_tables import EDGE_ATTRIBUTES, EDGE_SCHEMA, NODE_ATTRIBUTES, NODE_SCHEMA
+from reports.export.graph_tables import (
+    EDGE_ATTRIBUTES,
+    EDGE_SCHEMA,
+    NODE_ATTRIBUTES,
+    NODE_SCHEMA,
+    graphml_document,
+)
 from reports.referral.case import Case
 from reports.referral.case_records import CaseRecord, format_amount
 from reports.referral.language import format_utc

@@ -1,8 +1,8 @@
-from .raise_alerts import DropRepeatedAlerts as DropRepeatedAlerts, RaiseAlerts as RaiseAlerts
-from .rules import AlertRules as AlertRules, known_clusters as known_clusters
-from .sinks import (
+from .raise_alerts import (
     ALERTS_FOLDER as ALERTS_FOLDER,
     DELIVERED_FOLDER as DELIVERED_FOLDER,
+    DropRepeatedAlerts as DropRepeatedAlerts,
+    RaiseAlerts as RaiseAlerts,
     SendAlertsToKafka as SendAlertsToKafka,
     hold_back_alerts as hold_back_alerts,
     post_alerts_to_webhook as post_alerts_to_webhook,
@@ -11,3 +11,4 @@ from .sinks import (
     write_alerts_to_kafka as write_alerts_to_kafka,
     write_alerts_to_pubsub as write_alerts_to_pubsub,
 )
+from .rules import AlertRules as AlertRules, known_clusters as known_clusters

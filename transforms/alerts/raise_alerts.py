@@ -1,16 +1,31 @@
-"""Raises the alerts of one tick, by identifier and by cluster, each alert once over all ticks."""
+"""Raises the alerts of one tick, each once over all ticks, and delivers them, each alert once.
+
+They go to files, a webhook, a Kafka topic or a Pub/Sub topic. A file is one line of JSON, so that
+`cat alerts/*.jsonl` is JSON Lines. A webhook gets a request an alert, retried until it takes it; it
+names core identifiers alone, since it leads out of the house. A topic gets a message an alert,
+keyed by the alert's id, so that a compacted topic holds each once.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import apache_beam as beam
+import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
+import requests
 from apache_beam.coders import PickleCoder
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import GlobalWindows
 
@@ -28,8 +43,280 @@ from transforms.alerts.rules import (
     merge_alerts,
 )
 from transforms.arrow_util import batch_of_rows
+from transforms.exit_scan import WithheldValues, count_withheld, set_aside
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.shuffle import KeyedInput, PerPartition, Pure, split_by_key, table_of
+from transforms.victim_register import RegisterSource, changed_lookup
+from transforms.write.parquet_files import is_local
+
+_log = logging.getLogger(__name__)
+
+ALERTS_FOLDER = "alerts"
+"""Below the output: a file an alert."""
+
+SENT_FOLDER = "sent"
+"""Below the output: a file for each alert that the broker has."""
+
+DELIVERED_FOLDER = "delivered"
+"""Below the output: a file for each alert that the webhook took."""
+
+ID_ATTRIBUTE = "alert_id"
+"""The Pub/Sub attribute by which subscribers recognize an alert that they had."""
+
+BROKER_TIMEOUT_SECONDS = 30
+"""Longest wait for the broker to take an alert."""
+
+WEBHOOK_TIMEOUT_SECONDS = 10
+
+WEBHOOK_TRIES = 6
+
+FIRST_PAUSE_SECONDS = 0.5
+"""Seconds before the second try; each pause is twice the one before: 16 seconds in all."""
+
+_LINE = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+
+_TRY_AGAIN = {408, 425, 429}
+"""Client errors that mean try again (RFC 9110, 8470, 6585)."""
+
+
+class WebhookError(Exception):
+    """A webhook that does not take alerts; the text names no alert."""
+
+
+def hold_back_alerts(
+    alerts: pa.RecordBatch, changes: Iterable[pa.RecordBatch], register: RegisterSource, output: str
+) -> Iterator[pa.RecordBatch]:
+    """Yields the ALERT rows that name nothing withheld; puts others into `output`/private/held.
+
+    Args:
+        alerts: of a tick.
+        changes: REGISTER_CHANGE batches of the tick: what it withholds.
+        register: of earlier runs, and the key.
+        output: folder of the stream.
+    """
+    if not alerts.num_rows:
+        return
+    values = WithheldValues(register.key, changed_lookup(register, changes))
+    lines = dict(alert_lines(alerts))
+    found = count_withheld(lines.items(), values)
+    for alert_id in found:
+        place = set_aside(output, f"{ALERTS_FOLDER}/{alert_id}.jsonl", lines[alert_id])
+        _log.warning("an alert names what must not leave; it is held back in %s", place)
+    yield alerts.filter(pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(found), pa.string()))))
+
+
+def write_alert_files(output: str) -> beam.PTransform:
+    """Returns what writes ALERT batches to files below `output`/alerts; yields new ones' ids."""
+    return beam.FlatMap(_write_files, FileSystems.join(output, ALERTS_FOLDER))
+
+
+def post_alerts_to_webhook(url: str, output: str, *, owe: bool = False) -> beam.PTransform:
+    """Returns what posts ALERT batches to a webhook; yields the ids of those that it took now.
+
+    An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
+    the two sends it a second time, with the same Idempotency-Key. When the webhook does not take
+    one the step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is
+    for the next tick, which raises it again.
+    """
+    return beam.FlatMap(post_alerts, url, FileSystems.join(output, DELIVERED_FOLDER), owe=owe)
+
+
+def write_alerts_to_kafka(
+    config: Mapping[str, str], topic: str, expansion: str | None = None
+) -> beam.PTransform:
+    """Returns what writes ALERT batches to a topic through Beam, keyed by the alert's id."""
+    from apache_beam.io.kafka import WriteToKafka
+
+    keyed = beam.FlatMap(_keyed).with_output_types(tuple[bytes, bytes])
+    return "Keyed" >> keyed | WriteToKafka(dict(config), topic, expansion_service=expansion)
+
+
+def write_alerts_to_pubsub(topic: str) -> beam.PTransform:
+    """Returns what writes ALERT batches to a topic, `projects/P/topics/T`."""
+    from apache_beam.io.gcp.pubsub import WriteToPubSub
+
+    return "Messages" >> beam.FlatMap(_messages) | WriteToPubSub(topic, with_attributes=True)
+
+
+def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
+    """Yields ALERT rows as (alert_id, one line of JSON with sorted keys and its end)."""
+    for row in alerts.to_pylist():
+        yield row["alert_id"], orjson.dumps(row, option=_LINE)
+
+
+def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
+    """Yields ALERT rows as `alert_lines`, with core identifiers by value; `left_out` counts others.
+
+    Whoever may see them finds the alert by its id in the files.
+    """
+    for row in alerts.to_pylist():
+        core = set(row["core"])
+        tied = [one for one in row["tied_to"] if one in core]
+        hidden = row["entity_id"] is not None and row["entity_id"] not in core
+        shown = row | {
+            "entity_id": None if hidden else row["entity_id"],
+            "tied_to": tied,
+            "left_out": int(hidden) + len(row["tied_to"]) - len(tied),
+        }
+        yield row["alert_id"], orjson.dumps(shown, option=_LINE)
+
+
+def without_files(alerts: pa.RecordBatch, folder: str) -> pa.RecordBatch:
+    """Returns the ALERT rows that have no file of their id in a folder: a tick raises all again."""
+    there = os.path.exists if is_local(folder) else FileSystems.exists
+    paths = [_alert_path(folder, one) for one in alerts["alert_id"].to_pylist()]
+    return alerts.filter(pa.array([not there(path) for path in paths], pa.bool_()))
+
+
+def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
+    """Writes an alert's file unless it is there; returns whether it was new.
+
+    A file is named after its alert's id, so a retry, a restart or another worker cannot double it,
+    and it appears whole.
+    """
+    path = _alert_path(folder, alert_id)
+    if not is_local(folder):
+        if FileSystems.exists(path):
+            return False
+        with FileSystems.create(path) as sink:
+            sink.write(line)
+        return True
+    whole = Path(path)
+    if whole.exists():
+        return False
+    aside = whole.with_name(f".{alert_id}.{os.getpid()}")
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    with aside.open("wb") as sink:
+        sink.write(line)
+        sink.flush()
+        os.fsync(sink.fileno())
+    aside.rename(whole)
+    return True
+
+
+def webhook_url_problem(url: str) -> str | None:
+    """Returns what is wrong with a webhook's address, if anything."""
+    parts = urlsplit(url)
+    local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "is not an http(s) address"
+    if parts.scheme == "http" and not local:
+        return "would send alerts in clear; give an https address"
+    return None
+
+
+def post_alert(
+    url: str,
+    alert_id: str,
+    line: bytes,
+    send: Callable[..., requests.Response] = requests.post,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Posts one alert as JSON, with its id as the Idempotency-Key, until the webhook takes it.
+
+    Redirects are not followed: they could lead where nobody agreed to send alerts.
+
+    Raises:
+        WebhookError: if it refuses the alert, or has not taken it after `WEBHOOK_TRIES` tries.
+    """
+    headers = {"Content-Type": "application/json", "Idempotency-Key": alert_id}
+    problem = ""
+    for turn in range(WEBHOOK_TRIES):
+        if turn:
+            pause(FIRST_PAUSE_SECONDS * 2 ** (turn - 1))
+        try:
+            answer = send(
+                url,
+                data=line,
+                headers=headers,
+                timeout=WEBHOOK_TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            problem = type(error).__name__
+            continue
+        if answer.ok and not answer.is_redirect:
+            return
+        problem = f"status {answer.status_code}"
+        if answer.status_code < 500 and answer.status_code not in _TRY_AGAIN:
+            break
+    raise WebhookError(f"the webhook did not accept an alert: {problem}")
+
+
+def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
+    """Posts ALERT rows as `post_alerts_to_webhook` does; yields the ids of those taken now."""
+    for alert_id, line in webhook_lines(without_files(alerts, folder)):
+        try:
+            post_alert(url, alert_id, line)
+        except WebhookError:
+            if owe:
+                return  # nor would it take the others now
+            raise
+        write_alert_file(folder, alert_id, b"")
+        yield alert_id
+
+
+def _alert_path(folder: str, alert_id: str) -> str:
+    return f"{folder.rstrip('/')}/{alert_id}.jsonl"
+
+
+def _write_files(alerts: pa.RecordBatch, folder: str) -> Iterator[str]:
+    for alert_id, line in alert_lines(without_files(alerts, folder)):
+        if write_alert_file(folder, alert_id, line):
+            yield alert_id
+
+
+def _keyed(alerts: pa.RecordBatch) -> Iterator[tuple[bytes, bytes]]:
+    for alert_id, line in alert_lines(alerts):
+        yield alert_id.encode(), line.rstrip()
+
+
+def _messages(alerts: pa.RecordBatch) -> Iterator[Any]:
+    from apache_beam.io.gcp.pubsub import PubsubMessage
+
+    for alert_id, line in alert_lines(alerts):
+        yield PubsubMessage(line.rstrip(), {ID_ATTRIBUTE: alert_id})
+
+
+class SendAlertsToKafka(beam.DoFn):
+    """Sends ALERT batches to a topic from this process; yields the ids sent now.
+
+    A message's key is the alert's id, its value the alert's line. An alert counts as sent when a
+    file of its id is below `output`/sent. A crash between the two sends it a second time under the
+    same key. A broker that does not take one fails the step.
+    """
+
+    def __init__(self, servers: str, topic: str, output: str, settings: Mapping[str, Any]) -> None:
+        self._servers = servers
+        self._topic = topic
+        self._settings = dict(settings)
+        self._folder = FileSystems.join(output, SENT_FOLDER)
+        self._producer: Any = None
+
+    def setup(self) -> None:
+        """Connects to the brokers."""
+        from kafka import KafkaProducer
+
+        self._producer = KafkaProducer(
+            bootstrap_servers=self._servers.split(","), acks="all", **self._settings
+        )
+
+    def process(self, alerts: pa.RecordBatch) -> Iterator[str]:
+        """Sends one message an alert, and waits until the broker has them all."""
+        waiting = [
+            (alert_id, self._producer.send(self._topic, key=alert_id.encode(), value=line))
+            for alert_id, line in alert_lines(without_files(alerts, self._folder))
+        ]
+        for alert_id, taken in waiting:
+            taken.get(timeout=BROKER_TIMEOUT_SECONDS)
+            write_alert_file(self._folder, alert_id, b"")
+            yield alert_id
+
+    def teardown(self) -> None:
+        """Closes the connection."""
+        if self._producer is not None:
+            self._producer.close()
+
 
 REMEMBERED_SECONDS = 90 * 86_400
 """Seconds after which an alert that was not raised any more is forgotten; evidence of most kinds

@@ -1,6 +1,7 @@
 from .delta import (
     DELTA_SCHEMAS as DELTA_SCHEMAS,
     Delta as Delta,
+    collect_phrases as collect_phrases,
     empty_delta as empty_delta,
     stated_in_records as stated_in_records,
     unexpired_stated as unexpired_stated,
@@ -10,7 +11,6 @@ from .in_process import (
     InProcessRunner as InProcessRunner,
     RunOnOneWorker as RunOnOneWorker,
 )
-from .phrase_counts import collect_phrases as collect_phrases
 from .sources import (
     Decoder as Decoder,
     Encoding as Encoding,

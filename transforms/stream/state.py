@@ -44,8 +44,10 @@ from transforms.stream.delta import (
     Delta,
     chunk_delta,
     concat_deltas,
+    drop_words_not_in,
     empty_delta,
     latest_stated,
+    prune_phrase_counts,
     record_groups,
     records_to_delta,
     rejects_to_delta,
@@ -55,7 +57,6 @@ from transforms.stream.delta import (
     take_records,
     without_erased,
 )
-from transforms.stream.phrase_counts import drop_words_not_in, prune_phrase_counts
 
 LIVE_EVIDENCE = pa.schema([*EVIDENCE, ("received_at", TIMESTAMP)])
 """EVIDENCE with the time of its record, from which its age counts."""

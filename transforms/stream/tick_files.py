@@ -33,8 +33,7 @@ from transforms.manifest import (
 from transforms.private_files import PrivateStore
 from transforms.shuffle import table_of
 from transforms.stream.state import Tick
-from transforms.write.publish import staging_folder
-from transforms.write.tables import parquet_bytes, sort_rows, write_output_file
+from transforms.write.publish import parquet_bytes, sort_rows, staging_folder, write_output_file
 
 SNAPSHOTS_FOLDER = "snapshots"
 """Below the stream's output: a folder a snapshot, named after its instant."""

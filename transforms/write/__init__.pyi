@@ -15,14 +15,12 @@ from .publish import (
     PublishRun as PublishRun,
     Record as Record,
     Sign as Sign,
+    WriteTables as WriteTables,
     folder_replaced as folder_replaced,
+    parquet_bytes as parquet_bytes,
     recover_output as recover_output,
     staging_folder as staging_folder,
     sync_folder as sync_folder,
-    write_private_manifest as write_private_manifest,
-)
-from .tables import (
-    WriteTables as WriteTables,
-    parquet_bytes as parquet_bytes,
     write_output_file as write_output_file,
+    write_private_manifest as write_private_manifest,
 )

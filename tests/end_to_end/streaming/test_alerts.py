@@ -15,7 +15,7 @@ from pipelines.streaming.__main__ import main
 from schemas.tables import HELD_FOLDER
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import call, complaint, jsonl, run
-from transforms.alerts import sinks
+from transforms.alerts import raise_alerts as sinks
 
 IRS = "800-829-1040"  # on the shipped list
 

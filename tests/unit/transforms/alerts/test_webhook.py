@@ -10,14 +10,14 @@ import requests
 
 from schemas.cluster import ALERT
 from tests.support.made_up_histories import history
-from transforms.alerts.rules import AlertRules, joined_cluster_alerts, several_orgs_alerts
-from transforms.alerts.sinks import (
+from transforms.alerts.raise_alerts import (
     WEBHOOK_TRIES,
     WebhookError,
     post_alert,
     post_alerts,
     webhook_url_problem,
 )
+from transforms.alerts.rules import AlertRules, joined_cluster_alerts, several_orgs_alerts
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from transforms.stream.delta import (
     concat_deltas,
     records_to_delta,
     rejects_to_delta,
+    shown_phrases,
     split_delta,
 )
-from transforms.stream.phrase_counts import shown_phrases
 from transforms.stream.state import (
     RETENTION_DAYS,
     longest_retention,

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from tests.support.made_up_deltas import accepted
 from transforms.call_scripts import MIN_TELLERS
 from transforms.extract.fingerprints import fingerprint_rows
-from transforms.stream.phrase_counts import (
+from transforms.stream.delta import (
     PHRASE_COUNT,
     drop_words_not_in,
     phrase_counts,

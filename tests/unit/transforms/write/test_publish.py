@@ -12,8 +12,7 @@ import pytest
 from schemas.manifest import MANIFEST_NAME
 from transforms.manifest import manifest_bytes
 from transforms.write import publish as module
-from transforms.write.publish import publish_run, recover_output, staging_folder
-from transforms.write.tables import write_output_file
+from transforms.write.publish import publish_run, recover_output, staging_folder, write_output_file
 
 STEPS = 40
 

@@ -14,7 +14,7 @@ from schemas.tables import ALL_TABLES, MEMBERS, SUPPLIERS
 from tests.support.made_up_tables import rows_of
 from transforms.arrow_util import hash_columns
 from transforms.manifest import RunSettings
-from transforms.write.tables import WriteTables, parquet_bytes, sort_rows, write_output_file
+from transforms.write.publish import WriteTables, parquet_bytes, sort_rows, write_output_file
 
 EACH = pytest.mark.parametrize("table", ALL_TABLES, ids=[table.name for table in ALL_TABLES])
 
