@@ -3,9 +3,9 @@
     python -m benchmarks.fuzz [MUTATIONS] [SEED]
 
 The files are offers, revocations, corrections, consents, lists of keys, the letters of an overlap,
-packages (a seal and what it seals), seals, time stamps, signature files, public keys, decisions,
-maps and case files. A mutant is signed again half of the time,
-so that its reader gets past the signature. What is read must also print. A reader that raises
+the files of a hub, packages (a seal and what it seals), seals, time stamps, signature files, public
+keys, decisions, maps and case files. A mutant is signed again half of the time, so that its reader
+gets past the signature. What is read must also print. A reader that raises
 anything but its own error ends the script with that mutant in a file beside it.
 """
 
@@ -29,6 +29,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from pipelines import key_store
 from pipelines.commands import verify
 from pipelines.exchange.signed_files import members_text_digest, read_consents
@@ -36,6 +38,10 @@ from pipelines.key_store import HOME_VARIABLE
 from pipelines.options import UsageError
 from reports import signing
 from reports.exchange import (
+    HUB_LIVES,
+    SEALED_SIZES,
+    HubError,
+    HubLog,
     LetterError,
     OfferError,
     check_letter_addressee,
@@ -43,10 +49,13 @@ from reports.exchange import (
     correction_lines,
     decode_elements,
     offer_lines,
+    open_letter,
     parse_correction,
+    parse_hub_file,
     parse_key_list,
     parse_offer,
     read_letter,
+    seal_letter,
     signer_of,
 )
 from reports.exchange.victim_overlap import encode_elements
@@ -64,8 +73,20 @@ from schemas.offer import (
     CorrectedIssue,
     Correction,
     CountryCount,
+    HubActor,
+    HubCharter,
+    HubDispute,
+    HubEntry,
+    HubHead,
+    HubLetter,
+    HubMember,
+    HubMembers,
+    HubTie,
     KeyList,
+    KindLife,
     ListedKey,
+    LoggedEnd,
+    LoggedEntry,
     Offer,
     OfferedCluster,
     OfferedEntity,
@@ -164,6 +185,56 @@ def letters() -> Iterator[tuple[str, Any]]:
     yield "result", Result(about=about, answer="4" * 64, by="phone", floor=5, shared=None, **who)
 
 
+def hub_files() -> Iterator[tuple[str, Any]]:
+    """Yields the files of a hub that are read as canonical JSON, and lines of its log, by name."""
+    raw = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
+    lives = tuple(KindLife(kind, days) for kind, days in sorted(HUB_LIVES.items()))
+    yield "hub", HubCharter("acx", "isac", ISSUED, raw, 90, 14, 7, 5, "TLP:AMBER", lives)
+    rows = (HubMember("microsoft", signing.key_id(KEY.public_key()), raw, ISSUED, None, ""),)
+    yield "hub members", HubMembers("5" * 64, 1, "5" * 64, ISSUED, rows)
+    yield "hub head", HubHead("5" * 64, "2026-06-01", 2, "6" * 64, "7" * 64, "5" * 64)
+    one = HubEntry("a" * 32, "phone:+18885550101", "callback", "core", 90, 5, "2026-W09",
+                   "2026-W10", "analyst")  # fmt: skip
+    ties = (HubTie(("a" * 32,), 5, "2026-W10"),)
+    actors = (HubActor("b" * 32, (one,), ties, ()),)
+    disputes = (HubDispute("c" * 32, "d" * 32, ""),)
+    yield (
+        "hub letter",
+        HubLetter("5" * 64, "microsoft", ISSUED, actors, ("e" * 32,), ("f" * 32,), disputes, ()),
+    )
+    yield "hub log", LoggedEntry("b" * 32, "2026-06-01", one, "9" * 32, "8" * 32)
+
+
+def _hub_reader(kind: type[Any]) -> Callable[[bytes, bytes], object]:
+    def read(content: bytes, signature: bytes) -> object:
+        signer_of(content, signature, TRUSTED)
+        return parse_hub_file(kind, content)
+
+    return read
+
+
+def _read_log(content: bytes, _: bytes) -> object:
+    """Reads a line of a log with one that follows it."""
+    log = HubLog(next(one for name, one in hub_files() if name == "hub"))
+    ends = LoggedEnd("2026-06-01", "a" * 32, 0)
+    log.add_day("2026-06-01", content + b"\n" + signing.canonical_json(ends) + b"\n")
+    log.check_erasures()
+    return [log.status(one, NOW.date()) for one in log.entries]
+
+
+def _read_sealed(content: bytes, _: bytes) -> object:
+    """Opens bytes that claim to be sealed, and bytes that are."""
+    try:
+        return open_letter(content.ljust(SEALED_SIZES[0], b"\0"), SEALING, "5" * 64)
+    except HubError:
+        public = X25519PrivateKey.from_private_bytes(SEALING).public_key().public_bytes_raw()
+        opened, _ = open_letter(seal_letter(content, b"", public, "5" * 64), SEALING, "5" * 64)
+        return parse_hub_file(HubLetter, opened)
+
+
+SEALING = b"\1" * 32
+
+
 def _read_offer(content: bytes, signature: bytes) -> object:
     org, _ = signer_of(content, signature, TRUSTED)
     found = parse_offer(content, org)
@@ -252,6 +323,14 @@ def specimens() -> list[Specimen]:
                  (OfferError, LetterError, UsageError))
         for name, one in letters()
     ]  # fmt: skip
+    kinds = {"hub log": _read_log}
+    found += [
+        Specimen(name, signing.canonical_json(one), kinds.get(name, _hub_reader(type(one))),
+                 (OfferError, HubError))
+        for name, one in hub_files()
+    ]  # fmt: skip
+    letter = next(one.content for one in found if one.name == "hub letter")
+    found.append(Specimen("sealed letter", letter, _read_sealed, (HubError,)))
     package = {"issuer": "microsoft", "as_of": ISSUED, "reference": "RT-1",
                "sealed_at": ISSUED, "key_id": signing.key_id(KEY.public_key())}  # fmt: skip
     sealed = seal.make_seal({"bagit.txt": b"x" * 9_000, "data/a.html": b""}, package)

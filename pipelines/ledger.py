@@ -43,15 +43,19 @@ ISSUE_ID = re.compile(r"(?:offer|package)-[0-9a-f]{16}")
 
 
 class EntryKind(StrEnum):
-    """The kinds of entries: two that go out, what takes their contents back, and what came in."""
+    """The kinds of entries: three that go out, what takes their contents back, and what came in.
+
+    A submission goes to a hub.
+    """
 
     OFFER = "offer"
     PACKAGE = "package"
+    SUBMISSION = "submission"
     CORRECTION = "correction"
     JOIN = "join"
 
 
-ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE)
+ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE, EntryKind.SUBMISSION)
 
 
 class LedgerError(FailedError):

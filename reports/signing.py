@@ -10,6 +10,8 @@ say itself what it is; every format of ringtrace does, in its first lines.
 Canonical JSON is as RFC 8785 orders and writes it, with whole numbers alone. A reader compares a
 file with what it would itself have written, so that blanks, a key twice, NaN, a fraction and every
 other second way to write a value are refused: no two readers see two things in one signed file.
+
+Of many pieces the root of a Merkle tree is signed (RFC 6962).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import UnionType
@@ -353,3 +355,95 @@ def _typed(hint: Any, value: Any, where: str) -> Any:
     elif not isinstance(value, str):
         raise NotCanonicalError(f"{where} is not a text")
     return value
+
+
+def merkle_leaf(data: bytes) -> bytes:
+    """Returns the hash of a leaf (RFC 6962 section 2.1)."""
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def merkle_tree_hash(leaves: Sequence[bytes]) -> bytes:
+    """Returns the Merkle Tree Hash of leaf hashes (RFC 6962 section 2.1)."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    level = list(leaves)
+    while len(level) > 1:
+        # A level's odd end moves up as it is, which gives the same tree as RFC 6962's split at
+        # the largest power of two.
+        pairs = zip(level[0::2], level[1::2], strict=False)
+        above = [hashlib.sha256(b"\1" + a + b).digest() for a, b in pairs]
+        level = above + level[len(above) * 2 :]
+    return level[0]
+
+
+class MerkleTree:
+    """A Merkle tree of RFC 6962 that grows leaf by leaf, and knows its root at every size."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._whole: list[bytes] = []  # roots of complete subtrees, the largest first
+
+    def add(self, leaf: bytes) -> None:
+        """Adds the hash of a leaf."""
+        self._whole.append(leaf)
+        count = self.size
+        while count & 1:
+            right, left = self._whole.pop(), self._whole.pop()
+            self._whole.append(_node(left, right))
+            count >>= 1
+        self.size += 1
+
+    def root(self) -> str:
+        """Returns the root in hex."""
+        if not self._whole:
+            return merkle_tree_hash([]).hex()
+        found = self._whole[-1]
+        for one in reversed(self._whole[:-1]):
+            found = _node(one, found)
+        return found.hex()
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def consistency_proof(leaves: Sequence[bytes], first: int) -> list[bytes]:
+    """Returns the proof that the tree of the first leaves begins this one (RFC 6962, 2.1.2)."""
+
+    def below(count: int, low: int, high: int, *, whole: bool) -> list[bytes]:
+        if count == high - low:
+            return [] if whole else [merkle_tree_hash(leaves[low:high])]
+        split = 1 << ((high - low - 1).bit_length() - 1)
+        if count <= split:
+            rest = merkle_tree_hash(leaves[low + split : high])
+            return [*below(count, low, low + split, whole=whole), rest]
+        left = merkle_tree_hash(leaves[low : low + split])
+        return [*below(count - split, low + split, high, whole=False), left]
+
+    return below(first, 0, len(leaves), whole=True) if first else []
+
+
+def is_consistent(
+    first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]
+) -> bool:
+    """Checks a proof that a tree grew from another one (RFC 9162, section 2.1.4.2)."""
+    if first in (0, second):
+        return not proof and (first == 0 or first_root == second_root)
+    path = [*([first_root] if first & (first - 1) == 0 else []), *proof]
+    if first > second or not path:
+        return False
+    one, other = first - 1, second - 1
+    while one & 1:
+        one, other = one >> 1, other >> 1
+    old = new = path[0]
+    for step in path[1:]:
+        if other == 0:
+            return False
+        if one & 1 or one == other:
+            old, new = _node(step, old), _node(step, new)
+            while one and not one & 1:
+                one, other = one >> 1, other >> 1
+        else:
+            new = _node(new, step)
+        one, other = one >> 1, other >> 1
+    return other == 0 and (old, new) == (first_root, second_root)

@@ -30,6 +30,10 @@ from schemas.offer import (
     MAX_INTEGER,
     Answer,
     Correction,
+    HubCharter,
+    HubHead,
+    HubLetter,
+    HubMembers,
     KeyList,
     Offer,
     Request,
@@ -115,6 +119,10 @@ EXCHANGE_FILES: dict[str, type[Any]] = {
     "exchange/overlap-answer": Answer,
     "exchange/overlap-result": Result,
     "exchange/keys": KeyList,
+    "exchange/hub": HubCharter,
+    "exchange/hub-members": HubMembers,
+    "exchange/hub-head": HubHead,
+    "exchange/hub-letter": HubLetter,
 }
 """Files that organisations exchange, by the name of their published schema."""
 

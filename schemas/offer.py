@@ -13,6 +13,9 @@ By the three letters of an overlap two organisations count the victims they shar
 Points and tags are base64 of all of them, one after the other, in sorted order; sizes are powers of
 two, filled up with random ones, so that nobody learns how many victims the other has to within a
 factor of two.
+
+A hub is the exchange of many: its charter, lists of members and heads are signed files, too; the
+lines of its log are canonical JSON, and the letters of its members come sealed (docs/exchange.md).
 """
 
 from __future__ import annotations
@@ -34,6 +37,10 @@ ANSWER = "ringtrace-overlap-answer"
 
 RESULT = "ringtrace-overlap-result"
 CONSENT = "ringtrace-consent"
+
+HUB, HUB_MEMBERS = "ringtrace-hub", "ringtrace-hub-members"
+
+HUB_LETTER, HUB_HEAD = "ringtrace-hub-letter", "ringtrace-hub-head"
 
 VERSION = 1
 
@@ -318,3 +325,235 @@ class Result(Letter):
     floor: int
     shared: int | None
     format: str = RESULT
+
+
+@dataclass(frozen=True)
+class KindLife:
+    """The days after which an entry of a kind of identifier is out unless it is renewed."""
+
+    kind: str
+    days: int
+
+
+@dataclass(frozen=True)
+class HubCharter:
+    """The terms of a hub, by its host: the first file of all, by whose digest the others name it.
+
+    `sealing_key` is the host's X25519 key in base64. A token of a contributor is of one epoch of
+    `epoch_days`. A dispute is answered within `answer_days`, or its entry is out. A feed is void
+    after `feed_days`. Counts of fewer than `k` people are not shown.
+    """
+
+    name: str
+    host: str
+    issued_at: str
+    sealing_key: str
+    epoch_days: int
+    answer_days: int
+    feed_days: int
+    k: int
+    tlp: str
+    lives: tuple[KindLife, ...]
+    format: str = HUB
+    version: int = VERSION
+    key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class HubMember:
+    """A member: its key (32 bytes in base64), and from when until when it takes part.
+
+    `ended` is empty, `left`, or `expelled`: then all that it contributed is out.
+    """
+
+    org: str
+    key_id: str
+    public_key: str
+    since: str
+    until: str | None
+    ended: str
+
+
+@dataclass(frozen=True)
+class HubMembers:
+    """The whole list of members, with the SHA-256 of the list before (of the charter at first)."""
+
+    hub: str
+    number: int
+    previous: str
+    issued_at: str
+    members: tuple[HubMember, ...]
+    format: str = HUB_MEMBERS
+    version: int = VERSION
+
+
+@dataclass(frozen=True)
+class HubEntry:
+    """An identifier of a confirmed actor; `entry` is its id, 16 random bytes in hex.
+
+    `reporters` is a lower bound: 2, or a multiple of k. `first` and `last` are ISO 8601 weeks.
+    `confidence` is in tenths of a hundred. `basis` says who confirmed it: `analyst`, or
+    `analyst_signed` where a key signed the decision.
+    """
+
+    entry: str
+    entity_id: str
+    role: str
+    tier: str
+    confidence: int
+    reporters: int
+    first: str
+    last: str
+    basis: str
+
+
+@dataclass(frozen=True)
+class HubTie:
+    """The least number of people who named these entries together, last in that week.
+
+    A person is counted in one tie of an actor.
+    """
+
+    entries: tuple[str, ...]
+    reporters: int
+    week: str
+
+
+@dataclass(frozen=True)
+class HubActor:
+    """A confirmed cluster, with new entries, and the actors of the same contributor it replaces."""
+
+    actor: str
+    entries: tuple[HubEntry, ...]
+    ties: tuple[HubTie, ...]
+    replaces: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HubDispute:
+    """A dispute of an entry, which it freezes.
+
+    `appeal` is the reference of somebody outside who appeals, empty where a member disputes.
+    """
+
+    dispute: str
+    entry: str
+    appeal: str
+
+
+@dataclass(frozen=True)
+class HubLetter:
+    """A member's letter to the host, which comes sealed: whatever it says looks the same.
+
+    It has new actors, the ids of own entries that are renewed or withdrawn, disputes of entries of
+    others, and the ids of disputes that are answered: the own entry stands.
+    """
+
+    hub: str
+    sender: str
+    issued_at: str
+    actors: tuple[HubActor, ...]
+    renewals: tuple[str, ...]
+    withdrawals: tuple[str, ...]
+    disputes: tuple[HubDispute, ...]
+    answers: tuple[str, ...]
+    format: str = HUB_LETTER
+    version: int = VERSION
+    key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class LoggedEntry:
+    """A line of the log: an entry of a contributor, who has a token for its name.
+
+    Once it is out, the digest of its leaf alone is kept; 16 random bytes of `salt` keep anybody
+    from trying identifiers until it fits.
+    """
+
+    actor: str
+    day: str
+    entry: HubEntry
+    salt: str
+    token: str
+    what: str = "entry"
+
+
+@dataclass(frozen=True)
+class LoggedActor:
+    """A line of the log: the ties between the entries of an actor."""
+
+    actor: str
+    day: str
+    replaces: tuple[str, ...]
+    ties: tuple[HubTie, ...]
+    token: str
+    what: str = "actor"
+
+
+@dataclass(frozen=True)
+class LoggedRenewal:
+    """A line of the log: entries that live on, of one actor."""
+
+    day: str
+    entries: tuple[str, ...]
+    what: str = "renewal"
+
+
+@dataclass(frozen=True)
+class LoggedEnd:
+    """A line of the log: an entry is out, and its line, the leaf of that number, is erased."""
+
+    day: str
+    entry: str
+    leaf: int
+    what: str = "end"
+
+
+@dataclass(frozen=True)
+class LoggedDispute:
+    """A line of the log: an entry is frozen until it is answered, and out after `answer_by`."""
+
+    answer_by: str
+    appeal: str
+    day: str
+    dispute: str
+    entry: str
+    token: str
+    what: str = "dispute"
+
+
+@dataclass(frozen=True)
+class LoggedAnswer:
+    """A line of the log: the contributor of a disputed entry stands by it."""
+
+    day: str
+    dispute: str
+    what: str = "answer"
+
+
+@dataclass(frozen=True)
+class LoggedOpening:
+    """A line of the log: the host looked up whose a token is."""
+
+    day: str
+    reason: str
+    token: str
+    what: str = "opening"
+
+
+@dataclass(frozen=True)
+class HubHead:
+    """The state of a hub after one day: the Merkle root of its log and the list of members.
+
+    `previous` is the SHA-256 of the head before, or of the charter.
+    """
+
+    hub: str
+    day: str
+    size: int
+    root: str
+    members: str
+    previous: str
+    format: str = HUB_HEAD
+    version: int = VERSION
+    key_id: str | None = None

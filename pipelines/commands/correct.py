@@ -136,7 +136,13 @@ def issue_corrections(
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
     for one in found:
-        by_recipient[one.entry.recipient].append(one)
+        if one.entry.kind != EntryKind.SUBMISSION:
+            by_recipient[one.entry.recipient].append(one)
+            continue
+        sys.stdout.write(
+            f"{one.entry.issue_id}: the hub {one.entry.recipient} alone can take it back; run "
+            "ringtrace exchange hub withdraw\n"
+        )
     made = {
         recipient: _files((sender, recipient, signed_files.utc_text(now)), issues, key)
         for recipient, issues in sorted(by_recipient.items())
@@ -219,10 +225,12 @@ def issue_lines(found: Iterable[Outstanding], reasons: Mapping[str, str]) -> Ite
     for one in found:
         why = sorted({reasons.get(without_epoch(each), VOID_JOIN) for each in one.identifiers})
         count = len(one.identifiers)
+        to_hub = one.entry.kind == EntryKind.SUBMISSION
+        command = "exchange hub withdraw" if to_hub else "correct"
         yield (
             f"correction: {one.entry.issue_id} of {one.entry.at} to {one.entry.recipient} names "
             f"{count} identifier{'' if count == 1 else 's'} withdrawn since ({', '.join(why)}); "
-            "run ringtrace correct"
+            f"run ringtrace {command}"
         )
 
 

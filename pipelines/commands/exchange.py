@@ -5,8 +5,62 @@ from __future__ import annotations
 import argparse
 
 from pipelines.commands import resolve
-from pipelines.exchange import join, offer, overlap
+from pipelines.exchange import hub, hub_host, hub_member, join, offer, overlap
 from pipelines.options import Subcommand, add_subcommands, run_subcommand
+
+HUB_COMMANDS = (
+    Subcommand(
+        "init", "a new hub, as its host, in a folder.", hub.add_init_arguments, hub.init_hub
+    ),
+    Subcommand(
+        "members",
+        "who takes part; add, expel, and agree to what another member changed.",
+        hub.add_members_arguments,
+        hub.change_members,
+    ),
+    Subcommand(
+        "publish",
+        "what your run confirms, sealed to the host; what it confirms no longer is withdrawn.",
+        hub_member.add_publish_arguments,
+        hub_member.publish,
+    ),
+    Subcommand(
+        "collect",
+        "as the host: put the letters of members into the log, once a day.",
+        hub_host.add_collect_arguments,
+        hub_host.collect,
+    ),
+    Subcommand(
+        "pull",
+        "what is in force, checked, as a feed that exchange join takes.",
+        hub_member.add_pull_arguments,
+        hub_member.pull,
+    ),
+    Subcommand(
+        "withdraw",
+        "take back what you published.",
+        hub_member.add_withdraw_arguments,
+        hub_member.withdraw,
+    ),
+    Subcommand(
+        "dispute",
+        "freeze an entry of another's until it is answered; or answer for yours.",
+        hub_member.add_dispute_arguments,
+        hub_member.dispute,
+    ),
+    Subcommand(
+        "log",
+        "check the log, compare it with an earlier head; as the host, open a token.",
+        hub_host.add_log_arguments,
+        hub_host.show_log,
+    ),
+)
+
+
+def add_hub_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the subcommands of `ringtrace exchange hub`."""
+    add_subcommands(parser, HUB_COMMANDS)
+
 
 SUBCOMMANDS = (
     Subcommand(
@@ -49,6 +103,12 @@ SUBCOMMANDS = (
         "overlap",
         "how many victims two organisations share, and nothing more.",
         overlap.add_overlap_arguments,
+        run_subcommand,
+    ),
+    Subcommand(
+        "hub",
+        "the exchange of many: confirmed actors, among members who decide for themselves.",
+        add_hub_arguments,
         run_subcommand,
     ),
 )

@@ -113,7 +113,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     manifest = run.manifest
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
-    policy = _policy(arguments.policy)
+    policy = offer_policy(arguments.policy)
     register = key_store.register_source(
         arguments.register_key,
         use=not arguments.no_register,
@@ -154,7 +154,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     )
     if not offer.entities:
         raise UsageError(
-            f"{folder}: nothing in it may leave under this policy: {_reasons_text(left)}"
+            f"{folder}: nothing in it may leave under this policy: {reasons_text(left)}"
         )
     key = key_store.own_key(arguments.key)
     content = signing.letter_bytes(offer, key)
@@ -444,17 +444,23 @@ def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
         f"  leaves: {len(offer.entities)} identifiers of {len(offer.clusters)} clusters; "
         f"{reports} reports as {len(offer.evidence)} counts by kind and week",
         f"  victims by country: of {shown} clusters, counts of {offer.terms.k} and more alone",
-        f"  stays: {_reasons_text(left)}",
+        f"  stays: {reasons_text(left)}",
         f"  of {left.clusters} clusters nothing leaves",
         f"  mail {path.name} and {path.name}.sig together",
     ]
 
 
-def _reasons_text(left: Withheld) -> str:
+def reasons_text(left: Withheld) -> str:
+    """Returns how many identifiers stay, by reason."""
     return ", ".join(f"{count} {why}" for why, count in left.reasons.items()) or "nothing"
 
 
-def _policy(path: str | None) -> OfferPolicy:
+def offer_policy(path: str | None) -> OfferPolicy:
+    """Reads a policy, or the one that ships.
+
+    Raises:
+        UsageError: for a file that cannot be used.
+    """
     if path is None:
         return shipped_policy()
     try:

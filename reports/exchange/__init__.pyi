@@ -1,3 +1,27 @@
+from .hub import (
+    HUB_LIVES as HUB_LIVES,
+    MAX_DAY_BYTES as MAX_DAY_BYTES,
+    MAX_OPEN_DISPUTES as MAX_OPEN_DISPUTES,
+    SEALED_SIZES as SEALED_SIZES,
+    HubError as HubError,
+    check_succession as check_succession,
+    contributor_token as contributor_token,
+    day_of as day_of,
+    epoch_of as epoch_of,
+    member_key as member_key,
+    open_letter as open_letter,
+    parse_hub_file as parse_hub_file,
+    seal_letter as seal_letter,
+)
+from .hub_log import (
+    FeedChoice as FeedChoice,
+    HubLog as HubLog,
+    actors_of_offer as actors_of_offer,
+    erased_line as erased_line,
+    log_line as log_line,
+    log_lines as log_lines,
+    make_feed as make_feed,
+)
 from .offer import (
     DISPUTED as DISPUTED,
     HARD_ROLE_NAMES as HARD_ROLE_NAMES,
@@ -7,6 +31,7 @@ from .offer import (
     Withheld as Withheld,
     correction_lines as correction_lines,
     evidence_reports as evidence_reports,
+    iso_week as iso_week,
     load_policy as load_policy,
     make_offer as make_offer,
     offer_lines as offer_lines,

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import Certificate
 
 from reports import signing
-from reports.signing import SignatureError, UnknownKeyError, key_id
+from reports.signing import SignatureError, UnknownKeyError, key_id, merkle_leaf, merkle_tree_hash
 
 SEAL_FORMAT, SEAL_VERSION = "ringtrace-referral-seal", 1
 
@@ -53,25 +53,6 @@ SealEntry = dict[str, Any]
 
 class SealError(ValueError):
     """A seal that is none, or that leads out of its package; the message is one line."""
-
-
-def merkle_leaf(data: bytes) -> bytes:
-    """Returns the hash of a leaf (RFC 6962 section 2.1)."""
-    return hashlib.sha256(b"\0" + data).digest()
-
-
-def merkle_tree_hash(leaves: Sequence[bytes]) -> bytes:
-    """Returns the Merkle Tree Hash of leaf hashes (RFC 6962 section 2.1)."""
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    level = list(leaves)
-    while len(level) > 1:
-        # A level's odd end moves up as it is, which gives the same tree as RFC 6962's split at
-        # the largest power of two.
-        pairs = zip(level[0::2], level[1::2], strict=False)
-        above = [hashlib.sha256(b"\1" + a + b).digest() for a, b in pairs]
-        level = above + level[len(above) * 2 :]
-    return level[0]
 
 
 def seal_entry(path: str, content: bytes) -> SealEntry:

@@ -31,7 +31,7 @@ from schemas.tables import COMPLAINTS, MEMBERS, MENTIONS
 
 READ_FILE = {"FILE", "TRUTH"}
 
-READ_FOLDER = {"RUN", "OFFER", "PACKAGE", "REQUEST", "ANSWER", "RESULT", "DIR", "LIST"}
+READ_FOLDER = {"RUN", "OFFER", "PACKAGE", "REQUEST", "ANSWER", "RESULT", "DIR", "LIST", "HUB"}
 
 TIME = "2026-06-02T00:00:00Z"
 
@@ -123,6 +123,14 @@ RIGHT = {
         "--output": ["{new}"],
     },
     "exchange overlap show": {"letter": ["{result}"], "--from": ["amazon"], "--now": [TIME]},
+    "exchange hub init": {"hub": ["{new}"], "--name": ["acx"], "--from": ["amazon"]},
+    "exchange hub members": {"hub": ["{hub}"], "--add": ["acme"], "--pem": ["{pem}"]},
+    "exchange hub publish": {"run": ["{run}"], "hub": ["{hub}"]},
+    "exchange hub collect": {"hub": ["{hub}"]},
+    "exchange hub pull": {"hub": ["{hub}"], "--output": ["{new}"]},
+    "exchange hub withdraw": {"hub": ["{hub}"], "--all": []},
+    "exchange hub dispute": {"hub": ["{hub}"], "id": ["0" * 32]},
+    "exchange hub log": {"hub": ["{hub}"]},
     "keys make": {},
     "keys show": {},
     "keys export": {"--output": ["{new}"]},
@@ -159,6 +167,7 @@ BESIDE = {
     ("stream", "--avro-schema"): KAFKA | AVRO,
     ("referral", "--second-key"): {"--second": ["Tom Lee"]},
     ("exchange join", "--key"): {"--overlap": ["{result}"]},
+    ("exchange hub log", "--key"): {"--open": ["0" * 32], "--reason": ["asked"]},
     ("exchange overlap request", "--run"): CLUSTER,
     ("exchange overlap request", "--offer"): CLUSTER,
 }
@@ -222,10 +231,8 @@ def takes_value(action):
 
 def writes(leaf, action):
     """Says if the value is where the command writes to."""
-    return action.dest in {"output", "out", "private_output"} or (leaf, action.dest) == (
-        "demo",
-        "folder",
-    )
+    made = {("demo", "folder"), ("exchange hub init", "hub")}
+    return action.dest in {"output", "out", "private_output"} or (leaf, action.dest) in made
 
 
 def reads(leaf, metavars):
@@ -437,6 +444,13 @@ CONTRADICTIONS = {
         ({"--from": ["microsoft"]}, "--from"),
         ({"--expires": ["2026-01-01T00:00:00Z"]}, "--expires"),
     ],
+    "exchange hub members": [({"--pem": None}, "--pem"), ({"--expel": ["acme"]}, "--expel")],
+    "exchange hub publish": [
+        ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key")
+    ],
+    "exchange hub withdraw": [({"ids": ["phone:+18885550123"]}, "--all")],
+    "exchange hub dispute": [({"--answer": [], "--appeal": ["case-1"]}, "--answer")],
+    "exchange hub log": [({"--reason": ["asked"]}, "--open")],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
 }
@@ -454,6 +468,13 @@ UNKNOWN = {
         ({"--include": ["email:no@one.example=x"]}, "no@one"),
     ],
     "exchange overlap request": [(CLUSTER | {"--cluster": ["c-0"]}, "c-0")],
+    "exchange hub members": [
+        ({"--add": None, "--pem": None, "--expel": ["nobody"]}, "nobody"),
+        ({"--add": None, "--pem": None, "--sign": ["00"]}, "00"),
+    ],
+    "exchange hub withdraw": [({"--all": None, "ids": ["phone:+19999999999"]}, "+19999999999")],
+    "exchange hub dispute": [({"id": ["0" * 32]}, "0" * 32)],
+    "exchange hub log": [({"--open": ["0" * 32], "--reason": ["asked"]}, "acx.key")],
     "resolve": [({"number": ["RT-0000-0000-00"]}, "RT-0000-0000-00")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
@@ -470,6 +491,9 @@ CANNOT = {
     "contradiction": {
         "correct": ALONE,
         "exchange revoke": ALONE,
+        "exchange hub collect": ALONE,
+        "exchange hub init": ALONE,
+        "exchange hub pull": ALONE,
         "exchange overlap compute": ALONE,
         "exchange overlap show": ALONE,
         "exchange show": ALONE,
@@ -496,6 +520,10 @@ CANNOT = {
         "exchange consent": "an authority may be one of the partner's own --reference",
         "exchange join": NO_IDS,
         "exchange offer": "an organisation that is not known yet may be sent an offer",
+        "exchange hub collect": NO_IDS,
+        "exchange hub init": NO_IDS,
+        "exchange hub publish": NO_IDS,
+        "exchange hub pull": "an entry that is not there is left out already",
         "exchange overlap compute": NO_IDS,
         "exchange overlap respond": NO_IDS,
         "exchange overlap show": NO_IDS,
@@ -530,6 +558,7 @@ class Place:
         self.find_record()
         self.make_letters()
         self.make_broken()
+        self.make_hub()
         words = ["keys", "rotate", "--from", "microsoft"]
         self.at("microsoft", *words, "--output", self.name("key_list", "key-list"))
         self.at("amazon", "keys", "show")
@@ -651,6 +680,14 @@ class Place:
         self.name("empty_folder", "empty-folder").mkdir()
         self.name("taken", "taken").mkdir()
         (self.folder / "taken" / "letter.txt").write_text("mine\n")
+
+    def make_hub(self):
+        """A hub that microsoft hosts, of which amazon is a member."""
+        hub, pem = self.name("hub", "hub"), self.folder / "amazon.pem"
+        init = ["init", hub, "--name", "acx", "--from", "microsoft"]
+        add = ["members", hub, "--add", "amazon", "--pem", pem]
+        for words in (init, add, ["collect", hub]):
+            self.at("microsoft", "exchange", "hub", *words, "--now", TIME)
 
     def words(self, words):
         return [one.format_map(self.names) for one in words]

@@ -1,0 +1,523 @@
+"""`ringtrace exchange hub init` and `members`: the folder of a hub, and who takes part in it.
+
+    hub.json            the charter, by the host
+    members/N-SHA.json  lists of members, each with signatures N-SHA.KEY.sig of who agrees
+    inbox/              letters of members, sealed to the host
+    refused/            letters that the host did not take
+    log/DAY.jsonl       what was new on a day, a line each, in sorted order
+    heads/DAY.json      the root of the log, by the host
+
+Every file comes from outside: it is bounded, and nothing of it is used before its signature holds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import os
+import re
+import secrets
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from pipelines import key_store
+from pipelines.exchange.signed_files import check_key, free_folder, utc_text
+from pipelines.ledger import replaced
+from pipelines.options import UsageError, WholeNumber, moment
+from pipelines.private_keys import read_secret_file
+from reports import signing
+from reports.exchange import (
+    HUB_LIVES,
+    MAX_DAY_BYTES,
+    HubError,
+    HubLog,
+    OfferError,
+    check_succession,
+    member_key,
+    parse_hub_file,
+    shipped_policy,
+    signer_of,
+)
+from reports.text import plain
+from schemas.offer import HubCharter, HubHead, HubMember, HubMembers, KindLife
+
+CHARTER, INBOX, REFUSED = "hub.json", "inbox", "refused"
+
+MAX_SMALL_BYTES, MAX_MEMBERS_BYTES = 64 << 10, 1 << 20
+"""Bytes of a charter or a head, and of a list of members."""
+
+MAX_FILES = 10_000
+"""Files of a folder that are looked at."""
+
+_LIST = re.compile(r"(\d{5})-([0-9a-f]{16})\.json")
+
+_DAY_FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.json")
+
+SEALED = re.compile(r"[0-9a-f]{32}\.sealed")
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A hub whose files hold: all that a member or the host knows of it.
+
+    Attributes:
+        path: the folder.
+        charter: of the hub.
+        digest: SHA-256 of the charter, by which every other file names it.
+        host_keys: keys whose signature counts as the host's.
+        members: the list in force; None before the first one.
+        members_digest: SHA-256 of it, or of the charter.
+        waiting: the digest of each later list that lacks signatures, and why.
+        log: of all days.
+        heads: of all days, with the SHA-256 of each.
+    """
+
+    path: Path
+    charter: HubCharter
+    digest: str
+    host_keys: tuple[Ed25519PublicKey, ...]
+    members: HubMembers | None
+    members_digest: str
+    waiting: Mapping[str, str]
+    log: HubLog
+    heads: tuple[tuple[HubHead, str], ...]
+
+    def member(self, key_id: str) -> HubMember | None:
+        """Returns the member that takes part with this key."""
+        rows = self.members.members if self.members else ()
+        return next((one for one in rows if one.key_id == key_id and not one.ended), None)
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """Reads a regular file of a hub, no more than `most` bytes of it.
+
+    Raises:
+        UsageError: if it cannot be read, or is larger.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; give the whole folder of a hub") from None
+    if len(content) > most:
+        raise UsageError(f"{path}: is larger than {most} bytes, which no such file is")
+    return content
+
+
+def names_in(folder: Path, pattern: re.Pattern[str]) -> list[str]:
+    """Returns the names in a folder that are of a pattern, sorted; others are left alone."""
+    try:
+        with os.scandir(folder) as found:
+            names = [one.name for one, _ in zip(found, range(MAX_FILES + 1), strict=False)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}; give the folder of a hub") from None
+    if len(names) > MAX_FILES:
+        raise UsageError(f"{folder}: has more than {MAX_FILES} files; take away what is no hub's")
+    return sorted(name for name in names if pattern.fullmatch(name))
+
+
+def digest_of(content: bytes) -> str:
+    """Returns SHA-256 in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def open_hub(given: str, now: datetime) -> Hub:
+    """Reads a hub, and checks all that is signed and chained in it.
+
+    Raises:
+        UsageError: naming the first file that does not hold, and why.
+    """
+    path = Path(given)
+    content = read_bounded(path / CHARTER, MAX_SMALL_BYTES)
+    trusted = key_store.trusted_keys() | {"": key_store.own_public_keys()}
+    org, signer, charter = read_signed_file(path / CHARTER, content, trusted, HubCharter)
+    if org not in ("", charter.host):
+        raise UsageError(f"{path / CHARTER}: is of {charter.host}, but {org} signed it")
+    check_key(path / CHARTER, org or None, signer, charter.issued_at, now)
+    digest = digest_of(content)
+    heads = list(_heads(path, digest, {org: trusted[org]}, now))
+    lists = _Lists(path, charter, digest, trusted[org])
+    at = lists.follow(heads[-1][0].members if heads else digest)
+    return Hub(
+        path=path,
+        charter=charter,
+        digest=digest,
+        host_keys=tuple(trusted[org]),
+        members=lists.found.get(at),
+        members_digest=at,
+        waiting=lists.waiting,
+        log=_read_log(path, charter, [head for head, _ in heads]),
+        heads=tuple(heads),
+    )
+
+
+def read_signed_file(
+    path: Path, content: bytes, keys: Mapping[str, Any], kind: type[Any]
+) -> tuple[str, str, Any]:
+    """Returns who signed a file of a hub, the id of the key, and what the file says.
+
+    Raises:
+        UsageError: if none of the keys did, or a field is wrong.
+    """
+    signature = path.with_name(path.name + signing.SIGNATURE_SUFFIX)
+    try:
+        org, signer = signer_of(content, read_bounded(signature, MAX_SMALL_BYTES), keys)
+        return org, signer, parse_hub_file(kind, content)
+    except (OfferError, HubError) as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _heads(
+    path: Path, digest: str, keys: Mapping[str, Any], now: datetime
+) -> Iterator[tuple[HubHead, str]]:
+    before, previous = None, digest
+    for name in names_in(path / "heads", _DAY_FILE):
+        file = path / "heads" / name
+        content = read_bounded(file, MAX_SMALL_BYTES)
+        org, signer, head = read_signed_file(file, content, keys, HubHead)
+        check_key(file, org or None, signer, f"{head.day}T00:00:00Z", now)
+        shrinks = before is not None and head.size < before.size
+        if (head.hub, f"{head.day}.json", head.previous) != (digest, name, previous) or shrinks:
+            raise UsageError(f"{file}: does not follow from the head before it")
+        before, previous = head, digest_of(content)
+        yield head, previous
+
+
+class _Lists:
+    """The lists of members of a hub, each once it is found to follow from the one before."""
+
+    def __init__(
+        self, path: Path, charter: HubCharter, digest: str, host: Iterable[Ed25519PublicKey]
+    ) -> None:
+        self.folder, self.charter, self.digest = path / "members", charter, digest
+        self.host = list(host)
+        self.found: dict[str, HubMembers] = {}
+        self.waiting: dict[str, str] = {}
+        self.files: dict[str, tuple[str, bytes]] = {}
+        for name in names_in(self.folder, _LIST):
+            content = read_bounded(self.folder / name, MAX_MEMBERS_BYTES)
+            self.files[digest_of(content)] = name, content
+
+    def follow(self, pinned: str) -> str:
+        """Returns the digest of the list in force, which follows from the `pinned` one.
+
+        Raises:
+            UsageError: if that one is not there, or two lists follow.
+        """
+        at, before, passed = self.digest, None, self.digest == pinned
+        while True:
+            after = [one for one in self.files if self._follows(one, at, before)]
+            if not passed and len(after) > 1:
+                after = [one for one in after if self._leads(one, pinned)]
+            if len(after) > 1:
+                named = " and ".join(self.files[one][0] for one in sorted(after))
+                raise UsageError(f"{self.folder}: {named} both follow; ask the members which holds")
+            if not after:
+                break
+            at, before = after[0], self.found[after[0]]
+            passed = passed or at == pinned
+        if not passed:
+            raise UsageError(
+                f"{self.folder}: the list {pinned[:16]} of the last head is missing, or lacks "
+                "signatures; ask the host for the whole folder"
+            )
+        return at
+
+    def _leads(self, one: str, pinned: str) -> bool:
+        """Returns whether the chain back from the pinned list has one."""
+        seen = 0
+        while pinned in self.files and pinned != one and seen < len(self.files):
+            pinned, seen = parse_hub_file(HubMembers, self.files[pinned][1]).previous, seen + 1
+        return pinned == one
+
+    def _follows(self, one: str, at: str, before: HubMembers | None) -> bool:
+        name, content = self.files[one]
+        try:
+            found = parse_hub_file(HubMembers, content)
+            if found.hub != self.digest:
+                raise HubError("is of another hub")
+            if found.previous != at:
+                return False
+            rows = before.members if before else ()
+            keys = [*self.host, *(member_key(row) for row in rows if not row.ended)]
+            signers = self._signers(name, content, keys)
+            hosts = {signing.key_id(key) for key in self.host}
+            check_succession(before, at, found, signers, self.charter, hosts)
+        except HubError as error:
+            self.waiting[one] = f"members/{name}: {error}"
+            return False
+        self.waiting.pop(one, None)
+        self.found[one] = found
+        return True
+
+    def _signers(self, name: str, content: bytes, keys: list[Ed25519PublicKey]) -> set[str]:
+        found = set()
+        for key in keys:
+            signer = signing.key_id(key)
+            path = self.folder / signature_name(name, signer)
+            if path.is_file():
+                try:
+                    signature = read_bounded(path, MAX_SMALL_BYTES)
+                    found.add(signing.verify_detached(content, signature, [key]))
+                except signing.SignatureError as error:
+                    raise HubError(f"{path.name} {error}") from None
+        return found
+
+
+def signature_name(name: str, signer: str) -> str:
+    """Returns the name of the file of a signature under a list of members."""
+    return f"{name.removesuffix('.json')}.{signer[:16]}.sig"
+
+
+def _read_log(path: Path, charter: HubCharter, heads: list[HubHead]) -> HubLog:
+    log = HubLog(charter)
+    for head in heads:
+        file = path / "log" / f"{head.day}.jsonl"
+        if head.size > len(log.leaves):
+            try:
+                log.add_day(head.day, read_bounded(file, MAX_DAY_BYTES))
+            except HubError as error:
+                raise UsageError(f"{file}: {error}") from None
+        if (len(log.leaves), log.root()) != (head.size, head.root):
+            raise UsageError(
+                f"{file}: is not what the host signed: the log was changed; ask for it again"
+            )
+    try:
+        log.check_erasures()
+    except HubError as error:
+        raise UsageError(f"{path}: {error}") from None
+    return log
+
+
+def midnight(now: datetime) -> datetime:
+    """Returns the start of a day: times of files say no more."""
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@contextmanager
+def published(files: Mapping[Path, bytes], now: datetime) -> Iterator[None]:
+    """Puts files into a hub as `replaced` does, open to whoever its folder is, dated to the day.
+
+    Raises:
+        UsageError: if one cannot be written.
+    """
+    try:
+        for one in files:
+            one.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(files):
+            seconds = midnight(now).timestamp()
+            for one in files:
+                one.chmod(one.parent.stat().st_mode & 0o666)
+                os.utime(one, (seconds, seconds))
+            yield
+    except OSError as error:
+        where = error.filename or next(iter(files))
+        raise UsageError(f"{where}: {error.strerror}; give a folder to write to") from None
+
+
+def put(files: Mapping[Path, bytes], now: datetime) -> None:
+    """Puts files into a hub, with nothing to wait for."""
+    with published(files, now):
+        pass
+
+
+def _secret_path(name: str) -> Path:
+    return key_store.home() / "hubs" / f"{name}.key"
+
+
+def host_secrets(hub: Hub) -> tuple[bytes, bytes]:
+    """Returns the host's secrets: the one that opens letters, and the one that makes tokens.
+
+    Raises:
+        UsageError: if they are not here.
+    """
+    path = _secret_path(hub.charter.name)
+    remedy = f"ask its host {hub.charter.host}, which alone can do this"
+    content = read_secret_file(path, 2 * SECRET_BYTES, remedy)
+    opens = content[:SECRET_BYTES]
+    fits = len(content) == 2 * SECRET_BYTES
+    if not fits or _public(opens) != hub.charter.sealing_key:
+        raise UsageError(f"{path}: is not the key of this hub; {remedy}")
+    return opens, content[SECRET_BYTES:]
+
+
+def _public(secret: bytes) -> str:
+    public = X25519PrivateKey.from_private_bytes(secret).public_key()
+    return base64.b64encode(public.public_bytes_raw()).decode()
+
+
+def add_hub(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags that every command of a hub takes."""
+    parser.add_argument("hub", metavar="HUB", help="folder of the hub")
+    parser.add_argument(
+        "--key", metavar="FILE", help="private key to sign with (default: your own)"
+    )
+    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
+
+
+def add_init_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub init`."""
+    add_hub(parser)
+    parser.add_argument("--name", metavar="NAME", required=True, help="name of the hub")
+    parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
+    for flag, default, most, what in (
+        ("--epoch-days", 90, 366, "days until contributors get other tokens"),
+        ("--answer-days", 14, 90, "days in which a dispute must be answered"),
+        ("--feed-days", 7, 31, "days until a feed is void"),
+    ):
+        parser.add_argument(
+            flag,
+            type=WholeNumber(1, most),
+            default=default,
+            metavar="N",
+            help=f"{what} (default: %(default)s)",
+        )
+
+
+def init_hub(arguments: argparse.Namespace) -> int:
+    """Makes a hub, as its host; returns the exit status 0.
+
+    Raises:
+        UsageError: for a folder, a name or a key that cannot be used.
+    """
+    folder = free_folder(arguments.hub)
+    host, now = key_store.org_slug(arguments.sender), arguments.now or datetime.now(UTC)
+    path = _secret_path(key_store.org_slug(arguments.name))
+    opens = secrets.token_bytes(SECRET_BYTES)
+    policy = shipped_policy()
+    charter = HubCharter(
+        name=arguments.name,
+        host=host,
+        issued_at=utc_text(now),
+        sealing_key=_public(opens),
+        epoch_days=arguments.epoch_days,
+        answer_days=arguments.answer_days,
+        feed_days=arguments.feed_days,
+        k=policy.k,
+        tlp=str(policy.tlp),
+        lives=tuple(KindLife(kind, days) for kind, days in sorted(HUB_LIVES.items())),
+    )
+    key = key_store.own_key(arguments.key)
+    content = signing.letter_bytes(charter, key)
+    try:
+        parse_hub_file(HubCharter, content)
+    except HubError as error:
+        raise UsageError(f"--name {arguments.name}, --from {host}: {error}") from None
+    if path.exists():
+        raise UsageError(f"{path}: you host a hub of this name already; give another --name")
+    key_store.write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
+    signature = signing.sign_detached(content, key)
+    put({folder / CHARTER: content, folder / f"{CHARTER}.sig": signature}, now)
+    for name in ("members", INBOX, "log", "heads"):
+        (folder / name).mkdir(exist_ok=True)
+    sys.stdout.write(
+        f"{folder}: the hub {charter.name}, hosted by {host}; its key is in {path}: keep a copy\n"
+        f"  members trust your key first (ringtrace keys trust {host} PEM), then add them: "
+        f"ringtrace exchange hub members {folder} --add ORG --pem FILE\n"
+    )
+    return 0
+
+
+def add_members_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub members`."""
+    add_hub(parser)
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--add", metavar="ORG", help="a new member, or a new key of one")
+    change.add_argument("--expel", metavar="ORG", help="a member whose contributions are all out")
+    change.add_argument("--leave", metavar="ORG", help="a member that takes part no longer")
+    change.add_argument(
+        "--sign", metavar="HEX", help="agree to a list that another made, by its digest"
+    )
+    parser.add_argument("--pem", metavar="FILE", help="with --add: the member's public key")
+
+
+def change_members(arguments: argparse.Namespace) -> int:
+    """Shows the members, or makes or signs the next list; returns the exit status 0.
+
+    Raises:
+        UsageError: for a change that cannot be made, by somebody who takes no part.
+    """
+    now = arguments.now or datetime.now(UTC)
+    hub = open_hub(arguments.hub, now)
+    changed = arguments.add or arguments.expel or arguments.leave
+    if (arguments.add is None) != (arguments.pem is None):
+        raise UsageError("--add ORG and --pem FILE: give both, or neither")
+    if changed or arguments.sign:
+        key = key_store.own_key(arguments.key, make=False)
+        signer = signing.key_id(key.public_key())
+        hosts = map(signing.key_id, hub.host_keys)
+        if hub.member(signer) is None and signer not in hosts:
+            raise UsageError(f"{hub.path}: your key {signer} is neither a member's nor the host's")
+        name, content = (
+            _next_list(hub, arguments, now) if changed else _waiting_list(hub, arguments.sign)
+        )
+        files = {hub.path / "members" / signature_name(name, signer): _signature(content, key)}
+        put({hub.path / "members" / name: content} | files, now)
+        hub = open_hub(arguments.hub, now)
+    rows = hub.members.members if hub.members else ()
+    lines = [f"{hub.path}: the hub {hub.charter.name}, hosted by {hub.charter.host}"]
+    for row in rows:
+        ended = f", {row.ended} {row.until}" if row.ended else ""
+        lines.append(f"  {row.org}  {row.key_id}  since {row.since}{ended}")
+    for one, why in sorted(hub.waiting.items()):
+        lines.append(f"  waiting: {one[:16]}: {plain(why, 300)}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _signature(content: bytes, key: Ed25519PrivateKey) -> bytes:
+    return signing.sign_detached(content, key)
+
+
+def _next_list(hub: Hub, arguments: argparse.Namespace, now: datetime) -> tuple[str, bytes]:
+    rows = list(hub.members.members) if hub.members else []
+    ended = arguments.add or arguments.expel or arguments.leave
+    word = "expelled" if arguments.expel else "left"
+    active = [one for one in rows if one.org == ended and not one.ended]
+    if not active and not arguments.add:
+        raise UsageError(f"{ended[:64]} takes no part in {hub.charter.name}; see its members")
+    when = utc_text(now)
+    rows = [replace(one, ended=word, until=when) if one in active else one for one in rows]
+    if arguments.add:
+        public = key_store.public_key(arguments.pem)
+        raw = base64.b64encode(public.public_bytes_raw()).decode()
+        org = key_store.org_slug(arguments.add)
+        rows.append(HubMember(org, signing.key_id(public), raw, when, None, ""))
+    rows.sort(key=lambda one: (one.org, one.since))
+    number = (hub.members.number if hub.members else 0) + 1
+    made = HubMembers(hub.digest, number, hub.members_digest, when, tuple(rows))
+    content = signing.canonical_json(made)
+    try:
+        parse_hub_file(HubMembers, content)
+        everybody = {one.key_id for one in rows}
+        hosts = set(map(signing.key_id, hub.host_keys))
+        check_succession(
+            hub.members, hub.members_digest, made, everybody | hosts, hub.charter, hosts
+        )
+    except HubError as error:
+        raise UsageError(f"{ended[:64]}: cannot be changed so: the list {error}") from None
+    return f"{number:05}-{digest_of(content)[:16]}.json", content
+
+
+def _waiting_list(hub: Hub, digest: str) -> tuple[str, bytes]:
+    found = [one for one in hub.waiting if len(digest) >= 16 and one.startswith(digest)]
+    if len(found) != 1:
+        raise UsageError(f"--sign {digest[:64]}: no list of that digest waits; see hub members")
+    for name in names_in(hub.path / "members", _LIST):
+        content = read_bounded(hub.path / "members" / name, MAX_MEMBERS_BYTES)
+        if digest_of(content) == found[0]:
+            return name, content
+    raise UsageError(f"--sign {digest[:64]}: the list is not there any more; see hub members")

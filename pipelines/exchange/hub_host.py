@@ -1,0 +1,439 @@
+"""`ringtrace exchange hub collect` and `log`: a hub as its host runs it, and as anybody checks it.
+
+hubs/NAME.key             beside the host's keys: opens letters, and makes tokens
+hubs/NAME.letters.json    the time of the last letter that was taken of each member
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pipelines import key_store
+from pipelines.exchange.hub import (
+    INBOX,
+    MAX_SMALL_BYTES,
+    REFUSED,
+    SEALED,
+    Hub,
+    add_hub,
+    digest_of,
+    host_secrets,
+    names_in,
+    open_hub,
+    put,
+    read_bounded,
+    read_signed_file,
+)
+from pipelines.options import UsageError
+from reports import signing
+from reports.exchange import (
+    MAX_DAY_BYTES,
+    MAX_OPEN_DISPUTES,
+    SEALED_SIZES,
+    HubError,
+    OfferError,
+    contributor_token,
+    day_of,
+    epoch_of,
+    erased_line,
+    log_line,
+    log_lines,
+    member_key,
+    open_letter,
+    parse_hub_file,
+    parse_moment,
+    signer_of,
+)
+from reports.text import plain
+from schemas.offer import (
+    HubActor,
+    HubDispute,
+    HubHead,
+    HubLetter,
+    LoggedActor,
+    LoggedAnswer,
+    LoggedDispute,
+    LoggedEnd,
+    LoggedEntry,
+    LoggedOpening,
+    LoggedRenewal,
+)
+
+MAX_LETTERS, MAX_LETTER_BYTES = 1_000, 2 << 30
+"""Letters, and bytes of them, that one day takes; the others wait for the next."""
+
+MAX_REASON = 200
+"""Characters of the reason for which a token is opened."""
+
+LETTER_DAYS = timedelta(days=14)
+"""Days after which a letter is too old to be taken."""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter whose signature is a member's, or the host's own."""
+
+    path: Path
+    content: HubLetter
+    digest: str
+
+
+class Day:
+    """The entries of one day of a log as a host puts them together."""
+
+    def __init__(self, hub: Hub, secret: bytes, today: date) -> None:
+        self.hub, self.secret, self.today = hub, secret, today
+        self.day = today.isoformat()
+        self.lines: list[bytes] = []
+        self.ended: set[str] = set()
+        self.ids: set[str] = set()
+        self.tokens: dict[tuple[str, int], str] = {}
+
+    def token(self, org: str, day: date | None = None) -> str:
+        """Returns the token of an organisation in the epoch of a day."""
+        when = day or self.today
+        at = org, epoch_of(self.hub.charter, when)
+        if at not in self.tokens:
+            self.tokens[at] = contributor_token(self.secret, self.hub.charter, org, when)
+        return self.tokens[at]
+
+    def owns(self, org: str, name: str) -> bool:
+        """Returns whether an entry that is not out is of an organisation."""
+        one = self.hub.log.entries.get(name)
+        return one is not None and one.line.token == self.token(org, day_of(one.line.day))
+
+    def add(self, org: str, one: HubLetter) -> None:
+        """Takes all of a letter.
+
+        Raises:
+            HubError: for something in it that cannot be so: nothing of it is taken.
+        """
+        log = self.hub.log
+        own = {name for name in log.entries if self.owns(org, name)}
+        of_actor = {name: log.entries[name].line.actor for name in own}
+        gone = {*one.withdrawals, *(name for name, actor in of_actor.items()
+                for each in one.actors if actor in each.replaces)}  # fmt: skip
+        for name in (*one.renewals, *one.withdrawals):
+            if name not in own:
+                raise HubError(f"renews or withdraws {name}, which is no entry of {org}")
+        replaced_actors = {each for actor in one.actors for each in actor.replaces}
+        if not replaced_actors <= set(of_actor.values()):
+            raise HubError(f"replaces an actor that is not one of {org}")
+        left = {log.entries[name].line.entry.entity_id: name for name in own - gone - self.ended}
+        new = {name for actor in one.actors for name in (actor.actor, *_ids(actor))}
+        new |= {dispute.dispute for dispute in one.disputes}
+        for actor in one.actors:
+            for entry in actor.entries:
+                if entry.entity_id in left:
+                    raise HubError(f"claims what the entry {left[entry.entity_id]} of it claims")
+        if replayed := sorted(name for name in new if log.knows(name) or name in self.ids):
+            raise HubError(f"has {replayed[0]}, which was there before: it was replayed")
+        self._check_disputes(org, one, own)
+        self.ids |= new
+        self.ended |= gone
+        for actor in one.actors:
+            self._claim(org, actor, gone)
+        actors = sorted({of_actor[name] for name in one.renewals})
+        for each in actors:
+            names = sorted(name for name in one.renewals if of_actor[name] == each)
+            self._log(LoggedRenewal(self.day, tuple(names)))
+        for dispute in one.disputes:
+            self._dispute(self.token(org) if org else "", dispute)
+        for name in one.answers:
+            self._log(LoggedAnswer(self.day, name))
+
+    def _check_disputes(self, org: str, one: HubLetter, own: Collection[str]) -> None:
+        log = self.hub.log
+        for dispute in one.disputes:
+            if dispute.entry not in log.entries or dispute.entry in own:
+                raise HubError(f"disputes {dispute.entry}, which is no entry of another's")
+            if not org and not dispute.appeal:
+                raise HubError("is the host's, which lodges appeals of others alone")
+            mine = [each for each in log.disputes.values() if each.entry == dispute.entry
+                    and each.token == self.token(org, day_of(each.day))]  # fmt: skip
+            if org and mine:
+                raise HubError(f"disputes {dispute.entry} a second time")
+        waiting = [each for name in log.entries for each in log.open_disputes(name)
+                   if org and each.token == self.token(org, day_of(each.day))]  # fmt: skip
+        if len(waiting) + len(one.disputes) > MAX_OPEN_DISPUTES:
+            raise HubError(f"has more than {MAX_OPEN_DISPUTES} disputes that wait for an answer")
+        for name in one.answers:
+            known = log.disputes.get(name)
+            if known is None or known.entry not in own:
+                raise HubError(f"answers {name}, which is no dispute of an entry of {org}")
+
+    def _claim(self, org: str, actor: HubActor, gone: Collection[str]) -> None:
+        log, token = self.hub.log, self.token(org)
+        frozen = {log.entries[name].line.entry.entity_id: log.open_disputes(name) for name in gone}
+        for entry in actor.entries:
+            salt = secrets.token_hex(16)
+            self._log(LoggedEntry(actor.actor, self.day, entry, salt, token))
+            # A correction does not answer a dispute.
+            for dispute in frozen.get(entry.entity_id, ()):
+                moved = HubDispute(secrets.token_hex(16), entry.entry, dispute.appeal)
+                self._dispute(dispute.token, moved, dispute.answer_by)
+        self._log(LoggedActor(actor.actor, self.day, actor.replaces, actor.ties, token))
+
+    def _dispute(self, token: str, one: HubDispute, until: str = "") -> None:
+        ends = until or (self.today + timedelta(self.hub.charter.answer_days)).isoformat()
+        ends = max(ends, self.day)
+        self._log(LoggedDispute(ends, one.appeal, self.day, one.dispute, one.entry, token))
+
+    def end(self, expelled: Iterable[str]) -> None:
+        """Ends what expired, was not answered, withdrawn or is of one who was expelled."""
+        orgs = list(expelled)
+        for name, one in self.hub.log.entries.items():
+            dead = self.hub.log.status(name, self.today) in ("expired", "unanswered")
+            if dead or name in self.ended or any(self.owns(org, name) for org in orgs):
+                self._log(LoggedEnd(self.day, name, one.leaf))
+
+    def open(self, token: str, reason: str) -> None:
+        """Logs that a token was opened."""
+        self._log(LoggedOpening(self.day, reason, token))
+
+    def _log(self, line: Any) -> None:
+        self.lines.append(log_line(line))
+
+
+def _ids(actor: HubActor) -> tuple[str, ...]:
+    return tuple(entry.entry for entry in actor.entries)
+
+
+def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub collect`."""
+    add_hub(parser)
+
+
+def collect(arguments: argparse.Namespace) -> int:
+    """Puts the letters of members into the log, as the host; returns 1 if some were refused.
+
+    Raises:
+        UsageError: by anybody else, or for a hub that does not hold.
+    """
+    now = arguments.now or datetime.now(UTC)
+    hub = open_hub(arguments.hub, now)
+    return _collect(hub, arguments.key, now, None)
+
+
+def _collect(
+    hub: Hub, given_key: str | None, now: datetime, opening: tuple[str, str] | None
+) -> int:
+    key = key_store.own_key(given_key, make=False)
+    opens, secret = host_secrets(hub)
+    if signing.key_id(key.public_key()) not in map(signing.key_id, hub.host_keys):
+        raise UsageError(f"{hub.path}: your key is not that of the host {hub.charter.host}")
+    today = now.astimezone(UTC).date()
+    if hub.heads and day_of(hub.heads[-1][0].day) >= today:
+        raise UsageError(f"{hub.path}: {hub.heads[-1][0].day} is collected; run it again tomorrow")
+    if hub.members is None:
+        raise UsageError(f"{hub.path}: has no members yet; run ringtrace exchange hub members")
+    day = Day(hub, secret, today)
+    last = _last_letters(hub.charter.name)
+    taken, refused = _take(hub, day, opens, now, last)
+    if opening is not None:
+        day.open(*opening)
+    active = {row.org for row in hub.members.members if not row.ended}
+    expelled = {row.org for row in hub.members.members if row.ended == "expelled"} - active
+    day.end(expelled)
+    head = _write_day(hub, day, key, now)
+    _erase(hub, hub.log.to_erase(), now)
+    content = signing.canonical_json(last)
+    key_store.write_whole(_last_path(hub.charter.name), content)
+    for one in taken:
+        one.unlink(missing_ok=True)
+    for one in refused:
+        (hub.path / REFUSED).mkdir(exist_ok=True)
+        if one.exists():
+            one.replace(hub.path / REFUSED / one.name)
+    sys.stdout.write(
+        f"{hub.path}: {head.day}: {len(taken)} letters, {len(day.lines)} lines; the log has "
+        f"{head.size}, its root is {head.root}\n"
+    )
+    for path, why in refused.items():
+        sys.stdout.write(f"  refused: {path.name}: {plain(why, 300)}\n")
+    return 1 if refused else 0
+
+
+def _take(
+    hub: Hub, day: Day, opens: bytes, now: datetime, last: dict[str, str]
+) -> tuple[list[Path], dict[Path, str]]:
+    """Takes letters in order of their times; returns their paths, and why others are refused.
+
+    `last` has the time of the last letter that was taken of each sender.
+    """
+    letters: list[Letter] = []
+    refused: dict[Path, str] = {}
+    total = 0
+    for name in names_in(hub.path / INBOX, SEALED)[:MAX_LETTERS]:
+        path = hub.path / INBOX / name
+        try:
+            content = read_bounded(path, SEALED_SIZES[-1])
+            total += len(content)
+            letters.append(_read_letter(hub, path, content, opens, now))
+        except (HubError, UsageError) as error:
+            refused[path] = str(error).removeprefix(f"{path}: ")
+        if total > MAX_LETTER_BYTES:
+            break
+    taken = []
+    for one in sorted(letters, key=lambda each: (each.content.issued_at, each.digest)):
+        sender = one.content.sender
+        try:
+            if one.content.issued_at <= last.get(sender, ""):
+                raise HubError(
+                    f"of {sender}, {one.content.issued_at}: is not newer than the last that was "
+                    "taken: it was replayed"
+                )
+            day.add("" if sender == hub.charter.host else sender, one.content)
+        except HubError as error:
+            refused[one.path] = str(error)
+            continue
+        last[sender] = one.content.issued_at
+        taken.append(one.path)
+    return taken, refused
+
+
+def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetime) -> Letter:
+    content, signature = open_letter(sealed, opens, hub.digest)
+    rows = [row for row in hub.members.members if not row.ended] if hub.members else []
+    keys = {row.org: [member_key(row)] for row in rows} | {hub.charter.host: list(hub.host_keys)}
+    try:
+        org, _ = signer_of(content, signature, keys)
+    except OfferError as error:
+        why = str(error).partition("; see")[0]
+        raise HubError(f"{why}: no member has it") from None
+    letter = parse_hub_file(HubLetter, content)
+    if letter.sender != org:
+        raise HubError(f"says that it is {letter.sender}'s, but {org} signed it")
+    if letter.hub != hub.digest:
+        raise HubError("is for another hub")
+    issued = parse_moment(letter.issued_at)
+    if not now - LETTER_DAYS <= issued <= now + timedelta(days=1):
+        raise HubError(f"was written at {letter.issued_at}, too long ago or in the future")
+    return Letter(path, letter, digest_of(content))
+
+
+def _last_path(name: str) -> Path:
+    return key_store.home() / "hubs" / f"{name}.letters.json"
+
+
+def _last_letters(name: str) -> dict[str, str]:
+    path = _last_path(name)
+    if not path.exists():
+        return {}
+    try:
+        value = signing.parse_canonical_json(path.read_bytes())
+        return {str(org): str(when) for org, when in value.items()}
+    except (OSError, ValueError, AttributeError):
+        raise UsageError(f"{path}: cannot be read; it says which letters were taken") from None
+
+
+def _write_day(hub: Hub, day: Day, key: Ed25519PrivateKey, now: datetime) -> HubHead:
+    """Writes the lines of a day and the head over all of them, together."""
+    lines = b"".join(line + b"\n" for line in sorted(day.lines))
+    log = hub.log
+    log.add_day(day.day, lines)
+    previous = hub.heads[-1][1] if hub.heads else hub.digest
+    made = HubHead(hub.digest, day.day, len(log.leaves), log.root(), hub.members_digest, previous)
+    content = signing.letter_bytes(made, key)
+    file = hub.path / "heads" / f"{day.day}.json"
+    files = {hub.path / "log" / f"{day.day}.jsonl": lines} if lines else {}
+    # The head comes last: without it nothing of the day counts.
+    files[file.with_name(f"{file.name}.sig")] = signing.sign_detached(content, key)
+    put(files | {file: content}, now)
+    return made
+
+
+def _erase(hub: Hub, leaves: Collection[int], now: datetime) -> None:
+    """Erases the lines of some leaves, of which the log says that they are out."""
+    gone, first, changed = set(leaves), 0, {}
+    for head, _ in hub.heads:
+        file = hub.path / "log" / f"{head.day}.jsonl"
+        here = gone.intersection(range(first, head.size))
+        if here:
+            lines = read_bounded(file, MAX_DAY_BYTES).split(b"\n")
+            for leaf in here:
+                lines[leaf - first] = erased_line(lines[leaf - first])
+            changed[file] = b"\n".join(lines)
+        first = head.size
+    if changed:
+        put(changed, now)
+
+
+def add_log_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub log`."""
+    add_hub(parser)
+    parser.add_argument(
+        "--head", metavar="FILE", help="an earlier head, of your own or another member's copy"
+    )
+    parser.add_argument("--open", metavar="HEX", help="as the host: whose token this is, logged")
+    parser.add_argument("--reason", metavar="TEXT", help="with --open: why, for all members")
+
+
+def show_log(arguments: argparse.Namespace) -> int:
+    """Checks the log, and prints what is in force; returns the exit status 0.
+
+    Raises:
+        UsageError: for a log that does not hold, or does not continue the head that is given.
+    """
+    now = arguments.now or datetime.now(UTC)
+    hub = open_hub(arguments.hub, now)
+    if (arguments.open is None) != (arguments.reason is None):
+        raise UsageError("--open HEX and --reason TEXT: give both, or neither")
+    if arguments.open is not None:
+        return _open_token(hub, arguments, now)
+    lines = [f"{hub.path}: the hub {hub.charter.name}, hosted by {hub.charter.host}: holds"]
+    if hub.heads:
+        head, digest = hub.heads[-1]
+        lines += [f"  head of {head.day}: {digest}", f"  root: {head.root}"]
+    lines += log_lines(hub.log, now.date())
+    if arguments.head is not None:
+        lines.append(_compare_head(hub, Path(arguments.head)))
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _compare_head(hub: Hub, path: Path) -> str:
+    """Proves that the log continues a head that was signed before."""
+    content = read_bounded(path, MAX_SMALL_BYTES)
+    _, _, head = read_signed_file(path, content, {hub.charter.host: hub.host_keys}, HubHead)
+    if head.hub != hub.digest:
+        raise UsageError(f"{path}: is a head of another hub")
+    leaves = hub.log.leaves
+    proof = signing.consistency_proof(leaves, head.size) if head.size <= len(leaves) else []
+    roots = bytes.fromhex(head.root), bytes.fromhex(hub.log.root())
+    if not signing.is_consistent(head.size, len(leaves), *roots, proof):
+        raise UsageError(
+            f"{path}: the log of {hub.path} does not continue this head of {head.day}: the host "
+            "signed two logs; tell the other members"
+        )
+    return f"  continues the head of {head.day}, by {len(proof)} hashes"
+
+
+def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
+    """Says whose a token is, once the log says that it was opened."""
+    key_store.own_key(arguments.key, make=False)
+    _, secret = host_secrets(hub)
+    if not arguments.reason.isprintable() or not 0 < len(arguments.reason) <= MAX_REASON:
+        raise UsageError(f"--reason: give a printable text of at most {MAX_REASON} characters")
+    orgs = {row.org for row in hub.members.members} if hub.members else set()
+    first = parse_moment(hub.charter.issued_at).date()
+    days = range(0, (now.date() - first).days + 1, hub.charter.epoch_days)
+    epochs = [first + timedelta(days=one) for one in days]
+    whose = {contributor_token(secret, hub.charter, org, day): org for org in sorted(orgs)
+             for day in epochs}  # fmt: skip
+    if arguments.open not in whose:
+        raise UsageError(
+            f"--open {plain(arguments.open, 64)}: is no contributor's token; give one of the log"
+        )
+    status = _collect(hub, arguments.key, now, (arguments.open, arguments.reason))
+    sys.stdout.write(f"  {arguments.open} is {whose[arguments.open]}; the log says that you know\n")
+    return status

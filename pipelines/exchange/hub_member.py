@@ -1,0 +1,614 @@
+"""`ringtrace exchange hub publish`, `pull`, `withdraw` and `dispute`: a hub as its members use it.
+
+    hubs/NAME.json     beside the keys: the hub as it was last seen, own entries, and feeds taken
+    hubs/NAME.pem      the key that signs feeds here; `exchange join` trusts it as the hub's
+
+A letter is sealed to the host. A feed is made here, of what the log says, as an offer of the hub's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import io
+import os
+import re
+import secrets
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pipelines import key_store, ledger
+from pipelines.exchange import signed_files
+from pipelines.exchange.hub import INBOX, Hub, add_hub, digest_of, midnight, open_hub
+from pipelines.exchange.offer import OFFER, evidence_of_run, offer_policy, reasons_text
+from pipelines.exchange.signed_files import utc_text
+from pipelines.ledger import Entry, EntryKind, hold_back, replaced, values_withheld
+from pipelines.options import (
+    UsageError,
+    WholeNumber,
+    add_ledger,
+    add_other_registers,
+    add_register_options,
+    repeatable,
+)
+from pipelines.private_keys import open_private_key, read_secret_file
+from pipelines.user_files import check_basis, open_run, rests_on
+from reports import signing, tables
+from reports.disclosure_control import REVIEWED_CORE, thin_clusters
+from reports.exchange import (
+    HARD_ROLE_NAMES,
+    FeedChoice,
+    HubError,
+    Parties,
+    Withheld,
+    actors_of_offer,
+    iso_week,
+    make_feed,
+    make_offer,
+    parse_hub_file,
+    seal_letter,
+)
+from reports.run import Run
+from reports.text import plain
+from schemas.entity import without_epoch
+from schemas.offer import HubActor, HubDispute, HubLetter
+from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
+from transforms.manifest import files_of
+
+ENTRIES_FILE = "entries.csv"
+
+_RANDOM = re.compile(rb'"[0-9a-f]{32,64}"')
+"""Ids and digests of a letter, in which digits stand by chance."""
+
+FEED_COLUMNS = ("entry", "contributor", "actor", "entity_id", "role", "reporters", "first", "last",
+                "basis", "status")  # fmt: skip
+
+
+@dataclass
+class Record:
+    """The record that a member keeps of a hub.
+
+    Attributes:
+        charter: SHA-256 of the charter, which never changes.
+        size: lines of the log as it was last seen.
+        root: its root then.
+        own: identifiers of the entries that it published, by entry, and the day when it did.
+        feeds: SHA-256 and identifiers of the feeds that it made and that are not void yet.
+    """
+
+    charter: str = ""
+    size: int = 0
+    root: str = ""
+    own: dict[str, list[str]] = field(default_factory=dict)
+    feeds: dict[str, list[str]] = field(default_factory=dict)
+
+
+def _record_path(name: str) -> Path:
+    return key_store.home() / "hubs" / f"{name}.json"
+
+
+def read_record(hub: Hub) -> Record:
+    """Reads what is kept of a hub, and checks that the hub continues it.
+
+    Raises:
+        UsageError: for a damaged file, another hub of this name, or a log that was changed.
+    """
+    path = _record_path(hub.charter.name)
+    try:
+        value = signing.parse_canonical_json(path.read_bytes())
+        record = Record(**value)
+        _ = record.size + 0, [one for own in record.own.values() for one in own]
+    except FileNotFoundError:
+        return Record(hub.digest)
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise UsageError(f"{path}: cannot be read; restore it from a copy") from None
+    if record.charter != hub.digest:
+        raise UsageError(
+            f"{hub.path}: is another hub than the one of the name {hub.charter.name} that you know"
+        )
+    if record.size > len(hub.log.leaves) or hub.log.root_at(record.size) != record.root:
+        raise UsageError(
+            f"{hub.path}: the log does not continue the {record.size} lines that you saw before: "
+            "it was changed or cut; compare heads with other members"
+        )
+    return record
+
+
+def save_record(hub: Hub, record: Record) -> None:
+    """Writes what is kept of a hub, as it is seen now."""
+    seen = {"charter": hub.digest, "size": len(hub.log.leaves), "root": hub.log.root()}
+    content = signing.canonical_json(asdict(record) | seen)
+    key_store.write_whole(_record_path(hub.charter.name), content)
+
+
+def _key_and_org(hub: Hub, given: str | None, *, host: bool = False) -> tuple[Any, str]:
+    """Returns one's key, and as whose it is a member's.
+
+    Raises:
+        UsageError: if it is not one.
+    """
+    key = key_store.own_key(given, make=False)
+    signer = signing.key_id(key.public_key())
+    row = hub.member(signer)
+    if row is None and host and signer in map(signing.key_id, hub.host_keys):
+        return key, hub.charter.host
+    if row is None:
+        raise UsageError(f"{hub.path}: your key {signer} is no member's; see its members")
+    return key, row.org
+
+
+def _letter_bytes(hub: Hub, org: str, now: datetime, key: Ed25519PrivateKey, **parts: Any) -> bytes:
+    """Returns the bytes of a letter to the host.
+
+    Raises:
+        UsageError: for one that the host would refuse.
+    """
+    empty: dict[str, tuple[Any, ...]] = dict.fromkeys(
+        ("actors", "renewals", "withdrawals", "disputes", "answers"), ()
+    )
+    letter = HubLetter(hub=hub.digest, sender=org, issued_at=utc_text(now), **(empty | parts))
+    content = signing.letter_bytes(letter, key)
+    try:
+        parse_hub_file(HubLetter, content)
+    except HubError as error:
+        raise UsageError(f"{hub.path}: your letter {error}; publish less") from None
+    return content
+
+
+def _send(hub: Hub, content: bytes, key: Ed25519PrivateKey, now: datetime) -> Path:
+    """Seals a letter and puts it into the inbox under a name of no meaning; returns its path."""
+    host = base64.b64decode(hub.charter.sealing_key)
+    try:
+        signature = signing.sign_detached(content, key)
+        sealed = seal_letter(content, signature, host, hub.digest)
+    except HubError as error:
+        raise UsageError(f"{hub.path}: your letter {error}; publish less") from None
+    path = hub.path / INBOX / f"{secrets.token_hex(16)}.sealed"
+    try:
+        with replaced({path: sealed}):
+            path.chmod(path.parent.stat().st_mode & 0o666)
+            seconds = midnight(now).timestamp()
+            os.utime(path, (seconds, seconds))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; let members write to the inbox") from None
+    return path
+
+
+def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub publish`."""
+    parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
+    add_hub(parser)
+    parser.add_argument(
+        "--policy", metavar="FILE", help="TOML of what may leave, as in exchange offer"
+    )
+    parser.add_argument(
+        "--victims",
+        metavar="FILE",
+        help="CSV phone,email,country of your own victims: none of them leaves",
+    )
+    add_other_registers(parser)
+    add_register_options(parser)
+    add_ledger(parser)
+
+
+def publish(arguments: argparse.Namespace) -> int:
+    """Sends the host what a run confirms, and what it confirms no longer; returns 0.
+
+    Raises:
+        UsageError: for a run or a hub that cannot be used, and by nobody of its members.
+    """
+    now = arguments.now or datetime.now(UTC)
+    run = open_run(arguments.run, built_on=True)
+    check_basis(run)
+    if run.manifest["options"].get("offers"):
+        raise UsageError(f"{run.folder}: is joined with others' offers; publish your own run alone")
+    hub = open_hub(arguments.hub, now)
+    key, org = _key_and_org(hub, arguments.key)
+    record = read_record(hub)
+    _check_collected(hub, record)
+    found, left = _actors_of_run(run, hub, org, arguments, now)
+    known = {name: one for name, one in hub.log.entries.items() if name in record.own}
+    actors, renewals = _compare(found, hub, known, now)
+    replaced_actors = {one for actor in actors for one in actor.replaces}
+    withdrawals = tuple(
+        name
+        for name, one in sorted(known.items())
+        if name not in renewals and one.line.actor not in replaced_actors
+    )
+    if not (actors or renewals or withdrawals):
+        raise UsageError(f"{run.folder}: nothing in it may leave: {reasons_text(left)}")
+    content = _letter_bytes(hub, org, now, key, actors=actors, renewals=renewals,
+                            withdrawals=withdrawals)  # fmt: skip
+    values = values_withheld(run, arguments.register_key, no_register=arguments.no_register)
+    shown = {"letter.json": _RANDOM.sub(b'""', content)}
+    hold_back(run, f"hub/{hub.charter.name}", shown, values)
+    claimed = {entry.entry: entry.entity_id for actor in actors for entry in actor.entries}
+    named = {*claimed.values(), *(known[name].line.entry.entity_id for name in renewals)}
+    gone = {one.line.entry.entity_id for one in known.values()} - named
+    entry = Entry(
+        at=utc_text(now),
+        kind=EntryKind.SUBMISSION,
+        recipient=hub.charter.name,
+        sha256=digest_of(content),
+        run_id=run.run_id,
+        identifiers=tuple(sorted(named)),
+        built_on=tuple(rests_on(run)),
+    )
+    corrected = _corrections(arguments.ledger, hub, gone, now, run.run_id)
+    # Recorded first: what the ledger does not know could never be corrected.
+    with ledger.recorded(arguments.ledger, [*corrected, entry]):
+        day = now.date().isoformat()
+        record.own |= {name: [entity_id, day] for name, entity_id in claimed.items()}
+        save_record(hub, record)
+        path = _send(hub, content, key, now)
+    corrections = sum(1 for actor in actors if actor.replaces)
+    sys.stdout.write(
+        f"{path}: for the host {hub.charter.host} of {hub.charter.name} alone\n"
+        f"  claims {len(claimed)} identifiers of {len(actors)} actors, {corrections} of which "
+        f"correct earlier ones; renews {len(renewals)}, withdraws {len(withdrawals)}\n"
+        f"  stays: {reasons_text(left)}\n"
+        f"  recorded as {entry.issue_id}; others see it once the host has collected it\n"
+    )
+    return 0
+
+
+def _check_collected(hub: Hub, record: Record) -> None:
+    """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
+    last = hub.heads[-1][0].day if hub.heads else ""
+    waiting = [day for name, (_, day) in record.own.items()
+               if not hub.log.knows(name) and day >= last]  # fmt: skip
+    if waiting:
+        raise UsageError(
+            f"{hub.path}: the host has not collected what you published on {max(waiting)}; "
+            "publish again when it has"
+        )
+    record.own = {name: own for name, own in record.own.items() if hub.log.knows(name)}
+
+
+def _actors_of_run(
+    run: Run, hub: Hub, org: str, arguments: argparse.Namespace, now: datetime
+) -> tuple[list[HubActor], Withheld]:
+    """Returns what of a run may leave as actors: reviewed core of confirmed, not thin clusters."""
+    everybody = tables.read_table(run, MEMBERS)
+    members = everybody.filter(REVIEWED_CORE)
+    members = members.filter(pc.invert(pc.is_in(members["cluster_id"], thin_clusters(run))))
+    evidence = evidence_of_run(run)
+    signed_files.own_org(org, set(evidence["source_org"].to_pylist()), str(run.folder))
+    evidence = evidence.filter(pc.equal(evidence["source_org"], org))
+    ids = members["entity_id"].to_pylist()
+    register = key_store.register_source(
+        arguments.register_key,
+        use=not arguments.no_register,
+        runs=[arguments.run],
+        files=arguments.register,
+    )
+    charter, policy = hub.charter, offer_policy(arguments.policy)
+    policy = replace(policy, k=max(charter.k, policy.k), confirmed_only=True,
+                     least_reports=max(2, policy.least_reports))  # fmt: skip
+    day = utc_text(now)
+    offer, left = make_offer(
+        members,
+        tables.read_table(run, ENTITIES, ["entity_id", "status"]),
+        tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
+        evidence,
+        {},
+        signed_files.ids_of_victims(ids, arguments.victims)
+        | signed_files.ids_in_register(ids, register),
+        policy,
+        Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid))),
+    )
+    hard = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
+    grouped = hard.group_by("entity_id").aggregate(
+        [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]
+    )
+    facts = {one["entity_id"]: one for one in grouped.to_pylist()}
+    reporters = {one: row["reporter_key_count_distinct"] for one, row in facts.items()}
+    weeks = {
+        one: (iso_week(row["observed_at_min"]), iso_week(row["observed_at_max"]))
+        for one, row in facts.items()
+    }
+    signed = _signed_members(run)
+    found = actors_of_offer(offer, reporters, weeks, signed, policy.k, _new_id)
+    if others := everybody.num_rows - members.num_rows:
+        others_why = {"not reviewed core, or of a thin cluster": others}
+        left = replace(left, reasons=others_why | dict(left.reasons))
+    return found, left
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def _signed_members(run: Run) -> frozenset[str]:
+    """Returns the identifiers, in their epochs, that a signed decision in force confirms."""
+    if not files_of(run.manifest, DECISIONS):
+        return frozenset()
+    where = pc.field("in_force") & pc.field("signed_by").is_valid()
+    rows = tables.read_table(run, DECISIONS, ["members", "kind"], where).to_pylist()
+    return frozenset(
+        one for row in rows if row["kind"] in ("confirm", "review") for one in row["members"] or ()
+    )
+
+
+def _compare(
+    found: Iterable[HubActor], hub: Hub, known: Mapping[str, Any], now: datetime
+) -> tuple[tuple[HubActor, ...], tuple[str, ...]]:
+    """Returns new and corrected actors, and the entries that stay as they are and are renewed.
+
+    `known` are one's own entries in the log.
+    """
+    by_id = {one.line.entry.entity_id: one for one in known.values()}
+    sizes: dict[str, int] = {}
+    for one in known.values():
+        sizes[one.line.actor] = sizes.get(one.line.actor, 0) + 1
+    actors: list[HubActor] = []
+    renewals: list[str] = []
+    for actor in found:
+        old = [by_id[one.entity_id] for one in actor.entries if one.entity_id in by_id]
+        before = sorted({one.line.actor for one in old})
+        entries = tuple(
+            replace(by_id[one.entity_id].line.entry, entry=one.entry)
+            for one in actor.entries
+            if one.entity_id in by_id
+        )
+        alive = all(hub.log.status(one.line.entry.entry, now.date()) in ("live", "frozen")
+                    for one in old)  # fmt: skip
+        same = len(before) == 1 and sizes[before[0]] == len(entries) and alive
+        if same and entries == actor.entries and _ties(hub, before[0]) == _own_ties(actor):
+            renewals += [one.line.entry.entry for one in old]
+        else:
+            actors.append(replace(actor, replaces=tuple(before)))
+    return tuple(sorted(actors, key=_actor)), tuple(sorted(renewals))
+
+
+def _actor(one: HubActor) -> str:
+    return one.actor
+
+
+def _own_ties(actor: HubActor) -> set[tuple[frozenset[str], int, str]]:
+    names = {one.entry: one.entity_id for one in actor.entries}
+    return {(frozenset(map(names.__getitem__, tie.entries)), tie.reporters, tie.week)
+            for tie in actor.ties}  # fmt: skip
+
+
+def _ties(hub: Hub, actor: str) -> set[tuple[frozenset[str], int, str]]:
+    log = hub.log
+    return {
+        (frozenset(log.entries[one].line.entry.entity_id if one in log.entries else ""
+                   for one in tie.entries), tie.reporters, tie.week)
+        for tie in log.ties[actor].ties
+    }  # fmt: skip
+
+
+def _corrections(
+    given: str | None, hub: Hub, gone: set[str], now: datetime, run_id: str
+) -> list[Entry]:
+    """Returns the corrections of earlier letters that named what is withdrawn."""
+    bare = {without_epoch(one) for one in gone}
+    found = []
+    for one in ledger.read_ledger(given) if bare else ():
+        named = tuple(each for each in one.identifiers if without_epoch(each) in bare)
+        if one.kind == EntryKind.SUBMISSION and one.recipient == hub.charter.name and named:
+            found.append(
+                Entry(
+                    at=utc_text(now),
+                    kind=EntryKind.CORRECTION,
+                    recipient=one.recipient,
+                    sha256=one.sha256,
+                    run_id=run_id,
+                    identifiers=named,
+                )
+            )
+    return found
+
+
+def add_withdraw_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub withdraw`."""
+    add_hub(parser)
+    parser.add_argument(
+        "ids", metavar="ENTITY", nargs="*", help="ids that you published, or of their entries"
+    )
+    parser.add_argument("--all", action="store_true", help="all that you published")
+    add_ledger(parser)
+
+
+def withdraw(arguments: argparse.Namespace) -> int:
+    """Asks the host to take own entries out; returns the exit status 0.
+
+    Raises:
+        UsageError: for an id of which there is no own entry.
+    """
+    now = arguments.now or datetime.now(UTC)
+    if arguments.all == bool(arguments.ids):
+        given = f"{plain(arguments.ids[0], 100)}, --all" if arguments.ids else "ENTITY, --all"
+        raise UsageError(f"{given}: give one of them: what you withdraw, or all of it")
+    hub = open_hub(arguments.hub, now)
+    key, org = _key_and_org(hub, arguments.key)
+    record = read_record(hub)
+    own = {name: one.line.entry.entity_id for name, one in hub.log.entries.items()
+           if name in record.own}  # fmt: skip
+    wanted = set(arguments.ids)
+    chosen = {name: one for name, one in own.items() if arguments.all
+              or wanted & {name, one, without_epoch(one)}}  # fmt: skip
+    known = {each for name, one in chosen.items() for each in (name, one, without_epoch(one))}
+    if missing := sorted(wanted - known):
+        raise UsageError(
+            f"{plain(missing[0], 100)}: is no entry of yours; see {ENTRIES_FILE} of a feed"
+        )
+    if not chosen:
+        raise UsageError(f"{hub.path}: nothing of yours is in it; leave it so")
+    content = _letter_bytes(hub, org, now, key, withdrawals=tuple(sorted(chosen)))
+    with ledger.recorded(
+        arguments.ledger, _corrections(arguments.ledger, hub, set(chosen.values()), now, "")
+    ):
+        path = _send(hub, content, key, now)
+    save_record(hub, record)
+    sys.stdout.write(
+        f"{path}: withdraws {len(chosen)} entries; they are out once the host has collected it\n"
+    )
+    return 0
+
+
+def add_dispute_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub dispute`."""
+    add_hub(parser)
+    parser.add_argument("id", metavar="HEX", help="an entry, or with --answer a dispute")
+    parser.add_argument(
+        "--appeal", metavar="NAME", help="reference of somebody outside who appeals; no person's"
+    )
+    parser.add_argument(
+        "--answer", action="store_true", help="your own entry stands: answers the dispute"
+    )
+
+
+def dispute(arguments: argparse.Namespace) -> int:
+    """Disputes an entry of another's, or answers a dispute; returns the exit status 0.
+
+    Raises:
+        UsageError: for an entry or a dispute that is not there.
+    """
+    now = arguments.now or datetime.now(UTC)
+    hub = open_hub(arguments.hub, now)
+    key, org = _key_and_org(hub, arguments.key, host=arguments.appeal is not None)
+    record, name = read_record(hub), arguments.id
+    if arguments.answer:
+        if arguments.appeal is not None:
+            raise UsageError("--answer: leave out --appeal, which is for a dispute")
+        known = hub.log.disputes.get(name)
+        if known is None or known.entry not in record.own:
+            raise UsageError(
+                f"{plain(name, 64)}: is no dispute of an entry of yours; see {ENTRIES_FILE}"
+            )
+        content = _letter_bytes(hub, org, now, key, answers=(name,))
+        what = f"answers the dispute of {known.entry}: it stands"
+    else:
+        if name not in hub.log.entries or name in record.own:
+            raise UsageError(f"{plain(name, 64)}: is no entry of another's; see {ENTRIES_FILE}")
+        appeal = key_store.org_slug(arguments.appeal) if arguments.appeal else ""
+        one = HubDispute(_new_id(), name, appeal)
+        content = _letter_bytes(hub, org, now, key, disputes=(one,))
+        what = f"disputes {name} as {one.dispute}: it is frozen once the host has collected it"
+    path = _send(hub, content, key, now)
+    save_record(hub, record)
+    sys.stdout.write(f"{path}: {what}\n")
+    return 0
+
+
+def add_pull_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub pull`."""
+    add_hub(parser)
+    parser.add_argument("--output", metavar="DIR", required=True, help="new folder of the feed")
+    parser.add_argument(
+        "--without", **repeatable("HEX"), help="entries, or tokens of contributors, to leave out"
+    )
+    parser.add_argument(
+        "--min-count",
+        type=WholeNumber(1, 500),
+        default=1,
+        metavar="N",
+        help="contributors that must name an identifier (default: %(default)s)",
+    )
+
+
+def pull(arguments: argparse.Namespace) -> int:
+    """Checks the log, and writes what is in force as a feed for `join`; returns 0.
+
+    Raises:
+        UsageError: for a hub that does not hold, or by nobody of its members.
+    """
+    folder = signed_files.free_folder(arguments.output)
+    now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
+    hub = open_hub(arguments.hub, now)
+    _, org = _key_and_org(hub, arguments.key)
+    record, name = read_record(hub), hub.charter.name
+    choice = FeedChoice(frozenset(record.own), frozenset(arguments.without), arguments.min_count)
+    offer, entries = make_feed(hub.log, org, now, choice)
+    key = _feed_key(name)
+    content = signing.letter_bytes(offer, key)
+    files = {
+        OFFER: content,
+        f"{OFFER}{signing.SIGNATURE_SUFFIX}": signing.sign_detached(content, key),
+        ENTRIES_FILE: _entries_table(hub, frozenset(record.own), now),
+    }
+    before = signed_files.accepted_before(name)
+    if before.issued_at > offer.issued_at:
+        raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
+    live = {one.entity_id for one in make_feed(hub.log, org, now, FeedChoice())[0].entities}
+    taken_back = {sha for sha, (_, *ids) in record.feeds.items() if not live.issuperset(ids)}
+    now_known = replace(
+        before,
+        issued_at=offer.issued_at,
+        sha256=digest_of(content),
+        revoked=before.revoked | taken_back,
+    )
+    record.feeds = {sha: ids for sha, ids in record.feeds.items()
+                    if sha not in taken_back and ids[0] > utc_text(now)}  # fmt: skip
+    ids = [one.entity_id for one in offer.entities]
+    record.feeds[digest_of(content)] = [offer.expires_at, *ids]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replaced({folder / one: each for one, each in files.items()}):
+            save_record(hub, record)
+            signed_files.save_accepted(name, now_known)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}; give another --output") from None
+    people = len({hub.log.entries[one].line.token for one in entries})
+    sys.stdout.write(
+        f"{folder}: {len(ids)} identifiers by {people} contributors, until {offer.expires_at}; "
+        f"ringtrace exchange join RUN {folder}\n"
+    )
+    if taken_back:
+        sys.stdout.write(
+            f"  {len(taken_back)} earlier feeds name what was taken back since: joins with them "
+            "are void\n"
+        )
+    return 0
+
+
+def _feed_key(name: str) -> Ed25519PrivateKey:
+    """Returns the key that signs feeds of a hub here; a new one is trusted as the hub's.
+
+    Raises:
+        UsageError: if it is trusted no longer, or the name is another organisation's.
+    """
+    path = key_store.home() / "hubs" / f"{name}.pem"
+    if not path.exists():
+        if key_store.trusted(name):
+            raise UsageError(f"{name}: is the name of a partner whose key you trust; and of a hub")
+        made = signing.make_signing_key()
+        key_store.write_whole(path, signing.private_pem(made))
+        key_store.trust(name, made.public_key())
+    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "restore it from a copy")
+    key = open_private_key(content, str(path))
+    signer = signing.key_id(key.public_key())
+    void = key_store.validity(name, signer).revoked_since
+    if signer not in map(signing.key_id, key_store.trusted(name)) or void is not None:
+        raise UsageError(f"{name}: you took its key {signer} out; trust it again to use the hub")
+    return key
+
+
+def _entries_table(hub: Hub, own: frozenset[str], now: datetime) -> bytes:
+    """Returns all entries of a hub as CSV, for a person who decides on them."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(FEED_COLUMNS)
+    for name, one in sorted(hub.log.entries.items()):
+        entry, line = one.line.entry, one.line
+        status = hub.log.status(name, now.date())
+        table.writerow(
+            (name, "own" if name in own else line.token, line.actor, entry.entity_id, entry.role,
+             entry.reporters, entry.first, entry.last, entry.basis, status)
+        )  # fmt: skip
+        for each in hub.log.open_disputes(name):
+            table.writerow((each.dispute, each.appeal or each.token, "", entry.entity_id,
+                            "dispute", "", each.day, each.answer_by, "", "open"))  # fmt: skip
+    return text.getvalue().encode()

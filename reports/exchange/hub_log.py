@@ -1,0 +1,457 @@
+"""The log of a hub: a Merkle tree of lines, what they say is in force, and the feed made of it.
+
+The line of an entry that is out is erased, the digest of its leaf stays, and with it the tree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import combinations
+from typing import Any
+
+from reports import signing
+from reports.exchange.hub import (
+    BASES,
+    ENTRY_ID,
+    LEAST,
+    MAX_LINE_BYTES,
+    MAX_LINES,
+    ORG_SLUG,
+    SHA256,
+    HubError,
+    check_entry,
+    check_ties,
+    day_of,
+    is_day,
+    need,
+    rising,
+)
+from reports.signing import MerkleTree, NotCanonicalError, merkle_leaf
+from schemas.enums import RecordKind, Tier
+from schemas.offer import (
+    HubActor,
+    HubCharter,
+    HubEntry,
+    HubTie,
+    LoggedActor,
+    LoggedAnswer,
+    LoggedDispute,
+    LoggedEnd,
+    LoggedEntry,
+    LoggedOpening,
+    LoggedRenewal,
+    Offer,
+    OfferedCluster,
+    OfferedEntity,
+    OfferedEvidence,
+    Terms,
+)
+
+Line = (
+    LoggedActor
+    | LoggedAnswer
+    | LoggedDispute
+    | LoggedEnd
+    | LoggedEntry
+    | LoggedOpening
+    | LoggedRenewal
+)
+
+_LINES: dict[str, type[Any]] = {
+    kind.what: kind
+    for kind in (
+        LoggedActor, LoggedAnswer, LoggedDispute, LoggedEnd, LoggedEntry, LoggedOpening,
+        LoggedRenewal,
+    )
+}  # fmt: skip
+
+
+def log_line(one: Line) -> bytes:
+    """Returns a line of the log, without its end."""
+    return signing.canonical_json(one)
+
+
+def erased_line(line: bytes) -> bytes:
+    """Returns what stays of a line that is erased: the hash of its leaf."""
+    return signing.canonical_json({"erased": merkle_leaf(line).hex()})
+
+
+@dataclass
+class EntryState:
+    """An entry that is not out: its line, the number of its leaf, and since when it lives."""
+
+    line: LoggedEntry
+    leaf: int
+    since: date
+    disputes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class HubLog:
+    """The log read so far, and all that is in force by it.
+
+    Attributes:
+        charter: of the hub.
+        entries: those that did not end, by id.
+        disputes: all of them, by id.
+        answered: ids of those that were answered.
+        ties: by actor.
+        leaves: hashes of all lines.
+    """
+
+    charter: HubCharter
+    entries: dict[str, EntryState] = field(default_factory=dict)
+    disputes: dict[str, LoggedDispute] = field(default_factory=dict)
+    answered: set[str] = field(default_factory=set)
+    ties: dict[str, LoggedActor] = field(default_factory=dict)
+    leaves: list[bytes] = field(default_factory=list)
+    openings: list[LoggedOpening] = field(default_factory=list)
+    _ids: set[str] = field(default_factory=set)
+    _ended: dict[int, str] = field(default_factory=dict)
+    _erased: dict[int, str] = field(default_factory=dict)
+    _tree: MerkleTree = field(default_factory=MerkleTree)
+    _roots: dict[int, str] = field(default_factory=dict)
+
+    def root(self) -> str:
+        """Returns the root over all lines read so far."""
+        return self._tree.root()
+
+    def root_at(self, size: int) -> str | None:
+        """Returns the root at the end of a day after which the log had this size."""
+        return MerkleTree().root() if size == 0 else self._roots.get(size)
+
+    def add_day(self, day: str, content: bytes) -> None:
+        """Reads the lines of one day.
+
+        Raises:
+            HubError: naming the first line that cannot be one of a log, or is there before.
+        """
+        *lines, rest = content.split(b"\n")
+        if rest:
+            raise HubError("ends in the middle of a line")
+        found: list[tuple[int, Line]] = []
+        for number, line in enumerate(lines, 1):
+            where = f"line {number}: "
+            try:
+                one = self._line(line, day)
+            except HubError as error:
+                raise HubError(f"{where}{error}") from None
+            if one is not None:
+                found.append((len(self.leaves) - 1, one))
+        shown = [line for line in lines if not line.startswith(b'{"erased":')]
+        if not rising(shown):
+            raise HubError("has a line twice, or its lines out of order")
+        for leaf, one in sorted(found, key=lambda pair: (_PHASES[pair[1].what], pair[0])):
+            self._apply(leaf, one)
+        self._roots[len(self.leaves)] = self.root()
+
+    def _line(self, line: bytes, day: str) -> Line | None:
+        if len(line) > MAX_LINE_BYTES:
+            raise HubError(f"is longer than {MAX_LINE_BYTES} bytes")
+        if len(self.leaves) >= MAX_LINES:
+            raise HubError(f"the log has more than {MAX_LINES} lines")
+        try:
+            value = signing.parse_canonical_json(line)
+            if isinstance(value, dict) and set(value) == {"erased"}:
+                if not isinstance(value["erased"], str) or not SHA256.fullmatch(value["erased"]):
+                    raise HubError("field erased is invalid")
+                self._erased[len(self.leaves)] = day
+                self._append(bytes.fromhex(value["erased"]))
+                return None
+            kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
+            if kind is None:
+                raise HubError("is no line of a log")
+            one: Line = signing.dataclass_from_json(kind, value)
+        except NotCanonicalError as error:
+            raise HubError(str(error)) from None
+        _check_line(one, day)
+        self._append(merkle_leaf(line))
+        return one
+
+    def _append(self, leaf: bytes) -> None:
+        self.leaves.append(leaf)
+        self._tree.add(leaf)
+
+    def _new(self, name: str) -> None:
+        if name in self._ids:
+            raise HubError(f"{name} is there twice: it was replayed")
+        self._ids.add(name)
+
+    def _apply(self, leaf: int, one: Line) -> None:
+        if isinstance(one, LoggedEntry):
+            self._new(one.entry.entry)
+            self.entries[one.entry.entry] = EntryState(one, leaf, day_of(one.day))
+        elif isinstance(one, LoggedActor):
+            self._new(one.actor)
+            self.ties[one.actor] = one
+        elif isinstance(one, LoggedRenewal):
+            for name in one.entries:
+                if name in self.entries:
+                    self.entries[name].since = day_of(one.day)
+        elif isinstance(one, LoggedDispute):
+            self._new(one.dispute)
+            self.disputes[one.dispute] = one
+            if one.entry in self.entries:
+                self.entries[one.entry].disputes.append(one.dispute)
+        elif isinstance(one, LoggedAnswer):
+            if one.dispute not in self.disputes:
+                raise HubError(f"answers {one.dispute}, which is no dispute")
+            self.answered.add(one.dispute)
+        elif isinstance(one, LoggedEnd):
+            self.entries.pop(one.entry, None)
+            self._ended[one.leaf] = one.entry
+            self._ids.add(one.entry)
+        else:
+            self.openings.append(one)
+
+    def check_erasures(self) -> None:
+        """Checks that every erased line is of an entry that the log says is out.
+
+        Raises:
+            HubError: naming the first line that is not.
+        """
+        for leaf, day in self._erased.items():
+            if leaf not in self._ended:
+                raise HubError(f"log/{day}.jsonl: erases line {leaf} of the log, which is not out")
+
+    def to_erase(self) -> set[int]:
+        """Returns the leaves of entries that are out whose lines are not erased yet."""
+        return self._ended.keys() - self._erased.keys()
+
+    def knows(self, name: str) -> bool:
+        """Returns whether an entry, an actor or a dispute of this id is in the log, or was."""
+        return name in self._ids
+
+    def open_disputes(self, name: str) -> list[LoggedDispute]:
+        """Returns the disputes of an entry that nobody answered."""
+        entry = self.entries.get(name)
+        found = [self.disputes[one] for one in entry.disputes] if entry else []
+        return [one for one in found if one.dispute not in self.answered]
+
+    def status(self, name: str, day: date) -> str:
+        """Returns `live`, `frozen`, `unanswered`, `expired`, or `out` of an entry on a day."""
+        one = self.entries.get(name)
+        if one is None:
+            return "out"
+        kind = one.line.entry.entity_id.partition(":")[0]
+        life = next(life.days for life in self.charter.lives if life.kind == kind)
+        if one.since + timedelta(days=life) <= day:
+            return "expired"
+        unanswered = self.open_disputes(name)
+        if any(day_of(dispute.answer_by) < day for dispute in unanswered):
+            return "unanswered"
+        return "frozen" if unanswered else "live"
+
+
+_PHASES = {"entry": 0, "actor": 1, "renewal": 2, "dispute": 3, "answer": 4, "end": 5, "opening": 6}
+"""The order in which lines of one day take effect."""
+
+
+def _check_line(one: Line, day: str) -> None:
+    need(one.day == day, "day")
+    for name in ("actor", "token", "salt", "dispute"):
+        value = getattr(one, name, None)
+        empty = name == "token" and isinstance(one, LoggedDispute) and one.appeal
+        need(value is None or ENTRY_ID.fullmatch(value) or (empty and value == ""), name)
+    if isinstance(one, LoggedEntry):
+        check_entry(one.entry, "entry")
+    elif isinstance(one, LoggedActor):
+        check_ties(one.ties, "ties")
+        need(all(map(ENTRY_ID.fullmatch, one.replaces)), "replaces")
+    elif isinstance(one, LoggedRenewal):
+        need(one.entries and rising(one.entries) and all(map(ENTRY_ID.fullmatch, one.entries)),
+              "entries")  # fmt: skip
+    elif isinstance(one, LoggedDispute):
+        need(is_day(one.answer_by) and one.answer_by >= day, "answer_by")
+        need(ENTRY_ID.fullmatch(one.entry), "entry")
+        need(not one.appeal or ORG_SLUG.fullmatch(one.appeal), "appeal")
+    elif isinstance(one, LoggedEnd):
+        need(ENTRY_ID.fullmatch(one.entry), "entry")
+    elif isinstance(one, LoggedOpening):
+        need(one.reason.isprintable() and 0 < len(one.reason) <= 200, "reason")
+
+
+def show_count(count: int, k: int) -> int:
+    """Returns the lower bound that is shown of a count of people: 2, or a multiple of k."""
+    return LEAST if count < k else count - count % k
+
+
+def shown_ties(
+    rows: Iterable[tuple[frozenset[str], int, str]], k: int
+) -> list[tuple[tuple[str, ...], int, str]]:
+    """Returns who named what together as lower bounds, of two people at least.
+
+    What one person alone names together is counted as less of it: as the two identifiers of it
+    that several name together, or as one. Each person stays in one row.
+
+    Args:
+        rows: the identifiers of one cluster that people named together, how many people did, and
+            in which ISO 8601 week.
+        k: of the hub.
+    """
+    people: Counter[frozenset[str]] = Counter()
+    week: dict[frozenset[str], str] = {}
+    pairs: Counter[tuple[str, str]] = Counter()
+
+    def count(named: frozenset[str], number: int, when: str) -> None:
+        people[named] += number
+        week[named] = max(week.get(named, ""), when)
+
+    for named, number, when in rows:
+        count(named, number, when)
+        pairs.update(dict.fromkeys(combinations(sorted(named), 2), number))
+    for named in sorted(people, key=lambda one: (-len(one), sorted(one))):
+        if people[named] >= LEAST or len(named) < LEAST:
+            continue
+        borne = [p for p in combinations(sorted(named), 2) if pairs[p] >= LEAST and len(named) > 2]
+        choices = [*borne] if borne else [(one,) for one in sorted(named)]
+        # Another person makes a pair of one person's; else one that has nobody yet.
+        chosen = min(choices, key=lambda one: ((1, 0, 2)[min(people[frozenset(one)], 2)], one))
+        count(frozenset(chosen), people.pop(named), week[named])
+    for named in sorted(people, key=sorted):
+        if len(named) == LEAST and people[named] == 1:
+            least = min(sorted(named), key=lambda one: people[frozenset([one])])
+            count(frozenset([least]), people.pop(named), week[named])
+    return sorted(
+        (tuple(sorted(named)), show_count(number, k), week[named])
+        for named, number in people.items()
+        if number >= LEAST
+    )
+
+
+@dataclass(frozen=True)
+class FeedChoice:
+    """The entries that a member takes into its feed.
+
+    Attributes:
+        own: ids of entries that it contributed itself.
+        without: ids of entries, or tokens of contributors, that it leaves out.
+        least: how many contributors must name an identifier.
+    """
+
+    own: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    least: int = 1
+
+
+def make_feed(
+    log: HubLog, recipient: str, now: datetime, choice: FeedChoice
+) -> tuple[Offer, list[str]]:
+    """Returns what is in force as an offer of the hub's, and the ids of its entries.
+
+    Each person that a contributor counts is counted once; of an identifier that several name, role
+    and cluster are those of the contributor with most reporters.
+    """
+    chosen: defaultdict[str, list[EntryState]] = defaultdict(list)
+    for name, one in log.entries.items():
+        if name in choice.own or {name, one.line.token} & choice.without:
+            continue
+        if log.status(name, now.date()) == "live":
+            chosen[one.line.entry.entity_id].append(one)
+    kept = {
+        entity_id: max(those, key=lambda one: (one.line.entry.reporters, one.line.entry.entry))
+        for entity_id, those in sorted(chosen.items())
+        if len({one.line.token for one in those}) >= choice.least
+    }
+    numbers: dict[str, int] = {}
+    for one in kept.values():
+        numbers.setdefault(one.line.actor, len(numbers) + 1)
+    entities = tuple(
+        OfferedEntity(entity_id, one.line.entry.role, one.line.entry.confidence,
+                      numbers[one.line.actor])
+        for entity_id, one in kept.items()
+    )  # fmt: skip
+    place = {entity_id: at for at, entity_id in enumerate(kept)}
+    of_entry = {one.line.entry.entry: entity_id for entity_id in kept for one in chosen[entity_id]}
+    counts: Counter[tuple[str, tuple[int, ...]]] = Counter()
+    for actor in log.ties.values():
+        for tie in actor.ties:
+            at = tuple(sorted({place[of_entry[one]] for one in tie.entries if one in of_entry}))
+            if at:
+                counts[tie.week, at] += tie.reporters
+    evidence = tuple(
+        OfferedEvidence(at, str(RecordKind.COMPLAINT), reports, week)
+        for (week, at), reports in sorted(counts.items())
+    )
+    charter = log.charter
+    ends = now + timedelta(days=charter.feed_days)
+    offer = Offer(
+        sender=charter.name,
+        recipient=recipient,
+        issued_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        expires_at=f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+        tlp=charter.tlp,
+        terms=Terms(min((one.confidence for one in entities), default=0), charter.k, LEAST, 1),
+        entities=entities,
+        evidence=evidence,
+        clusters=tuple(OfferedCluster((), None, (), one) for one in sorted(numbers.values())),
+    )
+    return offer, sorted(of_entry)
+
+
+def actors_of_offer(
+    offer: Offer,
+    reporters: Mapping[str, int],
+    weeks: Mapping[str, tuple[str, str]],
+    signed: frozenset[str],
+    k: int,
+    new_id: Callable[[], str],
+) -> list[HubActor]:
+    """Returns the clusters of an offer of one's own run as actors of new entries.
+
+    Args:
+        offer: what may leave, each person counted once for each cluster.
+        reporters: people who report an identifier.
+        weeks: the first and the last ISO 8601 week in which they do.
+        signed: identifiers that a signed decision confirms.
+        k: of the hub.
+        new_id: makes ids.
+    """
+    found = []
+    for cluster in offer.clusters:
+        of = {
+            at: one.entity_id
+            for at, one in enumerate(offer.entities)
+            if one.cluster == cluster.number
+        }
+        rows = [
+            (frozenset(of[at] for at in row.entities if at in of), row.reports, row.week)
+            for row in offer.evidence
+        ]
+        entries = tuple(
+            HubEntry(
+                entry=new_id(),
+                entity_id=one.entity_id,
+                role=one.role,
+                tier=str(Tier.CORE),
+                confidence=one.confidence // 10 * 10,
+                reporters=show_count(reporters[one.entity_id], k),
+                first=weeks[one.entity_id][0],
+                last=weeks[one.entity_id][1],
+                basis=BASES[one.entity_id in signed],
+            )
+            for one in offer.entities
+            if one.cluster == cluster.number
+        )
+        name = {one.entity_id: one.entry for one in entries}
+        ties = sorted(
+            (tuple(sorted(name[each] for each in named)), week, count)
+            for named, count, week in shown_ties((row for row in rows if row[0]), k)
+        )
+        shown = tuple(HubTie(named, count, week) for named, week, count in ties)
+        found.append(HubActor(new_id(), entries, shown, ()))
+    return found
+
+
+def log_lines(log: HubLog, day: date) -> Iterator[str]:
+    """Yields a summary of a log as lines for a person."""
+    counts = Counter(log.status(name, day) for name in log.entries)
+    shown = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+    waiting = sum(1 for name in log.entries for _ in log.open_disputes(name))
+    yield f"  {len(log.leaves)} lines; entries: {shown or 'none'}; {waiting} open disputes"
+    for one in log.openings:
+        yield f"  token {one.token} was opened on {one.day}: {json.dumps(one.reason)}"

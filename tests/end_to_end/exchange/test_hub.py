@@ -1,0 +1,447 @@
+"""Three organisations and a host: what one publishes, the others join, until it is taken back."""
+
+import csv
+import json
+import shutil
+from collections import Counter
+
+import pyarrow.compute as pc
+import pytest
+
+from reports import tables
+from reports.exchange import HubError, open_letter
+from schemas.entity import without_epoch
+from schemas.tables import MENTIONS
+from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_world
+from tests.support.leaks import leak_forms, number_forms
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_world(tmp_path_factory.mktemp("hub-world"))
+
+
+@pytest.fixture(scope="module")
+def filled(made, tmp_path_factory):
+    """The hub on 2 June, when the host has collected what all three published."""
+    world = made.copy(tmp_path_factory.mktemp("filled"))
+    for org in ORGS:
+        assert world.do(org, "publish", day=2) == 0
+    assert world.do(HOST, "collect", day=2) == 0
+    return world
+
+
+@pytest.fixture
+def empty(made, tmp_path):
+    return made.copy(tmp_path)
+
+
+@pytest.fixture
+def world(filled, tmp_path):
+    return filled.copy(tmp_path)
+
+
+def pull(world: HubWorld, org: str, day: int = 3, name: str = "", month: int = 6):
+    folder = world.folder / (name or f"feed-{org}-{month}-{day}")
+    assert world.do(org, "pull", "--output", folder, day=day, month=month) == 0
+    return folder
+
+
+def entries(feed):
+    """The rows of entries.csv, disputes left out."""
+    with (feed / "entries.csv").open() as lines:
+        return [one for one in csv.DictReader(lines) if one["role"] != "dispute"]
+
+
+def offered(feed):
+    return {one["entity_id"] for one in json.loads((feed / "offer.json").read_bytes())["entities"]}
+
+
+def own_entry(world, org, others=False):
+    """An entry that the organisation alone names: its id and identifier."""
+    rows = entries(pull(world, org, name=f"look-{org}"))
+    names = Counter(one["entity_id"] for one in rows)
+    return next(
+        (one["entry"], one["entity_id"])
+        for one in rows
+        if (one["contributor"] == "own") != others and names[one["entity_id"]] == 1
+    )
+
+
+def refusal(capsys):
+    """The one line of an error."""
+    *_, last = capsys.readouterr().err.strip().splitlines()
+    return last
+
+
+def join(world, org, feed, output, day=3):
+    when = f"2026-06-{day:02}T12:00:00Z"
+    words = ["exchange", "join", world.run(org), feed, "--now", when]
+    words += ["--decisions", world.folder / "decisions.csv"]
+    if not (world.folder / "decisions.csv").exists():
+        shutil.copy2(world.run(org).resolve().parent / "decisions.csv", world.folder)
+    return world.at(org, *words, "--output", output)
+
+
+def from_hub(run):
+    where = pc.field("source_org") == "acx"
+    rows = tables.read_table(run, MENTIONS, ["entity_id"], where)
+    return {without_epoch(one) for one in rows["entity_id"].to_pylist()}
+
+
+def test_what_two_publish_is_evidence_in_the_join_of_the_third(world):
+    feed = pull(world, "amazon")
+    rows = entries(feed)
+    assert len({one["contributor"] for one in rows}) == 3  # own, and two tokens
+    own = {one["entity_id"] for one in rows if one["contributor"] == "own"}
+    others = {one["entity_id"] for one in rows if one["contributor"] != "own"}
+    assert offered(feed) == others and own - others
+    assert join(world, "amazon", feed, world.folder / "joint") == 0
+    seen = from_hub(world.folder / "joint")
+    assert len(seen) > 10 and seen <= {without_epoch(one) for one in others}
+
+
+def test_nothing_but_reviewed_core_of_confirmed_clusters_is_published(world):
+    import pyarrow as pa
+
+    from reports.disclosure_control import is_reviewed_core, thin_clusters
+    from schemas.tables import CLUSTERS, MEMBERS
+
+    for org in ORGS:
+        members = tables.read_table(world.run(org), MEMBERS).to_pylist()
+        clusters = tables.read_table(world.run(org), CLUSTERS, ["cluster_id", "status"])
+        status = {one["cluster_id"]: one["status"] for one in clusters.to_pylist()}
+        thin = set(pa.array(thin_clusters(world.run(org))).to_pylist())
+        confirmed = {one for one, what in status.items() if what == "confirmed"} - thin
+        may = {one["entity_id"] for one in members if is_reviewed_core(one)
+               and one["cluster_id"] in confirmed}  # fmt: skip
+        published = {entity for entity, _ in world.record(org)["own"].values()}
+        assert published and published <= may
+
+
+def test_what_is_withdrawn_is_out_of_the_next_join_and_of_every_byte(world, capsys):
+    entry, entity = own_entry(world, "microsoft")
+    old = pull(world, "amazon", name="old")
+    assert entity in offered(old)
+    assert join(world, "amazon", old, world.folder / "before") == 0
+    assert world.do("microsoft", "withdraw", entity, day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    new = pull(world, "amazon", day=4)
+    assert offered(old) - offered(new) == {entity}
+    assert join(world, "amazon", new, world.folder / "after", day=4) == 0
+    assert from_hub(world.folder / "before") >= from_hub(world.folder / "after")
+    assert without_epoch(entity) not in from_hub(world.folder / "after")
+    # The old feed is no way around it, and what rested on it is void.
+    capsys.readouterr()
+    assert join(world, "amazon", old, world.folder / "again", day=4) == 0
+    assert "revoked; its evidence is left out" in capsys.readouterr().err
+    assert not from_hub(world.folder / "again")
+    assert world.at("amazon", "health", world.folder / "before") == 1
+    assert "revoked" in capsys.readouterr().out
+    log = b"".join(one.read_bytes() for one in (world.hub / "log").iterdir())
+    assert entity.encode() not in log and entry.encode() in log
+    assert world.do("google", "log", day=4) == 0
+
+
+def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
+    entry, entity = own_entry(world, "google", others=True)
+    assert world.do("google", "dispute", entry, day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    assert entity not in offered(pull(world, "google", day=4))
+    owner = next(org for org in ORGS if entry in world.record(org)["own"])
+    with (pull(world, owner, day=4) / "entries.csv").open() as lines:
+        dispute = next(one["entry"] for one in csv.DictReader(lines) if one["role"] == "dispute")
+    # Nobody but the contributor answers.
+    other = next(org for org in ORGS if org not in (owner, "google"))
+    assert world.do(other, "dispute", dispute, "--answer", day=4) == 2
+    assert "no dispute of an entry of yours" in refusal(capsys)
+    assert world.do(owner, "dispute", dispute, "--answer", day=4) == 0
+    assert world.do(HOST, "collect", day=4) == 0
+    assert entity in offered(pull(world, "google", day=5))
+    # The same member does not freeze it a second time; an appeal does.
+    assert world.do("google", "dispute", entry, day=5) == 0
+    assert world.do(HOST, "dispute", entry, "--appeal", "shop-114", day=5) == 0
+    capsys.readouterr()
+    assert world.do(HOST, "collect", day=5) == 1
+    assert f"disputes {entry} a second time" in capsys.readouterr().out
+    assert entity not in offered(pull(world, other, day=6))
+    # Without an answer it is out.
+    assert world.do(HOST, "collect", day=20) == 0
+    feed = pull(world, other, day=21)
+    assert entry not in {one["entry"] for one in entries(feed)}
+
+
+def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, capsys):
+    entry, entity = own_entry(world, "microsoft")
+    assert world.do("amazon", "dispute", entry, day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    _, gone = next(
+        (name, one) for name, (one, _) in world.record("microsoft")["own"].items()
+        if one != entity and "#" not in one
+    )  # fmt: skip
+    source = world.run("microsoft").resolve().parent
+    decisions = world.folder / "more.csv"
+    row = f"L-1,legitimate,{gone},,Ada Cole,asked them,2026-06-03T00:00:00Z,"
+    decisions.write_text((source / "decisions.csv").read_text() + row + "\n")
+    capsys.readouterr()
+    words = ["health", world.run("microsoft"), "--decisions", decisions]
+    assert world.at("microsoft", *words, "--now", "2026-06-04T00:00:00Z") == 1
+    assert "run ringtrace exchange hub withdraw" in capsys.readouterr().out
+    files = ["--complaints", source / "records" / "complaints" / "microsoft.jsonl"]
+    files += ["--calls", source / "records" / "calls" / "microsoft.jsonl"]
+    run = world.folder / "corrected"
+    words = ["batch", *files, "--decisions", decisions, "--output", run]
+    assert world.at("microsoft", *words, "--now", "2026-06-04T00:00:00Z") == 0
+    words = ["exchange", "hub", "publish", run, world.hub, "--now", "2026-06-04T10:00:00Z"]
+    assert world.at("microsoft", *words) == 0
+    assert "renews" in capsys.readouterr().out
+    assert world.do(HOST, "collect", day=4) == 0
+    rows = entries(pull(world, "amazon", day=5))
+    assert gone not in {one["entity_id"] for one in rows if one["contributor"] != "own"} or (
+        gone in {one["entity_id"] for one in rows if one["status"] == "live"}
+    )
+    frozen = [one for one in rows if one["entity_id"] == entity]
+    assert [one["status"] for one in frozen] == ["frozen"]
+    assert gone not in {
+        entity
+        for name, (entity, _) in world.record("microsoft")["own"].items()
+        if name in {one["entry"] for one in rows}
+    }
+    words = ["health", run, "--decisions", decisions, "--now", "2026-06-05T00:00:00Z"]
+    world.at("microsoft", *words)
+    assert "exchange hub withdraw" not in capsys.readouterr().out
+
+
+def test_who_is_expelled_takes_part_no_more_and_all_of_it_is_out(world, capsys):
+    own = set(world.record("google")["own"])
+    assert world.do("amazon", "members", "--expel", "google", day=3) == 0
+    # One member alone changes nothing, and the expelled one cannot stop it.
+    assert "waiting" in capsys.readouterr().out
+    pull(world, "google", day=3)
+    agree(world, "microsoft", day=3)
+    assert world.do("google", "withdraw", "--all", day=3) == 2
+    assert "is no member's" in refusal(capsys)
+    assert world.do(HOST, "collect", day=3) == 0
+    assert world.do("google", "pull", "--output", world.folder / "x", day=4) == 2
+    assert own.isdisjoint(one["entry"] for one in entries(pull(world, "amazon", day=4)))
+
+
+def sealed(world):
+    return sorted((world.hub / "inbox").glob("*.sealed"))
+
+
+def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world, capsys):
+    entry, entity = own_entry(world, "microsoft")
+    assert world.do("microsoft", "withdraw", entity, day=3) == 0
+    letter = shutil.copy2(sealed(world)[0], world.folder / "kept.sealed")
+    assert world.do(HOST, "collect", day=3) == 0
+    # A member of another folder's list, whose key the host's list does not have.
+    other = world.copy(world.folder / "other") if (world.folder / "other").mkdir() is None else None
+    (other.home("google") / "own.pem").unlink()
+    for path in (other.home("google") / "hubs").iterdir():
+        path.unlink()
+    assert other.at("google", "keys", "export", "--output", other.folder / "new.pem") == 0
+    add = ["--add", "google", "--pem", other.folder / "new.pem"]
+    assert other.do("amazon", "members", *add, day=4) == 0
+    agree(other, "microsoft", day=4)
+    assert other.do("google", "publish", day=4) == 0
+    shutil.copy2(sealed(other)[0], world.hub / "inbox")
+    shutil.copy2(letter, world.hub / "inbox" / f"{'a' * 32}.sealed")
+    (world.hub / "inbox" / f"{'b' * 32}.sealed").write_bytes(b"x" * 5_000)
+    (world.hub / "inbox" / f"{'c' * 32}.sealed").write_bytes(letter.read_bytes()[:-1] + b"?")
+    assert world.do("amazon", "withdraw", "--all", day=4) == 0
+    capsys.readouterr()
+    assert world.do(HOST, "collect", day=4) == 1
+    said = capsys.readouterr().out
+    assert "1 letters" in said and "no member has it" in said
+    assert f"{'a' * 32}.sealed: of microsoft" in said and "it was replayed" in said
+    assert said.count("is not sealed to this hub's key, or was altered") == 2
+    assert not sealed(world) and len(list((world.hub / "refused").iterdir())) == 4
+    assert entry not in {one["entry"] for one in entries(pull(world, "google", day=5))}
+
+
+def lines_of(world):
+    path = world.hub / "log" / "2026-06-02.jsonl"
+    return path, path.read_bytes().splitlines(keepends=True)
+
+
+def change_line(world):
+    path, lines = lines_of(world)
+    at = next(n for n, line in enumerate(lines) if b'"entity_id"' in line)
+    lines[at] = lines[at].replace(b'"reporters":', b'"reporters":1')
+    path.write_bytes(b"".join(lines))
+
+
+def drop_line(world):
+    path, lines = lines_of(world)
+    path.write_bytes(b"".join(lines[1:]))
+
+
+def repeat_line(world):
+    path, lines = lines_of(world)
+    path.write_bytes(b"".join([lines[0], *lines]))
+
+
+def erase_line(world):
+    from reports.exchange import erased_line
+
+    path, lines = lines_of(world)
+    lines[0] = erased_line(lines[0].rstrip(b"\n")) + b"\n"
+    path.write_bytes(b"".join(lines))
+
+
+def cut_days(world):
+    for one in world.hub.glob("heads/2026-06-02*"):
+        one.unlink()
+
+
+def change_head(world):
+    path = world.hub / "heads" / "2026-06-02.json"
+    path.write_bytes(path.read_bytes().replace(b'"size":', b'"size":1'))
+
+
+def change_charter(world):
+    path = world.hub / "hub.json"
+    path.write_bytes(path.read_bytes().replace(b'"epoch_days":90', b'"epoch_days":91'))
+
+
+def lose_list(world):
+    max((world.hub / "members").glob("*.json")).unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (change_line, "2026-06-02.jsonl: "),
+        (drop_line, "is not what the host signed: the log was changed"),
+        (repeat_line, "has a line twice, or its lines out of order"),
+        (erase_line, "erases line 0 of the log, which is not out"),
+        (cut_days, "you saw before: it was changed or cut"),
+        (change_head, "2026-06-02.json: was altered after it was signed"),
+        (change_charter, "hub.json: was altered after it was signed"),
+        (lose_list, "of the last head is missing, or lacks signatures"),
+    ],
+)
+def test_a_changed_hub_is_refused_and_says_which_file(world, capsys, change, named):
+    pull(world, "amazon")
+    change(world)
+    capsys.readouterr()
+    assert world.do("amazon", "pull", "--output", world.folder / "new", day=4) == 2
+    assert named in refusal(capsys)
+    assert not (world.folder / "new").exists()
+
+
+def test_a_host_that_signs_two_logs_is_found_by_comparing_heads(world, capsys):
+    (world.folder / "two").mkdir()
+    other = world.copy(world.folder / "two")
+    assert world.do("amazon", "withdraw", "--all", day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    assert other.do(HOST, "collect", day=3) == 0
+    head = "heads/2026-06-03.json"
+    earlier = ["--head", world.hub / "heads" / "2026-06-02.json"]
+    assert world.do("google", "log", *earlier, day=4) == 0
+    assert "continues the head of 2026-06-02, by " in capsys.readouterr().out
+    assert other.do("google", "log", "--head", world.hub / head, day=4) == 2
+    assert "the host signed two logs" in refusal(capsys)
+
+
+def test_a_token_is_opened_by_the_host_alone_and_every_member_reads_so(world, capsys):
+    rows = entries(pull(world, "amazon"))
+    entry, token = next((one["entry"], one["contributor"]) for one in rows
+                        if one["contributor"] != "own")  # fmt: skip
+    why = ["--open", token, "--reason", "order 12/2026"]
+    assert world.do("amazon", "log", *why, day=3) == 2
+    assert "ask its host isac, which alone can do this" in refusal(capsys)
+    assert world.do(HOST, "log", *why, day=3) == 0
+    owner = next(org for org in ORGS if entry in world.record(org)["own"])
+    assert f"{token} is {owner};" in capsys.readouterr().out
+    assert world.do("google", "log", day=4) == 0
+    assert f'token {token} was opened on 2026-06-03: "order 12/2026"' in capsys.readouterr().out
+    assert world.do(HOST, "collect", day=3) == 2
+    assert "run it again tomorrow" in refusal(capsys)
+
+
+def test_entries_die_without_renewal_sooner_for_kinds_with_short_lives(world):
+    before = entries(pull(world, "amazon", day=3))
+    for day in (15, 28):
+        assert world.do("google", "publish", day=day) == 0
+        assert world.do(HOST, "collect", day=day) == 0
+    # 45 days after 2 June a phone number is out, unless it was renewed; an account is not.
+    assert world.do(HOST, "collect", day=20, month=7) == 0
+    after = {one["entry"] for one in entries(pull(world, "amazon", day=21, month=7))}
+    renewed = set(world.record("google")["own"])
+    for one in before:
+        short = one["entity_id"].startswith("phone:")
+        assert (one["entry"] in after) == (not short or one["entry"] in renewed), one
+    assert any(one["entity_id"].startswith("phone:") and one["entry"] in renewed for one in before)
+
+
+def test_no_value_of_a_victim_and_no_record_is_in_any_byte(world):
+    values, numbers = set(), set()
+    source = world.run("amazon").resolve().parent / "records"
+    for path in source.rglob("*.jsonl"):
+        for row in map(json.loads, path.read_text().splitlines()):
+            values |= {row.get(name) for name in ("victim_id", "complaint_id", "call_id")}
+            suspect = "calling_number" if row.get("direction") == "inbound" else "called_number"
+            country = row.get("victim_country") or "US"
+            for name in {"calling_number", "called_number"} - {suspect}:
+                numbers |= {(row[name], country)} if row.get(name) else set()
+            for one in row.get("phone_numbers") or ():
+                numbers |= {(one["raw"], country)} if one.get("role") == "victim" else set()
+            for one in row.get("emails") or ():
+                if isinstance(one, dict) and one.get("role") == "victim":
+                    values.add(one["address"])
+    for raw, country in numbers:
+        try:
+            values |= number_forms(raw, country)
+        except Exception:
+            values.add(raw)
+    values = {one for one in values if one and len(one) >= 5}
+    assert len(values) > 2_000 and len(numbers) > 50
+    entry, _ = own_entry(world, "google", others=True)
+    assert world.do("google", "dispute", entry, day=3) == 0
+    assert world.do("amazon", "publish", day=3) == 0
+    secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
+    hub = json.loads((world.hub / "heads" / "2026-06-02.json").read_bytes())["hub"]
+    parts = [part for one in sealed(world) for part in open_letter(one.read_bytes(), secret, hub)]
+    files = [*world.hub.rglob("*"), *(world.folder / "look-google").rglob("*")]
+    # What is sealed was opened above.
+    files = [one for one in files if one.is_file() and one.suffix != ".sealed"]
+    whole = b"\n".join([*parts, *(one.read_bytes() for one in files)])
+    assert len(parts) == 4 and b'"disputes":[{' in whole
+    assert found_in(whole, values | {"google"}) == {"google"}
+
+
+def found_in(whole, values):
+    """The values of which a form is in some bytes, by slices of each length."""
+    of = {form: one for one in values for form in leak_forms(one)}
+    found = set()
+    for length in {len(form) for form in of}:
+        slices = {whole[at : at + length] for at in range(len(whole))}
+        found |= {one for form, one in of.items() if form in slices}
+    return found
+
+
+def test_the_log_names_no_contributor(world):
+    keys = {one["key_id"] for one in json.loads(
+        max((world.hub / "members").glob("*.json")).read_bytes())["members"]}  # fmt: skip
+    for folder in ("log", "heads", "inbox"):
+        for path in (world.hub / folder).rglob("*"):
+            content = path.read_bytes()
+            assert not any(f'"{org}"'.encode() in content for org in ORGS), path
+            assert not any(key.encode() in content for key in keys), path
+    with pytest.raises(HubError):
+        open_letter(b"x" * 100, b"\1" * 32, "0" * 64)
+
+
+def test_who_may_change_the_list_of_members(empty, capsys):
+    pem = ["--pem", empty.pem(HOST)]
+    assert empty.do("amazon", "members", "--add", HOST, *pem) == 2
+    assert "names the host isac as a member" in refusal(capsys)
+    assert empty.do("amazon", "members", "--expel", "microsoft") == 0
+    first = capsys.readouterr().out
+    assert first.count("waiting") == 1 and "has amazon" in first
+    assert empty.do(HOST, "members", "--sign", first.split("waiting: ")[1][:16]) == 0
+    assert "waiting" in capsys.readouterr().out  # the host is no member
+    assert empty.do(HOST, "collect", day=2) == 0
+    assert empty.do("microsoft", "publish", day=3) == 0

@@ -1,0 +1,202 @@
+"""The tree of a hub's log, the counts that it shows, and how little it says of who contributed."""
+
+import base64
+import itertools
+import random
+import secrets
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from hypothesis import given, settings, strategies as st
+
+from pipelines.exchange.hub_host import Day
+from reports import signing
+from reports.exchange import (
+    HUB_LIVES,
+    SEALED_SIZES,
+    HubLog,
+    contributor_token,
+    open_letter,
+    parse_hub_file,
+    seal_letter,
+)
+from reports.exchange.hub_log import shown_ties
+from reports.signing import (
+    MerkleTree,
+    consistency_proof,
+    is_consistent,
+    make_signing_key,
+    merkle_leaf,
+    merkle_tree_hash,
+)
+from schemas.offer import HubActor, HubCharter, HubEntry, HubLetter, HubTie, KindLife
+
+DAY = date(2026, 6, 2)
+
+HUB = "0" * 64
+
+ORGS = ("amazon", "google", "microsoft")
+
+SECRET = b"\2" * 32
+
+CHARTER = HubCharter(
+    "acx", "isac", "2026-06-01T00:00:00Z", base64.b64encode(b"\1" * 32).decode(), 90, 14, 7, 5,
+    "TLP:AMBER", tuple(KindLife(kind, days) for kind, days in sorted(HUB_LIVES.items())),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 300), st.data())
+def test_a_proof_of_consistency_holds_for_what_grew_and_for_nothing_else(size, data):
+    first = data.draw(st.integers(1, size))
+    leaves = [merkle_leaf(bytes([n % 256, n // 256])) for n in range(size)]
+    tree, roots = MerkleTree(), []
+    for leaf in leaves:
+        tree.add(leaf)
+        roots.append(bytes.fromhex(tree.root()))
+    assert roots[-1] == merkle_tree_hash(leaves)
+    proof = consistency_proof(leaves, first)
+    assert is_consistent(first, size, roots[first - 1], roots[-1], proof)
+    if first < size:
+        at = data.draw(st.integers(0, first - 1))
+        changed = [*leaves[:at], merkle_leaf(b"another"), *leaves[at + 1 :]]
+        other = merkle_tree_hash(changed)
+        assert not is_consistent(
+            first, size, roots[first - 1], other, consistency_proof(changed, first)
+        )
+        assert not is_consistent(first, size, roots[first - 1], other, proof)
+
+
+people = st.lists(
+    st.tuples(st.frozensets(st.sampled_from("abcdef"), min_size=1), st.integers(1, 12)), max_size=12
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(people, st.integers(3, 7))
+def test_ties_count_nobody_twice_and_no_less_than_two(reports, k):
+    rows = [(named, number, f"2026-W{10 + at}") for at, (named, number) in enumerate(reports)]
+    ties = shown_ties(rows, k)
+    assert sum(number for _, number, _ in ties) <= sum(number for _, number in reports)
+    for named, number, _ in ties:
+        assert number == 2 or number % k == 0
+        assert number <= sum(count for whole, count in reports if whole >= set(named))
+
+
+NUMBERS = itertools.count()
+
+
+def entry():
+    number = next(NUMBERS)
+    return HubEntry(secrets.token_hex(16), f"phone:+1888{number:07}", "callback", "core", 90, 5,
+                    "2026-W10", "2026-W12", "analyst")  # fmt: skip
+
+
+def letter(org, rng, actors):
+    made = []
+    for _ in range(actors):
+        entries = tuple(sorted((entry() for _ in range(rng.randrange(1, 9))),
+                               key=lambda one: one.entity_id))  # fmt: skip
+        named = tuple(sorted(one.entry for one in entries))
+        ties = (HubTie(named, 5, "2026-W11"),)
+        made.append(HubActor(secrets.token_hex(16), entries, ties, ()))
+    made.sort(key=lambda one: one.actor)
+    return HubLetter(HUB, org, "2026-06-02T10:00:00Z", tuple(made), (), (), (), ())
+
+
+def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
+    """Learns from the letters of two senders, one of whom has fifty times as much to say."""
+    opens = X25519PrivateKey.generate()
+    public, key = opens.public_key().public_bytes_raw(), make_signing_key()
+    rng = random.Random(1)
+
+    def sealed(org):
+        content = signing.letter_bytes(letter(org, rng, 2 if org == "amazon" else 100), key)
+        parse_hub_file(HubLetter, content)
+        return seal_letter(content, signing.sign_detached(content, key), public, HUB)
+
+    def features(content):
+        counts = Counter(content)
+        return [counts[n] for n in range(256)] + [8 * one for one in content[:256]]
+
+    known = {org: [features(sealed(org)) for _ in range(12)] for org in ("amazon", "google")}
+    middle = {org: [sum(each) / len(each) for each in zip(*rows, strict=True)]
+              for org, rows in known.items()}  # fmt: skip
+    right = 0
+    for _ in range(40):
+        org = rng.choice(("amazon", "google"))
+        content = sealed(org)
+        assert len(content) == SEALED_SIZES[0]
+        seen = features(content)
+        distance = {one: sum((a - b) ** 2 for a, b in zip(seen, row, strict=True))
+                    for one, row in middle.items()}  # fmt: skip
+        right += min(distance, key=distance.get) == org
+    assert 9 <= right <= 31  # of 40: outside by chance once in 3,000 times
+    content, signature = open_letter(sealed("google"), opens.private_bytes_raw(), HUB)
+    assert b'"sender":"google"' in content and b"signature" in signature
+
+
+def lines_of(letters):
+    hub = SimpleNamespace(charter=CHARTER, log=HubLog(CHARTER))
+    day = Day(hub, SECRET, DAY)
+    for org, one in letters:
+        day.add(org, one)
+    return sorted(day.lines)
+
+
+def test_the_order_and_size_of_letters_do_not_show_in_the_lines_of_a_day():
+    """Guesses whose a token is by the order of arrival, by size of letters and by ids."""
+    rng = random.Random(2)
+    right = Counter()
+    for _ in range(60):
+        secret = secrets.token_bytes(32)
+        letters = [(org, letter(org, rng, rng.randrange(1, 4))) for org in ORGS]
+        rng.shuffle(letters)
+        hub = SimpleNamespace(charter=CHARTER, log=HubLog(CHARTER))
+        day = Day(hub, secret, DAY)
+        for org, one in letters:
+            day.add(org, one)
+        lines = sorted(day.lines)
+        tokens = {org: contributor_token(secret, CHARTER, org, DAY) for org in ORGS}
+        first = {token: min(at for at, line in enumerate(lines) if token.encode() in line)
+                 for token in tokens.values()}  # fmt: skip
+        # The first to write is guessed to be the first in the log, or of the smallest token.
+        right["place"] += min(first, key=first.get) == tokens[letters[0][0]]
+        right["token"] += min(tokens.values()) == tokens[letters[0][0]]
+        right["name"] += sorted(tokens.values())[ORGS.index("google")] == tokens["google"]
+        assert not any(org.encode() in line for org in ORGS for line in lines)
+        assert all(b"T10:00:00" not in line for line in lines)
+    assert all(6 <= count <= 34 for count in right.values()), right  # of 60, a third by chance
+
+
+def test_lines_of_a_day_are_the_same_in_whatever_order_letters_came(monkeypatch):
+    rng = random.Random(3)
+    letters = [(org, letter(org, rng, 3)) for org in ORGS]
+    monkeypatch.setattr(secrets, "token_hex", lambda count: "ab" * count)
+    assert lines_of(letters) == lines_of(letters[::-1])
+
+
+def test_tokens_are_of_one_epoch_and_of_one_hub():
+    tokens = {contributor_token(SECRET, CHARTER, org, DAY + timedelta(days=each))
+              for org in ORGS for each in (0, 90, 180)}  # fmt: skip
+    assert len(tokens) == 9
+    assert contributor_token(SECRET, CHARTER, "amazon", DAY) in tokens
+    assert contributor_token(SECRET, CHARTER, "amazon", DAY + timedelta(days=80)) in tokens
+    assert contributor_token(b"\3" * 32, CHARTER, "amazon", DAY) not in tokens
+
+
+@pytest.mark.parametrize("size", [0, 47, 48, SEALED_SIZES[0], SEALED_SIZES[0] + 1])
+def test_bytes_of_nobody_are_no_letter(size):
+    from reports.exchange import HubError
+
+    with pytest.raises(HubError, match="is not sealed to this hub's key"):
+        open_letter(bytes(size), b"\1" * 32, HUB)
+
+
+def test_the_charter_of_these_tests_is_right():
+    content = signing.canonical_json(CHARTER)
+    assert parse_hub_file(HubCharter, content) == CHARTER
+    assert datetime(2026, 6, 1, tzinfo=UTC).date() < DAY
