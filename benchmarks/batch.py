@@ -41,7 +41,7 @@ from schemas.tables import ALL_TABLES
 from transforms import batch_codec, shuffle
 from transforms.batch_codec import EncodedBatch
 from transforms.graph.link_weights import PAIR_SUM
-from transforms.write import tables
+from transforms.write import publish
 
 REPORT = "Finish"
 """The step that writes the report."""
@@ -150,7 +150,7 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
         return encode
 
     with ExitStack() as changed:
-        for module, name in ((shuffle, None), (tables, None), (batch_codec, BETWEEN_STEPS)):
+        for module, name in ((shuffle, None), (publish, None), (batch_codec, BETWEEN_STEPS)):
             changed.enter_context(mock.patch.object(module, "encode_batch", counted(name)))
         changed.enter_context(mock.patch.object(progress, "Progress", Noted))
         if not report:

@@ -320,7 +320,7 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
     """
     if not isinstance(value, Mapping):
         raise NotCanonicalError(f"{where or 'it'} is not an object")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     optional = {one.name for one in dataclasses.fields(kind) if one.default is None}  # type: ignore[arg-type]
     for name in sorted((set(value) ^ set(hints)) - (optional - set(value))):
         # The name of an unknown field is hostile text: it is not repeated.
@@ -337,6 +337,16 @@ def dataclass_from_json(kind: type[T], value: Any, where: str = "") -> T:
             if name in value
         }
     )
+
+
+_known_hints: dict[Any, Mapping[str, Any]] = {}
+
+
+def _hints(kind: type[Any]) -> Mapping[str, Any]:
+    """Returns the types of the fields of a dataclass, which take long to find out."""
+    if kind not in _known_hints:
+        _known_hints[kind] = get_type_hints(kind)
+    return _known_hints[kind]
 
 
 def _typed(hint: Any, value: Any, where: str) -> Any:

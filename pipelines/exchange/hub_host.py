@@ -340,7 +340,10 @@ def _write_day(hub: Hub, day: Day, key: Ed25519PrivateKey, now: datetime) -> Hub
     """Writes the lines of a day and the head over all of them, together."""
     lines = b"".join(line + b"\n" for line in sorted(day.lines))
     log = hub.log
-    log.add_day(day.day, lines)
+    try:
+        log.add_day(day.day, lines)
+    except HubError as error:
+        raise UsageError(f"{hub.path}: {error}; make a new hub") from None
     previous = hub.heads[-1][1] if hub.heads else hub.digest
     made = HubHead(hub.digest, day.day, len(log.leaves), log.root(), hub.members_digest, previous)
     content = signing.letter_bytes(made, key)

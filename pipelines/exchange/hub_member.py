@@ -217,14 +217,18 @@ def publish(arguments: argparse.Namespace) -> int:
     _check_collected(hub, record)
     found, left = _actors_of_run(run, hub, org, arguments, now)
     known = {name: one for name, one in hub.log.entries.items() if name in record.own}
-    actors, renewals = _compare(found, hub, known, now)
+    actors, stay = _compare(found, hub, known, now)
     replaced_actors = {one for actor in actors for one in actor.replaces}
     withdrawals = tuple(
         name
         for name, one in sorted(known.items())
-        if name not in renewals and one.line.actor not in replaced_actors
+        if name not in stay and one.line.actor not in replaced_actors
     )
+    renewals = tuple(one for one in stay if hub.log.needs_renewal(one, now.date()))
     if not (actors or renewals or withdrawals):
+        if stay:
+            sys.stdout.write(f"{hub.path}: all that may leave of {run.folder} is there already\n")
+            return 0
         raise UsageError(f"{run.folder}: nothing in it may leave: {reasons_text(left)}")
     content = _letter_bytes(hub, org, now, key, actors=actors, renewals=renewals,
                             withdrawals=withdrawals)  # fmt: skip
@@ -232,7 +236,7 @@ def publish(arguments: argparse.Namespace) -> int:
     shown = {"letter.json": _RANDOM.sub(b'""', content)}
     hold_back(run, f"hub/{hub.charter.name}", shown, values)
     claimed = {entry.entry: entry.entity_id for actor in actors for entry in actor.entries}
-    named = {*claimed.values(), *(known[name].line.entry.entity_id for name in renewals)}
+    named = {*claimed.values(), *(known[name].line.entry.entity_id for name in stay)}
     gone = {one.line.entry.entity_id for one in known.values()} - named
     entry = Entry(
         at=utc_text(now),
@@ -342,7 +346,7 @@ def _signed_members(run: Run) -> frozenset[str]:
 def _compare(
     found: Iterable[HubActor], hub: Hub, known: Mapping[str, Any], now: datetime
 ) -> tuple[tuple[HubActor, ...], tuple[str, ...]]:
-    """Returns new and corrected actors, and the entries that stay as they are and are renewed.
+    """Returns new and corrected actors, and the entries that stay as they are.
 
     `known` are one's own entries in the log.
     """
@@ -351,7 +355,7 @@ def _compare(
     for one in known.values():
         sizes[one.line.actor] = sizes.get(one.line.actor, 0) + 1
     actors: list[HubActor] = []
-    renewals: list[str] = []
+    stay: list[str] = []
     for actor in found:
         old = [by_id[one.entity_id] for one in actor.entries if one.entity_id in by_id]
         before = sorted({one.line.actor for one in old})
@@ -364,10 +368,10 @@ def _compare(
                     for one in old)  # fmt: skip
         same = len(before) == 1 and sizes[before[0]] == len(entries) and alive
         if same and entries == actor.entries and _ties(hub, before[0]) == _own_ties(actor):
-            renewals += [one.line.entry.entry for one in old]
+            stay += [one.line.entry.entry for one in old]
         else:
             actors.append(replace(actor, replaces=tuple(before)))
-    return tuple(sorted(actors, key=_actor)), tuple(sorted(renewals))
+    return tuple(sorted(actors, key=_actor)), tuple(sorted(stay))
 
 
 def _actor(one: HubActor) -> str:

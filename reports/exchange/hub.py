@@ -65,12 +65,12 @@ SEAL_BYTES = 48
 SEALED_SIZES = tuple(one + SEAL_BYTES for one in SIZES)
 """Bytes that a sealed letter can have."""
 
-MAX_ENTRIES, MAX_MEMBERS, MAX_OPEN_DISPUTES = 20_000, 500, 100
+MAX_ENTRIES, MAX_MEMBERS, MAX_OPEN_DISPUTES = 5_000, 500, 100
 """Entries of a letter, rows of a list of members, and open disputes of one member."""
 
 MAX_REPORTERS = 1_000_000
 
-MAX_DAY_BYTES, MAX_LINES, MAX_LINE_BYTES = 64 << 20, 500_000, 1 << 20
+MAX_DAY_BYTES, MAX_LINES, MAX_LINE_BYTES = 64 << 20, 2_000_000, 1 << 20
 """Bytes of a day of a log, lines of a whole log, and bytes of one of them."""
 
 LEAST = 2

@@ -232,14 +232,21 @@ class HubLog:
         found = [self.disputes[one] for one in entry.disputes] if entry else []
         return [one for one in found if one.dispute not in self.answered]
 
+    def _life(self, one: EntryState) -> int:
+        kind = one.line.entry.entity_id.partition(":")[0]
+        return next(life.days for life in self.charter.lives if life.kind == kind)
+
+    def needs_renewal(self, name: str, day: date) -> bool:
+        """Returns whether a third of the life of an entry has passed."""
+        one = self.entries[name]
+        return one.since + timedelta(days=self._life(one) // 3) <= day
+
     def status(self, name: str, day: date) -> str:
         """Returns `live`, `frozen`, `unanswered`, `expired`, or `out` of an entry on a day."""
         one = self.entries.get(name)
         if one is None:
             return "out"
-        kind = one.line.entry.entity_id.partition(":")[0]
-        life = next(life.days for life in self.charter.lives if life.kind == kind)
-        if one.since + timedelta(days=life) <= day:
+        if one.since + timedelta(days=self._life(one)) <= day:
             return "expired"
         unanswered = self.open_disputes(name)
         if any(day_of(dispute.answer_by) < day for dispute in unanswered):
