@@ -376,7 +376,10 @@ class HubMember:
 
 @dataclass(frozen=True)
 class HubMembers:
-    """The whole list of members, with the SHA-256 of the list before (of the charter at first)."""
+    """The whole list of members, with the SHA-256 of the list before (of the charter at first).
+
+    `key_id` is of who wrote it; those who agree sign it as well.
+    """
 
     hub: str
     number: int
@@ -385,6 +388,7 @@ class HubMembers:
     members: tuple[HubMember, ...]
     format: str = HUB_MEMBERS
     version: int = VERSION
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)

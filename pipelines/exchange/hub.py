@@ -462,7 +462,7 @@ def change_members(arguments: argparse.Namespace) -> int:
         if hub.member(signer) is None and signer not in hosts:
             raise UsageError(f"{hub.path}: your key {signer} is neither a member's nor the host's")
         name, content = (
-            _next_list(hub, arguments, now) if changed else _waiting_list(hub, arguments.sign)
+            _next_list(hub, arguments, now, key) if changed else _waiting_list(hub, arguments.sign)
         )
         files = {hub.path / "members" / signature_name(name, signer): _signature(content, key)}
         put({hub.path / "members" / name: content} | files, now)
@@ -482,7 +482,9 @@ def _signature(content: bytes, key: Ed25519PrivateKey) -> bytes:
     return signing.sign_detached(content, key)
 
 
-def _next_list(hub: Hub, arguments: argparse.Namespace, now: datetime) -> tuple[str, bytes]:
+def _next_list(
+    hub: Hub, arguments: argparse.Namespace, now: datetime, key: Ed25519PrivateKey
+) -> tuple[str, bytes]:
     rows = list(hub.members.members) if hub.members else []
     ended = arguments.add or arguments.expel or arguments.leave
     word = "expelled" if arguments.expel else "left"
@@ -499,7 +501,7 @@ def _next_list(hub: Hub, arguments: argparse.Namespace, now: datetime) -> tuple[
     rows.sort(key=lambda one: (one.org, one.since))
     number = (hub.members.number if hub.members else 0) + 1
     made = HubMembers(hub.digest, number, hub.members_digest, when, tuple(rows))
-    content = signing.canonical_json(made)
+    content = signing.letter_bytes(made, key)
     try:
         parse_hub_file(HubMembers, content)
         everybody = {one.key_id for one in rows}

@@ -377,8 +377,10 @@ def add_log_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head", metavar="FILE", help="an earlier head, of your own or another member's copy"
     )
-    parser.add_argument("--open", metavar="HEX", help="as the host: whose token this is, logged")
-    parser.add_argument("--reason", metavar="TEXT", help="with --open: why, for all members")
+    parser.add_argument(
+        "--open-token", metavar="HEX", help="as the host: whose token this is, logged"
+    )
+    parser.add_argument("--reason", metavar="TEXT", help="with --open-token: why, for all members")
 
 
 def show_log(arguments: argparse.Namespace) -> int:
@@ -389,9 +391,9 @@ def show_log(arguments: argparse.Namespace) -> int:
     """
     now = arguments.now or datetime.now(UTC)
     hub = open_hub(arguments.hub, now)
-    if (arguments.open is None) != (arguments.reason is None):
-        raise UsageError("--open HEX and --reason TEXT: give both, or neither")
-    if arguments.open is not None:
+    if (arguments.open_token is None) != (arguments.reason is None):
+        raise UsageError("--open-token HEX and --reason TEXT: give both, or neither")
+    if arguments.open_token is not None:
         return _open_token(hub, arguments, now)
     lines = [f"{hub.path}: the hub {hub.charter.name}, hosted by {hub.charter.host}: holds"]
     if hub.heads:
@@ -433,10 +435,13 @@ def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
     epochs = [first + timedelta(days=one) for one in days]
     whose = {contributor_token(secret, hub.charter, org, day): org for org in sorted(orgs)
              for day in epochs}  # fmt: skip
-    if arguments.open not in whose:
+    if arguments.open_token not in whose:
         raise UsageError(
-            f"--open {plain(arguments.open, 64)}: is no contributor's token; give one of the log"
+            f"--open-token {plain(arguments.open_token, 64)}: is no contributor's token; give one "
+            "of the log"
         )
-    status = _collect(hub, arguments.key, now, (arguments.open, arguments.reason))
-    sys.stdout.write(f"  {arguments.open} is {whose[arguments.open]}; the log says that you know\n")
+    status = _collect(hub, arguments.key, now, (arguments.open_token, arguments.reason))
+    sys.stdout.write(
+        f"  {arguments.open_token} is {whose[arguments.open_token]}; the log says that you know\n"
+    )
     return status

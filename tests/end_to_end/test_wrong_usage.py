@@ -167,7 +167,7 @@ BESIDE = {
     ("stream", "--avro-schema"): KAFKA | AVRO,
     ("referral", "--second-key"): {"--second": ["Tom Lee"]},
     ("exchange join", "--key"): {"--overlap": ["{result}"]},
-    ("exchange hub log", "--key"): {"--open": ["0" * 32], "--reason": ["asked"]},
+    ("exchange hub log", "--key"): {"--open-token": ["0" * 32], "--reason": ["asked"]},
     ("exchange overlap request", "--run"): CLUSTER,
     ("exchange overlap request", "--offer"): CLUSTER,
 }
@@ -450,7 +450,7 @@ CONTRADICTIONS = {
     ],
     "exchange hub withdraw": [({"ids": ["phone:+18885550123"]}, "--all")],
     "exchange hub dispute": [({"--answer": [], "--appeal": ["case-1"]}, "--answer")],
-    "exchange hub log": [({"--reason": ["asked"]}, "--open")],
+    "exchange hub log": [({"--reason": ["asked"]}, "--open-token")],
     "exchange overlap request": [({"--cluster": ["{cluster}"]}, "--cluster")],
     "exchange overlap respond": [({"letter": ["{request_of_all}"]}, "--run")],
 }
@@ -474,7 +474,7 @@ UNKNOWN = {
     ],
     "exchange hub withdraw": [({"--all": None, "ids": ["phone:+19999999999"]}, "+19999999999")],
     "exchange hub dispute": [({"id": ["0" * 32]}, "0" * 32)],
-    "exchange hub log": [({"--open": ["0" * 32], "--reason": ["asked"]}, "acx.key")],
+    "exchange hub log": [({"--open-token": ["0" * 32], "--reason": ["asked"]}, "acx.key")],
     "resolve": [({"number": ["RT-0000-0000-00"]}, "RT-0000-0000-00")],
     "keys distrust": [({"org": ["nobody"]}, "nobody"), ({"fingerprint": ["00"]}, "00")],
     "keys trust": [({"--fingerprint": ["00"]}, "{fingerprint}")],
