@@ -451,3 +451,30 @@ def test_who_may_change_the_list_of_members(empty, capsys):
     assert "waiting" in capsys.readouterr().out  # the host is no member
     assert empty.do(HOST, "collect", day=2) == 0
     assert empty.do("microsoft", "publish", day=3) == 0
+
+
+def test_each_member_decides_for_itself(world, capsys):
+    whole = offered(pull(world, "amazon"))
+    rows = entries(pull(world, "amazon", name="rows"))
+    token = next(one["contributor"] for one in rows if one["contributor"] != "own")
+    words = ["--without", token, "--output", world.folder / "without"]
+    assert world.do("amazon", "pull", *words, day=4) == 0
+    others = {one["entity_id"] for one in rows if one["contributor"] not in ("own", token)}
+    assert offered(world.folder / "without") == others < whole
+    words = ["--min-count", 2, "--output", world.folder / "both"]
+    assert world.do("amazon", "pull", *words, day=5) == 0
+    theirs = {one["entity_id"] for one in rows if one["contributor"] == token}
+    assert offered(world.folder / "both") == theirs & others
+    # Who takes the hub's key out takes all of it out.
+    assert world.at("amazon", "keys", "distrust", "acx") == 0
+    capsys.readouterr()
+    assert join(world, "amazon", world.folder / "both", world.folder / "joint", day=5) == 2
+    assert world.do("amazon", "pull", "--output", world.folder / "again", day=6) == 2
+    assert "trust it again to use the hub" in refusal(capsys)
+
+
+def test_a_hub_of_a_host_that_is_not_trusted_is_refused(world, capsys):
+    assert world.at("google", "keys", "distrust", HOST) == 0
+    capsys.readouterr()
+    assert world.do("google", "pull", "--output", world.folder / "feed", day=3) == 2
+    assert "hub.json: " in refusal(capsys)
