@@ -33,7 +33,8 @@ _PLACE = [
         "how",
         _STRING,
         "How a phone number was read; look_alike:BRAND for a domain that imitates one; whole_text "
-        "for a script where known scripts are nearly all that the narrative says.",
+        "for a script where known scripts are nearly all that the narrative says, else words:B-E, "
+        "from which word to before which it stands.",
     ),
     field("also_read_as", _STRING, "A less plausible reading of the same text, E.164."),
     field("extension", _STRING, "Extension written behind a phone number."),

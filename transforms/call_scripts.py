@@ -404,18 +404,26 @@ def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatche
     return FamilyMatches(row[first], of[first], words[long], first, last, order)
 
 
-def say_no_more(rows: pa.RecordBatch, found: FamilyMatches) -> np.ndarray:
-    """Masks the matches of narratives that say no more than scripts, by `WHOLE_TEXT_SHARES`."""
+def script_places(rows: pa.RecordBatch, found: FamilyMatches) -> pa.Array:
+    """Returns the `how` of each match: `WHOLE_TEXT`, by `WHOLE_TEXT_SHARES`, else its words.
+
+    Words are counted from the narrative's first, as `words:3-21`; a stream has no other places.
+    """
     word = flatten_list(rows, "words")
     words = np.zeros(rows.num_rows, np.int64)
     np.maximum.at(words, flatten_fingerprints(rows).row, word + SHINGLE)
     covered = np.bincount(found.row, found.words, rows.num_rows)
+    first, last = word[found.order[found.first]], word[found.order[found.last]] + SHINGLE
     begin, end = words.copy(), np.zeros_like(words)
-    np.minimum.at(begin, found.row, word[found.order[found.first]])
-    np.maximum.at(end, found.row, word[found.order[found.last]] + SHINGLE)
+    np.minimum.at(begin, found.row, first)
+    np.maximum.at(end, found.row, last)
     least, widest = WHOLE_TEXT_SHARES
-    mask: np.ndarray = (covered >= least * words) & (end - begin >= widest * words)
-    return mask[found.row]
+    whole = (covered >= least * words) & (end - begin >= widest * words)
+    place = pc.binary_join_element_wise(
+        *(pa.array(one).cast(pa.string()) for one in (first, last)), "-"
+    )
+    place = pc.binary_join_element_wise("words:", place, "")
+    return pc.if_else(pa.array(whole[found.row]), WHOLE_TEXT, place)
 
 
 def visible_wording(
@@ -522,10 +530,9 @@ def _evidence(
         "group_id": pc.binary_join_element_wise(org, ids, "|"),
     }
     families = [f"{EntityKind.SCRIPT}:{one:016x}" for one in found.family.tolist()]
-    whole = pa.array(say_no_more(rows, found))
     mentions = {
         ROW: pa.array(found.row),
-        "how": pc.if_else(whole, WHOLE_TEXT, pa.scalar(None, pa.string())),
+        "how": script_places(rows, found),
         "entity_id": pa.array(families, pa.string()),
         "kind": pa.repeat(str(EntityKind.SCRIPT), count),
         "role": pa.repeat(str(Role.SIGNALLING), count),

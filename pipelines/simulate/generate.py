@@ -85,7 +85,7 @@ def simulate(world: World, folder: Path) -> None:
     and platforms under which rings rent names): no cluster may hold any of them; near_misses.csv
     (`entity_id,near_miss_of`): numbers that a wrong digit makes of a ring's, which are whoever's
     they are; hubs.csv (`entity_id,holders`), what serves several rings; and attackers.csv
-    (`entity_id,attacker,aim,other`), what liars aim at, with another to weld it with.
+    (`entity_id,attacker,aim,other`), where there are liars: what they aim at, and weld it with.
     Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
     """
     rng = Random(world.seed)
@@ -112,7 +112,8 @@ def simulate(world: World, folder: Path) -> None:
         _write_days(scene, ties, writer)
         liars = _Liars(replace(scene, rng=Random(f"{world.seed} liars")), writer)
         aims = [*liars.write(round(world.liars * world.complaints))]
-    _write_csv(folder / ATTACKERS, ("entity_id", "attacker", "aim", "other"), aims)
+    if world.liars:
+        _write_csv(folder / ATTACKERS, ("entity_id", "attacker", "aim", "other"), aims)
     innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
     innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
     innocent += [(f"domain:{domain}", "a platform that many rent under") for domain in PLATFORMS]

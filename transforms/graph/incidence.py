@@ -166,9 +166,8 @@ def script_texts(evidence: pa.Table) -> pa.Table:
     place: who quotes it in words of their own has it in a place of their own.
     """
     rows = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
-    whole = pc.fill_null(pc.equal(rows["how"], WHOLE_TEXT), False)
-    place = (rows[name].cast(pa.string()) for name in ("start", "end"))
-    placed = pc.binary_join_element_wise(rows["entity_id"], *place, "|")
+    whole = pc.equal(rows["how"], WHOLE_TEXT)
+    placed = pc.binary_join_element_wise(rows["entity_id"], rows["how"], "|")
     return rows.append_column("text", pc.if_else(whole, rows["entity_id"], placed))
 
 
