@@ -49,6 +49,7 @@ from reports.run_summary import Joint, Trend, gather_joint
 from reports.tables import RunFolder
 from schemas.enums import LineageEvent, Status
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
+from transforms.gc_tuning import release_memory
 from transforms.write.job_pool import JobPool, PutFile
 
 Row = dict[str, Any]
@@ -72,7 +73,7 @@ MEMBERS_OF_PART = 600
 
 MOST_PARTS = 160
 
-MEMBERS_OF_JOB = 6_000
+MEMBERS_OF_JOB = 2_000
 """Members of the clusters of one job, about, which writes several pieces.
 
 Its rows are in memory; each job more costs a tenth of a second of CPU, whatever its size.
@@ -231,6 +232,7 @@ def _jobs(
         positions = None if before is None else positions_dataset(before)
         clusters = [[one for group in parts for one in group] for parts in batches]
         sources, before = partition_run(run.folder, clusters, scratch, positions), None
+        release_memory()
     joint, place = context.joint, 0
     for parts, source in zip(batches, sources, strict=True):
         # What travels to a worker is about its own clusters alone.
