@@ -45,7 +45,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "dominant": {"dominant": 0.35},
     "no-calls": {"calls_per_complaint": 0.0},
 }
-"""What differs in a kind of world."""
+"""Settings that differ in a kind of world."""
 
 SIZES = ((3_000, 25), (8_000, 65))
 """Complaints and operations of the worlds of each kind and seed."""

@@ -109,7 +109,7 @@ BUDGETS = {
         Budget(reporters, each) for reporters in (1, 2, 3, 4, 5, 6, 8, 10, 12) for each in (1, 10)
     ),
 }
-"""What is tried, in this order, by whether the table is the full one."""
+"""Attempts, in their order, by whether the table is the full one."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What naming a stranger costs, by kind of identifier: the first table of `benchmarks.poisoning`.
+"""The cost of naming a stranger, by kind of identifier: the first table of `benchmarks.poisoning`.
 
 Worlds of fourteen rings and 900 complaints, of which an analyst confirmed the largest nine. In each
 run liars name one stranger of every kind by one means, each stranger beside another ring and by
@@ -68,10 +68,10 @@ REPORTERS = {False: (1, 2, 3, 5, 12), True: (1, 2, 3, 4, 5, 6, 8, 12, 20, 50)}
 PARTNER = "contoso"
 
 NAMING = ("cluster", "core", "offer", "package")
-"""What a named stranger can reach."""
+"""Places that a named stranger can reach."""
 
 HIDING = ("stopped", "gone")
-"""What can become of a ring's identifier that is called a victim's."""
+"""Ends that can come of a ring's identifier that is called a victim's."""
 
 _CLAIMS = {
     "domain": "My own website is https://{value}, I sell pottery there.",

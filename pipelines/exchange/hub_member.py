@@ -4,6 +4,8 @@
     hubs/NAME.pem      the key that signs feeds here; `exchange join` trusts it as the hub's
 
 A letter is sealed to the host. A feed is made here, of what the log says, as an offer of the hub's.
+
+Long, since each of these commands reads the same hub against the same record of it.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def cluster_of(entity_id):
     return cluster_id(int(hash_text(pa.array([entity_id]))[0]) >> 1)
 
 
-def told(number, victim, record, *, things=(SCRIPT,), at=DAY, start=0, **fields):
+def reported(number, victim, record, *, things=(SCRIPT,), at=DAY, start=0, **fields):
     """A complaint of a victim's, who was to call a number and heard a script."""
     of = {"victim_key": victim and f"amazon|{victim}", "observed_at": at, **fields}
     rows = [piece(number, Role.CALLBACK, record, **of)]
@@ -44,7 +44,7 @@ def told(number, victim, record, *, things=(SCRIPT,), at=DAY, start=0, **fields)
 
 def called(number, victim, record, *things):
     """The same with an inbound call, which shows a trunk or an origination id."""
-    rows = told(number, victim, record)
+    rows = reported(number, victim, record)
     of = {"victim_key": f"amazon|{victim}", "group_id": f"amazon|{record}"}
     return rows + [piece(one, Role.SIGNALLING, f"k{record}", **of) for one in things]
 
@@ -68,7 +68,7 @@ def honest(numbers=NUMBERS[:4], each=2, **fields):
         for number in numbers
         for _ in range(each)
         for n in [next(at)]
-        for row in told(number, f"v{n}", f"c{n}", at=DAY + timedelta(days=n), start=n, **fields)
+        for row in reported(number, f"v{n}", f"c{n}", at=DAY + timedelta(days=n), start=n, **fields)
     ]
 
 
@@ -88,8 +88,8 @@ def test_neither_order_nor_batches_show(rows, pieces):
 
 
 def test_later_records_do_not_rename_it():
-    later = told(NUMBERS[5], "w1", "c90", at=DAY + timedelta(days=60))
-    later += told(NUMBERS[5], "w2", "c91", at=DAY + timedelta(days=61))
+    later = reported(NUMBERS[5], "w1", "c90", at=DAY + timedelta(days=60))
+    later += reported(NUMBERS[5], "w2", "c91", at=DAY + timedelta(days=61))
     first, second = campaigns(honest()), campaigns(honest() + later)
     assert first["campaign_id"].equals(second["campaign_id"])
     assert len(second["members"][0].as_py()) == 5
@@ -99,7 +99,7 @@ def test_one_person_makes_no_lead_and_is_one_witness_in_anothers():
     lies = [
         row
         for n, number in enumerate(NUMBERS)
-        for row in told(number, "liar", f"c{50 + n}", at=DAY + timedelta(days=n))
+        for row in reported(number, "liar", f"c{50 + n}", at=DAY + timedelta(days=n))
     ]
     assert campaigns(lies).num_rows == 0
     ring = honest(NUMBERS[:1], each=9)
@@ -111,7 +111,7 @@ def test_pseudonyms_who_tell_one_text_within_hours_are_one(hours):
     burst = [
         row
         for n in range(50)
-        for row in told(
+        for row in reported(
             NUMBERS[n % 5], f"p{n}", f"c{100 + n}", at=DAY + timedelta(hours=hours * n / 50)
         )
     ]
@@ -122,7 +122,7 @@ def test_pseudonyms_who_tell_one_text_within_hours_are_one(hours):
 
 
 def test_rows_without_a_pseudonym_count_by_the_rule_of_their_source():
-    rows = [row for n in range(8) for row in told(NUMBERS[n % 4], None, f"c{n}")]
+    rows = [row for n in range(8) for row in reported(NUMBERS[n % 4], None, f"c{n}")]
     assert campaigns(rows)["reporters"].to_pylist() == [8]
     nobody = [one | {"reporter_key": None} for one in rows]
     assert campaigns(nobody).num_rows == 0
@@ -135,11 +135,11 @@ def test_numbers_of_one_block_are_a_lead_and_a_wrong_digit_is_none():
     rows = honest(BLOCK, each=3, things=())
     (found,) = campaigns(rows).to_pylist()
     assert found["shared"] == [{"thing": "block:+188855501xx", "members": 3, "reporters": 9}]
-    slips = told("phone:+18885550109", "w1", "c90", things=())
-    slips += told("phone:+18885550168", "w4", "c93", things=())
-    slips += told("phone:+18885550102", "w2", "c91", things=())
-    slips += told("phone:+18885550102", "w3", "c92", things=())
-    more = [row for n in range(3) for row in told(BLOCK[0], f"x{n}", f"c{60 + n}", things=())]
+    slips = reported("phone:+18885550109", "w1", "c90", things=())
+    slips += reported("phone:+18885550168", "w4", "c93", things=())
+    slips += reported("phone:+18885550102", "w2", "c91", things=())
+    slips += reported("phone:+18885550102", "w3", "c92", things=())
+    more = [row for n in range(3) for row in reported(BLOCK[0], f"x{n}", f"c{60 + n}", things=())]
     (same,) = campaigns(rows + more + slips).to_pylist()
     named = {one for member in same["members"] for one in member["entity_ids"]}
     assert not {"phone:+18885550109", "phone:+18885550168"} & named  # one reporter
@@ -151,7 +151,7 @@ def test_what_is_contested_or_known_is_left_out():
     rows = honest(NUMBERS[:3]) + [
         one | (contested if one["kind"] == "phone" else {})
         for n in range(60, 64)
-        for one in told(NUMBERS[4], f"w{n}", f"c{n}", at=DAY + timedelta(days=n))
+        for one in reported(NUMBERS[4], f"w{n}", f"c{n}", at=DAY + timedelta(days=n))
     ]
     (found,) = campaigns(rows).to_pylist()
     assert cluster_of(NUMBERS[4]) not in {one["cluster_id"] for one in found["members"]}
