@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import cache, partial
 from importlib.resources import files
 from itertools import groupby
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -247,6 +248,12 @@ class ElementEvidence:
     missing: str
 
 
+def _where_read(case: Case, offence: Mapping[str, Any]) -> str:
+    """Returns the source of a statute, and where its text was read if not there."""
+    source, place = str(offence["source"]), plain(offence.get("read_at"), 200)
+    return case.say("offences.read_at", source=source, place=place) if place else source
+
+
 def elements_matrix(case: Case) -> list[Block]:
     """Lists offences that may be considered, element by element."""
     evidence = element_evidence(case)
@@ -265,7 +272,7 @@ def elements_matrix(case: Case) -> list[Block]:
                     "offences.caption",
                     statute=offence["statute"],
                     note=note,
-                    source=offence["source"],
+                    source=_where_read(case, offence),
                     date=offence["date"],
                 ),
                 case.heads("offences", "element", "evidence", "exhibits", "missing"),

@@ -18,7 +18,7 @@ from decimal import Decimal
 from reports.evidence_number import letter_thing
 from reports.export import tabular
 from reports.referral.blocks import BLANK, Block, Document, Grid, Points, Section, Text
-from reports.referral.case import Case
+from reports.referral.case import Case, victims_at_most
 from reports.referral.case_records import RecordKey, exact_sum, format_amount
 from reports.referral.exhibits import PAYMENT_METHODS, SUPPLIER_PEOPLE, currency_word, listed_word
 from reports.referral.language import format_utc, organisation_name
@@ -321,6 +321,7 @@ def case_values(case: Case) -> dict[str, str]:
     def named(*kinds: str) -> str:
         return "; ".join(each for kind in kinds for each in listed[kind]) or none
 
+    bound = number(victims_at_most(row["victims"], case.cluster_victims, case.shared))
     losses = [case.language.sum_of(one, amount) for one, (amount, _) in case.totals.items()]
     return {
         BLANK_VALUE: BLANK,
@@ -337,7 +338,7 @@ def case_values(case: Case) -> dict[str, str]:
         "last_day": f"{row['last_seen']:%Y-%m-%d}",
         "complaints": number(row["complaints"]),
         "calls": number(row["calls"]),
-        "victims": number(row["victims"]),
+        "victims": say("general.at_most", what=bound) if case.joint else bound,
         "losses": "; ".join(case.losses_together if case.joint else losses) or none_stated,
         "brands": case.brands or none_stated,
         "channels": _counted(case, Counter(one.channel for one in own if one.channel), "channels")

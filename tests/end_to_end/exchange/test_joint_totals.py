@@ -37,6 +37,16 @@ def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, cap
     assert ringtrace("verify", package) == 0
 
 
+def test_ic3s_form_has_the_bound_that_the_summary_has(counted, tmp_path):
+    words = ["--overlap", counted.result, "--recipient", "us-fbi-ic3"]
+    assert counted.referral(tmp_path / "p", *AGREED, *words) == 0
+    most = json.loads((tmp_path / "p/data/package.json").read_bytes())["victims_at_most"]
+    forms = [one.read_text() for one in (tmp_path / "p/data/forms").glob("*.csv")]
+    page = (tmp_path / "p/data/referral.html").read_text()
+    assert any(f"Number of victims,at most {most}" in one for one in forms)
+    assert f"At most {most} distinct victims" in page
+
+
 def test_without_a_count_the_total_says_that_some_are_counted_twice(counted, tmp_path):
     assert counted.referral(tmp_path / "p", *AGREED) == 0
     page = (tmp_path / "p/data/referral.html").read_text()

@@ -196,6 +196,14 @@ def test_days_sums_plurals_and_pages_are_of_the_language(tmp_path, code, words):
         assert one in text, one
 
 
+@pytest.mark.parametrize("code", ["cn-psb", "sg-spf"])
+def test_a_statute_says_where_its_text_was_read_if_not_at_its_source(tmp_path, code):
+    chosen = reference.load_reference(code)
+    elsewhere = [one["read_at"] for one in chosen.offences if one.get("read_at")]
+    page = package_of(full_case(tmp_path / "run", chosen))["data/referral.html"].decode()
+    assert elsewhere and all(one in page for one in elsewhere)
+
+
 def own_language(folder, *changes):
     home = write_language(folder / "languages/zz")
     write_recipient(folder / "recipients/xx-fraud")
