@@ -11,15 +11,16 @@ from transforms.extract.fingerprints import fingerprint_rows
 
 
 def world(narrative):
-    """Two rings of six victims each, all of whom heard one script."""
+    """Two rings of six victims each, all of whom heard one script and quote it elsewhere."""
     rows = []
     for number in range(12):
         ring = number % 2
+        before = f"{own(number)} {own(number + 12, 1 + number // 2)}"
         raws = (f"+1888555010{ring}", f"+1888555010{ring + 2}")
         numbers = [{"raw": raw, "role": "callback"} for raw in raws]
         rows.append(
             complaint(number, victim_id=f"v{number}", phone_numbers=numbers)
-            | ({"narrative": f"{own(number)} {SCRIPT} {own(number)}"} if narrative else {})
+            | ({"narrative": f"{before} {SCRIPT} {own(number)}"} if narrative else {})
         )
     return rows
 
