@@ -62,7 +62,10 @@ class FileFormat(StrEnum):
 
 
 class TimeForm(StrEnum):
-    """Forms of a time: `iso` names its zone, the others need not but for epochs."""
+    """Forms of a time: `iso` names its zone, the others need not but for epochs.
+
+    `time-of-day` is of a column beside that of the date.
+    """
 
     ISO = "iso"
     ISO_LOCAL = "iso-local"
@@ -74,6 +77,7 @@ class TimeForm(StrEnum):
     EPOCH_MILLISECONDS = "epoch-milliseconds"
     EPOCH_MICROSECONDS = "epoch-microseconds"
     RFC_5322 = "rfc5322"
+    TIME_OF_DAY = "time-of-day"
 
 
 ZONELESS = frozenset(
@@ -252,6 +256,8 @@ def parse_map(text: str, name: str) -> RecordMap:
     for column, targets in columns.items():
         if not set(TIME_FIELDS).isdisjoint(targets):
             times.setdefault(column, TimeForm.ISO)
+    if all(times[one] is TimeForm.TIME_OF_DAY for one in _columns_of(columns, TIME_FIELD[kind])):
+        raise reader.error("times", "have no date", "name the column that has it, too")
     org = given.get("source_org")
     if org is not None and not (isinstance(org, str) and _SLUG.fullmatch(org)):
         raise reader.error("source_org", "is not a slug", "write it as acme or acme-bank")
@@ -355,6 +361,10 @@ def _columns(reader: _Reader, value: Any, kind: RecordKind) -> dict[str, tuple[s
         remedy = f'read one as "{TIME_FIELD[kind]}", which a {kind} must have'
         raise reader.error("columns", "give no time", remedy)
     return columns
+
+
+def _columns_of(columns: Mapping[str, tuple[str, ...]], target: str) -> list[str]:
+    return [name for name, targets in columns.items() if target in targets]
 
 
 def _is_remote(target: str) -> bool:

@@ -162,6 +162,10 @@ _CLOCK = (
     r"(?:\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)(?:\s?(?:UTC|GMT))?)?)?"
 )
 
+_COMPACT_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[ T]*(?=\d{6})|(?=[ T]|$))")
+
+_COMPACT_CLOCK = re.compile(r"(?<=\d )(\d\d)(\d\d)(\d\d)(?!\d)")
+
 _YEAR_FIRST = re.compile(
     rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_CLOCK}", re.IGNORECASE
 )
@@ -178,6 +182,13 @@ _NAMED_MONTH = re.compile(
 )
 
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+
+_TIME_OF_DAY = re.compile(
+    r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?:\.\d+)?(?:\s?[ap]\.?m\.?)?|(?:[01]\d|2[0-3])(?:[0-5]\d){2}",
+    re.IGNORECASE,
+)
+
+_HAS_TIME_OF_DAY = re.compile(r"\d:\d\d|(?:\d{8}|[T ])\d{6}$")
 
 _EPOCH_UNITS = {
     TimeForm.EPOCH_SECONDS: 1_000_000,
@@ -213,6 +224,16 @@ def parse_zone(name: str) -> tzinfo:
         raise ValueError("no such zone") from None
 
 
+def is_time_of_day(text: str) -> bool:
+    """Returns whether a text is a time of day alone: 9:05, 09:05:30 PM or 210530."""
+    return _TIME_OF_DAY.fullmatch(text) is not None
+
+
+def names_time_of_day(text: str) -> bool:
+    """Returns whether a time says more than its date."""
+    return _HAS_TIME_OF_DAY.search(text) is not None
+
+
 def time_of_form(text: str, form: TimeForm, zone: tzinfo) -> datetime | None:
     """Parses a time of a form, to UTC; `zone` is that of one which names none.
 
@@ -226,6 +247,8 @@ def time_of_form(text: str, form: TimeForm, zone: tzinfo) -> datetime | None:
     try:
         if form in _EPOCH_UNITS:
             return _epoch_time(text, _EPOCH_UNITS[form])
+        if form is TimeForm.TIME_OF_DAY:
+            raise TimeFormError("a time of day alone; a date must stand beside it")
         if form is TimeForm.RFC_5322:
             time = parsedate_to_datetime(text)
             if time.tzinfo is None and not text.endswith("-0000"):
@@ -246,6 +269,7 @@ def _epoch_time(text: str, unit: int) -> datetime | None:
 
 
 def _calendar_time(text: str, form: TimeForm, zone: tzinfo) -> datetime:
+    text = _COMPACT_CLOCK.sub(r"\1:\2:\3", _COMPACT_DATE.sub(r"\1-\2-\3 ", text, count=1).strip())
     if form in (TimeForm.ISO, TimeForm.ISO_LOCAL):
         found = _YEAR_FIRST.fullmatch(text)
         date = [int(found[name]) for name in ("year", "month", "day")] if found else []

@@ -97,6 +97,9 @@ def _reading_lines(by: RecordMap) -> Iterator[str]:
     yield f"{by.file.format} of {by.kind}s" + (
         f", parted by {form.delimiter!r}" * (form.delimiter != ",")
     )
+    if form.names and form.skip:
+        rows = f"{form.skip - 1} row{'s' * (form.skip > 2)}"
+        yield f"  not read: {rows} above the names of the columns"
     unread = [name for name, targets in by.columns.items() if targets == (IGNORE,)]
     width = max((len(name) for name in by.read_columns), default=0)
     for name in by.read_columns:

@@ -1,6 +1,7 @@
 """`ringtrace map`: from an unknown export of 20 columns to a report in two commands."""
 
 import csv
+import io
 import json
 import random
 import tomllib
@@ -176,3 +177,99 @@ def test_bytes_that_are_no_text_are_named_so(tmp_path, capsys):
     said = capsys.readouterr()
     assert "not text in UTF-8" in said.err + said.out
     assert (said.err + said.out).count("\n") == 1
+
+
+TOLD = "A man who said he was from Amazon told me to call {} to cancel an order."
+
+ROWS = [
+    [f"R{n}", f"{n % 28 + 1:02}/06/2026", f"{n % 12 + 1}:{n:02} PM", TOLD.format(SCAMMERS[n % 2])]
+    for n in range(40)
+]
+
+COLUMNS = ["Case ID", "Date", "Time", "Description"]
+
+
+def text_of(rows, delimiter=","):
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return file.getvalue()
+
+
+def read_by_map(tmp_path, data, *more):
+    """The complaints of a run by the guessed map of the first file."""
+    for at, one in enumerate((data, *more)):
+        (tmp_path / f"{at}.csv").write_bytes(one)
+    by = str(tmp_path / "map.toml")
+    assert cli.main(["map", str(tmp_path / "0.csv"), "--output", by, "--source-org", "acme"]) == 0
+    words = ["batch", "--complaints", str(tmp_path / "*.csv"), "--map", by, *NOW]
+    assert cli.main([*words, "--output", str(tmp_path / "run")]) == 0
+    run = Run.open(str(tmp_path / "run"))
+    rows = tables.read_table(str(tmp_path / "run"), COMPLAINTS, None).to_pylist()
+    return run.manifest["counts"]["complaints"], {one["complaint_id"]: one for one in rows}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_date_and_a_time_of_day_in_two_columns_are_one_time(tmp_path, swapped):
+    order = [0, 2, 1, 3] if swapped else [0, 1, 2, 3]
+    table = [[row[at] for at in order] for row in [COLUMNS, *ROWS]]
+    counts, rows = read_by_map(tmp_path, text_of(table).encode())
+    assert counts["accepted"] == 40
+    assert rows["R13"]["received_at"].isoformat() == "2026-06-14T14:13:00+00:00"
+    assert rows["R11"]["received_at"].isoformat() == "2026-06-12T12:11:00+00:00"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-8-sig"])
+def test_a_tab_separated_file_of_wide_characters_is_mapped(tmp_path, encoding):
+    counts, rows = read_by_map(tmp_path, text_of([COLUMNS, *ROWS], "\t").encode(encoding))
+    assert counts["accepted"] == len(rows) == 40
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        [["Fraud desk weekly export"], ["Generated 2026-07-01 by A. Person"], []],
+        [["Fraud desk, weekly", "", "", ""]],
+        [["2026-07-01"], ["Cases", "40"]],
+    ],
+)
+def test_titles_above_the_header_row_are_no_records(tmp_path, above, capsys):
+    """A file of another day may have more titles, or none: no row is lost, or read as a title."""
+    first = text_of([*above, COLUMNS, *ROWS[:20]]).encode()
+    more = text_of([["a"], *above, ["b"], COLUMNS, *ROWS[20:30]]).encode()
+    none = text_of([COLUMNS, *ROWS[30:]]).encode()
+    counts, rows = read_by_map(tmp_path, first, more, none)
+    assert (counts["read"], counts["accepted"]) == (40, 40)
+    assert rows.keys() == {row[0] for row in ROWS}
+    count = len([one for one in above if one])
+    assert f"{count} row{'s' * (count > 1)} above the names" in capsys.readouterr().out
+
+
+def test_broken_rows_below_titles_cost_themselves_alone(tmp_path):
+    table = [["Fraud desk weekly export"], COLUMNS, *ROWS]
+    lines = text_of(table).encode().split(b"\r\n")
+    lines[5] = b'R3,"broken" quote,1:00 PM,x'
+    lines[7] = b"R5,06/06/2026,1:00 PM,\xff\xfe\xfa bytes of no encoding"
+    whole = text_of(
+        [["Of the week before"], COLUMNS, *([f"S{n}", *ROWS[n][1:]] for n in range(40))]
+    )
+    counts, rows = read_by_map(tmp_path, whole.encode(), b"\r\n".join(lines))
+    assert (counts["read"], counts["accepted"], counts["rejected"]) == (80, 78, 2)
+    assert {row[0] for row in ROWS} - rows.keys() == {"R3", "R5"}
+
+
+def test_numbers_that_a_spreadsheet_rounded_are_named(tmp_path, capsys):
+    table = [[*COLUMNS, "Phone Number"], *([*row, "1.88856E+10"] for row in ROWS)]
+    (tmp_path / "in.csv").write_text(text_of(table))
+    assert cli.main(["map", str(tmp_path / "in.csv")]) == 0
+    assert "a spreadsheet rounded its numbers" in capsys.readouterr().out
+
+
+def test_times_of_day_alone_are_no_time(tmp_path, capsys):
+    by = tmp_path / "map.toml"
+    by.write_text(
+        'version = 1\nkind = "call"\n[file]\nformat = "csv"\n[columns]\nT = "started_at"\n'
+        '[times]\nT = "time-of-day"\n'
+    )
+    words = ["batch", "--calls", str(tmp_path), "--map", str(by), "--output", str(tmp_path / "r")]
+    assert cli.main(words) == 2
+    assert "times have no date" in capsys.readouterr().err

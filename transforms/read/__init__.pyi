@@ -4,6 +4,7 @@ from .detect import (
     Sample as Sample,
     known_format as known_format,
     plan_input_files as plan_input_files,
+    preview as preview,
     recognize_file as recognize_file,
     sample_file as sample_file,
     survey_inputs as survey_inputs,
@@ -26,7 +27,7 @@ from .framing import (
     join_cells as join_cells,
     split_cells as split_cells,
 )
-from .map_guess import Guess as Guess, guess_map as guess_map, preview as preview
+from .map_guess import Guess as Guess, guess_map as guess_map
 from .read_records import (
     CALLS as CALLS,
     COMPLAINTS as COMPLAINTS,

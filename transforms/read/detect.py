@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
-from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
+from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat, RecordMap
 from transforms.read import framing
 from transforms.read.adapters import input_contract, mapped, rejected_rows
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
@@ -471,7 +473,9 @@ def sample_file(path: str) -> Sample:
     if start.startswith(b"PAR1"):
         return _sample_parquet(path)
     head, _ = read_head(path, compression, SAMPLE_BYTES)
-    head = head.removeprefix(b"\xef\xbb\xbf")
+    if wide := wide_encoding(head):
+        head = b"".join(as_utf8([head[: len(head) // 2 * 2]], wide))
+    head = head.removeprefix(codecs.BOM_UTF8)
     if not head.strip():
         raise InputError(path, "has no rows", "give a file with records")
     if (len(head) - len(head.translate(None, _CONTROLS))) * 100 > len(head):
@@ -496,7 +500,7 @@ def _first_of(records: Iterable[Record]) -> list[Record]:
 
 
 def _dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:
-    """Returns the delimiter by which most rows are as wide as the first, and the records."""
+    """Returns the delimiter by which most rows are equally wide, and the records."""
     encoding = DEFAULT_ENCODING
     try:
         head.decode()
@@ -511,10 +515,10 @@ def _dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:
             len(framing.split_delimited(one.data.decode(encoding, "replace"), delimiter))
             for one in records[:200]
         ]
-        if not widths or not 2 <= widths[0] <= MOST_COLUMNS:
+        width, rows = Counter(widths).most_common(1)[0] if widths else (0, 0)
+        if not 2 <= width <= MOST_COLUMNS:
             continue
-        share = widths.count(widths[0]) / len(widths)
-        score = share + min(widths[0], 50) / 1000
+        score = rows / len(widths) + min(width, 50) / 1000
         form = FileForm(FileFormat.CSV, delimiter=delimiter, encoding=encoding)
         if best is None or score > best[0]:
             best = score, form, records
@@ -535,10 +539,11 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
         framing.split_delimited(one.data.decode(form.encoding, "replace"), delimiter)
         for one in records
     ]
-    first = [one.strip() for one in split[0] if one.strip()]
-    data = [one for one in first if _DATA_CELL.fullmatch(one)]
-    headerless = len(data) * 3 >= len(first)
-    if headerless:
+    if titles := _titles(split):
+        columns = mapped.column_names(split[titles])
+        form = replace(form, names=columns, skip=titles + 1)
+        split, records = split[titles + 1 :], records[titles + 1 :]
+    elif not _is_header(split[0]):
         columns = tuple(f"column {at}" for at in range(1, len(split[0]) + 1))
         form = replace(form, names=columns)
     else:
@@ -560,6 +565,22 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
             kept.append(record)
     header = framing.join_delimited(columns, delimiter)
     return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), tuple(kept)))
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Returns whether less than a third of the cells of a row are data."""
+    filled = [one.strip() for one in cells if one.strip()]
+    return sum(bool(_DATA_CELL.fullmatch(one)) for one in filled) * 3 < len(filled)
+
+
+def _titles(rows: Sequence[Sequence[str]]) -> int:
+    """Counts the rows above a header row, which fill less than half the columns; 0 of no header."""
+    width, _ = Counter(map(len, rows)).most_common(1)[0]
+    for at, cells in enumerate(rows[: mapped.MOST_TITLES]):
+        filled = sum(bool(one.strip()) for one in cells)
+        if len(cells) == width and filled * 2 >= width:
+            return at if _is_header(cells) else 0
+    return 0
 
 
 def _checked(path: str, sample: Sample) -> Sample:
@@ -633,3 +654,20 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
         rows.append(row)
         kept.append(record)
     return _checked(path, Sample(form, name, tuple(columns), tuple(rows), tuple(kept)))
+
+
+def preview(
+    sample: Sample, by: RecordMap, count: int = 5
+) -> list[tuple[dict[str, Any] | None, str]]:
+    """Returns the first rows as they are read, the victim's own masked, or why they are rejects."""
+    origin = Origin("sample", sample.origin, by.kind)
+    options = ReadOptions(maps=(by,))
+    found: list[tuple[dict[str, Any] | None, str]] = []
+    for record in sample.records[:count]:
+        rows, rejects = mapped.read(origin, [record], options)
+        if rejects:
+            found.append((None, rejects[0].message))
+        else:
+            row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
+            found.append(({key: one for key, one in row.items() if one is not None}, ""))
+    return found

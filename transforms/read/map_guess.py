@@ -20,10 +20,8 @@ from schemas.enums import CURRENCIES, Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts
 from transforms.casts import plain_words, word_lists
-from transforms.read.adapters import mapped
 from transforms.read.detect import Sample
-from transforms.read.files import InputError, ReadOptions
-from transforms.read.framing import Origin
+from transforms.read.files import InputError
 
 SURE, MOST = 0.95, 0.8
 """Shares of the values of a column that must be of one sort."""
@@ -40,6 +38,9 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
 
 _AMOUNT = re.compile(r"[^\d\w]{0,3}[A-Z]{0,3}\s?\d[\d.,' ]{0,20}\s?[^\d\w]?[A-Z]{0,3}")
 
+_ROUNDED = re.compile(r"\d[.,]?\d*E\+\d{1,2}", re.IGNORECASE)
+"""A long number as a spreadsheet shows it: 1.88856E+10."""
+
 _DECIMAL_COMMA = re.compile(r"\d,\d{1,2}\D{0,4}$|\.\d{3},")
 
 _DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
@@ -47,23 +48,10 @@ _DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
 _MOST_NUMBERS = 1_000
 """Numbers of a column that are looked at, and of all columns to tell their country."""
 
-_ARTICLES = frozenset(
-    "a an the of de del du des da do di la el le der die das dem l d van het".split()
-)
-
 _SIDES = ("suspect", "victim", "callback", "caller_id", "mentioned")
 """Words by which a column has numbers of somebody in the matter."""
 
 _NAMELESS = re.compile(r"column \d+")
-
-_NOT_AN_ORGANISATION = frozenset(
-    """
-    export exports report reports data dump case cases ticket tickets complaint complaints call
-    calls cdr cdrs log logs records record contact contacts incident incidents list all full final
-    new sheet csv json table query results file part sample denuncias reclamaciones casos llamadas
-    fall falle anrufe plaintes appels
-    """.split()
-)
 
 
 @dataclass(frozen=True)
@@ -127,7 +115,8 @@ class Column:
 
 @cache
 def _without_articles(words: str) -> str:
-    return " ".join(one for one in words.split() if one not in _ARTICLES) or words
+    articles = word_lists()["marks"]["articles"]
+    return " ".join(one for one in words.split() if one not in articles) or words
 
 
 def _time_share(texts: Sequence[str], form: TimeForm) -> float:
@@ -198,6 +187,11 @@ class _Guesser:
         for column in self._columns.values():
             if column.name not in self._targets:
                 self._targets[column.name] = (IGNORE,)
+                if column.share(_ROUNDED.fullmatch) > 1 - SURE:
+                    self._unsure.append(
+                        f"{column.name!r}: a spreadsheet rounded its numbers (as 1.88856E+10), and "
+                        "their digits are lost; export it again with this column as text"
+                    )
                 if self._named(column, "never", "person") or self._named(column, "never", "place"):
                     self._notes.setdefault(column.name, "who or where somebody is: never read")
         if not self._org:
@@ -337,12 +331,32 @@ class _Guesser:
             if column is not None:
                 self._take(column, field)
                 self._times[column.name] = self._time_form(column)
+                self._join_time_of_day(column, field)
         if needed == "received_at" and not any(needed in of for of in self._targets.values()):
             # The time of the scam is the only one: the report was received then or later.
             for name, of in list(self._targets.items()):
                 if of == ("occurred_at",):
                     self._targets[name] = (needed, "occurred_at")
                     self._unsure.append(f"received_at: {name!r} is the only time there is")
+
+    def _join_time_of_day(self, date: Column, field: str) -> None:
+        """Takes the one column that has the times of day of a column of mere dates."""
+        if not _is_calendar(date) or date.share(casts.names_time_of_day) > 1 - SURE:
+            return
+        clocks = [
+            one for one in self._free() if one.texts and one.share(casts.is_time_of_day) >= SURE
+        ]
+        shared = [len({*one.words.split()} & {*date.words.split()}) for one in clocks]
+        best = [one for one, n in zip(clocks, shared, strict=True) if n == max(shared)]
+        if len(best) == 1:
+            self._take(best[0], field)
+            self._times[best[0].name] = TimeForm.TIME_OF_DAY
+        elif best:
+            names = ", ".join(repr(one.name) for one in best[:3])
+            self._unsure.append(
+                f"{field}: {date.name!r} has dates alone; of {names} write {field} for the one "
+                "that has its times of day, too, and time-of-day in [times]"
+            )
 
     def _time_form(self, column: Column) -> TimeForm:
         forms = column.time_forms
@@ -678,22 +692,6 @@ def _digits(text: str) -> str:
 def _organisation(path: str) -> tuple[str, bool]:
     """Returns a slug by the name of a file, and whether that says anything."""
     words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
-    named = [one for one in words if one not in _NOT_AN_ORGANISATION and len(one) > 2]
+    common = word_lists()["marks"]["file_words"]
+    named = [one for one in words if one not in common and len(one) > 2]
     return (named[0][:64], True) if named else ("my-organisation", False)
-
-
-def preview(
-    sample: Sample, by: RecordMap, count: int = 5
-) -> list[tuple[dict[str, Any] | None, str]]:
-    """Returns the first rows as they are read, the victim's own masked, or why they are rejects."""
-    origin = Origin("sample", sample.origin, by.kind)
-    options = ReadOptions(maps=(by,))
-    found: list[tuple[dict[str, Any] | None, str]] = []
-    for record in sample.records[:count]:
-        rows, rejects = mapped.read(origin, [record], options)
-        if rejects:
-            found.append((None, rejects[0].message))
-        else:
-            row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
-            found.append(({key: one for key, one in row.items() if one is not None}, ""))
-    return found

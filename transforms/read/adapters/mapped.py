@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
 from itertools import islice
@@ -78,6 +79,9 @@ _TAGS = ("id", "name", "key")
 
 _IGNORED = (IGNORE,)
 
+MOST_TITLES = 20
+"""Rows above a header row at most: a title, who made the export and when."""
+
 
 class MisfitError(Exception):
     """A file that a map does not fit; the message says why."""
@@ -113,26 +117,18 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
         names = _parquet_names(file)
         _check_columns({name.partition(".")[0] for name in by.read_columns}, names, by)
         return replace(file, format=PARQUET_ADAPTER.name)
-    name = CSV_ADAPTER.name
     if form.format is FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
         form = _REJECTS_OF_SHEETS
-    if form.format is FileFormat.XLSX:
-        name = SHEET_ADAPTER.name
-        found = islice(framing.sheet_records(file.path, form.sheet), 1 + form.skip)
-        rows = [framing.split_cells(one.data.decode()) for one in found if not one.fault]
-        if not rows:
-            next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
-    else:
-        records = framing.delimited_records([head], form.delimiter)
-        whole = [one for one in islice(records, 1 + form.skip) if not one.fault]
-        try:
-            rows = [_cells(one, form) for one in whole]
-        except UnicodeDecodeError:
-            raise MisfitError(f"is not {form.encoding} text") from None
+    name = (SHEET_ADAPTER if form.format is FileFormat.XLSX else CSV_ADAPTER).name
+    first = _first_rows(file, head, form)
+    rows = [one for one in first if one is not None]
     if by.file.names:
         header = by.file.names
         # The rejects of such files have a header row.
         has_header = rows[:1] == [list(header)]
+        named = [at for at, row in enumerate(first) if row and column_names(row) == header]
+        if named:  # the titles above a header row may be more or fewer than in the sample
+            form = replace(form, skip=named[0] + 1)
         rows = rows if has_header else rows[form.skip :]
         if not rows or len(rows[0]) != len(header):
             width = len(rows[0]) if rows else 0
@@ -141,29 +137,48 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
         return replace(file, format=name, header=header, has_header=has_header, form=form)
     if not rows:
         raise MisfitError("has no header row")
+    rows = rows[: 1 + form.skip]
     header = column_names(rows[0])
     _check_columns(by.read_columns, header, by)
     skip = 0
-    while skip < len(rows) - 1 and not _has_time(
-        dict(zip(header, rows[skip + 1], strict=False)), by
-    ):
+    while skip < len(rows) - 1 and not _may_be_record(header, rows[skip + 1], by):
         skip += 1
     form = replace(form, skip=skip)
     return replace(file, format=name, header=header, has_header=True, form=form)
+
+
+def _first_rows(file: InputFile, head: bytes, form: FileForm) -> list[list[str] | None]:
+    """Returns the cells of the first rows, null for one that is broken."""
+    most = MOST_TITLES + form.skip
+    if form.format is FileFormat.XLSX:
+        found = list(islice(framing.sheet_records(file.path, form.sheet), most))
+        if all(one.fault for one in found):
+            next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
+        return [None if one.fault else framing.split_cells(one.data.decode()) for one in found]
+    rows: list[list[str] | None] = []
+    for one in islice(framing.delimited_records([head], form.delimiter), most):
+        try:
+            rows.append(None if one.fault else _cells(one, form))
+        except UnicodeDecodeError:
+            if not rows:
+                raise MisfitError(f"is not {form.encoding} text") from None
+            rows.append(None)
+    return rows
 
 
 _REJECTS_OF_SHEETS = FileForm(FileFormat.CSV)
 """The form in which `ringtrace rejects` writes rows of a sheet."""
 
 
-def _has_time(cells: Mapping[str, str], by: RecordMap) -> bool:
-    """Returns whether a time can be read in a row: one that has none may be skipped."""
+def _may_be_record(header: Sequence[str], cells: Sequence[str], by: RecordMap) -> bool:
+    """Returns whether a row has a time, a number or prose: one without may be skipped."""
+    if any(len(_DIGIT.findall(one)) >= _MIN_DIGITS or len(one.split()) >= 8 for one in cells):
+        return True
+    row = dict(zip(header, cells, strict=False))
     for name, form in by.times.items():
-        try:
-            if casts.time_of_form(unwrapped(cells.get(name, "")), form, UTC):
+        with suppress(casts.TimeFormError):
+            if casts.time_of_form(unwrapped(row.get(name, "")), form, UTC):
                 return True
-        except casts.TimeFormError:
-            continue
     return False
 
 
@@ -492,6 +507,10 @@ class _Reading:
         for name, targets in by.columns.items():
             for target in targets:
                 self._columns.setdefault(target, []).append(name)
+        for one in TIME_FIELDS:  # the date first
+            self._columns.get(one, []).sort(
+                key=lambda name: by.times.get(name) is TimeForm.TIME_OF_DAY
+            )
         self._scalars = [one for one in SCALARS[self._kind] if one in self._columns]
         self._numbers = [one for one in NUMBER_TARGETS if one in self._columns]
         self._emails = [one for one in EMAIL_TARGETS if one in self._columns]

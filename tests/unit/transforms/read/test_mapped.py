@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.enums import RecordKind
-from schemas.mapping import MapError, parse_map, write_map
+from schemas.mapping import FileForm, FileFormat, MapError, parse_map, write_map
 from schemas.reject import Code
 from tests.support.read_files import read_file
 from tests.support.workbook import write_workbook
@@ -173,6 +173,18 @@ def test_columns_that_the_map_does_not_name_are_counted_and_left_out(tmp_path):
     first, second = read_file(path, maps=(by,))[0]["complaints"]
     assert (first["unknown"], second["unknown"]) == (["New", "other"], None)
     assert b"Ada" not in first["raw"]
+
+
+def test_a_record_with_a_broken_time_is_not_skipped_as_a_line_of_types(tmp_path):
+    """A map skips a line below the header row; a file of another day lacks it."""
+    plain = a_map(columns='[columns]\n"When" = "received_at"\n"Text" = "narrative"\n'
+                  '[times]\n"When" = "iso-local"\n')  # fmt: skip
+    by = replace(plain, file=FileForm(FileFormat.CSV, skip=1))
+    for line, rejected in (("DATE,TEXT", 0), ("yesterday,call +1 888 555 0123", 1)):
+        path = tmp_path / "a.csv"
+        path.write_text(f"When,Text\n{line}\n2026-06-01,a\n")
+        found = read_file(path, maps=(by,))[0]
+        assert (len(found["complaints"]), len(found["rejects"])) == (1, rejected)
 
 
 def test_a_row_without_an_id_gets_one_of_its_content(tmp_path):
