@@ -261,6 +261,14 @@ def time_of_form(text: str, form: TimeForm, zone: tzinfo) -> datetime | None:
         raise TimeFormError(f"not a time of the form {form}") from None
 
 
+def is_time_of_form(text: str, form: TimeForm) -> bool:
+    """Returns whether a text is a time of a form."""
+    try:
+        return time_of_form(text, form, UTC) is not None
+    except TimeFormError:
+        return False
+
+
 def _epoch_time(text: str, unit: int) -> datetime | None:
     count = Decimal(_plain(text)) if len(text) <= 24 and text.isascii() else Decimal("NaN")
     if not count.is_finite():

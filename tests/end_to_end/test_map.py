@@ -5,6 +5,7 @@ import io
 import json
 import random
 import tomllib
+import zipfile
 
 import jsonschema
 import pytest
@@ -195,6 +196,13 @@ def text_of(rows, delimiter=","):
     return file.getvalue()
 
 
+def zipped(name, text):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, text)
+    return file.getvalue()
+
+
 def read_by_map(tmp_path, data, *more):
     """The complaints of a run by the guessed map of the first file."""
     for at, one in enumerate((data, *more)):
@@ -255,6 +263,47 @@ def test_broken_rows_below_titles_cost_themselves_alone(tmp_path):
     counts, rows = read_by_map(tmp_path, whole.encode(), b"\r\n".join(lines))
     assert (counts["read"], counts["accepted"], counts["rejected"]) == (80, 78, 2)
     assert {row[0] for row in ROWS} - rows.keys() == {"R3", "R5"}
+
+
+RECORDS = {row[0]: dict(zip(COLUMNS[1:], row[1:], strict=True)) for row in ROWS}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("a.zip", zipped("a.csv", text_of([COLUMNS, *ROWS])), "a zip archive is not supported"),
+        ("a.json", json.dumps(RECORDS).encode(), "its records are keyed by their ids"),
+        ("a.csv", text_of([COLUMNS, *([*row, ""] for row in ROWS)]).encode(), "have 5 cells"),
+    ],
+)
+def test_what_cannot_be_mapped_is_named(tmp_path, capsys, name, data, says):
+    (tmp_path / name).write_bytes(data)
+    assert cli.main(["map", str(tmp_path / name)]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
+def test_numbers_without_a_name_are_known_by_how_they_are_written(tmp_path, capsys):
+    """As in a custom field of Jira; whose they are nothing says, so they are withheld."""
+    draw = random.Random(3)
+    issues = [
+        {
+            "key": f"FR-{n}",
+            "fields": {
+                "created": f"2026-06-{n % 28 + 1:02}T10:00:00.000+0000",
+                "description": TOLD.format(SCAMMERS[0]),
+                "customfield_10042": f"(888) {draw.randrange(200, 999)}-{1000 + n}",
+            },
+        }
+        for n in range(40)
+    ]
+    path = tmp_path / "jira.json"
+    path.write_text(json.dumps({"total": 40, "issues": issues}))
+    assert cli.main(["map", str(path), "--output", str(tmp_path / "map.toml")]) == 0
+    columns = tomllib.loads((tmp_path / "map.toml").read_text())["columns"]
+    assert columns["key"] == "complaint_id"
+    assert columns["fields.customfield_10042"] == "phone.victim"
+    assert "whose 'fields.customfield_10042' is" in capsys.readouterr().out
 
 
 def test_numbers_that_a_spreadsheet_rounded_are_named(tmp_path, capsys):

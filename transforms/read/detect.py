@@ -26,11 +26,10 @@ from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, pa
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.dialects import (
     SEPARATORS,
-    as_utf8,
     is_separator_line,
     narrow_encoding,
+    recode_head,
     swap_separators,
-    wide_encoding,
 )
 from transforms.read.entries import Entry, list_entries, skip_reason, summarize_entries
 from transforms.read.files import (
@@ -168,9 +167,8 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     file = replace(file, compression=detect_compression(start))
     data, damaged = read_head(file.path, file.compression, HEAD_BYTES)
     is_parquet = data.startswith(b"PAR1")
-    if not is_parquet and (wide := wide_encoding(data)):
-        file = replace(file, encoding=wide)
-        data = b"".join(as_utf8([data[: len(data) // 2 * 2]], wide))
+    if not is_parquet:
+        file, data = recode_head(file, data)
     wanted = options.format_for(file.kind)
     misfit = ""
     if wanted is None and (by := options.map_for(file.kind)) is not None and data.strip():
@@ -468,13 +466,16 @@ def sample_file(path: str) -> Sample:
         raise InputError(path, "cannot be opened", "give a file that can be read") from error
     compression = detect_compression(start)
     if start.startswith(framing.ZIP_MAGIC):
+        if not is_workbook(read_head(path, compression, 4096)[0]):
+            raise InputError(
+                path, "a zip archive is not supported", "unpack it, and give a file of it"
+            )
         found = islice(framing.sheet_records(path, ""), SAMPLE_ROWS + 1)
         return _sample_cells(path, FileForm(FileFormat.XLSX), _first_of(found), "map-xlsx")
     if start.startswith(b"PAR1"):
         return _sample_parquet(path)
     head, _ = read_head(path, compression, SAMPLE_BYTES)
-    if wide := wide_encoding(head):
-        head = b"".join(as_utf8([head[: len(head) // 2 * 2]], wide))
+    _, head = recode_head(InputFile(path, path, RecordKind.COMPLAINT, "", compression, 0), head)
     head = head.removeprefix(codecs.BOM_UTF8)
     if not head.strip():
         raise InputError(path, "has no rows", "give a file with records")
@@ -563,6 +564,9 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
                     row.setdefault(column, []).append(text)
             rows.append(row)
             kept.append(record)
+    if split and not rows:
+        problem = f"its rows have {len(split[0])} cells, and the row of their names {len(columns)}"
+        raise InputError(path, problem, "give each row a cell a name")
     header = framing.join_delimited(columns, delimiter)
     return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), tuple(kept)))
 
@@ -579,7 +583,8 @@ def _titles(rows: Sequence[Sequence[str]]) -> int:
     for at, cells in enumerate(rows[: mapped.MOST_TITLES]):
         filled = sum(bool(one.strip()) for one in cells)
         if len(cells) == width and filled * 2 >= width:
-            return at if _is_header(cells) else 0
+            data = any(_DATA_CELL.fullmatch(one.strip()) or len(one.split()) > 8 for one in cells)
+            return 0 if data else at
     return 0
 
 
@@ -646,6 +651,9 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
             continue
         if not isinstance(value, dict):
             continue
+        inner = [one.keys() for one in value.values() if isinstance(one, dict)]
+        if len(records) == 1 and len(inner) >= 3 and all(one == inner[0] for one in inner):
+            raise InputError(path, "its records are keyed by their ids", "make an array of them")
         row: dict[str, list[str]] = {}
         for column, text in mapped.flatten(value):
             if len(columns) < MOST_COLUMNS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from schemas.reject import Code
 from transforms.read.files import InputFile, decompressed_blocks
@@ -94,10 +95,37 @@ def as_utf8(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         yield b"\xff"
 
 
+def recode_head(file: InputFile, head: bytes) -> tuple[InputFile, bytes]:
+    """Returns a file with its wide encoding and line end, and its first bytes as `text_blocks`."""
+    if wide := wide_encoding(head):
+        file = replace(file, encoding=wide)
+        head = b"".join(as_utf8([head[: len(head) // 2 * 2]], wide))
+    if ends_lines_with_cr(head):
+        file = replace(file, line_end="\r")
+        head = head.replace(b"\r", b"\n")
+    return file, head
+
+
+def ends_lines_with_cr(head: bytes) -> bool:
+    """Returns whether CR alone ends lines, as in a CSV of Excel for Macintosh.
+
+    LF breaks lines inside of its cells, which are quoted then.
+    """
+    bare = _QUOTED.sub(b"", head)
+    return b"\r" in bare.rstrip(b"\r") and b"\n" not in bare
+
+
+_QUOTED = re.compile(rb'"[^"]*"')
+
+
 def text_blocks(file: InputFile, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """Yields the bytes of a file, decompressed, in an encoding of which ASCII is a part."""
-    blocks = decompressed_blocks(file.path, file.compression, start, end)
-    return as_utf8(blocks, file.encoding) if file.wide else blocks
+    """Yields the bytes of a file, decompressed, with LF, in an encoding that ASCII is a part of."""
+    blocks: Iterable[bytes] = decompressed_blocks(file.path, file.compression, start, end)
+    if file.wide:
+        blocks = as_utf8(blocks, file.encoding)
+    if file.line_end == "\r":
+        blocks = (one.replace(b"\r", b"\n") for one in blocks)
+    yield from blocks
 
 
 def plain_records(file: InputFile, records: Iterable[Record]) -> Iterable[Record]:
@@ -125,5 +153,6 @@ def describe(file: InputFile) -> str:
     words: Sequence[str | None] = (
         SEPARATORS.get(file.separator),
         ENCODING_NAMES.get(file.encoding),
+        "lines that end with CR" if file.line_end == "\r" else None,
     )
     return ", ".join(word for word in words if word)

@@ -116,7 +116,7 @@ class InputFile:
 
     `header` is the column names of a CSV file, empty for other layouts; `has_header` says
     whether its first record is one, `in_array` whether its rows are elements of a JSON array. A
-    file that is read by a map has its `form`.
+    file that is read by a map has its `form`. `line_end` is a CR where that alone ends its lines.
     """
 
     path: str
@@ -130,6 +130,7 @@ class InputFile:
     in_array: bool = False
     separator: str = ","
     encoding: str = "utf-8"
+    line_end: str = "\n"
     form: FileForm | None = None
 
     @property
@@ -145,7 +146,7 @@ class InputFile:
     @property
     def can_be_cut(self) -> bool:
         """True where the stored bytes can be cut at line ends."""
-        return self.compression == "none" and not self.wide
+        return self.compression == "none" and not self.wide and self.line_end == "\n"
 
 
 class DamagedStreamError(Exception):

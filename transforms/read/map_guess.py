@@ -51,8 +51,6 @@ _MOST_NUMBERS = 1_000
 _SIDES = ("suspect", "victim", "callback", "caller_id", "mentioned")
 """Words by which a column has numbers of somebody in the matter."""
 
-_NAMELESS = re.compile(r"column \d+")
-
 
 @dataclass(frozen=True)
 class Guess:
@@ -89,6 +87,17 @@ class Column:
         """The forms by which nearly all texts are times."""
         texts = self.texts[:100]
         return tuple(form for form in TimeForm if texts and _time_share(texts, form) >= MOST)
+
+    @property
+    def is_nameless(self) -> bool:
+        """True for a column of a table without a header row."""
+        return self.name.startswith("column ") and self.name[7:].isdecimal()
+
+    @cached_property
+    def looks_dialed(self) -> bool:
+        """True for what is written as telephone numbers are, and is no date."""
+        shaped = self.share(_FORMATTED.search) >= MOST and self.share(casts.is_phone_shaped) >= MOST
+        return shaped and not self.time_forms
 
     @cached_property
     def is_prose(self) -> bool:
@@ -129,13 +138,6 @@ def _time_share(texts: Sequence[str], form: TimeForm) -> float:
             continue
         read += time is None or casts.EARLIEST_DATE <= time < casts.LATEST_DATE
     return read / len(texts)
-
-
-def _is_time(text: str, form: TimeForm) -> bool:
-    try:
-        return casts.time_of_form(text, form, UTC) is not None
-    except casts.TimeFormError:
-        return False
 
 
 def guess_map(
@@ -264,7 +266,7 @@ class _Guesser:
         shaped = [
             text
             for one in self._columns.values()
-            if (self._named(one, "numbers", "phone") or _NAMELESS.fullmatch(one.name))
+            if (one.looks_dialed or self._named(one, "numbers", "phone") or one.is_nameless)
             and not one.is_prose
             for text in one.texts[:200]
             if casts.PHONE_SHAPE.fullmatch(text)
@@ -277,7 +279,7 @@ class _Guesser:
         if column.time_forms and not self._named(column, "numbers", "phone"):
             return False
         share = column.numbers(self._region)
-        if _NAMELESS.fullmatch(column.name):
+        if column.is_nameless:
             return share >= MOST
         phone = self._named(column, "numbers", "phone")
         named = phone or any(self._named(column, "sides", one) for one in _SIDES)
@@ -365,7 +367,7 @@ class _Guesser:
                 return zoned
         if not {TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST}.isdisjoint(forms):
             month, day = (
-                {one for one in column.texts if _is_time(one, form)}
+                {one for one in column.texts if casts.is_time_of_form(one, form)}
                 for form in (TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST)
             )
             if month > day or day > month:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.read_files import read_file
 from transforms.read.detect import plan_input_files
 from transforms.read.dialects import describe, narrow_encoding
-from transforms.read.files import ReadOptions
+from transforms.read.files import InputError, ReadOptions
 
 HEADER = ["complaint_id", "source_org", "received_at", "narrative", "urls"]
 
@@ -65,6 +65,20 @@ def test_every_separator_in_every_encoding(tmp_path, separator, name, encoding, 
     assert dialect(path) == ", ".join(one for one in (name, words) if one)
     (tmp_path / "b.gz").write_bytes(gzip.compress(path.read_bytes()))
     assert texts(tmp_path / "b.gz") == EXPECTED
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "mac_roman", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_lines_that_end_with_cr_alone(tmp_path, encoding, separator):
+    """As Excel for Macintosh writes them; a cell keeps the LF that it has."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(written(separator, end="\r").encode(encoding))
+    assert texts(path) == EXPECTED
+    assert texts(path, shard_bytes=50) == EXPECTED
+    assert dialect(path).endswith("lines that end with CR")
+    path.write_bytes(b"".join(b"%d,a\rb,c\n" % n for n in range(3)))
+    with pytest.raises(InputError):  # a CR in a line is no end of one
+        dialect(path)
 
 
 def test_a_line_that_names_the_separator(tmp_path):

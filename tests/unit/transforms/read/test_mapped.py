@@ -157,11 +157,17 @@ def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
         sample_file(str(tmp_path / "a.xlsx"))
 
 
-@pytest.mark.parametrize("data", [b"PK\x03\x04", b"PK\x03\x04[Content_Types].xml" + b"\0" * 999])
-def test_a_broken_workbook_is_an_error_of_one_line(tmp_path, data):
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"PK\x03\x04", "a zip archive"),
+        (b"PK\x03\x04[Content_Types].xml" + b"\0" * 999, "no sheet of an Excel file"),
+    ],
+)
+def test_a_broken_workbook_is_an_error_of_one_line(tmp_path, data, says):
     pytest.importorskip("python_calamine")
     (tmp_path / "a.xlsx").write_bytes(data)
-    with pytest.raises(InputError, match="no sheet of an Excel file"):
+    with pytest.raises(InputError, match=says):
         sample_file(str(tmp_path / "a.xlsx"))
 
 
