@@ -1,4 +1,4 @@
-"""What `--setup_file ./setup.py` ships to remote workers; all it says is in pyproject.toml."""
+"""The package that `--setup_file ./setup.py` ships to remote workers, as pyproject.toml says."""
 
 from setuptools import setup
 

@@ -1,4 +1,4 @@
-"""What an offer is worth: two companies alone, joined, and pooled: `python -m benchmarks.exchange`.
+"""Worth of an offer: two companies alone, joined, and pooled: `python -m benchmarks.exchange`.
 
 Simulated worlds of 20 rings: four with 2,000 complaints, since a single ring that stays in parts
 moves the score of one by some hundredths, and one with 8,000. Each company runs its own records; an

@@ -1,4 +1,4 @@
-"""Where the time of a batch run goes: `python -m benchmarks.flame [N] [--svg FILE]`.
+"""CPU of a batch run by module: `python -m benchmarks.flame [N] [--svg FILE]`.
 
 Samples a run on a world of N complaints (default 20,000) with py-spy, and prints the share of CPU
 by the module of ringtrace, or the part of Beam, that was at work; with --svg it draws a flame graph

@@ -1,4 +1,4 @@
-"""How fast the report of 10,000 clusters is written, opened and searched, and how large it is.
+"""Time and size of a report of 10,000 clusters: written, opened and searched.
 
 `python -m benchmarks.report [CLUSTERS]`; the browser's part needs a Chromium.
 """

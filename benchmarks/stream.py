@@ -52,7 +52,7 @@ DRAIN_SECONDS = 120
 """Longest wait for the last alerts when nothing is sent any more."""
 
 ENGINES = ("--job_port", FLINK, "fn.harness")
-"""What the command lines of Prism, Flink and the Java worker hold."""
+"""Words in the command lines of Prism, Flink and the Java worker hold."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

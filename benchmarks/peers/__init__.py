@@ -1,1 +1,1 @@
-"""What else one could run on the same files, side by side: `python -m benchmarks.peers`."""
+"""Other programs for the same files, side by side: `python -m benchmarks.peers`."""

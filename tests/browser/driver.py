@@ -19,13 +19,13 @@ KEYS = {"Space": " ", **{name: f"Arrow{name}" for name in ("Left", "Right", "Up"
 
 
 def binary(playwright) -> str | None:
-    """Where a Chromium is; None where there is none."""
+    """The path of a Chromium; None where there is none."""
     own = playwright.chromium.executable_path
     return own if Path(own).exists() else next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def missing() -> str | None:
-    """What the tests need and this machine lacks."""
+    """Name what the tests need and this machine lacks."""
     with sync_playwright() as playwright:
         if binary(playwright):
             return None
@@ -33,7 +33,7 @@ def missing() -> str | None:
 
 
 def required() -> bool:
-    """Whether a machine without a browser is a failure."""
+    """True where a machine without a browser is a failure."""
     return bool(os.environ.get(REQUIRED))
 
 
@@ -72,7 +72,7 @@ class Browser:
         return self.page.url
 
     def run(self, script: str, *arguments):
-        """What a function body returns; its `arguments` are these."""
+        """Run a function body and return its result; its `arguments` are these."""
         return self.page.evaluate(f"(all) => (function () {{ {script} }})(...all)", [*arguments])
 
     def run_async(self, script: str, *arguments):

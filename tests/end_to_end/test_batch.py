@@ -249,7 +249,7 @@ def test_nobody_known_legitimate_is_a_member(world):
 
 
 def holds_together(output):
-    """What must be true of the tables of every run."""
+    """Check what must be true of the tables of every run."""
     entities = {row["entity_id"]: row for row in read(output, ENTITIES).to_pylist()}
     members = read(output, MEMBERS).to_pylist()
     clusters = {row["cluster_id"]: row for row in read(output, CLUSTERS).to_pylist()}
@@ -354,7 +354,7 @@ STATED_WORDS = {
     "my number is ２０２ー４５６ー１４１４. They rang": ["４５６"],
     "my business number is 1-800-QUILLED. They rang": ["QUILLED"],
 }
-"""What a victim says of their own, and what of it must not be left."""
+"""Words of a victim about their own, and what of it must not be left."""
 
 
 def test_what_victims_say_in_words_letters_and_disguises_is_in_no_file(tmp_path):

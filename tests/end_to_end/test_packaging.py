@@ -1,4 +1,4 @@
-"""What `--setup_file ./setup.py` sends to remote workers is enough to run there."""
+"""The package that `--setup_file ./setup.py` sends to remote workers is enough to run there."""
 
 import subprocess
 import sys

@@ -91,7 +91,7 @@ def test_late_and_repeated_records_live_give_the_batch_runs_clusters_and_alerts_
 
 @dataclass(eq=False)
 class Files(beam.PTransform):
-    """What a folder holds, and one tick."""
+    """The records of a folder, and one tick."""
 
     folder: str
 

@@ -1,4 +1,4 @@
-"""What the tests of pipelines on an engine share."""
+"""Parts that the tests of pipelines on an engine share."""
 
 from pathlib import Path
 

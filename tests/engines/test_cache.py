@@ -1,4 +1,4 @@
-"""What is fetched is what is pinned, and an engine that cannot be had says why."""
+"""Files that are fetched are those that are pinned, and an engine that cannot be had says why."""
 
 import pytest
 

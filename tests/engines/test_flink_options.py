@@ -1,4 +1,4 @@
-"""What is offered as an option of Flink is one of its job server."""
+"""Options of Flink that are offered are options of its job server."""
 
 import grpc
 import pytest

@@ -25,12 +25,12 @@ LONGEST = 240
 """Seconds until a stream must have sent what there is."""
 
 RESTORED = "CheckpointCoordinator - Restoring job"
-"""What Flink says when a job begins with the state of a checkpoint."""
+"""The line of Flink when a job begins with the state of a checkpoint."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a stream reads and writes: brokers, a topic, and a folder of its own."""
+    """The places that a stream reads and writes: brokers, a topic, and a folder of its own."""
 
     kafka: str
     expansion: str
@@ -72,7 +72,7 @@ class Place:
             process.wait()
 
     def undisturbed(self):
-        """What a stream on this machine tells of the whole topic."""
+        """The clusters of a stream on this machine over the whole topic."""
         assert main(flags(self.kafka, self.topic, self.folder / "calm")) == 0
         return alert_facts(self.folder / "calm")
 

@@ -59,7 +59,7 @@ def members_in(output):
 
 
 def alert_facts(output):
-    """What the alerts are about, each once."""
+    """The subjects of the alerts, each once."""
     pairs = [(one["kind"], one["entity_id"]) for one in map(json.loads, alerts_in(output).values())]
     assert len(set(pairs)) == len(pairs)
     return set(pairs)

@@ -15,7 +15,7 @@ START = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
 
 
 ATTESTED = {"reporters": 2, "robustness": 2, "tier": "core", "review": "unreviewed"}
-"""What a member is like unless a test says otherwise: two people reported it, none reviewed it."""
+"""A member unless a test says otherwise: two people reported it, none reviewed it."""
 
 
 def write_run(folder: Path, rows: dict[str, list[dict]], files: int = 1) -> Path:

@@ -1,4 +1,4 @@
-"""What the tests of runs share: small inputs, a run, and what it holds."""
+"""Parts that the tests of runs share: small inputs, a run, and what it holds."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def offer_of(folder):
 
 
 def known(view, entity_id):
-    """What a view says of an id of the joint run, whose epochs are counted anew."""
+    """The form in a view of an id of the joint run, whose epochs are counted anew."""
     those = [one for one in view if without_epoch(one) == without_epoch(entity_id)]
     return view.get(those[0] if len(those) == 1 else entity_id)
 

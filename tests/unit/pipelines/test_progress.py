@@ -32,7 +32,7 @@ COSTS = {
 
 
 def recorded(complaints):
-    """When each stage of a real run began, in seconds, its step, and the end of the run.
+    """The begin of each stage of a real run, in seconds, its step, and the end of the run.
 
     The runs had two cores almost to themselves; `python -m benchmarks.batch --stages` records such.
     """

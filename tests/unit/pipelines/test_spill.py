@@ -1,4 +1,4 @@
-"""Where a run's shuffles wait: on disk only if every step runs in this process."""
+"""A run's shuffles wait on disk only if every step runs in this process."""
 
 import copyreg
 

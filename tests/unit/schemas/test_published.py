@@ -1,4 +1,4 @@
-"""What is published of the contracts: JSON Schema in docs/schemas and docs/data-contract.md."""
+"""Published contracts: JSON Schema in docs/schemas and docs/data-contract.md."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""Who counts as one reporter: by pseudonym, by an organisation's rule, else by the day."""
+"""One reporter is counted once: by pseudonym, by an organisation's rule, else by the day."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What is shown of a script: the words of many, never of one."""
+"""The template of a script that is shown: the words of many, never of one."""
 
 import numpy as np
 from hypothesis import given, settings, strategies as st

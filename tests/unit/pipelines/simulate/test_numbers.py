@@ -22,7 +22,7 @@ def e164(raw, region):
 
 
 def asked(code, national):
-    """What the library says of a number: whether it is valid, and its two ways of writing."""
+    """Ask the library about a number: whether it is valid, and its two ways of writing."""
     parsed = phonenumbers.PhoneNumber(int(code), int(national))
     shapes = phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL
     told = tuple(phonenumbers.format_number(parsed, shape) for shape in shapes)

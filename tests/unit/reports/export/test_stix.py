@@ -60,7 +60,7 @@ def cut(text: str) -> object:
 
 
 def problems(bundle: bytes) -> list[str]:
-    """What the strict validator says.
+    """Return the errors of the strict validator.
 
     Its check that ids are random is left out: they are UUIDv5 so that the same run gives the same
     bytes, which STIX 2.1 section 2.9 allows. Those of observables are compared with stix2 below.

@@ -122,7 +122,7 @@ def seconds(read: Callable[[str], object], text: str) -> float:
 
 
 def reference() -> float:
-    """How much slower than idle the machine is now: a busy one gives a process less of a core."""
+    """Measure how much slower than idle a machine is: a busy one gives a process less of a core."""
     started = time.process_time()
     found = 0
     for counted in range(20_000):

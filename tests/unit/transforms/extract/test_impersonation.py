@@ -14,7 +14,7 @@ from transforms.redact.records import withhold_from_complaints
 
 
 def impersonation_in(text: str, claimed: str | None = None) -> list[tuple[str, str, str]]:
-    """What is found, with the words that say so."""
+    """The brands that are found, with the words that say so."""
     found = impersonation.find_impersonation(pa.array([claimed], pa.string()), pa.array([text]))
     assert found.type == IMPERSONATION
     return [

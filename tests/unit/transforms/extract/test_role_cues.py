@@ -135,7 +135,7 @@ OWN = {
         "my facebook is {}",
     ],
 }
-"""What people say before or after what is their own, by its kind."""
+"""Words of people before or after what is their own, by its kind."""
 
 
 @pytest.mark.parametrize(
