@@ -162,7 +162,7 @@ _CLOCK = (
     r"(?:\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)(?:\s?(?:UTC|GMT))?)?)?"
 )
 
-_COMPACT_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(?:[ T]*(?=\d{6})|(?=[ T]|$))")
+_COMPACT_DATE = re.compile(r"^(\d{4})(\d\d)(\d\d)(?:[ T]*(?=\d{6})|(?=[ T]|$))")
 
 _COMPACT_CLOCK = re.compile(r"(?<=\d )(\d\d)(\d\d)(\d\d)(?!\d)")
 

@@ -22,7 +22,17 @@ def in_zone(local, zone):
 
 
 WRITTEN = {
-    TimeForm.ISO_LOCAL: ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S"],
+    TimeForm.ISO_LOCAL: [
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y/%m/%d %H:%M:%S",
+        "%Y-%m-%d %H:%M:%S.00000000",
+        "%Y%m%d %H:%M:%S",
+        "%Y%m%d%H%M%S",
+        "%Y%m%d %H%M%S",
+        "%Y%m%dT%H%M%S",
+        "%Y-%m-%d %H%M%S",
+    ],
     TimeForm.MONTH_FIRST: ["%m/%d/%Y %H:%M:%S", "%m/%d/%Y, %I:%M:%S %p", "%m-%d-%Y %I:%M:%S%p"],
     TimeForm.DAY_FIRST: ["%d/%m/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%d-%m-%Y, %H:%M:%S"],
     TimeForm.MONTH_NAME: ["%d %b %Y %H:%M:%S", "%b %d, %Y, %I:%M:%S %p", "%d-%B-%Y %H:%M:%S"],
