@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from benchmarks import measured
-from pipelines.exchange.joint_pipeline import own_evidence
+from pipelines.batch.joint_pipeline import own_evidence
 from pipelines.simulate import narratives
 from pipelines.simulate.world import World, plan_rings
 from reports.run import Run

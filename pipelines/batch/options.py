@@ -13,6 +13,7 @@ from pipelines.options import (
     add_run_options,
     moment,
     parse_with_beam,
+    repeatable,
     with_default_runner,
 )
 
@@ -40,6 +41,7 @@ class BatchOptions:
     private_output: str | None
     keep_narratives: bool
     mask_names: bool
+    offer: tuple[str, ...]
     as_of: datetime | None
     now: datetime | None
     complaints_format: str | None
@@ -88,6 +90,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "finds them (pip install '.[names]'); changes nothing else",
     )
     parser.add_argument(
+        "--offer",
+        **repeatable("OFFER"),
+        help="folder of a partner's offer, of a revocation, or of a hub's feed: joins the run with "
+        "it as exchange join does, into a second folder, DIR-joint",
+    )
+    parser.add_argument(
         PARTITIONS_FLAG,
         type=WholeNumber(1, MOST_PARTITIONS),
         metavar="N",
@@ -113,6 +121,8 @@ def batch_options(arguments: argparse.Namespace) -> BatchOptions:
         usage_error("give --complaints or --calls")
     if not fields["output"]:
         usage_error("give --output")
+    if fields["offer"] and fields["no_wait"]:
+        usage_error("--offer: joins the run when it has ended; leave --no-wait out")
     partitions = fields.pop("partitions")
     flags = () if partitions is None else (f"{PARTITIONS_FLAG}={partitions}",)
     beam = (*flags, *with_default_runner(fields["beam"], LOCAL_RUNNER))

@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
+from pipelines.batch.join import known_legitimate_of_run
 from pipelines.exchange import signed_files
-from pipelines.exchange.join import known_legitimate_of_run
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding
 from pipelines.options import add_ledger, add_register_options, moment

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from pipelines.batch import join
 from pipelines.commands import resolve
-from pipelines.exchange import hub, hub_host, hub_member, join, offer, overlap
+from pipelines.exchange import hub, hub_host, hub_member, offer, overlap
 from pipelines.options import Subcommand, add_subcommands, run_subcommand
 
 HUB_COMMANDS = (

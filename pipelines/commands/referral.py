@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
-from pipelines.exchange import join, signed_files
+from pipelines.batch import join
+from pipelines.exchange import signed_files
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import (
     UsageError,

@@ -248,6 +248,26 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
     return Intake(in_force, void)
 
 
+def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
+    """Returns for whom offers and revocations are, which are checked; records nothing.
+
+    Raises:
+        UsageError: naming the first file that is refused, and why, or that is for another.
+    """
+    trusted = key_store.trusted_keys()
+    read = [_read(path, trusted, None, now) for path in paths]
+    me = read[0].content.recipient
+    for one in read:
+        if one.content.recipient != me:
+            raise UsageError(
+                f"{one.path}: is for {one.content.recipient}, but {read[0].path} is for {me}; give "
+                "one organisation's"
+            )
+        if isinstance(one.content, Offer) and not _void(one, now):
+            _check(one, set())
+    return me
+
+
 def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     """Returns why offers that a joint run holds are not in force at `now`, by their SHA-256."""
     offers: Any = joint.manifest["options"].get("offers") or []
@@ -310,13 +330,13 @@ def accepted(
 
 
 def _read(
-    given: str, trusted: dict[str, list[Ed25519PublicKey]], me: str, now: datetime
+    given: str, trusted: dict[str, list[Ed25519PublicKey]], me: str | None, now: datetime
 ) -> SignedFile:
     path, content, signature = read_signed(given, OFFER_FILES)
     try:
         org, key_id = signer_of(content, signature, trusted)
         found = parse_offer(content, org)
-        check_offer_addressee(found, me, now)
+        check_offer_addressee(found, found.recipient if me is None else me, now)
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
     if isinstance(found, Offer):

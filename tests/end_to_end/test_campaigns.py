@@ -106,7 +106,7 @@ def test_nothing_that_leaves_or_clusters_reads_the_table():
     """Only what writes it, its contract and the owner's own workbench name it."""
     allowed = {
         "pipelines/batch/pipeline.py",
-        "pipelines/exchange/joint_pipeline.py",
+        "pipelines/batch/joint_pipeline.py",
         "reports/workbench.py",
         "schemas/tables.py",
     }

@@ -217,6 +217,51 @@ def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
             ).read_bytes(), name
 
 
+def batch_with_offers(world, output, *flags, now=NOW):
+    words = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+    return ringtrace("batch", *words, "--output", output, "--now", now, *flags)
+
+
+def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path, capsys):
+    at(world.amazon)
+    own, offer = tmp_path / "run", joined / "offer"
+    assert batch_with_offers(world, own, "--offer", offer, now=AT) == 0
+    words = [own, offer, "--output", tmp_path / "apart", "--now", AT]
+    assert ringtrace("exchange", "join", *words) == 0
+    one, other = (checked_manifest(tmp_path / name) for name in ("run-joint", "apart"))
+    assert one["outputs"] == other["outputs"]
+    assert one["options"] == other["options"] and one["options"]["senders"]["microsoft"]
+    assert "seen by several organisations" in capsys.readouterr().out
+    # The next day's joint run goes on with the ids of the one before.
+    flags = ["--offer", offer, "--previous", own]
+    assert batch_with_offers(world, tmp_path / "next", *flags, now=AT) == 0
+    assert checked_manifest(tmp_path / "next-joint")["options"]["previous"] == one["run_id"]
+    assert members(tmp_path / "next-joint") == members(tmp_path / "run-joint")
+
+
+def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tmp_path, capsys):
+    offer, other = offered(), offered("other", **{"--to": "ftc"})
+    altered = offered("altered")
+    (altered / "offer.json").write_bytes((altered / "offer.json").read_bytes()[:-1])
+    at(world.amazon)
+    capsys.readouterr()
+    for flags, word in (
+        (["--offer", altered], "altered"),
+        (["--offer", tmp_path / "absent"], "No such file"),
+        (["--offer", offer, "--offer", other], f"but {offer / 'offer.json'} is for amazon"),
+        (["--offer", offer, "--no-wait"], "leave --no-wait out"),
+    ):
+        assert batch_with_offers(world, tmp_path / "run", *flags) == 2
+        said = capsys.readouterr().err
+        assert word in said and said.count("\n") == 1
+        assert not (tmp_path / "run").exists() and not (tmp_path / "run-joint").exists()
+    # Whose records are in the run is known at its end: it stands, and is not joined.
+    assert batch_with_offers(world, tmp_path / "run", "--offer", other) == 2
+    assert "is for ftc, of whom" in capsys.readouterr().err
+    assert (tmp_path / "run" / "manifest.json").exists()
+    assert not (tmp_path / "run-joint").exists()
+
+
 # -- what is refused -----------------------------------------------------------------------------
 
 

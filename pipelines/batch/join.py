@@ -7,19 +7,23 @@ Signed counts of shared victims, which were computed here, are read for it and f
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow.compute as pc
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store
-from pipelines.exchange import signed_files
+from pipelines.exchange import overlap, signed_files
+from pipelines.exchange.overlap import RESULT
 from pipelines.exchange.signed_files import Intake, SignedFile
 from pipelines.options import (
     LOCAL_RUNNER,
@@ -41,34 +45,24 @@ from pipelines.user_files import (
     read_weights,
 )
 from reports import tables
+from reports.exchange import LetterError, OfferError, read_letter, sender_of, signer_of
+from reports.referral import SharedVictims
 from reports.run import Run
+from reports.run_summary import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
-from schemas.offer import Offer
+from schemas.manifest import MANIFEST_NAME, Manifest
+from schemas.offer import Offer, Result
 from schemas.tables import COMPLAINTS, ENTITIES, HELD_FOLDER
 from transforms.extract import KnownLegitimate
 from transforms.joint import AcceptedOffer, people_that_count, sender_record
 from transforms.reporters import precision_interval
 
 if TYPE_CHECKING:
+    from pipelines.batch.options import BatchOptions
     from transforms.decisions import Decision
     from transforms.victim_register import RegisterSource
-
-
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from pipelines.exchange import overlap
-from pipelines.exchange.overlap import RESULT
-from reports.exchange import LetterError, OfferError, read_letter, sender_of, signer_of
-from reports.referral import SharedVictims
-from reports.run_summary import members_digest
-from schemas.manifest import Manifest
-from schemas.offer import Result
 
 _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` makes one"
 
@@ -237,6 +231,57 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
 
 
+def joint_folder(run: str) -> str:
+    """Returns the folder beside that of a run into which a batch joins it with offers."""
+    return f"{run.rstrip('/')}-joint"
+
+
+def plan_join(options: BatchOptions) -> argparse.Namespace:
+    """Checks the offers of a batch; returns the arguments with which the run is joined then.
+
+    The joint run follows the one beside `--previous`, where there is one.
+
+    Raises:
+        UsageError: for an offer that is refused, or a folder that cannot be written to.
+    """
+    from pipelines.run_folder import check_output
+
+    now = options.now or datetime.now(UTC)
+    before = joint_folder(options.previous) if options.previous else ""
+    parser = argparse.ArgumentParser()
+    add_join_arguments(parser)
+    made = vars(parser.parse_args([options.output, "--output", joint_folder(options.output)]))
+    same = ("overwrite", "decisions", "priority_weights", "register_key", "no_register", "debug")
+    private = options.private_output
+    made |= {
+        **{name: getattr(options, name) for name in (*same, "now")},
+        "offers": [*options.offer],
+        "known_legitimate": [*options.known_legitimate],
+        "private_output": joint_folder(private) if private else None,
+        "previous": before if before and Path(before, MANIFEST_NAME).is_file() else None,
+        "me": signed_files.recipient_of_offers(options.offer, now),
+    }
+    check_output(made["output"], overwrite=options.overwrite)
+    return argparse.Namespace(**made)
+
+
+def join_run(arguments: argparse.Namespace) -> int:
+    """Joins a run with offers by what `plan_join` returned; returns the exit status.
+
+    Raises:
+        UsageError: for a refused offer, or one for an organisation without records in the run.
+    """
+    if arguments.me not in _orgs_of(Run.open(arguments.run)):
+        raise UsageError(
+            f"{arguments.offers[0]}: is for {arguments.me}, of whom {arguments.run} has no records"
+        )
+    return join_offers(arguments)
+
+
+def _orgs_of(run: Run) -> set[str]:
+    return set(tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
+
+
 def join_offers(arguments: argparse.Namespace) -> int:
     """Joins; returns the exit status: 0 done, 1 failed.
 
@@ -248,7 +293,7 @@ def join_offers(arguments: argparse.Namespace) -> int:
     manifest = own.manifest
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined already; give your own run, and it as --previous")
-    orgs = set(tables.count_by(own, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
+    orgs = _orgs_of(own)
     me = signed_files.own_org(arguments.me, orgs, folder)
     _check_given_again(arguments, manifest["options"])
     if arguments.key is not None and not arguments.overlap:
@@ -337,8 +382,8 @@ def _run_joint(
 ) -> int:
     """Plans and runs the joint pipeline; returns the exit status."""
     from pipelines import run_folder, runner
+    from pipelines.batch.joint_pipeline import JointPlan, build_joint_pipeline
     from pipelines.batch.plan import find_previous, package_versions
-    from pipelines.exchange.joint_pipeline import JointPlan, build_joint_pipeline
     from pipelines.progress import Progress
     from transforms.manifest import RunSettings, current_time
     from transforms.write import staging_folder
