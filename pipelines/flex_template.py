@@ -25,7 +25,9 @@ VALUE_SEPARATOR = ";"
 IMAGE_VARIABLE = "RINGTRACE_IMAGE"
 """Environment variable in the image: its own name, for the workers to run the same one."""
 
-LAUNCHER_ONLY = frozenset({"help", "config", "debug", "no_wait", "watch", "stop_after_idle"})
+LAUNCHER_ONLY = frozenset(
+    {"help", "config", "debug", "no_wait", "offer", "watch", "stop_after_idle"}
+)
 """Options that make no sense in a template: they are about the machine that starts it."""
 
 _TYPES = {"DIR": "GCS_READ_FOLDER", "RUN": "GCS_READ_FOLDER", "FILE": "GCS_READ_FILE"}

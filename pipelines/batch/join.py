@@ -57,9 +57,11 @@ from schemas.offer import Offer, Result
 from schemas.tables import COMPLAINTS, ENTITIES, HELD_FOLDER
 from transforms.extract import KnownLegitimate
 from transforms.joint import AcceptedOffer, people_that_count, sender_record
+from transforms.manifest import files_of
 from transforms.reporters import precision_interval
 
 if TYPE_CHECKING:
+    from pipelines.batch.joint_pipeline import LiveEvidence
     from pipelines.batch.options import BatchOptions
     from transforms.decisions import Decision
     from transforms.victim_register import RegisterSource
@@ -248,25 +250,39 @@ def plan_join(options: BatchOptions) -> argparse.Namespace:
 
     now = options.now or datetime.now(UTC)
     before = joint_folder(options.previous) if options.previous else ""
+    private = options.private_output
+    made = join_arguments(
+        options,
+        options.output,
+        output=joint_folder(options.output),
+        overwrite=options.overwrite,
+        private_output=joint_folder(private) if private else None,
+        previous=before if before and Path(before, MANIFEST_NAME).is_file() else None,
+        now=options.now,
+        me=signed_files.recipient_of_offers(options.offer, now),
+    )
+    check_output(made.output, overwrite=options.overwrite)
+    return made
+
+
+def join_arguments(options: Any, run: str, **others: Any) -> argparse.Namespace:
+    """Returns the arguments of a join of a run that was made with the options of a batch or stream.
+
+    `others` are those of the join itself.
+    """
     parser = argparse.ArgumentParser()
     add_join_arguments(parser)
-    made = vars(parser.parse_args([options.output, "--output", joint_folder(options.output)]))
-    same = ("overwrite", "decisions", "priority_weights", "register_key", "no_register", "debug")
-    private = options.private_output
-    made |= {
-        **{name: getattr(options, name) for name in (*same, "now")},
-        "offers": [*options.offer],
-        "known_legitimate": [*options.known_legitimate],
-        "private_output": joint_folder(private) if private else None,
-        "previous": before if before and Path(before, MANIFEST_NAME).is_file() else None,
-        "me": signed_files.recipient_of_offers(options.offer, now),
-    }
-    check_output(made["output"], overwrite=options.overwrite)
-    return argparse.Namespace(**made)
+    made = vars(parser.parse_args([run, "--output", others["output"]]))
+    same = ("decisions", "priority_weights", "register_key", "no_register", "debug")
+    made |= {name: getattr(options, name) for name in same}
+    lists = {"offers": [*options.offer], "known_legitimate": [*options.known_legitimate]}
+    return argparse.Namespace(**made | lists | others)
 
 
-def join_run(arguments: argparse.Namespace) -> int:
-    """Joins a run with offers by what `plan_join` returned; returns the exit status.
+def join_run(arguments: argparse.Namespace, live: LiveEvidence | None = None) -> int:
+    """Joins a run with offers by `join_arguments`; returns the exit status.
+
+    Of a snapshot, the evidence is given as `live`.
 
     Raises:
         UsageError: for a refused offer, or one for an organisation without records in the run.
@@ -275,14 +291,17 @@ def join_run(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"{arguments.offers[0]}: is for {arguments.me}, of whom {arguments.run} has no records"
         )
-    return join_offers(arguments)
+    return join_offers(arguments, live)
 
 
 def _orgs_of(run: Run) -> set[str]:
+    if not files_of(run.manifest, COMPLAINTS):  # of a snapshot, which has no records
+        seen = tables.read_table(run, ENTITIES, ["orgs"])["orgs"].to_pylist()
+        return {org for orgs in seen for org in orgs}
     return set(tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
 
 
-def join_offers(arguments: argparse.Namespace) -> int:
+def join_offers(arguments: argparse.Namespace, live: LiveEvidence | None = None) -> int:
     """Joins; returns the exit status: 0 done, 1 failed.
 
     Raises:
@@ -317,8 +336,8 @@ def join_offers(arguments: argparse.Namespace) -> int:
     private |= signed_files.ids_in_register(named, register)
     contested = signed_files.contested_ids(named, own_runs) - private
     refused = Refused(private | contested, len(private))
-    status = _run_joint(arguments, own, me, intake, refused, register, overlaps)
-    if status == 0:
+    status = _run_joint(arguments, own, me, intake, refused, register, overlaps, live)
+    if status == 0 and live is None:
         sys.stdout.write("\n".join(_summary(arguments.output, offers, private, contested)) + "\n")
         # The run stands; but a scheduler must hear of files that were not given out.
         names = (one["name"] for one in Run.open(arguments.output).manifest.get("private", []))
@@ -379,13 +398,15 @@ def _run_joint(
     refused: Refused,
     register: RegisterSource | None,
     overlaps: list[dict[str, Any]],
+    live: LiveEvidence | None,
 ) -> int:
     """Plans and runs the joint pipeline; returns the exit status."""
     from pipelines import run_folder, runner
-    from pipelines.batch.joint_pipeline import JointPlan, build_joint_pipeline
+    from pipelines.batch.joint_pipeline import JointPlan, build_joint_pipeline, live_pipeline
     from pipelines.batch.plan import find_previous, package_versions
     from pipelines.progress import Progress
     from transforms.manifest import RunSettings, current_time
+    from transforms.stream import InProcessRunner
     from transforms.write import staging_folder
 
     flags = [f"--runner={LOCAL_RUNNER}"]
@@ -419,6 +440,7 @@ def _run_joint(
         private = run_folder.private_store(output, arguments.private_output, token)
         run_folder.check_private_output(private, overwrite=arguments.overwrite)
         plan = JointPlan(
+            live=live,
             own=own,
             me=me,
             offers=tuple(as_evidence(one) for one in offers),
@@ -444,6 +466,9 @@ def _run_joint(
                 private=private,
             ),
         )
+        if live is not None:
+            InProcessRunner(live_pipeline(plan)).run(None)
+            return 0
         pipeline = runner.make_pipeline(flags)
         progress = Progress(sys.stderr)
         for line in run_folder.opening_lines(private):

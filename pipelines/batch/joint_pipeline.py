@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -12,6 +12,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.batch.pipeline import kept_register, use_register, write_report as write_run_report
 from pipelines.user_files import lone_mailboxes
@@ -74,8 +75,28 @@ from transforms.manifest import (
 from transforms.private_files import PrivateKey, PrivateStore
 from transforms.redact import redact_mentions
 from transforms.shuffle import MAIN, batches_of
+from transforms.stream import SINGLE_PARTITION_OPTIONS
 from transforms.victim_register import RegisterSource
+from transforms.victims import CLAIMS
 from transforms.write import JobPool, PublishRun, PutFile, Record, Sign, WriteTables, parquet_bytes
+
+
+@dataclass(frozen=True)
+class LiveEvidence:
+    """The evidence of a stream's snapshot, which is a run without records.
+
+    Attributes:
+        evidence: EVIDENCE batches.
+        claims: CLAIM batches: who calls what a victim's.
+    """
+
+    evidence: list[pa.RecordBatch] = field(default_factory=list)
+    claims: list[pa.RecordBatch] = field(default_factory=list)
+
+    def clear(self) -> None:
+        """Drops what is there, before the next snapshot."""
+        self.evidence.clear()
+        self.claims.clear()
 
 
 @dataclass(frozen=True)
@@ -100,6 +121,7 @@ class JointPlan:
             takes that back if it does not.
         sign: makes the signatures of the run, if there is a key.
         register: victim registers of our own, by which evidence of our own is refused, too.
+        live: the own evidence where the run is a snapshot: its records are in no table.
     """
 
     own: Run
@@ -118,6 +140,7 @@ class JointPlan:
     record: Record
     sign: Sign | None = None
     register: RegisterSource | None = None
+    live: LiveEvidence | None = None
 
 
 def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
@@ -130,16 +153,18 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     start = pipeline | "Start" >> beam.Create([plan.run], reshuffle=False)  # one RunSettings
 
     # The records are those of the own run; the evidence is that of the run and of the offers.
+    # Those of a snapshot are in no table.
+    live = plan.live
     own_records = {
         table.name: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
-        for table in (COMPLAINTS, CALLS, REJECTS)
+        for table in ((COMPLAINTS, CALLS, REJECTS) if live is None else ())
     }  # COMPLAINT, CALL, REJECT
     if has_private(plan.own, NARRATIVES):
         own_records[NARRATIVES.name] = own | "Own narratives" >> beam.FlatMap(
             narratives_of_run, plan.run.private.key
         )  # NARRATIVE
     evidence = (
-        own | "Own evidence" >> beam.FlatMap(own_evidence),
+        own | "Own evidence" >> beam.FlatMap(own_evidence, live),
         pipeline
         | "Offers" >> beam.Create(list(plan.offers), reshuffle=False)
         | "Offered evidence" >> beam.FlatMap(offered_evidence, plan.private),
@@ -152,11 +177,13 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     components = start | "Previous components" >> ReadComponentCache(
         plan.previous_components
     )  # COMPONENT, counters
+    stated = {} if live is None else {CLAIMS: own | "Claims" >> beam.FlatMap(_claims, live)}
     clustered = find_clusters(
         {
             "evidence": evidence,
             "before": start
             | "Contested before" >> ReadContested(plan.own.folder, plan.run.private.key),
+            **stated,  # CLAIM
         },
         start,
         in_force,
@@ -171,18 +198,24 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     summaries = summarize_clusters(clustered, bound, plan.weights)
 
     # Write the tables, then the report and the manifest.
-    no_numbers = np.empty(0, np.int64)
+    entities = clustered.entities
+    if live is None:
+        no_numbers = np.empty(0, np.int64)
+        own_records |= {
+            MENTIONS.name: clustered.classified
+            | "Mentions" >> beam.Map(redact_mentions, no_numbers),
+            CAMPAIGNS.name: clustered.classified
+            | "Find campaigns" >> FindCampaigns(clustered.assigned),
+        }
+        withheld = own | "Withheld" >> beam.FlatMap(victim_side_entities)
+        entities = (entities, withheld) | "All entities" >> beam.Flatten()
     outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
         **own_records,
-        MENTIONS.name: clustered.classified | "Mentions" >> beam.Map(redact_mentions, no_numbers),
-        ENTITIES.name: (clustered.entities, own | "Withheld" >> beam.FlatMap(victim_side_entities))
-        | "All entities" >> beam.Flatten(),
+        ENTITIES.name: entities,
         LINKS.name: clustered.links,
         CLUSTERS.name: summaries.clusters,
         MEMBERS.name: summaries.members,
         SUPPLIERS.name: summaries.suppliers,
-        CAMPAIGNS.name: clustered.classified
-        | "Find campaigns" >> FindCampaigns(clustered.assigned),
         LINEAGE.name: clustered.lineage,
         COMPONENTS.name: clustered.components,
         CONTESTED.name: clustered.contested,
@@ -211,13 +244,32 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     )
     gathered = {"digests": digests, "counters": counters, "outputs": written}
     report = partial(
-        write_joint_report, own=plan.own, me=plan.me, offers=plan.offers, register=plan.register
+        write_joint_report,
+        own=plan.own,
+        me=plan.me,
+        offers=plan.offers,
+        register=plan.register,
+        with_pages=live is None,
     )
     _ = gathered | "Finish" >> PublishRun(start, report, plan.sign, plan.record)  # Manifest
 
 
-def own_evidence(run: Run) -> Iterator[pa.RecordBatch]:
-    """Yields the EVIDENCE batches of a finished run."""
+def live_pipeline(plan: JointPlan) -> beam.Pipeline:
+    """Returns the joint run of a snapshot, for `InProcessRunner`."""
+    pipeline = beam.Pipeline(options=PipelineOptions([*SINGLE_PARTITION_OPTIONS]))
+    build_joint_pipeline(pipeline, plan)
+    return pipeline
+
+
+def _claims(_: Run, live: LiveEvidence) -> Iterator[pa.RecordBatch]:
+    yield from live.claims
+
+
+def own_evidence(run: Run, live: LiveEvidence | None = None) -> Iterator[pa.RecordBatch]:
+    """Yields the EVIDENCE batches of a finished run, or of the snapshot that it is."""
+    if live is not None:
+        yield from live.evidence
+        return
     complaints = tables.read_table(run, COMPLAINTS).combine_chunks()
     claims = [complaints[name].combine_chunks() for name in ("claimed_brand", "impersonation")]
     brands = complaint_brands(*claims) if complaints.num_rows else None
@@ -296,8 +348,12 @@ def write_joint_report(
     me: str,
     offers: tuple[AcceptedOffer, ...],
     register: RegisterSource | None = None,
+    with_pages: bool = True,
 ) -> None:
-    """Writes the tables of contributions and the report of a run whose tables are in `folder`."""
+    """Writes the tables of contributions and the report of a run whose tables are in `folder`.
+
+    That of a snapshot is without pages.
+    """
     members = tables.read_table(folder, MEMBERS)
     links = tables.read_table(folder, LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
     seen = tables.read_table(folder, ENTITIES, ["entity_id", "orgs"])
@@ -315,7 +371,8 @@ def write_joint_report(
     )
     for _ in pool.run([partial(_tables, made)], 0):
         continue
-    write_run_report(folder, manifest, pool, private, register=register)
+    if with_pages:
+        write_run_report(folder, manifest, pool, private, register=register)
 
 
 def _tables(made: Iterable[tuple[Table, pa.Table]], put: PutFile) -> None:

@@ -67,6 +67,7 @@ class StreamOptions:
     alert_hours: int
     referred: str | None
     webhook: str | None
+    offer: tuple[str, ...]
     kafka_servers: str | None
     kafka_complaints: tuple[str, ...]
     kafka_calls: tuple[str, ...]
@@ -169,6 +170,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KIND=DAYS",
         help="for how long a kind of identifier counts, such as phone=90",
+    )
+    parser.add_argument(
+        "--offer",
+        **repeatable("OFFER"),
+        help="folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
+        "each snapshot: also writes the snapshot joined with it, in joint/; raises no alert",
     )
     add_alert_options(parser)
     add_queue_options(parser)
@@ -344,6 +351,8 @@ def stream_options(arguments: argparse.Namespace) -> StreamOptions:
         flags = _on_this_machine(flags)
         if fields["encoding"] != "json":
             usage_error("--encoding: json alone, unless --runner names an engine")
+    elif fields["offer"]:
+        usage_error("--offer: not with --runner; a stream on this machine is joined alone")
     elif not named:
         usage_error("give --runner=DataflowRunner: Pub/Sub is read there alone")
     elif fields["stop_after_idle"] is not None:

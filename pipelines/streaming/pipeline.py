@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import apache_beam as beam
 import pyarrow as pa
 
+from pipelines.batch.joint_pipeline import LiveEvidence
 from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
@@ -160,8 +161,8 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
 class AnalyzeTick(beam.PTransform):
     """Converts the state of each tick to ALERT batches; writes rejects and due snapshots.
 
-    These are the steps of the batch run on what is alive. Without `snapshots` none is written, and
-    what only they contain is not computed.
+    These are the steps of the batch run on what is alive; `joined` takes the evidence. Without
+    `snapshots` none is written, and what only they contain is not computed.
     """
 
     output: str
@@ -177,6 +178,7 @@ class AnalyzeTick(beam.PTransform):
     private_key: PrivateKey | None = None
     sign: Sign | None = None
     place: Place | None = None
+    joined: LiveEvidence | None = None
 
     def expand(self, alive: Mapping[str, beam.PCollection]) -> beam.PCollection:
         """Clusters what is alive, raises alerts, writes what is due.
@@ -209,6 +211,9 @@ class AnalyzeTick(beam.PTransform):
         accepted = stated | "In records" >> beam.Map(stated_in_records)  # STATED_NUMBER
         claims = beam.pvalue.AsSingleton(accepted | "Stated numbers" >> VictimClaims(start))
         assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
+        if self.joined is not None:
+            for what, kept in ((MAIN, self.joined.evidence), (CLAIMS, self.joined.claims)):
+                _ = assigned[what] | f"Keep {what} to join" >> beam.Map(kept.append)
 
         # Cluster it. What a tick knows of components is what the one before it met.
         previous = start | "Known clusters" >> beam.ParDo(KnownMembers(self.previous))  # PREVIOUS

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
+from pipelines.batch.joint_pipeline import LiveEvidence
 from pipelines.batch.plan import find_previous, package_versions
 from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import UsageError
@@ -116,6 +117,7 @@ def watch_plan(
     decisions: LiveDecisions | None = None,
     erasures: Erasures | None = None,
     place: Place | None = None,
+    joined: LiveEvidence | None = None,
     *,
     snapshot: bool,
 ) -> StreamPlan:
@@ -128,6 +130,7 @@ def watch_plan(
         decisions: of the stream, where its plans share them.
         erasures: likewise; as they are now without.
         place: returns where evidence lies together already, if it does.
+        joined: takes the evidence of a snapshot that is joined with offers.
         snapshot: whether the tick writes one.
 
     Raises:
@@ -135,8 +138,7 @@ def watch_plan(
     """
     erasures = erasures or current_erasures(options)
     analyze = replace(tick_analysis(options, decisions, erasures), place=place)
-    if not snapshot:
-        analyze = replace(analyze, snapshots=None)
+    analyze = replace(analyze, joined=joined) if snapshot else replace(analyze, snapshots=None)
     rules = read_source_rules(options.sources)
     return StreamPlan(
         rules,

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -24,6 +25,9 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import key_store, run_folder
+from pipelines.batch.join import join_arguments, join_run
+from pipelines.batch.joint_pipeline import LiveEvidence
+from pipelines.exchange.signed_files import recipient_of_offers
 from pipelines.options import UsageError
 from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
@@ -50,7 +54,7 @@ from pipelines.streaming.watch_sources import (
     topics_from_options,
 )
 from pipelines.user_files import read_source_rules
-from schemas.manifest import InputEntries
+from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.erasure import ErasureList
@@ -71,6 +75,9 @@ from transforms.write import is_local, recover_output
 
 MOST_ALERTS_SHOWN = 10
 """Alerts of a tick that are shown; the files have all."""
+
+JOINT = "joint"
+"""Below the output: a folder for each snapshot that was joined with offers, of its name."""
 
 RETRY_SECONDS = 60
 """Seconds after which an alert that a webhook did not take is sent again, if nothing comes."""
@@ -110,6 +117,7 @@ class Watch:
         self._erasures = current_erasures(options)
         self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
+        self._evidence = LiveEvidence() if options.offer else None
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
         self._snapshot_at = 0
@@ -117,6 +125,7 @@ class Watch:
         self._alerts = alert_files(options.output, ALERTS)
         self.entries: InputEntries | None = None
         recover_snapshots(Path(options.output, SNAPSHOTS))
+        recover_snapshots(Path(options.output, JOINT))
         if options.private_output and is_local(options.private_output):
             recover_snapshots(Path(options.private_output))
 
@@ -130,6 +139,7 @@ class Watch:
             self.decisions,
             self._erasures,
             self._state.alive.place,
+            self._evidence,
             snapshot=snapshot,
         )
         pipeline = beam.Pipeline(
@@ -198,10 +208,23 @@ class Watch:
         self._changed = not snapshot
         if snapshot:
             self._snapshot_at = second + self._options.snapshot_interval
+            self._join(tick)
         parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
         what = f"{parts} file{'' if parts == 1 else 's'} read"
         what += f", snapshot {tick.name()}" if snapshot else ""
         self._progress.say(f"{what} ({time.monotonic() - started:.1f} s)")
+
+    def _join(self, tick: Tick) -> None:
+        """Joins the snapshot of a tick with offers, if there are any; or says why it is not."""
+        if self._evidence is None:
+            return
+        try:
+            folder = join_snapshot(self._options, tick, self._evidence)
+            self._progress.say(f"the snapshot joined with offers is {folder}")
+        except UsageError as error:
+            self._progress.say(f"warning: {error}; snapshot {tick.name()} is not joined")
+        finally:
+            self._evidence.clear()
 
     def _owes_erasure(self) -> bool:
         """Reads the list of erased records, if it is another; tells if the state is of another."""
@@ -249,6 +272,8 @@ def run_watch(options: StreamOptions) -> int:
     # What these refuse is refused before anything is written.
     read_options(options)
     tick_analysis(options)
+    if options.offer:
+        recipient_of_offers(options.offer, datetime.now(UTC))
     progress = Progress(sys.stderr)
     with run_folder.lock_output(options.output), stop_on_signals() as stopping:
         stream = Watch(options, progress)
@@ -281,6 +306,34 @@ def run_watch(options: StreamOptions) -> int:
             f"{options.output}/{HELD_FOLDER}, as they name what must not leave"
         )
     return int(bool(withheld) or (unread and not options.skip_unreadable))
+
+
+def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str:
+    """Joins a snapshot of a stream with offers as they are now; returns the folder.
+
+    It follows the joint snapshot before it.
+
+    Args:
+        options: of the stream.
+        tick: of the snapshot.
+        live: the evidence in it.
+
+    Raises:
+        UsageError: for an offer that is refused; one that has expired is left out.
+    """
+    folder, private, name = Path(options.output, JOINT), options.private_output, tick.name()
+    before = max((str(one.parent) for one in folder.glob(f"[0-9]*/{MANIFEST_NAME}")), default=None)
+    made = join_arguments(
+        options,
+        str(Path(options.output, SNAPSHOTS, name)),
+        output=str(folder / name),
+        private_output=str(Path(private, f"{name}-joint")) if private else None,
+        previous=before,
+        now=tick.moment(),
+        me=recipient_of_offers(options.offer, tick.moment()),
+    )
+    join_run(made, live)
+    return made.output
 
 
 def check_output(output: str) -> None:

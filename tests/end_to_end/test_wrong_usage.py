@@ -388,12 +388,14 @@ CONTRADICTIONS = {
         ({"--map": ["{map}", "{map}"]}, "second map"),
         ({"--private-output": ["{new}"]}, "--private-output"),
         ({"--private-output": ["{new}/private"]}, "--private-output"),
+        ({"--offer": ["{offer}"], "--no-wait": []}, "--no-wait"),
     ],
     "stream": [
         ({"--no-register": [], "--register-key": ["{register_key}"]}, "--register-key"),
         ({"--kafka-complaints": ["topic"]}, "one source"),
         ({"--runner": ["X"]}, "--runner"),
         ({"--private-output": ["{new}/snapshots"]}, "--private-output"),
+        (KAFKA | {"--offer": ["{offer}"], "--runner": ["X"], "--stop-after-idle": None}, "--offer"),
     ],
     "explain": [({"b": ["{entity}"]}, "{entity}")],
     "erase": [

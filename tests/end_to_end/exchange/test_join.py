@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from collections import defaultdict
+from datetime import UTC, datetime
 
 import pytest
 
@@ -12,6 +13,7 @@ from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
 from schemas.entity import without_epoch
+from schemas.enums import EntityKind
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
 from schemas.tables import ALL_TABLES, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
@@ -260,6 +262,50 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tm
     assert "is for ftc, of whom" in capsys.readouterr().err
     assert (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run-joint").exists()
+
+
+def stream(watched, output, *flags):
+    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--tick-interval", 1]
+    days = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
+    return ringtrace("stream", *words, *days, *flags)
+
+
+def manifest_of(folder):
+    return json.loads((folder / "manifest.json").read_bytes())
+
+
+def test_a_streams_snapshot_is_joined_as_a_run_is(world, offered, at, tmp_path, capsys):
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    offer, watched, output = offered(**{"--now": now}), tmp_path / "in", tmp_path / "out"
+    for kind in ("complaints", "calls"):
+        (watched / kind).mkdir(parents=True)
+        shutil.copy2(getattr(world.amazon, kind), watched / kind)
+    at(world.amazon)
+    assert stream(watched, output, "--offer", offer) == 0
+    (joint,) = (output / "joint").iterdir()
+    snapshot = output / "snapshots" / joint.name
+    clock = manifest_of(joint)["clock"]
+    assert clock == manifest_of(snapshot)["clock"]
+    own = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+    assert ringtrace("batch", *own, "--output", tmp_path / "run", "--now", clock) == 0
+    words = [tmp_path / "run", offer, "--output", tmp_path / "joint", "--now", clock]
+    assert ringtrace("exchange", "join", *words) == 0
+    for table in (ENTITIES, LINKS, CLUSTERS, MEMBERS, CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS):
+        assert read(joint, table).equals(read(tmp_path / "joint", table)), table.name
+    senders = [manifest_of(one)["options"]["senders"] for one in (joint, tmp_path / "joint")]
+    assert senders[0] == senders[1] and senders[0]["microsoft"]["most_people"]
+    # What others say raises no alert, and is in no snapshot of one's own.
+    assert "microsoft" not in {org for one in read(snapshot, ENTITIES)["orgs"].to_pylist()
+                               for org in one}  # fmt: skip
+    assert len(members(joint)) > len(members(snapshot))
+    # A feed that is damaged later stops no stream, and joins nothing.
+    (offer / "offer.json").write_bytes((offer / "offer.json").read_bytes()[:-1])
+    assert stream(watched, output, "--offer", offer) == 2
+    assert "altered" in capsys.readouterr().err
+    shutil.rmtree(offer)
+    assert stream(watched, output) == 0
+    assert len(list((output / "snapshots").iterdir())) == 2
+    assert [one.name for one in (output / "joint").iterdir()] == [joint.name]
 
 
 # -- what is refused -----------------------------------------------------------------------------
