@@ -38,7 +38,6 @@ from reports import signing
 from reports.exchange import (
     HUB_LIVES,
     MAX_DAY_BYTES,
-    HubError,
     HubLog,
     OfferError,
     check_succession,
@@ -176,7 +175,7 @@ def read_signed_file(
     try:
         org, signer = signer_of(content, read_bounded(signature, MAX_SMALL_BYTES), keys)
         return org, signer, parse_hub_file(kind, content)
-    except (OfferError, HubError) as error:
+    except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
 
 
@@ -248,7 +247,7 @@ class _Lists:
         try:
             found = parse_hub_file(HubMembers, content)
             if found.hub != self.digest:
-                raise HubError("is of another hub")
+                raise OfferError("is of another hub")
             if found.previous != at:
                 return False
             rows = before.members if before else ()
@@ -256,7 +255,7 @@ class _Lists:
             signers = self._signers(name, content, keys)
             hosts = {signing.key_id(key) for key in self.host}
             check_succession(before, at, found, signers, self.charter, hosts)
-        except HubError as error:
+        except OfferError as error:
             self.waiting[one] = f"members/{name}: {error}"
             return False
         self.waiting.pop(one, None)
@@ -273,7 +272,7 @@ class _Lists:
                     signature = read_bounded(path, MAX_SMALL_BYTES)
                     found.add(signing.verify_detached(content, signature, [key]))
                 except signing.SignatureError as error:
-                    raise HubError(f"{path.name} {error}") from None
+                    raise OfferError(f"{path.name} {error}") from None
         return found
 
 
@@ -289,7 +288,7 @@ def _read_log(path: Path, charter: HubCharter, heads: list[HubHead]) -> HubLog:
         if head.size > len(log.leaves):
             try:
                 log.add_day(head.day, read_bounded(file, MAX_DAY_BYTES))
-            except HubError as error:
+            except OfferError as error:
                 raise UsageError(f"{file}: {error}") from None
         if (len(log.leaves), log.root()) != (head.size, head.root):
             raise UsageError(
@@ -297,7 +296,7 @@ def _read_log(path: Path, charter: HubCharter, heads: list[HubHead]) -> HubLog:
             )
     try:
         log.check_erasures()
-    except HubError as error:
+    except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
     return log
 
@@ -414,7 +413,7 @@ def init_hub(arguments: argparse.Namespace) -> int:
     content = signing.letter_bytes(charter, key)
     try:
         parse_hub_file(HubCharter, content)
-    except HubError as error:
+    except OfferError as error:
         raise UsageError(f"--name {arguments.name}, --from {host}: {error}") from None
     if path.exists():
         raise UsageError(f"{path}: you host a hub of this name already; give another --name")
@@ -509,7 +508,7 @@ def _next_list(
         check_succession(
             hub.members, hub.members_digest, made, everybody | hosts, hub.charter, hosts
         )
-    except HubError as error:
+    except OfferError as error:
         raise UsageError(f"{ended[:64]}: cannot be changed so: the list {error}") from None
     return f"{number:05}-{digest_of(content)[:16]}.json", content
 

@@ -39,7 +39,6 @@ from reports.exchange import (
     MAX_DAY_BYTES,
     MAX_OPEN_DISPUTES,
     SEALED_SIZES,
-    HubError,
     OfferError,
     contributor_token,
     day_of,
@@ -115,7 +114,7 @@ class Day:
         """Takes all of a letter.
 
         Raises:
-            HubError: for something in it that cannot be so: nothing of it is taken.
+            OfferError: for something in it that cannot be so: nothing of it is taken.
         """
         log = self.hub.log
         own = {name for name in log.entries if self.owns(org, name)}
@@ -124,19 +123,19 @@ class Day:
                 for each in one.actors if actor in each.replaces)}  # fmt: skip
         for name in (*one.renewals, *one.withdrawals):
             if name not in own:
-                raise HubError(f"renews or withdraws {name}, which is no entry of {org}")
+                raise OfferError(f"renews or withdraws {name}, which is no entry of {org}")
         replaced_actors = {each for actor in one.actors for each in actor.replaces}
         if not replaced_actors <= set(of_actor.values()):
-            raise HubError(f"replaces an actor that is not one of {org}")
+            raise OfferError(f"replaces an actor that is not one of {org}")
         left = {log.entries[name].line.entry.entity_id: name for name in own - gone - self.ended}
         new = {name for actor in one.actors for name in (actor.actor, *_ids(actor))}
         new |= {dispute.dispute for dispute in one.disputes}
         for actor in one.actors:
             for entry in actor.entries:
                 if entry.entity_id in left:
-                    raise HubError(f"claims what the entry {left[entry.entity_id]} of it claims")
+                    raise OfferError(f"claims what the entry {left[entry.entity_id]} of it claims")
         if replayed := sorted(name for name in new if log.knows(name) or name in self.ids):
-            raise HubError(f"has {replayed[0]}, which was there before: it was replayed")
+            raise OfferError(f"has {replayed[0]}, which was there before: it was replayed")
         self._check_disputes(org, one, own)
         self.ids |= new
         self.ended |= gone
@@ -155,21 +154,21 @@ class Day:
         log = self.hub.log
         for dispute in one.disputes:
             if dispute.entry not in log.entries or dispute.entry in own:
-                raise HubError(f"disputes {dispute.entry}, which is no entry of another's")
+                raise OfferError(f"disputes {dispute.entry}, which is no entry of another's")
             if not org and not dispute.appeal:
-                raise HubError("is the host's, which lodges appeals of others alone")
+                raise OfferError("is the host's, which lodges appeals of others alone")
             mine = [each for each in log.disputes.values() if each.entry == dispute.entry
                     and each.token == self.token(org, day_of(each.day))]  # fmt: skip
             if org and mine:
-                raise HubError(f"disputes {dispute.entry} a second time")
+                raise OfferError(f"disputes {dispute.entry} a second time")
         waiting = [each for name in log.entries for each in log.open_disputes(name)
                    if org and each.token == self.token(org, day_of(each.day))]  # fmt: skip
         if len(waiting) + len(one.disputes) > MAX_OPEN_DISPUTES:
-            raise HubError(f"has more than {MAX_OPEN_DISPUTES} disputes that wait for an answer")
+            raise OfferError(f"has more than {MAX_OPEN_DISPUTES} disputes that wait for an answer")
         for name in one.answers:
             known = log.disputes.get(name)
             if known is None or known.entry not in own:
-                raise HubError(f"answers {name}, which is no dispute of an entry of {org}")
+                raise OfferError(f"answers {name}, which is no dispute of an entry of {org}")
 
     def _claim(self, org: str, actor: HubActor, gone: Collection[str]) -> None:
         log, token = self.hub.log, self.token(org)
@@ -279,7 +278,7 @@ def _take(
             content = read_bounded(path, SEALED_SIZES[-1])
             total += len(content)
             letters.append(_read_letter(hub, path, content, opens, now))
-        except (HubError, UsageError) as error:
+        except (OfferError, UsageError) as error:
             refused[path] = str(error).removeprefix(f"{path}: ")
         if total > MAX_LETTER_BYTES:
             break
@@ -288,12 +287,12 @@ def _take(
         sender = one.content.sender
         try:
             if one.content.issued_at <= last.get(sender, ""):
-                raise HubError(
+                raise OfferError(
                     f"of {sender}, {one.content.issued_at}: is not newer than the last that was "
                     "taken: it was replayed"
                 )
             day.add("" if sender == hub.charter.host else sender, one.content)
-        except HubError as error:
+        except OfferError as error:
             refused[one.path] = str(error)
             continue
         last[sender] = one.content.issued_at
@@ -309,15 +308,15 @@ def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetim
         org, _ = signer_of(content, signature, keys)
     except OfferError as error:
         why = str(error).partition("; see")[0]
-        raise HubError(f"{why}: no member has it") from None
+        raise OfferError(f"{why}: no member has it") from None
     letter = parse_hub_file(HubLetter, content)
     if letter.sender != org:
-        raise HubError(f"says that it is {letter.sender}'s, but {org} signed it")
+        raise OfferError(f"says that it is {letter.sender}'s, but {org} signed it")
     if letter.hub != hub.digest:
-        raise HubError("is for another hub")
+        raise OfferError("is for another hub")
     issued = parse_moment(letter.issued_at)
     if not now - LETTER_DAYS <= issued <= now + timedelta(days=1):
-        raise HubError(f"was written at {letter.issued_at}, too long ago or in the future")
+        raise OfferError(f"was written at {letter.issued_at}, too long ago or in the future")
     return Letter(path, letter, digest_of(content))
 
 
@@ -342,7 +341,7 @@ def _write_day(hub: Hub, day: Day, key: Ed25519PrivateKey, now: datetime) -> Hub
     log = hub.log
     try:
         log.add_day(day.day, lines)
-    except HubError as error:
+    except OfferError as error:
         raise UsageError(f"{hub.path}: {error}; make a new hub") from None
     previous = hub.heads[-1][1] if hub.heads else hub.digest
     made = HubHead(hub.digest, day.day, len(log.leaves), log.root(), hub.members_digest, previous)

@@ -49,7 +49,7 @@ from reports.disclosure_control import REVIEWED_CORE, thin_clusters
 from reports.exchange import (
     HARD_ROLE_NAMES,
     FeedChoice,
-    HubError,
+    OfferError,
     Parties,
     Withheld,
     actors_of_offer,
@@ -161,7 +161,7 @@ def _letter_bytes(hub: Hub, org: str, now: datetime, key: Ed25519PrivateKey, **p
     content = signing.letter_bytes(letter, key)
     try:
         parse_hub_file(HubLetter, content)
-    except HubError as error:
+    except OfferError as error:
         raise UsageError(f"{hub.path}: your letter {error}; publish less") from None
     return content
 
@@ -172,7 +172,7 @@ def _send(hub: Hub, content: bytes, key: Ed25519PrivateKey, now: datetime) -> Pa
     try:
         signature = signing.sign_detached(content, key)
         sealed = seal_letter(content, signature, host, hub.digest)
-    except HubError as error:
+    except OfferError as error:
         raise UsageError(f"{hub.path}: your letter {error}; publish less") from None
     path = hub.path / INBOX / f"{secrets.token_hex(16)}.sealed"
     try:

@@ -1,10 +1,15 @@
 """The log of a hub: a Merkle tree of lines, what they say is in force, and the feed made of it.
 
+Letters to the host are sealed here, too, and its list of members follows from the one before.
+Nothing in a log names who contributed it: a token stands there, which the host alone can compute
+(`contributor_token`).
+
 The line of an entry that is out is erased, the digest of its leaf stays, and with it the tree.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,21 +18,28 @@ from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
 from reports import signing
-from reports.exchange.hub import (
+from reports.exchange.read_offer import (
     BASES,
     ENTRY_ID,
     LEAST,
     MAX_LINE_BYTES,
     MAX_LINES,
     ORG_SLUG,
+    SEALED_SIZES,
     SHA256,
-    HubError,
+    SIZES,
+    OfferError,
     check_entry,
     check_ties,
     day_of,
     is_day,
     need,
+    parse_moment,
     rising,
 )
 from reports.signing import MerkleTree, NotCanonicalError, merkle_leaf
@@ -36,6 +48,7 @@ from schemas.offer import (
     HubActor,
     HubCharter,
     HubEntry,
+    HubMembers,
     HubTie,
     LoggedActor,
     LoggedAnswer,
@@ -78,6 +91,9 @@ def log_line(one: Line) -> bytes:
 def erased_line(line: bytes) -> bytes:
     """Returns what stays of a line that is erased: the hash of its leaf."""
     return signing.canonical_json({"erased": merkle_leaf(line).hex()})
+
+
+_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 
 @dataclass
@@ -128,46 +144,46 @@ class HubLog:
         """Reads the lines of one day.
 
         Raises:
-            HubError: naming the first line that cannot be one of a log, or is there before.
+            OfferError: naming the first line that cannot be one of a log, or is there before.
         """
         *lines, rest = content.split(b"\n")
         if rest:
-            raise HubError("ends in the middle of a line")
+            raise OfferError("ends in the middle of a line")
         found: list[tuple[int, Line]] = []
         for number, line in enumerate(lines, 1):
             where = f"line {number}: "
             try:
                 one = self._line(line, day)
-            except HubError as error:
-                raise HubError(f"{where}{error}") from None
+            except OfferError as error:
+                raise OfferError(f"{where}{error}") from None
             if one is not None:
                 found.append((len(self.leaves) - 1, one))
         shown = [line for line in lines if not line.startswith(b'{"erased":')]
         if not rising(shown):
-            raise HubError("has a line twice, or its lines out of order")
+            raise OfferError("has a line twice, or its lines out of order")
         for leaf, one in sorted(found, key=lambda pair: (_PHASES[pair[1].what], pair[0])):
             self._apply(leaf, one)
         self._roots[len(self.leaves)] = self.root()
 
     def _line(self, line: bytes, day: str) -> Line | None:
         if len(line) > MAX_LINE_BYTES:
-            raise HubError(f"is longer than {MAX_LINE_BYTES} bytes")
+            raise OfferError(f"is longer than {MAX_LINE_BYTES} bytes")
         if len(self.leaves) >= MAX_LINES:
-            raise HubError(f"the log has more than {MAX_LINES} lines")
+            raise OfferError(f"the log has more than {MAX_LINES} lines")
         try:
             value = signing.parse_canonical_json(line)
             if isinstance(value, dict) and set(value) == {"erased"}:
                 if not isinstance(value["erased"], str) or not SHA256.fullmatch(value["erased"]):
-                    raise HubError("field erased is invalid")
+                    raise OfferError("field erased is invalid")
                 self._erased[len(self.leaves)] = day
                 self._append(bytes.fromhex(value["erased"]))
                 return None
             kind = _LINES.get(str(value.get("what"))) if isinstance(value, dict) else None
             if kind is None:
-                raise HubError("is no line of a log")
+                raise OfferError("is no line of a log")
             one: Line = signing.dataclass_from_json(kind, value)
         except NotCanonicalError as error:
-            raise HubError(str(error)) from None
+            raise OfferError(str(error)) from None
         _check_line(one, day)
         self._append(merkle_leaf(line))
         return one
@@ -178,7 +194,7 @@ class HubLog:
 
     def _new(self, name: str) -> None:
         if name in self._ids:
-            raise HubError(f"{name} is there twice: it was replayed")
+            raise OfferError(f"{name} is there twice: it was replayed")
         self._ids.add(name)
 
     def _apply(self, leaf: int, one: Line) -> None:
@@ -199,7 +215,7 @@ class HubLog:
                 self.entries[one.entry].disputes.append(one.dispute)
         elif isinstance(one, LoggedAnswer):
             if one.dispute not in self.disputes:
-                raise HubError(f"answers {one.dispute}, which is no dispute")
+                raise OfferError(f"answers {one.dispute}, which is no dispute")
             self.answered.add(one.dispute)
         elif isinstance(one, LoggedEnd):
             self.entries.pop(one.entry, None)
@@ -212,11 +228,13 @@ class HubLog:
         """Checks that every erased line is of an entry that the log says is out.
 
         Raises:
-            HubError: naming the first line that is not.
+            OfferError: naming the first line that is not.
         """
         for leaf, day in self._erased.items():
             if leaf not in self._ended:
-                raise HubError(f"log/{day}.jsonl: erases line {leaf} of the log, which is not out")
+                raise OfferError(
+                    f"log/{day}.jsonl: erases line {leaf} of the log, which is not out"
+                )
 
     def to_erase(self) -> set[int]:
         """Returns the leaves of entries that are out whose lines are not erased yet."""
@@ -462,3 +480,99 @@ def log_lines(log: HubLog, day: date) -> Iterator[str]:
     yield f"  {len(log.leaves)} lines; entries: {shown or 'none'}; {waiting} open disputes"
     for one in log.openings:
         yield f"  token {one.token} was opened on {one.day}: {json.dumps(one.reason)}"
+
+
+def check_succession(
+    before: HubMembers | None,
+    before_digest: str,
+    after: HubMembers,
+    signers: set[str],
+    charter: HubCharter,
+    host_keys: set[str],
+) -> None:
+    """Checks that a list of members follows from the one before, by who may change it.
+
+    While there are fewer than two members, these and the host sign; then two members.
+
+    Args:
+        before: the list before; None for the first one.
+        before_digest: SHA-256 of it, or of the charter.
+        after: the list.
+        signers: ids of keys whose signatures of it hold.
+        charter: of the hub.
+        host_keys: ids of the host's keys.
+
+    Raises:
+        OfferError: if it does not.
+    """
+    if after.previous != before_digest or after.number != (before.number if before else 0) + 1:
+        raise OfferError("does not follow from the list of members in force")
+    if charter.host in {row.org for row in after.members}:
+        raise OfferError(f"names the host {charter.host} as a member, which knows who contributes")
+    rows = {(row.org, row.since): row for row in after.members}
+    for row in before.members if before else ():
+        now = rows.get((row.org, row.since))
+        same = now is not None and now.key_id == row.key_id
+        if not same or (row.ended and now != row):
+            raise OfferError(f"leaves out or changes the row of {row.org} since {row.since}")
+    active = {row.org: row.key_id for row in before.members if not row.ended} if before else {}
+    agree = sorted(org for org, key in active.items() if key in signers)
+    missing = min(2, len(active)) - len(agree)
+    if missing > 0:
+        raise OfferError(
+            f"needs the signatures of {min(2, len(active))} members and has "
+            f"{' and '.join(agree) or 'none'}; let another sign it: exchange hub members --sign"
+        )
+    if len(active) < 2 and not host_keys & signers:
+        raise OfferError(
+            f"needs the signature of the host {charter.host}: there are no two members"
+        )
+
+
+def seal_letter(content: bytes, signature: bytes, sealing_key: bytes, hub: str) -> bytes:
+    """Seals a letter and its signature to the host's key (HPKE, RFC 9180), filled up in size.
+
+    Raises:
+        OfferError: if it is too large.
+    """
+    lengths = len(content).to_bytes(4, "big") + len(signature).to_bytes(4, "big")
+    plain = lengths + content + signature
+    size = next((one for one in SIZES if len(plain) <= one), None)
+    if size is None:
+        raise OfferError(f"is larger than {SIZES[-1]} bytes")
+    public = X25519PublicKey.from_public_bytes(sealing_key)
+    return _SUITE.encrypt(plain.ljust(size, b"\0"), public, _purpose(hub))
+
+
+def open_letter(sealed: bytes, secret: bytes, hub: str) -> tuple[bytes, bytes]:
+    """Opens a sealed letter; returns it and its signature file.
+
+    Raises:
+        OfferError: if it is not sealed to this key for this hub.
+    """
+    problem = OfferError("is not sealed to this hub's key, or was altered")
+    if len(sealed) not in SEALED_SIZES:
+        raise problem
+    try:
+        plain = _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(secret), _purpose(hub))
+    except (InvalidTag, ValueError):
+        raise problem from None
+    first, second = (int.from_bytes(plain[at : at + 4], "big") for at in (0, 4))
+    if 8 + first + second > len(plain) or plain[8 + first + second :].strip(b"\0"):
+        raise OfferError("is sealed, and is no letter")
+    return plain[8 : 8 + first], plain[8 + first : 8 + first + second]
+
+
+def _purpose(hub: str) -> bytes:
+    return b"ringtrace hub letter " + hub.encode()
+
+
+def epoch_of(charter: HubCharter, day: date) -> int:
+    """Returns the number of the epoch of a day."""
+    return (day - parse_moment(charter.issued_at).date()).days // charter.epoch_days
+
+
+def contributor_token(secret: bytes, charter: HubCharter, org: str, day: date) -> str:
+    """Returns what stands for an organisation in the log, in the epoch of a day."""
+    text = f"ringtrace hub token|{charter.name}|{epoch_of(charter, day)}|{org}"
+    return hmac.digest(secret, text.encode(), "sha256").hex()[:32]

@@ -1,28 +1,44 @@
-"""Reader of offers and revocations, hostile until signature and every field are checked."""
+"""Reader of signed files that others send, hostile until signature and every field are checked.
+
+Offers, revocations, corrections, lists of keys, and the files of a hub: its charter, lists of
+members, letters and heads.
+"""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from reports import signing
 from reports.exchange.offer import OFFERABLE_KINDS, SMALLEST_TABLE
 from reports.signing import NotCanonicalError
-from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind
+from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind, Tier
 from schemas.offer import (
     CORRECTION,
     FORMAT,
+    HUB,
+    HUB_HEAD,
+    HUB_LETTER,
+    HUB_MEMBERS,
     KEY_LIST,
     MAX_ENTITY_ID_LENGTH,
     REVOCATION,
     VERSION,
     Correction,
+    HubActor,
+    HubCharter,
+    HubEntry,
+    HubHead,
+    HubLetter,
+    HubMember,
+    HubMembers,
+    HubTie,
     KeyList,
     ListedKey,
     Offer,
@@ -33,6 +49,8 @@ from schemas.offer import (
     Tlp,
 )
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
+
+T = TypeVar("T")
 
 MAX_OFFER_BYTES = 256 * 2**20
 """Longest file that is read."""
@@ -56,7 +74,7 @@ LONGEST_VALID = timedelta(days=366)
 CLOCK_TOLERANCE = timedelta(days=1)
 """The most that another's clock may be ahead of ours."""
 
-_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ORG_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
@@ -64,10 +82,52 @@ _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
 _PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#\d{1,4})?")
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _NAMED_KEY = re.compile(rb'"key_id":"([0-9a-f]{0,64})"')
 """The key that canonical JSON names: in a text of it no quotation mark stands bare."""
+
+
+HUB_LIVES = {
+    "account": 180, "domain": 80, "email": 365, "handle": 180, "phone": 45, "remote": 90,
+    "url": 80, "wallet": 365,
+}  # fmt: skip
+"""Days for which an entry lives without renewal, by kind, where the host says nothing else.
+
+Of phones, domains, addresses and handles as transforms/data/lives.toml has them.
+"""
+
+BASES = ("analyst", "analyst_signed")
+
+SIZES = (1 << 20, 1 << 22, 1 << 24)
+"""Bytes of a letter with its filling, before it is sealed: three, so that sizes say little."""
+
+SEAL_BYTES = 48
+"""Bytes that sealing adds: an X25519 key and a tag of 16 (RFC 9180)."""
+
+SEALED_SIZES = tuple(one + SEAL_BYTES for one in SIZES)
+"""Bytes that a sealed letter can have."""
+
+MAX_ENTRIES, MAX_MEMBERS, MAX_OPEN_DISPUTES = 5_000, 500, 100
+"""Entries of a letter, rows of a list of members, and open disputes of one member."""
+
+MAX_REPORTERS = 1_000_000
+
+MAX_DAY_BYTES, MAX_LINES, MAX_LINE_BYTES = 64 << 20, 2_000_000, 1 << 20
+"""Bytes of a day of a log, lines of a whole log, and bytes of one of them."""
+
+LEAST = 2
+"""People who report a core member at least, which is shown where fewer than k do."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+ENTRY_ID = re.compile(r"[0-9a-f]{32}")
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+_FORMATS: dict[type[Any], str] = {
+    HubCharter: HUB, HubMembers: HUB_MEMBERS, HubLetter: HUB_LETTER, HubHead: HUB_HEAD,
+}  # fmt: skip
 
 
 class OfferError(ValueError):
@@ -98,28 +158,39 @@ def signer_of(
     return min(whose), signer
 
 
+def _parsed(content: bytes, kinds: Mapping[str, type[Any]], otherwise: str) -> Any:
+    """Parses canonical JSON as what its format says it is; fields are not checked yet.
+
+    Raises:
+        OfferError: `otherwise` for a format that is none of `kinds`, or why else it cannot be read.
+    """
+    try:
+        value = signing.parse_canonical_json(content)
+        kind = kinds.get(str(value.get("format"))) if isinstance(value, dict) else None
+        if kind is None:
+            raise OfferError(otherwise)
+        if repr(value.get("version")) != repr(VERSION):
+            raise OfferError(f"has another version; ask for version {VERSION}")
+        return signing.dataclass_from_json(kind, value)
+    except NotCanonicalError as error:
+        raise OfferError(str(error)) from None
+
+
 def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
     """Parses the offer or revocation in signed bytes, and checks every field.
 
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    try:
-        value = signing.parse_canonical_json(content)
-        if not isinstance(value, dict) or value.get("format") not in (FORMAT, REVOCATION):
-            raise OfferError("is neither an offer nor a revocation")
-        if repr(value.get("version")) != repr(VERSION):
-            raise OfferError(f"has another version; ask for version {VERSION}")
-        kind: type[Any] = Offer if value["format"] == FORMAT else Revocation
-        found: Offer | Revocation = signing.dataclass_from_json(kind, value)
-    except NotCanonicalError as error:
-        raise OfferError(str(error)) from None
+    found: Offer | Revocation = _parsed(
+        content, {FORMAT: Offer, REVOCATION: Revocation}, "is neither an offer nor a revocation"
+    )
     _check_parties(found, signed_by)
-    _need(found.key_id is None or _DIGEST.fullmatch(found.key_id), "key_id")
+    need(found.key_id is None or SHA256.fullmatch(found.key_id), "key_id")
     if isinstance(found, Offer):
         _check_offer(found)
     else:
-        _need(bool(found.offers) and all(map(_DIGEST.fullmatch, found.offers)), "offers")
+        need(bool(found.offers) and all(map(SHA256.fullmatch, found.offers)), "offers")
     return found
 
 
@@ -129,23 +200,15 @@ def parse_correction(content: bytes, signed_by: str) -> Correction:
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    try:
-        value = signing.parse_canonical_json(content)
-        if not isinstance(value, dict) or value.get("format") != CORRECTION:
-            raise OfferError("is not a correction")
-        if repr(value.get("version")) != repr(VERSION):
-            raise OfferError(f"has another version; ask for version {VERSION}")
-        found = signing.dataclass_from_json(Correction, value)
-    except NotCanonicalError as error:
-        raise OfferError(str(error)) from None
+    found: Correction = _parsed(content, {CORRECTION: Correction}, "is not a correction")
     _check_parties(found, signed_by)
-    _need(found.issues, "issues")
+    need(found.issues, "issues")
     for at, one in enumerate(found.issues):
-        _need(one.kind in ("offer", "package"), f"issues[{at}].kind")
-        _need(_DIGEST.fullmatch(one.sha256), f"issues[{at}].sha256")
-        _need(one.issue_id == f"{one.kind}-{one.sha256[:16]}", f"issues[{at}].issue_id")
-        _need(_TIME.fullmatch(one.issued_at), f"issues[{at}].issued_at")
-        _need(one.strike, f"issues[{at}].strike")
+        need(one.kind in ("offer", "package"), f"issues[{at}].kind")
+        need(SHA256.fullmatch(one.sha256), f"issues[{at}].sha256")
+        need(one.issue_id == f"{one.kind}-{one.sha256[:16]}", f"issues[{at}].issue_id")
+        need(_TIME.fullmatch(one.issued_at), f"issues[{at}].issued_at")
+        need(one.strike, f"issues[{at}].strike")
     return found
 
 
@@ -155,24 +218,16 @@ def parse_key_list(content: bytes, signed_by: str) -> KeyList:
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    try:
-        value = signing.parse_canonical_json(content)
-        if not isinstance(value, dict) or value.get("format") != KEY_LIST:
-            raise OfferError("is not a list of keys")
-        if repr(value.get("version")) != repr(VERSION):
-            raise OfferError(f"has another version; ask for version {VERSION}")
-        found = signing.dataclass_from_json(KeyList, value)
-    except NotCanonicalError as error:
-        raise OfferError(str(error)) from None
+    found: KeyList = _parsed(content, {KEY_LIST: KeyList}, "is not a list of keys")
     _check_parties(found, signed_by)
-    _need(0 < len(found.keys) <= MAX_LISTED_KEYS, "keys")
-    _need(_rising([one.key_id for one in found.keys]), "keys")
+    need(0 < len(found.keys) <= MAX_LISTED_KEYS, "keys")
+    need(rising([one.key_id for one in found.keys]), "keys")
     for at, one in enumerate(found.keys):
         try:
             key = listed_key(one)
         except ValueError:
             raise OfferError(f"field keys[{at}].public_key is invalid") from None
-        _need(signing.key_id(key) == one.key_id, f"keys[{at}].key_id")
+        need(signing.key_id(key) == one.key_id, f"keys[{at}].key_id")
         for name in ("not_before", "not_after", "revoked_since"):
             text = getattr(one, name)
             try:
@@ -246,14 +301,15 @@ def week_start(week: str) -> date:
     return date.fromisocalendar(int(match[1]), int(match[2]), 1)
 
 
-def _need(holds: object, field: str) -> None:
+def need(holds: object, name: str) -> None:
+    """Raises OfferError, which names a field, unless something holds."""
     if not holds:
-        raise OfferError(f"field {field} is invalid")
+        raise OfferError(f"field {name} is invalid")
 
 
 def _check_parties(found: Offer | Revocation | Correction | KeyList, signed_by: str) -> None:
-    _need(_SLUG.fullmatch(found.sender), "sender")
-    _need(isinstance(found, KeyList) or _SLUG.fullmatch(found.recipient), "recipient")
+    need(ORG_SLUG.fullmatch(found.sender), "sender")
+    need(isinstance(found, KeyList) or ORG_SLUG.fullmatch(found.recipient), "recipient")
     if found.sender != signed_by:
         raise OfferError(f"says that it is {found.sender}'s, but {signed_by} signed it")
     times = [found.issued_at, *([found.expires_at] if isinstance(found, Offer) else [])]
@@ -266,18 +322,18 @@ def _check_parties(found: Offer | Revocation | Correction | KeyList, signed_by: 
 
 def _check_offer(offer: Offer) -> None:
     valid = parse_moment(offer.expires_at) - parse_moment(offer.issued_at)
-    _need(timedelta(0) < valid <= LONGEST_VALID, "expires_at")
-    _need(offer.tlp in tuple(Tlp), "tlp")
-    _need(offer.terms.k >= 1 and offer.terms.confidence_floor <= 100, "terms")
+    need(timedelta(0) < valid <= LONGEST_VALID, "expires_at")
+    need(offer.tlp in tuple(Tlp), "tlp")
+    need(offer.terms.k >= 1 and offer.terms.confidence_floor <= 100, "terms")
     for at, one in enumerate(offer.entities):
-        _need(_is_id(one.entity_id), f"entities[{at}].entity_id")
-        _need(one.role in HARD_ROLES, f"entities[{at}].role")
-        _need(offer.terms.confidence_floor <= one.confidence <= 100, f"entities[{at}].confidence")
-        _need(1 <= one.cluster <= len(offer.clusters), f"entities[{at}].cluster")
-    _need(_rising([one.entity_id for one in offer.entities]), "entities")
+        need(_is_id(one.entity_id), f"entities[{at}].entity_id")
+        need(one.role in HARD_ROLES, f"entities[{at}].role")
+        need(offer.terms.confidence_floor <= one.confidence <= 100, f"entities[{at}].confidence")
+        need(1 <= one.cluster <= len(offer.clusters), f"entities[{at}].cluster")
+    need(rising([one.entity_id for one in offer.entities]), "entities")
     for at, evidence in enumerate(offer.evidence):
         _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
-    _need(_rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
+    need(rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
     if sum(len(one.entities) for one in offer.evidence) > MAX_ROWS:
         raise OfferError(f"names more than {MAX_ROWS} identifiers in its evidence")
     people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
@@ -288,7 +344,7 @@ def _check_offer(offer: Offer) -> None:
         told = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)
         if told > people:
             raise OfferError(f"counts more victims in clusters[{at}] than reports in all")
-    _need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
+    need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
 
 
 def _is_id(entity_id: str) -> bool:
@@ -300,19 +356,18 @@ def _is_id(entity_id: str) -> bool:
     return entity_id.isprintable() and entity_id == entity_id.strip()
 
 
-def _rising(values: Sequence[Any]) -> bool:
+def rising(values: Sequence[Any]) -> bool:
+    """Returns whether values are in order, each once."""
     return all(a < b for a, b in pairwise(values))
 
 
 def _check_evidence(one: OfferedEvidence, entities: int, issued_at: str, where: str) -> None:
-    _need(
-        1 <= len(one.entities) <= MAX_HARD_ENTITIES and _rising(one.entities), f"{where}.entities"
-    )
-    _need(one.entities[-1] < entities, f"{where}.entities")
-    _need(one.kind in tuple(RecordKind), f"{where}.kind")
-    _need(one.reports >= 1, f"{where}.reports")
+    need(1 <= len(one.entities) <= MAX_HARD_ENTITIES and rising(one.entities), f"{where}.entities")
+    need(one.entities[-1] < entities, f"{where}.entities")
+    need(one.kind in tuple(RecordKind), f"{where}.kind")
+    need(one.reports >= 1, f"{where}.reports")
     try:
-        _need(
+        need(
             date(2000, 1, 1) <= week_start(one.week) <= parse_moment(issued_at).date(),
             f"{where}.week",
         )
@@ -323,16 +378,185 @@ def _check_evidence(one: OfferedEvidence, entities: int, issued_at: str, where: 
 
 
 def _check_cluster(one: OfferedCluster, number: int, terms: Terms, where: str) -> None:
-    _need(one.number == number, f"{where}.number")
-    _need(_rising([c.country for c in one.countries]), f"{where}.countries")
+    need(one.number == number, f"{where}.number")
+    need(rising([c.country for c in one.countries]), f"{where}.countries")
     shown = all(c.country in COUNTRIES and c.victims >= terms.k for c in one.countries)
-    _need(shown, f"{where}.country")
-    _need(_rising([loss.currency for loss in one.losses]), f"{where}.losses")
-    _need(all(loss.currency in CURRENCIES for loss in one.losses), f"{where}.currency")
+    need(shown, f"{where}.country")
+    need(rising([loss.currency for loss in one.losses]), f"{where}.losses")
+    need(all(loss.currency in CURRENCIES for loss in one.losses), f"{where}.currency")
     # A table is shown with the sum of the rest, and losses beside countries that state them, or, of
     # one currency, beside many victims whose countries are not shown.
-    _need(not one.countries or one.elsewhere is not None, f"{where}.elsewhere")
+    need(not one.countries or one.elsewhere is not None, f"{where}.elsewhere")
     crowd = (one.elsewhere or 0) > SMALLEST_TABLE * terms.k + terms.k
-    _need(not one.losses or one.countries or (crowd and len(one.losses) == 1), f"{where}.losses")
+    need(not one.losses or one.countries or (crowd and len(one.losses) == 1), f"{where}.losses")
     unit = max(terms.loss_unit, 1)
-    _need(all(loss.amount % unit == 0 for loss in one.losses), f"{where}.amount")
+    need(all(loss.amount % unit == 0 for loss in one.losses), f"{where}.amount")
+
+
+def parse_hub_file(kind: type[T], content: bytes) -> T:
+    """Parses a charter, a list of members, a letter or a head, and checks every field.
+
+    Raises:
+        OfferError: naming the first field that is wrong.
+    """
+    found: T = _parsed(
+        content, {_FORMATS[kind]: kind}, f"is no file of the format {_FORMATS[kind]}"
+    )
+    _CHECKS[kind](found)
+    return found
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return bool(parse_moment(text))
+    except ValueError:
+        return False
+
+
+def day_of(text: str) -> date:
+    """Returns a day such as 2026-06-01.
+
+    Raises:
+        ValueError: for any other text.
+    """
+    if not _DAY.fullmatch(text):
+        raise ValueError("no day")
+    return date.fromisoformat(text)
+
+
+def is_day(text: str) -> bool:
+    """Returns whether a text is a day."""
+    try:
+        return bool(day_of(text))
+    except ValueError:
+        return False
+
+
+def is_week(text: str) -> bool:
+    """Returns whether a text is an ISO 8601 week."""
+    try:
+        return date(2000, 1, 1) <= week_start(text)
+    except ValueError:
+        return False
+
+
+def _check_charter(one: HubCharter) -> None:
+    need(_NAME.fullmatch(one.name), "name")
+    need(ORG_SLUG.fullmatch(one.host) and one.host != one.name, "host")
+    need(_is_moment(one.issued_at), "issued_at")
+    need(len(_raw(one.sealing_key)) == 32, "sealing_key")
+    need(1 <= one.epoch_days <= 366, "epoch_days")
+    need(1 <= one.answer_days <= 90, "answer_days")
+    need(1 <= one.feed_days <= 31, "feed_days")
+    need(3 <= one.k <= 1000, "k")
+    need(one.tlp in tuple(Tlp), "tlp")
+    need([life.kind for life in one.lives] == sorted(OFFERABLE_KINDS), "lives")
+    need(all(1 <= life.days <= 366 for life in one.lives), "lives")
+
+
+def _raw(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+def _check_members(one: HubMembers) -> None:
+    need(SHA256.fullmatch(one.hub), "hub")
+    need(SHA256.fullmatch(one.previous), "previous")
+    need(1 <= one.number <= 99_999, "number")
+    need(_is_moment(one.issued_at), "issued_at")
+    need(1 <= len(one.members) <= MAX_MEMBERS, "members")
+    need(rising([(row.org, row.since) for row in one.members]), "members")
+    active = [row.org for row in one.members if not row.ended]
+    need(len(active) == len(set(active)), "members")
+    need(len({row.key_id for row in one.members}) == len(one.members), "members")
+    for at, row in enumerate(one.members):
+        where = f"members[{at}]"
+        need(ORG_SLUG.fullmatch(row.org), f"{where}.org")
+        need(len(_raw(row.public_key)) == 32, f"{where}.public_key")
+        need(signing.key_id(member_key(row)) == row.key_id, f"{where}.key_id")
+        need(_is_moment(row.since), f"{where}.since")
+        need(row.ended in ("", "left", "expelled"), f"{where}.ended")
+        need(row.until is None if not row.ended else _is_moment(row.until or ""), f"{where}.until")
+
+
+def member_key(one: HubMember) -> Ed25519PublicKey:
+    """Returns the public key of a member."""
+    return Ed25519PublicKey.from_public_bytes(_raw(one.public_key))
+
+
+def _check_head(one: HubHead) -> None:
+    for name in ("hub", "root", "members", "previous"):
+        need(SHA256.fullmatch(getattr(one, name)), name)
+    need(is_day(one.day), "day")
+    need(one.size <= MAX_LINES, "size")
+
+
+def _check_letter(one: HubLetter) -> None:
+    need(SHA256.fullmatch(one.hub), "hub")
+    need(ORG_SLUG.fullmatch(one.sender), "sender")
+    need(_is_moment(one.issued_at), "issued_at")
+    entries = [entry for actor in one.actors for entry in actor.entries]
+    if len(entries) > MAX_ENTRIES:
+        raise OfferError(f"has {len(entries)} entries, more than {MAX_ENTRIES}")
+    ids = [entry.entry for entry in entries]
+    need(len(set(ids)) == len(ids), "entries")
+    names = [entry.entity_id for entry in entries]
+    twice = len(set(names)) != len(names)
+    if twice:
+        raise OfferError("claims an identifier twice")
+    need(rising([actor.actor for actor in one.actors]), "actors")
+    for at, actor in enumerate(one.actors):
+        _check_actor(actor, f"actors[{at}]")
+    for name in ("renewals", "withdrawals", "answers"):
+        those = getattr(one, name)
+        need(rising(those) and all(map(ENTRY_ID.fullmatch, those)), name)
+        need(len(those) <= MAX_ENTRIES, name)
+    need(len(one.disputes) <= MAX_OPEN_DISPUTES, "disputes")
+    need(rising([dispute.dispute for dispute in one.disputes]), "disputes")
+    for dispute in one.disputes:
+        need(ENTRY_ID.fullmatch(dispute.dispute) and ENTRY_ID.fullmatch(dispute.entry), "disputes")
+        need(not dispute.appeal or ORG_SLUG.fullmatch(dispute.appeal), "disputes.appeal")
+
+
+def _check_actor(one: HubActor, where: str) -> None:
+    need(ENTRY_ID.fullmatch(one.actor), f"{where}.actor")
+    need(one.entries, f"{where}.entries")
+    need(rising([entry.entity_id for entry in one.entries]), f"{where}.entries")
+    need(rising(one.replaces) and all(map(ENTRY_ID.fullmatch, one.replaces)), f"{where}.replaces")
+    for at, entry in enumerate(one.entries):
+        check_entry(entry, f"{where}.entries[{at}]")
+    check_ties(one.ties, f"{where}.ties")
+    known = {entry.entry for entry in one.entries}
+    need(all(known.issuperset(tie.entries) for tie in one.ties), f"{where}.ties")
+
+
+def check_entry(one: HubEntry, where: str) -> None:
+    """Checks every field of an entry; raises OfferError for the first that is wrong."""
+    need(ENTRY_ID.fullmatch(one.entry), f"{where}.entry")
+    need(_is_id(one.entity_id), f"{where}.entity_id")
+    need(one.role in HARD_ROLES, f"{where}.role")
+    need(one.tier == Tier.CORE, f"{where}.tier")
+    need(one.basis in BASES, f"{where}.basis")
+    need(one.confidence <= 100 and one.confidence % 10 == 0, f"{where}.confidence")
+    need(LEAST <= one.reporters <= MAX_REPORTERS, f"{where}.reporters")
+    need(is_week(one.first) and is_week(one.last), f"{where}.first")
+    need(one.first <= one.last, f"{where}.last")
+
+
+def check_ties(ties: Sequence[HubTie], where: str) -> None:
+    """Checks ties; raises OfferError for the first that is wrong."""
+    need(len(ties) <= MAX_ENTRIES and rising([(t.entries, t.week) for t in ties]), where)
+    for tie in ties:
+        need(1 <= len(tie.entries) <= MAX_HARD_ENTITIES and rising(tie.entries), where)
+        need(all(map(ENTRY_ID.fullmatch, tie.entries)) and is_week(tie.week), where)
+        need(LEAST <= tie.reporters <= MAX_REPORTERS, where)
+
+
+_CHECKS: dict[type[Any], Callable[[Any], None]] = {
+    HubCharter: _check_charter,
+    HubMembers: _check_members,
+    HubLetter: _check_letter,
+    HubHead: _check_head,
+}

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from reports import tables
-from reports.exchange import HubError, open_letter
+from reports.exchange import OfferError, open_letter
 from schemas.entity import without_epoch
 from schemas.tables import MENTIONS
 from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_world
@@ -436,7 +436,7 @@ def test_the_log_names_no_contributor(world):
             content = path.read_bytes()
             assert not any(f'"{org}"'.encode() in content for org in ORGS), path
             assert not any(key.encode() in content for key in keys), path
-    with pytest.raises(HubError):
+    with pytest.raises(OfferError):
         open_letter(b"x" * 100, b"\1" * 32, "0" * 64)
 
 

@@ -190,9 +190,9 @@ def test_tokens_are_of_one_epoch_and_of_one_hub():
 
 @pytest.mark.parametrize("size", [0, 47, 48, SEALED_SIZES[0], SEALED_SIZES[0] + 1])
 def test_bytes_of_nobody_are_no_letter(size):
-    from reports.exchange import HubError
+    from reports.exchange import OfferError
 
-    with pytest.raises(HubError, match="is not sealed to this hub's key"):
+    with pytest.raises(OfferError, match="is not sealed to this hub's key"):
         open_letter(bytes(size), b"\1" * 32, HUB)
 
 
