@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         required=True,
         choices=list(leaving_formats()),
-        help="what to write; stix and misp hold only core members that were reviewed, the others "
-        "every core member",
+        help="what to write; graphml, gexf and csv hold every core member, the others those that "
+        "were reviewed alone",
     )
     parser.add_argument("--output", metavar="FILE", required=True, help="file to write, new")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Clusters as MISP events (draft-dulaunoy-misp-core-format), JSON that MISP imports.
+"""Clusters as MISP events (draft-dulaunoy-misp-core-format), JSON that MISP imports, or as a feed.
 
 No attribute asks to be blocked or detected (`to_ids` is false), and `distribution` is 0, this
 organisation only: the TLP tag says who else may have it.
@@ -6,7 +6,10 @@ organisation only: the TLP tag says who else may have it.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -80,6 +83,65 @@ def join_events(events: Iterable[bytes]) -> Iterator[bytes]:
         yield start + one.rstrip()
         start = b",\n"
     yield b"]}\n" if start == b",\n" else start + b"]}\n"
+
+
+FEED = "feed"
+"""Stands for the run in ids of a feed: an event of a cluster takes the place of the one before."""
+
+
+def cluster_misp_feed(export: ClusterExport) -> Iterator[list[bytes]]:
+    """Yields the feed of each cluster alone, as `join_feed` makes it of several."""
+    for facts in export.batch.facts:
+        shown = keep_leaving(facts)
+        yield [*join_feed([misp_event(shown, export.moment, FEED, plain(shown.row["name"]))])]
+
+
+def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields one feed of several feeds, or of events, as a zip archive to be unpacked.
+
+    A feed is manifest.json, hashes.csv and a file for each event, named by its UUID, as
+    pymisp.tools.feed_meta_generator makes them. Nothing is compressed, so that a search of what
+    leaves sees it.
+    """
+    events: dict[str, bytes] = {}
+    for one in files:
+        for event in _events_in(one):
+            events[json.loads(event)["Event"]["uuid"]] = event
+    manifest: dict[str, Row] = {}
+    hashes: list[str] = []
+    for uuid, content in sorted(events.items()):
+        event = json.loads(content)["Event"]
+        manifest[uuid] = {
+            "Orgc": event["Orgc"],
+            "Tag": event["Tag"],
+            "info": event["info"],
+            "date": event["date"],
+            "analysis": int(event["analysis"]),
+            "threat_level_id": int(event["threat_level_id"]),
+            "timestamp": int(event["timestamp"]),
+        }
+        for one in event["Attribute"]:
+            digest = hashlib.md5(one["value"].encode(), usedforsecurity=False).hexdigest()
+            hashes.append(f"{digest},{uuid}\n")
+    shown = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
+    made = {"manifest.json": shown.encode() + b"\n", "hashes.csv": "".join(hashes).encode()}
+    made |= {f"{uuid}.json": content for uuid, content in sorted(events.items())}
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, content in made.items():
+            file.writestr(zipfile.ZipInfo(name), content)
+    yield archive.getvalue()
+
+
+def _events_in(content: bytes) -> Iterator[bytes]:
+    """Yields the events of a feed, or the one that it is."""
+    if content.startswith(b"{"):
+        yield content
+        return
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        for name in file.namelist():
+            if name not in ("manifest.json", "hashes.csv"):
+                yield file.read(name)
 
 
 def _attribute(member: Row, key: tuple[str, str], stamp: str, numbers: Mapping[str, str]) -> Row:

@@ -32,7 +32,7 @@ from reports.export.graph_tables import (
     graph_gexf,
     graph_graphml,
 )
-from reports.export.misp import cluster_misp, join_events
+from reports.export.misp import cluster_misp, cluster_misp_feed, join_events, join_feed
 from reports.export.stix import (
     PATTERNS,
     cluster_sentinel,
@@ -40,7 +40,14 @@ from reports.export.stix import (
     join_bundles,
     join_requests,
 )
-from reports.export.tabular import NODES_FILE, cluster_csv, join_csv
+from reports.export.tabular import (
+    NODES_FILE,
+    SIGNAL_TYPES,
+    cluster_csv,
+    cluster_signals,
+    join_csv,
+    join_signals,
+)
 from reports.figures import read_positions
 from reports.tables import RunFolder
 from schemas.tables import MEMBERS
@@ -129,6 +136,25 @@ EXPORT_FORMATS = (
         write_clusters=cluster_misp,
         join_clusters=join_events,
         reviewed=True,
+    ),
+    ExportFormat(
+        code="misp-feed",
+        name="MISP feed",
+        description="manifest, hashes and events in a zip archive, to unpack where MISP reads it",
+        suffix="misp-feed.zip",
+        write_clusters=cluster_misp_feed,
+        join_clusters=join_feed,
+        reviewed=True,
+    ),
+    ExportFormat(
+        code="gse",
+        name="Global Signal Exchange",
+        description="signals, a payload of its API",
+        suffix="gse.json",
+        write_clusters=cluster_signals,
+        join_clusters=join_signals,
+        reviewed=True,
+        kinds=tuple(SIGNAL_TYPES),
     ),
     ExportFormat(
         code="case",

@@ -1,7 +1,8 @@
-"""Tables in files: clusters as CSV, opened as text by spreadsheets, a run's graph as Parquet.
+"""Rows in files: members as CSV or as signals in JSON, a run's graph as Parquet.
 
-Hostile text must not become a formula. The graph has a file of edges, and one of nodes with their
-positions.
+Spreadsheets open CSV as text: hostile text must not become a formula. Signals are those of the
+Global Signal Exchange (globalsignalexchange.org/docs, sending signals; read on 2026-11-28). The
+graph has a file of edges, and one of nodes with their positions.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 from functools import lru_cache
 from itertools import chain, islice
+from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from reports.disclosure_control import keep_leaving
 from reports.export.graph_tables import (
     POSITIONED_SCHEMA,
     REASONED_SCHEMA,
@@ -25,7 +30,19 @@ from reports.export.graph_tables import (
 )
 from reports.tables import flatten_column_to_seconds
 from reports.text import plain
+from schemas.entity import without_epoch
 from schemas.enums import Tier
+
+SIGNAL_TYPES = {
+    "domain": "domain name", "url": "url", "phone": "", "email": "", "account": "", "wallet": "",
+}  # fmt: skip
+"""Kinds that are signals, with the documented `signal_type`; without one the Exchange detects it.
+
+A remote-access id or a handle is none: it means nothing without its service.
+"""
+
+ABUSE_TYPE = "impersonation"
+"""The documented `abuse_type` of what pretends to be somebody's support."""
 
 EDGES_FILE = "graph/edges.parquet"
 
@@ -99,6 +116,53 @@ def join_csv(files: Iterable[bytes]) -> Iterator[bytes]:
     yield head
     for one in files:
         yield one[len(head) :]
+
+
+def cluster_signals(export: ClusterExport) -> Iterator[list[bytes]]:
+    """Yields the signals of each cluster: of core members that an analyst reviewed, and no ids.
+
+    One file is one payload of `POST /report/signal`.
+    """
+    for facts in export.batch.facts:
+        rows = [_signal(one) for one in keep_leaving(facts).members]
+        yield [_array([orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in rows if one])]
+
+
+def join_signals(files: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields all signals of several files as one, each once: epochs of a number are one."""
+    signals: dict[bytes, dict[str, Any]] = {}
+    for one in chain.from_iterable(map(orjson.loads, files)):
+        key = orjson.dumps((one["extra_data"]["kind"], one["signal"]))
+        known = signals.get(key)
+        if known is None or one["report_date"] > known["report_date"]:
+            signals[key] = one
+    yield _array([orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in signals.values()])
+
+
+def _array(rows: Sequence[bytes]) -> bytes:
+    return b"[\n" + b",\n".join(rows) + b"\n]\n"
+
+
+def _signal(member: dict[str, Any]) -> dict[str, Any]:
+    """Returns a member as a signal; empty for a kind that is none."""
+    kind, _, value = without_epoch(member["entity_id"]).partition(":")
+    if kind not in SIGNAL_TYPES:
+        return {}
+    if kind == "url":
+        value = f"https://{value}"  # an id of ours has no scheme
+    scheme, colon, rest = value.partition(":")
+    extra = {"kind": kind, "role": member["role"], "reviewed_by_analyst": True}
+    if kind in ("account", "wallet") and colon:
+        value, extra["scheme"] = rest, scheme
+    made = {
+        "signal": value,
+        "report_date": f"{member['last_seen'].astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        "abuse_type": ABUSE_TYPE,
+        "predictive": False,
+        "confidence_score": min(max(round(100 * member["confidence"]), 0), 100),
+        "extra_data": extra,
+    }
+    return made | ({"signal_type": SIGNAL_TYPES[kind]} if SIGNAL_TYPES[kind] else {})
 
 
 def edges_parquet(graph: GraphExport) -> Iterator[memoryview]:

@@ -6,20 +6,23 @@ import csv
 import io
 import json
 import stat
+import zipfile
+from datetime import datetime
 
 import networkx as nx
 import pytest
 from case_utils.case_validate import validate as case_validate
 from pymisp import MISPEvent
+from pymisp.tools import feed_meta_generator
 
 from pipelines.cli import main
 from reports import tables
 from schemas.tables import MEMBERS
 from tests.support.run_pipeline import complaint, jsonl, run
 
-FORMATS = ("graphml", "gexf", "csv", "stix", "misp", "case")
+REVIEWED = ("stix", "misp", "misp-feed", "gse", "case")
 
-REVIEWED = ("stix", "misp", "case")
+FORMATS = ("graphml", "gexf", "csv", *REVIEWED)
 
 RINGS = {"a": ("(888) 555-0123", "(877) 555-0188"), "b": ("(888) 555-0145", "(866) 555-0170")}
 
@@ -62,12 +65,22 @@ def exported(finished, tmp_path, capsys, *words):
     return out, capsys.readouterr().out
 
 
+def feed_files(path):
+    with zipfile.ZipFile(path) as archive:
+        return {one: archive.read(one) for one in archive.namelist()}
+
+
 def values_in(path, form):
     if form == "graphml":
         return {one for _, one in nx.read_graphml(path).nodes(data="label")}
     if form == "gexf":
         return set(nx.read_gexf(path))
+    if form == "misp-feed":
+        events = [json.loads(one) for name, one in feed_files(path).items() if "-" in name]
+        return {f"phone:{a['value']}" for one in events for a in one["Event"]["Attribute"]}
     text = path.read_text(encoding="utf-8-sig")
+    if form == "gse":
+        return {f"{one['extra_data']['kind']}:{one['signal']}" for one in json.loads(text)}
     if form == "csv":
         return {one["entity_id"] for one in csv.DictReader(io.StringIO(text))}
     if form == "misp":
@@ -113,6 +126,52 @@ def test_an_event_of_one_cluster_says_what_it_is(finished, tmp_path, capsys):
     assert {one.value for one in event.attributes} == {"+18885550123", "+18775550188"}
     assert not any(one.to_ids for one in event.attributes)
     assert [one.name for one in event.tags] == ["tlp:amber"]
+
+
+def test_a_feed_is_what_misps_own_generator_makes_of_its_events(finished, tmp_path, capsys):
+    out, _ = exported(finished, tmp_path, capsys, "--all", "--format", "misp-feed")
+    files = feed_files(out)
+    folder = tmp_path / "feed"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (event,) = [one for one in files if one not in ("manifest.json", "hashes.csv")]
+    assert json.loads(files[event])["Event"]["uuid"] == event.removesuffix(".json")
+    feed_meta_generator(folder)
+    made = json.loads((folder / "manifest.json").read_bytes())
+    ours = json.loads(files["manifest.json"])
+    assert made.keys() == ours.keys()
+    for uuid, one in made.items():
+        assert one | {"Tag": []} == ours[uuid] | {"Tag": []}
+        assert [tag["name"] for tag in one["Tag"]] == [tag["name"] for tag in ours[uuid]["Tag"]]
+    assert sorted((folder / "hashes.csv").read_bytes().split()) == sorted(
+        files["hashes.csv"].split()
+    )
+    # The next run's event takes the place of this one's; a run's own events do not.
+    again = tmp_path / "again"
+    run(again, "--complaints", finished.parent / "complaints.jsonl", "--decisions",
+        finished.parent / "decisions.csv", "--now", "2026-04-22T00:00:00Z")  # fmt: skip
+    words = ["export", str(again), "--all", "--format", "misp-feed", "--output"]
+    assert main([*words, str(tmp_path / "next")]) == 0
+    assert feed_files(tmp_path / "next").keys() == files.keys()
+
+
+def test_signals_have_the_fields_that_the_exchange_documents(finished, tmp_path, capsys):
+    """As globalsignalexchange.org/docs has them, "Sending Signals", read on 2026-11-28."""
+    out, _ = exported(finished, tmp_path, capsys, "--all", "--format", "gse")
+    signals = json.loads(out.read_bytes())
+    assert {one["signal"] for one in signals} == {"+18885550123", "+18775550188"}
+    for one in signals:
+        assert one.keys() - {"signal_type"} == {
+            "signal", "report_date", "abuse_type", "predictive", "confidence_score", "extra_data",
+        }  # fmt: skip
+        assert datetime.strptime(one["report_date"], "%Y-%m-%d %H:%M:%S")
+        assert one["abuse_type"] == "impersonation" and one["predictive"] is False
+        assert type(one["confidence_score"]) is int and 0 <= one["confidence_score"] <= 100
+        assert one.get("signal_type") in (None, "url", "hostname", "domain name", "ip address")
+        assert one["extra_data"] == {
+            "kind": "phone", "role": "callback", "reviewed_by_analyst": True,
+        }  # fmt: skip
 
 
 def test_a_bundle_of_all_clusters_is_valid_case(finished, tmp_path, capsys):

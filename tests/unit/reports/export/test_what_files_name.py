@@ -183,7 +183,8 @@ def test_ones_own_files_name_all_and_mark_each(tmp_path):
             == ["core"] * 3 + ["verify"] * 4
         )
     # An analyst's own export names nobody unreviewed in a format for others' platforms.
-    for end in ("stix.json", "misp.json", "case.jsonld", "sentinel.jsonl"):
+    ends = ("stix.json", "misp.json", "case.jsonld", "sentinel.jsonl", "misp-feed.zip", "gse.json")
+    for end in ends:
         assert naming({"x": files[f"c-1.{end}"]}, [*VALUES, "refund@okbank"]) == []
 
 
