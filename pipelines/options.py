@@ -47,7 +47,7 @@ METAVARS = {
     "FILE": "a file",
     "GLOB": "files, folders or globs, local or gs:// and s3://",
     "HEX": "fingerprint of a key, or an id, a token or a digest in a hub",
-    "HUB": "folder of a hub",
+    "HUB": "folder of a hub, or the URL of its TAXII collection",
     "HOST:PORT": "address of a server",
     "HOST:PORT,...": "addresses of servers",
     "HOURS": "a whole number of hours",

@@ -7,53 +7,63 @@ import argparse
 from pipelines.batch import join
 from pipelines.commands import resolve
 from pipelines.exchange import hub, hub_host, hub_member, offer, overlap
+from pipelines.exchange.taxii import add_sync_arguments, in_a_folder, over_taxii, sync
 from pipelines.options import Subcommand, add_subcommands, run_subcommand
 
 HUB_COMMANDS = (
     Subcommand(
-        "init", "a new hub, as its host, in a folder.", hub.add_init_arguments, hub.init_hub
+        "init",
+        "a new hub, as its host, in a folder.",
+        hub.add_init_arguments,
+        in_a_folder(hub.init_hub),
     ),
     Subcommand(
         "members",
         "who takes part; add, expel, and agree to what another member changed.",
         hub.add_members_arguments,
-        hub.change_members,
+        over_taxii(hub.change_members),
     ),
     Subcommand(
         "publish",
         "what your run confirms, sealed to the host; what it confirms no longer is withdrawn.",
         hub_member.add_publish_arguments,
-        hub_member.publish,
+        over_taxii(hub_member.publish),
     ),
     Subcommand(
         "collect",
         "as the host: put the letters of members into the log, once a day.",
         hub_host.add_collect_arguments,
-        hub_host.collect,
+        in_a_folder(hub_host.collect),
     ),
     Subcommand(
         "pull",
         "what is in force, checked, as a feed that exchange join takes.",
         hub_member.add_pull_arguments,
-        hub_member.pull,
+        over_taxii(hub_member.pull),
     ),
     Subcommand(
         "withdraw",
         "take back what you published.",
         hub_member.add_withdraw_arguments,
-        hub_member.withdraw,
+        over_taxii(hub_member.withdraw),
     ),
     Subcommand(
         "dispute",
         "freeze an entry of another's until it is answered; or answer for yours.",
         hub_member.add_dispute_arguments,
-        hub_member.dispute,
+        over_taxii(hub_member.dispute),
+    ),
+    Subcommand(
+        "sync",
+        "as the host: take letters out of a TAXII collection, and put the hub there.",
+        add_sync_arguments,
+        sync,
     ),
     Subcommand(
         "log",
         "check the log, compare it with an earlier head; as the host, open a token.",
         hub_host.add_log_arguments,
-        hub_host.show_log,
+        over_taxii(hub_host.show_log),
     ),
 )
 

@@ -360,7 +360,9 @@ def _public(secret: bytes) -> str:
 
 def add_hub(parser: argparse.ArgumentParser) -> None:
     """Declares the flags that every command of a hub takes."""
-    parser.add_argument("hub", metavar="HUB", help="folder of the hub")
+    parser.add_argument(
+        "hub", metavar="HUB", help="folder of the hub, or a member's URL of its TAXII collection"
+    )
     parser.add_argument(
         "--key", metavar="FILE", help="private key to sign with (default: your own)"
     )

@@ -3,5 +3,12 @@ from .registry import (
     RunExport as RunExport,
     leaving_formats as leaving_formats,
 )
-from .stix import MissingStixError as MissingStixError
+from .stix import (
+    RINGTRACE_ID as RINGTRACE_ID,
+    MissingStixError as MissingStixError,
+    entry_stix as entry_stix,
+    hub_stix as hub_stix,
+    stix_id as stix_id,
+    withdrawn_stix as withdrawn_stix,
+)
 from .tabular import NODES_FILE as NODES_FILE

@@ -19,7 +19,10 @@ that it is given, and counts those that were left out of them.
 
 Objects are written as the standard has them, without the library that would check each as it is
 made: that took nine tenths of the time. The tests check every kind of object against the library
-and the validator of OASIS, and `check_with_stix2` checks a bundle that is to be sealed.
+and the validator of OASIS, and `check_with_stix2` checks a bundle that is to be sealed. Entries of
+a hub are made of the same objects.
+
+Long, since all objects that are STIX are made here, of the same parts.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ import ipaddress
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -42,6 +45,7 @@ from reports.export.graph_tables import ClusterExport
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
+from schemas.offer import HubEntry
 from transforms.extract.impersonation import Technique, techniques_of
 from transforms.extract.kinds.registry import lookup_kind
 
@@ -252,7 +256,7 @@ def _author() -> StixObject:
     return {
         "type": "identity",
         "spec_version": "2.1",
-        "id": stix_id("identity", "system", name),
+        "id": RINGTRACE_ID,
         "name": name,
         "identity_class": "system",
         "description": "Software that clusters the infrastructure of impersonation scams.",
@@ -385,25 +389,10 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
     """Yields an indicator for each member that STIX has a pattern for, and what it indicates."""
     for member in facts.members:
         entity_id = member["entity_id"]
-        kind, _, value = without_epoch(entity_id).partition(":")
-        if kind not in PATTERNS:
+        confidence = _percent(member["confidence"])
+        indicator = _indicator(entity_id, member["first_seen"], confidence, key)
+        if indicator is None:
             continue
-        shown, scheme = PATTERNS[EntityKind(kind)]
-        escaped = f"{scheme}{value}".replace("\\", "\\\\").replace("'", "\\'")
-        indicator = _object(
-            "indicator",
-            key,
-            entity_id,
-            thing=entity_id,
-            name=plain(entity_id, 300),
-            description="A lead, not proof: for a search or a warning, not to block by itself.",
-            indicator_types=["anomalous-activity"],
-            pattern=f"[{shown} = '{escaped}']",
-            pattern_type="stix",
-            pattern_version="2.1",
-            valid_from=stix_timestamp(member["first_seen"]),
-            confidence=_percent(member["confidence"]),
-        )
         yield indicator
         for technique in techniques_of("role", member["role"]):
             yield _object(
@@ -417,6 +406,32 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
                 source_ref=indicator["id"],
                 target_ref=stix_id("attack-pattern", key.run_id, key.cluster_id, technique.id),
             )
+
+
+def _indicator(
+    entity_id: str, first_seen: datetime, confidence: int, key: BundleKey, **more: Any
+) -> StixObject | None:
+    """Returns the indicator of an identifier; None if STIX has no pattern for its kind."""
+    kind, _, value = without_epoch(entity_id).partition(":")
+    if kind not in PATTERNS:
+        return None
+    shown, scheme = PATTERNS[EntityKind(kind)]
+    escaped = f"{scheme}{value}".replace("\\", "\\\\").replace("'", "\\'")
+    return _object(
+        "indicator",
+        key,
+        entity_id,
+        thing=entity_id,
+        name=plain(entity_id, 300),
+        description="A lead, not proof: for a search or a warning, not to block by itself.",
+        indicator_types=["anomalous-activity"],
+        pattern=f"[{shown} = '{escaped}']",
+        pattern_type="stix",
+        pattern_version="2.1",
+        valid_from=stix_timestamp(first_seen),
+        confidence=confidence,
+        **more,
+    )
 
 
 def _span(row: Row) -> StixObject:
@@ -471,6 +486,99 @@ def _grouping(facts: ClusterFacts, content: list[StixObject], key: BundleKey) ->
         context="suspicious-activity",
         object_refs=[one["id"] for one in content],
     )
+
+
+def hub_stix(hub: str, name: str, tlp: str) -> list[StixObject]:
+    """Returns what the entries of a hub refer to: marking, its own identity, and ringtrace's.
+
+    Args:
+        hub: SHA-256 of its charter.
+        name: of the hub, which stands for whoever contributed an entry.
+        tlp: of the hub, as an offer has it.
+    """
+    times = dict.fromkeys(("created", "modified"), "2026-01-01T00:00:00.000Z")
+    of_hub = {
+        "type": "identity",
+        "spec_version": "2.1",
+        "id": _hub_identity(hub),
+        "name": plain(name),
+        "identity_class": "group",
+        "description": "Members who exchange confirmed identifiers, without their names.",
+    }
+    return [tlp_marking(_level(tlp)), _author() | times, of_hub | times, _withdrawn_observable()]
+
+
+def entry_stix(
+    hub: str, entry: HubEntry, day: date, tlp: str, *, disputed: bool
+) -> Iterator[StixObject]:
+    """Yields the objects of an entry that is in force, or frozen; their ids are of it alone.
+
+    Args:
+        hub: SHA-256 of the hub's charter.
+        entry: as the log has it.
+        day: of the log.
+        tlp: of the hub.
+        disputed: whether it waits for an answer.
+    """
+    made_at = f"{day:%Y-%m-%d}T00:00:00.000Z"
+    made = {
+        "created": made_at,
+        "modified": made_at,
+        "object_marking_refs": [tlp_marking(_level(tlp))["id"]],
+        "created_by_ref": _hub_identity(hub),
+        "labels": [entry.role, entry.basis, *(["disputed"] if disputed else [])],
+    }
+    key = BundleKey(hub, entry.entry, made)
+    first, last = (_week_start(one) for one in (entry.first, entry.last))
+    confidence = 0 if disputed else entry.confidence
+    observable = stix_observable(entry.entity_id)
+    yield observable
+    yield _object(
+        "observed-data",
+        key,
+        entry.entity_id,
+        first_observed=stix_timestamp(first),
+        last_observed=stix_timestamp(last + timedelta(days=7)),
+        number_observed=min(entry.reporters, MAX_COUNT),
+        object_refs=[observable["id"]],
+        confidence=confidence,
+    )
+    indicator = _indicator(entry.entity_id, first, confidence, key)
+    if indicator is not None:
+        yield indicator
+
+
+def withdrawn_stix(one: StixObject) -> StixObject:
+    """Returns an object of an entry as revoked, which is final; its value is out of it."""
+    kept = ("type", "spec_version", "id", "created", "modified", "created_by_ref",
+            "object_marking_refs", "first_observed", "last_observed", "number_observed",
+            "valid_from", "pattern_type", "pattern_version")  # fmt: skip
+    bare = {name: one[name] for name in kept if name in one} | {"revoked": True}
+    nothing = _withdrawn_observable()
+    if one["type"] == "indicator":
+        return bare | {
+            "name": "withdrawn",
+            "indicator_types": ["benign"],
+            "pattern": f"[domain-name:value = '{nothing['value']}']",
+        }
+    return bare | {"object_refs": [nothing["id"]]}
+
+
+def _withdrawn_observable() -> StixObject:
+    return stix_observable("domain:withdrawn.invalid")
+
+
+def _hub_identity(hub: str) -> str:
+    return stix_id("identity", "group", hub)
+
+
+def _level(tlp: str) -> str:
+    return tlp.removeprefix("TLP:").lower()
+
+
+def _week_start(week: str) -> datetime:
+    year, _, number = week.partition("-W")
+    return datetime.fromisocalendar(int(year), int(number), 1).replace(tzinfo=UTC)
 
 
 def _percent(share: float) -> int:
@@ -580,3 +688,7 @@ def _sco(kind: str, contributing: dict[str, str]) -> StixObject:
 
 def _new_sco() -> StixObject:
     return {"extensions": {OPENCTI: {"extension_type": "new-sco"}}}
+
+
+RINGTRACE_ID = stix_id("identity", "system", "ringtrace")
+"""Id of the identity that stands for this software."""

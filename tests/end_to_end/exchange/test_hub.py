@@ -1,20 +1,30 @@
 """Three organisations and a host: what one publishes, the others join, until it is taken back."""
 
+import base64
 import csv
 import hashlib
 import json
 import shutil
+import sys
+import uuid
 from collections import Counter
+from datetime import UTC, datetime
 
 import pyarrow.compute as pc
 import pytest
+import stix2
 
+from pipelines.exchange import taxii as taxii_module
 from reports import tables
 from reports.exchange import OfferError, open_letter
+from reports.export.stix import stix_observable
 from schemas.entity import without_epoch
 from schemas.tables import MENTIONS
 from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_world
 from tests.support.leaks import leak_forms, number_forms
+from tests.support.taxii_server import running
+
+NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -478,3 +488,158 @@ def test_a_hub_of_a_host_that_is_not_trusted_is_refused(world, capsys):
     capsys.readouterr()
     assert world.do("google", "pull", "--output", world.folder / "feed", day=3) == 2
     assert "hub.json: " in refusal(capsys)
+
+
+# -- TAXII 2.1 -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taxii(tmp_path, monkeypatch):
+    pytest.importorskip("medallion", reason="make install again: medallion is not installed")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with running(tmp_path / "netrc") as server:
+        yield server
+
+
+def over(world, server, org, word, *words, day):
+    """Runs a command of the hub with a collection for HUB."""
+    target = [world.run(org), server.url] if word == "publish" else [server.url]
+    when = f"2026-06-{day:02}T10:00:00Z"
+    return world.at(org, "exchange", "hub", word, *target, *words, "--now", when)
+
+
+def sync(world, server, day):
+    when = ["--now", f"2026-06-{day:02}T11:00:00Z"]
+    assert world.at(HOST, "exchange", "hub", "sync", world.hub, server.url, *when) == 0
+
+
+def of_type(server, *types):
+    """The newest version of each object."""
+    newest = {}
+    for one in sorted(server.stored, key=lambda one: one.get("modified", "")):
+        newest[one["id"]] = one
+    return [one for one in newest.values() if one["type"] in types]
+
+
+def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
+    world = empty
+    sync(world, taxii, day=1)
+    for org in ORGS:
+        assert over(world, taxii, org, "publish", day=2) == 0
+    assert len(of_type(taxii, "artifact")) == 3 and not sealed(world)
+    sync(world, taxii, day=2)
+    assert len(sealed(world)) == 3 and not of_type(taxii, "artifact")
+    assert world.do(HOST, "collect", day=2) == 0
+    sync(world, taxii, day=2)
+    assert world.do("amazon", "pull", "--output", world.folder / "folder", day=3) == 0
+    (world.folder / "two").mkdir()
+    other = world.copy(world.folder / "two")
+    words = ["--output", other.folder / "taxii"]
+    assert over(other, taxii, "amazon", "pull", *words, day=3) == 0
+    assert files_of(world.folder / "folder") == files_of(other.folder / "taxii")
+    assert offered(world.folder / "folder")
+    capsys.readouterr()
+    assert over(world, taxii, "google", "log", day=3) == 0
+    assert taxii.url.rstrip("/") in capsys.readouterr().out
+    # A member's change of the list, and another's agreement, go the same way.
+    assert over(world, taxii, "amazon", "members", "--expel", "google", day=3) == 0
+    waiting = capsys.readouterr().out.split("waiting: ")[1][:16]
+    assert over(world, taxii, "microsoft", "members", "--sign", waiting, day=3) == 0
+    sync(world, taxii, day=3)
+    assert world.do(HOST, "collect", day=3) == 0
+    sync(world, taxii, day=3)
+    assert over(world, taxii, "google", "pull", "--output", world.folder / "x", day=4) == 2
+    assert "is no member's" in refusal(capsys)
+
+
+def files_of(folder):
+    return {one.name: one.read_bytes() for one in folder.iterdir()}
+
+
+def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
+    world, taxii, tmp_path
+):
+    entry, entity = own_entry(world, "microsoft")
+    sync(world, taxii, day=2)
+    before = {one["id"]: one for one in of_type(taxii, "observed-data", "indicator")}
+    observable = stix_observable(entity)
+    (old,) = [one for one in before.values() if observable["id"] in one.get("object_refs", ())]
+    assert not any("revoked" in one for one in before.values())
+    bundle = {"type": "bundle", "id": f"bundle--{uuid.uuid4()}",
+              "objects": [
+                  {name: value for name, value in one.items() if name != "_date_added"}
+                  for one in taxii.stored if one["type"] != "note"
+              ]}  # fmt: skip
+    assert stix2.parse(json.dumps(bundle), allow_custom=True)
+    # A dispute freezes it: it is there, with no confidence; an answer gives it back.
+    assert over(world, taxii, "amazon", "dispute", entry, day=3) == 0
+    sync(world, taxii, day=3)
+    assert world.do(HOST, "collect", day=3) == 0
+    sync(world, taxii, day=3)
+    (frozen,) = [one for one in of_type(taxii, "observed-data") if one["id"] == old["id"]]
+    assert frozen["confidence"] == 0 and "disputed" in frozen["labels"]
+    assert over(world, taxii, "microsoft", "withdraw", entity, day=4) == 0
+    sync(world, taxii, day=4)
+    assert world.do(HOST, "collect", day=4) == 0
+    sync(world, taxii, day=4)
+    (gone,) = [one for one in of_type(taxii, "observed-data") if one["id"] == old["id"]]
+    assert gone["revoked"] is True
+    content = json.dumps(taxii.stored).encode()
+    content += b"".join(base64.b64decode(one["content"]) for one in of_type(taxii, "note"))
+    value = without_epoch(entity).rpartition(":")[2]
+    assert value.encode() not in content and observable["id"].encode() not in content
+    # Claimed again, it is another entry, and the revoked object stays revoked.
+    for day, word in ((5, "publish"),):
+        assert over(world, taxii, "microsoft", word, day=day) == 0
+    sync(world, taxii, day=5)
+    assert world.do(HOST, "collect", day=5) == 0
+    sync(world, taxii, day=5)
+    now = {one["id"]: one for one in of_type(taxii, "observed-data")}
+    assert now[old["id"]]["revoked"] is True
+    (new,) = [one for one in now.values() if observable["id"] in one["object_refs"]]
+    assert new["id"] not in before and "revoked" not in new
+
+
+def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii, capsys):
+    sync(world, taxii, day=2)
+    assert over(world, taxii, "amazon", "pull", "--output", world.folder / "a", day=3) == 0
+    (note,) = [one for one in taxii.stored if one.get("abstract") == "log/2026-06-02.jsonl"]
+    lines = base64.b64decode(note["content"]).splitlines(keepends=True)
+    good = note["content"]
+    capsys.readouterr()
+    for content, named in (
+        (b"".join(lines[1:]), "is not what the host signed: the log was changed"),
+        (b"".join([lines[0], *lines]), "has a line twice"),
+        (b"", "is not what the host signed"),
+    ):
+        note["content"] = base64.b64encode(content).decode()
+        assert over(world, taxii, "amazon", "pull", "--output", world.folder / "b", day=4) == 2
+        said = refusal(capsys)
+        assert named in said and f"{taxii.url}log/2026-06-02.jsonl" in said
+    note["content"] = good
+    # Notes that are no file of the hub are left alone, and so is a path that leads elsewhere.
+    for path in ("../../escape", "/etc/passwd", "hub.json.bak", "log/../hub.json"):
+        made = taxii_module.note_of(path, b"x", NOON, None)
+        taxii.stored.append(made)
+    taxii.stored.append(note | {"id": f"note--{uuid.uuid4()}", "content": "eA=="})
+    assert over(world, taxii, "amazon", "pull", "--output", world.folder / "c", day=4) == 0
+    assert not (world.home("amazon") / "escape").exists()
+    # The host alone takes letters out, and what is no letter stays out.
+    assert world.at("amazon", "exchange", "hub", "sync", world.hub, taxii.url) == 2
+    assert "which alone can do this" in refusal(capsys)
+    for words, named in (
+        (["collect", taxii.url], "the host does this in its folder"),
+        (["init", taxii.url, "--name", "b", "--from", "isac"], "the host does this in its folder"),
+        (["pull", "http://example.com/collections/x/", "--output", "y"], "is no collection"),
+        (["pull", "https://u:p@example.com/collections/x/", "--output", "y"], "is no collection"),
+        (["pull", taxii.url.replace("0f1e", "0f1f"), "--output", "y"], "404"),
+    ):
+        assert world.at("amazon", "exchange", "hub", *words) == 2
+        assert named in refusal(capsys)
+
+
+def test_without_the_library_one_line_says_what_to_install(world, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "taxii2client.v21", None)
+    url = "https://example.com/root/collections/x/"
+    assert world.at("amazon", "exchange", "hub", "pull", url, "--output", world.folder / "x") == 2
+    assert refusal(capsys) == f"{url}: TAXII needs taxii2-client; pip install '.[taxii]'"

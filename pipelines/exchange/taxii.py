@@ -1,0 +1,405 @@
+"""A hub over TAXII 2.1: its files as objects of one collection, and its entries as STIX.
+
+    note        each file of the hub but letters: its path, and its bytes in base64
+    artifact    each sealed letter; it has neither name nor time
+    others      the entries in force, for platforms that read STIX; revoked once an entry is out
+
+Members give the collection's URL for HUB. The host keeps its folder, and brings both together by
+`ringtrace exchange hub sync`. Nothing of a server is believed that would not be in a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pipelines import key_store
+from pipelines.exchange.hub import (
+    CHARTER,
+    INBOX,
+    MAX_FILES,
+    Hub,
+    add_hub,
+    host_secrets,
+    midnight,
+    open_hub,
+    put,
+    read_bounded,
+)
+from pipelines.options import UsageError
+from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
+from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
+from reports.text import plain
+
+StixObject = dict[str, Any]
+
+FILES = re.compile(
+    r"hub\.json(\.sig)?|members/\d{5}-[0-9a-f]{16}(\.json|\.[0-9a-f]{16}\.sig)"
+    r"|log/\d{4}-\d{2}-\d{2}\.jsonl|heads/\d{4}-\d{2}-\d{2}\.json(\.sig)?"
+)
+"""Paths of a hub's files that a collection has as notes."""
+
+OF_FOLDERS = "the host does this in its folder, and then runs exchange hub sync"
+
+TIMEOUT_SECONDS = 60
+
+PAGE, MAX_POST = 500, 1 << 20
+"""Objects that one request asks for, and bytes after which no more go into one post."""
+
+
+def is_collection(hub: str) -> bool:
+    """Returns whether a HUB is the URL of a collection, and not a folder."""
+    return "://" in hub
+
+
+class Collection:
+    """A TAXII collection that holds one hub, whose errors are those of wrong usage.
+
+    User and password are those of ~/.netrc, as the requests library takes them.
+    """
+
+    def __init__(self, url: str) -> None:
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(url)
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        secure = parts.scheme == "https" or (parts.scheme == "http" and local)
+        if not secure or parts.username or not re.search(r"/collections/[^/]+/?$", parts.path):
+            raise UsageError(
+                f"{plain(url, 200)}: is no collection; give https://HOST/ROOT/collections/ID/, "
+                "with user and password in ~/.netrc"
+            )
+        try:
+            from taxii2client.v21 import Collection as Remote
+        except ImportError:
+            raise UsageError(f"{url}: TAXII needs taxii2-client; pip install '.[taxii]'") from None
+        self.url = url
+        self._remote = Remote(url if url.endswith("/") else f"{url}/")
+
+    def objects(self, *types: str) -> Iterator[StixObject]:
+        """Yields the newest version of each object of some types."""
+        from taxii2client.v21 import as_pages
+
+        with self._errors():
+            pages = as_pages(self._remote.get_objects, per_request=PAGE, type=list(types))
+            found = [one for page in pages for one in page.get("objects", ())]
+        for one in found:
+            if isinstance(one, dict) and isinstance(one.get("id"), str):
+                yield one
+
+    def add(self, objects: Iterable[StixObject]) -> None:
+        """Adds objects, several in a post where they are small."""
+        group: list[StixObject] = []
+        size = 0
+        for one in [*objects, None]:
+            length = len(repr(one))
+            if group and (one is None or size + length > MAX_POST or len(group) == PAGE):
+                self._post(group)
+                group, size = [], 0
+            if one is not None:
+                group.append(one)
+                size += length
+
+    def _post(self, objects: list[StixObject]) -> None:
+        with self._errors():
+            status = self._remote.add_objects({"objects": objects}, timeout=TIMEOUT_SECONDS)
+        if status.status != "complete" or status.failure_count:
+            raise UsageError(
+                f"{self.url}: took {status.success_count} of {len(objects)} objects; run it again"
+            )
+
+    def delete(self, one: StixObject) -> None:
+        """Deletes one version of an object."""
+        version = {"version": one["modified"]} if "modified" in one else {}
+        with self._errors():
+            self._remote.delete_object(one["id"], **version)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        from requests.exceptions import RequestException
+        from taxii2client.exceptions import TAXIIServiceException
+
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(TIMEOUT_SECONDS)
+        try:
+            yield
+        except (RequestException, TAXIIServiceException, OSError) as error:
+            answer = getattr(error, "response", None)
+            code = f"{answer.status_code} {answer.reason}" if answer is not None else str(error)
+            why = plain(" ".join(code.split()), 200)
+            raise UsageError(
+                f"{self.url}: {why}; see the address, ~/.netrc and the server"
+            ) from None
+        finally:
+            socket.setdefaulttimeout(before)
+
+
+def note_of(path: str, content: bytes, now: datetime, before: StixObject | None) -> StixObject:
+    """Returns the note that holds a file of a hub, as a newer version than `before`."""
+    made = before["created"] if before else _time(midnight(now))
+    # Of two versions of one moment a server keeps the first.
+    modified = max(_time(now), _after(before["modified"])) if before else _time(now)
+    return {
+        "type": "note",
+        "spec_version": "2.1",
+        "id": _note_id(path),
+        "created": made,
+        "modified": max(made, modified),
+        "abstract": path,
+        "content": base64.b64encode(content).decode(),
+        "object_refs": [RINGTRACE_ID],
+    }
+
+
+def _note_id(path: str) -> str:
+    return stix_id("note", "ringtrace hub", path)
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _after(text: str) -> str:
+    return _time(datetime.fromisoformat(text) + timedelta(milliseconds=1))
+
+
+def letter_object(sealed: bytes) -> StixObject:
+    """Returns the artifact that holds a sealed letter."""
+    digest = hashlib.sha256(sealed).hexdigest()
+    return {
+        "type": "artifact",
+        "spec_version": "2.1",
+        "id": stix_id("artifact", "ringtrace hub", digest),
+        "mime_type": "application/octet-stream",
+        "payload_bin": base64.b64encode(sealed).decode(),
+        "hashes": {"SHA-256": digest},
+    }
+
+
+def _notes(collection: Collection) -> dict[str, StixObject]:
+    """Returns the notes that hold files of the hub, by path; other objects are left alone."""
+    found = {}
+    for one in collection.objects("note"):
+        path = one.get("abstract")
+        if isinstance(path, str) and FILES.fullmatch(path) and one["id"] == _note_id(path):
+            found[path] = one
+    if len(found) > MAX_FILES:
+        raise UsageError(f"{collection.url}: has more than {MAX_FILES} files of a hub")
+    return found
+
+
+def _content(one: Mapping[str, Any], name: str, most: int) -> bytes:
+    """Returns the bytes that an object has in base64; none where they cannot be the hub's."""
+    text = one.get(name)
+    if not isinstance(text, str) or len(text) > 2 * most:
+        return b""
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+def in_a_folder(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Returns a command of a hub that the host runs in its folder, and nowhere else."""
+
+    def either(arguments: argparse.Namespace) -> int:
+        if is_collection(arguments.hub):
+            raise UsageError(f"{plain(arguments.hub, 200)}: {OF_FOLDERS}")
+        return run(arguments)
+
+    return either
+
+
+def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Returns a command of a hub that also takes the URL of a collection for HUB.
+
+    It works on a copy of the files; what it adds to the copy is sent then.
+    """
+
+    def either(arguments: argparse.Namespace) -> int:
+        url = arguments.hub
+        if not is_collection(url):
+            return run(arguments)
+        if getattr(arguments, "open_token", None) is not None:
+            raise UsageError(f"{plain(url, 200)}: {OF_FOLDERS}")
+        collection = Collection(url)
+        now = arguments.now or datetime.now(UTC)
+        home = key_store.home() / "hubs"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=home) as name:
+            folder, said = Path(name), StringIO()
+            notes = _notes(collection)
+            if CHARTER not in notes:
+                raise UsageError(f"{url}: has no hub; ask its host to run exchange hub sync")
+            files = {
+                folder / path: _content(one, "content", MAX_DAY_BYTES)
+                for path, one in notes.items()
+            }
+            for path, content in files.items():
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            (folder / INBOX).mkdir()
+            arguments.hub = name
+            try:
+                with redirect_stdout(said):
+                    status = run(arguments)
+            except UsageError as error:
+                raise UsageError(str(error).replace(name, url.rstrip("/"))) from None
+            finally:
+                arguments.hub = url
+            _send_new(collection, folder, files, now)
+        sys.stdout.write(said.getvalue().replace(name, url.rstrip("/")))
+        return status
+
+    return either
+
+
+def _send_new(
+    collection: Collection, folder: Path, before: Mapping[Path, bytes], now: datetime
+) -> None:
+    made = [one for one in sorted(folder.rglob("*")) if one.is_file() and one not in before]
+    for one in made:
+        path = one.relative_to(folder).as_posix()
+        if path.startswith(f"{INBOX}/"):
+            collection.add([letter_object(read_bounded(one, SEALED_SIZES[-1]))])
+        elif FILES.fullmatch(path):
+            content = read_bounded(one, MAX_DAY_BYTES)
+            collection.add([note_of(path, content, midnight(now), None)])
+
+
+def add_sync_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of `ringtrace exchange hub sync`."""
+    add_hub(parser)
+    parser.add_argument("url", metavar="URL", help="its TAXII collection: .../collections/ID/")
+
+
+def sync(arguments: argparse.Namespace) -> int:
+    """Takes letters and lists of members out of a collection, as the host, and puts the hub there.
+
+    Returns the exit status 0.
+
+    Raises:
+        UsageError: by anybody else, or for a hub or a server that cannot be used.
+    """
+    now = arguments.now or datetime.now(UTC)
+    hub = open_hub(arguments.hub, now)
+    host_secrets(hub)
+    collection = Collection(arguments.url)
+    notes = _notes(collection)
+    letters = _take_letters(collection, hub, now)
+    lists = {
+        hub.path / path: _content(one, "content", MAX_DAY_BYTES)
+        for path, one in notes.items()
+        if path.startswith("members/") and not (hub.path / path).exists()
+    }
+    put(lists, now)
+    hub = open_hub(arguments.hub, now)
+    files = _put_files(collection, hub, notes, now)
+    shown, gone = _put_entries(collection, hub, now)
+    sys.stdout.write(
+        f"{arguments.url}: {letters} letters and {len(lists)} files of members taken, "
+        f"{files} files put there\n  {shown} entries as STIX, {gone} revoked\n"
+    )
+    return 0
+
+
+def _take_letters(collection: Collection, hub: Hub, now: datetime) -> int:
+    """Moves sealed letters into the inbox: each is on the disk before it is deleted there."""
+    number = 0
+    for one in collection.objects("artifact"):
+        sealed = _content(one, "payload_bin", SEALED_SIZES[-1])
+        if len(sealed) in SEALED_SIZES:
+            name = hashlib.sha256(sealed).hexdigest()[:32]
+            put({hub.path / INBOX / f"{name}.sealed": sealed}, now)
+            collection.delete(one)
+            number += 1
+    return number
+
+
+def _put_files(
+    collection: Collection, hub: Hub, notes: Mapping[str, StixObject], now: datetime
+) -> int:
+    """Puts files that are not there as they are here, heads last; older versions are deleted."""
+    paths = sorted(
+        (path for one in hub.path.rglob("*") if one.is_file()
+         and FILES.fullmatch(path := one.relative_to(hub.path).as_posix())),
+        key=lambda path: (path.startswith("heads/"), path),
+    )  # fmt: skip
+    number = 0
+    for path in paths:
+        content, before = read_bounded(hub.path / path, MAX_DAY_BYTES), notes.get(path)
+        if before is None or _content(before, "content", MAX_DAY_BYTES) != content:
+            collection.add([note_of(path, content, now, before)])
+            if before is not None:
+                collection.delete(before)
+            number += 1
+    return number
+
+
+def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, int]:
+    """Puts the entries in force as STIX, and revokes those that are not; returns how many each.
+
+    Revoked is final: what is claimed again is another entry, with other ids.
+    """
+    name, tlp, today = hub.charter.name, hub.charter.tlp, now.date()
+    wanted = {one["id"]: one for one in hub_stix(hub.digest, name, tlp)}
+    shown = 0
+    for entry_id, entry in sorted(hub.log.entries.items()):
+        status, line = hub.log.status(entry_id, today), entry.line
+        if status in ("live", "frozen"):
+            made = entry_stix(hub.digest, line.entry, day_of(line.day), tlp,
+                              disputed=status == "frozen")  # fmt: skip
+            wanted |= {each["id"]: each for each in made}
+            shown += 1
+    author = next(one["id"] for one in wanted.values() if one["type"] == "identity"
+                  and one["id"] != RINGTRACE_ID)  # fmt: skip
+    there = {one["id"]: one for one in collection.objects(*_types(wanted))}
+    fresh: list[StixObject] = []
+    old: list[StixObject] = []
+    revoked = 0
+    for stix, one in wanted.items():
+        before = there.get(stix)
+        if before is None:
+            fresh.append(one)
+        elif "modified" in one and not before.get("revoked") and _bare(before) != _bare(one):
+            fresh.append(one | {"modified": max(_time(now), _after(before["modified"]))})
+            old.append(before)
+    for stix, before in there.items():
+        if stix in wanted or before.get("revoked"):
+            continue
+        if before.get("created_by_ref") == author:
+            modified = max(_time(now), _after(before["modified"]))
+            fresh.append(withdrawn_stix(before) | {"modified": modified})
+            old.append(before)
+            revoked += before["type"] == "observed-data"
+        elif "created" not in before:
+            old.append(before)  # an observable that no entry names any more
+    collection.add(fresh)
+    for before in old:
+        collection.delete(before)
+    return shown, revoked
+
+
+OBSERVABLES = ("bank-account", "cryptocurrency-wallet", "domain-name", "email-addr",
+               "phone-number", "url", "user-account")  # fmt: skip
+"""Types of observables that entries have."""
+
+
+def _types(wanted: Mapping[str, StixObject]) -> list[str]:
+    return sorted({*OBSERVABLES, "indicator", "observed-data",
+                   *(one["type"] for one in wanted.values())})  # fmt: skip
+
+
+def _bare(one: StixObject) -> StixObject:
+    return {name: value for name, value in one.items() if name not in ("created", "modified")}
