@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import base64
+import errno
 import hashlib
 import os
 import re
 import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -306,11 +306,11 @@ def midnight(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-@contextmanager
-def published(files: Mapping[Path, bytes], now: datetime) -> Iterator[None]:
+def put(files: Mapping[Path, bytes], now: datetime) -> None:
     """Puts files into a hub as `replaced` does, open to whoever its folder is, dated to the day.
 
     Raises:
+        OSError: if the disk is full: all are as they were.
         UsageError: if one cannot be written.
     """
     try:
@@ -321,16 +321,11 @@ def published(files: Mapping[Path, bytes], now: datetime) -> Iterator[None]:
             for one in files:
                 one.chmod(one.parent.stat().st_mode & 0o666)
                 os.utime(one, (seconds, seconds))
-            yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         where = error.filename or next(iter(files))
         raise UsageError(f"{where}: {error.strerror}; give a folder to write to") from None
-
-
-def put(files: Mapping[Path, bytes], now: datetime) -> None:
-    """Puts files into a hub, with nothing to wait for."""
-    with published(files, now):
-        pass
 
 
 def _secret_path(name: str) -> Path:

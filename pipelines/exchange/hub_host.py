@@ -33,6 +33,7 @@ from pipelines.exchange.hub import (
     read_bounded,
     read_signed_file,
 )
+from pipelines.ledger import replaced
 from pipelines.options import UsageError
 from reports import signing
 from reports.exchange import (
@@ -243,10 +244,10 @@ def _collect(
     active = {row.org for row in hub.members.members if not row.ended}
     expelled = {row.org for row in hub.members.members if row.ended == "expelled"} - active
     day.end(expelled)
-    head = _write_day(hub, day, key, now)
-    _erase(hub, hub.log.to_erase(), now)
-    content = signing.canonical_json(last)
-    key_store.write_whole(_last_path(hub.charter.name), content)
+    files, head = _day_files(hub, day, key)
+    # Together: without the record of its letters the next day would take them again.
+    with replaced({_last_path(hub.charter.name): signing.canonical_json(last)}):
+        put(files | _erased_files(hub), now)
     for one in taken:
         one.unlink(missing_ok=True)
     for one in refused:
@@ -335,8 +336,8 @@ def _last_letters(name: str) -> dict[str, str]:
         raise UsageError(f"{path}: cannot be read; it says which letters were taken") from None
 
 
-def _write_day(hub: Hub, day: Day, key: Ed25519PrivateKey, now: datetime) -> HubHead:
-    """Writes the lines of a day and the head over all of them, together."""
+def _day_files(hub: Hub, day: Day, key: Ed25519PrivateKey) -> tuple[dict[Path, bytes], HubHead]:
+    """Returns the files of a day, and the head over all lines, which are then in the log."""
     lines = b"".join(line + b"\n" for line in sorted(day.lines))
     log = hub.log
     try:
@@ -349,14 +350,18 @@ def _write_day(hub: Hub, day: Day, key: Ed25519PrivateKey, now: datetime) -> Hub
     file = hub.path / "heads" / f"{day.day}.json"
     files = {hub.path / "log" / f"{day.day}.jsonl": lines} if lines else {}
     # The head comes last: without it nothing of the day counts.
-    files[file.with_name(f"{file.name}.sig")] = signing.sign_detached(content, key)
-    put(files | {file: content}, now)
-    return made
+    return files | {
+        file.with_name(f"{file.name}.sig"): signing.sign_detached(content, key),
+        file: content,
+    }, made
 
 
-def _erase(hub: Hub, leaves: Collection[int], now: datetime) -> None:
-    """Erases the lines of some leaves, of which the log says that they are out."""
-    gone, first, changed = set(leaves), 0, {}
+def _erased_files(hub: Hub) -> dict[Path, bytes]:
+    """Returns the files of earlier days without the lines of which the log says that they are out.
+
+    They follow the head which says so: of what a killed host left, the next day erases the rest.
+    """
+    gone, first, changed = set(hub.log.to_erase()), 0, {}
     for head, _ in hub.heads:
         file = hub.path / "log" / f"{head.day}.jsonl"
         here = gone.intersection(range(first, head.size))
@@ -366,8 +371,7 @@ def _erase(hub: Hub, leaves: Collection[int], now: datetime) -> None:
                 lines[leaf - first] = erased_line(lines[leaf - first])
             changed[file] = b"\n".join(lines)
         first = head.size
-    if changed:
-        put(changed, now)
+    return changed
 
 
 def add_log_arguments(parser: argparse.ArgumentParser) -> None:

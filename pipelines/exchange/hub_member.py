@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import base64
 import csv
+import errno
 import io
-import os
 import re
 import secrets
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
-from pipelines.exchange.hub import INBOX, Hub, add_hub, digest_of, midnight, open_hub
+from pipelines.exchange.hub import INBOX, Hub, add_hub, digest_of, open_hub, put
 from pipelines.exchange.offer import OFFER, evidence_of_run, offer_policy, reasons_text
 from pipelines.exchange.signed_files import utc_text
 from pipelines.ledger import Entry, EntryKind, hold_back, replaced, values_withheld
@@ -125,11 +126,14 @@ def read_record(hub: Hub) -> Record:
     return record
 
 
-def save_record(hub: Hub, record: Record) -> None:
-    """Writes what is kept of a hub, as it is seen now."""
+@contextmanager
+def record_saved(hub: Hub, record: Record) -> Iterator[None]:
+    """Writes what is kept of a hub before the block, and takes it back if that fails."""
     seen = {"charter": hub.digest, "size": len(hub.log.leaves), "root": hub.log.root()}
-    content = signing.canonical_json(asdict(record) | seen)
-    key_store.write_whole(_record_path(hub.charter.name), content)
+    path = _record_path(hub.charter.name)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with replaced({path: signing.canonical_json(asdict(record) | seen)}):
+        yield
 
 
 def _key_and_org(hub: Hub, given: str | None, *, host: bool = False) -> tuple[Any, str]:
@@ -175,13 +179,7 @@ def _send(hub: Hub, content: bytes, key: Ed25519PrivateKey, now: datetime) -> Pa
     except OfferError as error:
         raise UsageError(f"{hub.path}: your letter {error}; publish less") from None
     path = hub.path / INBOX / f"{secrets.token_hex(16)}.sealed"
-    try:
-        with replaced({path: sealed}):
-            path.chmod(path.parent.stat().st_mode & 0o666)
-            seconds = midnight(now).timestamp()
-            os.utime(path, (seconds, seconds))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; let members write to the inbox") from None
+    put({path: sealed}, now)
     return path
 
 
@@ -251,10 +249,9 @@ def publish(arguments: argparse.Namespace) -> int:
     )
     corrected = _corrections(arguments.ledger, hub, gone, now, run.run_id)
     # Recorded first: what the ledger does not know could never be corrected.
-    with ledger.recorded(arguments.ledger, [*corrected, entry]):
-        day = now.date().isoformat()
-        record.own |= {name: [entity_id, day] for name, entity_id in claimed.items()}
-        save_record(hub, record)
+    day = now.date().isoformat()
+    record.own |= {name: [entity_id, day] for name, entity_id in claimed.items()}
+    with ledger.recorded(arguments.ledger, [*corrected, entry]), record_saved(hub, record):
         path = _send(hub, content, key, now)
     corrections = sum(1 for actor in actors if actor.replaces)
     sys.stdout.write(
@@ -453,11 +450,9 @@ def withdraw(arguments: argparse.Namespace) -> int:
     if not chosen:
         raise UsageError(f"{hub.path}: nothing of yours is in it; leave it so")
     content = _letter_bytes(hub, org, now, key, withdrawals=tuple(sorted(chosen)))
-    with ledger.recorded(
-        arguments.ledger, _corrections(arguments.ledger, hub, set(chosen.values()), now, "")
-    ):
+    corrected = _corrections(arguments.ledger, hub, set(chosen.values()), now, "")
+    with ledger.recorded(arguments.ledger, corrected), record_saved(hub, record):
         path = _send(hub, content, key, now)
-    save_record(hub, record)
     sys.stdout.write(
         f"{path}: withdraws {len(chosen)} entries; they are out once the host has collected it\n"
     )
@@ -503,8 +498,8 @@ def dispute(arguments: argparse.Namespace) -> int:
         one = HubDispute(_new_id(), name, appeal)
         content = _letter_bytes(hub, org, now, key, disputes=(one,))
         what = f"disputes {name} as {one.dispute}: it is frozen once the host has collected it"
-    path = _send(hub, content, key, now)
-    save_record(hub, record)
+    with record_saved(hub, record):
+        path = _send(hub, content, key, now)
     sys.stdout.write(f"{path}: {what}\n")
     return 0
 
@@ -562,10 +557,12 @@ def pull(arguments: argparse.Namespace) -> int:
     record.feeds[digest_of(content)] = [offer.expires_at, *ids]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replaced({folder / one: each for one, each in files.items()}):
-            save_record(hub, record)
+        made = {folder / one: each for one, each in files.items()}
+        with replaced(made), record_saved(hub, record):
             signed_files.save_accepted(name, now_known)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise UsageError(f"{folder}: {error.strerror}; give another --output") from None
     people = len({hub.log.entries[one].line.token for one in entries})
     sys.stdout.write(
@@ -590,15 +587,14 @@ def _feed_key(name: str) -> Ed25519PrivateKey:
     if not path.exists():
         if key_store.trusted(name):
             raise UsageError(f"{name}: is the name of a partner whose key you trust; and of a hub")
-        made = signing.make_signing_key()
-        key_store.write_whole(path, signing.private_pem(made))
-        key_store.trust(name, made.public_key())
+        key_store.write_whole(path, signing.private_pem(signing.make_signing_key()))
     content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "restore it from a copy")
     key = open_private_key(content, str(path))
     signer = signing.key_id(key.public_key())
-    void = key_store.validity(name, signer).revoked_since
-    if signer not in map(signing.key_id, key_store.trusted(name)) or void is not None:
+    if key_store.validity(name, signer).revoked_since is not None:
         raise UsageError(f"{name}: you took its key {signer} out; trust it again to use the hub")
+    if signer not in map(signing.key_id, key_store.trusted(name)):
+        key_store.trust(name, key.public_key())
     return key
 
 

@@ -17,7 +17,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -37,6 +37,7 @@ from pipelines.exchange.hub import (
     put,
     read_bounded,
 )
+from pipelines.ledger import locked
 from pipelines.options import UsageError
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
@@ -210,13 +211,22 @@ def _content(one: Mapping[str, Any], name: str, most: int) -> bytes:
         return b""
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Lets one command at a time change what is kept of hubs beside the keys."""
+    home = key_store.home() / "hubs"
+    with locked(home / ".lock") if home.is_dir() else nullcontext():
+        yield
+
+
 def in_a_folder(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """Returns a command of a hub that the host runs in its folder, and nowhere else."""
 
     def either(arguments: argparse.Namespace) -> int:
         if is_collection(arguments.hub):
             raise UsageError(f"{plain(arguments.hub, 200)}: {OF_FOLDERS}")
-        return run(arguments)
+        with _alone():
+            return run(arguments)
 
     return either
 
@@ -230,7 +240,8 @@ def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
     def either(arguments: argparse.Namespace) -> int:
         url = arguments.hub
         if not is_collection(url):
-            return run(arguments)
+            with _alone():
+                return run(arguments)
         if getattr(arguments, "open_token", None) is not None:
             raise UsageError(f"{plain(url, 200)}: {OF_FOLDERS}")
         collection = Collection(url)
@@ -252,7 +263,7 @@ def over_taxii(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.N
             (folder / INBOX).mkdir()
             arguments.hub = name
             try:
-                with redirect_stdout(said):
+                with _alone(), redirect_stdout(said):
                     status = run(arguments)
             except UsageError as error:
                 raise UsageError(str(error).replace(name, url.rstrip("/"))) from None

@@ -1,12 +1,9 @@
 """A disk that is full at any step leaves a run or a package with its record, or neither."""
 
-import errno
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import apache_beam as beam
 import pytest
@@ -20,37 +17,12 @@ from pipelines.progress import Progress
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, SIGNATURE_NAME
 from schemas.offer import Revocation
 from schemas.tables import NARRATIVES
+from tests.support.full_disk import FullDisk
 from tests.support.run_pipeline import read
 from tests.support.small_ring import PART, SmallRing, ringtrace
 from transforms.manifest import RunSettings, check_private
 from transforms.private_files import PrivateStore
 from transforms.write import PublishRun, staging_folder, write_output_file
-
-WRITES = ((os, "open"), (os, "fsync"), (Path, "write_bytes"), (Path, "hardlink_to"))
-
-RENAMES = ((Path, "rename"), (Path, "replace"))
-
-
-class FullDisk:
-    """Counts what writes or renames, and refuses the `at`-th: from there on no write has room."""
-
-    def __init__(self, patch, at=10**9):
-        self.count, self.at = 0, at
-        for place, name in WRITES:
-            patch.setattr(place, name, self._counted(getattr(place, name), write=True))
-        for place, name in RENAMES:
-            patch.setattr(place, name, self._counted(getattr(place, name), write=False))
-
-    def _counted(self, function, *, write):
-        def call(*arguments, **options):
-            reads = function.__name__ == "open" and not arguments[1] & (os.O_CREAT | os.O_WRONLY)
-            if not reads:
-                self.count += 1
-                if self.count == self.at or (write and self.count > self.at):
-                    raise OSError(errno.ENOSPC, "No space left on device")
-            return function(*arguments, **options)
-
-        return call
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import json
+import re
 import shutil
 import sys
 import uuid
@@ -20,6 +21,7 @@ from reports.exchange import OfferError, open_letter
 from reports.export.stix import stix_observable
 from schemas.entity import without_epoch
 from schemas.tables import MENTIONS
+from tests.support.full_disk import FullDisk
 from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_world
 from tests.support.leaks import leak_forms, number_forms
 from tests.support.taxii_server import running
@@ -180,6 +182,105 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     assert world.do(HOST, "collect", day=20) == 0
     feed = pull(world, other, day=21)
     assert entry not in {one["entry"] for one in entries(feed)}
+
+
+def test_a_members_appeal_for_somebody_freezes_an_entry_too(world):
+    entry, entity = own_entry(world, "google", others=True)
+    assert world.do("google", "dispute", entry, "--appeal", "shop-114", day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    owner = next(org for org in ORGS if entry in world.record(org)["own"])
+    feed = pull(world, owner, day=4)
+    with (feed / "entries.csv").open() as lines:
+        (row,) = [one for one in csv.DictReader(lines) if one["role"] == "dispute"]
+    # By whose hand it came shows as a token, for whom by the reference.
+    assert row["contributor"] == "shop-114" and row["entity_id"] == entity
+    line = (world.hub / "log" / "2026-06-03.jsonl").read_bytes()
+    assert b'"appeal":"shop-114"' in line and b"google" not in line
+    assert entity not in offered(pull(world, "google", day=4))
+    assert world.do(owner, "dispute", row["entry"], "--answer", day=4) == 0
+    assert world.do(HOST, "collect", day=4) == 0
+    assert entity in offered(pull(world, "google", day=5))
+
+
+def test_of_two_pulls_within_a_second_the_last_one_is_taken(world, capsys):
+    first = pull(world, "amazon", name="first")
+    rows = entries(first)
+    token = next(one["contributor"] for one in rows if one["contributor"] != "own")
+    assert world.do("amazon", "pull", "--without", token, "--output", world.folder / "second",
+                    day=3) == 0  # fmt: skip
+    capsys.readouterr()
+    assert join(world, "amazon", first, world.folder / "a") == 2
+    assert "is older than the offer of" in refusal(capsys)
+    assert join(world, "amazon", world.folder / "second", world.folder / "b") == 0
+    assert from_hub(world.folder / "b")
+
+
+def test_times_of_files_say_a_day_and_no_more(empty):
+    """Guesses whose a letter is by the order of its times, which are all the same."""
+    world = empty
+    for hour, org in ((7, "microsoft"), (9, "amazon"), (23, "google")):
+        when = ["--now", f"2026-06-02T{hour:02}:{hour + 10}:00Z"]
+        words = ["exchange", "hub", "publish", world.run(org), world.hub]
+        assert world.at(org, *words, *when) == 0
+    midnight = datetime(2026, 6, 2, tzinfo=UTC).timestamp()
+    assert {one.stat().st_mtime for one in sealed(world)} == {midnight}
+    assert len({one.stat().st_mode for one in sealed(world)}) == 1
+    assert world.do(HOST, "collect", day=2) == 0
+    for folder in ("log", "heads"):
+        assert {one.stat().st_mtime for one in (world.hub / folder).iterdir()} == {midnight}
+    lines = (world.hub / "log" / "2026-06-02.jsonl").read_text()
+    assert not re.search(r"\dT\d\d:", lines)
+
+
+def snapshot_of(world):
+    """All files of the hub, and what its members and host keep of it."""
+    folders = [world.hub, *(world.home(org) / "hubs" for org in (*ORGS, HOST))]
+    return {
+        path: path.read_bytes()
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in (".lock", "acx.pem")
+    }
+
+
+@pytest.mark.parametrize(
+    ("org", "word", "words"),
+    [
+        (HOST, "collect", []),
+        ("google", "withdraw", ["--all"]),
+        ("microsoft", "publish", []),
+        ("amazon", "pull", ["--output", "feed"]),
+    ],
+)
+def test_a_full_disk_at_any_write_leaves_the_hub_as_it_was(
+    empty, monkeypatch, capsys, org, word, words
+):
+    world = empty
+    others = ORGS if word == "collect" else ("amazon", "google")
+    for one in others:
+        assert world.do(one, "publish", day=2) == 0
+    if word != "collect":
+        assert world.do(HOST, "collect", day=2) == 0
+        assert world.do("amazon", "withdraw", "--all", day=3) == 0
+    words = [world.folder / one if one == "feed" else one for one in words]
+    before = snapshot_of(world)
+    failed = 0
+    for step in range(1, 100):
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            full = FullDisk(patch, step)
+            status = world.do(org, word, *words, day=3)
+        if status == 0 and full.count < step:
+            break
+        assert status in (1, 2), step
+        assert "No space left on device" in refusal(capsys)
+        assert snapshot_of(world) == before, step
+        assert not (world.folder / "feed" / "offer.json").exists()
+        failed += 1
+    assert failed > 3
+    assert world.do("google", "log", day=4) == 0
+    if word == "collect":
+        assert len(entries(pull(world, "amazon", day=4))) > 20
 
 
 def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, capsys):
