@@ -467,7 +467,11 @@ def _run_joint(
             ),
         )
         if live is not None:
-            InProcessRunner(live_pipeline(plan)).run(None)
+            steps = InProcessRunner(live_pipeline(plan))
+            try:
+                steps.run(None)
+            finally:
+                steps.close()
             return 0
         pipeline = runner.make_pipeline(flags)
         progress = Progress(sys.stderr)

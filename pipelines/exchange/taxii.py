@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,6 +38,7 @@ from pipelines.exchange.hub import (
     put,
     read_bounded,
 )
+from pipelines.exchange.hub_host import MAX_LETTERS
 from pipelines.ledger import locked
 from pipelines.options import UsageError
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
@@ -55,8 +57,10 @@ OF_FOLDERS = "the host does this in its folder, and then runs exchange hub sync"
 
 TIMEOUT_SECONDS = 60
 
-PAGE, MAX_POST = 500, 1 << 20
-"""Objects that one request asks for, and bytes after which no more go into one post."""
+MAX_PAGES = 10_000
+
+PAGE, LETTERS_A_PAGE, MAX_POST = 500, 4, 1 << 20
+"""Objects and letters that one request asks for, and bytes after which a post takes no more."""
 
 
 def is_collection(hub: str) -> bool:
@@ -88,16 +92,21 @@ class Collection:
         self.url = url
         self._remote = Remote(url if url.endswith("/") else f"{url}/")
 
-    def objects(self, *types: str) -> Iterator[StixObject]:
-        """Yields the newest version of each object of some types."""
+    def objects(self, *types: str, page: int = PAGE) -> Iterator[StixObject]:
+        """Yields the newest version of each object of some types, a page in memory at a time."""
         from taxii2client.v21 import as_pages
 
-        with self._errors():
-            pages = as_pages(self._remote.get_objects, per_request=PAGE, type=list(types))
-            found = [one for page in pages for one in page.get("objects", ())]
-        for one in found:
-            if isinstance(one, dict) and isinstance(one.get("id"), str):
-                yield one
+        pages = as_pages(self._remote.get_objects, per_request=page, type=list(types))
+        for _ in range(MAX_PAGES):
+            found: StixObject | None = None
+            with self._errors():
+                for found in pages:
+                    objects = [one for one in found.get("objects", ()) if _is_object(one)]
+                    break
+            if found is None:
+                return
+            yield from objects
+        raise UsageError(f"{self.url}: answers with more than {MAX_PAGES} pages; see the server")
 
     def add(self, objects: Iterable[StixObject]) -> None:
         """Adds objects, several in a post where they are small."""
@@ -135,15 +144,29 @@ class Collection:
         socket.setdefaulttimeout(TIMEOUT_SECONDS)
         try:
             yield
-        except (RequestException, TAXIIServiceException, OSError) as error:
+        except (
+            RequestException, TAXIIServiceException, OSError, AttributeError, KeyError, TypeError,
+            ValueError,
+        ) as error:  # fmt: skip  # the client takes an answer of another shape as it comes
             answer = getattr(error, "response", None)
             code = f"{answer.status_code} {answer.reason}" if answer is not None else str(error)
-            why = plain(" ".join(code.split()), 200)
+            why = plain(" ".join(code.split()), 200) or type(error).__name__
             raise UsageError(
                 f"{self.url}: {why}; see the address, ~/.netrc and the server"
             ) from None
         finally:
             socket.setdefaulttimeout(before)
+
+
+def _is_object(one: object) -> bool:
+    """Returns whether an answer is an object whose id, type and times are texts of their kind."""
+    if not isinstance(one, dict) or not all(isinstance(one.get(n), str) for n in ("id", "type")):
+        return False
+    times = [one[name] for name in ("created", "modified") if name in one]
+    try:
+        return len(times) in (0, 2) and all(datetime.fromisoformat(each).tzinfo for each in times)
+    except (TypeError, ValueError):
+        return False
 
 
 def note_of(path: str, content: bytes, now: datetime, before: StixObject | None) -> StixObject:
@@ -193,7 +216,9 @@ def _notes(collection: Collection) -> dict[str, StixObject]:
     found = {}
     for one in collection.objects("note"):
         path = one.get("abstract")
-        if isinstance(path, str) and FILES.fullmatch(path) and one["id"] == _note_id(path):
+        if not isinstance(path, str) or not FILES.fullmatch(path) or "modified" not in one:
+            continue
+        if one["id"] == _note_id(path):
             found[path] = one
     if len(found) > MAX_FILES:
         raise UsageError(f"{collection.url}: has more than {MAX_FILES} files of a hub")
@@ -328,7 +353,7 @@ def sync(arguments: argparse.Namespace) -> int:
 def _take_letters(collection: Collection, hub: Hub, now: datetime) -> int:
     """Moves sealed letters into the inbox: each is on the disk before it is deleted there."""
     number = 0
-    for one in collection.objects("artifact"):
+    for one in islice(collection.objects("artifact", page=LETTERS_A_PAGE), MAX_LETTERS):
         sealed = _content(one, "payload_bin", SEALED_SIZES[-1])
         if len(sealed) in SEALED_SIZES:
             name = hashlib.sha256(sealed).hexdigest()[:32]

@@ -28,7 +28,7 @@ from pipelines import key_store, run_folder
 from pipelines.batch.join import join_arguments, join_run
 from pipelines.batch.joint_pipeline import LiveEvidence
 from pipelines.exchange.signed_files import recipient_of_offers
-from pipelines.options import UsageError
+from pipelines.options import FailedError, UsageError
 from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
 from pipelines.streaming.options import StreamOptions
@@ -221,7 +221,7 @@ class Watch:
         try:
             folder = join_snapshot(self._options, tick, self._evidence)
             self._progress.say(f"the snapshot joined with offers is {folder}")
-        except UsageError as error:
+        except (UsageError, FailedError, OSError) as error:
             self._progress.say(f"warning: {error}; snapshot {tick.name()} is not joined")
         finally:
             self._evidence.clear()

@@ -488,8 +488,8 @@ def test_entries_die_without_renewal_sooner_for_kinds_with_short_lives(world):
     assert any(one["entity_id"].startswith("phone:") and one["entry"] in renewed for one in before)
 
 
-def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
-    world = empty
+def victims_values(world):
+    """What the records say of victims, and the ids of the records, in all forms of a number."""
     values, numbers = set(), set()
     source = world.run("amazon").resolve().parent / "records"
     for path in source.rglob("*.jsonl"):
@@ -511,6 +511,12 @@ def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
             values.add(raw)
     values = {one for one in values if one and len(one) >= 5}
     assert len(values) > 2_000 and len(numbers) > 50
+    return values
+
+
+def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
+    world = empty
+    values = victims_values(world)
     for org in ORGS:
         assert world.do(org, "publish", day=2) == 0
     secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
@@ -584,6 +590,58 @@ def test_each_member_decides_for_itself(world, capsys):
     assert "trust it again to use the hub" in refusal(capsys)
 
 
+def test_three_organisations_from_the_first_claim_to_an_expulsion(empty, capsys):
+    """All of it in one log: what each step takes away is out of the next join of everybody."""
+    world = empty
+    for org in ORGS:
+        assert world.do(org, "publish", day=2) == 0
+    assert world.do(HOST, "collect", day=2) == 0
+    first = shutil.copytree(world.hub / "heads", world.folder / "first")
+    feed = pull(world, "amazon", day=3)
+    # Joined by the batch itself.
+    source = world.run("amazon").resolve().parent
+    words = ["--complaints", source / "records" / "complaints" / "amazon.jsonl"]
+    words += ["--calls", source / "records" / "calls" / "amazon.jsonl"]
+    words += ["--decisions", source / "decisions.csv", "--now", "2026-06-03T12:00:00Z"]
+    words += ["--output", world.folder / "run", "--offer", feed]
+    assert world.at("amazon", "batch", *words) == 0
+    assert from_hub(world.folder / "run-joint") and not from_hub(world.folder / "run")
+    # Withdrawn by one, disputed at another, and both are out at the third.
+    withdrawn, gone = own_entry(world, "microsoft")
+    disputed, frozen = own_entry(world, "google")
+    assert world.do("microsoft", "withdraw", gone, day=3) == 0
+    assert world.do("amazon", "dispute", disputed, day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    feed = pull(world, "amazon", day=4)
+    assert {gone, frozen}.isdisjoint(offered(feed))
+    assert join(world, "amazon", feed, world.folder / "two", day=4) == 0
+    assert {without_epoch(gone), without_epoch(frozen)}.isdisjoint(from_hub(world.folder / "two"))
+    assert world.at("amazon", "health", world.folder / "run-joint") == 1
+    # Corrected: claimed again by another publication, under another id.
+    assert world.do("microsoft", "publish", day=5) == 0
+    assert world.do(HOST, "collect", day=5) == 0
+    rows = entries(pull(world, "amazon", day=6))
+    (again,) = [one for one in rows if one["entity_id"] == gone]
+    assert again["entry"] != withdrawn and again["status"] == "live"
+    # Expelled: what google said is out, the dispute of it too.
+    theirs = set(world.record("google")["own"])
+    assert world.do("amazon", "members", "--expel", "google", day=6) == 0
+    agree(world, "microsoft", day=6)
+    assert world.do(HOST, "collect", day=6) == 0
+    feed = pull(world, "amazon", day=7)
+    rows = entries(feed)
+    assert rows and theirs.isdisjoint(one["entry"] for one in rows)
+    assert join(world, "amazon", feed, world.folder / "three", day=7) == 0
+    left = {without_epoch(one["entity_id"]) for one in rows if one["contributor"] != "own"}
+    assert from_hub(world.folder / "three") <= left
+    content = b"".join(one.read_bytes() for one in (world.hub / "log").iterdir())
+    assert frozen.encode() not in content
+    capsys.readouterr()
+    head = ["--head", first / "2026-06-02.json"]
+    assert world.do("microsoft", "log", *head, day=7) == 0
+    assert "continues the head of 2026-06-02, by " in capsys.readouterr().out
+
+
 def test_a_hub_of_a_host_that_is_not_trusted_is_refused(world, capsys):
     assert world.at("google", "keys", "distrust", HOST) == 0
     capsys.readouterr()
@@ -655,6 +713,29 @@ def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
 
 def files_of(folder):
     return {one.name: one.read_bytes() for one in folder.iterdir()}
+
+
+def test_nothing_of_a_victim_is_in_what_a_server_keeps(empty, taxii):
+    world = empty
+    sync(world, taxii, day=1)
+    for org in ORGS:
+        assert over(world, taxii, org, "publish", day=2) == 0
+    secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
+    hub = hashlib.sha256((world.hub / "hub.json").read_bytes()).hexdigest()
+    letters = [base64.b64decode(one["payload_bin"]) for one in of_type(taxii, "artifact")]
+    parts = [part for one in letters for part in open_letter(one, secret, hub)]
+    # A letter has no time there, and whatever a member puts there has that of a day.
+    assert all({"created", "modified"}.isdisjoint(one) for one in of_type(taxii, "artifact"))
+    sync(world, taxii, day=2)
+    assert world.do(HOST, "collect", day=2) == 0
+    sync(world, taxii, day=2)
+    parts += [base64.b64decode(one["content"]) for one in of_type(taxii, "note")]
+    parts.append(json.dumps([one for one in taxii.stored if one["type"] != "note"]).encode())
+    assert len(of_type(taxii, "observed-data")) > 20
+    assert found_in(b"\n".join(parts), victims_values(world) | {"google"}) == {"google"}
+    # Members are named in their letters and the list of members, and in no entry.
+    shown = json.dumps([one for one in taxii.stored if one["type"] != "note"])
+    assert not any(f'"{org}"' in shown for org in ORGS)
 
 
 def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
