@@ -390,7 +390,7 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
     for member in facts.members:
         entity_id = member["entity_id"]
         confidence = _percent(member["confidence"])
-        indicator = _indicator(entity_id, member["first_seen"], confidence, key)
+        indicator = _indicator(entity_id, member["first_seen"], confidence, key, entity_id)
         if indicator is None:
             continue
         yield indicator
@@ -409,9 +409,12 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
 
 
 def _indicator(
-    entity_id: str, first_seen: datetime, confidence: int, key: BundleKey, **more: Any
+    entity_id: str, first_seen: datetime, confidence: int, key: BundleKey, *parts: str
 ) -> StixObject | None:
-    """Returns the indicator of an identifier; None if STIX has no pattern for its kind."""
+    """Returns the indicator of an identifier; None if STIX has no pattern for its kind.
+
+    `parts` are those of its id.
+    """
     kind, _, value = without_epoch(entity_id).partition(":")
     if kind not in PATTERNS:
         return None
@@ -420,7 +423,7 @@ def _indicator(
     return _object(
         "indicator",
         key,
-        entity_id,
+        *parts,
         thing=entity_id,
         name=plain(entity_id, 300),
         description="A lead, not proof: for a search or a warning, not to block by itself.",
@@ -430,7 +433,6 @@ def _indicator(
         pattern_version="2.1",
         valid_from=stix_timestamp(first_seen),
         confidence=confidence,
-        **more,
     )
 
 
@@ -511,7 +513,9 @@ def hub_stix(hub: str, name: str, tlp: str) -> list[StixObject]:
 def entry_stix(
     hub: str, entry: HubEntry, day: date, tlp: str, *, disputed: bool
 ) -> Iterator[StixObject]:
-    """Yields the objects of an entry that is in force, or frozen; their ids are of it alone.
+    """Yields the objects of an entry that is in force, or frozen.
+
+    Their ids are of the entry alone: of an id that stays when it is out nobody guesses its value.
 
     Args:
         hub: SHA-256 of the hub's charter.
@@ -536,7 +540,6 @@ def entry_stix(
     yield _object(
         "observed-data",
         key,
-        entry.entity_id,
         first_observed=stix_timestamp(first),
         last_observed=stix_timestamp(last + timedelta(days=7)),
         number_observed=min(entry.reporters, MAX_COUNT),

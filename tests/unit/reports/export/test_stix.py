@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +18,7 @@ from reports.cluster_data import ClusterFacts, gather_facts
 from reports.export import stix
 from reports.export.registry import RunExport, leaving_formats
 from reports.export.stix import TLP_LEVELS, stix_observable, tlp_marking
+from schemas.offer import HubEntry
 from tests.support.hostile_text import HOSTILE
 from tests.support.report_tables import (
     cluster,
@@ -287,3 +288,26 @@ def test_without_the_library_the_error_names_the_extra():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install '.[referral]'" in done.stdout
+
+
+def entry_of(entity_id, role="callback"):
+    return HubEntry("ab" * 16, entity_id, role, "core", 90, 5, "2026-W10", "2026-W12", "analyst")
+
+
+@pytest.mark.parametrize("entity_id", [one for one in EVERY_KIND if not one.startswith("ip:")])
+def test_entries_of_a_hub_are_valid_and_withdrawn_ones_say_nothing_of_it(entity_id):
+    hub, day = "0" * 64, date(2026, 3, 20)
+    made = [*stix.entry_stix(hub, entry_of(entity_id), day, "TLP:AMBER", disputed=False)]
+    common = stix.hub_stix(hub, "acx", "TLP:AMBER")
+    gone = [stix.withdrawn_stix(one) for one in made if "created" in one]
+    for objects in (made, gone):
+        bundle = {"type": "bundle", "id": f"bundle--{'0' * 8}-0000-4000-8000-{'0' * 12}"}
+        text = json.dumps(bundle | {"objects": [*common, *objects]})
+        stix2.parse(text, allow_custom=True)
+        found = validate_string(text, ValidationOptions(version="2.1"))
+        assert found.is_valid, [str(one) for one in found.errors]
+    # Of ids that stay nobody guesses the value: those of another identifier are the same.
+    other = stix.entry_stix(hub, entry_of("domain:other.example"), day, "TLP:AMBER", disputed=False)
+    assert {one["id"] for one in gone} <= {one["id"] for one in other}
+    value = entity_id.partition(":")[2]
+    assert value not in json.dumps(gone) and stix_observable(entity_id)["id"] not in str(gone)
