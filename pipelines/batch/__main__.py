@@ -23,7 +23,6 @@ def run(arguments: argparse.Namespace) -> int:
     options = batch_options(arguments)
     # Beam is loaded after the options are known to be good, and not for --help.
     from pipelines import run_folder, runner
-    from pipelines.batch import join
     from pipelines.batch.pipeline import build
     from pipelines.batch.plan import flags_for_size, make_plan, with_register
     from pipelines.progress import BATCH_STEPS, Progress
@@ -34,7 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
         flags += runner.suppress_logs(flags)
     with run_folder.lock_output(options.output):
         run_folder.check_output(options.output, overwrite=options.overwrite)
-        joint = join.plan_join(options) if options.offer else None
+        joint = None
+        if options.offer:
+            from pipelines.batch.join import join_run, plan_join
+
+            joint = plan_join(options)
         plan = make_plan(options, uuid.uuid4().hex[:12])
         run_folder.check_private_output(plan.run.private, overwrite=options.overwrite)
         pipeline = runner.make_pipeline(flags + flags_for_size(plan.files, options.beam))
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         # The run stands, so that its rejects can be read; but a scheduler must hear of it.
         status = int(ended and run_folder.has_faults(options.output))
         if joint is not None and ended:
-            status = max(status, join.join_run(joint))
+            status = max(status, join_run(joint))
     return status
 
 

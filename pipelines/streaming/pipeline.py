@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import apache_beam as beam
 import pyarrow as pa
 
-from pipelines.batch.joint_pipeline import LiveEvidence
 from pipelines.batch.pipeline import kept_register, use_register
 from schemas import tables
 from schemas.enums import RecordKind
@@ -71,6 +71,9 @@ from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
 from transforms.victim_register import RegisterSource
 from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
 from transforms.write import PublishRun, Sign, WriteTables
+
+if TYPE_CHECKING:
+    from pipelines.batch.joint_pipeline import LiveEvidence
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.joint_pipeline import LiveEvidence
 from pipelines.batch.plan import find_previous, package_versions
 from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import UsageError
@@ -76,6 +75,10 @@ from transforms.write import is_local, parquet_bytes, write_output_file
 
 BOUND_FILE = "state/decisions.parquet"
 """Below a stream's output, where its owner alone can read: what its decisions are bound to."""
+
+if TYPE_CHECKING:
+    from pipelines.batch.joint_pipeline import LiveEvidence
+
 
 _log = logging.getLogger(__name__)
 

@@ -18,16 +18,13 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import key_store, run_folder
-from pipelines.batch.join import join_arguments, join_run
-from pipelines.batch.joint_pipeline import LiveEvidence
-from pipelines.exchange.signed_files import recipient_of_offers
 from pipelines.options import FailedError, UsageError
 from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
@@ -73,6 +70,9 @@ from transforms.stream import (
 )
 from transforms.write import is_local, recover_output
 
+if TYPE_CHECKING:
+    from pipelines.batch.joint_pipeline import LiveEvidence
+
 MOST_ALERTS_SHOWN = 10
 """Alerts of a tick that are shown; the files have all."""
 
@@ -117,7 +117,7 @@ class Watch:
         self._erasures = current_erasures(options)
         self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
-        self._evidence = LiveEvidence() if options.offer else None
+        self._evidence = _new_evidence() if options.offer else None
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
         self._snapshot_at = 0
@@ -273,6 +273,8 @@ def run_watch(options: StreamOptions) -> int:
     read_options(options)
     tick_analysis(options)
     if options.offer:
+        from pipelines.exchange.signed_files import recipient_of_offers
+
         recipient_of_offers(options.offer, datetime.now(UTC))
     progress = Progress(sys.stderr)
     with run_folder.lock_output(options.output), stop_on_signals() as stopping:
@@ -308,6 +310,12 @@ def run_watch(options: StreamOptions) -> int:
     return int(bool(withheld) or (unread and not options.skip_unreadable))
 
 
+def _new_evidence() -> LiveEvidence:
+    from pipelines.batch.joint_pipeline import LiveEvidence  # which a stream alone need not load
+
+    return LiveEvidence()
+
+
 def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str:
     """Joins a snapshot of a stream with offers as they are now; returns the folder.
 
@@ -321,6 +329,9 @@ def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str
     Raises:
         UsageError: for an offer that is refused; one that has expired is left out.
     """
+    from pipelines.batch.join import join_arguments, join_run
+    from pipelines.exchange.signed_files import recipient_of_offers
+
     folder, private, name = Path(options.output, JOINT), options.private_output, tick.name()
     before = max((str(one.parent) for one in folder.glob(f"[0-9]*/{MANIFEST_NAME}")), default=None)
     made = join_arguments(
