@@ -163,8 +163,10 @@ def _is_object(one: object) -> bool:
     if not isinstance(one, dict) or not all(isinstance(one.get(n), str) for n in ("id", "type")):
         return False
     times = [one[name] for name in ("created", "modified") if name in one]
+    if "modified" in one and "created" not in one:
+        return False
     try:
-        return len(times) in (0, 2) and all(datetime.fromisoformat(each).tzinfo for each in times)
+        return all(datetime.fromisoformat(each).tzinfo for each in times)
     except (TypeError, ValueError):
         return False
 

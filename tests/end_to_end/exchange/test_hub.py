@@ -820,6 +820,27 @@ def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii, caps
         assert named in refusal(capsys)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [[], None, 7, {"objects": 3}, {"objects": [[], 7, {"id": 5}]}, {"more": True, "next": "x"},
+     {"objects": [{"id": "note--1", "type": "note", "created": 5, "modified": "now"}]}],
+)  # fmt: skip
+def test_an_answer_of_another_shape_is_one_line(world, taxii, monkeypatch, capsys, answer):
+    from taxii2client.v21 import Collection
+
+    monkeypatch.setattr(Collection, "get_objects", lambda *_, **__: answer)
+    monkeypatch.setattr(taxii_module, "MAX_PAGES", 3)
+    words = ["pull", taxii.url, "--output", world.folder / "x"]
+    for more in (words, ["sync", world.hub, taxii.url]):
+        org = HOST if more[0] == "sync" else "amazon"
+        capsys.readouterr()
+        status = world.at(org, "exchange", "hub", *more, "--now", "2026-06-04T00:00:00Z")
+        said = capsys.readouterr().err
+        # What is no object of a hub is as if it were not there.
+        assert (status, said.count("\n")) == (2, 1) or (org == HOST and status == 0), said
+    assert not (world.folder / "x").exists()
+
+
 def test_without_the_library_one_line_says_what_to_install(world, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "taxii2client.v21", None)
     url = "https://example.com/root/collections/x/"
