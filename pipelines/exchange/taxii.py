@@ -31,7 +31,6 @@ from pipelines.exchange.hub import (
     INBOX,
     MAX_FILES,
     Hub,
-    add_hub,
     host_secrets,
     midnight,
     open_hub,
@@ -40,7 +39,7 @@ from pipelines.exchange.hub import (
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
 from pipelines.ledger import locked
-from pipelines.options import UsageError
+from pipelines.options import UsageError, moment
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
 from reports.text import plain
@@ -192,8 +191,8 @@ def _note_id(path: str) -> str:
     return stix_id("note", "ringtrace hub", path)
 
 
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+def _time(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def _after(text: str) -> str:
@@ -318,8 +317,9 @@ def _send_new(
 
 def add_sync_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub sync`."""
-    add_hub(parser)
+    parser.add_argument("hub", metavar="HUB", help="folder of the hub")
     parser.add_argument("url", metavar="URL", help="its TAXII collection: .../collections/ID/")
+    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
 
 
 def sync(arguments: argparse.Namespace) -> int:
