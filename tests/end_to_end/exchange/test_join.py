@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines import key_store
+from pipelines.batch import join
 from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
@@ -274,7 +275,11 @@ def manifest_of(folder):
     return json.loads((folder / "manifest.json").read_bytes())
 
 
-def test_a_streams_snapshot_is_joined_as_a_run_is(world, offered, at, tmp_path, capsys):
+def test_a_streams_snapshot_is_joined_as_a_run_is(
+    world, offered, at, tmp_path, capsys, monkeypatch
+):
+    policy = dataclasses.replace(join.custody_policy(), most_people_of_sender=1)
+    monkeypatch.setattr(join, "custody_policy", lambda: policy)
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     offer, watched, output = offered(**{"--now": now}), tmp_path / "in", tmp_path / "out"
     for kind in ("complaints", "calls"):
