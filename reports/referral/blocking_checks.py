@@ -206,6 +206,27 @@ def _parts(
         )
 
 
+def find_separating(facts: ClusterFacts, number: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Returns identifiers without which two or more others part from the rest, and how many.
+
+    Only parts of two identifiers or more count: a single loose end says nothing of the one that
+    it hangs on.
+    """
+    graph = nx.Graph()
+    graph.add_nodes_from(number)
+    graph.add_edges_from(
+        (one["entity_a"], one["entity_b"]) for one in facts.inside if one["accepted"]
+    )
+    found = []
+    for entity_id in nx.articulation_points(graph):
+        rest = graph.copy()
+        rest.remove_node(entity_id)
+        sizes = sorted(len(one) for one in nx.connected_components(rest))
+        if parted := sum(one for one in sizes[:-1] if one > 1):
+            found.append((entity_id, parted))
+    return sorted(found, key=lambda one: (-one[1], number[one[0]]))
+
+
 def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
     """Counts the named members that only ones that are left out tie to the largest part."""
     graph = nx.Graph()

@@ -6,19 +6,16 @@ Long, since all documents are written from one `Case`, and say the same by its w
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from reports import tables
 from reports.cluster_data import ClusterFacts, Reading, compare_scripts
-from reports.disclosure_control import KNOWN_LEGITIMATE
 from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
@@ -35,14 +32,17 @@ from reports.referral.blocking_checks import (
 )
 from reports.referral.blocks import BLANK
 from reports.referral.case_records import (
+    CaseRecord,
     CaseRecords,
     ExchangeRate,
+    NotAccused,
     exact_sum,
+    find_not_accused,
+    find_supplier_records,
     keep_case_members,
     permitted_words,
     read_excerpts,
     reconciled_totals,
-    record_key,
     stated_totals,
 )
 from reports.referral.language import Language, organisation_name
@@ -51,10 +51,8 @@ from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
-from schemas.enums import Status
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
-from schemas.tables import ENTITIES, MENTIONS
 
 Row = dict[str, Any]
 
@@ -65,20 +63,6 @@ NUMBERS_SHOWN = 40
 """Numbers of identifiers in a sentence; the rest are counted."""
 
 _RECORD = ("source_org", "record_kind", "record_id")
-
-
-@dataclass(frozen=True)
-class NotAccused:
-    """Identifiers that the cluster's records name and the package does not accuse, by status.
-
-    `suppressed` are identifiers of the known-legitimate lists, with their reason; `others` counts
-    hubs and those that a decision names. `caller_ids` counts numbers that are only a caller id. The
-    package names neither.
-    """
-
-    suppressed: list[Row]
-    others: int
-    caller_ids: int
 
 
 @dataclass(frozen=True)
@@ -127,10 +111,12 @@ class Side:
     """The figures of one organisation's records: victims by country, losses by currency.
 
     `rounded` are countries that are lower bounds, `complete` victims of which none is withheld,
-    `withheld` losses of which some are.
+    `withheld` losses of which some are. `most` bounds the victims of the named members from above:
+    whoever is in two groups of an offer is in it twice.
     """
 
     victims: int
+    most: int
     countries: dict[str, int]
     losses: dict[str, Decimal]
     rounded: bool = False
@@ -164,6 +150,11 @@ class SharedVictims:
     letter: bytes
     signature: bytes
 
+    @property
+    def at_most(self) -> int:
+        """The count, or the largest under its floor."""
+        return max(self.floor - 1, 0) if self.shared is None else self.shared
+
     def words(self, language: Language) -> str:
         """Returns the count in words."""
         if self.shared is None:
@@ -177,7 +168,8 @@ class Case:
 
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
     far as they may be shown, `dominant` a lower bound of the largest where that is not, `number`
-    each member's row of Exhibit 2, `supplier_people` the people whose records name a supplier. All
+    each member's row of Exhibit 2, `supplier_people` the people whose records name a supplier,
+    `supplier_first` the earliest of these. All
     of it is of the members that may be named: reviewed core ones, and those of `included`;
     `tied_by_left_out` counts those that only ones that are left out tie to the others. Two are of
     the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
@@ -196,6 +188,7 @@ class Case:
     dominant: CountryCount | None
     not_accused: NotAccused
     supplier_people: dict[str, int]
+    supplier_first: dict[str, CaseRecord]
     bridges: list[Bridge]
     groups: list[ProviderGroup]
     handovers: list[Handover]
@@ -257,6 +250,11 @@ class Case:
     def moment(self) -> datetime:
         """The time that the referral is seen from, UTC."""
         return self.records.moment
+
+    @property
+    def clock(self) -> datetime:
+        """The time at which retention is looked at: the day of the referral, if it is later."""
+        return clock_of(self.records, self.file)
 
     @property
     def row(self) -> Row:
@@ -334,6 +332,11 @@ class Case:
         return [organisation_name(one) for one in sorted(self.senders)]
 
     @property
+    def weeks(self) -> str:
+        """Says that what an offer counts is dated to the week."""
+        return self.say("joint.weeks", names=self.language.join(self.other_names))
+
+    @property
     def scripts(self) -> list[ScriptText]:
         """Texts that callers read out, as enough people report them, those of most people first."""
         least = self.reference.policy["suppress_below"]
@@ -353,6 +356,7 @@ class Case:
             shown[self.dominant.country] = self.dominant.victims
         return Side(
             victims=sum(self.records.victims.values()),
+            most=sum(self.records.victims.values()),
             countries=shown,
             losses={currency: amount for currency, (amount, _) in self.totals.items()},
             rounded=self.dominant is not None,
@@ -373,6 +377,7 @@ class Case:
                 losses.update({each["currency"]: each["amount"] for each in one["losses"] or ()})
             side = Side(
                 victims=sum(one["victims_known"] or 0 for one in rows),
+                most=sum(one.people for one in self.records.in_order if one.key[1] == sender),
                 countries=dict(countries),
                 losses={currency: Decimal(amount) for currency, amount in losses.items()},
                 complete=all(one["victims_known"] is not None for one in rows),
@@ -383,11 +388,14 @@ class Case:
 
     @property
     def countries_together(self) -> dict[str, int]:
-        """Lower bounds of victims by country, of all organisations."""
-        whole = Counter(self.own_side.countries)
-        for _, side in self.other_sides:
-            whole.update(side.countries)
-        return dict(whole)
+        """Lower bounds of victims by country, of all organisations, without those shared."""
+        sides = [self.own_side, *(side for _, side in self.other_sides)]
+        twice = sum(one.at_most for one in self.shared)
+        found = {}
+        for country in sorted({one for side in sides for one in side.countries}):
+            of = [side.countries.get(country, 0) for side in sides]
+            found[country] = max(sum(of) - twice, *of)
+        return found
 
     @property
     def losses_together(self) -> list[str]:
@@ -401,8 +409,10 @@ class Case:
             words = self.language.sum_of(currency, total)
             if bound:
                 words = self.say("general.at_least", what=words)
-            if self.joint and len(of) == 1:
-                words = self.say("joint.alone", sum=words, who=of[0][0])
+            if self.joint:
+                who = self.language.join([name for name, _ in of])
+                key = "joint.alone" if len(of) == 1 else "joint.both"
+                words = self.say(key, sum=words, who=who)
             found.append(words)
         return found
 
@@ -530,7 +540,9 @@ def build_case(
     records = keep_case_members(records, members_to_name(whole, included))
     facts = records.facts
     members = pa.array(records.member_ids, pa.string())
+    file = file or CaseFile()
     disclosed = disclose_counts(records.victims, reference.policy["suppress_below"])
+    supplier_people, supplier_first = find_supplier_records(run, records)
     return Case(
         records=records,
         included=list(included),
@@ -541,10 +553,11 @@ def build_case(
         rates=dict(rates),
         disclosed=disclosed,
         dominant=dominant_country(records.victims, disclosed, reference.policy["suppress_below"]),
-        not_accused=_not_accused(run, records),
-        supplier_people=_supplier_people(run, records),
+        not_accused=find_not_accused(run, records),
+        supplier_people=supplier_people,
+        supplier_first=supplier_first,
         bridges=find_bridges(facts),
-        groups=group_by_provider(facts, reference, records.moment),
+        groups=group_by_provider(facts, reference, clock_of(records, file)),
         handovers=find_handovers(facts),
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
@@ -554,12 +567,20 @@ def build_case(
         excerpts=read_excerpts(run, members, excerpts) if excerpts else [],
         earlier=earlier,
         shared=shared,
-        file=file or CaseFile(),
+        file=file,
         releases=list(releases),
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
         issuer=issuer or "+".join(whole.row["orgs"]),
     )
+
+
+def clock_of(records: CaseRecords, file: CaseFile) -> datetime:
+    """Returns the day that the case file gives the referral, or its records' time if later."""
+    day = file.values.get("date")
+    if not isinstance(day, date):
+        return records.moment
+    return max(records.moment, datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def dominant_country(
@@ -632,60 +653,3 @@ def letter_files(case: Case) -> dict[str, bytes]:
 
 def _strictest(markings: list[str]) -> str:
     return max((tlp_level(one) for one in markings), key=TLP_LEVELS.index)
-
-
-def _not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
-    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
-    members = set(records.member_ids)
-    columns = ["entity_id", *_RECORD]
-    named: Counter[str] = Counter()
-    for batch in tables.table_batches(run, MENTIONS, columns, pc.field("record_id").isin(ids)):
-        for one in batch.to_pylist():
-            if record_key(one) in records.by_key and one["entity_id"] not in members:
-                named[one["entity_id"]] += 1
-    ids = pa.array(sorted(named), pa.string())
-    rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(ids)).to_pylist()
-    suppressed = [
-        one | {"named": named[one["entity_id"]]}
-        for one in rows
-        if one["status"] == Status.SUPPRESSED
-    ]
-    listed = [
-        one
-        for one in suppressed
-        if one["reason"].startswith(KNOWN_LEGITIMATE) and "decision " not in one["reason"]
-    ]
-    phones = [
-        one for one in rows if one["status"] == Status.UNCORROBORATED and one["kind"] == "phone"
-    ]
-    others = len(suppressed) - len(listed)
-    return NotAccused(sorted(listed, key=_most_named), others, len(phones))
-
-
-def _supplier_people(run: RunFolder, records: CaseRecords) -> dict[str, int]:
-    """Counts the people whose records name a supplier; a record of an offer is a person.
-
-    A call that shows another number belongs to a complaint of the case without naming a member: so
-    the people of a supplier's link to a member count, too.
-    """
-    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
-    suppliers = pa.array(sorted(one["entity_id"] for one in records.facts.suppliers), pa.string())
-    where = pc.field("record_id").isin(ids) & pc.field("entity_id").isin(suppliers)
-    senders = {one["contributor"] for one in records.offered}
-    people: dict[str, set[object]] = defaultdict(set)
-    for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_RECORD], where):
-        for one in batch.to_pylist():
-            record = records.by_key.get(record_key(one))
-            if record is None:
-                continue
-            who: object = record.key if record.key[1] in senders else record.victim
-            if who is not None:
-                people[one["entity_id"]].add(who)
-    found = {one: len(those) for one, those in people.items()}
-    for link in records.facts.soft:
-        found[link["there"]] = max(found.get(link["there"], 0), link["reporters"])
-    return found
-
-
-def _most_named(one: Row) -> tuple[int, str]:
-    return -one["named"], one["entity_id"]

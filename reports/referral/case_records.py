@@ -3,7 +3,7 @@
 Records are the complaints and calls that name a member. A victim's id and narrative are counted
 here and do not go further, but for masked words around a member, by request; of a record's country
 nothing but sums does. Losses are exact in each currency, and converted by dated rates with a source
-alone.
+alone. Long, since sums of records and counts of whom they name must come from the same records.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, gather_facts, sample_readings
-from reports.disclosure_control import keep_members, redact_fact_reasons
+from reports.disclosure_control import KNOWN_LEGITIMATE, keep_members, redact_fact_reasons
 from reports.tables import NarrativeReader, RunFolder
-from schemas.enums import CURRENCIES, EntityKind, RecordKind
+from schemas.enums import CURRENCIES, EntityKind, RecordKind, Status
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
-from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, MENTIONS
-from transforms.extract.impersonation import LURE
+from schemas.tables import CALLS, CLUSTERS, COMPLAINTS, ENTITIES, MENTIONS
+from transforms.extract.impersonation import BRAND, LURE
 from transforms.extract.kinds.url import Click
 from transforms.reporters import people_counted
 from transforms.text_util import MASK
@@ -69,7 +69,8 @@ class CaseRecord:
     """One complaint or call that names a member. `number` is its row in Exhibit 1.
 
     `victim` numbers the people of the case, None where it is not known who it was. `stories` are
-    the lures that its words tell of. `people` are those whom a record of an offer counts, or one.
+    the lures that its words tell of, `brands` whom callers posed as. `people` are those whom a
+    record of an offer counts, or one.
     """
 
     number: int
@@ -83,6 +84,7 @@ class CaseRecord:
     country: str | None = None
     channel: str | None = None
     stories: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
     people: int = 1
 
 
@@ -92,8 +94,8 @@ class CaseRecords:
 
     `by_key` is in the order of the records' numbers, `keys_of` is by member. `victims` counts by
     country, `losses` sums by country and currency, both of the run's own records alone. Of a joint
-    run, `offered` holds the rows of offered_clusters/ for this cluster, and `union_links` counts
-    the links that only the union of the contributors reveals.
+    run, `offered` holds the rows of offered_clusters/ for this cluster, and `union_links` has
+    the ends of links that only the union of the contributors reveals.
     """
 
     facts: ClusterFacts
@@ -105,7 +107,7 @@ class CaseRecords:
     victims: dict[str | None, int]
     losses: dict[str, dict[str, Decimal]]
     offered: list[Row]
-    union_links: int
+    union_links: list[frozenset[str]]
 
     @property
     def member_ids(self) -> list[str]:
@@ -186,7 +188,8 @@ def collect_case_records(
             victim=people.get(key),
             country=rows[key].get("victim_country"),
             channel=rows[key].get("channel"),
-            stories=_stories(rows[key]),
+            stories=_stated(rows[key], LURE),
+            brands=_stated(rows[key], BRAND),
             people=counted[key],
         )
         for number, key in enumerate(ordered, 1)
@@ -223,10 +226,10 @@ def _rows(run: RunFolder, table: Any, id_field: str, keys: list[RecordKey]) -> d
     return {by_id[of]: one for one in rows if (of := (one["source_org"], one[id_field])) in by_id}
 
 
-def _stories(row: Row) -> tuple[str, ...]:
-    """Returns the lures that a complaint tells of, each once."""
+def _stated(row: Row, what: str) -> tuple[str, ...]:
+    """Returns the lures or brands that a complaint tells of, each once."""
     found = row.get("impersonation") or []
-    return tuple(sorted({one["name"] for one in found if one["what"] == LURE}))
+    return tuple(sorted({one["name"] for one in found if one["what"] == what}))
 
 
 def _payments(key: RecordKey, row: Row, mentions: list[Row], members: set[str]) -> list[Row]:
@@ -282,6 +285,7 @@ def keep_case_members(records: CaseRecords, kept: Collection[str]) -> CaseRecord
     Other members are counted (`ClusterFacts.left_out`).
     """
     keys_of = {one: keys for one, keys in records.keys_of.items() if one in kept}
+    kept_ids = frozenset(kept)
     named = {key for keys in keys_of.values() for key in keys}
     kept_records = [one for key, one in records.by_key.items() if key in named]
     by_key = {
@@ -298,6 +302,7 @@ def keep_case_members(records: CaseRecords, kept: Collection[str]) -> CaseRecord
         mentions=[one for one in records.mentions if one["entity_id"] in kept],
         victims=_victims_by_country(by_key.values()),
         losses=_losses_by_country(by_key.values()),
+        union_links=[ends for ends in records.union_links if ends <= kept_ids],
     )
 
 
@@ -313,11 +318,13 @@ def _with_own_counts(
     people = {one.victim for one in by_key.values()} - {None}
     offered = sum(one.people for one in by_key.values() if one.key[1] in senders)
     members = facts.members
+    posed_as = {brand for one in by_key.values() for brand in one.brands}
     row = facts.row | {
         "complaints": kinds[RecordKind.COMPLAINT],
         "calls": kinds[RecordKind.CALL],
         "victims": len(people) + offered,
         "orgs": sorted({org for one in members for org in one["orgs"]}),
+        "brands": [one for one in facts.row["brands"] if one in posed_as],
     }
     if members:
         row["first_seen"] = min(one["first_seen"] for one in members)
@@ -333,11 +340,90 @@ def _offered(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[Row]:
     return [one for one in rows if cluster_id in one["cluster_ids"]]
 
 
-def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> int:
+def _union_links(run: RunFolder, manifest: Manifest, cluster_id: str) -> list[frozenset[str]]:
     if not manifest["options"].get("offers"):
-        return 0
+        return []
     here = (pc.field("cluster_id") == cluster_id) & (pc.field("kind") == "link")
-    return tables.count_rows(run, UNION_LINKS, here)
+    rows = tables.read_table(run, UNION_LINKS, ["entity_a", "entity_b"], here).to_pylist()
+    return [frozenset((one["entity_a"], one["entity_b"])) for one in rows]
+
+
+@dataclass(frozen=True)
+class NotAccused:
+    """Identifiers that the cluster's records name and the package does not accuse, by status.
+
+    `suppressed` are identifiers of the known-legitimate lists, with their reason; `others` counts
+    hubs and those that a decision names. `caller_ids` counts numbers that are only a caller id. The
+    package names neither.
+    """
+
+    suppressed: list[Row]
+    others: int
+    caller_ids: int
+
+
+def find_not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
+    """Returns what the records of a case name and the package does not accuse."""
+    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
+    members = set(records.member_ids)
+    columns = ["entity_id", *_RECORD]
+    named: Counter[str] = Counter()
+    for batch in tables.table_batches(run, MENTIONS, columns, pc.field("record_id").isin(ids)):
+        for one in batch.to_pylist():
+            if record_key(one) in records.by_key and one["entity_id"] not in members:
+                named[one["entity_id"]] += 1
+    ids = pa.array(sorted(named), pa.string())
+    rows = tables.read_table(run, ENTITIES, where=pc.field("entity_id").isin(ids)).to_pylist()
+    suppressed = [
+        one | {"named": named[one["entity_id"]]}
+        for one in rows
+        if one["status"] == Status.SUPPRESSED
+    ]
+    listed = [
+        one
+        for one in suppressed
+        if one["reason"].startswith(KNOWN_LEGITIMATE) and "decision " not in one["reason"]
+    ]
+    phones = [
+        one for one in rows if one["status"] == Status.UNCORROBORATED and one["kind"] == "phone"
+    ]
+    others = len(suppressed) - len(listed)
+    return NotAccused(sorted(listed, key=_most_named), others, len(phones))
+
+
+def find_supplier_records(
+    run: RunFolder, records: CaseRecords
+) -> tuple[dict[str, int], dict[str, CaseRecord]]:
+    """Counts the people whose records name a supplier, and finds the earliest such record.
+
+    A record of an offer is a person. A call that shows another number belongs to a complaint of the
+    case without naming a member: so the people of a supplier's link to a member count, too.
+    """
+    ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
+    suppliers = pa.array(sorted(one["entity_id"] for one in records.facts.suppliers), pa.string())
+    where = pc.field("record_id").isin(ids) & pc.field("entity_id").isin(suppliers)
+    senders = {one["contributor"] for one in records.offered}
+    people: dict[str, set[object]] = defaultdict(set)
+    first: dict[str, CaseRecord] = {}
+    for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_RECORD], where):
+        for one in batch.to_pylist():
+            record = records.by_key.get(record_key(one))
+            if record is None:
+                continue
+            earlier = first.setdefault(one["entity_id"], record)
+            if record.number < earlier.number:
+                first[one["entity_id"]] = record
+            who: object = record.key if record.key[1] in senders else record.victim
+            if who is not None:
+                people[one["entity_id"]].add(who)
+    found = {one: len(those) for one, those in people.items()}
+    for link in records.facts.soft:
+        found[link["there"]] = max(found.get(link["there"], 0), link["reporters"])
+    return found, first
+
+
+def _most_named(one: Row) -> tuple[int, str]:
+    return -one["named"], one["entity_id"]
 
 
 _PERHAPS_PRIVATE = re.compile(

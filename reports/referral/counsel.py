@@ -7,6 +7,7 @@ the facts that the recipient is not given. None of it is in the package that lea
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,8 @@ ANNEX_COLUMNS = (
     "first_seen",
     "last_seen",
 )
+
+EXHIBIT = re.compile(r"data/exhibits/\d\d-.*\.csv")
 
 ROW_LIMIT = 200
 """Rows of a table of the memo; the annex has all."""
@@ -175,7 +178,8 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                     if "data/letter.html" in package and "data/letter.pdf" not in package
                     else []
                 ),
-                "The PDF is to be read to its end by whoever signs it, with exhibits 1 to 10.",
+                "The PDF is to be read to its end by whoever signs it, with exhibits 1 to "
+                f"{len([one for one in package if EXHIBIT.fullmatch(one)])}.",
             ]
         )
     )
@@ -302,6 +306,8 @@ def why_not_named(member: Row) -> str:
         return f"it is {member['status']}: a decision must resolve it"
     if member["near_miss_of"]:
         return f"one digit off {member['near_miss_of']}, which more people report"
+    if member["tier"] != Tier.CORE and member["reporters"] > 1:
+        return "its ties to the others rest on fewer than two people, independently"
     if member["tier"] != Tier.CORE:
         return "fewer than two people reported it, and its ties, independently"
     if member["review"] != Review.REVIEWED:
@@ -356,8 +362,17 @@ def _decisions(case: Case) -> list[Block]:
         )
         for one in case.confirmations[:ROW_LIMIT]
     ]
+    given_by = Text(
+        f"The run was given {file}. Reasons are as analysts typed them, contacts masked."
+    )
+    if not rows:
+        unread = (
+            "An analyst's decision confirms the cluster. Who made it is not printed here or in the "
+            "referral, since the file was not given with --decisions."
+        )
+        return [given_by, Text(unread)]
     return [
-        Text(f"The run was given {file}. Reasons are as analysts typed them, contacts masked."),
+        given_by,
         Grid(
             "Decisions that confirm the cluster",
             ("Decision", "By", "On", "Identifier", "Why"),

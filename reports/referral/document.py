@@ -217,7 +217,7 @@ def _where(case: Case) -> str:
 
 def _clock(case: Case) -> str:
     """Sums the retention clocks up, as of the day of the referral."""
-    moment = case.moment
+    moment = case.clock
     ends = [
         end
         for group in case.groups
@@ -344,6 +344,7 @@ def _limits(case: Case) -> list[Block]:
         ),
         say("limits.losses"),
         say("limits.times"),
+        *([case.weeks] if case.joint else []),
     ]
     caption = say("limits.scale", **{one: scale[one] for one in ("name", "source", "date")})
     return [Points(points), Grid(caption, case.heads("scale", "word", "range"), words, (0.5, 0.5))]
@@ -366,7 +367,7 @@ def _requests(case: Case) -> list[Block]:
         1
         for group in case.groups
         for one in group.members
-        if one.first_until is not None and one.first_until <= case.moment
+        if one.first_until is not None and one.first_until <= case.clock
     )
     run_out = case.say("requests.run_out", n=past) if past else ""
     return [
@@ -386,7 +387,7 @@ def _requests(case: Case) -> list[Block]:
 def _provider_rows(case: Case) -> Iterator[tuple[int, int, str, int, str, datetime | None, str]]:
     """Yields runs of letters to providers of one name: numbers, members, priority, clock."""
     for (name, priority), run in groupby(
-        enumerate(case.groups, 1), lambda one: (one[1].provider.name, one[1].priority(case.moment))
+        enumerate(case.groups, 1), lambda one: (one[1].provider.name, one[1].priority(case.clock))
     ):
         letters = list(run)
         groups = [group for _, group in letters]

@@ -171,7 +171,7 @@ def _records(case: Case) -> Exhibit:
         (*one.key, format_utc(one.observed_at), one.source.copies, *source_cells(one))
         for one in case.records.in_order
     ]
-    offered = any(one.people > 1 for one in case.records.in_order)
+    offered = any(one.key[1] in case.senders for one in case.records.in_order)
     more = case.say("exhibits.records.offered") if offered else ""
     things = [record_thing(*one.key) for one in case.records.in_order]
     return _exhibit(case, 1, "records", columns, rows, things, more)
@@ -200,7 +200,11 @@ def _identifiers(case: Case) -> Exhibit:
         ("last_seen", "UTC time", "Latest record."),
         ("region", "ISO 3166-1", "Region of a phone number, by the number plan."),
         ("line_type", "word", "Line type of a phone number, by the number plan."),
-        ("also_caller_id", "number", "Readings in which it is a caller id, which can be forged."),
+        (
+            "also_caller_id",
+            "number",
+            "Readings in which it is a caller id or a sender that can be forged.",
+        ),
         ("reason", "text", "Why it is infrastructure."),
     )
     rows = []
@@ -404,7 +408,8 @@ def _suppliers(case: Case) -> Exhibit:
     ]
     for one in shown:
         link = ends.get(one["entity_id"])
-        record = case.records.first_record(link["here"]) if link else first
+        linked = _earliest(case, link) if link else first
+        record = case.supplier_first.get(one["entity_id"], linked)
         rows.append((one["entity_id"], one["records"], one["clusters"], *source_cells(record)))
     left = len(case.facts.suppliers) - len(shown)
     more = case.say("exhibits.suppliers.left_out", n=left) if left else ""

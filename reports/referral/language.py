@@ -103,6 +103,7 @@ TEMPLATE_VALUES: Mapping[str, Mapping[str, Any]] = {
         "clock": dict.fromkeys(("rule", "preserve", "source", "date"), ""),
         "wanted": [""],
         "members": [_MEMBER],
+        "weeks": "",
     },
     "ad_request.txt": {**_REQUEST, "platform": "", "clicks": [_CLICK]},
     "readme.txt": {"code": "", "tlp": ""},

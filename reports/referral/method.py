@@ -358,7 +358,7 @@ def case_values(case: Case) -> dict[str, str]:
 
 def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, str]]:
     """Yields the entries of each payment, of the last hours before the referral's time alone."""
-    since = None if within_hours is None else case.moment - timedelta(hours=within_hours)
+    since = None if within_hours is None else case.clock - timedelta(hours=within_hours)
     for record in case.records.in_order:
         if since is not None and record.observed_at < since:
             continue

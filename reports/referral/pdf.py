@@ -10,6 +10,7 @@ out as [U+05D0]; the HTML has it as it is.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import cache
@@ -55,6 +56,9 @@ TABLE_START = 90.0
 
 CLOSING = "，：；？！”’》」】"
 """Marks that begin no line where lines break between any letters; reportlab has the Japanese."""
+
+LEGEND_LINE = 11.0
+"""Points from one line of a chart's legend to the next."""
 
 INSET = 6.0
 """The room that reportlab's frame keeps free inside the margin."""
@@ -174,7 +178,9 @@ def paragraph_words(words: str, font: str, limit: int = 4_000) -> str:
     """Spells out what the fonts lack."""
     script = _script.get()
     covered = _covered(font) | (_covered(_font_name(script)) if script else frozenset())
-    return "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in plain(words, limit))
+    # A percent sign stays with its number.
+    whole = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", plain(words, limit))
+    return "".join(c if ord(c) in covered else f"[U+{ord(c):04X}]" for c in whole)
 
 
 def _page_maker(document: Document) -> Any:
@@ -499,9 +505,9 @@ def _chart_drawing(block: Chart, width: float) -> Any:
     """Draws the chart `width` points wide, with its legend below it."""
     from reportlab.graphics.shapes import Circle, Drawing, Line as Stroke, Rect, String
     from reportlab.lib.colors import HexColor, white
-    from reportlab.pdfbase.pdfmetrics import stringWidth
 
-    scale, legend = width / block.width, 16.0
+    legends = _legend_lines(block, width)
+    scale, legend = width / block.width, 5.0 + LEGEND_LINE * len(legends)
     top = block.height * scale + legend
     drawing = Drawing(width, top)
     edge = {"fillColor": white, "strokeColor": HexColor("#c9cdd3"), "strokeWidth": 0.5}
@@ -533,10 +539,26 @@ def _chart_drawing(block: Chart, width: float) -> Any:
                 text.fillColor = white if one.white else HexColor("#16181c")
                 text.textAnchor = one.anchor
                 drawing.add(text)
+    for line, entries in enumerate(reversed(legends)):
+        y = 6 + LEGEND_LINE * line
+        for at, style, words, font in entries:
+            drawing.add(Circle(at, y, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
+            drawing.add(String(at + 6, y - 2.5, words, fontName=font, fontSize=7.5))
+    return drawing
+
+
+def _legend_lines(block: Chart, width: float) -> list[list[tuple[float, str, str, str]]]:
+    """Breaks a legend into lines of a width: place, style, words and font of each entry."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
+    lines: list[list[tuple[float, str, str, str]]] = [[]]
     at = 4.0
     for style, meaning in block.legend:
         words, font = paragraph_words(meaning, PROSE), _font_of(meaning)
-        drawing.add(Circle(at, 6, 3, fillColor=HexColor(STYLES[style]), strokeColor=None))
-        drawing.add(String(at + 6, 3.5, words, fontName=font, fontSize=7.5))
-        at += 15 + stringWidth(words, font, 7.5)
-    return drawing
+        room = 15 + stringWidth(words, font, 7.5)
+        if lines[-1] and at + room > width:
+            lines.append([])
+            at = 4.0
+        lines[-1].append((at, style, words, font))
+        at += room
+    return lines

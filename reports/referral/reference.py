@@ -28,7 +28,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache, partial
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -292,8 +292,12 @@ class Reference:
         return [one for one in chosen if one not in without]
 
     def likelihood_wording(self, share: float) -> str:
-        """Returns the estimative word for a likelihood from 0 to 1, with the range of the word."""
-        best = min(self.scale["words"], key=partial(_distance, 100 * share))
+        """Returns the estimative word for a likelihood from 0 to 1, with the range of the word.
+
+        Between two ranges it is the lower word: no score is called more than it is.
+        """
+        below = [one for one in self.scale["words"] if one["low"] < 100 * share]
+        best = max(below or self.scale["words"][:1], key=lambda one: float(one["low"]))
         return f"{best['word']} ({best['low']}–{best['high']} %)"
 
     def retention_clock(self, provider: str, country: str | None) -> Row:
@@ -634,10 +638,6 @@ def _check_time_zone(file: Traversable, name: str) -> None:
         raise ReferenceFileError(
             f"{file}, time_zone: {name!r} is not in the time zone database, as Europe/London is"
         ) from None
-
-
-def _distance(percent: float, word: Row) -> tuple[float, float]:
-    return max(word["low"] - percent, percent - word["high"], 0.0), word["low"]
 
 
 def _template(file: Traversable, text: str, names: Sequence[str] = CERTIFICATE_FIELDS) -> Template:

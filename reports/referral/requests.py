@@ -138,6 +138,18 @@ class Referred(Protocol):
         """The recipient's language."""
 
     @property
+    def joint(self) -> bool:
+        """True if others' offers are in it."""
+
+    @property
+    def weeks(self) -> str:
+        """Says that what an offer counts is dated to the week."""
+
+    @property
+    def clock(self) -> datetime:
+        """The time at which retention is looked at."""
+
+    @property
     def groups(self) -> list[ProviderGroup]:
         """Providers with the members there."""
 
@@ -398,7 +410,7 @@ def _slug(kind: str, name: str) -> str:
 def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
     language, provider = case.language, group.provider
     asked = _ASKED_OF.get(provider.kind, provider.kind)
-    priority = group.priority(case.records.moment)
+    priority = group.priority(case.clock)
     text = language.templates["request.txt"].render(
         number=number,
         # A carrier's name comes from call records.
@@ -410,6 +422,7 @@ def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
         priority=language.word("priorities", priority.replace(" ", "_")),
         wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
         members=[_member_fields(case, one) for one in group.members],
+        weeks=case.weeks if case.joint else "",
     )
     return text.encode()
 

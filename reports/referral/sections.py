@@ -12,10 +12,10 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-import networkx as nx
-
 from reports.figures import (
+    HANDOVER_DAYS,
     HEIGHT,
+    OVERLAP_DAYS,
     TIMELINE_WIDTH,
     WIDTH,
     build_timeline,
@@ -23,8 +23,9 @@ from reports.figures import (
     member_positions,
 )
 from reports.link_evidence import REASSIGNED_DAYS, SURE_CONFIDENCE
+from reports.referral.blocking_checks import find_separating
 from reports.referral.blocks import Bar, Block, Chart, Disc, Grid, Label, Line, Points, Shape, Text
-from reports.referral.case import Case
+from reports.referral.case import Case, Side, victims_at_most
 from reports.referral.case_records import convert, exact_sum
 from reports.referral.language import organisation_name
 from reports.text import plain
@@ -55,6 +56,7 @@ def infrastructure_section(case: Case) -> list[Block]:
     roles = Counter(one["role"] for one in facts.members)
     blocks: list[Block] = [
         Text(case.say("identifiers_section.about")),
+        *([Text(case.weeks)] if case.joint else []),
         *_left_out(case),
         *_included(case),
     ]
@@ -99,7 +101,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                         "likelihood",
                     ),
                     rows,
-                    (0.05, 0.19, 0.17, 0.06, 0.09, 0.05, 0.1, 0.1, 0.19),
+                    (0.05, 0.23, 0.155, 0.06, 0.085, 0.06, 0.09, 0.09, 0.18),
                     ids=(1, 2),
                     numbers=(0, 3, 4, 5),
                 )
@@ -189,7 +191,8 @@ def victims_section(case: Case) -> list[Block]:
 
 def _more_victims(case: Case) -> list[Block]:
     """Explains victims above complaints: a call record can be of somebody who did not complain."""
-    if case.row["victims"] <= case.row["complaints"]:
+    most = victims_at_most(case.row["victims"], case.cluster_victims, case.shared)
+    if most <= case.row["complaints"]:
         return []
     own = [one for one in case.records.in_order if one.victim is not None]
     complained = {one.victim for one in own if one.key[0] == RecordKind.COMPLAINT}
@@ -207,7 +210,7 @@ def links_section(case: Case) -> list[Block]:
     facts = case.facts
     accepted = sorted((one for one in facts.inside if one["accepted"]), key=_heaviest)
     both = sum(1 for one in accepted if len(one["orgs"]) > 1)
-    union = case.records.union_links
+    union = len(case.records.union_links)
     rows = [
         (
             str(case.number[one["entity_a"]]),
@@ -249,29 +252,34 @@ def chronology_section(case: Case) -> list[Block]:
     new = Counter(f"{one['first_seen']:%Y-%m}" for one in case.facts.members)
     turns = [
         (
-            f"{one.first_seen:%Y-%m-%d}",
             f"{case.number[one.before]}",
             plain(case.identifier(one.before), 60),
+            f"{one.last_seen:%Y-%m-%d}",
             f"{case.number[one.after]}",
             plain(case.identifier(one.after), 60),
+            f"{one.first_seen:%Y-%m-%d}",
         )
         for one in case.handovers[:20]
     ]
     blocks: list[Block] = [_month_chart(case, months, new), _timeline_chart(case)]
     if turns:
+        handovers = case.say(
+            "chronology_section.handovers", before=OVERLAP_DAYS, after=HANDOVER_DAYS
+        )
         whole = len(turns) == len(case.handovers)
         more = "" if whole else case.say("chronology_section.first", count=len(turns))
         blocks.append(
             Grid(
-                f"{case.say('chronology_section.handovers')}{more}",
-                case.heads("handovers", "day", "number", "from", "number", "to"),
+                f"{handovers}{more}",
+                case.heads("handovers", "number", "from", "last", "number", "to", "first"),
                 turns,
-                (0.14, 0.06, 0.37, 0.06, 0.37),
-                ids=(2, 4),
-                numbers=(1, 3),
+                (0.06, 0.3, 0.14, 0.06, 0.3, 0.14),
+                ids=(1, 4),
+                numbers=(0, 3),
             )
         )
-    blocks.append(Text(case.say("chronology_section.exhibit")))
+    weeks = f" {case.weeks}" if case.joint else ""
+    blocks.append(Text(f"{case.say('chronology_section.exhibit')}{weeks}"))
     return blocks
 
 
@@ -357,7 +365,10 @@ def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
 
 
 def _by_jurisdiction(case: Case) -> list[Sequence[str]]:
-    """Returns losses of the shown countries, of the others together, and in total."""
+    """Returns losses of the shown countries, of the others together, and in total.
+
+    Where no country is shown, "elsewhere" would be all of it, the largest country's too.
+    """
     shown = [one.country for one in case.disclosed.countries]
     money, elsewhere = case.language.money, case.say("victims_section.elsewhere")
     rest = [of for country, of in case.records.losses.items() if country not in shown]
@@ -367,7 +378,7 @@ def _by_jurisdiction(case: Case) -> list[Sequence[str]]:
             rows.append((country, currency, money(amount)))
     for currency in case.totals:
         amounts = [of[currency] for of in rest if currency in of]
-        if amounts:
+        if amounts and shown:
             rows.append((elsewhere, currency, money(exact_sum(amounts))))
     for currency, (amount, count) in case.totals.items():
         rows.append((case.say("victims_section.total", n=count), currency, money(amount)))
@@ -416,16 +427,16 @@ def _offered(case: Case) -> list[Block]:
     """Puts what other organisations state beside the own records, and adds up what can be."""
     if not case.records.offered:
         return []
-    say, number = case.say, case.language.number
+    say, number, row = case.say, case.language.number, case.row
     own = case.language.join(case.own_names)
     sides = [(own, case.own_side), *case.other_sides]
     rows = []
     for name, side in sides:
-        victims, losses = number(side.victims), _listed(case, side.losses, bound=side.withheld)
+        losses = _listed(case, side.losses, bound=side.withheld)
         rows.append(
             (
                 name,
-                victims if side.complete else say("general.at_least", what=victims),
+                _victims_of(case, side),
                 _listed(case, side.countries, bound=side.rounded),
                 losses or say("general.withheld" if side.withheld else "general.none"),
             )
@@ -433,7 +444,10 @@ def _offered(case: Case) -> list[Block]:
     rows.append(
         (
             say("joint.together"),
-            number(case.row["victims"]),
+            say(
+                "general.at_most",
+                what=number(victims_at_most(row["victims"], case.cluster_victims, case.shared)),
+            ),
             _listed(case, case.countries_together, bound=True),
             "; ".join(case.losses_together) or say("general.none_stated"),
         )
@@ -443,11 +457,20 @@ def _offered(case: Case) -> list[Block]:
             say("joint.caption"),
             case.heads("joint", "organisation", "victims", "countries", "losses"),
             rows,
-            (0.2, 0.12, 0.26, 0.42),
+            (0.17, 0.16, 0.22, 0.45),
             numbers=(1,),
         ),
         Text(say("joint.about", own=own, but=say("joint.but_shared") if case.shared else "")),
     ]
+
+
+def _victims_of(case: Case, side: Side) -> str:
+    """Returns the victims of an organisation, or between which bounds they are."""
+    number, say = case.language.number, case.say
+    if side.most > side.victims:
+        return say("general.between", least=number(side.victims), most=number(side.most))
+    least = number(side.victims)
+    return least if side.complete else say("general.at_least", what=least)
 
 
 def _listed(case: Case, figures: Mapping[str, Decimal | int], *, bound: bool) -> str:
@@ -530,7 +553,8 @@ def exculpatory_section(case: Case) -> list[Block]:
 
 def _spoofing(case: Case) -> list[Block]:
     roles = case.facts.roles
-    both = [one for one in case.number if "caller_id" in roles.get(one, ())]
+    numbers = [one for one in case.number if one.startswith("phone:")]
+    both = [one for one in numbers if "caller_id" in roles.get(one, ())]
     alone = case.not_accused.caller_ids
     seen = (
         case.say("exculpatory.seen", n=len(both), numbers=case.numbered(both))
@@ -624,7 +648,7 @@ def _weak_points(case: Case) -> list[Block]:
         )
     points += [
         say("exculpatory.separating", number=str(case.number[entity_id]), n=count)
-        for entity_id, count in _separating(case)
+        for entity_id, count in find_separating(case.facts, case.number)
         if entity_id not in ends
     ]
     sure = {
@@ -647,27 +671,6 @@ def _weak_points(case: Case) -> list[Block]:
     if not points:
         return [Text(say("exculpatory.no_weak_points"))]
     return [Text(say("exculpatory.weak_points")), Points(points)]
-
-
-def _separating(case: Case) -> list[tuple[str, int]]:
-    """Returns identifiers without which two or more others part from the rest, and how many.
-
-    Only parts of two identifiers or more count: a single loose end says nothing of the one that
-    it hangs on.
-    """
-    graph = nx.Graph()
-    graph.add_nodes_from(case.number)
-    graph.add_edges_from(
-        (one["entity_a"], one["entity_b"]) for one in case.facts.inside if one["accepted"]
-    )
-    found = []
-    for entity_id in nx.articulation_points(graph):
-        rest = graph.copy()
-        rest.remove_node(entity_id)
-        sizes = sorted(len(one) for one in nx.connected_components(rest))
-        if parted := sum(one for one in sizes[:-1] if one > 1):
-            found.append((entity_id, parted))
-    return sorted(found, key=lambda one: (-one[1], case.number[one[0]]))
 
 
 def _near_misses(case: Case) -> list[Block]:

@@ -48,6 +48,7 @@ def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
             received_at=START + timedelta(days=n),
             loss_amount=Decimal("10.10") if n else None,
             loss_currency="USD" if n else None,
+            impersonation=[{"what": "brand", "name": "Amazon", "field": "claimed_brand"}],
         )
         for n in range(3)
     ]

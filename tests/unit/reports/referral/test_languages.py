@@ -61,7 +61,7 @@ def full_case(folder, chosen):
     now = before | {"victims": 9, "losses": {"EUR": "5.00"}, "members": {}, "organisations": []}
     return replace(
         case,
-        records=replace(case.records, offered=[offered], union_links=1),
+        records=replace(case.records, offered=[offered], union_links=[frozenset(IDS[:2])]),
         included=[Inclusion(IDS[2], "Ada Cole", "seen twice")],
         confirmations=[Confirmation("Priya Rao", START.date(), "", "C-1", IDS[0])],
         releases=[Release("microsoft", "2024-05-01", "2024-08-01", 2, b"", b"")],

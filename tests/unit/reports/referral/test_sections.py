@@ -1,5 +1,7 @@
 """The recipient's sections say true things, and name no more than what is established."""
 
+import csv
+import io
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,9 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from reports.exchange.offer import disclose_counts
-from reports.referral import counsel, package
-from reports.referral.case import dominant_country
-from reports.referral.reference import english
+from reports.referral import counsel, package, pdf
+from reports.referral.case import SharedVictims, dominant_country
+from reports.referral.case_records import keep_case_members
+from reports.referral.reference import CaseFile, english
 from tests.support.made_up_case import IDS, SEALER, case_of, package_of, rows
 from tests.support.parsed_page import Page
 from tests.support.report_tables import START, complaint, entity, link, member, mention, supplier
@@ -114,7 +117,7 @@ def test_victims_above_complaints_are_explained(tmp_path):
     ]
     tables["mentions"].append(mention(IDS[0], "K-1", record_kind="call", field="called_number"))
     page = page_of(case_of(tmp_path / "run", tables))
-    assert "There are more victims than complaints, since 1 of them is known" in page
+    assert "more victims than complaints: 1 of them is counted by a call record" in page
 
 
 @given(
@@ -143,13 +146,155 @@ def test_totals_of_two_organisations_say_which_are_one_sided(tmp_path):
         for losses in ([{"currency": "USD", "amount": 4000}], None)
     ]
     case = replace(case, records=replace(case.records, offered=offered))
-    assert case.losses_together == ["at least USD 4,020.20"]
+    assert case.losses_together == [
+        "at least USD 4,020.20 (Amazon and Microsoft; a loss that was stated to more than one is "
+        "in it more than once)"
+    ]
     assert case.countries_together == {"US": 26}
     offered[0]["losses"] = [{"currency": "CAD", "amount": 1000}]
     assert case.losses_together == [
         "at least CAD 1,000.00 (Microsoft alone)",
         "at least USD 20.20 (Amazon alone)",
     ]
+
+
+def joint_case(folder, **given):
+    """A case of Amazon's with an offer of Microsoft's, whose evidence counts seven people."""
+    tables = rows()
+    evidence = {"field": "offer", "record_id": "offer-ab-2-1..7", "source_org": "microsoft"}
+    tables["mentions"].append(mention(IDS[0], "", observed_at=START + timedelta(days=3)) | evidence)
+    case = case_of(folder, tables)
+    offered = {"contributor": "microsoft", "tlp": "TLP:AMBER", "losses": None, "victims_known": 5}
+    offered["countries"] = [{"country": "US", "victims": 5}]
+    offered["cluster_ids"] = ["c-1"]
+    records = replace(case.records, offered=[offered])
+    row = case.row | {"victims": 10}
+    records = replace(records, facts=replace(case.facts, row=row))
+    return replace(case, records=records, cluster_victims=10, **given)
+
+
+def test_the_table_of_organisations_adds_up_and_agrees_with_the_summary(tmp_path):
+    shared = [SharedVictims("microsoft", "phone", 2, 1, "2024-05-01", "key", b"", b"")]
+    case = joint_case(tmp_path / "run", shared=shared)
+    page = page_of(case)
+    assert "At most 8 distinct victims: 3 in" in page
+    together = page.partition("All organisations")[2].partition("Figures of")[0]
+    assert "Microsoft5 to 7" in together and "Togetherat most 8" in together
+    # Whoever is shared is in both counts of the country.
+    assert replace(case, shared=[]).countries_together == {"US": 5}
+    assert "There are more victims than complaints" not in page
+
+
+def test_dates_of_an_offer_are_said_to_be_of_the_week(tmp_path):
+    files = package_of(joint_case(tmp_path / "run"))
+    page = Page(files["data/referral.html"].decode()).text
+    # By the dates of identifiers, by the chronology, and among the limits.
+    assert page.count("Records of Microsoft are dated to the week alone") == 3
+    letters = [text.decode() for path, text in files.items() if path.startswith("data/requests/")]
+    assert letters and all("dated to the week alone" in one for one in letters)
+    alone = package_of(case_of(tmp_path / "alone", rows()))
+    assert not [path for path, text in alone.items() if b"dated to the week" in text]
+
+
+def test_losses_are_not_put_elsewhere_where_no_country_is_shown(tmp_path):
+    page = page_of(case_of(tmp_path / "run", rows()))
+    losses = page.partition("Losses by jurisdiction")[2].partition("Not converted")[0]
+    assert "Total, 2 complaintsUSD20.20" in losses and "Elsewhere" not in losses
+
+
+def test_a_senders_address_is_no_caller_id(tmp_path):
+    tables = rows()
+    tables["mentions"] += [
+        mention(one, "A-0", role="caller_id", field="emails[0]") for one in (IDS[0], IDS[4])
+    ]
+    case = case_of(tmp_path / "run", tables)
+    page = page_of(case)
+    assert f"1 number was seen as a caller id too (No. {case.number[IDS[0]]})" in page
+
+
+def test_brands_and_links_of_what_is_not_named_are_not_told(tmp_path):
+    tables = rows()
+    tables["clusters"][0]["brands"] = ["Amazon", "Norton"]
+    tables["complaints"].append(
+        complaint(
+            "A-9", impersonation=[{"what": "brand", "name": "Norton", "field": "claimed_brand"}]
+        )
+    )
+    tables["members"].append(member(LEAF, "c-1", tier="verify", reporters=1, review="unreviewed"))
+    tables["entities"].append(entity(LEAF))
+    tables["mentions"].append(mention(LEAF, "A-9"))
+    case = case_of(tmp_path / "run", tables)
+    assert "Norton" not in page_of(case)
+    union = [frozenset(IDS[:2]), frozenset((IDS[0], LEAF))]
+    whole = replace(case.records, union_links=union)
+    assert keep_case_members(whole, IDS).union_links == union[:1]
+
+
+def test_a_shared_service_points_to_a_record_that_names_it(tmp_path):
+    tables = rows()
+    tables["mentions"] += [mention("trunk:acme-4", f"A-{n}", role="signalling") for n in (1, 2)]
+    files = package_of(case_of(tmp_path / "run", tables))
+    (row,) = csv.DictReader(
+        io.StringIO(files["data/exhibits/08-suppliers.csv"].decode("utf-8-sig"))
+    )
+    records = list(
+        csv.DictReader(io.StringIO(files["data/exhibits/01-records.csv"].decode("utf-8-sig")))
+    )
+    assert records[int(row["record"]) - 1]["record_id"] == "A-1"
+
+
+def test_a_handover_says_both_days_and_how_near_they_are(tmp_path):
+    tables = rows()
+    after = "phone:+18885550188"
+    tables["members"].append(member(after, "c-1", role="callback", review="reviewed"))
+    tables["entities"].append(entity(after))
+    tables["links"].append(link(IDS[0], after))
+    tables["mentions"] += [
+        mention(after, f"A-{n}", observed_at=START + timedelta(days=n)) for n in (1, 2)
+    ]
+    for one, first, last in ((IDS[0], 0, 1), (after, 1, 2)):
+        for name in ("members", "entities"):
+            for row in tables[name]:
+                if row["entity_id"] == one:
+                    row["first_seen"] = START + timedelta(days=first)
+                    row["last_seen"] = START + timedelta(days=last, hours=3)
+    case = case_of(tmp_path / "run", tables)
+    page = page_of(case)
+    assert "(7 before it to 21 after)" in page and "falls silent" not in page
+    shown = page.partition("Handovers: ")[2].partition("Exhibit 9")[0]
+    days = [f"{START + timedelta(days=1):%Y-%m-%d}"] * 2
+    assert f"+18885550123{days[0]}{case.number[after]}+18885550188{days[1]}" in shown
+
+
+def test_clocks_are_looked_at_on_the_day_of_the_referral(tmp_path):
+    case = case_of(tmp_path / "run", rows())
+    ends = [one.first_until for group in case.groups for one in group.members if one.first_until]
+    late = CaseFile({"date": max(ends).date() + timedelta(days=1)})
+    case = case_of(tmp_path / "late", rows(), file=late)
+    page = page_of(case)
+    assert "the first may be gone on" not in page and "may be gone already" in page
+    assert "may be too late" in page
+
+
+def test_counsel_is_told_which_exhibits_and_whose_decisions(tmp_path):
+    case = case_of(tmp_path / "run", rows())
+    package_files = {f"data/exhibits/{n:02d}-x.csv": b"" for n in range(1, 12)}
+    memo = str(counsel.counsel_payload(case, package_files, "", {})[0])
+    assert "with exhibits 1 to 11." in memo
+    assert "the file was not given with --decisions" in memo
+    assert "Decisions that confirm the cluster" not in memo
+
+
+@pytest.mark.parametrize("code", ["de-bka", "es-policia", "cn-psb", "us-fbi-ic3"])
+def test_a_charts_legend_stays_on_the_page(tmp_path, code):
+    pdfium = pytest.importorskip("pypdfium2")
+    ids = [*IDS, "url:forms.office.com/r/X", "wallet:btc:1Boat", "handle:telegram:name"]
+    tables = rows(ids, ["callback", "payee", "lure_site", "operator", "sender"] + ["mentioned"] * 3)
+    content = package_of(case_of(tmp_path / "run", tables, code))["data/referral.pdf"]
+    for page in pdfium.PdfDocument(content):
+        words = page.get_textpage()
+        boxes = [words.get_rect(at) for at in range(words.count_rects())]
+        assert max(right for _, _, right, _ in boxes) <= page.get_width() - pdf.MARGIN + 8
 
 
 @pytest.mark.parametrize(
