@@ -101,7 +101,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                         "likelihood",
                     ),
                     rows,
-                    (0.05, 0.23, 0.155, 0.06, 0.085, 0.06, 0.09, 0.09, 0.18),
+                    (0.045, 0.22, 0.145, 0.055, 0.09, 0.06, 0.1, 0.1, 0.185),
                     ids=(1, 2),
                     numbers=(0, 3, 4, 5),
                 )
