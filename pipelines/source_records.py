@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.options import UsageError
-from reports.referral import RecordKey, RecordSource
+from reports.referral import RecordKey, RecordSource, StatedPayment, stated_payment
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.deduplicate import unique_records
@@ -37,6 +37,9 @@ OFFERED_RECORD_ID = re.compile(
     r"offer-(?P<offer>[0-9a-f]{12})-(?P<row>[1-9]\d*)-[1-9]\d*(\.\.[1-9]\d*)?"
 )
 """The stand-in for a record's id in the evidence of an offer (`transforms.joint`)."""
+
+_Place = tuple[str, int]
+"""Input file and position of a row."""
 
 ID_FIELDS = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
 
@@ -117,11 +120,12 @@ def _input_sources(
     reading: ReadOptions,
     as_of: datetime | None,
 ) -> dict[RecordKey, RecordSource]:
+    paid: dict[_Place, tuple[StatedPayment, ...]] = {}
     batches = [
         batch
         for file in files
         if file.kind == kind
-        for batch in _accepted(kind, file, reading, as_of, wanted)
+        for batch in _accepted(kind, file, reading, as_of, wanted, paid)
         if batch.num_rows
     ]
     if not batches:
@@ -139,6 +143,7 @@ def _input_sources(
             position=position,
             copies=copies[org, record] - 1,
             clicks=those,
+            payments=paid.get((source, position), ()),
         )
         for (org, record), source, position, those in zip(
             _ids(kept, kind), *columns, clicked, strict=True
@@ -160,8 +165,9 @@ def _accepted(
     reading: ReadOptions,
     as_of: datetime | None,
     wanted: Set[tuple[str, str]],
+    paid: dict[_Place, tuple[StatedPayment, ...]],
 ) -> Iterator[pa.RecordBatch]:
-    """Yields the accepted rows of a file that are among the wanted."""
+    """Yields the accepted rows of a file that are among the wanted; adds what they paid."""
     validate = validate_calls if kind is RecordKind.CALL else validate_complaints
     _, shards = scan_file(file)
     for shard in shards:
@@ -169,7 +175,27 @@ def _accepted(
             if tag == TAGS[kind]:
                 rows = validate(batch, as_of)[0]
                 keep = [one in wanted for one in _ids(rows, kind)]
-                yield rows.filter(pa.array(keep, pa.bool_()))
+                kept = rows.filter(pa.array(keep, pa.bool_()))
+                if kind is RecordKind.COMPLAINT:
+                    paid |= _stated_payments(batch, kept)
+                yield kept
+
+
+def _stated_payments(
+    read: pa.RecordBatch, kept: pa.RecordBatch
+) -> dict[_Place, tuple[StatedPayment, ...]]:
+    """Returns what the kept rows state of each payment that no table of a run has, by place."""
+    wanted = set(zip(kept["source"].to_pylist(), kept["position"].to_pylist(), strict=True))
+    columns = [read[one].to_pylist() for one in ("source", "position", "victim_country")]
+    return {
+        (source, position): tuple(
+            stated_payment(one or {}, (country or "").strip().upper() or None) for one in payments
+        )
+        for source, position, country, payments in zip(
+            *columns, read["payments"].to_pylist(), strict=True
+        )
+        if payments and (source, position) in wanted
+    }
 
 
 def _ids(rows: Any, kind: RecordKind) -> list[tuple[str, str]]:

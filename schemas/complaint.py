@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
-from schemas.enums import EMAIL_ROLES, IMPERSONATION_ASPECTS, NUMBER_ROLES, Channel, Speaker
+from schemas.enums import (
+    EMAIL_ROLES,
+    IMPERSONATION_ASPECTS,
+    NUMBER_ROLES,
+    Channel,
+    PaymentStatus,
+    Speaker,
+)
 from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
@@ -31,7 +40,21 @@ _REMOTE = pa.list_(
 )
 
 
-def _payments(amount: pa.DataType) -> pa.DataType:
+STATED_OF_PAYMENT = [
+    field("paid_at", _STRING, "When it was paid: ISO 8601 with a zone, or a day alone."),
+    field("reference", _STRING, "The bank's or service's reference of the transfer."),
+    field(
+        "beneficiary_name",
+        _STRING,
+        "Whom the transfer named, as the victim states it. Links nothing.",
+    ),
+    field("beneficiary_bank", _STRING, "The bank that the transfer named, as the victim states."),
+    field("status", _STRING, "What became of it.", values=tuple(PaymentStatus)),
+]
+"""Fields that a payment may state besides: in no table of a run, read again for a referral."""
+
+
+def _payments(amount: pa.DataType, stated: Sequence[pa.Field] = ()) -> pa.DataType:
     return pa.list_(
         pa.struct(
             [
@@ -39,6 +62,7 @@ def _payments(amount: pa.DataType) -> pa.DataType:
                 field("payee", _STRING, "IBAN, account, UPI id, wallet address or handle."),
                 field("amount", amount, "Exact amount."),
                 field("currency", _STRING, "ISO 4217 code, or the coin's ticker."),
+                *stated,
             ]
         )
     )
@@ -79,7 +103,7 @@ def _fields(timestamp: pa.DataType, amount: pa.DataType) -> list[pa.Field]:
             "where absent.",
         ),
         field("remote_access", _REMOTE, "Operator-side remote-access ids."),
-        field("payments", _payments(amount), "Payments made or demanded."),
+        field("payments", _payments(amount, STATED_OF_PAYMENT), "Payments made or demanded."),
         field("loss_amount", amount, "What the victim lost in all."),
         field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),
     ]
@@ -113,7 +137,11 @@ COMPLAINT_LOOSE = pa.schema(
 )
 """Rows of every reader: the contract's fields, scalars still text, plus their origin."""
 
-COMPLAINT_ACCEPTED = pa.schema(list(COMPLAINT_INPUT) + ORIGIN)
+_KEPT_OF_PAYMENTS = field("payments", _payments(AMOUNT), "Payments made or demanded.")
+
+_KEPT = [_KEPT_OF_PAYMENTS if one.name == "payments" else one for one in COMPLAINT_INPUT]
+
+COMPLAINT_ACCEPTED = pa.schema(_KEPT + ORIGIN)
 """Validated rows inside the pipeline, before the victim's numbers are taken out."""
 
 IMPERSONATION = pa.list_(
@@ -133,7 +161,7 @@ IMPERSONATION = pa.list_(
 
 COMPLAINT = pa.schema(
     [
-        *(_KEPT_APART if one.name == "narrative" else one for one in COMPLAINT_INPUT),
+        *(_KEPT_APART if one.name == "narrative" else one for one in _KEPT),
         field(
             "numbers_withheld",
             pa.int32(),

@@ -24,6 +24,17 @@ class Channel(StrEnum):
     OTHER = "other"
 
 
+class PaymentStatus(StrEnum):
+    """Outcomes of a payment, as the organisation that received the complaint knows it."""
+
+    DEMANDED = "demanded"
+    PENDING = "pending"
+    COMPLETED = "completed"
+    RECALLED = "recalled"
+    RETURNED = "returned"
+    FAILED = "failed"
+
+
 class Role(StrEnum):
     """The part an identifier plays in the record that names it."""
 

@@ -97,7 +97,11 @@ NUMBER_TARGETS = tuple(f"phone.{role}" for role in NUMBER_ROLES)
 
 EMAIL_TARGETS = tuple(f"email.{role}" for role in EMAIL_ROLES)
 
-PAYMENT_TARGETS = tuple(f"payment.{one}" for one in ("method", "payee", "amount", "currency"))
+PAYMENT_TARGETS = tuple(
+    f"payment.{one.name}" for one in COMPLAINT_INPUT.field("payments").type.value_type
+)
+
+PAID_AT = "payment.paid_at"
 
 URL_TARGET = "url"
 
@@ -254,7 +258,7 @@ def parse_map(text: str, name: str) -> RecordMap:
         for column, form in reader.table("times", given.get("times", {})).items()
     }
     for column, targets in columns.items():
-        if not set(TIME_FIELDS).isdisjoint(targets):
+        if not {*TIME_FIELDS, PAID_AT}.isdisjoint(targets):
             times.setdefault(column, TimeForm.ISO)
     if all(times[one] is TimeForm.TIME_OF_DAY for one in _columns_of(columns, TIME_FIELD[kind])):
         raise reader.error("times", "have no date", "name the column that has it, too")

@@ -29,6 +29,7 @@ from schemas.enums import (
     Attestation,
     Channel,
     Direction,
+    PaymentStatus,
     RecordKind,
     Role,
     Speaker,
@@ -68,6 +69,10 @@ _MIN_DIGITS, _NATIONAL_DIGITS = 7, 10
 """Digits of the shortest number looked for in ids; the last digits looked for of a longer one."""
 
 _BAD_AMOUNT = "not an amount from 0 to below ten trillion, of at most 18 decimals"
+
+_OUTSIDE = f"outside {casts.EARLIEST_DATE.year} to {casts.LATEST_DATE.year - 1}"
+
+_DAY = r"^\s*\d{4}-\d{2}-\d{2}\s*$"
 
 MOST_AHEAD = timedelta(days=1)
 """Most that a record may be ahead of the clock: clocks and zones differ by less."""
@@ -274,12 +279,7 @@ def _check_timestamp(batch: BatchChecks, name: str) -> None:
         Code.BAD_TIMESTAMP,
         "not an ISO 8601 time with a zone, such as 2026-01-31T09:30:00Z",
     )
-    batch.refuse(
-        casts.impossible_dates(batch.typed[name]),
-        Code.IMPOSSIBLE_DATE,
-        name,
-        f"outside {casts.EARLIEST_DATE.year} to {casts.LATEST_DATE.year - 1}",
-    )
+    batch.refuse(casts.impossible_dates(batch.typed[name]), Code.IMPOSSIBLE_DATE, name, _OUTSIDE)
 
 
 def _check_victim(batch: BatchChecks) -> None:
@@ -400,6 +400,7 @@ def _check_payments(batch: BatchChecks) -> None:
         pc.struct_field(paid, name) for name in ("method", "payee", "amount", "currency")
     )
     amount, bad = casts.parse_amounts(written)
+    _check_stated(batch, lists, paid)
     method = _without_contacts(batch, method, "payments[].method")
     currency = _without_contacts(batch, currency, "payments[].currency")
     batch.refuse(_any_of(lists, bad), Code.BAD_AMOUNT, "payments[].amount", _BAD_AMOUNT)
@@ -408,6 +409,25 @@ def _check_payments(batch: BatchChecks) -> None:
         fields=list(COMPLAINT_ACCEPTED.field("payments").type.value_type.fields),
     )
     batch.typed["payments"] = with_items(lists, flat)
+
+
+def _check_stated(batch: BatchChecks, lists: pa.ListArray, paid: pa.Array) -> None:
+    """Refuses rows with a payment at no time; what else it states is not worth losing a report."""
+    when, status = (pc.struct_field(paid, name) for name in ("paid_at", "status"))
+    if when.null_count < len(when):
+        day = pc.match_substring_regex(when, _DAY)
+        typed, bad = casts.parse_timestamps(
+            pc.if_else(day, pc.binary_join_element_wise(when, "T00:00:00Z", ""), when)
+        )
+        name = "payments[].paid_at"
+        refused = "neither an ISO 8601 time with a zone nor a day, such as 2026-01-31"
+        batch.refuse(_any_of(lists, bad), Code.BAD_TIMESTAMP, name, refused)
+        never = casts.impossible_dates(typed)
+        batch.refuse(_any_of(lists, never), Code.IMPOSSIBLE_DATE, name, _OUTSIDE)
+    if status.null_count < len(status):
+        _, strange = casts.parse_choices(status, tuple(PaymentStatus), None)
+        if strange.any():
+            batch.coerced["payments[].status"] += int(strange.sum())
 
 
 def _any_of(lists: pa.ListArray, bad: np.ndarray) -> np.ndarray:

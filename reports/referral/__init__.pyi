@@ -19,6 +19,7 @@ from .case_records import (
     ExchangeRatesError as ExchangeRatesError,
     RecordKey as RecordKey,
     RecordSource as RecordSource,
+    StatedPayment as StatedPayment,
     UnknownClusterError as UnknownClusterError,
     UnreconciledError as UnreconciledError,
     collect_case_records as collect_case_records,
@@ -26,6 +27,7 @@ from .case_records import (
     member_record_keys as member_record_keys,
     run_as_of as run_as_of,
 )
+from .exhibits import stated_payment as stated_payment
 from .language import ReferenceFileError as ReferenceFileError
 from .package import (
     FACTS_FILE as FACTS_FILE,

@@ -14,7 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation, localcontext
 from operator import attrgetter
 from typing import Any
@@ -48,13 +48,27 @@ class UnknownClusterError(ValueError):
 
 
 @dataclass(frozen=True)
+class StatedPayment:
+    """Statements on a payment besides payee and amount; no table of a run has them.
+
+    `paid_at` is as it is written, a time or a day.
+    """
+
+    paid_at: str | None = None
+    reference: str | None = None
+    beneficiary_name: str | None = None
+    beneficiary_bank: str | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True)
 class RecordSource:
     """The source of a record: a file of the run's inputs, and the row.
 
     `position` is the 1-based line of a text file, the row of a Parquet file, or the place in the
     evidence of another organisation's offer. `copies` counts other rows of the inputs with the
-    same id, which the run counted as duplicates. `clicks` are in the links of the row alone: no
-    table of a run has them.
+    same id, which the run counted as duplicates. `clicks` are in the links of the row alone, and
+    `payments` are what it states of each of its payments: no table of a run has them.
     """
 
     file: str
@@ -62,6 +76,7 @@ class RecordSource:
     position: int
     copies: int
     clicks: tuple[Click, ...] = ()
+    payments: tuple[StatedPayment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,7 +199,7 @@ def collect_case_records(
             source=sources[key],
             loss=rows[key].get("loss_amount"),
             currency=rows[key].get("loss_currency"),
-            payments=_payments(key, rows[key], mentions, members),
+            payments=_payments(key, rows[key], mentions, members, sources[key].payments),
             victim=people.get(key),
             country=rows[key].get("victim_country"),
             channel=rows[key].get("channel"),
@@ -232,7 +247,13 @@ def _stated(row: Row, what: str) -> tuple[str, ...]:
     return tuple(sorted({one["name"] for one in found if one["what"] == what}))
 
 
-def _payments(key: RecordKey, row: Row, mentions: list[Row], members: set[str]) -> list[Row]:
+def _payments(
+    key: RecordKey,
+    row: Row,
+    mentions: list[Row],
+    members: set[str],
+    stated: Sequence[StatedPayment],
+) -> list[Row]:
     """Returns the payments of a complaint to members; the payee is the member, not the text."""
     listed = row.get("payments") or []
     paid = []
@@ -246,8 +267,46 @@ def _payments(key: RecordKey, row: Row, mentions: list[Row], members: set[str]) 
             continue
         at = int(field.removeprefix("payments[").partition("]")[0])
         if at < len(listed):
-            paid.append(listed[at] | {"payee": one["entity_id"]})
+            besides = stated[at] if at < len(stated) else StatedPayment()
+            paid.append(listed[at] | {"payee": one["entity_id"], "stated": besides})
     return paid
+
+
+def time_paid(record: CaseRecord, payment: Row) -> tuple[str, datetime] | None:
+    """Returns when a payment was made as its complaint states it, and the last moment of that.
+
+    None where it states no time, or one that is later than the complaint.
+    """
+    text = payment["stated"].paid_at or ""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        shown, moment = text, moment.replace(tzinfo=UTC) + timedelta(days=1)
+    else:
+        moment = moment.astimezone(UTC)
+        shown = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return (shown, moment) if moment <= record.observed_at + timedelta(days=1) else None
+
+
+def agreed_names(records: Iterable[CaseRecord]) -> set[tuple[str, str]]:
+    """Returns payees with a name, folded, that the complaints of two people or more give each.
+
+    A name is a person's, whom one liar could put there.
+    """
+    people: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for record in records:
+        for one in record.payments:
+            name = folded_name(one["stated"].beneficiary_name)
+            if name and record.victim is not None:
+                people[one["payee"], name].add(record.victim)
+    return {key for key, those in people.items() if len(those) > 1}
+
+
+def folded_name(name: str | None) -> str:
+    """Returns the words of a name in an order that is no matter, without case and signs."""
+    return " ".join(sorted(re.findall(r"\w+", (name or "").casefold())))
 
 
 def _numbered_people(rows: Mapping[RecordKey, Row]) -> dict[RecordKey, int]:

@@ -17,6 +17,7 @@ from reports.link_evidence import entity_doubts
 from reports.referral.blocks import Block, Document, Grid, Notice, Points, Text, numbered_sections
 from reports.referral.case import Case, Row
 from reports.referral.language import AS_WRITTEN
+from reports.referral.method import withheld_names
 from reports.referral.reference import english
 from reports.text import plain
 from schemas.enums import Review, Status, Tier
@@ -172,6 +173,15 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                     f"{plain(group.provider.doubt, 200)}."
                     for group in case.groups
                     if group.provider.doubt
+                ),
+                *(
+                    [
+                        "Beneficiaries' names that one person alone states, or of an account "
+                        "that is not reviewed, are in no file of the package: the records are "
+                        f"{', '.join(map(str, withheld_names(case)))} of Exhibit 1."
+                    ]
+                    if case.reference.form and withheld_names(case)
+                    else []
                 ),
                 *(
                     ["letter.html: to be printed from a browser; the PDF's fonts lack its script."]

@@ -6,7 +6,7 @@ And its cluster for machines, as GraphML.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter, itemgetter
@@ -24,8 +24,12 @@ from reports.export.graph_tables import (
     graphml_document,
 )
 from reports.referral.case import Case
-from reports.referral.case_records import CaseRecord, format_amount
+from reports.referral.case_records import CaseRecord, StatedPayment, format_amount
 from reports.referral.language import format_utc
+from schemas.enums import PaymentStatus
+from transforms.casts import is_phone_number
+from transforms.extract.sensitive_text import mask_papers
+from transforms.text_util import may_hold_contact
 
 Row = dict[str, Any]
 
@@ -65,6 +69,11 @@ PAYMENT_METHODS = frozenset(
 )
 """Words for a payment that a package repeats."""
 
+
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{3,39}")
+
+LONGEST_NAME = 120
+"""Letters of a beneficiary's or a bank's name."""
 
 SUPPLIER_PEOPLE = 2
 """People whose records must name a shared service, for it to be listed."""
@@ -381,6 +390,32 @@ def listed_word(said: str | None, known: frozenset[str]) -> str | None:
 def currency_word(said: str | None) -> str | None:
     """Returns a complaint's word if it has the form of a code."""
     return None if not said else said if re.fullmatch(r"[A-Za-z]{2,6}", said) else "other"
+
+
+def stated_payment(given: Mapping[str, str | None], country: str | None) -> StatedPayment:
+    """Returns what may be shown of a payment: nothing that may be somebody's number or address."""
+    status = (given.get("status") or "").strip().lower()
+    reference = (given.get("reference") or "").strip()
+    may_be_a_persons = any(
+        is_phone_number(text, region)
+        for text, region in ((reference, country), (f"+{reference}", None))
+    )
+    papers = mask_papers(pa.array([reference]), pa.array([reference]))[0].as_py() != reference
+    return StatedPayment(
+        paid_at=(given.get("paid_at") or "").strip() or None,
+        reference=reference
+        if _REFERENCE.fullmatch(reference) and not may_be_a_persons and not papers
+        else None,
+        beneficiary_name=_shown_name(given.get("beneficiary_name")),
+        beneficiary_bank=_shown_name(given.get("beneficiary_bank")),
+        status=status if status in tuple(PaymentStatus) else None,
+    )
+
+
+def _shown_name(given: str | None) -> str | None:
+    name = " ".join((given or "").split())
+    shown = name.isprintable() and 1 < len(name) <= LONGEST_NAME and not may_hold_contact(name)
+    return name if shown else None
 
 
 def _rejected_links(case: Case) -> Exhibit:

@@ -15,14 +15,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from reports.disclosure_control import is_reviewed_core
 from reports.evidence_number import letter_thing
 from reports.export import tabular
 from reports.referral.blocks import BLANK, Block, Document, Grid, Points, Section, Text
 from reports.referral.case import Case, victims_at_most
-from reports.referral.case_records import RecordKey, exact_sum, format_amount
+from reports.referral.case_records import (
+    RecordKey,
+    agreed_names,
+    exact_sum,
+    folded_name,
+    format_amount,
+    time_paid,
+)
 from reports.referral.exhibits import PAYMENT_METHODS, SUPPLIER_PEOPLE, currency_word, listed_word
 from reports.referral.language import format_utc, organisation_name
-from reports.referral.reference import BLANK_VALUE
+from reports.referral.reference import BLANK_VALUE, STATED_VALUES
 from reports.text import plain
 from schemas.enums import RecordKind, Role
 
@@ -265,8 +273,13 @@ def form_tables(case: Case) -> list[FormTable]:
             if one["rows"] == "payments"
             else _identifier_values(case)
         )
-        blank = frozenset(at for at, value in enumerate(values) if value == BLANK_VALUE)
         rows = [[entries[value] for value in values] for entries in of_rows]
+        blank = frozenset(
+            at
+            for at, value in enumerate(values)
+            if value == BLANK_VALUE
+            or (value in STATED_VALUES and all(row[at] == BLANK for row in rows))
+        )
         found.append(FormTable(one["title"], labels, rows, blank))
     return found
 
@@ -274,6 +287,8 @@ def form_tables(case: Case) -> list[FormTable]:
 def form_section(case: Case) -> list[Block]:
     """Shows the recipient's form; columns to be filled outside are named, and in its CSV."""
     blocks: list[Block] = []
+    if agreed_names(case.records.in_order):
+        blocks.append(Text(case.say("form.names")))
     for one in form_tables(case):
         if not one.rows:
             blocks.append(Text(case.say("form.empty", title=one.title)))
@@ -357,12 +372,20 @@ def case_values(case: Case) -> dict[str, str]:
 
 
 def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, str]]:
-    """Yields the entries of each payment, of the last hours before the referral's time alone."""
+    """Yields the entries of each payment, of the last hours before the referral's time alone.
+
+    A name is shown where two people or more give it, of a payee that is named as reviewed core.
+    """
+    agreed, core = agreed_names(case.records.in_order), _reviewed_core(case)
     since = None if within_hours is None else case.clock - timedelta(hours=within_hours)
     for record in case.records.in_order:
-        if since is not None and record.observed_at < since:
-            continue
         for one in record.payments:
+            paid = time_paid(record, one)
+            if since is not None and (paid[1] if paid else record.observed_at) < since:
+                continue
+            stated, payee = one["stated"], one["payee"]
+            named = payee in core and (payee, folded_name(stated.beneficiary_name)) in agreed
+            bank = stated.beneficiary_bank if payee in core else None
             provider = case.provider_of[one["payee"]]
             amount = one["amount"]
             yield {
@@ -375,7 +398,39 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
                 "payee": case.identifier(one["payee"]),
                 "institution": plain(provider.name, 120),
                 "institution_country": provider.country or "",
+                "transaction_date": paid[0] if paid else BLANK,
+                "beneficiary_name": _as_stated(case, stated.beneficiary_name if named else None),
+                "beneficiary_bank": "; ".join(
+                    [plain(provider.name, 120), *([_as_stated(case, bank)] if bank else [])]
+                ),
+                "payment_reference": plain(stated.reference, 40) or BLANK,
+                "payment_status": stated.status or BLANK,
             }
+
+
+def _reviewed_core(case: Case) -> set[str]:
+    return {one["entity_id"] for one in case.facts.members if is_reviewed_core(one)}
+
+
+def withheld_names(case: Case) -> list[int]:
+    """Returns the rows of Exhibit 1 whose payments name a beneficiary whom no form names."""
+    agreed, core = agreed_names(case.records.in_order), _reviewed_core(case)
+    return [
+        record.number
+        for record in case.records.in_order
+        if any(
+            one["stated"].beneficiary_name
+            and not (
+                one["payee"] in core
+                and (one["payee"], folded_name(one["stated"].beneficiary_name)) in agreed
+            )
+            for one in record.payments
+        )
+    ]
+
+
+def _as_stated(case: Case, what: str | None) -> str:
+    return case.say("form.stated", what=plain(what, 120)) if what else BLANK
 
 
 def _identifier_values(case: Case) -> Iterator[dict[str, str]]:

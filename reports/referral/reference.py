@@ -114,18 +114,18 @@ _CASE_VALUES = (
     "chat",
 )
 
+STATED_VALUES = tuple(
+    """transaction_date beneficiary_name beneficiary_bank payment_reference
+    payment_status""".split()
+)
+"""Values of a payment that a complaint may state; a blank line where it does not."""
+
 FORM_VALUES: Mapping[str, tuple[str, ...]] = {
     "case": (BLANK_VALUE, *_CASE_VALUES),
     "payments": (
         BLANK_VALUE,
-        "record",
-        "received",
-        "amount",
-        "currency",
-        "method",
-        "payee",
-        "institution",
-        "institution_country",
+        *"record received amount currency method payee institution institution_country".split(),
+        *STATED_VALUES,
     ),
     "identifiers": (
         BLANK_VALUE,

@@ -16,7 +16,7 @@ from schwifty.exceptions import SchwiftyException
 
 from reports.cluster_data import ClusterFacts
 from reports.evidence_number import letter_thing
-from reports.referral.case_records import CaseRecords, exact_sum
+from reports.referral.case_records import CaseRecords, exact_sum, time_paid
 from reports.referral.language import Language, format_utc
 from reports.referral.reference import Reference, english
 from reports.text import plain
@@ -466,13 +466,20 @@ def _paid(case: Referred, payee: str) -> str:
         return ""
     sums = [case.language.sum_of(one, exact_sum(of)) for one, of in sorted(amounts.items())]
     times = [record.observed_at for record, _ in found]
-    return case.language.say(
+    days = sorted(paid[0][:10] for record, each in found if (paid := time_paid(record, each)))
+    paid_on = (
+        case.language.say("letters.paid_on", days=case.language.span(days[0], days[-1]))
+        if days
+        else ""
+    )
+    words = case.language.say(
         "letters.paid",
         payments=case.language.count("payment_short", len(found)),
         sums="; ".join(sums),
         first=format_utc(min(times)),
         last=format_utc(max(times)),
     )
+    return f"{words}{paid_on}"
 
 
 def _day(language: Language, moment: datetime | None) -> str:

@@ -514,3 +514,131 @@ def test_the_pdf_can_be_found_ones_way_in(office):
     assert b"/Outlines" in content
     page = (office.package / "data/referral.html").read_text()
     assert content.count(b"/Subtype /Link") == page.count('<li><a href="#section-')
+
+
+PAYEE = "DE89370400440532013000"
+
+PAYMENT = {"method": "wire", "payee": PAYEE, "amount": "900.00", "currency": "USD"}
+
+
+def paid_package(folder, stated, recipient="us-fbi-ic3", *more):
+    """A package on an account whose complaints state so much of their payments."""
+    rows = [
+        complaint(
+            n,
+            received_at=f"2024-03-0{n}T09:30:00Z",
+            victim_id=f"v{n}",
+            victim_country="US",
+            narrative="They made me wire money.",
+            phone_numbers=[
+                {"raw": "+18885550121", "role": "callback"},
+                {"raw": f"+1212555018{n}", "role": "victim"},
+            ],
+            payments=[PAYMENT | one],
+        )
+        for n, one in enumerate(stated, 1)
+    ]
+    folder.mkdir()
+    inputs = ["--complaints", jsonl(folder / "rows.jsonl", rows)]
+    decisions = folder / "decisions.csv"
+    decisions.write_text(
+        "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
+        "C-1,confirm,phone:+18885550121,,Priya Rao,seen,2026-06-01T00:00:00Z,\n"
+    )
+    made, package = folder / "run", folder / "package"
+    run(made, *inputs, "--decisions", decisions)
+    (cluster,) = read(made, CLUSTERS)["cluster_id"].to_pylist()
+    words = ["referral", made, "--cluster", cluster, *inputs, "--decisions", decisions]
+    words += ["--recipient", recipient, "--output", package, *more]
+    words += ["--override-by", "Ada Cole", "--override-reason", "counsel agreed"]
+    assert cli.main([str(one) for one in words]) == 0
+    return package, made
+
+
+def naming(folder, value):
+    """The files of a folder that hold a value, in any of their layers."""
+    return {
+        path
+        for path, content in everything(folder).items()
+        if any(value in layer for layer in decoded_layers(path, content))
+    }
+
+
+def form(package, number):
+    (path,) = (package / "data/forms").glob(f"{number:02d}-*.csv")
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+
+
+BLANK = "____________________"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("RINGTRACE_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def test_what_a_complaint_states_of_a_payment_is_in_the_forms_that_ask_for_it(home):
+    stated = [
+        {
+            "paid_at": "2024-03-01T08:00:00+01:00",
+            "beneficiary_name": "Jane  DOE",
+            "beneficiary_bank": "Example Bank Cologne",
+            "reference": "FT24061X",
+            "status": "recalled",
+        },
+        {"paid_at": "2024-03-02", "beneficiary_name": "Doe, Jane", "status": "odd"},
+        {"beneficiary_name": "Zyxxia Innocent"},
+        {"paid_at": "2024-03-20T00:00:00Z"},
+    ]
+    package, made = paid_package(home / "us", stated)
+    rows = form(package, 2)
+    assert [one["Transaction date"] for one in rows] == [
+        "2024-03-01T07:00:00Z",
+        "2024-03-02",
+        BLANK,
+        BLANK,  # later than the complaint
+    ]
+    # One person could put anybody's name there.
+    assert [one["Recipient name"] for one in rows] == [
+        "Jane DOE (as stated by the reporter)",
+        "Doe, Jane (as stated by the reporter)",
+        BLANK,
+        BLANK,
+    ]
+    assert rows[0]["Recipient bank"].endswith("; Example Bank Cologne (as stated by the reporter)")
+    assert "stated by the reporter" not in rows[1]["Recipient bank"]
+    assert not [*naming(package, b"Zyxxia"), *naming(made, b"Zyxxia"), *naming(made, b"DOE")]
+    shown = naming(package, b"DOE") - {"data/referral.pdf"}
+    assert shown == {"data/forms/02-financial-transactions.csv", "data/referral.html"}
+    memo = (home / "us/package-counsel/data/memo.html").read_text()
+    assert "the records are 3 of Exhibit 1" in memo
+    letters = [one.read_text() for one in (package / "data/requests").glob("*bank*.txt")]
+    assert any("paid, as stated, 2024-03-01 to 2024-03-02" in one for one in letters)
+
+
+def test_what_is_stated_of_a_payment_links_nothing_and_may_be_left_out(home):
+    same = {"beneficiary_name": "Jane Doe", "beneficiary_bank": "B", "reference": "SAME1"}
+    plain, run_of_plain = paid_package(home / "plain", [{}] * 3)
+    _, run_of_stated = paid_package(home / "stated", [same | {"status": "failed"}] * 3)
+    for table in (CLUSTERS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS):
+        assert read(run_of_plain, table).equals(read(run_of_stated, table)), table.name
+    assert not [one for one in form(plain, 2) if "stated" in str(one)]
+    page = (plain / "data/referral.html").read_text()
+    assert "Transaction date" in page and "as stated by the reporter" not in page
+
+
+def test_a_contact_in_what_is_stated_of_a_payment_is_left_out(home):
+    hidden = "2125550181"
+    stated = [
+        {
+            "beneficiary_name": f"Call {hidden}",
+            "beneficiary_bank": "jane@example.com",
+            "reference": one,
+        }
+        for one in (hidden, f"1{hidden}", "4111 1111 1111 1111")
+    ]
+    package, _ = paid_package(home / "p", stated, "interpol-igrip")
+    for value in (hidden.encode(), b"jane@", b"4111"):
+        assert not naming(package, value)
+    assert {one["Transaction reference"] for one in form(package, 2)} == {BLANK}

@@ -54,6 +54,9 @@ COMPLAINT_FAULTS = [
     ("loss_amount", "9" * 30, Code.BAD_AMOUNT),
     ("loss_currency", "dollars", Code.BAD_CURRENCY),
     ("payments", [{"amount": "1"}, {"amount": "Infinity"}], Code.BAD_AMOUNT),
+    ("payments", [{"paid_at": "yesterday"}], Code.BAD_TIMESTAMP),
+    ("payments", [{"paid_at": "2026-02-30"}], Code.BAD_TIMESTAMP),
+    ("payments", [{"paid_at": "2026-02-28"}, {"paid_at": "1066-10-14"}], Code.IMPOSSIBLE_DATE),
     ("phone_numbers", [{"raw": "1", "role": "customer"}], Code.BAD_VALUE),
 ]
 

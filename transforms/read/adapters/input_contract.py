@@ -16,7 +16,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.complaint import LOOSE_EXTRA
+from schemas.complaint import LOOSE_EXTRA, STATED_OF_PAYMENT
 from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
@@ -47,7 +47,7 @@ REQUIRED = {
     RecordKind.CALL: ("call_id", "source_org", "started_at"),
 }
 
-NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount"})
+NUMERIC = frozenset({"loss_amount", "duration_seconds", "amount", "reference"})
 """Fields that may be a JSON number; their loose text is the number as it is written."""
 
 MOST_UNKNOWN = 256
@@ -300,9 +300,11 @@ def _inexact(row: dict[str, Any]) -> bool:
     )
 
 
-_TIMES = {"received_at", "occurred_at", "started_at"}
+_TIMES = {"received_at", "occurred_at", "started_at", "paid_at"}
 
 _EMAILS_WITH_ROLES = pa.list_(pa.struct([("address", pa.string()), ("role", pa.string())]))
+
+_STATED = tuple(one.name for one in STATED_OF_PAYMENT)
 
 _TOO_LARGE = "a row of over 8 MiB"
 
@@ -340,6 +342,7 @@ def convert_batch(
     text = pa.RecordBatch.from_pydict(columns)
     records = []
     for row, values in zip(rows, text.to_pylist(), strict=True):
+        _drop_unstated(values)
         data = orjson.dumps({name: one for name, one in values.items() if one is not None})
         records.append(Record(first + row, data, len(data)))
     if large := [one for one in records if one.size > MAX_ROW_BYTES]:
@@ -350,6 +353,14 @@ def convert_batch(
     others = shown_names([name for name in names if name not in columns])
     columns["unknown"] = pa.array([others] * len(records), pa.list_(pa.string()))
     return build_contract_batch(origin, records, columns, options), rejects
+
+
+def _drop_unstated(values: dict[str, Any]) -> None:
+    """Drops from a row's payments the optional fields that they do not state."""
+    for payment in values.get("payments") or ():
+        for name in _STATED if payment else ():
+            if payment[name] is None:
+                del payment[name]
 
 
 def _split_email_column(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -385,6 +396,8 @@ def _fits(given: pa.DataType, wanted: pa.DataType, name: str) -> bool:
             for f in wanted
             if given.get_field_index(f.name) >= 0
         )
+    if name == "paid_at" and pa.types.is_date(given):
+        return True
     if name in _TIMES and pa.types.is_timestamp(given):
         return given.tz is not None
     return _is_text(given) or (name in NUMERIC and _is_number(given))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -26,6 +26,7 @@ from schemas.mapping import (
     ID_FIELDS,
     IGNORE,
     NUMBER_TARGETS,
+    PAID_AT,
     PAYMENT_TARGETS,
     REMOTE_PREFIX,
     SCALARS,
@@ -619,6 +620,12 @@ class _Reading:
             "payments": self._payments(row) if self._pays else None,
         }
 
+    def _time_or_day(self, time: str | None, texts: Sequence[str]) -> str | None:
+        """Returns a time, or the day alone where no more is written: nobody paid at midnight."""
+        if time is None or any(":" in one or one.strip().isdigit() for one in texts):
+            return time
+        return datetime.fromisoformat(time).astimezone(self._zone).date().isoformat()
+
     def _payments(self, row: Row) -> list[dict[str, str | None]] | None:
         """Returns the one payment of a row, if it has one."""
         payment = {
@@ -626,6 +633,8 @@ class _Reading:
         }
         if payment["amount"]:
             payment["amount"] = self._amount(payment["amount"])
+        if paid_at := self._texts(PAID_AT, row):
+            payment["paid_at"] = self._time_or_day(self._time(PAID_AT, paid_at), paid_at)
         return [payment] if any(payment.values()) else None
 
 

@@ -286,15 +286,25 @@ def test_counsel_is_told_which_exhibits_and_whose_decisions(tmp_path):
 
 
 @pytest.mark.parametrize("code", ["de-bka", "es-policia", "cn-psb", "us-fbi-ic3"])
-def test_a_charts_legend_stays_on_the_page(tmp_path, code):
+def test_nothing_leaves_the_page_and_no_number_or_day_is_broken(tmp_path, code):
     pdfium = pytest.importorskip("pypdfium2")
-    ids = [*IDS, "url:forms.office.com/r/X", "wallet:btc:1Boat", "handle:telegram:name"]
-    tables = rows(ids, ["callback", "payee", "lure_site", "operator", "sender"] + ["mentioned"] * 3)
-    content = package_of(case_of(tmp_path / "run", tables, code))["data/referral.pdf"]
-    for page in pdfium.PdfDocument(content):
+    long = "remote:teamviewer:1015052373"
+    ids = [*IDS, "url:forms.office.com/r/X", "wallet:btc:1Boat", "handle:telegram:name", long]
+    roles = ["callback", "payee", "lure_site", "operator", "sender", *["mentioned"] * 3, "operator"]
+    case = case_of(tmp_path / "run", rows(ids, roles), code)
+    pages = pdfium.PdfDocument(package_of(case)["data/referral.pdf"])
+    text = ""
+    for page in pages:
         words = page.get_textpage()
-        boxes = [words.get_rect(at) for at in range(words.count_rects())]
-        assert max(right for _, _, right, _ in boxes) <= page.get_width() - pdf.MARGIN + 8
+        right = max(words.get_rect(at)[2] for at in range(words.count_rects()))
+        assert right <= page.get_width() - pdf.MARGIN + 8
+        text += words.get_text_range()
+        words.close()
+    pages.close()
+    table = text.partition(long.rpartition(":")[2])[2][:2_000]
+    assert case.number_of(long) in table
+    member = next(one for one in case.facts.members if one["entity_id"] == long)
+    assert f"{member['first_seen']:%Y-%m-%d}" in table
 
 
 @pytest.mark.parametrize(

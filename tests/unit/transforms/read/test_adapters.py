@@ -1,7 +1,7 @@
 """Adapters: what the real files do not show."""
 
 import json
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pyarrow as pa
@@ -221,6 +221,22 @@ def test_parquet_of_the_contract_itself(tmp_path):
     assert {k: v for k, v in same.items() if k not in ours} == {
         k: v for k, v in first.items() if k not in ours
     }
+
+
+def test_parquet_states_times_and_days_of_payments(tmp_path):
+    path = tmp_path / "a.parquet"
+    rows = [{"complaint_id": "1", "source_org": "x", "received_at": "2026-05-02T00:00:00Z"}]
+    for when, shown in (
+        (datetime(2026, 5, 1, 9, 30, tzinfo=UTC), "2026-05-01 09:30:00+00:00"),
+        (date(2026, 5, 1), "2026-05-01"),
+    ):
+        paid = {"payee": "y", "paid_at": when, "reference": 4711}
+        pq.write_table(pa.Table.from_pylist([rows[0] | {"payments": [paid]}]), path)
+        (row,) = read_file(path)[0]["complaints"]
+        (payment,) = row["payments"]
+        assert (payment["paid_at"], payment["reference"]) == (shown, "4711")
+        # What is not stated is not in the row that a reject would keep.
+        assert "beneficiary_name" not in row["raw"].decode()
 
 
 def test_parquet_text_that_is_not_utf8_is_one_reject(tmp_path):

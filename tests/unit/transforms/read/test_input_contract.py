@@ -74,6 +74,8 @@ def test_every_decimal_survives(loss, paid):
         (b'{"phone_numbers":[["raw","1"]]}', ("wrong_type", "phone_numbers")),
         (b'{"phone_numbers":[{"raw":1}]}', ("wrong_type", "phone_numbers.raw")),
         (b'{"payments":[{"amount":{}}]}', ("wrong_type", "payments.amount")),
+        (b'{"payments":[{"paid_at":1714550400}]}', ("wrong_type", "payments.paid_at")),
+        (b'{"payments":[{"beneficiary_name":["x"]}]}', ("wrong_type", "payments.beneficiary_name")),
         (b"[1]", ("not_an_object", None)),
         (b"null", ("not_an_object", None)),
         (b"NaN", ("not_an_object", None)),
@@ -118,6 +120,20 @@ def test_unknown_names_are_bounded():
     line["phone_numbers"] = [{"raw": "1", "note": 1}]
     row = only(json.dumps(line).encode())
     assert row["unknown"] == ["foo", "other", "phone_numbers.note"]
+
+
+def test_what_a_payment_states_is_read():
+    stated = {
+        "paid_at": "2026-05-01",
+        "reference": 4711,
+        "beneficiary_name": "Jane Doe",
+        "beneficiary_bank": "Example Bank",
+        "status": "pending",
+    }
+    row = only(json.dumps({"payments": [{"payee": "x", "note": 1} | stated]}).encode())
+    assert row["unknown"] == ["payments.note"]
+    expected = stated | {"payee": "x", "reference": "4711", "method": None}
+    assert row["payments"] == [expected | {"amount": None, "currency": None}]
 
 
 def test_source_org_is_for_rows_that_name_none():

@@ -84,6 +84,35 @@ def test_csv_of_any_delimiter(tmp_path, delimiter, shard_bytes):
     assert len(shards) > 1 or shard_bytes > 1
 
 
+def test_what_a_payment_states_has_columns_of_its_own(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "Case,When,IBAN,Paid,To whom\n"
+        "A1,2026-06-01 10:00,DE89370400440532013000,05/31/2026,Jane Doe\n"
+        "A2,2026-06-01 10:00,DE89370400440532013000,soon,Jane Doe\n"
+    )
+    columns = """
+[columns]
+"Case" = "complaint_id"
+"When" = "received_at"
+"IBAN" = "payment.payee"
+"Paid" = "payment.paid_at"
+"To whom" = "payment.beneficiary_name"
+[times]
+"When" = "iso-local"
+"Paid" = "month-first"
+"""
+    head = f'{HEAD}timezone = "Asia/Kolkata"\n'
+    found, _ = read_file(path, maps=(a_map(columns=columns, head=head),))
+    (row,) = found["complaints"]
+    (payment,) = row["payments"]
+    # A day alone stays one, whatever the zone.
+    assert payment["paid_at"] == "2026-05-31"
+    assert payment["beneficiary_name"] == "Jane Doe"
+    (reject,) = found["rejects"]
+    assert (reject["code"], reject["field"]) == ("bad_timestamp", "payment.paid_at")
+
+
 def test_csv_in_another_encoding_and_compressed(tmp_path):
     path = tmp_path / "a.csv.gz"
     rows = [*ROWS[:1], ["A1", "2026-06-01", "Zoë", "", "8885550100", "Größe"]]
