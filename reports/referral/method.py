@@ -318,7 +318,7 @@ def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
         header, *cells = [row[at] for row in rows]
         word = max(len(each) for one in (header, *cells) for each in one.split() or [""])
         short = min(max(map(len, cells), default=0), SHORT_CELL)
-        room.append(min(max(word + 2, short), LONG_WORD))
+        room.append(min(max(word + 2, short + 1), LONG_WORD))
     return [one / sum(room) for one in room]
 
 
