@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from reports.evidence_number import cluster_thing
 from reports.export import tabular
 from reports.link_evidence import entity_doubts
 from reports.referral.blocks import Block, Document, Grid, Notice, Points, Text, numbered_sections
@@ -91,6 +92,7 @@ def _memo(
         tlp="red",
         sections=numbered_sections(parts),
         language=english(),
+        number=case.number_of(cluster_thing(case.row["cluster_id"])),
     )
 
 

@@ -175,7 +175,8 @@ def _summary(case: Case) -> list[Block]:
     payees = sum(1 for one in case.facts.members if one["role"] == Role.PAYEE)
     phones = sum(1 for one in case.number if one.startswith("phone:"))
     counted = [case.language.count("complaint", row["complaints"])]
-    counted.append(case.language.count("call_record", row["calls"]))
+    if row["calls"]:
+        counted.append(case.language.count("call_record", row["calls"]))
     account = str(case.file.values.get("narrative", ""))
     return [
         *(Text(plain(one, 4_000)) for one in account.splitlines() if one.strip()),

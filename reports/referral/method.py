@@ -37,6 +37,9 @@ from schemas.enums import RecordKind, Role
 FORM_ROWS = 60
 """Rows of a form in the document; its CSV has all."""
 
+FORM_COLUMNS = 8
+"""Columns of a form that fit on a page; the others are in a table below."""
+
 SHORT_CELL, LONG_WORD = 20, 24
 """Letters of a cell of a form that stay in a line, and of a word of it that is not cut."""
 
@@ -72,7 +75,7 @@ def _story(case: Case, stories: Mapping[str, int]) -> str:
     posed = case.say("method.posed", brands=brands) if brands else case.say("method.posed_as_other")
     if named:
         return case.say("method.pretext_of", posed=posed, stories=named)
-    return case.say("method.pretext", posed=posed)
+    return case.say("method.pretext", brands=brands) if brands else ""
 
 
 def _counted(case: Case, counts: Mapping[str, int], table: str) -> str:
@@ -298,15 +301,25 @@ def form_section(case: Case) -> list[Block]:
             labels = case.language.join([one.header[at] for at in sorted(one.blank)])
             words = case.say("form.blank", title=one.title, n=len(one.blank), labels=labels)
             blocks.append(Text(words))
-        blocks.append(
+        blocks += [
             Grid(
                 case.say("form.caption", title=one.title),
-                [one.header[at] for at in kept],
-                [[plain(row[at], 400) for at in kept] for row in one.rows[:FORM_ROWS]],
-                _widths([one.header, *one.rows], kept),
+                [one.header[at] for at in part],
+                [[plain(row[at], 400) for at in part] for row in one.rows[:FORM_ROWS]],
+                _widths([one.header, *one.rows], part),
             )
-        )
+            for part in _parts(kept)
+        ]
     return blocks
+
+
+def _parts(kept: Sequence[int]) -> list[list[int]]:
+    """Parts the columns of a form among tables that the page has room for, each with the first."""
+    if len(kept) <= FORM_COLUMNS:
+        return [list(kept)]
+    first, *others = kept
+    size = -(-len(others) // -(-len(others) // (FORM_COLUMNS - 1)))
+    return [[first, *others[at : at + size]] for at in range(0, len(others), size)]
 
 
 def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:

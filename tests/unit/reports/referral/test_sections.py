@@ -324,3 +324,13 @@ def test_nothing_leaves_the_page_and_no_number_or_day_is_broken(tmp_path, code):
 )
 def test_an_identifier_is_said_as_its_keeper_says_it(entity_id, words):
     assert english().identifier(entity_id) == words
+
+
+def test_nobody_is_said_to_pose_as_anybody_where_no_record_says_so(tmp_path):
+    tables = rows()
+    for one in tables["complaints"]:
+        one["impersonation"] = None
+    page = page_of(case_of(tmp_path / "run", tables))
+    assert "No record names a brand that callers posed as" in page
+    assert "Impersonation" not in page and "Pretext" not in page
+    assert "0 call records to" not in page
