@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -267,6 +267,13 @@ def is_time_of_form(text: str, form: TimeForm) -> bool:
         return time_of_form(text, form, UTC) is not None
     except TimeFormError:
         return False
+
+
+def time_or_day(time: str | None, texts: Sequence[str], zone: tzinfo) -> str | None:
+    """Returns a time that texts give, or the day alone where they do: nobody pays at midnight."""
+    if time is None or any(":" in one or one.strip().isdigit() for one in texts):
+        return time
+    return datetime.fromisoformat(time).astimezone(zone).date().isoformat()
 
 
 def _epoch_time(text: str, unit: int) -> datetime | None:

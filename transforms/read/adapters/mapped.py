@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from itertools import islice
 from typing import Any
 
@@ -26,7 +26,6 @@ from schemas.mapping import (
     ID_FIELDS,
     IGNORE,
     NUMBER_TARGETS,
-    PAID_AT,
     PAYMENT_TARGETS,
     REMOTE_PREFIX,
     SCALARS,
@@ -620,21 +619,14 @@ class _Reading:
             "payments": self._payments(row) if self._pays else None,
         }
 
-    def _time_or_day(self, time: str | None, texts: Sequence[str]) -> str | None:
-        """Returns a time, or the day alone where no more is written: nobody paid at midnight."""
-        if time is None or any(":" in one or one.strip().isdigit() for one in texts):
-            return time
-        return datetime.fromisoformat(time).astimezone(self._zone).date().isoformat()
-
     def _payments(self, row: Row) -> list[dict[str, str | None]] | None:
-        """Returns the one payment of a row, if it has one."""
         payment = {
             part: next(iter(self._texts(target, row)), None) for target, part in _PAYMENT.items()
         }
-        if payment["amount"]:
-            payment["amount"] = self._amount(payment["amount"])
-        if paid_at := self._texts(PAID_AT, row):
-            payment["paid_at"] = self._time_or_day(self._time(PAID_AT, paid_at), paid_at)
+        payment["amount"] = payment["amount"] and self._amount(payment["amount"])
+        if paid := self._texts("payment.paid_at", row):
+            when = self._time("payment.paid_at", paid)
+            payment["paid_at"] = casts.time_or_day(when, paid, self._zone)
         return [payment] if any(payment.values()) else None
 
 
