@@ -36,6 +36,7 @@ from reports.evidence_number import (
     EvidenceNumberError,
     cluster_thing,
     evidence_number,
+    letter_thing,
     parse_evidence_number,
 )
 from reports.run import Run
@@ -243,7 +244,7 @@ def _lines(
         members = sorted(_members(thing, held, finished))
         for each in finished:
             yield from _today(each, thing, members)
-        yield from _issued(entries, members)
+        yield from dict.fromkeys(_issued(entries, members))
     for row in rows:
         if row["number"] == number:
             more = ", ".join(plain(row[name], 200) for name in ALIAS_COLUMNS[3:] if row[name])
@@ -430,10 +431,12 @@ def _read_package(folder: Path) -> Holding:
         if name.startswith("exhibits/") and name != "exhibits/data-dictionary.csv":
             _printed_rows(path, name, printed, about)
         elif path.suffix in (".txt", ".html", ".json", ".jsonld") and path.is_file():
+            # A letter prints the numbers of its identifiers, too.
+            thing = letter_thing(cluster_id, "letter" if name == "letter.html" else name)
+            if name.startswith("requests/") or name == "letter.html":
+                about[evidence_number(issuer, thing)] = f"the letter {name}"
             for number in sorted(set(_numbers_in(path.read_text("utf-8", "replace")))):
                 printed.setdefault(number, []).append(name)
-                if name.startswith("requests/"):
-                    about.setdefault(number, f"the letter {name}")
     return Holding(
         str(folder),
         f"{plain(facts['reference'], 80)}, to {plain(facts['recipient'], 80)}, as of "

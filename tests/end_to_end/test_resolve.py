@@ -174,6 +174,8 @@ def test_the_code_on_the_cover_reads_as_the_number(amazon, tmp_path):
 def test_an_identifier_a_record_a_link_a_letter_and_a_cluster_are_told(amazon, capsys):
     said = told(capsys, amazon.number(f"phone:{ONE}"), amazon.package, amazon.run)
     assert f"is the identifier phone:{ONE}, as amazon numbers it" in said
+    # A letter prints it and is another thing.
+    assert "requests/" in said and said.count(" numbers it") == 1
     assert "exhibits/02-identifiers.csv row" in said and "as of 2024" in said
     assert f"in the cluster {amazon.cluster}, core, reviewed" in said
     assert "issued to us-fbi-ic3 on 2024-05-01: package-" in said
