@@ -282,8 +282,8 @@ def _infrastructure(facts: ClusterFacts, key: BundleKey) -> StixObject:
         key,
         name=plain(row["name"]),
         description=(
-            f"Infrastructure of an impersonation scam: {row['size'] + facts.left_out} identifiers "
-            f"that {row['complaints']} complaints and {row['calls']} calls name. Brands claimed: "
+            f"Infrastructure of a scam that {row['complaints']} complaints and {row['calls']} "
+            f"calls report; identifiers of it that are named here: {row['size']}. Brands claimed: "
             f"{brands}. Status: {row['status']}.{_left_out(facts)}"
         ),
         infrastructure_types=["phishing"],

@@ -138,12 +138,8 @@ class Referred(Protocol):
         """The recipient's language."""
 
     @property
-    def joint(self) -> bool:
-        """True if others' offers are in it."""
-
-    @property
-    def weeks(self) -> str:
-        """Says that what an offer counts is dated to the week."""
+    def senders(self) -> set[str]:
+        """The organisations whose offers are in it."""
 
     @property
     def clock(self) -> datetime:
@@ -422,9 +418,15 @@ def _draft(case: Referred, group: ProviderGroup, number: str) -> bytes:
         priority=language.word("priorities", priority.replace(" ", "_")),
         wanted=language.points(f"asked.{asked}") or language.points("asked.carrier"),
         members=[_member_fields(case, one) for one in group.members],
-        weeks=case.weeks if case.joint else "",
+        weeks=_weeks(case, group),
     )
     return text.encode()
+
+
+def _weeks(case: Referred, group: ProviderGroup) -> str:
+    """Says that times may stand for weeks; whose records those are is no institution's to know."""
+    orgs = {org for one in group.members for org in one.member["orgs"]}
+    return case.language.say("letters.weeks") if orgs & case.senders else ""
 
 
 def _member_fields(case: Referred, retained: RetainedMember) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -161,6 +162,8 @@ def test_totals_of_two_organisations_say_which_are_one_sided(tmp_path):
 def joint_case(folder, **given):
     """A case of Amazon's with an offer of Microsoft's, whose evidence counts seven people."""
     tables = rows()
+    for row in (tables["members"][0], tables["entities"][0]):
+        row["orgs"] = ["amazon", "microsoft"]
     evidence = {"field": "offer", "record_id": "offer-ab-2-1..7", "source_org": "microsoft"}
     tables["mentions"].append(mention(IDS[0], "", observed_at=START + timedelta(days=3)) | evidence)
     case = case_of(folder, tables)
@@ -191,7 +194,10 @@ def test_dates_of_an_offer_are_said_to_be_of_the_week(tmp_path):
     # By the dates of identifiers, by the chronology, and among the limits.
     assert page.count("Records of Microsoft are dated to the week alone") == 3
     letters = [text.decode() for path, text in files.items() if path.startswith("data/requests/")]
-    assert letters and all("dated to the week alone" in one for one in letters)
+    # An institution learns it of what it keeps, and not whose records those are.
+    by_week = [one for one in letters if "can stand for its whole week" in one]
+    assert len(by_week) == 1 and "+18885550123" in by_week[0]
+    assert not [one for one in letters if "Microsoft" in one or "dated to the week" in one]
     alone = package_of(case_of(tmp_path / "alone", rows()))
     assert not [path for path, text in alone.items() if b"dated to the week" in text]
 
@@ -334,3 +340,16 @@ def test_nobody_is_said_to_pose_as_anybody_where_no_record_says_so(tmp_path):
     assert "No record names a brand that callers posed as" in page
     assert "Impersonation" not in page and "Pretext" not in page
     assert "0 call records to" not in page
+
+
+def test_the_bundle_counts_as_the_document_does(tmp_path):
+    tables = rows(complaints=4)
+    tables["complaints"].append(complaint("A-9"))
+    tables["members"].append(member(LEAF, "c-1", tier="verify", reporters=1, review="unreviewed"))
+    tables["entities"].append(entity(LEAF))
+    tables["mentions"].append(mention(LEAF, "A-9"))
+    bundle = json.loads(package_of(case_of(tmp_path / "run", tables))["data/cluster.stix.json"])
+    (about,) = [one for one in bundle["objects"] if one["type"] == "infrastructure"]
+    # The fourth complaint names the one that is left out alone.
+    assert "3 complaints and 0 calls report" in about["description"]
+    assert f"named here: {len(IDS)}." in about["description"]
