@@ -54,8 +54,9 @@ def infrastructure_section(case: Case) -> list[Block]:
     """Lists the members, by role."""
     facts = case.facts
     roles = Counter(one["role"] for one in facts.members)
+    but = case.say("identifiers_section.but_included") if case.included else ""
     blocks: list[Block] = [
-        Text(case.say("identifiers_section.about")),
+        Text(case.say("identifiers_section.about", but=but)),
         *([Text(case.weeks)] if case.joint else []),
         *_left_out(case),
         *_included(case),

@@ -267,6 +267,7 @@ def test_a_member_is_named_by_override_with_who_answers_and_why(tmp_path):
     assert facts["members"][UNREVIEWED]["review"] == "unreviewed"
     page = Page(files["data/referral.html"].decode()).text
     assert "Ada Cole answers for it" in page
+    assert "an analyst reviewed it, but for those that are said below to be included" in page
     assert "seen on the seized telephone" in page
 
 
