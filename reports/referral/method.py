@@ -40,7 +40,7 @@ FORM_ROWS = 60
 FORM_COLUMNS = 8
 """Columns of a form that fit on a page; the others are in a table below."""
 
-SHORT_CELL, LONG_WORD = 20, 24
+SHORT_CELL, LONG_WORD = 18, 24
 """Letters of a cell of a form that stay in a line, and of a word of it that is not cut."""
 
 SCRIPT_LIMIT = 6
@@ -331,7 +331,7 @@ def _widths(rows: Sequence[Sequence[str]], kept: Sequence[int]) -> list[float]:
         header, *cells = [row[at] for row in rows]
         word = max(len(each) for one in (header, *cells) for each in one.split() or [""])
         short = min(max(map(len, cells), default=0), SHORT_CELL)
-        room.append(min(max(word + 2, short + 1), LONG_WORD))
+        room.append(min(max(word + 2, short), LONG_WORD))
     return [one / sum(room) for one in room]
 
 
