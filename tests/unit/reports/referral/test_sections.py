@@ -118,7 +118,7 @@ def test_victims_above_complaints_are_explained(tmp_path):
     ]
     tables["mentions"].append(mention(IDS[0], "K-1", record_kind="call", field="called_number"))
     page = page_of(case_of(tmp_path / "run", tables))
-    assert "more victims than complaints: 1 of them is counted by a call record" in page
+    assert "More victims than complaints are counted: 1 of them by a call record" in page
 
 
 @given(
@@ -183,9 +183,10 @@ def test_the_table_of_organisations_adds_up_and_agrees_with_the_summary(tmp_path
     assert "At most 8 distinct victims: 3 in" in page
     together = page.partition("All organisations")[2].partition("Figures of")[0]
     assert "Microsoft5 to 7" in together and "Togetherat most 8" in together
+    assert "At most 10 victims: 3 in" in page_of(replace(case, shared=[]))
     # Whoever is shared is in both counts of the country.
     assert replace(case, shared=[]).countries_together == {"US": 5}
-    assert "There are more victims than complaints" not in page
+    assert "ore victims than complaints" not in page
 
 
 def test_dates_of_an_offer_are_said_to_be_of_the_week(tmp_path):
