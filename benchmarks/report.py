@@ -1,10 +1,14 @@
 """Time and size of a report of 10,000 clusters: written, opened and searched.
 
-`python -m benchmarks.report [CLUSTERS]`; the browser's part needs a Chromium.
+`python -m benchmarks.report [CLUSTERS]`; the browser's part needs a Chromium. With `--share N ...`
+its share of the CPU of a run of a simulated world of N complaints (`benchmarks.worlds`), on one
+processor: each is run twice with its report and twice without, in turn.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import random
 import sys
 import tempfile
@@ -12,7 +16,11 @@ import time
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from unittest import mock
 
+from benchmarks import measured
+from benchmarks.worlds import inputs, world
+from pipelines.batch import __main__, pipeline
 from schemas.manifest import Manifest
 from tests.browser import driver
 from tests.support.report_tables import (
@@ -142,8 +150,65 @@ def opening(page: Path, cluster_id: str) -> list[tuple[str, float]]:
     return list(zip(names, medians, strict=True))
 
 
-def main(clusters: int = CLUSTERS) -> None:
-    """Print one table."""
+def one_run(folder: Path, output: Path, *, report: bool) -> int:
+    """Runs a batch in this process, on one processor; returns its exit status."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    nothing = mock.patch.object(pipeline, "write_report", lambda *_, **__: None)
+    words = [*inputs(folder), "--output", str(output), "--overwrite"]
+    if report:
+        return __main__.main(words)
+    with nothing:
+        return __main__.main(words)
+
+
+def share(complaints: int) -> str:
+    """Returns a row: what runs with a report and without took, its share, files and bytes."""
+    folder, used = world(complaints), dict[bool, list[measured.Measured]]({True: [], False: []})
+    with tempfile.TemporaryDirectory() as scratch:
+        for _ in range(2):
+            for report in (True, False):
+                output = Path(scratch, f"run-{report}")
+                words = ["--one", folder, output, *(() if report else ("--no-report",))]
+                used[report].append(measured.run(measured.python("benchmarks.report", *words)))
+        files = [one for one in Path(scratch, "run-True").rglob("*") if one.is_file()]
+        sizes = {True: 0, False: 0}
+        for one in files:
+            top = one.relative_to(scratch).parts[1]
+            sizes[top in ("report", "graph")] += one.stat().st_size
+    cpu = {report: sum(one.cpu for one in runs) / 2 for report, runs in used.items()}
+    peak = {report: max(one.peak for one in runs) for report, runs in used.items()}
+    return (
+        f"| {complaints:,} | {cpu[True]:.1f} | {cpu[False]:.1f} | {1 - cpu[False] / cpu[True]:.1%} "
+        f"| {peak[True]:,.0f} | {peak[False]:,.0f} | {len(files)} "
+        f"| {sizes[True] / 1e6:.1f} | {sizes[False] / 1e6:.1f} |"
+    )
+
+
+def main() -> None:
+    """Prints one table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser.add_argument("clusters", metavar="CLUSTERS", type=int, nargs="?", default=CLUSTERS)
+    parser.add_argument(
+        "--share", metavar="N", type=int, nargs="+", help="its share of a run's CPU"
+    )
+    parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--no-report", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        sys.exit(one_run(*given.one, report=not given.no_report))
+    if given.share:
+        print(
+            "| complaints | CPU s | without report | share | MiB | without | files | MB | others |"
+        )
+        print("|---" * 9 + "|")
+        for complaints in given.share:
+            print(share(complaints), flush=True)
+        return
+    opened(given.clusters)
+
+
+def opened(clusters: int) -> None:
+    """Prints how long the report of made-up clusters takes to be written and opened."""
     with tempfile.TemporaryDirectory() as held:
         folder = Path(held)
         rows, whole = made_up(clusters)
@@ -168,4 +233,4 @@ def main(clusters: int = CLUSTERS) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    main()

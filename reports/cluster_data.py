@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from reports import tables
-from reports.tables import IntArray, NarrativeReader, RunFolder
+from reports.tables import IdIndex, IntArray, NarrativeReader, RunFolder
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Strength
 from schemas.tables import (
@@ -54,6 +54,10 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _ENDS = ("entity_a", "entity_b")
 
 _OF = "of"
+
+_NTH = "nth"
+
+_ROWS = ("row", "row_a", "row_b", _NTH)
 
 _KNOWN = ["entity_id", "cluster_id"]
 
@@ -100,7 +104,8 @@ VARIANT_LIMIT = 6
 WORDING_LIMIT = 2_000
 """Characters of a wording that are compared."""
 
-_RECORD = ["source_org", "record_kind", "record_id"]
+RECORD = ("source_org", "record_kind", "record_id")
+"""Columns of mentions/ that name a record."""
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -169,14 +174,14 @@ def gather_batch(
         row["cluster_id"]: row
         for row in tables.to_dicts(tables.read_table(run, CLUSTERS, where=here))
     }
-    members, of = _members(run, here, ids)
+    members, of = read_members(run, here, ids)
     names = members["entity_id"].combine_chunks()
     cluster_of = dict(zip(names.to_pylist(), members["cluster_id"].to_pylist(), strict=True))
     suppliers = _by_cluster(_suppliers(run, here))
     drawn = {one["entity_id"] for used in suppliers.values() for one in used[:DRAWN_SUPPLIERS]}
     found = gather_links(run, members, of, sorted(drawn), len(ids))
     days, roles = _mention_counts(run, names)
-    carriers = _carriers(run, names)
+    carriers = read_carriers(run, names)
     scripts = script_wordings(run, chain.from_iterable(suppliers.values()), members)
     sampled = sample_readings(run, names, narratives, per_org)
     read = _by(sampled, lambda one: cluster_of[one.entity_id])
@@ -202,8 +207,8 @@ def gather_batch(
     return ClusterBatch(facts, members, found.table)
 
 
-def _members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, IntArray]:
-    """Reads members with their entities, by cluster, most records first.
+def read_members(run: RunFolder, here: pc.Expression, ids: pa.Array) -> tuple[pa.Table, IntArray]:
+    """Reads members with their entities, by cluster in the order of `ids`, most records first.
 
     Returns them, and the place of each one's cluster.
     """
@@ -259,7 +264,7 @@ def _mention_counts(
     return days, roles
 
 
-def _carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
+def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
     """Returns the carriers that handed over the calls of each member number, in any epoch of it."""
     found: dict[str, set[str]] = defaultdict(set)
     holders: dict[str, list[str]] = defaultdict(list)
@@ -313,50 +318,101 @@ def gather_links(
         suppliers: ids of those whose links to members are read as soft links.
         clusters: how many clusters there are.
     """
-    rows = _read_links(run, members["entity_id"].combine_chunks(), pa.array(suppliers, pa.string()))
-    every = pa.concat_tables([members.select(_KNOWN), _elsewhere(run, rows, members)])
-    known = every["entity_id"].combine_chunks()
-    places = np.full(every.num_rows + 1, -1)
-    places[: len(of)] = of
-    at = [pc.index_in(rows[end], known) for end in _ENDS]
-    of_a, of_b = (places[pc.fill_null(one, len(known)).to_numpy()] for one in at)
-    cluster_a, cluster_b = (every["cluster_id"].take(one) for one in at)
-    within = (of_a >= 0) & (of_a == of_b)
-    is_soft = _mask(pc.equal(rows["strength"], Strength.SOFT))
-    near, soft = [], []
-    for here, there, mine, other in (
-        (*_ENDS, of_a, cluster_b),
-        (*reversed(_ENDS), of_b, cluster_a),
-    ):
-        own = (mine >= 0) & ~within
-        clustered = _mask(pc.is_valid(other))
-        ends = {"here": rows[here], "there": rows[there], _OF: pa.array(mine)}
-        near.append(_chosen(rows, own & clustered & ~is_soft, ends | {"cluster_id": other}))
-        soft.append(_chosen(rows, own & ~clustered & is_soft, ends))
-    inside = _ranked(_chosen(rows, within, {_OF: pa.array(of_a)}))
+    found = link_tables(run, members, of, pa.array(suppliers, pa.string()))
     return ClusterLinks(
-        inside=_cut(inside, clusters),
-        near=_cut(_ranked(pa.concat_tables(near)), clusters),
-        soft=_cut(_ranked(pa.concat_tables(soft)), clusters),
-        table=inside,
+        inside=_cut(found.inside, clusters),
+        near=_cut(found.near, clusters),
+        soft=_cut(found.soft, clusters),
+        table=found.inside,
     )
 
 
-def _read_links(run: RunFolder, members: pa.Array, suppliers: pa.Array) -> pa.Table:
-    """Reads links between members, hard ones to any other, and those to suppliers."""
-    a_in, b_in = (pc.field(end).isin(members) for end in _ENDS)
-    a_soft, b_soft = (pc.field(end).isin(suppliers) for end in _ENDS)
-    hard = pc.field("strength") == Strength.HARD
-    where = (a_in & b_in) | (hard & (a_in | b_in)) | (a_in & b_soft) | (b_in & a_soft)
-    found = tables.table_batches(run, LINKS, LINKS.schema.names, where)
-    return pa.Table.from_batches(found, LINKS.schema)
+@dataclass(frozen=True)
+class LinkTables:
+    """Links of clusters by the place of each one's cluster (`of`), the best-evidenced first.
+
+    `inside` has the rows of both members (`row_a`, `row_b`), the others the row of the one that
+    is `here`, in `row`, and `there`; `near` also the `cluster_id` of the other end.
+    """
+
+    inside: pa.Table
+    near: pa.Table
+    soft: pa.Table
 
 
-def _elsewhere(run: RunFolder, rows: pa.Table, members: pa.Table) -> pa.Table:
-    """Reads the memberships of ends that are in other clusters."""
-    ends = pa.concat_arrays([rows[end].combine_chunks() for end in _ENDS]).unique()
-    strangers = ends.filter(pc.invert(pc.is_in(ends, members["entity_id"].combine_chunks())))
-    return tables.read_table(run, MEMBERS, _KNOWN, pc.field("entity_id").isin(strangers))
+def link_tables(
+    run: RunFolder,
+    members: pa.Table,
+    of: IntArray,
+    suppliers: pa.Array,
+    of_soft: Sequence[str] = tuple(LINKS.schema.names),
+) -> LinkTables:
+    """Reads the links of clusters, given as to `gather_links`, soft ones with columns `of_soft`."""
+    known, drawn = IdIndex(members["entity_id"].combine_chunks()), IdIndex(suppliers)
+    places = np.append(of, -1)
+    names = LINKS.schema.names
+    inside = [_no_links(names, ("row_a", "row_b", _OF), ())]
+    near, soft = (
+        [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (names, of_soft)
+    )
+    before = 0
+    for batch in tables.read_in_key_order(run, LINKS, LINKS.schema.names):
+        nth = np.arange(before, before := before + batch.num_rows)
+        ends = {end: batch[end].combine_chunks() for end in _ENDS}
+        rows = {end: known.places(ends[end]) for end in _ENDS}
+        a, b = (places[rows[end]] for end in _ENDS)
+        within = (a >= 0) & (a == b)
+        own = _chosen(batch, within, {})
+        for name, column in (("row_a", rows["entity_a"]), ("row_b", rows["entity_b"]), (_OF, a)):
+            own = own.append_column(name, pa.array(column[within]))
+        inside.append(own)
+        across = ((a >= 0) | (b >= 0)) & ~within
+        if not across.any():
+            continue
+        hard = ~_mask(pc.equal(batch["strength"], Strength.SOFT))
+        for here, there, mine in (("entity_a", "entity_b", a), ("entity_b", "entity_a", b)):
+            outside = across & (mine >= 0)
+            to_supplier = outside & ~hard
+            if to_supplier.any():
+                at = np.flatnonzero(to_supplier)
+                to_supplier[at] = drawn.places(ends[there].take(pa.array(at))) >= 0
+            for found, chosen, columns in (
+                (near, outside & hard, names),
+                (soft, to_supplier, of_soft),
+            ):
+                more = {"here": ends[here], "there": ends[there], _OF: pa.array(mine)}
+                more |= {"row": pa.array(rows[here]), _NTH: pa.array(nth)}
+                found.append(_chosen(batch.select(columns), chosen, more))
+    crossing = pa.concat_tables(near)
+    cluster_of = _cluster_of(run, crossing["there"], members)
+    crossing = crossing.append_column("cluster_id", cluster_of)
+    return LinkTables(
+        _ranked(pa.concat_tables(inside)),
+        _ranked(crossing.filter(pc.is_valid(cluster_of))),
+        _ranked(pa.concat_tables(soft)),
+    )
+
+
+def _no_links(names: Sequence[str], places: Sequence[str], ids: Sequence[str]) -> pa.Table:
+    more = [*((one, pa.string()) for one in ids), *((one, pa.int64()) for one in places)]
+    return pa.schema([*(LINKS.schema.field(one) for one in names), *more]).empty_table()
+
+
+def _ranked(rows: pa.Table) -> pa.Table:
+    """Sorts links by cluster, the best-evidenced first; equal ones keep their order."""
+    keys = [-rows["weight"].to_numpy(), rows[_OF].to_numpy()]
+    if _NTH in rows.column_names:
+        keys.insert(0, rows[_NTH].to_numpy())
+    return rows.take(np.lexsort(keys)).combine_chunks()
+
+
+def _cluster_of(run: RunFolder, ids: pa.ChunkedArray, members: pa.Table) -> pa.ChunkedArray:
+    """Returns the clusters of ids, of these members or others; null of one in none."""
+    distinct = ids.unique()
+    strangers = distinct.filter(pc.invert(pc.is_in(distinct, members["entity_id"])))
+    others = tables.read_table(run, MEMBERS, _KNOWN, pc.field("entity_id").isin(strangers))
+    every = pa.concat_tables([members.select(_KNOWN), others])
+    return every["cluster_id"].take(pc.index_in(ids, every["entity_id"].combine_chunks()))
 
 
 def _mask(column: pa.ChunkedArray) -> NDArray[np.bool_]:
@@ -365,19 +421,16 @@ def _mask(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 def _chosen(rows: pa.Table, wanted: NDArray[np.bool_], more: dict[str, pa.Array]) -> pa.Table:
     """Returns the wanted rows, with more columns."""
+    at = pa.array(np.flatnonzero(wanted))
+    chosen = rows.take(at)
     for name, column in more.items():
-        rows = rows.append_column(name, column)
-    return rows.filter(pa.array(wanted))
-
-
-def _ranked(rows: pa.Table) -> pa.Table:
-    """Sorts links by cluster, the best-evidenced first."""
-    order = [(_OF, "ascending"), ("weight", "descending"), *((one, "ascending") for one in _ENDS)]
-    return rows.sort_by(order)
+        chosen = chosen.append_column(name, column.take(at))
+    return chosen
 
 
 def _cut(rows: pa.Table, clusters: int) -> list[list[Row]]:
-    return tables.dicts_by_group(rows.drop_columns(_OF), rows[_OF].to_numpy(), clusters)
+    plain = rows.drop_columns([one for one in (_OF, *_ROWS) if one in rows.column_names])
+    return tables.dicts_by_group(plain, rows[_OF].to_numpy(), clusters)
 
 
 class Reading(NamedTuple):
@@ -480,6 +533,18 @@ def _quoted(one: Reading, narratives: Mapping[tuple[str, str], str]) -> Reading:
     return Reading._make((*one[: len(EVIDENCE_COLUMNS)], before, after))
 
 
+def quoted_around(rows: pa.Table, narratives: NarrativeReader) -> tuple[pa.Array, pa.Array]:
+    """Returns the words before and behind each reading, given with `EVIDENCE_COLUMNS`."""
+    read = [
+        Reading(*row)
+        for row in zip(*(rows[one].to_pylist() for one in EVIDENCE_COLUMNS), strict=True)
+    ]
+    found = _narratives(narratives, read)
+    quoted = [_quoted(one, found) for one in read]
+    before, after = ([getattr(one, name) for one in quoted] for name in ("before", "after"))
+    return pa.array(before, pa.string()), pa.array(after, pa.string())
+
+
 @dataclass(frozen=True)
 class Variant:
     """One wording: pieces as (text, whether it differs from the template), and records of it."""
@@ -511,44 +576,49 @@ def script_wordings(
     `members` are those of the clusters, with columns `entity_id` and `cluster_id`.
     """
     ids = {one["entity_id"] for one in suppliers if one["kind"] == EntityKind.SCRIPT}
-    if not ids:
+    mentions = script_mentions(run, ids)
+    if not mentions.num_rows:
         return {}
-    mentions = _script_mentions(run, pa.array(sorted(ids), pa.string()))
-    naming = _records_of_members(
-        run, mentions["record_id"].unique(), members.select(["entity_id", "cluster_id"])
-    )
-    both = mentions.join(naming, keys=_RECORD, join_type="inner")
+    names = members["entity_id"].combine_chunks()
+    where = pc.field("entity_id").isin(names)
+    where &= pc.field("record_id").isin(mentions["record_id"].unique())
+    found = tables.table_batches(run, MENTIONS, [*RECORD, "entity_id"], where)
+    schema = pa.schema([MENTIONS.schema.field(one) for one in (*RECORD, "entity_id")])
+    naming = pa.Table.from_batches(found, schema)
+    of = members["cluster_id"].take(pc.index_in(naming["entity_id"], names))
+    return count_wordings(mentions, naming.select(RECORD).append_column("cluster_id", of))
+
+
+def script_mentions(run: RunFolder, scripts: Iterable[str]) -> pa.Table:
+    """Reads the mentions of these scripts, wordings cut to `WORDING_LIMIT`."""
+    names = [*RECORD, "entity_id", "raw"]
+    schema = pa.schema([MENTIONS.schema.field(one) for one in names])
+    ids = pa.array(sorted(scripts), pa.string())
+    if not len(ids):
+        return schema.empty_table()
+    where = pc.field("entity_id").isin(ids) & (pc.binary_length(pc.field("raw")) > 0)
+    rows = pa.Table.from_batches(tables.table_batches(run, MENTIONS, names, where), schema)
+    if (pc.max(pc.binary_length(rows["raw"])).as_py() or 0) > WORDING_LIMIT:
+        shown = pc.utf8_slice_codeunits(rows["raw"], 0, WORDING_LIMIT)
+        rows = rows.set_column(names.index("raw"), "raw", shown)
+    return rows
+
+
+def count_wordings(mentions: pa.Table, naming: pa.Table) -> dict[str, WordingCounts]:
+    """Counts wordings by cluster.
+
+    Args:
+        mentions: of scripts, as of `script_mentions`.
+        naming: the `RECORD` of mentions of members, and the `cluster_id` of each.
+    """
+    once = naming.group_by([*RECORD, "cluster_id"]).aggregate([])
+    both = mentions.join(once, keys=list(RECORD), join_type="inner", use_threads=False)
     counted = both.group_by(["cluster_id", "entity_id", "raw"]).aggregate([([], "count_all")])
     found: dict[str, WordingCounts] = defaultdict(lambda: defaultdict(Counter))
     columns = (counted[name].to_pylist() for name in counted.column_names)
     for cluster_id, script, raw, count in zip(*columns, strict=True):
         found[cluster_id][script][raw] = count
     return found
-
-
-def _script_mentions(run: RunFolder, scripts: pa.Array) -> pa.Table:
-    """Reads the mentions of these scripts, wordings cut to `WORDING_LIMIT`."""
-    where = pc.field("entity_id").isin(scripts) & (pc.binary_length(pc.field("raw")) > 0)
-    names = [*_RECORD, "entity_id", "raw"]
-    found = tables.table_batches(run, MENTIONS, names, where)
-    schema = pa.schema([MENTIONS.schema.field(one) for one in names])
-    rows = pa.Table.from_batches(found, schema)
-    shown = pc.utf8_slice_codeunits(rows["raw"], 0, WORDING_LIMIT)
-    return rows.set_column(names.index("raw"), "raw", shown)
-
-
-def _records_of_members(run: RunFolder, records: pa.Array, members: pa.Table) -> pa.Table:
-    """Returns which of these records name members of which clusters, each once."""
-    ids = members["entity_id"].combine_chunks()
-    where = pc.field("record_id").isin(records) & pc.field("entity_id").isin(ids)
-    names = [*_RECORD, "cluster_id"]
-    schema = pa.schema([(one, pa.string()) for one in names])
-    found = schema.empty_table()
-    for batch in tables.table_batches(run, MENTIONS, [*_RECORD, "entity_id"], where):
-        of = members["cluster_id"].take(pc.index_in(batch["entity_id"], ids))
-        part = pa.table([*(batch[one] for one in _RECORD), of], schema=schema)
-        found = pa.concat_tables([found, part.group_by(names).aggregate([])])
-    return found.group_by(names).aggregate([])
 
 
 def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> list[Script]:

@@ -162,11 +162,16 @@ def _has_both_ends(link: Row, ids: Collection[str]) -> bool:
 
 def _without_other_end(link: Row) -> Row:
     """Returns a link to another cluster with its other end as the kind of identifier that it is."""
-    row = BY_KIND.get(link["there"].partition(":")[0])
-    if row is None:
+    there = hide_other_end(link["there"])
+    if there == link["there"]:
         return link  # left out already
-    there = f"{row.noun} of another cluster, left out"
     return link | {"there": there, "entity_a": link["here"], "entity_b": there}
+
+
+def hide_other_end(entity_id: str) -> str:
+    """Returns the kind of an identifier of another cluster, for a copy that must not name it."""
+    row = BY_KIND.get(entity_id.partition(":")[0])
+    return entity_id if row is None else f"{row.noun} of another cluster, left out"
 
 
 def listed_brands(brands: Sequence[str] | None) -> list[str]:
@@ -258,3 +263,13 @@ def suppress_small_counts(counts: Sequence[int], floor: int) -> list[int | None]
         others = [place for place, count in enumerate(counts) if place not in hidden and count]
         hidden |= {min(others, key=lambda place: (counts[place], place))} if others else set()
     return [None if place in hidden else count for place, count in enumerate(counts)]
+
+
+def suppressed_shown(*, redact: bool) -> pc.Expression:
+    """Chooses suppressed entities: outside only those that a list knows, and no decision names."""
+    where = pc.field("status") == Status.SUPPRESSED
+    if not redact:
+        return where
+    reason = pc.field("reason")
+    listed = pc.starts_with(reason, KNOWN_LEGITIMATE)
+    return where & listed & ~pc.match_substring(reason, "decision ")

@@ -7,7 +7,8 @@ workbench's, too.
 A cluster keeps its shape from day to day: where a run follows another, members that were in the
 figure before stay near their places, and new ones are put beside what they are linked with. A first
 layout starts from the classical scaling of the graph's distances, turned so that each member points
-where its id says. `read_positions` reads those of an earlier run, from its graph/nodes.parquet.
+where its id says. `partition.read_positions` reads those of an earlier run. Long, since graphs are
+laid out together and one by one by the same functions.
 """
 
 from __future__ import annotations
@@ -16,27 +17,23 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from reports import tables
 from reports.cluster_data import ClusterFacts
-from schemas.tables import Table
+from reports.partition import NodePositions, Point
+from transforms.arrow_util import concat_ranges, group_offsets
 
 Row = dict[str, Any]
 
-Point = tuple[float, float]
-
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 WIDE = 1.6
 """Width of the figure for a height of 1; places are shares of its width and height."""
@@ -83,17 +80,14 @@ OVERLAP_DAYS = 7
 FEW_MEMBERS = 150
 """Members up to which the shortest paths of a cluster are found without SciPy."""
 
+_SIZE_STEP, _CELLS_AT_ONCE = 8, 1 << 17
+"""Members by which the size of graphs that are laid out together differs, and pairs of all."""
+
+_POINT = 1e-6
+"""Extent below which a figure is a point."""
+
 DRAWN_MEMBERS = 1_000
 """Members that are drawn, most records first: of more, none could be made out."""
-
-NODE_POSITIONS = Table(
-    "places",
-    pa.schema(
-        [("id", pa.string()), ("cluster", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
-    ),
-    ("id",),
-)
-"""The position of each entity, from 0 to 1, in the figure of which cluster."""
 
 
 def layout_positions(
@@ -162,12 +156,18 @@ def _shortest_paths(size: int, ends: NDArray[np.int32], lengths: Array) -> Array
         starts = np.searchsorted(rows, np.arange(size + 1))
         graph = csr_array((lengths, columns, starts), shape=(size, size))
         return np.asarray(shortest_path(graph, directed=False))
-    distances = np.full((size, size), np.inf)
-    distances[ends[0], ends[1]] = distances[ends[1], ends[0]] = lengths
-    np.fill_diagonal(distances, 0)
+    distances = np.full((1, size, size), np.inf)
+    distances[0, ends[0], ends[1]] = distances[0, ends[1], ends[0]] = lengths
+    return np.asarray(_shorten(distances)[0])
+
+
+def _shorten(distances: Array) -> Array:
+    """Turns the lengths of edges of graphs into those of the shortest paths, in place."""
+    each = np.arange(distances.shape[1])
+    distances[:, each, each] = 0
     through = np.empty_like(distances)
-    for middle in range(size):
-        np.add(distances[:, middle, None], distances[middle], out=through)
+    for middle in each:
+        np.add(distances[:, :, middle, None], distances[:, middle, None, :], out=through)
         np.minimum(distances, through, out=distances)
     return distances
 
@@ -182,63 +182,94 @@ def _first(names: list[str], distances: Array, part: list[int]) -> Array:
     if len(part) == 1:
         return np.zeros((1, 2))
     wanted = distances[np.ix_(part, part)]
-    start = _scaled(wanted, [names[one] for one in part])
+    pulls = np.array([_pull(names[one]) for one in part])
+    return _laid_out(wanted[None], pulls[None], np.array([len(part)]))[0]
+
+
+def _laid_out(distances: Array, pulls: Array, sizes: NDArray[np.int64]) -> Array:
+    """Lays out connected graphs, each with `sizes` members and up to the common size nothing.
+
+    Args:
+        distances: between the members of each graph, 0 where there is none.
+        pulls: as of `_pull`, of each member.
+        sizes: members of each graph.
+    """
+    start = _scaled(distances, pulls, sizes)
     # Adding 1 lifts the kernel of the Laplacian, the constant vectors, and leaves them in place.
-    return _settled(start, wanted, np.full((len(part), len(part)), 1 / len(part)), start * 0)
+    there = np.arange(distances.shape[1]) < sizes[:, None]
+    hold = (there[:, :, None] & there[:, None, :]) / sizes[:, None, None]
+    hold += ~there[:, :, None] * np.eye(distances.shape[1])
+    return _settled(start, distances, hold, None)
 
 
-def _settled(start: Array, wanted: Array, hold: Array, anchor: Array, unit: float = 1.0) -> Array:
-    """Moves places by stress majorization, so that their distances follow those in the graph.
+def _settled(
+    start: Array, wanted: Array, hold: Array, anchor: Array | None, unit: float = 1.0
+) -> Array:
+    """Moves places of graphs by stress majorization, so that their distances follow the graphs'.
 
     Gansner, Koren and North (2004), with their weights d^-2, of which an infinite distance has
     none. `hold` is added to the Laplacian, and pulls to `anchor`: a diagonal of it keeps places.
     networkx has the same measure as `kamada_kawai_layout`, which takes 12 s for 500 members where
-    this takes half of one.
+    this takes half of one. Many small graphs at once take a quarter of the time of one by one.
     """
-    weights, wanted = _weights(wanted), np.where(np.isfinite(wanted), wanted, 0)
-    solve = np.linalg.inv(np.diag(weights.sum(1)) - weights + hold)
-    drawn, pull_back = -weights * wanted, hold @ anchor
-    places, pull = start, np.empty_like(wanted)
-    diagonal = pull.ravel()[:: len(pull) + 1]  # a view; np.fill_diagonal takes ten times as long
-    for _ in range(ITERATIONS):
-        _apart(places, places, pull)
+    weights = _weights(wanted)
+    laplacian = hold - weights
+    diagonal = np.arange(wanted.shape[1])
+    laplacian[:, diagonal, diagonal] += weights.sum(2)
+    solve = np.linalg.inv(laplacian).astype(np.float32)
+    drawn = (weights * np.where(np.isfinite(wanted), wanted, 0)).astype(np.float32)
+    back = None if anchor is None else (hold @ anchor).astype(np.float32)
+    places, found = start.astype(np.float32), np.empty(start.shape)
+    left = np.arange(len(start))
+    for turn in range(ITERATIONS):
+        pull = _apart(places, places)
         np.divide(drawn, np.maximum(pull, 1e-9, out=pull), out=pull)
-        diagonal[:] = 0
-        np.negative(np.add.reduce(pull, 1), out=diagonal)
-        moved = solve @ (pull @ places + pull_back)
-        step, places = float(np.abs(moved - places).max()), moved
-        if step < SETTLED * unit:
-            break
-    return np.asarray(places)
+        forces = pull.sum(2)[:, :, None] * places - pull @ places
+        moved = solve @ (forces if back is None else forces + back)
+        steps = np.abs(moved - places).max((1, 2))
+        places = moved
+        moving = steps >= SETTLED * unit
+        if turn == ITERATIONS - 1 or not moving.all():
+            done = ~moving if turn < ITERATIONS - 1 else np.ones(len(left), bool)
+            found[left[done]] = places[done]
+            left, places, solve, drawn = (one[~done] for one in (left, places, solve, drawn))
+            back = None if back is None else back[~done]
+            if not len(left):
+                break
+    return found
 
 
-def _apart(one: Array, other: Array, out: Array | None = None) -> Array:
+def _apart(one: Array, other: Array) -> Array:
     """Returns the distances of places; scipy.spatial, which has the same, is slow to load."""
-    x, y = (one[:, at, None] - other[:, at] for at in (0, 1))
+    x, y = (one[..., :, None, at] - other[..., None, :, at] for at in (0, 1))
     np.multiply(x, x, out=x)
     np.multiply(y, y, out=y)
-    return np.asarray(np.sqrt(np.add(x, y, out=x), out=out))
+    np.add(x, y, out=x)
+    return np.asarray(np.sqrt(x, out=x))
 
 
 def _weights(wanted: Array) -> Array:
     weights = np.zeros_like(wanted)
-    np.power(wanted, -2, out=weights, where=wanted > 0)
+    np.divide(1, wanted * wanted, out=weights, where=wanted > 0)
     return weights
 
 
-def _scaled(distances: Array, names: list[str]) -> Array:
+def _scaled(distances: Array, pulls: Array, sizes: NDArray[np.int64]) -> Array:
     """Scales distances to the plane (Torgerson 1952), turned and mirrored as the ids say.
 
     Each id has a direction and a weight, both from its digest. The weights fall off so steeply
     that a few members decide, and a member that comes or goes is seldom one of them.
     """
-    squared = distances**2
-    centred = squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()
-    values, vectors = np.linalg.eigh(-centred / 2)
-    plane = vectors[:, -2:] * np.sqrt(np.maximum(values[-2:], 1e-9))
+    squared, count = distances**2, sizes[:, None]
+    there = np.arange(distances.shape[1]) < count
+    rows = squared.sum(2) / count * there
+    whole = (rows.sum(1) / sizes)[:, None, None] * (there[:, :, None] & there[:, None, :])
+    across = rows[:, :, None] * there[:, None, :]
+    values, vectors = np.linalg.eigh((across + across.swapaxes(1, 2) - squared - whole) / 2)
+    plane = vectors[:, :, -2:] * np.sqrt(np.maximum(values[:, None, -2:], 1e-9))
     # The rotation that brings members nearest to where their ids say (orthogonal Procrustes).
-    left, _, right = np.linalg.svd(plane.T @ np.array([_pull(one) for one in names]))
-    return np.asarray(plane @ (left @ right))
+    turn, _, right = np.linalg.svd(plane.swapaxes(1, 2) @ pulls)
+    return np.asarray(plane @ (turn @ right))
 
 
 def _pull(entity_id: str) -> Point:
@@ -265,7 +296,7 @@ def _relaid(names: list[str], distances: Array, known: Mapping[str, Point]) -> A
     # Nothing else keeps a new part in place that has no path to an old member.
     loose = ~old & ~np.isfinite(distances[:, old]).any(1)
     hold[loose, loose] = 1
-    places = _settled(places, wanted, hold, places, unit)
+    places = _settled(places[None], wanted[None], hold[None], places[None], unit)[0]
     return _folded(places / (WIDE, 1))
 
 
@@ -335,57 +366,109 @@ def _fitted(places: Array, width: float, height: float, margin: float) -> Array:
     return np.asarray(share * inner + margin)
 
 
-@dataclass(frozen=True)
-class NodePositions:
-    """The position of each entity, and the cluster in whose figure it was."""
+def layout_clusters(
+    members: pa.Table, starts: NDArray[np.int64], inside: pa.Table, before: NodePositions
+) -> Array:
+    """Lays out the drawn members of clusters, as `layout_positions` does; the others are nowhere.
 
-    of_entity: Mapping[str, tuple[str, Point]] = field(default_factory=dict)
+    Small clusters that were in no figure are laid out together.
 
-    def of(self, entity_ids: Iterable[str]) -> dict[str, Point]:
-        """Returns the positions in one figure: if several merge, in that with most of them."""
-        pictures: dict[str, dict[str, Point]] = defaultdict(dict)
-        for one in entity_ids:
-            if one in self.of_entity:
-                cluster_id, place = self.of_entity[one]
-                pictures[cluster_id][one] = place
-        return min(pictures.items(), key=lambda one: (-len(one[1]), one[0]), default=("", {}))[1]
-
-
-def positions_dataset(path: str) -> ds.Dataset | None:
-    """Opens a graph/nodes.parquet; None if it is from before it had positions."""
-    nodes = ds.dataset(path, format="parquet")
-    return nodes if set(NODE_POSITIONS.schema.names) <= set(nodes.schema.names) else None
-
-
-def read_positions(source: str, before: str | None, entity_ids: Sequence[str]) -> NodePositions:
-    """Reads positions of entities from a part of a run (`partition_run`), or else from `before`.
-
-    `before` is a graph/nodes.parquet.
+    Args:
+        members: of the clusters, those of one after those of another.
+        starts: the first member of each cluster, and the end.
+        inside: their links (`cluster_data.LinkTables`).
+        before: the positions in the last figure.
     """
-    if source.endswith(tables.PARTITION_SUFFIX):
-        nodes = tables.table_dataset(source, NODE_POSITIONS)
-    elif before is None or (nodes := positions_dataset(before)) is None:
-        return NodePositions()
-    wanted = pc.field("id").isin(pa.array(entity_ids, pa.string()))
-    where = pc.field("x").is_valid() & wanted
-    rows = nodes.to_table(columns=NODE_POSITIONS.schema.names, filter=where)
-    ids, clusters, xs, ys = (rows[name].to_pylist() for name in NODE_POSITIONS.schema.names)
-    points = zip(xs, ys, strict=True)
-    return NodePositions(dict(zip(ids, zip(clusters, points, strict=True), strict=True)))
+    use_one_thread()
+    ids = members["entity_id"].to_pylist()
+    graphs = _Graphs.of(ids, starts, inside)
+    found = np.full((len(ids), 2), np.nan)
+    together: dict[int, list[int]] = defaultdict(list)
+    alone: list[int] = []
+    for place, size in enumerate(graphs.sizes.tolist()):
+        known = before.of(graphs.names(place)) if before.of_entity else {}
+        if size > FEW_MEMBERS or (size > 1 and known):
+            alone.append(place)
+        elif size > 1:
+            together[-(-size // _SIZE_STEP) * _SIZE_STEP].append(place)
+    for size, places in together.items():
+        room = max(_CELLS_AT_ONCE // size**2, 1)
+        for at in range(0, len(places), room):
+            alone += graphs.lay_out(np.array(places[at : at + room]), size, found)
+    for place in sorted(alone):
+        laid = layout_positions(
+            graphs.names(place), graphs.edges(place), before.of(graphs.names(place))
+        )
+        first = graphs.starts[place]
+        found[first : first + len(laid)] = [laid[one] for one in graphs.names(place)]
+    return found
 
 
-def positions_table(positions: Mapping[str, tuple[str, Point]]) -> pa.Table:
-    """Returns positions as `NODE_POSITIONS`."""
-    points = [point for _, point in positions.values()]
-    columns = [
-        list(positions),
-        [cluster_id for cluster_id, _ in positions.values()],
-        [x for x, _ in points],
-        [y for _, y in points],
-    ]
-    schema = NODE_POSITIONS.schema
-    arrays = [pa.array(one, kind.type) for one, kind in zip(columns, schema, strict=True)]
-    return pa.table(arrays, schema=schema)
+@dataclass(frozen=True)
+class _Graphs:
+    """The graphs of the drawn members of clusters.
+
+    Attributes:
+        ids: of all members.
+        starts: the first member of each cluster.
+        sizes: drawn members of each.
+        bounds: the first edge of each, and the end.
+        ends: of edges, as places in their clusters.
+        weights: of edges.
+    """
+
+    ids: list[str]
+    starts: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    weights: Array
+
+    @classmethod
+    def of(cls, ids: list[str], starts: NDArray[np.int64], inside: pa.Table) -> _Graphs:
+        sizes = np.minimum(np.diff(starts), DRAWN_MEMBERS)
+        of = inside["of"].to_numpy()
+        ends = np.column_stack([inside[one].to_numpy() - starts[of] for one in ("row_a", "row_b")])
+        drawn = np.asarray(inside["accepted"], np.bool_) & (ends < sizes[of, None]).all(1)
+        bounds = group_offsets(of[drawn], len(sizes))
+        weights = inside["weight"].to_numpy()[drawn]
+        return cls(ids, starts[:-1], sizes, bounds, ends[drawn], weights)
+
+    def names(self, place: int) -> list[str]:
+        """Returns the ids of the members of a graph."""
+        first = self.starts[place]
+        return self.ids[first : first + self.sizes[place]]
+
+    def edges(self, place: int) -> list[tuple[str, str, float]]:
+        """Returns the edges of a graph."""
+        names, mine = self.names(place), slice(*self.bounds[place : place + 2].tolist())
+        pairs = zip(self.ends[mine].tolist(), self.weights[mine].tolist(), strict=True)
+        return [(names[a], names[b], weight) for (a, b), weight in pairs]
+
+    def lay_out(self, which: NDArray[np.int64], room: int, found: Array) -> list[int]:
+        """Lays out graphs of up to `room` members; returns those that are not connected."""
+        counts = np.diff(self.bounds)[which]
+        edges = concat_ranges(self.bounds[which], counts)
+        of = np.repeat(np.arange(len(which)), counts)
+        distances = np.full((len(which), room, room), np.inf)
+        one, other = self.ends[edges].T
+        lengths = 0.5 + 0.5 / (1 + np.log1p(np.maximum(self.weights[edges], 0)))
+        distances[of, one, other] = distances[of, other, one] = lengths
+        there = np.arange(room) < self.sizes[which][:, None]
+        distances = np.where(there[:, :, None] & there[:, None, :], _shorten(distances), 0)
+        whole = np.isfinite(distances).all((1, 2))
+        left = which[~whole].tolist()
+        which, there = which[whole], there[whole]
+        if len(which):
+            rows = concat_ranges(self.starts[which], self.sizes[which])
+            pulls = np.zeros((len(which), room, 2))
+            pulls[there] = [_pull(self.ids[row]) for row in rows.tolist()]
+            laid = _laid_out(distances[whole], pulls, self.sizes[which])
+            least = np.where(there[:, :, None], laid, np.inf).min(1, keepdims=True)
+            span = np.where(there[:, :, None], laid, -np.inf).max(1, keepdims=True) - least
+            share = np.where(span > _POINT, (laid - least) / np.maximum(span, _POINT), 0.5)
+            found[rows] = share[there]
+        return left
 
 
 def member_positions(facts: ClusterFacts, before: Mapping[str, Point]) -> dict[str, Point]:

@@ -2,7 +2,8 @@
 
 Splits a link's weight into the records behind it, says what would have to be wrong for a link or a
 membership to be wrong, and finds the strongest path between two entities and the two sides of a
-bridge.
+bridge. Counts and samples the records of members for the pages. Long, since all of it
+reads mentions.
 """
 
 from __future__ import annotations
@@ -15,15 +16,30 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.tables import RunFolder
+from reports.cluster_data import NARRATIVE, RECORD
+from reports.tables import (
+    SECONDS_A_DAY,
+    BoolArray,
+    Column,
+    IdIndex,
+    IntArray,
+    Lists,
+    RunFolder,
+    Texts,
+    Whole,
+    changes,
+    first_of_groups,
+)
 from schemas.decision import OTHERS_DECISIONS, SUSPECTS_DECISIONS
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
 from schemas.tables import CALLS, COMPLAINTS, DECISIONS, ENTITIES, MENTIONS, Table
+from transforms.arrow_util import group_changes, group_offsets, sum_by_group
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
 from transforms.reporters import people_counted, precision_interval
 
@@ -50,6 +66,9 @@ REVIEW_WORDS = {
     "reviewed": "reviewed by an analyst",
     "unreviewed": "not yet reviewed by an analyst",
 }
+
+_LEAST_DIGITS = 7
+"""Digits of a number whose signs alone are kept, where its digits are the identifier's."""
 
 REASSIGNED_DAYS = 45
 """Least days before a US number is given to another subscriber (47 CFR 52.15(f)(1)(ii))."""
@@ -428,3 +447,181 @@ def _reached(near: Mapping[str, Sequence[str]], start: str) -> set[str]:
 
 def _ends(link: Row) -> tuple[str, str]:
     return link["entity_a"], link["entity_b"]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records of members: how many on each day and in each role, and a sample of them.
+
+    `sample` has the columns of `_READ` for the members at `rows`. `naming` are the `RECORD` of
+    mentions of the members at `naming_rows`, each once.
+    """
+
+    days: Lists
+    roles: Lists
+    sample: pa.Table
+    rows: IntArray
+    naming: pa.Table
+    naming_rows: IntArray
+
+
+_READ = (
+    "entity_id source_org record_kind record_id role observed_at victim_country field start end "
+    "raw confidence"
+).split()
+
+_ROWS_AT_A_TIME = 262_144
+"""Mentions that are sampled at a time."""
+
+
+def read_records(source: str, ids: pa.Array, per_org: int) -> Records:
+    """Counts the mentions of members by day and role, and samples `per_org` records of each.
+
+    A sample has the newest records of each member and organisation, those in a narrative first, and
+    one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
+    """
+    found, known = _Read(ids, per_org), IdIndex(ids)
+    waiting: list[pa.Table] = []
+    size = 0
+    for batch in tables.read_in_key_order(source, MENTIONS, _READ):
+        here = known.places(batch["entity_id"].combine_chunks()) >= 0
+        rows = batch if here.all() else batch.filter(pa.array(here))
+        if rows.num_rows:
+            waiting.append(rows)
+            size += rows.num_rows
+        if size >= _ROWS_AT_A_TIME:
+            found.add(pa.concat_tables(waiting).combine_chunks(), known)
+            waiting, size = [], 0
+    if waiting:
+        found.add(pa.concat_tables(waiting).combine_chunks(), known)
+    return found.records(known)
+
+
+class _Read:
+    """Records of members, as far as they were read."""
+
+    def __init__(self, ids: pa.Array, per_org: int) -> None:
+        schema = pa.schema([MENTIONS.schema.field(name) for name in _READ])
+        self._members, self._per_org, self._best = len(ids), per_org, schema.empty_table()
+        self._days, self._roles_of, self._roles = _Counts(), _Counts(), dict[str, int]()
+        self._naming, self._naming_rows = [self._best.select(RECORD)], [np.empty(0, np.int64)]
+
+    def add(self, rows: pa.Table, known: IdIndex) -> None:
+        """Adds rows of members that come behind those before in the order of their key."""
+        at = known.places(rows["entity_id"].combine_chunks())
+        people = np.asarray(people_counted(rows))
+        day = np.asarray(rows["observed_at"].cast(pa.int64())) // (SECONDS_A_DAY * 1_000_000)
+        role = rows["role"].combine_chunks().dictionary_encode()
+        numbers = [
+            self._roles.setdefault(one, len(self._roles)) for one in role.dictionary.to_pylist()
+        ]
+        self._days.add(at, day, people)
+        self._roles_of.add(at, np.array(numbers, np.int64)[role.indices.to_numpy()], people)
+        if not self._per_org:
+            return
+        if self._best.num_rows:
+            rows = pa.concat_tables([self._best, rows]).combine_chunks()
+            at = known.places(rows["entity_id"].combine_chunks())
+        new_group = group_changes(at) | changes(rows["source_org"])
+        new_record = new_group | changes(rows["record_kind"]) | changes(rows["record_id"])
+        starts = np.flatnonzero(new_record)
+        self._naming.append(rows.select(RECORD).take(pa.array(starts)))
+        self._naming_rows.append(at[starts])
+        in_narrative = np.asarray(pc.fill_null(pc.equal(rows["field"], NARRATIVE), False), np.int64)
+        score = (in_narrative << 62) + np.asarray(rows["observed_at"].cast(pa.int64()))
+        best = np.maximum.reduceat(score, starts)
+        lengths = np.diff(np.append(starts, len(at)))
+        places = np.where(score == np.repeat(best, lengths), np.arange(len(at)), len(at))
+        group = np.cumsum(new_group)[starts] - 1
+        order = np.lexsort((-best, group))
+        first = order[first_of_groups(group[order], int(group[-1]) + 1, self._per_org)]
+        self._best = rows.take(np.sort(np.minimum.reduceat(places, starts)[first]))
+
+    def records(self, known: IdIndex) -> Records:
+        """Returns all that was read."""
+        member, day, count = self._days.sums()
+        first = np.append(True, member[1:] != member[:-1]) if len(member) else np.zeros(0, bool)
+        steps = np.where(first, day, np.diff(day, prepend=0))
+        of_days: dict[str, Column] = {"day": Whole(steps), "count": Whole(count)}
+        days = Lists(group_offsets(member, self._members), of_days)
+        ordered = sorted(self._roles)
+        rank = np.array([ordered.index(one) for one in self._roles], np.int64)
+        member, role, count = self._roles_of.sums(rank)
+        texts = Texts(pa.array(ordered, pa.string()), role + 1)
+        of_roles: dict[str, Column] = {"role": texts, "count": Whole(count)}
+        at = known.places(self._best["entity_id"].combine_chunks())
+        order = np.argsort(at, kind="stable")
+        return Records(
+            days,
+            Lists(group_offsets(member, self._members), of_roles),
+            self._best.take(order).combine_chunks(),
+            at[order],
+            pa.concat_tables(self._naming),
+            np.concatenate(self._naming_rows),
+        )
+
+
+class _Counts:
+    """Sums by pairs of whole numbers below 2^31."""
+
+    def __init__(self) -> None:
+        self._keys: list[IntArray] = []
+        self._counts: list[IntArray] = []
+
+    def add(self, one: IntArray, other: IntArray, counts: IntArray) -> None:
+        """Adds counts of pairs."""
+        keys, back = np.unique((one << 32) + other, return_inverse=True)
+        self._keys.append(keys)
+        self._counts.append(sum_by_group(back, counts, len(keys)))
+
+    def sums(self, rank: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
+        """Returns the pairs in order, and the sum of each; `rank` orders the second numbers."""
+        none = np.empty(0, np.int64)
+        keys = np.concatenate([none, *self._keys])
+        if rank is not None:
+            keys = ((keys >> 32) << 32) + rank[keys & 0xFFFFFFFF]
+        keys, back = np.unique(keys, return_inverse=True)
+        total = sum_by_group(back, np.concatenate([none, *self._counts]), len(keys))
+        return keys >> 32, keys & 0xFFFFFFFF, total
+
+
+def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> dict[str, Column]:
+    """Returns what was read, or how it follows from the identifier, whose digits say no more.
+
+    Most is a number in other signs: `signs` has these with # for each digit, of which the first
+    `zeros` are 0 and the others the last of the identifier; = is the identifier's value itself.
+
+    Args:
+        raw: what was read.
+        members: the member of each row.
+        values: of the members.
+    """
+    coded = raw.combine_chunks().dictionary_encode()
+    texts, at = coded.dictionary, pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()
+    signs = pc.replace_substring_regex(texts, "[0-9]", "#")
+    numeric = pc.match_substring_regex(signs, r"^[+# ().\-/]{1,40}$")
+    count, written = _number_in(texts, np.asarray(numeric, np.bool_))
+    _, own = _number_in(values, np.ones(len(values), np.bool_))
+    powers = 10 ** np.arange(19)
+    size = np.searchsorted(powers, written, "right")
+    size_of, number = (np.append(one, 0)[at] for one in (size, written))
+    follows = (size_of >= _LEAST_DIGITS) & (own[members] % powers[size_of] == number)
+    same = pc.fill_null(pc.index_in(values, texts), -1).to_numpy()[members] == at
+    shown = pa.concat_arrays([signs, pa.array(["="])])
+    codes = np.where(same, len(signs) + 1, np.where(follows, at + 1, 0))
+    dressed, plain = Texts.of(shown), Texts.of(texts)
+    told = same | follows | (at == len(texts))
+    return {
+        "raw": Texts(plain.values, np.where(told, 0, at + 1)),
+        "signs": Texts(dressed.values, np.append(0, dressed.codes)[codes]),
+        "zeros": Whole(np.where(follows & ~same, np.append(count - size, 0)[at], 0)),
+    }
+
+
+def _number_in(texts: pa.Array, wanted: BoolArray) -> tuple[IntArray, IntArray]:
+    """Returns how many digits the wanted texts have, and their number; 0 for none or too many."""
+    digits = pc.replace_substring_regex(pc.fill_null(texts, ""), "[^0-9]", "")
+    count = np.asarray(pc.binary_length(digits)).astype(np.int64)
+    fits = wanted & (count > 0) & (count <= 18)
+    number = pc.cast(pc.if_else(pa.array(fits), digits, "0"), pa.int64())
+    return np.where(fits, count, 0), np.asarray(number)

@@ -3,15 +3,18 @@
 Each part is a folder that is read as a run is (`tables.PARTITION_SUFFIX`), with all that
 `gather_batch` reads for its group and little else. Rows pass a batch at a time; what stays in
 memory are the members of the run, its suppliers, and which record names members of which group.
+Positions of nodes in figures are read from a part, too, or from the graph of an earlier run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +24,6 @@ from numpy.typing import NDArray
 
 from reports import cluster_data, tables
 from reports.cluster_data import DRAWN_SUPPLIERS, OTHERS_LIMIT, PHONE_PREFIX
-from reports.figures import NODE_POSITIONS
 from reports.tables import IdIndex, RunFolder
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Strength
@@ -43,6 +45,17 @@ Groups = NDArray[np.int64]
 
 GroupedRows = tuple[pa.RecordBatch, Groups]
 """Rows, and the group that each goes to; -1 for none."""
+
+Point = tuple[float, float]
+
+NODE_POSITIONS = Table(
+    "places",
+    pa.schema(
+        [("id", pa.string()), ("cluster", pa.string()), ("x", pa.float64()), ("y", pa.float64())]
+    ),
+    ("id",),
+)
+"""The position of each entity, from 0 to 1, in the figure of which cluster."""
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
@@ -240,20 +253,24 @@ class _Links:
 
     def parts(self) -> Iterator[GroupedRows]:
         """Yields links between members, hard ones to any other, and those to drawn suppliers."""
-        for batch in tables.table_batches(self._run, LINKS, LINKS.schema.names):
+        for rows in tables.read_in_key_order(self._run, LINKS, LINKS.schema.names):
+            (batch,) = rows.combine_chunks().to_batches()
             a, b = batch["entity_a"], batch["entity_b"]
             of_a, of_b = self._members.groups(a), self._members.groups(b)
             hard = pc.equal(batch["strength"], Strength.HARD).to_numpy(zero_copy_only=False)
             one = (of_a >= 0) & (hard | (of_a == of_b) | self._drawn.wanted(b, of_a))
             other = (of_b >= 0) & (of_a != of_b) & (hard | self._drawn.wanted(a, of_b))
-            for ends, of_ends, groups in (
+            at = np.concatenate([np.flatnonzero(one), np.flatnonzero(other)])
+            groups = np.concatenate([of_a[one], of_b[other]])
+            order = np.argsort(at, kind="stable")
+            yield batch.take(pa.array(at[order])), groups[order]
+            for ends, of_ends, mine in (
                 (b, of_b, np.where(one, of_a, -1)),
                 (a, of_a, np.where(other, of_b, -1)),
             ):
-                yield batch, groups
-                out = np.flatnonzero((groups >= 0) & (of_ends != groups))
-                at = self._known.places(ends.take(pa.array(out)))
-                pairs = np.column_stack([at, groups[out]])[at >= 0]
+                out = np.flatnonzero((mine >= 0) & (of_ends != mine))
+                known = self._known.places(ends.take(pa.array(out)))
+                pairs = np.column_stack([known, mine[out]])[known >= 0]
                 self._ends.append(np.unique(pairs, axis=0))
 
     def ends(self) -> GroupedRows:
@@ -269,7 +286,8 @@ def _mentions(
 
     Adds to `naming` which records name members of which groups.
     """
-    for batch in tables.table_batches(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS):
+    for rows in tables.read_in_key_order(run, MENTIONS, cluster_data.EVIDENCE_COLUMNS):
+        (batch,) = rows.combine_chunks().to_batches()
         groups = members.groups(batch["entity_id"])
         naming.append(_pairs(batch["record_id"], groups))
         yield batch, groups
@@ -307,3 +325,49 @@ def _positions(before: ds.Dataset | None, members: _GroupOf) -> Iterator[Grouped
         drawn = pc.field("x").is_valid()
         for batch in before.to_batches(columns=NODE_POSITIONS.schema.names, filter=drawn):
             yield batch, members.groups(batch["id"])
+
+
+@dataclass(frozen=True)
+class NodePositions:
+    """The position of each entity, and the cluster in whose figure it was."""
+
+    of_entity: Mapping[str, tuple[str, Point]] = field(default_factory=dict)
+
+    def of(self, entity_ids: Iterable[str]) -> dict[str, Point]:
+        """Returns the positions in one figure: if several merge, in that with most of them."""
+        pictures: dict[str, dict[str, Point]] = defaultdict(dict)
+        for one in entity_ids:
+            if one in self.of_entity:
+                cluster_id, place = self.of_entity[one]
+                pictures[cluster_id][one] = place
+        return min(pictures.items(), key=lambda one: (-len(one[1]), one[0]), default=("", {}))[1]
+
+
+def positions_dataset(path: str) -> ds.Dataset | None:
+    """Opens a graph/nodes.parquet; None if it is from before it had positions."""
+    nodes = ds.dataset(path, format="parquet")
+    return nodes if set(NODE_POSITIONS.schema.names) <= set(nodes.schema.names) else None
+
+
+def read_positions(source: str, before: str | None, entity_ids: pa.Array) -> NodePositions:
+    """Reads positions of entities from a part of a run (`partition_run`), or else from `before`.
+
+    `before` is a graph/nodes.parquet.
+    """
+    if source.endswith(tables.PARTITION_SUFFIX):
+        nodes = tables.table_dataset(source, NODE_POSITIONS)
+    elif before is None or (nodes := positions_dataset(before)) is None:
+        return NodePositions()
+    where = pc.field("x").is_valid() & pc.field("id").isin(entity_ids)
+    rows = nodes.to_table(columns=NODE_POSITIONS.schema.names, filter=where)
+    ids, clusters, xs, ys = (rows[name].to_pylist() for name in NODE_POSITIONS.schema.names)
+    points = zip(xs, ys, strict=True)
+    return NodePositions(dict(zip(ids, zip(clusters, points, strict=True), strict=True)))
+
+
+def positions_table(members: pa.Table, points: NDArray[Any]) -> pa.Table:
+    """Returns the positions of those members that have one, as `NODE_POSITIONS`."""
+    there = np.isfinite(points[:, 0])
+    rows = members.filter(pa.array(there))
+    columns = [rows["entity_id"], rows["cluster_id"], *points[there].T]
+    return pa.table(columns, schema=NODE_POSITIONS.schema)

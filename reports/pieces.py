@@ -1,7 +1,11 @@
 """Pieces of data about clusters, of which the workbench draws the page of each, and its search.
 
-A piece has rows in the order of the columns below; a time is ISO 8601, a text is cut, nothing is
+A piece is a script file of two lines of JSON, compressed: its texts, and its lists of small whole
+numbers, by place. A table in it has columns: whole numbers, or texts as the distinct ones and the
+number of each row's; the rows of one cluster follow those of another. So nothing is made for each
+row, here or in the search of what leaves, which reads every text once. A text is cut, nothing is
 markup. Shows what the tables of a run show to everybody who may read it, and nothing of private/.
+Long, since a piece has all that its clusters' pages say.
 
 The search finds identifiers, record ids and reasons, and the clusters that they lead to. It finds
 none that only a caller id or a mention names: a forged number may be an innocent subscriber's.
@@ -9,34 +13,55 @@ none that only a caller id or a mention names: a forged number may be an innocen
 
 from __future__ import annotations
 
+import base64
+import gzip
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
-from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports import disclosure_control, tables, text
+from reports import disclosure_control, figures, tables, text
 from reports.cluster_data import (
     DRAWN_SUPPLIERS,
-    ClusterFacts,
-    Reading,
+    OTHERS_LIMIT,
+    LinkTables,
+    Script,
     compare_scripts,
-    gather_batch,
+    count_wordings,
+    link_tables,
+    quoted_around,
+    read_carriers,
+    read_members,
+    script_mentions,
 )
-from reports.figures import Point, find_handovers, member_positions, read_positions
-from reports.link_evidence import entity_doubts
+from reports.link_evidence import Records, raw_columns, read_records
+from reports.partition import positions_table, read_positions
 from reports.run_summary import Joint
-from reports.tables import IdIndex, RunFolder
-from schemas.entity import epoch_number, without_epoch
-from schemas.enums import EntityKind, Status
-from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, Table
+from reports.tables import (
+    ANY_LENGTH,
+    BoolArray,
+    Column,
+    IntArray,
+    Lists,
+    Numbers,
+    RunFolder,
+    Texts,
+    Times,
+    Whole,
+    first_of_groups,
+    named,
+    picked,
+)
+from schemas.enums import EntityKind, Status, Tier
+from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS, Table
+from transforms.arrow_util import concat_ranges, group_offsets
 from transforms.write.parquet_files import ExternalSorter
 
 Row = dict[str, Any]
@@ -46,47 +71,16 @@ Json = dict[str, Any]
 READINGS_PER_ORG = 25
 """Records of each member and organisation that the page has; the newest, narratives first."""
 
-TEXT_LIMIT = 20_000
-"""Characters of one text but an id; the page shows fewer, and all of these when asked."""
-
 LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT, LISTED_OFFERS = 4_000, 200, 600, 60, 200
 
-MEMBER_COLUMNS = tuple(
-    "id kind role roles tier review reporters robustness near bridge status complaints calls orgs "
-    "region line host first last confidence reason carriers days at doubts".split()
-)
-"""`days` are the mentions by UTC day: the first since 1970, then pairs of a step and a count."""
+GZIP_LEVEL = 1
+"""At 20,000 complaints 4 takes twice the time for 10 % fewer bytes of data."""
 
-LINK_COLUMNS = tuple(
-    "a b weight complaints calls reporters orgs first last strength accepted reason records "
-    "ids".split()
-)
-"""`a` and `b` are places in the members; `ids` are up to ten of the records."""
+_JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
-NEAR_COLUMNS = tuple("a there cluster weight complaints calls reporters reason".split())
+_NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
-SUPPLIER_COLUMNS = tuple("id kind records clusters others links".split())
-"""`links` are pairs of a member's place and the records of its soft link."""
-
-READING_COLUMNS = tuple(
-    "a org kind id role at country field start end raw confidence before after".split()
-)
-"""One record that names the member at `a`, and the words around it where the run keeps them.
-
-In the order of `cluster_data.Reading`: of all that a piece has, most are these.
-"""
-
-_MEMBER = itemgetter(
-    *"tier review reporters robustness near_miss_of bridge status complaints calls orgs".split(),
-    *"region line_type hosted_by first_seen last_seen".split(),
-)
-
-_LINK = itemgetter(
-    *"complaints calls reporters orgs first_seen last_seen strength accepted".split()
-)
-
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-
+_NOWHERE = 99_999
 
 ID_LIMIT = 120
 
@@ -101,7 +95,18 @@ _SEARCHED = pa.schema(
 
 _KEY = ("source_org", "record_id")
 
+NAMING = pa.schema([(name, pa.string()) for name in (*_KEY, "cluster_id")])
+"""Records that name a member, and its cluster."""
+
 _FOUND = Table("found", _SEARCHED, tuple(_SEARCHED.names))
+
+
+def encode_piece(name: str, value: Json, numbers: Numbers | None = None) -> bytes:
+    """Returns a script file that hands a piece to the page: two lines of JSON, gzip, base64."""
+    lines = orjson.dumps(value, option=_JSON) + b"\n"
+    lines += orjson.dumps([] if numbers is None else numbers.lists, option=_NUMBERS)
+    packed = gzip.compress(lines, GZIP_LEVEL, mtime=0)
+    return b'rt.piece("%s","%s");\n' % (name.encode(), base64.b64encode(packed))
 
 
 @dataclass(frozen=True)
@@ -114,163 +119,452 @@ class PartContext:
     joint: Joint | None = None
 
 
-def gather_pieces(
-    source: str, group: Sequence[str], before: str | None, context: PartContext
-) -> tuple[Json, dict[str, tuple[str, Point]]]:
+@dataclass(frozen=True)
+class Job:
+    """Clusters of one job: their ids, their facts by id, their tables, and what spans jobs.
+
+    `positions` are of members, `naming` the records that name one, with the cluster.
+    """
+
+    clusters: list[str]
+    facts: Mapping[str, Json]
+    tables: Mapping[str, Lists]
+    positions: pa.Table
+    naming: pa.Table
+
+    def piece(self, name: str, start: int, stop: int) -> bytes:
+        """Returns the piece of the clusters from one place to another."""
+        numbers, clusters = Numbers(), slice(start, stop)
+        value = {
+            "clusters": self.clusters[clusters],
+            "facts": [self.facts.get(one, {}) for one in self.clusters[clusters]],
+            "tables": {name: one.put(clusters, numbers) for name, one in self.tables.items()},
+        }
+        return encode_piece(name, value, numbers)
+
+
+def gather_job(
+    source: str, clusters: Sequence[str], before: str | None, context: PartContext
+) -> Job:
     """Returns all that is known of some clusters, and where their members are in their figures.
 
     Args:
         source: folder of the run, or of a part of it (`partition_run`).
-        group: ids of the clusters.
+        clusters: their ids.
         before: a graph/nodes.parquet whose node positions are kept.
         context: inputs of all parts.
     """
-    narratives = partial(tables.kept_narratives, source) if context.narratives else None
-    run = gather_batch(source, group, narratives, READINGS_PER_ORG)
-    whole = disclosure_control.redact_batch(run) if context.redact else run
-    earlier = read_positions(source, before, run.members["entity_id"].to_pylist())
-    found: Json = {}
-    positions: dict[str, tuple[str, Point]] = {}
-    for facts, of_run in zip(whole.facts, run.facts, strict=True):
+    ids = pa.array(clusters, pa.string())
+    here = pc.field("cluster_id").isin(ids)
+    every, of = read_members(source, here, ids)
+    suppliers = _Suppliers.read(source, here, ids)
+    links = link_tables(source, every, of, suppliers.drawn, ["weight", "records"])
+    starts = group_offsets(of, len(ids))
+    earlier = read_positions(source, before, every["entity_id"].combine_chunks())
+    points = figures.layout_clusters(every, starts, links.inside, earlier)
+    kept = np.ones(len(of), bool)
+    if context.redact:
         # A copy keeps the places of the run's figure, whoever is left out of it.
-        names = [one["entity_id"] for one in of_run.members]
-        places = member_positions(of_run, earlier.of(names)) if len(names) > 1 else {}
-        cluster_id = facts.row["cluster_id"]
-        kept = {one["entity_id"] for one in facts.members}
-        positions |= {one: (cluster_id, at) for one, at in places.items() if one in kept}
-        found[cluster_id] = cluster_piece(facts, places, context)
-    columns = {
-        "members": MEMBER_COLUMNS,
-        "links": LINK_COLUMNS,
-        "near": NEAR_COLUMNS,
-        "suppliers": SUPPLIER_COLUMNS,
-        "readings": READING_COLUMNS,
+        kept = _may_leave(every)
+    members = every.filter(pa.array(kept)).combine_chunks()
+    row_of = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
+    mine = of[kept]
+    cut = _Cut(len(ids), group_offsets(mine, len(ids)), row_of, kept, context.redact)
+    names = members["entity_id"].combine_chunks()
+    scripts = {} if context.redact else suppliers.scripts()
+    told = script_mentions(source, {one["entity_id"] for rows in scripts.values() for one in rows})
+    per_org = 0 if context.redact else READINGS_PER_ORG
+    read = read_records(source, names, per_org)
+    tables_of = {
+        "members": Lists(cut.starts, _member_columns(source, members, read, points[kept], cut)),
+        **_link_rows(links, cut),
+        "suppliers": suppliers.rows(links.soft, cut),
+        "readings": _reading_rows(source, read, members["value"].combine_chunks(), cut, context),
+        **_cluster_rows(source, here, ids, names, cut),
     }
-    return {"columns": columns, "clusters": found}, positions
+    facts = _facts(source, here, every, context)
+    of_cluster = ids.take(pa.array(mine[read.naming_rows]))
+    naming = read.naming.append_column("cluster_id", of_cluster)
+    if scripts:
+        asked = pc.is_in(naming["record_id"], told["record_id"].unique())
+        wordings = count_wordings(told, naming.filter(asked))
+        for cluster_id, rows in scripts.items():
+            found = compare_scripts(rows, wordings.get(cluster_id, {}))
+            facts[cluster_id]["scripts"] = [_script(one) for one in found]
+    for place, more in enumerate((starts[1:] - starts[:-1]) - np.diff(cut.starts)):
+        if more:
+            facts[clusters[place]]["left_out"] = int(more)
+    positions = positions_table(members, points[kept])
+    found = naming.group_by([*_KEY, "cluster_id"]).aggregate([]).cast(NAMING)
+    return Job(list(clusters), facts, tables_of, positions, found)
 
 
-def cluster_piece(
-    facts: ClusterFacts, positions: Mapping[str, Point], context: PartContext
-) -> Json:
-    """Returns all that is known of one cluster, in rows of the columns above."""
-    place = {one["entity_id"]: at for at, one in enumerate(facts.members)}
-    accepted: defaultdict[str, list[Row]] = defaultdict(list)
-    for one in facts.inside:
-        if one["accepted"]:
-            accepted[one["entity_a"]].append(one)
-            accepted[one["entity_b"]].append(one)
-    suppliers = [one for one in facts.suppliers if one["kind"] != EntityKind.SCRIPT]
-    scripts = [] if context.redact else compare_scripts(facts.suppliers, facts.scripts)
-    told = "event from_ids to_ids members_new members_gone on_one_reporter"
+@dataclass(frozen=True)
+class _Cut:
+    """What of the members of a job is in its pieces.
+
+    Attributes:
+        count: clusters.
+        starts: the first kept member of each cluster, and the end.
+        row_of: for each member its place among the kept ones, -1 if it is left out; -1 at the end.
+        kept: for each member whether it is kept.
+        redact: whether the copy leaves.
+    """
+
+    count: int
+    starts: IntArray
+    row_of: IntArray
+    kept: BoolArray
+    redact: bool
+
+    def place(self, rows: IntArray, of: IntArray) -> IntArray:
+        """Returns the places of kept members within their clusters."""
+        return self.row_of[rows] - self.starts[of]
+
+    def reasons(self, column: pa.ChunkedArray) -> Texts:
+        """Returns reasons, without what analysts wrote where the copy leaves."""
+        return Texts.of(disclosure_control.redact_reasons(column) if self.redact else column)
+
+
+def _may_leave(members: pa.Table) -> BoolArray:
+    """Tells which members leave by value, as `disclosure_control.is_core` does."""
+    core = pc.equal(members["tier"], Tier.CORE)
+    used = pc.fill_null(pc.equal(members["status"], Status.INFRASTRUCTURE), fill_value=True)
+    return np.asarray(pc.and_(core, used), np.bool_)
+
+
+def _numbers(column: pa.ChunkedArray, scale: int = 1) -> Whole:
+    """Returns numbers, rounded to a fraction of one; null as 0."""
+    found = np.asarray(pc.fill_null(column, 0))
+    return Whole(np.rint(found * scale).astype(np.int64) if scale != 1 else found, scale)
+
+
+def _listed(column: pa.ChunkedArray) -> Texts:
+    """Returns lists of slugs, each distinct one once."""
+    joined = Texts.of(pc.binary_join(column, "\n"))
+    split = pc.split_pattern(joined.values, "\n")
+    empty = pc.equal(joined.values, "")
+    none = pa.array([[]] * len(split), split.type)
+    return Texts(pc.if_else(empty, none, split), joined.codes)
+
+
+def _member_columns(
+    source: str, members: pa.Table, read: Records, points: figures.Array, cut: _Cut
+) -> dict[str, Column]:
+    texts = {
+        "id": "entity_id",
+        **{one: one for one in "kind role tier review status region".split()},
+        "near": "near_miss_of",
+        "line": "line_type",
+        "host": "hosted_by",
+    }
+    whole = "reporters robustness bridge complaints calls".split()
+    found: dict[str, Column] = {
+        name: Texts.of(members[one], ANY_LENGTH) for name, one in texts.items()
+    }
+    found |= {name: _numbers(members[name].cast(pa.int64())) for name in whole}
+    x, y = (np.rint(np.nan_to_num(one * 1e4, nan=_NOWHERE)) for one in points.T)
+    return found | {
+        "orgs": _listed(members["orgs"]),
+        "first": Times.of(members["first_seen"]),
+        "last": Times.of(members["last_seen"]),
+        "confidence": _numbers(members["confidence"], 1_000),
+        "reason": cut.reasons(members["reason"]),
+        "carriers": _carriers(source, members["entity_id"].combine_chunks()),
+        "roles": read.roles,
+        "days": read.days,
+        "x": Whole(x.astype(np.int64), 10_000, _NOWHERE),
+        "y": Whole(y.astype(np.int64), 10_000, _NOWHERE),
+    }
+
+
+def _carriers(source: str, ids: pa.Array) -> Texts:
+    """Returns up to twelve carriers of each member, as a list."""
+    found = read_carriers(source, ids)
+    rows = pc.index_in(pa.array(list(found), pa.string()), ids).to_numpy(zero_copy_only=False)
+    known: dict[tuple[str, ...], int] = {(): 1}
+    codes = np.ones(len(ids), np.int64)
+    numbered = [known.setdefault(tuple(one[:12]), len(known) + 1) for one in found.values()]
+    codes[rows.astype(np.int64)] = numbered
+    return Texts(pa.array(list(known), pa.list_(pa.string())), codes)
+
+
+def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
+    """Returns the first links of each cluster, the ends of all others, and rejected ones."""
+    rows = links.inside
+    a, b = (rows[name].to_numpy() for name in ("row_a", "row_b"))
+    both = cut.kept[a] & cut.kept[b]
+    if not both.all():
+        rows, a, b = rows.filter(pa.array(both)), a[both], b[both]
+    of = rows["of"].to_numpy()
+    first = first_of_groups(of, cut.count, LINK_LIMIT)
+    others = ~first
+    ends = {"a": cut.place(a, of), "b": cut.place(b, of)}
+    accepted = np.asarray(rows["accepted"], np.int64)
+    shown = rows.filter(pa.array(first)) if others.any() else rows
+    ids = shown["record_ids"].combine_chunks()
+    told = {name: Whole(one[first]) for name, one in ends.items()}
+    columns: dict[str, Column] = {
+        **told,
+        "accepted": Whole(accepted[first]),
+        "weight": _numbers(shown["weight"], 1_000),
+        **{name: _numbers(shown[name]) for name in "complaints calls reporters records".split()},
+        "orgs": _listed(shown["orgs"]),
+        "first": Times.of(shown["first_seen"]),
+        "last": Times.of(shown["last_seen"]),
+        "strength": Texts.of(shown["strength"]),
+        "reason": cut.reasons(shown["reason"]),
+    }
+    if not cut.redact:
+        starts = ids.offsets.to_numpy()
+        named = Texts.of(pc.list_flatten(ids))
+        cut_ids = pc.extract_regex(
+            named.values, r"(?s)^(?P<org>(?:[^|]*\|)?(?:call\|)?)(?P<id>.*)$"
+        )
+        parts = {one: Texts.of(pc.struct_field(cut_ids, one)) for one in ("org", "id")}
+        columns["ids"] = Lists(
+            starts.astype(np.int64) - starts[0],
+            {name: Texts(one.values, one.codes[named.codes - 1]) for name, one in parts.items()},
+        )
+    ties: dict[str, Column] = {name: Whole(one[others]) for name, one in ends.items()}
+    ties["accepted"] = Whole(accepted[others])
     return {
-        "left_out": facts.left_out,
-        "parts": facts.row["priority_parts"],
-        "bridges": [
-            picked(one, "entity_a entity_b weight smaller_side")
-            for one in facts.row["weakest_bridges"] or []
-        ],
-        "cut": named(facts.row, "flags weakest_cut weakest_side thin_side"),
-        "lineage": [named(one, told) for one in facts.lineage],
-        "rests_on": []
-        if context.redact
-        else [each for one in facts.lineage for each in one["rests_on"] or []],
-        "members": [
-            _member(one, facts, positions.get(one["entity_id"]), accepted[one["entity_id"]])
-            for one in facts.members
-        ],
-        "links": [
-            (
-                place[one["entity_a"]],
-                place[one["entity_b"]],
-                round(one["weight"], 3),
-                *_LINK(one),
-                _cut(one["reason"]),
-                one["records"],
-                [] if context.redact else _all_cut(one["record_ids"]),
-            )
-            for one in facts.inside[:LINK_LIMIT]
-        ],
-        "more_links": max(len(facts.inside) - LINK_LIMIT, 0),
-        "near": [
-            [
-                place[one["here"]],
-                *picked(one, "there cluster_id weight complaints calls reporters reason"),
-            ]
-            for one in facts.near[:NEAR_LIMIT]
-        ],
-        "more_near": max(len(facts.near) - NEAR_LIMIT, 0),
-        "suppliers": _suppliers(suppliers, facts, place),
-        "more_suppliers": max(len(suppliers) - SUPPLIER_LIMIT, 0),
-        "scripts": [
-            named(vars(one), "entity_id template records clusters more")
-            | {"variants": [[each.pieces, each.records] for each in one.variants]}
-            for one in scripts
-        ],
-        "readings": [
-            (place[one[0]], *(one if _is_short(one) else [plain_value(each) for each in one])[1:])
-            for one in facts.readings
-        ],
-        "handovers": [
-            [place[one.before], place[one.after], one.last_seen, one.first_seen]
-            for one in find_handovers(facts)
-        ],
-        "joint": _joint(context.joint, facts.row["cluster_id"]),
+        "links": Lists(group_offsets(of[first], cut.count), columns),
+        "ties": Lists(group_offsets(of[others], cut.count), ties),
+        **_near_rows(links.near, cut),
     }
 
 
-def _member(one: Row, facts: ClusterFacts, at: Point | None, accepted: Sequence[Row]) -> list[Any]:
-    entity_id = one["entity_id"]
-    roles: Mapping[str, int] = facts.roles.get(entity_id, {})
-    return [
-        entity_id,
-        one["kind"],
-        one["role"],
-        roles,
-        *_MEMBER(one),
-        round(one["confidence"], 3),
-        _cut(one["reason"]),
-        facts.carriers.get(entity_id, [])[:12],
-        _days(facts.days.get(entity_id, {})),
-        None if at is None else [round(at[0], 4), round(at[1], 4)],
-        [
-            *_earlier_holder(entity_id),
-            *entity_doubts(one | {"member": one, "roles": roles}, accepted),
-        ],
-    ]
+def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
+    """Returns links to other clusters, and how many there are; outside the end there is hidden."""
+    rows = near.filter(pa.array(cut.kept[near["row"].to_numpy()]))
+    of = rows["of"].to_numpy()
+    first = first_of_groups(of, cut.count, NEAR_LIMIT)
+    shown = rows.filter(pa.array(first))
+    there = shown["there"]
+    if cut.redact:
+        hidden = [disclosure_control.hide_other_end(one) for one in there.to_pylist()]
+        there = pa.array(hidden, pa.string())
+    columns: dict[str, Column] = {
+        "a": Whole(cut.place(shown["row"].to_numpy(), shown["of"].to_numpy())),
+        "there": Texts.of(there),
+        "cluster": Texts.of(shown["cluster_id"]),
+        "weight": _numbers(shown["weight"], 1_000),
+        **{name: _numbers(shown[name]) for name in "complaints calls reporters".split()},
+        "reason": cut.reasons(shown["reason"]),
+    }
+    each, total = np.arange(cut.count + 1), np.diff(group_offsets(of, cut.count))
+    counts: dict[str, Column] = {"near": Whole(total)}
+    return {
+        "near": Lists(group_offsets(of[first], cut.count), columns),
+        "counts": Lists(each, counts),
+    }
 
 
-def _earlier_holder(entity_id: str) -> list[str]:
-    if epoch_number(entity_id) == 1:
-        return []
-    return [f"{without_epoch(entity_id)} was in use before a long gap, maybe of another holder"]
+@dataclass(frozen=True)
+class _Suppliers:
+    """Suppliers of clusters, most records first, with the first clusters that each serves.
+
+    `of` has the place of the cluster of each row. Scripts are among them.
+    """
+
+    table: pa.Table
+    of: IntArray
+    served: Texts
+
+    @classmethod
+    def read(cls, source: str, here: pc.Expression, ids: pa.Array) -> _Suppliers:
+        found = tables.read_table(source, SUPPLIERS, where=here)
+        of = pc.index_in(found["cluster_id"], ids).to_numpy().astype(np.int64)
+        # Rows come by id, which decides among equals.
+        order = np.lexsort((-found["records"].to_numpy(), of))
+        rows, of = found.take(order).combine_chunks(), of[order]
+        named = rows["entity_id"].combine_chunks().dictionary_encode()
+        wanted = pc.field("entity_id").isin(named.dictionary)
+        columns = ["entity_id", "cluster_id", "records"]
+        every = tables.read_table(source, SUPPLIERS, columns, wanted)
+        at = pc.index_in(every["entity_id"], named.dictionary).to_numpy().astype(np.int64)
+        order = np.lexsort((-every["records"].to_numpy(), at))
+        at = at[order]
+        first = first_of_groups(at, len(named.dictionary), OTHERS_LIMIT + 1)
+        starts = group_offsets(at[first], len(named.dictionary))
+        serves = every["cluster_id"].combine_chunks().take(order[first])
+        lists = pa.ListArray.from_arrays(pa.array(starts, pa.int32()), serves)
+        return cls(rows, of, Texts(lists, named.indices.to_numpy().astype(np.int64) + 1))
+
+    @property
+    def drawn(self) -> pa.Array:
+        """Returns the ids of those whose links are drawn."""
+        first = first_of_groups(self.of, int(self.of.max(initial=-1)) + 1, DRAWN_SUPPLIERS)
+        return self.table["entity_id"].filter(pa.array(first)).combine_chunks().unique()
+
+    def scripts(self) -> Mapping[str, list[Row]]:
+        """Returns the rows of those that are scripts, by cluster."""
+        found: defaultdict[str, list[Row]] = defaultdict(list)
+        chosen = self.table.filter(pc.equal(self.table["kind"], EntityKind.SCRIPT))
+        for one in tables.to_dicts(chosen):
+            found[one["cluster_id"]].append(one)
+        return found
+
+    def rows(self, soft: pa.Table, cut: _Cut) -> Lists:
+        """Returns the first of each cluster, of the most used ones also the links to members."""
+        plain = np.asarray(pc.not_equal(self.table["kind"], EntityKind.SCRIPT), np.bool_)
+        drawn = first_of_groups(self.of, cut.count, DRAWN_SUPPLIERS)
+        at, of = np.flatnonzero(plain), self.of[plain]
+        first = first_of_groups(of, cut.count, SUPPLIER_LIMIT)
+        chosen = at[first]
+        table, mine = self.table.take(chosen), self.of[chosen]
+        more = np.bincount(of[~first], minlength=cut.count)
+        starts = group_offsets(mine, cut.count)
+        last = np.zeros(len(chosen), np.int64)
+        last[starts[1:][np.diff(starts) > 0] - 1] = more[np.diff(starts) > 0]
+        pairs = _soft_pairs(soft, cut)
+        keys = _keys(table["entity_id"], mine, pairs.ids)
+        order = np.lexsort((pairs.keys,)) if len(pairs.keys) else np.empty(0, np.int64)
+        low, high = (np.searchsorted(pairs.keys[order], keys, side) for side in ("left", "right"))
+        counts = np.where(drawn[chosen] & (keys >= 0), high - low, 0)
+        taken = order[concat_ranges(low, counts)]
+        links = Lists(
+            np.append(0, np.cumsum(counts)),
+            {"a": Whole(pairs.places[taken]), "records": Whole(pairs.records[taken])},
+        )
+        return Lists(
+            starts,
+            {
+                "id": Texts.of(table["entity_id"]),
+                "kind": Texts.of(table["kind"]),
+                "records": _numbers(table["records"]),
+                "clusters": _numbers(table["clusters"]),
+                "serves": Texts(self.served.values, self.served.codes[chosen]),
+                "links": links,
+                "more": Whole(last),
+            },
+        )
 
 
-def _days(counts: Mapping[int, int]) -> list[int]:
-    """Returns counts by day (`date.toordinal`): the first day since 1970, then steps and counts."""
-    if not counts:
-        return []
-    days = sorted(counts)
-    found = [days[0] - _EPOCH_DAY]
-    last = days[0]
-    for one in days:
-        found += (one - last, counts[one])
-        last = one
+@dataclass(frozen=True)
+class _SoftPairs:
+    """Soft links by a key of supplier and cluster, which `_keys` makes of places in `ids`."""
+
+    ids: pa.Array
+    keys: IntArray
+    places: IntArray
+    records: IntArray
+
+
+def _soft_pairs(soft: pa.Table, cut: _Cut) -> _SoftPairs:
+    rows = soft.filter(pa.array(cut.kept[soft["row"].to_numpy()]))
+    first = first_of_groups(rows["of"].to_numpy(), cut.count, SOFT_LIMIT)
+    rows = rows.filter(pa.array(first))
+    of = rows["of"].to_numpy()
+    ids = rows["there"].combine_chunks().unique()
+    places = cut.place(rows["row"].to_numpy(), of)
+    return _SoftPairs(ids, _keys(rows["there"], of, ids), places, rows["records"].to_numpy())
+
+
+def _keys(names: pa.ChunkedArray, of: IntArray, ids: pa.Array) -> IntArray:
+    """Returns a number for each pair of a supplier and a cluster, -1 for one not in `ids`."""
+    at = pc.fill_null(pc.index_in(names, ids), -1).to_numpy().astype(np.int64)
+    return np.where(at >= 0, of * max(len(ids), 1) + at, -1)
+
+
+def _reading_rows(
+    source: str, read: Records, values: pa.Array, cut: _Cut, context: PartContext
+) -> Lists:
+    """Returns the sample of records, and the words around each where the run keeps them."""
+    rows = read.sample
+    of = np.searchsorted(cut.starts, read.rows, "right") - 1
+    columns: dict[str, Column] = raw_columns(rows["raw"], read.rows, values) | {
+        "a": Whole(read.rows - cut.starts[of]),
+        **{
+            name: Texts.of(rows[one])
+            for name, one in {
+                "org": "source_org",
+                "kind": "record_kind",
+                "id": "record_id",
+                "role": "role",
+                "country": "victim_country",
+                "field": "field",
+            }.items()
+        },
+        "at": Times.of(rows["observed_at"]),
+        "confidence": _numbers(rows["confidence"], 1_000),
+    }
+    if context.narratives and rows.num_rows:
+        before, after = quoted_around(rows, partial(tables.kept_narratives, source))
+        columns |= {"before": Texts.of(before), "after": Texts.of(after)}
+    return Lists(group_offsets(of, cut.count), columns)
+
+
+def _cluster_rows(
+    source: str, here: pc.Expression, ids: pa.Array, names: pa.Array, cut: _Cut
+) -> dict[str, Lists]:
+    """Returns what the priority of each cluster is made of, and its weakest bridges."""
+    columns = ["cluster_id", "priority_parts", "weakest_bridges"]
+    found = tables.read_table(source, CLUSTERS, columns, here)
+    rows = found.take(pc.index_in(ids, found["cluster_id"].combine_chunks()))
+    starts, parts = _flat(rows["priority_parts"])
+    told: dict[str, Column] = {
+        "part": Texts.of(pc.struct_field(parts, "part")),
+        **{
+            name: _numbers(pc.struct_field(parts, name), 10_000)
+            for name in ("value", "weight", "points")
+        },
+    }
+    at, bridges = _flat(rows["weakest_bridges"])
+    ends = [pc.struct_field(bridges, name) for name in ("entity_a", "entity_b")]
+    if cut.redact:
+        both = np.asarray(pc.and_(*(pc.is_in(one, names) for one in ends)), np.bool_)
+        at = np.append(0, np.cumsum(both))[at]
+        bridges = bridges.filter(pa.array(both))
+        ends = [one.filter(pa.array(both)) for one in ends]
+    weak: dict[str, Column] = {
+        "a": Texts.of(ends[0]),
+        "b": Texts.of(ends[1]),
+        "weight": _numbers(pc.struct_field(bridges, "weight"), 1_000),
+        "side": _numbers(pc.struct_field(bridges, "smaller_side")),
+    }
+    return {"parts": Lists(starts, told), "bridges": Lists(at, weak)}
+
+
+def _flat(column: pa.ChunkedArray) -> tuple[IntArray, pa.Array]:
+    """Returns the items of lists, and where those of each row begin; null has none."""
+    whole = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(whole), 0).to_numpy().astype(np.int64)
+    return np.append(0, np.cumsum(lengths)), pc.list_flatten(whole)
+
+
+def _facts(
+    source: str, here: pc.Expression, members: pa.Table, context: PartContext
+) -> defaultdict[str, Json]:
+    """Returns what few clusters have, or one of each: lineage, weak cuts, partners."""
+    found: defaultdict[str, Json] = defaultdict(dict)
+    redact = context.redact
+    kept = set()
+    if redact:
+        kept = set(members["entity_id"].filter(pa.array(_may_leave(members))).to_pylist())
+    columns = ["cluster_id", "flags", "weakest_cut", "weakest_side", "thin_side"]
+    thin = pc.field("weakest_cut").is_valid() | pc.field("thin_side").is_valid()
+    for one in tables.to_dicts(tables.read_table(source, CLUSTERS, columns, here & thin)):
+        sides = {
+            name: [each for each in one[name] or [] if not redact or each in kept]
+            for name in ("weakest_side", "thin_side")
+        }
+        found[one["cluster_id"]]["cut"] = named(one, "flags weakest_cut") | sides
+    told = "event from_ids to_ids members_new members_gone on_one_reporter"
+    for one in tables.to_dicts(tables.read_table(source, LINEAGE, where=here)):
+        facts = found[one["cluster_id"]]
+        facts.setdefault("lineage", []).append(picked(one, told))
+        if one["rests_on"] and not redact:
+            facts.setdefault("rests_on", []).extend(one["rests_on"])
+    for cluster_id in context.joint.parts if context.joint else ():
+        found[cluster_id]["joint"] = _joint(context.joint, cluster_id)
     return found
 
 
-def _suppliers(
-    suppliers: Sequence[Row], facts: ClusterFacts, place: Mapping[str, int]
-) -> list[list[Any]]:
-    """Returns suppliers, the first ones with their links: of others a part of a run has none."""
-    links: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    drawn = {one["entity_id"] for one in facts.suppliers[:DRAWN_SUPPLIERS]}
-    for one in facts.soft[:SOFT_LIMIT]:
-        if one["there"] in drawn:
-            links[one["there"]].append((place[one["here"]], one["records"]))
-    return [
-        [*picked(one, "entity_id kind records clusters others"), links[one["entity_id"]]]
-        for one in suppliers[:SUPPLIER_LIMIT]
-    ]
+def _script(one: Script) -> Json:
+    variants = [[each.pieces, each.records] for each in one.variants]
+    return named(vars(one), "entity_id template records clusters more") | {"variants": variants}
 
 
 def _joint(joint: Joint | None, cluster_id: str) -> Json | None:
@@ -295,67 +589,32 @@ def _joint(joint: Joint | None, cluster_id: str) -> Json | None:
     }
 
 
-def picked(row: Mapping[str, Any], names: str) -> list[Any]:
-    """Returns the values of some columns, as pieces have them."""
-    return [plain_value(row.get(name)) for name in names.split()]
-
-
-def named(row: Mapping[str, Any], names: str) -> Json:
-    """Returns the values of some columns by their names, as pieces have them."""
-    return dict(zip(names.split(), picked(row, names), strict=True))
-
-
-def plain_value(value: Any) -> Any:
-    """Returns a text cut, and a number with three digits."""
-    if isinstance(value, str):
-        return value[:TEXT_LIMIT]
-    return round(value, 3) if isinstance(value, float) else value
-
-
-def _is_short(one: Reading) -> bool:
-    texts = (one.record_id, one.raw, one.before, one.after)
-    return all(each is None or len(each) <= TEXT_LIMIT for each in texts)
-
-
-def _all_cut(values: list[str]) -> list[str | None]:
-    """Returns texts cut; the same list where none is, as of nearly every link."""
-    long = max(map(len, values), default=0) > TEXT_LIMIT
-    return [_cut(one) for one in values] if long else [*values]
-
-
-def _cut(value: str | None) -> str | None:
-    return value if value is None or len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
-
-
 def search_index(
-    run: RunFolder, cluster_ids: list[str], *, redact: bool, scratch: str | None = None
+    run: RunFolder, cluster_ids: list[str], naming: pa.Table | None, scratch: str | None = None
 ) -> dict[str, object]:
     """Returns identifiers, record ids and reasons as columns; clusters by place in `cluster_ids`.
 
-    Complaints that name no member have no cluster and come last; `more_records` counts the records
-    past `RECORD_LIMIT`. `redact` leaves out all records, and all identifiers but core members and
-    those of the known-legitimate lists. Many records are sorted in files in `scratch`.
+    `naming` has the records that name members (`Job.naming`); without it, for a copy that leaves,
+    all records are left out, and all identifiers but core members and those of the known-legitimate
+    lists. Complaints that name no member have no cluster and come last; `more_records` counts the
+    records past `RECORD_LIMIT`. Many records are sorted in files in `scratch`.
     """
-    kept = disclosure_control.CORE if redact else None
+    kept = disclosure_control.CORE if naming is None else None
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
-    places = pc.index_in(members["cluster_id"], pa.array(cluster_ids, pa.string()))
+    ids = pa.array(cluster_ids, pa.string())
     suppressed = tables.top_rows(
         run,
         ENTITIES,
         (("complaints", "descending"), ("entity_id", "ascending")),
         SEARCHED_SUPPRESSED_LIMIT,
         columns=("reason",),
-        where=suppressed_shown(redact=redact),
+        where=disclosure_control.suppressed_shown(redact=naming is None),
     )
-    entity_ids, at = members["entity_id"].combine_chunks(), places.combine_chunks()
-    found = (
-        _record_clusters(run, entity_ids, at, scratch)
-        if not redact
-        else (_SEARCHED.empty_table(), 0)
-    )
+    none = (_SEARCHED.empty_table(), 0)
+    found = none if naming is None else _record_clusters(run, naming, ids, scratch)
     return {
         "ids": _plain(members["entity_id"], ID_LIMIT),
-        "clusters": places.to_pylist(),
+        "clusters": pc.index_in(members["cluster_id"], ids).to_pylist(),
         "suppressed": _plain(suppressed["entity_id"], ID_LIMIT),
         "reasons": _plain(suppressed["reason"], 200),
     } | _search_columns(*found)
@@ -367,16 +626,6 @@ def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
     if pc.all(usual, min_count=0).as_py():
         return list(column.to_pylist())
     return [text.plain(one, limit) for one in column.to_pylist()]
-
-
-def suppressed_shown(*, redact: bool) -> pc.Expression:
-    """Chooses suppressed entities: outside only those that a list knows, and no decision names."""
-    where = pc.field("status") == Status.SUPPRESSED
-    if not redact:
-        return where
-    reason = pc.field("reason")
-    listed = pc.starts_with(reason, disclosure_control.KNOWN_LEGITIMATE)
-    return where & listed & ~pc.match_substring(reason, "decision ")
 
 
 def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
@@ -391,21 +640,18 @@ def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
 
 
 def _record_clusters(
-    run: RunFolder, entity_ids: pa.Array, places: pa.Array, scratch: str | None
+    run: RunFolder, naming: pa.Table, ids: pa.Array, scratch: str | None
 ) -> tuple[pa.Table, int]:
     """Returns records by cluster, then complaints of no cluster: the first, and how many there are.
 
     A record that names members of several clusters is there once for each.
     """
-    known = IdIndex(entity_ids)
     with TemporaryFile(dir=scratch) as file:
         rows = ExternalSorter(_FOUND, file)
-        for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_KEY]):
-            clusters = places.take(known.indices(batch["entity_id"]))
-            part = pa.table([batch["source_org"], batch["record_id"], clusters], schema=_SEARCHED)
-            named = part.filter(pc.field("cluster").is_valid())
-            for once in named.group_by(_SEARCHED.names).aggregate([]).to_batches():
-                rows.add(once)
+        at = pc.index_in(naming["cluster_id"], ids)
+        known = pa.table([*(naming[name] for name in _KEY), at], schema=_SEARCHED)
+        for batch in known.to_batches():
+            rows.add(batch)
         for batch in tables.table_batches(run, COMPLAINTS, ["source_org", "complaint_id"]):
             nowhere = pa.nulls(batch.num_rows, pa.int32())
             rows.add(pa.RecordBatch.from_arrays([*batch.columns, nowhere], schema=_SEARCHED))

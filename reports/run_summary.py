@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import disclosure_control, tables
 from reports.disclosure_control import core_ids, listed_brands, suppress_small_counts
 from reports.run import Run
-from reports.tables import RunFolder
+from reports.tables import IdIndex, RunFolder
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import TIMESTAMP
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, REJECTS, Table
+from transforms.arrow_util import group_changes
 from transforms.extract.impersonation import techniques_of
 from transforms.reporters import people_counted
 
@@ -55,14 +56,9 @@ _ORDER = (
 
 _RECORD = ["entity_id", "source_org", "record_kind", "role", "record_id"]
 
-_SPANS = pa.schema(
-    [
-        *(pa.field(name, pa.string()) for name in _RECORD),
-        ("people", pa.int64()),
-        pa.field("first_seen", TIMESTAMP),
-        pa.field("last_seen", TIMESTAMP),
-    ]
-)
+_RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -167,16 +163,16 @@ def places_and_flows(
     shown = suppress_small_counts([count for _, count in countries], suppress_below)
     known = dict(zip((name for name, _ in countries), shown, strict=True))
     carriers, trunks = (_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
-    where = core_ids(run) if redact else None
+    used = _infrastructure(run, core_ids(run) if redact else None)
     return {
         "countries": list(known.items()),
         "unknown": by_country.get(None, 0),
         "regions": [] if redact else _regions(run, known, suppress_below),
-        "callbacks": _callback_countries(run, where),
+        "callbacks": _callback_countries(run, used),
         "carriers": carriers[:PLACE_LIMIT],
         "trunks": trunks[:PLACE_LIMIT],
         "losses": _losses_by_currency(run, suppress_below),
-        "institutions": _institutions(run, where),
+        "institutions": _institutions(used),
     }
 
 
@@ -200,38 +196,42 @@ def _regions(
     return sorted(found, key=lambda one: (-(one[2] or 0), one[0], one[1]))[:PLACE_LIMIT]
 
 
-def _members_with(
-    run: RunFolder, kind: EntityKind, kept: pa.Array | None, columns: Sequence[str]
-) -> list[Row]:
-    """Reads members of a kind with some columns of their entities."""
-    where = (pc.field("kind") == kind) & (pc.field("status") == Status.INFRASTRUCTURE)
+def _infrastructure(run: RunFolder, kept: pa.Array | None) -> pa.Table:
+    """Reads the numbers, accounts and wallets that suspects use."""
+    where = pc.field("kind").isin([EntityKind.PHONE, EntityKind.ACCOUNT, EntityKind.WALLET])
+    where &= pc.field("status") == Status.INFRASTRUCTURE
     if kept is not None:
         where &= pc.field("entity_id").isin(kept)
-    return tables.to_dicts(tables.read_table(run, ENTITIES, ["entity_id", *columns], where))
+    return tables.read_table(run, ENTITIES, ["entity_id", "kind", "region", "complaints"], where)
 
 
-def _callback_countries(run: RunFolder, kept: pa.Array | None) -> list[tuple[str, int, int]]:
+def _callback_countries(run: RunFolder, used: pa.Table) -> list[tuple[str, int, int]]:
     """Counts callback numbers, and complaints that name them, by the country of the number."""
     where = pc.field("role") == Role.CALLBACK
-    callbacks = set(tables.read_table(run, MEMBERS, ["entity_id"], where)["entity_id"].to_pylist())
-    numbers: Counter[str] = Counter()
-    complaints: Counter[str] = Counter()
-    for one in _members_with(run, EntityKind.PHONE, kept, ["region", "complaints"]):
-        if one["entity_id"] in callbacks:
-            numbers[one["region"] or ""] += 1
-            complaints[one["region"] or ""] += one["complaints"]
-    return [(name, count, complaints[name]) for name, count in numbers.most_common()]
+    callbacks = tables.read_table(run, MEMBERS, ["entity_id"], where)["entity_id"]
+    phones = pc.and_(
+        pc.equal(used["kind"], EntityKind.PHONE), pc.is_in(used["entity_id"], callbacks)
+    )
+    rows = used.filter(phones).select(["region", "complaints"])
+    sums = rows.group_by("region", use_threads=False).aggregate(
+        [("complaints", "sum"), ([], "count_all")]
+    )
+    counts = zip(*(sums[one].to_pylist() for one in sums.column_names), strict=True)
+    found = [(name or "", number, complaints) for name, complaints, number in counts]
+    return sorted(found, key=lambda one: -one[1])
 
 
-def _institutions(run: RunFolder, kept: pa.Array | None) -> list[tuple[str, str, int, int]]:
+def _institutions(used: pa.Table) -> list[tuple[str, str, int, int]]:
     """Counts accounts, and complaints that name them, by institution and its country."""
     accounts: Counter[tuple[str, str]] = Counter()
     complaints: Counter[tuple[str, str]] = Counter()
     for kind in (EntityKind.ACCOUNT, EntityKind.WALLET):
-        for one in _members_with(run, kind, kept, ["complaints"]):
-            held_at = institution_of(without_epoch(one["entity_id"]))
+        rows = used.filter(pc.equal(used["kind"], kind))
+        both = (rows[name].to_pylist() for name in ("entity_id", "complaints"))
+        for entity_id, count in zip(*both, strict=True):
+            held_at = institution_of(without_epoch(entity_id))
             accounts[held_at] += 1
-            complaints[held_at] += one["complaints"]
+            complaints[held_at] += count
     order = sorted(accounts.items(), key=lambda one: (-complaints[one[0]], one[0]))
     return [(*name, count, complaints[name]) for name, count in order[:PLACE_LIMIT]]
 
@@ -438,11 +438,12 @@ def shared_entities(
     ids, total = _widest(run, shown, limit)
     if core_only:
         total = tables.count_rows(run, ENTITIES, where)
-    wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
+    names = pa.array(ids, pa.string())
+    wanted = pc.field("entity_id").isin(names)
     clusters = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], wanted)
     of = dict(zip(*(clusters[name].to_pylist() for name in clusters.column_names), strict=True))
-    seen = _by_org(_records_naming(run, wanted))
-    return [SharedEntity(one, of.get(one), seen.get(one, [])) for one in ids], total
+    seen = _by_org(run, names)
+    return [SharedEntity(one, of.get(one), seen[at]) for at, one in enumerate(ids)], total
 
 
 def _widest(run: RunFolder, where: pc.Expression, limit: int) -> tuple[list[str], int]:
@@ -458,51 +459,67 @@ def _widest(run: RunFolder, where: pc.Expression, limit: int) -> tuple[list[str]
     return [] if best is None else best["entity_id"].to_pylist(), total
 
 
-def _by_org(records: pa.Table) -> dict[str, list[OrgRecords]]:
-    """Groups the rows of `_records_naming` by entity, and by organisation in order of names."""
-    by = ["entity_id", "source_org"]
-    spans = [("first_seen", "min"), ("last_seen", "max"), ("role", "distinct")]
-    grouped = records.group_by(by).aggregate(spans)
-    numbers = _records_by_kind(records)
-    found: dict[str, list[OrgRecords]] = defaultdict(list)
-    for one in grouped.sort_by([(name, "ascending") for name in by]).to_pylist():
-        entity_id, org = one["entity_id"], one["source_org"]
-        of_org = OrgRecords(
-            org=org,
-            complaints=numbers.get((entity_id, org, RecordKind.COMPLAINT), 0),
-            calls=numbers.get((entity_id, org, RecordKind.CALL), 0),
-            roles=sorted(one["role_distinct"]),
-            first_seen=one["first_seen_min"],
-            last_seen=one["last_seen_max"],
-        )
-        found[entity_id].append(of_org)
-    return found
+def _by_org(run: RunFolder, ids: pa.Array) -> defaultdict[int, list[OrgRecords]]:
+    """Returns the records that name each of some entities, by organisation in order of names.
 
-
-def _records_naming(run: RunFolder, wanted: pc.Expression) -> pa.Table:
-    """Reads the records that name a wanted entity, one row for each role, with when they saw it.
-
-    A record that names an entity at several places counts once, so that their ids are held in
-    memory; nothing else of mentions/ is.
+    A record that names one at several places counts once; of an offer its people do. Rows come in
+    the order of their key, so that those of a record are together.
     """
-    records = _SPANS.empty_table()
-    columns = [*_RECORD, "observed_at", "field"]
-    for batch in tables.table_batches(run, MENTIONS, columns, wanted):
-        seen = batch["observed_at"]
-        counted = [people_counted(batch), seen, seen]
-        part = pa.table([*(batch[name] for name in _RECORD), *counted], schema=_SPANS)
-        grouped = pa.concat_tables([records, part]).group_by(_RECORD)
-        spans = grouped.aggregate([("people", "max"), ("first_seen", "min"), ("last_seen", "max")])
-        records = spans.rename_columns(_SPANS.names).cast(_SPANS)
-    return records
+    known, found = IdIndex(ids), dict[tuple[int, str], _OrgSums]()
+    last: tuple[Any, ...] | None = None
+    for batch in tables.read_in_key_order(
+        run, MENTIONS, [*_RECORD, "observed_at", "field", "start"]
+    ):
+        at = known.places(batch["entity_id"].combine_chunks())
+        rows, at = batch.filter(pa.array(at >= 0)).combine_chunks(), at[at >= 0]
+        if not len(at):
+            continue
+        new_group = group_changes(at) | tables.changes(rows["source_org"])
+        new_record = new_group.copy()
+        for name in ("record_kind", "record_id"):
+            new_record |= tables.changes(rows[name])
+        ends = [tuple(rows[name][row].as_py() for name in _RECORD_KEY) for row in (0, -1)]
+        new_record[0], last = ends[0] != last, ends[1]
+        starts = np.flatnonzero(new_group)
+        people = np.where(new_record, np.asarray(people_counted(rows)), 0)
+        filed = np.asarray(pc.equal(rows["record_kind"], RecordKind.COMPLAINT), np.bool_)
+        seen = np.asarray(rows["observed_at"].cast(pa.int64()))
+        role = rows["role"].combine_chunks().dictionary_encode()
+        group = np.cumsum(new_group) - 1
+        roles: defaultdict[int, set[str]] = defaultdict(set)
+        names = role.dictionary.to_pylist()
+        pairs = np.unique(group * len(names) + role.indices.to_numpy())
+        for one, name in zip(*divmod(pairs, len(names)), strict=True):
+            roles[int(one)].add(names[name])
+        sums = [np.add.reduceat(np.where(of, people, 0), starts) for of in (filed, ~filed)]
+        spans = [fold.reduceat(seen, starts) for fold in (np.minimum, np.maximum)]
+        orgs = rows["source_org"].take(pa.array(starts)).to_pylist()
+        lines = zip(
+            at[starts].tolist(), orgs, *(one.tolist() for one in (*sums, *spans)), strict=True
+        )
+        for number, (place, org, complaints, calls, first, until) in enumerate(lines):
+            sum_ = found.setdefault((place, org), _OrgSums(first=first))
+            sum_.complaints += complaints
+            sum_.calls += calls
+            sum_.first, sum_.last = min(sum_.first, first), max(sum_.last, until)
+            sum_.roles |= roles[number]
+    ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
+    for (place, org), one in sorted(found.items(), key=lambda item: item[0]):
+        moments = (_EPOCH + timedelta(microseconds=when) for when in (one.first, one.last))
+        of_org = OrgRecords(org, one.complaints, one.calls, sorted(one.roles), *moments)
+        ordered[place].append(of_org)
+    return ordered
 
 
-def _records_by_kind(records: pa.Table) -> dict[tuple[str, str, str], int]:
-    """Counts distinct records, of an offer people, by entity, organisation and record kind."""
-    by = ["entity_id", "source_org", "record_kind"]
-    once = records.group_by([*by, "record_id"]).aggregate([("people", "max")])
-    counted = once.group_by(by).aggregate([("people_max", "sum")]).to_pylist()
-    return {tuple(one[name] for name in by): one["people_max_sum"] for one in counted}
+@dataclass
+class _OrgSums:
+    """Sums of one entity and organisation; times in microseconds since 1970."""
+
+    first: int
+    last: int = 0
+    complaints: int = 0
+    calls: int = 0
+    roles: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 Every function takes a `reports.run.Run` or the path of a folder that has the folders of
 `schemas.tables`, local or an object-store URL that pyarrow knows. Its answer does not depend on how
-a table is cut into files. `IdIndex` finds the ids of a batch among all ids of a table.
+a table is cut into files. `IdIndex` finds the ids of a batch among all ids of a table. A `Column`
+is what pieces of the report have of one: whole numbers, or the distinct texts.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import errno
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise, repeat
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -44,6 +46,8 @@ Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 IntArray = NDArray[np.int64]
 
+BoolArray = NDArray[np.bool_]
+
 SortOrder = Sequence[tuple[str, str]]
 """Columns to sort by, each `ascending` or `descending`; the last must make rows unique."""
 
@@ -63,6 +67,15 @@ LEAST_BATCH_ROWS = 8_192
 
 _ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 32_768}
 """Reading far ahead takes twice the memory and no less time."""
+
+TEXT_LIMIT, ANY_LENGTH = 20_000, 1 << 31
+"""Characters of a text of a piece but an id; the page shows fewer, and all of these when asked."""
+
+LONG_NUMBER = 10_000_000
+"""Whole numbers from here on, and below 0, stand among the texts of a piece, where the search of
+what leaves reads them."""
+
+SECONDS_A_DAY = 86_400
 
 HASHED_AT_A_TIME = 65_536
 """Ids that are Python objects at a time, while they are hashed."""
@@ -121,10 +134,10 @@ def readable(run: RunFolder, table: Table) -> Iterator[None]:
 
 def _filled(rows: Rows) -> Rows:
     """Returns rows with what a required column of a later version says at least, where it lacks."""
-    for at, field in enumerate(rows.schema):
-        if field.name in ADDED_LATER and rows.num_rows and rows.column(at).null_count:
-            least = pa.array([ADDED_LATER[field.name]] * rows.num_rows, field.type)
-            rows = rows.set_column(at, field, least)
+    for at, one in enumerate(rows.schema):
+        if one.name in ADDED_LATER and rows.num_rows and rows.column(at).null_count:
+            least = pa.array([ADDED_LATER[one.name]] * rows.num_rows, one.type)
+            rows = rows.set_column(at, one, least)
     return rows
 
 
@@ -297,6 +310,21 @@ def _stamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_replace_slice(text, 10, 11, "T")
 
 
+def changes(column: pa.ChunkedArray) -> BoolArray:
+    """Tells for each row whether it differs from the one before; the first one does."""
+    whole = column.combine_chunks()
+    changed = np.ones(len(whole), bool)
+    differs = pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
+    changed[1:] = differs.to_numpy(zero_copy_only=False)
+    return changed
+
+
+def first_of_groups(group: IntArray, count: int, limit: int) -> BoolArray:
+    """Tells which rows are the first `limit` of their group, given the groups in order."""
+    within = np.arange(len(group)) - group_offsets(group, count)[group]
+    return within < limit
+
+
 class IdIndex:
     """Finds ids among distinct ids, such as those of a table's batches among all of a run.
 
@@ -370,3 +398,117 @@ def _hashed(values: pa.Array) -> NDArray[np.uint64]:
         texts = values.slice(start, HASHED_AT_A_TIME).cast(pa.binary()).to_pylist()
         hashes[start : start + len(texts)] = [xxhash.xxh3_64_intdigest(one) for one in texts]
     return hashes
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The second line of a piece: lists of whole numbers, which its tables name by place."""
+
+    lists: list[IntArray] = field(default_factory=list)
+
+    def put(self, values: IntArray) -> dict[str, Any]:
+        """Adds a list; returns how a table names it. One with long numbers stays in the table."""
+        if len(values) and not 0 <= int(values.min()) <= int(values.max()) < LONG_NUMBER:
+            return {"v": values.tolist()}
+        self.lists.append(np.ascontiguousarray(values))
+        return {"n": len(self.lists) - 1}
+
+
+class Column(Protocol):
+    """A column of the tables of a job, of which each piece has some rows."""
+
+    def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
+        """Returns some rows as a piece has them."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Whole numbers; `scale` of them are 1, and `null` stands for nothing."""
+
+    values: IntArray
+    scale: int = 1
+    null: int | None = None
+
+    def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
+        """Returns some rows as `Column` says."""
+        more = {"scale": self.scale} if self.scale != 1 else {}
+        more |= {} if self.null is None else {"null": self.null}
+        return numbers.put(self.values[rows]) | more
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Values as the distinct ones and their numbers from 1 on, 0 for null."""
+
+    values: pa.Array
+    codes: IntArray
+
+    @classmethod
+    def of(cls, column: pa.Array | pa.ChunkedArray, limit: int = TEXT_LIMIT) -> Texts:
+        """Makes it of a column of texts, cut to `limit` characters."""
+        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        coded = whole.dictionary_encode()
+        codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False) + 1
+        values = coded.dictionary
+        if (pc.max(pc.binary_length(values)).as_py() or 0) > limit:
+            values = pc.utf8_slice_codeunits(values, 0, limit)
+        return cls(values, codes)
+
+    def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
+        """Returns some rows as `Column` says, with the values that are in them alone."""
+        codes = self.codes[rows]
+        there = np.zeros(len(self.values) + 1, bool)
+        there[codes] = True
+        there[0] = False
+        values = self.values.take(pa.array(np.flatnonzero(there) - 1)).to_pylist()
+        numbered = np.where(there, np.cumsum(there), 0)
+        return numbers.put(numbered[codes]) | {"t": values}
+
+
+@dataclass(frozen=True)
+class Times:
+    """Times to the second, as days since 1970 and seconds of the day."""
+
+    seconds: IntArray
+
+    @classmethod
+    def of(cls, column: pa.Array | pa.ChunkedArray) -> Times:
+        """Makes it of a column of timestamps without nulls."""
+        return cls(np.asarray(column.cast(pa.int64())) // 1_000_000)
+
+    def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
+        """Returns some rows as `Column` says."""
+        days, seconds = np.divmod(self.seconds[rows], SECONDS_A_DAY)
+        return {"days": numbers.put(days), "seconds": numbers.put(seconds)}
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Lists of the rows of other columns: `starts` has where each begins, and the end."""
+
+    starts: IntArray
+    of: Mapping[str, Column]
+
+    def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
+        """Returns some rows as `Column` says."""
+        starts = self.starts[rows.start : rows.stop + 1]
+        inner = slice(int(starts[0]), int(starts[-1]))
+        of = {name: one.put(inner, numbers) for name, one in self.of.items()}
+        return {"counts": numbers.put(np.diff(starts)), "of": of}
+
+
+def picked(row: Mapping[str, Any], names: str) -> list[Any]:
+    """Returns the values of some columns, as pieces have them."""
+    return [plain_value(row.get(name)) for name in names.split()]
+
+
+def named(row: Mapping[str, Any], names: str) -> dict[str, Any]:
+    """Returns the values of some columns by their names, as pieces have them."""
+    return dict(zip(names.split(), picked(row, names), strict=True))
+
+
+def plain_value(value: Any) -> Any:
+    """Returns a text cut, and a number with three digits."""
+    if isinstance(value, str):
+        return value[:TEXT_LIMIT]
+    return round(value, 3) if isinstance(value, float) else value

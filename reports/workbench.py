@@ -15,8 +15,6 @@ the tables of a run show to everybody who may read it, and nothing of private/.
 
 from __future__ import annotations
 
-import base64
-import gzip
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +22,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-import orjson
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,22 +31,14 @@ from reports.cluster_data import OTHERS_LIMIT
 from reports.export import tabular
 from reports.export.graph_tables import GraphExport
 from reports.export.registry import EXPORT_FORMATS
-from reports.figures import positions_dataset, positions_table
-from reports.partition import partition_run
-from reports.pieces import (
-    PartContext,
-    gather_pieces,
-    named,
-    picked,
-    plain_value,
-    search_index,
-    suppressed_shown,
-)
+from reports.partition import NODE_POSITIONS, partition_run, positions_dataset
+from reports.pieces import NAMING, PartContext, encode_piece, gather_job, search_index
 from reports.run import Run, keeps_narratives
 from reports.run_summary import Joint, Trend, gather_joint
-from reports.tables import RunFolder
+from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
+from transforms.arrow_util import group_offsets
 from transforms.gc_tuning import release_memory
 from transforms.write.job_pool import JobPool, PutFile
 
@@ -69,11 +59,11 @@ FILE_POLICY = (
 """The policy of a page that is opened from a disk: what lies beside it, nothing by network."""
 
 MEMBERS_OF_PART = 600
-"""Members of the clusters of one piece, about: some hundred kilobytes, and less than 0.1 s."""
+"""Members of the clusters of one piece, about: some hundred kilobytes."""
 
 MOST_PARTS = 160
 
-MEMBERS_OF_JOB = 2_000
+MEMBERS_OF_JOB = 20_000
 """Members of the clusters of one job, about, which writes several pieces.
 
 Its rows are in memory; each job more costs a tenth of a second of CPU, whatever its size.
@@ -86,11 +76,6 @@ LISTED_LIMIT = 2_000
 
 MEMBER_SECONDS, ENTITY_SECONDS = 4e-4, 1.5e-5
 """CPU seconds of the pieces for each member, and of the lists for each entity, about."""
-
-_JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
-
-GZIP_LEVEL = 1
-"""At 20,000 complaints 4 takes twice the time for 10 % fewer bytes of data."""
 
 CLUSTER_COLUMNS = tuple(
     "id name priority size core unreviewed contested complaints calls reporters losses countries "
@@ -141,10 +126,15 @@ def write_workbench(
     joint = gather_joint(run, core_only=redact)
     context = PartContext(redact, suppress_below, not redact and keeps_narratives(run), joint)
     jobs = _jobs(run, pool.scratch, groups, sizes, context, previous, before, graph=graph)
-    found = [one for one in pool.run(jobs, seconds) if one is not None] or [positions_table({})]
+    found = [one for one in pool.run(jobs, seconds) if one is not None]
+    none = NODE_POSITIONS.schema.empty_table()
+    positions = pa.concat_tables([none, *(one for one, _ in found)])
+    naming = pa.concat_tables([NAMING.empty_table(), *(one for _, one in found)])
+    last: list[partial[None]] = [partial(_search, run, None if redact else naming, pool.scratch)]
     if graph:
-        for _ in pool.run([partial(_nodes, run, pa.concat_tables(found), redact=redact)], 0):
-            continue
+        last.append(partial(_nodes, run, positions, redact=redact))
+    for _ in pool.run(last, 0):
+        continue
 
 
 def _cluster_sizes(run: RunFolder) -> dict[str, int]:
@@ -187,15 +177,6 @@ def batch_groups(groups: Sequence[list[str]], sizes: Mapping[str, int]) -> list[
     return batches
 
 
-def encode_piece(name: str, value: Json) -> bytes:
-    """Returns a script file that hands a piece to the page: JSON, gzip, base64.
-
-    Times are ISO 8601: as plain numbers they would be telephone numbers to `transforms.exit_scan`.
-    """
-    packed = gzip.compress(orjson.dumps(value, option=_JSON), GZIP_LEVEL, mtime=0)
-    return b'rt.piece("%s","%s");\n' % (name.encode(), base64.b64encode(packed))
-
-
 def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]:
     """Returns the page, its script and its style sheet, by name.
 
@@ -219,10 +200,9 @@ def _jobs(
     before: str | None,
     *,
     graph: bool,
-) -> Iterator[partial[pa.Table | None]]:
-    """Yields the jobs, long ones first; those of clusters return node positions."""
+) -> Iterator[partial[Any]]:
+    """Yields the jobs, long ones first; those of clusters return what `_parts` does."""
     part_of = {one: place for place, group in enumerate(groups) for one in group}
-    yield partial(_search, run, scratch, redact=context.redact)
     yield partial(_lists, run, previous, part_of, len(groups), context)
     if graph:
         yield partial(_edges, run, redact=context.redact)
@@ -250,17 +230,18 @@ def _parts(
     before: str | None,
     context: PartContext,
     put: PutFile,
-) -> pa.Table:
+) -> tuple[pa.Table, pa.Table]:
     """Writes all that is known of some clusters, a piece for each group from `place` on.
 
-    Returns the positions of their members.
+    Returns the positions of their members, and the records that name one.
     """
-    clusters = [one for group in groups for one in group]
-    piece, positions = gather_pieces(source, clusters, before, context)
+    job = gather_job(source, [one for group in groups for one in group], before, context)
+    start = 0
     for at, group in enumerate(groups, place):
-        facts = {one: piece["clusters"].pop(one) for one in group}
-        _put_piece(put, f"part-{at}", piece | {"clusters": facts})
-    return positions_table(positions)
+        name = f"part-{at}"
+        put(f"report/data/{name}.js", [job.piece(name, start, start + len(group))])
+        start += len(group)
+    return job.positions, job.naming
 
 
 def _edges(run: Run, put: PutFile, *, redact: bool) -> None:
@@ -299,9 +280,9 @@ def _lists(
         _put_piece(put, name, {"columns": CLUSTER_COLUMNS, "rows": chosen})
 
 
-def _search(run: Run, scratch: str, put: PutFile, *, redact: bool) -> None:
+def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> None:
     ids = tables.read_table(run, CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist()
-    found: Any = search_index(run, ids, redact=redact, scratch=scratch)
+    found: Any = search_index(run, ids, naming, scratch)
     whole = (
         ("search", ("ids", "clusters")),
         ("records", ("record_orgs", "records", "record_clusters")),
@@ -473,7 +454,7 @@ def _trend(shown: Trend) -> Json:
 def _suppressed(run: RunFolder, *, redact: bool) -> Json:
     """Returns suppressed identifiers, those of most complaints first, and how many there are."""
     order = (("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending"))
-    where = suppressed_shown(redact=redact)
+    where = disclosure_control.suppressed_shown(redact=redact)
     more = ("kind", "orgs", "reason")
     rows = tables.top_rows(run, ENTITIES, order, LISTED_LIMIT, columns=more, where=where)
     columns = "entity_id kind complaints calls orgs reason"
@@ -517,15 +498,27 @@ def _moved(run: RunFolder) -> list[Row]:
 
 def _all_suppliers(run: RunFolder) -> Json:
     """Returns the suppliers of most clusters: id, kind, clusters, records, and first clusters."""
-    rows = tables.to_dicts(tables.read_table(run, SUPPLIERS))
-    found: dict[str, list[Any]] = {}
-    for one in sorted(rows, key=lambda row: (-row["records"], row["cluster_id"])):
-        known = found.setdefault(one["entity_id"], [*picked(one, "entity_id kind clusters"), 0, []])
-        known[3] += one["records"]
-        if len(known[4]) < OTHERS_LIMIT:
-            known[4].append(one["cluster_id"])
-    order = sorted(found.values(), key=lambda one: (-one[2], -one[3], one[0]))
-    return {"rows": order[:LISTED_LIMIT], "total": len(order)}
+    rows = tables.read_table(run, SUPPLIERS)
+    ids = rows["entity_id"].combine_chunks().dictionary_encode()
+    code, records = ids.indices.to_numpy().astype(np.int64), rows["records"].to_numpy()
+    # Rows come by id and cluster, which decide among equals.
+    order = np.lexsort((-records, code))
+    starts = group_offsets(code, len(ids.dictionary))
+    sums = np.add.reduceat(records, starts[:-1]) if len(code) else records
+    clusters = rows["clusters"].to_numpy()[order[starts[:-1]]]
+    best = np.lexsort((np.arange(len(sums)), -sums, -clusters))[:LISTED_LIMIT]
+    serves = rows["cluster_id"].take(pa.array(order)).to_pylist()
+    kinds = rows["kind"].take(pa.array(order[starts[:-1]])).to_pylist()
+    names = ids.dictionary.to_pylist()
+    found = [
+        [
+            *(plain_value(one[at]) for one in (names, kinds)),
+            *(int(one[at]) for one in (clusters, sums)),
+            serves[starts[at] : min(starts[at + 1], starts[at] + OTHERS_LIMIT)],
+        ]
+        for at in best.tolist()
+    ]
+    return {"rows": found, "total": len(names)}
 
 
 def _campaigns(run: RunFolder) -> Json:

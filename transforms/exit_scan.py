@@ -25,6 +25,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from schemas.entity import is_withheld, without_epoch
+from schemas.entity import are_withheld, without_epochs
 from schemas.manifest import OutputFile
 from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER
 from transforms.arrow_util import Array, sorted_lookup
@@ -57,8 +58,11 @@ from transforms.victim_register import (
 )
 from transforms.write.parquet_files import is_local
 
-BLOCK_CHARACTERS = 1 << 23
-"""Characters of unpacked files that are searched at once, which bounds the memory for it."""
+BLOCK_BYTES = 1 << 23
+"""Bytes of unpacked files that are searched at once, which bounds the memory for it."""
+
+MANY_TEXTS = 4_096
+"""Texts of a block from which on those that the run shows are left out before they are searched."""
 
 MOST_UNPACKED = 1 << 28
 """Bytes of a packed file that are searched; one with more is no file of ours."""
@@ -101,8 +105,13 @@ _ESCAPE = (
 _ESCAPED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE})[^\n<>\"]{{0,80}}"
 """RE2: what is read a second time, decoded."""
 
-_SIGNS_OF_ESCAPES = ("%", "&#", "\\u", "&commat;", "&plus;", "&period;", "&nbsp;")
-"""A text of ASCII without any of these has no escape."""
+_MAY_ESCAPE = r"%|&|\\u|[^\x00-\x7f]"
+"""RE2: what a text has that has an escape."""
+
+_JSON_SIGN = re.compile(rb"\\([^u])")
+
+_LIST_SIGNS, _MOST_SHORT = b"0123456789,[]", 7
+"""Bytes of lists of whole numbers, and digits of one that is no token that has a form."""
 
 _JSON_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 
@@ -130,10 +139,10 @@ _BROKEN = (
 
 
 class Texts(NamedTuple):
-    """Texts, and the number of the file that each is of."""
+    """Texts, and the number of the file that each lot of them is of."""
 
     files: list[int]
-    texts: list[str]
+    texts: list[pa.Array]
 
 
 @dataclass(frozen=True)
@@ -141,11 +150,14 @@ class WithheldValues:
     """The values that are looked for: entries of a register and its key.
 
     `permitted` returns the forms of what may be shown; it is called where something was found.
+    `shown` returns texts all of whose forms are permitted, which need no search: most of what a
+    report says are ids of its run.
     """
 
     key: RegisterKey
     register: VictimRegister
     permitted: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
+    shown: Callable[[], pa.Array] | None = field(default=None, repr=False)
 
     def __bool__(self) -> bool:
         """Tells whether there is anything to look for."""
@@ -182,19 +194,31 @@ def withheld_by_run(
     register = read_lookup(known, [entries_of_ids(ids, known.key)] if ids else ())
     listed = [str(one["name"]) for one in manifest["outputs"]]
 
-    def shown(table: str, column: str) -> list[str]:
+    def column(table: str, name: str) -> pa.Array:
         names = (one for one in listed if one.startswith(f"{table}/"))
-        return [one for (one,) in _column_of(folder, names, (column,)) if one is not None]
+        return _column_of(folder, names, name)
 
-    def permitted() -> frozenset[str]:
-        every = shown(ENTITIES.name, "entity_id")
-        published = [without_epoch(one) for one in every if not is_withheld(one)]
+    @cache
+    def published() -> pa.Array:
+        every = column(ENTITIES.name, "entity_id")
+        return every.filter(pc.invert(are_withheld(every)))
+
+    @cache
+    def records() -> pa.Array:
         # Whoever calls the id of a record the number of their passport must not hold back every
         # page that cites it.
-        records = shown(COMPLAINTS.name, "complaint_id") + shown(CALLS.name, "call_id")
-        return _forms_shown(published, records)
+        both = column(COMPLAINTS.name, "complaint_id"), column(CALLS.name, "call_id")
+        return pa.concat_arrays(both)
 
-    return WithheldValues(known.key, register, permitted)
+    @cache
+    def permitted() -> frozenset[str]:
+        ids = without_epochs(published()).to_pylist()
+        return _forms_shown(ids, records().to_pylist())
+
+    def shown() -> pa.Array:
+        return pa.concat_arrays([published(), records()])
+
+    return WithheldValues(known.key, register, permitted, shown)
 
 
 def without_ids(values: WithheldValues, entity_ids: Iterable[str]) -> WithheldValues:
@@ -301,12 +325,12 @@ def _blocks(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[list[str], Tex
     """Yields the names and the texts of some whole files at a time."""
     names, read, size = list[str](), Texts([], []), 0
     for name, content in files:
-        for text in texts_of_file(content):
+        for texts in texts_of_file(content):
             read.files.append(len(names))
-            read.texts.append(text)
-            size += len(text)
+            read.texts.append(texts)
+            size += texts.nbytes
         names.append(name)
-        if size >= BLOCK_CHARACTERS:
+        if size >= BLOCK_BYTES:
             yield names, read
             names, read, size = [], Texts([], []), 0
     if names:
@@ -317,20 +341,15 @@ def _count_in_block(
     names: Sequence[str], read: Texts, values: WithheldValues, harmless: set[str]
 ) -> dict[str, int]:
     """Counts in files what `count_withheld` does; adds to the `harmless` tokens."""
-    repeated: dict[str, int] = {}
-    for at, text in enumerate(read.texts):
-        if "<style>" in text or "<script>" in text:
-            for part in _REPEATED.findall(text):
-                repeated.setdefault(part, read.files[at])
-            read.texts[at] = _REPEATED.sub(" ", text)
-    read.files.extend(repeated.values())
-    read.texts.extend(repeated)
-    numbers = np.array(read.files, np.int64)
-    texts = pa.array([*read.texts, *[""] * FEW_TEXTS], pa.string())  # so that RE2 reads them
-    rows, tokens = _tokens(texts)
-    odd_rows, decoded = _decoded_tokens(read.texts)
-    every = pa.concat_arrays([tokens, decoded]).dictionary_encode()
-    distinct = every.dictionary.to_pylist()
+    every = pa.concat_arrays([pa.array([], pa.string()), *read.texts]).dictionary_encode()
+    texts = every.dictionary
+    if values.shown is not None and len(texts) >= MANY_TEXTS:
+        texts = texts.filter(pc.invert(pc.is_in(texts, values.shown())))
+    texts = pa.concat_arrays([texts, pa.array([""] * FEW_TEXTS)])  # so that RE2 reads them
+    rows, plain = _tokens(texts)
+    odd_rows, decoded = _decoded_tokens(texts)
+    tokens = pa.concat_arrays([plain, decoded]).dictionary_encode()
+    distinct = tokens.dictionary.to_pylist()
     new = {one: tuple(forms_of_token(one)) for one in distinct if one not in harmless}
     found = values.among(list(dict.fromkeys(form for those in new.values() for form in those)))
     bad = {one for one, those in new.items() if not found.isdisjoint(those)} if found else set()
@@ -338,11 +357,15 @@ def _count_in_block(
     if not bad:
         return {}
     hit = np.array([one in bad for one in distinct], bool)
-    at = every.indices.to_numpy()
-    of_file = numbers[np.concatenate([rows, odd_rows])[hit[at]]]
-    pairs = set(zip(of_file.tolist(), at[hit[at]].tolist(), strict=True))
+    at = tokens.indices.to_numpy()
+    of_text = texts.take(pa.array(np.concatenate([rows, odd_rows])[hit[at]]))
+    pairs = pa.table({"text": of_text, "token": at[hit[at]]})
+    files = np.repeat(np.array(read.files, np.int64), [len(one) for one in read.texts])
+    places = pa.table({"text": every.cast(pa.string()), "file": files})
+    wanted = places.filter(pc.is_in(places["text"], of_text.unique()))
+    both = wanted.join(pairs, "text", join_type="inner").select(["file", "token"])
     counted: dict[str, int] = {}
-    for number, _ in sorted(pairs):
+    for number in sorted(both.group_by(["file", "token"]).aggregate([])["file"].to_pylist()):
         counted[names[number]] = counted.get(names[number], 0) + 1
     return counted
 
@@ -358,15 +381,10 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     return spans.rows, slice_spans(texts, spans)
 
 
-def _decoded_tokens(read: Sequence[str]) -> tuple[Array, pa.Array]:
+def _decoded_tokens(every: pa.Array) -> tuple[Array, pa.Array]:
     """Returns the tokens around escapes in texts, once these are decoded, and the row of each."""
-    odd = np.array(
-        [not one.isascii() or any(map(one.__contains__, _SIGNS_OF_ESCAPES)) for one in read], bool
-    )
-    texts = pa.array(
-        [one if there else "" for one, there in zip(read, odd, strict=True)], pa.string()
-    )
-    texts = pa.concat_arrays([texts, pa.array([""] * FEW_TEXTS)])
+    odd = np.flatnonzero(pc.match_substring_regex(every, _MAY_ESCAPE))
+    texts = pa.concat_arrays([every.take(pa.array(odd)), pa.array([""] * FEW_TEXTS)])
     spans = find_spans(texts, _ESCAPED)
     written = slice_spans(texts, spans).dictionary_encode()
     decoded = [decode_escapes(one) for one in written.dictionary.to_pylist()]
@@ -377,7 +395,7 @@ def _decoded_tokens(read: Sequence[str]) -> tuple[Array, pa.Array]:
     places = [order[a:b] for a, b in zip(first.tolist(), end.tolist(), strict=True)]
     counts = np.array([len(one) for one in places], np.int64)
     where = np.concatenate([np.empty(0, np.int64), *places])
-    return spans.rows[where], tokens.take(pa.array(np.repeat(np.arange(len(tokens)), counts)))
+    return odd[spans.rows[where]], tokens.take(pa.array(np.repeat(np.arange(len(tokens)), counts)))
 
 
 def decode_escapes(text: str) -> str:
@@ -388,45 +406,81 @@ def decode_escapes(text: str) -> str:
     return compatible.encode("utf-8", "replace").decode()
 
 
-def texts_of_file(content: bytes, depth: int = 2) -> list[str]:
+def texts_of_file(content: bytes, depth: int = 2) -> list[pa.Array]:
     """Returns the texts in a file: unpacked if it is packed, of a table its columns of text.
 
-    What only begins like a packed file is read as it is.
+    They are cut where no token or escape goes on: at ends of lines and at quotes. What only begins
+    like a packed file is read as it is.
     """
     try:
         return list(_texts_within(content, depth))
     except _BROKEN:
-        return [content.decode("utf-8", "replace")]
+        return [_texts_of(content)]
 
 
-def _texts_within(content: bytes, depth: int) -> Iterator[str]:
+def _texts_of(content: bytes) -> pa.Array:
+    """Returns the lines of a text, cut at quotes; what pages repeat stands there once."""
+    text = content.decode("utf-8", "replace")
+    if "<style>" in text or "<script>" in text:
+        parts = dict.fromkeys(_REPEATED.findall(text))
+        text = "\n".join([_REPEATED.sub(" ", text), *parts])
+    return pc.split_pattern(pa.array([text.replace('"', "\n")]), "\n").values
+
+
+def _texts_of_piece(lines: bytes) -> Iterator[pa.Array]:
+    """Yields the texts of the data of a workbench, without its line of short numbers."""
+    texts, _, numbers = lines.partition(b"\n")
+    yield _texts_of(texts)
+    if b"\\" in texts:
+        # The letter of an escape is no part of what follows, and another one may be within it.
+        yield _texts_of(_JSON_SIGN.sub(_sign_of, texts))
+    if not _are_short(numbers):
+        yield _texts_of(numbers)
+
+
+def _sign_of(escape: re.Match[bytes]) -> bytes:
+    return escape[1] if escape[1] in b'"\\/' else b"\n"
+
+
+def _are_short(numbers: bytes) -> bool:
+    """Tells whether a text is lists of whole numbers, each so short that none has a form."""
+    if numbers.translate(None, _LIST_SIGNS):
+        return False
+    signs = np.frombuffer(b"," + numbers + b",", np.uint8)
+    ends = np.flatnonzero((signs < ord("0")) | (signs > ord("9")))
+    return int(np.diff(ends).max()) - 1 <= _MOST_SHORT
+
+
+def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
     if content[:2] == b"\x1f\x8b" and depth:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
             yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)
-    elif content[: len(_DATA_PIECE)] == _DATA_PIECE:
+    elif content[: len(_DATA_PIECE)] == _DATA_PIECE and depth:
         _, name, _, packed, rest = content.split(b'"', 4)
-        yield from texts_of_file(base64.b64decode(packed), depth)
-        yield (name + rest).decode("utf-8", "replace")
+        with gzip.GzipFile(fileobj=io.BytesIO(base64.b64decode(packed))) as file:
+            yield from _texts_of_piece(file.read(MOST_UNPACKED))
+        yield _texts_of(name + b"\n" + rest)
     elif content[:4] == b"PK\x03\x04" and depth:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for one in archive.infolist():
                 with archive.open(one) as member:
                     yield from texts_of_file(member.read(MOST_UNPACKED), depth - 1)
     elif content[:4] == b"PAR1":
-        for column in pq.read_table(pa.BufferReader(content)).columns:
+        for column in pq.read_table(pa.BufferReader(content), use_threads=False).columns:
             yield from _texts_of_column(column)
     elif content[:5] == b"%PDF-":
         for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
             try:
-                yield zlib.decompressobj().decompress(stream, MOST_UNPACKED).decode("latin-1")
+                plain = zlib.decompressobj().decompress(stream, MOST_UNPACKED)
             except zlib.error:
                 continue  # a font or a picture
+            yield _texts_of(plain.decode("latin-1").encode())
     else:
-        yield content.decode("utf-8", "replace")
+        yield _texts_of(content)
 
 
-def _texts_of_column(column: pa.ChunkedArray) -> Iterator[str]:
-    """Yields the distinct texts of a column, however deep they stand, as one text."""
+def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
+    """Yields the distinct texts of a column, however deep they stand."""
     kind = column.type
     if pa.types.is_list(kind):
         yield from _texts_of_column(pc.list_flatten(column))
@@ -434,8 +488,7 @@ def _texts_of_column(column: pa.ChunkedArray) -> Iterator[str]:
         for part in kind:
             yield from _texts_of_column(pc.struct_field(column, part.name))
     elif pa.types.is_string(kind) or pa.types.is_dictionary(kind):
-        plain = column.cast(pa.string())
-        yield "\n".join(pc.unique(plain).drop_null().to_pylist())
+        yield pc.unique(column.cast(pa.string())).drop_null()
 
 
 def _path(folder: str, name: str) -> str:
@@ -468,14 +521,13 @@ def _contested_ids(
             yield f"{kind}:{value}"
 
 
-def _column_of(
-    folder: str, names: Iterable[str], columns: Sequence[str]
-) -> Iterator[tuple[Any, ...]]:
-    """Yields rows of some columns of Parquet files below a folder."""
+def _column_of(folder: str, names: Iterable[str], column: str) -> pa.Array:
+    """Returns a column of text of Parquet files below a folder, without nulls."""
+    found = [pa.array([], pa.string())]
     for name in names:
         content = pa.BufferReader(_read(folder, name))
-        rows = pq.read_table(content, columns=list(columns))
-        yield from zip(*(rows[one].to_pylist() for one in columns), strict=True)
+        found += pq.read_table(content, columns=[column], use_threads=False)[column].chunks
+    return pa.concat_arrays(found).drop_null()
 
 
 def _forms_shown(entity_ids: list[str], texts: list[str]) -> frozenset[str]:

@@ -14,7 +14,10 @@
     async piece(name, text) {
       const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
       const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-      pieces.get(name)?.done(JSON.parse(await new Response(plain).text()));
+      const [texts, numbers] = (await new Response(plain).text()).split("\n").map((line) => JSON.parse(line));
+      const piece = Object.assign(texts, { numbers });
+      if (texts.tables) piece.read = Object.fromEntries(Object.entries(texts.tables).map(([of, rows]) => [of, lists(rows, numbers)]));
+      pieces.get(name)?.done(piece);
     },
     /** @param {any} outlines of countries */
     world(outlines) {
@@ -50,6 +53,37 @@
     rows.map((row) => Object.fromEntries(columns.map((name, at) =>
       [name, TIMES.has(name) && typeof row[at] === "string" ? Date.parse(row[at]) / 1000 : row[at]])));
 
+  /**
+   * A column of a piece (reports/tables.py): numbers, or the distinct values with the number of each row's.
+   * @param {any} column @param {number[][]} numbers @returns {(row: number) => any}
+   */
+  function reader(column, numbers) {
+    if (column.days) {
+      const days = reader(column.days, numbers), seconds = reader(column.seconds, numbers);
+      return (row) => days(row) * 86400 + seconds(row);
+    }
+    if (column.counts) {
+      const rows = lists(column, numbers);
+      return (row) => rows(row);
+    }
+    const list = column.v ?? numbers[column.n];
+    if (column.t) return (row) => (list[row] ? column.t[list[row] - 1] : null);
+    const { scale = 1, null: nothing } = column;
+    return (row) => (list[row] === nothing ? null : list[row] / scale);
+  }
+  /** @param {any} column of lists @param {number[][]} numbers @returns {(row: number) => any[]} the rows of one list as objects */
+  function lists(column, numbers) {
+    const counts = column.counts.v ?? numbers[column.counts.n];
+    const starts = [0];
+    for (const one of counts) starts.push(starts[starts.length - 1] + one);
+    const columns = Object.entries(column.of).map(([name, one]) => /** @type {[string, (row: number) => any]} */ ([name, reader(one, numbers)]));
+    return (row) => Array.from({ length: counts[row] }, (_, at) => {
+      /** @type {Record<string, any>} */ const made = {};
+      for (const [name, read] of columns) made[name] = read(starts[row] + at);
+      return made;
+    });
+  }
+
   /** @type {any} */ let run;
   /** @type {any[]} */ let clusters = [];
   /** @type {Map<string, any>} */ const clusterOf = new Map();
@@ -68,26 +102,111 @@
     const row = clusterOf.get(id);
     if (!row) return null;
     const part = await load(`part-${row.part}`);
-    const facts = part.clusters[id];
-    if (!facts.ready) {
-      for (const name of ["members", "links", "near", "suppliers", "readings"]) {
-        facts[name] = objects(part.columns[name], facts[name]);
-      }
-      facts.members.forEach((/** @type {any} */ one, /** @type {number} */ at) => {
-        one.place = at;
-        one.links = [];
-        one.readings = [];
-      });
-      for (const one of facts.links) {
-        one.ends = [facts.members[one.a], facts.members[one.b]];
-        one.ends.forEach((/** @type {any} */ end) => end.links.push(one));
-      }
-      facts.readings.sort((/** @type {any} */ a, /** @type {any} */ b) => b.at - a.at);
-      for (const one of facts.readings) facts.members[one.a].readings.push(one);
-      facts.handovers = facts.handovers.map((/** @type {any} */ [a, b, last, first]) => [a, b, Date.parse(last) / 1000, Date.parse(first) / 1000]);
-      facts.ready = true;
+    part.opened ??= new Map();
+    if (!part.opened.has(id)) part.opened.set(id, opened(part, part.clusters.indexOf(id)));
+    return { row, facts: part.opened.get(id) };
+  }
+
+  /** @param {any} part @param {number} at @returns {any} the facts of a cluster, as objects that know each other */
+  function opened(part, at) {
+    const facts = { left_out: 0, cut: null, lineage: [], rests_on: [], scripts: [], joint: null, ...part.facts[at] };
+    for (const name of ["members", "links", "ties", "near", "suppliers", "readings", "parts", "bridges"]) facts[name] = part.read[name](at);
+    facts.lineage = facts.lineage.map((/** @type {any} */ [event, from_ids, to_ids, members_new, members_gone, on_one_reporter]) => ({ event, from_ids, to_ids, members_new, members_gone, on_one_reporter }));
+    facts.bridges = facts.bridges.map((/** @type {any} */ one) => [one.a, one.b, one.weight, one.side]);
+    facts.more_links = facts.ties.length;
+    facts.more_near = part.read.counts(at)[0].near - facts.near.length;
+    facts.more_suppliers = facts.suppliers.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.more, 0);
+    facts.suppliers.forEach((/** @type {any} */ one) => {
+      one.others = one.serves.filter((/** @type {string} */ other) => other !== part.clusters[at]).slice(0, 6);
+      one.links = one.links.map((/** @type {any} */ link) => [link.a, link.records]);
+    });
+    facts.members.forEach((/** @type {any} */ one, /** @type {number} */ place) => {
+      one.place = place;
+      one.bridge = Boolean(one.bridge);
+      one.at = one.x === null ? null : [one.x, one.y];
+      one.roles = Object.fromEntries(one.roles.map((/** @type {any} */ each) => [each.role, each.count]));
+      one.days = one.days.flatMap((/** @type {any} */ each, /** @type {number} */ n) => (n ? [each.day, each.count] : [each.day, 0, each.count]));
+      one.links = [];
+      one.readings = [];
+      one.accepted = [];
+    });
+    for (const one of [...facts.links, ...facts.ties]) {
+      one.accepted = Boolean(one.accepted);
+      if (!one.accepted) continue;
+      facts.members[one.a].accepted.push(one.b);
+      facts.members[one.b].accepted.push(one.a);
     }
-    return { row, facts };
+    for (const one of facts.links) {
+      one.ids = (one.ids ?? []).map((/** @type {any} */ each) => each.org + each.id);
+      one.ends = [facts.members[one.a], facts.members[one.b]];
+      one.ends.forEach((/** @type {any} */ end) => end.links.push(one));
+    }
+    facts.readings.sort((/** @type {any} */ a, /** @type {any} */ b) => b.at - a.at);
+    for (const one of facts.readings) {
+      const member = facts.members[one.a];
+      one.raw ??= dressed(member.id, one.signs, one.zeros);
+      one.before ??= null;
+      one.after ??= null;
+      member.readings.push(one);
+    }
+    for (const one of facts.members) one.doubts = doubts(one, facts.members);
+    facts.handovers = handovers(facts);
+    return facts;
+  }
+
+  /** @param {string} id @returns {string} without the mark of a later holder */
+  const bare = (id) => id.replace(/^((?:phone|domain|email|handle|account):[^]*)#(?:[2-9]|[1-9]\d+)$/, "$1");
+
+  /** @param {string} id @param {string | null} signs @param {number} zeros @returns {string | null} what was read, of an identifier's own digits */
+  function dressed(id, signs, zeros) {
+    const value = valueOf(bare(id));
+    if (signs === null || signs === "=") return signs && value;
+    const count = signs.split("#").length - 1;
+    const digits = "0".repeat(zeros) + value.replace(/[^0-9]/g, "").slice(zeros - count || undefined);
+    let at = 0;
+    return signs.replace(/#/g, () => digits[at++]);
+  }
+
+  /** @param {any} one @param {any[]} members @returns {string[]} what would have to be wrong for it to be no member (reports/link_evidence.py) */
+  function doubts(one, members) {
+    /** @type {string[]} */ const found = [];
+    if (bare(one.id) !== one.id) found.push(`${bare(one.id)} was in use before a long gap, maybe of another holder`);
+    if (one.kind === "phone" && "caller_id" in one.roles) found.push("it was a caller id too: some of its records may be of calls that forged it");
+    if (one.complaints + one.calls === 1) found.push("one record names it: one mistyped character would make it a stranger's");
+    if (one.accepted.length === 1) found.push(`it hangs on one link alone, to ${members[one.accepted[0]].id}`);
+    if (one.bridge) found.push("the cluster falls apart without it: it may serve two call centers (a mule)");
+    return found;
+  }
+
+  const TIMELINE_ROWS = 80, HANDOVER_DAYS = 21, OVERLAP_DAYS = 7;
+  /** @param {any} facts @returns {any[]} members that give way to one of their kind that is linked with them, as reports/figures.py pairs them */
+  function handovers(facts) {
+    const byTime = (/** @type {any} */ a, /** @type {any} */ b) => a.first - b.first || (a.id < b.id ? -1 : 1);
+    const rows = facts.members.slice(0, TIMELINE_ROWS).sort(byTime);
+    const near = facts.members.map(() => new Set());
+    for (const one of [...facts.links, ...facts.ties]) {
+      near[one.a].add(one.b);
+      near[one.b].add(one.a);
+    }
+    /** @type {any[]} */ const pairs = [];
+    rows.forEach((/** @type {any} */ after, /** @type {number} */ n) => {
+      for (const before of rows.slice(0, n)) {
+        if (before.kind !== after.kind || before.first >= after.first || before.last >= after.last) continue;
+        const gap = after.first - before.last, days = Math.floor(gap / 86400);
+        if (days < -OVERLAP_DAYS || days > HANDOVER_DAYS) continue;
+        const direct = near[after.place].has(before.place);
+        if (direct || [...near[after.place]].some((one) => near[before.place].has(one))) pairs.push({ direct, gap: Math.abs(gap), before, after });
+      }
+    });
+    const order = (/** @type {string} */ a, /** @type {string} */ b) => (a < b ? -1 : a > b ? 1 : 0);
+    pairs.sort((a, b) => Number(b.direct) - Number(a.direct) || a.gap - b.gap || order(a.before.id, b.before.id) || order(a.after.id, b.after.id));
+    const gave = new Set(), took = new Set();
+    return pairs.filter(({ before, after }) => {
+      if (gave.has(before) || took.has(after)) return false;
+      gave.add(before);
+      took.add(after);
+      return true;
+    }).sort((a, b) => byTime(a.after, b.after)).map(({ before, after }) => [before.place, after.place, before.last, after.first]);
   }
 
   // ---------------------------------------------------------------- elements and text

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from reports import disclosure_control, tables
 from reports.cluster_data import ClusterBatch
 from reports.disclosure_control import CORE
-from reports.figures import Point
+from reports.partition import Point
 from reports.tables import IdIndex, RunFolder, flatten_column, flatten_column_to_seconds
 from reports.text import plain
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS

@@ -48,7 +48,7 @@ from reports.export.tabular import (
     join_csv,
     join_signals,
 )
-from reports.figures import read_positions
+from reports.partition import read_positions
 from reports.tables import RunFolder
 from schemas.tables import MEMBERS
 from transforms.write.parquet_files import FileChunks

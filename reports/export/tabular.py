@@ -171,7 +171,7 @@ def edges_parquet(graph: GraphExport) -> Iterator[memoryview]:
 
 
 def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryview]:
-    """Yields graph/nodes.parquet, with `positions` as `figures.NODE_POSITIONS` has them."""
+    """Yields graph/nodes.parquet, with `positions` as `partition.NODE_POSITIONS` has them."""
     ids = positions["id"].combine_chunks()
 
     def positioned(nodes: pa.Table) -> pa.Table:

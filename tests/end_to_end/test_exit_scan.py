@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli
-from reports import workbench
+from reports import pieces, workbench
 from schemas.tables import HELD_FOLDER
 from tests.support.run_pipeline import call, complaint, jsonl, run
 from transforms.redact import records
@@ -110,9 +110,10 @@ def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
 ):
     words = ["report", str(clean), "--output"]
     assert cli.main([*words, str(tmp_path / "clean")]) == 0
-    encode = workbench.encode_piece
-    leaking = lambda name, found: encode(name, found | {"more": value})  # noqa: E731
-    monkeypatch.setattr(workbench, "encode_piece", leaking)
+    encode = pieces.encode_piece
+    leaking = lambda name, found, *of: encode(name, found | {"more": value}, *of)  # noqa: E731
+    for module in (pieces, workbench):
+        monkeypatch.setattr(module, "encode_piece", leaking)
     assert cli.main([*words, str(tmp_path / "page")]) == 2
     said = capsys.readouterr().err
     assert "held back" in said and not names_a_victim(said)

@@ -1,5 +1,6 @@
 """The files of a report, and of exports, by name, as one process makes them."""
 
+import itertools
 import json
 from tempfile import TemporaryDirectory
 
@@ -40,23 +41,53 @@ def piece(files: dict[str, bytes], name: str) -> dict:
     """The data of a piece of a report."""
     content = files[f"report/data/{name}.js"]
     *_, data = decoded_layers(name, content)
-    return json.loads(data)
+    texts, _, _ = data.partition(b"\n")
+    return json.loads(texts)
 
 
 def parts(files: dict[str, bytes]) -> dict[str, dict]:
     """All that is said of each cluster, by its id."""
-    names = [one for one in files if one.startswith("report/data/part-")]
-    found = [piece(files, one.removeprefix("report/data/").removesuffix(".js")) for one in names]
-    return {
-        cluster_id: {
-            name: [dict(zip(one["columns"][name], row, strict=True)) for row in value]
-            if name in one["columns"]
-            else value
-            for name, value in facts.items()
-        }
-        for one in found
-        for cluster_id, facts in one["clusters"].items()
-    }
+    found = {}
+    for name, content in files.items():
+        if not name.startswith("report/data/part-"):
+            continue
+        *_, data = decoded_layers(name, content)
+        whole, numbers = map(json.loads, data.split(b"\n"))
+        read = {of: lists(one, numbers) for of, one in whole["tables"].items()}
+        for at, cluster_id in enumerate(whole["clusters"]):
+            facts = {"left_out": 0, "lineage": [], "scripts": [], "joint": None} | whole["facts"][
+                at
+            ]
+            found[cluster_id] = facts | {of: rows[at] for of, rows in read.items()}
+    return found
+
+
+def lists(column: dict, numbers: list[list[int]]) -> list[list[dict]]:
+    """The rows of each list of a column, as the page reads them."""
+    counts = whole_numbers(column["counts"], numbers)
+    of = {name: values(one, numbers) for name, one in column["of"].items()}
+    rows = [dict(zip(of, row, strict=True)) for row in zip(*of.values(), strict=True)]
+    ends = list(itertools.accumulate(counts))
+    return [rows[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+def values(column: dict, numbers: list[list[int]]) -> list:
+    """The values of a column, as the page reads them."""
+    if "days" in column:
+        both = (whole_numbers(column[name], numbers) for name in ("days", "seconds"))
+        return [day * 86_400 + second for day, second in zip(*both, strict=True)]
+    if "counts" in column:
+        return lists(column, numbers)
+    given = whole_numbers(column, numbers)
+    if "t" in column:
+        return [column["t"][one - 1] if one else None for one in given]
+    scale = column.get("scale", 1)
+    return [None if one == column.get("null") else one / scale for one in given]
+
+
+def whole_numbers(column: dict, numbers: list[list[int]]) -> list[int]:
+    """The numbers that a column has or names."""
+    return column["v"] if "v" in column else numbers[column["n"]]
 
 
 def rows(whole: dict) -> list[dict]:

@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given, settings, strategies as st
 
 from reports import figures
-from reports.figures import NodePositions, layout_positions
+from reports.figures import layout_positions
+from reports.partition import NodePositions
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
 

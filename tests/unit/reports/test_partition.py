@@ -12,8 +12,7 @@ import pytest
 
 from reports import tables, workbench
 from reports.cluster_data import gather_facts
-from reports.figures import positions_dataset, positions_table, read_positions
-from reports.partition import partition_run
+from reports.partition import NODE_POSITIONS, partition_run, positions_dataset, read_positions
 from reports.run import Run
 from schemas.field import TIMESTAMP
 from schemas.tables import ALL_TABLES, LINKS
@@ -111,15 +110,17 @@ def test_a_part_has_the_positions_of_the_run_before(tmp_path):
     run = write_run(tmp_path / "run", rows)
     ids = [one["entity_id"] for one in rows["members"]]
     positions = {one: ("c-before", (n / 100, 0.5)) for n, one in enumerate(ids[::2])}
-    pq.write_table(positions_table(positions), tmp_path / "nodes.parquet")
+    columns = [list(positions), ["c-before"] * len(positions)]
+    columns += [[point[axis] for _, point in positions.values()] for axis in (0, 1)]
+    nodes = pa.table(columns, schema=NODE_POSITIONS.schema)
+    pq.write_table(nodes, tmp_path / "nodes.parquet")
     before = positions_dataset(str(tmp_path / "nodes.parquet"))
     groups = [[one["cluster_id"]] for one in rows["clusters"]]
     found = {}
     for folder in partition_run(run, groups, str(tmp_path), before):
-        found |= read_positions(folder, None, ids).of_entity
-    assert (
-        found == positions == read_positions("run", str(tmp_path / "nodes.parquet"), ids).of_entity
-    )
+        found |= read_positions(folder, None, pa.array(ids)).of_entity
+    path = str(tmp_path / "nodes.parquet")
+    assert found == positions == read_positions("run", path, pa.array(ids)).of_entity
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,15 @@ from unittest import mock
 import pytest
 
 from reports import pieces as module
-from reports.pieces import search_index
+from reports.pieces import PartContext, gather_job, search_index
 from tests.support.report_tables import complaint, entity, mention, write_run
 
 PHONE = "phone:+18885550123"
+
+
+def searched(run, ids):
+    job = gather_job(str(run), ids, None, PartContext(False, 0, False))
+    return search_index(run, ids, job.naming)
 
 
 def run_of(folder):
@@ -28,13 +33,13 @@ def run_of(folder):
 
 
 def test_every_accepted_complaint_is_found_by_its_id(tmp_path):
-    found = search_index(run_of(tmp_path), ["c-1"], redact=False)
+    found = searched(run_of(tmp_path), ["c-1"])
     expected = zip(found["records"], found["record_clusters"], strict=True)
     assert list(expected) == [("a-1", 0), ("a-2", None), ("a-3", None)]
 
 
 def test_a_redacted_copy_finds_no_record(tmp_path):
-    assert search_index(run_of(tmp_path), ["c-1"], redact=True)["records"] == []
+    assert search_index(run_of(tmp_path), ["c-1"], None)["records"] == []
 
 
 def several(folder, records):
@@ -75,12 +80,12 @@ def test_as_many_records_as_there_is_room_for_are_those_that_come_first(tmp_path
             "transforms.write.parquet_files", ROW_GROUP_ROWS=size, READ_ROWS=1, MERGE_ROWS=size
         ),
     ):
-        found = search_index(run, ["c-0", "c-1"], redact=False)
+        found = searched(run, ["c-0", "c-1"])
     shown = list(zip(found["records"], found["record_clusters"], strict=True))
     assert shown == expected[:limit]
     assert found["more_records"] == max(len(expected) - limit, 0)
 
 
 def test_nothing_is_found_of_nothing(tmp_path):
-    found = search_index(several(tmp_path, []), ["c-0", "c-1"], redact=False)
+    found = searched(several(tmp_path, []), ["c-0", "c-1"])
     assert (found["records"], found["more_records"]) == ([], 0)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from reports.pieces import encode_piece
 from reports.run import Run
-from reports.workbench import encode_piece, group_clusters
+from reports.workbench import group_clusters
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from tests.support.hostile_text import HOSTILE, hostile_run
 from tests.support.leaks import decoded_layers
@@ -28,7 +29,7 @@ from tests.support.report_tables import (
     world,
     write_run,
 )
-from tests.support.written_report import piece, report_files, rows
+from tests.support.written_report import parts, piece, report_files, rows
 from tests.unit.reports.export.test_what_files_name import (
     ACCOUNT,
     ALONE,
@@ -99,9 +100,10 @@ def test_files_are_few_and_every_cluster_is_in_one(tmp_path):
     assert len(files) < 20
     listed = [*rows(piece(files, "clusters")), *rows(piece(files, "singles"))]
     assert len(listed) == 400
+    told = parts(files)
     for one in listed:
-        part = piece(files, f"part-{one['part']}")
-        assert len(part["clusters"][one["id"]]["members"]) == one["size"]
+        assert one["id"] in piece(files, f"part-{one['part']}")["clusters"]
+        assert len(told[one["id"]]["members"]) == one["size"]
 
 
 def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
@@ -158,7 +160,7 @@ def test_what_only_the_union_reveals_is_with_its_cluster(tmp_path):
     told = piece(files, "run")["joint"]
     assert (told["links"], told["merged"]) == (1, 0)
     assert [one["sender"] for one in told["offers"]] == ["microsoft"]
-    part = piece(files, "part-0")["clusters"]["c-1"]["joint"]
+    part = parts(files)["c-1"]["joint"]
     assert part["links"] == [[ACCOUNT, PHONE]]
     assert part["saw"] == [[PHONE, [["amazon", "1", None], ["microsoft", "1", None]]]]
 

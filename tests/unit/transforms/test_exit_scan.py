@@ -1,19 +1,32 @@
 """Values that a run withheld are found in any form of a file, whole, and nothing else is."""
 
+import base64
 import gzip
 import io
 import json
 import zipfile
 import zlib
+from dataclasses import replace
+from unittest import mock
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, strategies as st
 
+from reports.pieces import encode_piece
+from reports.tables import Numbers
 from tests.support.made_up_records import read_complaints as complaints
+from transforms import exit_scan
 from transforms.erasure import RegisterKey
-from transforms.exit_scan import WithheldValues, count_in_text, count_withheld, forms_of_token
+from transforms.exit_scan import (
+    WithheldValues,
+    count_in_text,
+    count_withheld,
+    forms_of_token,
+    without_ids,
+)
 from transforms.victim_register import entries_of_ids, make_lookup, merge_changes, paper_changes
 
 KEY = RegisterKey(bytes(range(32)))
@@ -161,3 +174,48 @@ def test_a_day_is_no_number(day):
     assert [*forms_of_token(day)] == []
     assert "digits:2024030109" in [*forms_of_token("(202) 403-0109")]
     assert "digits:2024030109" in [*forms_of_token("2024-03-0109")]
+
+
+SHOWN = ["phone:+18885550123", "email:help@amzn-refund.support", "A-1001", "phone:+34911223344#2"]
+
+HARMLESS = ["(888) 555-0123", "no value"]
+
+WITHIN = ["line\n2024562131", 'a "b" \\n202-456-2131']
+
+SAID = [*HITS, *ESCAPED, *SHOWN, *HARMLESS, *WITHIN]
+
+
+@given(st.lists(st.lists(st.sampled_from(SAID), max_size=8), min_size=1, max_size=4))
+def test_leaving_out_what_a_run_shows_changes_no_count(texts):
+    files = [(f"part-{at}", encode_piece("part-0", {"t": one})) for at, one in enumerate(texts)]
+    files += [(f"table-{at}", parquet(one)) for at, one in enumerate(texts)]
+    files += [(f"page-{at}", "\n".join(one).encode()) for at, one in enumerate(texts)]
+    known = without_ids(VALUES, [one.partition("#")[0] for one in SHOWN])
+    expected = count_withheld(files, known)
+    with mock.patch.object(exit_scan, "MANY_TEXTS", 0):
+        found = count_withheld(files, replace(known, shown=lambda: pa.array(SHOWN)))
+    assert found == expected
+    for at, one in enumerate(texts):
+        bad = set(one) - {*SHOWN, *HARMLESS}
+        assert bool(bad) == (f"part-{at}" in found)
+
+
+def parquet(texts):
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"text": pa.array(texts, pa.string())}), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize("number", [2024562131, 12024562131, 987654321])
+def test_a_number_among_those_of_a_piece_is_found(number):
+    numbers = Numbers()
+    table = numbers.put(np.array([3, number]))
+    assert count_withheld([("p", encode_piece("p", {"at": table}, numbers))], VALUES) == {"p": 1}
+    lists = base64.b64encode(gzip.compress(b"{}\n[[1,2],[%d]]" % number))
+    assert count_withheld([("p", b'rt.piece("p","%s");\n' % lists)], VALUES) == {"p": 1}
+
+
+def test_short_numbers_of_a_piece_are_no_value():
+    numbers = Numbers()
+    table = numbers.put(np.array([2024562, 131, 9876543, 21]))
+    assert count_withheld([("p", encode_piece("p", {"at": table}, numbers))], VALUES) == {}
