@@ -345,15 +345,16 @@ def link_tables(
     members: pa.Table,
     of: IntArray,
     suppliers: pa.Array,
+    of_near: Sequence[str] = tuple(LINKS.schema.names),
     of_soft: Sequence[str] = tuple(LINKS.schema.names),
 ) -> LinkTables:
-    """Reads the links of clusters, given as to `gather_links`, soft ones with columns `of_soft`."""
+    """Reads the links of clusters, given as to `gather_links`; of those outside some columns."""
     known, drawn = IdIndex(members["entity_id"].combine_chunks()), IdIndex(suppliers)
     places = np.append(of, -1)
     names = LINKS.schema.names
     inside = [_no_links(names, ("row_a", "row_b", _OF), ())]
     near, soft = (
-        [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (names, of_soft)
+        [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (of_near, of_soft)
     )
     before = 0
     for batch in tables.read_in_key_order(run, LINKS, LINKS.schema.names):
@@ -377,7 +378,7 @@ def link_tables(
                 at = np.flatnonzero(to_supplier)
                 to_supplier[at] = drawn.places(ends[there].take(pa.array(at))) >= 0
             for found, chosen, columns in (
-                (near, outside & hard, names),
+                (near, outside & hard, of_near),
                 (soft, to_supplier, of_soft),
             ):
                 more = {"here": ends[here], "there": ends[there], _OF: pa.array(mine)}

@@ -64,8 +64,6 @@ from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS, SUP
 from transforms.arrow_util import concat_ranges, group_offsets
 from transforms.write.parquet_files import ExternalSorter
 
-Row = dict[str, Any]
-
 Json = dict[str, Any]
 
 READINGS_PER_ORG = 25
@@ -81,6 +79,8 @@ _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 _NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
 _NOWHERE = 99_999
+
+_OF_NEAR = tuple("weight complaints calls reporters reason".split())
 
 ID_LIMIT = 120
 
@@ -158,7 +158,7 @@ def gather_job(
     here = pc.field("cluster_id").isin(ids)
     every, of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here, ids)
-    links = link_tables(source, every, of, suppliers.drawn, ["weight", "records"])
+    links = link_tables(source, every, of, suppliers.drawn, _OF_NEAR, ("weight", "records"))
     starts = group_offsets(of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)
@@ -201,7 +201,7 @@ def gather_job(
 
 @dataclass(frozen=True)
 class _Cut:
-    """What of the members of a job is in its pieces.
+    """Members of a job, as far as its pieces have them.
 
     Attributes:
         count: clusters.
@@ -398,9 +398,9 @@ class _Suppliers:
         first = first_of_groups(self.of, int(self.of.max(initial=-1)) + 1, DRAWN_SUPPLIERS)
         return self.table["entity_id"].filter(pa.array(first)).combine_chunks().unique()
 
-    def scripts(self) -> Mapping[str, list[Row]]:
+    def scripts(self) -> Mapping[str, list[Json]]:
         """Returns the rows of those that are scripts, by cluster."""
-        found: defaultdict[str, list[Row]] = defaultdict(list)
+        found: defaultdict[str, list[Json]] = defaultdict(list)
         chosen = self.table.filter(pc.equal(self.table["kind"], EntityKind.SCRIPT))
         for one in tables.to_dicts(chosen):
             found[one["cluster_id"]].append(one)

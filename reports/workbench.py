@@ -63,10 +63,11 @@ MEMBERS_OF_PART = 600
 
 MOST_PARTS = 160
 
-MEMBERS_OF_JOB = 20_000
-"""Members of the clusters of one job, about, which writes several pieces.
+MEMBERS_AT_ONCE, MEMBERS_OF_JOB = 20_000, 5_000
+"""Members of a run up to which one job writes all pieces, and of a job of a larger one, about.
 
-Its rows are in memory; each job more costs a tenth of a second of CPU, whatever its size.
+A job's rows are in memory, some 10 kB a member and more with many links; several jobs are cut out
+of the tables first, which costs as much as to write their pieces.
 """
 
 SEARCHED_OF_PIECE = 100_000
@@ -89,6 +90,16 @@ CLUSTER_COLUMNS = tuple(
 there, `before` has reporters, complaints, losses, members and statuses of the clusters in `from`,
 `cut` is the fewest reporters without whom it falls into two.
 """
+
+_EARLIER = "cluster_id size complaints victims reporters losses status".split()
+"""Columns of clusters/ of which something is said of the run before."""
+
+_LISTED = [
+    *_EARLIER,
+    *"name priority calls countries orgs brands first_seen last_seen confidence flags".split(),
+    "weakest_cut",
+]
+"""Columns of clusters/ that its rows in lists are made of."""
 
 SHARED_COLUMNS = tuple("id cluster orgs".split())
 
@@ -164,14 +175,18 @@ def group_clusters(sizes: Mapping[str, int]) -> list[list[str]]:
 
 
 def batch_groups(groups: Sequence[list[str]], sizes: Mapping[str, int]) -> list[list[list[str]]]:
-    """Returns groups of clusters, in their order, in batches of about `MEMBERS_OF_JOB` members."""
+    """Returns groups of clusters, in their order, in batches of about `MEMBERS_OF_JOB` members.
+
+    Of a run with few members all are in one.
+    """
+    most = MEMBERS_OF_JOB if sum(sizes.values()) > MEMBERS_AT_ONCE else MEMBERS_AT_ONCE
     batches: list[list[list[str]]] = []
     room = 0
     for group in groups:
         members = sum(sizes[one] for one in group)
         if members > room:
             batches.append([])
-            room = MEMBERS_OF_JOB
+            room = most
         batches[-1].append(group)
         room -= members
     return batches
@@ -311,7 +326,7 @@ def cluster_rows(
     }
     earlier = _earlier(previous)
     names = disclosure_control.core_names(run) if context.redact else {}
-    for row in tables.to_dicts(tables.read_table(run, CLUSTERS).sort_by(order)):
+    for row in tables.to_dicts(tables.read_table(run, CLUSTERS, _LISTED).sort_by(order)):
         cluster_id = row["cluster_id"]
         counts, event = attested[cluster_id], lineage.get(cluster_id) or {}
         came_from = event.get("from_ids") or []
@@ -366,7 +381,7 @@ def _earlier(previous: RunFolder | None) -> dict[str, Json]:
     """Reads the numbers of the clusters of the run before."""
     if previous is None:
         return {}
-    rows = tables.to_dicts(tables.read_table(previous, CLUSTERS))
+    rows = tables.to_dicts(tables.read_table(previous, CLUSTERS, _EARLIER))
     return {
         one["cluster_id"]: named(one, "cluster_id complaints size status")
         | {"losses": _losses(one), "reporters": _reporters(one)}
