@@ -6,6 +6,7 @@ import socket
 import threading
 from decimal import Decimal
 from time import monotonic, sleep
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
@@ -13,6 +14,9 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 
 from pipelines.commands.serve import Server, make_app
+from reports.cluster_data import gather_facts
+from reports.figures import find_handovers
+from reports.link_evidence import entity_doubts
 from reports.run import Run
 from tests.browser.driver import WCAG, Browser
 from tests.support.hostile_text import hostile_run
@@ -743,6 +747,27 @@ def test_the_policy_stops_what_should_slip_through(browser, page):
         "document.body.append(s)"
     )
     assert browser.run("return window.ran") is None
+
+
+def test_the_page_derives_handovers_and_doubts_as_python_does(browser, page, made):
+    (facts,) = gather_facts(made[0], [FIRST])
+    opened(browser, page, f"#/c/{FIRST}?tab=timeline")
+    lines = browser.texts("#detail details li, main details li")
+    expected = find_handovers(facts)
+    assert expected and len(lines) == len(expected)
+    for one, line in zip(expected, lines, strict=True):
+        assert re.fullmatch(rf"\W*{re.escape(one.before)}.* to .*{re.escape(one.after)}.*", line)
+    for one in facts.members[:4]:
+        name = one["entity_id"]
+        links = (each for each in facts.inside if each["accepted"])
+        accepted = [each for each in links if name in (each["entity_a"], each["entity_b"])]
+        row = one | {"member": one, "roles": facts.roles.get(name, {})}
+        doubts = entity_doubts(row, accepted)
+        opened(browser, page, f"#/c/{FIRST}?id={quote(name)}")
+        browser.wait("document.querySelector('.panel')")
+        told = browser.texts(".panel li")
+        told = [each.removeprefix("Doubt: ") for each in told if each.startswith("Doubt: ")]
+        assert told == doubts
 
 
 def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):

@@ -1,13 +1,15 @@
 import itertools
 import math
+import random
 import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
 from reports import figures
-from reports.figures import layout_positions
+from reports.figures import layout_clusters, layout_positions
 from reports.partition import NodePositions
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
@@ -117,3 +119,27 @@ def test_few_members_lie_as_many_do(monkeypatch):
     many = layout_positions(names, edges)
     assert many.keys() == few.keys()
     assert all(np.allclose(few[one], many[one], atol=1e-6) for one in names)
+
+
+def test_clusters_lie_together_as_each_does_alone():
+    chance = random.Random(3)
+    members, links, starts = [], [], [0]
+    for size in (1, 2, 9, 15, 16, 23, 40, 7):
+        first = len(members)
+        members += [f"phone:+1{size:03d}{n:07d}" for n in range(size)]
+        starts.append(len(members))
+        pairs = [(n, chance.randrange(n)) for n in range(1, size) if (size, n) != (7, 4)]
+        of = len(starts) - 2
+        links += [(of, first + a, first + b, 1.0 + a % 4, True) for a, b in pairs]
+    names = ("of", "row_a", "row_b", "weight", "accepted")
+    columns = dict(zip(names, map(pa.array, zip(*links, strict=True)), strict=True))
+    table = pa.table({"entity_id": members})
+    found = layout_clusters(table, np.array(starts), pa.table(columns), NodePositions())
+    for of, (start, end) in enumerate(itertools.pairwise(starts)):
+        edges = [(members[a], members[b], w) for at, a, b, w, _ in links if at == of]
+        alone = layout_positions(members[start:end], edges)
+        if end - start == 1:
+            assert np.isnan(found[start]).all()
+            continue
+        both = [(alone[one], found[at]) for at, one in enumerate(members[start:end], start)]
+        assert all(np.allclose(one, other, atol=0.02) for one, other in both), of

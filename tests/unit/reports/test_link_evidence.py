@@ -4,6 +4,8 @@ import itertools
 import math
 
 import networkx as nx
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -11,10 +13,18 @@ from hypothesis import given, settings, strategies as st
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from reports import tables
-from reports.link_evidence import gather_evidence, path_likelihood, split_at_bridge, strongest_path
+from reports.link_evidence import (
+    gather_evidence,
+    path_likelihood,
+    raw_columns,
+    split_at_bridge,
+    strongest_path,
+)
+from reports.tables import Numbers
 from schemas.enums import Strength
 from schemas.tables import LINKS
 from tests.support.run_pipeline import run
+from tests.support.written_report import values
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +109,45 @@ def test_cuts_are_the_bridges(links):
             assert not set(parts[0]) & set(parts[1])
             assert ends[0] in parts[0]
             assert ends[1] in parts[1]
+
+
+NUMBERS = ["+18885550123", "+493055501234", "+14155550100", "amzn-refund.support", None]
+
+WRITTEN = [
+    "(888) 555-0123", "1-888-555-0123", "888.555.0123", "+1 888 555 0123", "030 5550 1234",
+    "0049 30 55501234", "011 49 30 55501234", "415-555-0100", "888-555-0199", "5550123", "123",
+    "amzn-refund.support", "AMZN-REFUND.support", "1-888-FLOWERS", "٨٨٨ ٥٥٥", "", None,
+    "000000000000000000000000", "8885550123 x", "(((((((((((((((((((((((((((((((((((((((8885550123",
+]  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(WRITTEN), st.integers(0, len(NUMBERS) - 1))))
+def test_what_was_read_follows_from_signs_and_the_identifier(rows):
+    raw = pa.chunked_array([pa.array([one for one, _ in rows], pa.string())])
+    members = np.array([at for _, at in rows], np.int64)
+    columns = raw_columns(raw, members, pa.array(NUMBERS, pa.string()))
+    numbers = Numbers()
+    made = {name: one.put(slice(0, len(rows)), numbers) for name, one in columns.items()}
+    lists = [one.tolist() for one in numbers.lists]
+    found = {name: values(one, lists) for name, one in made.items()}
+    for at, (written, member) in enumerate(rows):
+        signs = found["signs"][at]
+        zeros = int(found["zeros"][at])
+        read = found["raw"][at] if signs is None else dressed(NUMBERS[member], signs, zeros)
+        assert read == written
+
+
+def dressed(value, signs, zeros):
+    """What the page makes of signs: the last digits of a value in them, behind zeros."""
+    if signs == "=":
+        return value
+    count = signs.count("#") - zeros
+    digits = iter("0" * zeros + "".join(filter(str.isdigit, value))[-count:])
+    return "".join(next(digits) if one == "#" else one for one in signs)
+
+
+def test_a_number_in_other_signs_leaves_no_text():
+    raw = pa.chunked_array([pa.array(["(888) 555-0123", "+18885550123", "888-555-0199"])])
+    columns = raw_columns(raw, np.array([0, 0, 0]), pa.array(["+18885550123"]))
+    assert columns["raw"].put(slice(0, 3), Numbers())["t"] == ["888-555-0199"]
+    assert columns["signs"].put(slice(0, 3), Numbers())["t"] == ["(###) ###-####", "="]
