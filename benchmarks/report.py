@@ -197,9 +197,7 @@ def main() -> None:
     if given.one:
         sys.exit(one_run(*given.one, report=not given.no_report))
     if given.share:
-        print(
-            "| complaints | CPU s | without report | share | MiB | without | files | MB | others |"
-        )
+        print("| complaints | CPU, s | without | share | MiB | without | files | MB | others, MB |")
         print("|---" * 9 + "|")
         for complaints in given.share:
             print(share(complaints), flush=True)

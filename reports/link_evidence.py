@@ -481,19 +481,18 @@ def read_records(source: str, ids: pa.Array, per_org: int) -> Records:
     one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
     """
     found, known = _Read(ids, per_org), IdIndex(ids)
-    waiting: list[pa.Table] = []
+    waiting: list[tuple[pa.Table, IntArray]] = []
     size = 0
     for batch in tables.read_in_key_order(source, MENTIONS, _READ):
-        here = known.places(batch["entity_id"].combine_chunks()) >= 0
-        rows = batch if here.all() else batch.filter(pa.array(here))
-        if rows.num_rows:
-            waiting.append(rows)
-            size += rows.num_rows
+        at = known.places(batch["entity_id"].combine_chunks())
+        here = at >= 0
+        waiting.append((batch if here.all() else batch.filter(pa.array(here)), at[here]))
+        size += int(here.sum())
         if size >= _ROWS_AT_A_TIME:
-            found.add(pa.concat_tables(waiting).combine_chunks(), known)
+            found.add(waiting, known)
             waiting, size = [], 0
-    if waiting:
-        found.add(pa.concat_tables(waiting).combine_chunks(), known)
+    if size:
+        found.add(waiting, known)
     return found.records(known)
 
 
@@ -506,9 +505,10 @@ class _Read:
         self._days, self._roles_of, self._roles = _Counts(), _Counts(), dict[str, int]()
         self._naming, self._naming_rows = [self._best.select(RECORD)], [np.empty(0, np.int64)]
 
-    def add(self, rows: pa.Table, known: IdIndex) -> None:
-        """Adds rows of members that come behind those before in the order of their key."""
-        at = known.places(rows["entity_id"].combine_chunks())
+    def add(self, parts: Sequence[tuple[pa.Table, IntArray]], known: IdIndex) -> None:
+        """Adds rows with their members, which come behind those before in the order of keys."""
+        rows = pa.concat_tables([rows for rows, _ in parts]).combine_chunks()
+        at = np.concatenate([at for _, at in parts])
         people = np.asarray(people_counted(rows))
         day = np.asarray(rows["observed_at"].cast(pa.int64())) // (SECONDS_A_DAY * 1_000_000)
         role = rows["role"].combine_chunks().dictionary_encode()

@@ -282,10 +282,10 @@ def _carriers(source: str, ids: pa.Array) -> Texts:
     """Returns up to twelve carriers of each member, as a list."""
     found = read_carriers(source, ids)
     rows = pc.index_in(pa.array(list(found), pa.string()), ids).to_numpy(zero_copy_only=False)
-    known: dict[tuple[str, ...], int] = {(): 1}
+    first = [tuple(one[:12]) for one in found.values()]
+    known = {one: number for number, one in enumerate(sorted({(), *first}), 1)}
     codes = np.ones(len(ids), np.int64)
-    numbered = [known.setdefault(tuple(one[:12]), len(known) + 1) for one in found.values()]
-    codes[rows.astype(np.int64)] = numbered
+    codes[rows.astype(np.int64)] = [known[one] for one in first]
     return Texts(pa.array(list(known), pa.list_(pa.string())), codes)
 
 

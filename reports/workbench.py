@@ -75,7 +75,7 @@ SEARCHED_OF_PIECE = 100_000
 LISTED_LIMIT = 2_000
 """Rows of a list of the whole run: what several organisations saw, contested, suppressed."""
 
-MEMBER_SECONDS, ENTITY_SECONDS = 4e-4, 1.5e-5
+MEMBER_SECONDS, ENTITY_SECONDS = 5e-5, 4e-6
 """CPU seconds of the pieces for each member, and of the lists for each entity, about."""
 
 CLUSTER_COLUMNS = tuple(
