@@ -110,7 +110,8 @@ def told(folder):
     """The part of a report on the whole run."""
     content = (folder / "report/data/run.js").read_bytes()
     *_, data = decoded_layers("run.js", content)
-    return json.loads(data)
+    texts, _, _ = data.partition(b"\n")
+    return json.loads(texts)
 
 
 # -- where narratives are ------------------------------------------------------------------------
