@@ -36,6 +36,7 @@ from transforms.extract import (
     Extract,
     KnownLegitimate,
 )
+from transforms.gc_tuning import gc_paused
 from transforms.graph import (
     ClusteredWindow,
     FileDigest,
@@ -351,5 +352,6 @@ def write_report(
     write_workbench(Run(folder, manifest), pool, previous=earlier, before=nodes)
     root = private.staging or folder
     own = None if register is None else own_register(register, root, manifest)
-    values = withheld_by_run(folder, manifest, own, private=private)
-    hold_back_written(folder, pool.written, values, private, STATIC_FILES)
+    with gc_paused():  # a search for cycles would look through all that Beam holds
+        values = withheld_by_run(folder, manifest, own, private=private)
+        hold_back_written(folder, pool.written, values, private, STATIC_FILES)
