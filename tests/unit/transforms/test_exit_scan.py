@@ -180,7 +180,7 @@ SHOWN = ["phone:+18885550123", "email:help@amzn-refund.support", "A-1001", "phon
 
 HARMLESS = ["(888) 555-0123", "no value"]
 
-WITHIN = ["line\n2024562131", 'a "b" \\n202-456-2131']
+WITHIN = ["line\n2024562131", 'a "b" \\ 202-456-2131']
 
 SAID = [*HITS, *ESCAPED, *SHOWN, *HARMLESS, *WITHIN]
 
