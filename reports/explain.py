@@ -527,8 +527,9 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
     for one in cluster["sources"]:
         source = f"{_safe(one['source_org'])} by {_safe(one['channel'])}"
         yield (
-            f"  of {one['right'] + one['wrong']} decided identifiers from {source}, {one['right']} "
-            f"are a suspect's (precision {one['low']:.2f} to {one['high']:.2f})"
+            f"  of {one['right'] + one['wrong']} reporters of {source} on whom decisions bear, "
+            f"{one['right']} were right (precision {one['low']:.2f} to {one['high']:.2f}); each "
+            f"counts as {one['weight']:.2f} in ranks"
         )
     if cluster["weakest_bridges"]:
         yield "Weakest bridges"

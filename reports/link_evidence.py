@@ -35,13 +35,11 @@ from reports.tables import (
     changes,
     first_of_groups,
 )
-from schemas.decision import OTHERS_DECISIONS, SUSPECTS_DECISIONS
-from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
-from schemas.tables import CALLS, COMPLAINTS, DECISIONS, ENTITIES, MENTIONS, Table
+from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.arrow_util import group_changes, group_offsets, sum_by_group
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
-from transforms.reporters import people_counted, precision_interval
+from transforms.reporters import counted_sources, people_counted, precision_interval
 
 Row = Mapping[str, Any]
 
@@ -75,43 +73,20 @@ REASSIGNED_DAYS = 45
 
 
 def precision_of_sources(run: RunFolder, orgs: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns what analysts decided on the identifiers of each organisation and channel.
+    """Returns how often the reporters of each organisation and channel were right, by decisions.
 
-    Of those that its complaints show in a hard role `right` are a suspect's by the decisions in
-    force and `wrong` are not, with Wilson's interval of the share that is right. A victim's own
-    identifier is in no table, and counts for nobody. The sources with the surest precision are
-    first, and nothing else rests on it.
+    `right` of them name suspects' identifiers, `wrong` rather others', with Wilson's interval of
+    the share that is right; in ranks each counts as `weight` of a reporter. The sources with the
+    surest precision are first.
     """
-    sides: defaultdict[bool, set[str]] = defaultdict(set)
-    try:
-        rows = tables.read_table(run, DECISIONS, ["kind", "members"], pc.field("in_force"))
-    except OSError:  # a run of before
-        return []
-    for row in rows.to_pylist():
-        if row["kind"] in (*SUSPECTS_DECISIONS, *OTHERS_DECISIONS):
-            sides[row["kind"] in SUSPECTS_DECISIONS].update(row["members"] or ())
-    wrong = set(map(without_epoch, sides[False]))
-    right = set(map(without_epoch, sides[True])) - wrong
-    where = pc.field("source_org").isin(orgs)
-    members = pa.array(sorted(sides[True] | sides[False]), pa.string())
-    shown = pc.field("entity_id").isin(members) & pc.field("role").isin(sorted(HARD))
-    shown &= pc.field("record_kind") == str(RecordKind.COMPLAINT)
-    named = tables.read_table(
-        run, MENTIONS, ["entity_id", "source_org", "record_id"], where & shown
-    )
-    ids = pc.field("complaint_id").isin(named["record_id"].combine_chunks().unique())
-    columns = ["source_org", "complaint_id", "channel"]
-    filed = tables.read_table(run, COMPLAINTS, columns, where & ids).to_pylist()
-    channel = {(row["source_org"], row["complaint_id"]): row["channel"] for row in filed}
-    seen: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in named.to_pylist():
-        of = channel.get((row["source_org"], row["record_id"]))
-        seen[row["source_org"], of or "unknown"].add(without_epoch(row["entity_id"]))
     found = []
-    for (org, of), ids_of in seen.items():
-        low, high = precision_interval(len(ids_of & right), len(ids_of & wrong))
-        counts = {"right": len(ids_of & right), "wrong": len(ids_of & wrong)}
-        found.append({"source_org": org, "channel": of, **counts, "low": low, "high": high})
+    manifest = getattr(run, "manifest", None) or {}
+    for (org, channel), one in counted_sources(manifest.get("tallies", {})).items():
+        if org in orgs:
+            low, high = precision_interval(one.right, one.wrong)
+            counts = {"right": one.right, "wrong": one.wrong}
+            row = {"source_org": org, "channel": channel, **counts, "low": low, "high": high}
+            found.append(row | {"weight": one.weight})
     return sorted(found, key=lambda one: (-one["low"], one["source_org"], one["channel"]))
 
 

@@ -53,6 +53,7 @@ _EVIDENCE = [
     field("group_id", _STRING, "Record that is one piece of evidence.", required=True),
     field("victim_key", _STRING, "Pseudonym that counts victims; never leaves."),
     field("reporter_key", _STRING, "Who states the record; never leaves."),
+    field("channel", _STRING, "Channel of a complaint, by which its source is known."),
     field("brand", _STRING, "Brand that the record says the caller claimed."),
     field("loss_amount", AMOUNT, "Loss that the complaint states."),
     field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),

@@ -32,8 +32,10 @@ import xxhash
 from schemas.decision import (
     ACCUSING_DECISIONS,
     CLUSTER_DECISIONS,
+    OTHERS_DECISIONS,
     PROTECTING_DECISIONS,
     REVIEWING_DECISIONS,
+    SUSPECTS_DECISIONS,
     DecisionKind,
 )
 from schemas.entity import withheld_id, without_epoch
@@ -226,6 +228,18 @@ class DecisionsInForce:
     def covered(self, kind: DecisionKind) -> frozenset[str]:
         """Returns the entity ids that the bound decisions of a kind cover."""
         return frozenset(each for one in self.of(kind) for each in one.members or ())
+
+    def suspects_and_others(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Returns the ids without epochs that are decided a suspect's, and those that are not.
+
+        What both cover is not.
+        """
+        covered = (
+            frozenset(without_epoch(each) for kind in kinds for each in self.covered(kind))
+            for kinds in (SUSPECTS_DECISIONS, OTHERS_DECISIONS)
+        )
+        suspects, others = covered
+        return suspects - others, others
 
     def bound_members(self) -> frozenset[str]:
         """Returns the entity ids that any decisions are bound to, in force or not."""

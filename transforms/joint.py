@@ -65,6 +65,7 @@ RECORD = pa.schema(
         ("victim_id", pa.string()),
         ("reporter_key", pa.string()),
         ("complaint_id", pa.string()),
+        ("channel", pa.string()),
         ("brand", pa.string()),
         ("loss_amount", EVIDENCE.field("loss_amount").type),
         ("loss_currency", pa.string()),
@@ -313,6 +314,7 @@ def complaint_records(
             rules,
         ),
         nothing,
+        complaints["channel"] if "channel" in complaints.column_names else nothing,
         nothing if brands is None else brands,
         complaints["loss_amount"],
         complaints["loss_currency"],
@@ -362,6 +364,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "region": entities["region"].take(named),
         "line_type": entities["line_type"].take(named),
         "carried": pa.nulls(mentions.num_rows, pa.string()),  # its role is settled
+        "channel": of["channel"],
         "brand": of["brand"],
         "loss_amount": of["loss_amount"],
         "loss_currency": of["loss_currency"],

@@ -13,7 +13,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 
@@ -114,6 +115,59 @@ def precision_interval(right: int, wrong: int) -> tuple[float, float]:
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     low, high = ((middle + sign * spread) / (1 + z * z / count) for sign in (-1, 1))
     return max(low, 0.0), min(high, 1.0)
+
+
+NO_CHANNEL = "unknown"
+"""The channel of complaints that have none."""
+
+SOURCES_TALLY = "sources"
+"""The tally of the manifest that counts the reporters of each source, by `org|channel|side`."""
+
+LEAST_WEIGHT = 0.5
+"""Share of a reporter that counts in ranks, whatever the record of the source."""
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """The reporters of an organisation and channel whom decisions in force bear out, or do not."""
+
+    right: int
+    wrong: int
+
+    @property
+    def weight(self) -> float:
+        """The share of a reporter that counts in ranks.
+
+        That is the upper end of the interval of the share that is right, without one reporter of
+        either side, for one can lie: a source that nothing is decided of counts in full.
+        """
+        right, wrong = max(self.right - 1, 0), max(self.wrong - 1, 0)
+        return max(precision_interval(right, wrong)[1], LEAST_WEIGHT)
+
+
+SourceRecords = Mapping[tuple[str, str], SourceRecord]
+"""The record of each organisation and channel that has one."""
+
+NO_SOURCES: SourceRecords = {}
+
+
+def count_sources(sources: SourceRecords) -> Iterator[tuple[tuple[str, str], int]]:
+    """Yields the counters of the manifest."""
+    for source, one in sources.items():
+        yield (SOURCES_TALLY, "|".join([*source, "right"])), one.right
+        yield (SOURCES_TALLY, "|".join([*source, "wrong"])), one.wrong
+
+
+def counted_sources(tallies: Mapping[str, Mapping[str, int]]) -> SourceRecords:
+    """Returns the records that the manifest of a run counts."""
+    counts: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for name, count in tallies.get(SOURCES_TALLY, {}).items():
+        org, channel, side = name.split("|")
+        counts[org, channel][side] = count
+    return {
+        source: SourceRecord(those.get("right", 0), those.get("wrong", 0))
+        for source, those in counts.items()
+    }
 
 
 class SourceRulesError(ValueError):

@@ -238,6 +238,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         components["counters"],
         bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
         summaries.clusters | "Count members" >> beam.FlatMap(count_members),
+        summaries.counters,
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(
         [*input_digests(plan.own.manifest), *plan.offer_files], reshuffle=False

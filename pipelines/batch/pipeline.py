@@ -249,6 +249,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         components["counters"],
         bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
         summaries.clusters | "Count members" >> beam.FlatMap(count_members),
+        summaries.counters,
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
     _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
     gathered = {"digests": read["digests"], "counters": counters, "outputs": written}

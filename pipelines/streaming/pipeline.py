@@ -307,6 +307,7 @@ class AnalyzeTick(beam.PTransform):
             *clustered.counters,
             bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
             summaries.clusters | "Count members" >> beam.FlatMap(count_members),
+            summaries.counters,
         ) | "All counters" >> beam.Flatten()  # ((group, name), count)
         digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)
         gathered = {"digests": digests, "counters": counters, "outputs": written}

@@ -385,7 +385,7 @@ def recover_snapshots(folder: Path) -> None:
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
 
 
-VERSION = 7
+VERSION = 8
 """The version that is read: since it, evidence says which digits links carry."""
 
 STATE_FOLDER = "state"

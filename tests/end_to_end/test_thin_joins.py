@@ -225,26 +225,3 @@ def test_every_row_of_the_cut_is_the_same_in_any_order(office, tmp_path):
     first = tables.read_table(made.batch("one"), CLUSTERS)
     jsonl(made.complaints, rows[::-1])
     assert tables.read_table(made.batch("two", "--partitions", "3"), CLUSTERS).equals(first)
-
-
-def test_explain_says_how_often_a_source_was_right(office, capsys):
-    rows = [one | {"channel": "web" if n < 10 else "email"} for n, one in enumerate(rings())]
-    made = office(rows)
-    first = made.batch("first")
-    other = numbers(1)[0]
-    made.typed(
-        f"C-1,confirm,{numbers(0)[0]},,Ada,looked at,{LATER},",
-        f"C-2,legitimate,{other},,Ada,a hotel's,{LATER},",
-        f"C-3,review,{numbers(1)[1]},,Ada,looked at,{LATER},",
-    )
-    second = made.batch("second", "--previous", first)
-    capsys.readouterr()
-    assert ringtrace("explain", second, numbers(0)[0], "--json") == 0
-    sources = json.loads(capsys.readouterr().out)["cluster"]["sources"]
-    assert [(one["channel"], one["right"], one["wrong"]) for one in sources] == [
-        ("web", 4, 0),
-        ("email", 1, 1),
-    ]
-    assert ringtrace("explain", second, numbers(0)[0]) == 0
-    line = "of 4 decided identifiers from amazon by web, 4 are a suspect's (precision 0.51 to 1.00)"
-    assert line in capsys.readouterr().out

@@ -31,6 +31,7 @@ PACKAGES = {
     "cuts": "graph",
     "incidence": "graph",
     "cluster_facts": "graph",
+    "reporters": "",
     "ownership": "graph",
     "fingerprints": "extract",
     "call_scripts": "",

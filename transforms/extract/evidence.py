@@ -124,6 +124,7 @@ def complaint_evidence(
         "observed_at": observation_times(complaints),
         "group_id": pc.binary_join_element_wise(org, ids, "|"),
         "reporter_key": reporter_keys(org, victim, received_at, ids, rules),
+        "channel": complaints["channel"],
         "brand": complaint_brands(complaints["claimed_brand"], told),
         "loss_amount": complaints["loss_amount"],
         "loss_currency": complaints["loss_currency"],

@@ -7,6 +7,7 @@ each reporter once; a complaint keeps a row of its own.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clus
 from transforms.graph.incidence import BURST_SPAN, first_of_spans, script_texts
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.links import record_keys
-from transforms.reporters import NO_CROWDS, Crowds
+from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 CLUSTER_RECORD = pa.schema(
@@ -50,6 +51,7 @@ CLUSTER_RECORD = pa.schema(
         ("observed_at", TIMESTAMP),
         ("reporter_key", pa.string()),
         ("victim_country", pa.string()),
+        ("channel", pa.string()),
         ("brand", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
@@ -87,6 +89,7 @@ CLUSTER_TOTAL = pa.schema(
         ("last_seen", TIMESTAMP),
         ("reporters", pa.list_(pa.int64())),
         ("victim_country", pa.string()),
+        ("channel", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
         ("script", pa.string()),
@@ -94,7 +97,7 @@ CLUSTER_TOTAL = pa.schema(
 )
 """A complaint that names a member of a cluster, or all calls of one share of the records that do.
 
-`reporters` are hashes, each once, odd where a pseudonym names a person. The last four are null for
+`reporters` are hashes, each once, odd where a pseudonym names a person. The last five are null for
 calls.
 """
 
@@ -107,7 +110,7 @@ SUPPLIES = "supplies"
 
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
-_OF_COMPLAINTS = ("victim_country", "loss_amount", "loss_currency", "script")
+_OF_COMPLAINTS = ("victim_country", "channel", "loss_amount", "loss_currency", "script")
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -249,8 +252,13 @@ def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Tab
     return pa.concat_tables(parts)
 
 
-def cluster_facts(totals: pa.Table, crowds: Crowds = NO_CROWDS) -> Mapping[str, ClusterFacts]:
-    """Converts CLUSTER_TOTAL rows of whole clusters to the facts of each."""
+def cluster_facts(
+    totals: pa.Table, crowds: Crowds = NO_CROWDS, sources: SourceRecords = NO_SOURCES
+) -> Mapping[str, ClusterFacts]:
+    """Converts CLUSTER_TOTAL rows of whole clusters to the facts of each.
+
+    `sources` say how far the reporters of each count in `ranked_by`, and in nothing else.
+    """
     cluster = ["cluster_id"]
     is_complaint = pc.equal(totals["record_kind"], RecordKind.COMPLAINT)
     complaints, calls = totals.filter(is_complaint), totals.filter(pc.invert(is_complaint))
@@ -280,6 +288,8 @@ def cluster_facts(totals: pa.Table, crowds: Crowds = NO_CROWDS) -> Mapping[str, 
         found[one].losses[currency] = amount, count
     last_calls = dict(_grouped(calls, cluster, ("last_seen", "max")))
     _bound_bursts(found, totals, complaints, last_calls, crowds)
+    for one, doubt in _doubts(found, complaints, crowds, sources):
+        found[one].ranked_by["reporters"] -= doubt
     for one, currency, amount in _losses_without_the_largest(losses):
         found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
     for one, org, count, _ in _people(reporters, crowds, [*cluster, "source_org"]):
@@ -341,6 +351,32 @@ def _bound_bursts(
         facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
 
 
+def _doubts(
+    found: Mapping[str, ClusterFacts], complaints: pa.Table, crowds: Crowds, sources: SourceRecords
+) -> Iterator[tuple[str, float]]:
+    """Yields each cluster that sources with a bad record report, and by how many people it is less.
+
+    Who reports it through several sources counts as through the best of them, and those of a burst
+    who count as one as the best of these: nobody lowers a count by what is added.
+    """
+    weights = {source: one.weight for source, one in sources.items() if one.weight < 1}
+    if not weights:
+        return
+    best: defaultdict[str, dict[int, tuple[float, int]]] = defaultdict(dict)
+    names = ("cluster_id", "source_org", "channel", "reporters")
+    for cluster, org, channel, who in zip(*(complaints[n].to_pylist() for n in names), strict=True):
+        weight = weights.get((org, channel or NO_CHANNEL), 1.0)
+        alike = found[cluster].alike
+        for one in who:
+            counted = alike.get(one >> 1, one >> 1)
+            best[cluster][counted] = max(best[cluster].get(counted, (0.0, one)), (weight, one))
+    for cluster, counts in best.items():
+        hashes = np.array([one for _, one in counts.values()], np.int64)
+        people = crowds.people_of(hashes).tolist()
+        doubts = ((1 - weight) * n for (weight, _), n in zip(counts.values(), people, strict=True))
+        yield cluster, math.fsum(doubts)
+
+
 def _complaint_totals(rows: pa.Table) -> pa.Table:
     reporter = rows["reporter"].combine_chunks()
     offsets = np.concatenate([[0], np.cumsum(reporter.is_valid().to_numpy(zero_copy_only=False))])
@@ -392,7 +428,7 @@ def _bursts(
     stated: defaultdict[tuple[int, int], list[_Copy]] = defaultdict(list)
     for row, one, org, script, at, who in listed:
         if who and who[0] >> 1 not in several:
-            stated[one, who[0]].append(_Copy(at, org, script if who[0] & 1 else None, row))
+            stated[one, who[0]].append(_Copy(at, org, (who[0] & 1 and script) or "", row))
     once = np.ones(complaints.num_rows, bool)
     found: dict[str, tuple[dict[int, int], int]] = {}
     by_cluster = groupby(sorted(stated.items()), lambda pair: pair[0][0])
@@ -409,11 +445,11 @@ def _bursts(
 
 
 class _Copy(NamedTuple):
-    """A complaint of a one-off reporter: its time, organisation, script and row."""
+    """A complaint of a one-off reporter: its time, organisation, script (or none: "") and row."""
 
     at: int
     org: str
-    script: str | None
+    script: str
     row: int
 
 

@@ -39,7 +39,7 @@ from transforms.graph.cuts import (
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
-from transforms.reporters import NO_CROWDS, Crowds
+from transforms.reporters import NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 
 Row = Mapping[str, Any]
@@ -214,12 +214,13 @@ def summarize(
     weights: priority.PriorityWeights | None = None,
     ways: pa.Table | None = None,
     crowds: Crowds = NO_CROWDS,
+    sources: SourceRecords = NO_SOURCES,
 ) -> tuple[pa.Table, pa.Table]:
     """Summarizes whole clusters of MEMBERSHIP, CLUSTER_LINK, CLUSTER_TOTAL and WAY rows.
 
     A must_link decision counts for `MUST_LINK_WEIGHT` records' worth of evidence, two epochs of one
     identifier for `EPOCH_WEIGHT`. Without `weights` the shipped ones rank; recency counts from
-    `decided.when`, or from the last record.
+    `decided.when`, or from the last record. `sources` say how far reporters count in the rank.
 
     Returns:
         CLUSTER rows and MEMBER rows.
@@ -229,7 +230,7 @@ def summarize(
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed = decided.reviewed()
-    links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds)
+    links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds, sources)
     masks = _masks(by_cluster, records_of, WAY.empty_table() if ways is None else ways, crowds)
     clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
@@ -389,10 +390,11 @@ class SummarizeClusters(beam.PTransform):
     """Summarizes clusters; outputs MAIN (CLUSTER) and MEMBERS (MEMBER).
 
     Input: a dict of MEMBERSHIP (`members`), CLUSTER_LINK (`links`), CLUSTER_TOTAL (`records`) and
-    WAY (`ways`) batches. `decided` is the one DecisionsInForce.
+    WAY (`ways`) batches. `decided` is the one DecisionsInForce, `sources` the one SourceRecords.
     """
 
     decided: beam.pvalue.AsSingleton
+    sources: beam.pvalue.AsSingleton
     weights: priority.PriorityWeights
     crowds: Crowds = NO_CROWDS
 
@@ -409,7 +411,7 @@ class SummarizeClusters(beam.PTransform):
             keyed,
             partial(_summaries, weights=self.weights, crowds=self.crowds),
             (MEMBERS,),
-            self.decided,
+            (self.decided, self.sources),
         )
 
 
@@ -514,11 +516,14 @@ def _summaries(
     totals: pa.Table,
     ways: pa.Table,
     decided: DecisionsInForce,
+    sources: SourceRecords,
     *,
     weights: priority.PriorityWeights,
     crowds: Crowds,
 ) -> Iterator[Any]:
     for those, tied, added, named in split_by_cluster((members, links, totals, ways)):
-        clusters, all_members = summarize(those, tied, added, decided, weights, named, crowds)
+        clusters, all_members = summarize(
+            those, tied, added, decided, weights, named, crowds, sources
+        )
         yield from batches_of(clusters)
         yield from tagged_batches(MEMBERS, all_members)

@@ -34,9 +34,9 @@ from transforms.graph.final_status import (
 )
 from transforms.graph.lineage import CHANGES, EVENTS, NameRecords, follow_previous
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
-from transforms.graph.priority import PriorityWeights
+from transforms.graph.priority import PriorityWeights, source_records, source_trials
 from transforms.graph.robustness import core_members
-from transforms.reporters import NO_CROWDS, Crowds
+from transforms.reporters import NO_CROWDS, Crowds, count_sources
 from transforms.shuffle import MAIN, Place
 from transforms.victims.stated_numbers import CLAIMS
 
@@ -89,6 +89,8 @@ class SummarizedWindow:
     """MEMBER."""
     suppliers: beam.PCollection
     """SUPPLIER."""
+    counters: beam.PCollection
+    """((group, name), count) of what decisions say of sources."""
 
 
 def find_clusters(
@@ -194,6 +196,13 @@ def summarize_clusters(
     found: ClusteredWindow, in_force: beam.PCollection, weights: PriorityWeights
 ) -> SummarizedWindow:
     """Summarizes clusters as they were found; nothing is decided here."""
+    decided = beam.pvalue.AsSingleton(in_force)
+    trials = found.classified | "Source trials" >> beam.FlatMap(
+        source_trials, decided
+    )  # SOURCE_TRIAL
+    sources = in_force | "Sources" >> beam.Map(
+        source_records, beam.pvalue.AsIter(trials)
+    )  # one SourceRecords
     records = found.classified | "Cluster records" >> beam.FlatMap(
         sum_records, found.assigned, found.crowds
     ).with_outputs(SUPPLIES, main=MAIN)  # CLUSTER_TOTAL, SUPPLY
@@ -203,10 +212,11 @@ def summarize_clusters(
         "records": records[MAIN],
         "ways": found.ways,
     } | "Summarise" >> SummarizeClusters(
-        beam.pvalue.AsSingleton(in_force), weights, found.crowds
+        decided, beam.pvalue.AsSingleton(sources), weights, found.crowds
     )  # CLUSTER, MEMBER
     return SummarizedWindow(
         clusters=clusters[MAIN],
         members=clusters[MEMBERS],
         suppliers=records[SUPPLIES] | "Suppliers" >> SummarizeSuppliers(),
+        counters=sources | "Count sources" >> beam.FlatMap(count_sources),
     )

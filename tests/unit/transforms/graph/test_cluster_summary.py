@@ -372,3 +372,12 @@ def test_calls_travel_as_their_reporters(calls, victims):
     (total,) = sum_cluster_records(pa.Table.from_pylist(rows, CLUSTER_RECORD)).to_pylist()
     assert total["records"] == calls
     assert len(total["reporters"]) == min(calls, victims)
+
+
+def test_two_complaints_of_one_moment_of_which_one_is_a_copy_are_summed():
+    """Texts are compared where times are equal, also with that of a complaint that has none."""
+    row = {"cluster_id": "c-1", "record_kind": "complaint", "source_org": "amazon"}
+    row |= {"observed_at": DAY, "reporter_key": "amazon|v1"}
+    rows = [row | {"record_id": f"r{n}", "script": text} for n, text in enumerate(("copy", None))]
+    facts = cluster_facts(totals_of(pa.Table.from_pylist(rows, CLUSTER_RECORD)))["c-1"]
+    assert (facts.reporters, facts.bounded) == (1, 1)

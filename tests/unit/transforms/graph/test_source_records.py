@@ -1,0 +1,76 @@
+"""The record of a source: one reporter is one trial, and nobody lowers a count by adding to it."""
+
+from datetime import timedelta
+
+import pyarrow as pa
+from hypothesis import given, settings, strategies as st
+
+from tests.support.made_up_evidence import DAY
+from tests.unit.transforms.graph.test_cluster_summary import totals_of
+from transforms.graph.cluster_facts import CLUSTER_RECORD, cluster_facts
+from transforms.graph.priority import SOURCE_TRIAL, source_records
+from transforms.reporters import LEAST_WEIGHT, SourceRecord
+
+TRIAL = st.fixed_dictionaries(
+    {
+        "source_org": st.just("amazon"),
+        "channel": st.sampled_from(("web", "email")),
+        "reporter": st.integers(1, 6),
+        "identifier": st.integers(1, 8),
+    }
+).map(lambda one: one | {"wrong": one["identifier"] > 4})
+
+
+def records(rows, pieces=1):
+    cut = [rows[at::pieces] for at in range(pieces)]
+    return source_records(None, [pa.RecordBatch.from_pylist(one, SOURCE_TRIAL) for one in cut])
+
+
+@given(st.lists(TRIAL), st.lists(TRIAL), st.integers(1, 3))
+def test_a_reporter_is_one_trial_whatever_he_files(rows, lies, pieces):
+    lies = [one | {"reporter": 7} for one in lies]
+    before, after = records(rows), records(rows + lies, pieces)
+    assert records(rows[::-1], pieces) == before
+    for source in {*before, *after}:
+        one, other = (of.get(source, SourceRecord(0, 0)) for of in (before, after))
+        assert 0 <= other.right - one.right <= 1 and 0 <= other.wrong - one.wrong <= 1
+        assert (other.right - one.right) + (other.wrong - one.wrong) <= 1
+        if not one.wrong:
+            assert other.weight == 1
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_a_weight_has_bounds_and_follows_the_record(right, wrong):
+    weight = SourceRecord(right, wrong).weight
+    assert LEAST_WEIGHT <= weight <= 1
+    assert SourceRecord(right + 1, wrong).weight >= weight >= SourceRecord(right, wrong + 1).weight
+
+
+RECORD = st.fixed_dictionaries(
+    {
+        "cluster_id": st.just("c-1"),
+        "source_org": st.just("amazon"),
+        "observed_at": st.integers(0, 9).map(lambda hours: DAY + timedelta(hours=hours)),
+        "record_kind": st.sampled_from(("complaint", "complaint", "call")),
+        "reporter_key": st.none() | st.sampled_from([f"amazon|v{n}" for n in range(5)]),
+        "channel": st.sampled_from(("web", "email", None)),
+        "script": st.sampled_from(("words", None)),
+    }
+)
+
+
+@settings(deadline=None)
+@given(st.lists(RECORD, min_size=1, max_size=9), RECORD)
+def test_no_record_more_lowers_a_cluster(rows, more):
+    def ranked_by(those):
+        every = pa.Table.from_pylist(
+            [one | {"record_id": f"r{n}"} for n, one in enumerate(those)], CLUSTER_RECORD
+        )
+        doubted = {("amazon", "web"): SourceRecord(0, 9), ("amazon", "unknown"): SourceRecord(9, 9)}
+        facts = cluster_facts(totals_of(every), sources=doubted)["c-1"]
+        plain = cluster_facts(totals_of(every))["c-1"]
+        assert facts.ranked_by["reporters"] <= plain.ranked_by["reporters"] == plain.bounded
+        assert facts.ranked_by["reporters"] >= LEAST_WEIGHT * plain.bounded
+        return facts.ranked_by["reporters"]
+
+    assert ranked_by([*rows, more]) >= ranked_by(rows) - 1e-9
