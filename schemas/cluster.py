@@ -195,11 +195,11 @@ CAMPAIGN = pa.schema(
               "that was first seen beside it.", required=True),
         field("rank", pa.int64(), "Its place among the leads of this run; 1 is to be looked at "
               "first.", required=True),
-        field("basis", _STRING, "simulated: call records show what every member uses, and the "
-              "probability is that of simulated worlds; rank: nothing is known but the order.",
+        field("basis", _STRING, "simulated: all records are of a simulated world, and calls show "
+              "what every member uses; rank: nothing is known but the order.",
               required=True, values=tuple(CampaignBasis)),
         field("probability", pa.float64(), "That two of its members, drawn at random, are of one "
-              "operation, as of simulated worlds; null where the basis is rank."),
+              "operation, in such worlds; null where the basis is rank."),
         field("members", _CAMPAIGN_MEMBERS, "The clusters.", required=True),
         field("shared", _SHARED_THINGS, "What two or more of them share, most members first.",
               required=True),

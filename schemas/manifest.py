@@ -11,6 +11,9 @@ MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = f"{MANIFEST_NAME}.sig"
 """The signature of the manifest beside it, where the run was signed."""
 
+SIMULATED_NAME = "simulated.sha256"
+"""Lists the record files of a simulated world, beside their folders, as `sha256sum` does."""
+
 PRIVATE_MANIFEST = f"private/{MANIFEST_NAME}"
 """Lists the private files of a run with their digests, in the folder that they are in."""
 

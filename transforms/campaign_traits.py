@@ -24,7 +24,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
-from transforms.graph.incidence import BURST_SPAN
+from transforms.graph.incidence import first_of_spans, shared_text
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_misses
 
@@ -210,17 +210,14 @@ def _texts(
 ) -> np.ndarray:
     """Returns, for each row, a hash of the organisation and the text that its complaint has.
 
-    That is the first script, and its place; 0 for one with none. Only for a pseudonym who states no
-    loss does it bound anything.
+    That is the first of the narrative's `shared_text`; 0 for one with none. Only for a pseudonym
+    who states no loss does it bound anything.
     """
     names = [one.name for one in scripts.type]
-    places = (
-        pc.fill_null(scripts.field(names.index(name)).cast(pa.string()), "")
-        for name in ("start", "end")
-    )
+    ids, how = (scripts.field(names.index(name)) for name in ("entity_id", "how"))
     orgs = evidence["source_org"].take(pa.array(of))
-    ids = scripts.field(names.index("entity_id"))
-    texts = hash_text(pc.binary_join_element_wise(orgs, ids, *places, "|"))
+    text = shared_text(ids, pc.fill_null(how, ""))
+    texts = hash_text(pc.binary_join_element_wise(orgs, text, "|"))
     return _first_by_group(group, of, texts, np.zeros(len(group), np.int64))
 
 
@@ -250,21 +247,16 @@ def _blocks(entity_ids: pa.ChunkedArray) -> pa.ChunkedArray:
 def _bounded(uses: pa.Table) -> np.ndarray:
     """Returns the reporter that each USE row counts for, of whole things.
 
-    Those who tell the same of a thing within `incidence.BURST_HOURS` of the first are that one.
+    Those who tell the same of a thing within hours count as `first_of_spans` has them.
     """
     reporter, text, first = (uses[name].to_numpy() for name in ("reporter", "text", "first"))
     counted = reporter.copy()
     coded = uses["thing"].combine_chunks().dictionary_encode().indices.to_numpy()
     rows = np.flatnonzero(text != 0)
-    order = rows[np.lexsort((reporter[rows], first[rows], text[rows], coded[rows]))]
-    begun, of, who = 0, (-1, 0), 0
-    columns = (column[order].tolist() for column in (coded, text, first, reporter))
-    found = []
-    for thing, words, at, one in zip(*columns, strict=True):
-        if (thing, words) != of or at - begun > BURST_SPAN:
-            begun, of, who = at, (thing, words), one
-        found.append(who)
-    counted[order] = found
+    texts = list(zip(coded[rows].tolist(), text[rows].tolist(), strict=True))
+    people = reporter[rows].tolist()
+    firsts = first_of_spans(zip(texts, first[rows].tolist(), people, strict=True))
+    counted[rows] = [firsts[one] for one in zip(texts, people, strict=True)]
     return counted
 
 

@@ -9,8 +9,9 @@ Those who show it are counted as `transforms.campaign_traits` says: one person m
 What shares nothing rare cannot be told from chance, and much that is shared is a supplier's. So a
 pair is scored by a logistic model on the log Bayes factors of one customer against two
 (`transforms.graph.supplier_likelihood`), fitted on simulated worlds (`data/campaigns.toml`, by
-`python -m benchmarks.campaigns`). Its probability is stated only where call records show which
-trunks or origination ids each member uses. Elsewhere it orders the leads, and that is all.
+`python -m benchmarks.campaigns`). Its probability is stated only of a simulated world, and there
+only where call records show which trunks or origination ids each member uses. Elsewhere it orders
+the leads, and that is all.
 """
 
 from __future__ import annotations
@@ -137,9 +138,14 @@ def parse_models(text: str) -> Models:
 
 @dataclass(eq=False)
 class FindCampaigns(beam.PTransform):
-    """Converts CLASSIFIED batches to CAMPAIGN batches; `assigned` is the one ASSIGNMENT."""
+    """Converts CLASSIFIED batches to CAMPAIGN batches; `assigned` is the one ASSIGNMENT.
+
+    `simulated` is the one bool that says whether all records are of a simulated world; None where
+    nothing can.
+    """
 
     assigned: beam.pvalue.AsSingleton
+    simulated: beam.pvalue.AsSingleton | None = None
 
     def expand(self, classified: beam.PCollection) -> Any:
         """Brings each thing together, then what all things say of clusters to one place."""
@@ -147,7 +153,9 @@ class FindCampaigns(beam.PTransform):
         by_thing = {"uses": KeyedInput(USE, ("thing",))}
         traits = {"uses": uses} | "Traits" >> PerPartition(by_thing, _traits)  # TRAIT
         one_place = {"traits": KeyedInput(TRAIT, ("thing",))}
-        return {"traits": traits} | "Group" >> PerPartition(one_place, _campaigns, partitions=1)
+        return {"traits": traits} | "Group" >> PerPartition(
+            one_place, _campaigns, side=self.simulated, partitions=1
+        )
 
 
 @dataclass(frozen=True)
@@ -269,15 +277,20 @@ class Shared:
         return keys // max(len(self.cluster), 1), keys % max(len(self.cluster), 1)
 
 
-def campaign_rows(traits: pa.Table, models: Models | None = None) -> pa.Table:
-    """Converts all TRAIT rows of a run to CAMPAIGN rows, the first to look at first."""
+def campaign_rows(
+    traits: pa.Table, models: Models | None = None, *, simulated: bool = False
+) -> pa.Table:
+    """Converts all TRAIT rows of a run to CAMPAIGN rows, the first to look at first.
+
+    Of a `simulated` world alone the probability is stated.
+    """
     models = models or shipped_models()
     shared = Shared.from_traits(traits)
     found: dict[str, dict[str, Any]] = {}
     worth: dict[str, float] = {}
     groups = candidate_groups(shared, models)
     for nodes, mean in zip(groups, pair_means(shared, models, groups), strict=True):
-        row = _campaign(shared, nodes, mean, models)
+        row = _campaign(shared, nodes, mean, models, simulated=simulated)
         if row is None:
             continue
         name = row["campaign_id"]
@@ -390,7 +403,7 @@ def groups_of_things(shared: Shared) -> list[list[int]]:
 
 
 def _campaign(
-    shared: Shared, nodes: Sequence[int], mean: float, models: Models
+    shared: Shared, nodes: Sequence[int], mean: float, models: Models, *, simulated: bool
 ) -> dict[str, Any] | None:
     """Returns the CAMPAIGN row of a group, without its rank; None where it is no lead.
 
@@ -414,6 +427,7 @@ def _campaign(
         probability = round(models.with_calls.calibrated(mean), 4)
         if probability < LEAST_PROBABILITY:
             return None
+        probability = probability if simulated else None
     eldest = of_node[np.lexsort((of_node, shared.first[of_node]))][0]
     of_thing, shown = _distinct_by(things, witness)
     members = np.bincount(shared.thing[rows], minlength=len(shared.names))[of_thing]
@@ -501,5 +515,5 @@ def _traits(uses: pa.Table) -> Iterator[pa.RecordBatch]:
     yield from batches_of(trait_rows(uses))
 
 
-def _campaigns(traits: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(campaign_rows(traits))
+def _campaigns(traits: pa.Table, simulated: bool = False) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(campaign_rows(traits, simulated=simulated))

@@ -142,7 +142,7 @@ class SourceRecord:
         either side, for one can lie: a source that nothing is decided of counts in full.
         """
         right, wrong = max(self.right - 1, 0), max(self.wrong - 1, 0)
-        return max(precision_interval(right, wrong)[1], LEAST_WEIGHT)
+        return max(precision_interval(right, wrong)[1], LEAST_WEIGHT) if wrong else 1.0
 
 
 SourceRecords = Mapping[tuple[str, str], SourceRecord]

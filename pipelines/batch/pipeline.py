@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -92,6 +93,7 @@ class BatchPlan:
     previous_components: tuple[FileDigest, ...]
     previous_nodes: str | None
     decisions: tuple[Decision, ...]
+    simulated: frozenset[str]
     rules: SourceRules
     weights: PriorityWeights
     shards: int
@@ -215,7 +217,11 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         mask_all_in_rejects, victim_numbers, reject_numbers
     )  # REJECT
 
-    # Write the tables, then the report and the manifest.
+    # Write the tables, then the report and the manifest. What is known of simulated worlds alone is
+    # stated where all records are of one.
+    simulated = start | "Simulated" >> beam.Map(
+        all_simulated, beam.pvalue.AsIter(read["digests"]), plan.simulated
+    )  # one bool
     outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
         **apart_from_narratives(redacted_complaints, keep=plan.keep_narratives),
         tables.CALLS.name: redacted_calls,
@@ -226,7 +232,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         tables.MEMBERS.name: summaries.members,
         tables.SUPPLIERS.name: summaries.suppliers,
         tables.CAMPAIGNS.name: clustered.classified
-        | "Find campaigns" >> FindCampaigns(clustered.assigned),
+        | "Find campaigns" >> FindCampaigns(clustered.assigned, beam.pvalue.AsSingleton(simulated)),
         tables.LINEAGE.name: clustered.lineage,
         tables.COMPONENTS.name: clustered.components,
         tables.DECISIONS.name: bound
@@ -272,6 +278,13 @@ def apart_from_narratives(
         tables.COMPLAINTS.name: complaints | "Without narratives" >> beam.Map(without_narratives),
         tables.NARRATIVES.name: complaints | "Narratives" >> beam.Map(narratives_of),
     }
+
+
+def all_simulated(
+    _: object, digests: Iterable[Mapping[str, Any]], simulated: frozenset[str]
+) -> bool:
+    """Returns whether every input is a file of a simulated world, by its digest."""
+    return all(one["sha256"] in simulated for one in digests)
 
 
 def without_narratives(complaints: pa.RecordBatch) -> pa.RecordBatch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -33,6 +34,7 @@ from pipelines.user_files import (
 )
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
+from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures
 from transforms.graph import FileDigest, read_contested
@@ -60,6 +62,9 @@ LEAST_PARTITIONS, SMALL_PARTITION = 5, 10 << 20
 
 Each costs 0.2 s of CPU, for compiling patterns and calls of Arrow. A local run times a step's first
 partition, and shares the others among its processes: of an odd number two have as many each."""
+
+LARGEST_LIST = 1 << 20
+"""Bytes that a list of a simulated world's files may have."""
 
 COMPRESSION_RATIO = 8
 """Bytes that one byte of a compressed file becomes when it is read: the most that was seen."""
@@ -95,6 +100,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         raise UsageError(f"{error}{way}") from None
     follows = find_previous(options.previous)
     rules = read_source_rules(options.sources)
+    simulated = simulated_digests(survey.files)
     return BatchPlan(
         files=tuple(survey.files),
         reading=reading,
@@ -105,6 +111,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         previous_components=follows.components,
         previous_nodes=follows.nodes,
         decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
+        simulated=simulated,
         rules=rules,
         weights=read_weights(options.priority_weights),
         shards=options.shards,
@@ -127,6 +134,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "shards": options.shards,
                 "source_org": options.source_org,
                 "sources": {org: str(rule) for org, rule in rules.items()},
+                **({"simulated": True} if simulated else {}),
                 **recorded_reading(options.map, reading),
                 **_recorded_recognizer(asked=options.mask_names),
             },
@@ -135,6 +143,21 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
             private=private_store(options.output, options.private_output, token),
         ),
     )
+
+
+def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
+    """Returns the digests of the simulated worlds beside whose lists the files lie.
+
+    The simulator writes the list; nothing else says of records that they are not real.
+    """
+    folders = {Path(one.path).parent for one in files if is_local(one.path)}
+    found: set[str] = set()
+    for path in {near / SIMULATED_NAME for one in folders for near in (one, one.parent)}:
+        with suppress(OSError, UnicodeDecodeError):
+            if path.stat().st_size <= LARGEST_LIST:
+                lines = path.read_text(encoding="utf-8").splitlines()
+                found.update(line.partition("  ")[0] for line in lines)
+    return frozenset(found)
 
 
 def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:

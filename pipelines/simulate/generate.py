@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -37,6 +38,7 @@ from pipelines.simulate.world import (
     rings_served,
 )
 from schemas.enums import Role
+from schemas.manifest import SIMULATED_NAME
 
 VICTIMS, NEAR_MISSES, ATTACKERS = "victims.csv", "near_misses.csv", "attackers.csv"
 
@@ -86,6 +88,7 @@ def simulate(world: World, folder: Path) -> None:
     (`entity_id,near_miss_of`): numbers that a wrong digit makes of a ring's, which are whoever's
     they are; hubs.csv (`entity_id,holders`), what serves several rings; and attackers.csv
     (`entity_id,attacker,aim,other`), where there are liars: what they aim at, and weld it with.
+    simulated.sha256 has the digests of the records, by which a run knows that they are simulated.
     Equal worlds give equal bytes. Raises OSError where `folder` cannot be written.
     """
     rng = Random(world.seed)
@@ -124,6 +127,15 @@ def simulate(world: World, folder: Path) -> None:
     _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
     rows = ((one, str(count)) for one, count in sorted(hubs.items()))
     _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
+    (folder / SIMULATED_NAME).write_text("".join(_digest_lines(folder)), encoding="utf-8")
+
+
+def _digest_lines(folder: Path) -> Iterator[str]:
+    """Yields a line of `SIMULATED_NAME` for each file of records."""
+    for path in sorted(folder.glob("*/*.jsonl")):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        yield f"{digest}  {path.relative_to(folder).as_posix()}\n"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from schemas import tables
 from schemas.enums import RecordKind
 from transforms.alerts import AlertRules, RaiseAlerts, hold_back_alerts, known_clusters
 from transforms.call_scripts import Scripts
+from transforms.campaigns import FindCampaigns
 from transforms.counters import (
     count_accepted,
     count_members,
@@ -294,6 +295,8 @@ class AnalyzeTick(beam.PTransform):
             tables.CLUSTERS.name: summaries.clusters,
             tables.MEMBERS.name: summaries.members,
             tables.SUPPLIERS.name: summaries.suppliers,
+            tables.CAMPAIGNS.name: clustered.classified
+            | "Find campaigns" >> FindCampaigns(clustered.assigned),
             tables.LINEAGE.name: clustered.lineage,
             tables.DECISIONS.name: bound
             | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),

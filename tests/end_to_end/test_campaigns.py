@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
+from schemas.manifest import SIMULATED_NAME
 from schemas.tables import CAMPAIGNS, CLUSTERS, ENTITIES, LINKS, MEMBERS, SUPPLIERS
 from tests.support.leaks import decoded_layers
 from tests.support.real_data import ROOT, real
@@ -74,6 +76,27 @@ def test_members_are_clusters_of_the_run_and_their_identifiers(finished):
         assert one["other_reporters"] >= 2
 
 
+def test_a_probability_is_stated_of_simulated_worlds_alone(finished, tmp_path):
+    """The same records with a byte more, or without the simulator's list, are real to a run."""
+    world = finished.parent / "world"
+    stated = read(finished, CAMPAIGNS)
+    assert stated["probability"].null_count < stated.num_rows
+    for name in ("changed", "unlisted"):
+        shutil.copytree(world, tmp_path / name)
+    with (tmp_path / "changed/complaints/amazon.jsonl").open("ab") as file:
+        file.write(b"\n")
+    (tmp_path / "unlisted" / SIMULATED_NAME).unlink()
+    for name in ("changed", "unlisted"):
+        inputs = [f"--{kind}={tmp_path / name / kind}" for kind in ("complaints", "calls")]
+        run(tmp_path / f"run-{name}", *inputs, "--decisions", finished.parent / "decisions.csv")
+        found = read(tmp_path / f"run-{name}", CAMPAIGNS)
+        columns = ["basis", "probability"]
+        assert found.drop_columns(columns).equals(stated.drop_columns(columns))
+        assert found.select(columns).to_pylist() == [
+            {"basis": "rank", "probability": None} for _ in range(found.num_rows)
+        ]
+
+
 def words_of(path: Path) -> bytes:
     return b"\n".join(
         layer
@@ -107,6 +130,7 @@ def test_nothing_that_leaves_or_clusters_reads_the_table():
     allowed = {
         "pipelines/batch/pipeline.py",
         "pipelines/batch/joint_pipeline.py",
+        "pipelines/streaming/pipeline.py",
         "reports/workbench.py",
         "schemas/tables.py",
     }
@@ -122,7 +146,7 @@ def test_nothing_that_leaves_or_clusters_reads_the_table():
 def test_no_other_table_changes_with_what_is_shared(finished, tmp_path, monkeypatch):
     """The same records without the step: every other table is the same."""
     monkeypatch.setattr(
-        "transforms.campaigns.campaign_rows", lambda _: CAMPAIGNS.schema.empty_table()
+        "transforms.campaigns.campaign_rows", lambda *_, **__: CAMPAIGNS.schema.empty_table()
     )
     folder = finished.parent
     inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]

@@ -288,7 +288,7 @@ def cluster_facts(
         found[one].losses[currency] = amount, count
     last_calls = dict(_grouped(calls, cluster, ("last_seen", "max")))
     _bound_bursts(found, totals, complaints, last_calls, crowds)
-    for one, doubt in _doubts(found, complaints, crowds, sources):
+    for one, doubt in _doubts(found, totals, crowds, sources):
         found[one].ranked_by["reporters"] -= doubt
     for one, currency, amount in _losses_without_the_largest(losses):
         found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
@@ -352,20 +352,23 @@ def _bound_bursts(
 
 
 def _doubts(
-    found: Mapping[str, ClusterFacts], complaints: pa.Table, crowds: Crowds, sources: SourceRecords
+    found: Mapping[str, ClusterFacts], totals: pa.Table, crowds: Crowds, sources: SourceRecords
 ) -> Iterator[tuple[str, float]]:
     """Yields each cluster that sources with a bad record report, and by how many people it is less.
 
-    Who reports it through several sources counts as through the best of them, and those of a burst
-    who count as one as the best of these: nobody lowers a count by what is added.
+    Who reports it through several sources counts as through the best of them, in full with a call,
+    and those of a burst who count as one as the best of these: no record lowers a count.
     """
     weights = {source: one.weight for source, one in sources.items() if one.weight < 1}
     if not weights:
         return
     best: defaultdict[str, dict[int, tuple[float, int]]] = defaultdict(dict)
-    names = ("cluster_id", "source_org", "channel", "reporters")
-    for cluster, org, channel, who in zip(*(complaints[n].to_pylist() for n in names), strict=True):
-        weight = weights.get((org, channel or NO_CHANNEL), 1.0)
+    names = ("cluster_id", "record_kind", "source_org", "channel", "reporters")
+    for cluster, kind, org, channel, who in zip(
+        *(totals[name].to_pylist() for name in names), strict=True
+    ):
+        call = kind == RecordKind.CALL
+        weight = 1.0 if call else weights.get((org, channel or NO_CHANNEL), 1.0)
         alike = found[cluster].alike
         for one in who:
             counted = alike.get(one >> 1, one >> 1)

@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
 from schemas.decision import DecisionKind
-from schemas.entity import epoch_number, without_epoch
-from schemas.enums import Review, Status, Tier
-from transforms.arrow_util import table_of_rows
+from schemas.entity import epoch_number, without_epoch, without_epochs
+from schemas.enums import HARD_ROLES, RecordKind, Review, Status, Tier
+from schemas.mention import MENTIONS
+from transforms.arrow_util import explode, hash_text, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.cluster_facts import (
@@ -38,9 +39,17 @@ from transforms.graph.cuts import (
     weakest_cut,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
-from transforms.reporters import NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
-from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
+from transforms.reporters import (
+    NO_CHANNEL,
+    NO_CROWDS,
+    NO_SOURCES,
+    Crowds,
+    SourceRecord,
+    SourceRecords,
+)
+from transforms.shuffle import KeyedInput, PerPartition, batches_of, table_of, tagged_batches
 
 Row = Mapping[str, Any]
 
@@ -66,6 +75,20 @@ ROWS_AT_A_TIME = 20_000
 """Rows of whole clusters that are Python objects at a time, beside those of one more."""
 
 MEMBERS = "members"
+
+SOURCE_TRIAL = pa.schema(
+    [
+        ("source_org", pa.string()),
+        ("channel", pa.string()),
+        ("reporter", pa.int64()),
+        ("identifier", pa.int64()),
+        ("wrong", pa.bool_()),
+    ]
+)
+"""An identifier that is decided, and a reporter of a source who shows it in a hard role.
+
+`wrong` if it is not a suspect's.
+"""
 
 
 @dataclass(frozen=True)
@@ -259,6 +282,48 @@ def summarize(
         row.update(cuts[row["cluster_id"]])
         row["flags"] = sorted([*row["flags"], *_source_flags(records_of[row["cluster_id"]])])
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
+
+
+def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[pa.RecordBatch]:
+    """Yields SOURCE_TRIAL rows of the complaints of a CLASSIFIED batch, each once."""
+    members = decided.suspects_and_others()
+    if not any(members):
+        return
+    suspects, others = (pa.array(sorted(one), pa.string()) for one in members)
+    shown = explode(evidence, MENTIONS, ("source_org", "channel", "record_kind", "reporter_key"))
+    ids = without_epochs(shown["entity_id"])
+    wrong = pc.is_in(ids, others)
+    decided_on = pc.or_(pc.is_in(ids, suspects), wrong)
+    hard = pc.is_in(shown["role"], pa.array([str(role) for role in HARD_ROLES]))
+    complaint = pc.equal(shown["record_kind"], str(RecordKind.COMPLAINT))
+    counts = pc.and_(pc.and_(decided_on, hard), complaint)
+    columns = {
+        "source_org": shown["source_org"],
+        "channel": pc.fill_null(shown["channel"], NO_CHANNEL),
+        "reporter": reporter_hashes(pc.fill_null(shown["reporter_key"], "")),
+        "identifier": hash_text(ids),
+        "wrong": wrong,
+    }
+    counts = pc.and_(counts, pc.is_valid(shown["reporter_key"]))
+    rows = pa.table(columns, SOURCE_TRIAL).filter(counts)
+    once = rows.group_by(SOURCE_TRIAL.names, use_threads=False).aggregate([])
+    yield from batches_of(once.select(SOURCE_TRIAL.names).cast(SOURCE_TRIAL))
+
+
+def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords:
+    """Sums all SOURCE_TRIAL rows of a window, whose one element comes first, up by source.
+
+    A reporter is right if no more of the identifiers that he names are another's than a suspect's.
+    """
+    rows = table_of(trials, SOURCE_TRIAL)
+    once = rows.group_by(SOURCE_TRIAL.names, use_threads=False).aggregate([])
+    keys = SOURCE_TRIAL.names[:3]
+    signs = once.append_column("sign", pc.if_else(once["wrong"], 1, -1))
+    people = signs.group_by(keys, use_threads=False).aggregate([("sign", "sum")])
+    counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for row in people.to_pylist():
+        counts[row["source_org"], row["channel"]][row["sign_sum"] > 0] += 1
+    return {source: SourceRecord(*those) for source, those in sorted(counts.items())}
 
 
 def _masks(

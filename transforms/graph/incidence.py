@@ -160,15 +160,19 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
 
 
 def script_texts(evidence: pa.Table) -> pa.Table:
-    """Selects the mentions of scripts, with a `text` that copies of one narrative share.
+    """Selects the mentions of scripts, with a `text` that copies of one narrative share."""
+    rows = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
+    return rows.append_column("text", shared_text(rows["entity_id"], rows["how"]))
+
+
+def shared_text(scripts: pa.ChunkedArray, how: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns the text that copies of one narrative share, of the mentions of `scripts`.
 
     That is the script where the narrative says no more than scripts do, else the script with its
     place: who quotes it in words of their own has it in a place of their own.
     """
-    rows = evidence.filter(pc.equal(evidence["kind"], EntityKind.SCRIPT))
-    whole = pc.equal(rows["how"], WHOLE_TEXT)
-    placed = pc.binary_join_element_wise(rows["entity_id"], rows["how"], "|")
-    return rows.append_column("text", pc.if_else(whole, rows["entity_id"], placed))
+    placed = pc.binary_join_element_wise(scripts, how, "|")
+    return pc.if_else(pc.equal(how, WHOLE_TEXT), scripts, placed)
 
 
 def copied_texts(evidence: pa.Table) -> pa.Table:

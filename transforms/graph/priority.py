@@ -11,27 +11,17 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from schemas.entity import without_epochs
-from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role
+from schemas.enums import EntityKind, Role
 from schemas.mapping import parse_toml
-from schemas.mention import MENTIONS
-from transforms.arrow_util import explode, hash_text
-from transforms.decisions import DecisionsInForce
-from transforms.graph.link_weights import reporter_hashes
-from transforms.reporters import NO_CHANNEL, SourceRecord, SourceRecords
-from transforms.shuffle import batches_of, table_of
 
 Row = Mapping[str, Any]
 
@@ -51,20 +41,6 @@ SCALES = ("victims", "losses", "half_life_days", "growth_days")
 
 DEFAULT_REGION = "default"
 """The key of [jurisdiction] for regions that are not in it."""
-
-SOURCE_TRIAL = pa.schema(
-    [
-        ("source_org", pa.string()),
-        ("channel", pa.string()),
-        ("reporter", pa.int64()),
-        ("identifier", pa.int64()),
-        ("wrong", pa.bool_()),
-    ]
-)
-"""An identifier that is decided, and a reporter of a source who shows it in a hard role.
-
-`wrong` if it is not a suspect's.
-"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -153,48 +129,6 @@ def priority_parts(
         }
         for part in PRIORITY_PARTS
     ]
-
-
-def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterator[pa.RecordBatch]:
-    """Yields SOURCE_TRIAL rows of the complaints of a CLASSIFIED batch, each once."""
-    members = decided.suspects_and_others()
-    if not any(members):
-        return
-    suspects, others = (pa.array(sorted(one), pa.string()) for one in members)
-    shown = explode(evidence, MENTIONS, ("source_org", "channel", "record_kind", "reporter_key"))
-    ids = without_epochs(shown["entity_id"])
-    wrong = pc.is_in(ids, others)
-    decided_on = pc.or_(pc.is_in(ids, suspects), wrong)
-    hard = pc.is_in(shown["role"], pa.array([str(role) for role in HARD_ROLES]))
-    complaint = pc.equal(shown["record_kind"], str(RecordKind.COMPLAINT))
-    counts = pc.and_(pc.and_(decided_on, hard), complaint)
-    columns = {
-        "source_org": shown["source_org"],
-        "channel": pc.fill_null(shown["channel"], NO_CHANNEL),
-        "reporter": reporter_hashes(pc.fill_null(shown["reporter_key"], "")),
-        "identifier": hash_text(ids),
-        "wrong": wrong,
-    }
-    counts = pc.and_(counts, pc.is_valid(shown["reporter_key"]))
-    rows = pa.table(columns, SOURCE_TRIAL).filter(counts)
-    once = rows.group_by(SOURCE_TRIAL.names, use_threads=False).aggregate([])
-    yield from batches_of(once.select(SOURCE_TRIAL.names).cast(SOURCE_TRIAL))
-
-
-def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords:
-    """Sums all SOURCE_TRIAL rows of a window, whose one element comes first, up by source.
-
-    A reporter is right if no more of the identifiers that he names are another's than a suspect's.
-    """
-    rows = table_of(trials, SOURCE_TRIAL)
-    once = rows.group_by(SOURCE_TRIAL.names, use_threads=False).aggregate([])
-    keys = SOURCE_TRIAL.names[:3]
-    signs = once.append_column("sign", pc.if_else(once["wrong"], 1, -1))
-    people = signs.group_by(keys, use_threads=False).aggregate([("sign", "sum")])
-    counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for row in people.to_pylist():
-        counts[row["source_org"], row["channel"]][row["sign_sum"] > 0] += 1
-    return {source: SourceRecord(*those) for source, those in sorted(counts.items())}
 
 
 def total_priority(of: Iterable[Row]) -> float:

@@ -12,7 +12,12 @@ from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.assign import CACHE_COUNTERS, COMPONENTS, AssignClusters
 from transforms.graph.cluster_facts import SUPPLIES, SummarizeSuppliers, sum_records
-from transforms.graph.cluster_summary import MEMBERS, SummarizeClusters
+from transforms.graph.cluster_summary import (
+    MEMBERS,
+    SummarizeClusters,
+    source_records,
+    source_trials,
+)
 from transforms.graph.cuts import cluster_ways
 from transforms.graph.entities import (
     CLASSIFIED_ENTITIES,
@@ -34,7 +39,7 @@ from transforms.graph.final_status import (
 )
 from transforms.graph.lineage import CHANGES, EVENTS, NameRecords, follow_previous
 from transforms.graph.links import INCIDENCE_ROWS, REACH_ROWS, BuildLinks
-from transforms.graph.priority import PriorityWeights, source_records, source_trials
+from transforms.graph.priority import PriorityWeights
 from transforms.graph.robustness import core_members
 from transforms.reporters import NO_CROWDS, Crowds, count_sources
 from transforms.shuffle import MAIN, Place

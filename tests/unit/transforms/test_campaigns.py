@@ -11,6 +11,7 @@ from schemas.enums import Role, Status
 from schemas.mention import CLASSIFIED
 from tests.support.made_up_evidence import DAY, classified, listed, piece
 from transforms.arrow_util import hash_text
+from transforms.call_scripts import WHOLE_TEXT
 from transforms.campaign_traits import USE, campaign_uses, trait_rows
 from transforms.campaigns import PairModel, campaign_rows, shipped_models
 from transforms.graph.assign import ASSIGNMENT, cluster_id
@@ -38,7 +39,8 @@ def reported(number, victim, record, *, things=(SCRIPT,), at=DAY, start=0, **fie
     """A complaint of a victim's, who was to call a number and heard a script."""
     of = {"victim_key": victim and f"amazon|{victim}", "observed_at": at, **fields}
     rows = [piece(number, Role.CALLBACK, record, **of)]
-    place = {"field": "narrative", "start": start, "end": start + 80}
+    how = f"words:{start}-{start + 20}" if start is not None else WHOLE_TEXT
+    place = {"field": "narrative", "how": how}
     return rows + [piece(one, Role.SIGNALLING, record, **of, **place) for one in things]
 
 
@@ -49,7 +51,7 @@ def called(number, victim, record, *things):
     return rows + [piece(one, Role.SIGNALLING, f"k{record}", **of) for one in things]
 
 
-def campaigns(rows, models=None, pieces=1):
+def campaigns(rows, models=None, pieces=1, **known):
     ids = sorted({one["entity_id"] for one in rows if one["entity_id"].startswith("phone")})
     groups = sorted({one["group_id"] for one in rows})
     parts = [
@@ -57,7 +59,7 @@ def campaigns(rows, models=None, pieces=1):
         for number in range(pieces)
     ]
     uses = [campaign_uses(listed(classified(part), CLASSIFIED), assignment(ids)) for part in parts]
-    return campaign_rows(trait_rows(pa.concat_tables([USE.empty_table(), *uses])), models)
+    return campaign_rows(trait_rows(pa.concat_tables([USE.empty_table(), *uses])), models, **known)
 
 
 def honest(numbers=NUMBERS[:4], each=2, **fields):
@@ -104,6 +106,23 @@ def test_one_person_makes_no_lead_and_is_one_witness_in_anothers():
     assert campaigns(lies).num_rows == 0
     ring = honest(NUMBERS[:1], each=9)
     assert campaigns(ring + lies[2:]).num_rows == 0
+
+
+def test_who_copies_a_script_beside_each_honest_copy_is_one_witness():
+    """Copies of an hour count as one, but not each as another's."""
+    ring = [
+        row
+        for n in range(9)
+        for row in reported(NUMBERS[0], f"v{n}", f"c{n}", at=DAY + timedelta(days=n), start=None)
+    ]
+    lies = [
+        row
+        for n, number in enumerate(NUMBERS[1:])
+        for row in reported(
+            number, "liar", f"c{50 + n}", at=DAY + timedelta(days=n, hours=1), start=None
+        )
+    ]
+    assert campaigns(ring + lies).num_rows == 0
 
 
 @pytest.mark.parametrize("hours", [0, 5])
@@ -161,7 +180,7 @@ def test_what_is_contested_or_known_is_left_out():
     )
 
 
-def test_a_probability_is_stated_only_where_calls_show_what_each_uses():
+def test_a_probability_is_stated_only_of_simulated_worlds_where_calls_show_what_each_uses():
     rows = [
         row
         for n in range(8)
@@ -176,14 +195,14 @@ def test_a_probability_is_stated_only_where_calls_show_what_each_uses():
     ]
     others = [one | {"entity_id": f"script:{one['record_id'][-1]:>016}"} if one["kind"] == "script"
               else one for one in others]  # fmt: skip
-    found = campaigns(rows + others).to_pylist()
+    found = campaigns(rows + others, simulated=True).to_pylist()
     (pair,) = [one for one in found if any(of["thing"] == TRUNK for of in one["shared"])]
     assert pair["basis"] == "simulated"
     assert 0.2 <= pair["probability"] <= 1
     blind = [one for one in rows + others if one["kind"] not in ("trunk", "orig_id")]
-    assert {(one["basis"], one["probability"]) for one in campaigns(blind).to_pylist()} == {
-        ("rank", None)
-    }
+    for unknown in (campaigns(blind, simulated=True), campaigns(rows + others)):
+        ranked = {(one["basis"], one["probability"]) for one in unknown.to_pylist()}
+        assert ranked == {("rank", None)}
 
 
 def test_the_shipped_table_is_ascending_and_stays_within_what_was_seen():

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from tests.support.made_up_evidence import DAY
 from tests.unit.transforms.graph.test_cluster_summary import totals_of
 from transforms.graph.cluster_facts import CLUSTER_RECORD, cluster_facts
-from transforms.graph.priority import SOURCE_TRIAL, source_records
+from transforms.graph.cluster_summary import SOURCE_TRIAL, source_records
 from transforms.reporters import LEAST_WEIGHT, SourceRecord
 
 TRIAL = st.fixed_dictionaries(
