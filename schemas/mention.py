@@ -54,6 +54,8 @@ _EVIDENCE = [
     field("victim_key", _STRING, "Pseudonym that counts victims; never leaves."),
     field("reporter_key", _STRING, "Who states the record; never leaves."),
     field("channel", _STRING, "Channel of a complaint, by which its source is known."),
+    field("filed_at", TIMESTAMP, "When a complaint came, whatever date it states."),
+    field("wordless", pa.bool_(), "Whether a narrative is too short to be anyone's own."),
     field("brand", _STRING, "Brand that the record says the caller claimed."),
     field("loss_amount", AMOUNT, "Loss that the complaint states."),
     field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),

@@ -38,6 +38,7 @@ from transforms.arrow_util import (
 from transforms.extract.evidence import evidence_of
 from transforms.extract.fingerprints import (
     GAP,
+    MIN_WORDS,
     SHINGLE,
     FlatFingerprints,
     flatten_fingerprints,
@@ -85,9 +86,6 @@ Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 PairFinder = Callable[..., Pairs]
 """Finds pairs in FINGERPRINT_ROW rows, given the batches of each pass that it builds on."""
-
-MIN_WORDS = 12
-"""Shared words that a text must hold of a script; fewer are everybody's phrases."""
 
 MIN_TELLERS = 5
 """Tellers who must have the same words for these to be shown; the rest is a gap."""

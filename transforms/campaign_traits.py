@@ -24,7 +24,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
-from transforms.graph.incidence import first_of_spans, shared_text
+from transforms.graph.incidence import WORDLESS, first_of_spans, has_loss, shared_text
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_misses
 
@@ -37,13 +37,14 @@ USE = pa.schema(
         ("text", pa.int64()),
         ("first", pa.int64()),
         ("last", pa.int64()),
+        ("filed", pa.int64()),
     ]
 )
 """A reporter who names a member of a cluster beside a thing that clusters can share.
 
 Of several members in one record it is the first by id. `thing` is the id of a script, a trunk or an
 origination id, or a block of numbers. `text` is a hash of who tells what in which place, 0 for whom
-nothing bounds (`_bounded`). Times are in microseconds since 1970.
+nothing bounds (`_bounded`), `filed` when the first came. Times are in microseconds since 1970.
 """
 
 TRAIT = pa.schema(
@@ -125,14 +126,16 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
         pc.is_in(roles, pa.array(list(map(str, HARD_ROLES)))),
     )
     blocks = member.select(["cluster", "entity_id"])
-    for name in ("reporter", "text", "at"):
+    for name in ("reporter", "text", "at", "filed"):
         blocks = blocks.append_column(name, seen[name].take(pa.array(record[members])))
     blocks = blocks.filter(number)
     blocks = blocks.append_column("thing", _blocks(blocks["entity_id"]))
     key = ["thing", "cluster", "entity_id", "reporter", "text"]
-    every = pa.concat_tables([one.select([*key, "at"]) for one in (beside, blocks)])
-    found = every.group_by(key, use_threads=False).aggregate([("at", "min"), ("at", "max")])
-    return found.select([*key, "at_min", "at_max"]).rename_columns(USE.names).cast(USE)
+    every = pa.concat_tables([one.select([*key, "at", "filed"]) for one in (beside, blocks)])
+    spans = [("at", "min"), ("at", "max"), ("filed", "min")]
+    found = every.group_by(key, use_threads=False).aggregate(spans)
+    columns = [*key, "at_min", "at_max", "filed_min"]
+    return found.select(columns).rename_columns(USE.names).cast(USE)
 
 
 def trait_rows(uses: pa.Table) -> pa.Table:
@@ -198,11 +201,15 @@ def _records(evidence: pa.RecordBatch, scripts: pa.Array, of: np.ndarray) -> pa.
     at = np.flatnonzero(known & complaint)
     reporter = _first_by_group(group, at, reporter[at], reporter)
     text = _texts(evidence, scripts, of, group)
-    lost = sorted_unique(group[evidence["loss_amount"].is_valid().to_numpy(zero_copy_only=False)])
+    lost = sorted_unique(group[true_mask(has_loss(evidence["loss_amount"]))])
     named = (reporter & 1).astype(bool)
     text = np.where(complaint & named & ~np.isin(group, lost), text, 0)
     moments = evidence["observed_at"].cast(pa.int64())
-    return pa.table({"group": group, "reporter": reporter, "text": text, "at": moments})
+    filed = pc.coalesce(evidence["filed_at"], evidence["observed_at"]).cast(pa.int64()).to_numpy()
+    at = np.flatnonzero(evidence["filed_at"].is_valid().to_numpy(zero_copy_only=False))
+    filed = _first_by_group(group, at, filed[at], filed)
+    columns = {"group": group, "reporter": reporter, "text": text, "at": moments, "filed": filed}
+    return pa.table(columns)
 
 
 def _texts(
@@ -210,14 +217,18 @@ def _texts(
 ) -> np.ndarray:
     """Returns, for each row, a hash of the organisation and the text that its complaint has.
 
-    That is the first of the narrative's `shared_text`; 0 for one with none. Only for a pseudonym
-    who states no loss does it bound anything.
+    That is the first of the narrative's `shared_text`, or `WORDLESS`; 0 for any other. Only for a
+    pseudonym who states no loss does it bound anything.
     """
     names = [one.name for one in scripts.type]
     ids, how = (scripts.field(names.index(name)) for name in ("entity_id", "how"))
     orgs = evidence["source_org"].take(pa.array(of))
     text = shared_text(ids, pc.fill_null(how, ""))
     texts = hash_text(pc.binary_join_element_wise(orgs, text, "|"))
+    few = np.flatnonzero(true_mask(pc.fill_null(evidence["wordless"], False)))
+    orgs = evidence["source_org"].take(pa.array(few))
+    texts = np.append(texts, hash_text(pc.binary_join_element_wise(orgs, WORDLESS, "|")))
+    of = np.append(of, few)
     return _first_by_group(group, of, texts, np.zeros(len(group), np.int64))
 
 
@@ -249,13 +260,13 @@ def _bounded(uses: pa.Table) -> np.ndarray:
 
     Those who tell the same of a thing within hours count as `first_of_spans` has them.
     """
-    reporter, text, first = (uses[name].to_numpy() for name in ("reporter", "text", "first"))
+    reporter, text, filed = (uses[name].to_numpy() for name in ("reporter", "text", "filed"))
     counted = reporter.copy()
     coded = uses["thing"].combine_chunks().dictionary_encode().indices.to_numpy()
     rows = np.flatnonzero(text != 0)
     texts = list(zip(coded[rows].tolist(), text[rows].tolist(), strict=True))
     people = reporter[rows].tolist()
-    firsts = first_of_spans(zip(texts, first[rows].tolist(), people, strict=True))
+    firsts = first_of_spans(zip(texts, filed[rows].tolist(), people, strict=True))
     counted[rows] = [firsts[one] for one in zip(texts, people, strict=True)]
     return counted
 

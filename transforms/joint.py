@@ -29,6 +29,7 @@ import pyarrow.compute as pc
 from schemas.decision import OTHERS_DECISIONS, SUSPECTS_DECISIONS
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind
+from schemas.field import TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import MAX_INTEGER, Offer, OfferedEvidence
@@ -66,6 +67,8 @@ RECORD = pa.schema(
         ("reporter_key", pa.string()),
         ("complaint_id", pa.string()),
         ("channel", pa.string()),
+        ("filed_at", TIMESTAMP),
+        ("wordless", pa.bool_()),
         ("brand", pa.string()),
         ("loss_amount", EVIDENCE.field("loss_amount").type),
         ("loss_currency", pa.string()),
@@ -294,10 +297,14 @@ def people_that_count(most: int, right: int, wrong: int) -> int:
 
 
 def complaint_records(
-    complaints: pa.Table, rules: SourceRules, brands: pa.Array | None = None
+    complaints: pa.Table,
+    rules: SourceRules,
+    brands: pa.Array | None = None,
+    wordless: pa.Array | None = None,
 ) -> pa.Table:
-    """Converts COMPLAINT rows, with the canonical brand of each if wanted, to RECORD rows.
+    """Converts COMPLAINT rows to RECORD rows.
 
+    With the canonical brand of each if wanted, and whether it is `wordless`, where that is known.
     `rules` are those that the run counted reporters by.
     """
     nothing = pa.nulls(complaints.num_rows, pa.string())
@@ -315,6 +322,8 @@ def complaint_records(
         ),
         nothing,
         complaints["channel"] if "channel" in complaints.column_names else nothing,
+        complaints["received_at"],
+        pa.nulls(complaints.num_rows, pa.bool_()) if wordless is None else wordless,
         nothing if brands is None else brands,
         complaints["loss_amount"],
         complaints["loss_currency"],
@@ -365,6 +374,8 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "line_type": entities["line_type"].take(named),
         "carried": pa.nulls(mentions.num_rows, pa.string()),  # its role is settled
         "channel": of["channel"],
+        "filed_at": of["filed_at"],
+        "wordless": of["wordless"],
         "brand": of["brand"],
         "loss_amount": of["loss_amount"],
         "loss_currency": of["loss_currency"],

@@ -45,7 +45,7 @@ from transforms.campaigns import FindCampaigns
 from transforms.counters import count_members
 from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
-from transforms.extract import KnownLegitimate, complaint_brands
+from transforms.extract import KnownLegitimate, complaint_brands, few_words
 from transforms.graph import (
     FileDigest,
     PriorityWeights,
@@ -164,7 +164,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
             narratives_of_run, plan.run.private.key
         )  # NARRATIVE
     evidence = (
-        own | "Own evidence" >> beam.FlatMap(own_evidence, live),
+        own | "Own evidence" >> beam.FlatMap(own_evidence, live, plan.run.private.key),
         pipeline
         | "Offers" >> beam.Create(list(plan.offers), reshuffle=False)
         | "Offered evidence" >> beam.FlatMap(offered_evidence, plan.private),
@@ -266,8 +266,13 @@ def _claims(_: Run, live: LiveEvidence) -> Iterator[pa.RecordBatch]:
     yield from live.claims
 
 
-def own_evidence(run: Run, live: LiveEvidence | None = None) -> Iterator[pa.RecordBatch]:
-    """Yields the EVIDENCE batches of a finished run, or of the snapshot that it is."""
+def own_evidence(
+    run: Run, live: LiveEvidence | None = None, key: PrivateKey | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yields the EVIDENCE batches of a finished run, or of the snapshot that it is.
+
+    `key` opens the narratives of a run.
+    """
     if live is not None:
         yield from live.evidence
         return
@@ -275,7 +280,7 @@ def own_evidence(run: Run, live: LiveEvidence | None = None) -> Iterator[pa.Reco
     claims = [complaints[name].combine_chunks() for name in ("claimed_brand", "impersonation")]
     brands = complaint_brands(*claims) if complaints.num_rows else None
     records = [
-        complaint_records(complaints, run.source_rules, brands),
+        complaint_records(complaints, run.source_rules, brands, _wordless(run, complaints, key)),
         call_records(tables.read_table(run, CALLS)),
     ]
     found = evidence_from_tables(
@@ -289,6 +294,18 @@ def own_evidence(run: Run, live: LiveEvidence | None = None) -> Iterator[pa.Reco
     # Epochs are split anew: what the other side saw can fill a gap.
     bare = without_epochs(ids)
     yield from batches_of(by_record(found.set_column(0, found.schema.field(0), bare)))
+
+
+def _wordless(run: Run, complaints: pa.Table, key: PrivateKey | None) -> pa.Array | None:
+    """Returns whether each complaint has few words; None where its run left no narratives."""
+    if not has_private(run, NARRATIVES):
+        return None
+    found = pa.Table.from_batches(narratives_of_run(run, key), NARRATIVES.schema)
+    long = found.filter(pc.invert(few_words(found["narrative"])))
+    names = (pc.binary_join_element_wise(one["source_org"], one["complaint_id"], "|")
+             for one in (complaints, long))  # fmt: skip
+    ids, known = names
+    return pc.invert(pc.is_in(ids, known.combine_chunks())).combine_chunks()
 
 
 def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[pa.RecordBatch]:

@@ -108,6 +108,58 @@ def test_people_with_a_loss_or_words_or_hours_of_their_own_all_count(made):
     assert not {"burst", "same_text"} & set(fake["flags"]) and member["robustness"] == 6
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"narrative": None},
+        {"narrative": "they took my savings 4417"},
+        {"loss_amount": "0.00", "loss_currency": "USD"},
+        {"occurred_at": True},
+        {"channel": True},
+    ],
+    ids=lambda one: next(iter(one)),
+)
+def test_what_costs_a_liar_nothing_frees_no_burst(made, changes):
+    """Few words or none, a loss of nothing, a date that is only stated, several channels."""
+
+    def of(number):
+        stated = {
+            "occurred_at": f"2026-04-{1 + number % 20:02d}T10:00:00Z",
+            "channel": ("web", "email")[number % 2],
+        }
+        return changes | {name: stated[name] for name in stated if name in changes}
+
+    rows = [one | of(number) for number, one in enumerate(burst())]
+    found = made([*honest(), *rows])
+    fake, member = cluster_of(found, BURST[0])
+    ring, _ = cluster_of(found, numbers(0)[1])
+    assert {"burst", "same_text"} <= set(fake["flags"])
+    assert fake["priority"] < ring["priority"] and fake["confidence"] == 0.5
+    assert (member["tier"], member["robustness"]) == ("verify", 1)
+
+
+def test_copies_of_two_texts_or_days_count_as_many_as_these(made):
+    """Who sends a copy of two texts each, or one on two days each, is no more than two people."""
+    other = " ".join(reversed(TEXT.split()))
+    texts = [*burst(), *(one | {"complaint_id": f"d{n}", "narrative": other}
+                         for n, one in enumerate(burst()))]  # fmt: skip
+    days = [*burst(), *(one | {"complaint_id": f"d{n}", "received_at": "2026-04-10T10:30:00Z"}
+                        for n, one in enumerate(burst()))]  # fmt: skip
+    wordless = [*burst(), *(one | {"complaint_id": f"d{n}", "narrative": ""}
+                            for n, one in enumerate(burst()))]  # fmt: skip
+    for name, rows in {"texts": texts, "days": days, "wordless": wordless}.items():
+        fake, _ = cluster_of(made(rows, name), BURST[0])
+        assert fake["confidence"] <= 0.75 and fake["reporters"] == 50, name
+
+
+def test_a_burst_through_two_organisations_is_no_joint_case(made):
+    rows = [one | {"source_org": ("amazon", "microsoft")[n % 2]} for n, one in enumerate(burst())]
+    fake, _ = cluster_of(made(rows), BURST[0])
+    parts = {one["part"]: one["value"] for one in fake["priority_parts"]}
+    assert fake["orgs"] == ["amazon", "microsoft"] and parts["companies"] == 0
+    assert fake["confidence"] <= 0.75
+
+
 def test_a_burst_is_the_same_in_any_order(made):
     rows = [*honest(), *burst(20), *burst(5, named=[numbers(0)[0], BURST[2]], source_org="b")]
     one, two = made(rows, "one"), made(rows[::-1], "two", "--partitions", "3")

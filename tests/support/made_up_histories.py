@@ -34,4 +34,6 @@ def history(*hours: float, orgs=None, **more) -> IdentifierHistory:
         "reporters": [f"amazon|v{n}" for n in range(count)],
         "core": frozenset(["phone:+18885550123"]),
     }
+    if "copied" in more:
+        more.setdefault("copied_at", given["times"].tolist())
     return IdentifierHistory(**given | more)

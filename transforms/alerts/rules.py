@@ -80,11 +80,12 @@ HARD_MENTION = pa.schema(
         ("victim_key", pa.string()),
         ("reporter_key", pa.string()),
         ("copied", pa.string()),
+        ("copied_at", TIMESTAMP),
     ]
 )
 """A piece of evidence that shows an identifier in a hard role, when it was and by whom.
 
-`copied` is the text of one that could be a copy (`copied_texts`).
+`copied` is the text of one that could be a copy (`copied_texts`), `copied_at` when it came.
 """
 
 
@@ -124,6 +125,7 @@ class IdentifierHistory:
     victims: Sequence[str | None]
     reporters: Sequence[str | None]
     copied: Sequence[str | None] = ()
+    copied_at: Sequence[int | None] = ()
     core: frozenset[str] = frozenset()
     reviewed: frozenset[str] = frozenset()
 
@@ -161,9 +163,9 @@ class IdentifierHistory:
         within = most_within((org, at) for at, org, who in seen if who and people[who] == 1)
         if within >= BURST_REPORTERS and 2 * within > len(people):
             yield ClusterFlag.BURST
-        copies = zip(self.copied, seen, strict=False)
+        copies = zip(self.copied, self.copied_at, seen, strict=False)
         firsts = first_of_spans(
-            (text, at, who) for text, (at, _, who) in copies if text and who is not None
+            (text, at, who) for text, at, (*_, who) in copies if text and at and who is not None
         )
         if max(Counter(firsts.values()).values(), default=0) >= BURST_REPORTERS:
             yield ClusterFlag.SAME_TEXT
@@ -255,8 +257,9 @@ def attested_ties(
 
 def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yields the HARD_MENTION rows of CLASSIFIED rows of whole groups."""
-    stated = HARD_MENTION.names[1:-1]
-    mentions = explode(evidence, MENTIONS, [*stated, "record_kind", "loss_amount"])
+    stated = HARD_MENTION.names[1:-2]
+    more = ["record_kind", "loss_amount", "filed_at", "wordless"]
+    mentions = explode(evidence, MENTIONS, [*stated, *more])
     every = pa.Table.from_batches([mentions])
     hard = pc.is_in(every["role"], pa.array([str(role) for role in HARD_ROLES]))
     once = every.filter(hard).group_by(HARD_MENTION.names[:2], use_threads=False)
@@ -265,6 +268,7 @@ def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     copied = copied_texts(every)
     at = pc.index_in(found["group_id"], copied["group_id"].combine_chunks())
     found = found.append_column("copied", copied["text"].take(at))
+    found = found.append_column("copied_at", copied["filed_at"].take(at))
     yield from batches_of(found.select(HARD_MENTION.names))
 
 
@@ -483,6 +487,7 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
         "victims": shown["victim_key"].to_pylist(),
         "reporters": shown["reporter_key"].to_pylist(),
         "copied": shown["copied"].to_pylist(),
+        "copied_at": shown["copied_at"].cast(pa.int64()).to_pylist(),
     }
     at = shown["at"].to_numpy()
     ids = entity_ids.to_pylist()

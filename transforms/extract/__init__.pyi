@@ -12,6 +12,7 @@ from .evidence import (
     STATED as STATED,
     Extract as Extract,
     complaint_brands as complaint_brands,
+    few_words as few_words,
 )
 from .fields import complaint_mentions as complaint_mentions
 from .kinds.url import Click as Click, clicks as clicks

@@ -23,6 +23,7 @@ from transforms.casts import true_mask
 from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
 from transforms.extract.fingerprints import (
     FINGERPRINT_ROW_WITH_WORDS,
+    MIN_WORDS,
     fingerprint_rows,
     observation_times,
 )
@@ -39,6 +40,8 @@ from transforms.victims.identifier_matcher import (
 )
 from transforms.victims.record_texts import digits_column, find_digits, record_texts
 from transforms.victims.stated_numbers import stated_victim_numbers
+
+_WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\p{L}+"
 
 _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
 """Six digits close together."""
@@ -125,6 +128,8 @@ def complaint_evidence(
         "group_id": pc.binary_join_element_wise(org, ids, "|"),
         "reporter_key": reporter_keys(org, victim, received_at, ids, rules),
         "channel": complaints["channel"],
+        "filed_at": received_at,
+        "wordless": few_words(complaints["narrative"]),
         "brand": complaint_brands(complaints["claimed_brand"], told),
         "loss_amount": complaints["loss_amount"],
         "loss_currency": complaints["loss_currency"],
@@ -162,6 +167,15 @@ def complaint_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
     brands = infer_brands(claimed, told)
     numbered = pc.match_substring_regex(brands, _SIX_DIGITS)
     return pc.if_else(pc.fill_null(numbered, False), pa.scalar(None, pa.string()), brands)
+
+
+def few_words(narratives: pa.Array) -> pa.Array:
+    """Returns whether each narrative has fewer words than a script must have, numbers left out.
+
+    A sign of a script without spaces between words is one.
+    """
+    words = pc.count_substring_regex(pc.fill_null(narratives, ""), _WORD)
+    return pc.less(words, MIN_WORDS)
 
 
 def evidence_of(

@@ -57,6 +57,9 @@ SHINGLE = 4
 WINDOW = 2
 """Shingles of which one is kept; less than `SHINGLE`, so that fingerprints overlap."""
 
+MIN_WORDS = 12
+"""Shared words that a text must hold of a script; fewer are everybody's phrases."""
+
 _POSITIVE = np.uint64((1 << 63) - 1)
 
 FINGERPRINT_ROW = pa.schema(

@@ -2,7 +2,8 @@
 
 The records of clusters are added up before they travel: however many calls a cluster has, what its
 owner brings together is a row for each organisation and partition of the records, with the hash of
-each reporter once; a complaint keeps a row of its own.
+each reporter once; a complaint keeps a row of its own. Long, since whom a burst bounds and what
+that changes are read together.
 """
 
 from __future__ import annotations
@@ -34,9 +35,17 @@ from transforms.arrow_util import (
     table_of_columns,
     without_aggregate_suffixes,
 )
+from transforms.casts import true_mask
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
-from transforms.graph.incidence import BURST_SPAN, first_of_spans, script_texts
+from transforms.graph.incidence import (
+    BURST_SPAN,
+    WORDLESS,
+    first_of_each,
+    has_loss,
+    script_texts,
+    spans_of_copies,
+)
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.links import record_keys
 from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
@@ -52,6 +61,8 @@ CLUSTER_RECORD = pa.schema(
         ("reporter_key", pa.string()),
         ("victim_country", pa.string()),
         ("channel", pa.string()),
+        ("filed_at", TIMESTAMP),
+        ("wordless", pa.bool_()),
         ("brand", pa.string()),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
@@ -60,7 +71,7 @@ CLUSTER_RECORD = pa.schema(
 )
 """One record that names a member of a cluster; its reporter is null where it adds none.
 
-`script` is the first of its narrative's `script_texts`; null where it matches no script.
+`script` is the first of its narrative's `script_texts`, or `WORDLESS`; null for any other.
 """
 
 SUPPLY = pa.schema(
@@ -90,6 +101,7 @@ CLUSTER_TOTAL = pa.schema(
         ("reporters", pa.list_(pa.int64())),
         ("victim_country", pa.string()),
         ("channel", pa.string()),
+        ("filed_at", TIMESTAMP),
         ("loss_amount", AMOUNT),
         ("loss_currency", pa.string()),
         ("script", pa.string()),
@@ -97,7 +109,7 @@ CLUSTER_TOTAL = pa.schema(
 )
 """A complaint that names a member of a cluster, or all calls of one share of the records that do.
 
-`reporters` are hashes, each once, odd where a pseudonym names a person. The last five are null for
+`reporters` are hashes, each once, odd where a pseudonym names a person. The last six are null for
 calls.
 """
 
@@ -110,7 +122,7 @@ SUPPLIES = "supplies"
 
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
-_OF_COMPLAINTS = ("victim_country", "channel", "loss_amount", "loss_currency", "script")
+_OF_COMPLAINTS = ("victim_country", "channel", "filed_at", "loss_amount", "loss_currency", "script")
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -174,7 +186,9 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = script.group_by("of", use_threads=False).aggregate([("script", "min")])
     at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
-    rows = rows.append_column("script", script["script_min"].combine_chunks().take(at))
+    found = script["script_min"].combine_chunks().take(at)
+    few = pc.if_else(pc.fill_null(rows["wordless"], False), WORDLESS, None)
+    rows = rows.append_column("script", pc.coalesce(found, few.cast(pa.string())))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
@@ -292,7 +306,8 @@ def cluster_facts(
         found[one].ranked_by["reporters"] -= doubt
     for one, currency, amount in _losses_without_the_largest(losses):
         found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
-    for one, org, count, _ in _people(reporters, crowds, [*cluster, "source_org"]):
+    those = _without_copies(reporters, found)
+    for one, org, count, _ in _people(those, crowds, [*cluster, "source_org"]):
         if count >= _CORROBORATED:
             found[one].ranked_by["orgs"].append(org)
     return found
@@ -380,6 +395,22 @@ def _doubts(
         yield cluster, math.fsum(doubts)
 
 
+def _without_copies(reporters: pa.Table, found: Mapping[str, ClusterFacts]) -> pa.Table:
+    """Leaves out the reporters of a burst who count as another one of it."""
+    several = {one: facts.alike for one, facts in found.items() if facts.alike}
+    if not several:
+        return reporters
+    rows = np.flatnonzero(
+        pc.is_in(reporters["cluster_id"], pa.array(list(several))).to_numpy(zero_copy_only=False)
+    )
+    names = ("cluster_id", "reporter")
+    columns = (reporters[name].take(pa.array(rows)).to_pylist() for name in names)
+    kept = np.ones(reporters.num_rows, bool)
+    for row, cluster, who in zip(rows, *columns, strict=True):
+        kept[row] = who is None or several[cluster].get(who >> 1, who >> 1) == who >> 1
+    return reporters.filter(pa.array(kept))
+
+
 def _complaint_totals(rows: pa.Table) -> pa.Table:
     reporter = rows["reporter"].combine_chunks()
     offsets = np.concatenate([[0], np.cumsum(reporter.is_valid().to_numpy(zero_copy_only=False))])
@@ -397,10 +428,11 @@ def _bursts(
 ) -> tuple[NDArray[np.bool_], dict[str, tuple[dict[int, int], int]]]:
     """Finds one-off reporters who came together, and of these the ones with one text.
 
-    A reporter is one-off whose records on the cluster are complaints without a loss within
-    `BURST_HOURS`. Of one organisation those pseudonyms whose narratives all have the same
-    text (`script_texts`) count as `first_of_spans` has them; rows without a pseudonym count by
-    their source's rule. People whom an offer counts have a week and no hour: they are in no burst.
+    A reporter is one-off whose records on the cluster are complaints without a loss, filed within
+    `BURST_HOURS`. Pseudonyms whose complaints there are copies without a loss, whenever filed,
+    count as `first_of_each` has them by all spans of an organisation and a text; rows without a
+    pseudonym count by their source's rule. People whom an offer counts have a week and no hour:
+    they are in no burst.
 
     Args:
         totals: CLUSTER_TOTAL rows of whole clusters.
@@ -414,17 +446,17 @@ def _bursts(
     every = _reporter_rows(totals)
     keys, times = np.unique(every, axis=0, return_counts=True) if len(every) else (every, every)
     records = dict(zip(map(tuple, keys.tolist()), times.tolist(), strict=True))
-    rows = np.flatnonzero(pc.is_null(complaints["loss_amount"]).to_numpy())
+    rows = np.flatnonzero(~true_mask(has_loss(complaints["loss_amount"])))
     several = set((crowds.hashes >> 1).tolist())
     ids = totals["cluster_id"].combine_chunks().unique()
-    names = ["cluster_id", "source_org", "script", "first_seen", "reporters"]
+    names = ["cluster_id", "source_org", "script", "filed_at", "first_seen", "reporters"]
     columns = complaints.select(names).take(pa.array(rows))
     listed = zip(
         rows.tolist(),
         pc.index_in(columns["cluster_id"], ids).to_pylist(),
         columns["source_org"].to_pylist(),
         columns["script"].to_pylist(),
-        columns["first_seen"].cast(pa.int64()).to_pylist(),
+        pc.coalesce(columns["filed_at"], columns["first_seen"]).cast(pa.int64()).to_pylist(),
         columns["reporters"].to_pylist(),
         strict=True,
     )
@@ -440,7 +472,7 @@ def _bursts(
             who: sorted(copies)
             for key, copies in those
             for who in [key[1]]
-            if len(copies) == records[key] and _within_hours(copies)
+            if len(copies) == records[key]
         }
         if alone:
             found[ids[one].as_py()] = _bounded(alone, once)
@@ -464,18 +496,16 @@ def _bounded(
     alone: Mapping[int, Sequence[_Copy]], once: NDArray[np.bool_]
 ) -> tuple[dict[int, int], int]:
     """Returns `alike` and `burst` of one-off reporters; masks the rows of those who add nothing."""
-    texts = {
-        who: (copies[0].org, copies[0].script)
-        for who, copies in alone.items()
-        if copies[0].script and len({one[1:3] for one in copies}) == 1
-    }
-    firsts = first_of_spans((texts[who], one.at, who) for who in texts for one in alone[who])
+    copied = {who: copies for who, copies in alone.items() if all(one.script for one in copies)}
+    every = ((one[1:3], one.at, who) for who, copies in copied.items() for one in copies)
+    spans = [span for those in spans_of_copies(every).values() for span in those]
     alike: dict[int, int] = {}
-    for (_, who), first in firsts.items():
+    for who, first in first_of_each(spans).items():
         if first != who:
             alike[who >> 1] = alike[first >> 1] = first >> 1
             once[[one.row for one in alone[who]]] = False
-    return alike, most_within((copies[0].org, copies[0].at) for copies in alone.values())
+    one_off = (copies[0] for copies in alone.values() if _within_hours(copies))
+    return alike, most_within((one.org, one.at) for one in one_off)
 
 
 def most_within(moments: Iterable[tuple[str, int]]) -> int:

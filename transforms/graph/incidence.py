@@ -8,7 +8,7 @@ confirms that it was called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,15 +48,22 @@ INCIDENCE = pa.schema(
         ("reporter", pa.int64()),
         ("observed_at", TIMESTAMP),
         ("copied", pa.int64()),
+        ("copied_at", TIMESTAMP),
     ]
 )
 """An entity that a piece of evidence shows in a hard role; all ids are 63-bit hashes.
 
-`copied` is that of the organisation and the text (`script_texts`) of a complaint with a pseudonym
-and without a loss or a call; null for any other.
+`copied` is that of the organisation and the text (`copied_texts`) of a complaint with a pseudonym
+and without a loss or a call, `copied_at` when it was filed; both are null for any other.
 """
 
-NO_COPIES = pa.table({"group_id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
+COPY = pa.schema([("group_id", pa.string()), ("text", pa.string()), ("filed_at", TIMESTAMP)])
+"""A complaint that could be a copy."""
+
+NO_COPIES = COPY.empty_table()
+
+WORDLESS = "wordless"
+"""The text of all narratives that are too short to be anyone's own."""
 
 BURST_HOURS = 6
 """Hours within which reporters of one organisation with one text count as one."""
@@ -176,20 +183,33 @@ def shared_text(scripts: pa.ChunkedArray, how: pa.ChunkedArray) -> pa.ChunkedArr
 
 
 def copied_texts(evidence: pa.Table) -> pa.Table:
-    """Returns `group_id` and `text` of complaints with a script, without a call and a loss.
+    """Returns COPY rows of complaints with a script or few words, without a call and a loss.
 
-    `evidence` are mentions of CLASSIFIED, of whole groups; `text` is that of `script_texts` and the
-    organisation.
+    `evidence` are mentions of CLASSIFIED, of whole groups; `text` is that of `script_texts`, or
+    `WORDLESS`, and the organisation.
     """
-    rows = script_texts(evidence)
+    few = evidence.filter(pc.fill_null(evidence["wordless"], False))
+    few = few.append_column("text", pa.repeat(pa.scalar(WORDLESS), few.num_rows))
+    names = ["group_id", "source_org", "text"]
+    rows = pa.concat_tables([one.select(names) for one in (script_texts(evidence), few)])
     rows = rows.filter(pc.is_valid(rows["text"]))
     text = pc.binary_join_element_wise(rows["source_org"], rows["text"], "|")
-    rows = with_column(rows, "text", text)
-    texts = rows.group_by("group_id", use_threads=False).aggregate([("text", "min")])
-    texts = without_aggregate_suffixes(texts)
+    rows = with_column(rows, "text", text).group_by("group_id", use_threads=False)
+    texts = without_aggregate_suffixes(rows.aggregate([("text", "min")]))
+    # A script's mention stands in a row of its own, without what the complaint's has.
+    times = [("filed_at", "min"), ("observed_at", "min")]
+    filed = evidence.group_by("group_id", use_threads=False).aggregate(times)
+    at = pc.index_in(texts["group_id"], filed["group_id"].combine_chunks())
+    filed_at = pc.coalesce(filed["filed_at_min"], filed["observed_at_min"]).take(at)
+    texts = texts.append_column("filed_at", filed_at).select(COPY.names).cast(COPY)
     call = pc.equal(evidence["record_kind"], RecordKind.CALL)
-    other = evidence.filter(pc.or_(call, pc.is_valid(evidence["loss_amount"])))["group_id"]
+    other = evidence.filter(pc.or_(call, has_loss(evidence["loss_amount"])))["group_id"]
     return texts.filter(pc.invert(pc.is_in(texts["group_id"], other.combine_chunks())))
+
+
+def has_loss(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Returns whether each states a loss of anything."""
+    return pc.fill_null(pc.greater(amounts, 0), False)
 
 
 def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa.Table:
@@ -206,7 +226,8 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
     at = pc.index_in(shown["group_id"], sizes["group_id"].combine_chunks())
     named, at = shown.filter(pc.is_valid(at)), pc.drop_null(at)
     keys = group_reporters(sizes)
-    text = copied["text"].take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
+    copy = copied.take(pc.index_in(sizes["group_id"], copied["group_id"].combine_chunks()))
+    text = copy["text"]
     text = pc.if_else(is_pseudonym(keys), text, pa.scalar(None, pa.string()))
     hashed = pa.array(hash_text(text), mask=pc.is_null(text).to_numpy(zero_copy_only=False))
     columns = [
@@ -215,6 +236,7 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
         hash_text(keys.take(at)),
         sizes["observed_at"].take(at),
         hashed.take(at.combine_chunks()),
+        copy["filed_at"].take(at),
     ]
     return pa.table(columns, schema=INCIDENCE)
 
@@ -241,7 +263,7 @@ def bound_bursts(named: pa.Table) -> tuple[pa.Table, np.ndarray]:
         The rows with these reporters, and a mask of those that have another than before.
     """
     rows = np.flatnonzero(true_mask(pc.is_valid(named["copied"])))
-    names = ("copied", "observed_at", "reporter")
+    names = ("copied", "copied_at", "reporter")
     parts = [named[one].take(pa.array(rows)).cast(pa.int64()).to_pylist() for one in names]
     firsts = first_of_spans(zip(*parts, strict=True))
     reporter = named["reporter"].to_numpy().copy()
@@ -263,6 +285,15 @@ def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, An
     Args:
         copies: Text, time in microseconds and reporter of each.
     """
+    return {
+        (text, who): one
+        for text, those in spans_of_copies(copies).items()
+        for who, one in first_of_each(those).items()
+    }
+
+
+def spans_of_copies(copies: Iterable[tuple[Any, int, Any]]) -> dict[Any, list[list[Any]]]:
+    """Returns the reporters of each span of `BURST_HOURS`, by text, of copies as there."""
     spans: dict[Any, list[list[Any]]] = {}
     begun: dict[Any, int] = {}
     for text, at, who in sorted(set(copies)):
@@ -270,13 +301,17 @@ def first_of_spans(copies: Iterable[tuple[Any, int, Any]]) -> dict[tuple[Any, An
             begun[text] = at
             spans.setdefault(text, []).append([])
         spans[text][-1].append(who)
-    found: dict[tuple[Any, Any], Any] = {}
-    for text, those in spans.items():
-        for span in those:
-            one = next((who for who in span if found.get((text, who)) != who), span[0])
-            found[text, one] = one
-            for who in span:
-                found.setdefault((text, who), one)
+    return spans
+
+
+def first_of_each(spans: Iterable[Sequence[Any]]) -> dict[Any, Any]:
+    """Returns the reporter that each one counts as where at most one of each span does."""
+    found: dict[Any, Any] = {}
+    for span in spans:
+        one = next((who for who in span if found.get(who) != who), span[0])
+        found[one] = one
+        for who in span:
+            found.setdefault(who, one)
     return found
 
 

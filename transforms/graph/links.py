@@ -54,6 +54,8 @@ _RECORD_COLUMNS = (
     "victim_country",
     "reporter_key",
     "loss_amount",
+    "filed_at",
+    "wordless",
 )
 """The columns of a record that links need."""
 

@@ -46,6 +46,7 @@ def test_the_largest_component_counts_entities_not_records(pairs):
     zeros = pa.array(np.zeros(len(pairs), np.int64))
     columns = [pa.array([pair[end] for pair in pairs], pa.int64()) for end in (0, 1)]
     columns += [zeros, zeros.cast(INCIDENCE.field("observed_at").type), zeros]
+    columns.append(columns[-2])
     graph = nx.Graph([(("record", group), node) for group, node in pairs])
     parts = [
         [one for one in part if not isinstance(one, tuple)]

@@ -144,6 +144,7 @@ def test_numbering_drops_what_is_no_node():
                 INCIDENCE.field("observed_at").type
             ),
             "copied": [None] * 3,
+            "copied_at": [None] * 3,
         },
         schema=INCIDENCE,
     )
