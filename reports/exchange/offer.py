@@ -578,7 +578,8 @@ def _chosen(
 def _accounts(evidence: pa.Table, words: Mapping[str, frozenset[int]]) -> dict[str, list[Account]]:
     """Returns the accounts of each identifier in EVIDENCE_MENTION rows of hard roles.
 
-    A row without a pseudonym is one only under a rule that says whose it is. The call records in
+    The day of a complaint is when it came, since it can state any. A row without a pseudonym is one
+    only under a rule that says whose it is. The call records in
     hard roles are outbound ones: the reporter called the number.
     """
     named = evidence.filter(pc.is_valid(evidence["reporter_key"]))
@@ -592,12 +593,12 @@ def _accounts(evidence: pa.Table, words: Mapping[str, frozenset[int]]) -> dict[s
         called.add((entity_id, who))
         found[entity_id].append(Account(who, row["observed_at"].date(), frozenset(), called=True))
     complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
-    columns = ["entity_id", "reporter_key", "observed_at", "group_id"]
+    columns = ["entity_id", "reporter_key", "filed_at", "group_id"]
     for row in complaints.select(columns).to_pylist():
         entity_id, who = row["entity_id"], row["reporter_key"]
         own = words.get(row["group_id"], frozenset())
         by_call = not own and (entity_id, who) in called
-        found[entity_id].append(Account(who, row["observed_at"].date(), own, called=by_call))
+        found[entity_id].append(Account(who, row["filed_at"].date(), own, called=by_call))
     return found
 
 

@@ -160,6 +160,26 @@ def test_a_burst_through_two_organisations_is_no_joint_case(made):
     assert fake["confidence"] <= 0.75
 
 
+@pytest.mark.parametrize("came", [False, True])
+def test_dates_that_are_stated_are_no_days_on_which_three_told(made, tmp_path, came):
+    """Three in one minute, each with words and a date of their own, reach no offer."""
+    rows = [
+        one
+        | {
+            "narrative": words(7 * number),
+            "occurred_at": f"2026-04-{10 + number}T10:00:00Z",
+            "received_at": f"2026-04-{11 + number if came else 21}T10:30:00Z",
+        }
+        for number, one in enumerate(burst(3))
+    ]
+    found = made([*honest(), *rows])
+    _, member = cluster_of(found, BURST[0])
+    assert member["tier"] == "core"
+    flags = ["exchange", "offer", found, "--from", "amazon", "--to", "microsoft"]
+    assert ringtrace(*flags, "--output", tmp_path / "offer", *NOW) == 0
+    assert (BURST[0] in (tmp_path / "offer" / "offer.json").read_text()) is came
+
+
 def test_a_burst_is_the_same_in_any_order(made):
     rows = [*honest(), *burst(20), *burst(5, named=[numbers(0)[0], BURST[2]], source_org="b")]
     one, two = made(rows, "one"), made(rows[::-1], "two", "--partitions", "3")
