@@ -593,12 +593,13 @@ def _accounts(evidence: pa.Table, words: Mapping[str, frozenset[int]]) -> dict[s
         called.add((entity_id, who))
         found[entity_id].append(Account(who, row["observed_at"].date(), frozenset(), called=True))
     complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
-    columns = ["entity_id", "reporter_key", "filed_at", "group_id"]
+    columns = ["entity_id", "reporter_key", "filed_at", "observed_at", "group_id"]
     for row in complaints.select(columns).to_pylist():
         entity_id, who = row["entity_id"], row["reporter_key"]
         own = words.get(row["group_id"], frozenset())
         by_call = not own and (entity_id, who) in called
-        found[entity_id].append(Account(who, row["filed_at"].date(), own, called=by_call))
+        came = row["filed_at"] or row["observed_at"]
+        found[entity_id].append(Account(who, came.date(), own, called=by_call))
     return found
 
 

@@ -9,6 +9,11 @@ from reports.run import Run
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
 from tests.support.run_pipeline import call, complaint, jsonl, read, run
 
+WORDS = (
+    "man accent laptop hours talking mother telephone bought drove shop cards codes window close "
+    "rang panic account bank secret friendly shouted install program screen kitchen parcel"
+).split()
+
 RING = ("+1 888 555 0101", "+1 888 555 0102")
 
 
@@ -16,8 +21,14 @@ def rows(victims, start=1, numbers=RING, day=1):
     """Complaints of these victims, each of which names the same numbers to call back."""
     phones = [{"raw": one, "role": "callback"} for one in numbers]
     for number, victim in enumerate(victims, start):
-        received = f"2024-03-{day:02}T09:30:00Z"
-        yield complaint(number, phone_numbers=phones, victim_id=victim, received_at=received)
+        given = {"received_at": f"2024-03-{day:02}T09:30:00Z", "narrative": own_words(number)}
+        yield complaint(number, phone_numbers=phones, victim_id=victim, **given)
+
+
+def own_words(number):
+    """A narrative of a person's own, so that those of one hour are no copies."""
+    step = 1 + number % 7
+    return " ".join(WORDS[(number + step * one) % len(WORDS)] for one in range(14))
 
 
 def members(folder):
