@@ -301,11 +301,11 @@ def _wordless(run: Run, complaints: pa.Table, key: PrivateKey | None) -> pa.Arra
     if not has_private(run, NARRATIVES):
         return None
     found = pa.Table.from_batches(narratives_of_run(run, key), NARRATIVES.schema)
-    long = found.filter(pc.invert(few_words(found["narrative"])))
+    short = found.filter(few_words(found["narrative"]))
     names = (pc.binary_join_element_wise(one["source_org"], one["complaint_id"], "|")
-             for one in (complaints, long))  # fmt: skip
+             for one in (complaints, short))  # fmt: skip
     ids, known = names
-    return pc.invert(pc.is_in(ids, known.combine_chunks())).combine_chunks()
+    return pc.is_in(ids, known.combine_chunks()).combine_chunks()
 
 
 def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[pa.RecordBatch]:

@@ -170,12 +170,13 @@ def complaint_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
 
 
 def few_words(narratives: pa.Array) -> pa.Array:
-    """Returns whether each narrative has fewer words than a script must have, numbers left out.
+    """Returns whether each narrative has words, and fewer than a script must have.
 
-    A sign of a script without spaces between words is one.
+    Numbers are left out. A sign of a script without spaces between words is a word. Where nothing
+    is said nothing can be a copy: forms that ask for a number alone have many reports an hour.
     """
     words = pc.count_substring_regex(pc.fill_null(narratives, ""), _WORD)
-    return pc.less(words, MIN_WORDS)
+    return pc.and_(pc.greater(words, 0), pc.less(words, MIN_WORDS))
 
 
 def evidence_of(
