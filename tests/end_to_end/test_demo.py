@@ -16,6 +16,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.commands import demo
 from pipelines.options import UsageError
+from schemas.manifest import SIMULATED_NAME
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import EXAMPLES, read
@@ -89,6 +90,7 @@ def test_a_checkout_has_them_in_examples():
 
 def test_the_recorded_command_makes_the_two_companies(tmp_path):
     assert main(["simulate", str(tmp_path / "world"), *demo.SIMULATED.split()]) == 0
+    (tmp_path / "world" / SIMULATED_NAME).unlink()  # the demo reads them as it would real ones
     assert files_of(tmp_path / "world") == files_of(DATA / "two-companies")
     readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert f"ringtrace simulate OUT {demo.SIMULATED}" in readme

@@ -43,6 +43,9 @@ from transforms.victims.stated_numbers import stated_victim_numbers
 
 _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\p{L}+"
 
+_BEGINNING = 4_000
+"""Characters of a narrative in which most have the words of a script."""
+
 _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
 """Six digits close together."""
 
@@ -175,7 +178,13 @@ def few_words(narratives: pa.Array) -> pa.Array:
     Numbers are left out. A sign of a script without spaces between words is a word. Where nothing
     is said nothing can be a copy: forms that ask for a number alone have many reports an hour.
     """
-    words = pc.count_substring_regex(pc.fill_null(narratives, ""), _WORD)
+    texts = pc.fill_null(narratives, "")
+    words = pc.count_substring_regex(pc.utf8_slice_codeunits(texts, 0, _BEGINNING), _WORD)
+    rest = pc.and_(pc.greater(pc.utf8_length(texts), _BEGINNING), pc.less(words, MIN_WORDS))
+    if pc.any(rest).as_py():
+        words = pc.replace_with_mask(
+            words, rest, pc.count_substring_regex(texts.filter(rest), _WORD)
+        )
     return pc.and_(pc.greater(words, 0), pc.less(words, MIN_WORDS))
 
 
