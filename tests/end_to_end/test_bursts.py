@@ -160,7 +160,7 @@ def test_a_burst_through_two_organisations_is_no_joint_case(made):
 
 
 @pytest.mark.parametrize("came", [False, True])
-def test_dates_that_are_stated_are_no_days_on_which_three_told(made, tmp_path, came):
+def test_stated_dates_are_no_days_on_which_three_reported(made, tmp_path, came):
     """Three in one minute, each with words and a date of their own, reach no offer."""
     rows = [
         one

@@ -489,7 +489,7 @@ def test_entries_die_without_renewal_sooner_for_kinds_with_short_lives(world):
 
 
 def victims_values(world):
-    """What the records say of victims, and the ids of the records, in all forms of a number."""
+    """Return what records say of victims, and their ids, in all forms of a number."""
     values, numbers = set(), set()
     source = world.run("amazon").resolve().parent / "records"
     for path in source.rglob("*.jsonl"):

@@ -138,7 +138,7 @@ def test_what_was_read_follows_from_signs_and_the_identifier(rows):
 
 
 def dressed(value, signs, zeros):
-    """What the page makes of signs: the last digits of a value in them, behind zeros."""
+    """Fill signs as the page does: the last digits of a value in them, behind zeros."""
     if signs == "=":
         return value
     count = signs.count("#") - zeros

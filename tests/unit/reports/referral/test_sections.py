@@ -219,7 +219,7 @@ def test_a_senders_address_is_no_caller_id(tmp_path):
     assert f"1 number was seen as a caller id too (No. {case.number[IDS[0]]})" in page
 
 
-def test_brands_and_links_of_what_is_not_named_are_not_told(tmp_path):
+def test_brands_and_links_of_what_is_not_named_are_left_out(tmp_path):
     tables = rows()
     tables["clusters"][0]["brands"] = ["Amazon", "Norton"]
     tables["complaints"].append(
