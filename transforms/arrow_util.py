@@ -220,13 +220,14 @@ def stable_order(*columns: Array) -> Array:
     """
     rows = np.arange(len(columns[0]))
     bits = len(rows).bit_length()
-    width, order = 63 - bits, rows
+    width, order = 63 - bits, None
     for column in reversed(columns):
         key = column.astype(np.int64) - (column.min() if len(rows) else 0)
         for low in range(0, int(key.max(initial=1)).bit_length(), width):
-            part = (key[order] >> low) & ((1 << width) - 1)
-            order = order[np.sort((part << bits) | rows) & ((1 << bits) - 1)]
-    return order
+            part = ((key if order is None else key[order]) >> low) & ((1 << width) - 1)
+            place = np.sort((part << bits) | rows) & ((1 << bits) - 1)
+            order = place if order is None else order[place]
+    return rows if order is None else order
 
 
 def group_changes(*columns: Array) -> Array:

@@ -43,7 +43,7 @@ from transforms.victims.stated_numbers import stated_victim_numbers
 
 _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\p{L}+"
 
-_BEGINNING = 4_000
+_BEGINNING = 100
 """Characters of a narrative in which most have the words of a script."""
 
 _SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"

@@ -7,11 +7,12 @@ set apart: naming a stranger is the worst that can be done here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from transforms.arrow_util import group_starts, sorted_unique, sum_by_group
+from transforms.arrow_util import group_starts, sorted_lookup, sorted_unique, sum_by_group
 from transforms.graph import epochs
 from transforms.graph.incidence import (
     Incidence,
@@ -136,15 +137,18 @@ def merge_communities(
     Returns:
         The new community of each node.
     """
+    known = _KnownFactors()
     for _ in range(MERGE_ROUNDS):
         between = cluster_ties(evidence, label)
         if not len(between.a):
             break
-        score = _merge_scores(
-            between,
-            _Activity.of(evidence, label),
-            suppliers.log_bayes_factor(label, between.a, between.b),
+        a, b, changed = between.a, between.b, known.changed(label)
+        factor = known.take_over(
+            a * len(label) + b,
+            changed[a] | changed[b],
+            lambda of, label=label, a=a, b=b: suppliers.log_bayes_factor(label, a[of], b[of]),
         )
+        score = _merge_scores(between, _Activity.of(evidence, label), factor)
         partner = _mutual_best(between, score, len(label))
         if (partner == np.arange(len(label))).all():
             break
@@ -203,8 +207,9 @@ def move_misplaced_pieces(
     matter.
     """
     between, counts = cluster_ties(evidence, piece), suppliers.sum_by_label(piece)
+    known = _KnownFactors()
     for _ in range(MOVE_ROUNDS):
-        moved = _move_once(between, counts, suppliers, label, piece)
+        moved = _move_once(between, counts, suppliers, label, piece, known)
         if (moved == label).all():
             break
         label = moved
@@ -338,6 +343,40 @@ def reporters_by_node(evidence: Incidence) -> np.ndarray:
     return count_reporters(evidence, np.ones(len(evidence.node), bool))
 
 
+@dataclass
+class _KnownFactors:
+    """The log Bayes factors of pairs of labels, of which most stay equal from round to round.
+
+    `key` numbers the pairs, ascending.
+    """
+
+    label: np.ndarray | None = None
+    key: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    factor: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    def changed(self, label: np.ndarray) -> np.ndarray:
+        """Masks the labels that have other nodes than in the round before, and keeps `label`."""
+        before, self.label = self.label, label
+        found = np.ones(len(label), bool)
+        if before is not None:
+            moved = before != label
+            found[:] = False
+            found[before[moved]] = found[label[moved]] = True
+        return found
+
+    def take_over(
+        self, key: np.ndarray, changed: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """Returns the factor of each pair, computing those that `changed` or that are new."""
+        at, known = sorted_lookup(self.key, key)
+        known &= ~changed
+        factor = np.empty(len(key))
+        factor[known] = self.factor[at[known]]
+        factor[~known] = compute(np.flatnonzero(~known))
+        self.key, self.factor = key, factor
+        return factor
+
+
 @dataclass(frozen=True)
 class _Activity:
     """Reporters by cluster and first day, to count inside any window of days.
@@ -437,14 +476,23 @@ def _move_once(
     suppliers: SupplierCounts,
     label: np.ndarray,
     piece: np.ndarray,
+    known: _KnownFactors,
 ) -> np.ndarray:
-    """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
+    """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces.
+
+    `known` are the factors of the pieces and clusters of the round before.
+    """
     one = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
     one, there, weight = sum_by_pair(one, there, np.concatenate([between.weight] * 2))
     own = there == label[one]
-    clusters = suppliers.sum_by_label(label)
-    score = TIE_NATS * weight + clusters.piece_log_bayes_factor(counts, one, there, own)
+    clusters, changed = suppliers.sum_by_label(label), known.changed(label)
+    # Whether a cluster is the piece's own only changes where it has other nodes.
+    score = TIE_NATS * weight + known.take_over(
+        one * len(label) + there,
+        changed[there],
+        lambda of: clusters.piece_log_bayes_factor(counts, one[of], there[of], own[of]),
+    )
     staying = np.full(len(label), np.inf)
     staying[one[own]] = score[own]
     goal = label.copy()
