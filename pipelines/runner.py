@@ -153,6 +153,14 @@ def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> FnApiRunner
     return LocalRunner(wanted or available_cpus())
 
 
+BESIDE_OTHERS = ("Assign/Cluster", "Find campaigns/Uses", "Finalize links/")
+"""Beginnings of the names of steps that take long in one process, and wait for no step that is ready
+when they are: they run in a fork while the others run here."""
+
+BESIDE_SECONDS = 5.0
+"""CPU seconds of a run from which on that pays: a shorter one has little in each step."""
+
+
 class LocalRunner(FnApiRunner):
     """Beam's local runner, which shares the elements of a stage among forks of this process.
 
@@ -167,6 +175,7 @@ class LocalRunner(FnApiRunner):
     def __init__(self, processes: int) -> None:
         super().__init__()
         self._processes = processes
+        self._beside: _Beside | None = None
 
     def run_pipeline(self, pipeline: beam.Pipeline, options: PipelineOptions) -> Any:
         """Runs a pipeline; its steps may fork, too.
@@ -178,10 +187,42 @@ class LocalRunner(FnApiRunner):
         threads = threading.enumerate()
         grpc = any(isinstance(one, thread_pool_executor._Worker) for one in threads)
         with forking(1 if grpc else self._processes):
-            return super().run_pipeline(pipeline, options)
+            try:
+                return super().run_pipeline(pipeline, options)
+            finally:
+                if self._beside is not None:
+                    self._beside.end()
+                    self._beside = None
+
+    def _execute_bundle(self, context: Any, manager: Any, bundle_input: Any) -> Any:
+        """Runs a stage; before the first of several that are ready, some begin in a fork."""
+        if self._beside is None and may_fork() > 1 and time.process_time() >= BESIDE_SECONDS:
+            waiting = [*context.queues.ready_inputs._q]
+            stages = {name: (context.stages[name], given) for name, given in waiting}
+            apart = {
+                name: given for name, (stage, given) in stages.items() if _is_beside_others(stage)
+            }
+            if apart and not _is_beside_others(manager.stage):
+                self._beside = _Beside(partial(self._run_beside, context), apart)
+        return super()._execute_bundle(context, manager, bundle_input)
+
+    def _run_beside(self, context: Any, name: str, given: Any) -> tuple[bytes, _Outputs]:
+        manager = copy.copy(context.bundle_manager_for(context.stages[name]))
+        workers = context.worker_handler_manager
+        workers.register_process_bundle_descriptor(manager.process_bundle_descriptor)
+        output: _Outputs = []
+        manager.get_buffer = lambda _, name: _Output(output, name)
+        whole = super()._get_bundle_manager(manager)
+        result, _ = whole.process_bundle(given.data, manager.stage_data_outputs, {}, {})
+        return result.SerializeToString(), output
 
     def _get_bundle_manager(self, bundle_context_manager: Any) -> BundleManager:
         manager = super()._get_bundle_manager(bundle_context_manager)
+        name = bundle_context_manager.stage.name
+        if self._beside is not None and name in self._beside.names:
+            beside = self._beside
+            self._beside = beside if beside.names - {name} else None
+            return _BesideBundle(manager, beside)
         if may_fork() > 1 and not bundle_context_manager.stage.is_stateful():
             return _SharedBundle(manager, self._processes)
         return manager
@@ -201,6 +242,51 @@ class _UnmeasuredBundle(bundle_processor.BundleProcessor):
                 receiver.opcounter.coder_impl = None  # as for an output without a coder
 
 
+_Outputs = list[tuple[str, bytes]]
+"""Encoded elements that came out of a stage, by the input of what takes them."""
+
+
+class _Beside:
+    """A fork that runs some stages while others run here.
+
+    Args:
+        run: Runs the stage of a name with its input; returns its encoded result, and its output.
+        stages: The inputs by name of the stages.
+    """
+
+    def __init__(self, run: Callable[[str, Any], Any], stages: Mapping[str, Any]) -> None:
+        self.names = set(stages)
+        self._begun = time.monotonic()
+        self._found: Mapping[str, tuple[bytes, _Outputs]] | None = None
+        source, sink = os.pipe()
+
+        def work() -> None:
+            found = {name: run(name, given) for name, given in stages.items()}
+            with os.fdopen(sink, "wb") as file:
+                pickle.dump(found, file)
+
+        with forking(1):
+            self._pid = fork(work)
+        os.close(sink)
+        self._answer = os.fdopen(source, "rb")
+
+    def take(self, name: str) -> tuple[bytes, _Outputs] | None:
+        """Waits for a stage, and returns its result and output; None where the fork has failed."""
+        self.names.discard(name)
+        if self._found is None:
+            seconds = time.monotonic() - self._begun
+            content = _read_within(self._answer.fileno(), max(LEAST_PATIENCE, PATIENCE * seconds))
+            self.end()
+            self._found = pickle.loads(content) if content else {}  # noqa: S301 - our own fork
+        return self._found.get(name)
+
+    def end(self) -> None:
+        """Ends the fork, whatever it is doing."""
+        if not self._answer.closed:
+            self._answer.close()
+            end_fork(self._pid)
+
+
 _Part = dict[str, list[bytes]]
 """Encoded elements of a stage, by the input that they belong to."""
 
@@ -216,6 +302,33 @@ are copied, 35,000 to 40,000 of them: 0.1 to 0.2 s of CPU in all."""
 LEAST_PATIENCE, PATIENCE = 120.0, 10.0
 """Seconds, and times the seconds of the share that is done here, after which a fork that has not
 answered is given up: one that waits for a lock which nobody holds there would hold up the run."""
+
+
+class _BesideBundle(BundleManager):
+    """Takes what a fork made of the elements of a stage; where it failed, runs them here."""
+
+    def __init__(self, plain: BundleManager, beside: _Beside) -> None:
+        self.__dict__.update(vars(plain))
+        self._beside_others = beside
+
+    def process_bundle(
+        self,
+        inputs: Mapping[str, Any],
+        expected_outputs: Mapping[str, bytes],
+        fired_timers: Mapping[Any, Any],
+        expected_output_timers: Mapping[Any, Any],
+        dry_run: bool = False,
+    ) -> tuple[Any, list[Any]]:
+        """Takes the result; what came out is put into the buffers of the context."""
+        found = self._beside_others.take(self.bundle_context_manager.stage.name)
+        if found is None:
+            return super().process_bundle(
+                inputs, expected_outputs, fired_timers, expected_output_timers, dry_run
+            )
+        result, output = found
+        for name, elements in output:
+            self.bundle_context_manager.get_buffer(expected_outputs[name], name).append(elements)
+        return beam_fn_api_pb2.InstructionResponse.FromString(result), []
 
 
 class _SharedBundle(BundleManager):
@@ -309,7 +422,7 @@ class _SharedBundle(BundleManager):
 
     def _run_in_fork(self, share: _Part, run: Callable[[_Part], Any], sink: int) -> None:
         """Runs a share; writes the pickled result and output, each with its name, to a pipe."""
-        output: list[tuple[str, bytes]] = []
+        output: _Outputs = []
         self.bundle_context_manager: Any = copy.copy(self.bundle_context_manager)
         self.bundle_context_manager.get_buffer = lambda _, name: _Output(output, name)
         result = run(share).SerializeToString()
@@ -322,13 +435,17 @@ class _Output:
 
     cleared = False
 
-    def __init__(self, output: list[tuple[str, bytes]], name: str) -> None:
+    def __init__(self, output: _Outputs, name: str) -> None:
         self._output = output
         self._name = name
 
     def append(self, elements: bytes) -> None:
         """Takes encoded elements."""
         self._output.append((self._name, elements))
+
+
+def _is_beside_others(stage: Any) -> bool:
+    return any(one.unique_name.startswith(BESIDE_OTHERS) for one in stage.transforms)
 
 
 def _read_within(pipe: int, seconds: float) -> bytes | None:

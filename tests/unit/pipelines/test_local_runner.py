@@ -145,3 +145,54 @@ def test_no_fork_outlives_a_run_that_fails(tmp_path):
         run(tmp_path, slow)
     assert time.monotonic() - begun < 30
     assert children() == before
+
+
+def run_beside(tmp_path, apart, monkeypatch):
+    """Runs `apart` on groups, in a fork, while others are worked on here; returns what came out."""
+    monkeypatch.setattr(runner, "LEAST_SECONDS", 60)
+    monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
+    monkeypatch.setattr(runner, "BESIDE_SECONDS", 0)
+    with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
+        groups = [
+            pipeline
+            | f"Make {name}" >> beam.Create([(name, one) for one in range(4)], reshuffle=False)
+            | f"Group {name}" >> beam.GroupByKey()
+            for name in ("here", "apart")
+        ]
+        done = (
+            groups[0] | "Here" >> beam.Map(lambda one: (one[0], os.getpid())),
+            groups[1] | "Apart" >> beam.Map(apart),
+        )
+        _ = (
+            done
+            | beam.Flatten()
+            | beam.Map(str)
+            | beam.io.WriteToText(str(tmp_path / "found"), shard_name_template="")
+        )
+    return sorted((tmp_path / "found").read_text().splitlines())
+
+
+def test_a_step_that_waits_for_no_other_runs_in_a_fork(tmp_path, monkeypatch):
+    here, before = os.getpid(), children()
+    apart, own = run_beside(tmp_path, lambda one: (one[0], os.getpid()), monkeypatch)
+    assert own == str(("here", here))
+    assert apart != str(("apart", here))
+    assert children() == before
+
+
+def test_what_a_fork_fails_on_beside_others_is_done_here(tmp_path, monkeypatch):
+    here, before = os.getpid(), children()
+
+    def killed(one):
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return one[0], sorted(one[1])
+
+    assert run_beside(tmp_path, killed, monkeypatch)[0] == str(("apart", [0, 1, 2, 3]))
+
+    def failing(one):
+        raise ValueError(f"in {os.getpid()}")
+
+    with pytest.raises(ValueError, match=f"in {here}"):
+        run_beside(tmp_path, failing, monkeypatch)
+    assert children() == before
