@@ -154,8 +154,8 @@ def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> FnApiRunner
 
 
 BESIDE_OTHERS = ("Assign/Cluster", "Find campaigns/Uses", "Finalize links/")
-"""Beginnings of the names of steps that take long in one process, and wait for no step that is ready
-when they are: they run in a fork while the others run here."""
+"""Beginnings of the names of steps that take long in one process and wait for no step that is
+ready when they are: they run in a fork while the others run here."""
 
 BESIDE_SECONDS = 5.0
 """CPU seconds of a run from which on that pays: a shorter one has little in each step."""
@@ -194,17 +194,18 @@ class LocalRunner(FnApiRunner):
                     self._beside.end()
                     self._beside = None
 
-    def _execute_bundle(self, context: Any, manager: Any, bundle_input: Any) -> Any:
-        """Runs a stage; before the first of several that are ready, some begin in a fork."""
-        if self._beside is None and may_fork() > 1 and time.process_time() >= BESIDE_SECONDS:
-            waiting = [*context.queues.ready_inputs._q]
-            stages = {name: (context.stages[name], given) for name, given in waiting}
-            apart = {
-                name: given for name, (stage, given) in stages.items() if _is_beside_others(stage)
-            }
-            if apart and not _is_beside_others(manager.stage):
-                self._beside = _Beside(partial(self._run_beside, context), apart)
-        return super()._execute_bundle(context, manager, bundle_input)
+    def _schedule_ready_bundles(self, context: Any) -> None:
+        """Schedules the stages that are ready; where several are, some begin in a fork."""
+        super()._schedule_ready_bundles(context)
+        queue = context.queues.ready_inputs
+        ready = [queue.deque() for _ in range(len(queue))]
+        apart = {name: given for name, given in ready if _is_beside_others(context.stages[name])}
+        for name, given in sorted(ready, key=lambda one: one[0] in apart):
+            queue.enque((name, given))
+        if not 0 < len(apart) < len(ready) or time.process_time() < BESIDE_SECONDS:
+            return
+        if self._beside is None and may_fork() > 1:
+            self._beside = _Beside(partial(self._run_beside, context), apart)
 
     def _run_beside(self, context: Any, name: str, given: Any) -> tuple[bytes, _Outputs]:
         manager = copy.copy(context.bundle_manager_for(context.stages[name]))

@@ -9,7 +9,11 @@ import pytest
 from apache_beam.utils.thread_pool_executor import UnboundedThreadPoolExecutor
 
 from pipelines import runner
+from pipelines.batch.options import parse
+from pipelines.batch.pipeline import build
+from pipelines.batch.plan import make_plan
 from pipelines.options import LOCAL_RUNNER, UsageError
+from tests.support.run_pipeline import complaint, jsonl
 
 COUNT = 64
 
@@ -196,3 +200,19 @@ def test_what_a_fork_fails_on_beside_others_is_done_here(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=f"in {here}"):
         run_beside(tmp_path, failing, monkeypatch)
     assert children() == before
+
+
+def test_the_steps_that_run_beside_others_are_of_the_batch_pipeline(tmp_path):
+    rows = jsonl(tmp_path / "c.jsonl", [complaint(1)])
+    options = parse([f"--complaints={rows}", f"--output={tmp_path / 'run'}"])
+    pipeline = beam.Pipeline()
+    build(pipeline, make_plan(options, "token"))
+    names = set()
+
+    class Names(beam.pipeline.PipelineVisitor):
+        def visit_transform(self, one):
+            names.add(one.full_label)
+
+    pipeline.visit(Names())
+    for beginning in runner.BESIDE_OTHERS:
+        assert any(name.startswith(beginning) for name in names), beginning
