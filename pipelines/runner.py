@@ -153,12 +153,7 @@ def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> FnApiRunner
     return LocalRunner(wanted or available_cpus())
 
 
-BESIDE_OTHERS = (
-    "Extract from calls/",
-    "Assign/Cluster",
-    "Find campaigns/Uses",
-    "Finalize links/",
-)
+BESIDE_OTHERS = ("Extract from calls/", "Assign/Cluster", "Find campaigns/Uses", "Finalize links/")
 """Beginnings of the names of steps that take long in one process and wait for no step that is
 ready when they are: they run in a fork while the others run here."""
 

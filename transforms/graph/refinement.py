@@ -7,7 +7,6 @@ set apart: naming a stranger is the worst that can be done here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -143,11 +142,8 @@ def merge_communities(
         if not len(between.a):
             break
         a, b, changed = between.a, between.b, known.changed(label)
-        factor = known.take_over(
-            a * len(label) + b,
-            changed[a] | changed[b],
-            lambda of, label=label, a=a, b=b: suppliers.log_bayes_factor(label, a[of], b[of]),
-        )
+        factor, new = known.take_over(a * len(label) + b, changed[a] | changed[b])
+        factor[new] = suppliers.log_bayes_factor(label, a[new], b[new])
         score = _merge_scores(between, _Activity.of(evidence, label), factor)
         partner = _mutual_best(between, score, len(label))
         if (partner == np.arange(len(label))).all():
@@ -364,17 +360,17 @@ class _KnownFactors:
             found[before[moved]] = found[label[moved]] = True
         return found
 
-    def take_over(
-        self, key: np.ndarray, changed: np.ndarray, compute: Callable[[np.ndarray], np.ndarray]
-    ) -> np.ndarray:
-        """Returns the factor of each pair, computing those that `changed` or that are new."""
+    def take_over(self, key: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the factor of each pair, and the places of those that the caller has to fill in.
+
+        These are the pairs that are new, or `changed`.
+        """
         at, known = sorted_lookup(self.key, key)
         known &= ~changed
-        factor = np.empty(len(key))
+        factor = np.zeros(len(key))
         factor[known] = self.factor[at[known]]
-        factor[~known] = compute(np.flatnonzero(~known))
         self.key, self.factor = key, factor
-        return factor
+        return factor, np.flatnonzero(~known)
 
 
 @dataclass(frozen=True)
@@ -488,11 +484,9 @@ def _move_once(
     own = there == label[one]
     clusters, changed = suppliers.sum_by_label(label), known.changed(label)
     # Whether a cluster is the piece's own only changes where it has other nodes.
-    score = TIE_NATS * weight + known.take_over(
-        one * len(label) + there,
-        changed[there],
-        lambda of: clusters.piece_log_bayes_factor(counts, one[of], there[of], own[of]),
-    )
+    factor, new = known.take_over(one * len(label) + there, changed[there])
+    factor[new] = clusters.piece_log_bayes_factor(counts, one[new], there[new], own[new])
+    score = TIE_NATS * weight + factor
     staying = np.full(len(label), np.inf)
     staying[one[own]] = score[own]
     goal = label.copy()
