@@ -76,7 +76,8 @@ class CustodyPolicy:
         longest_offer_days: Refuse an offer that is valid for longer.
         least_shared_count: Answer no request that may show a smaller count of shared victims.
         overlap_answers_per_year: Answers to one organisation in 365 days, at most.
-        most_people_of_sender: People of one sender's offer that bear a tie in a join, at most.
+        most_people_of_sender: People of one sender's offer, or of one contributor to a hub, that
+            bear a tie in a join, at most.
     """
 
     two_people: frozenset[str] = frozenset()

@@ -30,6 +30,7 @@ from schemas.offer import (
     MAX_INTEGER,
     Answer,
     Correction,
+    Feed,
     HubCharter,
     HubHead,
     HubLetter,
@@ -113,6 +114,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 EXCHANGE_FILES: dict[str, type[Any]] = {
     "exchange/offer": Offer,
+    "exchange/feed": Feed,
     "exchange/revocation": Revocation,
     "exchange/correction": Correction,
     "exchange/overlap-request": Request,

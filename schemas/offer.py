@@ -16,6 +16,7 @@ factor of two.
 
 A hub is the exchange of many: its charter, lists of members and heads are signed files, too; the
 lines of its log are canonical JSON, and the letters of its members come sealed (docs/exchange.md).
+A feed is what a member makes of such a log for itself: an offer that says who contributed what.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 FORMAT = "ringtrace-offer"
+
+FEED = "ringtrace-feed"
 
 REVOCATION = "ringtrace-revocation"
 
@@ -159,6 +162,35 @@ class Offer:
     format: str = FORMAT
     version: int = VERSION
     key_id: str | None = None
+
+
+@dataclass(frozen=True)
+class FeedEvidence(OfferedEvidence):
+    """A row of a feed, of one contributor, by its place in the list of them."""
+
+    contributor: int
+
+
+@dataclass(frozen=True)
+class FeedContributor:
+    """A contributor to a feed: the oldest of its tokens, and places of what it names, rising."""
+
+    entities: tuple[int, ...]
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed(Offer):
+    """What is in force in a hub, as an offer that a member makes for itself.
+
+    No two contributors that have evidence of the same two identifiers can be one. `members` are
+    all organisations of the hub's list but the recipient: each can be a contributor.
+    """
+
+    contributors: tuple[FeedContributor, ...]
+    evidence: tuple[FeedEvidence, ...]
+    members: tuple[str, ...]
+    format: str = FEED
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import combinations
@@ -32,16 +32,18 @@ from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
-from schemas.offer import MAX_INTEGER, Offer, OfferedEvidence
+from schemas.offer import MAX_INTEGER, Feed, FeedEvidence, Offer, OfferedEvidence
 from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
 from transforms.phone import normalize
 from transforms.reporters import (
     OFFER_FIELD,
     Crowds,
     SourceRules,
+    Tie,
     call_reporter_keys,
     precision_interval,
     reporter_keys,
+    ties_of,
     with_reporters_of_complaints,
 )
 
@@ -122,6 +124,32 @@ class AcceptedOffer:
             record = f"offer-{self.sha256[:12]}-{row}-{people}"
             alone = ["call"] if counted.kind == str(RecordKind.CALL) else []
             yield counted, record, "|".join([self.offer.sender, *alone, record])
+
+    def rows_with_ties(self) -> Iterator[tuple[OfferedEvidence, list[Tie], str]]:
+        """Yields each row of the evidence, what it ties, and the key of its reporter."""
+        # Epochs are found anew: those of one identifier are one.
+        ids = [without_epoch(one.entity_id) for one in self.offer.entities]
+        for row, _, key in self.records():
+            yield row, ties_of(ids[at] for at in row.entities), key
+
+    def claims(self) -> dict[str, frozenset[str]]:
+        """Returns what whom claims, without epochs: the sender all, or each contributor a part.
+
+        Contributors of a feed are named `sender|token`.
+        """
+        ids = [without_epoch(one.entity_id) for one in self.offer.entities]
+        if not isinstance(self.offer, Feed):
+            return {self.offer.sender: frozenset(ids)}
+        return {
+            f"{self.offer.sender}|{one.token}": frozenset(ids[at] for at in one.entities)
+            for one in self.offer.contributors
+        }
+
+    def claimant(self, row: OfferedEvidence) -> str:
+        """Returns by whom a row of the evidence is, by the names of `claims`."""
+        if isinstance(self.offer, Feed) and isinstance(row, FeedEvidence):
+            return f"{self.offer.sender}|{self.offer.contributors[row.contributor].token}"
+        return self.offer.sender
 
 
 def own_view(contributor: str, members: pa.Table) -> ContributorView:
@@ -248,34 +276,73 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
 
 
 def crowds_of_offers(
-    offers: Iterable[AcceptedOffer], most: Mapping[str, int] | None = None
+    offers: Sequence[AcceptedOffer],
+    most: Mapping[str, int] | None = None,
+    own: Collection[str] = (),
 ) -> Crowds:
     """Returns the reporters of `evidence_of_offer`, and how many people each stands for.
 
     Nobody outside can check a sender's counts. So of the people that it counts for two identifiers
-    together, or for one alone, no more bear it than `most` has for that sender.
+    together, or for one alone, no more bear it than `most` has for it; each contributor to a feed
+    is a sender, whatever the others do. Who can be somebody that is counted already bears nothing.
+
+    Args:
+        offers: those in force.
+        most: people that bear a tie, by the names of `AcceptedOffer.claims`; any number without.
+        own: organisations whose records are in the run, but for the one that joins.
     """
     people: dict[str, int] = {}
     bearing: dict[str, int] = {}
+    double = _counted_already(offers, most or {}, own)
     for taken in offers:
-        limit = (most or {}).get(taken.offer.sender, MAX_INTEGER)
-        used: Counter[tuple[int, ...]] = Counter()
-        for one, _, key in taken.records():
-            pairs: list[tuple[int, ...]] = [*combinations(one.entities, 2)]
-            ties = pairs or [one.entities]
-            free = limit - min(used[tie] for tie in ties)
-            people[key], bearing[key] = one.reports, max(min(one.reports, free), 0)
+        used: defaultdict[str, Counter[Tie]] = defaultdict(Counter)
+        for row, ties, key in taken.rows_with_ties():
+            who = taken.claimant(row)
+            free = (most or {}).get(who, MAX_INTEGER) - min(used[who][tie] for tie in ties)
+            if double and not double.isdisjoint((who, tie) for tie in ties):
+                free = 0
+            people[key], bearing[key] = row.reports, max(min(row.reports, free), 0)
             for tie in ties:
-                used[tie] += bearing[key]
+                used[who][tie] += bearing[key]
     return Crowds.of(people, bearing)
 
 
-def sender_record(taken: AcceptedOffer, decisions: Iterable[Decision]) -> tuple[int, int]:
-    """Counts the identifiers of an offer that analysts decided to be a suspect's, and the others.
+def _counted_already(
+    offers: Sequence[AcceptedOffer], most: Mapping[str, int], own: Collection[str]
+) -> set[tuple[str, Tie]]:
+    """Returns contributors to feeds, and ties, that can be of somebody who is counted already.
+
+    Whose a token is nobody knows. So where n members of a hub count beside it, by an offer of their
+    own, records in the run or a feed of another hub, its n contributors with most people on the tie
+    are left out, each of whom can be one of these.
+    """
+    feeds = [one.offer for one in offers if isinstance(one.offer, Feed)]
+    if not feeds or (len(offers) == 1 and not own):
+        return set()
+    claimed: defaultdict[Tie, dict[str, Counter[str]]] = defaultdict(dict)
+    for taken in offers:
+        for row, ties, _ in taken.rows_with_ties():
+            for tie in ties:
+                those = claimed[tie].setdefault(taken.offer.sender, Counter())
+                those[taken.claimant(row)] += row.reports
+    found: set[tuple[str, Tie]] = set()
+    for number, feed in enumerate(feeds):
+        members = set(feed.members)
+        both = {one.sender: len(members.intersection(one.members)) for one in feeds[:number]}
+        for tie, by in claimed.items():
+            mine = by.get(feed.sender, Counter[str]())
+            beside = len(members.intersection(own)) + len(members.intersection(by))
+            beside += sum(min(count, len(by.get(hub, ()))) for hub, count in both.items())
+            order = sorted(mine, key=lambda one: (-min(mine[one], most.get(one, MAX_INTEGER)), one))
+            found.update((one, tie) for one in order[:beside])
+    return found
+
+
+def sender_record(claimed: Collection[str], decisions: Iterable[Decision]) -> tuple[int, int]:
+    """Counts the identifiers, of some, that analysts decided to be a suspect's, and the others.
 
     What a dispute, `legitimate` or `victim_owned` covers is no suspect's, whatever else does.
     """
-    offered = {without_epoch(one.entity_id) for one in taken.offer.entities}
     right: set[str] = set()
     wrong: set[str] = set()
     for one in decisions:
@@ -284,7 +351,7 @@ def sender_record(taken: AcceptedOffer, decisions: Iterable[Decision]) -> tuple[
             right.update(members)
         elif one.void is None and one.kind in OTHERS_DECISIONS:
             wrong.update(members)
-    return len(offered & (right - wrong)), len(offered & wrong)
+    return len((right - wrong).intersection(claimed)), len(wrong.intersection(claimed))
 
 
 def people_that_count(most: int, right: int, wrong: int) -> int:

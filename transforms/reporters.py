@@ -14,9 +14,10 @@ import csv
 import io
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
@@ -97,6 +98,16 @@ class Crowds:
 
 
 NO_CROWDS = Crowds.of({})
+
+Tie = tuple[str, ...]
+"""Two identifiers that people report together, or one that they report alone; without epochs."""
+
+
+def ties_of(names: Iterable[str]) -> list[Tie]:
+    """Returns the pairs of identifiers that people report together, or the one that they do."""
+    those = sorted(set(names))
+    return [*combinations(those, 2)] or [tuple(those)]
+
 
 _TWO_SIDED = 1.96
 """Standard deviations within which a normal variable is in 95 of 100 cases."""

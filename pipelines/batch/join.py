@@ -2,6 +2,7 @@
 
 Each offer or revocation is accepted whole, or refused by name; the result is a run like any other.
 Signed counts of shared victims, which were computed here, are read for it and for a referral.
+Long, since what a join takes, counts and prints of an offer is read in one place.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME, Manifest
-from schemas.offer import Offer, Result
+from schemas.offer import Feed, Offer, Result
 from schemas.tables import COMPLAINTS, ENTITIES, HELD_FOLDER
 from transforms.extract import KnownLegitimate
 from transforms.joint import AcceptedOffer, people_that_count, sender_record
@@ -182,6 +183,9 @@ def _manifest_entry(one: SharedCount) -> dict[str, Any]:
         "shared": one.result.shared,
     }
 
+
+TOKEN_DIGITS = 8
+"""Digits by which a contributor's token is shown; `hub pull --without` takes as many."""
 
 KNOWN_REASON = "known legitimate: "
 """The start of the reason of an entity that is on the known-legitimate list."""
@@ -421,14 +425,15 @@ def _run_joint(
     decisions = bind_to_previous(decisions, arguments.previous)
     weights = read_weights(arguments.priority_weights)
     clock = arguments.now or current_time()
-    senders = _senders(intake, decisions)
+    taken = tuple(as_evidence(one) for one in offers)
+    records = _records_of_claims(taken, decisions)
     options = {
         "decisions": file_digest(arguments.decisions),
         "known_legitimate": [Path(one).name for one in arguments.known_legitimate],
         "offers": [_offer_entry(one) for one in offers],
         "offers_left_out": [_offer_entry(one) | {"why": why} for one, why in intake.void],
         "overlaps": overlaps,
-        "senders": senders,
+        "senders": _senders(taken, records),
         "own_run": manifest["run_id"],
         "previous": previous.run_id,
         "priority_weights": file_digest(arguments.priority_weights),
@@ -443,8 +448,9 @@ def _run_joint(
             live=live,
             own=own,
             me=me,
-            offers=tuple(as_evidence(one) for one in offers),
-            most_people={org: one["most_people"] for org, one in senders.items()},
+            offers=taken,
+            most_people={who: one["most_people"] for who, one in records.items()},
+            others=frozenset(_orgs_of(own) - {me}),
             offer_files=tuple(_input_entry(one) for one in offers),
             known=known.merged(known_legitimate_of_run(own)),
             private=refused.ids,
@@ -486,30 +492,64 @@ def _run_joint(
     return status
 
 
-def _senders(intake: Intake, decisions: Iterable[Decision]) -> dict[str, dict[str, Any]]:
-    """Returns, by sender, how its offer was decided on, and how many of its people bear a tie."""
+def _records_of_claims(
+    offers: Iterable[AcceptedOffer], decisions: Sequence[Decision]
+) -> dict[str, dict[str, int]]:
+    """Returns how claims were decided on, and how many people of whose they are bear a tie.
+
+    They are by the names of `AcceptedOffer.claims`.
+    """
     most, found = custody_policy().most_people_of_sender, {}
-    for one in map(as_evidence, intake.offers):
-        right, wrong = sender_record(one, decisions)
-        found[one.offer.sender] = {
-            "most_people": people_that_count(most, right, wrong),
-            "people": sum(row.reports for row in one.offer.evidence),
-            "right": right,
-            "wrong": wrong,
-        }
+    for taken in offers:
+        people: Counter[str] = Counter()
+        for row in taken.offer.evidence:
+            people[taken.claimant(row)] += row.reports
+        for who, claimed in taken.claims().items():
+            right, wrong = sender_record(claimed, decisions)
+            found[who] = {
+                "most_people": people_that_count(most, right, wrong),
+                "people": people[who],
+                "right": right,
+                "wrong": wrong,
+            }
     return found
 
 
-def _sender_lines(senders: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def _senders(
+    offers: Iterable[AcceptedOffer], records: Mapping[str, dict[str, int]]
+) -> dict[str, dict[str, Any]]:
+    """Returns the records of claims by sender; those of a feed by token of the contributor."""
+    found: dict[str, dict[str, Any]] = {}
+    for taken in offers:
+        sender, claims = taken.offer.sender, list(taken.claims())
+        if not isinstance(taken.offer, Feed):
+            found[sender] = records[sender]
+            continue
+        shown = {one.removeprefix(f"{sender}|")[:TOKEN_DIGITS]: records[one] for one in claims}
+        people = sum(one["people"] for one in shown.values())
+        found[sender] = {"contributors": shown, "people": people}
+    return found
+
+
+def _sender_lines(senders: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for org, one in senders.items():
-        decided = one["right"] + one["wrong"]
-        low, high = precision_interval(one["right"], one["wrong"])
-        record = f"of {decided} decided identifiers {one['right']} are a suspect's"
-        yield (
-            f"  {org}: counts {one['people']} people, of whom {one['most_people']} at most bear a "
-            f"tie; {record if decided else 'none of its identifiers is decided'} "
-            f"(precision {low:.2f} to {high:.2f})"
-        )
+        if "contributors" not in one:
+            yield f"  {org}: {_record_text(one)}"
+            continue
+        yield f"  {org}: counts {one['people']} people, by {len(one['contributors'])} contributors"
+        for token, record in one["contributors"].items():
+            yield f"    {token}: {_record_text(record)}"
+
+
+def _record_text(one: Mapping[str, int]) -> str:
+    decided = one["right"] + one["wrong"]
+    low, high = precision_interval(one["right"], one["wrong"])
+    record = f"of {decided} decided identifiers {one['right']} are a suspect's"
+    return (
+        f"counts {one['people']} people, of whom {one['most_people']} at most bear a "
+        f"tie; {record if decided else 'none of its identifiers is decided'} "
+        f"(precision {low:.2f} to {high:.2f})"
+    )
 
 
 def _summary(

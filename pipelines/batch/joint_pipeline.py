@@ -110,7 +110,9 @@ class JointPlan:
         offer_files: their entries among the inputs in the manifest.
         known: identifiers that are nobody's scam.
         private: identifiers of our own victims, and contested ones, which no offer may name.
-        most_people: how many people of a sender bear a tie, at most.
+        most_people: how many people of a sender, or of a contributor to a feed, bear a tie, at
+            most, by the names of `AcceptedOffer.claims`.
+        others: organisations whose records are in the run, too.
         victims_named: how many identifiers of our own victims the offers name.
         previous_members: files of the run whose cluster ids are kept.
         previous_components: its files of clustered components.
@@ -128,6 +130,7 @@ class JointPlan:
     me: str
     offers: tuple[AcceptedOffer, ...]
     most_people: Mapping[str, int]
+    others: frozenset[str]
     offer_files: tuple[Mapping[str, Any], ...]
     known: KnownLegitimate
     private: frozenset[str]
@@ -192,7 +195,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.known,
         follows=True,
         register=use_register(start, plan.register),
-        crowds=crowds_of_offers(plan.offers, plan.most_people),
+        crowds=crowds_of_offers(plan.offers, plan.most_people, plan.others),
     )
     bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
     summaries = summarize_clusters(clustered, bound, plan.weights)

@@ -22,7 +22,7 @@ import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from reports.exchange import (
     HubLog,
     OfferError,
     check_succession,
+    day_of,
     member_key,
     parse_hub_file,
     shipped_policy,
@@ -53,6 +54,9 @@ CHARTER, INBOX, REFUSED = "hub.json", "inbox", "refused"
 
 MAX_SMALL_BYTES, MAX_MEMBERS_BYTES = 64 << 10, 1 << 20
 """Bytes of a charter or a head, and of a list of members."""
+
+HEAD_DAYS = 2
+"""Days after which a head is old: the host signs one a day."""
 
 MAX_FILES = 10_000
 """Files of a folder that are looked at."""
@@ -91,6 +95,19 @@ class Hub:
     waiting: Mapping[str, str]
     log: HubLog
     heads: tuple[tuple[HubHead, str], ...]
+
+    def days_without_head(self) -> list[date]:
+        """Returns the days between the first head and the last of which there is none."""
+        days = {day_of(head.day) for head, _ in self.heads}
+        first, last = min(days, default=date.max), max(days, default=date.min)
+        between = (first + timedelta(one) for one in range((last - first).days))
+        return [one for one in between if one not in days]
+
+    def days_behind(self, now: datetime) -> int:
+        """Returns how many days ago the last head is of, if more than `HEAD_DAYS`; else 0."""
+        last = day_of(self.heads[-1][0].day) if self.heads else now.date()
+        days = (now.astimezone(UTC).date() - last).days
+        return days if days > HEAD_DAYS else 0
 
     def member(self, key_id: str) -> HubMember | None:
         """Returns the member that takes part with this key."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -70,6 +70,9 @@ from schemas.offer import (
 
 MAX_LETTERS, MAX_LETTER_BYTES = 1_000, 2 << 30
 """Letters, and bytes of them, that one day takes; the others wait for the next."""
+
+MOST_DAYS = 10
+"""Days without a head that are listed, the last ones."""
 
 MAX_REASON = 200
 """Characters of the reason for which a token is opened."""
@@ -258,6 +261,11 @@ def _collect(
         f"{hub.path}: {head.day}: {len(taken)} letters, {len(day.lines)} lines; the log has "
         f"{head.size}, its root is {head.root}\n"
     )
+    if hub.heads and (missed := (today - day_of(hub.heads[-1][0].day)).days - 1):
+        sys.stdout.write(
+            f"  nothing was collected on {missed} days since {hub.heads[-1][0].day}: they have no "
+            "head, and what expired in them is out today\n"
+        )
     for path, why in refused.items():
         sys.stdout.write(f"  refused: {path.name}: {plain(why, 300)}\n")
     return 1 if refused else 0
@@ -402,11 +410,24 @@ def show_log(arguments: argparse.Namespace) -> int:
     if hub.heads:
         head, digest = hub.heads[-1]
         lines += [f"  head of {head.day}: {digest}", f"  root: {head.root}"]
+        lines += _head_lines(hub, now)
     lines += log_lines(hub.log, now.date())
     if arguments.head is not None:
         lines.append(_compare_head(hub, Path(arguments.head)))
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
+    """Yields how many heads there are, each of which continues the one before, and of which not."""
+    yield f"  heads: {len(hub.heads)}, each continues the one before, since {hub.heads[0][0].day}"
+    missed = [one.isoformat() for one in hub.days_without_head()]
+    if missed:
+        more = f" and {len(missed) - MOST_DAYS} more" if len(missed) > MOST_DAYS else ""
+        days = ", ".join(missed[-MOST_DAYS:])
+        yield f"  no head of {days}{more}: the host collected nothing on these days"
+    if behind := hub.days_behind(now):
+        yield f"  the last head is {behind} days old: ask the host for what is newer"
 
 
 def _compare_head(hub: Hub, path: Path) -> str:

@@ -69,6 +69,9 @@ from transforms.manifest import files_of
 
 ENTRIES_FILE = "entries.csv"
 
+SHORTEST_ID = 8
+"""Digits of an entry or a token that are taken for it."""
+
 _RANDOM = re.compile(rb'"[0-9a-f]{32,64}"')
 """Ids and digests of a letter, in which digits stand by chance."""
 
@@ -509,7 +512,9 @@ def add_pull_arguments(parser: argparse.ArgumentParser) -> None:
     add_hub(parser)
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder of the feed")
     parser.add_argument(
-        "--without", **repeatable("HEX"), help="entries, or tokens of contributors, to leave out"
+        "--without",
+        **repeatable("HEX"),
+        help="entries, or tokens of contributors, to leave out, by eight digits or more",
     )
     parser.add_argument(
         "--min-count",
@@ -531,8 +536,10 @@ def pull(arguments: argparse.Namespace) -> int:
     hub = open_hub(arguments.hub, now)
     _, org = _key_and_org(hub, arguments.key)
     record, name = read_record(hub), hub.charter.name
-    choice = FeedChoice(frozenset(record.own), frozenset(arguments.without), arguments.min_count)
-    offer, entries = make_feed(hub.log, org, now, choice)
+    without = _ids_of_log(hub, arguments.without)
+    choice = FeedChoice(frozenset(record.own), without, arguments.min_count)
+    members = {row.org for row in hub.members.members} if hub.members else set()
+    offer = make_feed(hub.log, org, now, choice, members)
     key = _feed_key(name)
     content = signing.letter_bytes(offer, key)
     files = {
@@ -543,7 +550,11 @@ def pull(arguments: argparse.Namespace) -> int:
     before = signed_files.accepted_before(name)
     if before.issued_at > offer.issued_at:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
-    live = {one.entity_id for one in make_feed(hub.log, org, now, FeedChoice())[0].entities}
+    live = {
+        one.line.entry.entity_id
+        for entry, one in hub.log.entries.items()
+        if entry not in record.own and hub.log.status(entry, now.date()) == "live"
+    }
     taken_back = {sha for sha, (_, *ids) in record.feeds.items() if not live.issuperset(ids)}
     now_known = replace(
         before,
@@ -564,11 +575,16 @@ def pull(arguments: argparse.Namespace) -> int:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{folder}: {error.strerror}; give another --output") from None
-    people = len({hub.log.entries[one].line.token for one in entries})
+    people = len(offer.contributors)
     sys.stdout.write(
         f"{folder}: {len(ids)} identifiers by {people} contributors, until {offer.expires_at}; "
         f"ringtrace exchange join RUN {folder}\n"
     )
+    if behind := hub.days_behind(now):
+        sys.stdout.write(
+            f"  the last head is of {hub.heads[-1][0].day}, {behind} days ago: ask the host for "
+            "what is newer\n"
+        )
     if taken_back:
         sys.stdout.write(
             f"  {len(taken_back)} earlier feeds name what was taken back since: joins with them "
@@ -577,13 +593,34 @@ def pull(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _ids_of_log(hub: Hub, given: Iterable[str]) -> frozenset[str]:
+    """Returns the ids of entries and tokens that are given, each by `SHORTEST_ID` digits or more.
+
+    Raises:
+        UsageError: for one that is none of the log's, or several.
+    """
+    known = {*hub.log.entries, *(one.token for one in hub.log.ties.values())}
+    found = set()
+    for one in given:
+        those = [one] if hub.log.knows(one) else []
+        if not those and len(one) >= SHORTEST_ID:
+            those = [each for each in known if each.startswith(one)]
+        if len(those) != 1:
+            raise UsageError(
+                f"--without {plain(one, 64)}: is no entry or token of {hub.path}; see "
+                f"{ENTRIES_FILE} of a feed"
+            )
+        found.update(those)
+    return frozenset(found)
+
+
 def _feed_key(name: str) -> Ed25519PrivateKey:
     """Returns the key that signs feeds of a hub here; a new one is trusted as the hub's.
 
     Raises:
         UsageError: if it is trusted no longer, or the name is another organisation's.
     """
-    path = key_store.home() / "hubs" / f"{name}.pem"
+    path = signed_files.feed_key_path(name)
     if not path.exists():
         if key_store.trusted(name):
             raise UsageError(f"{name}: is the name of a partner whose key you trust; and of a hub")

@@ -6,6 +6,8 @@ import argparse
 import hashlib
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,7 @@ from reports.exchange import (
 from reports.run import NO_NARRATIVES, Run, narrative_reader
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
-from schemas.offer import Consent, Correction, Offer, Revocation
+from schemas.offer import Consent, Correction, Feed, Offer, Revocation
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -225,13 +227,27 @@ def show_offer(arguments: argparse.Namespace) -> int:
         UsageError: if nobody that is trusted signed it, or it is no offer.
     """
     found, org, key_id = read_known(arguments.offer, arguments.key)
-    lines = correction_lines(found) if isinstance(found, Correction) else offer_lines(found)
+    if isinstance(found, Correction):
+        lines = [*correction_lines(found)]
+    else:
+        lines = [*offer_lines(found), *(_feed_lines(found) if isinstance(found, Feed) else ())]
     whose = f"a key of {org}'s that you trust" if org else "your own key"
     valid = key_store.validity(org or None, key_id)
     problem = valid.problem(parse_moment(found.issued_at), datetime.now(UTC))
     last = [f"signed by {key_id}, {whose}", *([f"VOID: it {problem}"] if problem else [])]
     sys.stdout.write("\n".join([*lines, "", *last]) + "\n")
     return 0
+
+
+def _feed_lines(feed: Feed) -> Iterator[str]:
+    """Yields who contributed what to a feed, by token."""
+    people: Counter[int] = Counter()
+    for row in feed.evidence:
+        people[row.contributor] += row.reports
+    yield ""
+    yield f"contributors, of the members {', '.join(feed.members)}:"
+    for at, one in enumerate(feed.contributors):
+        yield f"  {one.token}: {len(one.entities)} identifiers, {people[at]} reports"
 
 
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:

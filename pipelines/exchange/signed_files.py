@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pipelines import key_store
 from pipelines.ledger import Entry, EntryKind, recorded, replaced
 from pipelines.options import UsageError
+from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.user_files import custody_policy, read_text
 from reports import signing, tables
 from reports.exchange import (
@@ -36,7 +37,7 @@ from reports.exchange import (
 from reports.run import Run, private_batches
 from schemas.entity import without_epoch
 from schemas.joint import OFFERED_CLUSTERS
-from schemas.offer import CONSENT, VERSION, Consent, Offer, Revocation
+from schemas.offer import CONSENT, VERSION, Consent, Feed, Offer, Revocation
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
 
@@ -339,6 +340,11 @@ def _read(
         check_offer_addressee(found, found.recipient if me is None else me, now)
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
+    if isinstance(found, Feed) and key_id != feed_key_id(org):
+        raise UsageError(
+            f"{path}: is a feed of {org} that was not made with your keys; pull it from the hub: "
+            "ringtrace exchange hub pull"
+        )
     if isinstance(found, Offer):
         issued, ends = map(parse_moment, (found.issued_at, found.expires_at))
         most = timedelta(days=custody_policy().longest_offer_days)
@@ -351,6 +357,23 @@ def _read(
         if problem := valid.problem(issued):
             raise UsageError(f"{path}: {problem}; ask for one that is signed with a valid key")
     return SignedFile(str(path), found, hashlib.sha256(content).hexdigest(), key_id, len(content))
+
+
+def feed_key_path(hub: str) -> Path:
+    """Returns the path of the key that signs the feeds of a hub that are made here."""
+    return key_store.home() / "hubs" / f"{hub}.pem"
+
+
+def feed_key_id(hub: str) -> str | None:
+    """Returns the id of that key; None without it.
+
+    What another signs says nothing of contributors: a partner could say that it is many.
+    """
+    path = feed_key_path(key_store.org_slug(hub))
+    if not path.is_file():
+        return None
+    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "restore it from a copy")
+    return signing.key_id(open_private_key(content, str(path)).public_key())
 
 
 def _by_sender(one: SignedFile) -> tuple[str, str]:

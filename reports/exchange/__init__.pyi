@@ -9,8 +9,6 @@ from .hub_log import (
     log_line as log_line,
     log_lines as log_lines,
     make_feed as make_feed,
-    open_letter as open_letter,
-    seal_letter as seal_letter,
 )
 from .offer import (
     DISPUTED as DISPUTED,
@@ -41,11 +39,13 @@ from .read_offer import (
     listed_key as listed_key,
     member_key as member_key,
     offer_expired as offer_expired,
+    open_letter as open_letter,
     parse_correction as parse_correction,
     parse_hub_file as parse_hub_file,
     parse_key_list as parse_key_list,
     parse_moment as parse_moment,
     parse_offer as parse_offer,
+    seal_letter as seal_letter,
     sender_of as sender_of,
     signer_of as signer_of,
 )

@@ -1,10 +1,11 @@
 """The log of a hub: a Merkle tree of lines, what they say is in force, and the feed made of it.
 
-Letters to the host are sealed here, too, and its list of members follows from the one before.
-Nothing in a log names who contributed it: a token stands there, which the host alone can compute
-(`contributor_token`).
+A list of members follows from the one before. Nothing in a log names who contributed it: a token
+stands there, which the host alone can compute (`contributor_token`).
 
 The line of an entry that is out is erased, the digest of its leaf stays, and with it the tree.
+
+Long, since whoever reads a feed must know what the log says, and who can be whom in it.
 """
 
 from __future__ import annotations
@@ -12,15 +13,11 @@ from __future__ import annotations
 import hmac
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from reports import signing
 from reports.exchange.read_offer import (
@@ -29,10 +26,10 @@ from reports.exchange.read_offer import (
     LEAST,
     MAX_LINE_BYTES,
     MAX_LINES,
+    MAX_PEOPLE,
+    MAX_ROWS,
     ORG_SLUG,
-    SEALED_SIZES,
     SHA256,
-    SIZES,
     OfferError,
     check_entry,
     check_ties,
@@ -43,8 +40,12 @@ from reports.exchange.read_offer import (
     rising,
 )
 from reports.signing import MerkleTree, NotCanonicalError, merkle_leaf
+from schemas.entity import without_epoch
 from schemas.enums import RecordKind, Tier
 from schemas.offer import (
+    Feed,
+    FeedContributor,
+    FeedEvidence,
     HubActor,
     HubCharter,
     HubEntry,
@@ -60,9 +61,9 @@ from schemas.offer import (
     Offer,
     OfferedCluster,
     OfferedEntity,
-    OfferedEvidence,
     Terms,
 )
+from transforms.reporters import ties_of
 
 Line = (
     LoggedActor
@@ -91,9 +92,6 @@ def log_line(one: Line) -> bytes:
 def erased_line(line: bytes) -> bytes:
     """Returns what stays of a line that is erased: the hash of its leaf."""
     return signing.canonical_json({"erased": merkle_leaf(line).hex()})
-
-
-_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 
 @dataclass
@@ -363,25 +361,69 @@ class FeedChoice:
     least: int = 1
 
 
-def make_feed(
-    log: HubLog, recipient: str, now: datetime, choice: FeedChoice
-) -> tuple[Offer, list[str]]:
-    """Returns what is in force as an offer of the hub's, and the ids of its entries.
+class Contributors:
+    """The contributors of a log: tokens, and which of them are surely two members.
 
-    Each person that a contributor counts is counted once; of an identifier that several name, role
-    and cluster are those of the contributor with most reporters.
+    Two tokens are one member's where one of them replaced what the other had claimed. They are two
+    members' where they are of one epoch, or where an entry of each has the same identifier: the
+    host gives a member one token an epoch, and lets nobody claim an identifier twice.
     """
-    chosen: defaultdict[str, list[EntryState]] = defaultdict(list)
-    for name, one in log.entries.items():
-        if name in choice.own or {name, one.line.token} & choice.without:
-            continue
-        if log.status(name, now.date()) == "live":
-            chosen[one.line.entry.entity_id].append(one)
-    kept = {
-        entity_id: max(those, key=lambda one: (one.line.entry.reporters, one.line.entry.entry))
-        for entity_id, those in sorted(chosen.items())
-        if len({one.line.token for one in those}) >= choice.least
-    }
+
+    def __init__(self, log: HubLog) -> None:
+        self._of: dict[str, str] = {}
+        self._epochs: defaultdict[str, set[int]] = defaultdict(set)
+        self._names: defaultdict[str, set[str]] = defaultdict(set)
+        for actor in sorted(log.ties.values(), key=lambda one: (one.day, one.actor)):
+            self._of.setdefault(actor.token, actor.token)
+            before = [log.ties[one].token for one in actor.replaces if one in log.ties]
+            same = set(map(self.of, [*before, actor.token]))
+            if len(same) > 1:
+                first = next(one for one in self._of if one in same)
+                self._of = {one: first if of in same else of for one, of in self._of.items()}
+        for actor in log.ties.values():
+            epoch = epoch_of(log.charter, day_of(actor.day))
+            self._epochs[self.of(actor.token)].add(epoch)
+        for one in log.entries.values():
+            self._names[self.of(one.line.token)].add(one.line.entry.entity_id)
+
+    def of(self, token: str) -> str:
+        """Returns the oldest token of the contributor of a token."""
+        return self._of.get(token, token)
+
+    def are_two(self, one: str, other: str) -> bool:
+        """Returns whether two contributors, by their oldest tokens, are surely two members."""
+        epochs, names = self._epochs, self._names
+        shared = not epochs[one].isdisjoint(epochs[other])
+        return one != other and (shared or not names[one].isdisjoint(names[other]))
+
+    def named(self, those: Iterable[str]) -> frozenset[str]:
+        """Returns the oldest tokens of those whose tokens are given, among other ids."""
+        return frozenset(self._of[one] for one in those if one in self._of)
+
+
+FeedRow = tuple[str, tuple[int, ...], int]
+"""Week, places of identifiers, and the contributor of a row of a feed's evidence."""
+
+
+def make_feed(
+    log: HubLog, recipient: str, now: datetime, choice: FeedChoice, members: Iterable[str] = ()
+) -> Feed:
+    """Returns what is in force as a feed of the hub's.
+
+    Each contributor's people are counted apart. Of an identifier that several name, the role is
+    that which most give it; of these, cluster and confidence are the first contributor's.
+
+    Args:
+        log: of the hub.
+        recipient: who makes the feed.
+        now: when.
+        choice: of its entries. All of a contributor of whom one is its own are its own.
+        members: all organisations of the hub's list.
+    """
+    who = Contributors(log)
+    own = {who.of(log.entries[one].line.token) for one in choice.own if one in log.entries}
+    chosen = _entries_of_feed(log, who, now, choice, own)
+    kept = {entity_id: _first_of_most(those) for entity_id, those in sorted(chosen.items())}
     numbers: dict[str, int] = {}
     for one in kept.values():
         numbers.setdefault(one.line.actor, len(numbers) + 1)
@@ -392,19 +434,12 @@ def make_feed(
     )  # fmt: skip
     place = {entity_id: at for at, entity_id in enumerate(kept)}
     of_entry = {one.line.entry.entry: entity_id for entity_id in kept for one in chosen[entity_id]}
-    counts: Counter[tuple[str, tuple[int, ...]]] = Counter()
-    for actor in log.ties.values():
-        for tie in actor.ties:
-            at = tuple(sorted({place[of_entry[one]] for one in tie.entries if one in of_entry}))
-            if at:
-                counts[tie.week, at] += tie.reporters
-    evidence = tuple(
-        OfferedEvidence(at, str(RecordKind.COMPLAINT), reports, week)
-        for (week, at), reports in sorted(counts.items())
-    )
+    named: defaultdict[str, set[int]] = defaultdict(set)
+    for name, entity_id in of_entry.items():
+        named[who.of(log.entries[name].line.token)].add(place[entity_id])
     charter = log.charter
     ends = now + timedelta(days=charter.feed_days)
-    offer = Offer(
+    return Feed(
         sender=charter.name,
         recipient=recipient,
         issued_at=f"{now:%Y-%m-%dT%H:%M:%SZ}",
@@ -412,10 +447,107 @@ def make_feed(
         tlp=charter.tlp,
         terms=Terms(min((one.confidence for one in entities), default=0), charter.k, LEAST, 1),
         entities=entities,
-        evidence=evidence,
+        evidence=_evidence_of_feed(log, who, sorted(named), place, of_entry),
         clusters=tuple(OfferedCluster((), None, (), one) for one in sorted(numbers.values())),
+        contributors=tuple(
+            FeedContributor(tuple(sorted(those)), token) for token, those in sorted(named.items())
+        ),
+        members=tuple(sorted(set(members) - {recipient})),
     )
-    return offer, sorted(of_entry)
+
+
+def _entries_of_feed(
+    log: HubLog, who: Contributors, now: datetime, choice: FeedChoice, own: Collection[str]
+) -> dict[str, list[EntryState]]:
+    """Returns the entries of a feed by identifier."""
+    chosen: defaultdict[str, list[EntryState]] = defaultdict(list)
+    gone = {*own, *who.named(choice.without)}
+    for name, one in log.entries.items():
+        if name in choice.own | choice.without or who.of(one.line.token) in gone:
+            continue
+        if log.status(name, now.date()) == "live":
+            chosen[one.line.entry.entity_id].append(one)
+    return {
+        entity_id: those
+        for entity_id, those in chosen.items()
+        if len({who.of(one.line.token) for one in those}) >= choice.least
+    }
+
+
+def _first_of_most(those: Sequence[EntryState]) -> EntryState:
+    """Returns the first entry of an identifier with the role that most contributors give it."""
+    roles = Counter(role for role, _ in {(one.line.entry.role, one.line.token) for one in those})
+    return min(those, key=lambda one: (-roles[one.line.entry.role], one.leaf))
+
+
+def _evidence_of_feed(
+    log: HubLog,
+    who: Contributors,
+    tokens: Sequence[str],
+    place: Mapping[str, int],
+    of_entry: Mapping[str, str],
+) -> tuple[FeedEvidence, ...]:
+    """Returns who of the contributors counts how many people for what, and nobody twice.
+
+    Of two contributors that name the same two identifiers, whatever their epochs, and may be one,
+    the earlier counts.
+
+    Args:
+        log: of the hub.
+        who: its contributors.
+        tokens: those of the feed, in order.
+        place: its identifiers, and the place of each.
+        of_entry: the identifier of each of its entries.
+    """
+    number = {token: at for at, token in enumerate(tokens)}
+    counts: Counter[FeedRow] = Counter()
+    # Of each tie, the contributors that count, those of earlier days first.
+    counting: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for actor in sorted(log.ties.values(), key=lambda one: (one.day, one.token, one.actor)):
+        token = who.of(actor.token)
+        if token not in number:
+            continue
+        for tie in actor.ties:
+            those = {of_entry[one] for one in tie.entries if one in of_entry}
+            at = tuple(sorted(place[one] for one in those))
+            ties = ties_of(map(without_epoch, those))
+            before = {one for each in ties for one in counting[each]} - {token}
+            if at and all(who.are_two(token, one) for one in before):
+                counts[tie.week, at, number[token]] += tie.reporters
+                for each in ties:
+                    counting[each] = [*dict.fromkeys([*counting[each], token])]
+    return tuple(
+        FeedEvidence(at, str(RecordKind.COMPLAINT), reports, week, contributor)
+        for (week, at, contributor), reports in _within_bounds(counts)
+    )
+
+
+def _within_bounds(counts: Mapping[FeedRow, int]) -> Iterator[tuple[FeedRow, int]]:
+    """Yields the rows of a feed in order, no more in all than one offer may have.
+
+    Otherwise one who claims too much would have the feed refused, and so what all others say.
+    """
+    people, named = Counter[int](), Counter[int]()
+    for (_, at, contributor), reports in counts.items():
+        people[contributor] += reports
+        named[contributor] += len(at)
+    people, named = _fair_shares(people, MAX_PEOPLE), _fair_shares(named, MAX_ROWS)
+    for row, reports in sorted(counts.items()):
+        _, at, contributor = row
+        shown = min(reports, people[contributor])
+        if shown and len(at) <= named[contributor]:
+            people[contributor] -= shown
+            named[contributor] -= len(at)
+            yield row, shown
+
+
+def _fair_shares(wanted: Mapping[int, int], most: int) -> Counter[int]:
+    """Returns what each gets of `most`: who wants least first, no less than an equal share."""
+    shares, left = Counter[int](), most
+    for at, (one, count) in enumerate(sorted(wanted.items(), key=lambda pair: (pair[1], pair[0]))):
+        shares[one] = min(count, left // (len(wanted) - at))
+        left -= shares[one]
+    return shares
 
 
 def actors_of_offer(
@@ -527,44 +659,6 @@ def check_succession(
         raise OfferError(
             f"needs the signature of the host {charter.host}: there are no two members"
         )
-
-
-def seal_letter(content: bytes, signature: bytes, sealing_key: bytes, hub: str) -> bytes:
-    """Seals a letter and its signature to the host's key (HPKE, RFC 9180), filled up in size.
-
-    Raises:
-        OfferError: if it is too large.
-    """
-    lengths = len(content).to_bytes(4, "big") + len(signature).to_bytes(4, "big")
-    plain = lengths + content + signature
-    size = next((one for one in SIZES if len(plain) <= one), None)
-    if size is None:
-        raise OfferError(f"is larger than {SIZES[-1]} bytes")
-    public = X25519PublicKey.from_public_bytes(sealing_key)
-    return _SUITE.encrypt(plain.ljust(size, b"\0"), public, _purpose(hub))
-
-
-def open_letter(sealed: bytes, secret: bytes, hub: str) -> tuple[bytes, bytes]:
-    """Opens a sealed letter; returns it and its signature file.
-
-    Raises:
-        OfferError: if it is not sealed to this key for this hub.
-    """
-    problem = OfferError("is not sealed to this hub's key, or was altered")
-    if len(sealed) not in SEALED_SIZES:
-        raise problem
-    try:
-        plain = _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(secret), _purpose(hub))
-    except (InvalidTag, ValueError):
-        raise problem from None
-    first, second = (int.from_bytes(plain[at : at + 4], "big") for at in (0, 4))
-    if 8 + first + second > len(plain) or plain[8 + first + second :].strip(b"\0"):
-        raise OfferError("is sealed, and is no letter")
-    return plain[8 : 8 + first], plain[8 + first : 8 + first + second]
-
-
-def _purpose(hub: str) -> bytes:
-    return b"ringtrace hub letter " + hub.encode()
 
 
 def epoch_of(charter: HubCharter, day: date) -> int:

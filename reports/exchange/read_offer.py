@@ -1,7 +1,8 @@
 """Reader of signed files that others send, hostile until signature and every field are checked.
 
-Offers, revocations, corrections, lists of keys, and the files of a hub: its charter, lists of
-members, letters and heads.
+Offers, feeds, revocations, corrections, lists of keys, and the files of a hub: its charter, lists
+of members, letters and heads. Letters of a hub are sealed and opened here, too.
+Long, since all that comes from outside is checked by one set of rules.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from reports import signing
 from reports.exchange.offer import OFFERABLE_KINDS, SMALLEST_TABLE
@@ -21,6 +25,7 @@ from reports.signing import NotCanonicalError
 from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind, Tier
 from schemas.offer import (
     CORRECTION,
+    FEED,
     FORMAT,
     HUB,
     HUB_HEAD,
@@ -31,6 +36,8 @@ from schemas.offer import (
     REVOCATION,
     VERSION,
     Correction,
+    Feed,
+    FeedEvidence,
     HubActor,
     HubCharter,
     HubEntry,
@@ -96,6 +103,8 @@ HUB_LIVES = {
 
 Of phones, domains, addresses and handles as transforms/data/lives.toml has them.
 """
+
+_SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 BASES = ("analyst", "analyst_signed")
 
@@ -177,18 +186,19 @@ def _parsed(content: bytes, kinds: Mapping[str, type[Any]], otherwise: str) -> A
 
 
 def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
-    """Parses the offer or revocation in signed bytes, and checks every field.
+    """Parses the offer, feed or revocation in signed bytes, and checks every field.
 
     Raises:
         OfferError: naming the first field that is wrong.
     """
-    found: Offer | Revocation = _parsed(
-        content, {FORMAT: Offer, REVOCATION: Revocation}, "is neither an offer nor a revocation"
-    )
+    kinds = {FORMAT: Offer, FEED: Feed, REVOCATION: Revocation}
+    found: Offer | Revocation = _parsed(content, kinds, "is neither an offer nor a revocation")
     _check_parties(found, signed_by)
     need(found.key_id is None or SHA256.fullmatch(found.key_id), "key_id")
     if isinstance(found, Offer):
         _check_offer(found)
+        if isinstance(found, Feed):
+            _check_feed(found)
     else:
         need(bool(found.offers) and all(map(SHA256.fullmatch, found.offers)), "offers")
     return found
@@ -333,7 +343,7 @@ def _check_offer(offer: Offer) -> None:
     need(rising([one.entity_id for one in offer.entities]), "entities")
     for at, evidence in enumerate(offer.evidence):
         _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
-    need(rising([(one.week, one.kind, one.entities) for one in offer.evidence]), "evidence")
+    need(rising([_evidence_order(one) for one in offer.evidence]), "evidence")
     if sum(len(one.entities) for one in offer.evidence) > MAX_ROWS:
         raise OfferError(f"names more than {MAX_ROWS} identifiers in its evidence")
     people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
@@ -345,6 +355,26 @@ def _check_offer(offer: Offer) -> None:
         if told > people:
             raise OfferError(f"counts more victims in clusters[{at}] than reports in all")
     need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
+
+
+def _evidence_order(one: OfferedEvidence) -> tuple[Any, ...]:
+    whose = (one.contributor,) if isinstance(one, FeedEvidence) else ()
+    return one.week, one.kind, one.entities, *whose
+
+
+def _check_feed(feed: Feed) -> None:
+    need(rising(feed.members) and all(map(ORG_SLUG.fullmatch, feed.members)), "members")
+    need(feed.recipient not in feed.members, "members")
+    need(rising([one.token for one in feed.contributors]), "contributors")
+    named: list[frozenset[int]] = []
+    for at, one in enumerate(feed.contributors):
+        need(ENTRY_ID.fullmatch(one.token), f"contributors[{at}].token")
+        need(one.entities and rising(one.entities), f"contributors[{at}].entities")
+        named.append(frozenset(one.entities))
+    need(frozenset().union(*named) == set(range(len(feed.entities))), "contributors")
+    for at, row in enumerate(feed.evidence):
+        known = row.contributor < len(named) and named[row.contributor].issuperset(row.entities)
+        need(known, f"evidence[{at}].contributor")
 
 
 def _is_id(entity_id: str) -> bool:
@@ -552,6 +582,44 @@ def check_ties(ties: Sequence[HubTie], where: str) -> None:
         need(1 <= len(tie.entries) <= MAX_HARD_ENTITIES and rising(tie.entries), where)
         need(all(map(ENTRY_ID.fullmatch, tie.entries)) and is_week(tie.week), where)
         need(LEAST <= tie.reporters <= MAX_REPORTERS, where)
+
+
+def seal_letter(content: bytes, signature: bytes, sealing_key: bytes, hub: str) -> bytes:
+    """Seals a letter and its signature to the host's key (HPKE, RFC 9180), filled up in size.
+
+    Raises:
+        OfferError: if it is too large.
+    """
+    lengths = len(content).to_bytes(4, "big") + len(signature).to_bytes(4, "big")
+    plain = lengths + content + signature
+    size = next((one for one in SIZES if len(plain) <= one), None)
+    if size is None:
+        raise OfferError(f"is larger than {SIZES[-1]} bytes")
+    public = X25519PublicKey.from_public_bytes(sealing_key)
+    return _SUITE.encrypt(plain.ljust(size, b"\0"), public, _purpose(hub))
+
+
+def open_letter(sealed: bytes, secret: bytes, hub: str) -> tuple[bytes, bytes]:
+    """Opens a sealed letter; returns it and its signature file.
+
+    Raises:
+        OfferError: if it is not sealed to this key for this hub.
+    """
+    problem = OfferError("is not sealed to this hub's key, or was altered")
+    if len(sealed) not in SEALED_SIZES:
+        raise problem
+    try:
+        plain = _SUITE.decrypt(sealed, X25519PrivateKey.from_private_bytes(secret), _purpose(hub))
+    except (InvalidTag, ValueError):
+        raise problem from None
+    first, second = (int.from_bytes(plain[at : at + 4], "big") for at in (0, 4))
+    if 8 + first + second > len(plain) or plain[8 + first + second :].strip(b"\0"):
+        raise OfferError("is sealed, and is no letter")
+    return plain[8 : 8 + first], plain[8 + first : 8 + first + second]
+
+
+def _purpose(hub: str) -> bytes:
+    return b"ringtrace hub letter " + hub.encode()
 
 
 _CHECKS: dict[type[Any], Callable[[Any], None]] = {

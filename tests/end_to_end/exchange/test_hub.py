@@ -16,7 +16,7 @@ import pytest
 import stix2
 
 from pipelines.exchange import taxii as taxii_module
-from reports import tables
+from reports import signing, tables
 from reports.exchange import OfferError, open_letter
 from reports.export.stix import stix_observable
 from schemas.entity import without_epoch
@@ -588,6 +588,100 @@ def test_each_member_decides_for_itself(world, capsys):
     assert join(world, "amazon", world.folder / "both", world.folder / "joint", day=5) == 2
     assert world.do("amazon", "pull", "--output", world.folder / "again", day=6) == 2
     assert "trust it again to use the hub" in refusal(capsys)
+
+
+def senders(run):
+    """What the manifest of a joint run says of the hub's contributors, by the token's digits."""
+    options = json.loads((run / "manifest.json").read_bytes())["options"]
+    return options["senders"]["acx"]["contributors"]
+
+
+def test_each_contributor_bears_and_has_a_record_of_its_own(world, capsys):
+    feed = pull(world, "amazon")
+    rows = [one for one in entries(feed) if one["contributor"] != "own"]
+    names = Counter(one["entity_id"] for one in rows)
+    tokens = sorted({one["contributor"] for one in rows})
+    capsys.readouterr()
+    assert join(world, "amazon", feed, world.folder / "joint") == 0
+    told = capsys.readouterr().out
+    assert "acx: counts" in told and "people, by 2 contributors" in told
+    for token in tokens:
+        assert f"    {token[:8]}: counts " in told and token not in told
+    assert not any(f"{org}:" in told for org in ("google", "microsoft"))
+    before = senders(world.folder / "joint")
+    assert list(before) == [one[:8] for one in tokens]
+    assert {one["most_people"] for one in before.values()} == {8}
+    assert all(one["people"] and one["right"] and not one["wrong"] for one in before.values())
+    # What proves wrong of one lowers nobody else.
+    wrong = [one["entity_id"] for one in rows
+             if one["contributor"] == tokens[0] and names[one["entity_id"]] == 1]  # fmt: skip
+    assert wrong
+    lines = [f"L-{n},legitimate,{one},,Ada Cole,asked,2026-06-03T00:00:00Z,"
+             for n, one in enumerate(wrong)]  # fmt: skip
+    path = world.folder / "decisions.csv"
+    path.write_text(path.read_text() + "\n".join(lines) + "\n")
+    assert join(world, "amazon", feed, world.folder / "again") == 0
+    after = senders(world.folder / "again")
+    assert after[tokens[1][:8]] == before[tokens[1][:8]]
+    assert after[tokens[0][:8]]["wrong"] == len(wrong)
+    assert after[tokens[0][:8]]["people"] == before[tokens[0][:8]]["people"]
+
+
+def test_nobody_else_can_say_that_it_is_many(world, capsys):
+    """A partner's own feed would bear as many people as the contributors that it makes up."""
+    value = json.loads((pull(world, "amazon") / "offer.json").read_bytes())
+    key, folder = signing.make_signing_key(), world.folder / "made-up"
+    pem = world.folder / "contoso.pem"
+    pem.write_bytes(signing.public_pem(key.public_key()))
+    mark = ["--fingerprint", signing.key_id(key.public_key())]
+    assert world.at("amazon", "keys", "trust", "contoso", pem, *mark) == 0
+    value |= {"sender": "contoso", "key_id": signing.key_id(key.public_key())}
+    folder.mkdir()
+    (folder / "offer.json").write_bytes(signing.canonical_json(value))
+    signature = signing.sign_detached((folder / "offer.json").read_bytes(), key)
+    (folder / "offer.json.sig").write_bytes(signature)
+    capsys.readouterr()
+    assert join(world, "amazon", folder, world.folder / "joint") == 2
+    assert "is a feed of contoso that was not made with your keys" in refusal(capsys)
+    assert not (world.folder / "joint").exists()
+
+
+def test_contributors_are_left_out_by_the_digits_that_a_join_prints(world, capsys):
+    rows = entries(pull(world, "amazon"))
+    token = next(one["contributor"] for one in rows if one["contributor"] != "own")
+    words = ["--output", world.folder / "without", "--without"]
+    for wrong in (token[:7], "f" * 32, "own", ""):
+        capsys.readouterr()
+        assert world.do("amazon", "pull", *words, wrong, day=4) == 2
+        assert "is no entry or token of" in refusal(capsys)
+    assert world.do("amazon", "pull", *words, token[:8], day=4) == 0
+    others = {one["entity_id"] for one in rows if one["contributor"] not in ("own", token)}
+    assert offered(world.folder / "without") == others
+
+
+def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
+    assert world.do(HOST, "collect", day=3) == 0
+    assert "0 letters, 0 lines" in capsys.readouterr().out
+    assert (world.hub / "heads" / "2026-06-03.json").exists()
+    assert not (world.hub / "log" / "2026-06-03.jsonl").exists()
+    assert world.do("amazon", "log", day=3) == 0
+    said = capsys.readouterr().out
+    assert "heads: 2, each continues the one before, since 2026-06-02" in said
+    assert "no head" not in said and "days old" not in said
+    assert world.do(HOST, "collect", day=7) == 0
+    assert "nothing was collected on 3 days since 2026-06-03" in capsys.readouterr().out
+    head = ["--head", world.hub / "heads" / "2026-06-03.json"]
+    assert world.do("amazon", "log", *head, day=8) == 0
+    said = capsys.readouterr().out
+    assert "no head of 2026-06-04, 2026-06-05, 2026-06-06: the host collected nothing" in said
+    assert "heads: 3, each" in said and "continues the head of 2026-06-03" in said
+    # An old copy is one that somebody may keep back.
+    pull(world, "amazon", day=9)
+    assert "days ago" not in capsys.readouterr().out
+    pull(world, "amazon", day=10)
+    assert "the last head is of 2026-06-07, 3 days ago" in capsys.readouterr().out
+    assert world.do("amazon", "log", day=10) == 0
+    assert "the last head is 3 days old" in capsys.readouterr().out
 
 
 def test_three_organisations_from_the_first_claim_to_an_expulsion(empty, capsys):

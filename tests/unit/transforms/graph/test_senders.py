@@ -1,16 +1,16 @@
 """What one sender's offer adds to a join: no more people than policy and its record let count."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from schemas.decision import DecisionKind
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
+from tests.support.ties import tie_reporters
 from transforms.arrow_util import hash_text
 from transforms.decisions import Decision
-from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows
 from transforms.joint import AcceptedOffer, crowds_of_offers, people_that_count, sender_record
 from transforms.reporters import precision_interval
 
@@ -35,36 +35,28 @@ def offer(*rows):
     )  # fmt: skip
 
 
-def tie_reporters(taken, most):
+def ties(taken, most):
     """The reporters of each tie between the three identifiers in a join, by their places."""
-    crowds = crowds_of_offers([taken], most)
-    node = np.sort(hash_text(pa.array(IDS)))
-    place = dict(zip(hash_text(pa.array(IDS)).tolist(), range(3), strict=True))
-    rows = [
-        {
-            "group": int(hash_text(pa.array([key]))[0]),
-            "node": int(hash_text(pa.array([IDS[at]]))[0]),
-            "reporter": int(hash_text(pa.array([key]))[0]),
-            "observed_at": WHEN,
-        }
-        for one, _, key in taken.records()
-        for at in one.entities
-    ]
-    evidence = incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), node, crowds)
-    found = cluster_ties(evidence, np.arange(3))
-    ends = ([place[int(node[at])] for at in one] for one in (found.a, found.b))
     return {
-        tuple(sorted(pair)): int(count)
-        for pair, count in zip(zip(*ends, strict=True), found.reporters, strict=True)
+        tuple(sorted(map(IDS.index, pair))): count
+        for pair, count in tie_reporters([taken], most).items()
     }
 
 
 def test_a_sender_alone_adds_no_more_people_to_a_tie_than_policy_says():
     claimed = offer(((0, 1), 5000, 10), ((0, 1), 3, 11), ((1, 2), 4, 11))
-    assert tie_reporters(claimed, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
+    assert ties(claimed, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
     split = offer(*(((0, 1), 1, week) for week in range(10, 40)), ((1, 2), 4, 41))
-    assert tie_reporters(split, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
-    assert tie_reporters(split, {}) == {(0, 1): 30, (1, 2): 4}
+    assert ties(split, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
+    assert ties(split, {}) == {(0, 1): 30, (1, 2): 4}
+
+
+def test_epochs_of_an_identifier_are_one_of_which_as_many_bear_as_of_it():
+    taken = offer(((0, 1), 5000, 10))
+    ids = (*taken.offer.entities[:2], replace(taken.offer.entities[1], entity_id=f"{IDS[1]}#2"))
+    rows = (*taken.offer.evidence, replace(taken.offer.evidence[0], entities=(0, 2)))
+    split = replace(taken, offer=replace(taken.offer, entities=ids, evidence=rows))
+    assert ties(split, {"contoso": 8}) == {(0, 1): 8}
 
 
 def test_what_counts_where_people_are_counted_is_all_of_them():
@@ -86,8 +78,8 @@ def test_the_record_of_a_sender_is_what_analysts_decided_on_what_it_sent():
         decided(DecisionKind.VICTIM_OWNED, IDS[1]),
         decided(DecisionKind.CANNOT_LINK, IDS[2]),
     ]
-    assert sender_record(offer(), said) == (1, 1)
-    assert sender_record(offer(), []) == (0, 0)
+    assert sender_record(IDS, said) == (1, 1)
+    assert sender_record(IDS, []) == (0, 0)
 
 
 def test_a_bad_record_lets_fewer_people_count_and_no_record_all():

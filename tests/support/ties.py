@@ -1,0 +1,50 @@
+"""The reporters of ties in a join of offers, as clustering counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.entity import without_epoch
+from transforms.arrow_util import hash_text
+from transforms.graph.incidence import INCIDENCE, cluster_ties, incidence_from_rows
+from transforms.joint import AcceptedOffer, crowds_of_offers
+
+WHEN = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def hash_of(text: str) -> int:
+    return int(hash_text(pa.array([text]))[0])
+
+
+def tie_reporters(
+    offers: Sequence[AcceptedOffer],
+    most: Mapping[str, int] | None = None,
+    own: Collection[str] = (),
+) -> dict[tuple[str, str], int]:
+    """The reporters of each tie between the identifiers of offers, by their ids without epochs."""
+    crowds = crowds_of_offers(offers, most, own)
+    names = sorted({without_epoch(e.entity_id) for one in offers for e in one.offer.entities})
+    place = {hash_of(name): name for name in names}
+    rows = [
+        {
+            "group": hash_of(key),
+            "node": hash_of(without_epoch(taken.offer.entities[at].entity_id)),
+            "reporter": hash_of(key),
+            "observed_at": WHEN,
+        }
+        for taken in offers
+        for one, _, key in taken.records()
+        for at in one.entities
+    ]
+    node = np.array(sorted(place))
+    evidence = incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), node, crowds)
+    found = cluster_ties(evidence, np.arange(len(node)))
+    ends = ([place[int(node[at])] for at in one] for one in (found.a, found.b))
+    return {
+        tuple(sorted(pair)): int(count)
+        for pair, count in zip(zip(*ends, strict=True), found.reporters, strict=True)
+    }
