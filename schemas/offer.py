@@ -181,7 +181,7 @@ class FeedContributor:
 
 @dataclass(frozen=True, kw_only=True)
 class Feed(Offer):
-    """What is in force in a hub, as an offer that a member makes for itself.
+    """The entries in force of a hub, as an offer that a member makes for itself.
 
     No two contributors that have evidence of the same two identifiers can be one. `members` are
     all organisations of the hub's list but the recipient: each can be a contributor.
