@@ -7,8 +7,10 @@ hubs/NAME.letters.json    the time of the last letter that was taken of each mem
 from __future__ import annotations
 
 import argparse
+import json
 import secrets
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -40,13 +42,13 @@ from reports.exchange import (
     MAX_DAY_BYTES,
     MAX_OPEN_DISPUTES,
     SEALED_SIZES,
+    HubLog,
     OfferError,
     contributor_token,
     day_of,
     epoch_of,
     erased_line,
     log_line,
-    log_lines,
     member_key,
     open_letter,
     parse_hub_file,
@@ -411,11 +413,21 @@ def show_log(arguments: argparse.Namespace) -> int:
         head, digest = hub.heads[-1]
         lines += [f"  head of {head.day}: {digest}", f"  root: {head.root}"]
         lines += _head_lines(hub, now)
-    lines += log_lines(hub.log, now.date())
+    lines += _log_lines(hub.log, now.date())
     if arguments.head is not None:
         lines.append(_compare_head(hub, Path(arguments.head)))
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def _log_lines(log: HubLog, day: date) -> Iterator[str]:
+    """Yields a summary of a log as lines for a person."""
+    counts = Counter(log.status(name, day) for name in log.entries)
+    shown = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+    waiting = sum(1 for name in log.entries for _ in log.open_disputes(name))
+    yield f"  {len(log.leaves)} lines; entries: {shown or 'none'}; {waiting} open disputes"
+    for one in log.openings:
+        yield f"  token {one.token} was opened on {one.day}: {json.dumps(one.reason)}"
 
 
 def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:

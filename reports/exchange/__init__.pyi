@@ -7,7 +7,6 @@ from .hub_log import (
     epoch_of as epoch_of,
     erased_line as erased_line,
     log_line as log_line,
-    log_lines as log_lines,
     make_feed as make_feed,
 )
 from .offer import (

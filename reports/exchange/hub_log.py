@@ -11,7 +11,6 @@ Long, since whoever reads a feed must know what the log says, and who can be who
 from __future__ import annotations
 
 import hmac
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +62,7 @@ from schemas.offer import (
     OfferedEntity,
     Terms,
 )
-from transforms.reporters import ties_of
+from transforms.reporters import Tie, ties_of
 
 Line = (
     LoggedActor
@@ -380,6 +379,7 @@ class Contributors:
             if len(same) > 1:
                 first = next(one for one in self._of if one in same)
                 self._of = {one: first if of in same else of for one, of in self._of.items()}
+        self._ages = {token: at for at, token in enumerate(self._of)}
         for actor in log.ties.values():
             epoch = epoch_of(log.charter, day_of(actor.day))
             self._epochs[self.of(actor.token)].add(epoch)
@@ -395,6 +395,10 @@ class Contributors:
         epochs, names = self._epochs, self._names
         shared = not epochs[one].isdisjoint(epochs[other])
         return one != other and (shared or not names[one].isdisjoint(names[other]))
+
+    def age(self, token: str) -> int:
+        """Returns the place of a contributor, by its oldest token, in the order of first days."""
+        return self._ages[token]
 
     def named(self, those: Iterable[str]) -> frozenset[str]:
         """Returns the oldest tokens of those whose tokens are given, among other ids."""
@@ -489,9 +493,6 @@ def _evidence_of_feed(
 ) -> tuple[FeedEvidence, ...]:
     """Returns who of the contributors counts how many people for what, and nobody twice.
 
-    Of two contributors that name the same two identifiers, whatever their epochs, and may be one,
-    the earlier counts.
-
     Args:
         log: of the hub.
         who: its contributors.
@@ -501,25 +502,55 @@ def _evidence_of_feed(
     """
     number = {token: at for at, token in enumerate(tokens)}
     counts: Counter[FeedRow] = Counter()
-    # Of each tie, the contributors that count, those of earlier days first.
-    counting: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for actor in sorted(log.ties.values(), key=lambda one: (one.day, one.token, one.actor)):
-        token = who.of(actor.token)
-        if token not in number:
-            continue
-        for tie in actor.ties:
-            those = {of_entry[one] for one in tie.entries if one in of_entry}
-            at = tuple(sorted(place[one] for one in those))
-            ties = ties_of(map(without_epoch, those))
-            before = {one for each in ties for one in counting[each]} - {token}
-            if at and all(who.are_two(token, one) for one in before):
-                counts[tie.week, at, number[token]] += tie.reporters
-                for each in ties:
-                    counting[each] = [*dict.fromkeys([*counting[each], token])]
+    for actor in log.ties.values():
+        for tie in actor.ties if who.of(actor.token) in number else ():
+            those = [one for one in tie.entries
+                     if one in of_entry and log.entries[one].line.actor == actor.actor]  # fmt: skip
+            at = tuple(sorted({place[of_entry[one]] for one in those}))
+            if at:
+                counts[tie.week, at, number[who.of(actor.token)]] += tie.reporters
+    rows = dict(_within_bounds(counts))
+    double = _rows_counted_already(rows, who, tokens, [*map(without_epoch, place)])
     return tuple(
-        FeedEvidence(at, str(RecordKind.COMPLAINT), reports, week, contributor)
-        for (week, at, contributor), reports in _within_bounds(counts)
+        FeedEvidence(row[1], str(RecordKind.COMPLAINT), reports, row[0], row[2])
+        for row, reports in rows.items()
+        if row not in double
     )
+
+
+def _rows_counted_already(
+    rows: Iterable[FeedRow], who: Contributors, tokens: Sequence[str], bare: Sequence[str]
+) -> set[FeedRow]:
+    """Returns rows of contributors that may be another, of an earlier day, on the same tie.
+
+    Where two name the same epoch of an identifier they are two; so they can be one only where they
+    name several epochs of it.
+
+    Args:
+        rows: of a feed.
+        who: the contributors of the log.
+        tokens: those of the feed, in order.
+        bare: identifiers without epochs, by place.
+    """
+    epochs = Counter(bare)
+    naming: defaultdict[int, list[FeedRow]] = defaultdict(list)
+    for row in rows:
+        if any(epochs[bare[at]] > 1 for at in row[1]):
+            naming[row[2]].append(row)
+    counted: dict[int, set[Tie]] = {}
+    double: set[FeedRow] = set()
+    for one in sorted(naming, key=lambda at: who.age(tokens[at])):
+        others = [those for each, those in counted.items()
+                  if not who.are_two(tokens[one], tokens[each])]  # fmt: skip
+        counted[one] = set()
+        for row in naming[one]:
+            ties = [tie for tie in ties_of(bare[at] for at in row[1])
+                    if all(epochs[each] > 1 for each in tie)]  # fmt: skip
+            if any(not those.isdisjoint(ties) for those in others):
+                double.add(row)
+            else:
+                counted[one].update(ties)
+    return double
 
 
 def _within_bounds(counts: Mapping[FeedRow, int]) -> Iterator[tuple[FeedRow, int]]:
@@ -602,16 +633,6 @@ def actors_of_offer(
         shown = tuple(HubTie(named, count, week) for named, week, count in ties)
         found.append(HubActor(new_id(), entries, shown, ()))
     return found
-
-
-def log_lines(log: HubLog, day: date) -> Iterator[str]:
-    """Yields a summary of a log as lines for a person."""
-    counts = Counter(log.status(name, day) for name in log.entries)
-    shown = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
-    waiting = sum(1 for name in log.entries for _ in log.open_disputes(name))
-    yield f"  {len(log.leaves)} lines; entries: {shown or 'none'}; {waiting} open disputes"
-    for one in log.openings:
-        yield f"  token {one.token} was opened on {one.day}: {json.dumps(one.reason)}"
 
 
 def check_succession(

@@ -153,11 +153,13 @@ def test_members_who_claimed_in_different_epochs_add_up_where_they_name_the_same
     log.claim("google", ((A, B), 10), day=91)
     log.claim("microsoft", ((A, B), 10), day=182)
     assert bearing(log.feed()) == {(A, B): 24}
-    # Who names other epochs of it alone can be one of these.
+    # Who names other epochs of it alone can be one of these, but for two of one epoch of the hub.
     log = Log()
     log.claim("contoso", ((A, B), 10))
-    log.claim("google", ((f"{A}#2", f"{B}#2"), 10), day=91)
-    assert bearing(log.feed()) == {(A, B): 8}
+    log.claim("google", ((f"{A}#2", f"{B}#2"), 10), ((f"{A}#2", C), 10), day=91)
+    assert bearing(log.feed()) == {(A, B): 8, (A, C): 8}
+    log.claim("microsoft", ((f"{A}#3", f"{B}#3"), 10))
+    assert bearing(log.feed()) == {(A, B): 16, (A, C): 8}
 
 
 def test_who_replaces_what_another_token_claimed_is_one_contributor():
