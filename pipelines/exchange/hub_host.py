@@ -1,7 +1,8 @@
 """`ringtrace exchange hub collect` and `log`: a hub as its host runs it, and as anybody checks it.
 
 hubs/NAME.key             beside the host's keys: opens letters, and makes tokens
-hubs/NAME.letters.json    the time of the last letter that was taken of each member
+hubs/NAME.letters.json    of each member the time of the last letter that was taken, and the digests
+                          of those of that second
 """
 
 from __future__ import annotations
@@ -278,7 +279,8 @@ def _take(
 ) -> tuple[list[Path], dict[Path, str]]:
     """Takes letters in order of their times; returns their paths, and why others are refused.
 
-    `last` has the time of the last letter that was taken of each sender.
+    `last` has the time of the last letter that was taken of each sender, and behind it the digests
+    of those of that second: two commands of one script can write within one.
     """
     letters: list[Letter] = []
     refused: dict[Path, str] = {}
@@ -297,16 +299,19 @@ def _take(
     for one in sorted(letters, key=lambda each: (each.content.issued_at, each.digest)):
         sender = one.content.sender
         try:
-            if one.content.issued_at <= last.get(sender, ""):
+            newest, *same = last.get(sender, "").split(" ")
+            issued = one.content.issued_at
+            # Those of a version before have no digests: nothing of that second is taken again.
+            if issued < newest or (issued == newest and (not same or one.digest in same)):
                 raise OfferError(
-                    f"of {sender}, {one.content.issued_at}: is not newer than the last that was "
-                    "taken: it was replayed"
+                    f"of {sender}, {issued}: is not newer than the last that was taken: it was "
+                    "replayed, or came late; what came late must be sent again"
                 )
             day.add("" if sender == hub.charter.host else sender, one.content)
         except OfferError as error:
             refused[one.path] = str(error)
             continue
-        last[sender] = one.content.issued_at
+        last[sender] = " ".join([issued, *(same if issued == newest else []), one.digest])
         taken.append(one.path)
     return taken, refused
 

@@ -352,7 +352,10 @@ def stream_options(arguments: argparse.Namespace) -> StreamOptions:
         if fields["encoding"] != "json":
             usage_error("--encoding: json alone, unless --runner names an engine")
     elif fields["offer"]:
-        usage_error("--offer: not with --runner; a stream on this machine is joined alone")
+        usage_error(
+            "--offer: not with --runner, since nobody joins the snapshots of a remote job; leave "
+            "--runner out, or give the offers to ringtrace batch"
+        )
     elif not named:
         usage_error("give --runner=DataflowRunner: Pub/Sub is read there alone")
     elif fields["stop_after_idle"] is not None:

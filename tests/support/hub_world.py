@@ -42,10 +42,10 @@ class HubWorld:
             return ringtrace(*words)
 
     def do(self, org: str, word: str, *words: object, day: int = 1, month: int = 6) -> int:
-        """Runs a command of the hub on a day of 2026."""
-        when = f"2026-{month:02}-{day:02}T10:00:00Z"
+        """Runs a command of the hub on a day of 2026, or today, which is day 0."""
+        when = ["--now", f"2026-{month:02}-{day:02}T10:00:00Z"] if day else []
         target = [self.run(org), self.hub] if word == "publish" else [self.hub]
-        return self.at(org, "exchange", "hub", word, *target, *words, "--now", when)
+        return self.at(org, "exchange", "hub", word, *target, *words, *when)
 
     def pem(self, org: str) -> Path:
         return self.folder / f"{org}.pem"
@@ -64,23 +64,23 @@ class HubWorld:
         return HubWorld(folder)
 
 
-def make_hub(world: HubWorld) -> None:
-    """Makes the keys, and the hub of three members on 1 June 2026."""
+def make_hub(world: HubWorld, day: int = 1) -> None:
+    """Makes the keys, and the hub of three members on 1 June 2026, or today, which is day 0."""
     for org in (*ORGS, HOST):
         assert world.at(org, "keys", "export", "--output", world.pem(org)) == 0
     host = signing.key_id(signing.read_public_key(world.pem(HOST).read_bytes(), "host"))
     for org in ORGS:
         words = ["keys", "trust", HOST, world.pem(HOST), "--fingerprint", host]
         assert world.at(org, *words) == 0
-    assert world.do(HOST, "init", "--name", "acx", "--from", HOST) == 0
+    assert world.do(HOST, "init", "--name", "acx", "--from", HOST, day=day) == 0
     add = ["--add", "amazon", "--pem", world.pem("amazon")]
-    assert world.do(HOST, "members", *add) == 0
+    assert world.do(HOST, "members", *add, day=day) == 0
     add = ["--add", "google", "--pem", world.pem("google")]
-    assert world.do("amazon", "members", *add) == 0
-    agree(world, HOST)
+    assert world.do("amazon", "members", *add, day=day) == 0
+    agree(world, HOST, day)
     add = ["--add", "microsoft", "--pem", world.pem("microsoft")]
-    assert world.do("amazon", "members", *add) == 0
-    agree(world, "google")
+    assert world.do("amazon", "members", *add, day=day) == 0
+    agree(world, "google", day)
 
 
 def newest_list(world: HubWorld) -> str:

@@ -20,9 +20,11 @@ from reports import signing, tables
 from reports.exchange import OfferError, open_letter
 from reports.export.stix import stix_observable
 from schemas.entity import without_epoch
-from schemas.tables import MENTIONS
+from schemas.enums import EntityKind
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS
+from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.support.full_disk import FullDisk
-from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_world
+from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_hub, make_world
 from tests.support.leaks import leak_forms, number_forms
 from tests.support.taxii_server import running
 
@@ -213,6 +215,22 @@ def test_of_two_pulls_within_a_second_the_last_one_is_taken(world, capsys):
     assert "is older than the offer of" in refusal(capsys)
     assert join(world, "amazon", world.folder / "second", world.folder / "b") == 0
     assert from_hub(world.folder / "b")
+
+
+def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world, capsys):
+    rows = [one for one in entries(pull(world, "google")) if one["contributor"] != "own"]
+    for one in rows[:2]:
+        assert world.do("google", "dispute", one["entry"], day=3) == 0
+    kept = [shutil.copy2(one, world.folder) for one in sealed(world)]
+    assert world.do(HOST, "collect", day=3) == 0
+    assert "2 letters, 2 lines" in capsys.readouterr().out
+    for one in kept:
+        shutil.copy2(one, world.hub / "inbox")
+    assert world.do("google", "dispute", rows[2]["entry"], day=3) == 0
+    capsys.readouterr()
+    assert world.do(HOST, "collect", day=4) == 1
+    said = capsys.readouterr().out
+    assert "1 letters, 1 lines" in said and said.count("it was replayed") == 2
 
 
 def test_times_of_files_say_a_day_and_no_more(empty):
@@ -682,6 +700,46 @@ def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
     assert "the last head is of 2026-06-07, 3 days ago" in capsys.readouterr().out
     assert world.do("amazon", "log", day=10) == 0
     assert "the last head is 3 days old" in capsys.readouterr().out
+
+
+def test_a_streams_snapshot_is_joined_with_a_feed_as_a_run_is(made, tmp_path, capsys):
+    # A stream has the clock of the machine, and so has its hub.
+    world = made.copy(tmp_path)
+    for one in (world.hub, world.home(HOST) / "hubs", *(world.home(org) / "hubs" for org in ORGS)):
+        shutil.rmtree(one, ignore_errors=True)
+    for org in (*ORGS, HOST):
+        world.pem(org).unlink()
+    make_hub(world, day=0)
+    for org in ("google", "microsoft"):
+        assert world.do(org, "publish", day=0) == 0
+    assert world.do(HOST, "collect", day=0) == 0
+    feed = pull(world, "amazon", day=0)
+    assert len(offered(feed)) > 10
+    source, watched, output = made.folder / "records", tmp_path / "in", tmp_path / "out"
+    for kind in ("complaints", "calls"):
+        (watched / kind).mkdir(parents=True)
+        shutil.copy2(source / kind / "amazon.jsonl", watched / kind)
+    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--tick-interval", 1]
+    days = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
+    decided = ["--decisions", made.folder / "decisions.csv"]
+    assert world.at("amazon", "stream", *words, *days, *decided, "--offer", feed) == 0
+    (joint,) = (output / "joint").iterdir()
+    manifest = json.loads((joint / "manifest.json").read_bytes())
+    files = ["--complaints", source / "complaints" / "amazon.jsonl"]
+    files += ["--calls", source / "calls" / "amazon.jsonl", "--now", manifest["clock"]]
+    run = tmp_path / "run"
+    assert world.at("amazon", "batch", *files, *decided, "--output", run, "--offer", feed) == 0
+    for table in (ENTITIES, LINKS, CLUSTERS, MEMBERS, CONTRIBUTORS, OFFERED_CLUSTERS):
+        found = [tables.read_table(one, table) for one in (joint, tmp_path / "run-joint")]
+        assert found[0].num_rows and found[0].equals(found[1]), table.name
+    assert len(senders(joint)) == 2 and senders(joint) == senders(tmp_path / "run-joint")
+    # On an engine neither is taken, and it says so.
+    capsys.readouterr()
+    engine = ["--kafka-servers", "b:9092", "--kafka-complaints", "c", "--kafka-calls", "k"]
+    engine += ["--output", tmp_path / "no", "--runner=FlinkRunner", "--offer", feed]
+    assert world.at("amazon", "stream", *engine) == 2
+    assert "--offer: not with --runner, since nobody joins" in refusal(capsys)
+    assert not (tmp_path / "no").exists()
 
 
 def test_three_organisations_from_the_first_claim_to_an_expulsion(empty, capsys):
