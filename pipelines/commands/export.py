@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 
@@ -13,7 +15,7 @@ from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, add_register_options, describe_system_error
 from pipelines.user_files import check_basis, open_run
 from reports import tables
-from reports.export import ExportFormat, RunExport, leaving_formats
+from reports.export import DEFAULT_TLP, ExportFormat, RunExport, leaving_formats, strictest_tlp
 from reports.run import Run
 from schemas.tables import CLUSTERS
 from transforms.write import write_local_file
@@ -65,7 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{out}: exists; name a new file")
     if arguments.cluster is not None:
         _check_cluster(finished, arguments.cluster)
-    export = RunExport(finished, finished.run_id, finished.moment, arguments.include_verify)
+    offers: Any = finished.manifest["options"].get("offers") or []
+    if form.unmarked:
+        _check_may_travel(finished, offers, form)
+    export = RunExport(
+        finished,
+        finished.run_id,
+        finished.moment,
+        arguments.include_verify,
+        strictest_tlp([DEFAULT_TLP, *(one["tlp"] for one in offers)]),
+    )
     shown, others = export.counts(form, arguments.cluster)
     if not shown:
         raise UsageError(_nothing_leaves(arguments, form))
@@ -83,9 +94,22 @@ def run(arguments: argparse.Namespace) -> int:
         cause = describe_system_error(error.errno or 0)
         raise UsageError(f"{out}: {cause}; name a file in a folder that can be written") from None
     why = "not core, or not reviewed" if form.reviewed else "not core"
+    why += ", or of a kind that it does not take" if form.kinds else ""
     left_out = f"; {others:,} left out: {why}" if others else ""
     sys.stdout.write(f"{out}: {shown:,} member{'' if shown == 1 else 's'}{left_out}\n")
+    for one in offers:
+        sys.stdout.write(f"  {one['sender']}: {one['tlp']} binds this file too\n")
     return 0
+
+
+def _check_may_travel(finished: Run, offers: Sequence[Any], form: ExportFormat) -> None:
+    """Refuses to give others what an offer in a joint run says may go no further."""
+    for one in offers:
+        if strictest_tlp(["green", one["tlp"]]) != "green":
+            raise UsageError(
+                f"{finished.folder}: is joined with what {one['sender']} marked {one['tlp']}, "
+                f"which may not go to others as {form.name}; export your own run"
+            )
 
 
 def _check_cluster(finished: Run, cluster_id: str) -> None:

@@ -535,6 +535,11 @@ def read_consents(
         wrong = _wrong_in_consent(letter, org, recipients, authority, utc_text(now))
         if wrong or org in found:
             raise UsageError(f"{path}: {wrong or f'{org} consents twice; give the newest alone'}")
+        if signer == feed_key_id(org):
+            raise UsageError(
+                f"{path}: is signed with your own key for the feeds of {org}, whose contributors "
+                "nobody can answer for; refer the cluster of your own run"
+            )
         check_key(path, org, signer, letter.issued_at, now)
         found[org] = SignedConsent(letter, content, signature)
     return dict(sorted(found.items()))

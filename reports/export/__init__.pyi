@@ -2,8 +2,10 @@ from .registry import (
     ExportFormat as ExportFormat,
     RunExport as RunExport,
     leaving_formats as leaving_formats,
+    strictest_tlp as strictest_tlp,
 )
 from .stix import (
+    DEFAULT_TLP as DEFAULT_TLP,
     RINGTRACE_ID as RINGTRACE_ID,
     MissingStixError as MissingStixError,
     entry_stix as entry_stix,

@@ -113,7 +113,7 @@ def cluster_case(export: ClusterExport) -> Iterator[list[bytes]]:
     for facts in export.batch.facts:
         shown = keep_leaving(facts)
         title = plain(shown.row["name"])
-        yield [case_bundle(shown, export.moment, export.run_id, title)]
+        yield [case_bundle(shown, export.moment, export.run_id, title, export.tlp)]
 
 
 def join_cases(bundles: Iterable[bytes]) -> Iterator[bytes]:

@@ -186,12 +186,14 @@ class ClusterExport:
         positions: for members in a figure its cluster and where they stand, from 0 to 1.
         moment: when the run was made, for formats that state it.
         run_id: the run.
+        tlp: a level of TLP 2.0, for formats that state it.
     """
 
     batch: ClusterBatch
     positions: Mapping[str, tuple[str, Point]]
     moment: datetime
     run_id: str
+    tlp: str
 
     @cached_property
     def nodes(self) -> pa.Table:

@@ -73,7 +73,7 @@ def cluster_misp(export: ClusterExport) -> Iterator[list[bytes]]:
     for facts in export.batch.facts:
         shown = keep_leaving(facts)
         title = plain(shown.row["name"])
-        yield [misp_event(shown, export.moment, export.run_id, title)]
+        yield [misp_event(shown, export.moment, export.run_id, title, export.tlp)]
 
 
 def join_events(events: Iterable[bytes]) -> Iterator[bytes]:
@@ -93,7 +93,8 @@ def cluster_misp_feed(export: ClusterExport) -> Iterator[list[bytes]]:
     """Yields the feed of each cluster alone, as `join_feed` makes it of several."""
     for facts in export.batch.facts:
         shown = keep_leaving(facts)
-        yield [*join_feed([misp_event(shown, export.moment, FEED, plain(shown.row["name"]))])]
+        title = plain(shown.row["name"])
+        yield [*join_feed([misp_event(shown, export.moment, FEED, title, export.tlp)])]
 
 
 def join_feed(files: Iterable[bytes]) -> Iterator[bytes]:

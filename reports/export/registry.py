@@ -34,7 +34,9 @@ from reports.export.graph_tables import (
 )
 from reports.export.misp import cluster_misp, cluster_misp_feed, join_events, join_feed
 from reports.export.stix import (
+    DEFAULT_TLP,
     PATTERNS,
+    TLP_LEVELS,
     cluster_sentinel,
     cluster_stix,
     join_bundles,
@@ -71,6 +73,7 @@ class ExportFormat:
         join_clusters: without it, makes one file of those of several clusters.
         reviewed: it holds reviewed core members alone, whatever else was asked for.
         kinds: the kinds of identifiers that it holds; all without.
+        unmarked: it goes to others, and cannot say how far it may travel.
     """
 
     code: str
@@ -82,6 +85,7 @@ class ExportFormat:
     join_clusters: Callable[[Iterable[bytes]], FileChunks] | None = None
     reviewed: bool = False
     kinds: tuple[str, ...] = ()
+    unmarked: bool = False
 
 
 EXPORT_FORMATS = (
@@ -155,6 +159,7 @@ EXPORT_FORMATS = (
         join_clusters=join_signals,
         reviewed=True,
         kinds=tuple(SIGNAL_TYPES),
+        unmarked=True,
     ),
     ExportFormat(
         code="case",
@@ -173,6 +178,11 @@ def leaving_formats() -> dict[str, ExportFormat]:
     return {one.code: one for one in EXPORT_FORMATS}
 
 
+def strictest_tlp(markings: Iterable[str]) -> str:
+    """Returns the level of the narrowest circle among markings, as `TLP:RED` or as a level."""
+    return max((one.lower().removeprefix("tlp:") for one in markings), key=TLP_LEVELS.index)
+
+
 @dataclass(frozen=True)
 class RunExport:
     """A finished run whose clusters are exported, each or all in one file.
@@ -182,12 +192,14 @@ class RunExport:
         run_id: its id.
         moment: when it was made, for formats that state it.
         include_verify: keeps all members, for one's own use; of a `reviewed` format it does not.
+        tlp: a level of TLP 2.0, for formats that state it.
     """
 
     run: RunFolder
     run_id: str
     moment: datetime
     include_verify: bool = False
+    tlp: str = DEFAULT_TLP
 
     def cluster(self, cluster_id: str, form: ExportFormat) -> bytes:
         """Returns the file of one cluster."""
@@ -227,7 +239,7 @@ class RunExport:
         names = batch.members["entity_id"].to_pylist()
         nodes = Path(self.run, NODES_FILE)
         places = read_positions(str(self.run), str(nodes) if nodes.is_file() else None, names)
-        export = ClusterExport(batch, places.of_entity, self.moment, self.run_id)
+        export = ClusterExport(batch, places.of_entity, self.moment, self.run_id, self.tlp)
         for chunks in form.write_clusters(export):
             yield b"".join(chunks)
 

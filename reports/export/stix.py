@@ -176,7 +176,7 @@ def cluster_stix(export: ClusterExport) -> Iterator[list[bytes]]:
     A thin cluster has none.
     """
     for facts in export.batch.facts:
-        yield [stix_bundle(keep_leaving(facts), export.moment, export.run_id)]
+        yield [stix_bundle(keep_leaving(facts), export.moment, export.run_id, export.tlp)]
 
 
 def cluster_sentinel(export: ClusterExport) -> Iterator[list[bytes]]:

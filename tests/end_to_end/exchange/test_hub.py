@@ -702,6 +702,43 @@ def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
     assert "the last head is 3 days old" in capsys.readouterr().out
 
 
+def test_what_a_hub_says_goes_no_further_than_its_charter(world, capsys):
+    joint = world.folder / "joint"
+    assert join(world, "amazon", pull(world, "amazon"), joint) == 0
+    capsys.readouterr()
+    words = ["--all", "--output", world.folder / "gse.json", "--format", "gse"]
+    assert world.at("amazon", "export", joint, *words) == 2
+    assert "joined with what acx marked TLP:AMBER+STRICT" in refusal(capsys)
+    assert not (world.folder / "gse.json").exists()
+    assert world.at("amazon", "export", world.run("amazon"), *words) == 0
+    for form in ("stix", "misp", "case"):
+        for run, level in ((joint, "AMBER+STRICT"), (world.run("amazon"), "AMBER")):
+            path = world.folder / f"{form}-{level}"
+            words = ["--all", "--output", path, "--format", form]
+            capsys.readouterr()
+            assert world.at("amazon", "export", run, *words) == 0
+            told = "acx: TLP:AMBER+STRICT binds this file too" in capsys.readouterr().out
+            content = path.read_text().upper()
+            assert told == ("TLP:AMBER+STRICT" in content) == (level == "AMBER+STRICT")
+    # Nor can one agree for it by the key that signs its feeds here.
+    ids = world.folder / "ids"
+    ids.write_text(sorted(offered(pull(world, "amazon", day=4)))[0] + "\n")
+    when = ["--now", "2026-06-04T10:00:00Z", "--expires", "2026-07-01T00:00:00Z"]
+    who = ["--from", "acx", "--to", "amazon", "--recipient", "in-cbi"]
+    key = ["--key", world.home("amazon") / "hubs" / "acx.pem"]
+    consent = world.folder / "consent"
+    words = ["exchange", "consent", ids, *who, *key, *when, "--output", consent]
+    assert world.at("amazon", *words) == 0
+    cluster = tables.read_table(joint, CLUSTERS, ["cluster_id"])["cluster_id"][0].as_py()
+    records = world.run("amazon").resolve().parent / "records" / "complaints" / "amazon.jsonl"
+    words = ["referral", joint, "--cluster", cluster, "--recipient", "in-cbi"]
+    words += ["--complaints", records, "--consent", consent, "--output", world.folder / "case"]
+    capsys.readouterr()
+    assert world.at("amazon", *words, "--now", "2026-06-04T11:00:00Z") == 2
+    assert "your own key for the feeds of acx" in refusal(capsys)
+    assert not (world.folder / "case").exists()
+
+
 def test_a_streams_snapshot_is_joined_with_a_feed_as_a_run_is(made, tmp_path, capsys):
     # A stream has the clock of the machine, and so has its hub.
     world = made.copy(tmp_path)
