@@ -2,8 +2,8 @@
 
     python -m benchmarks.fuzz [MUTATIONS] [SEED]
 
-The files are offers, revocations, corrections, consents, lists of keys, the letters of an overlap,
-the files of a hub, packages (a seal and what it seals), seals, time stamps, signature files, public
+The files are offers, feeds, revocations, corrections, consents, lists of keys, the letters of an
+overlap, the files of a hub, packages (a seal and what it seals), seals, time stamps, signature files, public
 keys, decisions, maps and case files. A mutant is signed again half of the time, so that its reader
 gets past the signature. What is read must also print. A reader that raises
 anything but its own error ends the script with that mutant in a file beside it.
@@ -72,6 +72,9 @@ from schemas.offer import (
     CorrectedIssue,
     Correction,
     CountryCount,
+    Feed,
+    FeedContributor,
+    FeedEvidence,
     HubActor,
     HubCharter,
     HubDispute,
@@ -158,9 +161,30 @@ def offer() -> Offer:
     )  # fmt: skip
 
 
+def feed() -> Feed:
+    """Returns a small feed of a hub, by two contributors."""
+    whole = offer()
+    rows = (*whole.evidence, whole.evidence[1])
+    return Feed(
+        *PARTIES,
+        expires_at=whole.expires_at,
+        tlp=whole.tlp,
+        terms=whole.terms,
+        entities=whole.entities,
+        evidence=tuple(
+            FeedEvidence(one.entities, one.kind, one.reports, one.week, contributor)
+            for one, contributor in zip(rows, (0, 0, 1), strict=True)
+        ),
+        clusters=whole.clusters,
+        contributors=(FeedContributor((0, 1), "a" * 32), FeedContributor((1,), "b" * 32)),
+        members=("contoso", "fabrikam"),
+    )
+
+
 def letters() -> Iterator[tuple[str, Any]]:
     """Yields the files that are read as canonical JSON, by name."""
     yield "offer", offer()
+    yield "feed", feed()
     yield "revocation", Revocation(*PARTIES, ("0" * 64,))
     struck = (StruckIdentifier("phone:+18885550101", ("data/referral.html",)),)
     issue = CorrectedIssue("package", f"package-{'1' * 16}", "1" * 64, "RT-1", ISSUED, struck)

@@ -127,6 +127,15 @@ def test_who_claims_more_than_a_feed_can_have_takes_nothing_from_others():
     assert len(counted) == 1 + 10
 
 
+def test_a_liar_adds_no_more_to_a_tie_by_naming_others_beside_it():
+    log = Log()
+    more = [f"phone:+1888555{n:04}" for n in range(200, 215)]
+    log.claim("google", *(((A, B, one), 50) for one in more))
+    assert bearing(log.feed())[A, B] == 8
+    log.claim("contoso", ((A, B), 3))
+    assert bearing(log.feed())[A, B] == 11
+
+
 def test_people_of_few_reporters_count_as_they_are():
     log = Log()
     log.claim("contoso", ((A, B), 2))
