@@ -3,9 +3,9 @@
     python -m benchmarks.fuzz [MUTATIONS] [SEED]
 
 The files are offers, feeds, revocations, corrections, consents, lists of keys, the letters of an
-overlap, the files of a hub, packages (a seal and what it seals), seals, time stamps, signature files, public
-keys, decisions, maps and case files. A mutant is signed again half of the time, so that its reader
-gets past the signature. What is read must also print. A reader that raises
+overlap, the files of a hub, packages (a seal and what it seals), seals, time stamps, signature
+files, public keys, decisions, maps and case files. A mutant is signed again half of the time, so
+that its reader gets past the signature. What is read must also print. A reader that raises
 anything but its own error ends the script with that mutant in a file beside it.
 """
 
