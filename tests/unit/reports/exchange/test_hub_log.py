@@ -5,6 +5,7 @@ import itertools
 import random
 import secrets
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from reports.exchange import (
     HUB_LIVES,
     SEALED_SIZES,
     HubLog,
+    OfferError,
     contributor_token,
     open_letter,
     parse_hub_file,
@@ -179,6 +181,30 @@ def test_lines_of_a_day_are_the_same_in_whatever_order_letters_came(monkeypatch)
     assert lines_of(letters) == lines_of(letters[::-1])
 
 
+def test_nobody_claims_an_identifier_twice_whatever_the_epoch():
+    """Two tokens with one identifier in force are so two members, which a feed rests on."""
+    lives = tuple(KindLife(one.kind, 366) for one in CHARTER.lives)
+    hub = SimpleNamespace(charter=CHARTER, log=HubLog(replace(CHARTER, lives=lives)))
+    first = letter("google", random.Random(4), 1)
+    day = Day(hub, SECRET, DAY)
+    day.add("google", first)
+    hub.log.add_day(DAY.isoformat(), b"".join(line + b"\n" for line in sorted(day.lines)))
+    claimed = first.actors[0].entries[0].entity_id
+
+    def again(replaces=()):
+        one = replace(entry(), entity_id=claimed)
+        actors = (HubActor(secrets.token_hex(16), (one,), (), replaces),)
+        return replace(first, actors=actors)
+
+    for days in (1, 91, 181):
+        later = Day(hub, SECRET, DAY + timedelta(days))
+        with pytest.raises(OfferError, match="claims what the entry"):
+            later.add("google", again())
+        later.add("amazon", again())
+        later.add("google", again((first.actors[0].actor,)))
+        assert first.actors[0].entries[0].entry in later.ended
+
+
 def test_tokens_are_of_one_epoch_and_of_one_hub():
     tokens = {contributor_token(SECRET, CHARTER, org, DAY + timedelta(days=each))
               for org in ORGS for each in (0, 90, 180)}  # fmt: skip
@@ -190,8 +216,6 @@ def test_tokens_are_of_one_epoch_and_of_one_hub():
 
 @pytest.mark.parametrize("size", [0, 47, 48, SEALED_SIZES[0], SEALED_SIZES[0] + 1])
 def test_bytes_of_nobody_are_no_letter(size):
-    from reports.exchange import OfferError
-
     with pytest.raises(OfferError, match="is not sealed to this hub's key"):
         open_letter(bytes(size), b"\1" * 32, HUB)
 
