@@ -445,10 +445,15 @@ def withdraw(arguments: argparse.Namespace) -> int:
     wanted = set(arguments.ids)
     chosen = {name: one for name, one in own.items() if arguments.all
               or wanted & {name, one, without_epoch(one)}}  # fmt: skip
+    # Whoever lost this record, or published elsewhere, must be able to take back what it claimed.
+    elsewhere = {name: hub.log.entries[name].line.entry.entity_id
+                 for name in wanted & hub.log.entries.keys() - own.keys()}  # fmt: skip
+    chosen |= elsewhere
     known = {each for name, one in chosen.items() for each in (name, one, without_epoch(one))}
     if missing := sorted(wanted - known):
         raise UsageError(
-            f"{plain(missing[0], 100)}: is no entry of yours; see {ENTRIES_FILE} of a feed"
+            f"{plain(missing[0], 100)}: is no entry of yours; see {ENTRIES_FILE} of a feed; what "
+            "you published elsewhere is withdrawn by the ids of its entries"
         )
     if not chosen:
         raise UsageError(f"{hub.path}: nothing of yours is in it; leave it so")
@@ -459,6 +464,11 @@ def withdraw(arguments: argparse.Namespace) -> int:
     sys.stdout.write(
         f"{path}: withdraws {len(chosen)} entries; they are out once the host has collected it\n"
     )
+    for name in sorted(elsewhere):
+        sys.stdout.write(
+            f"  {name}: you did not publish it from here; the host refuses the whole letter if it "
+            "is not yours\n"
+        )
     return 0
 
 

@@ -158,6 +158,23 @@ def test_what_is_withdrawn_is_out_of_the_next_join_and_of_every_byte(world, caps
     assert world.do("google", "log", day=4) == 0
 
 
+def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys):
+    """By whoever lost the record; and by nobody else."""
+    entry, entity = own_entry(world, "microsoft")
+    (world.home("microsoft") / "hubs" / "acx.json").unlink()
+    assert world.do("microsoft", "withdraw", entity, day=3) == 2
+    assert "withdrawn by the ids of its entries" in refusal(capsys)
+    assert world.do("microsoft", "withdraw", entry, day=3) == 0
+    assert "you did not publish it from here" in capsys.readouterr().out
+    other, _ = own_entry(world, "google")
+    assert world.do("amazon", "withdraw", other, day=3) == 0
+    capsys.readouterr()
+    assert world.do(HOST, "collect", day=3) == 1
+    assert f"withdraws {other}, which is no entry of amazon" in capsys.readouterr().out
+    names = {one["entry"] for one in entries(pull(world, "amazon", day=4))}
+    assert entry not in names and other in names
+
+
 def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     entry, entity = own_entry(world, "google", others=True)
     assert world.do("google", "dispute", entry, day=3) == 0
