@@ -217,7 +217,7 @@ def publish(arguments: argparse.Namespace) -> int:
     hub = open_hub(arguments.hub, now)
     key, org = _key_and_org(hub, arguments.key)
     record = read_record(hub)
-    _check_collected(hub, record)
+    _check_collected(hub, record, arguments.ledger)
     found, left = _actors_of_run(run, hub, org, arguments, now)
     known = {name: one for name, one in hub.log.entries.items() if name in record.own}
     actors, stay = _compare(found, hub, known, now)
@@ -267,8 +267,20 @@ def publish(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_collected(hub: Hub, record: Record) -> None:
-    """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
+def _check_collected(hub: Hub, record: Record, given: str | None) -> None:
+    """Refuses to publish on top of a letter that may still be taken; forgets what was refused.
+
+    Without a record of what the ledger says was published, the host would refuse all of it.
+    """
+    name = hub.charter.name
+    if not _record_path(name).exists() and any(
+        one.kind == EntryKind.SUBMISSION and one.recipient == name
+        for one in ledger.read_ledger(given)
+    ):
+        raise UsageError(
+            f"{_record_path(name)}: is missing, but your ledger says that you published to {name}: "
+            "restore it from a copy, or withdraw what you claimed by the ids of its entries"
+        )
     last = hub.heads[-1][0].day if hub.heads else ""
     waiting = [day for name, (_, day) in record.own.items()
                if not hub.log.knows(name) and day >= last]  # fmt: skip

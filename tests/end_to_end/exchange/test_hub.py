@@ -162,6 +162,8 @@ def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys)
     """By whoever lost the record; and by nobody else."""
     entry, entity = own_entry(world, "microsoft")
     (world.home("microsoft") / "hubs" / "acx.json").unlink()
+    assert world.do("microsoft", "publish", day=3) == 2
+    assert "acx.json: is missing, but your ledger says" in refusal(capsys)
     assert world.do("microsoft", "withdraw", entity, day=3) == 2
     assert "withdrawn by the ids of its entries" in refusal(capsys)
     assert world.do("microsoft", "withdraw", entry, day=3) == 0
