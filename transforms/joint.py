@@ -298,10 +298,8 @@ def crowds_of_offers(
         used: defaultdict[str, Counter[Tie]] = defaultdict(Counter)
         for row, ties, key in taken.rows_with_ties():
             who = taken.claimant(row)
-            # A row of a partner's offer that ties something else, too, counts for that. In a hub
-            # few rows name more than two, and one with a made-up third would add to the others.
-            most_used = max if isinstance(taken.offer, Feed) else min
-            free = (most or {}).get(who, MAX_INTEGER) - most_used(used[who][tie] for tie in ties)
+            # By the fullest: rows with made-up thirds would add to the tie of the others.
+            free = (most or {}).get(who, MAX_INTEGER) - max(used[who][tie] for tie in ties)
             if double and not double.isdisjoint((who, tie) for tie in ties):
                 free = 0
             people[key], bearing[key] = row.reports, max(min(row.reports, free), 0)

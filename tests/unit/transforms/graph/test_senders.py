@@ -51,6 +51,11 @@ def test_a_sender_alone_adds_no_more_people_to_a_tie_than_policy_says():
     assert ties(split, {}) == {(0, 1): 30, (1, 2): 4}
 
 
+def test_naming_a_third_identifier_adds_nobody_to_a_full_tie():
+    claimed = offer(((0, 1), 8, 10), ((0, 1, 2), 50, 11), ((1, 2), 4, 12))
+    assert ties(claimed, {"contoso": 8}) == {(0, 1): 8, (1, 2): 4}
+
+
 def test_epochs_of_an_identifier_are_one_of_which_as_many_bear_as_of_it():
     taken = offer(((0, 1), 5000, 10))
     ids = (*taken.offer.entities[:2], replace(taken.offer.entities[1], entity_id=f"{IDS[1]}#2"))
