@@ -217,7 +217,8 @@ def publish(arguments: argparse.Namespace) -> int:
     hub = open_hub(arguments.hub, now)
     key, org = _key_and_org(hub, arguments.key)
     record = read_record(hub)
-    _check_collected(hub, record, arguments.ledger)
+    _check_collected(hub, record)
+    lost = _record_is_lost(hub, arguments.ledger)
     found, left = _actors_of_run(run, hub, org, arguments, now)
     known = {name: one for name, one in hub.log.entries.items() if name in record.own}
     actors, stay = _compare(found, hub, known, now)
@@ -264,23 +265,26 @@ def publish(arguments: argparse.Namespace) -> int:
         f"  stays: {reasons_text(left)}\n"
         f"  recorded as {entry.issue_id}; others see it once the host has collected it\n"
     )
+    if lost:
+        sys.stdout.write(
+            f"  your ledger says that you published to {hub.charter.name} before, of which no "
+            "record is beside your keys: the host refuses this letter if what it claims is there; "
+            "then withdraw it by the ids of its entries\n"
+        )
     return 0
 
 
-def _check_collected(hub: Hub, record: Record, given: str | None) -> None:
-    """Refuses to publish on top of a letter that may still be taken; forgets what was refused.
-
-    Without a record of what the ledger says was published, the host would refuse all of it.
-    """
+def _record_is_lost(hub: Hub, given: str | None) -> bool:
+    """Returns whether nothing is known here of what the ledger says was published."""
     name = hub.charter.name
-    if not _record_path(name).exists() and any(
+    return not _record_path(name).exists() and any(
         one.kind == EntryKind.SUBMISSION and one.recipient == name
         for one in ledger.read_ledger(given)
-    ):
-        raise UsageError(
-            f"{_record_path(name)}: is missing, but your ledger says that you published to {name}: "
-            "restore it from a copy, or withdraw what you claimed by the ids of its entries"
-        )
+    )
+
+
+def _check_collected(hub: Hub, record: Record) -> None:
+    """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
     last = hub.heads[-1][0].day if hub.heads else ""
     waiting = [day for name, (_, day) in record.own.items()
                if not hub.log.knows(name) and day >= last]  # fmt: skip

@@ -162,8 +162,6 @@ def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys)
     """By whoever lost the record; and by nobody else."""
     entry, entity = own_entry(world, "microsoft")
     (world.home("microsoft") / "hubs" / "acx.json").unlink()
-    assert world.do("microsoft", "publish", day=3) == 2
-    assert "acx.json: is missing, but your ledger says" in refusal(capsys)
     assert world.do("microsoft", "withdraw", entity, day=3) == 2
     assert "withdrawn by the ids of its entries" in refusal(capsys)
     assert world.do("microsoft", "withdraw", entry, day=3) == 0
@@ -175,6 +173,13 @@ def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys)
     assert f"withdraws {other}, which is no entry of amazon" in capsys.readouterr().out
     names = {one["entry"] for one in entries(pull(world, "amazon", day=4))}
     assert entry not in names and other in names
+    # What it claims again is refused as long as it is there, and it is told so.
+    (world.home("microsoft") / "hubs" / "acx.json").unlink()
+    capsys.readouterr()
+    assert world.do("microsoft", "publish", day=4) == 0
+    assert "of which no record is beside your keys" in capsys.readouterr().out
+    assert world.do(HOST, "collect", day=4) == 1
+    assert "claims what the entry" in capsys.readouterr().out
 
 
 def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
