@@ -63,7 +63,7 @@ MEMBERS_OF_PART = 600
 
 MOST_PARTS = 160
 
-MEMBERS_AT_ONCE, MEMBERS_OF_JOB = 20_000, 5_000
+MEMBERS_AT_ONCE, MEMBERS_OF_JOB = 100_000, 20_000
 """Members of a run up to which one job writes all pieces, and of a job of a larger one, about.
 
 A job's rows are in memory, some 10 kB a member and more with many links; several jobs are cut out
@@ -260,12 +260,12 @@ def _parts(
 
 
 def _edges(run: Run, put: PutFile, *, redact: bool) -> None:
-    graph = GraphExport(run, redact, core_only=redact)
+    graph = GraphExport(run, redact, core_only=redact, timed=True)
     put(tabular.EDGES_FILE, tabular.edges_parquet(graph))
 
 
 def _nodes(run: Run, positions: pa.Table, put: PutFile, *, redact: bool) -> None:
-    graph = GraphExport(run, core_only=redact)
+    graph = GraphExport(run, core_only=redact, timed=True)
     put(tabular.NODES_FILE, tabular.nodes_parquet(graph, positions))
 
 

@@ -58,7 +58,7 @@ from transforms.victim_register import (
 )
 from transforms.write.parquet_files import is_local
 
-BLOCK_BYTES = 1 << 23
+BLOCK_BYTES = 1 << 25
 """Bytes of unpacked files that are searched at once, which bounds the memory for it."""
 
 MANY_TEXTS = 4_096
@@ -112,6 +112,8 @@ _JSON_SIGN = re.compile(rb"\\([^u])")
 
 _LIST_SIGNS, _MOST_SHORT = b"0123456789,[]", 7
 """Bytes of lists of whole numbers, and digits of one that is no token that has a form."""
+
+_DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 _JSON_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 
@@ -420,11 +422,17 @@ def texts_of_file(content: bytes, depth: int = 2) -> list[pa.Array]:
 
 def _texts_of(content: bytes) -> pa.Array:
     """Returns the lines of a text, cut at quotes; what pages repeat stands there once."""
-    text = content.decode("utf-8", "replace")
-    if "<style>" in text or "<script>" in text:
+    if b"<style>" in content or b"<script>" in content:
+        text = content.decode("utf-8", "replace")
         parts = dict.fromkeys(_REPEATED.findall(text))
-        text = "\n".join([_REPEATED.sub(" ", text), *parts])
-    return pc.split_pattern(pa.array([text.replace('"', "\n")]), "\n").values
+        content = "\n".join([_REPEATED.sub(" ", text), *parts]).encode()
+    if not content.isascii():
+        content = content.decode("utf-8", "replace").encode()
+    signs = np.frombuffer(content + b"\n", np.uint8)
+    cuts = np.flatnonzero((signs == ord('"')) | (signs == ord("\n")))
+    offsets = np.append(0, cuts - np.arange(len(cuts))).astype(np.int32)
+    kept = content.translate(None, b'"\n')
+    return pa.StringArray.from_buffers(len(cuts), pa.py_buffer(offsets), pa.py_buffer(kept))
 
 
 def _texts_of_piece(lines: bytes) -> Iterator[pa.Array]:
@@ -446,19 +454,15 @@ def _are_short(numbers: bytes) -> bool:
     """Tells whether a text is lists of whole numbers, each so short that none has a form."""
     if numbers.translate(None, _LIST_SIGNS):
         return False
-    signs = np.frombuffer(b"," + numbers + b",", np.uint8)
-    ends = np.flatnonzero((signs < ord("0")) | (signs > ord("9")))
-    return int(np.diff(ends).max()) - 1 <= _MOST_SHORT
+    return b"0" * (_MOST_SHORT + 1) not in numbers.translate(_DIGITS_AS_ZERO)
 
 
 def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
     if content[:2] == b"\x1f\x8b" and depth:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            yield from texts_of_file(file.read(MOST_UNPACKED), depth - 1)
+        yield from texts_of_file(_unpacked(content), depth - 1)
     elif content[: len(_DATA_PIECE)] == _DATA_PIECE and depth:
         _, name, _, packed, rest = content.split(b'"', 4)
-        with gzip.GzipFile(fileobj=io.BytesIO(base64.b64decode(packed))) as file:
-            yield from _texts_of_piece(file.read(MOST_UNPACKED))
+        yield from _texts_of_piece(_unpacked(base64.b64decode(packed)))
         yield _texts_of(name + b"\n" + rest)
     elif content[:4] == b"PK\x03\x04" and depth:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -466,7 +470,10 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
                 with archive.open(one) as member:
                     yield from texts_of_file(member.read(MOST_UNPACKED), depth - 1)
     elif content[:4] == b"PAR1":
-        for column in pq.read_table(pa.BufferReader(content), use_threads=False).columns:
+        file = pa.BufferReader(content)
+        coded = [one.name for one in pq.read_schema(file) if pa.types.is_string(one.type)]
+        whole = pq.read_table(file, use_threads=False, read_dictionary=coded)
+        for column in whole.columns:
             yield from _texts_of_column(column)
     elif content[:5] == b"%PDF-":
         for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
@@ -479,6 +486,16 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
         yield _texts_of(content)
 
 
+def _unpacked(content: bytes) -> bytes:
+    """Returns the first `MOST_UNPACKED` bytes within a gzip file."""
+    one = zlib.decompressobj(wbits=31)
+    plain = one.decompress(content, MOST_UNPACKED)
+    if one.eof and not one.unused_data:
+        return plain
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:  # of several parts, or cut off
+        return file.read(MOST_UNPACKED)
+
+
 def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
     """Yields the distinct texts of a column, however deep they stand."""
     kind = column.type
@@ -487,8 +504,11 @@ def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
     elif pa.types.is_struct(kind):
         for part in kind:
             yield from _texts_of_column(pc.struct_field(column, part.name))
-    elif pa.types.is_string(kind) or pa.types.is_dictionary(kind):
-        yield pc.unique(column.cast(pa.string())).drop_null()
+    elif pa.types.is_dictionary(kind):
+        for chunk in column.chunks:
+            yield chunk.dictionary.cast(pa.string()).drop_null()
+    elif pa.types.is_string(kind):
+        yield pc.unique(column).drop_null()
 
 
 def _path(folder: str, name: str) -> str:

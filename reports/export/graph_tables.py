@@ -30,6 +30,7 @@ from reports.disclosure_control import CORE
 from reports.partition import Point
 from reports.tables import IdIndex, RunFolder, flatten_column, flatten_column_to_seconds
 from reports.text import plain
+from schemas.field import TIMESTAMP
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 
 Attributes = tuple[tuple[str, str], ...]
@@ -90,6 +91,16 @@ EDGE_SCHEMA = pa.schema(
 REASONED_SCHEMA = pa.schema([*EDGE_SCHEMA, ("reason", pa.string())])
 """Edges of the whole graph: with why each was accepted or not."""
 
+TIMES = ("first_seen", "last_seen")
+"""Attributes that are times, and text where a format has no times."""
+
+
+def with_times(schema: pa.Schema) -> pa.Schema:
+    """Returns the schema of nodes or edges with times that are no text."""
+    for name in TIMES:
+        schema = schema.set(schema.get_field_index(name), pa.field(name, TIMESTAMP))
+    return schema
+
 
 GRAPH_ATTRIBUTES: Attributes = (("members_left_out", "long"), ("note", "string"))
 """Attributes of a graph itself, where members were left out."""
@@ -109,12 +120,14 @@ def left_out_note(count: int) -> str:
 class GraphExport:
     """The graph of a whole run.
 
-    `redact` leaves out of reasons what analysts wrote, `core_only` members that must not leave.
+    `redact` leaves out of reasons what analysts wrote, `core_only` members that must not leave;
+    `timed` nodes and edges have times (`with_times`), and others their text.
     """
 
     run: RunFolder
     redact: bool = False
     core_only: bool = False
+    timed: bool = False
 
     def nodes(self) -> Iterator[pa.Table]:
         """Yields members and the suppliers they share, by id, in pieces, as `NODE_SCHEMA`."""
@@ -132,7 +145,7 @@ class GraphExport:
                 "cluster": members["cluster_id"].take(at),
                 "role": pc.fill_null(members["role"].take(at), supplier),
             }
-            yield _with_flat_columns(NODE_SCHEMA, columns, entities)
+            yield self._with_flat_columns(NODE_SCHEMA, columns, entities)
 
     def edges(self) -> Iterator[pa.Table]:
         """Yields the links between nodes, by their ends, in pieces, as `REASONED_SCHEMA`."""
@@ -143,7 +156,7 @@ class GraphExport:
             columns = {"source": links["entity_a"], "target": links["entity_b"]}
             if self.redact:
                 columns["reason"] = disclosure_control.redact_reasons(links["reason"])
-            yield _with_flat_columns(REASONED_SCHEMA, columns, links)
+            yield self._with_flat_columns(REASONED_SCHEMA, columns, links)
 
     @cached_property
     def left_out(self) -> int:
@@ -159,16 +172,18 @@ class GraphExport:
         suppliers = tables.read_table(self.run, SUPPLIERS, ["entity_id"])["entity_id"].unique()
         return pa.concat_arrays([*members.chunks, suppliers])
 
-
-def _with_flat_columns(
-    schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table
-) -> pa.Table:
-    """Returns `columns`, and those of `rows` for the rest of `schema`, flattened."""
-    found = {
-        name: columns[name] if name in columns else flatten_column(rows[name])
-        for name in schema.names
-    }
-    return pa.table(found, schema=schema)
+    def _with_flat_columns(
+        self, schema: pa.Schema, columns: dict[str, pa.ChunkedArray], rows: pa.Table
+    ) -> pa.Table:
+        """Returns `columns`, and those of `rows` for the rest of `schema`, flattened."""
+        if self.timed:
+            columns |= {name: rows[name] for name in TIMES}
+            schema = with_times(schema)
+        found = {
+            name: columns[name] if name in columns else flatten_column(rows[name])
+            for name in schema.names
+        }
+        return pa.table(found, schema=schema)
 
 
 _MEMBER_COLUMNS = {"id": "entity_id", "cluster": "cluster_id"}

@@ -27,6 +27,7 @@ from reports.export.graph_tables import (
     ClusterExport,
     GraphExport,
     left_out_note,
+    with_times,
 )
 from reports.tables import flatten_column_to_seconds
 from reports.text import plain
@@ -166,20 +167,23 @@ def _signal(member: dict[str, Any]) -> dict[str, Any]:
 
 
 def edges_parquet(graph: GraphExport) -> Iterator[memoryview]:
-    """Yields graph/edges.parquet."""
-    yield _parquet(graph.edges(), REASONED_SCHEMA)
+    """Yields graph/edges.parquet, of a graph that is `timed`."""
+    yield _parquet(graph.edges(), with_times(REASONED_SCHEMA))
 
 
 def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryview]:
-    """Yields graph/nodes.parquet, with `positions` as `partition.NODE_POSITIONS` has them."""
-    ids = positions["id"].combine_chunks()
+    """Yields graph/nodes.parquet, of a graph that is `timed`.
+
+    It has `positions` as `partition.NODE_POSITIONS` has them.
+    """
+    ids, schema = positions["id"].combine_chunks(), with_times(POSITIONED_SCHEMA)
 
     def positioned(nodes: pa.Table) -> pa.Table:
         at = pc.index_in(nodes["id"], ids)
         axes = [positions[axis].take(at) for axis in ("x", "y")]
-        return pa.table([*nodes.columns, *axes], schema=POSITIONED_SCHEMA)
+        return pa.table([*nodes.columns, *axes], schema=schema)
 
-    yield _parquet(map(positioned, graph.nodes()), POSITIONED_SCHEMA)
+    yield _parquet(map(positioned, graph.nodes()), schema)
 
 
 @lru_cache(maxsize=16_384)
