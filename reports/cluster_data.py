@@ -107,6 +107,8 @@ WORDING_LIMIT = 2_000
 RECORD = ("source_org", "record_kind", "record_id")
 """Columns of mentions/ that name a record."""
 
+_WORDED = [*RECORD, "entity_id", "raw"]
+
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -592,16 +594,22 @@ def script_wordings(
 
 def script_mentions(run: RunFolder, scripts: Iterable[str]) -> pa.Table:
     """Reads the mentions of these scripts, wordings cut to `WORDING_LIMIT`."""
-    names = [*RECORD, "entity_id", "raw"]
-    schema = pa.schema([MENTIONS.schema.field(one) for one in names])
     ids = pa.array(sorted(scripts), pa.string())
     if not len(ids):
-        return schema.empty_table()
-    where = pc.field("entity_id").isin(ids) & (pc.binary_length(pc.field("raw")) > 0)
-    rows = pa.Table.from_batches(tables.table_batches(run, MENTIONS, names, where), schema)
+        return worded([])
+    where = pc.field("entity_id").isin(ids)
+    found = tables.table_batches(run, MENTIONS, _WORDED, where)
+    return worded([pa.Table.from_batches([one]) for one in found])
+
+
+def worded(parts: Sequence[pa.Table]) -> pa.Table:
+    """Returns mentions of scripts that have words, these cut to `WORDING_LIMIT`."""
+    none = pa.schema([MENTIONS.schema.field(name) for name in _WORDED]).empty_table()
+    rows = pa.concat_tables([none, *(one.select(_WORDED) for one in parts)])
+    rows = rows.filter(pc.greater(pc.binary_length(rows["raw"]), 0))
     if (pc.max(pc.binary_length(rows["raw"])).as_py() or 0) > WORDING_LIMIT:
         shown = pc.utf8_slice_codeunits(rows["raw"], 0, WORDING_LIMIT)
-        rows = rows.set_column(names.index("raw"), "raw", shown)
+        rows = rows.set_column(_WORDED.index("raw"), "raw", shown)
     return rows
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, RECORD
+from reports.cluster_data import NARRATIVE, RECORD, worded
 from reports.tables import (
     SECONDS_A_DAY,
     BoolArray,
@@ -429,7 +429,8 @@ class Records:
     """Records of members: how many on each day and in each role, and a sample of them.
 
     `sample` has the columns of `_READ` for the members at `rows`. `naming` are the `RECORD` of
-    mentions of the members at `naming_rows`, each once.
+    mentions of the members at `naming_rows`, each once; `wordings` mentions of scripts, as of
+    `cluster_data.script_mentions`.
     """
 
     days: Lists
@@ -438,6 +439,7 @@ class Records:
     rows: IntArray
     naming: pa.Table
     naming_rows: IntArray
+    wordings: pa.Table
 
 
 _READ = (
@@ -445,45 +447,64 @@ _READ = (
     "raw confidence"
 ).split()
 
-_ROWS_AT_A_TIME = 262_144
-"""Mentions that are sampled at a time."""
+_KEYS = (*RECORD, "role", "observed_at", "field")
+"""Columns of `_READ` that choose its rows."""
 
 
-def read_records(source: str, ids: pa.Array, per_org: int) -> Records:
+def read_records(
+    source: str, ids: pa.Array, per_org: int, scripts: Iterable[str] = ()
+) -> Records:
     """Counts the mentions of members by day and role, and samples `per_org` records of each.
 
     A sample has the newest records of each member and organisation, those in a narrative first, and
     one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
+    Mentions of `scripts` are read along.
     """
-    found, known = _Read(ids, per_org), IdIndex(ids)
-    waiting: list[tuple[pa.Table, IntArray]] = []
-    size = 0
+    found, known, asked = _Read(len(ids), per_org), IdIndex(ids), IdIndex(pa.array(scripts, pa.string()))
+    wordings: list[pa.Table] = []
     for batch in tables.read_in_key_order(source, MENTIONS, _READ):
-        at = known.places(batch["entity_id"].combine_chunks())
-        here = at >= 0
-        waiting.append((batch if here.all() else batch.filter(pa.array(here)), at[here]))
-        size += int(here.sum())
-        if size >= _ROWS_AT_A_TIME:
-            found.add(waiting, known)
-            waiting, size = [], 0
-    if size:
-        found.add(waiting, known)
-    return found.records(known)
+        new = changes(batch["entity_id"])
+        of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
+        found.add(batch, known.places(distinct)[of])
+        if len(asked) and ((script := asked.places(distinct)) >= 0).any():
+            wordings.append(batch.filter(pa.array(script[of] >= 0)))
+    return found.records(worded(wordings))
 
 
 class _Read:
-    """Records of members, as far as they were read."""
+    """Records of members, as far as they were read.
 
-    def __init__(self, ids: pa.Array, per_org: int) -> None:
-        schema = pa.schema([MENTIONS.schema.field(name) for name in _READ])
-        self._members, self._per_org, self._best = len(ids), per_org, schema.empty_table()
+    Rows come in the order of keys, so that the sample of a member is whole when the next one comes.
+    """
+
+    def __init__(self, members: int, per_org: int) -> None:
+        self._members, self._per_org = members, per_org
         self._days, self._roles_of, self._roles = _Counts(), _Counts(), dict[str, int]()
-        self._naming, self._naming_rows = [self._best.select(RECORD)], [np.empty(0, np.int64)]
+        none = pa.schema([MENTIONS.schema.field(name) for name in _READ]).empty_table()
+        self._naming, self._naming_rows = [none.select(RECORD)], [np.empty(0, np.int64)]
+        self._samples, self._samples_of = [none], [np.empty(0, np.int64)]
+        self._open, self._open_at = none, -1
 
-    def add(self, parts: Sequence[tuple[pa.Table, IntArray]], known: IdIndex) -> None:
-        """Adds rows with their members, which come behind those before in the order of keys."""
-        rows = pa.concat_tables([rows for rows, _ in parts]).combine_chunks()
-        at = np.concatenate([at for _, at in parts])
+    def add(self, rows: pa.Table, at: IntArray) -> None:
+        """Adds rows with the place of the member of each, -1 for none."""
+        here, at = np.flatnonzero(at >= 0), at[at >= 0]
+        if not len(here):
+            return
+        keys = rows.select(_KEYS)
+        keys = keys if len(here) == rows.num_rows else keys.take(pa.array(here))
+        self._count(keys, at)
+        if not self._per_org:
+            return
+        more = int(np.append(at != self._open_at, True).argmax())
+        if more:
+            begun = pa.concat_tables([self._open, rows.take(pa.array(here[:more]))])
+            self._open = self._open.slice(0, 0)
+            every = np.arange(begun.num_rows)
+            self._sample(begun, begun.select(_KEYS), every, np.full(len(every), self._open_at))
+        if more < len(here):
+            self._sample(rows, keys.slice(more), here[more:], at[more:])
+
+    def _count(self, rows: pa.Table, at: IntArray) -> None:
         people = np.asarray(people_counted(rows))
         day = np.asarray(rows["observed_at"].cast(pa.int64())) // (SECONDS_A_DAY * 1_000_000)
         role = rows["role"].combine_chunks().dictionary_encode()
@@ -492,27 +513,30 @@ class _Read:
         ]
         self._days.add(at, day, people)
         self._roles_of.add(at, np.array(numbers, np.int64)[role.indices.to_numpy()], people)
-        if not self._per_org:
-            return
-        if self._best.num_rows:
-            rows = pa.concat_tables([self._best, rows]).combine_chunks()
-            at = known.places(rows["entity_id"].combine_chunks())
-        new_group = group_changes(at) | changes(rows["source_org"])
-        new_record = new_group | changes(rows["record_kind"]) | changes(rows["record_id"])
+
+    def _sample(self, rows: pa.Table, keys: pa.Table, here: IntArray, at: IntArray) -> None:
+        """Samples the rows that are `here`, which have these keys and members."""
+        new_group = group_changes(at) | changes(keys["source_org"])
+        new_record = new_group | changes(keys["record_kind"]) | changes(keys["record_id"])
         starts = np.flatnonzero(new_record)
-        self._naming.append(rows.select(RECORD).take(pa.array(starts)))
+        self._naming.append(keys.select(RECORD).take(pa.array(starts)))
         self._naming_rows.append(at[starts])
-        in_narrative = np.asarray(pc.fill_null(pc.equal(rows["field"], NARRATIVE), False), np.int64)
-        score = (in_narrative << 62) + np.asarray(rows["observed_at"].cast(pa.int64()))
+        in_narrative = np.asarray(pc.fill_null(pc.equal(keys["field"], NARRATIVE), False), np.int64)
+        score = (in_narrative << 62) + np.asarray(keys["observed_at"].cast(pa.int64()))
         best = np.maximum.reduceat(score, starts)
         lengths = np.diff(np.append(starts, len(at)))
         places = np.where(score == np.repeat(best, lengths), np.arange(len(at)), len(at))
         group = np.cumsum(new_group)[starts] - 1
         order = np.lexsort((-best, group))
         first = order[first_of_groups(group[order], int(group[-1]) + 1, self._per_org)]
-        self._best = rows.take(np.sort(np.minimum.reduceat(places, starts)[first]))
+        chosen = np.sort(np.minimum.reduceat(places, starts)[first])
+        sample, of = rows.take(pa.array(here[chosen])), at[chosen]
+        whole = int((of == of[-1]).argmax())
+        self._samples += [self._open, sample.slice(0, whole)]
+        self._samples_of += [np.full(self._open.num_rows, self._open_at), of[:whole]]
+        self._open, self._open_at = sample.slice(whole), int(of[-1])
 
-    def records(self, known: IdIndex) -> Records:
+    def records(self, wordings: pa.Table) -> Records:
         """Returns all that was read."""
         member, day, count = self._days.sums()
         first = np.append(True, member[1:] != member[:-1]) if len(member) else np.zeros(0, bool)
@@ -524,15 +548,18 @@ class _Read:
         member, role, count = self._roles_of.sums(rank)
         texts = Texts(pa.array(ordered, pa.string()), role + 1)
         of_roles: dict[str, Column] = {"role": texts, "count": Whole(count)}
-        at = known.places(self._best["entity_id"].combine_chunks())
+        at = np.append(
+            np.concatenate(self._samples_of), np.full(self._open.num_rows, self._open_at)
+        )
         order = np.argsort(at, kind="stable")
         return Records(
             days,
             Lists(group_offsets(member, self._members), of_roles),
-            self._best.take(order).combine_chunks(),
+            pa.concat_tables([*self._samples, self._open]).combine_chunks().take(order),
             at[order],
             pa.concat_tables(self._naming),
             np.concatenate(self._naming_rows),
+            wordings,
         )
 
 

@@ -39,7 +39,6 @@ from reports.cluster_data import (
     quoted_around,
     read_carriers,
     read_members,
-    script_mentions,
 )
 from reports.link_evidence import Records, raw_columns, read_records
 from reports.partition import positions_table, read_positions
@@ -172,9 +171,9 @@ def gather_job(
     cut = _Cut(len(ids), group_offsets(mine, len(ids)), row_of, kept, context.redact)
     names = members["entity_id"].combine_chunks()
     scripts = {} if context.redact else suppliers.scripts()
-    told = script_mentions(source, {one["entity_id"] for rows in scripts.values() for one in rows})
+    of_scripts = sorted({one["entity_id"] for rows in scripts.values() for one in rows})
     per_org = 0 if context.redact else READINGS_PER_ORG
-    read = read_records(source, names, per_org)
+    read = read_records(source, names, per_org, of_scripts)
     tables_of = {
         "members": Lists(cut.starts, _member_columns(source, members, read, points[kept], cut)),
         **_link_rows(links, cut),
@@ -186,8 +185,8 @@ def gather_job(
     of_cluster = ids.take(pa.array(mine[read.naming_rows]))
     naming = read.naming.append_column("cluster_id", of_cluster)
     if scripts:
-        asked = pc.is_in(naming["record_id"], told["record_id"].unique())
-        wordings = count_wordings(told, naming.filter(asked))
+        asked = pc.is_in(naming["record_id"], read.wordings["record_id"].unique())
+        wordings = count_wordings(read.wordings, naming.filter(asked))
         for cluster_id, rows in scripts.items():
             found = compare_scripts(rows, wordings.get(cluster_id, {}))
             facts[cluster_id]["scripts"] = [_script(one) for one in found]

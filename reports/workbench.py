@@ -63,7 +63,7 @@ MEMBERS_OF_PART = 600
 
 MOST_PARTS = 160
 
-MEMBERS_AT_ONCE, MEMBERS_OF_JOB = 100_000, 20_000
+MEMBERS_AT_ONCE, MEMBERS_OF_JOB = 40_000, 5_000
 """Members of a run up to which one job writes all pieces, and of a job of a larger one, about.
 
 A job's rows are in memory, some 10 kB a member and more with many links; several jobs are cut out
