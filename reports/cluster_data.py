@@ -347,14 +347,14 @@ def link_tables(
     members: pa.Table,
     of: IntArray,
     suppliers: pa.Array,
+    of_inside: Sequence[str] = tuple(LINKS.schema.names),
     of_near: Sequence[str] = tuple(LINKS.schema.names),
     of_soft: Sequence[str] = tuple(LINKS.schema.names),
 ) -> LinkTables:
-    """Reads the links of clusters, given as to `gather_links`; of those outside some columns."""
+    """Reads the links of clusters, given as to `gather_links`; of each kind these columns."""
     known, drawn = IdIndex(members["entity_id"].combine_chunks()), IdIndex(suppliers)
     places = np.append(of, -1)
-    names = LINKS.schema.names
-    inside = [_no_links(names, ("row_a", "row_b", _OF), ())]
+    inside = [_no_links(of_inside, ("row_a", "row_b", _OF), ())]
     near, soft = (
         [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (of_near, of_soft)
     )
@@ -362,10 +362,11 @@ def link_tables(
     for batch in tables.read_in_key_order(run, LINKS, LINKS.schema.names):
         nth = np.arange(before, before := before + batch.num_rows)
         ends = {end: batch[end].combine_chunks() for end in _ENDS}
-        rows = {end: known.places(ends[end]) for end in _ENDS}
+        rows = {"entity_a": known.places_of_runs(ends["entity_a"])}
+        rows["entity_b"] = known.places(ends["entity_b"])
         a, b = (places[rows[end]] for end in _ENDS)
         within = (a >= 0) & (a == b)
-        own = _chosen(batch, within, {})
+        own = _chosen(batch.select(of_inside), within, {})
         for name, column in (("row_a", rows["entity_a"]), ("row_b", rows["entity_b"]), (_OF, a)):
             own = own.append_column(name, pa.array(column[within]))
         inside.append(own)

@@ -81,6 +81,10 @@ _NOWHERE = 99_999
 
 _OF_NEAR = tuple("weight complaints calls reporters reason".split())
 
+_OF_INSIDE = (*_OF_NEAR, *"records record_ids orgs first_seen last_seen strength accepted".split())
+
+_OF_SOFT = ("weight", "records")
+
 ID_LIMIT = 120
 
 SEARCHED_SUPPRESSED_LIMIT = 20_000
@@ -157,7 +161,8 @@ def gather_job(
     here = pc.field("cluster_id").isin(ids)
     every, of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here, ids)
-    links = link_tables(source, every, of, suppliers.drawn, _OF_NEAR, ("weight", "records"))
+    columns = (_OF_INSIDE, _OF_NEAR, _OF_SOFT)
+    links = link_tables(source, every, of, suppliers.drawn, *columns)
     starts = group_offsets(of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)

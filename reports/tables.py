@@ -310,9 +310,9 @@ def _stamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.binary_replace_slice(text, 10, 11, "T")
 
 
-def changes(column: pa.ChunkedArray) -> BoolArray:
+def changes(column: pa.Array | pa.ChunkedArray) -> BoolArray:
     """Tells for each row whether it differs from the one before; the first one does."""
-    whole = column.combine_chunks()
+    whole = _whole(column)
     changed = np.ones(len(whole), bool)
     differs = pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
     changed[1:] = differs.to_numpy(zero_copy_only=False)
@@ -348,6 +348,12 @@ class IdIndex:
         if stop - start <= 2 * len(column):
             return self._places[self._in_order(_whole(column), start, stop)]
         return self._places[self._by_hash(_whole(column))]
+
+    def places_of_runs(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
+        """Returns what `places` does, of a column in which equal values follow each other."""
+        new = changes(column)
+        whole = _whole(column)
+        return self.places(whole.filter(pa.array(new)))[np.cumsum(new) - 1]
 
     def indices(self, column: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Returns the places as a column to take by, null for null or an unknown value."""
