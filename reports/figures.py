@@ -83,6 +83,9 @@ FEW_MEMBERS = 150
 _SIZE_STEP, _CELLS_AT_ONCE = 8, 1 << 17
 """Members by which the size of graphs that are laid out together differs, and pairs of all."""
 
+_FAR = 1e300
+"""A distance between parts, whose product with 0 is 0, which that of an infinite one is not."""
+
 _POINT = 1e-6
 """Extent below which a figure is a point."""
 
@@ -165,10 +168,14 @@ def _shorten(distances: Array) -> Array:
     """Turns the lengths of edges of graphs into those of the shortest paths, in place."""
     each = np.arange(distances.shape[1])
     distances[:, each, each] = 0
+    np.minimum(distances, _FAR, out=distances)
     through = np.empty_like(distances)
+    to, on = np.ones((*distances.shape[:2], 2)), np.ones((len(distances), 2, distances.shape[1]))
     for middle in each:
-        np.add(distances[:, :, middle, None], distances[:, middle, None, :], out=through)
+        to[:, :, 0], on[:, 1] = distances[:, :, middle], distances[:, middle]
+        np.matmul(to, on, out=through)  # the sums, as in `_differences`
         np.minimum(distances, through, out=distances)
+    distances[distances >= _FAR] = np.inf
     return distances
 
 
@@ -182,7 +189,7 @@ def _first(names: list[str], distances: Array, part: list[int]) -> Array:
     if len(part) == 1:
         return np.zeros((1, 2))
     wanted = distances[np.ix_(part, part)]
-    pulls = np.array([_pull(names[one]) for one in part])
+    pulls = _pulls([names[one] for one in part])
     return _laid_out(wanted[None], pulls[None], np.array([len(part)]))[0]
 
 
@@ -221,10 +228,13 @@ def _settled(
     back = None if anchor is None else (hold @ anchor).astype(np.float32)
     places, found = start.astype(np.float32), np.empty(start.shape)
     left = np.arange(len(start))
+    pulls, across = np.empty_like(drawn), np.empty_like(drawn)
+    ones = np.ones((*start.shape[:2], 1), np.float32)
     for turn in range(ITERATIONS):
-        pull = _apart(places, places)
+        pull = _apart(places, places, pulls[: len(left)], across[: len(left)])
         np.divide(drawn, np.maximum(pull, 1e-9, out=pull), out=pull)
-        forces = pull.sum(2)[:, :, None] * places - pull @ places
+        sums = pull @ np.concatenate([places, ones[: len(left)]], 2)
+        forces = sums[:, :, 2:] * places - sums[:, :, :2]
         moved = solve @ (forces if back is None else forces + back)
         steps = np.abs(moved - places).max((1, 2))
         places = moved
@@ -239,13 +249,27 @@ def _settled(
     return found
 
 
-def _apart(one: Array, other: Array) -> Array:
-    """Returns the distances of places; scipy.spatial, which has the same, is slow to load."""
-    x, y = (one[..., :, None, at] - other[..., None, :, at] for at in (0, 1))
+def _apart(
+    one: Array, other: Array, out: Array | None = None, scratch: Array | None = None
+) -> Array:
+    """Returns the distances of places; scipy.spatial, which has the same, is slow to load.
+
+    `out` and `scratch` are room for them and as much again.
+    """
+    x, y = (_differences(one, other, at, room) for at, room in ((0, out), (1, scratch)))
     np.multiply(x, x, out=x)
     np.multiply(y, y, out=y)
     np.add(x, y, out=x)
     return np.asarray(np.sqrt(x, out=x))
+
+
+def _differences(one: Array, other: Array, axis: int, room: Array | None) -> Array:
+    """Returns what separates places on an axis: x - x' as (x, 1) times (1, -x').
+
+    That is exact, and for small graphs three times as fast as to subtract one from another.
+    """
+    a, b = one[..., axis], other[..., axis]
+    return np.matmul(np.stack([a, np.ones_like(a)], -1), np.stack([np.ones_like(b), -b], -2), room)
 
 
 def _weights(wanted: Array) -> Array:
@@ -274,10 +298,17 @@ def _scaled(distances: Array, pulls: Array, sizes: NDArray[np.int64]) -> Array:
 
 def _pull(entity_id: str) -> Point:
     """Returns the direction of an id, times a heavy-tailed weight."""
-    digest = hashlib.sha256(entity_id.encode("utf-8", "replace")).digest()
-    angle, share = (int.from_bytes(digest[at : at + 4]) / 2**32 for at in (0, 4))
+    x, y = _pulls([entity_id])[0].tolist()
+    return x, y
+
+
+def _pulls(entity_ids: Iterable[str]) -> Array:
+    """Returns what `_pull` does for each id."""
+    sha256 = hashlib.sha256
+    digests = [sha256(one.encode("utf-8", "replace")).digest()[:8] for one in entity_ids]
+    angle, share = np.frombuffer(b"".join(digests), ">u4").reshape(-1, 2).T / 2**32
     weight = (share + 2**-20) ** -2
-    return weight * math.cos(2 * math.pi * angle), weight * math.sin(2 * math.pi * angle)
+    return np.column_stack([weight * np.cos(2 * np.pi * angle), weight * np.sin(2 * np.pi * angle)])
 
 
 def _relaid(names: list[str], distances: Array, known: Mapping[str, Point]) -> Array:
@@ -462,7 +493,7 @@ class _Graphs:
         if len(which):
             rows = concat_ranges(self.starts[which], self.sizes[which])
             pulls = np.zeros((len(which), room, 2))
-            pulls[there] = [_pull(self.ids[row]) for row in rows.tolist()]
+            pulls[there] = _pulls([self.ids[row] for row in rows.tolist()])
             laid = _laid_out(distances[whole], pulls, self.sizes[which])
             least = np.where(there[:, :, None], laid, np.inf).min(1, keepdims=True)
             span = np.where(there[:, :, None], laid, -np.inf).max(1, keepdims=True) - least
