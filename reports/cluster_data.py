@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -37,6 +37,7 @@ from schemas.tables import (
     NARRATIVES,
     SUPPLIERS,
 )
+from transforms.arrow_util import concat_ranges, group_changes, sorted_unique
 from transforms.reporters import people_counted
 
 Row = dict[str, Any]
@@ -621,14 +622,43 @@ def count_wordings(mentions: pa.Table, naming: pa.Table) -> dict[str, WordingCou
         mentions: of scripts, as of `script_mentions`.
         naming: the `RECORD` of mentions of members, and the `cluster_id` of each.
     """
-    once = naming.group_by([*RECORD, "cluster_id"]).aggregate([])
-    both = mentions.join(once, keys=list(RECORD), join_type="inner", use_threads=False)
-    counted = both.group_by(["cluster_id", "entity_id", "raw"]).aggregate([([], "count_all")])
+    known, records = _record_keys(mentions, naming)
+    clusters, scripts, raws = (
+        column.combine_chunks().dictionary_encode()
+        for column in (naming["cluster_id"], mentions["entity_id"], mentions["raw"])
+    )
+    # Each record and cluster once; then all of them with the mentions of the record.
+    pairs = sorted_unique(records * len(clusters.dictionary) + clusters.indices.to_numpy())
+    records, of = np.divmod(pairs, max(len(clusters.dictionary), 1))
+    order = np.argsort(known, kind="stable")
+    low, high = (np.searchsorted(known[order], records, side) for side in ("left", "right"))
+    at = order[concat_ranges(low, high - low)]
+    sizes = [max(len(one.dictionary), 1) for one in (scripts, raws)]
+    keys = np.repeat(of, high - low) * sizes[0] + scripts.indices.to_numpy()[at]
+    keys = np.sort(keys * sizes[1] + raws.indices.to_numpy()[at])
+    starts = np.flatnonzero(group_changes(keys))
+    counts = np.diff(np.append(starts, len(keys)))
+    rest, raw_at = np.divmod(keys[starts], sizes[1])
+    counted = [*np.divmod(rest, sizes[0]), raw_at]
+    names = [one.dictionary.to_pylist() for one in (clusters, scripts, raws)]
     found: dict[str, WordingCounts] = defaultdict(lambda: defaultdict(Counter))
-    columns = (counted[name].to_pylist() for name in counted.column_names)
-    for cluster_id, script, raw, count in zip(*columns, strict=True):
-        found[cluster_id][script][raw] = count
+    for cluster_id, script, raw, count in zip(
+        *(one.tolist() for one in (*counted, counts)), strict=True
+    ):
+        found[names[0][cluster_id]][names[1][script]][names[2][raw]] = count
     return found
+
+
+def _record_keys(*tables_: pa.Table) -> Iterator[IntArray]:
+    """Yields a number for each row of tables, the same for the same `RECORD`."""
+    whole = pa.concat_tables([one.select(RECORD) for one in tables_]).combine_chunks()
+    keys = np.zeros(whole.num_rows, np.int64)
+    for name in RECORD:
+        coded = whole[name].combine_chunks().dictionary_encode()
+        keys = keys * max(len(coded.dictionary), 1) + coded.indices.to_numpy()
+    start = 0
+    for one in tables_:
+        yield keys[start : (start := start + one.num_rows)]
 
 
 def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> list[Script]:
@@ -659,13 +689,22 @@ def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> li
 @lru_cache(maxsize=1_024)
 def _compared(template: str, wording: str) -> tuple[tuple[str, bool], ...]:
     """Splits a wording by whether the template has it; cached, since clusters share scripts."""
-    words = wording.split()
-    matcher = difflib.SequenceMatcher(None, template.split(), words, autojunk=False)
-    return tuple(
-        (" ".join(words[start:end]), tag != "equal")
-        for tag, _, _, start, end in matcher.get_opcodes()
-        if end > start
-    )
+    words, others = wording.split(), template.split()
+    least = min(len(words), len(others))
+    pairs = zip(words, others, strict=False)
+    start = next((at for at, (one, other) in enumerate(pairs) if one != other), least)
+    pairs = zip(reversed(words[start:]), reversed(others[start:]), strict=False)
+    end = next((at for at, (one, other) in enumerate(pairs) if one != other), least - start)
+    # Most wordings differ in one place, which need not be looked for.
+    middle, rest = words[start : len(words) - end], others[start : len(others) - end]
+    pieces = [(words[:start], False)]
+    if middle and rest:
+        found = difflib.SequenceMatcher(None, rest, middle, autojunk=False).get_opcodes()
+        pieces += [(middle[a:b], tag != "equal") for tag, _, _, a, b in found]
+    else:
+        pieces.append((middle, True))
+    pieces.append((words[len(words) - end :], False))
+    return tuple((" ".join(one), differs) for one, differs in pieces if one)
 
 
 def joined_words(words: list[str]) -> str:

@@ -40,6 +40,7 @@ from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.arrow_util import group_changes, group_offsets, sum_by_group
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
 from transforms.reporters import counted_sources, people_counted, precision_interval
+from transforms.text_spans import string_array, string_buffers
 
 Row = Mapping[str, Any]
 
@@ -64,6 +65,13 @@ REVIEW_WORDS = {
     "reviewed": "reviewed by an analyst",
     "unreviewed": "not yet reviewed by an analyst",
 }
+
+_IS_DIGIT, _OF_A_NUMBER = (
+    np.isin(np.arange(256), np.frombuffer(signs, np.uint8)) for signs in (b"0123456789", b"0123456789+# ().-/")
+)
+"""Bytes of digits, and of a number with the signs that it is written with."""
+
+_LONGEST_NUMBER = 40
 
 _LEAST_DIGITS = 7
 """Digits of a number whose signs alone are kept, where its digits are the identifier's."""
@@ -600,9 +608,12 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
     """
     coded = raw.combine_chunks().dictionary_encode()
     texts, at = coded.dictionary, pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()
-    signs = pc.replace_substring_regex(texts, "[0-9]", "#")
-    numeric = pc.match_substring_regex(signs, r"^[+# ().\-/]{1,40}$")
-    count, written = _number_in(texts, np.asarray(numeric, np.bool_))
+    offsets, letters = string_buffers(pc.fill_null(texts, ""))
+    signs = string_array(offsets, np.where(_IS_DIGIT[letters], np.uint8(ord("#")), letters))
+    odd = np.append(0, np.cumsum(~_OF_A_NUMBER[letters]))
+    lengths = np.diff(offsets)
+    numeric = (np.diff(odd[offsets]) == 0) & (lengths > 0) & (lengths <= _LONGEST_NUMBER)
+    count, written = _number_in(texts, numeric)
     _, own = _number_in(values, np.ones(len(values), np.bool_))
     powers = 10 ** np.arange(19)
     size = np.searchsorted(powers, written, "right")
@@ -622,8 +633,10 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
 
 def _number_in(texts: pa.Array, wanted: BoolArray) -> tuple[IntArray, IntArray]:
     """Returns how many digits the wanted texts have, and their number; 0 for none or too many."""
-    digits = pc.replace_substring_regex(pc.fill_null(texts, ""), "[^0-9]", "")
-    count = np.asarray(pc.binary_length(digits)).astype(np.int64)
+    offsets, letters = string_buffers(pc.fill_null(texts, ""))
+    is_digit = _IS_DIGIT[letters]
+    bounds = np.append(0, np.cumsum(is_digit))[offsets]
+    digits, count = string_array(bounds, letters[is_digit]), np.diff(bounds)
     fits = wanted & (count > 0) & (count <= 18)
     number = pc.cast(pc.if_else(pa.array(fits), digits, "0"), pa.int64())
     return np.where(fits, count, 0), np.asarray(number)

@@ -470,7 +470,7 @@ def _by_org(run: RunFolder, ids: pa.Array) -> defaultdict[int, list[OrgRecords]]
     for batch in tables.read_in_key_order(
         run, MENTIONS, [*_RECORD, "observed_at", "field", "start"]
     ):
-        at = known.places(batch["entity_id"].combine_chunks())
+        at = known.places_of_runs(batch["entity_id"])
         rows, at = batch.filter(pa.array(at >= 0)).combine_chunks(), at[at >= 0]
         if not len(at):
             continue

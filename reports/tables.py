@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise, repeat
+from types import NoneType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -74,6 +75,9 @@ TEXT_LIMIT, ANY_LENGTH = 20_000, 1 << 31
 LONG_NUMBER = 10_000_000
 """Whole numbers from here on, and below 0, stand among the texts of a piece, where the search of
 what leaves reads them."""
+
+_AS_IT_IS = frozenset({int, bool, NoneType, list, datetime})
+"""Types of values of which `plain_value` changes nothing."""
 
 SECONDS_A_DAY = 86_400
 
@@ -463,12 +467,14 @@ class Texts:
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says, with the values that are in them alone."""
         codes = self.codes[rows]
-        there = np.zeros(len(self.values) + 1, bool)
-        there[codes] = True
-        there[0] = False
-        values = self.values.take(pa.array(np.flatnonzero(there) - 1)).to_pylist()
-        numbered = np.where(there, np.cumsum(there), 0)
-        return numbers.put(numbered[codes]) | {"t": values}
+        # Equal rows are near each other, so that a piece has numbers from a narrow range.
+        high = int(codes.max(initial=0))
+        low = min(int(codes.min(initial=high, where=codes > 0)), max(high, 1))
+        there = np.zeros(max(high - low + 1, 1), bool)
+        there[codes[codes > 0] - low] = True
+        values = self.values.take(pa.array(np.flatnonzero(there) + low - 1)).to_pylist()
+        numbered = np.where(codes > 0, np.cumsum(there)[np.maximum(codes - low, 0)], 0)
+        return numbers.put(numbered) | {"t": values}
 
 
 @dataclass(frozen=True)
@@ -505,16 +511,23 @@ class Lists:
 
 def picked(row: Mapping[str, Any], names: str) -> list[Any]:
     """Returns the values of some columns, as pieces have them."""
-    return [plain_value(row.get(name)) for name in names.split()]
+    return [
+        one if type(one) in _AS_IT_IS else plain_value(one) for one in map(row.get, _split(names))
+    ]
+
+
+@cache
+def _split(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
 
 
 def named(row: Mapping[str, Any], names: str) -> dict[str, Any]:
     """Returns the values of some columns by their names, as pieces have them."""
-    return dict(zip(names.split(), picked(row, names), strict=True))
+    return dict(zip(_split(names), picked(row, names), strict=True))
 
 
 def plain_value(value: Any) -> Any:
     """Returns a text cut, and a number with three digits."""
     if isinstance(value, str):
-        return value[:TEXT_LIMIT]
+        return value if len(value) <= TEXT_LIMIT else value[:TEXT_LIMIT]
     return round(value, 3) if isinstance(value, float) else value

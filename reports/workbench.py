@@ -58,7 +58,7 @@ FILE_POLICY = (
 )
 """The policy of a page that is opened from a disk: what lies beside it, nothing by network."""
 
-MEMBERS_OF_PART = 600
+MEMBERS_OF_PART = 1_200
 """Members of the clusters of one piece, about: some hundred kilobytes."""
 
 MOST_PARTS = 160

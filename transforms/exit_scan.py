@@ -297,6 +297,9 @@ def forms_of_token(token: str) -> Iterator[str]:
     if token.isalnum() and token.isascii() and not token.isdigit():
         yield f"{TEXT}{token.lower()}"
         return
+    if token.isdigit() and token.isascii():
+        yield from _forms_of_digits(token)
+        return
     token = _MOMENT.sub(" day ", token)
     pieces = _PIECE.findall(token)
     if len(pieces) > 1 and any(map(str.isalpha, token)) and (text := text_key(token)):
@@ -312,11 +315,16 @@ def forms_of_token(token: str) -> Iterator[str]:
             digits = "".join(pieces[at : last + 1])
             if len(digits) > MOST_DIGITS:
                 break
-            if len(digits) >= LEAST_OF_TEXT:
-                yield f"{TEXT}{digits}"
-            if len(digits) >= LEAST_DIGITS:
-                yield from international_ids(digits)
-                yield from (one for one in national_digits(digits) if _is_long(one))
+            yield from _forms_of_digits(digits)
+
+
+def _forms_of_digits(digits: str) -> Iterator[str]:
+    """Yields the same of digits alone."""
+    if LEAST_OF_TEXT <= len(digits) <= MOST_DIGITS:
+        yield f"{TEXT}{digits}"
+    if LEAST_DIGITS <= len(digits) <= MOST_DIGITS:
+        yield from international_ids(digits)
+        yield from (one for one in national_digits(digits) if _is_long(one))
 
 
 def _is_long(national: str) -> bool:
