@@ -64,10 +64,11 @@ _forks = 0
 class JobPool(Protocol):
     """Runs jobs. `scratch` is a folder on this machine that all of them can read.
 
-    `written` has a line for each file that they wrote.
+    `count` jobs run at a time; `written` has a line for each file that they wrote.
     """
 
     scratch: str
+    count: int
     written: list[OutputFile]
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:
@@ -84,6 +85,7 @@ class InlinePool:
     write: WriteFile
     scratch: str
     written: list[OutputFile] = field(default_factory=list)
+    count: int = 1
 
     def run(self, jobs: Iterable[Job[T]], seconds: float) -> Iterator[T]:  # noqa: ARG002
         """Runs jobs as `JobPool` says."""

@@ -391,8 +391,9 @@ def _publish(
     inputs = [input_file_entry(digest, totals) for digest in digests]
     written = list(outputs)
     draft = build_manifest(run, inputs, written, totals)
-    release_memory()
     with _job_pool(run.staging) as pool:
+        if pool.count > 1:  # the memory is for others
+            release_memory()
         report(run.staging, draft, pool, run.private)
         written += pool.written
     final = build_manifest(run, inputs, written, totals)
