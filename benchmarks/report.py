@@ -2,7 +2,8 @@
 
 `python -m benchmarks.report [CLUSTERS]`; the browser's part needs a Chromium. With `--share N ...`
 its share of the CPU of a run of a simulated world of N complaints (`benchmarks.worlds`), on one
-processor: each is run twice with its report and twice without, in turn.
+processor: each is run twice with its report and twice without, in turn, and in the runs with one
+the CPU within `write_report` is taken too, which depends less on what else the machine does.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from benchmarks import measured
@@ -153,11 +155,16 @@ def opening(page: Path, cluster_id: str) -> list[tuple[str, float]]:
 def one_run(folder: Path, output: Path, *, report: bool) -> int:
     """Runs a batch in this process, on one processor; returns its exit status."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    nothing = mock.patch.object(pipeline, "write_report", lambda *_, **__: None)
     words = [*inputs(folder), "--output", str(output), "--overwrite"]
-    if report:
-        return __main__.main(words)
-    with nothing:
+    whole = pipeline.write_report
+
+    def timed(*args: Any, **named: Any) -> None:
+        start = time.process_time()
+        if report:
+            whole(*args, **named)
+        print(f"\nwrite_report {time.process_time() - start}", flush=True)
+
+    with mock.patch.object(pipeline, "write_report", timed):
         return __main__.main(words)
 
 
@@ -175,10 +182,12 @@ def share(complaints: int) -> str:
         for one in files:
             top = one.relative_to(scratch).parts[1]
             sizes[top in ("report", "graph")] += one.stat().st_size
+    within = [float(one.output.split("write_report")[1].split()[0]) for one in used[True]]
     cpu = {report: sum(one.cpu for one in runs) / 2 for report, runs in used.items()}
     peak = {report: max(one.peak for one in runs) for report, runs in used.items()}
     return (
         f"| {complaints:,} | {cpu[True]:.1f} | {cpu[False]:.1f} | {1 - cpu[False] / cpu[True]:.1%} "
+        f"| {sum(within) / 2:.2f} | {sum(within) / 2 / cpu[True]:.1%} "
         f"| {peak[True]:,.0f} | {peak[False]:,.0f} | {len(files)} "
         f"| {sizes[True] / 1e6:.1f} | {sizes[False] / 1e6:.1f} |"
     )
@@ -197,8 +206,11 @@ def main() -> None:
     if given.one:
         sys.exit(one_run(*given.one, report=not given.no_report))
     if given.share:
-        print("| complaints | CPU, s | without | share | MiB | without | files | MB | others, MB |")
-        print("|---" * 9 + "|")
+        print(
+            "| complaints | CPU, s | without | share | report | share "
+            "| MiB | without | files | MB | others, MB |"
+        )
+        print("|---" * 11 + "|")
         for complaints in given.share:
             print(share(complaints), flush=True)
         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -37,7 +37,7 @@ from schemas.tables import (
     NARRATIVES,
     SUPPLIERS,
 )
-from transforms.arrow_util import concat_ranges, group_changes, sorted_unique
+from transforms.arrow_util import concat_ranges, group_changes, row_numbers, sorted_unique
 from transforms.reporters import people_counted
 
 Row = dict[str, Any]
@@ -100,6 +100,7 @@ RowView = Mapping[str, Any]
 WordingCounts = dict[str, Counter[str]]
 """By script, records of each wording; a wording has only words that many victims share."""
 
+Pieces = tuple[tuple[str, bool], ...]
 VARIANT_LIMIT = 6
 
 WORDING_LIMIT = 2_000
@@ -554,8 +555,9 @@ def quoted_around(rows: pa.Table, narratives: NarrativeReader) -> tuple[pa.Array
 class Variant:
     """One wording: pieces as (text, whether it differs from the template), and records of it."""
 
-    pieces: tuple[tuple[str, bool], ...]
+    pieces: Pieces
     records: int
+    wording: str
 
 
 @dataclass(frozen=True)
@@ -622,12 +624,12 @@ def count_wordings(mentions: pa.Table, naming: pa.Table) -> dict[str, WordingCou
         mentions: of scripts, as of `script_mentions`.
         naming: the `RECORD` of mentions of members, and the `cluster_id` of each.
     """
-    known, records = _record_keys(mentions, naming)
+    whole = pa.concat_tables([mentions.select(RECORD), naming.select(RECORD)])
+    known, records = np.split(row_numbers(whole.columns), [mentions.num_rows])
     clusters, scripts, raws = (
         column.combine_chunks().dictionary_encode()
         for column in (naming["cluster_id"], mentions["entity_id"], mentions["raw"])
     )
-    # Each record and cluster once; then all of them with the mentions of the record.
     pairs = sorted_unique(records * len(clusters.dictionary) + clusters.indices.to_numpy())
     records, of = np.divmod(pairs, max(len(clusters.dictionary), 1))
     order = np.argsort(known, kind="stable")
@@ -638,27 +640,13 @@ def count_wordings(mentions: pa.Table, naming: pa.Table) -> dict[str, WordingCou
     keys = np.sort(keys * sizes[1] + raws.indices.to_numpy()[at])
     starts = np.flatnonzero(group_changes(keys))
     counts = np.diff(np.append(starts, len(keys)))
-    rest, raw_at = np.divmod(keys[starts], sizes[1])
-    counted = [*np.divmod(rest, sizes[0]), raw_at]
+    rest, of_raw = np.divmod(keys[starts], sizes[1])
+    counted = [*np.divmod(rest, sizes[0]), of_raw]
     names = [one.dictionary.to_pylist() for one in (clusters, scripts, raws)]
     found: dict[str, WordingCounts] = defaultdict(lambda: defaultdict(Counter))
-    for cluster_id, script, raw, count in zip(
-        *(one.tolist() for one in (*counted, counts)), strict=True
-    ):
+    for cluster_id, script, raw, count in np.column_stack([*counted, counts]).tolist():
         found[names[0][cluster_id]][names[1][script]][names[2][raw]] = count
     return found
-
-
-def _record_keys(*tables_: pa.Table) -> Iterator[IntArray]:
-    """Yields a number for each row of tables, the same for the same `RECORD`."""
-    whole = pa.concat_tables([one.select(RECORD) for one in tables_]).combine_chunks()
-    keys = np.zeros(whole.num_rows, np.int64)
-    for name in RECORD:
-        coded = whole[name].combine_chunks().dictionary_encode()
-        keys = keys * max(len(coded.dictionary), 1) + coded.indices.to_numpy()
-    start = 0
-    for one in tables_:
-        yield keys[start : (start := start + one.num_rows)]
 
 
 def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> list[Script]:
@@ -671,7 +659,7 @@ def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> li
         order = sorted(counted.items(), key=lambda wording: (-wording[1], wording[0]))
         template = (one["template"] or (order[0][0] if order else ""))[:WORDING_LIMIT]
         variants = [
-            Variant(_compared(template, raw), count) for raw, count in order[:VARIANT_LIMIT]
+            Variant(_compared(template, raw), count, raw) for raw, count in order[:VARIANT_LIMIT]
         ]
         found.append(
             Script(
@@ -687,7 +675,7 @@ def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> li
 
 
 @lru_cache(maxsize=1_024)
-def _compared(template: str, wording: str) -> tuple[tuple[str, bool], ...]:
+def _compared(template: str, wording: str) -> Pieces:
     """Splits a wording by whether the template has it; cached, since clusters share scripts."""
     words, others = wording.split(), template.split()
     least = min(len(words), len(others))

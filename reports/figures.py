@@ -252,10 +252,7 @@ def _settled(
 def _apart(
     one: Array, other: Array, out: Array | None = None, scratch: Array | None = None
 ) -> Array:
-    """Returns the distances of places; scipy.spatial, which has the same, is slow to load.
-
-    `out` and `scratch` are room for them and as much again.
-    """
+    """Returns distances, with room in `out` and `scratch`; scipy.spatial is slow to load."""
     x, y = (_differences(one, other, at, room) for at, room in ((0, out), (1, scratch)))
     np.multiply(x, x, out=x)
     np.multiply(y, y, out=y)
@@ -264,10 +261,7 @@ def _apart(
 
 
 def _differences(one: Array, other: Array, axis: int, room: Array | None) -> Array:
-    """Returns what separates places on an axis: x - x' as (x, 1) times (1, -x').
-
-    That is exact, and for small graphs three times as fast as to subtract one from another.
-    """
+    """Returns differences on an axis: (x, 1) times (1, -x') is exact, and faster than x - x'."""
     a, b = one[..., axis], other[..., axis]
     return np.matmul(np.stack([a, np.ones_like(a)], -1), np.stack([np.ones_like(b), -b], -2), room)
 

@@ -67,7 +67,8 @@ REVIEW_WORDS = {
 }
 
 _IS_DIGIT, _OF_A_NUMBER = (
-    np.isin(np.arange(256), np.frombuffer(signs, np.uint8)) for signs in (b"0123456789", b"0123456789+# ().-/")
+    np.isin(np.arange(256), np.frombuffer(signs, np.uint8))
+    for signs in (b"0123456789", b"0123456789+# ().-/")
 )
 """Bytes of digits, and of a number with the signs that it is written with."""
 
@@ -459,16 +460,18 @@ _KEYS = (*RECORD, "role", "observed_at", "field")
 """Columns of `_READ` that choose its rows."""
 
 
-def read_records(
-    source: str, ids: pa.Array, per_org: int, scripts: Iterable[str] = ()
-) -> Records:
+def read_records(source: str, ids: pa.Array, per_org: int, scripts: Iterable[str] = ()) -> Records:
     """Counts the mentions of members by day and role, and samples `per_org` records of each.
 
     A sample has the newest records of each member and organisation, those in a narrative first, and
     one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
     Mentions of `scripts` are read along.
     """
-    found, known, asked = _Read(len(ids), per_org), IdIndex(ids), IdIndex(pa.array(scripts, pa.string()))
+    found, known, asked = (
+        _Read(len(ids), per_org),
+        IdIndex(ids),
+        IdIndex(pa.array(scripts, pa.string())),
+    )
     wordings: list[pa.Table] = []
     for batch in tables.read_in_key_order(source, MENTIONS, _READ):
         new = changes(batch["entity_id"])

@@ -32,6 +32,7 @@ from reports.cluster_data import (
     DRAWN_SUPPLIERS,
     OTHERS_LIMIT,
     LinkTables,
+    Pieces,
     Script,
     compare_scripts,
     count_wordings,
@@ -55,6 +56,7 @@ from reports.tables import (
     Times,
     Whole,
     first_of_groups,
+    list_items,
     named,
     picked,
 )
@@ -64,6 +66,9 @@ from transforms.arrow_util import concat_ranges, group_offsets
 from transforms.write.parquet_files import ExternalSorter
 
 Json = dict[str, Any]
+
+Words = dict[tuple[str, str], tuple[int, Pieces]]
+"""What scripts say, by template and wording: its number in a piece, and it as `Variant` has it."""
 
 READINGS_PER_ORG = 25
 """Records of each member and organisation that the page has; the newest, narratives first."""
@@ -137,10 +142,13 @@ class Job:
 
     def piece(self, name: str, start: int, stop: int) -> bytes:
         """Returns the piece of the clusters from one place to another."""
-        numbers, clusters = Numbers(), slice(start, stop)
+        numbers, clusters, words = Numbers(), slice(start, stop), Words()
         value = {
             "clusters": self.clusters[clusters],
-            "facts": [self.facts.get(one, {}) for one in self.clusters[clusters]],
+            "facts": [
+                _put_facts(self.facts.get(one, {}), words) for one in self.clusters[clusters]
+            ],
+            "words": [pieces for _, pieces in words.values()],
             "tables": {name: one.put(clusters, numbers) for name, one in self.tables.items()},
         }
         return encode_piece(name, value, numbers)
@@ -161,8 +169,7 @@ def gather_job(
     here = pc.field("cluster_id").isin(ids)
     every, of = read_members(source, here, ids)
     suppliers = _Suppliers.read(source, here, ids)
-    columns = (_OF_INSIDE, _OF_NEAR, _OF_SOFT)
-    links = link_tables(source, every, of, suppliers.drawn, *columns)
+    links = link_tables(source, every, of, suppliers.drawn, _OF_INSIDE, _OF_NEAR, _OF_SOFT)
     starts = group_offsets(of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
     points = figures.layout_clusters(every, starts, links.inside, earlier)
@@ -193,8 +200,7 @@ def gather_job(
         asked = pc.is_in(naming["record_id"], read.wordings["record_id"].unique())
         wordings = count_wordings(read.wordings, naming.filter(asked))
         for cluster_id, rows in scripts.items():
-            found = compare_scripts(rows, wordings.get(cluster_id, {}))
-            facts[cluster_id]["scripts"] = [_script(one) for one in found]
+            facts[cluster_id]["scripts"] = compare_scripts(rows, wordings.get(cluster_id, {}))
     for place, more in enumerate((starts[1:] - starts[:-1]) - np.diff(cut.starts)):
         if more:
             facts[clusters[place]]["left_out"] = int(more)
@@ -237,21 +243,6 @@ def _may_leave(members: pa.Table) -> BoolArray:
     return np.asarray(pc.and_(core, used), np.bool_)
 
 
-def _numbers(column: pa.ChunkedArray, scale: int = 1) -> Whole:
-    """Returns numbers, rounded to a fraction of one; null as 0."""
-    found = np.asarray(pc.fill_null(column, 0))
-    return Whole(np.rint(found * scale).astype(np.int64) if scale != 1 else found, scale)
-
-
-def _listed(column: pa.ChunkedArray) -> Texts:
-    """Returns lists of slugs, each distinct one once."""
-    joined = Texts.of(pc.binary_join(column, "\n"))
-    split = pc.split_pattern(joined.values, "\n")
-    empty = pc.equal(joined.values, "")
-    none = pa.array([[]] * len(split), split.type)
-    return Texts(pc.if_else(empty, none, split), joined.codes)
-
-
 def _member_columns(
     source: str, members: pa.Table, read: Records, points: figures.Array, cut: _Cut
 ) -> dict[str, Column]:
@@ -266,13 +257,13 @@ def _member_columns(
     found: dict[str, Column] = {
         name: Texts.of(members[one], ANY_LENGTH) for name, one in texts.items()
     }
-    found |= {name: _numbers(members[name].cast(pa.int64())) for name in whole}
+    found |= {name: Whole.of(members[name].cast(pa.int64())) for name in whole}
     x, y = (np.rint(np.nan_to_num(one * 1e4, nan=_NOWHERE)) for one in points.T)
     return found | {
-        "orgs": _listed(members["orgs"]),
+        "orgs": Texts.of_lists(members["orgs"]),
         "first": Times.of(members["first_seen"]),
         "last": Times.of(members["last_seen"]),
-        "confidence": _numbers(members["confidence"], 1_000),
+        "confidence": Whole.of(members["confidence"], 1_000),
         "reason": cut.reasons(members["reason"]),
         "carriers": _carriers(source, members["entity_id"].combine_chunks()),
         "roles": read.roles,
@@ -311,9 +302,9 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
     columns: dict[str, Column] = {
         **told,
         "accepted": Whole(accepted[first]),
-        "weight": _numbers(shown["weight"], 1_000),
-        **{name: _numbers(shown[name]) for name in "complaints calls reporters records".split()},
-        "orgs": _listed(shown["orgs"]),
+        "weight": Whole.of(shown["weight"], 1_000),
+        **{name: Whole.of(shown[name]) for name in "complaints calls reporters records".split()},
+        "orgs": Texts.of_lists(shown["orgs"]),
         "first": Times.of(shown["first_seen"]),
         "last": Times.of(shown["last_seen"]),
         "strength": Texts.of(shown["strength"]),
@@ -353,8 +344,8 @@ def _near_rows(near: pa.Table, cut: _Cut) -> dict[str, Lists]:
         "a": Whole(cut.place(shown["row"].to_numpy(), shown["of"].to_numpy())),
         "there": Texts.of(there),
         "cluster": Texts.of(shown["cluster_id"]),
-        "weight": _numbers(shown["weight"], 1_000),
-        **{name: _numbers(shown[name]) for name in "complaints calls reporters".split()},
+        "weight": Whole.of(shown["weight"], 1_000),
+        **{name: Whole.of(shown[name]) for name in "complaints calls reporters".split()},
         "reason": cut.reasons(shown["reason"]),
     }
     each, total = np.arange(cut.count + 1), np.diff(group_offsets(of, cut.count))
@@ -437,8 +428,8 @@ class _Suppliers:
             {
                 "id": Texts.of(table["entity_id"]),
                 "kind": Texts.of(table["kind"]),
-                "records": _numbers(table["records"]),
-                "clusters": _numbers(table["clusters"]),
+                "records": Whole.of(table["records"]),
+                "clusters": Whole.of(table["clusters"]),
                 "serves": Texts(self.served.values, self.served.codes[chosen]),
                 "links": links,
                 "more": Whole(last),
@@ -492,7 +483,7 @@ def _reading_rows(
             }.items()
         },
         "at": Times.of(rows["observed_at"]),
-        "confidence": _numbers(rows["confidence"], 1_000),
+        "confidence": Whole.of(rows["confidence"], 1_000),
     }
     if context.narratives and rows.num_rows:
         before, after = quoted_around(rows, partial(tables.kept_narratives, source))
@@ -507,15 +498,15 @@ def _cluster_rows(
     columns = ["cluster_id", "priority_parts", "weakest_bridges"]
     found = tables.read_table(source, CLUSTERS, columns, here)
     rows = found.take(pc.index_in(ids, found["cluster_id"].combine_chunks()))
-    starts, parts = _flat(rows["priority_parts"])
+    starts, parts = list_items(rows["priority_parts"])
     told: dict[str, Column] = {
         "part": Texts.of(pc.struct_field(parts, "part")),
         **{
-            name: _numbers(pc.struct_field(parts, name), 10_000)
+            name: Whole.of(pc.struct_field(parts, name), 10_000)
             for name in ("value", "weight", "points")
         },
     }
-    at, bridges = _flat(rows["weakest_bridges"])
+    at, bridges = list_items(rows["weakest_bridges"])
     ends = [pc.struct_field(bridges, name) for name in ("entity_a", "entity_b")]
     if cut.redact:
         both = np.asarray(pc.and_(*(pc.is_in(one, names) for one in ends)), np.bool_)
@@ -525,17 +516,10 @@ def _cluster_rows(
     weak: dict[str, Column] = {
         "a": Texts.of(ends[0]),
         "b": Texts.of(ends[1]),
-        "weight": _numbers(pc.struct_field(bridges, "weight"), 1_000),
-        "side": _numbers(pc.struct_field(bridges, "smaller_side")),
+        "weight": Whole.of(pc.struct_field(bridges, "weight"), 1_000),
+        "side": Whole.of(pc.struct_field(bridges, "smaller_side")),
     }
     return {"parts": Lists(starts, told), "bridges": Lists(at, weak)}
-
-
-def _flat(column: pa.ChunkedArray) -> tuple[IntArray, pa.Array]:
-    """Returns the items of lists, and where those of each row begin; null has none."""
-    whole = column.combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(whole), 0).to_numpy().astype(np.int64)
-    return np.append(0, np.cumsum(lengths)), pc.list_flatten(whole)
 
 
 def _facts(
@@ -566,9 +550,21 @@ def _facts(
     return found
 
 
-def _script(one: Script) -> Json:
-    variants = [[each.pieces, each.records] for each in one.variants]
-    return named(vars(one), "entity_id template records clusters more") | {"variants": variants}
+def _put_facts(facts: Json, words: Words) -> Json:
+    """Returns facts of a cluster for a piece: what scripts say by its place in `words`, once."""
+
+    def put(script: Script, wording: str, pieces: Pieces) -> int:
+        return words.setdefault((script.template, wording), (len(words), pieces))[0]
+
+    scripts = [
+        named(vars(one), "entity_id records clusters more")
+        | {
+            "template": put(one, one.template, ((one.template, False),)),
+            "variants": [[put(one, of.wording, of.pieces), of.records] for of in one.variants],
+        }
+        for one in facts.get("scripts", [])
+    ]
+    return facts | ({"scripts": scripts} if scripts else {})
 
 
 def _joint(joint: Joint | None, cluster_id: str) -> Json | None:

@@ -329,6 +329,13 @@ def first_of_groups(group: IntArray, count: int, limit: int) -> BoolArray:
     return within < limit
 
 
+def list_items(column: pa.ChunkedArray) -> tuple[IntArray, pa.Array]:
+    """Returns the items of lists, and where those of each row begin; null has none."""
+    whole = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(whole), 0).to_numpy().astype(np.int64)
+    return np.append(0, np.cumsum(lengths)), pc.list_flatten(whole)
+
+
 class IdIndex:
     """Finds ids among distinct ids, such as those of a table's batches among all of a run.
 
@@ -439,6 +446,12 @@ class Whole:
     scale: int = 1
     null: int | None = None
 
+    @classmethod
+    def of(cls, column: pa.Array | pa.ChunkedArray, scale: int = 1) -> Whole:
+        """Makes it of numbers, rounded to a fraction of one; null as 0."""
+        found = np.asarray(pc.fill_null(column, 0))
+        return cls(np.rint(found * scale).astype(np.int64) if scale != 1 else found, scale)
+
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says."""
         more = {"scale": self.scale} if self.scale != 1 else {}
@@ -463,6 +476,15 @@ class Texts:
         if (pc.max(pc.binary_length(values)).as_py() or 0) > limit:
             values = pc.utf8_slice_codeunits(values, 0, limit)
         return cls(values, codes)
+
+    @classmethod
+    def of_lists(cls, column: pa.ChunkedArray) -> Texts:
+        """Makes it of lists of slugs, each distinct one once."""
+        joined = cls.of(pc.binary_join(column, "\n"))
+        split = pc.split_pattern(joined.values, "\n")
+        empty = pc.equal(joined.values, "")
+        none = pa.array([[]] * len(split), split.type)
+        return cls(pc.if_else(empty, none, split), joined.codes)
 
     def put(self, rows: slice, numbers: Numbers) -> dict[str, Any]:
         """Returns some rows as `Column` says, with the values that are in them alone."""

@@ -211,6 +211,15 @@ def sorted_unique(values: Array) -> Array:
     return ordered[group_changes(ordered)]
 
 
+def row_numbers(columns: Iterable[pa.ChunkedArray]) -> Array:
+    """Returns a number for each row of columns without nulls, the same for equal rows."""
+    found: Array = np.zeros((), np.int64)
+    for column in columns:
+        coded = column.combine_chunks().dictionary_encode()
+        found = found * max(len(coded.dictionary), 1) + coded.indices.to_numpy()
+    return found
+
+
 def stable_order(*columns: Array) -> Array:
     """Returns the order of rows by whole numbers, the first column first; equal rows keep theirs.
 

@@ -110,6 +110,7 @@
   /** @param {any} part @param {number} at @returns {any} the facts of a cluster, as objects that know each other */
   function opened(part, at) {
     const facts = { left_out: 0, cut: null, lineage: [], rests_on: [], scripts: [], joint: null, ...part.facts[at] };
+    facts.scripts = facts.scripts.map((/** @type {any} */ one) => ({ ...one, template: part.words[one.template][0][0], variants: one.variants.map((/** @type {any} */ [said, number]) => [part.words[said], number]) }));
     for (const name of ["members", "links", "ties", "near", "suppliers", "readings", "parts", "bridges"]) facts[name] = part.read[name](at);
     facts.lineage = facts.lineage.map((/** @type {any} */ [event, from_ids, to_ids, members_new, members_gone, on_one_reporter]) => ({ event, from_ids, to_ids, members_new, members_gone, on_one_reporter }));
     facts.bridges = facts.bridges.map((/** @type {any} */ one) => [one.a, one.b, one.weight, one.side]);

@@ -201,7 +201,7 @@ def test_hostile_text_is_data_and_ids_are_whole(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "groups"), [([900, 3, 2], 2), ([1] * 1300, 3), ([], 0), ([5000], 1)]
+    ("sizes", "groups"), [([1900, 3, 2], 2), ([1] * 2600, 3), ([], 0), ([5000], 1)]
 )
 def test_clusters_share_pieces(sizes, groups):
     of = {str(n): size for n, size in enumerate(sizes)}
