@@ -600,13 +600,13 @@ def script_mentions(run: RunFolder, scripts: Iterable[str]) -> pa.Table:
     """Reads the mentions of these scripts, wordings cut to `WORDING_LIMIT`."""
     ids = pa.array(sorted(scripts), pa.string())
     if not len(ids):
-        return worded([])
+        return with_words([])
     where = pc.field("entity_id").isin(ids)
     found = tables.table_batches(run, MENTIONS, _WORDED, where)
-    return worded([pa.Table.from_batches([one]) for one in found])
+    return with_words([pa.Table.from_batches([one]) for one in found])
 
 
-def worded(parts: Sequence[pa.Table]) -> pa.Table:
+def with_words(parts: Sequence[pa.Table]) -> pa.Table:
     """Returns mentions of scripts that have words, these cut to `WORDING_LIMIT`."""
     none = pa.schema([MENTIONS.schema.field(name) for name in _WORDED]).empty_table()
     rows = pa.concat_tables([none, *(one.select(_WORDED) for one in parts)])

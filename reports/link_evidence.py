@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, RECORD, worded
+from reports.cluster_data import NARRATIVE, RECORD, with_words
 from reports.tables import (
     SECONDS_A_DAY,
     BoolArray,
@@ -479,7 +479,7 @@ def read_records(source: str, ids: pa.Array, per_org: int, scripts: Iterable[str
         found.add(batch, known.places(distinct)[of])
         if len(asked) and ((script := asked.places(distinct)) >= 0).any():
             wordings.append(batch.filter(pa.array(script[of] >= 0)))
-    return found.records(worded(wordings))
+    return found.records(with_words(wordings))
 
 
 class _Read:

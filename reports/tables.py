@@ -361,7 +361,10 @@ class IdIndex:
         return self._places[self._by_hash(_whole(column))]
 
     def places_of_runs(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-        """Returns what `places` does, of a column in which equal values follow each other."""
+        """Returns what `places` does, of values without nulls of which equal ones follow each other.
+
+        There must be one.
+        """
         new = changes(column)
         whole = _whole(column)
         return self.places(whole.filter(pa.array(new)))[np.cumsum(new) - 1]

@@ -467,10 +467,10 @@ def _are_short(numbers: bytes) -> bool:
 
 def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
     if content[:2] == b"\x1f\x8b" and depth:
-        yield from texts_of_file(_unpacked(content), depth - 1)
+        yield from texts_of_file(_decompressed(content), depth - 1)
     elif content[: len(_DATA_PIECE)] == _DATA_PIECE and depth:
         _, name, _, packed, rest = content.split(b'"', 4)
-        yield from _texts_of_piece(_unpacked(base64.b64decode(packed)))
+        yield from _texts_of_piece(_decompressed(base64.b64decode(packed)))
         yield _texts_of(name + b"\n" + rest)
     elif content[:4] == b"PK\x03\x04" and depth:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -494,7 +494,7 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
         yield _texts_of(content)
 
 
-def _unpacked(content: bytes) -> bytes:
+def _decompressed(content: bytes) -> bytes:
     """Returns the first `MOST_UNPACKED` bytes within a gzip file."""
     one = zlib.decompressobj(wbits=31)
     plain = one.decompress(content, MOST_UNPACKED)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from unittest import mock
 
 import networkx as nx
 import numpy as np
@@ -17,12 +18,13 @@ from reports.link_evidence import (
     gather_evidence,
     path_likelihood,
     raw_columns,
+    read_records,
     split_at_bridge,
     strongest_path,
 )
 from reports.tables import Numbers
 from schemas.enums import Strength
-from schemas.tables import LINKS
+from schemas.tables import LINKS, MEMBERS, MENTIONS
 from tests.support.run_pipeline import run
 from tests.support.written_report import values
 
@@ -51,6 +53,33 @@ def test_the_parts_of_every_hard_link_make_its_weight(small):
             assert {part.record for part in parts} <= set(row["record_ids"])
         for part in parts:
             assert {one["entity_id"] for one in part.mentions} == {row["entity_a"], row["entity_b"]}
+
+
+@pytest.mark.parametrize("per_org", [0, 1, 3])
+def test_samples_do_not_depend_on_the_batches_that_mentions_come_in(small, per_org):
+    ids = tables.read_table(small, MEMBERS, ["entity_id"])["entity_id"].combine_chunks()[::2]
+    named = tables.read_table(small, MENTIONS, ["entity_id"])["entity_id"].unique()
+    scripts = named.filter(pc.starts_with(named, "script:")).to_pylist()
+    found = []
+    for size in (5, 1 << 20):
+        with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
+            found.append(read_records(str(small), ids, per_org, scripts))
+    cut, whole = found
+    assert cut.sample.equals(whole.sample)
+    assert cut.rows.tolist() == whole.rows.tolist()
+    assert cut.wordings.combine_chunks().equals(whole.wordings.combine_chunks())
+    assert bool(scripts) == bool(whole.wordings.num_rows)
+    naming = [
+        set(zip(one.naming_rows.tolist(), *(x.to_pylist() for x in one.naming), strict=True))
+        for one in found
+    ]
+    assert naming[0] == naming[1]
+    for name in ("days", "roles"):
+        both = [getattr(one, name).put(slice(0, len(ids)), Numbers()) for one in found]
+        assert both[0] == both[1]
+    per_member = np.bincount(whole.rows, minlength=1)
+    assert per_org or not whole.sample.num_rows
+    assert per_member.max() <= per_org * len(pc.unique(whole.sample["source_org"]))
 
 
 NAMES = "abcdef"

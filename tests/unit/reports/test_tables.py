@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from reports import tables
-from reports.tables import IdIndex, flatten_column, flatten_column_to_seconds
+from reports.tables import IdIndex, Numbers, Texts, flatten_column, flatten_column_to_seconds
 from schemas.enums import EntityKind, Status
 from schemas.field import TIMESTAMP
 from schemas.tables import CLUSTERS, ENTITIES
@@ -142,3 +142,19 @@ def test_lists_are_joined_and_others_stay():
     for one in (flatten_column, flatten_column_to_seconds):
         assert one(lists).to_pylist() == ["a; b", "", None, "c"]
         assert one(numbers) is numbers
+
+
+@given(st.lists(st.sampled_from([None, "a", "b", "c"])), st.integers(0, 9), st.integers(0, 9))
+def test_a_piece_has_the_texts_of_its_rows_alone(column, start, count):
+    numbers, rows = Numbers(), slice(start, start + count)
+    put = Texts.of(pa.array(column, pa.string())).put(rows, numbers)
+    codes = numbers.lists[put["n"]].tolist()
+    assert [put["t"][one - 1] if one else None for one in codes] == column[rows]
+    assert sorted(put["t"]) == sorted({one for one in column[rows] if one})
+
+
+@given(st.lists(st.sampled_from(["a", "b", "z"]), min_size=1))
+def test_places_of_runs_are_those_of_each(column):
+    known = IdIndex(pa.array(["b", "a"]))
+    ids = pa.array(column, pa.string())
+    assert known.places_of_runs(ids).tolist() == known.places(ids).tolist()

@@ -3,13 +3,16 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from decimal import Decimal
 from importlib.resources import files as resources
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, strategies as st
 
+from reports.cluster_data import compare_scripts
 from reports.pieces import encode_piece
 from reports.run import Run
 from reports.workbench import group_clusters
@@ -208,6 +211,20 @@ def test_clusters_share_pieces(sizes, groups):
     found = group_clusters(of)
     assert sorted(one for group in found for one in group) == sorted(of)
     assert len(found) == groups
+
+
+@given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
+def test_a_wording_is_compared_word_by_word(template, wording):
+    used = {"kind": "script", "entity_id": "script:1", "records": 2, "clusters": 1}
+    words = {"script:1": Counter({" ".join(wording): 1})}
+    (script,) = compare_scripts([used | {"template": " ".join(template)}], words)
+    if template:
+        (variant,) = script.variants
+        said = [(word, differs) for piece, differs in variant.pieces for word in piece.split()]
+        assert [word for word, _ in said] == wording
+        left = iter(template)
+        assert all(word in left for word, differs in said if not differs)
+        assert (template == wording) <= (not any(differs for _, differs in said))
 
 
 def test_the_graph_library_is_the_one_that_its_notice_names():

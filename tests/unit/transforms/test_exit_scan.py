@@ -219,3 +219,29 @@ def test_short_numbers_of_a_piece_are_no_value():
     numbers = Numbers()
     table = numbers.put(np.array([2024562, 131, 9876543, 21]))
     assert count_withheld([("p", encode_piece("p", {"at": table}, numbers))], VALUES) == {}
+
+
+def test_texts_of_every_row_group_and_depth_of_a_table_are_searched():
+    for row in range(3):
+        texts = ["a", None, "b"]
+        texts[row] = "202-456-2131"
+        table = pa.table({"text": texts, "list": [["c"], ["d"], None]})
+        deep = pa.table({"list": pa.array([[one] for one in texts], pa.list_(pa.string()))})
+        for each in (table, deep, table.set_column(0, "text", table["text"].dictionary_encode())):
+            sink = io.BytesIO()
+            pq.write_table(each, sink, row_group_size=1)
+            assert count_withheld([("t", sink.getvalue())], VALUES) == {"t": 1}
+
+
+def test_the_second_part_of_a_gzip_file_is_searched():
+    content = gzip.compress(b"a ") + gzip.compress(b"202-456-2131")
+    assert count_withheld([("g", content)], VALUES) == {"g": 1}
+    piece = b'rt.piece("p","%s");\n' % base64.b64encode(content)
+    assert count_withheld([("p", piece)], VALUES) == {"p": 1}
+
+
+@given(st.lists(st.sampled_from(['"', "\n", "x", "\u00e9", "202-456-2131"]), max_size=9))
+def test_lines_and_quotes_cut_a_text(parts):
+    content = "".join(parts).encode()
+    (texts,) = exit_scan.texts_of_file(content)
+    assert texts.to_pylist() == content.decode().replace('"', "\n").split("\n")

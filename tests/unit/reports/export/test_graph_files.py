@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from reports.run import Run
+from schemas.field import TIMESTAMP
 from tests.support import published_run
 from tests.support.hostile_text import hostile_run
 from tests.support.report_tables import listed, world, write_run
@@ -72,6 +73,8 @@ def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
     nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))
     edges = pq.read_table(io.BytesIO(found["graph/edges.parquet"]))
     assert nodes.num_rows == opened.graph.number_of_nodes()
+    for name in ("first_seen", "last_seen"):
+        assert nodes.schema.field(name).type == edges.schema.field(name).type == TIMESTAMP
     assert edges.num_rows == opened.graph.number_of_edges() > 50
     for kind in ("graphml", "gexf"):
         graph = getattr(nx, f"read_{kind}")(io.BytesIO(found[f"all.{kind}"]))
