@@ -361,10 +361,7 @@ class IdIndex:
         return self._places[self._by_hash(_whole(column))]
 
     def places_of_runs(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-        """Returns what `places` does, of values without nulls of which equal ones follow each other.
-
-        There must be one.
-        """
+        """Returns what `places` does of values without nulls, at least one, equal ones together."""
         new = changes(column)
         whole = _whole(column)
         return self.places(whole.filter(pa.array(new)))[np.cumsum(new) - 1]
