@@ -1192,7 +1192,7 @@
   /** What a flag of a cluster means, and what to do. */
   const FLAGS = /** @type {Record<string, [string, string]>} */ ({
     thin: ["Thin join", "Few people bear what ties two sides of it, and one with several pseudonyms can have made that up. Nothing of it leaves in a referral, in STIX or in MISP until you confirm it, or say that members of both sides are the same operation: read the records that name both first."],
-    burst: ["Burst", "Most of its reporters are of one organisation within hours, with one record each; together they count as few. Read some of them: are the words their own, is a loss stated?"],
+    burst: ["Burst", "Most of its reporters are of one organisation within hours, with one record each, or came within a day; together they count as few, and a member leaves once it is reviewed. Read some of them: are the words their own, is a loss stated?"],
     same_text: ["Same text", "Several one-off reports have the same words in the same place, and count as one. Read two: the words of a form are harmless, a story told twice is not."],
     one_source: ["One source", "All of its records are of one organisation. Ask another before you rely on it alone."],
     one_reporter: ["One reporter", "All of its records are of one person. Nothing of it is core until a second one reports it."],

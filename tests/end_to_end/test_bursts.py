@@ -92,20 +92,133 @@ def test_a_burst_beside_a_ring_adds_no_core_member_and_takes_none_away(made):
     )
 
 
-def test_people_with_a_loss_or_words_or_hours_of_their_own_all_count(made):
-    rows = burst(6, loss_amount="10.00", loss_currency="USD")
-    fake, member = cluster_of(made(rows, "losses"), BURST[0])
-    assert "same_text" not in fake["flags"] and member["robustness"] == 6
-    rows = [one | {"narrative": words(number)} for number, one in enumerate(burst(6))]
-    fake, member = cluster_of(made(rows, "words"), BURST[0])
-    assert "burst" in fake["flags"] and "same_text" not in fake["flags"]
-    assert member["robustness"] == 6
-    rows = [
-        one | {"received_at": f"2026-04-{10 + number}T10:30:00Z"}
-        for number, one in enumerate(burst(6))
+def test_people_with_words_or_days_of_their_own_all_count(made):
+    days = [{"received_at": f"2026-04-{10 + number}T10:30:00Z"} for number in range(6)]
+    rows = [one | day for one, day in zip(burst(6), days, strict=True)]
+    for name, changes in {
+        "days": {},
+        "losses": {"loss_amount": "10.00", "loss_currency": "USD"},
+        "wordless": {"narrative": None},
+    }.items():
+        fake, member = cluster_of(made([one | changes for one in rows], name), BURST[0])
+        assert not {"burst", "same_text"} & set(fake["flags"]), name
+        assert (member["tier"], member["robustness"]) == ("core", 6), name
+    few = [one | {"narrative": words(number)} for number, one in enumerate(burst(4))]
+    fake, member = cluster_of(made([*honest(), *few], "few"), BURST[0])
+    assert "burst" not in fake["flags"] and member["robustness"] == 4
+
+
+VARIED = {
+    "no narrative": lambda number, draw: {"narrative": None},
+    "an empty narrative": lambda number, draw: {"narrative": " "},
+    "words of their own": lambda number, draw: {"narrative": words(7 * number)},
+    "texts and none": lambda number, draw: {
+        "narrative": (None, "", TEXT, words(number))[number % 4]
+    },
+    "a loss each": lambda number, draw: {
+        "narrative": words(7 * number),
+        "loss_amount": str(90_000 + number),
+        "loss_currency": "USD",
+    },
+    "over half a day": lambda number, draw: {
+        "narrative": None,
+        "received_at": f"2026-04-21T{draw.randrange(12):02d}:{draw.randrange(60):02d}:00Z",
+    },
+    "over a day, with words": lambda number, draw: {
+        "narrative": words(7 * number),
+        "received_at": f"2026-04-21T{draw.randrange(24):02d}:{draw.randrange(60):02d}:00Z",
+    },
+    "two organisations": lambda number, draw: {
+        "narrative": words(7 * number),
+        "source_org": ("amazon", "microsoft")[number % 2],
+    },
+    "all of it": lambda number, draw: {
+        "narrative": (None, words(number))[number % 2],
+        "source_org": ("amazon", "microsoft")[number // 2 % 2],
+        "received_at": f"2026-04-21T{draw.randrange(24):02d}:{draw.randrange(60):02d}:00Z",
+        "loss_amount": str(90_000 + number),
+        "loss_currency": "USD",
+    },
+}
+"""The complaints of a liar of each kind, by their number and a source of chance."""
+
+
+def call_of(one):
+    return {
+        "call_id": f"call-{one['complaint_id']}",
+        "source_org": one["source_org"],
+        "started_at": one["received_at"],
+        "duration_seconds": 60,
+        "direction": "outbound",
+        "calling_number": "+12125550101",
+        "called_number": one["phone_numbers"][0]["raw"],
+        "victim_id": one["victim_id"],
+        "complaint_id": one["complaint_id"],
+    }
+
+
+@pytest.mark.parametrize("calls", [False, True], ids=["", "with calls"])
+@pytest.mark.parametrize("how", VARIED)
+def test_fifty_of_a_day_neither_rank_first_nor_leave_whatever_they_say(made, tmp_path, how, calls):
+    draw = Random(how)
+    rows = [one | VARIED[how](number, draw) for number, one in enumerate(burst())]
+    flags = ["--calls", jsonl(tmp_path / "calls.jsonl", map(call_of, rows))] if calls else []
+    found = made([*honest(), *rows], "run", *flags)
+    fake, _ = cluster_of(found, BURST[0])
+    ring, own = cluster_of(found, numbers(0)[1])
+    assert "burst" in fake["flags"] and "burst" not in ring["flags"] and fake["reporters"] == 50
+    assert fake["priority"] < ring["priority"]
+    parts = {one["part"]: one["value"] for one in fake["priority_parts"]}
+    assert parts["companies"] == parts["losses"] == 0
+    assert fake["confidence"] <= 0.5 < ring["confidence"] and own["tier"] == "core"
+    assert not leaving(found, tmp_path) & {f"phone:{one}" for one in BURST}
+
+
+@pytest.mark.parametrize("kind", ["review", "confirm"])
+def test_what_an_analyst_reviewed_of_a_days_burst_leaves_and_the_rest_does_not(
+    made, tmp_path, kind
+):
+    rows = [one | VARIED["words of their own"](number, None) for number, one in enumerate(burst())]
+    before = made([*honest(), *rows], "before")
+    decisions = tmp_path / "decisions.csv"
+    row = f"D-1,{kind},phone:{BURST[0]},,Ada,looked at,{NOW[1]},"
+    decisions.write_text(f"{HEADER}\n{row}\n")
+    after = made([*honest(), *rows], "after", "--previous", before, "--decisions", decisions)
+    for at, (tier, robustness) in enumerate([("core", 50), ("verify", 1), ("verify", 1)]):
+        _, member = cluster_of(after, BURST[at])
+        assert (member["tier"], member["robustness"]) == (tier, robustness)
+    assert leaving(after, tmp_path) & {f"phone:{one}" for one in BURST} == {f"phone:{BURST[0]}"}
+
+
+def test_a_days_burst_welds_no_rings_beside_which_it_names_them(made):
+    """Twelve honest people a ring, and thirty of one day who name both."""
+    two = [
+        told(n, numbers(ring)[n % 2 :][:3], f"r{ring}-{n}") for ring in (0, 1) for n in range(12)
     ]
-    fake, member = cluster_of(made(rows, "days"), BURST[0])
-    assert not {"burst", "same_text"} & set(fake["flags"]) and member["robustness"] == 6
+    two = [one | {"complaint_id": f"r{n}"} for n, one in enumerate(two)]
+    both = [*numbers(0)[:2], *numbers(1)[:2]]
+    rows = [one | {"narrative": words(7 * n)} for n, one in enumerate(burst(30, both))]
+    found = made([*two, *rows])
+    ring, member = cluster_of(found, numbers(0)[0])
+    assert {"burst", "thin"} <= set(ring["flags"]) and ring["weakest_cut"] < 8
+    assert member["tier"] == "core"
+
+
+def leaving(run_folder, tmp_path):
+    """The numbers that leave by value in exports and in an offer."""
+    out, found = tmp_path / "out", set()
+    for kind in ("csv", "graphml", "gexf"):
+        assert ringtrace("export", run_folder, "--all", "--format", kind, "--output", out) == 0
+        found |= numbers_in(out.read_text(encoding="utf-8-sig"))
+        out.unlink()
+    flags = ["exchange", "offer", run_folder, "--from", "amazon", "--to", "microsoft"]
+    ringtrace(*flags, "--output", tmp_path / "offer", *NOW)
+    offer = tmp_path / "offer" / "offer.json"
+    return found | (numbers_in(offer.read_text()) if offer.exists() else set())
+
+
+def numbers_in(text):
+    return {f"phone:{one}" for one in [*BURST, *numbers(0)] if one in text}
 
 
 @pytest.mark.parametrize(

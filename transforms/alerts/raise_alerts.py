@@ -29,7 +29,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import GlobalWindows
 
-from schemas.cluster import ALERT, LINEAGE
+from schemas.cluster import ALERT, LINEAGE, ClusterFlag
 from transforms.alerts.rules import (
     HARD_MENTION,
     TIE,
@@ -147,15 +147,17 @@ def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
 def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
     """Yields ALERT rows as `alert_lines`, with core identifiers by value; `left_out` counts others.
 
-    Whoever may see them finds the alert by its id in the files.
+    Of an alert that a burst raised only those that were reviewed are named. Whoever may see the
+    others finds the alert by its id in the files.
     """
     for row in alerts.to_pylist():
-        core = set(row["core"])
+        core = set(row["reviewed"] if ClusterFlag.BURST in row["flags"] else row["core"])
         tied = [one for one in row["tied_to"] if one in core]
         hidden = row["entity_id"] is not None and row["entity_id"] not in core
         shown = row | {
             "entity_id": None if hidden else row["entity_id"],
             "tied_to": tied,
+            "core": sorted(core),
             "left_out": int(hidden) + len(row["tied_to"]) - len(tied),
         }
         yield row["alert_id"], orjson.dumps(shown, option=_LINE)

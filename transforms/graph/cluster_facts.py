@@ -39,10 +39,12 @@ from transforms.casts import true_mask
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import (
+    BRIEF_SPAN,
     BURST_SPAN,
     WORDLESS,
     first_of_each,
     has_loss,
+    most_at_first,
     script_texts,
     spans_of_copies,
 )
@@ -116,6 +118,9 @@ calls.
 BURST_REPORTERS = 5
 """Reporters within `BURST_HOURS` from which a cluster is said to have a burst."""
 
+BRIEF_WORTH = 2
+"""Reporters that those who count as one within `BRIEF_HOURS` are worth in a cluster's rank."""
+
 _RECORD_COLUMNS = ["group_id", *CLUSTER_RECORD.names[1:-1]]
 
 SUPPLIES = "supplies"
@@ -141,13 +146,19 @@ _EXACT_SUM = pa.decimal256(76, AMOUNT.scale)
 """A type that holds the sum of any number of losses to the last decimal."""
 
 
+CountedAs = Mapping[str, Mapping[int, int]]
+"""By cluster, reporters who count as one with others, as `ClusterFacts.alike` has them."""
+
+
 @dataclass
 class ClusterFacts:
     """The records of one cluster added up.
 
     `bounded` counts reporters as `_bursts` bounds them; `alike` has, by the hash without its last
     bit of each who counts as one with others, that of the first of these. `burst` is the largest
-    number of one-off reporters of one organisation within `BURST_HOURS`.
+    number of one-off reporters of one organisation within `BURST_HOURS`. `brief` is what `alike` is
+    where most pseudonyms came within `BRIEF_HOURS`, whatever they say, with these as one: it ranks,
+    and bounds what nobody reviewed.
 
     `countries` counts complaints, `brands` reporters; `losses` has by currency the sum and how
     many state it. `complaint_times` are those of each reporter's first complaint, in microseconds
@@ -165,12 +176,18 @@ class ClusterFacts:
     bounded: int = 0
     alike: dict[int, int] = field(default_factory=dict)
     burst: int = 0
+    brief: dict[int, int] = field(default_factory=dict)
     countries: dict[str, int] = field(default_factory=dict)
     brands: dict[str, int] = field(default_factory=dict)
     losses: dict[str, tuple[Decimal, int]] = field(default_factory=dict)
     complaint_times: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     people: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     ranked_by: dict[str, Any] = field(default_factory=lambda: {"losses": [], "orgs": []})
+
+    @property
+    def counted_as(self) -> dict[int, int]:
+        """Returns by whom each reporter is ranked who counts as one with others."""
+        return self.brief or self.alike
 
 
 def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.Table, pa.Table]:
@@ -304,9 +321,10 @@ def cluster_facts(
     _bound_bursts(found, totals, complaints, last_calls, crowds)
     for one, doubt in _doubts(found, totals, crowds, sources):
         found[one].ranked_by["reporters"] -= doubt
-    for one, currency, amount in _losses_without_the_largest(losses):
+    counted_as = {one: facts.counted_as for one, facts in found.items() if facts.counted_as}
+    for one, currency, amount in _losses_without_the_largest(losses, counted_as):
         found[one].ranked_by["losses"].append({"currency": currency, "amount": amount})
-    those = _without_copies(reporters, found)
+    those = _without_copies(reporters, counted_as)
     for one, org, count, _ in _people(those, crowds, [*cluster, "source_org"]):
         if count >= _CORROBORATED:
             found[one].ranked_by["orgs"].append(org)
@@ -356,13 +374,18 @@ def _bound_bursts(
     once, bursts = _bursts(totals, complaints, crowds)
     for one, burst in bursts.items():
         found[one].alike, found[one].burst = burst
-    counted = complaints.filter(pa.array(once))
+    for facts in found.values():
+        facts.bounded = facts.reporters - len(facts.alike) + len(set(facts.alike.values()))
+        facts.ranked_by["reporters"] = facts.bounded
+    for facts, together in _brief_by_cluster(found, complaints, crowds):
+        facts.ranked_by["reporters"] += BRIEF_WORTH - together
+    who = _complainants(complaints)
+    brief = {one: facts.brief for one, facts in found.items() if facts.brief}
+    counted = complaints.filter(pa.array(once & (_counted(complaints, who, brief) == who >> 1)))
     times = dict(_complaint_times(counted, crowds, latest=False))
     latest = dict(_complaint_times(counted, crowds, latest=True))
     for one, facts in found.items():
-        facts.bounded = facts.reporters - len(facts.alike) + len(set(facts.alike.values()))
         facts.complaint_times, facts.people = times.get(one, (facts.complaint_times, facts.people))
-        facts.ranked_by["reporters"] = facts.bounded
         facts.ranked_by["last_seen"] = _last_seen(facts, latest.get(one), last_calls.get(one))
 
 
@@ -384,7 +407,7 @@ def _doubts(
     ):
         call = kind == RecordKind.CALL
         weight = 1.0 if call else weights.get((org, channel or NO_CHANNEL), 1.0)
-        alike = found[cluster].alike
+        alike = found[cluster].counted_as
         for one in who:
             counted = alike.get(one >> 1, one >> 1)
             best[cluster][counted] = max(best[cluster].get(counted, (0.0, one)), (weight, one))
@@ -395,20 +418,31 @@ def _doubts(
         yield cluster, math.fsum(doubts)
 
 
-def _without_copies(reporters: pa.Table, found: Mapping[str, ClusterFacts]) -> pa.Table:
+def _without_copies(reporters: pa.Table, counted_as: CountedAs) -> pa.Table:
     """Leaves out the reporters of a burst who count as another one of it."""
-    several = {one: facts.alike for one, facts in found.items() if facts.alike}
-    if not several:
-        return reporters
-    rows = np.flatnonzero(
-        pc.is_in(reporters["cluster_id"], pa.array(list(several))).to_numpy(zero_copy_only=False)
-    )
-    names = ("cluster_id", "reporter")
-    columns = (reporters[name].take(pa.array(rows)).to_pylist() for name in names)
-    kept = np.ones(reporters.num_rows, bool)
-    for row, cluster, who in zip(rows, *columns, strict=True):
-        kept[row] = who is None or several[cluster].get(who >> 1, who >> 1) == who >> 1
-    return reporters.filter(pa.array(kept))
+    who = pc.fill_null(reporters["reporter"], 0).to_numpy()
+    return reporters.filter(pa.array(_counted(reporters, who, counted_as) == who >> 1))
+
+
+def _counted(rows: pa.Table, who: NDArray[np.int64], counted_as: CountedAs) -> NDArray[np.int64]:
+    """Returns the hash, without its last bit, by which the reporter of each row counts."""
+    counted = who >> 1
+    if not counted_as:
+        return counted
+    ids = pa.array(list(counted_as), pa.string())
+    at = np.flatnonzero(pc.is_in(rows["cluster_id"], ids).to_numpy(zero_copy_only=False))
+    clusters = rows["cluster_id"].take(pa.array(at)).to_pylist()
+    for row, cluster, one in zip(at.tolist(), clusters, counted[at].tolist(), strict=True):
+        counted[row] = counted_as[cluster].get(one, one)
+    return counted
+
+
+def _complainants(complaints: pa.Table) -> NDArray[np.int64]:
+    """Returns the reporter of each complaint, 0 where it adds none."""
+    lists = complaints["reporters"].combine_chunks()
+    found = np.zeros(complaints.num_rows, np.int64)
+    found[lists.value_parent_indices().to_numpy()] = lists.flatten().to_numpy()
+    return found
 
 
 def _complaint_totals(rows: pa.Table) -> pa.Table:
@@ -508,6 +542,31 @@ def _bounded(
     return alike, most_within((one.org, one.at) for one in one_off)
 
 
+def _brief_by_cluster(
+    found: Mapping[str, ClusterFacts], complaints: pa.Table, crowds: Crowds
+) -> Iterator[tuple[ClusterFacts, int]]:
+    """Sets `brief` where it applies, and yields these facts with how many reporters came so."""
+    who = _complainants(complaints)
+    cluster = complaints["cluster_id"].combine_chunks().dictionary_encode()
+    of, names = cluster.indices.to_numpy(), cluster.dictionary.to_pylist()
+    named = (who & 1).astype(bool) & ~np.isin(who >> 1, crowds.hashes >> 1)
+    named &= (np.bincount(of[named], minlength=len(names)) >= BURST_REPORTERS)[of]
+    filed = pc.coalesce(complaints["filed_at"], complaints["first_seen"]).cast(pa.int64())
+    of, who, at = of[named], who[named] >> 1, filed.to_numpy()[named]
+    order = np.lexsort((at, of))
+    bounds = group_offsets(of[order], len(names))
+    for name, (start, end) in zip(names, pairwise(bounds), strict=True):
+        facts, some = found[name], order[start:end]
+        if 2 * len(some) <= facts.reporters - len(facts.alike):
+            continue
+        came = zip(at[some].tolist(), who[some].tolist(), strict=True)
+        together = most_at_first(came, facts.alike, BRIEF_SPAN)
+        if len(together) >= BURST_REPORTERS and 2 * len(together) > facts.bounded:
+            facts.brief = dict.fromkeys(together, min(together))
+            facts.brief |= {who: facts.brief.get(one, one) for who, one in facts.alike.items()}
+            yield facts, len(together)
+
+
 def most_within(moments: Iterable[tuple[str, int]]) -> int:
     """Returns the most of these times of organisations that one has within `BURST_HOURS`."""
     most, recent = 0, deque[tuple[str, int]]()
@@ -571,11 +630,14 @@ def _people(reporters: pa.Table, crowds: Crowds, keys: list[str]) -> list[tuple[
     ]
 
 
-def _losses_without_the_largest(losses: pa.Table) -> list[tuple[str, str, Decimal]]:
+def _losses_without_the_largest(
+    losses: pa.Table, counted_as: CountedAs
+) -> list[tuple[str, str, Decimal]]:
     """Returns, by cluster and currency, the losses of all but the reporter who states the most."""
     rows = losses.filter(pc.greater(pc.list_value_length(losses["reporters"]), 0))
+    reporter = _counted(rows, _complainants(rows), counted_as)
     by_reporter = (
-        rows.append_column("reporter", pc.list_element(rows["reporters"], 0))
+        rows.append_column("reporter", pa.array(reporter))
         .group_by([*_LOSS_KEY, "reporter"], use_threads=False)
         .aggregate([("loss_amount", "sum")])
     )

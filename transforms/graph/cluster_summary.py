@@ -254,7 +254,11 @@ def summarize(
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed = decided.reviewed()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds, sources)
-    masks = _masks(by_cluster, records_of, WAY.empty_table() if ways is None else ways, crowds)
+    ways = WAY.empty_table() if ways is None else ways
+    alike = {one: facts.alike for one, facts in records_of.items()}
+    brief = {one: facts.brief for one, facts in records_of.items() if facts.brief}
+    masks = _masks(by_cluster, alike | brief, ways, crowds)
+    alike_masks = _masks({one: by_cluster[one] for one in brief}, alike, ways, crowds)
     clusters: list[dict[str, Any]] = []
     all_members: list[Row] = []
     core_of: dict[str, dict[str, bool]] = {}
@@ -265,7 +269,11 @@ def summarize(
         cohesion = cluster_cohesion(ids, [*links_of.get(cluster_id, []), *beside])
         tie = _bounded_ties(those, cohesion.tie, beside)
         seen = records_of[cluster_id]
-        most = _bounds(sorted(ids), seen, masks.get(cluster_id, []))
+        most = _bounds(sorted(ids), seen, seen.counted_as, masks.get(cluster_id, []))
+        if seen.brief and not reviewed.isdisjoint(ids):
+            of_alike = _bounds(sorted(ids), seen, seen.alike, alike_masks.get(cluster_id, []))
+            most = {one: bound for one, bound in most.items() if one not in reviewed}
+            most |= {one: bound for one, bound in of_alike.items() if one in reviewed}
         rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed, most)
         status = cluster_status(those, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
@@ -328,7 +336,7 @@ def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords
 
 def _masks(
     members: Mapping[str, Sequence[Row]],
-    records: Mapping[str, ClusterFacts],
+    counted_as: Mapping[str, Mapping[int, int]],
     ways: pa.Table,
     crowds: Crowds,
 ) -> dict[str, list[int]]:
@@ -336,23 +344,27 @@ def _masks(
     ids = {
         one: sorted(row["entity_id"] for row in those)
         for one, those in members.items()
-        if len(those) >= 2 * CUT_SIDE or (len(those) > 1 and records[one].alike)
+        if len(those) >= 2 * CUT_SIDE or (len(those) > 1 and counted_as[one])
     }
-    return reporter_masks(ways, ids, {one: records[one].alike for one in ids}, crowds)
+    return reporter_masks(ways, ids, {one: counted_as[one] for one in ids}, crowds)
 
 
-def _bounds(ids: Sequence[str], records: ClusterFacts, masks: Sequence[int]) -> dict[str, int]:
+def _bounds(
+    ids: Sequence[str], records: ClusterFacts, counted_as: Mapping[int, int], masks: Sequence[int]
+) -> dict[str, int]:
     """Returns the most reporters that each member can rest on, of a cluster with a burst."""
-    if not records.alike:
+    if not counted_as:
         return {}
     if len(ids) == 1:
-        return dict.fromkeys(ids, records.bounded)
+        bounded = records.reporters - len(counted_as) + len(set(counted_as.values()))
+        return dict.fromkeys(ids, bounded)
     return {one: max(sum(mask >> at & 1 for mask in masks), 1) for at, one in enumerate(ids)}
 
 
 def _source_flags(records: ClusterFacts) -> Iterator[ClusterFlag]:
     """Yields the flags that say how few the sources of a cluster are."""
-    if records.burst >= BURST_REPORTERS and 2 * records.burst > records.reporters:
+    one_off = records.burst >= BURST_REPORTERS and 2 * records.burst > records.reporters
+    if one_off or records.brief:
         yield ClusterFlag.BURST
     if max(Counter(records.alike.values()).values(), default=0) >= BURST_REPORTERS:
         yield ClusterFlag.SAME_TEXT

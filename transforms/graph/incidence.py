@@ -8,7 +8,7 @@ confirms that it was called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,12 @@ BURST_HOURS = 6
 """Hours within which reporters of one organisation with one text count as one."""
 
 BURST_SPAN = BURST_HOURS * 3_600_000_000
+"""The same in microseconds."""
+
+BRIEF_HOURS = 24
+"""Hours in which most of a cluster's reporters came first, who then count as one unreviewed."""
+
+BRIEF_SPAN = BRIEF_HOURS * 3_600_000_000
 """The same in microseconds."""
 
 VICTIM_REACH = pa.schema(
@@ -313,6 +319,27 @@ def first_of_each(spans: Iterable[Sequence[Any]]) -> dict[Any, Any]:
         for who in span:
             found.setdefault(who, one)
     return found
+
+
+def most_at_first(
+    came: Iterable[tuple[int, int]], alike: Mapping[int, int], span: int
+) -> list[int]:
+    """Returns the most reporters whose first complaints came within a span, the earliest such.
+
+    Args:
+        came: Time and reporter of each complaint, the earliest first.
+        alike: Reporters who count as one with others, with the one who counts.
+        span: The span, in the unit of the times.
+    """
+    first: dict[int, int] = {}
+    for at, who in came:
+        first.setdefault(alike.get(who, who), at)
+    moments = np.array([*first.values()], np.int64)
+    if not len(moments):
+        return []
+    within = np.searchsorted(moments, moments + span, "right") - np.arange(len(moments))
+    begin = int(within.argmax())
+    return list(first)[begin : begin + int(within[begin])]
 
 
 def incidence_from_rows(rows: pa.Table, node: np.ndarray, crowds: Crowds = NO_CROWDS) -> Incidence:

@@ -115,3 +115,19 @@ def test_it_is_told_of_core_identifiers_alone_and_of_the_others_by_number(hook, 
     assert (hidden["entity_id"], hidden["tied_to"], hidden["left_out"]) == (None, [ring], 2)
     assert (shown["entity_id"], shown["tied_to"], shown["left_out"]) == (ring, [also], 1)
     assert (shown["core"], shown["reviewed"]) == ([ring, also], [also])
+
+
+def test_of_a_burst_it_is_told_reviewed_identifiers_alone(hook, tmp_path):
+    url, asked, _ = hook
+    ring, also = "phone:+18885550123", "phone:+18885550199"
+    more = {"core": {ring, also}, "reviewed": {also}, "joins": True, "ties": [also]}
+    histories = [history(*hours, **more) for hours in ((0, 0, 1, 2, 3), (0, 30, 60, 90, 120))]
+    alerts = [alert for one in histories for alert in joined_cluster_alerts(one, AlertRules())]
+    assert [one["flags"] for one in alerts] == [["burst", "one_source"], ["one_source"]]
+    for number, one in enumerate(alerts):
+        batch = pa.RecordBatch.from_pylist([one | {"alert_id": str(number)}], ALERT)
+        list(post_alerts(batch, url, str(tmp_path), owe=False))
+    burst, steady = (json.loads(body) for _, body in asked)
+    assert (burst["entity_id"], burst["tied_to"], burst["core"]) == (None, [also], [also])
+    assert burst["left_out"] == 1
+    assert (steady["entity_id"], steady["core"]) == (ring, [ring, also])
