@@ -111,6 +111,9 @@ BUDGETS = {
 }
 """Attempts, in their order, by whether the table is the full one."""
 
+BURSTS = (Budget(8, 1), Budget(12, 1), Budget(50, 1))
+"""Attempts with pseudonyms of one day, from more than `cluster_facts.BURST_REPORTERS` on."""
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -360,6 +363,50 @@ def invent_ring(_: Target, budget: Budget, made: Forgery) -> None:
         made.complain(who, list(INVENTED), **IN_A_MINUTE)
 
 
+def burst_without_words(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of these numbers in one minute, without a narrative."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(0), narrative="")
+
+
+def burst_with_own_words(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of them in one hour, each in words of their own."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(who))
+
+
+def burst_with_losses(_: Target, budget: Budget, made: Forgery) -> None:
+    """Does so, and states a loss of a million each."""
+    for who in range(budget.reporters):
+        lost = {"loss_amount": "1000000.00", "loss_currency": "USD"}
+        made.complain(who, list(INVENTED), received_at=_time(who), **lost)
+
+
+def burst_with_calls(_: Target, budget: Budget, made: Forgery) -> None:
+    """Does so, and calls one of the numbers each."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(who))
+        made.call(INVENTED[who % len(INVENTED)])
+
+
+def burst_of_a_day(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of them at any time of 23 hours."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(made.rng.randrange(23 * 60)))
+
+
+def burst_through_two(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of them in an hour, half through either company."""
+    for who in range(budget.reporters):
+        org = ("amazon", "microsoft")[who % 2]
+        made.complain(who, list(INVENTED), received_at=_time(who), source_org=org)
+
+
+def _time(minutes: int) -> str:
+    moment = END - timedelta(days=2) + timedelta(minutes=minutes)
+    return moment.isoformat(timespec="seconds")
+
+
 def backdate(target: Target, budget: Budget, made: Forgery) -> None:
     """Names numbers of the ring as seen 300 days before the first record."""
     long_ago = (END - timedelta(days=DAYS + 300)).isoformat()
@@ -526,6 +573,15 @@ class Harm:
     attacks: tuple[Forge, ...]
 
 
+_BURSTS = (
+    burst_without_words,
+    burst_with_own_words,
+    burst_with_losses,
+    burst_with_calls,
+    burst_of_a_day,
+    burst_through_two,
+)
+
 _MERGES = (name_two_rings, name_everywhere, absorb, pull_away, claim_number)
 
 HARMS = (
@@ -543,6 +599,8 @@ HARMS = (
     Harm("... in one minute, with one text", Case.hubbed, (make_hub_in_a_minute,)),
     Harm("rank a made-up ring first, with one text", Case.invented_first, (invent_ring,)),
     Harm("... and into the core", Case.invented_core, (invent_ring,)),
+    Harm("... with most of its reporters of a day", Case.invented_first, _BURSTS),
+    Harm("... and into the core, so that it leaves in an export", Case.invented_core, _BURSTS),
     Harm("rename an epoch", Case.renamed, (backdate, postdate)),
     Harm("lapse a dispute", Case.dispute_lapsed, (backdate, postdate)),
     Harm("lapse an expiring `legitimate`", Case.legitimate_lapsed, (backdate, postdate)),
@@ -596,14 +654,25 @@ def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, li
     }
 
 
+def tried(attack: Forge, *, full: bool) -> tuple[Budget, ...]:
+    """Returns the budgets that an attack is tried with."""
+    return BURSTS if attack in _BURSTS else BUDGETS[full]
+
+
 def measure(pool: Executor, place: Path, *, full: bool) -> dict[str, Outcome]:
     """Tries every attack with growing budgets, each until all its harms are done."""
     seeds = range(FIRST_SEED, FIRST_SEED + TRIES[full])
     outcomes = {harm.name: Outcome() for harm in HARMS}
+    budgets = dict.fromkeys((*BUDGETS[full], *BURSTS))
     list(pool.map(prepare, [place / str(seed) for seed in seeds], seeds))
-    for budget in BUDGETS[full]:
+    for budget in budgets:
         open_harms = [harm for harm in HARMS if outcomes[harm.name].budget is None]
-        attacks = [a for a in ATTACKS if any(a in harm.attacks for harm in open_harms)]
+        attacks = [
+            attack
+            for attack in ATTACKS
+            if budget in tried(attack, full=full)
+            and any(attack in harm.attacks for harm in open_harms)
+        ]
         jobs = [(attack.__name__, seed) for attack in attacks for seed in seeds]
         futures = [(n, s, pool.submit(attempt, place, s, n, budget)) for n, s in jobs]
         for name, seed, future in futures:
@@ -621,12 +690,13 @@ def measure(pool: Executor, place: Path, *, full: bool) -> dict[str, Outcome]:
 
 def table_lines(outcomes: Mapping[str, Outcome], *, full: bool) -> Iterator[str]:
     """Yields the lines of the table in Markdown."""
-    tries, most = TRIES[full], BUDGETS[full][-1]
+    tries = TRIES[full]
     yield "| harm | least that did it | in worlds | by | new alarms |"
     yield "|---|---|---|---|---|"
     for harm in HARMS:
         found = outcomes[harm.name]
         if found.budget is None:
+            most = tried(harm.attacks[0], full=full)[-1]
             yield f"| {harm.name} | nothing up to {most} | 0 of {tries} | | |"
             continue
         how = ", ".join(sorted(found.attacks)).replace("_", " ")

@@ -78,8 +78,13 @@ def is_thin(cluster: Mapping[str, Any]) -> bool:
 
 def thin_clusters(run: RunFolder) -> pa.Array:
     """Returns the ids of the clusters of a run that are thin."""
-    rows = tables.read_table(run, CLUSTERS, ["cluster_id", "flags"]).to_pylist()
-    return pa.array([one["cluster_id"] for one in rows if is_thin(one)], pa.string())
+    return pa.array(list(thin_sides(run)), pa.string())
+
+
+def thin_sides(run: RunFolder) -> dict[str, list[str]]:
+    """Returns the members on one side of the thin join of each cluster of a run that has one."""
+    rows = tables.read_table(run, CLUSTERS, ["cluster_id", "flags", "thin_side"]).to_pylist()
+    return {one["cluster_id"]: one["thin_side"] for one in rows if is_thin(one)}
 
 
 def keep_members(whole: ClusterFacts, kept: Collection[str]) -> ClusterFacts:

@@ -28,7 +28,7 @@ from pipelines.options import (
 )
 from pipelines.user_files import check_basis, open_run, read_text, rests_on
 from reports import signing, tables
-from reports.disclosure_control import thin_clusters
+from reports.disclosure_control import thin_sides
 from reports.exchange import (
     DISPUTED,
     OfferError,
@@ -138,7 +138,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
 
     there = files_of(run.manifest, DECISIONS)
     decisions = tables.read_table(run, DECISIONS).to_pylist() if there else []
-    parts = parts_of_thin_clusters(thin_clusters(run), members, evidence, decisions)
+    parts = parts_of_thin_clusters(thin_sides(run), members, evidence, decisions)
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
     words = {} if policy.confirmed_only else words_of_run(run, members, evidence)
     offer, left = make_offer(

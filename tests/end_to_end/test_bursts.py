@@ -1,5 +1,6 @@
 """Fifty pseudonyms with one text in one minute: what they add is one person's."""
 
+import json
 from random import Random
 
 import pyarrow.compute as pc
@@ -8,7 +9,7 @@ import pytest
 from pipelines import key_store
 from reports import tables
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
-from tests.end_to_end.test_thin_joins import HEADER, NOW, WORDS, numbers, told, words
+from tests.end_to_end.test_thin_joins import HEADER, NOW, WORDS, assert_two, numbers, told, words
 from tests.support.exchange_world import ringtrace
 from tests.support.run_pipeline import complaint, jsonl, run
 from tests.support.script_texts import SCRIPT, own
@@ -190,7 +191,7 @@ def test_what_an_analyst_reviewed_of_a_days_burst_leaves_and_the_rest_does_not(
     assert leaving(after, tmp_path) & {f"phone:{one}" for one in BURST} == {f"phone:{BURST[0]}"}
 
 
-def test_a_days_burst_welds_no_rings_beside_which_it_names_them(made):
+def test_a_days_burst_welds_no_rings_beside_which_it_names_them(made, tmp_path):
     """Twelve honest people a ring, and thirty of one day who name both."""
     two = [
         told(n, numbers(ring)[n % 2 :][:3], f"r{ring}-{n}") for ring in (0, 1) for n in range(12)
@@ -202,6 +203,11 @@ def test_a_days_burst_welds_no_rings_beside_which_it_names_them(made):
     ring, member = cluster_of(found, numbers(0)[0])
     assert {"burst", "thin"} <= set(ring["flags"]) and ring["weakest_cut"] < 8
     assert member["tier"] == "core"
+    out = tmp_path / "offer"
+    flags = ["exchange", "offer", found, "--from", "amazon", "--to", "microsoft", "--output", out]
+    assert ringtrace(*flags, *NOW) == 0
+    offered = json.loads((out / "offer.json").read_text())["entities"]
+    assert_two({one["entity_id"]: one["cluster"] for one in offered})
 
 
 def leaving(run_folder, tmp_path):

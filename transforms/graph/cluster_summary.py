@@ -1,4 +1,7 @@
-"""The summary of each cluster: members, victims, losses, and where it is weakest."""
+"""The summary of each cluster: members, victims, losses, and where it is weakest.
+
+Long, since whom a burst bounds is decided here for members, cuts and ranks alike.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 One person can name anything beside anything, and a few can weld two rings. Where fewer than
 `THIN_REPORTERS` reporters, or few beside those of the smaller side, bear the smallest cut that
 leaves core members on both sides (`weakest_cut`), that join is thin: the cluster stands, but of it
-nothing leaves until an analyst who was shown the join vouches for it.
+nothing leaves until an analyst who was shown the join vouches for it. Long, since the search and
+the parts that it leaves are read together.
 """
 
 from __future__ import annotations
@@ -199,17 +200,21 @@ def weakest_cut(
 
 
 def parts_of_thin_clusters(
-    thin: pa.Array, members: pa.Table, evidence: pa.Table, decisions: Iterable[Mapping[str, Any]]
+    thin: Mapping[str, Sequence[str]],
+    members: pa.Table,
+    evidence: pa.Table,
+    decisions: Iterable[Mapping[str, Any]],
 ) -> dict[str, int]:
     """Numbers, for each member of a thin cluster, the part in which its thin joins leave it.
 
     Args:
-        thin: The ids of the thin clusters.
+        thin: The members on one side of the thin join, by thin cluster.
         members: MEMBER rows.
         evidence: EVIDENCE_MENTION rows of whole groups.
         decisions: BOUND_DECISION rows.
     """
-    rows = members.filter(pc.is_in(members["cluster_id"], thin))
+    names = pa.array(list(thin), pa.string())
+    rows = members.filter(pc.is_in(members["cluster_id"], names))
     ids: defaultdict[str, list[str]] = defaultdict(list)
     core = {}
     for row in rows.select(["cluster_id", "entity_id", "tier"]).sort_by("entity_id").to_pylist():
@@ -221,7 +226,8 @@ def parts_of_thin_clusters(
     for cluster_id, those in ids.items():
         place = {one: at for at, one in enumerate(those)}
         same = [[place[one] for one in each if one in place] for each in vouched]
-        parts = thin_parts(masks[cluster_id], [core[one] for one in those], same)
+        side = sum(1 << place[one] for one in thin[cluster_id] if one in place)
+        parts = thin_parts(masks[cluster_id], [core[one] for one in those], same, side)
         found |= dict(zip(those, parts, strict=True))
     return found
 
@@ -244,7 +250,7 @@ def unvouched_cut(
 
 
 def thin_parts(
-    named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]] = ()
+    named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]] = (), side: int = 0
 ) -> list[int]:
     """Numbers the parts that the thin joins of a cluster leave, by the part of each member.
 
@@ -255,9 +261,11 @@ def thin_parts(
         named: As of `weakest_cut`.
         core: As of `weakest_cut`.
         vouched: Sets of members that belong together.
+        side: A side of a thin join that is known, if any: who bears it may be a burst, who are one.
     """
     same = [pair for one in vouched for pair in pairwise(one)]
-    whole = [(1 << len(core)) - 1]
+    every = (1 << len(core)) - 1
+    whole = [one for one in (every & ~side, side) if one]
     part = [0] * len(core)
     parts = 0
     while whole:
