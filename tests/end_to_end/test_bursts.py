@@ -298,8 +298,10 @@ def test_stated_dates_are_no_days_on_which_three_reported(made, tmp_path, came):
     assert (BURST[0] in (tmp_path / "offer" / "offer.json").read_text()) is came
 
 
-def test_a_burst_is_the_same_in_any_order(made):
+@pytest.mark.parametrize("narrative", [TEXT, None], ids=["one text", "no text"])
+def test_a_burst_is_the_same_in_any_order(made, narrative):
     rows = [*honest(), *burst(20), *burst(5, named=[numbers(0)[0], BURST[2]], source_org="b")]
+    rows = [*rows[:12], *(one | {"narrative": narrative} for one in rows[12:])]
     one, two = made(rows, "one"), made(rows[::-1], "two", "--partitions", "3")
     for table in (CLUSTERS, MEMBERS):
         assert tables.read_table(one, table).equals(tables.read_table(two, table))

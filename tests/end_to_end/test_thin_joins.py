@@ -158,6 +158,42 @@ def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(office, capsys
     assert_two(made.offer(typed, "offer-2"))
 
 
+def pairs(ring, count=10):
+    """A ring of two numbers, both of which each of its ten records names."""
+    return [told(10 * ring + n, numbers(ring)[:2], f"ring{ring}-v{n}") for n in range(count)]
+
+
+def test_a_weld_of_two_numbers_each_leaves_in_nothing_either(office, capsys):
+    both = [*numbers(0)[:2], *numbers(1)[:2]]
+    lies = [told(20 + n, both, f"welder-{n}") for n in range(WELDERS)]
+    made = office([*pairs(0), *pairs(1)])
+    first = made.batch("first")
+    for ring in (0, 1):
+        made.decide(first, "confirm", numbers(ring)[0], capsys=capsys)
+    jsonl(made.complaints, [*pairs(0), *pairs(1), *lies])
+    welded = made.batch("welded", "--previous", first)
+    (cluster,) = clusters(welded)
+    assert (cluster["size"], cluster["weakest_cut"]) == (4, None) and "thin" in cluster["flags"]
+    assert len(cluster["thin_side"]) == 2
+    assert made.referral(welded, "package") == 1
+    assert "thin_join" in capsys.readouterr().err
+    assert made.stix(welded, "stix.json") == 2
+    assert_two(made.offer(welded, "offer"))
+    # An analyst who was shown the join vouches for it.
+    shown = made.decide(welded, "confirm", numbers(0)[1], capsys=capsys)
+    assert f"if {WELDERS} reporters are wrong" in shown
+    (cluster,) = clusters(made.batch("confirmed", "--previous", welded))
+    assert "thin" not in cluster["flags"]
+
+
+def test_a_pair_that_few_report_is_no_ring_beside_another(office):
+    """Two numbers with four reporters beside a ring: a join of two a side needs eight a side."""
+    named = [numbers(1)[0], *numbers(0)[:2]]
+    made = office([*pairs(0), *pairs(1, 4), *(told(30 + n, named, f"w{n}") for n in range(3))])
+    for cluster in clusters(made.batch("first")):
+        assert "thin" not in cluster["flags"]
+
+
 def test_a_confirm_of_before_the_weld_does_not_vouch_for_it(office, capsys):
     made = office(rings())
     first = made.batch("first")

@@ -33,11 +33,11 @@ from transforms.graph.cluster_facts import (
     cluster_facts,
 )
 from transforms.graph.cuts import (
-    CUT_SIDE,
+    PAIR_SIDE,
     WAY,
     Cut,
     reporter_masks,
-    unvouched_cut,
+    thin_join,
     vouched_sets,
     weakest_cut,
 )
@@ -347,7 +347,7 @@ def _masks(
     ids = {
         one: sorted(row["entity_id"] for row in those)
         for one, those in members.items()
-        if len(those) >= 2 * CUT_SIDE or (len(those) > 1 and counted_as[one])
+        if len(those) >= 2 * PAIR_SIDE or (len(those) > 1 and counted_as[one])
     }
     return reporter_masks(ways, ids, {one: counted_as[one] for one in ids}, crowds)
 
@@ -394,7 +394,7 @@ def _cuts(
     sought = {
         cluster_id: sorted(those)
         for cluster_id, those in core.items()
-        if sum(those.values()) >= 2 * CUT_SIDE
+        if sum(those.values()) >= 2 * PAIR_SIDE
     }
     vouched: defaultdict[str, list[int]] = defaultdict(list)
     for number, one in enumerate(vouched_sets(decided)):
@@ -404,21 +404,18 @@ def _cuts(
     for cluster_id, ids in sought.items():
         is_core = [core[cluster_id][one] for one in ids]
         cut = weakest_cut(masks[cluster_id], is_core)
-        if cut is None:
-            continue
         place = {one: at for at, one in enumerate(ids)}
         sets: defaultdict[int, list[int]] = defaultdict(list)
         for row in members[cluster_id]:
             for number in vouched.get(row["known_as"], ()):
                 sets[number].append(place[row["entity_id"]])
-        left = unvouched_cut(cut, masks[cluster_id], is_core, sets.values())
-        found[cluster_id] = _cut_columns(ids, cut, left)
+        thin = thin_join(cut, masks[cluster_id], is_core, sets.values())
+        found[cluster_id] = _cut_columns(ids, cut, thin)
     return found
 
 
-def _cut_columns(ids: Sequence[str], cut: Cut | None, unvouched: Cut | None) -> dict[str, Any]:
-    """Returns the columns of the weakest cut of a cluster and of the one nobody vouches for."""
-    thin = unvouched if unvouched is not None and unvouched.thin else None
+def _cut_columns(ids: Sequence[str], cut: Cut | None, thin: Cut | None) -> dict[str, Any]:
+    """Returns the columns of the weakest cut of a cluster and of its thin join, if any."""
     flags = [ClusterFlag.CUT_AT_LEAST] if cut and not cut.exact else []
     return {
         "flags": [*flags, *([ClusterFlag.THIN] if thin else [])],

@@ -48,6 +48,9 @@ WAY = pa.schema(
 CUT_SIDE = 3
 """Core members on each side of a cut of a cluster, at least."""
 
+PAIR_SIDE = 2
+"""The same where both sides have `THIN_REPORTERS` reporters."""
+
 THIN_REPORTERS = 8
 """Reporters below whom those who bear a join are few enough to be one person's, or a ring's."""
 
@@ -157,11 +160,14 @@ def vouched_sets(decided: DecisionsInForce) -> list[tuple[str, ...]]:
 
 
 def weakest_cut(
-    named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]] = ()
+    named: Sequence[int],
+    core: Sequence[bool],
+    same: Iterable[tuple[int, int]] = (),
+    core_a_side: int = CUT_SIDE,
 ) -> Cut | None:
     """Finds the fewest reporters without whom a cluster falls into two sides of core members.
 
-    Each side has `CUT_SIDE` core members at least. Counts are tried from 0 on: at each, every core
+    Each side has `core_a_side` core members. Counts are tried from 0 on: at each, every core
     member that no more reporters part from the best attested one is a source, a maximum flow from
     it (a way through each reporter) gives the sides, and where one has too few core members others
     are added to it. Sources whose flows use no reporter in common need no flow together: it has the
@@ -171,19 +177,20 @@ def weakest_cut(
         named: The members that each reporter names beside others of the cluster, as masks.
         core: Tells for each member whether it is core by counting.
         same: Pairs of members on the same side of any cut.
+        core_a_side: The core members of either side, at least.
 
     Returns:
         The cut, or None where no cut leaves such sides. It is exact for `MOST_EXACT_MEMBERS` and
         in `MOST_CUT_STEPS`; else a lower bound.
     """
-    if sum(core) < 2 * CUT_SIDE:
+    if sum(core) < 2 * core_a_side:
         return None
     times = {tuple(_bits(mask)): count for mask, count in Counter(named).items()}
     joined = _join(list(range(len(core))), same)
     ties, least = _ties(times, joined), 0
     for level in _levels(len(named) + 1):
         part = _merge_tied(times, _join(joined, _tied(ties, level)), level)
-        search = _CutSearch(named, core, part)
+        search = _CutSearch(named, core, part, core_a_side)
         if len(search.cores) > 1:
             if len(core) > robustness.MOST_EXACT_MEMBERS:
                 found = least, search.all & ~search.root
@@ -247,6 +254,30 @@ def unvouched_cut(
     if all(cut.side >> a & 1 == cut.side >> b & 1 for a, b in same):
         return cut
     return weakest_cut(named, core, same)
+
+
+def thin_join(
+    cut: Cut | None, named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]]
+) -> Cut | None:
+    """Returns the join of a cluster that is thin and that nobody vouches for, if there is one.
+
+    Where no cut of `weakest_cut` is that, one counts that leaves `PAIR_SIDE` core members a side,
+    if both sides have as many reporters as it takes to bear a join: two such rings are more than
+    a pair that a few records name.
+
+    Args:
+        cut: The weakest one of all, if any.
+        named: As of `weakest_cut`.
+        core: As of `weakest_cut`.
+        vouched: Sets of members that belong together.
+    """
+    sets = list(vouched)
+    left = None if cut is None else unvouched_cut(cut, named, core, sets)
+    if left is not None and (left.thin or not left.exact):
+        return left if left.thin else None
+    same = [pair for one in sets for pair in pairwise(one)]
+    pair = weakest_cut(named, core, same, PAIR_SIDE)
+    return pair if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS else None
 
 
 def thin_parts(
@@ -433,7 +464,10 @@ class _CutSearch:
     The best attested part, `root`, is never on the side that is sought.
     """
 
-    def __init__(self, named: Sequence[int], core: Sequence[bool], part: Sequence[int]) -> None:
+    def __init__(
+        self, named: Sequence[int], core: Sequence[bool], part: Sequence[int], core_a_side: int
+    ) -> None:
+        self.least = core_a_side
         number = {one: at for at, one in enumerate(sorted(set(part)))}
         of = [number[one] for one in part]
         self.weight, self.whole = [0] * len(number), [0] * len(number)
@@ -488,7 +522,7 @@ class _CutSearch:
         `reached` is the smaller one.
         """
         for side in (self.all & ~self._leads_to(flow, sinks), reached):
-            if CUT_SIDE <= self._core(side) <= self.total - CUT_SIDE:
+            if self.least <= self._core(side) <= self.total - self.least:
                 return side
         return None
 
@@ -496,7 +530,7 @@ class _CutSearch:
         self, sources: int, flow: _Flow, near: Mapping[int, _Flow]
     ) -> int | None:
         """Adds parts in `near` to sources of too few core members."""
-        if self._core(sources) >= CUT_SIDE:
+        if self._core(sources) >= self.least:
             return self._with_more_sinks(sources, self.root, flow)
         smallest = min(one.count for one in near.values())
         for one, other in near.items():
@@ -506,7 +540,7 @@ class _CutSearch:
                 continue
             if flow.enters.keys().isdisjoint(other.enters):
                 # Their flow is the sum. So is that of a third one, or it shares with one of them.
-                third = smallest if self._core(more) < CUT_SIDE else 0
+                third = smallest if self._core(more) < self.least else 0
                 if flow.count + other.count + third > self.level:
                     continue
             self.tried.add((more, self.root))
@@ -521,7 +555,7 @@ class _CutSearch:
 
     def _with_more_sinks(self, sources: int, sinks: int, flow: _Flow) -> int | None:
         """Adds parts to sinks of too few core members."""
-        if self._core(sinks) >= CUT_SIDE:
+        if self._core(sinks) >= self.least:
             return None
         for one in self.cores:
             more = sinks | 1 << one

@@ -16,6 +16,7 @@ from transforms.graph.incidence import (
     hard_evidence,
     incidence_from_rows,
     incidences,
+    most_at_first,
 )
 
 GROUPS = st.lists(
@@ -177,3 +178,20 @@ def test_no_copy_that_is_added_lowers_what_others_count(moments, added):
     lies = [(at * BURST_SPAN // 2, who) for at, who in added]
     both = counted([*copies, *lies])
     assert counted(copies) <= both <= len({who for _, who in [*copies, *lies]})
+
+
+CAME = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6)), max_size=12)
+
+
+@given(CAME, st.sampled_from([{}, {1: 0, 0: 0}, {3: 2, 2: 2, 4: 2}]), st.integers(0, 4))
+def test_those_of_a_day_are_the_most_whose_first_complaints_one_span_holds(came, alike, span):
+    first = {}
+    for at, who in sorted(came):
+        first.setdefault(alike.get(who, who), at)
+    most = max(
+        (sum(start <= at <= start + span for at in first.values()) for start in first.values()),
+        default=0,
+    )
+    found = most_at_first(sorted(came), alike, span)
+    assert len(found) == len(set(found)) == most
+    assert not found or max(map(first.get, found)) - min(map(first.get, found)) <= span
