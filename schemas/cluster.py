@@ -89,8 +89,8 @@ CLUSTER = pa.schema(
         field("flags", _STRINGS, "What to know before it is used, sorted. thin: few reporters "
               "bear a join, and nothing leaves until a decision vouches for it; cut_at_least: "
               "weakest_cut is a lower bound; burst: most reporters are of one organisation within "
-              "hours, each with one record, or have a pseudonym each and came within a day, and then "
-              "count as one until reviewed; same_text: some of these tell the same, and count as "
+              "hours, each with one record, or came within a day, with a pseudonym each, and are "
+              "one until reviewed; same_text: some of these tell the same, and count as "
               "one; one_source: one organisation; one_reporter: one reporter."),
         field("weakest_cut", pa.int64(), "The fewest reporters without whom it falls into two "
               "sides of three core members or more; null where no cut leaves such sides, a lower "
