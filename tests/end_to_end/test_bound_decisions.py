@@ -23,11 +23,11 @@ LATE, BACKDATED, STRANGER = "+18885550140", "+18885550150", "+18885550160"
 DECIDED_AT = "2024-03-02T12:00:00Z"
 
 
-def named(number, *phones, day=1, **fields):
+def named(number, *phones, day=1, month=3, **fields):
     return complaint(
         number,
         victim_id=f"v{number}",
-        received_at=f"2024-03-{day:02d}T09:30:00Z",
+        received_at=f"2024-{month:02d}-{day:02d}T09:30:00Z",
         phone_numbers=[{"raw": one, "role": "callback"} for one in phones],
         **fields,
     )
@@ -71,7 +71,7 @@ def days(tmp_path_factory):
     run(folder / "1", "--complaints", jsonl(folder / "1.jsonl", rows))
     # One that came after the decision, and one that says that it came before.
     rows += [named(n, *RING, LATE, day=3) for n in range(10, 14)]
-    rows += [named(n, *RING, BACKDATED, day=1) for n in range(20, 24)]
+    rows += [named(n, *RING, BACKDATED, month=2, day=n) for n in range(20, 24)]
     given = ["--complaints", jsonl(folder / "2.jsonl", rows), "--decisions", file]
     run(folder / "2", *given, "--previous", folder / "1")
     rows += [named(30, RING[2], STRANGER, day=1)]

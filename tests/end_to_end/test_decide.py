@@ -131,7 +131,7 @@ def test_a_name_that_no_file_can_have_is_one_line(world, capsys, name):
 
 
 def test_a_confirm_says_how_many_stay_unreviewed(tmp_path, capsys):
-    rows = [*first_day(), named(90, *RING, "+18885550199")]
+    rows = [*first_day(), named(90, *RING, "+18885550199", month=2)]
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "1.jsonl", rows))
     assert decide(tmp_path, tmp_path / "d.csv", "confirm", RING[0]) == 0
     said = capsys.readouterr().out
