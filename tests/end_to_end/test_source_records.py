@@ -16,7 +16,7 @@ def ring(number, reporters, channel):
     named = [*combinations(numbers(number), 3)]
     return [
         told(10 * number + n, named[n % 4], f"ring{number}-v{n}") | {"channel": channel}
-        | {"received_at": "2026-03-20T09:30:00Z"}
+        | {"received_at": f"2026-03-{14 + n % 4 * 2}T09:30:00Z"}
         for n in range(reporters)
     ]  # fmt: skip
 
