@@ -27,7 +27,7 @@ from schemas.enums import EntityKind, RecordKind, Role, Status
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, REJECTS, Table
-from transforms.arrow_util import group_changes
+from transforms.arrow_util import group_changes, sorted_unique
 from transforms.extract.impersonation import techniques_of
 from transforms.reporters import people_counted
 
@@ -330,13 +330,16 @@ def _impersonation_counts(run: RunFolder) -> dict[str, Counter[str | None]]:
     for batch in tables.table_batches(run, COMPLAINTS, ["impersonation"]):
         stated = batch["impersonation"]
         flat = pc.list_flatten(stated)
-        columns = [pc.list_parent_indices(stated), *(flat.field(name) for name in ("what", "name"))]
-        pairs = pa.table(columns, names=["row", "what", "name"])
-        once = pairs.group_by(["row", "what", "name"]).aggregate([])
-        counted = once.group_by(["what", "name"]).aggregate([([], "count_all")])
-        for one in counted.to_pylist():
-            if one["what"] in found:
-                found[one["what"]][one["name"]] += one["count_all"]
+        what, name = (flat.field(one).dictionary_encode() for one in ("what", "name"))
+        whats, names = ([*one.dictionary.to_pylist(), None] for one in (what, name))
+        codes = [pc.fill_null(one.indices, len(one.dictionary)).to_numpy() for one in (what, name)]
+        kinds = len(whats) * len(names)
+        rows = pc.list_parent_indices(stated).to_numpy().astype(np.int64)
+        once = sorted_unique(rows * kinds + codes[0] * len(names) + codes[1])
+        counts = np.bincount(once % kinds, minlength=kinds)
+        for at in np.flatnonzero(counts).tolist():
+            if (stated_of := found.get(whats[at // len(names)] or "")) is not None:
+                stated_of[names[at % len(names)]] += int(counts[at])
     return found
 
 

@@ -108,6 +108,9 @@ _ESCAPED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE})[^\n<>\"]{{0,80}}"
 _MAY_ESCAPE = r"%|&|\\u|[^\x00-\x7f]"
 """RE2: what a text has that has an escape."""
 
+_BETWEEN = b'","'
+"""What stands between two texts of a list."""
+
 _JSON_SIGN = re.compile(rb"\\([^u])")
 
 _LIST_SIGNS, _MOST_SHORT = b"0123456789,[]", 7
@@ -446,7 +449,7 @@ def _texts_of(content: bytes) -> pa.Array:
 def _texts_of_piece(lines: bytes) -> Iterator[pa.Array]:
     """Yields the texts of the data of a workbench, without its line of short numbers."""
     texts, _, numbers = lines.partition(b"\n")
-    yield _texts_of(texts)
+    yield _texts_of(texts.replace(_BETWEEN, b"\n"))  # else every other text is a comma
     if b"\\" in texts:
         # The letter of an escape is no part of what follows, and another one may be within it.
         yield _texts_of(_JSON_SIGN.sub(_sign_of, texts))
@@ -479,8 +482,12 @@ def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
                     yield from texts_of_file(member.read(MOST_UNPACKED), depth - 1)
     elif content[:4] == b"PAR1":
         file = pa.BufferReader(content)
-        coded = [one.name for one in pq.read_schema(file) if pa.types.is_string(one.type)]
-        whole = pq.read_table(file, use_threads=False, read_dictionary=coded)
+        schema = pq.read_schema(file)
+        coded = [one.name for one in schema if pa.types.is_string(one.type)]
+        read = [one.name for one in schema if not _is_numeric(one.type)]
+        # A dot in a name would be a path.
+        columns = None if any("." in one for one in schema.names) else read
+        whole = pq.read_table(file, columns=columns, use_threads=False, read_dictionary=coded)
         for column in whole.columns:
             yield from _texts_of_column(column)
     elif content[:5] == b"%PDF-":
@@ -517,6 +524,13 @@ def _texts_of_column(column: pa.ChunkedArray) -> Iterator[pa.Array]:
             yield chunk.dictionary.cast(pa.string()).drop_null()
     elif pa.types.is_string(kind):
         yield pc.unique(column).drop_null()
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    """Tells whether a column of a type has no text that `_texts_of_column` yields."""
+    of = pa.types
+    tests = (of.is_temporal, of.is_integer, of.is_floating, of.is_boolean)
+    return any(test(kind) for test in tests)
 
 
 def _path(folder: str, name: str) -> str:
