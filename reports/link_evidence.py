@@ -459,6 +459,9 @@ _READ = (
 _KEYS = (*RECORD, "role", "observed_at", "field")
 """Columns of `_READ` that choose its rows."""
 
+_CODED = ("source_org", "record_kind", "role", "victim_country", "field")
+"""Columns of `_READ` with few values, which are read as dictionaries."""
+
 
 def read_records(source: str, ids: pa.Array, per_org: int, scripts: Iterable[str] = ()) -> Records:
     """Counts the mentions of members by day and role, and samples `per_org` records of each.
@@ -473,13 +476,18 @@ def read_records(source: str, ids: pa.Array, per_org: int, scripts: Iterable[str
         IdIndex(pa.array(scripts, pa.string())),
     )
     wordings: list[pa.Table] = []
-    for batch in tables.read_in_key_order(source, MENTIONS, _READ):
+    for batch in tables.read_in_key_order(source, MENTIONS, _READ, coded=_CODED):
         new = changes(batch["entity_id"])
         of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
         found.add(batch, known.places(distinct)[of])
         if len(asked) and ((script := asked.places(distinct)) >= 0).any():
-            wordings.append(batch.filter(pa.array(script[of] >= 0)))
+            wordings.append(_decoded(batch.filter(pa.array(script[of] >= 0))))
     return found.records(with_words(wordings))
+
+
+def _decoded(rows: pa.Table) -> pa.Table:
+    """Returns some columns of mentions, texts as such that were dictionaries."""
+    return rows.cast(pa.schema([MENTIONS.schema.field(name) for name in rows.column_names]))
 
 
 class _Read:
@@ -508,7 +516,7 @@ class _Read:
             return
         more = int(np.append(at != self._open_at, True).argmax())
         if more:
-            begun = pa.concat_tables([self._open, rows.take(pa.array(here[:more]))])
+            begun = pa.concat_tables([self._open, _decoded(rows.take(pa.array(here[:more])))])
             self._open = self._open.slice(0, 0)
             every = np.arange(begun.num_rows)
             self._sample(begun, begun.select(_KEYS), every, np.full(len(every), self._open_at))
@@ -530,7 +538,7 @@ class _Read:
         new_group = group_changes(at) | changes(keys["source_org"])
         new_record = new_group | changes(keys["record_kind"]) | changes(keys["record_id"])
         starts = np.flatnonzero(new_record)
-        self._naming.append(keys.select(RECORD).take(pa.array(starts)))
+        self._naming.append(_decoded(keys.select(RECORD).take(pa.array(starts))))
         self._naming_rows.append(at[starts])
         in_narrative = np.asarray(pc.fill_null(pc.equal(keys["field"], NARRATIVE), False), np.int64)
         score = (in_narrative << 62) + np.asarray(keys["observed_at"].cast(pa.int64()))
@@ -541,7 +549,7 @@ class _Read:
         order = np.lexsort((-best, group))
         first = order[first_of_groups(group[order], int(group[-1]) + 1, self._per_org)]
         chosen = np.sort(np.minimum.reduceat(places, starts)[first])
-        sample, of = rows.take(pa.array(here[chosen])), at[chosen]
+        sample, of = _decoded(rows.take(pa.array(here[chosen]))), at[chosen]
         whole = int((of == of[-1]).argmax())
         self._samples += [self._open, sample.slice(0, whole)]
         self._samples_of += [np.full(self._open.num_rows, self._open_at), of[:whole]]

@@ -470,9 +470,9 @@ def _by_org(run: RunFolder, ids: pa.Array) -> defaultdict[int, list[OrgRecords]]
     """
     known, found = IdIndex(ids), dict[tuple[int, str], _OrgSums]()
     last: tuple[Any, ...] | None = None
-    for batch in tables.read_in_key_order(
-        run, MENTIONS, [*_RECORD, "observed_at", "field", "start"]
-    ):
+    columns = [*_RECORD, "observed_at", "field", "start"]
+    few = ["source_org", "record_kind", "role", "field"]
+    for batch in tables.read_in_key_order(run, MENTIONS, columns, coded=few):
         at = known.places_of_runs(batch["entity_id"])
         rows, at = batch.filter(pa.array(at >= 0)).combine_chunks(), at[at >= 0]
         if not len(at):

@@ -85,8 +85,8 @@ HASHED_AT_A_TIME = 65_536
 """Ids that are Python objects at a time, while they are hashed."""
 
 
-def table_dataset(run: RunFolder, table: Table) -> ds.Dataset:
-    """Opens the files of one table.
+def table_dataset(run: RunFolder, table: Table, coded: Sequence[str] = ()) -> ds.Dataset:
+    """Opens the files of one table; those of Parquet have `coded` columns as dictionaries.
 
     Raises:
         AlteredRunError: if one is not what the run wrote.
@@ -95,9 +95,18 @@ def table_dataset(run: RunFolder, table: Table) -> ds.Dataset:
     if (check := getattr(run, "check", None)) is not None:
         check(table)
     whole = os.fspath(run).rstrip("/")
-    form = ds.IpcFileFormat() if whole.endswith(PARTITION_SUFFIX) else _PARQUET
+    form, schema = _PARQUET, table.schema
+    if whole.endswith(PARTITION_SUFFIX):
+        form = ds.IpcFileFormat()
+    elif coded:
+        options = ds.ParquetReadOptions(dictionary_columns=set(coded))
+        form = ds.ParquetFileFormat(options, _PARQUET.default_fragment_scan_options)
+        for name in coded:
+            one = schema.field(name)
+            kind = pa.dictionary(pa.int32(), one.type)
+            schema = schema.set(schema.get_field_index(name), one.with_type(kind))
     try:
-        return ds.dataset(f"{whole}/{table.name}", schema=table.schema, format=form)
+        return ds.dataset(f"{whole}/{table.name}", schema=schema, format=form)
     except FileNotFoundError:
         why = f"has no {table.name}/; a stream's snapshot keeps no records, so give a batch run"
         raise FileNotFoundError(errno.ENOENT, why, whole) from None
@@ -203,23 +212,36 @@ def dicts_by_group(table: pa.Table, of: IntArray, count: int) -> list[list[dict[
 
 
 def read_in_key_order(
-    run: RunFolder, table: Table, columns: Sequence[str], where: pc.Expression | None = None
+    run: RunFolder,
+    table: Table,
+    columns: Sequence[str],
+    where: pc.Expression | None = None,
+    coded: Sequence[str] = (),
 ) -> Iterator[pa.Table]:
     """Yields the rows that match `where` in the order of the table's key, which `columns` has.
 
     Each file is sorted by it. A merge of several holds little more than a batch of each: what lies
-    before the least of their last rows is complete.
+    before the least of their last rows is complete. The `coded` of the columns may be dictionaries.
     """
     with readable(run, table):
-        yield from _merged(run, table, columns, where)
+        yield from _merged(run, table, columns, where, coded)
 
 
 def _merged(
-    run: RunFolder, table: Table, columns: Sequence[str], where: pc.Expression | None
+    run: RunFolder,
+    table: Table,
+    columns: Sequence[str],
+    where: pc.Expression | None,
+    coded: Sequence[str],
 ) -> Iterator[pa.Table]:
+    dataset = table_dataset(run, table)
+    files = list(dataset.get_fragments())
+    if coded and len(files) == 1:
+        dataset = table_dataset(run, table, coded)
+        files = list(dataset.get_fragments())
     readers = [
-        one.to_batches(schema=table.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
-        for one in table_dataset(run, table).get_fragments()
+        one.to_batches(schema=dataset.schema, columns=list(columns), filter=where, **_ONE_BY_ONE)
+        for one in files
     ]
     if len(readers) == 1:
         yield from (pa.Table.from_batches([_filled(one)]) for one in readers[0] if one.num_rows)
@@ -317,6 +339,9 @@ def _stamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def changes(column: pa.Array | pa.ChunkedArray) -> BoolArray:
     """Tells for each row whether it differs from the one before; the first one does."""
     whole = _whole(column)
+    if pa.types.is_dictionary(whole.type):
+        known = whole.dictionary
+        whole = whole.indices if len(known.unique()) == len(known) else whole.cast(known.type)
     changed = np.ones(len(whole), bool)
     differs = pc.not_equal(whole.slice(1), whole.slice(0, len(whole) - 1))
     changed[1:] = differs.to_numpy(zero_copy_only=False)

@@ -25,6 +25,9 @@ SECRET_BYTES = 32
 RECORD_MAC_BYTES = 16
 """Bytes of the keyed hash of a record: nobody who lacks the secret can choose one."""
 
+_PADS = 0x36, 0x5C
+"""Bytes of HMAC's inner and outer hash."""
+
 
 @dataclass(frozen=True)
 class RegisterKey:
@@ -43,10 +46,25 @@ class RegisterKey:
         return pa.array(hashed, pa.string())
 
     def heads(self, texts: Iterable[str]) -> Array:
-        """Returns the first 64 bits of the hash of each text."""
-        secret = self.secret
-        first = b"".join([hmac.digest(secret, one.encode(), "sha256")[:8] for one in texts])
-        return np.frombuffer(first, ">i8").astype(np.int64)
+        """Returns the first 64 bits of the hash of each text, as `macs` has it.
+
+        HMAC (RFC 2104) of hashes that have the key already: `hmac.digest` takes twice as long.
+        """
+        inner, outer = (hashlib.sha256(bytes(one ^ pad for one in self._block)) for pad in _PADS)
+        found = bytearray()
+        for text in texts:
+            within, whole = inner.copy(), outer.copy()
+            within.update(text.encode())
+            whole.update(within.digest())
+            found += whole.digest()[:8]
+        return np.frombuffer(bytes(found), ">i8").astype(np.int64)
+
+    @property
+    def _block(self) -> bytes:
+        """Returns the key as a block of SHA-256."""
+        size = hashlib.sha256().block_size
+        key = self.secret if len(self.secret) <= size else hashlib.sha256(self.secret).digest()
+        return key.ljust(size, b"\0")
 
     def record_macs(self, records: Iterable[str | None]) -> Iterator[bytes]:
         """Yields the keyed hash of each record key, nothing for null.

@@ -108,9 +108,6 @@ _ESCAPED = rf"[^\n<>\"]{{0,80}}(?:{_ESCAPE})[^\n<>\"]{{0,80}}"
 _MAY_ESCAPE = r"%|&|\\u|[^\x00-\x7f]"
 """RE2: what a text has that has an escape."""
 
-_BETWEEN = b'","'
-"""What stands between two texts of a list."""
-
 _JSON_SIGN = re.compile(rb"\\([^u])")
 
 _LIST_SIGNS, _MOST_SHORT = b"0123456789,[]", 7
@@ -449,7 +446,7 @@ def _texts_of(content: bytes) -> pa.Array:
 def _texts_of_piece(lines: bytes) -> Iterator[pa.Array]:
     """Yields the texts of the data of a workbench, without its line of short numbers."""
     texts, _, numbers = lines.partition(b"\n")
-    yield _texts_of(texts.replace(_BETWEEN, b"\n"))  # else every other text is a comma
+    yield _texts_of(texts)
     if b"\\" in texts:
         # The letter of an escape is no part of what follows, and another one may be within it.
         yield _texts_of(_JSON_SIGN.sub(_sign_of, texts))
