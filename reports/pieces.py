@@ -63,6 +63,7 @@ from reports.tables import (
 from schemas.enums import EntityKind, Status, Tier
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS, Table
 from transforms.arrow_util import concat_ranges, group_offsets
+from transforms.text_spans import string_buffers
 from transforms.write.parquet_files import ExternalSorter
 
 Json = dict[str, Any]
@@ -82,15 +83,13 @@ _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 _NUMBERS = orjson.OPT_SERIALIZE_NUMPY
 
-_NOWHERE = 99_999
-
 _OF_NEAR = tuple("weight complaints calls reporters reason".split())
 
 _OF_INSIDE = (*_OF_NEAR, *"records record_ids orgs first_seen last_seen strength accepted".split())
 
 _OF_SOFT = ("weight", "records")
 
-ID_LIMIT = 120
+_NOWHERE, ID_LIMIT = 99_999, 120
 
 SEARCHED_SUPPRESSED_LIMIT = 20_000
 
@@ -194,18 +193,19 @@ def gather_job(
         **_cluster_rows(source, here, ids, names, cut),
     }
     facts = _facts(source, here, every, context)
-    of_cluster = ids.take(pa.array(mine[read.naming_rows]))
-    naming = read.naming.append_column("cluster_id", of_cluster)
+    naming = read.naming.append_column("of", pa.array(mine[read.naming_rows]))
     if scripts:
-        asked = pc.is_in(naming["record_id"], read.wordings["record_id"].unique())
-        wordings = count_wordings(read.wordings, naming.filter(asked))
+        asked = naming.filter(pc.is_in(naming["record_id"], read.wordings["record_id"].unique()))
+        asked = asked.append_column("cluster_id", ids.take(asked["of"]))
+        wordings = count_wordings(read.wordings, asked)
         for cluster_id, rows in scripts.items():
             facts[cluster_id]["scripts"] = compare_scripts(rows, wordings.get(cluster_id, {}))
     for place, more in enumerate((starts[1:] - starts[:-1]) - np.diff(cut.starts)):
         if more:
             facts[clusters[place]]["left_out"] = int(more)
     positions = positions_table(members, points[kept])
-    found = naming.group_by([*_KEY, "cluster_id"]).aggregate([]).cast(NAMING)
+    once = naming.group_by([*_KEY, "of"]).aggregate([])
+    found = pa.table([*once.columns[:2], ids.take(once["of"])], schema=NAMING)
     return Job(list(clusters), facts, tables_of, positions, found)
 
 
@@ -622,8 +622,8 @@ def search_index(
 
 def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
     """Returns texts as `text.plain` does, which most of them need not pass."""
-    usual = pc.match_substring_regex(column, f"^[ -~]{{0,{limit}}}$")
-    if pc.all(usual, min_count=0).as_py():
+    offsets, signs = string_buffers(column.combine_chunks())
+    if np.diff(offsets).max(initial=0) <= limit and ((signs >= 32) & (signs < 127)).all():
         return list(column.to_pylist())
     return [text.plain(one, limit) for one in column.to_pylist()]
 
