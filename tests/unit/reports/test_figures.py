@@ -121,6 +121,35 @@ def test_few_members_lie_as_many_do(monkeypatch):
     assert all(np.allclose(few[one], many[one], atol=1e-6) for one in names)
 
 
+def test_few_long_steps_settle_as_many_short_ones(monkeypatch):
+    chance = random.Random(5)
+    kept = figures._settled
+    left = {}
+    turns = figures.ITERATIONS
+    for most, steps in ((turns, figures.RELAXED), (2 * turns, 1.0), (turns, 1.0)):
+        stress = []
+
+        def settled(start, wanted, *rest, stress=stress):
+            places = kept(start, wanted, *rest)
+            apart = np.linalg.norm(places[:, :, None] - places[:, None], axis=-1)
+            stress.append((figures._weights(wanted) * (apart - wanted) ** 2).sum())
+            return places
+
+        chance.seed(5)
+        monkeypatch.setattr(figures, "_settled", settled)
+        monkeypatch.setattr(figures, "ITERATIONS", most)
+        monkeypatch.setattr(figures, "RELAXED", steps)
+        for size in range(5, 80, 3):
+            names = [f"phone:{size}:{n:03d}" for n in range(size)]
+            pairs = [(chance.randrange(n), n) for n in range(1, size)]
+            pairs += [sorted(chance.sample(range(size), 2)) for _ in range(size // 3)]
+            layout_positions(names, [(names[a], names[b], 1.0) for a, b in pairs])
+        left[most, steps] = sum(stress)
+    relaxed, twice, plain = left.values()
+    assert relaxed < 1.002 * twice
+    assert plain > relaxed
+
+
 def test_clusters_lie_together_as_each_does_alone():
     chance = random.Random(3)
     members, links, starts = [], [], [0]

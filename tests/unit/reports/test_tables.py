@@ -13,8 +13,8 @@ from reports import tables
 from reports.tables import IdIndex, Numbers, Texts, flatten_column, flatten_column_to_seconds
 from schemas.enums import EntityKind, Status
 from schemas.field import TIMESTAMP
-from schemas.tables import CLUSTERS, ENTITIES
-from tests.support.report_tables import entity, write_run
+from schemas.tables import CLUSTERS, ENTITIES, MENTIONS
+from tests.support.report_tables import entity, mention, write_run
 
 ORDER = (("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending"))
 
@@ -158,3 +158,24 @@ def test_places_of_runs_are_those_of_each(column):
     known = IdIndex(pa.array(["b", "a"]))
     ids = pa.array(column, pa.string())
     assert known.places_of_runs(ids).tolist() == known.places(ids).tolist()
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_columns_of_few_values_say_the_same_as_dictionaries(tmp_path, files):
+    rows = [
+        mention(f"domain:{n % 7}.example", f"CO{n % 5}", source_org="ab"[n % 2], field=field)
+        for n, field in enumerate([None, "narrative", "callback"] * 20)
+    ]
+    run = write_run(tmp_path / "r", {"mentions": rows}, files)
+    columns = [*MENTIONS.key, "observed_at"]
+    plain, coded = (
+        pa.concat_tables(tables.read_in_key_order(run, MENTIONS, columns, coded=some))
+        for some in ((), ("source_org", "field"))
+    )
+    assert pa.types.is_dictionary(coded["field"].type) == (files == 1)
+    assert coded.cast(plain.schema).equals(plain)
+    for name in ("source_org", "field"):
+        known = plain[name].to_pylist()
+        differs = [at == 0 or known[at - 1] != one for at, one in enumerate(known)]
+        both = [tables.changes(one[name].fill_null("")).tolist() for one in (plain, coded)]
+        assert both[0] == differs == both[1]
