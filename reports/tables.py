@@ -66,7 +66,7 @@ _PARQUET = ds.ParquetFileFormat(
 LEAST_BATCH_ROWS = 8_192
 """Rows below which batches are joined: handling a batch has a cost of its own."""
 
-_ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 65_536}
+_ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 131_072}
 """Reading far ahead takes twice the memory and no less time."""
 
 TEXT_LIMIT, ANY_LENGTH = 20_000, 1 << 31
