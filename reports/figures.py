@@ -238,9 +238,9 @@ def _settled(
         found[left[ends]] = moved[ends]
         moving &= ~ends
         if moving.mean() < _STILL_MOVING:
-            left, places, solve, drawn = (one[moving] for one in (left, places, solve, drawn))
+            places, solve, drawn = (one[moving] for one in (places, solve, drawn))
             back = None if back is None else back[moving]
-            moving = moving[moving]
+            left, moving = left[moving], moving[moving]
             if not len(left):
                 break
     return found
@@ -281,10 +281,10 @@ def _scaled(distances: Array, pulls: Array, sizes: NDArray[np.int64]) -> Array:
     rows = squared.sum(2) / count * there
     whole = (rows.sum(1) / sizes)[:, None, None] * (there[:, :, None] & there[:, None, :])
     across = rows[:, :, None] * there[:, None, :]
-    products, base = (across + across.swapaxes(1, 2) - squared - whole) / 2, pulls
-    for turn in range(1, POWERS + 1):  # all eigenvectors would take four times as long
-        base = products @ base
-        base = base if turn % 5 else np.linalg.qr(base)[0]
+    products = (across + across.swapaxes(1, 2) - squared - whole) / 2
+    base: Array = pulls
+    for at in range(1, POWERS + 1):  # all eigenvectors would take four times as long
+        base = np.linalg.qr(products @ base)[0] if at % 5 == 0 else products @ base
     values, vectors = np.linalg.eigh(base.swapaxes(1, 2) @ products @ base)
     plane = base @ vectors * np.sqrt(np.maximum(values[:, None], 1e-9))
     # The rotation that brings members nearest to where their ids say (orthogonal Procrustes).
