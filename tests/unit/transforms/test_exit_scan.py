@@ -229,7 +229,7 @@ def test_texts_of_every_row_group_and_depth_of_a_table_are_searched():
         deep = pa.table({"list": pa.array([[one] for one in texts], pa.list_(pa.string()))})
         coded = table.set_column(0, "text", table["text"].dictionary_encode())
         numbers = table.add_column(0, "number", pa.array([1, 2, 3]))
-        dotted = numbers.rename_columns(["list.element", "text", "list"])
+        dotted = numbers.rename_columns(["number", "a.text", "list"])
         for each in (table, deep, coded, numbers, dotted):
             sink = io.BytesIO()
             pq.write_table(each, sink, row_group_size=1)
