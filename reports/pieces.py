@@ -69,7 +69,7 @@ from transforms.write.parquet_files import ExternalSorter
 Json = dict[str, Any]
 
 Words = dict[tuple[str, str], tuple[int, Pieces]]
-"""What scripts say, by template and wording: its number in a piece, and it as `Variant` has it."""
+"""Words of scripts, by template and wording: the number in a piece, and what `Variant` has."""
 
 READINGS_PER_ORG = 25
 """Records of each member and organisation that the page has; the newest, narratives first."""

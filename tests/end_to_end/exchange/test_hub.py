@@ -633,7 +633,7 @@ def test_each_member_decides_for_itself(world, capsys):
 
 
 def senders(run):
-    """What the manifest of a joint run says of the hub's contributors, by the token's digits."""
+    """Returns the contributors of the hub in a manifest, by digits of their tokens."""
     options = json.loads((run / "manifest.json").read_bytes())["options"]
     return options["senders"]["acx"]["contributors"]
 

@@ -1,4 +1,4 @@
-"""What each contributor to a hub adds to a join: as much as one sender may, whatever others do."""
+"""Each contributor to a hub adds as much to a join as one sender may, whatever others do."""
 
 import itertools
 from dataclasses import replace
