@@ -37,7 +37,7 @@ from transforms.victims.record_texts import find_digits, record_texts
 
 MEGABYTE = 1 << 20
 
-LIMIT = 0.075 * float(os.environ.get("RINGTRACE_SLOW_MACHINE", "1"))
+LIMIT = 0.100 * float(os.environ.get("RINGTRACE_SLOW_MACHINE", "1"))
 """Seconds of CPU; the variable is for machines that are slower than a laptop."""
 
 IDLE = 0.0014
