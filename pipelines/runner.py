@@ -153,9 +153,17 @@ def _local_runner(options: PipelineOptions, flags: Iterable[str]) -> FnApiRunner
     return LocalRunner(wanted or available_cpus())
 
 
-BESIDE_OTHERS = ("Extract from calls/", "Assign/Cluster", "Find campaigns/Uses", "Finalize links/")
+BESIDE_OTHERS = (
+    "Extract from calls/",
+    "Assign/Cluster",
+    "Find campaigns/Uses",
+    "Find campaigns/Group/Apply",
+    "Finalize links/",
+)
 """Beginnings of the names of steps that take long in one process and wait for no step that is
-ready when they are: they run in a fork while the others run here."""
+ready when they are: they run in a fork while the others run here, in one process less."""
+
+_LEADING = tuple(f"{one.partition('/')[0]}/" for one in BESIDE_OTHERS)
 
 BESIDE_SECONDS = 2.5
 """CPU seconds of a run from which on that pays: a shorter one has little in each step."""
@@ -176,6 +184,7 @@ class LocalRunner(FnApiRunner):
         super().__init__()
         self._processes = processes
         self._beside: _Beside | None = None
+        self._ready: list[tuple[str, Any]] = []
 
     def run_pipeline(self, pipeline: beam.Pipeline, options: PipelineOptions) -> Any:
         """Runs a pipeline; its steps may fork, too.
@@ -192,20 +201,27 @@ class LocalRunner(FnApiRunner):
             finally:
                 if self._beside is not None:
                     self._beside.end()
-                    self._beside = None
+                self._beside, self._ready = None, []
 
     def _schedule_ready_bundles(self, context: Any) -> None:
-        """Schedules the stages that are ready; where several are, some begin in a fork."""
+        """Schedules one of the stages that are ready; where several are, some begin in a fork.
+
+        What a step in a fork makes is taken when nothing else is ready.
+        """
         super()._schedule_ready_bundles(context)
         queue = context.queues.ready_inputs
-        ready = [queue.deque() for _ in range(len(queue))]
-        apart = {name: given for name, given in ready if _is_beside_others(context.stages[name])}
-        for name, given in sorted(ready, key=lambda one: one[0] in apart):
-            queue.enque((name, given))
-        if not 0 < len(apart) < len(ready) or time.process_time() < BESIDE_SECONDS:
-            return
-        if self._beside is None and may_fork() > 1:
+        self._ready += [queue.deque() for _ in range(len(queue))]
+        self._ready.sort(key=lambda one: _order(context.stages[one[0]]))
+        apart = {
+            name: given
+            for name, given in reversed(self._ready)
+            if _is_beside_others(context.stages[name])
+        }
+        wanted = self._beside is None and time.process_time() >= BESIDE_SECONDS
+        if wanted and 0 < len(apart) < len(self._ready) and may_fork() > 1:
             self._beside = _Beside(partial(self._run_beside, context), apart)
+        if self._ready:
+            queue.enque(self._ready.pop(0))
 
     def _run_beside(self, context: Any, name: str, given: Any) -> tuple[bytes, _Outputs]:
         manager = copy.copy(context.bundle_manager_for(context.stages[name]))
@@ -225,8 +241,13 @@ class LocalRunner(FnApiRunner):
             self._beside = beside if beside.names - {name} else None
             return _BesideBundle(manager, beside)
         if may_fork() > 1 and not bundle_context_manager.stage.is_stateful():
-            return _SharedBundle(manager, self._processes)
+            return _SharedBundle(manager, self._processes, self._free)
         return manager
+
+    def _free(self) -> int:
+        """Returns how many processes may share a stage now, this one among them."""
+        busy = self._beside is not None and self._beside.is_busy()
+        return self._processes - busy
 
 
 class _UnmeasuredBundle(bundle_processor.BundleProcessor):
@@ -270,6 +291,10 @@ class _Beside:
             self._pid = fork(work)
         os.close(sink)
         self._answer = os.fdopen(source, "rb")
+
+    def is_busy(self) -> bool:
+        """Returns whether the fork still runs a stage."""
+        return self._found is None and not _has_answered(self._answer.fileno())
 
     def take(self, name: str) -> tuple[bytes, _Outputs] | None:
         """Waits for a stage, and returns its result and output; None where the fork has failed."""
@@ -337,12 +362,20 @@ class _SharedBundle(BundleManager):
 
     A share that a fork fails on, or leaves when it is killed or hangs, is done again here: the
     error is that of a run without forks.
+
+    Args:
+        plain: The manager that Beam made.
+        processes: how many work at a time.
+        free: Returns how many may work at this one now.
     """
 
-    def __init__(self, plain: BundleManager, processes: int) -> None:
+    def __init__(
+        self, plain: BundleManager, processes: int, free: Callable[[], int] | None = None
+    ) -> None:
         # What Beam hands to a manager is in its attributes.
         self.__dict__.update(vars(plain))
         self._processes = processes
+        self._free = free or (lambda: processes)
 
     def process_bundle(
         self,
@@ -363,12 +396,13 @@ class _SharedBundle(BundleManager):
             return result
 
         begun = time.thread_time()
-        results = [run(parts[0])]
-        if (time.thread_time() - begun) * (len(parts) - 1) < LEAST_SECONDS:
-            results.append(run(_joined(parts[1:])))
-        else:
-            shares = [_joined(parts[1 + n :: self._processes]) for n in range(self._processes)]
-            results += self._share([one for one in shares if one], run, expected_outputs)
+        results = [run(parts.pop(0))]
+        seconds = time.thread_time() - begun
+        while parts and seconds * len(parts) >= LEAST_SECONDS and self._free() < 2:
+            results.append(run(parts.pop(0)))
+        free = self._free() if seconds * len(parts) >= LEAST_SECONDS else 1
+        shares = [_joined(parts[place::free]) for place in range(min(free, len(parts)))]
+        results += self._share(shares, run, expected_outputs) if shares else []
         infos = [info for one in results for info in one.process_bundle.monitoring_infos]
         merged = beam_fn_api_pb2.ProcessBundleResponse(
             monitoring_infos=monitoring_infos.consolidate(infos)
@@ -447,6 +481,20 @@ class _Output:
 
 def _is_beside_others(stage: Any) -> bool:
     return any(one.unique_name.startswith(BESIDE_OTHERS) for one in stage.transforms)
+
+
+def _order(stage: Any) -> int:
+    """Returns 2 of a step that runs in a fork, 0 of what it may wait for, and 1 of all others."""
+    if _is_beside_others(stage):
+        return 2
+    return 0 if any(one.unique_name.startswith(_LEADING) for one in stage.transforms) else 1
+
+
+def _has_answered(pipe: int) -> bool:
+    """Returns whether a pipe has something to read, or has ended."""
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _read_within(pipe: int, seconds: float) -> bytes | None:

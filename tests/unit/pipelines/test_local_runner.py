@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from ast import literal_eval
 
 import apache_beam as beam
 import pytest
@@ -200,6 +201,63 @@ def test_what_a_fork_fails_on_beside_others_is_done_here(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=f"in {here}"):
         run_beside(tmp_path, failing, monkeypatch)
     assert children() == before
+
+
+def test_a_fork_that_is_busy_leaves_its_processor_to_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
+    monkeypatch.setattr(runner, "BESIDE_SECONDS", 0)
+
+    def pids(seconds):
+        with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
+            here, apart = (
+                pipeline
+                | f"Make {name}" >> beam.Create([(one, one) for one in range(32)], reshuffle=False)
+                | f"Group {name}" >> beam.GroupByKey()
+                for name in ("here", "apart")
+            )
+            _ = (
+                here
+                | "Here" >> beam.Map(lambda _: str(os.getpid()))
+                | beam.io.WriteToText(str(tmp_path / "pids"), shard_name_template="")
+            )
+            _ = apart | "Apart" >> beam.Map(lambda one: time.sleep(seconds if not one[0] else 0))
+        return set((tmp_path / "pids").read_text().split())
+
+    assert pids(3) == {str(os.getpid())}
+    monkeypatch.setattr(runner, "BESIDE_SECONDS", 1e9)
+    assert len(pids(0)) == 2
+
+
+def test_what_a_fork_makes_is_taken_when_nothing_else_is_ready(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
+    monkeypatch.setattr(runner, "BESIDE_SECONDS", 0)
+
+    def ended(name, one, seconds):
+        time.sleep(seconds)
+        return name, time.monotonic()
+
+    with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
+        here, apart = (
+            pipeline
+            | f"Make {name}" >> beam.Create([(0, 0)], reshuffle=False)
+            | f"Group {name}" >> beam.GroupByKey()
+            for name in ("here", "apart")
+        )
+        later = (
+            here
+            | "Here" >> beam.Map(lambda one: (one[0], 0))
+            | "Group again" >> beam.GroupByKey()
+            | "Later" >> beam.Map(lambda one: ended("later", one, 0))
+        )
+        done = later, apart | "Apart" >> beam.Map(lambda one: ended("apart", one, 2))
+        _ = (
+            done
+            | beam.Flatten()
+            | beam.Map(str)
+            | beam.io.WriteToText(str(tmp_path / "found"), shard_name_template="")
+        )
+    found = dict(map(literal_eval, (tmp_path / "found").read_text().splitlines()))
+    assert found["later"] < found["apart"]
 
 
 def test_the_steps_that_run_beside_others_are_of_the_batch_pipeline(tmp_path):
