@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from pipelines import key_store
 from pipelines.options import FailedError, UsageError
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
+from reports.text import quantity
 from schemas.entity import without_epoch
 
 if TYPE_CHECKING:
@@ -334,8 +335,7 @@ def hold_back(run: Run, what: str, files: Mapping[str, bytes], values: WithheldV
     root = str(run.manifest.get("private_output") or run.folder)
     places = [set_aside(root, f"{what}/{name}", files[name]) for name in found]
     named = ", ".join(
-        f"{name} names {number} withheld value{'' if number == 1 else 's'}"
-        for name, number in found.items()
+        f"{name} names {quantity(number, 'withheld value')}" for name, number in found.items()
     )
     raise UsageError(f"held back, nothing withheld may leave: {named}; see {places[0]}")
 

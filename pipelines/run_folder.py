@@ -26,6 +26,7 @@ from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
 from reports.run import Run, RunError
+from reports.text import quantity
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -330,7 +331,11 @@ def lines_for_log(
     values = withheld_by_run(folder, manifest, own, PrivateStore(key))
     for line in lines:
         number = count_in_text(line, values)
-        yield f"warning: a line with {count(number, 'withheld value')} left out" if number else line
+        yield (
+            f"warning: a line with {quantity(number, 'withheld value')} left out"
+            if number
+            else line
+        )
 
 
 def summary_lines(folder: str) -> Iterator[str]:
@@ -354,7 +359,7 @@ def summary_lines(folder: str) -> Iterator[str]:
     yield _cluster_line(run)
     yield from decision_lines(run)
     for name, number in list(withheld_files(run.manifest).items())[:MOST_NAMES]:
-        yield f"warning: held back: {name} names {count(number, 'withheld value')}; see `health`"
+        yield f"warning: held back: {name} names {quantity(number, 'withheld value')}; see `health`"
     if any(one["name"] == REPORT_PAGE for one in run.manifest["outputs"]):
         yield f"open {folder.rstrip('/')}/{REPORT_PAGE}"
     for alarm in run.manifest["alarms"]:
@@ -369,7 +374,7 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
     listed = entries["listed"]
     if number := sum(entries["skipped"].values()):
         names = [one["name"] for one in listed if one["status"] == EntryStatus.SKIPPED]
-        what = f"{number:,} {'entry' if number == 1 else 'entries'} below the inputs skipped"
+        what = f"{quantity(number, 'entry', 'entries')} below the inputs skipped"
         named = (
             printable(", ".join(names)) if number <= MOST_NAMES else "see `entries` in the manifest"
         )
@@ -423,16 +428,16 @@ def decision_lines(run: Run) -> Iterator[str]:
     """Yields what the decisions of a run were bound to, where they were bound now."""
     counted = run.manifest["tallies"].get("decisions", {})
     if new := counted.get(BoundBy.PREVIOUS, 0):
-        yield f"{count(new, 'new decision')} bound to what the previous run shows"
+        yield f"{quantity(new, 'new decision')} bound to what the previous run shows"
     if new := counted.get(BoundBy.HERE, 0):
         yield (
-            f"{count(new, 'decision')} bound to what this run shows, as no earlier run is given: "
-            "give this run as --previous from now on"
+            f"{quantity(new, 'decision')} bound to what this run shows, as no earlier run is "
+            "given: give this run as --previous from now on"
         )
     if idle := counted.get("cover_nothing", 0):
         yield (
-            f"warning: {count(idle, 'confirm or review decision')} cover nothing, as nothing of it "
-            "was there when it was made: decide again with `ringtrace decide`"
+            f"warning: {quantity(idle, 'confirm or review decision')} cover nothing, as nothing of "
+            "it was there when it was made: decide again with `ringtrace decide`"
         )
 
 
@@ -448,10 +453,10 @@ def stream_summary_lines(output: str) -> Iterator[str]:
             yield f"warning: {error}"
             return
         counts = run.manifest["counts"]
-        complaints = count(counts["complaints"]["accepted"], "complaint")
+        complaints = quantity(counts["complaints"]["accepted"], "complaint")
         expired = run.manifest["tallies"].get("live", {}).get("expired", 0)
         left_out = f", {expired:,} expired" if expired else ""
-        yield f"{complaints} and {count(counts['calls']['accepted'], 'call')} used{left_out}"
+        yield f"{complaints} and {quantity(counts['calls']['accepted'], 'call')} used{left_out}"
         yield from zone_lines(run)
         yield _cluster_line(run)
     try:
@@ -460,7 +465,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
         codes = None
     if codes is not None and codes.num_rows:
         by_code = dict(zip(*(codes[one].to_pylist() for one in codes.column_names), strict=True))
-        rows = count(sum(by_code.values()), "rejected row")
+        rows = quantity(sum(by_code.values()), "rejected row")
         yield f"{rows} in {output}/{REJECTS.name}: {_in_words(by_code, REJECT_REASONS)}"
     if snapshot is not None:
         yield f"the latest snapshot is {snapshot}"
@@ -476,11 +481,6 @@ def latest_snapshot(output: str) -> str | None:
         paths = [one.path for match in FileSystems.match([pattern]) for one in match.metadata_list]
         found = [path.removesuffix(f"/{MANIFEST_NAME}") for path in paths]
     return max(found, default=None)
-
-
-def count(number: int, thing: str) -> str:
-    """Returns a number of things in words: "1 duplicate", "5,020 duplicates"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def unread_numbers(run: Run) -> Counter[str]:
@@ -533,7 +533,7 @@ def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
     """Yields a line on the numbers that could not be read, by reason, if there are any."""
     if all_of_them := sum(reasons.values()):
         words = _in_words(reasons, NUMBER_REASONS)
-        yield f"{count(all_of_them, 'phone number')} could not be read: {words}"
+        yield f"{quantity(all_of_them, 'phone number')} could not be read: {words}"
 
 
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
@@ -541,8 +541,8 @@ def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
     rows = run.manifest["counts"]["complaints" if kind == RecordKind.COMPLAINT else "calls"]
     names = [one["name"] for one in run.manifest["inputs"] if one["kind"] == kind]
     if rows["read"]:
-        used = f"{rows['accepted']:,} of {count(rows['read'], kind)} used"
-        again = count(rows["duplicates"], "duplicate")
+        used = f"{rows['accepted']:,} of {quantity(rows['read'], kind)} used"
+        again = quantity(rows["duplicates"], "duplicate")
         erased = f", {rows['erased']:,} erased" if rows.get("erased") else ""
         yield f"{used}, {again}, {rows['rejected']:,} rejected{erased}"
     elif names:
@@ -581,10 +581,10 @@ def _cluster_line(run: Run) -> str:
         components = run.manifest["tallies"].get("islands", {})
         changed = (
             f", {run.table(LINEAGE, ['event'], moved).num_rows:,} changed; "
-            f"{count(components.get('clustered', 0), 'component')} clustered, "
+            f"{quantity(components.get('clustered', 0), 'component')} clustered, "
             f"{components.get('taken_over', 0):,} taken over from the previous run"
         )
-    return f"{count(clusters, 'cluster')} of two or more{changed}"
+    return f"{quantity(clusters, 'cluster')} of two or more{changed}"
 
 
 def _rejected_inputs(manifest: Mapping[str, Any]) -> list[InputFile]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ from reports.link_evidence import (
     strongest_path,
 )
 from reports.tables import NarrativeReader, RunFolder
+from reports.text import quantity, readable_time
 from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
@@ -224,8 +226,8 @@ def _epochs(run: RunFolder, entity_id: str) -> list[str]:
     return sorted(other for other in ids if other != entity_id and without_epoch(other) == one)
 
 
-def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
-    return -counted[1], counted[0]
+def _most_first(one: tuple[str, int]) -> tuple[int, str]:
+    return -one[1], one[0]
 
 
 def _heaviest(link: Row) -> tuple[float, str, str]:
@@ -410,7 +412,8 @@ def explanation_lines(found: Row) -> Iterator[str]:
             where = f"in {link['other_cluster']}" if link["other_cluster"] else "in no cluster"
             yield (
                 f"  {_safe(link['other'])} ({where}): {link['strength']}, weight "
-                f"{link['weight']:.2f}, {link['records']} records: {_safe(link['reason'], 300)}"
+                f"{link['weight']:.2f}, {quantity(link['records'], 'record')}: "
+                f"{_safe(link['reason'], 300)}"
             )
     if found["cluster"]:
         yield from _cluster_lines(found["cluster"])
@@ -422,14 +425,15 @@ def _entity(entity: Row) -> Iterator[str]:
     yield f"  {status}: {_safe(entity['reason'].removeprefix(f'{status}: '), 500)}"
     place = ", ".join(one for one in (entity["region"], entity["line_type"]) if one)
     yield (
-        f"  {entity['complaints']} complaints, {entity['calls']} calls, {entity['victims']} known "
-        f"victims, {entity['reporters']} reporters, seen by {', '.join(entity['orgs'])}"
+        f"  {quantity(entity['complaints'], 'complaint')}, {quantity(entity['calls'], 'call')}, "
+        f"{quantity(entity['victims'], 'known victim')}, "
+        f"{quantity(entity['reporters'], 'reporter')}, seen by {', '.join(entity['orgs'])}"
         + (f"; {place}" if place else "")
     )
-    yield f"  from {entity['first_seen']} to {entity['last_seen']}"
+    yield f"  {_span(entity)}"
     if entity["epochs"]:
         others = ", ".join(_safe(one, 300) for one in entity["epochs"])
-        yield f"  held apart from {others}: the same identifier, maybe of another holder"
+        yield f"  apart from {others}: the same identifier, maybe of another holder"
     if entity["roles"]:
         roles = ", ".join(f"{role} {count}" for role, count in entity["roles"].items())
         yield f"  read as {roles}"
@@ -437,7 +441,8 @@ def _entity(entity: Row) -> Iterator[str]:
     if member:
         yield (
             f"  in cluster {member['cluster_id']} as {member['role']}, confidence "
-            f"{member['confidence']:.3f}" + (", a bridge" if member["bridge"] else "")
+            f"{member['confidence']:.3f}"
+            + (", without which the cluster falls apart" if member["bridge"] else "")
         )
         yield from (f"  {_safe(one, 300)}" for one in attestation_lines(member))
     else:
@@ -455,7 +460,7 @@ def _path_lines(found: Row) -> Iterator[str]:
         return
     sort = "accepted" if path["accepted"] else "joins no cluster: not all links accepted"
     yield (
-        f"Strongest evidence path: {len(path['links'])} links, likelihood "
+        f"Strongest evidence path: {quantity(len(path['links']), 'link')}, likelihood "
         f"{path['likelihood']:.3f} ({sort})"
     )
     at = found["entity"]["entity_id"]
@@ -466,20 +471,21 @@ def _path_lines(found: Row) -> Iterator[str]:
 
 def _link_lines(link: Row, near: str) -> Iterator[str]:
     far = link["entity_b"] if link["entity_a"] == near else link["entity_a"]
-    counted = [part for part in link["parts"] if part["counted"]]
-    sum_of = " + ".join(f"1/{part['identifiers'] - 1}" for part in counted[:RECORD_LIMIT])
-    more = " + ..." if len(counted) > RECORD_LIMIT else ""
+    bearing = [part for part in link["parts"] if part["counted"]]
+    sum_of = " + ".join(f"1/{part['identifiers'] - 1}" for part in bearing[:RECORD_LIMIT])
+    more = " + ..." if len(bearing) > RECORD_LIMIT else ""
     yield f"  {_safe(near)} - {_safe(far)}"
     yield (
         f"    {link['strength']}, weight {link['weight']:.3f}"
         + (f" = {sum_of}{more}" if sum_of else "")
-        + f"; {link['victims']} known victims, {link['reporters']} reporters, "
-        + f"{', '.join(link['orgs'])}; "
-        + f"{link['first_seen']} to {link['last_seen']}; {_safe(link['reason'], 300)}"
+        + f"; {quantity(link['victims'], 'known victim')}, "
+        + f"{quantity(link['reporters'], 'reporter')}, {', '.join(link['orgs'])}; "
+        + f"{_span(link)}; {_safe(link['reason'], 300)}"
     )
     for part in link["parts"][:RECORD_LIMIT]:
         yield (
-            f"    record {_safe(part['record'])} ({part['observed_at']}), victim {part['victim']}: "
+            f"    record {_safe(part['record'])} ({_moment(part['observed_at'])}), "
+            f"victim {part['victim']}: "
             f"names {part['identifiers']}"
             + ("" if part["counted"] else "; not counted, the same victim says as much elsewhere")
         )
@@ -505,16 +511,17 @@ def _reading(row: Row) -> str:
 
 def _doubts(doubts: list[str], indent: str) -> Iterator[str]:
     if doubts:
-        yield f"{indent}To be wrong:"
+        yield f"{indent}Ways this could be wrong:"
         yield from (f"{indent}  - {_safe(one, 300)}" for one in doubts)
 
 
 def _cluster_lines(cluster: Row) -> Iterator[str]:
     yield ""
     yield (
-        f"Cluster {cluster['cluster_id']}, {_safe(cluster['name'])}: {cluster['size']} members, "
-        f"{cluster['complaints']} complaints, {cluster['victims']} known victims, "
-        f"{', '.join(cluster['orgs'])}; {cluster['status']}, priority {cluster['priority']:.0f}, "
+        f"Cluster {cluster['cluster_id']}, {_safe(cluster['name'])}: "
+        f"{quantity(cluster['size'], 'member')}, {quantity(cluster['complaints'], 'complaint')}, "
+        f"{quantity(cluster['victims'], 'known victim')}, {', '.join(cluster['orgs'])}; "
+        f"{cluster['status']}, priority {cluster['priority']:.0f}, "
         f"confidence {cluster['confidence']:.2f}"
     )
     if cluster["priority_parts"]:
@@ -526,13 +533,14 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
         yield from cut_lines(cut)
     for one in cluster["sources"]:
         source = f"{_safe(one['source_org'])} by {_safe(one['channel'])}"
+        decided = quantity(one["right"] + one["wrong"], "reporter")
         yield (
-            f"  of {one['right'] + one['wrong']} reporters of {source} on whom decisions bear, "
+            f"  of {decided} of {source} on whom decisions bear, "
             f"{one['right']} were right (precision {one['low']:.2f} to {one['high']:.2f}); each "
             f"counts as {one['weight']:.2f} in ranks"
         )
     if cluster["weakest_bridges"]:
-        yield "Weakest bridges"
+        yield "Weakest links"
     for bridge in cluster["weakest_bridges"]:
         ends = f"{_safe(bridge['entity_a'])} - {_safe(bridge['entity_b'])}"
         yield f"  {ends}, weight {bridge['weight']:.2f}"
@@ -542,13 +550,13 @@ def _cluster_lines(cluster: Row) -> Iterator[str]:
             for one in bridge["falls_into"]
         ]
         if parts:
-            yield f"    cut here and it falls into {' and '.join(parts)}"
+            yield f"    without this link the cluster falls into {' and '.join(parts)}"
 
 
 def cut_lines(cut: Row) -> Iterator[str]:
     """Yields the lines of one of `describe_cuts`, safe for a terminal."""
     least = "at least " if cut["at_least"] else ""
-    people = "1 reporter is" if cut["reporters"] == 1 else f"{cut['reporters']} reporters are"
+    people = f"{quantity(cut['reporters'], 'reporter')} {'is' if cut['reporters'] == 1 else 'are'}"
     sides = " and ".join(
         f"{one['size']} ({', '.join(_safe(name) for name in one['best_known'])}"
         + (", ...)" if one["size"] > len(one["best_known"]) else ")")
@@ -564,6 +572,14 @@ def cut_lines(cut: Row) -> Iterator[str]:
             "  a thin join: so few could have made it up; of this cluster nothing leaves until a "
             "confirm or a must_link that was made on this run vouches for it"
         )
+
+
+def _span(row: Row) -> str:
+    return f"from {_moment(row['first_seen'])} to {_moment(row['last_seen'])}"
+
+
+def _moment(written: str) -> str:
+    return readable_time(datetime.fromisoformat(written).astimezone(UTC))
 
 
 def _safe(text: str, limit: int = RAW_LIMIT) -> str:

@@ -1,10 +1,11 @@
-"""Hostile text made harmless.
+"""Hostile text made harmless, and counts and times as people read them.
 
 `visible` and `number` return HTML that is safe inside an element, the others text.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache, partial
 
 from markupsafe import Markup, escape
@@ -51,6 +52,16 @@ def plain(text: str | None, limit: int = TEXT_LIMIT) -> str:
         shown = "".join(c if c.isprintable() else f"[U+{ord(c):04X}]" for c in shown)
     rest = len(text or "") - limit
     return f"{shown}… {rest} more characters" if rest > 0 else shown
+
+
+def quantity(count: int, noun: str, nouns: str | None = None) -> str:
+    """Returns a number of things: "1 call", "5,020 calls"; `nouns` where it is not noun and "s"."""
+    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
+
+
+def readable_time(when: datetime) -> str:
+    """Returns a time of UTC to the minute: "29 Jun 2025, 17:03 UTC"."""
+    return f"{when.day} {when:%b %Y, %H:%M} UTC"
 
 
 def _code_point(character: str) -> Markup:

@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.batch.pipeline import build
     from pipelines.batch.plan import flags_for_size, make_plan, with_register
     from pipelines.progress import BATCH_STEPS, Progress
+    from reports.text import quantity
 
     # Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
     flags = [*options.beam, "--no_pipeline_type_check"]
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             progress.say(line)
         if plan.register is None and not options.no_register:
             progress.say("no victim register is kept, as there is no key; see --register-key")
-        progress.say(f"reading {run_folder.count(len(plan.files), 'file')}")
+        progress.say(f"reading {quantity(len(plan.files), 'file')}")
         build(pipeline, plan)
         wait = not options.no_wait
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)

@@ -50,6 +50,7 @@ from reports.exchange import LetterError, OfferError, read_letter, sender_of, si
 from reports.referral import SharedVictims
 from reports.run import Run
 from reports.run_summary import members_digest
+from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
@@ -483,7 +484,7 @@ def _run_joint(
         progress = Progress(sys.stderr)
         for line in run_folder.opening_lines(private):
             progress.say(line)
-        progress.say(f"joining {len(offers)} offer{'' if len(offers) == 1 else 's'}")
+        progress.say(f"joining {quantity(len(offers), 'offer')}")
         build_joint_pipeline(pipeline, plan)
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=arguments.debug)
     if status == 0:

@@ -31,6 +31,7 @@ from pipelines.user_files import bind_to_previous, contested_values, open_run, r
 from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
+from reports.text import quantity
 from schemas.entity import is_withheld, without_epoch
 from schemas.offer import CorrectedIssue, Correction, Revocation, StruckIdentifier
 from schemas.tables import COMPLAINTS, DECISIONS
@@ -224,12 +225,12 @@ def issue_lines(found: Iterable[Outstanding], reasons: Mapping[str, str]) -> Ite
     """Yields a line for each issue to correct; no identifier is in it, as it can be a victim's."""
     for one in found:
         why = sorted({reasons.get(without_epoch(each), VOID_JOIN) for each in one.identifiers})
-        count = len(one.identifiers)
+        named = quantity(len(one.identifiers), "identifier")
         to_hub = one.entry.kind == EntryKind.SUBMISSION
         command = "exchange hub withdraw" if to_hub else "correct"
         yield (
             f"correction: {one.entry.issue_id} of {one.entry.at} to {one.entry.recipient} names "
-            f"{count} identifier{'' if count == 1 else 's'} withdrawn since ({', '.join(why)}); "
+            f"{named} withdrawn since ({', '.join(why)}); "
             f"run ringtrace {command}"
         )
 

@@ -38,6 +38,7 @@ from pipelines.user_files import (
 from reports import signing, tables
 from reports.explain import NotNamedError, cut_lines, describe_cuts, find_entity
 from reports.run import Run
+from reports.text import quantity
 from schemas.decision import ACCUSING_DECISIONS, PAIR_DECISIONS, REVIEWING_DECISIONS, DecisionKind
 from schemas.entity import is_withheld
 from schemas.tables import CLUSTERS, MEMBERS
@@ -422,7 +423,7 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
     others = shown.num_rows - len(members) if decision.kind is DecisionKind.CONFIRM else 0
     lines = [
         f"{decision.decision_id}: {decision.kind} covers "
-        f"{len(members)} identifier{'' if len(members) == 1 else 's'} of {decision.run_id}",
+        f"{quantity(len(members), 'identifier')} of {decision.run_id}",
         *(f"  {withheld.get(one, one)}" for one in members[:MOST_MEMBERS_SHOWN]),
     ]
     if len(members) > MOST_MEMBERS_SHOWN:

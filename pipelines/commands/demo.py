@@ -28,7 +28,7 @@ from pipelines.commands import evaluate
 from pipelines.options import UsageError
 from pipelines.user_files import read_known_legitimate
 from reports.run import Run
-from reports.text import plain
+from reports.text import plain, quantity
 from schemas.enums import Status
 from schemas.manifest import MANIFEST_NAME
 
@@ -263,14 +263,14 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
             _short(one.name),
             str(one.size),
             " ".join(one.countries),
-            *(f"{sum(parts)} in {_counted(len(parts), 'part')}" for parts in one.parts.values()),
+            *(f"{sum(parts)} in {quantity(len(parts), 'part')}" for parts in one.parts.values()),
         )
         for one in clusters
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "",
-        f"{complaints:,} complaints and {calls:,} calls: {_counted(linked, 'cluster')} of two "
+        f"{complaints:,} complaints and {calls:,} calls: {quantity(linked, 'cluster')} of two "
         f"identifiers or more, {len(clusters)} of them seen by {companies}",
         "",
         *("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table),
@@ -298,7 +298,7 @@ def truth_lines(run: Path, world: Path) -> list[str]:
         _shown("evaluate", str(run), str(truth)),
         "",
         f"The truth has {score.operations} rings: {score.operations - split} are whole in one "
-        f"cluster, {split} in several; {_counted(merged, 'cluster')} with more than one ring.",
+        f"cluster, {split} in several; {quantity(merged, 'cluster')} with more than one ring.",
         f"B-cubed precision {bcubed.precision:.2f}, recall {bcubed.recall:.2f}, "
         f"F1 {bcubed.f1:.2f} (1 is perfect).",
         f"In a cluster by mistake: {score.known_legitimate} legitimate identifiers, "
@@ -384,10 +384,6 @@ def _in_parts(parts: Sequence[int]) -> str:
 
 def _number(row: Mapping[str, Any]) -> str:
     return str(row["entity_id"]).partition(":")[2]
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _and(words: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from pipelines.user_files import check_signers, open_run
 from reports import tables
 from reports.run import Run
 from reports.signing import canonical_json
+from reports.text import quantity
 from schemas.entity import is_withheld, without_epoch
 from schemas.enums import RecordKind
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, OutputFile
@@ -182,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{key_store.erased_path()}: is gone; put a copy in its place")
     again = "" if added else ", before already"
     sys.stdout.write(
-        f"{run_folder.count(len(records), 'record')} erased{again}: batch runs and streams with "
+        f"{quantity(len(records), 'record')} erased{again}: batch runs and streams with "
         f"the list {key_store.erased_path()} leave it out and count it\n"
     )
     for one in found:
@@ -275,7 +276,7 @@ def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstandin
     issued = [one for one in entries if one.kind in ledger.ISSUED]
     if issued and not any(one.searched for one in found):
         raise UsageError(
-            f"--run: {run_folder.count(len(issued), 'offer or package')} left; name a run that has "
+            f"--run: {quantity(len(issued), 'offer or package')} left; name a run that has "
             "the record, to see if one cites it"
         )
     shown = {entity for one in found for entity in one.entities}

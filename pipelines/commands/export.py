@@ -17,6 +17,7 @@ from pipelines.user_files import check_basis, open_run
 from reports import tables
 from reports.export import DEFAULT_TLP, ExportFormat, RunExport, leaving_formats, strictest_tlp
 from reports.run import Run
+from reports.text import quantity
 from schemas.tables import CLUSTERS
 from transforms.write import write_local_file
 
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     why = "not core, or not reviewed" if form.reviewed else "not core"
     why += ", or of a kind that it does not take" if form.kinds else ""
     left_out = f"; {others:,} left out: {why}" if others else ""
-    sys.stdout.write(f"{out}: {shown:,} member{'' if shown == 1 else 's'}{left_out}\n")
+    sys.stdout.write(f"{out}: {quantity(shown, 'member')}{left_out}\n")
     for one in offers:
         sys.stdout.write(f"  {one['sender']}: {one['tlp']} binds this file too\n")
     return 0

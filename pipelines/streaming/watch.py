@@ -51,6 +51,7 @@ from pipelines.streaming.watch_sources import (
     topics_from_options,
 )
 from pipelines.user_files import read_source_rules
+from reports.text import quantity
 from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
@@ -210,7 +211,7 @@ class Watch:
             self._snapshot_at = second + self._options.snapshot_interval
             self._join(tick)
         parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
-        what = f"{parts} file{'' if parts == 1 else 's'} read"
+        what = f"{quantity(parts, 'file')} read"
         what += f", snapshot {tick.name()}" if snapshot else ""
         self._progress.say(f"{what} ({time.monotonic() - started:.1f} s)")
 
@@ -304,7 +305,7 @@ def run_watch(options: StreamOptions) -> int:
     withheld = len(alert_files(options.output, f"{HELD_FOLDER}/{ALERTS}"))
     if withheld:
         progress.say(
-            f"warning: {run_folder.count(withheld, 'alert')} held back in "
+            f"warning: {quantity(withheld, 'alert')} held back in "
             f"{options.output}/{HELD_FOLDER}, as they name what must not leave"
         )
     return int(bool(withheld) or (unread and not options.skip_unreadable))

@@ -29,7 +29,7 @@ from reports.cluster_data import ClusterBatch
 from reports.disclosure_control import CORE
 from reports.partition import Point
 from reports.tables import IdIndex, RunFolder, flatten_column, flatten_column_to_seconds
-from reports.text import plain
+from reports.text import plain, quantity
 from schemas.field import TIMESTAMP
 from schemas.tables import ENTITIES, LINKS, MEMBERS, SUPPLIERS
 
@@ -112,7 +112,7 @@ def left_out_note(count: int) -> str:
     """Says how many members a file leaves out, and why; an empty text for none."""
     if not count:
         return ""
-    what = "1 identifier is" if count == 1 else f"{count} identifiers are"
+    what = f"{quantity(count, 'identifier')} {'is' if count == 1 else 'are'}"
     return f"{what} left out: verify before use, fewer than two people reported it independently"
 
 

@@ -18,7 +18,7 @@ from reports.cluster_data import ClusterFacts
 from reports.disclosure_control import keep_leaving
 from reports.export.graph_tables import ClusterExport
 from reports.export.stix import DEFAULT_TLP, stix_id
-from reports.text import plain
+from reports.text import plain, quantity
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
 from transforms.extract.kinds.registry import lookup_kind
@@ -50,7 +50,7 @@ def misp_event(
     stamp = str(int(moment.timestamp()))
     key = (run_id, facts.row["cluster_id"])
     org = ", ".join(plain(one, 60) for one in facts.row["orgs"])
-    left_out = f"; {_counted(facts.left_out, 'identifier')} left out" if facts.left_out else ""
+    left_out = f"; {quantity(facts.left_out, 'identifier')} left out" if facts.left_out else ""
     made = {
         "uuid": _uuid("misp-event", *key),
         "info": f"Scam infrastructure. {title}{left_out}",
@@ -156,9 +156,9 @@ def _attribute(member: Row, key: tuple[str, str], stamp: str, numbers: Mapping[s
         "value": value,
         "comment": (
             f"{number}{member['role']}; "
-            f"{_counted(member['complaints'], 'complaint')}, "
-            f"{_counted(member['calls'], 'call')} of "
-            f"{_counted(member['reporters'], 'person', 'people')}; {member['tier']}, "
+            f"{quantity(member['complaints'], 'complaint')}, "
+            f"{quantity(member['calls'], 'call')} of "
+            f"{quantity(member['reporters'], 'person', 'people')}; {member['tier']}, "
             f"{member['review']}. A lead, not proof."
         ),
         "to_ids": False,
@@ -178,10 +178,6 @@ def _typed(entity_id: str) -> tuple[str, str, str]:
     if name != "other" and kind in _WITHOUT_SCHEME:
         value = value.partition(":")[2]
     return name, category, value
-
-
-def _counted(count: int, noun: str, nouns: str | None = None) -> str:
-    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
 
 
 def _uuid(*parts: str) -> str:

@@ -1,9 +1,11 @@
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 from hypothesis import given, strategies as st
 
 from reports import text
+from reports.text import quantity, readable_time
 
 TAG = re.compile(r"<[^>]*>")
 
@@ -44,3 +46,9 @@ def test_numbers_read_back(value):
 
 def test_unknown_is_a_dash():
     assert read_back(str(text.visible(None))) == "–"
+
+
+def test_counts_and_times_are_written_as_people_say_them():
+    assert [quantity(one, "call") for one in (0, 1, 5020)] == ["0 calls", "1 call", "5,020 calls"]
+    assert [quantity(one, "person", "people") for one in (1, 2)] == ["1 person", "2 people"]
+    assert readable_time(datetime(2025, 6, 9, 7, 3, 59, tzinfo=UTC)) == "9 Jun 2025, 07:03 UTC"
