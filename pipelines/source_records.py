@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipelines.options import UsageError
 from reports.referral import RecordKey, RecordSource, StatedPayment, stated_payment
+from reports.text import quantity
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from transforms.deduplicate import unique_records
@@ -71,8 +72,9 @@ def locate_records(
             sources |= _input_sources(kind, files, digests, of_kind, reading, as_of)
     if lost := sorted(wanted - sources.keys()):
         raise UsageError(
-            f"--complaints, --calls: {len(lost)} records of the cluster are not in these files; "
-            "give all files that the run read, and the formats and --source-org that it was given"
+            f"--complaints, --calls: {quantity(len(lost), 'record')} of the cluster not in these "
+            "files; give all files that the run read, and the formats and --source-org that it "
+            "was given"
         )
     return sources
 

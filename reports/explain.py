@@ -109,6 +109,10 @@ def find_entity(run: RunFolder, written: str) -> str:
             return of_kind[0]
         if of_kind:
             raise NotNamedError(f"{written!r} can be {', '.join(of_kind)}: name one of them")
+    inside = tables.read_table(run, MEMBERS, ["entity_id"], pc.field("cluster_id") == text)
+    if inside.num_rows:
+        best = ", ".join(_side(run, inside["entity_id"].to_pylist())["best_known"])
+        raise NotNamedError(f"{text} is a cluster: name an identifier of it, such as {best}")
     raise NotNamedError(f"{written!r} is nothing that this run found; see its entities/")
 
 

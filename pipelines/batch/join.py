@@ -537,7 +537,8 @@ def _sender_lines(senders: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         if "contributors" not in one:
             yield f"  {org}: {_record_text(one)}"
             continue
-        yield f"  {org}: counts {one['people']} people, by {len(one['contributors'])} contributors"
+        people = quantity(one["people"], "person", "people")
+        yield f"  {org}: counts {people}, by {quantity(len(one['contributors']), 'contributor')}"
         for token, record in one["contributors"].items():
             yield f"    {token}: {_record_text(record)}"
 
@@ -545,10 +546,10 @@ def _sender_lines(senders: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def _record_text(one: Mapping[str, int]) -> str:
     decided = one["right"] + one["wrong"]
     low, high = precision_interval(one["right"], one["wrong"])
-    record = f"of {decided} decided identifiers {one['right']} are a suspect's"
+    record = f"of {quantity(decided, 'decided identifier')} {one['right']} are a suspect's"
     return (
-        f"counts {one['people']} people, of whom {one['most_people']} at most bear a "
-        f"tie; {record if decided else 'none of its identifiers is decided'} "
+        f"counts {quantity(one['people'], 'person', 'people')}, of whom {one['most_people']} at "
+        f"most bear a tie; {record if decided else 'none of its identifiers is decided'} "
         f"(precision {low:.2f} to {high:.2f})"
     )
 
@@ -565,21 +566,21 @@ def _summary(
     joint = sum(1 for those in of.values() if len(those) > 1)
     kinds = Counter(tables.read_table(output, UNION_LINKS, ["kind"])["kind"].to_pylist())
     lines = [
-        f"{output}: {len(of)} clusters, {joint} of them seen by several organisations",
-        f"  only the union reveals {kinds['link']} links, and that {kinds['shared']} pairs of "
-        "clusters are one (union_links/)",
+        f"{output}: {quantity(len(of), 'cluster')}, {joint} of them seen by several organisations",
+        f"  only the union reveals {quantity(kinds['link'], 'link')}, and that "
+        f"{quantity(kinds['shared'], 'pair')} of clusters are one (union_links/)",
     ]
     lines += _sender_lines(senders)
     for one in offers:
         if ours := len(_offered_ids(one) & private):
             lines.append(
-                f"  {one.content.sender} names {ours} identifiers of your own victims: left out; "
-                "tell them"
+                f"  {one.content.sender} names {quantity(ours, 'identifier')} of your own "
+                "victims: left out; tell them"
             )
         if unsettled := len(_offered_ids(one) & contested):
             lines.append(
-                f"  {one.content.sender} names {unsettled} identifiers that are contested in your "
-                "run: left out; decide who holds them"
+                f"  {one.content.sender} names {quantity(unsettled, 'identifier')} contested in "
+                "your run: left out; decide who holds them"
             )
         lines.append(
             f"  {one.content.sender}: {getattr(one.content, 'tlp', '')} binds this run too"

@@ -82,6 +82,7 @@ class Hub:
         members: the list in force; None before the first one.
         members_digest: SHA-256 of it, or of the charter.
         waiting: the digest of each later list that lacks signatures, and why.
+        overtaken: the digest of each list that waited until another one was signed.
         log: of all days.
         heads: of all days, with the SHA-256 of each.
     """
@@ -93,6 +94,7 @@ class Hub:
     members: HubMembers | None
     members_digest: str
     waiting: Mapping[str, str]
+    overtaken: frozenset[str]
     log: HubLog
     heads: tuple[tuple[HubHead, str], ...]
 
@@ -175,6 +177,7 @@ def open_hub(given: str, now: datetime) -> Hub:
         members=lists.found.get(at),
         members_digest=at,
         waiting=lists.waiting,
+        overtaken=frozenset(lists.overtaken),
         log=_read_log(path, charter, [head for head, _ in heads]),
         heads=tuple(heads),
     )
@@ -222,6 +225,7 @@ class _Lists:
         self.host = list(host)
         self.found: dict[str, HubMembers] = {}
         self.waiting: dict[str, str] = {}
+        self.overtaken: set[str] = set()
         self.files: dict[str, tuple[str, bytes]] = {}
         for name in names_in(self.folder, _LIST):
             content = read_bounded(self.folder / name, MAX_MEMBERS_BYTES)
@@ -266,6 +270,8 @@ class _Lists:
             if found.hub != self.digest:
                 raise OfferError("is of another hub")
             if found.previous != at:
+                if self.waiting.pop(one, None):
+                    self.overtaken.add(one)
                 return False
             rows = before.members if before else ()
             keys = [*self.host, *(member_key(row) for row in rows if not row.ended)]
@@ -487,6 +493,8 @@ def change_members(arguments: argparse.Namespace) -> int:
         lines.append(f"  {row.org}  {row.key_id}  since {row.since}{ended}")
     for one, why in sorted(hub.waiting.items()):
         lines.append(f"  waiting: {one[:16]}: {plain(why, 300)}")
+    late = "another list came first; make the change again"
+    lines += [f"  overtaken: {one[:16]}: {late}" for one in sorted(hub.overtaken)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
@@ -528,6 +536,8 @@ def _next_list(
 
 
 def _waiting_list(hub: Hub, digest: str) -> tuple[str, bytes]:
+    if len(digest) >= 16 and any(one.startswith(digest) for one in hub.overtaken):
+        raise UsageError(f"--sign {digest[:64]}: another list came first; make the change again")
     found = [one for one in hub.waiting if len(digest) >= 16 and one.startswith(digest)]
     if len(found) != 1:
         raise UsageError(f"--sign {digest[:64]}: no list of that digest waits; see hub members")

@@ -56,7 +56,7 @@ from reports.exchange import (
     parse_moment,
     signer_of,
 )
-from reports.text import plain
+from reports.text import plain, quantity
 from schemas.offer import (
     HubActor,
     HubDispute,
@@ -260,14 +260,14 @@ def _collect(
         (hub.path / REFUSED).mkdir(exist_ok=True)
         if one.exists():
             one.replace(hub.path / REFUSED / one.name)
+    came = f"{quantity(len(taken), 'letter')}, {quantity(len(day.lines), 'line')}"
     sys.stdout.write(
-        f"{hub.path}: {head.day}: {len(taken)} letters, {len(day.lines)} lines; the log has "
-        f"{head.size}, its root is {head.root}\n"
+        f"{hub.path}: {head.day}: {came}; the log has {head.size}, its root is {head.root}\n"
     )
     if hub.heads and (missed := (today - day_of(hub.heads[-1][0].day)).days - 1):
         sys.stdout.write(
-            f"  nothing was collected on {missed} days since {hub.heads[-1][0].day}: they have no "
-            "head, and what expired in them is out today\n"
+            f"  nothing was collected on {quantity(missed, 'day')} since {hub.heads[-1][0].day}, "
+            "of which there is no head; what expired then is out today\n"
         )
     for path, why in refused.items():
         sys.stdout.write(f"  refused: {path.name}: {plain(why, 300)}\n")
@@ -430,7 +430,8 @@ def _log_lines(log: HubLog, day: date) -> Iterator[str]:
     counts = Counter(log.status(name, day) for name in log.entries)
     shown = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
     waiting = sum(1 for name in log.entries for _ in log.open_disputes(name))
-    yield f"  {len(log.leaves)} lines; entries: {shown or 'none'}; {waiting} open disputes"
+    yield f"  {quantity(len(log.leaves), 'line')}; entries: {shown or 'none'}; "
+    f"{quantity(waiting, 'open dispute')}"
     for one in log.openings:
         yield f"  token {one.token} was opened on {one.day}: {json.dumps(one.reason)}"
 
@@ -444,7 +445,7 @@ def _head_lines(hub: Hub, now: datetime) -> Iterator[str]:
         days = ", ".join(missed[-MOST_DAYS:])
         yield f"  no head of {days}{more}: the host collected nothing on these days"
     if behind := hub.days_behind(now):
-        yield f"  the last head is {behind} days old: ask the host for what is newer"
+        yield f"  the last head is {quantity(behind, 'day')} old: ask the host for what is newer"
 
 
 def _compare_head(hub: Hub, path: Path) -> str:

@@ -61,7 +61,7 @@ from reports.exchange import (
     seal_letter,
 )
 from reports.run import Run
-from reports.text import plain
+from reports.text import plain, quantity
 from schemas.entity import without_epoch
 from schemas.offer import HubActor, HubDispute, HubLetter
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
@@ -260,8 +260,9 @@ def publish(arguments: argparse.Namespace) -> int:
     corrections = sum(1 for actor in actors if actor.replaces)
     sys.stdout.write(
         f"{path}: for the host {hub.charter.host} of {hub.charter.name} alone\n"
-        f"  claims {len(claimed)} identifiers of {len(actors)} actors, {corrections} of which "
-        f"correct earlier ones; renews {len(renewals)}, withdraws {len(withdrawals)}\n"
+        f"  claims {quantity(len(claimed), 'identifier')} of {quantity(len(actors), 'actor')}, "
+        f"{corrections} of which correct earlier ones; renews {len(renewals)}, "
+        f"withdraws {len(withdrawals)}\n"
         f"  stays: {reasons_text(left)}\n"
         f"  recorded as {entry.issue_id}; others see it once the host has collected it\n"
     )
@@ -478,7 +479,8 @@ def withdraw(arguments: argparse.Namespace) -> int:
     with ledger.recorded(arguments.ledger, corrected), record_saved(hub, record):
         path = _send(hub, content, key, now)
     sys.stdout.write(
-        f"{path}: withdraws {len(chosen)} entries; they are out once the host has collected it\n"
+        f"{path}: withdraws {quantity(len(chosen), 'entry', 'entries')}, out once the host has "
+        "collected it\n"
     )
     for name in sorted(elsewhere):
         sys.stdout.write(
@@ -601,15 +603,15 @@ def pull(arguments: argparse.Namespace) -> int:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{folder}: {error.strerror}; give another --output") from None
-    people = len(offer.contributors)
+    people = quantity(len(offer.contributors), "contributor")
     sys.stdout.write(
-        f"{folder}: {len(ids)} identifiers by {people} contributors, until {offer.expires_at}; "
+        f"{folder}: {quantity(len(ids), 'identifier')} by {people}, until {offer.expires_at}; "
         f"ringtrace exchange join RUN {folder}\n"
     )
     if behind := hub.days_behind(now):
         sys.stdout.write(
-            f"  the last head is of {hub.heads[-1][0].day}, {behind} days ago: ask the host for "
-            "what is newer\n"
+            f"  the last head is of {hub.heads[-1][0].day}, {quantity(behind, 'day')} ago: ask the "
+            "host for what is newer\n"
         )
     if taken_back:
         sys.stdout.write(

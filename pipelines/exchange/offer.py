@@ -49,6 +49,7 @@ from reports.exchange import (
     signer_of,
 )
 from reports.run import NO_NARRATIVES, Run, narrative_reader
+from reports.text import quantity
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import Consent, Correction, Feed, Offer, Revocation
@@ -247,7 +248,8 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
     yield ""
     yield f"contributors, of the members {', '.join(feed.members)}:"
     for at, one in enumerate(feed.contributors):
-        yield f"  {one.token}: {len(one.entities)} identifiers, {people[at]} reports"
+        named = quantity(len(one.entities), "identifier")
+        yield f"  {one.token}: {named}, {quantity(people[at], 'report')}"
 
 
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
@@ -351,8 +353,9 @@ def write_consent(arguments: argparse.Namespace) -> int:
         folder, signed_files.CONSENT_FILE, signing.letter_bytes(consent, key), key
     )
     sys.stdout.write(
-        f"{written}: {sender} consents that {recipient} names {len(members)} identifiers to "
-        f"{arguments.recipient} until {ends}; mail it and {written.name}.sig to them\n"
+        f"{written}: {sender} consents that {recipient} names "
+        f"{quantity(len(members), 'identifier')} to {arguments.recipient} until {ends}; mail it "
+        f"and {written.name}.sig to them\n"
     )
     return 0
 
@@ -457,11 +460,13 @@ def offer_summary(path: Path, offer: Offer, left: Withheld) -> list[str]:
     shown = sum(1 for one in offer.clusters if one.countries)
     return [
         f"{path}: for {offer.recipient}, {offer.tlp}, until {offer.expires_at}",
-        f"  leaves: {len(offer.entities)} identifiers of {len(offer.clusters)} clusters; "
-        f"{reports} reports as {len(offer.evidence)} counts by kind and week",
-        f"  victims by country: of {shown} clusters, counts of {offer.terms.k} and more alone",
+        f"  leaves: {quantity(len(offer.entities), 'identifier')} of "
+        f"{quantity(len(offer.clusters), 'cluster')}; {quantity(reports, 'report')} as "
+        f"{quantity(len(offer.evidence), 'count')} by kind and week",
+        f"  victims by country: of {quantity(shown, 'cluster')}, counts of {offer.terms.k} and "
+        "more alone",
         f"  stays: {reasons_text(left)}",
-        f"  of {left.clusters} clusters nothing leaves",
+        f"  of {quantity(left.clusters, 'cluster')} nothing leaves",
         f"  mail {path.name} and {path.name}.sig together",
     ]
 

@@ -59,6 +59,7 @@ from reports.exchange import (
     signer_of,
 )
 from reports.run import Run
+from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import (
@@ -412,8 +413,8 @@ def responder_values(arguments: argparse.Namespace, request: Request, me: str) -
         return _values(arguments.victims, request.by, None)
     if arguments.run is None or arguments.offer is None:
         raise UsageError(
-            f"{request.sender} asks about {len(about.entities)} identifiers of your offer "
-            f"{about.offer[:12]}: give --offer, and --run that it was made from"
+            f"{request.sender} asks about {quantity(len(about.entities), 'identifier')} of your "
+            f"offer {about.offer[:12]}: give --offer, and --run that it was made from"
         )
     run = open_run(arguments.run, built_on=True)
     keys = [key_store.own_key(arguments.key, make=False).public_key(), *key_store.own_public_keys()]
@@ -605,7 +606,7 @@ def _about(request: Request) -> str:
     about = request.about
     if about.offer is None:
         return about.agreed
-    return f"{len(about.entities)} identifiers of your offer {about.offer[:12]}"
+    return f"{quantity(len(about.entities), 'identifier')} of your offer {about.offer[:12]}"
 
 
 def _members(run: str, cluster_id: str) -> list[str]:

@@ -42,7 +42,7 @@ from pipelines.ledger import locked
 from pipelines.options import UsageError, moment
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
-from reports.text import plain
+from reports.text import plain, quantity
 
 StixObject = dict[str, Any]
 
@@ -346,8 +346,9 @@ def sync(arguments: argparse.Namespace) -> int:
     files = _put_files(collection, hub, notes, now)
     shown, gone = _put_entries(collection, hub, now)
     sys.stdout.write(
-        f"{arguments.url}: {letters} letters and {len(lists)} files of members taken, "
-        f"{files} files put there\n  {shown} entries as STIX, {gone} revoked\n"
+        f"{arguments.url}: {quantity(letters, 'letter')} and {quantity(len(lists), 'file')} of "
+        f"members taken, {quantity(files, 'file')} put there\n"
+        f"  {quantity(shown, 'entry', 'entries')} as STIX, {gone} revoked\n"
     )
     return 0
 

@@ -39,6 +39,7 @@ from reports.exchange.read_offer import (
     rising,
 )
 from reports.signing import MerkleTree, NotCanonicalError, merkle_leaf
+from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.enums import RecordKind, Tier
 from schemas.offer import (
@@ -673,7 +674,7 @@ def check_succession(
     missing = min(2, len(active)) - len(agree)
     if missing > 0:
         raise OfferError(
-            f"needs the signatures of {min(2, len(active))} members and has "
+            f"needs the signatures of {quantity(min(2, len(active)), 'member')} and has "
             f"{' and '.join(agree) or 'none'}; let another sign it: exchange hub members --sign"
         )
     if len(active) < 2 and not host_keys & signers:

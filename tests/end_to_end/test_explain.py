@@ -101,6 +101,14 @@ def test_a_caller_id_is_in_no_cluster_and_its_path_is_not_accepted(small, capsys
     )
 
 
+def test_a_cluster_id_is_answered_with_identifiers_of_it(small, capsys):
+    cluster = explained_json(capsys, small, PHONE)["cluster"]["cluster_id"]
+    assert main(["explain", str(small), cluster]) == 2
+    error = capsys.readouterr().err
+    assert f"{cluster} is a cluster: name an identifier of it, such as " in error
+    assert PHONE in error
+
+
 def test_without_evidence_there_is_no_path(small, capsys):
     assert "No evidence path" in explained(capsys, small, PHONE, "pay@lone-refund.support")
 

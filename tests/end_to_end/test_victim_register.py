@@ -266,7 +266,7 @@ def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, o
     assert entries(days / "contested") == []
     words = ["exchange", "join", days / "contested", offered, "--output", days / "joint", *JOIN_AT]
     assert ringtrace(*words) == 0
-    assert "that are contested in your run: left out" in capsys.readouterr().out
+    assert "contested in your run: left out" in capsys.readouterr().out
     found = status(days / "joint")
     assert f"phone:{VICTIM}" not in found
     assert Status.CONTESTED in found.values()

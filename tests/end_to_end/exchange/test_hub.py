@@ -254,7 +254,7 @@ def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world, capsy
     capsys.readouterr()
     assert world.do(HOST, "collect", day=4) == 1
     said = capsys.readouterr().out
-    assert "1 letters, 1 lines" in said and said.count("it was replayed") == 2
+    assert "1 letter, 1 line;" in said and said.count("it was replayed") == 2
 
 
 def test_times_of_files_say_a_day_and_no_more(empty):
@@ -407,7 +407,7 @@ def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world, capsys
     capsys.readouterr()
     assert world.do(HOST, "collect", day=4) == 1
     said = capsys.readouterr().out
-    assert "1 letters" in said and "no member has it" in said
+    assert "1 letter," in said and "no member has it" in said
     assert f"{'a' * 32}.sealed: of microsoft" in said and "it was replayed" in said
     assert said.count("is not sealed to this hub's key, or was altered") == 2
     assert not sealed(world) and len(list((world.hub / "refused").iterdir())) == 4
@@ -610,6 +610,20 @@ def test_who_may_change_the_list_of_members(empty, capsys):
     assert "waiting" in capsys.readouterr().out  # the host is no member
     assert empty.do(HOST, "collect", day=2) == 0
     assert empty.do("microsoft", "publish", day=3) == 0
+
+
+def test_a_list_that_another_overtook_waits_for_nobody(empty, capsys):
+    assert empty.do("amazon", "members", "--expel", "microsoft") == 0
+    late = capsys.readouterr().out.split("waiting: ")[1][:16]
+    assert empty.do("amazon", "members", "--leave", "amazon") == 0
+    both = capsys.readouterr().out
+    (first,) = {one[:16] for one in both.split("waiting: ")[1:]} - {late}
+    assert empty.do("microsoft", "members", "--sign", first) == 0
+    shown = capsys.readouterr().out
+    assert "waiting" not in shown
+    assert f"overtaken: {late}: another list came first" in shown
+    assert empty.do("microsoft", "members", "--sign", late) == 2
+    assert "another list came first; make the change again" in refusal(capsys)
 
 
 def test_each_member_decides_for_itself(world, capsys):
