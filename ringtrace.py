@@ -223,6 +223,7 @@ def run_batch(
         RuntimeError: if the run fails; it names the kind and place of the error, and no data.
             With `debug=True` the error itself is raised instead.
     """
+    import gc
     import logging
     from contextlib import redirect_stderr
 
@@ -241,6 +242,7 @@ def run_batch(
             status = run(arguments)
     finally:
         root.setLevel(level)  # a run turns the logs off that could show a victim's words
+        gc.collect()  # a pipeline refers to itself, and keeps its batches, 12 MB of a small run
     if status:
         _report_status(lines.last)
     return open_run(folder)

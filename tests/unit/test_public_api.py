@@ -11,6 +11,7 @@ import pickle
 import re
 import subprocess
 import sys
+import weakref
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +25,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import ringtrace as rt
+from pipelines import runner
 from pipelines.batch import pipeline as batch_pipeline
 from pipelines.cli import main
 from pipelines.reference_docs import markdown_page
@@ -239,6 +241,19 @@ def test_a_wrong_option_is_one_line_and_writes_nothing(files, tmp_path, options,
         rt.run_batch(**{"complaints": files[0], "output": tmp_path / "run"} | options)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_leaves_nothing_of_its_pipeline_in_memory(files, tmp_path, monkeypatch):
+    made, make = [], runner.make_pipeline
+
+    def noted(flags):
+        pipeline = make(flags)
+        made.append(weakref.ref(pipeline))
+        return pipeline
+
+    monkeypatch.setattr(runner, "make_pipeline", noted)
+    rt.run_batch(files[0], output=tmp_path / "run", progress=False)
+    assert [one() for one in made] == [None]
 
 
 def test_an_existing_run_is_kept(run, files):
