@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from reports import signing
 from reports.exchange.offer import OFFERABLE_KINDS, SMALLEST_TABLE
 from reports.signing import NotCanonicalError
+from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
 from schemas.enums import COUNTRIES, CURRENCIES, HARD_ROLES, RecordKind, Tier
 from schemas.offer import (
     CORRECTION,
@@ -55,6 +56,7 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
+from transforms.extract.kinds.domain import canonical_host
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 
 T = TypeVar("T")
@@ -83,11 +85,17 @@ CLOCK_TOLERANCE = timedelta(days=1)
 
 ORG_SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_WEEK = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
 
-_PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#\d{1,4})?")
+_PHONE = re.compile(r"phone:\+[1-9]\d{6,14}(#([2-9]|[1-9]\d{1,3}))?", re.ASCII)
+
+_LOWER = (
+    "account:bank:", "account:upi:", "handle:cashapp:", "handle:paypal:", "handle:telegram:",
+    "handle:venmo:", "handle:zelle:", "remote:", "wallet:eth:",
+)  # fmt: skip
+"""Starts of ids that have no capital letter."""
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -132,7 +140,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 ENTRY_ID = re.compile(r"[0-9a-f]{32}")
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 _FORMATS: dict[type[Any], str] = {
     HubCharter: HUB, HubMembers: HUB_MEMBERS, HubLetter: HUB_LETTER, HubHead: HUB_HEAD,
@@ -383,7 +391,25 @@ def _is_id(entity_id: str) -> bool:
         return False
     if kind == "phone":
         return _PHONE.fullmatch(entity_id) is not None
-    return entity_id.isprintable() and entity_id == entity_id.strip()
+    if not entity_id.isprintable() or entity_id != entity_id.strip():
+        return False
+    bare = without_epoch(entity_id)
+    return with_epoch(bare, epoch_number(entity_id)) == entity_id and _is_canonical(bare)
+
+
+def _is_canonical(entity_id: str) -> bool:
+    """Tells whether an id is as a run has it: lists and registers know it in no other spelling."""
+    kind, _, value = entity_id.partition(":")
+    if kind in ("domain", "email"):
+        local, at, host = value.rpartition("@")
+        if at != ("@" if kind == "email" else "") or canonical_host(host) != host:
+            return False
+        return not at or (local != "" and local.isascii() and local == local.lower())
+    if entity_id.startswith("account:iban:"):
+        return value[5:] == value[5:].upper()
+    return not is_withheld(entity_id) and (
+        entity_id == entity_id.lower() or not entity_id.startswith(_LOWER)
+    )
 
 
 def rising(values: Sequence[Any]) -> bool:

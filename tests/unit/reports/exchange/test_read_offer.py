@@ -146,6 +146,23 @@ LONG = "domain:" + "a" * 10_000
         ("entities.0.entity_id", "carrier:acme", "entity_id"),
         ("entities.0.entity_id", "../../etc/passwd", "entity_id"),
         ("entities.0.entity_id", "phone:=HYPERLINK(1)", "entity_id"),
+        ("entities.0.entity_id", "domain:Amzn-Refund.support", "entity_id"),
+        ("entities.0.entity_id", "domain:amzn-refund.support.", "entity_id"),
+        ("entities.0.entity_id", "domain:amzn-refund.support#1\u0663", "entity_id"),
+        ("entities.0.entity_id", "domain:me@amzn-refund.support", "entity_id"),
+        ("entities.0.entity_id", "email:Victim@example.org", "entity_id"),
+        ("entities.0.entity_id", "email:\uff56ictim@example.org", "entity_id"),
+        ("entities.0.entity_id", "email:victim@example.org.", "entity_id"),
+        ("entities.0.entity_id", "account:iban:gb29nwbk60161331926819", "entity_id"),
+        ("entities.0.entity_id", "account:upi:Name@okaxis", "entity_id"),
+        ("entities.0.entity_id", "handle:telegram:Name", "entity_id"),
+        ("entities.0.entity_id", "remote:withheld-0123456789abcdef", "entity_id"),
+        ("entities.0.entity_id", "phone:+1\uff18\uff18\uff188555012", "entity_id"),
+        ("entities.0.entity_id", "phone:+18885550123#1", "entity_id"),
+        ("entities.0.entity_id", "phone:+18885550123#02", "entity_id"),
+        ("issued_at", "\uff12026-06-01T00:00:00Z", "issued_at"),
+        ("expires_at", "\uff12026-07-01T00:00:00Z", "expires_at"),
+        ("evidence.0.week", "2026-W0\uff19", "week"),
         ("entities.0.entity_id", None, "not a text"),
         ("entities.0.role", "victim", "role"),
         ("entities.0.role", "caller_id", "role"),
@@ -279,3 +296,21 @@ def test_totals_that_cannot_be_are_refused():
     refused(changed(evidence=(many, OFFER.evidence[1])), "not plausible")
     refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
     assert read_offer.parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
+
+
+@pytest.mark.parametrize(
+    "entity_id",
+    [
+        "phone:+18885550123#12",
+        "domain:oops1x.z13.web.core.windows.net",
+        "domain:xn--amzn-refnd-geb.support#2",
+        "email:help.desk+7@amzn-refund.support",
+        "account:iban:GB29NWBK60161331926819",
+        "account:ifsc:HDFC0000123:123456789",
+        "handle:whatsapp:AbCdEfGhIjKlMnOpQrStUv",
+        "url:bit.ly/AbC",
+        "wallet:btc:1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+    ],
+)
+def test_ids_as_a_run_has_them_are_read(entity_id):
+    assert read_offer._is_id(entity_id)
