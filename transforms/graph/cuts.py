@@ -103,8 +103,9 @@ def reporter_masks(
 ) -> dict[str, list[int]]:
     """Returns, by cluster, the members that each of its reporters names beside others, as masks.
 
-    Of people whom an offer counts alike `THIN_REPORTERS` have a mask each, and no more: a claim of
-    thousands, which costs nothing, bears no more of a join.
+    Of people whom an offer counts alike those who bear a tie have a mask each, and no more than
+    `THIN_REPORTERS`: a claim of thousands, which costs nothing, bears no more of a join, nor does
+    one that is made anew for each of many weeks.
 
     Args:
         ways: WAY rows of whole clusters.
@@ -132,7 +133,7 @@ def reporter_masks(
             here = np.flatnonzero(cluster[row] == place)
             reporter[here] = [same.get(who, who) for who in reporter[here].tolist()]
     distinct, reporter = np.unique(reporter, return_inverse=True)
-    people = np.minimum(crowds.people_of(distinct << 1), THIN_REPORTERS).tolist()
+    people = np.minimum(crowds.bearing_of(distinct << 1), THIN_REPORTERS).tolist()
     once = sorted_unique(reporter * max(len(every), 1) + row)
     masks: defaultdict[tuple[int, int], int] = defaultdict(int)
     for who, one in zip(

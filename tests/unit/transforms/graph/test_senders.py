@@ -11,6 +11,7 @@ from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence,
 from tests.support.ties import tie_reporters
 from transforms.arrow_util import hash_text
 from transforms.decisions import Decision
+from transforms.graph.cuts import WAY, reporter_masks
 from transforms.joint import AcceptedOffer, crowds_of_offers, people_that_count, sender_record
 from transforms.reporters import precision_interval
 
@@ -98,3 +99,21 @@ def test_a_bad_record_lets_fewer_people_count_and_no_record_all():
 )
 def test_the_interval_is_wilsons(right, wrong, low, high):
     assert precision_interval(right, wrong) == pytest.approx((low, high), abs=5e-4)
+
+
+def masks(taken, most):
+    """The people who bear a join of the first two identifiers in a join of the offer."""
+    rows = [
+        ("c-1", at, int(hash_text(pa.array([key]))[0]), int(hash_text(pa.array([IDS[one]]))[0]))
+        for at, (row, _, key) in enumerate(taken.records())
+        for one in row.entities
+    ]
+    ways = pa.Table.from_arrays([pa.array(one) for one in zip(*rows, strict=True)], schema=WAY)
+    return reporter_masks(ways, {"c-1": IDS}, crowds=crowds_of_offers([taken], most))["c-1"]
+
+
+def test_a_sender_who_claims_a_join_anew_each_week_bears_no_more_of_it():
+    weekly = offer(*(((0, 1), 8, week) for week in range(10, 20)))
+    assert masks(weekly, {"contoso": 8}) == [0b011] * 8
+    # Nor does one whose record lets fewer count: fewer make a join thin.
+    assert masks(weekly, {"contoso": 3}) == [0b011] * 3
