@@ -295,17 +295,18 @@ def thin_parts(
         vouched: Sets of members that belong together.
         side: A side of a thin join that is known, if any: who bears it may be a burst, who are one.
     """
-    same = [pair for one in vouched for pair in pairwise(one)]
+    sets = list(vouched)
+    same = [pair for one in sets for pair in pairwise(one)]
     every = (1 << len(core)) - 1
     whole = [one for one in (every & ~side, side) if one]
     part = [0] * len(core)
     parts = 0
     while whole:
         inside = whole.pop()
-        masks = [mask & inside for mask in named]
+        masks = [one for mask in named if (one := mask & inside) & (one - 1)]
         some = [one if inside >> at & 1 else False for at, one in enumerate(core)]
-        cut = weakest_cut([one for one in masks if one & (one - 1)], some, same)
-        side = cut.side & inside if cut is not None and cut.thin else 0
+        cut = thin_join(weakest_cut(masks, some, same), masks, some, sets)
+        side = cut.side & inside if cut is not None else 0
         if side not in (0, inside):
             whole += [inside & ~side, side]
             continue

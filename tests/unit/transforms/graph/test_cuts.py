@@ -16,6 +16,8 @@ from transforms.graph.cuts import (
     WAY,
     Cut,
     reporter_masks,
+    thin_join,
+    thin_parts,
     unvouched_cut,
     weakest_cut,
 )
@@ -150,6 +152,20 @@ def test_a_weld_is_thin_up_to_seven_reporters_and_to_half_of_the_smaller_side():
     assert Cut(THIN_REPORTERS, 0, 2 * THIN_REPORTERS, True).thin is False
     assert Cut(THIN_REPORTERS, 0, 2 * THIN_REPORTERS + 1, True).thin is True
     assert Cut(THIN_REPORTERS - 1, 0, 0, True).thin is True
+
+
+def test_each_of_three_welded_pairs_is_a_part_of_its_own():
+    """Of two joins of two a side the run shows one; an offer must not name the other two as one."""
+    pairs = [0b11, 0b1100, 0b110000]
+    named = [one for one in pairs for _ in range(10)] + [0b101] * 2 + [0b10100] * 2
+    core = [True] * 6
+    found = thin_join(weakest_cut(named, core), named, core, [])
+    assert found is not None and found.side in pairs
+    for side in (found.side, 0):
+        first, second, third = (thin_parts(named, core, [], side)[at] for at in (0, 2, 4))
+        assert len({first, second, third}) == 3
+    # What an analyst vouches for stays together.
+    assert len(set(thin_parts(named, core, [(0, 2)]))) == 2
 
 
 def test_a_large_cluster_has_a_lower_bound_in_little_time():
