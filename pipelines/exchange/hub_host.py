@@ -91,6 +91,7 @@ class Letter:
     path: Path
     content: HubLetter
     digest: str
+    size: int
 
 
 class Day:
@@ -99,9 +100,14 @@ class Day:
     def __init__(self, hub: Hub, secret: bytes, today: date) -> None:
         self.hub, self.secret, self.today = hub, secret, today
         self.day = today.isoformat()
-        self.lines: list[bytes] = []
+        # Two letters can renew the same entries, or answer the same dispute: that is one line.
+        self.lines: dict[bytes, None] = {}
+        self.bytes = 0
         self.ended: set[str] = set()
         self.ids: set[str] = set()
+        self.claimed: set[tuple[str, str]] = set()
+        self.disputed: list[tuple[str, str]] = []
+        self.in_time: set[str] = set()
         self.tokens: dict[tuple[str, int], str] = {}
 
     def token(self, org: str, day: date | None = None) -> str:
@@ -111,6 +117,12 @@ class Day:
         if at not in self.tokens:
             self.tokens[at] = contributor_token(self.secret, self.hub.charter, org, when)
         return self.tokens[at]
+
+    def every_token(self, org: str) -> set[str]:
+        """Returns the tokens of an organisation in all epochs so far."""
+        first = parse_moment(self.hub.charter.issued_at).date()
+        days = range(0, max((self.today - first).days, 0) + 1, self.hub.charter.epoch_days)
+        return {self.token(org, first + timedelta(days=one)) for one in days}
 
     def owns(self, org: str, name: str) -> bool:
         """Returns whether an entry that is not out is of an organisation."""
@@ -141,11 +153,20 @@ class Day:
             for entry in actor.entries:
                 if entry.entity_id in left:
                     raise OfferError(f"claims what the entry {left[entry.entity_id]} of it claims")
+                if (org, entry.entity_id) in self.claimed:
+                    raise OfferError(f"claims what another letter of {org} claimed today")
         if replayed := sorted(name for name in new if log.knows(name) or name in self.ids):
             raise OfferError(f"has {replayed[0]}, which was there before: it was replayed")
         self._check_disputes(org, one, own)
         self.ids |= new
         self.ended |= gone
+        self.claimed |= {(org, entry.entity_id) for actor in one.actors for entry in actor.entries}
+        self.disputed += [(org, dispute.entry) for dispute in one.disputes]
+        # What its contributor wrote in time holds, however late the host collects.
+        written = parse_moment(one.issued_at).date()
+        self.in_time |= {name for name in one.renewals if log.status(name, written) != "expired"}
+        self.in_time |= {name for name in one.answers
+                         if day_of(log.disputes[name].answer_by) >= written}  # fmt: skip
         for actor in one.actors:
             self._claim(org, actor, gone)
         actors = sorted({of_actor[name] for name in one.renewals})
@@ -158,19 +179,22 @@ class Day:
             self._log(LoggedAnswer(self.day, name))
 
     def _check_disputes(self, org: str, one: HubLetter, own: Collection[str]) -> None:
-        log = self.hub.log
+        log, tokens = self.hub.log, self.every_token(org) if org else set()
+        # Where a correction moved a dispute it has the token of then, and a later day.
+        mine = [each.entry for each in log.disputes.values() if each.token in tokens]
+        today = [name for whose, name in self.disputed if org and whose == org]
+        before = {*mine, *today}
         for dispute in one.disputes:
             if dispute.entry not in log.entries or dispute.entry in own:
                 raise OfferError(f"disputes {dispute.entry}, which is no entry of another's")
             if not org and not dispute.appeal:
                 raise OfferError("is the host's, which lodges appeals of others alone")
-            mine = [each for each in log.disputes.values() if each.entry == dispute.entry
-                    and each.token == self.token(org, day_of(each.day))]  # fmt: skip
-            if org and mine:
+            if org and dispute.entry in before:
                 raise OfferError(f"disputes {dispute.entry} a second time")
-        waiting = [each for name in log.entries for each in log.open_disputes(name)
-                   if org and each.token == self.token(org, day_of(each.day))]  # fmt: skip
-        if len(waiting) + len(one.disputes) > MAX_OPEN_DISPUTES:
+            before.add(dispute.entry)
+        waiting = sum(each.token in tokens
+                      for name in log.entries for each in log.open_disputes(name))  # fmt: skip
+        if waiting + len(today) + len(one.disputes) > MAX_OPEN_DISPUTES:
             raise OfferError(f"has more than {MAX_OPEN_DISPUTES} disputes that wait for an answer")
         for name in one.answers:
             known = log.disputes.get(name)
@@ -198,16 +222,29 @@ class Day:
         """Ends what expired, was not answered, withdrawn or is of one who was expelled."""
         orgs = list(expelled)
         for name, one in self.hub.log.entries.items():
-            dead = self.hub.log.status(name, self.today) in ("expired", "unanswered")
-            if dead or name in self.ended or any(self.owns(org, name) for org in orgs):
+            if (
+                self._is_dead(name)
+                or name in self.ended
+                or any(self.owns(org, name) for org in orgs)
+            ):
                 self._log(LoggedEnd(self.day, name, one.leaf))
+
+    def _is_dead(self, name: str) -> bool:
+        """Returns whether an entry was not renewed, or a dispute of it not answered, in time."""
+        late = any(day_of(one.answer_by) < self.today and one.dispute not in self.in_time
+                   for one in self.hub.log.open_disputes(name))  # fmt: skip
+        expired = self.hub.log.status(name, self.today) == "expired"
+        return late or (expired and name not in self.in_time)
 
     def open(self, token: str, reason: str) -> None:
         """Logs that a token was opened."""
         self._log(LoggedOpening(self.day, reason, token))
 
     def _log(self, line: Any) -> None:
-        self.lines.append(log_line(line))
+        made = log_line(line)
+        if made not in self.lines:
+            self.lines[made] = None
+            self.bytes += len(made) + 1
 
 
 def _ids(actor: HubActor) -> tuple[str, ...]:
@@ -244,7 +281,7 @@ def _collect(
         raise UsageError(f"{hub.path}: has no members yet; run ringtrace exchange hub members")
     day = Day(hub, secret, today)
     last = _last_letters(hub.charter.name)
-    taken, refused = _take(hub, day, opens, now, last)
+    taken, refused, waiting = _take(hub, day, opens, now, last)
     if opening is not None:
         day.open(*opening)
     active = {row.org for row in hub.members.members if not row.ended}
@@ -269,6 +306,8 @@ def _collect(
             f"  nothing was collected on {quantity(missed, 'day')} since {hub.heads[-1][0].day}, "
             "of which there is no head; what expired then is out today\n"
         )
+    if waiting:
+        sys.stdout.write(f"  {waiting} letters wait for the next day, since this one is full\n")
     for path, why in refused.items():
         sys.stdout.write(f"  refused: {path.name}: {plain(why, 300)}\n")
     return 1 if refused else 0
@@ -276,8 +315,13 @@ def _collect(
 
 def _take(
     hub: Hub, day: Day, opens: bytes, now: datetime, last: dict[str, str]
-) -> tuple[list[Path], dict[Path, str]]:
-    """Takes letters in order of their times; returns their paths, and why others are refused.
+) -> tuple[list[Path], dict[Path, str], int]:
+    """Takes the letters of each sender in order of their times, of whom wrote least first.
+
+    A day takes so many that everybody can read it; what is left waits for the next.
+
+    Returns:
+        Their paths, why others are refused, and how many wait.
 
     `last` has the time of the last letter that was taken of each sender, and behind it the digests
     of those of that second: two commands of one script can write within one.
@@ -296,8 +340,17 @@ def _take(
         if total > MAX_LETTER_BYTES:
             break
     taken = []
-    for one in sorted(letters, key=lambda each: (each.content.issued_at, each.digest)):
+    written = Counter[str]()
+    for one in letters:
+        written[one.content.sender] += one.size
+    full: list[str] = []
+    for one in sorted(letters, key=lambda each: (
+            written[each.content.sender], each.content.sender,
+            each.content.issued_at, each.digest)):  # fmt: skip
         sender = one.content.sender
+        if sender in full or (day.bytes and day.bytes + one.size > MAX_DAY_BYTES // 2):
+            full.append(sender)
+            continue
         try:
             newest, *same = last.get(sender, "").split(" ")
             issued = one.content.issued_at
@@ -313,7 +366,7 @@ def _take(
             continue
         last[sender] = " ".join([issued, *(same if issued == newest else []), one.digest])
         taken.append(one.path)
-    return taken, refused
+    return taken, refused, len(full)
 
 
 def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetime) -> Letter:
@@ -333,7 +386,7 @@ def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetim
     issued = parse_moment(letter.issued_at)
     if not now - LETTER_DAYS <= issued <= now + timedelta(days=1):
         raise OfferError(f"was written at {letter.issued_at}, too long ago or in the future")
-    return Letter(path, letter, digest_of(content))
+    return Letter(path, letter, digest_of(content), len(content))
 
 
 def _last_path(name: str) -> Path:

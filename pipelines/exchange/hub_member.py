@@ -408,7 +408,7 @@ def _ties(hub: Hub, actor: str) -> set[tuple[frozenset[str], int, str]]:
     return {
         (frozenset(log.entries[one].line.entry.entity_id if one in log.entries else ""
                    for one in tie.entries), tie.reporters, tie.week)
-        for tie in log.ties[actor].ties
+        for tie in (log.ties[actor].ties if actor in log.ties else ())
     }  # fmt: skip
 
 
@@ -630,7 +630,7 @@ def _ids_of_log(hub: Hub, given: Iterable[str]) -> frozenset[str]:
     known = {*hub.log.entries, *(one.token for one in hub.log.ties.values())}
     found = set()
     for one in given:
-        those = [one] if hub.log.knows(one) else []
+        those = [one] if one in known or hub.log.was_entry(one) else []
         if not those and len(one) >= SHORTEST_ID:
             those = [each for each in known if each.startswith(one)]
         if len(those) != 1:

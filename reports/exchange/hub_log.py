@@ -37,6 +37,7 @@ from reports.exchange.read_offer import (
     need,
     parse_moment,
     rising,
+    week_start,
 )
 from reports.signing import MerkleTree, NotCanonicalError, merkle_leaf
 from reports.text import quantity
@@ -241,6 +242,10 @@ class HubLog:
     def knows(self, name: str) -> bool:
         """Returns whether an entry, an actor or a dispute of this id is in the log, or was."""
         return name in self._ids
+
+    def was_entry(self, name: str) -> bool:
+        """Returns whether an entry of this id is in the log, or was."""
+        return self.knows(name) and name not in self.ties and name not in self.disputes
 
     def open_disputes(self, name: str) -> list[LoggedDispute]:
         """Returns the disputes of an entry that nobody answered."""
@@ -452,7 +457,7 @@ def make_feed(
         tlp=charter.tlp,
         terms=Terms(min((one.confidence for one in entities), default=0), charter.k, LEAST, 1),
         entities=entities,
-        evidence=_evidence_of_feed(log, who, sorted(named), place, of_entry),
+        evidence=_evidence_of_feed(log, who, now.date(), sorted(named), place, of_entry),
         clusters=tuple(OfferedCluster((), None, (), one) for one in sorted(numbers.values())),
         contributors=tuple(
             FeedContributor(tuple(sorted(those)), token) for token, those in sorted(named.items())
@@ -468,7 +473,7 @@ def _entries_of_feed(
     chosen: defaultdict[str, list[EntryState]] = defaultdict(list)
     gone = {*own, *who.named(choice.without)}
     for name, one in log.entries.items():
-        if name in choice.own | choice.without or who.of(one.line.token) in gone:
+        if name in choice.own or name in choice.without or who.of(one.line.token) in gone:
             continue
         if log.status(name, now.date()) == "live":
             chosen[one.line.entry.entity_id].append(one)
@@ -488,6 +493,7 @@ def _first_of_most(those: Sequence[EntryState]) -> EntryState:
 def _evidence_of_feed(
     log: HubLog,
     who: Contributors,
+    day: date,
     tokens: Sequence[str],
     place: Mapping[str, int],
     of_entry: Mapping[str, str],
@@ -497,6 +503,7 @@ def _evidence_of_feed(
     Args:
         log: of the hub.
         who: its contributors.
+        day: of the feed, which has no week that begins later.
         tokens: those of the feed, in order.
         place: its identifiers, and the place of each.
         of_entry: the identifier of each of its entries.
@@ -508,7 +515,7 @@ def _evidence_of_feed(
             those = [one for one in tie.entries
                      if one in of_entry and log.entries[one].line.actor == actor.actor]  # fmt: skip
             at = tuple(sorted({place[of_entry[one]] for one in those}))
-            if at:
+            if at and week_start(tie.week) <= day:
                 counts[tie.week, at, number[who.of(actor.token)]] += tie.reporters
     rows = dict(_within_bounds(counts))
     double = _rows_counted_already(rows, who, tokens, [*map(without_epoch, place)])

@@ -49,6 +49,7 @@ from schemas.offer import (
     HubTie,
     KeyList,
     ListedKey,
+    LoggedActor,
     Offer,
     OfferedCluster,
     OfferedEvidence,
@@ -545,7 +546,7 @@ def member_key(one: HubMember) -> Ed25519PublicKey:
 def _check_head(one: HubHead) -> None:
     for name in ("hub", "root", "members", "previous"):
         need(SHA256.fullmatch(getattr(one, name)), name)
-    need(is_day(one.day), "day")
+    need(is_day(one.day) and one.day < "3000", "day")  # behind it days are counted on
     need(one.size <= MAX_LINES, "size")
 
 
@@ -563,8 +564,13 @@ def _check_letter(one: HubLetter) -> None:
     if twice:
         raise OfferError("claims an identifier twice")
     need(rising([actor.actor for actor in one.actors]), "actors")
+    ids += [actor.actor for actor in one.actors] + [each.dispute for each in one.disputes]
+    need(len(set(ids)) == len(ids), "actors")
     for at, actor in enumerate(one.actors):
         _check_actor(actor, f"actors[{at}]")
+        # A feed of a week that has not begun would be refused as a whole.
+        last = max((week_start(tie.week) for tie in actor.ties), default=date(2000, 1, 1))
+        need(last - CLOCK_TOLERANCE <= parse_moment(one.issued_at).date(), f"actors[{at}].ties")
     for name in ("renewals", "withdrawals", "answers"):
         those = getattr(one, name)
         need(rising(those) and all(map(ENTRY_ID.fullmatch, those)), name)
@@ -586,6 +592,9 @@ def _check_actor(one: HubActor, where: str) -> None:
     check_ties(one.ties, f"{where}.ties")
     known = {entry.entry for entry in one.entries}
     need(all(known.issuperset(tie.entries) for tie in one.ties), f"{where}.ties")
+    line = LoggedActor(one.actor, "2000-01-01", one.replaces, one.ties, one.actor)
+    if len(signing.canonical_json(line)) > MAX_LINE_BYTES:
+        raise OfferError(f"has more ties in {where} than {MAX_LINE_BYTES} bytes of a log hold")
 
 
 def check_entry(one: HubEntry, where: str) -> None:
@@ -622,7 +631,10 @@ def seal_letter(content: bytes, signature: bytes, sealing_key: bytes, hub: str) 
     if size is None:
         raise OfferError(f"is larger than {SIZES[-1]} bytes")
     public = X25519PublicKey.from_public_bytes(sealing_key)
-    return _SUITE.encrypt(plain.ljust(size, b"\0"), public, _purpose(hub))
+    try:
+        return _SUITE.encrypt(plain.ljust(size, b"\0"), public, _purpose(hub))
+    except ValueError:  # a point of low order
+        raise OfferError("cannot be sealed to the key of the hub") from None
 
 
 def open_letter(sealed: bytes, secret: bytes, hub: str) -> tuple[bytes, bytes]:

@@ -51,7 +51,7 @@ class Log:
         self.lines = {}
         self.actors = {}
 
-    def claim(self, org, *ties, day=0, replaces=(), role="callback", only=()):
+    def claim(self, org, *ties, day=0, replaces=(), role="callback", only=(), week="2026-W11"):
         """An actor with ties of (identifiers, people); returns its id."""
         when = START + timedelta(day)
         whose, actor = token(org, when), new_id()
@@ -64,7 +64,7 @@ class Log:
             for one in ids
         ]  # fmt: skip
         shown = sorted((tuple(sorted(names[one] for one in named)), n) for named, n in ties)
-        made = tuple(HubTie(named, number, "2026-W11") for named, number in shown)
+        made = tuple(HubTie(named, number, week) for named, number in shown)
         lines.append(LoggedActor(actor, when.isoformat(), replaces, made, whose))
         self.lines.setdefault(when, []).extend(map(log_line, lines))
         return actor
@@ -271,3 +271,10 @@ def test_what_was_written_is_read_and_nothing_else():
         content = signing.canonical_json(replace(feed, **changed))
         with pytest.raises(OfferError):
             parse_offer(content, "acx")
+
+
+def test_a_week_to_come_does_not_have_the_whole_feed_refused():
+    log = Log()
+    log.claim("contoso", ((A, B), 10))
+    log.claim("google", ((A, B), 10), ((A, C), 10), week="2099-W01")
+    assert bearing(log.feed()) == {(A, B): 8}

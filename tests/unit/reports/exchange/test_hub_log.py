@@ -34,7 +34,7 @@ from reports.signing import (
     merkle_leaf,
     merkle_tree_hash,
 )
-from schemas.offer import HubActor, HubCharter, HubEntry, HubLetter, HubTie, KindLife
+from schemas.offer import HubActor, HubCharter, HubDispute, HubEntry, HubLetter, HubTie, KindLife
 
 DAY = date(2026, 6, 2)
 
@@ -224,3 +224,148 @@ def test_the_charter_of_these_tests_is_right():
     content = signing.canonical_json(CHARTER)
     assert parse_hub_file(HubCharter, content) == CHARTER
     assert datetime(2026, 6, 1, tzinfo=UTC).date() < DAY
+
+
+def empty_hub(lives=None):
+    charter = replace(CHARTER, lives=lives or CHARTER.lives)
+    return SimpleNamespace(charter=charter, log=HubLog(charter))
+
+
+def close(hub, day, expelled=()):
+    """Puts the lines of a day into the log, as a host does."""
+    day.end(expelled)
+    lines = b"".join(line + b"\n" for line in sorted(day.lines))
+    hub.log.add_day(day.day, lines)
+
+
+def nothing(org, when=DAY, **parts):
+    written = f"{when.isoformat()}T10:00:00Z"
+    return replace(HubLetter(HUB, org, written, (), (), (), (), ()), **parts)
+
+
+def claimed(hub, org="google", actors=1, when=DAY):
+    """Lets an organisation claim; returns the ids of its entries."""
+    one, day = letter(org, random.Random(5), actors), Day(hub, SECRET, when)
+    day.add(org, one)
+    close(hub, day)
+    return sorted(entry.entry for actor in one.actors for entry in actor.entries)
+
+
+def test_two_letters_that_renew_or_answer_the_same_are_one_line():
+    hub = empty_hub()
+    names = claimed(hub)
+    day = Day(hub, SECRET, DAY + timedelta(1))
+    wanted = HubDispute(secrets.token_hex(16), names[0], "")
+    day.add("amazon", nothing("amazon", disputes=(wanted,)))
+    close(hub, day)
+    day = Day(hub, SECRET, DAY + timedelta(2))
+    for _ in range(2):
+        day.add("google", nothing("google", renewals=tuple(names), answers=(wanted.dispute,)))
+    close(hub, day)
+    assert len(day.lines) == 2
+    assert hub.log.status(names[0], DAY + timedelta(2)) == "live"
+
+
+def test_two_letters_of_a_day_claim_an_identifier_once():
+    hub = empty_hub()
+    day = Day(hub, SECRET, DAY)
+    first = letter("google", random.Random(6), 1)
+    day.add("google", first)
+    same = replace(entry(), entity_id=first.actors[0].entries[0].entity_id)
+    again = replace(first, actors=(HubActor(secrets.token_hex(16), (same,), (), ()),))
+    with pytest.raises(OfferError, match="another letter of google claimed today"):
+        day.add("google", again)
+    day.add("amazon", again)
+
+
+def test_many_letters_of_a_day_freeze_no_more_than_one():
+    hub = empty_hub()
+    names = claimed(hub, actors=60)
+    day = Day(hub, SECRET, DAY + timedelta(1))
+
+    def disputes(those):
+        made = sorted((HubDispute(secrets.token_hex(16), one, "") for one in those),
+                      key=lambda one: one.dispute)  # fmt: skip
+        return nothing("amazon", disputes=tuple(made))
+
+    day.add("amazon", disputes(names[:90]))
+    with pytest.raises(OfferError, match="more than 100 disputes"):
+        day.add("amazon", disputes(names[90:101]))
+    with pytest.raises(OfferError, match="a second time"):
+        day.add("amazon", disputes(names[:1]))
+    with pytest.raises(OfferError, match="a second time"):
+        day.add("amazon", disputes([names[90]] * 2))
+    day.add("amazon", disputes(names[90:100]))
+    # Another member has its own.
+    day.add("microsoft", replace(disputes(names[:100]), sender="microsoft"))
+
+
+def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
+    hub = empty_hub(tuple(KindLife(one.kind, 366) for one in CHARTER.lives))
+    first = letter("google", random.Random(7), 1)
+    day = Day(hub, SECRET, DAY)
+    day.add("google", first)
+    close(hub, day)
+    name = first.actors[0].entries[0].entry
+    when = DAY + timedelta(85)
+    day = Day(hub, SECRET, when)
+    wanted = HubDispute(secrets.token_hex(16), name, "")
+    day.add("amazon", nothing("amazon", when, disputes=(wanted,)))
+    close(hub, day)
+    moved = replace(entry(), entity_id=first.actors[0].entries[0].entity_id)
+    actor = HubActor(secrets.token_hex(16), (moved,), (), (first.actors[0].actor,))
+    day = Day(hub, SECRET, DAY + timedelta(92))
+    day.add("google", nothing("google", DAY + timedelta(92), actors=(actor,)))
+    close(hub, day)
+    assert hub.log.status(moved.entry, DAY + timedelta(92)) == "frozen"
+    day = Day(hub, SECRET, DAY + timedelta(93))
+    again = HubDispute(secrets.token_hex(16), moved.entry, "")
+    with pytest.raises(OfferError, match="a second time"):
+        day.add("amazon", nothing("amazon", disputes=(again,)))
+
+
+def test_what_was_renewed_or_answered_in_time_lives_however_late_the_host_collects():
+    hub = empty_hub()
+    renewed, disputed, late = claimed(hub, actors=1), claimed(hub), claimed(hub)
+    day = Day(hub, SECRET, DAY + timedelta(1))
+    wanted = [HubDispute(f"{at:032x}", those[0], "") for at, those in enumerate((disputed, late))]
+    day.add("amazon", nothing("amazon", disputes=tuple(wanted)))
+    close(hub, day)
+    # Phones live 45 days, and a dispute waits 14.
+    day = Day(hub, SECRET, DAY + timedelta(20))
+    answer = DAY + timedelta(15)
+    day.add("google", nothing("google", answer, answers=(wanted[0].dispute,)))
+    answer = DAY + timedelta(16)
+    day.add("google", nothing("google", answer, answers=(wanted[1].dispute,)))
+    close(hub, day)
+    assert disputed[0] in hub.log.entries and late[0] not in hub.log.entries
+    day = Day(hub, SECRET, DAY + timedelta(50))
+    day.add("google", nothing("google", DAY + timedelta(44), renewals=tuple(renewed)))
+    day.add("google", nothing("google", DAY + timedelta(45), renewals=tuple(disputed)))
+    close(hub, day)
+    assert set(renewed) <= hub.log.entries.keys() and not set(disputed) & hub.log.entries.keys()
+
+
+def sent(one):
+    return parse_hub_file(HubLetter, signing.letter_bytes(one, make_signing_key()))
+
+
+def test_a_letter_that_a_log_cannot_hold_is_none():
+    one = letter("google", random.Random(8), 2)
+    assert sent(one).actors == one.actors
+    # One id of an actor and an entry: the log would have it twice.
+    first, second = one.actors
+    twice = replace(first, actor=second.entries[0].entry)
+    with pytest.raises(OfferError, match="actors"):
+        sent(replace(one, actors=tuple(sorted((twice, second), key=lambda each: each.actor))))
+    # A line of more than a megabyte.
+    entries = tuple(entry() for _ in range(20))
+    names = sorted(each.entry for each in entries)
+    many = [*itertools.combinations(names, 16)][:4000]
+    ties = tuple(HubTie(those, 2, "2026-W11") for those in sorted(many))
+    with pytest.raises(OfferError, match="more ties"):
+        sent(replace(one, actors=(HubActor(secrets.token_hex(16), entries, ties, ()),)))
+    # A week to come, of which a feed would be refused.
+    ahead = replace(first.ties[0], week="2026-W30")
+    with pytest.raises(OfferError, match="ties"):
+        sent(replace(one, actors=(replace(first, ties=(ahead,)),)))
