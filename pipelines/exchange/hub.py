@@ -260,7 +260,11 @@ class _Lists:
         """Returns whether the chain back from the pinned list has one."""
         seen = 0
         while pinned in self.files and pinned != one and seen < len(self.files):
-            pinned, seen = parse_hub_file(HubMembers, self.files[pinned][1]).previous, seen + 1
+            try:
+                pinned = parse_hub_file(HubMembers, self.files[pinned][1]).previous
+            except OfferError:
+                return False
+            seen += 1
         return pinned == one
 
     def _follows(self, one: str, at: str, before: HubMembers | None) -> bool:
@@ -535,6 +539,23 @@ def _next_list(
     return f"{number:05}-{digest_of(content)[:16]}.json", content
 
 
+def _check_waiting(hub: Hub, digest: str, content: bytes) -> None:
+    """Checks that signatures are all that a list lacks: a member must sign nothing else so.
+
+    Raises:
+        UsageError: if not.
+    """
+    hosts = set(map(signing.key_id, hub.host_keys))
+    try:
+        made = parse_hub_file(HubMembers, content)
+        if made.hub != hub.digest:
+            raise OfferError("is of another hub")
+        everybody = {one.key_id for one in made.members} | hosts
+        check_succession(hub.members, hub.members_digest, made, everybody, hub.charter, hosts)
+    except OfferError as error:
+        raise UsageError(f"--sign {digest[:64]}: cannot be signed: the list {error}") from None
+
+
 def _waiting_list(hub: Hub, digest: str) -> tuple[str, bytes]:
     if len(digest) >= 16 and any(one.startswith(digest) for one in hub.overtaken):
         raise UsageError(f"--sign {digest[:64]}: another list came first; make the change again")
@@ -544,5 +565,6 @@ def _waiting_list(hub: Hub, digest: str) -> tuple[str, bytes]:
     for name in names_in(hub.path / "members", _LIST):
         content = read_bounded(hub.path / "members" / name, MAX_MEMBERS_BYTES)
         if digest_of(content) == found[0]:
+            _check_waiting(hub, digest, content)
             return name, content
     raise UsageError(f"--sign {digest[:64]}: the list is not there any more; see hub members")

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 import stix2
 
-from pipelines.exchange import taxii as taxii_module
+from pipelines.exchange import hub_host, taxii as taxii_module
 from reports import signing, tables
 from reports.exchange import OfferError, open_letter
 from reports.export.stix import stix_observable
@@ -626,6 +626,46 @@ def test_a_list_that_another_overtook_waits_for_nobody(empty, capsys):
     assert "another list came first; make the change again" in refusal(capsys)
 
 
+def test_a_member_signs_no_file_that_is_no_next_list_of_members(empty, capsys):
+    """Its signature of what somebody put there would be that of an offer, or of a letter."""
+    folder = empty.hub / "members"
+    listed = json.loads(max(folder.glob("*.json")).read_bytes())
+    charter = json.loads((empty.hub / "hub.json").read_bytes())
+    # What could be another's offer, a list of another hub, and one that follows from none.
+    for content in (
+        {"format": "ringtrace-offer", "sender": "google", "recipient": "amazon"},
+        listed | {"hub": "0" * 64, "previous": hashlib.sha256(b"x").hexdigest()},
+        listed | {"hub": charter["key_id"]},
+    ):
+        data = signing.canonical_json(content)
+        digest = hashlib.sha256(data).hexdigest()[:16]
+        (folder / f"00009-{digest}.json").write_bytes(data)
+        capsys.readouterr()
+        assert empty.do("google", "members", "--sign", digest) == 2
+        said = refusal(capsys)
+        assert "cannot be signed" in said or "no list of that digest waits" in said
+    assert not list(folder.glob("00009-*.sig"))
+
+
+def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, capsys):
+    rows = [one for one in entries(pull(world, "google")) if one["contributor"] != "own"]
+    for org, count in (("google", 3), ("amazon", 1)):
+        for one in rows[:count]:
+            if one["entry"] not in world.record(org)["own"]:
+                assert world.do(org, "dispute", one["entry"], day=3) == 0
+    waiting = len(sealed(world))
+    monkeypatch.setattr(hub_host, "MAX_DAY_BYTES", 4)
+    for day in range(3, 3 + waiting):
+        capsys.readouterr()
+        assert world.do(HOST, "collect", day=day) == 0
+        said = capsys.readouterr().out
+        left = len(sealed(world))
+        assert "1 letters, 1 lines" in said and left == waiting - (day - 2)
+        assert not left or f"{left} letters wait for the next day" in said
+    statuses = {one["entry"]: one["status"] for one in entries(pull(world, "microsoft", day=8))}
+    assert {statuses[one["entry"]] for one in rows[:3]} == {"frozen"}
+
+
 def test_each_member_decides_for_itself(world, capsys):
     whole = offered(pull(world, "amazon"))
     rows = entries(pull(world, "amazon", name="rows"))
@@ -706,7 +746,7 @@ def test_contributors_are_left_out_by_the_digits_that_a_join_prints(world, capsy
     rows = entries(pull(world, "amazon"))
     token = next(one["contributor"] for one in rows if one["contributor"] != "own")
     words = ["--output", world.folder / "without", "--without"]
-    for wrong in (token[:7], "f" * 32, "own", ""):
+    for wrong in (token[:7], "f" * 32, "own", "", rows[0]["actor"]):
         capsys.readouterr()
         assert world.do("amazon", "pull", *words, wrong, day=4) == 2
         assert "is no entry or token of" in refusal(capsys)
@@ -1045,6 +1085,21 @@ def test_what_a_server_says_is_believed_no_more_than_a_folder(world, taxii, caps
     ):
         assert world.at("amazon", "exchange", "hub", *words) == 2
         assert named in refusal(capsys)
+
+
+def test_what_is_no_letter_keeps_none_from_the_host(empty, taxii, monkeypatch, capsys):
+    world = empty
+    sync(world, taxii, day=1)
+    for number in range(3):
+        made = taxii_module.letter_object(bytes([number]))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RINGTRACE_HOME", str(world.home("google")))
+            taxii_module.Collection(taxii.url).add([made])
+    assert over(world, taxii, "amazon", "publish", day=2) == 0
+    monkeypatch.setattr(taxii_module, "MAX_LETTERS", 2)
+    capsys.readouterr()
+    sync(world, taxii, day=2)
+    assert "1 letters" in capsys.readouterr().out and len(sealed(world)) == 1
 
 
 @pytest.mark.parametrize(
