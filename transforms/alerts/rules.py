@@ -79,13 +79,15 @@ HARD_MENTION = pa.schema(
         ("source_org", pa.string()),
         ("victim_key", pa.string()),
         ("reporter_key", pa.string()),
+        ("filed_at", TIMESTAMP),
         ("copied", pa.string()),
         ("copied_at", TIMESTAMP),
     ]
 )
 """A piece of evidence that shows an identifier in a hard role, when it was and by whom.
 
-`copied` is the text of one that could be a copy (`copied_texts`), `copied_at` when it came.
+`filed_at` is when its complaint came, null where it is calls alone. `copied` is the text of one that
+could be a copy (`copied_texts`), `copied_at` when it came.
 """
 
 
@@ -108,7 +110,7 @@ class AlertRules:
 class IdentifierHistory:
     """An infrastructure identifier in its cluster, and the records of its use, oldest first.
 
-    `times` are in microseconds since 1970 (UTC).
+    `times` are in microseconds since 1970 (UTC); `filed_at` are those at which they came, if known.
     `known_cluster` is its cluster in the known run, if it was a member there; `joins` says that it
     was none and is now in a known cluster, whose members `ties` names, strongest first. `core` has
     those of itself and `ties` that are core, `reviewed` those of them that were reviewed.
@@ -124,6 +126,7 @@ class IdentifierHistory:
     orgs: Sequence[str]
     victims: Sequence[str | None]
     reporters: Sequence[str | None]
+    filed_at: Sequence[int] = ()
     copied: Sequence[str | None] = ()
     copied_at: Sequence[int | None] = ()
     core: frozenset[str] = frozenset()
@@ -156,9 +159,11 @@ class IdentifierHistory:
     def flags(self, upto: int) -> Iterator[str]:
         """Yields the flags of the first `upto` records, as `schemas.cluster` has those of clusters.
 
-        One-off is a reporter of one of the records.
+        One-off is a reporter of one of the records. When they came counts, as a complaint can state
+        any day.
         """
-        seen = list(zip(self.times.tolist(), self.orgs, self.reporters, strict=True))[:upto]
+        came = self.filed_at or self.times.tolist()
+        seen = list(zip(came, self.orgs, self.reporters, strict=True))[:upto]
         people = Counter(who for *_, who in seen if who is not None)
         within = most_within((org, at) for at, org, who in seen if who and people[who] == 1)
         if within >= BURST_REPORTERS and 2 * within > len(people):
@@ -258,7 +263,7 @@ def attested_ties(
 def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Yields the HARD_MENTION rows of CLASSIFIED rows of whole groups."""
     stated = HARD_MENTION.names[1:-2]
-    more = ["record_kind", "loss_amount", "filed_at", "wordless"]
+    more = ["record_kind", "loss_amount", "wordless"]
     mentions = explode(evidence, MENTIONS, [*stated, *more])
     every = pa.Table.from_batches([mentions])
     hard = pc.is_in(every["role"], pa.array([str(role) for role in HARD_ROLES]))
@@ -480,12 +485,14 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
     at = pc.index_in(evidence["entity_id"], entity_ids)
     shown = evidence.append_column("at", at).filter(pc.is_valid(at))
     shown = shown.sort_by([(name, "ascending") for name in ("at", "observed_at", "group_id")])
+    filed = pc.coalesce(shown["filed_at"], shown["observed_at"])
     columns = {
         "times": shown["observed_at"].cast(pa.int64()).to_numpy(),
         "record_ids": shown["group_id"].to_pylist(),
         "orgs": shown["source_org"].to_pylist(),
         "victims": shown["victim_key"].to_pylist(),
         "reporters": shown["reporter_key"].to_pylist(),
+        "filed_at": filed.cast(pa.int64()).to_pylist(),
         "copied": shown["copied"].to_pylist(),
         "copied_at": shown["copied_at"].cast(pa.int64()).to_pylist(),
     }

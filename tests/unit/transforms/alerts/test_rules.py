@@ -171,6 +171,13 @@ def test_an_alert_has_the_flags_of_the_records_that_it_counts():
     assert alert["flags"] == ["burst", "one_source", "same_text"]
     (alert,) = threshold_alerts(history(*minutes), rules)
     assert alert["flags"] == ["burst", "one_source"]
+    # Of a minute, whatever hours of a day they state.
+    hours = [4.0 * n for n in range(6)]
+    (alert,) = threshold_alerts(history(*hours), rules)
+    assert alert["flags"] == ["one_source"]
+    came = [int(one.timestamp() * 1e6) for one in at(*(30 + one for one in minutes))]
+    (alert,) = threshold_alerts(history(*hours, filed_at=came), rules)
+    assert alert["flags"] == ["burst", "one_source"]
     orgs = ["amazon", "microsoft"] * 3
     (alert,) = threshold_alerts(history(*minutes, orgs=orgs), rules)
     assert alert["flags"] == []
