@@ -29,7 +29,8 @@ from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import UsageError, add_notice
 from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
-from schemas.decision import ACCUSING_DECISIONS
+from reports.run_summary import members_digest
+from schemas.decision import ACCUSING_DECISIONS, DecisionKind
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import MapError, RecordMap, parse_map, parse_toml
@@ -526,9 +527,28 @@ def run_decisions(run: Run) -> pa.Table | None:
     """
     if not files_of(run.manifest, DECISIONS):
         return None
-    rows = tables.read_table(run, DECISIONS)
+    rows = _confirmed_as_shown(run, tables.read_table(run, DECISIONS))
     here = pc.fill_null(rows["run_id"], run.run_id)
     return rows.set_column(rows.schema.get_field_index("run_id"), "run_id", here)
+
+
+def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
+    """Takes what a run shows as `verify` out of what a `confirm` was bound to in that run itself.
+
+    That is what a burst of reporters put there, who are one once clusters are summarized.
+    """
+    found = rows.to_pylist()
+    here = [one for one in found if one["run_id"] is None and one["kind"] == DecisionKind.CONFIRM]
+    if not here:
+        return rows
+    verify = pc.field("tier") == str(Tier.VERIFY)
+    doubtful = set(tables.read_table(run, MEMBERS, ["entity_id"], verify)["entity_id"].to_pylist())
+    for one in here:
+        pairs = zip(one["members"], one["used"] or [""] * len(one["members"]), strict=True)
+        kept = [pair for pair in pairs if pair[0] not in doubtful or pair[0] == one["entity_a"]]
+        one["members"], one["used"] = ([pair[at] for pair in kept] for at in (0, 1))
+        one["members_digest"] = members_digest(one["members"])
+    return pa.Table.from_pylist(found, rows.schema)
 
 
 def contested_values(run: Run) -> dict[str, str]:

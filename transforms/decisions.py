@@ -225,6 +225,20 @@ class DecisionsInForce:
             if without_epoch(each) not in disputed
         )
 
+    def reviewed_as_shown(self) -> frozenset[str]:
+        """Returns those of `reviewed` that an author named, or that a run had shown to one.
+
+        Nobody was shown the others that a `confirm` covers which is bound to the run at hand.
+        """
+        shown = (
+            each
+            for kind in REVIEWING_DECISIONS
+            for one in self.of(kind)
+            for each in one.members or ()
+            if one.run_id is not None or each in one.entities
+        )
+        return self.reviewed().intersection(shown)
+
     def covered(self, kind: DecisionKind) -> frozenset[str]:
         """Returns the entity ids that the bound decisions of a kind cover."""
         return frozenset(each for one in self.of(kind) for each in one.members or ())

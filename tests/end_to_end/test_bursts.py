@@ -191,6 +191,21 @@ def test_what_an_analyst_reviewed_of_a_days_burst_leaves_and_the_rest_does_not(
     assert leaving(after, tmp_path) & {f"phone:{one}" for one in BURST} == {f"phone:{BURST[0]}"}
 
 
+def test_a_confirm_of_which_nobody_saw_the_run_frees_no_burst_but_what_it_names(made, tmp_path):
+    """Without --previous a typed row is bound to the run at hand, and so it is in later ones."""
+    rows = [one | VARIED["words of their own"](number, None) for number, one in enumerate(burst())]
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text(f"{HEADER}\nD-1,confirm,phone:{BURST[0]},,Ada,looked at,{NOW[1]},\n")
+    bound = made([*honest(), *rows], "bound", "--decisions", decisions)
+    later = made([*honest(), *rows], "later", "--decisions", decisions, "--previous", bound)
+    for found in (bound, later):
+        for at, (tier, robustness) in enumerate([("core", 50), ("verify", 1), ("verify", 1)]):
+            _, member = cluster_of(found, BURST[at])
+            assert (member["tier"], member["robustness"]) == (tier, robustness)
+        out = leaving(found, tmp_path) & {f"phone:{one}" for one in BURST}
+        assert out == {f"phone:{BURST[0]}"}
+
+
 def test_a_days_burst_welds_no_rings_beside_which_it_names_them(made, tmp_path):
     """Twelve honest people a ring, and thirty of one day who name both."""
     two = [

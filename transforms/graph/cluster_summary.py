@@ -255,7 +255,7 @@ def summarize(
     by_cluster = _rows_by_cluster(members)
     must = decided.pairs(DecisionKind.MUST_LINK)
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
-    reviewed = decided.reviewed()
+    reviewed, seen_by_author = decided.reviewed(), decided.reviewed_as_shown()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds, sources)
     ways = WAY.empty_table() if ways is None else ways
     alike = {one: facts.alike for one, facts in records_of.items()}
@@ -273,10 +273,10 @@ def summarize(
         tie = _bounded_ties(those, cohesion.tie, beside)
         seen = records_of[cluster_id]
         most = _bounds(sorted(ids), seen, seen.counted_as, masks.get(cluster_id, []))
-        if seen.brief and not reviewed.isdisjoint(ids):
+        if seen.brief and not seen_by_author.isdisjoint(ids):
             of_alike = _bounds(sorted(ids), seen, seen.alike, alike_masks.get(cluster_id, []))
-            most = {one: bound for one, bound in most.items() if one not in reviewed}
-            most |= {one: bound for one, bound in of_alike.items() if one in reviewed}
+            most = {one: bound for one, bound in most.items() if one not in seen_by_author}
+            most |= {one: bound for one, bound in of_alike.items() if one in seen_by_author}
         rows = member_rows(cluster_id, those, cohesion.cut_vertices, tie, reviewed, most)
         status = cluster_status(those, confirmed, disputed)
         certainty = [one["confidence"] for one in rows]
