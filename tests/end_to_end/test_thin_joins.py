@@ -194,6 +194,26 @@ def test_a_pair_that_few_report_is_no_ring_beside_another(office):
         assert "thin" not in cluster["flags"]
 
 
+def test_two_who_invent_three_numbers_hold_a_ring_back_until_an_analyst_parts_them(office, capsys):
+    ring = [told(n, numbers(0)[n % 2 :][:3], f"v{n}") for n in range(20)]
+    made = office(ring)
+    first = made.batch("first")
+    made.decide(first, "confirm", numbers(0)[1], capsys=capsys)
+    invented = numbers(1)[:3]
+    lies = [told(30 + 3 * n, [numbers(0)[1], *invented], f"liar-{n}") for n in range(2)]
+    jsonl(made.complaints, [*ring, *lies])
+    held = made.batch("held", "--previous", first)
+    (cluster,) = clusters(held)
+    assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
+    assert cluster["thin_side"] == [f"phone:{one}" for one in invented]
+    assert made.stix(held, "held.json") == 2
+    for one in invented:
+        made.decide(held, "cannot_link", numbers(0)[1], one, capsys=capsys)
+    parted = made.batch("parted", "--previous", held)
+    assert not any("thin" in one["flags"] for one in clusters(parted))
+    assert made.stix(parted, "parted.json") == 0
+
+
 def test_a_confirm_of_before_the_weld_does_not_vouch_for_it(office, capsys):
     made = office(rings())
     first = made.batch("first")

@@ -1,21 +1,33 @@
 """Rules of alerts: each raised by what it names, and by nothing less."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
 from schemas.cluster import AlertKind
+from schemas.enums import Role
+from tests.support.made_up_evidence import DAY as DAY_OF_EVIDENCE, evidence, piece
 from tests.support.made_up_histories import KNOWN, OTHER, START, at, history
 from transforms.alerts.rules import (
     BURST_HISTORY_DAYS,
     RULES,
     SAMPLE_SIZE,
+    TIE,
     AlertRules,
+    KnownClusters,
     burst_alerts,
+    hard_mentions,
     identifier_alerts,
+    identifier_histories,
     threshold_alerts,
 )
+from transforms.decisions import NO_DECISIONS
+from transforms.graph.final_status import MEMBERSHIP
+from transforms.joint import by_record
 
 DAY = 24.0
 
@@ -183,3 +195,28 @@ def test_an_alert_has_the_flags_of_the_records_that_it_counts():
     assert alert["flags"] == []
     person = ["amazon|v1"] * 6
     assert sorted(history(*minutes, reporters=person).flags(6)) == ["one_reporter", "one_source"]
+
+
+def test_a_burst_of_a_minute_is_flagged_whatever_days_its_complaints_state():
+    number = "phone:+18885550123"
+    stated = [DAY_OF_EVIDENCE + timedelta(hours=3 * n) for n in range(6)]
+    came = [DAY_OF_EVIDENCE + timedelta(days=2, seconds=n) for n in range(6)]
+    rows = [
+        piece(
+            number, Role.CALLBACK, f"c{n}", observed_at=one, filed_at=at, victim_key=f"amazon|{n}"
+        )
+        for n, (one, at) in enumerate(zip(stated, came, strict=True))
+    ]
+    (mentions,) = hard_mentions(by_record(evidence(rows)).combine_chunks().to_batches()[0])
+    assert sorted(mentions["filed_at"].to_pylist()) == came
+    member = {"entity_id": number, "cluster_id": KNOWN, "status": "infrastructure",
+              "last_seen": stated[-1], "orgs": ["amazon"], "reporters": 6}  # fmt: skip
+    members = pa.Table.from_pylist([dict.fromkeys(MEMBERSHIP.names) | member], MEMBERSHIP)
+    known = KnownClusters(
+        np.empty(0, np.int64), np.empty(0, np.int64), replace(NO_DECISIONS, newest=stated[-1])
+    )
+    (one,) = identifier_histories(
+        members, pa.Table.from_batches([mentions]), TIE.empty_table(), known, FIVE
+    )
+    assert flags_of(one) == ["one_source"]  # of the first three
+    assert sorted(one.flags(6)) == ["burst", "one_source"]
