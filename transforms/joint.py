@@ -284,7 +284,8 @@ def crowds_of_offers(
 
     Nobody outside can check a sender's counts. So of the people that it counts for two identifiers
     together, or for one alone, no more bear it than `most` has for it; each contributor to a feed
-    is a sender, whatever the others do. Who can be somebody that is counted already bears nothing.
+    is a sender, whatever the others do. Who can be somebody that is counted already bears no more
+    than that one does not.
 
     Args:
         offers: those in force.
@@ -293,49 +294,58 @@ def crowds_of_offers(
     """
     people: dict[str, int] = {}
     bearing: dict[str, int] = {}
-    double = _counted_already(offers, most or {}, own)
+    left = _not_counted_yet(offers, most or {}, own)
     for taken in offers:
         used: defaultdict[str, Counter[Tie]] = defaultdict(Counter)
         for row, ties, key in taken.rows_with_ties():
             who = taken.claimant(row)
             # By the fullest: rows with made-up thirds would add to the tie of the others.
-            free = (most or {}).get(who, MAX_INTEGER) - max(used[who][tie] for tie in ties)
-            if double and not double.isdisjoint((who, tie) for tie in ties):
-                free = 0
+            limit = (most or {}).get(who, MAX_INTEGER)
+            free = min(left.get((who, tie), limit) - used[who][tie] for tie in ties)
             people[key], bearing[key] = row.reports, max(min(row.reports, free), 0)
             for tie in ties:
                 used[who][tie] += bearing[key]
     return Crowds.of(people, bearing)
 
 
-def _counted_already(
+def _not_counted_yet(
     offers: Sequence[AcceptedOffer], most: Mapping[str, int], own: Collection[str]
-) -> set[tuple[str, Tie]]:
-    """Returns contributors to feeds, and ties, that can be of somebody who is counted already.
+) -> dict[tuple[str, Tie], int]:
+    """Returns how many people of contributors to feeds bear ties that others may count already.
 
     Whose a token is nobody knows. So where n members of a hub count beside it, by an offer of their
-    own, records in the run or a feed of another hub, its n contributors with most people on the tie
-    are left out, each of whom can be one of these.
+    own, records in the run or a feed of another hub, each of its n contributors with most people on
+    the tie can be one of these, the first the one who counts most: it has only those beyond.
     """
     feeds = [one.offer for one in offers if isinstance(one.offer, Feed)]
     if not feeds or (len(offers) == 1 and not own):
-        return set()
+        return {}
     claimed: defaultdict[Tie, dict[str, Counter[str]]] = defaultdict(dict)
-    for taken in offers:
+    # Feeds first: what is on no tie of theirs need not be known.
+    for taken in sorted(offers, key=lambda one: not isinstance(one.offer, Feed)):
+        known = None if isinstance(taken.offer, Feed) else claimed.keys()
         for row, ties, _ in taken.rows_with_ties():
-            for tie in ties:
+            for tie in ties if known is None else known & set(ties):
                 those = claimed[tie].setdefault(taken.offer.sender, Counter())
                 those[taken.claimant(row)] += row.reports
-    found: set[tuple[str, Tie]] = set()
+    found: dict[tuple[str, Tie], int] = {}
     for number, feed in enumerate(feeds):
         members = set(feed.members)
         both = {one.sender: len(members.intersection(one.members)) for one in feeds[:number]}
         for tie, by in claimed.items():
-            mine = by.get(feed.sender, Counter[str]())
-            beside = len(members.intersection(own)) + len(members.intersection(by))
-            beside += sum(min(count, len(by.get(hub, ()))) for hub, count in both.items())
-            order = sorted(mine, key=lambda one: (-min(mine[one], most.get(one, MAX_INTEGER)), one))
-            found.update((one, tie) for one in order[:beside])
+            bearing = {
+                sender: {who: min(count, most.get(who, MAX_INTEGER)) for who, count in its.items()}
+                for sender, its in by.items()
+            }
+            mine = bearing.get(feed.sender, {})
+            beside = [MAX_INTEGER] * len(members.intersection(own))
+            beside += [sum(bearing[one].values()) for one in members.intersection(by)]
+            for hub, count in both.items():
+                beside += sorted(bearing.get(hub, {}).values(), reverse=True)[:count]
+            order = sorted(mine, key=lambda one: (-mine[one], one))
+            # Of all ways to pair them this one leaves fewest.
+            for who, others in zip(order, sorted(beside, reverse=True), strict=False):
+                found[who, tie] = max(mine[who] - others, 0)
     return found
 
 

@@ -86,8 +86,8 @@ HARD_MENTION = pa.schema(
 )
 """A piece of evidence that shows an identifier in a hard role, when it was and by whom.
 
-`filed_at` is when its complaint came, null where it is calls alone. `copied` is the text of one that
-could be a copy (`copied_texts`), `copied_at` when it came.
+`filed_at` is when its complaint came, null where it is calls alone. `copied` is the text of one
+that could be a copy (`copied_texts`), `copied_at` when it came.
 """
 
 

@@ -203,6 +203,12 @@ def test_a_member_with_an_offer_of_its_own_counts_once():
     # Whose the tokens are nobody knows: contoso can be the one of more people.
     assert bearing(feed, offer_of("contoso", (A, B), 100)) == {(A, B): 8 + 3}
     assert bearing(feed, offer_of("contoso", (A, C), 100)) == {(A, B): 11, (A, C): 8}
+    # A member who says little beside its feed takes as little from another.
+    assert bearing(feed, offer_of("fabrikam", (A, B), 1)) == {(A, B): 8 + 3}
+    assert bearing(feed, offer_of("fabrikam", (A, B), 5)) == {(A, B): 8 + 3}
+    assert bearing(feed, offer_of("fabrikam", (A, B), 2), offer_of("contoso", (A, B), 5)) == {
+        (A, B): 8 + 3
+    }
     # Who is no member is nobody of them.
     assert bearing(feed, offer_of("ftc", (A, B), 100)) == {(A, B): 8 + 11}
     # Nor does one count twice whose records are in the run, or of two hubs.
