@@ -63,7 +63,7 @@ from reports.exchange import (
 from reports.run import Run
 from reports.text import plain, quantity
 from schemas.entity import without_epoch
-from schemas.offer import HubActor, HubDispute, HubLetter
+from schemas.offer import Feed, HubActor, HubDispute, HubLetter
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
 from transforms.manifest import files_of
 
@@ -88,7 +88,7 @@ class Record:
         size: lines of the log as it was last seen.
         root: its root then.
         own: identifiers of the entries that it published, by entry, and the day when it did.
-        feeds: SHA-256 and identifiers of the feeds that it made and that are not void yet.
+        feeds: SHA-256, end and claims of the feeds that it made and that are not void yet.
     """
 
     charter: str = ""
@@ -578,11 +578,7 @@ def pull(arguments: argparse.Namespace) -> int:
     before = signed_files.accepted_before(name)
     if before.issued_at > offer.issued_at:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
-    live = {
-        one.line.entry.entity_id
-        for entry, one in hub.log.entries.items()
-        if entry not in record.own and hub.log.status(entry, now.date()) == "live"
-    }
+    live = _claims(make_feed(hub.log, org, now, FeedChoice()))
     taken_back = {sha for sha, (_, *ids) in record.feeds.items() if not live.issuperset(ids)}
     now_known = replace(
         before,
@@ -593,7 +589,7 @@ def pull(arguments: argparse.Namespace) -> int:
     record.feeds = {sha: ids for sha, ids in record.feeds.items()
                     if sha not in taken_back and ids[0] > utc_text(now)}  # fmt: skip
     ids = [one.entity_id for one in offer.entities]
-    record.feeds[digest_of(content)] = [offer.expires_at, *ids]
+    record.feeds[digest_of(content)] = [offer.expires_at, *sorted(_claims(offer) - set(ids))]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = {folder / one: each for one, each in files.items()}
@@ -619,6 +615,15 @@ def pull(arguments: argparse.Namespace) -> int:
             "are void\n"
         )
     return 0
+
+
+def _claims(feed: Feed) -> set[str]:
+    """Returns the identifiers of a feed, and each beside the token of whoever claims it.
+
+    Records of a version before have identifiers alone.
+    """
+    ids = [one.entity_id for one in feed.entities]
+    return {*ids, *(f"{one.token} {ids[at]}" for one in feed.contributors for at in one.entities)}
 
 
 def _ids_of_log(hub: Hub, given: Iterable[str]) -> frozenset[str]:

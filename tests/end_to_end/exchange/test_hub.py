@@ -158,6 +158,20 @@ def test_what_is_withdrawn_is_out_of_the_next_join_and_of_every_byte(world, caps
     assert world.do("google", "log", day=4) == 0
 
 
+def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world, capsys):
+    rows = [one for one in entries(pull(world, "amazon")) if one["contributor"] != "own"]
+    names = Counter(one["entity_id"] for one in rows)
+    entry = next(one["entry"] for one in rows if names[one["entity_id"]] == 2
+                 and one["entry"] in world.record("google")["own"])  # fmt: skip
+    assert world.do("google", "withdraw", entry, day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    capsys.readouterr()
+    pull(world, "amazon", day=4)
+    assert "1 earlier feeds name what was taken back" in capsys.readouterr().out
+    pull(world, "amazon", day=5)
+    assert "taken back" not in capsys.readouterr().out
+
+
 def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys):
     """By whoever lost the record; and by nobody else."""
     entry, entity = own_entry(world, "microsoft")

@@ -34,7 +34,16 @@ from reports.signing import (
     merkle_leaf,
     merkle_tree_hash,
 )
-from schemas.offer import HubActor, HubCharter, HubDispute, HubEntry, HubLetter, HubTie, KindLife
+from schemas.offer import (
+    HubActor,
+    HubCharter,
+    HubDispute,
+    HubEntry,
+    HubHead,
+    HubLetter,
+    HubTie,
+    KindLife,
+)
 
 DAY = date(2026, 6, 2)
 
@@ -344,6 +353,15 @@ def test_what_was_renewed_or_answered_in_time_lives_however_late_the_host_collec
     day.add("google", nothing("google", DAY + timedelta(45), renewals=tuple(disputed)))
     close(hub, day)
     assert set(renewed) <= hub.log.entries.keys() and not set(disputed) & hub.log.entries.keys()
+
+
+def test_what_a_host_signs_ends_no_command_with_a_traceback():
+    with pytest.raises(OfferError, match="cannot be sealed"):
+        seal_letter(b"letter", b"signature", b"\0" * 32, HUB)  # a point of low order
+    head = HubHead(HUB, "2026-06-02", 0, HUB, HUB, HUB)
+    parse_hub_file(HubHead, signing.canonical_json(head))
+    with pytest.raises(OfferError, match="day"):
+        parse_hub_file(HubHead, signing.canonical_json(replace(head, day="9999-12-31")))
 
 
 def sent(one):
