@@ -154,7 +154,8 @@ CountedAs = Mapping[str, Mapping[int, int]]
 class ClusterFacts:
     """The records of one cluster added up.
 
-    `bounded` counts reporters as `_bursts` bounds them; `alike` has, by the hash without its last
+    `bearing` counts of people whom offers count those who bear a tie alone; `bounded` counts
+    reporters as `_bursts` bounds them; `alike` has, by the hash without its last
     bit of each who counts as one with others, that of the first of these. `burst` is the largest
     number of one-off reporters of one organisation within `BURST_HOURS`. `brief` is what `alike` is
     where most pseudonyms came within `BRIEF_HOURS`, whatever they say, with these as one: it ranks,
@@ -173,6 +174,7 @@ class ClusterFacts:
     calls: int = 0
     victims: int = 0
     reporters: int = 0
+    bearing: int = 0
     bounded: int = 0
     alike: dict[int, int] = field(default_factory=dict)
     burst: int = 0
@@ -311,8 +313,11 @@ def cluster_facts(
     for one, brand, count in _grouped(reporters, [*cluster, "brand"], _REPORTERS):
         if brand is not None:
             found[one].brands[brand] = count
+    bearing = _people(reporters, crowds.bearing_alone(), cluster) if crowds else []
+    bear = {one: count for one, count, _ in bearing}
     for one, count, victims in _people(reporters, crowds, cluster):
         found[one].reporters, found[one].victims = count, victims
+        found[one].bearing = bear.get(one, count)
     for one, currency, amount, count in _grouped(
         losses, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "count")
     ):
@@ -612,7 +617,7 @@ def _people(reporters: pa.Table, crowds: Crowds, keys: list[str]) -> list[tuple[
     """Returns each combination of keys with its reporters and victims, all people of a crowd."""
     found = _grouped(reporters, keys, _REPORTERS, _VICTIMS)
     hashes = pc.fill_null(reporters["reporter"], 0).to_numpy()
-    several = reporters.filter(pa.array(crowds.people_of(hashes) > 1))
+    several = reporters.filter(pa.array(crowds.people_of(hashes) != 1))
     if not several.num_rows:
         return found
     once = several.group_by([*keys, "reporter", "victim"], use_threads=False).aggregate([])

@@ -355,12 +355,15 @@ def _masks(
 def _bounds(
     ids: Sequence[str], records: ClusterFacts, counted_as: Mapping[int, int], masks: Sequence[int]
 ) -> dict[str, int]:
-    """Returns the most reporters that each member can rest on, of a cluster with a burst."""
-    if not counted_as:
+    """Returns the most reporters that each member can rest on, of a cluster with a burst.
+
+    Of a single identifier also where an offer counts people of whom not all bear it.
+    """
+    if not counted_as and (len(ids) > 1 or records.bearing == records.reporters):
         return {}
     if len(ids) == 1:
-        bounded = records.reporters - len(counted_as) + len(set(counted_as.values()))
-        return dict.fromkeys(ids, bounded)
+        bounded = records.bearing - len(counted_as) + len(set(counted_as.values()))
+        return dict.fromkeys(ids, max(bounded, 1))
     return {one: max(sum(mask >> at & 1 for mask in masks), 1) for at, one in enumerate(ids)}
 
 

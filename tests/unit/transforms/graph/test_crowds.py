@@ -166,3 +166,18 @@ def test_a_crowd_is_several_at_the_last_moment():
         (facts,) = cluster_facts(sum_cluster_records(records, crowds), crowds).values()
         moments.append(facts.ranked_by["last_seen"])
     assert moments == [DAY, DAY + WEEK]
+
+
+def test_a_single_identifier_rests_on_no_more_people_than_bear_it():
+    """Whose record is bad makes no core member by itself, however many people it claims."""
+    for bearing, tier, robustness in ((1, "verify", 1), (0, "verify", 1), (8, "core", 8)):
+        mentions, crowds = rows_of([], [({IDS[0]}, 1000, 0, False)], expand=False)
+        crowds = Crowds(crowds.hashes, crowds.people, crowds.bearing * 0 + bearing)
+        _, _, (cluster,), (member,) = tables_of(mentions, crowds)
+        assert (cluster["reporters"], member["reporters"]) == (1000, 1000)  # counts stay whole
+        assert (member["tier"], member["robustness"]) == (tier, robustness)
+    # One of our own beside it is another.
+    mentions, crowds = rows_of([({IDS[0]}, 0, 0)], [({IDS[0]}, 1000, 0, False)], expand=False)
+    crowds = Crowds(crowds.hashes, crowds.people, crowds.bearing * 0 + 1)
+    *_, (member,) = tables_of(mentions, crowds)
+    assert (member["tier"], member["robustness"]) == ("core", 2)
