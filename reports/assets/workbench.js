@@ -551,6 +551,9 @@
   /** @type {any} */ let about = null;
   /** @type {any[]} */ let made = [];
   let author = "";
+  /** Whether this browser keeps what is decided; another tab may then have added to it. */
+  let keeps = true;
+  const AUTHOR_KEY = "ringtrace author";
   const storeKey = () => `ringtrace ${run.run}`;
 
   /** @param {string} path @param {any} [body] */
@@ -572,19 +575,30 @@
       author = found.author;
       return;
     }
+    readDecisions();
+    try {
+      author = localStorage.getItem(AUTHOR_KEY) || JSON.parse(localStorage.getItem(storeKey()) || "{}").author || "";
+    } catch { /* nothing is kept here */ }
+  }
+  /** Takes the decisions that this browser keeps, those of other tabs among them. */
+  function readDecisions() {
+    if (served || !keeps) return;
     try {
       const kept = JSON.parse(localStorage.getItem(storeKey()) || "{}");
-      made = kept.made || [];
-      author = kept.author || "";
-    } catch {
-      made = [];
-    }
+      made = Array.isArray(kept.made) ? kept.made : [];
+    } catch { /* what is known here stays */ }
   }
   function keepDecisions() {
+    keep(storeKey(), JSON.stringify({ made, author }), "decisions.csv");
+    if (author) keep(AUTHOR_KEY, author, "decisions.csv");
+  }
+  /** @param {string} key @param {string} text @param {string} file that has it, too */
+  function keep(key, text, file) {
     try {
-      localStorage.setItem(storeKey(), JSON.stringify({ made, author }));
+      localStorage.setItem(key, text);
     } catch {
-      toast("This browser keeps nothing for files: download decisions.csv before you close the page.");
+      keeps = false;
+      toast(`This browser keeps nothing for files: download ${file} before you close the page.`);
     }
   }
 
@@ -752,6 +766,7 @@
       notice(`${found.said.split("\n")[0]}; recorded in ${count(found.seconds)} s.`, draft);
     } else {
       if (!author) throw new Error("Give an author: who decides.");
+      readDecisions();
       const now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
       const stem = `${draft.kind}-${now.slice(0, 10).replace(/-/g, "")}`;
       let number = 1;
@@ -789,6 +804,7 @@
     try {
       if (served) made = (await ask("undo", { decision_id: id })).decisions;
       else {
+        readDecisions();
         made = made.filter((one) => one.decision_id !== id);
         keepDecisions();
       }
@@ -856,22 +872,22 @@
   }
   async function loadWork() {
     if (served) return void takeWork(await ask("notes"));
+    readWork();
+  }
+  /** Takes the notes that this browser keeps, those of other tabs among them. */
+  function readWork() {
+    if (served || !keeps) return;
     try {
       takeWork(JSON.parse(localStorage.getItem(WORK_KEY) || "null"));
-    } catch { /* nothing is kept here */ }
+    } catch { /* what is known here stays */ }
   }
-  function keepWork() {
-    try {
-      localStorage.setItem(WORK_KEY, JSON.stringify(work));
-    } catch {
-      toast("This browser keeps nothing for files: download workbench.json before you close the page.");
-    }
-  }
+  const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
   /** @param {string} id of a cluster @param {any} changes */
   async function changeWork(id, changes) {
     try {
       if (served) takeWork(await ask("note", { cluster: id, ...changes }));
       else {
+        readWork();
         const { text, ...others } = changes, now = new Date().toISOString().replace(/\.\d+Z$/, "Z");
         const known = work.clusters[id] ?? { status: "", owner: "", snoozed_until: "", notes: [] };
         work.clusters[id] = { ...known, ...others, at: now, by: author, notes: text ? [...known.notes, { at: now, by: author, text: text.slice(0, 2000) }].slice(-200) : known.notes };
@@ -2336,7 +2352,8 @@
   function decisionsView() {
     return [
       h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --from decisions.csv --author A"), " shows and signs them."])),
-      h("div.bar", null, served ? null : h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv"), h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
+      h("div.bar", null, served ? null : [h("label.check", null, "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", "aria-label": "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
+        h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv")], h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
       made.length ? decisionTable([...made].reverse(), true) : h("p.quiet", null, "None yet: open a cluster, and confirm or dispute it."),
       ...rerunPart(), ...workPart(),
       h("h2", null, "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : h("p.quiet", null, "The run applied none."),
@@ -2464,6 +2481,12 @@
   addEventListener("hashchange", () => {
     closeHits();
     render();
+  });
+  addEventListener("storage", (event) => { // another tab decided, or noted something
+    if (!run || served || ![storeKey(), WORK_KEY].includes(event.key ?? "")) return;
+    readDecisions();
+    readWork();
+    if (!dialog.open && !document.activeElement?.matches("input, select, textarea")) render();
   });
 
   async function start() {

@@ -468,6 +468,34 @@ def test_from_a_disk_decisions_are_kept_and_downloaded_bound(browser, page):
     browser.wait("document.querySelectorAll('main tbody tr').length === 1")
 
 
+def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
+    opened(browser, page, f"#/c/{FIRST}")
+    other = browser.page.context.new_page()
+    other.goto(f"{page.resolve().as_uri()}#/c/{THIN}")
+    other.wait_for_selector(".cluster-head .primary")
+    browser.press("c")
+    browser.type("#author", "Ada Cole")
+    browser.press("Enter")
+    browser.wait("document.querySelector('#toast').textContent.includes('kept in this browser')")
+    browser.type("[aria-label=Owner]", "Grace")
+    browser.page.locator("[aria-label=Owner]").press("Tab")
+    browser.wait("document.querySelector('[aria-label=Owner]').value === 'Grace'")
+    other.click(".cluster-head button:has-text('Dispute')")
+    other.fill("#author", "Ada Cole")
+    other.click("dialog .primary")
+    other.wait_for_selector("#toast button")
+    other.select_option("[aria-label='State of work']", "waiting")
+    other.wait_for_selector(".work option[value=waiting]:checked", state="attached")
+    other.close()
+    browser.run("location.hash = '#/decisions'")
+    browser.wait("document.querySelectorAll('main tbody tr td:nth-child(2)').length === 2")
+    assert sorted(browser.texts("main tbody tr td:nth-child(2)")) == ["Confirm", "Dispute"]
+    assert "notes of 2 clusters" in browser.text("main")
+    browser.run("localStorage.removeItem('ringtrace run-made-up')")  # the run of another day
+    browser.page.reload()
+    browser.wait("document.querySelector('[aria-label=\"Your name\"]')?.value === 'Ada Cole'")
+
+
 def test_before_it_is_cut_the_parts_are_told(browser, page):
     opened(browser, page, f"#/c/{FIRST}")
     for place in (1, 2):
