@@ -1151,7 +1151,7 @@
     /** @type {{kind: string, text: string}[]} */ const found = [];
     const before = row.before;
     const was = before.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.reporters, 0);
-    if (row.event === "merged") found.push({ kind: "merged", text: `Merged from ${counted(row.from.length, "cluster")}${before.length ? ` of ${before.map((/** @type {any} */ one) => count(one.size)).join(" + ")} members` : ""}` });
+    if (row.event === "merged") found.push({ kind: "merged", text: `Merged from ${counted(row.from.length, "cluster")}${before.length ? ` of ${before.map((/** @type {any} */ one) => count(one.size)).join(" + ")} ${before.length === 1 && before[0].size === 1 ? "member" : "members"}` : ""}` });
     if (row.event === "split") found.push({ kind: "split", text: `Split off${before.length ? ` a cluster of ${count(before[0].size)}` : ""}` });
     if (row.event === "born" && run.compared) found.push({ kind: "new", text: "New cluster" });
     if (row.gained && row.event !== "born") found.push({ kind: "identifiers", text: `+${counted(row.gained, "identifier")}` });
@@ -1281,13 +1281,13 @@
         h("p", null, changed, "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
         alarms()),
       h("div.facts", null,
-        fact(count(run.shared.total), h("a", { href: address("shared") }, run.joint ? "identifiers that both sides see" : "identifiers several organisations see")),
-        run.joint ? fact(count(run.joint.links), "links only the union reveals") : fact(count(several), "clusters of several organisations"),
-        run.joint ? fact(count(run.joint.merged), "pairs of clusters that are one") : null,
-        fact(count(unreviewed), [term("Unreviewed", "unreviewed"), " core members"]),
-        run.contested ? fact(count(run.contested.total), h("a", { href: address("contested") }, "contested identifiers"), run.contested.total > 0) : null,
-        fact(count(disputed), "disputed clusters"),
-        run.redacted ? null : fact(count(made.length), h("a", { href: address("decisions") }, served ? "decisions in the file" : "decisions kept here"))),
+        leads(run.shared.total, run.joint ? "identifier that both sides see" : "identifier several organisations see", run.joint ? "identifiers that both sides see" : "identifiers several organisations see", address("shared")),
+        run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster of several organisations", "clusters of several organisations", address("clusters", { both: 1 })),
+        run.joint ? leads(run.joint.merged, "pair of clusters that are one", "pairs of clusters that are one", address("shared")) : null,
+        leads(unreviewed, "unreviewed core member", "unreviewed core members", address("clusters", { sort: "-unreviewed" })),
+        run.contested ? leads(run.contested.total, "contested identifier", "contested identifiers", address("contested"), run.contested.total > 0) : null,
+        leads(disputed, "disputed cluster", "disputed clusters", address("clusters", { status: "disputed" })),
+        run.redacted ? null : leads(made.length, served ? "decision in the file" : "decision kept here", served ? "decisions in the file" : "decisions kept here", address("decisions"))),
       h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
         h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.name, " ", h("b", null, count(one.number))))),
       list.element,
@@ -1304,6 +1304,8 @@
   const links = (ids) => ids.slice(0, 12).map((id, at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(id, 40))]);
   /** @param {any} number @param {any} what @param {boolean} [warn] */
   const fact = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, null, h("b", null, number), h("span", null, what));
+  /** A number that leads to what it counts. @param {number} number @param {string} noun @param {string} nouns @param {string} href @param {boolean} [warn] */
+  const leads = (number, noun, nouns, href, warn) => fact(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
   function alarms() {
     return run.alarms.length ? h("ul.alarms", { "aria-label": "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
   }
@@ -1395,8 +1397,8 @@
       row.changes.length ? h("p.changes", null, row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text))) : null,
       flagLines(row, facts), run.redacted ? null : workBar(row));
     const numbers = h("div.facts", null,
-      fact(row.priority.toFixed(1), term("Priority", "priority")), fact(count(row.reporters), term("Reporters", "reporters")),
-      fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), " members"]),
+      fact(row.priority.toFixed(1), term("Priority", "priority")), fact(count(row.reporters), term("Reporters", row.reporters === 1 ? "reporter" : "reporters")),
+      fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
       fact(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? fact(count(row.contested), term("Contested", "contested"), true) : null,
       fact(row.confidence.toFixed(2), term("Confidence", "confidence")),
       fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
@@ -1612,7 +1614,7 @@
         { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => h("button", { type: "button", onclick: () => decide("cannot_link", whole, one.ends[0].id, one.ends[1].id) }, "Keep apart") },
       ],
     });
-    return [list.element, facts.more_links ? h("p.quiet", null, `${count(facts.more_links)} weaker links are in links/.`) : ""];
+    return [list.element, facts.more_links ? h("p.quiet", null, `${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
   }
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
@@ -1672,7 +1674,7 @@
     return [
       h("h2", null, "Weak links"), facts.bridges.length ? weak.element : h("p.quiet", null, "No single link holds it together."),
       h("h2", null, "Links we rejected"), facts.near.length ? near.element : h("p.quiet", null, "None leads to another cluster."),
-      facts.more_near ? h("p.quiet", null, `${count(facts.more_near)} weaker ones are in links/.`) : "",
+      facts.more_near ? h("p.quiet", null, `${counted(facts.more_near, "weaker one is", "weaker ones are")} in links/.`) : "",
     ];
   }
 
@@ -1786,7 +1788,7 @@
       drawing.append(svg("path", { class: "handover", d: `M${x1} ${y1 + 7} C${x1 + 14} ${y1 + 7} ${x2 - 14} ${y2 + 7} ${x2} ${y2 + 7}` }));
     }
     return [
-      h("p.quiet", null, "From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${count(facts.members.length - rows.length)} later identifiers are not drawn.` : "."),
+      h("p.quiet", null, "From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
       h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline" }, drawing),
       facts.handovers.length ? h("details", null, h("summary", null, counted(facts.handovers.length, "handover")), h("ul.plain", null, facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
         h("li", null, identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
@@ -1935,7 +1937,7 @@
     });
     between([]);
     const legend = h("p.quiet", null, "Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s. Faint: ", term("Verify", "verify"), " before use; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
-    return [tools, canvas, list, legend, facts.links.length + facts.more_links > 2500 ? h("p.quiet", null, `${count(facts.links.length + facts.more_links - 2500)} weaker links are not drawn.`) : "", facts.members.length > 1000 ? h("p.quiet", null, `${count(facts.members.length - 1000)} identifiers that fewer records name are not drawn.`) : ""];
+    return [tools, canvas, list, legend, facts.links.length + facts.more_links > 2500 ? h("p.quiet", null, `${counted(facts.links.length + facts.more_links - 2500, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > 1000 ? h("p.quiet", null, `${counted(facts.members.length - 1000, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
   }
   /** Writes the values of nodes, the most reported first, where they cover no other; whole, and as large at any zoom. @param {any} cy */
   function labels(cy) {
@@ -2095,7 +2097,7 @@
       ],
     });
     const more = run.campaigns.total - rows.length;
-    return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${count(more)} more are in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
+    return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
   }
 
   /** @param {Record<string, string>} state */
@@ -2113,7 +2115,7 @@
       ],
     });
     const more = run.suppressed.total - rows.length;
-    return [h("div.headline", null, h("h1", null, "Suppressed"), h("p", null, "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${count(more)} more are in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
+    return [h("div.headline", null, h("h1", null, "Suppressed"), h("p", null, "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
   }
 
   /** @param {any[]} rows @param {boolean} mine */
@@ -2174,7 +2176,7 @@
         { name: "ack", head: h("span.unseen", null, "Acknowledge"), klass: "quick", cell: (one) => done(one) ? h("span.quiet", null, "seen by ", shown(done(one).by || "you", 30)) : h("button", { type: "button", "aria-label": `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}`, onclick: () => acknowledge(one) }, "Acknowledge") },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Alerts"), h("p", null, `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${count(feed.held_back)} name what the run withholds, and are not shown.` : "")), list.element];
+    return [h("div.headline", null, h("h1", null, "Alerts"), h("p", null, `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
   }
   /** The button for the next run, and how far it is. @returns {any[]} */
   function rerunPart() {

@@ -79,6 +79,7 @@ def made_run(folder, **options):
     side = [one["entity_id"] for one in rows["members"] if one["cluster_id"] == thin["cluster_id"]]
     thin |= {"flags": ["one_source", "thin"], "weakest_cut": 2}
     thin |= {"weakest_side": sorted(side[:3]), "thin_side": sorted(side[:3])}
+    rows["clusters"][30]["status"] = "disputed"
     again = f"{PHONE}#2"
     rows["entities"].append(entity(again, complaints=1))
     rows["members"].append(member(again, rows["clusters"][1]["cluster_id"]))
@@ -168,6 +169,29 @@ def test_the_first_screen_has_what_changed_and_why_with_the_numbers(browser, pag
     assert all(one.startswith("#/c/c-") for one in hrefs)
     assert any("Merged from 1 cluster" in one for one in rows)
     assert in_view(browser, ".fact a") and "several organisations see" in browser.text(".facts")
+
+
+@pytest.mark.parametrize(
+    ("said", "goes"),
+    [
+        ("identifiers several organisations see", "#/shared"),
+        ("clusters of several organisations", "#/clusters?both=1"),
+        ("unreviewed core members", "#/clusters?sort=-unreviewed"),
+        ("disputed cluster", "#/clusters?status=disputed"),
+    ],
+)
+def test_each_number_of_the_queue_leads_to_what_it_counts(browser, page, said, goes):
+    opened(browser, page)
+    fact = browser.page.locator(f".fact:has(a:text-is('{said}'))")
+    number = int(fact.locator("b").text_content().replace(",", ""))
+    assert (number == 1) == (said == "disputed cluster")
+    fact.locator("a").click()
+    browser.wait(f"location.hash === {json.dumps(goes)} && document.querySelector('tbody tr')")
+    if said == "unreviewed core members":
+        column = [int(one) for one in browser.texts("tbody td:nth-child(4)")]
+        assert column == sorted(column, reverse=True) and sum(column) == number
+    else:
+        assert len(browser.texts("tbody tr")) == number
 
 
 def test_filters_stand_in_the_address_and_back_finds_them_again(browser, page):
