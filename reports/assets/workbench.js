@@ -445,7 +445,22 @@
   function remember(changed) {
     const { view, id, state } = place();
     const path = id ? `${view}/${encodeURIComponent(id)}` : view;
-    history.replaceState(null, "", address(path, { ...state, ...changed }));
+    history.replaceState(history.state, "", address(path, { ...state, ...changed }));
+  }
+
+  // Back finds the place on the page: each step of the history has a number, and where it was scrolled to.
+  history.scrollRestoration = "manual";
+  let entry = "", entries = 0;
+  /** @type {Map<string, number>} */ const scrolled = new Map();
+  /** @type {Map<string, number>} */ const rowsShown = new Map();
+  addEventListener("scroll", () => scrolled.set(entry, scrollY), { passive: true });
+  /** Notes which step of the history is shown. @returns {number | null} where it was scrolled to, if it was shown before */
+  function arrive() {
+    entry = history.state?.entry ?? "";
+    if (scrolled.has(entry)) return scrolled.get(entry) ?? 0;
+    entry = `${performance.timeOrigin} ${++entries}`;
+    history.replaceState({ entry }, "");
+    return null;
   }
 
   // ---------------------------------------------------------------- tables
@@ -456,16 +471,17 @@
    * A table that sorts by its heads and filters by a text; its state stands in the address.
    * @param {{columns: {name: string, head: any, title?: string, number?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
    *   rows: any[], caption: string, key: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
-   *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, open?: (row: any) => void}} options
+   *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, open?: (row: any) => void, drawn?: (rows: any[]) => void}} options
    */
   function table(options) {
     if (run.redacted) options.columns = options.columns.filter((one) => one.name !== "decide");
     const prefix = options.prefix ?? "";
     let sort = options.state[`${prefix}sort`] || options.sort;
     let query = options.state[`${prefix}q`] || "";
-    let most = ROWS;
+    const opened = `${entry} ${options.caption}`;
+    let most = rowsShown.get(opened) ?? ROWS;
     const body = h("tbody");
-    const more = h("button.wide-button", { type: "button", onclick: () => { most += 1000; draw(); } });
+    const more = h("button.wide-button", { type: "button", onclick: () => { most += 1000; rowsShown.set(opened, most); draw(); } });
     const found = h("span.quiet", { role: "status" });
     const heads = options.columns.map((column) => {
       const head = h("th", { scope: "col", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") });
@@ -513,6 +529,7 @@
 
     function draw() {
       const rows = chosen();
+      options.drawn?.(rows);
       heads.forEach((head, at) => {
         const mine = options.columns[at].name === sort.replace("-", "");
         if (mine) head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
@@ -1181,11 +1198,13 @@
     for (const row of clusters) row.changes ??= changes(row);
     return clusters.filter((row) => row.changes.length || (!run.compared && row.unreviewed));
   }
-  /** @returns {any} the cluster after the open one, or the first */
+  /** Ids of the queue as it was last shown, chosen, filtered and sorted; and whether these were set aside. */
+  let inQueue = /** @type {string[]} */ ([]), walkAside = false;
+  /** @returns {any} the cluster after the open one in the queue as it was last shown, or the first */
   function nextInQueue() {
-    const rows = queueRows();
+    const rows = inQueue.length ? inQueue.map((id) => clusterOf.get(id)) : queueRows();
     const here = rows.findIndex((row) => row.id === place().id);
-    return rows.slice(here + 1).find((row) => !setAside(row)) ?? null;
+    return rows.slice(here + 1).find((row) => walkAside || !setAside(row)) ?? null;
   }
 
   /** @param {any} row */
@@ -1270,6 +1289,7 @@
       rows, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
       filter: (row) => has(why, row), hint: "Filter by number, brand, organisation",
       open: (row) => (location.hash = toCluster(row.id)),
+      drawn: (rows) => { inQueue = rows.map((row) => row.id); walkAside = why === "snoozed" || why === "done"; },
     });
     const unreviewed = clusters.reduce((sum, row) => sum + row.unreviewed, 0);
     const disputed = clusters.filter((row) => row.status === "disputed").length;
@@ -2421,6 +2441,7 @@
   async function render() {
     const mine = ++turn;
     const { view, id, state } = place();
+    const left = entry, back = arrive();
     const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
     nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", null, ` ${count(fresh())}`) : null)));
     /** @type {any} */ let content;
@@ -2436,9 +2457,12 @@
     if (mine !== turn) return;
     if (graph) { graph.destroy(); graph = null; }
     const where = `${view}/${id}`;
-    const scroll = scrollY;
+    const scroll = where === drawn && (left === entry || back === null) ? scrollY : back ?? 0;
     main.replaceChildren(...[content].flat(2).filter(Boolean));
-    scrollTo(0, where === drawn ? scroll : 0);
+    scrollTo(0, scroll);
+    scrolled.set(entry, scrollY);
+    const from = back !== null && left !== entry && drawn.startsWith("c/") ? drawn.slice(2) : "";
+    if (from) /** @type {any} */ (main.querySelector(`tr[data-key="${CSS.escape(plain(from, 200))}"] a.cluster`))?.focus({ preventScroll: true });
     // A reader of the screen is told of a new view; who types on keeps the field.
     if (drawn && where !== drawn && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;

@@ -79,7 +79,7 @@ def made_run(folder, **options):
     side = [one["entity_id"] for one in rows["members"] if one["cluster_id"] == thin["cluster_id"]]
     thin |= {"flags": ["one_source", "thin"], "weakest_cut": 2}
     thin |= {"weakest_side": sorted(side[:3]), "thin_side": sorted(side[:3])}
-    rows["clusters"][30]["status"] = "disputed"
+    rows["clusters"][25]["status"] = "disputed"
     again = f"{PHONE}#2"
     rows["entities"].append(entity(again, complaints=1))
     rows["members"].append(member(again, rows["clusters"][1]["cluster_id"]))
@@ -210,6 +210,36 @@ def test_filters_stand_in_the_address_and_back_finds_them_again(browser, page):
     assert browser.texts("tbody tr .name") == merged
     assert browser.run("return document.querySelector('.filter').value") == "+1888555"
     assert "why=merged" in browser.url and "q=%2B1888555" in browser.url
+
+
+def test_the_next_cluster_is_the_next_of_the_chosen_ones(browser, page):
+    opened(browser, page, "#/queue?why=merged&sort=-unreviewed")
+    chosen = [one.partition("?")[0] for one in browser.run(HREFS)]
+    assert len(chosen) > 3
+    browser.click("tbody a.cluster")
+    for one in chosen[1:4]:
+        browser.wait("document.querySelector('.cluster-head')")
+        browser.press("n")
+        browser.wait(f"location.hash === {json.dumps(one)}")
+
+
+def test_back_finds_the_place_in_the_list_and_the_focus(browser, page):
+    opened(browser, page, "#/clusters")
+    row = browser.page.locator("tbody tr").nth(26)
+    row.locator("a.cluster").click()
+    browser.wait("document.querySelector('.cluster-head')")
+    assert browser.run("return scrollY") == 0
+    browser.click(".tabs a:has-text('Links')")
+    browser.wait("location.hash.includes('tab=links')")
+    browser.page.go_back()
+    browser.page.go_back()
+    browser.wait("document.querySelector('h1').textContent === 'Clusters'")
+    name = row.locator(".name .id").text_content()
+    assert any(one.startswith(name) for one in in_view(browser, "tbody .name"))
+    assert browser.run("return document.activeElement.textContent").startswith(name)
+    browser.press("q")
+    browser.wait("document.querySelector('.chips')")
+    assert browser.run("return scrollY") == 0
 
 
 @pytest.mark.parametrize(
