@@ -1075,7 +1075,7 @@
     index.ids.forEach((/** @type {string} */ id, /** @type {number} */ at) => {
       if (!fits(id, index.values[at])) return;
       const row = clusterOf.get(index.of[index.clusters[at]]);
-      if (row) found.push({ text: id, note: row.size > 1 ? `in ${plain(row.name, 60)}` : "single identifier", href: toCluster(row.id, { id }), weight: exact(id, index.values[at]) });
+      if (row) found.push({ text: id, note: row.size > 1 ? `in ${plain(titleOf(row), 60)}` : "single identifier", href: toCluster(row.id, { id }), weight: exact(id, index.values[at]) });
     });
     index.suppressed.forEach((/** @type {string} */ id, /** @type {number} */ at) => {
       const text = bareValue(id);
@@ -1089,13 +1089,13 @@
       const id = of === null ? "" : index.of[of];
       found.push({
         text: index.records[at], weight: index.lower[at] === start ? 3.2 : 2,
-        note: `record of ${words(index.orgs[index.recordOrgs[at]])}${id ? ` in ${plain(clusterOf.get(id)?.name ?? id, 60)}` : ", which names no member of a cluster"}`,
+        note: `record of ${words(index.orgs[index.recordOrgs[at]])}${id ? ` in ${plain(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60)}` : ", which names no member of a cluster"}`,
         href: id ? toCluster(id, { tab: "records", rq: index.records[at] }) : "",
       });
     }
     for (const row of clusters) {
       if (folded(row.name).includes(key) || folded(row.id).includes(key)) {
-        found.push({ text: row.name, note: `cluster of ${counted(row.size, "member")}`, href: toCluster(row.id), weight: 1.5 });
+        found.push({ text: titleOf(row), note: `cluster of ${counted(row.size, "member")}`, href: toCluster(row.id), weight: 1.5 });
       }
     }
     return found.sort((a, b) => b.weight - a.weight || a.text.length - b.text.length).slice(0, 60);
@@ -1214,6 +1214,8 @@
     return h("a.cluster", { href: toCluster(row.id, state) }, briefly(value, 48),
       nice ? h("span.quiet", null, ` ${nice}`) : null, brand ? h("span.brand", null, " ", brief(words(brand), 30)) : null);
   }
+  /** The name of a cluster as text. @param {any} row @returns {string} */
+  const titleOf = (row) => row.name.replace(/^(\S+) \((.*)\)$/s, (/** @type {string} */ _, /** @type {string} */ value, /** @type {string} */ brand) => `${value} ${words(brand)}`);
   /** @param {any} row */
   function statusTag(row) {
     return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, null, shown(words(row.status), 20));
@@ -1774,7 +1776,7 @@
     const rows = [...facts.members].sort((a, b) => a.first - b.first).slice(0, 200);
     if (!rows.length) return h("p.quiet", null, "No member is shown.");
     const start = Math.floor(Math.min(...rows.map((one) => one.first)) / 86400), end = Math.floor(Math.max(...rows.map((one) => one.last)) / 86400) + 1;
-    const left = 230, width = 1000, line = 18, top = 26, scale = (width - left) / Math.max(end - start, 1);
+    const left = Math.min(Math.max(...rows.map((one) => (ruler?.measureText(plain(valueOf(one.id), 70)).width ?? 200) * 0.92), 100) + 14, 420), width = 1000, line = 18, top = 26, scale = (width - left) / Math.max(end - start, 1);
     const x = (/** @type {number} */ at) => left + (at - start) * scale;
     const at = new Map(rows.map((one, n) => [one.place, top + n * line]));
     const drawing = svg("svg", { viewBox: `0 0 ${width} ${top + rows.length * line + 6}`, class: "timeline", role: "group", "aria-label": `Days on which ${rows.length} identifiers were read` });
@@ -1788,8 +1790,9 @@
     });
     for (const one of rows) {
       const y = at.get(one.place) ?? 0;
-      const group = svg("g", { class: `life k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, tabindex: 0, role: "button", "aria-label": `${plain(one.id, 80)}, ${day(one.first)} to ${day(one.last)}` });
-      group.append(svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), svg("text", { x: left - 6, y: y + 10, "text-anchor": "end" }, plain(valueOf(one.id), 34)),
+      const about = `${plain(one.id, 160)}, ${one.tier}, robustness ${count(one.robustness)}, ${day(one.first)} to ${day(one.last)}`;
+      const group = svg("g", { class: `life k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, tabindex: 0, role: "button", "aria-label": about });
+      group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), svg("text", { x: left - 6, y: y + 10, "text-anchor": "end" }, plain(valueOf(one.id), 70)),
         svg("rect", { class: "span", x: x(Math.floor(one.first / 86400)), y: y + 4, width: Math.max((Math.floor(one.last / 86400) - Math.floor(one.first / 86400) + 1) * scale, 2), height: 5 }));
       let when = one.days[0] ?? 0;
       const most = Math.max(...one.days.filter((/** @type {number} */ _, /** @type {number} */ n) => n > 0 && n % 2 === 0), 1);
@@ -1818,97 +1821,168 @@
   // ---------------------------------------------------------------- graph
 
   const COLOURS = /** @type {Record<string, [string, string]>} */ ({ phone: ["#1f6fc2", "ellipse"], domain: ["#7a4bb5", "diamond"], url: ["#7a4bb5", "diamond"], email: ["#b0407f", "rectangle"], remote: ["#157f5b", "triangle"], account: ["#a8620a", "hexagon"], wallet: ["#7a6a00", "hexagon"], handle: ["#b0407f", "pentagon"] });
+  const ARROWS = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
+  const DRAWN = 1000, DRAWN_LINKS = 2500, DRAWN_SUPPLIERS = 12, PAST_DAYS = 7;
+  const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "guntil"];
+  /** How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers. @type {Map<string, any>} */
+  const graphViews = new Map();
+  const ruler = document.createElement("canvas").getContext("2d");
+  if (ruler) ruler.font = "11px system-ui, sans-serif";
+  /** A text for a drawing, whole, in lines. @param {string} text */
+  function inLines(text) {
+    const name = plain(text, 160), every = [...name], number = Math.ceil(every.length / 32), each = Math.ceil(every.length / number);
+    const lines = Array.from({ length: number }, (_, at) => every.slice(at * each, (at + 1) * each).join(""));
+    return { name, label: lines.join("\n"), half: Math.max(...lines.map((one) => ruler?.measureText(one).width ?? one.length * 6.4), 0) / 2 + 3, tall: 13 * lines.length };
+  }
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function graphTab(whole, state, open) {
     const { row, facts } = whole;
-    const canvas = h("div.canvas", { tabindex: 0, role: "application", "aria-label": `Graph of ${counted(row.size, "identifier")}: arrows walk, Enter opens, plus and minus zoom, 0 fits` });
+    const canvas = h("div.canvas", { tabindex: 0, role: "application", "aria-label": `Graph of ${counted(row.size, "identifier")}: arrows walk, Space keeps what is selected, Enter opens, Shift and arrows move the picture, plus and minus zoom, 0 fits` });
     const list = h("div.between", { role: "status" });
-    const kinds = [...new Set(facts.members.map((/** @type {any} */ one) => one.kind))];
-    const shownKinds = new Set(kinds);
+    const kinds = /** @type {string[]} */ ([...new Set(facts.members.map((/** @type {any} */ one) => one.kind))]);
     const first = Math.min(...facts.members.map((/** @type {any} */ one) => one.first)), last = Math.max(...facts.members.map((/** @type {any} */ one) => one.last));
-    let coreOnly = false, weight = 0, until = last, suppliers = false;
-    const untilText = h("span.quiet", null, day(last));
+    const view = graphViews.get(row.id) ?? { filters: {}, places: new Map(), camera: null, expanded: new Set(), selected: [] };
+    graphViews.set(row.id, view);
+    const { camera, selected } = view;
+    const given = GRAPH_FILTERS.some((name) => state[name]) ? state : view.filters;
+    const hidden = new Set((given.gkinds ?? "").split(",").filter((/** @type {string} */ one) => kinds.includes(one)));
+    const endOfDay = (/** @type {number} */ when) => (Math.floor(when / 86400) + 1) * 86400 - 1;
+    const dated = Date.parse(given.guntil ?? "") / 1000;
+    let coreOnly = given.gcore === "1", suppliers = given.gsup === "1", took = given.gtook === "1", weight = Number(given.gweight) || 0;
+    let until = dated >= first - 86400 && endOfDay(dated) < last ? endOfDay(dated) : last;
+    const untilText = h("span.quiet", null, day(until));
+    const lately = h("p.quiet.lately");
     /** @type {any} */ let cy = null;
     let label = () => {};
-    let labelling = 0;
+    let labelling = 0, keeping = 0;
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 
     function apply() {
+      clearTimeout(keeping);
+      keeping = setTimeout(() => { // an address cannot change as often as a slider
+        view.filters = { gkinds: [...hidden].join(","), gcore: coreOnly ? "1" : "", gsup: suppliers ? "1" : "", gtook: took ? "1" : "", gweight: weight ? String(weight) : "", guntil: until < last ? new Date(until * 1000).toISOString().slice(0, 10) : "" };
+        if (canvas.isConnected && place().id === row.id) remember(view.filters);
+      }, 250);
+      untilText.textContent = day(until);
+      const then = until < last, taken = then ? facts.handovers.filter((/** @type {any} */ one) => one[3] <= until && one[3] > until - PAST_DAYS * 86400) : [];
+      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => h("span", null, identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
       if (!cy) return;
       cy.batch(() => {
         cy.nodes().forEach((/** @type {any} */ node) => {
           const one = node.data("member");
-          const seen = one ? shownKinds.has(one.kind) && (!coreOnly || one.tier === "core") && one.first <= until : suppliers;
-          node.toggleClass("off", !seen);
+          node.toggleClass("off", !(one ? !hidden.has(one.kind) && (!coreOnly || one.tier === "core") && one.first <= until : suppliers));
+          node.toggleClass("past", Boolean(one) && then && one.last < until - PAST_DAYS * 86400);
         });
-        cy.edges().forEach((/** @type {any} */ edge) => edge.toggleClass("off", !(edge.data("weight") >= weight && (edge.data("first") ?? 0) <= until)));
+        cy.edges().forEach((/** @type {any} */ edge) => edge.toggleClass("off", (edge.data("first") ?? 0) > until || (edge.hasClass("took") ? !took && !then : edge.data("weight") < weight)));
       });
       label();
     }
     let playing = 0;
-    const slider = h("input", { type: "range", min: first, max: last, step: 86400, value: last, "aria-label": "Until", oninput: (/** @type {any} */ event) => setUntil(Number(event.target.value)) });
+    const slider = h("input", { type: "range", min: first, max: last, step: 86400, value: until, "aria-label": "Until", oninput: (/** @type {any} */ event) => setUntil(Number(event.target.value)) });
     function setUntil(/** @type {number} */ when) {
-      until = when >= last - 86400 ? last : when;
+      until = when >= last - 86400 ? last : endOfDay(when);
       slider.value = String(until);
-      untilText.textContent = day(until);
       apply();
     }
     const play = h("button", { type: "button", onclick: () => {
       if (playing) { clearInterval(playing); playing = 0; play.textContent = "Replay"; return; }
       play.textContent = "Stop";
-      let when = first;
+      let when = until < last ? until : first;
       playing = setInterval(() => {
-        if (!canvas.isConnected || when > last) { clearInterval(playing); playing = 0; play.textContent = "Replay"; setUntil(last); return; }
+        if (!canvas.isConnected || when > last) { clearInterval(playing); playing = 0; play.textContent = "Replay"; if (canvas.isConnected) setUntil(last); return; }
         setUntil(when);
         when += Math.max((last - first) / 60, 86400);
-      }, 150);
+      }, 200);
     } }, "Replay");
     const zoom = (/** @type {number} */ by) => cy?.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+    const fit = () => cy?.fit(cy.nodes(":visible"), 40);
+    /** @param {string} text @param {boolean} checked @param {(on: boolean) => void} change @param {any} [before] */
+    const box = (text, checked, change, before) => h("label.check", null, h("input", { type: "checkbox", checked, onchange: (/** @type {any} */ event) => { change(event.target.checked); apply(); } }), before, text);
     const tools = h("div.bar.graph-tools", null,
-      h("button", { type: "button", onclick: () => zoom(1.3) }, "Zoom in"), h("button", { type: "button", onclick: () => zoom(1 / 1.3) }, "Zoom out"), h("button", { type: "button", onclick: () => cy?.fit(undefined, 30) }, "Fit"),
-      kinds.map((kind) => h("label.check", null, h("input", { type: "checkbox", checked: true, onchange: (/** @type {any} */ event) => { if (event.target.checked) shownKinds.add(kind); else shownKinds.delete(kind); apply(); } }), h(`span.dot.k-${/^\w+$/.test(String(kind)) ? kind : "x"}`), words(kind))),
-      h("label.check", null, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { coreOnly = event.target.checked; apply(); } }), "Core only"),
-      facts.suppliers.length ? h("label.check", null, h("input", { type: "checkbox", onchange: (/** @type {any} */ event) => { suppliers = event.target.checked; apply(); } }), "Suppliers") : null,
-      h("label.check", null, "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: 0, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
+      h("button", { type: "button", onclick: () => zoom(1.3) }, "Zoom in"), h("button", { type: "button", onclick: () => zoom(1 / 1.3) }, "Zoom out"), h("button", { type: "button", onclick: fit }, "Fit"),
+      kinds.map((kind) => box(words(kind), !hidden.has(kind), (on) => { if (on) hidden.delete(kind); else hidden.add(kind); }, h(`span.dot.k-${/^\w+$/.test(kind) ? kind : "x"}`))),
+      box("Core only", coreOnly, (on) => { coreOnly = on; }),
+      facts.suppliers.length ? box("Suppliers", suppliers, (on) => { suppliers = on; if (on) requestAnimationFrame(() => cy?.nodes(".supplier").some((/** @type {any} */ one) => !inside(one, 0)) && fit()); }) : null,
+      facts.handovers.length ? box("Handovers", took, (on) => { took = on; }) : null,
+      h("label.check", null, "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: weight, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
       h("label.check", null, "Until", slider, untilText), play,
       h("button", { type: "button", onclick: () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`) }, "Download PNG"),
       h("button", { type: "button", onclick: () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml") }, "SVG"),
       h("button", { type: "button", onclick: () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml") }, "GraphML"));
 
-    /** @param {any[]} members */
-    function between(members) {
-      cy?.edges().removeClass("path");
-      if (!members.length) return list.replaceChildren(h("span.quiet", null, "Click an identifier; shift and click, or shift and drag, selects several. Two show the path between them."));
-      const chosen = h("div.bar", null, h("b", null, `${count(members.length)} selected`), h("button", { type: "button", onclick: () => cite(citation(row, members)) }, "Cite"), h("button", { type: "button", onclick: () => membersCsv(row, members) }, "CSV"),
-        members.slice(0, 12).map((one) => h("button.mini", { type: "button", onclick: () => open(one) }, briefly(valueOf(one.id), 30))), members.length > 12 ? h("span.quiet", null, `+${count(members.length - 12)}`) : null);
+    const close = () => h("button.close", { type: "button", "aria-label": "Close", onclick: () => { kept.clear(); select([]); canvas.focus(); } }, "×");
+    /** What was selected, and what ties it. @param {any[]} members @param {any} [link] that was clicked */
+    function between(members, link) {
+      view.selected = members.map((one) => one.place);
+      cy?.edges().removeClass("path near");
+      cy?.nodes(":selected").connectedEdges().filter((/** @type {any} */ one) => one.data("link")).addClass("near");
+      if (!members.length) return list.replaceChildren();
+      const button = (/** @type {any} */ one) => h("button.mini", { type: "button", onclick: () => open(one) }, briefly(valueOf(one.id), 48));
+      const chosen = h("div.bar", null, close(), h("b", null, `${count(members.length)} selected`), h("button", { type: "button", onclick: () => cite(citation(row, members)) }, "Cite"), h("button", { type: "button", onclick: () => membersCsv(row, members) }, "CSV"),
+        members.slice(0, 12).map(button), members.length > 12 ? h("details", null, h("summary", null, `${counted(members.length - 12, "other")}`), members.slice(12, 500).map(button)) : null);
+      if (members.length === 1) return list.replaceChildren(chosen, pathForm(members[0]));
       if (members.length !== 2) return list.replaceChildren(chosen);
-      const found = strongestPath(facts, members[0].place, members[1].place);
-      list.replaceChildren(chosen, h("b", null, "Path: "), found.length ? h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 40), " and ", identifier(one.ends[1].id, 40), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}`)))) : "no accepted links lead from one to the other.",
-        h("button", { type: "button", hidden: run.redacted, onclick: () => decide("cannot_link", whole, members[0].id, members[1].id) }, "Keep apart"));
-      for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
+      const [a, b] = members, found = link ? [link] : strongestPath(facts, a.place, b.place);
+      list.replaceChildren(chosen,
+        found.length ? h("div", null, h("b", null, link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : h("p", null, "No accepted links lead from one to the other."),
+        run.redacted ? "" : h("div.bar", null, h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, a.id, b.id) }, "Same operation"), h("button", { type: "button", onclick: () => decide("cannot_link", whole, a.id, b.id) }, "Keep apart")));
+      if (cy) for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
+    }
+    /** Asks for the other end of a path. @param {any} member */
+    function pathForm(member) {
+      const to = h("input", { list: "path-ends", autocomplete: "off", "aria-label": "Path to", placeholder: "Path to: in any form", size: 26 });
+      return h("form.bar", { onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        const other = memberBy(facts, to.value);
+        if (!other || other === member) return toast(other ? "That is the same identifier: name another." : "No member of this cluster is written so.");
+        select([member, other]);
+        canvas.focus();
+      } }, to, h("datalist", { id: "path-ends" }, facts.members.slice(0, 300).filter((/** @type {any} */ one) => one !== member).map((/** @type {any} */ one) => h("option", { value: plain(valueOf(one.id), 200) }))), h("button", { type: "submit" }, "Show the path"));
+    }
+    /** @param {any} one a supplier */
+    function supplied(one) {
+      list.replaceChildren(h("div.bar", null, close(), h("b", null, words(one.kind)), identifier(one.id, 60), h("span.quiet", null, `${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
+        h("ul.plain", null, one.others.map((/** @type {string} */ id) => h("li", null, clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier"), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
+    }
+    let quietly = false, asked = false;
+    /** Says what is selected, once for all that changed together. @param {any} [link] */
+    function chosen(link) {
+      const nodes = cy.nodes(":selected"), supplier = nodes.length === 1 && nodes[0].data("supplier");
+      if (supplier) supplied(supplier);
+      else between(nodes.map((/** @type {any} */ node) => node.data("member")).filter(Boolean), link);
+    }
+    /** @param {any[]} members @param {any} [link] */
+    function select(members, link) {
+      quietly = true;
+      cy?.batch(() => { cy.elements().unselect(); for (const one of members) cy.getElementById(`m${one.place}`).select(); });
+      quietly = false;
+      between(members, link);
     }
 
-    withCytoscape().then((/** @type {any} */ cytoscape) => {
+    Promise.all([withCytoscape(), new Promise(requestAnimationFrame)]).then(([cytoscape]) => { // the page has the canvas only after this turn
       if (!canvas.isConnected) return;
-      const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff";
-      const drawn = facts.members.slice(0, 1000);
+      const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff", accent = dark ? "#8fbcf5" : "#0b4f9e", warn = dark ? "#ffc878" : "#8a3a00";
+      const drawn = facts.members.slice(0, DRAWN);
       const nodes = drawn.map((/** @type {any} */ one, /** @type {number} */ n) => ({
-        data: { id: `m${one.place}`, member: one, label: plain(valueOf(one.id), 30), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
+        data: { id: `m${one.place}`, member: one, ...inLines(valueOf(one.id)), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
         classes: [one.tier === "core" ? "" : "verify", one.bridge ? "bridge" : "", one.status === "contested" ? "contested" : ""].join(" "),
         position: one.at ? { x: one.at[0] * 1000, y: one.at[1] * 620 } : { x: 500 + 420 * Math.cos((n * 6.283) / drawn.length), y: 310 + 260 * Math.sin((n * 6.283) / drawn.length) },
       }));
-      const edges = facts.links.slice(0, 2500).filter((/** @type {any} */ one) => one.a < 1000 && one.b < 1000).map((/** @type {any} */ one) => ({
-        data: { id: `e${one.a}-${one.b}`, source: `m${one.a}`, target: `m${one.b}`, weight: one.weight, width: 1 + Math.min(one.weight, 12) / 2, first: one.first }, classes: one.accepted ? "" : "doubted",
+      const edges = facts.links.slice(0, DRAWN_LINKS).filter((/** @type {any} */ one) => one.a < DRAWN && one.b < DRAWN).map((/** @type {any} */ one) => ({
+        data: { id: `e${one.a}-${one.b}`, source: `m${one.a}`, target: `m${one.b}`, link: one, weight: one.weight, width: 1 + Math.min(one.weight, 12) / 2, first: one.first }, classes: one.accepted ? "" : "doubted",
       }));
-      facts.suppliers.slice(0, 12).forEach((/** @type {any} */ one, /** @type {number} */ n) => {
-        nodes.push({ data: { id: `s${n}`, member: null, label: plain(one.id, 30), colour: panel, shape: "round-rectangle", size: 16 }, classes: "supplier", position: { x: 60 + 80 * n, y: 690 } });
-        one.links.forEach(([member, records]) => member < 1000 && edges.push({ data: { id: `s${n}-${member}`, source: `s${n}`, target: `m${member}`, weight: 1e9, width: 1 + Math.log2(records), first: 0 }, classes: "soft" }));
+      facts.handovers.forEach((/** @type {any} */ [before, after, , at]) => before < DRAWN && after < DRAWN && edges.push({ data: { id: `h${before}-${after}`, source: `m${before}`, target: `m${after}`, width: 2, first: at }, classes: "took" }));
+      const above = Math.min(0, ...nodes.map((/** @type {any} */ one) => one.position.y)) - 70;
+      facts.suppliers.slice(0, DRAWN_SUPPLIERS).forEach((/** @type {any} */ one, /** @type {number} */ n) => {
+        nodes.push({ data: { id: `s${n}`, member: null, supplier: one, ...inLines(one.id), colour: panel, shape: "round-rectangle", size: 16 }, classes: "supplier", position: { x: 100 * n - 50, y: above } });
+        one.links.forEach(([member, records]) => member < DRAWN && edges.push({ data: { id: `s${n}-${member}`, source: `s${n}`, target: `m${member}`, weight: 1e9, width: 1 + Math.log2(records), first: 0 }, classes: "soft" }));
       });
+      for (const one of nodes) one.position = view.places.get(one.data.id) ?? one.position;
       cy = cytoscape({
-        container: canvas, elements: [...nodes, ...edges], layout: { name: "preset", fit: true, padding: 30 }, minZoom: 0.2, maxZoom: 8, boxSelectionEnabled: true, pixelRatio: "auto",
+        container: canvas, elements: [...nodes, ...edges], layout: { name: "preset", fit: true, padding: 40 }, minZoom: 0.2, maxZoom: 8, boxSelectionEnabled: true, pixelRatio: "auto",
         style: [
-          { selector: "node", style: { "background-color": "data(colour)", shape: "data(shape)", width: "data(size)", height: "data(size)", label: "", color: text, "font-size": 10, "text-valign": "bottom", "text-margin-y": 3, "text-outline-color": panel, "text-outline-width": 2, "font-family": "system-ui, sans-serif" } },
+          { selector: "node", style: { "background-color": "data(colour)", shape: "data(shape)", width: "data(size)", height: "data(size)", label: "", color: text, "font-size": 10, "text-valign": "bottom", "text-margin-y": 3, "text-wrap": "wrap", "text-max-width": 9999, "text-outline-color": panel, "text-outline-width": 2, "font-family": "system-ui, sans-serif" } },
           { selector: "node.verify", style: { "background-opacity": 0.45, "border-width": 1.5, "border-style": "dashed", "border-color": "data(colour)" } },
           { selector: "node.bridge", style: { "border-width": 3, "border-color": "#b8460b", "border-style": "solid" } },
           { selector: "node.contested", style: { "border-width": 3, "border-color": "#c4122f", "border-style": "double" } },
@@ -1916,56 +1990,126 @@
           { selector: "edge", style: { width: "data(width)", "line-color": edge, opacity: edges.length > 800 ? 0.25 : 0.7, "curve-style": "haystack" } },
           { selector: "edge.doubted", style: { "line-style": "dotted", "line-color": "#b8460b", "curve-style": "straight" } },
           { selector: "edge.soft", style: { "line-style": "dashed", opacity: 0.4, "curve-style": "straight" } },
+          { selector: "edge.took", style: { "line-color": warn, "target-arrow-color": warn, "target-arrow-shape": "triangle", "curve-style": "unbundled-bezier", "control-point-distances": 30, "control-point-weights": 0.5, opacity: 1, "z-index": 8 } },
+          { selector: "edge.near", style: { "line-color": accent, opacity: 0.9 } },
+          { selector: "edge.path", style: { "line-color": accent, opacity: 1, width: 5 } },
+          { selector: ".past", style: { opacity: 0.25 } },
           { selector: ".off", style: { display: "none" } },
-          { selector: "edge.path", style: { "line-color": "#0b4f9e", opacity: 1, width: 5 } },
-          { selector: ":selected", style: { "border-width": 4, "border-color": dark ? "#8fbcf5" : "#0b4f9e", "border-style": "solid", "z-index": 9 } },
+          { selector: ":selected", style: { "border-width": 4, "border-color": accent, "border-style": "solid", "z-index": 9 } },
         ],
       });
       graph = cy;
       label = () => labels(cy);
+      cy.edges().unselectify();
+      for (const id of view.expanded) expand(cy.getElementById(id), true);
+      cy.on("viewport", () => { view.camera = { zoom: cy.zoom(), pan: { ...cy.pan() } }; });
+      cy.on("dragfree", "node", (/** @type {any} */ event) => view.places.set(event.target.id(), { ...event.target.position() }));
       cy.on("zoom pan dragfree select unselect", () => {
         clearTimeout(labelling);
         labelling = setTimeout(label, 100);
       });
-      if (suppliers || coreOnly || weight || facts.suppliers.length) apply();
-      else label();
-      const selected = () => cy.nodes(":selected").map((/** @type {any} */ node) => node.data("member")).filter(Boolean);
-      cy.on("tap", "node", (/** @type {any} */ event) => event.target.data("member") && open(event.target.data("member")));
-      cy.on("select unselect", "node", () => between(selected()));
+      apply();
+      if (camera) cy.viewport(camera);
+      else fit();
+      cy.on("tap", "node", (/** @type {any} */ event) => {
+        const node = event.target;
+        cursor = node;
+        if (!event.originalEvent?.shiftKey) kept.clear();
+        enter(node);
+      });
+      cy.on("tap", "edge", (/** @type {any} */ event) => { const link = event.target.data("link"); if (link) select(link.ends, link); });
+      cy.on("select unselect", "node", () => {
+        if (quietly || asked) return;
+        asked = true;
+        queueMicrotask(() => { asked = false; if (!cy.destroyed()) chosen(); });
+      });
       const start = facts.members.find((/** @type {any} */ one) => one.id === state.id);
-      if (start) cy.getElementById(`m${start.place}`).select();
+      if (start && selected.includes(start.place)) select(selected.map((/** @type {number} */ one) => facts.members[one]));
+      else if (start) select([start]);
       document.documentElement.dataset.graph = row.id;
     }).catch((/** @type {Error} */ error) => canvas.replaceChildren(h("p", null, error.message)));
 
-    let walked = -1;
+    /** Opens what a node stands for. @param {any} node */
+    function enter(node) {
+      if (node.data("member")) open(node.data("member"));
+      else if (node.data("supplier")) expand(node);
+      else if (node.data("other")) location.hash = toCluster(node.data("other"));
+    }
+    /** Shows the clusters that a supplier serves, or hides them again. @param {any} node @param {boolean} [again] */
+    function expand(node, again = false) {
+      const one = node.data("supplier"), id = node.id();
+      if (!one) return;
+      if (!again && view.expanded.delete(id)) return void cy.nodes(`.of-${id}`).remove();
+      view.expanded.add(id);
+      const { x, y } = node.position(), panel = dark ? "#1b1f24" : "#ffffff";
+      one.others.forEach((/** @type {string} */ other, /** @type {number} */ n) => cy.add([
+        { group: "nodes", data: { id: `${id}-c${n}`, member: null, other, ...inLines(clusterOf.has(other) ? titleOf(clusterOf.get(other)) : "single identifier"), colour: panel, shape: "round-rectangle", size: 14 }, classes: `supplier of-${id}`, position: view.places.get(`${id}-c${n}`) ?? { x: x + (n - (one.others.length - 1) / 2) * 150, y: y - 60 - (n % 2) * 40 } },
+        { group: "edges", data: { id: `${id}-e${n}`, source: id, target: `${id}-c${n}`, weight: 1e9, width: 1, first: 0 }, classes: "soft" }]));
+      if (again) return;
+      if (cy.nodes(`.of-${id}`).some((/** @type {any} */ each) => !inside(each, 0))) fit();
+      label();
+    }
+    /** @param {any} node @param {number} margin @returns {boolean} */
+    const inside = (node, margin) => { const at = node.renderedPosition(); return at.x >= margin && at.y >= margin && at.x <= cy.width() - margin && at.y <= cy.height() - margin; };
+
+    /** Where the keys are, and what Space keeps selected. @type {any} */ let cursor = null;
+    /** @type {Set<any>} */ const kept = new Set();
+    /** The nearest node in a direction, sideways distance counting double; from an edge, the farthest on the other side. @param {number} dx @param {number} dy */
+    function towards(dx, dy) {
+      const seen = cy.nodes(":visible").toArray();
+      if (!cursor || cursor.removed() || cursor.hasClass("off")) return cy.nodes(":selected")[0] ?? seen[0];
+      const from = cursor.position();
+      let best = null, least = Infinity, behind = null, most = 0;
+      for (const node of seen) {
+        const at = node.position(), along = (at.x - from.x) * dx + (at.y - from.y) * dy, aside = Math.abs((at.x - from.x) * dy + (at.y - from.y) * dx);
+        if (along > 0.5 && along + 2 * aside < least) { best = node; least = along + 2 * aside; }
+        if (along < most) { behind = node; most = along; }
+      }
+      return best ?? behind ?? cursor;
+    }
     canvas.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (!cy) return;
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-      if (step) {
-        event.preventDefault();
-        const seen = cy.nodes(":visible").filter((/** @type {any} */ node) => node.data("member"));
-        walked = (walked + step + seen.length) % seen.length;
-        cy.nodes().unselect();
-        seen[walked].select();
-        canvas.setAttribute("aria-description", plain(seen[walked].data("member").id, 100));
-      } else if (event.key === "Enter") {
-        const one = cy.nodes(":selected")[0]?.data("member");
-        if (one) open(one);
-      } else if (event.key === "+" || event.key === "=") zoom(1.3);
+      const arrow = ARROWS[event.key];
+      if (arrow && event.shiftKey) cy.panBy({ x: -60 * arrow[0], y: -60 * arrow[1] });
+      else if (arrow) {
+        cursor = towards(...arrow);
+        if (!cursor) return;
+        const one = cursor.data("member"), at = cursor.renderedPosition();
+        quietly = true;
+        cy.batch(() => { cy.elements().unselect(); for (const each of kept) each.select(); cursor.select(); });
+        quietly = false;
+        if (!inside(cursor, 20)) cy.panBy({ x: cy.width() / 2 - at.x, y: cy.height() / 2 - at.y });
+        canvas.setAttribute("aria-description", one ? `${plain(one.id, 100)}, ${one.tier}, ${counted(one.reporters, "person", "people")}` : plain(cursor.data("name"), 100));
+        chosen();
+      } else if (event.key === " " && cursor) {
+        if (!kept.delete(cursor)) kept.add(cursor);
+      } else if (event.key === "Enter" && cursor) enter(cursor);
+      else if (event.key === "Escape") { kept.clear(); cy.elements().unselect(); }
+      else if (event.key === "+" || event.key === "=") zoom(1.3);
       else if (event.key === "-") zoom(1 / 1.3);
-      else if (event.key === "0") cy.fit(undefined, 30);
+      else if (event.key === "0") fit();
+      else return;
+      event.preventDefault();
     });
     between([]);
-    const legend = h("p.quiet", null, "Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s. Faint: ", term("Verify", "verify"), " before use; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
-    return [tools, canvas, list, legend, facts.links.length + facts.more_links > 2500 ? h("p.quiet", null, `${counted(facts.links.length + facts.more_links - 2500, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > 1000 ? h("p.quiet", null, `${counted(facts.members.length - 1000, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
+    const legend = h("p.quiet", null, "Click an identifier or a line; shift and click, or shift and drag, selects several; two show the path between them; a supplier opens the clusters that it serves. Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s; arrows: ", term("Handover", "handovers"), ". Faint nodes: ", term("Verify", "verify"), " before use, or, at an earlier day, not seen for a week; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
+    return [tools, h("div.stage", null, canvas, lately, list), legend, facts.links.length + facts.more_links > DRAWN_LINKS ? h("p.quiet", null, `${counted(facts.links.length + facts.more_links - DRAWN_LINKS, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > DRAWN ? h("p.quiet", null, `${counted(facts.members.length - DRAWN, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
   }
-  /** Writes the values of nodes, the most reported first, where they cover no other; whole, and as large at any zoom. @param {any} cy */
+  /** A member by a number, site or account in any form. @param {any} facts @param {string} text @returns {any} */
+  function memberBy(facts, text) {
+    const key = folded(text.trim().replace(/^(phone|domain|email|remote|account|wallet|handle|url):/i, "")), number = digitsOf(text);
+    if (!key) return null;
+    return facts.members.find((/** @type {any} */ one) => folded(valueOf(one.id)) === key) ?? facts.members.find((/** @type {any} */ one) => (number && one.kind === "phone" ? bareValue(one.id).endsWith(number) : bareValue(one.id).includes(key)));
+  }
+  /** Links to the records of a link. @param {any} row @param {any} one @param {number} most */
+  const recordLinks = (row, one, most) => [one.ids.slice(0, most).map((/** @type {string} */ id) => [h("a.id", { href: toCluster(row.id, { tab: "records", rq: id.slice(id.lastIndexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)), " "]), one.ids.length > most ? h("span.quiet", null, `+${count(one.ids.length - most)}`) : null];
+  /** Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and as large at any zoom. @param {any} cy */
   function labels(cy) {
     if (cy.destroyed()) return;
-    const zoom = cy.zoom(), pan = cy.pan();
+    const zoom = cy.zoom(), pan = cy.pan(), width = cy.width(), height = cy.height();
     const nodes = cy.nodes().filter((/** @type {any} */ node) => !node.hasClass("off")).toArray().map((/** @type {any} */ node) => {
       const at = node.position(), r = (node.data("size") * zoom) / 2;
-      return { node, x: at.x * zoom + pan.x, y: at.y * zoom + pan.y, r, text: node.data("label"), selected: node.selected(), size: node.data("size") };
+      return { node, x: at.x * zoom + pan.x, y: at.y * zoom + pan.y, r, selected: node.selected(), size: node.data("size") };
     });
     nodes.sort((/** @type {any} */ a, /** @type {any} */ b) => Number(b.selected) - Number(a.selected) || b.size - a.size);
     /** @type {Map<number, number[][]>} */ const taken = new Map();
@@ -1974,11 +2118,13 @@
     const covers = (/** @type {number[]} */ box) => rows(box).some((row) => taken.get(row)?.some((one) => box[0] < one[2] && box[2] > one[0] && box[1] < one[3] && box[3] > one[1]));
     for (const { x, y, r } of nodes) take([x - r * 0.7, y - r * 0.7, x + r * 0.7, y + r * 0.7]);
     cy.batch(() => {
-      for (const { node, x, y, r, text, selected } of nodes) {
-        const half = text.length * 3.2 + 2, box = [x - half, y + r + 2, x + half, y + r + 15];
+      for (const { node, x, y, r, selected } of nodes) {
+        const half = node.data("half"), tall = node.data("tall"), seen = x > 0 && x < width && y > 0 && y < height;
+        const aside = seen ? Math.max(half + 2 - x, 0) + Math.min(width - 2 - half - x, 0) : 0, above = seen && y + r + 4 + tall > height;
+        const top = above ? y - r - 4 - tall : y + r + 2, box = [x - half + aside, top, x + half + aside, top + tall];
         const free = selected || !covers(box);
         if (free) take(box);
-        if (free) node.style({ label: text, "font-size": 11 / zoom, "text-margin-y": 3 / zoom, "text-outline-width": 2 / zoom });
+        if (free) node.style({ label: node.data("label"), "font-size": 11 / zoom, "text-valign": above ? "top" : "bottom", "text-margin-x": aside / zoom, "text-margin-y": (above ? -3 : 3) / zoom, "text-outline-width": 2 / zoom });
         else if (node.style("label")) node.removeStyle("label");
       }
     });
@@ -1998,7 +2144,8 @@
   /** The graph as it stands, core members by value. @param {any} cy @returns {string} */
   function graphSvg(cy) {
     const seen = (/** @type {any} */ one) => !one.hasClass("off");
-    const nodes = cy.nodes().filter(seen), box = nodes.boundingBox(), pad = 60;
+    const nodes = cy.nodes().filter(seen), box = nodes.boundingBox({ includeLabels: false });
+    const pad = Math.max(60, ...nodes.filter((/** @type {any} */ one) => leaves(one.data("member"))).map((/** @type {any} */ one) => one.data("name").length * 2.2 + 10));
     const drawing = svg("svg", { viewBox: `${box.x1 - pad} ${box.y1 - pad} ${box.w + 2 * pad} ${box.h + 2 * pad}` });
     cy.edges().filter((/** @type {any} */ one) => seen(one) && seen(one.source()) && seen(one.target())).forEach((/** @type {any} */ one) => {
       const a = one.source().position(), b = one.target().position();
@@ -2007,7 +2154,7 @@
     nodes.forEach((/** @type {any} */ one) => {
       const { x, y } = one.position(), r = one.data("size") / 2, member = one.data("member");
       drawing.append(svg("circle", { cx: x, cy: y, r, fill: member ? one.data("colour") : "#ffffff", stroke: "#333333", "stroke-width": 0.5 }));
-      if (leaves(member)) drawing.append(svg("text", { x, y: y + r + 9, "font-size": 7, "font-family": "sans-serif", "text-anchor": "middle", fill: "#111" }, one.data("label")));
+      if (leaves(member)) drawing.append(svg("text", { x, y: y + r + 9, "font-size": 7, "font-family": "sans-serif", "text-anchor": "middle", fill: "#111" }, one.data("name")));
     });
     return new XMLSerializer().serializeToString(drawing);
   }
@@ -2257,7 +2404,7 @@
       return [
         h("div.headline", null, h("h1", null, "Compare two clusters"), one ? h("p", null, clusterName(one.row), " and") : null),
         pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
-        near?.size ? [h("h2", null, "Close to it"), h("ul.plain", null, [...near].slice(0, 30).map(([id, why]) => h("li", null, h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.get(id)?.name ?? id, 60)), h("span.quiet", null, ` by ${why}`))))] : null,
+        near?.size ? [h("h2", null, "Close to it"), h("ul.plain", null, [...near].slice(0, 30).map(([id, why]) => h("li", null, h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60)), h("span.quiet", null, ` by ${why}`))))] : null,
       ];
     }
     const both = [one, other];
@@ -2279,7 +2426,7 @@
       ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
     ];
     const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", null, h("h2", null, `Members of `, briefly(it.row.name, 40)), h("ul.near", null, it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", null, h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), " ", tierTag(each), h("span.quiet", null, ` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+    const list = (/** @type {any} */ it) => h("section", null, h("h2", null, `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", null, it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", null, h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), " ", tierTag(each), h("span.quiet", null, ` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
       it.facts.members.length > 40 ? h("p", null, h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
     return [
       h("div.headline", null, h("h1", null, "Compare two clusters"), a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
@@ -2316,7 +2463,7 @@
     });
     for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * span) / 8)) * 86400)));
     const met = Math.min(one.row.last, other.row.last) - Math.max(one.row.first, other.row.first);
-    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " ", briefly(one.row.name, 40), " ", h("span.key.key-b"), " ", briefly(other.row.name, 40), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
+    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " ", briefly(titleOf(one.row), 60), " ", h("span.key.key-b"), " ", briefly(titleOf(other.row), 60), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
   }
 
   // ---------------------------------------------------------------- places and flows
@@ -2467,12 +2614,13 @@
     if (drawn && where !== drawn && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;
     tip.hidden = true;
-    const title = view === "c" ? plain(clusterOf.get(id)?.name ?? id, 60) : VIEWS.find(([name]) => name === view)?.[1] ?? "";
+    const title = view === "c" ? plain(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60) : VIEWS.find(([name]) => name === view)?.[1] ?? "";
     document.title = `${title} – ringtrace ${run.run}`;
     document.documentElement.dataset.ready = location.hash || "#/queue";
   }
 
-  const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"]];
+  const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"],
+    ["In a graph", "Arrows walk, Space keeps what is selected, Enter opens; Shift and arrows move the picture, + − zoom, 0 fits"]];
   function help() {
     dialog.replaceChildren(h("div", null, h("h2", { id: "dialog-title" }, "Keys and terms"), h("dl.keys", null, KEYS.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])),
       h("h3", null, "Terms"), h("dl.terms", null, Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [h("dt", null, name), h("dd", null, text)])), h("p.buttons", null, h("button.primary", { type: "button", onclick: () => dialog.close() }, "Close"))));

@@ -25,6 +25,7 @@ from tests.support.report_tables import (
     cluster,
     complaint,
     entity,
+    link,
     listed,
     manifest,
     member,
@@ -49,6 +50,12 @@ return [box.top, box.bottom];
 PHONE = "phone:+18885550000"
 
 FIRST = "c-00000000"
+
+SECOND = f"c-{2654435761:08x}"
+
+WALLET = "wallet:btc:bc1p" + "q7z3k9m2" * 7 + "w5"
+
+CY = "document.querySelector('.canvas')._cyreg.cy"
 
 IN_VIEW = """
 const found = [...document.querySelectorAll(arguments[0])];
@@ -82,6 +89,12 @@ def made_run(folder, **options):
     rows["clusters"][25]["status"] = "disputed"
     again = f"{PHONE}#2"
     rows["entities"].append(entity(again, complaints=1))
+    second = rows["clusters"][1]
+    rows["entities"].append(entity(WALLET, complaints=9))
+    rows["members"].append(member(WALLET, second["cluster_id"], role="payee"))
+    near = next(one for one in rows["members"] if one["cluster_id"] == second["cluster_id"])
+    rows["links"].append(link(WALLET, near["entity_id"]))
+    second["size"] += 1
     rows["members"].append(member(again, rows["clusters"][1]["cluster_id"]))
     rows["clusters"][1]["size"] += 1
     write_run(folder / "before", {"clusters": old})
@@ -414,6 +427,191 @@ def test_the_graph_moves_hides_and_finds_the_path(browser, page):
     drawing = ElementTree.parse(drawn.value.path())  # noqa: S314 - our own
     assert len(drawing.findall("{*}circle")) >= 40 and len(drawing.findall("{*}line")) >= 20
     assert browser.messages == []
+
+
+def opened_graph(browser, page, more="", of=FIRST):
+    browser.page.goto("about:blank")
+    opened(browser, page, f"#/c/{of}?tab=graph{more}")
+    drawn_graph(browser, of)
+    browser.wait(f"{CY}.nodes().some((one) => one.style('label'))")
+
+
+def drawn_graph(browser, of=FIRST):
+    browser.wait(f"document.documentElement.dataset.graph === {json.dumps(of)}")
+
+
+def spot(browser, what):
+    """Where the window has a node, or the middle of a line."""
+    script = f"""
+        const one = {CY}.getElementById(arguments[0]);
+        const box = document.querySelector(".canvas").getBoundingClientRect();
+        const at = one.isNode() ? one.renderedPosition() : one.renderedMidpoint();
+        return [box.left + at.x, box.top + at.y]"""
+    return browser.run(script, what)
+
+
+def test_a_graph_is_drawn_again_when_it_is_opened_again(browser, page):
+    opened_graph(browser, page)
+    browser.press("m")
+    browser.wait("document.querySelector('.tabled')")
+    browser.run("document.documentElement.dataset.graph = ''")
+    browser.press("g")
+    drawn_graph(browser)
+    browser.wait("document.querySelectorAll('.canvas canvas').length")
+    assert browser.run(f"return {CY}.nodes(':visible').length") == 72
+
+
+def test_the_graph_is_walked_kept_and_moved_by_keys(browser, page):
+    opened_graph(browser, page)
+    browser.run("document.querySelector('.canvas').focus()")
+    browser.press("ArrowRight", "Space", "ArrowRight")
+    browser.wait("document.querySelector('.between b')?.textContent === '2 selected'")
+    assert "Path of " in browser.text(".between")
+    assert in_view(browser, ".between li") and in_view(browser, ".between a.id")
+    camera = f"const cy = {CY}; return [cy.pan().x, cy.pan().y, cy.zoom()]"
+    x, y, zoom = browser.run(camera)
+    browser.press("Shift+ArrowLeft", "Shift+ArrowUp")
+    assert browser.run(camera) == [x + 60, y + 60, zoom]
+    browser.press("+")
+    assert browser.run(camera)[2] > zoom
+    browser.press("Escape")
+    browser.wait("!document.querySelector('.between b')")
+    selected = f"return {CY}.nodes(':selected').map((one) => one.position())"
+    (first,) = browser.run(f"return [{CY}.getElementById('m0').position()]")
+    for key, axis, sign in (("ArrowRight", "x", 1), ("ArrowDown", "y", 1), ("ArrowLeft", "x", -1)):
+        browser.press("Escape", "0")
+        browser.wait("!document.querySelector('.between b')")
+        browser.page.mouse.click(*spot(browser, "m0"))
+        browser.run("document.querySelector('.canvas').focus()")
+        browser.press(key)
+        (found,) = browser.run(selected)
+        assert (found[axis] - first[axis]) * sign > 0, key
+
+
+def test_a_path_is_asked_for_in_any_form(browser, page):
+    opened_graph(browser, page, f"&id={quote(PHONE)}")
+    names = browser.run(f"return {CY}.nodes().map((one) => one.data('member')?.id ?? '')")
+    other = [one for one in names if one.startswith("phone:")][5]
+    browser.wait("document.querySelector('[aria-label=\"Path to\"]')")
+    assert in_view(browser, ".between form button") == ["Show the path"]
+    browser.type("[aria-label='Path to']", f"({other[8:11]}) {other[11:14]}-{other[14:]}")
+    browser.page.locator("[aria-label='Path to']").press("Enter")
+    browser.wait("document.querySelector('.between b')?.textContent === '2 selected'")
+    assert other in browser.text(".between ol") and PHONE in browser.text(".between ol")
+
+
+def test_labels_are_whole_and_inside_the_picture(browser, page):
+    cut = f"""
+        const cy = {CY}, only = {{ includeNodes: false, includeEdges: false, includeOverlays: false }};
+        return cy.nodes(":visible").filter((one) => one.style("label")).map((one) => {{
+          const box = one.renderedBoundingBox(only);
+          const whole = one.style("label").replaceAll("\\n", "") === one.data("name");
+          const inside = box.x1 > -5 && box.y1 > -5 && box.x2 < cy.width() + 5 && box.y2 < cy.height() + 5;
+          return whole && inside ? "" : one.data("name");
+        }})"""
+    for cluster_id in (FIRST, SECOND):
+        opened_graph(browser, page, of=cluster_id)
+        found = browser.run(cut)
+        assert len(found) >= 8 and not any(found)
+    ids = f"{CY}.nodes().filter((one) => one.data('member')?.id === arguments[0])[0].id()"
+    node = browser.run(f"return {ids}", WALLET)
+    browser.page.mouse.click(*spot(browser, node))
+    browser.wait(f"{CY}.getElementById({json.dumps(node)}).style('label')")
+    assert not any(browser.run(cut))
+    with browser.page.expect_download() as drawn:
+        browser.click("button:text-is('SVG')")
+    assert WALLET.partition(":")[2] in drawn.value.path().read_text(encoding="utf-8")
+    opened(browser, page, f"#/c/{SECOND}?tab=timeline")
+    assert WALLET.partition(":")[2] in browser.texts(".timeline text")
+
+
+def test_what_a_graph_hides_its_zoom_and_what_was_dragged_stay(browser, page):
+    opened_graph(browser, page)
+    browser.click(".graph-tools .check input")
+    browser.page.locator(".graph-tools input[type=number]").fill("1.2")
+    browser.page.locator(".graph-tools input[type=number]").press("Tab")
+    browser.wait("location.hash.includes('gkinds=phone') && location.hash.includes('gweight=1.2')")
+    browser.click("button:has-text('Zoom in')")
+    node = browser.run(f"return {CY}.nodes(':visible')[3].id()")
+    x, y = spot(browser, node)
+    browser.page.mouse.move(x, y)
+    browser.page.mouse.down()
+    browser.page.mouse.move(x + 40, y - 30, steps=4)
+    browser.page.mouse.up()
+    state = f"""const cy = {CY}, at = cy.getElementById(arguments[0]).position();
+        return [cy.zoom(), at.x, at.y, cy.nodes(":visible").length]"""
+    before = browser.run(state, node)
+    browser.run("document.documentElement.dataset.graph = ''")
+    browser.click(".panel .near .link")
+    drawn_graph(browser)
+    assert browser.run(state, node) == pytest.approx(before)
+    assert not browser.page.locator(".graph-tools .check input").first.is_checked()
+    browser.click(".tabs a:has-text('Links')")
+    browser.wait("document.querySelector('.tabled')")
+    browser.run("document.documentElement.dataset.graph = ''")
+    browser.press("g")
+    drawn_graph(browser)
+    assert browser.run(state, node) == pytest.approx(before)
+    browser.wait("location.hash.includes('gkinds=phone')")
+    address = browser.url
+    browser.fresh()
+    browser.page.goto(address)
+    drawn_graph(browser)
+    assert browser.run(state, node)[-1] == before[-1]
+    assert browser.messages == []
+
+
+def test_the_slider_shows_what_gave_way_to_what(browser, page, made):
+    (facts,) = gather_facts(made[0], [FIRST])
+    one = find_handovers(facts)[0]
+    opened_graph(browser, page)
+    seen = f"{CY}.edges('.took:visible').length"
+    assert browser.run(f"return {CY}.edges('.took').length") and not browser.run(f"return {seen}")
+    move = """const slider = document.querySelector(".graph-tools input[type=range]");
+        slider.value = arguments[0]; slider.dispatchEvent(new Event("input"))"""
+    browser.run(move, int(one.first_seen.timestamp()))
+    said = f"{one.before} gave way to {one.after}"
+    browser.wait("document.querySelector('.lately').textContent.includes('gave way to')")
+    assert said in browser.text(".lately") or len(browser.texts(".lately > span")) == 4
+    assert in_view(browser, ".lately") and browser.run(f"return {seen}")
+    browser.wait("location.hash.includes('guntil=2026-03-')")
+    browser.click("button:text-is('Replay')")
+    browser.wait("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Stop')")
+    browser.wait("![...document.querySelectorAll('button')].some((b) => b.textContent === 'Stop')")
+    browser.wait("!location.hash.includes('guntil')")
+    assert not browser.run(f"return {seen}") and not browser.text(".lately")
+    assert browser.messages == []
+
+
+def test_a_supplier_opens_the_clusters_that_it_serves(browser, page):
+    opened_graph(browser, page, "&gsup=1")
+    browser.page.mouse.click(*spot(browser, "s0"))
+    browser.wait(f"{CY}.nodes('.of-s0').length > 0")
+    browser.wait("document.querySelector('.between a.cluster')")
+    assert "serves" in browser.text(".between") and in_view(browser, ".between a.cluster")
+    other = browser.run(f"return {CY}.nodes('.of-s0')[0].data('other')")
+    browser.page.mouse.click(*spot(browser, "s0-c0"))
+    browser.wait(f"location.hash.startsWith({json.dumps(f'#/c/{other}')})")
+    assert browser.messages == []
+
+
+def test_a_line_of_the_graph_shows_its_evidence_and_is_decided_on(browser, page):
+    opened_graph(browser, page)
+    long = "one.data('link') && one.boundingBox().w > 60"
+    line = browser.run(f"return {CY}.edges(':visible').filter((one) => {long})[0].id()")
+    for _ in range(3):
+        browser.click("button:has-text('Zoom in')")
+    browser.run(f"{CY}.center({CY}.getElementById(arguments[0]))", line)
+    browser.page.mouse.click(*spot(browser, line))
+    browser.wait("document.querySelector('.between ol')")
+    assert "2 selected" in browser.text(".between") and in_view(browser, ".between a.id")
+    assert in_view(browser, ".between button")[-2:] == ["Same operation", "Keep apart"]
+    browser.click(".between button:text-is('Keep apart')")
+    assert re.search(r"Cuts \d+ links? of weight", browser.text(".effects"))
+    browser.press("Escape")
+    browser.click(".between a.id")
+    browser.wait("location.hash.includes('tab=records') && location.hash.includes('rq=A-1')")
+    assert in_view(browser, "tbody tr")
 
 
 def test_the_timeline_opens_what_is_clicked(browser, page):
