@@ -408,6 +408,7 @@
     const below = box.bottom + 6;
     tip.style.top = `${below + tip.offsetHeight < innerHeight ? below : box.top - tip.offsetHeight - 6}px`;
   }
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
   document.addEventListener("mouseover", explain);
   document.addEventListener("focusin", explain);
 
@@ -625,7 +626,7 @@
   /** @param {any} facts @param {(link: any) => boolean} kept @param {Set<number>} [without] @returns {number[][]} parts */
   function partsOf(facts, kept, without = new Set()) {
     /** @type {number[][]} */ const near = facts.members.map(() => []);
-    for (const one of facts.links) {
+    for (const one of [...facts.links, ...facts.ties]) {
       if (!one.accepted || !kept(one)) continue;
       near[one.a].push(one.b);
       near[one.b].push(one.a);
@@ -642,10 +643,15 @@
     return parts.sort((a, b) => b.length - a.length);
   }
 
+  /** All links with a weight: the lightest have no more than that of those that are here in full. @param {any} facts */
+  const weighed = (facts) => {
+    const least = facts.ties.length ? Math.min(...facts.links.map((/** @type {any} */ one) => one.weight)) : 0;
+    return [...facts.links, ...facts.ties.map((/** @type {any} */ one) => ({ ...one, weight: least }))];
+  };
   /** The side of `from` of a minimum cut between two members (Edmonds and Karp). @param {any} facts @param {number} from @param {number} to */
   function cutSide(facts, from, to) {
     /** @type {Map<number, number>[]} */ const room = facts.members.map(() => new Map());
-    for (const one of facts.links) {
+    for (const one of weighed(facts)) {
       if (!one.accepted) continue;
       room[one.a].set(one.b, (room[one.a].get(one.b) ?? 0) + one.weight);
       room[one.b].set(one.a, (room[one.b].get(one.a) ?? 0) + one.weight);
@@ -705,10 +711,10 @@
       const other = facts.members.find((/** @type {any} */ one) => one.id === b);
       if (!other) return ["They are in different clusters now, and stay apart."];
       const side = cutSide(facts, member.place, other.place);
-      const cut = facts.links.filter((/** @type {any} */ one) => one.accepted && side.has(one.a) !== side.has(one.b));
+      const cut = weighed(facts).filter((/** @type {any} */ one) => one.accepted && side.has(one.a) !== side.has(one.b));
       const weight = cut.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.weight, 0);
       return [
-        cut.length ? `Cuts ${counted(cut.length, "link")} of weight ${weight.toFixed(1)}, the weakest between the two.` : "No accepted link ties them.",
+        cut.length ? `Cuts ${counted(cut.length, "link")} of weight ${facts.ties.length ? "at most " : ""}${weight.toFixed(1)}, the weakest between the two.` : "No accepted link ties them.",
         `The cluster falls into about ${count(side.size)} and ${count(row.size - side.size)} members.`,
       ];
     }
@@ -1079,7 +1085,7 @@
     });
     index.suppressed.forEach((/** @type {string} */ id, /** @type {number} */ at) => {
       const text = bareValue(id);
-      if (fits(id, text)) found.push({ text: id, note: `suppressed: ${plain(index.reasons[at], 120)}`, href: "", weight: exact(id, text) - 0.5 });
+      if (fits(id, text)) found.push({ text: id, note: `suppressed: ${plain(index.reasons[at], 120)}`, href: run.suppressed.rows.some((/** @type {any} */ one) => one[0] === id) ? address("suppressed", { q: id }) : "", weight: exact(id, text) - 0.5 });
     });
     const start = query.trim().toLowerCase();
     for (let at = 0, most = 60; at < index.lower.length && most; at++) {
@@ -1236,6 +1242,16 @@
   });
   /** @param {any} row */
   const flagTags = (row) => row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h(`span.tag${one.startsWith("one_") ? "" : ".caution"}`, { title: FLAGS[one][1] }, one === "thin" ? "Thin" : FLAGS[one][0]));
+  /** Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where one sees it whole. @param {any} row @param {any} facts */
+  function aloneLine(row, facts) {
+    if (row.orgs.length < 2 || facts.joint || facts.ties.length) return null;
+    const alone = row.orgs.map((/** @type {string} */ org) => partsOf(facts, (one) => one.orgs.includes(org)).filter((part) => part.length > 1));
+    if (alone.some((/** @type {number[][]} */ parts) => parts.length === 1 && parts[0].length === facts.members.length)) return null;
+    return [...row.orgs.slice(0, 4).map((/** @type {string} */ org, /** @type {number} */ at) => {
+      const parts = alone[at];
+      return [at ? "; " : "", shown(words(org), 40), parts.length ? ` alone links ${parts.slice(0, 4).map((/** @type {number[]} */ one) => count(one.length)).join(" + ")}${parts.length > 4 ? " + …" : ""} of its ${counted(row.size, "member")}` : " alone links none of its members"];
+    }), "."];
+  }
   /** @param {any} row @param {any} facts */
   function flagLines(row, facts) {
     const cut = facts.cut ?? {}, weakest = cut.weakest_side ?? [], thin = cut.thin_side ?? [];
@@ -1244,6 +1260,8 @@
     const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
     const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", null, h("strong", null, FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
     if (falls && !(same && thin.length)) lines.push(h("li", null, h("strong", null, "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
+    const alone = run.redacted ? null : aloneLine(row, facts);
+    if (alone) lines.unshift(h("li", null, h("strong", null, "Only the union reveals it"), ": ", alone));
     return lines.length ? h("ul.flags", { "aria-label": "What to know before it is used" }, lines) : null;
   }
 
@@ -1386,7 +1404,11 @@
   /** @param {string} id @param {Record<string, string>} state */
   async function clusterView(id, state) {
     const whole = await wholeCluster(id);
-    if (!whole) return [h("div.headline", null, h("h1", null, "No such cluster"), h("p", null, identifier(id), " is no cluster of this run. ", h("a", { href: address("queue") }, "Back to the queue")))];
+    if (!whole) {
+      const went = run.moved.filter((/** @type {any} */ one) => one.cluster_id === id).flatMap((/** @type {any} */ one) => one.to_ids);
+      for (const one of clusters) if (one.from.includes(id)) went.push(one.id);
+      return [h("div.headline", null, h("h1", null, went.length ? "No longer a cluster of its own" : "No such cluster"), h("p", null, identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", h("a", { href: address("queue") }, "Back to the queue")))];
+    }
     const { row, facts } = whole;
     row.changes ??= changes(row);
     const tab = TABS.some(([name]) => name === state.tab) ? state.tab : "members";
@@ -1405,12 +1427,12 @@
     };
     const head = h("div.headline.cluster-head", null,
       h("h1", null, clusterTitle(row), " ", statusTag(row), pendingTag(row)),
-      best ? h("div.actions", { role: "group", "aria-label": "Decide on the cluster" },
+      h("div.actions", { role: "group", "aria-label": "Decide on the cluster" }, best ? [
         h("button.primary", { type: "button", onclick: () => decide("confirm", whole, best.id) }, "Confirm"),
         h("button", { type: "button", onclick: () => decide("dispute", whole, best.id) }, "Dispute"),
-        h("button", { type: "button", onclick: () => pair("must_link", whole, best.id) }, "Same operation…"),
+        h("button", { type: "button", onclick: () => pair("must_link", whole, best.id) }, "Same operation…")] : null,
         h("a.button", { href: address("compare", { a: id }) }, "Compare…"),
-        next ? h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue") : null) : null,
+        next ? h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue") : null),
       h("p.summary", null, [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
         row.brands.length ? [" used by callers posing as ", names(row.brands, 3)] : null,
         `; linked by ${counted(row.complaints, "complaint")} and ${counted(row.calls, "call")} reported to `, names(row.orgs, 4), ` from ${day(row.first)} to ${day(row.last)}.`,
@@ -1578,18 +1600,21 @@
       h("div.read", null, h("span.quiet", null, `${words(one.role)}: `),
         one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", h("span.quiet", null, shown(one.field, 40))],
         one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, ` confidence ${one.confidence.toFixed(2)}`) : null));
-    if (served && !run.redacted && one.kind === "complaint") {
-      const more = h("button.mini", { type: "button", onclick: async () => {
-        try {
-          const found = await ask("narrative", { org: one.org, id: one.id });
-          more.replaceWith(h("blockquote", null, shown(found.narrative, 2000)));
-        } catch (error) {
-          more.replaceWith(h("span.quiet", null, plain(/** @type {Error} */ (error).message, 300)));
-        }
-      } }, "Show masked narrative");
-      made.append(more);
-    }
+    made.append(...[narrative(one)].filter(Boolean));
     return made;
+  }
+  /** The button that shows a narrative, which the server writes down. @param {any} one a reading */
+  function narrative(one) {
+    if (!served || run.redacted || one.kind !== "complaint") return null;
+    const more = h("button.mini", { type: "button", onclick: async () => {
+      try {
+        const found = await ask("narrative", { org: one.org, id: one.id });
+        more.replaceWith(h("blockquote", null, shown(found.narrative, 2000)));
+      } catch (error) {
+        more.replaceWith(h("span.quiet", null, plain(/** @type {Error} */ (error).message, 300)));
+      }
+    } }, "Show masked narrative");
+    return more;
   }
 
   /** Asks for the other identifier of a decision about two. @param {string} kind @param {any} whole @param {string} a */
@@ -1617,6 +1642,13 @@
     other.focus();
   }
 
+  /** The tier and the robustness of a member that a row names. @param {any} one */
+  const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), h("span.quiet", null, ` ${count(one.robustness)}`));
+  /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b */
+  const onLink = (whole, a, b) => [
+    h("div", null, h("button", { type: "button", "aria-label": `Same operation: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("must_link", { ...whole, other: whole.row.id }, a, b) }, "Same operation")),
+    h("div", null, h("button", { type: "button", "aria-label": `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("cannot_link", whole, a, b) }, "Keep apart"))];
+
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function linksTab(whole, state, open) {
     const { facts } = whole;
@@ -1624,7 +1656,7 @@
       prefix: "l", state, rows: facts.links, caption: "Links between members", sort: "-weight", key: (one) => `${one.a} ${one.b}`,
       text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
       columns: [
-        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", null, h("button.link", { type: "button", onclick: () => open(end) }, briefly(end.id, 46)))) },
+        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", null, h("button.link", { type: "button", onclick: () => open(end) }, briefly(end.id, 46)), standing(end))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
         { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", null, ", rejected"), h("div.why", null, shown(one.reason, 120))]) },
@@ -1633,7 +1665,7 @@
         { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
           h("div", { title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
           one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)))] },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => h("button", { type: "button", onclick: () => decide("cannot_link", whole, one.ends[0].id, one.ends[1].id) }, "Keep apart") },
+        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => onLink(whole, one.ends[0].id, one.ends[1].id) },
       ],
     });
     return [list.element, facts.more_links ? h("p.quiet", null, `${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
@@ -1649,9 +1681,9 @@
       columns: [
         { name: "at", head: "When", klass: "date", value: (one) => one.at, cell: (one) => [day(one.at), h("div.quiet", null, moment(one.at).split(", ")[1])] },
         { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), h("div", null, h("span.id", null, shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
-        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, briefly(facts.members[one.a].id, 46)) },
+        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => [h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, briefly(facts.members[one.a].id, 46)), standing(facts.members[one.a])] },
         { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 40) },
-        { name: "words", head: "Where it stands", klass: "words", cell: (one) => recordLine(one).querySelector(".read") },
+        { name: "words", head: "Where it stands", klass: "words", cell: (one) => [recordLine(one).querySelector(".read"), narrative(one)] },
       ],
     });
     return [list.element, h("p.quiet", null, "The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
@@ -1674,16 +1706,16 @@
     const weak = table({
       prefix: "w", state, rows: facts.bridges, caption: "Weak links", sort: "weight", key: (one) => `${one[0]} ${one[1]}`, text: (one) => `${one[0]} ${one[1]}`,
       columns: [
-        { name: "link", head: "Weak link", klass: "who", cell: (one) => [h("div", null, identifier(one[0], 60)), h("div", null, identifier(one[1], 60))] },
+        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => h("div", null, identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
         { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => [`Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}`, freed(facts, one)] },
-        { name: "decide", head: h("span.unseen", null, "Decide"), cell: (one) => h("button", { type: "button", onclick: () => decide("cannot_link", whole, one[0], one[1]) }, "Keep apart") },
+        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => onLink(whole, one[0], one[1]) },
       ],
     });
     const near = table({
       prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
       columns: [
-        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", null, identifier(facts.members[one.a].id, 50)), h("div", null, identifier(one.there, 50))] },
+        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", null, identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), h("div", null, identifier(one.there, 50))] },
         { name: "cluster", head: "Other cluster", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.there }) : h("a", { href: toCluster(one.cluster, { id: one.there }) }, "single identifier")) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
@@ -2426,7 +2458,7 @@
       ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
     ];
     const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", null, h("h2", null, `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", null, it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", null, h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), " ", tierTag(each), h("span.quiet", null, ` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+    const list = (/** @type {any} */ it) => h("section", null, h("h2", null, `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", null, it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", null, h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), h("span.quiet", null, ` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
       it.facts.members.length > 40 ? h("p", null, h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
     return [
       h("div.headline", null, h("h1", null, "Compare two clusters"), a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
@@ -2520,7 +2552,7 @@
 
   function decisionsView() {
     return [
-      h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --from decisions.csv --author A"), " shows and signs them."])),
+      h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", null, "--dry-run"), " shows them alone."])),
       h("div.bar", null, served ? null : [h("label.check", null, "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", "aria-label": "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
         h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv")], h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
       made.length ? decisionTable([...made].reverse(), true) : h("p.quiet", null, "None yet: open a cluster, and confirm or dispute it."),

@@ -87,6 +87,11 @@ def made_run(folder, **options):
     thin |= {"flags": ["one_source", "thin"], "weakest_cut": 2}
     thin |= {"weakest_side": sorted(side[:3]), "thin_side": sorted(side[:3])}
     rows["clusters"][25]["status"] = "disputed"
+    both = rows["clusters"][6]["cluster_id"]
+    inside = {one["entity_id"] for one in rows["members"] if one["cluster_id"] == both}
+    own = [one for one in rows["links"] if {one["entity_a"], one["entity_b"]} <= inside]
+    for number, one in enumerate(own):
+        one["orgs"] = [("amazon", "microsoft")[number % 2]]
     again = f"{PHONE}#2"
     rows["entities"].append(entity(again, complaints=1))
     second = rows["clusters"][1]
@@ -398,6 +403,53 @@ def test_links_lead_to_members_and_records(browser, page):
     browser.wait("location.hash.includes('tab=records')")
     browser.wait("document.querySelector('.words .read')")
     assert in_view(browser, "td.words mark") or in_view(browser, "tbody tr")
+
+
+def test_each_link_is_decided_on_where_it_is_read(browser, page):
+    for tab, row in (("links", "[data-key]"), ("rejected", "[data-key]")):
+        opened(browser, page, f"#/c/{FIRST}?tab={tab}")
+        assert {*in_view(browser, "td.quick button")} == {"Same operation", "Keep apart"}
+        first = browser.page.locator(f"tbody tr{row}").first
+        assert len(re.findall("Core \\d", first.text_content())) == 2
+        first.locator("button:text-is('Same operation')").click()
+        assert "in one cluster already, which this binds" in browser.text(".effects")
+        browser.press("Escape")
+
+
+def test_a_narrative_is_shown_where_records_are_listed(browser, served):
+    browser.size(1440, 900)
+    browser.page.goto(f"{served.address}#/c/{FIRST}?tab=records&rq=amazon-0-0-0")
+    browser.wait("document.querySelectorAll('tbody tr').length === 1")
+    browser.click("tbody .mini")
+    browser.wait("document.querySelector('tbody blockquote')")
+    assert in_view(browser, "tbody blockquote") == ["I called them."]
+    assert "Core 2" in browser.text("tbody tr")
+
+
+def test_a_link_to_a_cluster_that_merged_leads_on(browser, page):
+    opened(browser, page, "#/c/c-before")
+    assert browser.text("h1") == "No longer a cluster of its own"
+    assert in_view(browser, "main a.cluster")
+    opened(browser, page, "#/c/c-never")
+    assert browser.text("h1") == "No such cluster"
+
+
+def test_a_suppressed_hit_opens_the_reason(browser, page):
+    opened(browser, page)
+    browser.press("/")
+    browser.page.keyboard.insert_text("+1 800 280 1400")
+    browser.press("Enter")
+    browser.wait("document.querySelector('h1').textContent === 'Suppressed'")
+    assert any("known legitimate" in one for one in in_view(browser, "tbody tr"))
+
+
+def test_a_cluster_says_what_only_the_union_reveals(browser, page):
+    opened(browser, page, f"#/c/c-{6 * 2654435761 % 2**32:08x}")
+    (said,) = [one for one in in_view(browser, ".flags li") if "Only the union reveals" in one]
+    parts = r"Amazon alone links [\d +…]+ of its 13 members; Microsoft alone links [\d +…]+ of its"
+    assert re.search(parts, said), said
+    opened(browser, page, f"#/c/{FIRST}")
+    assert "Only the union" not in browser.text("main")
 
 
 def test_the_graph_moves_hides_and_finds_the_path(browser, page):
