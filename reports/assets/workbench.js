@@ -466,7 +466,7 @@
 
   // ---------------------------------------------------------------- tables
 
-  const ROWS = 200;
+  const ROWS = 200, PRINTED = 100, PRINTED_LONG = 40;
 
   /**
    * A table that sorts by its heads and filters by a text; its state stands in the address.
@@ -484,6 +484,7 @@
     const body = h("tbody");
     const more = h("button.wide-button", { type: "button", onclick: () => { most += 1000; rowsShown.set(opened, most); draw(); } });
     const found = h("span.quiet", { role: "status" });
+    const long = options.columns.some((column) => column.klass === "words" || ["ends", "link"].includes(column.name)), printed = h("p.only-print");
     const heads = options.columns.map((column) => {
       const head = h("th", { scope: "col", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") });
       if (!column.value) head.append(column.head);
@@ -548,15 +549,16 @@
       }));
       if (!rows.length) body.append(h("tr", null, h("td.none", { colspan: options.columns.length }, "Nothing fits.")));
       more.hidden = rows.length <= most;
+      printed.textContent = rows.length > (long ? PRINTED_LONG : PRINTED) ? `The first ${count(long ? PRINTED_LONG : PRINTED)} of ${count(rows.length)} rows are printed.` : "";
       more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
       found.textContent = rows.length === options.rows.length ? count(rows.length) : `${count(rows.length)} of ${count(options.rows.length)}`;
     }
     draw();
-    const element = h("div.tabled", null,
+    const element = h(`div.tabled${long ? ".long" : ""}`, null,
       h("div.bar", null, filter, found, ...(options.extra ?? [])),
       h("div.scroll", { tabindex: 0, role: "region", "aria-label": options.caption },
         h("table", null, h("caption.unseen", null, options.caption), h("thead", null, h("tr", null, ...heads)), body)),
-      more);
+      printed, more);
     return { element, draw, chosen };
   }
 
@@ -1261,7 +1263,7 @@
     const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", null, h("strong", null, FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
     if (falls && !(same && thin.length)) lines.push(h("li", null, h("strong", null, "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
     const alone = run.redacted ? null : aloneLine(row, facts);
-    if (alone) lines.unshift(h("li", null, h("strong", null, "Only the union reveals it"), ": ", alone));
+    if (alone) lines.unshift(h("li", null, h("strong", null, "Whole only in the union"), ": ", alone));
     return lines.length ? h("ul.flags", { "aria-label": "What to know before it is used" }, lines) : null;
   }
 
@@ -1593,13 +1595,20 @@
   /** @param {string} head @param {any} value */
   const dd = (head, value) => [h("dt", null, head), h("dd", null, value)];
 
+  /** Where in a record something was read, such as `phone_numbers[1].raw`. @param {any} field */
+  function fieldName(field) {
+    const found = /^([a-z_]{1,40})(?:\[(\d{1,4})\])?/.exec(field ?? "");
+    if (!found) return h("span.quiet", null, shown(field, 40));
+    const name = found[1].replaceAll("_", " "), number = Number(found[2] ?? 0) + 1;
+    return h("span.quiet", { title: plain(field, 80) }, `in ${name === "narrative" || found[2] === undefined ? "the " : ""}${name}${found[2] === undefined || number === 1 ? "" : `, entry ${number}`}`);
+  }
   /** @param {any} one a reading */
   function recordLine(one) {
     const made = h("div.record", null,
       h("div", null, h("span.date", null, moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 40))] : null),
       h("div.read", null, h("span.quiet", null, `${words(one.role)}: `),
-        one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", h("span.quiet", null, shown(one.field, 40))],
-        one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, ` confidence ${one.confidence.toFixed(2)}`) : null));
+        one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", fieldName(one.field)],
+        one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, `, confidence ${one.confidence.toFixed(2)}`) : null));
     made.append(...[narrative(one)].filter(Boolean));
     return made;
   }
