@@ -623,7 +623,9 @@
   }
 
   /** @param {string} id @returns {any[]} decisions made here that name it */
-  const madeOn = (id) => made.filter((one) => one.entity_a === id || one.entity_b === id);
+  const madeOn = (id) => made.filter((one) => (one.entity_a === id || one.entity_b === id) && pending(one));
+  /** Whether this run was made without a decision. @param {any} decision */
+  const pending = (decision) => !(run.decisions ?? []).some((/** @type {any} */ one) => one.decision_id === decision.decision_id);
 
   /** @param {any} facts @param {(link: any) => boolean} kept @param {Set<number>} [without] @returns {number[][]} parts */
   function partsOf(facts, kept, without = new Set()) {
@@ -964,7 +966,7 @@
       h("label.check", null, "Work", h("select", { "aria-label": "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
       h("label.check", null, "Owner", owner), author && mine.owner !== author ? h("button", { type: "button", onclick: () => change({ owner: author, status: mine.status || "open" }) }, "Take it") : null,
       h("label.check", null, "Snooze", h("select", { "aria-label": "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
-        h("option", { value: "" }, snoozed ? "Wake it" : "No"), snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(Date.parse(snoozed) / 1000)}`) : null,
+        h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(Date.parse(mine.snoozed_until) / 1000)}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(Date.parse(snoozed) / 1000)}`) : null,
         [[1, "A day"], [7, "A week"], [30, "30 days"]].map(([days, text]) => h("option", { value: after(Number(days)) }, text)))),
       notes);
   }
@@ -1204,8 +1206,16 @@
   /** @returns {any[]} clusters that ask for attention, by priority */
   function queueRows() {
     for (const row of clusters) row.changes ??= changes(row);
-    return clusters.filter((row) => row.changes.length || (!run.compared && row.unreviewed));
+    return clusters.filter((row) => row.changes.length || (!run.compared && row.unreviewed) || woken(row));
   }
+  /** The day on which a snooze ended, until somebody takes it away. @param {any} row @returns {string} */
+  function woken(row) {
+    if (run.redacted) return "";
+    const mine = workOf(row);
+    return mine.status !== "done" && mine.snoozed_until <= today() ? mine.snoozed_until : "";
+  }
+  /** What is chosen among all clusters, not among those alone that changed. */
+  const EVERYWHERE = new Set(["unreviewed", "thin", "burst", "same_text", "mine", "snoozed", "done"]);
   /** Ids of the queue as it was last shown, chosen, filtered and sorted; and whether these were set aside. */
   let inQueue = /** @type {string[]} */ ([]), walkAside = false;
   /** @returns {any} the cluster after the open one in the queue as it was last shown, or the first */
@@ -1230,7 +1240,7 @@
   }
   /** @param {any} row */
   const pendingTag = (row) => {
-    const mine = made.filter((one) => one.cluster === row.id);
+    const mine = made.filter((one) => one.cluster === row.id && pending(one));
     return mine.length ? h("span.tag.mine", { title: mine.map((one) => one.decision_id).join(", ") }, `${words(mine[mine.length - 1].kind)} recorded`) : null;
   };
 
@@ -1285,7 +1295,10 @@
     countries: { name: "countries", head: "Victims in", cell: (/** @type {any} */ row) => names(row.countries.map((/** @type {any} */ one) => one[0]), 3) },
     changed: {
       name: "changed", head: "What changed", klass: "changed",
-      cell: (/** @type {any} */ row) => row.changes.length ? row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text)) : h("span.none", null, "–"),
+      cell: (/** @type {any} */ row) => {
+        const since = woken(row);
+        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text)), since ? h("span.chip.lone", null, `Snoozed until ${day(Date.parse(since) / 1000)}`) : null] : h("span.none", null, "No change");
+      },
     },
   });
   /** @param {any} row */
@@ -1293,10 +1306,11 @@
 
   /** @param {Record<string, string>} state */
   function queueView(state) {
-    const rows = queueRows();
+    const rows = queueRows(), changedRows = new Set(rows);
     const why = state.why ?? "";
     /** @param {string} kind @param {any} row */
     const has = (kind, row) => {
+      if (!EVERYWHERE.has(kind) && !changedRows.has(row)) return false;
       const aside = run.redacted ? "" : setAside(row);
       if (kind === "snoozed" || kind === "done") return aside === kind;
       if (aside) return false;
@@ -1304,11 +1318,11 @@
       if (FLAGS[kind]) return row.flags.includes(kind);
       return !kind || (kind === "unreviewed" ? row.unreviewed > 0 : row.changes.some((/** @type {any} */ one) => one.kind === kind));
     };
-    const chips = WHY.map(([kind, name]) => ({ kind, name, number: rows.filter((row) => has(kind, row)).length })).filter((one) => one.number || !one.kind);
+    const chips = WHY.map(([kind, name]) => ({ kind, name, number: clusters.filter((row) => has(kind, row)).length })).filter((one) => one.number || !one.kind);
     const c = clusterColumns();
     const list = table({
       columns: [c.priority, c.name, run.compared ? c.changed : c.countries, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
-      rows, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
+      rows: clusters, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
       filter: (row) => has(why, row), hint: "Filter by number, brand, organisation",
       open: (row) => (location.hash = toCluster(row.id)),
       drawn: (rows) => { inQueue = rows.map((row) => row.id); walkAside = why === "snoozed" || why === "done"; },
@@ -1331,7 +1345,7 @@
         leads(disputed, "disputed cluster", "disputed clusters", address("clusters", { status: "disputed" })),
         run.redacted ? null : leads(made.length, served ? "decision in the file" : "decision kept here", served ? "decisions in the file" : "decisions kept here", address("decisions"))),
       h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
-        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.name, " ", h("b", null, count(one.number))))),
+        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.kind || !run.compared ? one.name : "Changed", " ", h("b", null, count(one.number))))),
       list.element,
       ...gone(),
     ];

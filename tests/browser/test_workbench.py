@@ -21,6 +21,7 @@ from reports.run import Run
 from tests.browser.driver import WCAG, Browser
 from tests.support.hostile_text import hostile_run
 from tests.support.report_tables import (
+    START,
     call,
     cluster,
     complaint,
@@ -54,6 +55,9 @@ FIRST = "c-00000000"
 
 SECOND = f"c-{2654435761:08x}"
 
+SAME = f"c-{19 * 2654435761 % 2**32:08x}"
+"""A cluster in which nothing changed."""
+
 WALLET = "wallet:btc:bc1p" + "q7z3k9m2" * 7 + "w5"
 
 CY = "document.querySelector('.canvas')._cyreg.cy"
@@ -76,7 +80,12 @@ def made_run(folder, **options):
     old = [
         cluster("c-before", size=3, reporters=5, losses=[]),
         *(row | {"reporters": max(row["victims"] - 3, 1)} for row in rows["clusters"]),
+        next(row | {} for row in rows["clusters"] if row["cluster_id"] == SAME),
     ]
+    old = list({row["cluster_id"]: row for row in old}.values())
+    for row in rows["lineage"]:
+        if row["cluster_id"] == SAME:
+            row["from_ids"] = [SAME]
     rows["complaints"].append(complaint("amazon-0-0-0", narrative="I called them."))
     countries = ["US"] * 900 + ["DE"] * 400 + ["SG"] * 3
     for row, country in zip(rows["complaints"], countries, strict=False):
@@ -704,7 +713,7 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
     browser.wait("document.querySelector('#toast').textContent.includes('is undone')")
     click("tbody tr .quick button[aria-label^=Dispute]")
     click("dialog .primary")
-    browser.wait("document.querySelector('#toast').textContent.includes('dispute-')")
+    browser.wait("document.querySelector('#toast').textContent.includes('recorded in')")
     served.flush()
     made = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
     assert [(str(one.kind), one.author) for one in made] == [
@@ -867,6 +876,56 @@ def test_state_owner_snooze_and_notes_come_back_and_leave_the_queue(browser, pag
     browser.page.locator("input[type=file]").set_input_files(bad)
     browser.wait("document.querySelector('#toast').textContent.includes('no workbench.json')")
     assert browser.messages == []
+
+
+def test_what_is_mine_or_woken_is_in_the_queue_though_nothing_changed(browser, page):
+    same = f"#/c/{SAME}"
+    opened(browser, page)
+    assert same not in browser.run(HREFS)
+    notes = {"version": 1, "clusters": {same[4:]: {"owner": "Ada Cole", "notes": []}}}
+    keep = "localStorage.setItem('ringtrace workbench', JSON.stringify(arguments[0]));"
+    browser.run(f"{keep} localStorage.setItem('ringtrace author', 'Ada Cole')", notes)
+    browser.page.reload()
+    browser.wait("document.querySelector('.chips .choice')")
+    browser.click(".chips a:has-text('Mine 1')")
+    browser.wait("document.querySelectorAll('tbody tr').length === 1")
+    assert browser.run(HREFS) == [same]
+    number = int(browser.text(".chips a:has-text('Unreviewed') b"))
+    assert number > int(browser.text(".chips a:has-text('Changed') b"))
+    notes["clusters"][same[4:]]["snoozed_until"] = "2026-03-01"
+    browser.run(keep, notes)
+    opened(browser, page, "#/queue?x=1")
+    browser.page.reload()
+    browser.wait("document.querySelector('.chips .choice')")
+    assert same in browser.run(HREFS)
+    assert "Snoozed until 1 Mar 2026" in " ".join(browser.texts("tbody tr"))
+    browser.run("location.hash = arguments[0]", same)
+    browser.wait("document.querySelector('.work')")
+    assert browser.text("[aria-label=Snooze] option:checked") == "Ended 1 Mar 2026"
+    browser.page.locator("[aria-label=Snooze]").select_option(label="Wake it")
+    browser.wait("document.querySelector('[aria-label=Snooze] option:checked').textContent === 'No'")
+    browser.press("q")
+    browser.wait("document.querySelector('.chips .choice')")
+    assert same not in browser.run(HREFS)
+
+
+def test_a_decision_that_the_run_applied_is_not_pending(browser, tmp_path):
+    rows, whole = world(3)
+    row = {"decision_id": "D-1", "kind": "confirm", "entity_a": PHONE, "author": "Ada Cole"}
+    bound = {"members": [PHONE], "members_digest": members_digest([PHONE]), "in_force": True}
+    rows["decisions"] = [row | bound | {"reason": "seen", "decided_at": START}]
+    run = write_run(tmp_path / "run", rows)
+    page = written(tmp_path, run, whole | {"outputs": listed(run)})
+    opened(browser, page)
+    made = [row | {"decision_id": one, "cluster": FIRST, "members": []} for one in ("D-1", "D-2")]
+    keep = "localStorage.setItem('ringtrace run-made-up', JSON.stringify({ made: arguments[0] }))"
+    for number, tags in ((1, 0), (2, 1)):
+        browser.run(keep, made[:number])
+        opened(browser, page, f"#/c/{FIRST}?id={quote(PHONE)}")
+        browser.page.reload()
+        browser.wait("document.querySelector('.panel h2')")
+        assert len(browser.texts("h1 .tag.mine")) == tags
+        assert len(browser.texts(".panel .tag.mine")) == tags
 
 
 def test_notes_of_a_served_run_stand_beside_its_decisions(browser, served, tmp_path):
