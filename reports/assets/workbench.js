@@ -1584,9 +1584,9 @@
         member.region || member.line ? dd("Region, line", [shown(member.region, 40), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
         member.carriers.length ? dd("Carriers", names(member.carriers, 4)) : null, member.host ? dd("Hosted by", shown(member.host, 80)) : null,
         dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
-      h("h3", { id: "panel-records" }, `Records `, h("span.count", null, member.readings.length < records ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
+      h("h3", { id: "panel-records" }, `Records `, h("span.count", null, member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
       run.redacted ? h("p.quiet", null, "Left out of this copy.") : h("ol.records", null, member.readings.slice(0, 12).map((/** @type {any} */ one) => h("li", null, recordLine(one)))),
-      member.readings.length > 12 || member.readings.length < records ? h("p", null, h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), h("span.quiet", null, member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
+      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? h("p", null, h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), h("span.quiet", null, member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
       h("h3", null, "Links ", h("span.count", null, count(links.length))),
       links.length ? h("ul.near", null, links.slice(0, 12).map((/** @type {any} */ one) => {
         const other = one.ends[0] === member ? one.ends[1] : one.ends[0];

@@ -1260,6 +1260,7 @@ def test_the_copy_for_outside_works(browser, copy_page):
     opened(browser, copy_page, f"#/c/{FIRST}")
     assert browser.texts("tbody tr .who")
     assert "Left out of this copy" in browser.text(".panel")
+    assert "mentions/" not in browser.text(".panel") and " of " not in browser.text("#panel-records")
     buttons = " ".join(browser.texts("main button"))
     assert "Confirm" not in buttons and "Dispute" not in buttons and "Keep apart" not in buttons
     browser.run("location.hash = '#/contested'")
