@@ -2282,6 +2282,7 @@
         { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
         { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
         { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
+        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => h("button", { type: "button", "aria-label": `${WORDS[kind]}: ${plain(one.id, 60)}`, onclick: async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); } }, WORDS[kind])) : "") },
       ],
     });
     return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", null, "No identifier is contested.")];

@@ -60,6 +60,8 @@ SAME = f"c-{19 * 2654435761 % 2**32:08x}"
 
 WALLET = "wallet:btc:bc1p" + "q7z3k9m2" * 7 + "w5"
 
+CONTESTED = "phone:withheld-9"
+
 CY = "document.querySelector('.canvas')._cyreg.cy"
 
 IN_VIEW = """
@@ -97,6 +99,11 @@ def made_run(folder, **options):
     thin |= {"flags": ["one_source", "thin"], "weakest_cut": 2}
     thin |= {"weakest_side": sorted(side[:3]), "thin_side": sorted(side[:3])}
     rows["clusters"][25]["status"] = "disputed"
+    held = rows["clusters"][22]
+    about = {"value": None, "status": "contested", "reason": "2 and 3 people"}
+    rows["entities"].append(entity(CONTESTED, **about))
+    rows["members"].append(member(CONTESTED, held["cluster_id"], tier="verify"))
+    held["size"] += 1
     both = rows["clusters"][6]["cluster_id"]
     inside = {one["entity_id"] for one in rows["members"] if one["cluster_id"] == both}
     own = [one for one in rows["links"] if {one["entity_a"], one["entity_b"]} <= inside]
@@ -451,6 +458,21 @@ def test_a_suppressed_hit_opens_the_reason(browser, page):
     browser.press("Enter")
     browser.wait("document.querySelector('h1').textContent === 'Suppressed'")
     assert any("known legitimate" in one for one in in_view(browser, "tbody tr"))
+
+
+def test_contested_identifiers_are_decided_on_in_their_list(browser, page):
+    opened(browser, page)
+    browser.click(".fact a:text-is('contested identifier')")
+    browser.wait("document.querySelector('h1').textContent === 'Contested'")
+    (row,) = in_view(browser, "tbody tr")
+    assert CONTESTED in row and "2 and 3 people" in row
+    assert in_view(browser, "tbody button") == ["Held by the scammer", "A victim’s own"]
+    browser.click("tbody button:text-is('A victim’s own')")
+    browser.wait("document.querySelector('.effects')")
+    assert "withheld everywhere and leaves in nothing" in browser.text(".effects")
+    browser.type("#author", "Ada Cole")
+    browser.click("dialog .primary")
+    browser.wait("document.querySelector('#toast').textContent.includes('victim_owned-')")
 
 
 def test_a_cluster_says_what_only_the_union_reveals(browser, page):
