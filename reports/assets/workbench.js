@@ -1199,7 +1199,7 @@
   }
   const WHY = /** @type {[string, string][]} */ ([
     ["", "All"], ["merged", "Merged"], ["split", "Split"], ["new", "New"], ["reporters", "New reporters"], ["losses", "New losses"],
-    ["identifiers", "New identifiers"], ["gone", "Identifiers lost"], ["decided", "Decisions took effect"], ["contested", "Contested"], ["lone", "One reporter"], ["unreviewed", "Unreviewed"],
+    ["identifiers", "New identifiers"], ["gone", "Identifiers lost"], ["decided", "Decided"], ["contested", "Contested"], ["lone", "One reporter"], ["unreviewed", "Unreviewed"],
     ["thin", "Thin joins"], ["burst", "Bursts"], ["same_text", "Same text"], ["mine", "Mine"], ["free", "Nobody’s"], ["snoozed", "Snoozed"], ["done", "Done"],
   ]);
 

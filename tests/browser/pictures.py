@@ -124,8 +124,9 @@ def _compared(browser: Browser, run: Path, cluster: str) -> bytes:
     _shown(browser, run, cluster.replace("#/c/", "#/compare?a="))
     browser.wait("document.querySelector('.plain a')")
     names = browser.texts(".plain a")
-    sizes = {row["name"]: row["size"] for row in tables.read_table(run, CLUSTERS).to_pylist()}
-    place = max(range(len(names)), key=lambda at: sizes.get(names[at], 0))
+    rows = tables.read_table(run, CLUSTERS).to_pylist()
+    sizes = {row["name"].split()[0]: row["size"] for row in rows}
+    place = max(range(len(names)), key=lambda at: sizes.get(names[at].split()[0], 0))
     browser.page.locator(".plain a").nth(place).click()
     browser.wait("document.querySelector('.pair')")
     return browser.screenshot()
