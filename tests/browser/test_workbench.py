@@ -586,11 +586,12 @@ def test_a_path_is_asked_for_in_any_form(browser, page):
 
 def test_labels_are_whole_and_inside_the_picture(browser, page):
     cut = f"""
-        const cy = {CY}, only = {{ includeNodes: false, includeEdges: false, includeOverlays: false }};
+        const cy = {CY}, right = cy.width() + 5, foot = cy.height() + 5;
+        const only = {{ includeNodes: false, includeEdges: false, includeOverlays: false }};
         return cy.nodes(":visible").filter((one) => one.style("label")).map((one) => {{
           const box = one.renderedBoundingBox(only);
           const whole = one.style("label").replaceAll("\\n", "") === one.data("name");
-          const inside = box.x1 > -5 && box.y1 > -5 && box.x2 < cy.width() + 5 && box.y2 < cy.height() + 5;
+          const inside = box.x1 > -5 && box.y1 > -5 && box.x2 < right && box.y2 < foot;
           return whole && inside ? "" : one.data("name");
         }})"""
     for cluster_id in (FIRST, SECOND):
@@ -925,7 +926,7 @@ def test_what_is_mine_or_woken_is_in_the_queue_though_nothing_changed(browser, p
     browser.wait("document.querySelector('.work')")
     assert browser.text("[aria-label=Snooze] option:checked") == "Ended 1 Mar 2026"
     browser.page.locator("[aria-label=Snooze]").select_option(label="Wake it")
-    browser.wait("document.querySelector('[aria-label=Snooze] option:checked').textContent === 'No'")
+    browser.wait("document.querySelector('[aria-label=Snooze]').selectedOptions[0].text === 'No'")
     browser.press("q")
     browser.wait("document.querySelector('.chips .choice')")
     assert same not in browser.run(HREFS)
@@ -1282,7 +1283,8 @@ def test_the_copy_for_outside_works(browser, copy_page):
     opened(browser, copy_page, f"#/c/{FIRST}")
     assert browser.texts("tbody tr .who")
     assert "Left out of this copy" in browser.text(".panel")
-    assert "mentions/" not in browser.text(".panel") and " of " not in browser.text("#panel-records")
+    assert "mentions/" not in browser.text(".panel")
+    assert " of " not in browser.text("#panel-records")
     buttons = " ".join(browser.texts("main button"))
     assert "Confirm" not in buttons and "Dispute" not in buttons and "Keep apart" not in buttons
     browser.run("location.hash = '#/contested'")
