@@ -307,7 +307,8 @@ def _collect(
             "of which there is no head; what expired then is out today\n"
         )
     if waiting:
-        sys.stdout.write(f"  {waiting} letters wait for the next day, since this one is full\n")
+        left = quantity(waiting, "letter")
+        sys.stdout.write(f"  {left} left for the next day, since this one is full\n")
     for path, why in refused.items():
         sys.stdout.write(f"  refused: {path.name}: {plain(why, 300)}\n")
     return 1 if refused else 0
