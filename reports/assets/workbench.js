@@ -930,14 +930,16 @@
   function workOf(row) {
     const ids = [row.id, ...row.from.filter((/** @type {string} */ one) => one !== row.id)];
     const every = ids.map((one) => work.clusters[one]).filter(Boolean);
+    if (!every.length) return UNNOTED;
     const first = every[0] ?? {};
     return { status: first.status || "", owner: first.owner || "", snoozed_until: first.snoozed_until || "", at: first.at || "", by: first.by || "", notes: every.flatMap((one) => one.notes).sort((a, b) => (a.at < b.at ? -1 : 1)) };
   }
+  const UNNOTED = Object.freeze({ status: "", owner: "", snoozed_until: "", at: "", by: "", notes: [] });
   const today = () => new Date().toISOString().slice(0, 10);
   /** Whether a cluster is out of the queue for now: snoozed, or done before it changed. @param {any} row @returns {string} */
   function setAside(row) {
     const mine = workOf(row);
-    if (mine.snoozed_until > today()) return "snoozed";
+    if (mine.snoozed_until && mine.snoozed_until > today()) return "snoozed";
     return mine.status === "done" && (!run.clock || Date.parse(run.clock) <= Date.parse(mine.at)) ? "done" : "";
   }
   /** @param {any} row */
@@ -1212,7 +1214,7 @@
   function woken(row) {
     if (run.redacted) return "";
     const mine = workOf(row);
-    return mine.status !== "done" && mine.snoozed_until <= today() ? mine.snoozed_until : "";
+    return mine.snoozed_until && mine.status !== "done" && mine.snoozed_until <= today() ? mine.snoozed_until : "";
   }
   /** What is chosen among all clusters, not among those alone that changed. */
   const EVERYWHERE = new Set(["unreviewed", "thin", "burst", "same_text", "mine", "snoozed", "done"]);
@@ -1307,11 +1309,12 @@
   /** @param {Record<string, string>} state */
   function queueView(state) {
     const rows = queueRows(), changedRows = new Set(rows);
+    const setBy = new Map(clusters.map((row) => [row, run.redacted ? "" : setAside(row)]));
     const why = state.why ?? "";
     /** @param {string} kind @param {any} row */
     const has = (kind, row) => {
       if (!EVERYWHERE.has(kind) && !changedRows.has(row)) return false;
-      const aside = run.redacted ? "" : setAside(row);
+      const aside = setBy.get(row);
       if (kind === "snoozed" || kind === "done") return aside === kind;
       if (aside) return false;
       if (kind === "mine" || kind === "free") return !run.redacted && author !== "" && workOf(row).owner === (kind === "mine" ? author : "");
