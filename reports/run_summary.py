@@ -419,11 +419,16 @@ class OrgRecords:
 
 @dataclass(frozen=True)
 class SharedEntity:
-    """An entity that several organisations saw, the cluster it is in, and their records."""
+    """An entity that several organisations saw, and their records.
+
+    Of a member also its cluster, its tier and how many reporters its place there rests on.
+    """
 
     entity_id: str
-    cluster_id: str | None
     by_org: list[OrgRecords]
+    cluster_id: str | None = None
+    tier: str | None = None
+    robustness: int | None = None
 
 
 def shared_entities(
@@ -443,10 +448,15 @@ def shared_entities(
         total = tables.count_rows(run, ENTITIES, where)
     names = pa.array(ids, pa.string())
     wanted = pc.field("entity_id").isin(names)
-    clusters = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], wanted)
-    of = dict(zip(*(clusters[name].to_pylist() for name in clusters.column_names), strict=True))
+    columns = ["entity_id", "cluster_id", "tier", "robustness"]
+    members = {
+        one.pop("entity_id"): one
+        for one in tables.read_table(run, MEMBERS, columns, wanted).to_pylist()
+    }
     seen = _by_org(run, names)
-    return [SharedEntity(one, of.get(one), seen[at]) for at, one in enumerate(ids)], total
+    return [
+        SharedEntity(one, seen[at], **members.get(one, {})) for at, one in enumerate(ids)
+    ], total
 
 
 def _widest(run: RunFolder, where: pc.Expression, limit: int) -> tuple[list[str], int]:

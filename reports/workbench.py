@@ -101,7 +101,7 @@ _LISTED = [
 ]
 """Columns of clusters/ that its rows in lists are made of."""
 
-SHARED_COLUMNS = tuple("id cluster orgs".split())
+SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
 
 DECISION_COLUMNS = tuple(
     "decision_id kind entity_a entity_b author reason decided_at expires_at in_force".split()
@@ -496,7 +496,10 @@ def _shared(run: RunFolder, *, redact: bool) -> Json:
     found, total = run_summary.shared_entities(run, LISTED_LIMIT, core_only=redact)
     seen = "org complaints calls roles first_seen last_seen"
     rows = [
-        [one.entity_id, one.cluster_id, [picked(vars(each), seen) for each in one.by_org]]
+        [
+            *(one.entity_id, one.cluster_id, one.tier, one.robustness),
+            [picked(vars(each), seen) for each in one.by_org],
+        ]
         for one in found
     ]
     return {"columns": SHARED_COLUMNS, "rows": rows, "total": total}

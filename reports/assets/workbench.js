@@ -2262,7 +2262,7 @@
     const list = table({
       state, rows, caption: "Identifiers that several organisations see", sort: "", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`)] },
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
         { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", null, h("b", null, shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },

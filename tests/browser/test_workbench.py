@@ -227,6 +227,10 @@ def test_each_number_of_the_queue_leads_to_what_it_counts(browser, page, said, g
         assert column == sorted(column, reverse=True) and sum(column) == number
     else:
         assert len(browser.texts("tbody tr")) == number
+    if goes == "#/shared":
+        standing = browser.texts("tbody .standing")
+        assert len(standing) == number
+        assert all(re.fullmatch(r"\s*(Core|Verify)\s*\d+\s*", one) for one in standing)
 
 
 def test_filters_stand_in_the_address_and_back_finds_them_again(browser, page):

@@ -74,11 +74,14 @@ def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
             entity(IDS[2], orgs=both, complaints=50, status=Status.SUPPRESSED),
             entity(IDS[3], orgs=both, complaints=1),
         ],
-        "members": [member(IDS[0], "c-0"), member(IDS[1], "c-1")],
+        "members": [member(IDS[0], "c-0", tier="verify", robustness=1), member(IDS[1], "c-1")],
     }
     found, total = shared_entities(write_run(tmp_path / "r", rows), limit=2)
     assert [(one.entity_id, one.cluster_id) for one in found] == [(IDS[1], "c-1"), (IDS[0], "c-0")]
     assert total == 3
+    assert [(one.tier, one.robustness) for one in found] == [
+        (rows["members"][at]["tier"], rows["members"][at]["robustness"]) for at in (1, 0)
+    ]
 
 
 def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
