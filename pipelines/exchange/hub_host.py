@@ -308,7 +308,7 @@ def _collect(
         )
     if waiting:
         left = quantity(waiting, "letter")
-        sys.stdout.write(f"  {left} left for the next day, since this one is full\n")
+        sys.stdout.write(f"  left for the next day, since this one is full: {left}\n")
     for path, why in refused.items():
         sys.stdout.write(f"  refused: {path.name}: {plain(why, 300)}\n")
     return 1 if refused else 0

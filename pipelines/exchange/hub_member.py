@@ -632,10 +632,12 @@ def _ids_of_log(hub: Hub, given: Iterable[str]) -> frozenset[str]:
     Raises:
         UsageError: for one that is none of the log's, or several.
     """
-    known = {*hub.log.entries, *(one.token for one in hub.log.ties.values())}
+    log = hub.log
+    known = {*log.entries, *(one.token for one in log.ties.values())}
     found = set()
     for one in given:
-        those = [one] if one in known or hub.log.was_entry(one) else []
+        was_entry = log.knows(one) and one not in log.ties and one not in log.disputes
+        those = [one] if one in known or was_entry else []
         if not those and len(one) >= SHORTEST_ID:
             those = [each for each in known if each.startswith(one)]
         if len(those) != 1:

@@ -243,10 +243,6 @@ class HubLog:
         """Returns whether an entry, an actor or a dispute of this id is in the log, or was."""
         return name in self._ids
 
-    def was_entry(self, name: str) -> bool:
-        """Returns whether an entry of this id is in the log, or was."""
-        return self.knows(name) and name not in self.ties and name not in self.disputes
-
     def open_disputes(self, name: str) -> list[LoggedDispute]:
         """Returns the disputes of an entry that nobody answered."""
         entry = self.entries.get(name)

@@ -19,7 +19,6 @@ from pipelines.exchange import hub_host, taxii as taxii_module
 from reports import signing, tables
 from reports.exchange import OfferError, open_letter
 from reports.export.stix import stix_observable
-from reports.text import quantity
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS
@@ -675,8 +674,8 @@ def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, caps
         assert world.do(HOST, "collect", day=day) == 0
         said = capsys.readouterr().out
         left = len(sealed(world))
-        assert "1 letter, 1 line;" in said and left == waiting - (day - 2)
-        assert not left or f"{quantity(left, 'letter')} left for the next day" in said
+        assert "1 letter, 1 line" in said and left == waiting - (day - 2)
+        assert not left or f"since this one is full: {left} letter" in said
     statuses = {one["entry"]: one["status"] for one in entries(pull(world, "microsoft", day=8))}
     assert {statuses[one["entry"]] for one in rows[:3]} == {"frozen"}
 
@@ -1114,7 +1113,7 @@ def test_what_is_no_letter_keeps_none_from_the_host(empty, taxii, monkeypatch, c
     monkeypatch.setattr(taxii_module, "MAX_LETTERS", 2)
     capsys.readouterr()
     sync(world, taxii, day=2)
-    assert "1 letters" in capsys.readouterr().out and len(sealed(world)) == 1
+    assert "1 letter and" in capsys.readouterr().out and len(sealed(world)) == 1
 
 
 @pytest.mark.parametrize(
