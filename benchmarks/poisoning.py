@@ -320,6 +320,12 @@ def absorb(target: Target, budget: Budget, made: Forgery) -> None:
         made.complain(who, list(dict.fromkeys(these)))
 
 
+def hang_on_invented(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the second ring's account beside three numbers that nobody has: a thin join."""
+    for who, _ in budget.numbered():
+        made.complain(who, [target.account, *INVENTED])
+
+
 def name_everywhere(target: Target, budget: Budget, made: Forgery) -> None:
     """Names the ring's number beside those of all others, so that it looks like a hub."""
     others = [one for ids in target.known[1:] for one in ids]
@@ -595,6 +601,7 @@ HARMS = (
     Harm("take a ring's number out, unseen", Case.erased, (claim_number, claim_in_rejects)),
     Harm("keep a ring's number from leaving", Case.stopped, (claim_number, claim_in_rejects)),
     Harm("keep a ring from leaving by a tie to another", Case.suspended, (absorb,)),
+    Harm("... to three numbers that nobody else names", Case.suspended, (hang_on_invented,)),
     Harm("make a ring's own account a hub", Case.hubbed, (make_hub,)),
     Harm("... in one minute, with one text", Case.hubbed, (make_hub_in_a_minute,)),
     Harm("rank a made-up ring first, with one text", Case.invented_first, (invent_ring,)),
