@@ -499,7 +499,7 @@ VICTIM_IN_ADDRESS = "refund2025550173@scam-help.support"
 """An address with a victim's number in it."""
 
 HOSTILE = (
-    'handle:telegram:=HYPERLINK("http://x")',
+    'handle:telegram:=hyperlink("http://x")',
     "handle:telegram:<script>alert(1)</script>",
     "handle:telegram:../../../../tmp/evil",
     "handle:telegram:%s%n{0}",
@@ -544,7 +544,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     out = tmp_path / "all.csv"
     words = ["export", tmp_path / "joint", "--all", "--format", "csv", "--include-verify"]
     assert ringtrace(*words, "--output", out) == 0
-    assert '"=HYPERLINK' not in out.read_text() and "\n=HYPERLINK" not in out.read_text()
+    assert '"=hyperlink' not in out.read_text() and "\n=hyperlink" not in out.read_text()
     (world.amazon.home / "offers" / "microsoft.json").unlink()
 
 
