@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from ast import literal_eval
 
@@ -21,7 +22,12 @@ COUNT = 64
 
 @pytest.fixture(autouse=True)
 def share_all(monkeypatch):
+    """Shares all work, whatever threads a test before left waiting in this process."""
     monkeypatch.setattr(runner, "LEAST_SECONDS", 0)
+    every, before = threading.enumerate, set(threading.enumerate())
+    monkeypatch.setattr(
+        threading, "enumerate", lambda: [one for one in every() if one not in before]
+    )
 
 
 def run(tmp_path, work, processes=3):
