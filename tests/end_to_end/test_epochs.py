@@ -141,7 +141,7 @@ def test_lineage_keeps_the_first_and_bears_the_second(world, tmp_path):
 def test_explain_names_the_other_holder(world, capsys):
     for one, other in ((NUMBER, SECOND), (SECOND, f"phone:{NUMBER}")):
         assert main(["explain", str(world / "run"), one]) == 0
-        assert f"held apart from {other}:" in capsys.readouterr().out
+        assert f"apart from {other}: the same identifier" in capsys.readouterr().out
     assert main(["explain", str(world / "run"), NUMBER, SECOND]) == 0
     assert "No evidence path" in capsys.readouterr().out
 
