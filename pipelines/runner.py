@@ -1,7 +1,8 @@
 """Runs pipelines on their runner, and says what became of them.
 
 What a step fails on is a victim's words, which no log may hold: Beam's logs and those of its
-workers are suppressed, and a failure is reported by its kind and its place alone.
+workers are suppressed, and a failure is reported by its kind and its place alone. Long, since the
+local runner, which shares a run among forks, is a third of it.
 """
 
 from __future__ import annotations

@@ -484,8 +484,8 @@ def _log_lines(log: HubLog, day: date) -> Iterator[str]:
     counts = Counter(log.status(name, day) for name in log.entries)
     shown = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
     waiting = sum(1 for name in log.entries for _ in log.open_disputes(name))
-    yield f"  {quantity(len(log.leaves), 'line')}; entries: {shown or 'none'}; "
-    f"{quantity(waiting, 'open dispute')}"
+    lines, disputes = quantity(len(log.leaves), "line"), quantity(waiting, "open dispute")
+    yield f"  {lines}; entries: {shown or 'none'}; {disputes}"
     for one in log.openings:
         yield f"  token {one.token} was opened on {one.day}: {json.dumps(one.reason)}"
 

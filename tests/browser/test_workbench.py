@@ -529,7 +529,7 @@ def drawn_graph(browser, of=FIRST):
 
 
 def spot(browser, what):
-    """Where the window has a node, or the middle of a line."""
+    """Returns where the window has a node, or the middle of a line."""
     script = f"""
         const one = {CY}.getElementById(arguments[0]);
         const box = document.querySelector(".canvas").getBoundingClientRect();

@@ -224,10 +224,13 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     assert entry not in {one["entry"] for one in entries(feed)}
 
 
-def test_a_members_appeal_for_somebody_freezes_an_entry_too(world):
+def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
     entry, entity = own_entry(world, "google", others=True)
     assert world.do("google", "dispute", entry, "--appeal", "shop-114", day=3) == 0
     assert world.do(HOST, "collect", day=3) == 0
+    capsys.readouterr()
+    assert world.do("google", "log", day=4) == 0
+    assert re.search(r"lines; entries: .*1 frozen.*; 1 open dispute\n", capsys.readouterr().out)
     owner = next(org for org in ORGS if entry in world.record(org)["own"])
     feed = pull(world, owner, day=4)
     with (feed / "entries.csv").open() as lines:

@@ -169,7 +169,7 @@ def test_a_crowd_is_several_at_the_last_moment():
 
 
 def test_a_single_identifier_rests_on_no_more_people_than_bear_it():
-    """Whose record is bad makes no core member by itself, however many people it claims."""
+    """A sender with a bad record makes no core member alone, however many people it claims."""
     for bearing, tier, robustness in ((1, "verify", 1), (0, "verify", 1), (8, "core", 8)):
         mentions, crowds = rows_of([], [({IDS[0]}, 1000, 0, False)], expand=False)
         crowds = Crowds(crowds.hashes, crowds.people, crowds.bearing * 0 + bearing)
