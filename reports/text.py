@@ -1,12 +1,16 @@
-"""Hostile text made harmless, and counts and times as people read them.
+"""Hostile text made harmless, regions recognized in it, and counts and times as people read them.
 
 `visible` and `number` return HTML that is safe inside an element, the others text.
 """
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
+from importlib.resources import files
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -71,3 +75,27 @@ def _code_point(character: str) -> Markup:
 def number(value: int) -> Markup:
     """Writes a whole number, digits in groups of three."""
     return escape(f"{value:,d}".replace(",", NARROW_SPACE))
+
+
+@cache
+def region_atlas() -> dict[str, Any]:
+    """Reads the regions that the map knows (benchmarks/world_outline.py)."""
+    text = files("reports").joinpath("assets", "regions.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+REGION_LENGTH = 60
+"""Characters of the longest text that is compared with names of regions."""
+
+
+def region_key(text: str) -> str:
+    """Returns the letters and digits of a name of a region, without case and accents."""
+    folded = unicodedata.normalize("NFKD", text if len(text) <= REGION_LENGTH else "").casefold()
+    return "".join(one for one in folded if one.isalnum())
+
+
+def recognize_region(country: str, text: str) -> str | None:
+    """Returns the code of a region by its name or code, as organisations write them."""
+    found: str | None = region_atlas()["keys"].get(country, {}).get(region_key(text))
+    return found
