@@ -270,6 +270,16 @@ def suppress_small_counts(counts: Sequence[int], floor: int) -> list[int | None]
     return [None if place in hidden else count for place, count in enumerate(counts)]
 
 
+def sum_shown_counts(counts: Iterable[int | None]) -> tuple[int | None, bool]:
+    """Returns the sum of counts that may be shown, None without any, and whether none is hidden.
+
+    It is made of what is shown alone, so that it tells nothing of what is hidden.
+    """
+    every = list(counts)
+    shown = [one for one in every if one is not None]
+    return (sum(shown) if shown else None), len(shown) == len(every)
+
+
 def suppressed_shown(*, redact: bool) -> pc.Expression:
     """Chooses suppressed entities: outside only those that a list knows, and no decision names."""
     where = pc.field("status") == Status.SUPPRESSED

@@ -19,9 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import disclosure_control, tables
-from reports.disclosure_control import core_ids, listed_brands, suppress_small_counts
+from reports.disclosure_control import (
+    core_ids,
+    listed_brands,
+    sum_shown_counts,
+    suppress_small_counts,
+)
 from reports.run import Run
 from reports.tables import IdIndex, RunFolder
+from reports.text import recognize_region, region_atlas
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
@@ -164,10 +170,12 @@ def places_and_flows(
     known = dict(zip((name for name, _ in countries), shown, strict=True))
     carriers, trunks = (_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
     used = _infrastructure(run, core_ids(run) if redact else None)
+    regions = [] if redact else _regions(run, known, suppress_below)
     return {
         "countries": list(known.items()),
         "unknown": by_country.get(None, 0),
-        "regions": [] if redact else _regions(run, known, suppress_below),
+        "regions": [one for one in regions if one[0]][:PLACE_LIMIT],
+        **map_regions(regions),
         "callbacks": _callback_countries(run, used),
         "carriers": carriers[:PLACE_LIMIT],
         "trunks": trunks[:PLACE_LIMIT],
@@ -179,21 +187,45 @@ def places_and_flows(
 def _regions(
     run: RunFolder, countries: Mapping[str, int | None], floor: int
 ) -> list[tuple[str, str, int | None]]:
-    """Counts complaints by region; those of a country whose own count is hidden are hidden too."""
+    """Counts complaints by country and region as written, most first; no country is an empty text.
+
+    Regions of a country whose own count is hidden are hidden too.
+    """
     rows = tables.count_by(run, COMPLAINTS, [VICTIM_COUNTRY, "victim_region"]).to_pylist()
     of: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
     for one in rows:
-        if one[VICTIM_COUNTRY]:
-            of[one[VICTIM_COUNTRY]].append((one["victim_region"] or "", one["rows"]))
+        of[one[VICTIM_COUNTRY] or ""].append((one["victim_region"] or "", one["rows"]))
     found: list[tuple[str, str, int | None]] = []
     for country, counts in of.items():
         shown = suppress_small_counts([count for _, count in counts], floor)
-        hidden = countries.get(country) is None
+        hidden = bool(country) and countries.get(country) is None
         named = zip(counts, shown, strict=True)
         found += [
             (country, region, None if hidden else count) for (region, _), count in named if region
         ]
-    return sorted(found, key=lambda one: (-(one[2] or 0), one[0], one[1]))[:PLACE_LIMIT]
+    return sorted(found, key=lambda one: (-(one[2] or 0), one[0], one[1]))
+
+
+def map_regions(rows: Iterable[tuple[str, str, int | None]]) -> dict[str, Any]:
+    """Sums counts of regions as written, None where they are hidden, by the regions of the map.
+
+    Returns:
+        circles: country, code, name, place on the map, count, and False where more is hidden.
+        unmapped: country, count, and that, of regions that the map does not know.
+        views: what is drawn of each country with circles: west, north, east and south on the map.
+    """
+    counts: defaultdict[tuple[str, str], list[int | None]] = defaultdict(list)
+    for country, region, count in rows:
+        counts[country, recognize_region(country, region) or ""].append(count)
+    sums = [(*key, *sum_shown_counts(every)) for key, every in counts.items()]
+    sums.sort(key=lambda one: (-(one[2] or 0), one[0], one[1]))
+    known = {(one[0], one[1]): one for one in region_atlas()["regions"]}
+    circles = [[*known[one[:2]], *one[2:]] for one in sums if one[1]]
+    return {
+        "circles": circles,
+        "unmapped": [[one[0], *one[2:]] for one in sums if not one[1]],
+        "views": {one[0]: region_atlas()["views"][one[0]] for one in circles},
+    }
 
 
 def _infrastructure(run: RunFolder, kept: pa.Array | None) -> pa.Table:

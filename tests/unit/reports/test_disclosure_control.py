@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from reports import disclosure_control
-from reports.disclosure_control import LEFT_OUT, suppress_small_counts
+from reports.disclosure_control import LEFT_OUT, sum_shown_counts, suppress_small_counts
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,12 @@ def test_examples():
     assert suppress_small_counts([9, 7, 0], 5) == [9, 7, 0]
     assert suppress_small_counts([2], 5) == [None]
     assert suppress_small_counts([9, 2], 0) == [9, 2]
+
+
+@given(COUNTS, st.integers(0, 12))
+def test_a_sum_tells_what_is_shown_alone_and_whether_that_is_all(counts, floor):
+    shown = suppress_small_counts(counts, floor)
+    number, whole = sum_shown_counts(shown)
+    assert number == (sum(filter(None, shown)) if {*shown} - {None} else None)
+    assert whole == (None not in shown)
+    assert not whole or (number or 0) == sum(counts)

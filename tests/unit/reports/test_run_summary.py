@@ -6,7 +6,14 @@ from decimal import Decimal
 
 from hypothesis import given, settings, strategies as st
 
-from reports.run_summary import OrgRecords, places_and_flows, record_trend, shared_entities
+from reports.run_summary import (
+    PLACE_LIMIT,
+    OrgRecords,
+    map_regions,
+    places_and_flows,
+    record_trend,
+    shared_entities,
+)
 from schemas.enums import Status
 from tests.support.report_tables import START, call, complaint, entity, member, mention, write_run
 
@@ -143,3 +150,85 @@ def test_small_counts_of_places_cannot_be_computed_and_a_copy_has_no_regions(tmp
     copy = places_and_flows(run, 5, redact=True)
     assert copy["regions"] == []
     assert [one[0] for one in copy["institutions"]] == ["Bank code 50010517"]
+
+
+def regions_run(folder, regions, country="US"):
+    """A run of complaints from one country, by region as written."""
+    written = [one for one, number in regions.items() for _ in range(number)]
+    rows = [
+        complaint(f"A-{n}", victim_country=country, victim_region=region)
+        for n, region in enumerate(written)
+    ]
+    return write_run(folder, {"complaints": rows})
+
+
+def circles(found):
+    return {(one[0], one[1]): tuple(one[5:]) for one in found["circles"]}
+
+
+def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_path):
+    found = places_and_flows(
+        regions_run(tmp_path / "r", {"TX": 4, "Texas": 2, "texas ": 1, "Utah": 3, "Atlantis": 2})
+    )
+    assert circles(found) == {("US", "TX"): (7, True), ("US", "UT"): (3, True)}
+    assert found["circles"][0][:5] == ["US", "TX", "Texas", 406.2, 264.3]
+    assert found["unmapped"] == [["US", 2, True]]
+    assert [*found["views"]] == ["US"]
+    assert ("US", "texas ", 1) in found["regions"]
+    nowhere = places_and_flows(regions_run(tmp_path / "n", {"TX": 4}, country=None))
+    assert (nowhere["circles"], nowhere["views"]) == ([], {})
+    assert nowhere["unmapped"] == [["", 4, True]]
+    assert nowhere["regions"] == []
+
+
+def test_a_circle_counts_regions_beyond_the_rows_of_the_table(tmp_path):
+    many = {f"Nowhere {n}": 2 for n in range(PLACE_LIMIT)}
+    found = places_and_flows(regions_run(tmp_path / "r", many | {"TX": 1}))
+    assert len(found["regions"]) == PLACE_LIMIT
+    assert circles(found) == {("US", "TX"): (1, True)}
+    assert found["unmapped"] == [["US", 2 * PLACE_LIMIT, True]]
+
+
+def test_no_circle_tells_a_small_count_of_a_spelling(tmp_path):
+    shown = {"TX": 9, "Texas": 6, "Ohio": 7, "Atlantis": 8}
+    hidden = [
+        {"texas ": 1, "OH": 4, "Utah": 2, "UT": 3, "Lemuria": 1},
+        {"texas ": 4, "OH": 1, "Utah": 4, "UT": 1, "Lemuria": 1},
+        {"texas ": 3, "OH": 3, "Utah": 2, "UT": 1, "Lemuria": 2},
+    ]
+    found = [
+        places_and_flows(regions_run(tmp_path / str(n), shown | one), 5)
+        for n, one in enumerate(hidden)
+    ]
+    # The same table and the same total of the country: then the map must be the same too.
+    assert found[0] == found[1] == found[2]
+    assert circles(found[0]) == {
+        ("US", "TX"): (15, False),
+        ("US", "OH"): (7, False),
+        ("US", "UT"): (None, False),
+    }
+    assert found[0]["unmapped"] == [["US", 8, False]]
+
+
+def test_what_is_hidden_with_its_country_has_circles_without_a_count(tmp_path):
+    run = places_run(tmp_path / "run")
+    found = places_and_flows(run, 5)
+    assert {one[5:] for one in map(tuple, found["circles"])} == {(None, False)}
+    assert {one[:2] for one in map(tuple, found["circles"])} == {
+        *(("US", "OH"), ("US", "UT"), ("DE", "BE"))
+    }
+    copy = places_and_flows(run, 5, redact=True)
+    assert (copy["circles"], copy["unmapped"], copy["views"]) == ([], [], {})
+
+
+WRITTEN = st.sampled_from(["TX", "Texas", "texas ", "Utah", "UT", "Atlantis", "__proto__", ""])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["US", "DE", ""]), WRITTEN, st.none() | st.integers(1))))
+def test_the_map_has_every_count_that_the_table_may_show_once(rows):
+    found = map_regions(rows)
+    sums = [*(one[5] for one in found["circles"]), *(one[1] for one in found["unmapped"])]
+    assert sum(filter(None, sums)) == sum(count or 0 for _, _, count in rows)
+    hidden = [*(not one[6] for one in found["circles"]), *(not one[2] for one in found["unmapped"])]
+    assert any(hidden) == any(count is None for _, _, count in rows)
+    assert found == map_regions(sorted(rows, key=repr))
