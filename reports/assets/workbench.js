@@ -1881,7 +1881,7 @@
   const COLOURS = /** @type {Record<string, [string, string]>} */ ({ phone: ["#1f6fc2", "ellipse"], domain: ["#7a4bb5", "diamond"], url: ["#7a4bb5", "diamond"], email: ["#b0407f", "rectangle"], remote: ["#157f5b", "triangle"], account: ["#a8620a", "hexagon"], wallet: ["#7a6a00", "hexagon"], handle: ["#b0407f", "pentagon"] });
   const ARROWS = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
   const DRAWN = 1000, DRAWN_LINKS = 2500, DRAWN_SUPPLIERS = 12, PAST_DAYS = 7;
-  const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "guntil"];
+  const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "gfrom", "guntil"];
   /** How the graph of each cluster was left: its filters, zoom, what was dragged, and opened suppliers. @type {Map<string, any>} */
   const graphViews = new Map();
   const ruler = document.createElement("canvas").getContext("2d");
@@ -1906,10 +1906,12 @@
     const given = GRAPH_FILTERS.some((name) => state[name]) ? state : view.filters;
     const hidden = new Set((given.gkinds ?? "").split(",").filter((/** @type {string} */ one) => kinds.includes(one)));
     const endOfDay = (/** @type {number} */ when) => (Math.floor(when / 86400) + 1) * 86400 - 1;
-    const dated = Date.parse(given.guntil ?? "") / 1000;
+    const startOfDay = (/** @type {number} */ when) => Math.floor(when / 86400) * 86400;
+    const dated = Date.parse(given.guntil ?? "") / 1000, since = Date.parse(given.gfrom ?? "") / 1000;
     let coreOnly = given.gcore === "1", suppliers = given.gsup === "1", took = given.gtook === "1", weight = Number(given.gweight) || 0;
     let until = dated >= first - 86400 && endOfDay(dated) < last ? endOfDay(dated) : last;
-    const untilText = h("span.quiet", null, day(until));
+    let from = since > first && since <= until ? startOfDay(since) : first;
+    const fromText = h("span.quiet"), untilText = h("span.quiet");
     const lately = h("p.quiet.lately");
     /** @type {any} */ let cy = null;
     let label = () => {};
@@ -1919,17 +1921,17 @@
     function apply() {
       clearTimeout(keeping);
       keeping = setTimeout(() => { // an address cannot change as often as a slider
-        view.filters = { gkinds: [...hidden].join(","), gcore: coreOnly ? "1" : "", gsup: suppliers ? "1" : "", gtook: took ? "1" : "", gweight: weight ? String(weight) : "", guntil: until < last ? new Date(until * 1000).toISOString().slice(0, 10) : "" };
+        view.filters = { gkinds: [...hidden].join(","), gcore: coreOnly ? "1" : "", gsup: suppliers ? "1" : "", gtook: took ? "1" : "", gweight: weight ? String(weight) : "", gfrom: from > first ? new Date(from * 1000).toISOString().slice(0, 10) : "", guntil: until < last ? new Date(until * 1000).toISOString().slice(0, 10) : "" };
         if (canvas.isConnected && place().id === row.id) remember(view.filters);
       }, 250);
-      untilText.textContent = day(until);
-      const then = until < last, taken = then ? facts.handovers.filter((/** @type {any} */ one) => one[3] <= until && one[3] > until - PAST_DAYS * 86400) : [];
+      showDays();
+      const then = until < last, taken = then ? facts.handovers.filter((/** @type {any} */ one) => one[2] >= from && one[3] <= until && one[3] > until - PAST_DAYS * 86400) : [];
       lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => h("span", null, identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
       if (!cy) return;
       cy.batch(() => {
         cy.nodes().forEach((/** @type {any} */ node) => {
           const one = node.data("member");
-          node.toggleClass("off", !(one ? !hidden.has(one.kind) && (!coreOnly || one.tier === "core") && one.first <= until : suppliers));
+          node.toggleClass("off", !(one ? !hidden.has(one.kind) && (!coreOnly || one.tier === "core") && one.first <= until && one.last >= from : suppliers));
           node.toggleClass("past", Boolean(one) && then && one.last < until - PAST_DAYS * 86400);
         });
         cy.edges().forEach((/** @type {any} */ edge) => edge.toggleClass("off", (edge.data("first") ?? 0) > until || (edge.hasClass("took") ? !took && !then : edge.data("weight") < weight)));
@@ -1937,20 +1939,35 @@
       label();
     }
     let playing = 0;
-    const slider = h("input", { type: "range", min: first, max: last, step: 86400, value: until, "aria-label": "Until", oninput: (/** @type {any} */ event) => setUntil(Number(event.target.value)) });
+    // A slider has whole days: between two of its steps, an arrow key would lead back to where it was.
+    const slides = (/** @type {string} */ name, /** @type {(when: number) => void} */ set) => h("input", { type: "range", min: startOfDay(first), max: startOfDay(last), step: 86400, "aria-label": name, oninput: (/** @type {any} */ event) => set(Number(event.target.value)) });
+    const fromSlider = slides("From", (when) => {
+      from = Math.max(startOfDay(when), first);
+      until = Math.max(until, Math.min(endOfDay(from), last));
+      apply();
+    });
+    const untilSlider = slides("Until", setUntil);
     function setUntil(/** @type {number} */ when) {
-      until = when >= last - 86400 ? last : endOfDay(when);
-      slider.value = String(until);
+      until = Math.min(endOfDay(when), last);
+      from = Math.min(from, Math.max(startOfDay(until), first));
       apply();
     }
+    function showDays() {
+      for (const [slider, text, when] of [[fromSlider, fromText, from], [untilSlider, untilText, until]]) {
+        text.textContent = day(when);
+        slider.value = String(startOfDay(when));
+        slider.setAttribute("aria-valuetext", day(when));
+      }
+    }
+    showDays();
     const play = h("button", { type: "button", onclick: () => {
       if (playing) { clearInterval(playing); playing = 0; play.textContent = "Replay"; return; }
       play.textContent = "Stop";
-      let when = until < last ? until : first;
+      let when = until < last ? until : from;
       playing = setInterval(() => {
         if (!canvas.isConnected || when > last) { clearInterval(playing); playing = 0; play.textContent = "Replay"; if (canvas.isConnected) setUntil(last); return; }
         setUntil(when);
-        when += Math.max((last - first) / 60, 86400);
+        when += Math.max((last - from) / 60, 86400);
       }, 200);
     } }, "Replay");
     const zoom = (/** @type {number} */ by) => cy?.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
@@ -1964,7 +1981,7 @@
       facts.suppliers.length ? box("Suppliers", suppliers, (on) => { suppliers = on; if (on) requestAnimationFrame(() => cy?.nodes(".supplier").some((/** @type {any} */ one) => !inside(one, 0)) && fit()); }) : null,
       facts.handovers.length ? box("Handovers", took, (on) => { took = on; }) : null,
       h("label.check", null, "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: weight, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
-      h("label.check", null, "Until", slider, untilText), play,
+      h("label.check", null, "From", fromSlider, fromText), h("label.check", null, "Until", untilSlider, untilText), play,
       h("button", { type: "button", onclick: () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`) }, "Download PNG"),
       h("button", { type: "button", onclick: () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml") }, "SVG"),
       h("button", { type: "button", onclick: () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml") }, "GraphML"));
@@ -2536,36 +2553,55 @@
       return code;
     }
   }
-  async function placesView() {
+  /** @param {Record<string, string>} state */
+  async function placesView(state) {
     const [found, world] = await Promise.all([load("places"), load("world")]);
+    const regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], found.circles);
+    const choices = /** @type {string[]} */ (found.countries.map((/** @type {any} */ one) => one[0]).filter((/** @type {string} */ one) => Object.hasOwn(found.views, one))), chosen = choices.includes(state.map) ? state.map : "";
+    const inView = regionsKnown.filter((one) => !chosen || one.country === chosen);
     const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), h("span.quiet", null, ` ${plain(code, 12)}`)] : h("span.quiet", null, "Not known"));
     const inClusters = new Set(clusters.flatMap((row) => row.countries.map((/** @type {any} */ one) => one[0])));
     const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? h("a", { href: address("clusters", { country: code }) }, named(code)) : named(code));
-    /** The first rows of a list, and all of it on demand. @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] */
-    const first = (caption, heads, rows, texts) => h("section", null, simple(caption, heads, rows.slice(0, 12), texts), rows.length > 12 ? h("details", null, h("summary", null, `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows, texts)) : null);
+    /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {any[]} heads @param {any[]} rows @param {(one: any) => any[]} cells @param {number[]} [texts] */
+    const first = (caption, heads, rows, cells, texts) => h("section", null, simple(caption, heads, rows.slice(0, 12).map(cells), texts), rows.length > 12 ? h("details", null, h("summary", null, `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows.map(cells), texts)) : null);
     const most = found.countries.slice(0, 12), absent = found.countries.filter((/** @type {any} */ one) => !world.paths[one[0]]);
-    const hidden = found.countries.filter((/** @type {any} */ one) => one[1] === null).length;
+    const hidden = found.countries.filter((/** @type {any} */ one) => one[1] === null).length, hiddenRegions = inView.filter((one) => one.number === null).length;
+    const ofRegions = [inView.length ? "Circles: regions that complaints state, area by complaints. " : "", hiddenRegions ? `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. ` : "", notOnMap(found.unmapped.filter((/** @type {any} */ one) => !chosen || one[0] === chosen)), " Outlines and middles: Natural Earth."];
     return [
-      h("div.headline", null, h("h1", null, "Places and flows"), h("p", null, "Complaints by the victim’s country, and where callback numbers, calls and money lead. A country opens the clusters with victims there.")),
-      h("div.map-area", null, h("figure", null, worldMap(found.countries, world, inClusters),
-        h("figcaption.quiet", null, "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", "Outlines: Natural Earth.")),
+      h("div.headline", null, h("h1", null, "Places and flows"), h("p", null, "Complaints by the victim’s country and region, and where callback numbers, calls and money lead. A country opens the clusters with victims there", choices.length ? ", a circle the map of its country." : ".")),
+      choices.length ? h("div.bar", { role: "group", "aria-label": "Part of the map" }, ["", ...choices].map((one) => h("a.chip.choice", { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null }, one ? countryName(one) : "World"))) : null,
+      chosen ? h("div.map-area", null, h("figure", null, regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
+        h("figcaption.quiet", null, ofRegions)),
+        first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [[shown(one.name, 60), h("span.quiet", null, ` ${plain(one.code, 12)}`)], amount(one)]))
+      : h("div.map-area", null, h("figure", null, worldMap(found.countries, world, inClusters, inView),
+        h("figcaption.quiet", null, "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", ofRegions)),
         simple("Victims’ countries, by complaints", ["Country", "Complaints"], [...most.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]), ...(found.unknown ? [["Not stated", count(found.unknown)]] : [])])),
       found.countries.length > 12 ? h("details", null, h("summary", null, `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
       h("h2", null, "Records over time"), ...run.trends.map(trendChart),
       h("div.columns", null,
-        found.regions.length ? first("Regions, by complaints", ["Region", "Country", "Complaints"], found.regions.map((/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])]), [1]) : null,
-        first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks.map((/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])])),
-        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions.map((/** @type {any} */ one) => [shown(one[0], 60), one[1] ? h("span", { title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])]), [1]),
-        first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses.map((/** @type {any} */ one) => [shown(one[0], 12), one[1] === null ? small(null) : count(Math.round(Number(one[1]))), small(one[2])])),
-        first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers.map((/** @type {any} */ one) => [shown(one[0], 60), count(one[1])])),
-        first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks.map((/** @type {any} */ one) => [shown(one[0], 60), count(one[1])]))),
+        found.regions.length ? first("Regions as written, by complaints", ["Region", "Country", "Complaints"], found.regions, (/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])], [1]) : null,
+        first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks, (/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])]),
+        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? h("span", { title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
+        first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses, (/** @type {any} */ one) => [shown(one[0], 12), one[1] === null ? small(null) : count(Math.round(Number(one[1]))), small(one[2])]),
+        first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])]),
+        first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])])),
     ];
   }
-  /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list */
-  function worldMap(counts, world, linked) {
+  /** @param {any} one a sum of what may be shown @returns {any} */
+  const amount = (one) => (one.number === null || one.whole ? small(one.number) : [h("span.quiet", null, "at least "), count(one.number)]);
+  /** @param {any} one a region @returns {string} */
+  const regionText = (one) => `${one.name}, ${countryName(one.country)}: ${one.number === null ? "withheld, small count" : one.whole ? counted(one.number, "complaint") : `at least ${counted(one.number, "complaint")}, some are withheld (small counts)`}`;
+  /** @param {[string, number | null, boolean][]} sums of complaints by country, and whether each is whole */
+  function notOnMap(sums) {
+    const number = sums.reduce((all, one) => all + (one[1] ?? 0), 0), whole = sums.every((one) => one[2]);
+    if (!number) return whole ? "" : "Some complaints, a number withheld (small counts), state a region that the map does not know; “Regions as written” has them.";
+    return `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")} a region that the map does not know; “Regions as written” has them.`;
+  }
+  const hatched = () => svg("defs", {}, svg("pattern", { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 3, height: 8, class: "hatch" })));
+  /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */
+  function worldMap(counts, world, linked, regionsKnown) {
     const [width, height] = world.size;
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", "aria-label": `World map of complaints from ${counted(counts.length, "country", "countries")}` });
-    drawing.append(svg("defs", {}, svg("pattern", { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 3, height: 8, class: "hatch" }))));
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", "aria-label": `World map of complaints from ${counted(counts.length, "country", "countries")}` }, hatched());
     const known = new Map(counts), most = Math.max(...counts.map((one) => one[1] ?? 0), 1);
     for (const [code, path] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path", { d: path, class: "land" }));
     for (const [code, number] of counts) {
@@ -2574,7 +2610,97 @@
       const shape = svg("path", { d: world.paths[code], class: number === null ? "hidden" : "counted", ...(number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) }) }, svg("title", {}, text));
       drawing.append(linked.has(code) ? svg("a", { href: address("clusters", { country: code }), "aria-label": text }, shape) : shape);
     }
+    const links = new Map();
+    for (const { country } of regionsKnown) if (!links.has(country)) links.set(country, svg("a", { href: address("places", { map: country }), tabindex: -1, "aria-label": `Regions of ${countryName(country)}` }));
+    drawing.append(...links.values());
+    asDrawn(drawing, (wide) => {
+      const spots = sized(regionsKnown, Math.min(13, wide / 70), width / wide);
+      for (const link of links.values()) link.replaceChildren();
+      for (const spot of spots) links.get(spot.one.country).append(circle(spot));
+    });
     return drawing;
+  }
+  /** Draws again whenever a drawing gets another width. @param {any} drawing @param {(width: number) => void} draw */
+  function asDrawn(drawing, draw) {
+    let before = 0;
+    new ResizeObserver(() => {
+      const { width } = drawing.getBoundingClientRect();
+      if (!width || width === before) return;
+      before = width;
+      draw(width);
+    }).observe(drawing);
+  }
+  /**
+   * Circles of regions, area by complaints; all whose count is hidden are of one size.
+   * @param {any[]} regionsKnown @param {number} largest radius in pixels @param {number} unit of the drawing that is a pixel
+   */
+  function sized(regionsKnown, largest, unit) {
+    const most = Math.max(...regionsKnown.map((one) => one.number ?? 0), 1);
+    return regionsKnown.map((one) => ({ one, x: one.x, y: one.y, r: unit * (one.number === null ? 5 : Math.max(largest * Math.sqrt(one.number / most), 2.5)) }));
+  }
+  /** @param {any} spot */
+  function circle(spot) {
+    const text = regionText(spot.one);
+    return svg("g", { role: "img", "aria-label": text }, svg("title", {}, text), svg("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: spot.r.toFixed(1), class: spot.one.number === null ? "region withheld" : "region" }));
+  }
+  const NORTH = 84; // of world.js, in degrees
+  /**
+   * The map of one country, a degree of longitude as wide there as one of latitude is high; regions
+   * outside of the picture, Hawaii and the like, are in a column of their own.
+   * @param {string} country @param {number[]} box what is drawn: west, north, east, south @param {any} world @param {any[]} regionsKnown @param {boolean} linked
+   */
+  function regionMap(country, [west, north, east, south], world, regionsKnown, linked) {
+    const isAside = (/** @type {any} */ one) => one.x < west || one.x > east || one.y < north || one.y > south;
+    const width = 1000, flat = Math.cos(((NORTH - ((north + south) / 2 / world.size[0]) * 360) * Math.PI) / 180);
+    const land = svg("g", {}), marks = svg("g", {});
+    for (const [code, path] of Object.entries(world.paths)) if (code !== country) land.append(svg("path", { d: path, class: "land" }));
+    const own = svg("path", { d: world.paths[country], class: "own" });
+    land.append(linked ? svg("a", { href: address("clusters", { country }), "aria-label": `Clusters with victims in ${countryName(country)}` }, own) : own);
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${width}`, class: "world country", role: "group", "aria-label": `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}` }, hatched(), land, marks);
+    asDrawn(drawing, (wide) => {
+      const narrow = wide < 600, below = narrow && regionsKnown.some(isAside), height = below ? 1250 : narrow ? 1000 : 520, unit = width / wide;
+      const down = Math.min((width * 0.95) / ((east - west) * flat), (height * 0.95) / (south - north)), across = down * flat;
+      const left = width / 2 - (across * (west + east)) / 2, top = below ? 25 - down * north : height / 2 - (down * (north + south)) / 2;
+      drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      land.setAttribute("transform", `translate(${left} ${top}) scale(${across} ${down})`);
+      const spots = sized(regionsKnown, Math.min(26, wide / 22), unit), aside = spots.filter(isAside);
+      for (const spot of spots) Object.assign(spot, { x: left + spot.x * across, y: top + spot.y * down });
+      marks.replaceChildren(...(aside.length ? [column(aside, width, height, unit)] : []), ...spots.map(circle), ...regionLabels(spots, aside, width, height, unit));
+    });
+    return drawing;
+  }
+  /** @param {string} text @param {number} unit @returns {number} */
+  const labelWidth = (text, unit) => (ruler?.measureText(text).width ?? text.length * 6.4) * unit;
+  /** Puts regions that are outside of the picture into its lower right corner. @param {any[]} spots @param {number} width @param {number} height @param {number} unit */
+  function column(spots, width, height, unit) {
+    const widest = Math.max(...spots.map((one) => one.r)), gap = 5 * unit;
+    const wide = 2 * widest + Math.max(...spots.map((one) => labelWidth(one.one.name, unit))) + 4 * gap;
+    let y = height - gap;
+    for (const spot of [...spots].reverse()) {
+      const tall = Math.max(2 * spot.r, 13 * unit) + gap;
+      Object.assign(spot, { x: width - wide + gap + widest, y: y - tall / 2 });
+      y -= tall;
+    }
+    return svg("rect", { x: width - wide, y: y - gap, width: wide - gap / 2, height: height - y + gap / 2, rx: gap, class: "aside" });
+  }
+  /**
+   * Names of regions where there is room, the largest first; else their codes, else none.
+   * @param {any[]} spots @param {any[]} aside in the column @param {number} width @param {number} height @param {number} unit
+   */
+  function regionLabels(spots, aside, width, height, unit) {
+    const taken = spots.map((one) => [one.x - one.r, one.y - one.r, one.x + one.r, one.y + one.r]), tall = 13 * unit, gap = 3 * unit;
+    const isFree = (/** @type {number[]} */ [a, b, c, d], /** @type {number} */ own) => a >= 0 && b >= 0 && c <= width && d <= height && !taken.some((one, at) => at !== own && a < one[2] && one[0] < c && b < one[3] && one[1] < d);
+    return spots.flatMap((spot, own) => {
+      for (const text of [spot.one.name, spot.one.code]) {
+        const wide = labelWidth(text, unit), beside = spot.y - tall / 2, middle = spot.x - wide / 2;
+        const places = [[spot.x + spot.r + gap, beside], ...(aside.includes(spot) ? [] : [[spot.x - spot.r - gap - wide, beside], [middle, spot.y + spot.r], [middle, spot.y - spot.r - tall], ...(wide < 1.8 * spot.r ? [[middle, beside]] : [])])];
+        const at = places.map(([x, y]) => [x, y, x + wide, y + tall]).find((one) => isFree(one, own));
+        if (!at) continue;
+        taken.push(at);
+        return [svg("text", { x: at[0].toFixed(1), y: (at[3] - 3 * unit).toFixed(1), "font-size": (11 * unit).toFixed(2), "aria-hidden": "true" }, text)];
+      }
+      return [];
+    });
   }
 
   function decisionsView() {
@@ -2654,7 +2780,7 @@
     try {
       content = await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
-        places: placesView, alerts: () => alertsView(state), compare: () => compareView(state),
+        places: () => placesView(state), alerts: () => alertsView(state), compare: () => compareView(state),
         suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
       }[view] ?? (() => [h("h1", null, "No such page"), h("p", null, h("a", { href: address("queue") }, "To the queue"))]))();
     } catch (error) {
@@ -2663,12 +2789,14 @@
     if (mine !== turn) return;
     if (graph) { graph.destroy(); graph = null; }
     const where = `${view}/${id}`;
+    const held = where === drawn && document.activeElement?.matches("main a.choice") ? document.activeElement.getAttribute("href") ?? "" : "";
     const scroll = where === drawn && (left === entry || back === null) ? scrollY : back ?? 0;
     main.replaceChildren(...[content].flat(2).filter(Boolean));
     scrollTo(0, scroll);
     scrolled.set(entry, scrollY);
     const from = back !== null && left !== entry && drawn.startsWith("c/") ? drawn.slice(2) : "";
     if (from) /** @type {any} */ (main.querySelector(`tr[data-key="${CSS.escape(plain(from, 200))}"] a.cluster`))?.focus({ preventScroll: true });
+    if (held) /** @type {any} */ (main.querySelector(`a.choice[href="${CSS.escape(held)}"]`))?.focus({ preventScroll: true });
     // A reader of the screen is told of a new view; who types on keeps the field.
     if (drawn && where !== drawn && document.activeElement === document.body) main.focus({ preventScroll: true });
     drawn = where;

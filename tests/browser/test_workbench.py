@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import threading
+from datetime import UTC, datetime
 from decimal import Decimal
 from time import monotonic, sleep
 from urllib.parse import quote
@@ -62,6 +63,14 @@ WALLET = "wallet:btc:bc1p" + "q7z3k9m2" * 7 + "w5"
 
 CONTESTED = "phone:withheld-9"
 
+REGIONS = [
+    *((300, "TX"), (111, "Texas"), (1, "texas "), (200, "California"), (50, "US-NY"), (5, "HI")),
+    *((30, "Atlantis"), (203, None)),
+    *((120, "Bayern"), (30, "Bavaria"), (60, "Berlin"), (40, "NRW")),
+    *((3, "<img src=x onerror=alert(1)>"), (150, None)),
+]
+"""Complaints, and the region that they state; 900 from the United States, 400 from Germany."""
+
 CY = "document.querySelector('.canvas')._cyreg.cy"
 
 IN_VIEW = """
@@ -90,8 +99,10 @@ def made_run(folder, **options):
             row["from_ids"] = [SAME]
     rows["complaints"].append(complaint("amazon-0-0-0", narrative="I called them."))
     countries = ["US"] * 900 + ["DE"] * 400 + ["SG"] * 3
-    for row, country in zip(rows["complaints"], countries, strict=False):
+    regions = [one for number, one in REGIONS for _ in range(number)]
+    for row, country, region in zip(rows["complaints"], countries, regions, strict=False):
         row |= {"victim_country": country, "loss_amount": Decimal(9), "loss_currency": "USD"}
+        row["victim_region"] = region
     rows["calls"] = [call(f"C-{n}", carrier="carrier-7", trunk="TG-1") for n in range(5)]
     whole["counts"]["calls"] |= {"read": 5, "accepted": 5}
     thin = rows["clusters"][3]
@@ -155,6 +166,13 @@ def hostile_page(tmp_path_factory):
 def copy_page(tmp_path_factory, made):
     run, whole, _ = made
     return written(tmp_path_factory.mktemp("copy"), run, whole, redact=True, suppress_below=5)
+
+
+@pytest.fixture(scope="session")
+def held_page(tmp_path_factory, made):
+    """The report with small counts withheld, for a reader inside."""
+    run, whole, _ = made
+    return written(tmp_path_factory.mktemp("held"), run, whole, suppress_below=5)
 
 
 @pytest.fixture(scope="session")
@@ -656,7 +674,7 @@ def test_the_slider_shows_what_gave_way_to_what(browser, page, made):
     opened_graph(browser, page)
     seen = f"{CY}.edges('.took:visible').length"
     assert browser.run(f"return {CY}.edges('.took').length") and not browser.run(f"return {seen}")
-    move = """const slider = document.querySelector(".graph-tools input[type=range]");
+    move = """const slider = document.querySelector(".graph-tools [aria-label=Until]");
         slider.value = arguments[0]; slider.dispatchEvent(new Event("input"))"""
     browser.run(move, int(one.first_seen.timestamp()))
     said = f"{one.before} gave way to {one.after}"
@@ -669,6 +687,82 @@ def test_the_slider_shows_what_gave_way_to_what(browser, page, made):
     browser.wait("![...document.querySelectorAll('button')].some((b) => b.textContent === 'Stop')")
     browser.wait("!location.hash.includes('guntil')")
     assert not browser.run(f"return {seen}") and not browser.text(".lately")
+    assert browser.messages == []
+
+
+DATES = f"""return {CY}.nodes().filter((one) => one.data("member")).map((one) =>
+    [one.id(), one.data("member").first, one.data("member").last, one.visible()])"""
+
+
+def shown_between(browser, start, end):
+    """Check that the members in use between two days, and no others, are drawn; their number."""
+    found = browser.run(DATES)
+    first, last = (
+        datetime.fromisoformat(one).replace(tzinfo=UTC).timestamp() for one in (start, end)
+    )
+    wrong = [one for one in found if one[3] != (one[1] < last + 86_400 and one[2] >= first)]
+    assert wrong == []
+    return sum(one[3] for one in found)
+
+
+def test_a_range_of_days_is_chosen_by_keys_and_stays_in_the_address(browser, page):
+    opened_graph(browser, page)
+    every = len(browser.run(DATES))
+    sliders = ".graph-tools input[type=range]"
+    names = "return [...document.querySelectorAll(arguments[0])].map((one) => one.ariaLabel)"
+    assert browser.run(names, sliders) == ["From", "Until"]
+    assert len(in_view(browser, sliders)) == 2
+    said = "document.querySelector('.graph-tools [aria-label=%s]').getAttribute('aria-valuetext')"
+    assert browser.run(f"return {said % 'From'}") == "1 Mar 2026"
+    browser.page.locator(".graph-tools [aria-label=From]").focus()
+    browser.press(*["Right"] * 11)
+    browser.wait("location.hash.includes('gfrom=2026-03-12')")
+    assert browser.run(f"return {said % 'From'}") == "12 Mar 2026"
+    assert "12 Mar 2026" in in_view(browser, ".graph-tools .quiet")
+    after = shown_between(browser, "2026-03-12", "2026-03-20")
+    browser.press("Left")
+    browser.wait("location.hash.includes('gfrom=2026-03-11')")
+    assert 0 < after < shown_between(browser, "2026-03-11", "2026-03-20") < every
+    browser.press("Tab", "Left")
+    browser.wait("location.hash.includes('guntil=2026-03-12')")
+    between = shown_between(browser, "2026-03-11", "2026-03-12")
+    address = browser.url
+    browser.fresh()
+    browser.size(390, 844)
+    browser.page.goto(address)
+    drawn_graph(browser)
+    browser.wait(f"{CY}.nodes(':visible').length")
+    assert shown_between(browser, "2026-03-11", "2026-03-12") == between
+    assert browser.run("return document.documentElement.scrollWidth") <= 390
+    browser.run("document.querySelector('.graph-tools').scrollIntoView({ block: 'center' })")
+    assert len(in_view(browser, sliders)) == 2
+    # One end takes the other along: there is no range that ends before it begins.
+    browser.page.locator(".graph-tools [aria-label=From]").focus()
+    browser.press("End")
+    browser.wait("location.hash.includes('gfrom=2026-03-13') && !location.hash.includes('guntil')")
+    browser.page.locator(".graph-tools [aria-label=Until]").focus()
+    browser.press("Home")
+    browser.wait("location.hash.includes('guntil=2026-03-01') && !location.hash.includes('gfrom')")
+    shown_between(browser, "2026-03-01", "2026-03-01")
+    assert browser.messages == []
+
+
+def test_replay_starts_at_the_first_day_of_the_range(browser, page):
+    opened_graph(browser, page, "&gfrom=2026-03-06")
+    days = """const seen = new Set(), text = document.querySelectorAll(".graph-tools .quiet")[1];
+        new MutationObserver(() => seen.add(text.textContent)).observe(text, { childList: true });
+        window.seen = seen"""
+    browser.run(days)
+    browser.click("button:text-is('Replay')")
+    browser.wait("window.seen.size > 2")
+    browser.wait("![...document.querySelectorAll('button')].some((b) => b.textContent === 'Stop')")
+    seen = browser.run("return [...window.seen]")
+    assert seen[0] == "6 Mar 2026" and seen[-1] == "13 Mar 2026"
+    browser.wait("location.hash.includes('gfrom=2026-03-06') && !location.hash.includes('guntil')")
+    shown_between(browser, "2026-03-06", "2026-03-20")
+    for odd in ("2026-02-01", "2099-01-01", "x", "__proto__"):
+        opened_graph(browser, page, f"&gfrom={odd}")
+        shown_between(browser, "2026-03-01", "2026-03-20")
     assert browser.messages == []
 
 
@@ -1025,13 +1119,178 @@ def test_places_have_a_map_and_open_the_clusters_of_a_country(browser, page, cop
     assert "Singapore 3" in browser.text("figcaption")
     for one in ("carrier-7", "TG-1", "UPI @okbank", "USD", "Callback numbers"):
         assert one in browser.text("main"), one
-    browser.click(".world a[aria-label^='Germany']")
+    germany = browser.page.locator(".world a[aria-label^='Germany']")
+    box = germany.bounding_box()
+    germany.click(position={"x": box["width"] * 0.45, "y": box["height"] * 0.22})  # beside circles
     browser.wait("location.hash.includes('country=DE')")
     browser.wait("document.querySelector('h1').textContent === 'Clusters'")
     opened(browser, copy_page, "#/places")
     browser.wait("document.querySelector('.world')")
     assert "Singapore 3" not in browser.text("main")
     assert "Withheld (small counts)" in browser.text(".map-area")
+    assert browser.run("return document.querySelectorAll('.region, .choice').length") == 0
+    assert browser.messages == []
+
+
+CIRCLES = """
+const box = document.querySelector(".world").getBoundingClientRect();
+const found = [...document.querySelectorAll(".world [role=img]")].map((one) => {
+  const { left, top, right, bottom, width } = one.querySelector("circle").getBoundingClientRect();
+  const seen = left >= box.left && right <= box.right && top >= Math.max(box.top, 0)
+    && bottom <= Math.min(box.bottom, innerHeight) && width > 0;
+  return [one.getAttribute("aria-label"), one.textContent, seen, width];
+});
+return found;
+"""
+
+MAP_SHARE = """
+const boxes = [".own", ".world"].map((one) => document.querySelector(one));
+const [own, all] = boxes.map((one) => one.getBoundingClientRect());
+return [own.left >= all.left && own.right <= all.right, own.top >= 0 && own.bottom <= innerHeight,
+  own.height / all.height];
+"""
+
+
+def drawn_circles(browser) -> dict[str, float]:
+    """The width of each circle of a region by its text, all of which are in the window."""
+    browser.wait("document.querySelector('.world circle')")
+    found = browser.run(CIRCLES)
+    assert all(text == title and seen for text, title, seen, _ in found), found
+    return {text: width for text, _, _, width in found}
+
+
+def test_regions_are_on_the_map_by_all_their_spellings(browser, page):
+    opened(browser, page, "#/places")
+    circles = drawn_circles(browser)
+    assert list(circles) == [
+        "Texas, United States: 412 complaints",
+        "California, United States: 200 complaints",
+        "New York, United States: 50 complaints",
+        "Hawaii, United States: 5 complaints",
+        "Bavaria, Germany: 150 complaints",
+        "Berlin, Germany: 60 complaints",
+        "North Rhine-Westphalia, Germany: 40 complaints",
+    ]
+    texas, california, _, hawaii, bavaria, *_ = circles.values()
+    # The area tells the number: a radius its square root.
+    assert texas / california == pytest.approx((412 / 200) ** 0.5, rel=0.05)
+    assert texas / bavaria == pytest.approx((412 / 150) ** 0.5, rel=0.05)
+    assert 0 < hawaii < texas
+    assert "33 complaints state a region that the map does not know" in browser.text("figcaption")
+    assert "<img src=x onerror=alert(1)>" in browser.text("main")
+    assert browser.texts("[aria-label='Part of the map'] a") == [
+        *("World", "United States", "Germany")
+    ]
+    browser.click(".world [role=img] circle")
+    browser.wait("location.hash === '#/places?map=US'")
+    assert browser.messages == []
+
+
+def test_the_map_zooms_to_a_country_by_keys_and_back_leads_to_the_world(browser, page):
+    opened(browser, page, "#/places")
+    browser.page.locator("a:text-is('World')").focus()
+    browser.press("Tab", "Tab", "Enter")
+    browser.wait("location.hash === '#/places?map=DE' && document.querySelector('.own')")
+    assert browser.run("return document.activeElement.textContent") == "Germany"
+    assert browser.text(".choice[aria-current]") == "Germany"
+    circles = drawn_circles(browser)
+    assert [one.partition(",")[0] for one in circles] == [
+        *("Bavaria", "Berlin", "North Rhine-Westphalia")
+    ]
+    bavaria, berlin, _ = circles.values()
+    assert bavaria / berlin == pytest.approx((150 / 60) ** 0.5, rel=0.05)
+    labels = in_view(browser, ".world text")
+    assert labels == ["Bavaria", "Berlin", "North Rhine-Westphalia"]
+    across, down, share = browser.run(MAP_SHARE)
+    assert across and down and share > 0.8
+    assert in_view(browser, ".map-area tbody tr") == [
+        *("Bavaria BY150", "Berlin BE60", "North Rhine-Westphalia NW40")
+    ]
+    assert "3 complaints state a region that the map does not know" in browser.text("figcaption")
+    browser.page.go_back()
+    browser.wait("location.hash === '#/places' && document.querySelector('.world .counted')")
+    assert len(drawn_circles(browser)) == 7
+    assert browser.text(".choice[aria-current]") == "World"
+    browser.page.go_forward()
+    browser.wait("document.querySelector('.own')")
+    assert len(drawn_circles(browser)) == 3
+    browser.click(".world a[aria-label='Clusters with victims in Germany']")
+    browser.wait("location.hash.includes('country=DE')")
+    for odd in ("XX", "FR", "__proto__", "%3Cimg%3E"):
+        opened(browser, page, f"#/places?map={odd}")
+        browser.wait("document.querySelector('.world .counted')")
+        assert len(drawn_circles(browser)) == 7, odd
+    assert browser.messages == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_a_link_opens_the_map_of_a_country_with_what_lies_far_off(browser, page, width, height):
+    opened(browser, page, "#/places?map=US", width, height)
+    assert list(drawn_circles(browser)) == [
+        *("Texas, United States: 412 complaints", "California, United States: 200 complaints"),
+        *("New York, United States: 50 complaints", "Hawaii, United States: 5 complaints"),
+    ]
+    assert in_view(browser, ".world text") == ["Texas", "California", "New York", "Hawaii"]
+    size = browser.run(
+        "return document.querySelector('.world text').getBoundingClientRect().height"
+    )
+    assert 11 <= size <= 18
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    browser.size(800, 900)
+    browser.wait("document.querySelector('.world text').getBoundingClientRect().height < 18")
+    assert len(drawn_circles(browser)) == 4
+    assert browser.messages == []
+
+
+def test_a_withheld_region_has_no_number_and_no_size(browser, held_page):
+    opened(browser, held_page, "#/places")
+    circles = drawn_circles(browser)
+    assert (
+        "Texas, United States: at least 411 complaints, some are withheld (small counts)" in circles
+    )
+    # Singapore's 3 hide Germany's 400, or they would be the rest; and those all of its regions.
+    hidden = [one for one in circles if one.endswith(": withheld, small count")]
+    assert hidden == [
+        "Hawaii, United States: withheld, small count",
+        "Berlin, Germany: withheld, small count",
+        "Bavaria, Germany: withheld, small count",
+        "North Rhine-Westphalia, Germany: withheld, small count",
+    ]
+    assert [circles[one] for one in hidden] == pytest.approx([circles[hidden[0]]] * 4, abs=0.1)
+    assert browser.run("return document.querySelectorAll('.region.withheld').length") == 4
+    assert "4 regions are hatched" in browser.text("figcaption")
+    assert "At least 30 complaints state a region" in browser.text("figcaption")
+    opened(browser, held_page, "#/places?map=DE")
+    browser.wait("document.querySelector('.own')")
+    german = drawn_circles(browser)
+    assert list(german) == hidden[1:]
+    assert in_view(browser, ".map-area tbody tr") == [
+        f"{one}Withheld (small counts)"
+        for one in ("Berlin BE", "Bavaria BY", "North Rhine-Westphalia NW")
+    ]
+    opened(browser, held_page, "#/places?map=US")
+    browser.wait("document.querySelector('.choice[aria-current]').textContent === 'United States'")
+    american = drawn_circles(browser)
+    assert american[hidden[0]] == pytest.approx(german[hidden[1]], abs=0.1)
+    assert in_view(browser, ".map-area tbody tr")[0] == "Texas TXat least 411"
+    assert "412" not in browser.text(".map-area")
+    assert browser.messages == []
+
+
+def test_long_lists_of_places_are_whole_in_both_of_their_tables(browser, tmp_path):
+    rows, whole = world(1)
+    states = "Ohio Utah Iowa Maine Texas Idaho Nevada Oregon Kansas Alaska Hawaii Florida Vermont"
+    for n, state in enumerate(states.split()):
+        more = {"victim_country": "US", "victim_region": state}
+        rows["complaints"] += [complaint(f"X-{n}-{at}", **more) for at in range(20 - n)]
+    run = write_run(tmp_path / "run", rows)
+    page = written(tmp_path, run, whole | {"outputs": listed(run)})
+    opened(browser, page, "#/places?map=US")
+    browser.wait("document.querySelector('.own')")
+    assert in_view(browser, ".map-area tbody tr")[:2] == ["Ohio OH20", "Utah UT19"]
+    browser.click(".map-area summary")
+    assert len(browser.texts(".map-area details tbody tr")) == 13
+    assert all(browser.texts("section:has(> h2:text-is('Regions as written, by complaints')) th"))
     assert browser.messages == []
 
 
@@ -1120,6 +1379,7 @@ TABS = ["", "links", "records", "timeline", "graph", "rejected", "suppliers", "a
 def places(ids):
     for view in VIEWS:
         yield f"#/{view}"
+    yield "#/places?map=DE"
     for one in ids:
         for tab in TABS:
             yield f"#/c/{one}{f'?tab={tab}' if tab else ''}"
@@ -1209,7 +1469,7 @@ def test_hostile_text_is_spelled_out_and_long_text_cut(browser, hostile_page):
     ["#/queue", f"#/c/{FIRST}", f"#/c/{FIRST}?tab=links", f"#/c/{FIRST}?tab=graph",
      f"#/c/{FIRST}?tab=timeline", f"#/c/{FIRST}?tab=records", "#/health", "#/decisions",
      "#/shared", f"#/c/{FIRST}?tab=rejected", "#/suppressed", f"#/c/{FIRST}?tab=about",
-     "#/clusters", "#/places", f"#/c/{THIN}", f"#/compare?a={FIRST}",
+     "#/clusters", "#/places", "#/places?map=US", f"#/c/{THIN}", f"#/compare?a={FIRST}",
      f"#/compare?a={FIRST}&b={THIN}"],
 )  # fmt: skip
 def test_axe_finds_nothing(browser, page, scheme, fragment):
