@@ -113,6 +113,8 @@ def _shown(browser: Browser, run: Path, fragment: str) -> bytes:
     browser.open(run / "report" / "index.html", fragment)
     browser.page.reload()
     browser.wait(READY)
+    if "?map=" in fragment:
+        browser.wait("document.querySelector('.world circle')")
     if fragment.endswith("tab=graph"):
         browser.wait("document.documentElement.dataset.graph")
         sleep(0.5)  # labels are drawn once the graph stands still
@@ -163,6 +165,7 @@ def main() -> int:
                 "workbench.png": _shown(browser, made, cluster),
                 "cluster.png": _shown(browser, made, f"{cluster}?tab=graph"),
                 "places.png": _shown(browser, made, "#/places"),
+                "regions.png": _shown(browser, real, "#/places?map=US"),
                 "compare.png": _compared(browser, made, cluster),
                 "decide.png": _asked(browser, made, cluster),
                 "ftc.png": _shown(browser, real, "#/shared"),
