@@ -14,12 +14,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import ClusterBatch, ClusterFacts
-from reports.tables import RunFolder
+from reports.tables import BoolArray, RunFolder
 from schemas.cluster import ClusterFlag
 from schemas.enums import Review, Status, Tier
 from schemas.manifest import Alarm
@@ -61,6 +62,13 @@ KNOWN_LEGITIMATE = "known legitimate: "
 def is_core(member: Mapping[str, Any]) -> bool:
     """Returns True for a member that may leave by value, given its row of members/."""
     return member["tier"] == Tier.CORE and member.get("status") in (None, Status.INFRASTRUCTURE)
+
+
+def may_leave(members: pa.Table) -> BoolArray:
+    """Tells which rows of members/ may leave by value, as `is_core` does."""
+    core = pc.equal(members["tier"], Tier.CORE)
+    used = pc.fill_null(pc.equal(members["status"], Status.INFRASTRUCTURE), fill_value=True)
+    return np.asarray(pc.and_(core, used), np.bool_)
 
 
 def is_reviewed_core(member: Mapping[str, Any]) -> bool:

@@ -77,6 +77,8 @@ _LONGEST_NUMBER = 40
 _LEAST_DIGITS = 7
 """Digits of a number whose signs alone are kept, where its digits are the identifier's."""
 
+FIRST_PARTS = 5
+
 REASSIGNED_DAYS = 45
 """Least days before a US number is given to another subscriber (47 CFR 52.15(f)(1)(ii))."""
 
@@ -97,6 +99,44 @@ def precision_of_sources(run: RunFolder, orgs: Sequence[str]) -> list[dict[str, 
             row = {"source_org": org, "channel": channel, **counts, "low": low, "high": high}
             found.append(row | {"weight": one.weight})
     return sorted(found, key=lambda one: (-one["low"], one["source_org"], one["channel"]))
+
+
+def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list[int]]]:
+    """Returns into which parts clusters fall by the links that each organisation bears alone.
+
+    Of the clusters, by place, that the accepted links of all make whole and those of no single one:
+    how many members the `FIRST_PARTS` largest of two or more have, by organisation.
+
+    Args:
+        inside: links between members of one cluster (`cluster_data.LinkTables`).
+        starts: the first member of each cluster, and the end.
+    """
+    from scipy.sparse import coo_array  # slow to load
+    from scipy.sparse.csgraph import connected_components
+
+    rows = inside.filter(inside["accepted"])
+    bearers = rows["orgs"].combine_chunks()
+    orgs = pc.list_flatten(bearers).dictionary_encode()
+    # A member has a node for all organisations (0), and one for each that bears a link of it.
+    layer = np.append(np.zeros(rows.num_rows, np.int64), orgs.indices.to_numpy() + 1)
+    link = np.append(np.arange(rows.num_rows), pc.list_parent_indices(bearers).to_numpy())
+    ends = [layer * starts[-1] + rows[name].to_numpy()[link] for name in ("row_a", "row_b")]
+    nodes, places = np.unique(np.concatenate(ends), return_inverse=True)
+    a, b = np.split(places, 2)
+    graph = coo_array((np.ones(len(a), np.int8), (a, b)), (len(nodes), len(nodes)))
+    _, labels = connected_components(graph, directed=False)
+    _, firsts, sizes = np.unique(labels, return_index=True, return_counts=True)
+    layer, member = np.divmod(nodes[firsts], max(starts[-1], 1))
+    of = np.searchsorted(starts, member, "right") - 1
+    is_whole = sizes == np.diff(starts)[of]
+    union_only = np.setdiff1d(of[is_whole & (layer == 0)], of[is_whole & (layer > 0)])
+    mine = np.flatnonzero(np.isin(of, union_only) & (layer > 0))
+    mine = mine[np.lexsort((-sizes[mine], layer[mine], of[mine]))]
+    names, found = orgs.dictionary.to_pylist(), dict[int, dict[str, list[int]]]()
+    for place, one, size in zip(of[mine], layer[mine], sizes[mine], strict=True):
+        found.setdefault(int(place), {}).setdefault(names[one - 1], []).append(int(size))
+    first = slice(FIRST_PARTS)
+    return {at: {org: of[first] for org, of in by.items()} for at, by in found.items()}
 
 
 @dataclass(frozen=True)

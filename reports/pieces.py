@@ -41,7 +41,7 @@ from reports.cluster_data import (
     read_carriers,
     read_members,
 )
-from reports.link_evidence import Records, raw_columns, read_records
+from reports.link_evidence import Records, parts_by_org, raw_columns, read_records
 from reports.partition import positions_table, read_positions
 from reports.run_summary import Joint
 from reports.tables import (
@@ -60,7 +60,7 @@ from reports.tables import (
     named,
     picked,
 )
-from schemas.enums import EntityKind, Status, Tier
+from schemas.enums import EntityKind
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS, Table
 from transforms.arrow_util import concat_ranges, group_offsets
 from transforms.text_spans import string_buffers
@@ -130,7 +130,8 @@ class PartContext:
 class Job:
     """Clusters of one job: their ids, their facts by id, their tables, and what spans jobs.
 
-    `positions` are of members, `naming` the records that name one, with the cluster.
+    `positions` are of members, `naming` the records that name one, with the cluster; `union_only`
+    has the clusters that no organisation links as a whole.
     """
 
     clusters: list[str]
@@ -138,6 +139,7 @@ class Job:
     tables: Mapping[str, Lists]
     positions: pa.Table
     naming: pa.Table
+    union_only: list[str]
 
     def piece(self, name: str, start: int, stop: int) -> bytes:
         """Returns the piece of the clusters from one place to another."""
@@ -175,7 +177,7 @@ def gather_job(
     kept = np.ones(len(of), bool)
     if context.redact:
         # A copy keeps the places of the run's figure, whoever is left out of it.
-        kept = _may_leave(every)
+        kept = disclosure_control.may_leave(every)
     members = every.filter(pa.array(kept)).combine_chunks()
     row_of = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
     mine = of[kept]
@@ -193,6 +195,10 @@ def gather_job(
         **_cluster_rows(source, here, ids, names, cut),
     }
     facts = _facts(source, here, every, context)
+    alone = {} if context.redact or context.joint else parts_by_org(links.inside, starts)
+    union_only = [clusters[place] for place in alone]
+    for place, by_org in alone.items():
+        facts[clusters[place]]["alone"] = by_org
     naming = read.naming.append_column("of", pa.array(mine[read.naming_rows]))
     if scripts:
         asked = naming.filter(pc.is_in(naming["record_id"], read.wordings["record_id"].unique()))
@@ -206,7 +212,7 @@ def gather_job(
     positions = positions_table(members, points[kept])
     once = naming.group_by([*_KEY, "of"]).aggregate([])
     found = pa.table([*once.columns[:2], ids.take(once["of"])], schema=NAMING)
-    return Job(list(clusters), facts, tables_of, positions, found)
+    return Job(list(clusters), facts, tables_of, positions, found, union_only)
 
 
 @dataclass(frozen=True)
@@ -234,13 +240,6 @@ class _Cut:
     def reasons(self, column: pa.ChunkedArray) -> Texts:
         """Returns reasons, without what analysts wrote where the copy leaves."""
         return Texts.of(disclosure_control.redact_reasons(column) if self.redact else column)
-
-
-def _may_leave(members: pa.Table) -> BoolArray:
-    """Tells which members leave by value, as `disclosure_control.is_core` does."""
-    core = pc.equal(members["tier"], Tier.CORE)
-    used = pc.fill_null(pc.equal(members["status"], Status.INFRASTRUCTURE), fill_value=True)
-    return np.asarray(pc.and_(core, used), np.bool_)
 
 
 def _member_columns(
@@ -530,7 +529,8 @@ def _facts(
     redact = context.redact
     kept = set()
     if redact:
-        kept = set(members["entity_id"].filter(pa.array(_may_leave(members))).to_pylist())
+        leaves = pa.array(disclosure_control.may_leave(members))
+        kept = set(members["entity_id"].filter(leaves).to_pylist())
     columns = ["cluster_id", "flags", "weakest_cut", "weakest_side", "thin_side"]
     thin = pc.field("weakest_cut").is_valid() | pc.field("thin_side").is_valid()
     for one in tables.to_dicts(tables.read_table(source, CLUSTERS, columns, here & thin)):

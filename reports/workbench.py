@@ -3,11 +3,11 @@
 In: a run, the run before it where there is one, and a job pool. Out: report/index.html with one
 script and one style sheet, and report/data/, the pieces of data that the script loads when it needs
 them: `run` (what became of the whole), `places` (victims, numbers, calls and money by country),
-`clusters` and `singles` (a row a cluster, with what changed since the run before), `search-N` and
-`records-N` (what can be searched for), `part-N` (all that is known of some clusters,
-`reports.pieces`). A piece is a script file, so that the page works from a disk, without a network;
-its content is JSON, compressed. Beside it graph/, the nodes with their positions and the edges as
-Parquet, which the next run starts from.
+`clusters` and `singles` (a row a cluster, with what changed since the run before), `union` (the
+clusters that no organisation links as a whole), `search-N` and `records-N` (what can be searched
+for), `part-N` (all that is known of some clusters, `reports.pieces`). A piece is a script file, so
+that the page works from a disk, without a network; its content is JSON, compressed. Beside it
+graph/, the nodes with their positions and the edges as Parquet, which the next run starts from.
 
 It is cut into jobs that need nothing of each other, so that processes can share them. Shows what
 the tables of a run show to everybody who may read it, and nothing of private/.
@@ -139,9 +139,13 @@ def write_workbench(
     jobs = _jobs(run, pool.scratch, groups, sizes, context, previous, before, graph=graph)
     found = [one for one in pool.run(jobs, seconds) if one is not None]
     none = NODE_POSITIONS.schema.empty_table()
-    positions = pa.concat_tables([none, *(one for one, _ in found)])
-    naming = pa.concat_tables([NAMING.empty_table(), *(one for _, one in found)])
-    last: list[partial[None]] = [partial(_search, run, None if redact else naming, pool.scratch)]
+    positions = pa.concat_tables([none, *(one for one, _, _ in found)])
+    naming = pa.concat_tables([NAMING.empty_table(), *(one for _, one, _ in found)])
+    union_only = [one for _, _, those in found for one in those]
+    last: list[partial[None]] = [
+        partial(_search, run, None if redact else naming, pool.scratch),
+        partial(_union, union_only),
+    ]
     if graph:
         last.append(partial(_nodes, run, positions, redact=redact))
     for _ in pool.run(last, 0):
@@ -245,10 +249,11 @@ def _parts(
     before: str | None,
     context: PartContext,
     put: PutFile,
-) -> tuple[pa.Table, pa.Table]:
+) -> tuple[pa.Table, pa.Table, list[str]]:
     """Writes all that is known of some clusters, a piece for each group from `place` on.
 
-    Returns the positions of their members, and the records that name one.
+    Returns the positions of their members, the records that name one, and those of the clusters
+    that no organisation links as a whole.
     """
     job = gather_job(source, [one for group in groups for one in group], before, context)
     start = 0
@@ -256,7 +261,7 @@ def _parts(
         name = f"part-{at}"
         put(f"report/data/{name}.js", [job.piece(name, start, start + len(group))])
         start += len(group)
-    return job.positions, job.naming
+    return job.positions, job.naming, job.union_only
 
 
 def _edges(run: Run, put: PutFile, *, redact: bool) -> None:
@@ -311,6 +316,10 @@ def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> No
             _put_piece(put, f"{name}-{place}", part)
     names = ("suppressed", "reasons", "orgs", "more_records")
     _put_piece(put, "found", {name: found[name] for name in names} | counts | {"of": ids})
+
+
+def _union(clusters: list[str], put: PutFile) -> None:
+    _put_piece(put, "union", {"clusters": clusters})
 
 
 def cluster_rows(

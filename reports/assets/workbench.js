@@ -86,6 +86,7 @@
 
   /** @type {any} */ let run;
   /** @type {any[]} */ let clusters = [];
+  /** @type {Set<string>} clusters that no organisation links as a whole */ let unionOnly = new Set();
   /** @type {Map<string, any>} */ const clusterOf = new Map();
 
   /** @param {string} name of a list of clusters */
@@ -109,7 +110,7 @@
 
   /** @param {any} part @param {number} at @returns {any} the facts of a cluster, as objects that know each other */
   function opened(part, at) {
-    const facts = { left_out: 0, cut: null, lineage: [], rests_on: [], scripts: [], joint: null, ...part.facts[at] };
+    const facts = { left_out: 0, cut: null, lineage: [], rests_on: [], scripts: [], joint: null, alone: null, ...part.facts[at] };
     facts.scripts = facts.scripts.map((/** @type {any} */ one) => ({ ...one, template: part.words[one.template][0][0], variants: one.variants.map((/** @type {any} */ [said, number]) => [part.words[said], number]) }));
     for (const name of ["members", "links", "ties", "near", "suppliers", "readings", "parts", "bridges"]) facts[name] = part.read[name](at);
     facts.lineage = facts.lineage.map((/** @type {any} */ [event, from_ids, to_ids, members_new, members_gone, on_one_reporter]) => ({ event, from_ids, to_ids, members_new, members_gone, on_one_reporter }));
@@ -1258,12 +1259,10 @@
   const flagTags = (row) => row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h(`span.tag${one.startsWith("one_") ? "" : ".caution"}`, { title: FLAGS[one][1] }, one === "thin" ? "Thin" : FLAGS[one][0]));
   /** Into which parts a cluster falls for each organisation, by the links that its own records bear; nothing where one sees it whole. @param {any} row @param {any} facts */
   function aloneLine(row, facts) {
-    if (row.orgs.length < 2 || facts.joint || facts.ties.length) return null;
-    const alone = row.orgs.map((/** @type {string} */ org) => partsOf(facts, (one) => one.orgs.includes(org)).filter((part) => part.length > 1));
-    if (alone.some((/** @type {number[][]} */ parts) => parts.length === 1 && parts[0].length === facts.members.length)) return null;
+    if (!facts.alone) return null;
     return [...row.orgs.slice(0, 4).map((/** @type {string} */ org, /** @type {number} */ at) => {
-      const parts = alone[at];
-      return [at ? "; " : "", shown(words(org), 40), parts.length ? ` alone links ${parts.slice(0, 4).map((/** @type {number[]} */ one) => count(one.length)).join(" + ")}${parts.length > 4 ? " + …" : ""} of its ${counted(row.size, "member")}` : " alone links none of its members"];
+      const parts = Object.hasOwn(facts.alone, org) ? facts.alone[org] : [];
+      return [at ? "; " : "", shown(words(org), 40), parts.length ? ` alone links ${parts.slice(0, 4).map((/** @type {number} */ one) => count(one)).join(" + ")}${parts.length > 4 ? " + …" : ""} of its ${counted(row.size, "member")}` : " alone links none of its members"];
     }), "."];
   }
   /** @param {any} row @param {any} facts */
@@ -1274,7 +1273,7 @@
     const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
     const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", null, h("strong", null, FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
     if (falls && !(same && thin.length)) lines.push(h("li", null, h("strong", null, "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
-    const alone = run.redacted ? null : aloneLine(row, facts);
+    const alone = aloneLine(row, facts);
     if (alone) lines.unshift(h("li", null, h("strong", null, "Whole only in the union"), ": ", alone));
     return lines.length ? h("ul.flags", { "aria-label": "What to know before it is used" }, lines) : null;
   }
@@ -1340,9 +1339,10 @@
         h("p", null, changed, "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
         alarms()),
       h("div.facts", null,
-        leads(run.shared.total, run.joint ? "identifier that both sides see" : "identifier several organisations see", run.joint ? "identifiers that both sides see" : "identifiers several organisations see", address("shared")),
-        run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster of several organisations", "clusters of several organisations", address("clusters", { both: 1 })),
+        leads(run.shared.total, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
+        run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster seen by several", "clusters seen by several", address("clusters", { both: 1 })),
         run.joint ? leads(run.joint.merged, "pair of clusters that are one", "pairs of clusters that are one", address("shared")) : null,
+        !run.joint && !run.redacted && several ? leads(clusters.filter((row) => unionOnly.has(row.id)).length, "whole only in the union", "whole only in the union", address("clusters", { both: "union" })) : null,
         leads(unreviewed, "unreviewed core member", "unreviewed core members", address("clusters", { sort: "-unreviewed" })),
         run.contested ? leads(run.contested.total, "contested identifier", "contested identifiers", address("contested"), run.contested.total > 0) : null,
         leads(disputed, "disputed cluster", "disputed clusters", address("clusters", { status: "disputed" })),
@@ -1391,7 +1391,7 @@
       choice("Any status", "status", values((row) => [row.status]), state), choice("Any change", "event", values((row) => [row.event]), state),
       options("Any size", "size", [["5", "5 members or more"], ["10", "10 or more"], ["50", "50 or more"]], state),
       options("Active any time", "active", [["1", "Active in the last day"], ["7", "In the last 7 days"], ["30", "In the last 30 days"], ["90", "In the last 90 days"]], state),
-      options("One organisation or more", "both", [["1", "Several organisations"]], state),
+      options("One organisation or more", "both", [["1", "Several organisations"], ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])], state),
     ];
     const newest = Math.max(...clusters.map((row) => row.last));
     const list = table({
@@ -1399,7 +1399,7 @@
       rows: clusters, caption: "All clusters", key: (row) => row.id, text: clusterText, sort: "-priority", state, extra,
       filter: (row) => (!state.org || row.orgs.includes(state.org)) && (!state.brand || row.brands.includes(state.brand)) && (!state.status || row.status === state.status) &&
         (!state.event || row.event === state.event) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)) &&
-        row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || row.orgs.length > 1),
+        row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || (state.both === "union" ? unionOnly.has(row.id) : row.orgs.length > 1)),
       open: (row) => (location.hash = toCluster(row.id)),
     });
     return [h("div.headline", null, h("h1", null, "Clusters"), h("p", null, `${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
@@ -2853,6 +2853,7 @@
   async function start() {
     run = await load("run");
     clusters = await clusterList("clusters");
+    unionOnly = new Set((await load("union")).clusters);
     if (online && !run.redacted) await meet();
     await loadDecisions();
     await loadWork();

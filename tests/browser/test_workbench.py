@@ -221,14 +221,14 @@ def test_the_first_screen_has_what_changed_and_why_with_the_numbers(browser, pag
     assert len(hrefs) == len(browser.texts("tbody tr"))
     assert all(one.startswith("#/c/c-") for one in hrefs)
     assert any("Merged from 1 cluster" in one for one in rows)
-    assert in_view(browser, ".fact a") and "several organisations see" in browser.text(".facts")
+    assert in_view(browser, ".fact a") and "seen by several" in browser.text(".facts")
 
 
 @pytest.mark.parametrize(
     ("said", "goes"),
     [
-        ("identifiers several organisations see", "#/shared"),
-        ("clusters of several organisations", "#/clusters?both=1"),
+        ("identifiers seen by several", "#/shared"),
+        ("clusters seen by several", "#/clusters?both=1"),
         ("unreviewed core members", "#/clusters?sort=-unreviewed"),
         ("disputed cluster", "#/clusters?status=disputed"),
     ],
@@ -503,6 +503,19 @@ def test_a_cluster_says_what_only_the_union_reveals(browser, page):
     parts = r"Amazon alone links [\d +…]+ of its 13 members; Microsoft alone links [\d +…]+ of its"
     assert re.search(parts, said), said
     opened(browser, page, f"#/c/{FIRST}")
+    assert "only in the union" not in browser.text("main")
+
+
+def test_the_queue_counts_clusters_that_are_whole_only_in_the_union(browser, page, copy_page):
+    opened(browser, page, "#/queue")
+    (said,) = [one for one in in_view(browser, ".fact") if "only in the union" in one]
+    assert said == "1whole only in the union"
+    browser.click(".fact a:text-is('whole only in the union')")
+    browser.wait("document.querySelector('h1').textContent === 'Clusters'")
+    assert browser.run("return document.querySelectorAll('tbody tr').length") == 1
+    href = f"#/c/c-{6 * 2654435761 % 2**32:08x}"
+    assert href in browser.run("return document.querySelector('tbody a.cluster').hash")
+    opened(browser, copy_page, "#/queue")
     assert "only in the union" not in browser.text("main")
 
 

@@ -16,6 +16,7 @@ from pipelines.simulate.world import World
 from reports import tables
 from reports.link_evidence import (
     gather_evidence,
+    parts_by_org,
     path_likelihood,
     raw_columns,
     read_records,
@@ -180,3 +181,55 @@ def test_a_number_in_other_signs_leaves_no_text():
     columns = raw_columns(raw, np.array([0, 0, 0]), pa.array(["+18885550123"]))
     assert columns["raw"].put(slice(0, 3), Numbers())["t"] == ["888-555-0199"]
     assert columns["signs"].put(slice(0, 3), Numbers())["t"] == ["(###) ###-####", "="]
+
+
+LINKS_OF_ORGS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from([(0, 1), (1, 2), (0, 2)]),
+        st.sampled_from([True, True, False]),
+        st.lists(st.sampled_from(["amazon", "google", "microsoft"]), min_size=1, unique=True),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=500)
+@given(LINKS_OF_ORGS, st.lists(st.integers(2, 3), min_size=3, max_size=3))
+def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
+    starts = np.append(0, np.cumsum(sizes))
+    inside = [
+        (*(int(starts[at]) + end % sizes[at] for end in ends), accepted, orgs)
+        for at, ends, accepted, orgs in rows
+    ]
+    inside = [one for one in inside if one[0] != one[1]]
+    schema = pa.schema(
+        [
+            ("row_a", pa.int64()),
+            ("row_b", pa.int64()),
+            ("accepted", pa.bool_()),
+            ("orgs", pa.list_(pa.string())),
+        ]
+    )
+    table = pa.Table.from_pylist(
+        [dict(zip(schema.names, one, strict=True)) for one in inside], schema
+    )
+    expected = {}
+    for at, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
+
+        def parts_of(org=None, members=range(start, stop)):
+            graph = nx.Graph()
+            graph.add_nodes_from(members)
+            graph.add_edges_from(
+                (a, b)
+                for a, b, accepted, orgs in inside
+                if accepted and org in (None, *orgs) and a in members
+            )
+            sizes = sorted(map(len, nx.connected_components(graph)), reverse=True)
+            return [one for one in sizes if one > 1]
+
+        by_org = {org: parts_of(org) for org in ("amazon", "google", "microsoft")}
+        whole = [stop - start]
+        if parts_of() == whole and whole not in by_org.values():
+            expected[at] = {org: parts for org, parts in by_org.items() if parts}
+    assert parts_by_org(table, starts) == expected
