@@ -303,8 +303,14 @@ class _Beside:
         if self._found is None:
             seconds = time.monotonic() - self._begun
             content = _read_within(self._answer.fileno(), max(LEAST_PATIENCE, PATIENCE * seconds))
-            self.end()
-            self._found = pickle.loads(content) if content else {}  # noqa: S301 - our own fork
+            self._found = {}
+            if content is None:
+                self.end()
+            else:
+                self._answer.close()
+                _, failed = os.waitpid(self._pid, 0)  # one that is killed ends its answer, too
+                if not failed:
+                    self._found = pickle.loads(content)  # noqa: S301 - our own fork
         return self._found.get(name)
 
     def end(self) -> None:
@@ -370,13 +376,11 @@ class _SharedBundle(BundleManager):
         free: Returns how many may work at this one now.
     """
 
-    def __init__(
-        self, plain: BundleManager, processes: int, free: Callable[[], int] | None = None
-    ) -> None:
+    def __init__(self, plain: BundleManager, processes: int, free: Callable[[], int]) -> None:
         # What Beam hands to a manager is in its attributes.
         self.__dict__.update(vars(plain))
         self._processes = processes
-        self._free = free or (lambda: processes)
+        self._free = free
 
     def process_bundle(
         self,

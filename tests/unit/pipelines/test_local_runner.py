@@ -158,8 +158,8 @@ def test_no_fork_outlives_a_run_that_fails(tmp_path):
     assert children() == before
 
 
-def run_beside(tmp_path, apart, monkeypatch):
-    """Runs `apart` on groups, in a fork, while others are worked on here; returns what came out."""
+def run_beside(tmp_path, apart, monkeypatch, own=lambda one: (one[0], os.getpid())):
+    """Runs `apart` on groups, in a fork, while `own` works on others; returns what came out."""
     monkeypatch.setattr(runner, "LEAST_SECONDS", 60)
     monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
     monkeypatch.setattr(runner, "BESIDE_SECONDS", 0)
@@ -170,10 +170,7 @@ def run_beside(tmp_path, apart, monkeypatch):
             | f"Group {name}" >> beam.GroupByKey()
             for name in ("here", "apart")
         ]
-        done = (
-            groups[0] | "Here" >> beam.Map(lambda one: (one[0], os.getpid())),
-            groups[1] | "Apart" >> beam.Map(apart),
-        )
+        done = (groups[0] | "Here" >> beam.Map(own), groups[1] | "Apart" >> beam.Map(apart))
         _ = (
             done
             | beam.Flatten()
@@ -206,6 +203,23 @@ def test_what_a_fork_fails_on_beside_others_is_done_here(tmp_path, monkeypatch):
 
     with pytest.raises(ValueError, match=f"in {here}"):
         run_beside(tmp_path, failing, monkeypatch)
+    assert children() == before
+
+
+def test_what_a_fork_made_that_is_killed_in_its_answer_is_made_here(tmp_path, monkeypatch):
+    """As where memory runs out: the answer is more than a pipe takes, and breaks off."""
+    here, before = os.getpid(), children()
+
+    def kill(one):
+        time.sleep(1)  # until the fork waits for somebody to read on
+        for fork in children() - before:
+            os.kill(fork, signal.SIGKILL)
+        return one[0], here
+
+    def made(one):
+        return one[0], "x" * (1 if os.getpid() == here else 1 << 20)
+
+    assert run_beside(tmp_path, made, monkeypatch, kill)[0] == str(("apart", "x"))
     assert children() == before
 
 
