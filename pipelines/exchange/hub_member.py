@@ -49,6 +49,7 @@ from reports import signing, tables
 from reports.disclosure_control import REVIEWED_CORE, thin_clusters
 from reports.exchange import (
     HARD_ROLE_NAMES,
+    Contributors,
     FeedChoice,
     OfferError,
     Parties,
@@ -578,8 +579,12 @@ def pull(arguments: argparse.Namespace) -> int:
     before = signed_files.accepted_before(name)
     if before.issued_at > offer.issued_at:
         raise UsageError(f"{hub.path}: a feed of {before.issued_at} was pulled before; see --now")
-    live = _claims(make_feed(hub.log, org, now, FeedChoice()))
-    taken_back = {sha for sha, (_, *ids) in record.feeds.items() if not live.issuperset(ids)}
+    who, everything = Contributors(hub.log), make_feed(hub.log, org, now, FeedChoice())
+    others = make_feed(hub.log, org, now, FeedChoice(own=choice.own))
+    # Records of a version before have identifiers alone.
+    live = _claims(everything) | {one.entity_id for one in others.entities}
+    taken_back = {sha for sha, (_, *claims) in record.feeds.items()
+                  if not live.issuperset(_by_oldest(one, who) for one in claims)}  # fmt: skip
     now_known = replace(
         before,
         issued_at=offer.issued_at,
@@ -589,7 +594,7 @@ def pull(arguments: argparse.Namespace) -> int:
     record.feeds = {sha: ids for sha, ids in record.feeds.items()
                     if sha not in taken_back and ids[0] > utc_text(now)}  # fmt: skip
     ids = [one.entity_id for one in offer.entities]
-    record.feeds[digest_of(content)] = [offer.expires_at, *sorted(_claims(offer) - set(ids))]
+    record.feeds[digest_of(content)] = [offer.expires_at, *sorted(_claims(offer))]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = {folder / one: each for one, each in files.items()}
@@ -610,20 +615,21 @@ def pull(arguments: argparse.Namespace) -> int:
             "host for what is newer\n"
         )
     if taken_back:
-        sys.stdout.write(
-            f"  {len(taken_back)} earlier feeds name what was taken back since: joins with them "
-            "are void\n"
-        )
+        feeds = quantity(len(taken_back), "earlier feed")
+        sys.stdout.write(f"  void, as it names what was taken back since: {feeds}, and its joins\n")
     return 0
 
 
 def _claims(feed: Feed) -> set[str]:
-    """Returns the identifiers of a feed, and each beside the token of whoever claims it.
-
-    Records of a version before have identifiers alone.
-    """
+    """Returns the identifiers of a feed, each behind the oldest token of whoever claims it."""
     ids = [one.entity_id for one in feed.entities]
-    return {*ids, *(f"{one.token} {ids[at]}" for one in feed.contributors for at in one.entities)}
+    return {f"{one.token} {ids[at]}" for one in feed.contributors for at in one.entities}
+
+
+def _by_oldest(claim: str, who: Contributors) -> str:
+    """Returns a claim of an earlier feed, since when a correction may have joined two tokens."""
+    token, space, entity_id = claim.partition(" ")
+    return f"{who.of(token)}{space}{entity_id}"
 
 
 def _ids_of_log(hub: Hub, given: Iterable[str]) -> frozenset[str]:

@@ -1,4 +1,5 @@
 from .hub_log import (
+    Contributors as Contributors,
     FeedChoice as FeedChoice,
     HubLog as HubLog,
     actors_of_offer as actors_of_offer,

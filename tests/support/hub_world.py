@@ -64,7 +64,7 @@ class HubWorld:
         return HubWorld(folder)
 
 
-def make_hub(world: HubWorld, day: int = 1) -> None:
+def make_hub(world: HubWorld, day: int = 1, *charter: object) -> None:
     """Makes the keys, and the hub of three members on 1 June 2026, or today, which is day 0."""
     for org in (*ORGS, HOST):
         assert world.at(org, "keys", "export", "--output", world.pem(org)) == 0
@@ -72,7 +72,7 @@ def make_hub(world: HubWorld, day: int = 1) -> None:
     for org in ORGS:
         words = ["keys", "trust", HOST, world.pem(HOST), "--fingerprint", host]
         assert world.at(org, *words) == 0
-    assert world.do(HOST, "init", "--name", "acx", "--from", HOST, day=day) == 0
+    assert world.do(HOST, "init", "--name", "acx", "--from", HOST, *charter, day=day) == 0
     add = ["--add", "amazon", "--pem", world.pem("amazon")]
     assert world.do(HOST, "members", *add, day=day) == 0
     add = ["--add", "google", "--pem", world.pem("google")]

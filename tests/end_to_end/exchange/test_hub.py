@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
 import pyarrow.compute as pc
@@ -54,6 +54,17 @@ def empty(made, tmp_path):
 @pytest.fixture
 def world(filled, tmp_path):
     return filled.copy(tmp_path)
+
+
+def another_hub(made, folder, *words):
+    """A hub of the same members, of another day or charter."""
+    world = made.copy(folder)
+    for one in (world.hub, world.home(HOST) / "hubs", *(world.home(org) / "hubs" for org in ORGS)):
+        shutil.rmtree(one, ignore_errors=True)
+    for org in (*ORGS, HOST):
+        world.pem(org).unlink()
+    make_hub(world, *words)
+    return world
 
 
 def pull(world: HubWorld, org: str, day: int = 3, name: str = "", month: int = 6):
@@ -167,8 +178,57 @@ def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world, capsys):
     assert world.do(HOST, "collect", day=3) == 0
     capsys.readouterr()
     pull(world, "amazon", day=4)
-    assert "1 earlier feeds name what was taken back" in capsys.readouterr().out
+    assert "taken back since: 1 earlier feed, " in capsys.readouterr().out
     pull(world, "amazon", day=5)
+    assert "taken back" not in capsys.readouterr().out
+
+
+def test_a_record_of_a_version_before_has_identifiers_that_others_claim(world, capsys):
+    feed = pull(world, "amazon")
+    of = defaultdict(list)
+    for one in entries(feed):
+        of[one["entity_id"]].append((one["contributor"] == "own", one["entry"]))
+    entry = next(those[0][1] for those in map(sorted, of.values())
+                 if [own for own, _ in those] == [False, True])  # fmt: skip
+    path, record = world.home("amazon") / "hubs" / "acx.json", world.record("amazon")
+    record["feeds"] = {sha: [ends, *sorted(offered(feed))] for sha, (ends, *_) in
+                       record["feeds"].items()}  # fmt: skip
+    path.write_bytes(signing.canonical_json(record))
+    owner = next(org for org in ORGS[1:] if entry in world.record(org)["own"])
+    assert world.do(owner, "withdraw", entry, day=3) == 0
+    assert world.do(HOST, "collect", day=3) == 0
+    capsys.readouterr()
+    pull(world, "amazon", day=4)
+    assert "taken back since: 1 earlier feed, " in capsys.readouterr().out
+
+
+def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path, capsys):
+    """By it two tokens are one contributor's; what the second one claimed is there as before."""
+    world = another_hub(made, tmp_path, 1, "--epoch-days", 10)
+    assert world.do("google", "publish", day=2) == 0
+    assert world.do(HOST, "collect", day=2) == 0
+    of_actor = defaultdict(dict)
+    for one in entries(pull(world, "google", day=3)):
+        of_actor[one["actor"]][one["entity_id"]] = one["entry"]
+    phone, changed = next(
+        (name, those) for those in of_actor.values() if len(those) > 1
+        for name in those if name.startswith("phone:")
+    )  # fmt: skip
+    other = next(those for those in of_actor.values() if those is not changed)
+    victims = tmp_path / "victims.csv"
+    victims.write_text(f"phone,email,country\n{without_epoch(phone)[6:]},,US\n")
+    assert world.do("google", "publish", "--victims", victims, day=4) == 0
+    assert world.do(HOST, "collect", day=4) == 0
+    assert world.do("google", "withdraw", *other.values(), day=5) == 0
+    assert world.do(HOST, "collect", day=5) == 0
+    assert world.do("google", "publish", "--victims", victims, day=12) == 0
+    assert world.do(HOST, "collect", day=12) == 0
+    tokens = {one["contributor"] for one in entries(pull(world, "amazon", day=13))}
+    assert len(tokens) == 2
+    assert world.do("google", "publish", day=14) == 0
+    assert world.do(HOST, "collect", day=14) == 0
+    capsys.readouterr()
+    pull(world, "amazon", day=15)
     assert "taken back" not in capsys.readouterr().out
 
 
@@ -836,12 +896,7 @@ def test_what_a_hub_says_goes_no_further_than_its_charter(world, capsys):
 
 def test_a_streams_snapshot_is_joined_with_a_feed_as_a_run_is(made, tmp_path, capsys):
     # A stream has the clock of the machine, and so has its hub.
-    world = made.copy(tmp_path)
-    for one in (world.hub, world.home(HOST) / "hubs", *(world.home(org) / "hubs" for org in ORGS)):
-        shutil.rmtree(one, ignore_errors=True)
-    for org in (*ORGS, HOST):
-        world.pem(org).unlink()
-    make_hub(world, day=0)
+    world = another_hub(made, tmp_path, 0)
     for org in ("google", "microsoft"):
         assert world.do(org, "publish", day=0) == 0
     assert world.do(HOST, "collect", day=0) == 0
