@@ -330,7 +330,8 @@ def _take(
     letters: list[Letter] = []
     refused: dict[Path, str] = {}
     total = 0
-    for name in names_in(hub.path / INBOX, SEALED)[:MAX_LETTERS]:
+    names = names_in(hub.path / INBOX, SEALED)
+    for name in names[:MAX_LETTERS]:
         path = hub.path / INBOX / name
         try:
             content = read_bounded(path, SEALED_SIZES[-1])
@@ -344,13 +345,13 @@ def _take(
     written = Counter[str]()
     for one in letters:
         written[one.content.sender] += one.size
-    full: list[str] = []
+    full: set[str] = set()
     for one in sorted(letters, key=lambda each: (
             written[each.content.sender], each.content.sender,
             each.content.issued_at, each.digest)):  # fmt: skip
         sender = one.content.sender
         if sender in full or (day.bytes and day.bytes + one.size > MAX_DAY_BYTES // 2):
-            full.append(sender)
+            full.add(sender)
             continue
         try:
             newest, *same = last.get(sender, "").split(" ")
@@ -367,7 +368,7 @@ def _take(
             continue
         last[sender] = " ".join([issued, *(same if issued == newest else []), one.digest])
         taken.append(one.path)
-    return taken, refused, len(full)
+    return taken, refused, len(names) - len(taken) - len(refused)
 
 
 def _read_letter(hub: Hub, path: Path, sealed: bytes, opens: bytes, now: datetime) -> Letter:

@@ -724,14 +724,16 @@ def test_a_member_signs_no_file_that_is_no_next_list_of_members(empty, capsys):
     assert not list(folder.glob("00009-*.sig"))
 
 
-def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, capsys):
+@pytest.mark.parametrize("bound", [{"MAX_DAY_BYTES": 4}, {"MAX_LETTERS": 1}], ids=str)
+def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, capsys, bound):
     rows = [one for one in entries(pull(world, "google")) if one["contributor"] != "own"]
     for org, count in (("google", 3), ("amazon", 1)):
         for one in rows[:count]:
             if one["entry"] not in world.record(org)["own"]:
                 assert world.do(org, "dispute", one["entry"], day=3) == 0
     waiting = len(sealed(world))
-    monkeypatch.setattr(hub_host, "MAX_DAY_BYTES", 4)
+    for name, most in bound.items():
+        monkeypatch.setattr(hub_host, name, most)
     for day in range(3, 3 + waiting):
         capsys.readouterr()
         assert world.do(HOST, "collect", day=day) == 0
