@@ -270,7 +270,8 @@ def _victim_side(text: str) -> Iterator[str]:
     """Yields the numbers of a call that are or may be the victim's, as written."""
     sides = {match["side"].lower(): match["value"] for match in _SIDE.finditer(text)}
     direction = _DIRECTION.search(text)
-    if sides and direction:
+    # Where case is ignored a dotless i is an i: what is written so is nobody's side.
+    if sides and direction and sides.keys() <= SUSPECT_NUMBER_DIRECTIONS.keys():
         way = direction["way"].lower()
         yield from (
             number for side, number in sides.items() if SUSPECT_NUMBER_DIRECTIONS[side] != way

@@ -59,7 +59,8 @@ _ADDRESS = re.compile(
     rf"(?<![\w.+-])[\w.+-]{{1,64}}{_LINK_AT}[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,5}}", re.IGNORECASE
 )
 
-_TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3D){0,2}", re.IGNORECASE)
+_TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3[Dd]){0,2}")
+"""Base64, in which no letter stands for others: a long s is an s where case is ignored."""
 
 _CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
 

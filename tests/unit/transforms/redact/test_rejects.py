@@ -47,6 +47,15 @@ def test_a_rows_own_victim_is_masked_without_any_other():
     assert len(masked) == len(raw)
 
 
+@pytest.mark.parametrize("name", ["call\u0131ng_number", "call\u0130ng_number"])
+def test_a_call_whose_fields_are_nobodys_side_has_no_number(name):
+    """A dotless i is an i where case is ignored."""
+    raw = f'{{"{name}": "{VICTIM}", "called_number": "+18885550123", "direction": "inbound"}}'
+    (masked,) = mask_rejects(rejects(raw, kind="call"), NOTHING)["raw"].to_pylist()
+    assert len(masked) == len(raw)
+    assert "2024561414" not in masked and "8885550123" not in masked
+
+
 def test_a_row_without_text_stays_without():
     batch = pa.RecordBatch.from_pylist([rejects("x").to_pylist()[0] | {"raw": None}], REJECT)
     assert mask_rejects(batch, OWN)["raw"].to_pylist() == [None]
