@@ -549,6 +549,7 @@ def _chosen(
             else "kind that does not leave"
             if entity_id.partition(":")[0] not in policy.kinds
             or len(entity_id) > MAX_ENTITY_ID_LENGTH
+            or (entity_id.startswith("email:") and not entity_id.isascii())
             else "disputed or not confirmed cluster"
             if of_cluster == DISPUTED or (policy.confirmed_only and of_cluster != CONFIRMED)
             else "to be verified before use"

@@ -18,6 +18,8 @@ from reports.exchange.offer import (
     shipped_policy,
     three_own_accounts,
 )
+from reports.exchange.read_offer import parse_offer
+from reports.signing import canonical_json
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION
 from tests.support.real_data import ROOT
@@ -104,6 +106,17 @@ def counts(made):
 
 
 ALL = [(n, f"v{n}", 2, [A, B, C, D]) for n in range(9, 12)]
+
+
+@pytest.mark.parametrize("letter", ["\u017f", "\u0131", "i\u0307"])
+def test_an_address_that_no_recipient_reads_does_not_have_the_offer_refused(letter):
+    """Of these letters a run makes an address, which is an s or an i where case is ignored."""
+    odd = f"email:help{letter}desk@evil.example"
+    reports = [(1, "v1", 2, [A, odd]), (2, "v2", 9, [A, odd]), (3, "v3", 16, [A, odd])]
+    made, left = offer(evidence(*reports), {A: "c-1", odd: "c-1"})
+    assert [one.entity_id for one in made.entities] == [A]
+    assert left.reasons["kind that does not leave"] == 1
+    assert parse_offer(canonical_json(made), "amazon") == made
 
 
 def test_reports_of_the_same_things_in_one_week_are_one_count():

@@ -313,4 +313,6 @@ def test_totals_that_cannot_be_are_refused():
     ],
 )
 def test_ids_as_a_run_has_them_are_read(entity_id):
-    assert read_offer._is_id(entity_id)
+    both = OFFER.entities[1], dataclasses.replace(OFFER.entities[0], entity_id=entity_id)
+    offer = dataclasses.replace(OFFER, entities=tuple(sorted(both, key=lambda one: one.entity_id)))
+    assert read_offer.parse_offer(signing.canonical_json(offer), "microsoft") == offer
