@@ -174,7 +174,8 @@ def withhold_from_complaints(
 ) -> pa.RecordBatch:
     """Takes the victim's identifiers out of complaints: COMPLAINT_READ to COMPLAINT.
 
-    Numbers that the complaint itself gives the role `victim` are taken out whether read or not.
+    Numbers that the complaint itself gives the role `victim` are taken out whether read or not, and
+    addresses are masked: those that are mistyped are none to any finder.
     `numbers_withheld` counts the entries of phone_numbers that went, or one where the narrative
     alone named the victim's number. Text beyond the search limit goes, and so does what was found
     to be private.
@@ -207,6 +208,8 @@ def withhold_from_complaints(
     for at, span, own in private:
         if not own:
             partly.setdefault(at, []).append(span)
+    for at in _victims_addresses(batch, texts):
+        partly.setdefault(at, []).append((0, len(texts.texts[at].as_py())))
     masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
     columns = {name: batch[name] for name in batch.schema.names}
     columns |= columns_with_texts(batch, texts._replace(texts=truncate_unsearched(masked)))
@@ -217,6 +220,17 @@ def withhold_from_complaints(
     columns["payments"] = _drop_gift_card_codes(columns["payments"])
     columns["numbers_withheld"] = np.maximum(withheld, changed[narratives])
     return batch_of_columns({name: columns[name] for name in COMPLAINT.names}, COMPLAINT)
+
+
+def _victims_addresses(batch: pa.RecordBatch, texts: RecordTexts) -> Iterator[int]:
+    """Yields the texts of `emails` that their complaint gives the role `victim`."""
+    addresses, roles = list_items(batch["emails"]), list_items(batch["email_roles"])
+    of = zip(roles.rows, roles.places, roles.values.to_pylist(), strict=True)
+    theirs = {(row, place) for row, place, role in of if role == Role.VICTIM}
+    places = zip(addresses.rows, addresses.places, strict=True)
+    for at, place in zip(texts.of_field("emails").tolist(), places, strict=True):
+        if place in theirs and texts.texts[at].is_valid:
+            yield at
 
 
 def withhold_from_calls(

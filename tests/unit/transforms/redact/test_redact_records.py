@@ -87,6 +87,26 @@ def test_a_brand_holds_no_number_and_no_address(said, shown):
     assert row["claimed_brand"] == shown
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("jane@home.org", "####@####.###"),
+        ("jane@home", "####@####"),
+        ("jane at home,org", "#### ## ####,###"),
+        ("j\u00fcrgen@home.org", "######@####.###"),
+        ("Jane Roe <jane@home.org>", "#### ### <####@####.###>"),
+    ],
+)
+def test_an_address_that_is_stated_as_the_victims_is_masked_whether_read_or_not(written, shown):
+    emails = ["refund@evil.example", written, None, written]
+    roles = ["sender", "victim", "victim", None]
+    first, second = kept(
+        complaints({"emails": emails, "email_roles": roles}, {"emails": emails}), withheld()
+    )
+    assert first["emails"] == ["refund@evil.example", shown, None, written]
+    assert second["emails"] == emails
+
+
 def test_a_spoofed_victims_number_is_no_suspect():
     batch = calls({"direction": "inbound", "calling_number": VICTIM, "called_number": SUSPECT})
     (one,) = kept(batch, withheld("k0"))
