@@ -9,6 +9,7 @@ from transforms.extract.kinds import bank_account, crypto_wallet, email, iban, m
 from transforms.extract.kinds.gift_card import METHODS
 from transforms.extract.mention import Match
 from transforms.phone import normalize
+from transforms.text_util import digits_to_ascii
 
 MAX_LENGTH = 500
 """Characters of a payee that are read."""
@@ -45,11 +46,12 @@ _DIGITS = re.compile(r"\D")
 def from_field(method: str | None, payee: str | None, region: str | None) -> Match | None:
     """Returns the entity of one payment, or None where the payee names none.
 
-    `region` is the victim's country, under which a payee's phone number is read.
+    `region` is the victim's country, under which a payee's phone number is read. Digits of any
+    script are read as those of ASCII: an account, or a victim's own card, is the same in each.
     """
     if not payee or METHODS.search((method or "")[:MAX_LENGTH]):
         return None
-    text = payee[:MAX_LENGTH].strip()
+    text = digits_to_ascii(payee[:MAX_LENGTH]).strip()
     how = re.sub(r"[\W_]", "", (method or "")[:MAX_LENGTH].lower())
     found = _iban(text) or _wallet(text) or _by_method(how, text, region)
     if found is None:

@@ -162,6 +162,10 @@ def test_remote_access_in_text():
         ("gift_card", "AQ12 3456 7890 1234", None),
         ("Google Play", "GB29 NWBK 6016 1331 9268 19", None),
         (None, None, None),
+        # Digits of any script are those of ASCII.
+        ("bank", "GB\u0662\u0669 NWBK 6016 1331 9268 19", "account:iban:GB29NWBK60161331926819"),
+        ("bank", "routing 02100002\u0661 account 12345\u09676", "account:us:021000021:1234516"),
+        ("bank", "4111-1111-1111-\u0661\u0661\u0661\u0661", "account:bank:4111-1111-1111-1111"),
     ],
 )  # fmt: skip
 def test_payee_field(method, payee, expected):
