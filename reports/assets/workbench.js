@@ -606,7 +606,7 @@
     if (served || !keeps) return;
     try {
       const kept = JSON.parse(localStorage.getItem(storeKey()) || "{}");
-      made = Array.isArray(kept.made) ? kept.made : [];
+      if (Array.isArray(kept.made)) made = kept.made;
     } catch { /* what is known here stays */ }
   }
   function keepDecisions() {

@@ -944,6 +944,19 @@ def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
     browser.wait("document.querySelector('[aria-label=\"Your name\"]')?.value === 'Ada Cole'")
 
 
+def test_what_was_decided_stays_on_the_page_where_the_browsers_data_are_cleared(browser, page):
+    """What is downloaded then has all of it."""
+    for one, button in ((FIRST, "Confirm"), (THIN, "Dispute")):
+        opened(browser, page, f"#/c/{one}")
+        browser.click(f".cluster-head button:has-text('{button}')")
+        browser.type("#author", "Ada Cole")
+        browser.press("Enter")
+        browser.wait("document.querySelector('#toast').textContent.includes('kept in this')")
+        browser.run("localStorage.clear()")
+    browser.run("location.hash = '#/decisions'")
+    browser.wait("document.querySelectorAll('main tbody tr td:nth-child(2)').length === 2")
+
+
 def test_before_it_is_cut_the_parts_are_told(browser, page):
     opened(browser, page, f"#/c/{FIRST}")
     for place in (1, 2):
