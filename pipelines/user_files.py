@@ -533,16 +533,21 @@ def run_decisions(run: Run) -> pa.Table | None:
 
 
 def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
-    """Takes what a run shows as `verify` out of what a `confirm` was bound to in that run itself.
+    """Takes out of what a `confirm` was bound to in a run itself what that run says to doubt.
 
-    That is what a burst of reporters put there, who are one once clusters are summarized.
+    That is what it shows as `verify`, which a burst of reporters put there, who are one once
+    clusters are summarized; and of a thin cluster all but the member that is named: its author was
+    not shown the join.
     """
     found = rows.to_pylist()
     here = [one for one in found if one["run_id"] is None and one["kind"] == DecisionKind.CONFIRM]
     if not here:
         return rows
-    verify = pc.field("tier") == str(Tier.VERIFY)
-    doubtful = set(tables.read_table(run, MEMBERS, ["entity_id"], verify)["entity_id"].to_pylist())
+    from reports.disclosure_control import thin_clusters
+
+    doubted = pc.field("tier") == str(Tier.VERIFY)
+    doubted |= pc.field("cluster_id").isin(thin_clusters(run))
+    doubtful = set(tables.read_table(run, MEMBERS, ["entity_id"], doubted)["entity_id"].to_pylist())
     for one in here:
         pairs = zip(one["members"], one["used"] or [""] * len(one["members"]), strict=True)
         kept = [pair for pair in pairs if pair[0] not in doubtful or pair[0] == one["entity_a"]]

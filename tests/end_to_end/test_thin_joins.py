@@ -255,6 +255,21 @@ def test_it_leaves_once_somebody_was_shown_the_join(office, kind, capsys):
         assert made.referral(second, "package") == 0
 
 
+def test_a_confirm_that_was_typed_before_the_first_run_vouches_for_no_join(office):
+    made = office([*rings(), *welds()])
+    made.typed(f"D-1,confirm,{numbers(0)[0]},,Ada,looked at,{LATER},")
+    first = made.batch("first")
+    second = made.batch("second", "--previous", first)
+    third = made.batch("third", "--previous", second)
+    for one in (first, second, third):
+        (cluster,) = clusters(one)
+        assert "thin" in cluster["flags"]
+        assert made.stix(one, "stix.json") == 2
+    reviewed = pc.field("review") == "reviewed"
+    names = tables.read_table(third, MEMBERS, ["entity_id"], reviewed)["entity_id"].to_pylist()
+    assert names == [f"phone:{numbers(0)[0]}"]
+
+
 def test_explain_names_the_records_that_bear_a_join(office, capsys):
     made = office([*rings(), *welds()]).batch("run")
     (cluster,) = clusters(made)
