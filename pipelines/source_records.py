@@ -72,8 +72,8 @@ def locate_records(
             sources |= _input_sources(kind, files, digests, of_kind, reading, as_of)
     if lost := sorted(wanted - sources.keys()):
         raise UsageError(
-            f"--complaints, --calls: {quantity(len(lost), 'record')} of the cluster not in these "
-            "files; give all files that the run read, and the formats and --source-org that it "
+            f"--complaints, --calls: these files lack {quantity(len(lost), 'record')} of the "
+            "cluster; give all files that the run read, and the formats and --source-org that it "
             "was given"
         )
     return sources

@@ -357,16 +357,20 @@ def _mask_header(written: str) -> str:
 def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[VictimSpan]:
     """Yields the cells of columns that are named as the victim's, and of ids that are contacts.
 
-    Missing or extra commas may have moved a cell by as many columns: then every cell that it may
-    be is taken.
+    So are the addresses of a row one of whose roles is the victim's. Missing or extra commas may
+    have moved a cell by as many columns: then every cell that it may be is taken.
     """
     named = [at for at, name in enumerate(header) if _VICTIM_FIELD_NAME.fullmatch(name)]
     ids = [at for at, name in enumerate(header) if _ID_COLUMN.fullmatch(name)]
     orgs = {at for at, name in enumerate(header) if name.lower() == "source_org"}
-    if not named and not ids and not orgs:
+    roles = [at for at, name in enumerate(header) if name.lower() == "email_roles"]
+    if not named and not ids and not orgs and not roles:
         return
     cells = list(locate_cells(text))
     moved = len(cells) - len(header)
+    stated = [cells[at][2] for at in _possible_cells(roles, moved) if at < len(cells)]
+    if any(Role.VICTIM in one.lower() for one in stated):
+        named += [at for at, name in enumerate(header) if name.lower() == "emails"]
     theirs, orgs = _possible_cells(named, moved), _possible_cells(sorted(orgs), moved)
     for at in sorted(theirs | orgs | _possible_cells(ids, moved)):
         if at < len(cells):
@@ -374,7 +378,8 @@ def _victim_spans_in_columns(text: str, header: Sequence[str]) -> Iterator[Victi
             value = cell.strip()
             strange = at in orgs and may_hold_contact(value) and not _MOMENT.match(value)
             if value and (at in theirs or strange or _CONTACT_ID.search(value)):
-                yield start, end, _entity_of(value)
+                for one in value.split(";"):
+                    yield start, end, _entity_of(one.strip())
 
 
 def _possible_cells(columns: Sequence[int], moved: int) -> set[int]:

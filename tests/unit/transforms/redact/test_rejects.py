@@ -56,6 +56,20 @@ def test_a_call_whose_fields_are_nobodys_side_has_no_number(name):
     assert "2024561414" not in masked and "8885550123" not in masked
 
 
+@pytest.mark.parametrize(
+    ("raw", "whole"),
+    [
+        ("c1,jane@home.org;seller@shop.example,victim;sender,text", False),
+        ("c1,more,jane@home.org;seller@shop.example,Victim;sender,I am jane@home.org", False),
+        ("c1,jane@home.org;seller@shop.example,sender;mentioned,text", True),
+    ],
+)
+def test_addresses_of_a_row_with_a_victims_role_are_masked(raw, whole):
+    shown = masked_csv(raw, "csv:complaint_id,emails,email_roles,narrative")
+    assert len(shown) == len(raw)
+    assert ("jane" in shown) == whole and shown.startswith("c1,")
+
+
 def test_a_row_without_text_stays_without():
     batch = pa.RecordBatch.from_pylist([rejects("x").to_pylist()[0] | {"raw": None}], REJECT)
     assert mask_rejects(batch, OWN)["raw"].to_pylist() == [None]
