@@ -1,8 +1,9 @@
-"""CPU of a batch run by module: `python -m benchmarks.flame [N] [--svg FILE]`.
+"""CPU of a batch run by module: `python -m benchmarks.flame [N] [--svg FILE | --within PATTERN]`.
 
 Samples a run on a world of N complaints (default 20,000) with py-spy, and prints the share of CPU
 by the module of ringtrace, or the part of Beam, that was at work; with --svg it draws a flame graph
-instead. Needs `pip install '.[bench]'`, and the right to trace one's own children.
+instead; with --within PATTERN it prints the share of CPU within functions and modules that match,
+and all that they call. Needs `pip install '.[bench]'`, and the right to trace one's own children.
 """
 
 from __future__ import annotations
@@ -48,6 +49,15 @@ def shares(stacks: Iterable[str]) -> Counter[str]:
     return found
 
 
+def share_within(stacks: Iterable[str], pattern: str) -> float:
+    """The share of samples with a frame, such as `name (path:line)`, that matches."""
+    matching, found = re.compile(pattern), Counter[bool]()
+    for line in stacks:
+        stack, _, count = line.rpartition(" ")
+        found[any(map(matching.search, stack.split(";")))] += int(count)
+    return found[True] / found.total()
+
+
 def _at_work(frames: list[str]) -> str:
     if any("importlib" in frame for frame in frames):
         return "start-up: imports"
@@ -84,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.flame", description=__doc__)
     parser.add_argument("size", metavar="N", type=int, nargs="?", default=20_000)
     parser.add_argument("--svg", metavar="FILE", type=Path)
+    parser.add_argument("--within", metavar="PATTERN", help="the share of matching functions")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         flags = [*inputs(world(asked.size)), "--output", f"{folder}/run"]
@@ -93,7 +104,11 @@ def main() -> None:
             return
         raw = Path(folder) / "stacks"
         record(command, raw, "raw")
-        print("\n".join(table(shares(raw.read_text().splitlines()))))
+        stacks = raw.read_text().splitlines()
+        if asked.within:
+            print(f"{share_within(stacks, asked.within):.1%} of CPU")
+            return
+        print("\n".join(table(shares(stacks))))
 
 
 if __name__ == "__main__":

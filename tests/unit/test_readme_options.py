@@ -34,6 +34,7 @@ OTHER_PROGRAMS = re.compile(
 NOT_OURS = {
     "--now": "systemctl enable --now",
     "--svg": "python -m benchmarks.flame",
+    "--within": "python -m benchmarks.flame",
     "--full": "python -m benchmarks.poisoning",
     "--megabytes": "python -m benchmarks.hostile",
     "--minutes": "python -m benchmarks.stream",

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import measured
-from benchmarks.flame import shares
+from benchmarks.flame import share_within, shares
 from benchmarks.peers import components, edges, script
 
 
@@ -103,3 +103,6 @@ def test_time_belongs_to_the_innermost_module_of_ours():
         "Beam: running": 2,
         "start-up: imports": 4,
     }
+    assert share_within(stacks, r"phone/normalize\.py") == pytest.approx(3 / 9)
+    assert share_within(stacks, "cli|normalize") == 1
+    assert share_within(stacks, "nowhere") == 0
