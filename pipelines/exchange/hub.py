@@ -279,9 +279,12 @@ class _Lists:
                 return False
             rows = before.members if before else ()
             keys = [*self.host, *(member_key(row) for row in rows if not row.ended)]
-            signers = self._signers(name, content, keys)
+            signers, wrong = self._signers(name, content, keys)
             hosts = {signing.key_id(key) for key in self.host}
-            check_succession(before, at, found, signers, self.charter, hosts)
+            try:
+                check_succession(before, at, found, signers, self.charter, hosts)
+            except OfferError as error:
+                raise OfferError("; ".join([str(error), *wrong])) from None
         except OfferError as error:
             self.waiting[one] = f"members/{name}: {error}"
             return False
@@ -289,18 +292,24 @@ class _Lists:
         self.found[one] = found
         return True
 
-    def _signers(self, name: str, content: bytes, keys: list[Ed25519PublicKey]) -> set[str]:
-        found = set()
+    def _signers(
+        self, name: str, content: bytes, keys: list[Ed25519PublicKey]
+    ) -> tuple[set[str], list[str]]:
+        """Returns the keys that signed a list, and what is wrong with other files of theirs.
+
+        Such a file counts for nothing: whoever can write to the folder can put it there.
+        """
+        found, wrong = set(), []
         for key in keys:
-            signer = signing.key_id(key)
-            path = self.folder / signature_name(name, signer)
-            if path.is_file():
-                try:
-                    signature = read_bounded(path, MAX_SMALL_BYTES)
-                    found.add(signing.verify_detached(content, signature, [key]))
-                except signing.SignatureError as error:
-                    raise OfferError(f"{path.name} {error}") from None
-        return found
+            path = self.folder / signature_name(name, signing.key_id(key))
+            if not os.path.lexists(path):
+                continue
+            try:
+                signature = read_bounded(path, MAX_SMALL_BYTES)
+                found.add(signing.verify_detached(content, signature, [key]))
+            except (signing.SignatureError, UsageError) as error:
+                wrong.append(f"{path.name}: {error}")
+        return found, wrong
 
 
 def signature_name(name: str, signer: str) -> str:

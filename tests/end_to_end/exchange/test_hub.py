@@ -24,7 +24,7 @@ from schemas.enums import EntityKind
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.support.full_disk import FullDisk
-from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_hub, make_world
+from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_hub, make_world, newest_list
 from tests.support.leaks import leak_forms, number_forms
 from tests.support.taxii_server import running
 
@@ -722,6 +722,24 @@ def test_a_member_signs_no_file_that_is_no_next_list_of_members(empty, capsys):
         said = refusal(capsys)
         assert "cannot be signed" in said or "no list of that digest waits" in said
     assert not list(folder.glob("00009-*.sig"))
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"x" * 2_000_000, None])
+def test_a_file_that_is_no_signature_counts_as_none(empty, capsys, junk):
+    """Whoever can write to the folder can put it there, under any member's name."""
+    folder = empty.hub / "members"
+    assert empty.do("amazon", "members", "--expel", "microsoft") == 0
+    (listed,) = folder.glob(f"*-{newest_list(empty)}*.json")
+    rows = json.loads(listed.read_bytes())["members"]
+    key_id = next(one["key_id"] for one in rows if one["org"] == "microsoft")
+    path = folder / f"{listed.stem}.{key_id[:16]}.sig"
+    path.symlink_to("/nowhere") if junk is None else path.write_bytes(junk)
+    capsys.readouterr()
+    assert empty.do("google", "members") == 0
+    said = capsys.readouterr().out
+    assert "waiting" in said and path.name in said
+    assert empty.do("google", "members", "--sign", newest_list(empty)) == 0
+    assert "waiting" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("bound", [{"MAX_DAY_BYTES": 4}, {"MAX_LETTERS": 1}], ids=str)
