@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 
 import numpy as np
 import pyarrow as pa
@@ -108,7 +108,8 @@ def amount_of(written):
         return None
     if not amount.is_finite() or not 0 <= amount < 10**13 or "_" in written:
         return None
-    exponent = amount.normalize().as_tuple().exponent
+    with localcontext(prec=100):  # of fewer digits `normalize` would round
+        exponent = amount.normalize().as_tuple().exponent
     return amount if exponent >= -18 else None
 
 
@@ -122,6 +123,7 @@ AMOUNTS = st.one_of(
 
 
 @given(st.lists(AMOUNTS, min_size=1, max_size=6))
+@example(["1837128916.3015379968155746296"])
 def test_amounts_are_what_decimal_reads(values):
     typed, bad = casts.parse_amounts(text_array([*values, None, " "]))
     expected = [amount_of(value) for value in values]
