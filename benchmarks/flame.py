@@ -58,6 +58,14 @@ def share_within(stacks: Iterable[str], pattern: str) -> float:
     return found[True] / found.total()
 
 
+def _pattern(given: str) -> str:
+    try:
+        re.compile(given)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{given!r} is no pattern: {error}") from None
+    return given
+
+
 def _at_work(frames: list[str]) -> str:
     if any("importlib" in frame for frame in frames):
         return "start-up: imports"
@@ -93,8 +101,11 @@ def main() -> None:
     """Record and tell."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.flame", description=__doc__)
     parser.add_argument("size", metavar="N", type=int, nargs="?", default=20_000)
-    parser.add_argument("--svg", metavar="FILE", type=Path)
-    parser.add_argument("--within", metavar="PATTERN", help="the share of matching functions")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--svg", metavar="FILE", type=Path)
+    instead.add_argument(
+        "--within", metavar="PATTERN", type=_pattern, help="the share of matching functions"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         flags = [*inputs(world(asked.size)), "--output", f"{folder}/run"]

@@ -139,7 +139,7 @@ ALSO = {
         "VC": "Comunidad Valenciana|Comunitat Valenciana|Valencia|Valencian Country",
     },
 }
-"""What else a region is called, beside its names in Natural Earth and what lies in it."""
+"""Other names of a region, beside those in Natural Earth and of what lies in it."""
 
 FIELDS = {
     "US": ("name", "abbrev"),
@@ -153,8 +153,11 @@ FIELDS = {
 
 NAMED = {"Free Hanseatic Bremen": "Bremen"}
 
-LEFT_OUT = frozenset({"City", "Lord Howe Island"})
-"""Names of Natural Earth that are none of a place, or of a part with the code of the whole."""
+NO_NAMES = frozenset({"City", "Lord Howe Island"})
+"""Names of Natural Earth that are none of a region."""
+
+A_PART = "Lord Howe Island"
+"""The name of a part that has the code of the whole."""
 
 
 def outlines(atlas: dict[str, Any], codes: dict[str, str]) -> dict[str, str]:
@@ -249,7 +252,7 @@ def regions(atlas: dict[str, Any]) -> dict[str, Any]:
     """Returns the regions of countries: their middles on the map, and how they are written."""
     parts: defaultdict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for one in atlas["features"]:
-        if one["properties"]["name"] in LEFT_OUT - {"City"}:
+        if one["properties"]["name"] == A_PART:
             continue
         if found := _region_of(one["properties"]):
             parts[found].append(one)
@@ -268,7 +271,7 @@ def regions(atlas: dict[str, Any]) -> dict[str, Any]:
         if (country, code) == ("US", "DC") or country != "GB" or code in NATIONS.values():
             written += [code, country + code]
         spread = [one.replace("ü", "ue").replace("ä", "ae").replace("ö", "oe") for one in written]
-        for one in {*written, *spread} - LEFT_OUT:
+        for one in {*written, *spread} - NO_NAMES:
             if key := region_key(one):
                 keys[country][key].add(code)
     # What several regions are called is none of theirs.

@@ -42,8 +42,6 @@ from transforms.arrow_util import group_offsets
 from transforms.gc_tuning import release_memory
 from transforms.write.job_pool import JobPool, PutFile
 
-Row = dict[str, Any]
-
 Json = dict[str, Any]
 
 STATIC = ("index.html", "workbench.js", "workbench.css", "cytoscape.min.js", "world.js")
@@ -144,7 +142,7 @@ def write_workbench(
     union_only = [one for _, _, those in found for one in those]
     last: list[partial[None]] = [
         partial(_search, run, None if redact else naming, pool.scratch),
-        partial(_union, union_only),
+        partial(_put_piece, "union", {"clusters": union_only}),
     ]
     if graph:
         last.append(partial(_nodes, run, positions, redact=redact))
@@ -274,7 +272,7 @@ def _nodes(run: Run, positions: pa.Table, put: PutFile, *, redact: bool) -> None
     put(tabular.NODES_FILE, tabular.nodes_parquet(graph, positions))
 
 
-def _put_piece(put: PutFile, name: str, value: Json) -> None:
+def _put_piece(name: str, value: Json, put: PutFile) -> None:
     put(f"report/data/{name}.js", [encode_piece(name, value)])
 
 
@@ -290,14 +288,14 @@ def _lists(
         put(f"report/{name}", [content])
     rows = list(cluster_rows(run, previous, part_of, context))
     size = CLUSTER_COLUMNS.index("size")
-    _put_piece(put, "run", run_piece(run, rows, parts, context, previous))
+    _put_piece("run", run_piece(run, rows, parts, context, previous), put)
     places = run_summary.places_and_flows(run, context.suppress_below, redact=context.redact)
-    _put_piece(put, "places", places)
+    _put_piece("places", places, put)
     for name, chosen in (
         ("clusters", [row for row in rows if row[size] > 1]),
         ("singles", [row for row in rows if row[size] <= 1]),
     ):
-        _put_piece(put, name, {"columns": CLUSTER_COLUMNS, "rows": chosen})
+        _put_piece(name, {"columns": CLUSTER_COLUMNS, "rows": chosen}, put)
 
 
 def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> None:
@@ -313,13 +311,9 @@ def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> No
         counts[name] = len(starts)
         for place, start in enumerate(starts):
             part = {one: found[one][start : start + SEARCHED_OF_PIECE] for one in columns}
-            _put_piece(put, f"{name}-{place}", part)
+            _put_piece(f"{name}-{place}", part, put)
     names = ("suppressed", "reasons", "orgs", "more_records")
-    _put_piece(put, "found", {name: found[name] for name in names} | counts | {"of": ids})
-
-
-def _union(clusters: list[str], put: PutFile) -> None:
-    _put_piece(put, "union", {"clusters": clusters})
+    _put_piece("found", {name: found[name] for name in names} | counts | {"of": ids}, put)
 
 
 def cluster_rows(
@@ -514,7 +508,7 @@ def _shared(run: RunFolder, *, redact: bool) -> Json:
     return {"columns": SHARED_COLUMNS, "rows": rows, "total": total}
 
 
-def _moved(run: RunFolder) -> list[Row]:
+def _moved(run: RunFolder) -> list[Json]:
     """Reads clusters of the run before that are no longer there, with where they went."""
     order = (("event", "ascending"), ("cluster_id", "ascending"))
     gone = pc.field("event") == LineageEvent.ENDED
@@ -582,7 +576,7 @@ def _contested_rows(run: RunFolder) -> Json:
     return {"rows": rows, "total": found.num_rows}
 
 
-def _decisions(run: Run) -> list[Row]:
+def _decisions(run: Run) -> list[Json]:
     """Reads the decisions of a run, in force or not; none of a run from before there were any."""
     if not any(one["name"].startswith(f"{DECISIONS.name}/") for one in run.manifest["outputs"]):
         return []
@@ -590,17 +584,17 @@ def _decisions(run: Run) -> list[Row]:
     return [named(one, " ".join(DECISION_COLUMNS)) for one in rows]
 
 
-def _reporters(row: Row) -> int:
+def _reporters(row: Json) -> int:
     """Returns the reporters of a cluster; of a run from before there were any, its victims."""
     return int(row["victims"] if row["reporters"] is None else row["reporters"])
 
 
-def _losses(row: Row) -> list[tuple[str, str, int]]:
+def _losses(row: Json) -> list[tuple[str, str, int]]:
     found = sorted(row["losses"] or [], key=lambda one: (-one["complaints"], one["currency"]))
     return [(one["currency"], f"{one['amount'] or 0:.2f}", one["complaints"]) for one in found]
 
 
-def _countries(row: Row, floor: int) -> list[tuple[str, int | None]]:
+def _countries(row: Json, floor: int) -> list[tuple[str, int | None]]:
     found = row["countries"] or []
     counts = disclosure_control.suppress_small_counts([one["complaints"] for one in found], floor)
     return [(one["country"], count) for one, count in zip(found, counts, strict=True)]

@@ -945,7 +945,7 @@ def test_two_tabs_keep_the_decisions_and_notes_of_both(browser, page):
 
 
 def test_what_was_decided_stays_on_the_page_where_the_browsers_data_are_cleared(browser, page):
-    """What is downloaded then has all of it."""
+    """All of it is in what is downloaded then."""
     for one, button in ((FIRST, "Confirm"), (THIN, "Dispute")):
         opened(browser, page, f"#/c/{one}")
         browser.click(f".cluster-head button:has-text('{button}')")

@@ -129,7 +129,7 @@ ISLANDS = {
     *("American Samoa", "Guam", "Northern Mariana Islands", "Puerto Rico", "U.S. Virgin Islands"),
     *("Balearic Islands", "Canary Islands", "Melilla"),
 }
-"""What outlines at 1:110 million lack, or Melilla, which lies in Africa."""
+"""Regions that outlines at 1:110 million lack, or Melilla, which lies in Africa."""
 
 NEAR = 10
 """Two degrees: what an outline at 1:110 million leaves out at a coast."""
