@@ -158,6 +158,7 @@ def offer() -> Offer:
         clusters=(
             OfferedCluster((CountryCount("US", 12),), 8, (OfferedLoss(4000, "USD"),), 1),
         ),
+        called=(1,),
     )  # fmt: skip
 
 

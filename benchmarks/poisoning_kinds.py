@@ -299,6 +299,7 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
         ),
         evidence=tuple(OfferedEvidence(those, "complaint", count, week) for those in evidence),
         clusters=tuple(OfferedCluster((), None, (), at) for at in range(1, len(numbers) + 1)),
+        called=tuple(at for at, one in enumerate(ids) if one.startswith("phone:")),
     )
     os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")
     key = key_store.own_key()

@@ -108,7 +108,7 @@ class OfferedEvidence:
 
     `entities` are places in the offer's list of them, rising. `kind` is complaint (with the calls
     that belong to it) or call. `week` is an ISO 8601 week such as 2026-W09. A person counts once
-    for each of the sender's clusters, by the report that names most.
+    for each of the sender's clusters, by all that their reports name there, in the first week.
     """
 
     entities: tuple[int, ...]
@@ -148,7 +148,11 @@ class OfferedCluster:
 
 @dataclass(frozen=True)
 class Offer:
-    """One complete offer: a later one from the same sender replaces it."""
+    """One complete offer: a later one from the same sender replaces it.
+
+    `called` are the places, rising, of the numbers that a call record of the sender's confirms: a
+    victim called them. Absent where there is none, as in files of version 0.1.
+    """
 
     sender: str
     recipient: str
@@ -159,6 +163,7 @@ class Offer:
     entities: tuple[OfferedEntity, ...]
     evidence: tuple[OfferedEvidence, ...]
     clusters: tuple[OfferedCluster, ...]
+    called: tuple[int, ...] | None = None
     format: str = FORMAT
     version: int = VERSION
     key_id: str | None = None

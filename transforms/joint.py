@@ -37,6 +37,7 @@ from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_o
 from transforms.phone import normalize
 from transforms.reporters import (
     OFFER_FIELD,
+    OFFERED_CALLED,
     Crowds,
     SourceRules,
     Tie,
@@ -247,6 +248,7 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
     regions = _phone_regions(ids)
     absent: dict[str, object] = dict.fromkeys(EVIDENCE_MENTION.names)
     pending: list[dict[str, object]] = []
+    called = frozenset(offer.called or ())
     for counted, record, piece in taken.records():
         pending.extend(
             absent
@@ -258,7 +260,7 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
                 "record_kind": counted.kind,
                 "record_id": record,
                 "observed_at": middle_of_week(counted.week),
-                "field": OFFER_FIELD,
+                "field": OFFERED_CALLED if at in called else OFFER_FIELD,
                 "confidence": offer.entities[at].confidence / 100,
                 "group_id": piece,
                 "victim_key": piece,

@@ -18,7 +18,7 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -223,7 +223,7 @@ def make_offer(
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
     of = {one: (row["cluster_id"], (parts or {}).get(one, 0)) for one, row in chosen.items()}
     number = _numbers(of)
-    ids = sorted(chosen)
+    place = {one: at for at, one in enumerate(sorted(chosen))}
     offered = tuple(
         OfferedEntity(
             entity_id=one,
@@ -231,10 +231,12 @@ def make_offer(
             confidence=int(chosen[one]["confidence"] * 100),
             cluster=number[of[one]],
         )
-        for one in ids
+        for one in place
     )
     cluster_of = {one.entity_id: one.cluster for one in offered}
     floor = min([round(policy.confidence_floor * 100), *(one.confidence for one in offered)])
+    calls = shown.filter(pc.equal(shown["record_kind"], str(RecordKind.CALL)))
+    called = pc.unique(calls.filter(pc.is_valid(calls["reporter_key"]))["entity_id"])
     return Offer(
         sender=parties.sender,
         recipient=parties.recipient,
@@ -248,10 +250,9 @@ def make_offer(
             loss_unit=policy.loss_unit,
         ),
         entities=offered,
-        evidence=_counted(
-            evidence_reports(shown), cluster_of, {one: at for at, one in enumerate(ids)}
-        ),
+        evidence=_counted(evidence_reports(shown), cluster_of, place),
         clusters=_clusters(shown, cluster_of, policy),
+        called=tuple(sorted(place[one] for one in called.to_pylist())) or None,
     ), left
 
 
@@ -435,9 +436,11 @@ def offer_lines(offer: Offer) -> Iterator[str]:
     )
     members: defaultdict[int, list[str]] = defaultdict(list)
     cluster_of = [one.cluster for one in offer.entities]
-    for one in offer.entities:
+    called = frozenset(offer.called or ())
+    for at, one in enumerate(offer.entities):
+        call = "  in a call record" if at in called else ""
         members[one.cluster].append(
-            f"  {plain(one.entity_id, 400)}  {one.role}  {one.confidence / 100:.2f}"
+            f"  {plain(one.entity_id, 400)}  {one.role}  {one.confidence / 100:.2f}{call}"
         )
     reports: defaultdict[int, int] = defaultdict(int)
     weeks: defaultdict[int, set[str]] = defaultdict(set)
@@ -632,22 +635,23 @@ def _numbers(of: Mapping[str, tuple[str, int]]) -> dict[tuple[str, int], int]:
 def _counted(
     reports: Iterable[EvidenceReport], cluster_of: Mapping[str, int], place: Mapping[str, int]
 ) -> tuple[OfferedEvidence, ...]:
-    """Counts reports; a person counts once for each cluster, by the report that names most."""
-    touched: defaultdict[str, set[int]] = defaultdict(set)
-    counts: Counter[tuple[str, str, tuple[int, ...]]] = Counter()
-    for one in sorted(reports, key=_fullest_first):
+    """Counts people: one counts once for each cluster, by all that their reports name there."""
+    told: defaultdict[str, list[EvidenceReport]] = defaultdict(list)
+    for one in sorted(reports, key=lambda one: (-len(one.named), one.week, one.group)):
         clusters = {cluster_of[entity_id] for entity_id in one.named}
-        if touched[one.who].isdisjoint(clusters):
-            touched[one.who] |= clusters
-            counts[one.week, one.kind, tuple(sorted(place[i] for i in one.named))] += 1
+        before = told[one.who]
+        near = [other for other in before if clusters & {cluster_of[at] for at in other.named}]
+        named = one.named.union(*(other.named for other in near))
+        if len(named) <= MAX_HARD_ENTITIES:  # else what names more stands
+            week, kind = min(o.week for o in (one, *near)), max(o.kind for o in (one, *near))
+            whole = replace(one, named=named, week=week, kind=kind)  # a complaint, if one is
+            told[one.who] = [*(other for other in before if other not in near), whole]
+    rows = (one for those in told.values() for one in those)
+    counts = Counter((o.week, o.kind, tuple(sorted(place[at] for at in o.named))) for o in rows)
     return tuple(
         OfferedEvidence(entities=named, kind=kind, reports=count, week=week)
         for (week, kind, named), count in sorted(counts.items())
     )
-
-
-def _fullest_first(report: EvidenceReport) -> tuple[int, str, str]:
-    return -len(report.named), report.week, report.group
 
 
 def _clusters(
@@ -684,12 +688,8 @@ def _cluster(
     by_currency: defaultdict[str, list[Decimal]] = defaultdict(list)
     for (currency, _), sums in sorted(lost.items()):
         by_currency[currency].append(sum(sums.values(), Decimal(0)))
-    return OfferedCluster(
-        countries=seen.countries,
-        elsewhere=seen.elsewhere,
-        losses=disclose_losses(by_currency, seen, policy),
-        number=number,
-    )
+    losses = disclose_losses(by_currency, seen, policy)
+    return OfferedCluster(seen.countries, seen.elsewhere, losses, number)
 
 
 def _victims(cluster: OfferedCluster) -> str:

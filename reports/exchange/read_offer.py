@@ -350,6 +350,9 @@ def _check_offer(offer: Offer) -> None:
         need(offer.terms.confidence_floor <= one.confidence <= 100, f"entities[{at}].confidence")
         need(1 <= one.cluster <= len(offer.clusters), f"entities[{at}].cluster")
     need(rising([one.entity_id for one in offer.entities]), "entities")
+    if offer.called is not None:
+        phones = {at for at, one in enumerate(offer.entities) if one.entity_id.startswith("phone:")}
+        need(offer.called and rising(offer.called) and phones.issuperset(offer.called), "called")
     for at, evidence in enumerate(offer.evidence):
         _check_evidence(evidence, len(offer.entities), offer.issued_at, f"evidence[{at}]")
     need(rising([_evidence_order(one) for one in offer.evidence]), "evidence")

@@ -34,7 +34,7 @@ from transforms.arrow_util import (
 from transforms.call_scripts import WHOLE_TEXT
 from transforms.casts import true_mask
 from transforms.manifest import CounterValue
-from transforms.reporters import NO_CROWDS, UNNAMED, Crowds, is_pseudonym
+from transforms.reporters import NO_CROWDS, OFFERED_CALLED, UNNAMED, Crowds, is_pseudonym
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
@@ -159,7 +159,9 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
     """
     hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
     rows = evidence.filter(pc.and_(pc.is_in(evidence["status"], pa.array(IN_GRAPH)), hard))
-    rows = rows.append_column("called", pc.equal(rows["record_kind"], RecordKind.CALL))
+    told = pc.fill_null(pc.equal(rows["field"], OFFERED_CALLED), False)  # a partner's call record
+    called = pc.or_(pc.equal(rows["record_kind"], RecordKind.CALL), told)
+    rows = rows.append_column("called", called)
     named = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
         [
             ("reporter_key", "min"),

@@ -516,6 +516,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
         entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
         evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2026-W09"),),
         clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
+        called=tuple(place for place, one in enumerate(ids) if one.startswith("phone:")),
     )
     at(world.microsoft)
     folder = signed(tmp_path / "hostile", signing.canonical_json(offer), key_store.own_key())

@@ -14,6 +14,7 @@ from reports.exchange.offer import (
     Account,
     Parties,
     make_offer,
+    offer_lines,
     own_words,
     shipped_policy,
     three_own_accounts,
@@ -24,6 +25,7 @@ from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION
 from tests.support.real_data import ROOT
 from tests.support.report_tables import ATTESTED
+from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import UNNAMED
 
 PARTIES = Parties("amazon", "microsoft", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")
@@ -124,16 +126,49 @@ def test_reports_of_the_same_things_in_one_week_are_one_count():
     assert counts(made) == [("2026-W10", "AB", 2), ("2026-W11", "AB", 1)]
 
 
-def test_a_person_counts_once_in_a_cluster_by_the_fullest_report():
+def test_a_person_counts_once_in_a_cluster_by_all_reports_of_it():
     made, _ = offer(evidence((1, "v1", 2, [A]), (2, "v1", 9, [A, B]), (3, "v1", 16, [B])))
-    assert counts(made) == [("2026-W11", "AB", 1)]
+    assert counts(made) == [("2026-W10", "AB", 1)]
+    whole = {A: "c-1", B: "c-1", C: "c-1", D: "c-2"}
+    made, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 9, [C]), (3, "v2", 9, [C])), whole)
+    assert counts(made) == [("2026-W10", "ABC", 1), ("2026-W11", "C", 1)]
 
 
 def test_a_person_of_two_clusters_counts_in_each_but_never_ties_them_twice():
     apart, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 9, [C, D])))
     assert counts(apart) == [("2026-W10", "AB", 1), ("2026-W11", "CD", 1)]
     twice, _ = offer(evidence((1, "v1", 2, [A, B, C]), (2, "v1", 9, [A, D])))
-    assert counts(twice) == [("2026-W10", "ABC", 1)]
+    assert counts(twice) == [("2026-W10", "ABCD", 1)]
+    late, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 9, [C, D]), (3, "v1", 16, [B, C])))
+    assert counts(late) == [("2026-W10", "ABCD", 1)]
+
+
+def test_the_reports_of_one_person_do_not_add_up_to_a_list():
+    """Of a list nobody could say what belongs together: past its length the fullest counts."""
+    many = {f"phone:+1888555{n:04d}": "c-1" for n in range(200, 230)}
+    ids = list(many)
+    made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 9, ids[12:20])), many)
+    assert [len(one.entities) for one in made.evidence] == [min(20, MAX_HARD_ENTITIES)]
+    made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 9, ids[12:])), many)
+    assert [one.week for one in made.evidence] == ["2026-W11"]
+    assert sum(one.reports for one in made.evidence) == 1
+
+
+def test_an_offer_tells_which_numbers_a_call_record_confirms():
+    rows = evidence((1, "v1", 2, [A, B]), (2, "v2", 9, [A, B]), (3, "v3", 9, [C, D]))
+    calls = evidence((1, "v1", 2, [B]))
+    calls = calls.set_column(calls.schema.get_field_index("record_kind"), "record_kind",
+                             pa.array(["call"])).cast(EVIDENCE_MENTION)  # fmt: skip
+    made, _ = offer(pa.concat_tables([rows, calls]))
+    assert [made.entities[at].entity_id for at in made.called] == [B]
+    assert [one for one in offer_lines(made) if "call record" in one] == [
+        f"  {B}  callback  0.90  in a call record"
+    ]
+    assert counts(made) == [("2026-W10", "AB", 1), ("2026-W11", "AB", 1), ("2026-W11", "CD", 1)]
+    nobodys = calls.set_column(calls.schema.get_field_index("reporter_key"), "reporter_key",
+                               pa.nulls(1, pa.string())).cast(EVIDENCE_MENTION)  # fmt: skip
+    assert offer(pa.concat_tables([rows, nobodys]))[0].called is None
+    assert offer(rows)[0].called is None
 
 
 def test_without_a_pseudonym_all_reports_of_a_day_are_one_persons():

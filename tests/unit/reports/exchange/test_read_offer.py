@@ -45,6 +45,7 @@ OFFER = Offer(
         OfferedEvidence((1,), "call", 2, "2026-W10"),
     ),
     clusters=(OfferedCluster((CountryCount("US", 9),), 7, (OfferedLoss(3000, "USD"),), 1),),
+    called=(1,),
 )
 
 REVOKED = Revocation("microsoft", "amazon", "2026-06-02T00:00:00Z", ("a" * 64,))
@@ -67,6 +68,17 @@ def refused(content, word="."):
 @pytest.mark.parametrize("value", [OFFER, REVOKED])
 def test_what_was_written_is_read(value):
     assert read_offer.parse_offer(signing.canonical_json(value), "microsoft") == value
+
+
+def test_an_offer_of_before_calls_were_told_is_read():
+    before = dataclasses.replace(OFFER, called=None)
+    assert "called" not in plain(before)
+    assert read_offer.parse_offer(signing.canonical_json(before), "microsoft") == before
+
+
+@pytest.mark.parametrize("called", [[], [0], [2], [1, 1], [-1], ["1"], 1, True])
+def test_only_numbers_on_offer_are_called_each_once(called):
+    refused(signing.canonical_json(plain() | {"called": called}), "called")
 
 
 @pytest.mark.parametrize(("name", "value"), [("offer", OFFER), ("revocation", REVOKED)])
@@ -314,5 +326,6 @@ def test_totals_that_cannot_be_are_refused():
 )
 def test_ids_as_a_run_has_them_are_read(entity_id):
     both = OFFER.entities[1], dataclasses.replace(OFFER.entities[0], entity_id=entity_id)
-    offer = dataclasses.replace(OFFER, entities=tuple(sorted(both, key=lambda one: one.entity_id)))
+    ids = tuple(sorted(both, key=lambda one: one.entity_id))
+    offer = dataclasses.replace(OFFER, entities=ids, called=None)
     assert read_offer.parse_offer(signing.canonical_json(offer), "microsoft") == offer

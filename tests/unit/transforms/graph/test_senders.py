@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -12,8 +13,15 @@ from tests.support.ties import tie_reporters
 from transforms.arrow_util import hash_text
 from transforms.decisions import Decision
 from transforms.graph.cuts import WAY, reporter_masks
-from transforms.joint import AcceptedOffer, crowds_of_offers, people_that_count, sender_record
-from transforms.reporters import precision_interval
+from transforms.graph.incidence import call_confirmed_by_node, hard_evidence, victim_reach
+from transforms.joint import (
+    AcceptedOffer,
+    crowds_of_offers,
+    evidence_of_offer,
+    people_that_count,
+    sender_record,
+)
+from transforms.reporters import people_counted, precision_interval
 
 WHEN = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -76,6 +84,24 @@ def test_what_counts_where_people_are_counted_is_all_of_them():
 
 def decided(kind, *members):
     return Decision("d", kind, members[0], None, "ann", "seen", WHEN, None, members=members)
+
+
+def test_a_number_that_the_senders_call_records_confirm_is_in_a_call_and_in_no_record_more():
+    taken = offer(((0, 1), 50, 10), ((0, 2), 4, 12))
+    told = replace(taken, offer=replace(taken.offer, called=(1, 2)))
+    rows, before = (pa.Table.from_batches(evidence_of_offer(one)) for one in (told, taken))
+    assert rows.drop_columns("field").equals(before.drop_columns("field"))
+    assert people_counted(rows).to_pylist() == people_counted(before).to_pylist() == [50, 50, 4, 4]
+    node = np.sort(hash_text(pa.array(IDS)))
+    for evidence, expected in ((rows, IDS[1:]), (before, ())):
+        reached = victim_reach(hard_evidence(with_statuses(evidence)))
+        confirmed = node[call_confirmed_by_node(reached, node)]
+        assert set(confirmed.tolist()) == set(hash_text(pa.array(expected, pa.string())).tolist())
+
+
+def with_statuses(rows):
+    """Evidence of which all is infrastructure."""
+    return rows.append_column("status", pa.repeat("infrastructure", rows.num_rows))
 
 
 def test_the_record_of_a_sender_is_what_analysts_decided_on_what_it_sent():
