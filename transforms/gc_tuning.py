@@ -17,7 +17,8 @@ GEN0_THRESHOLD = 100_000
 Python's own default is 700 to 2,000; what is made of so many more is small beside a batch.
 """
 
-_KEPT_BYTES = (
+_KEPT = (
+    (-8, 1),  # M_ARENA_MAX: heaps, so that a thread takes what another has freed
     (-1, 256 << 20),  # M_TRIM_THRESHOLD: free memory at the end of the heap that is kept
     (-3, 32 << 20),  # M_MMAP_THRESHOLD: sizes that are of the heap, the most that glibc takes
     (-2, 16 << 20),  # M_TOP_PAD: by how much the heap grows at a time
@@ -69,8 +70,8 @@ def keep_memory() -> None:
 
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
-        for option, size in _KEPT_BYTES:
-            mallopt(option, size)
+        for option, value in _KEPT:
+            mallopt(option, value)
         pa.set_memory_pool(pa.system_memory_pool())
 
 
