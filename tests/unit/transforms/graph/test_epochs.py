@@ -171,13 +171,27 @@ def test_no_single_reporter_bridges_or_renames_epochs_of_others(attack, before):
     st.lists(st.integers(-60, 110), max_size=4),
 )
 def test_no_single_reporter_parts_what_holds_together_without_any_one(days, lied):
-    """Not even beside an honest reporter's day that is far from the others'."""
+    """Not even beside an honest reporter's day that is far from the others', but on that very day.
+
+    Then two date it, and one of them alone bridges the gap before it.
+    """
     rows = [used(day, who) for day, who in days]
+    for day, who in days:
+        others = [other for other, name in days if name != who]
+        far = all(abs(other - day) > LIVES["phone"] for other in others)
+        assume(not far or day not in lied)
     for left_out in {None, *map(who_of, rows)}:
         rest = sorted(day_of(row) for row in rows if who_of(row) != left_out)
         assume(all(now - before <= LIVES["phone"] for before, now in pairwise(rest)))
     assume(len({*map(who_of, rows)}) >= 3)
     assert set(numbers([*rows, *(used(day, "mal") for day in lied)])[: len(rows)]) == {1}
+
+
+def test_who_dates_a_day_beside_its_only_reporter_shows_that_one_alone_bridges_to_it():
+    rows = [used(0, "ann"), used(0, "cho"), used(1, "ben"), used(46, "ben")]
+    assert numbers(rows) == [1, 1, 1, 1]
+    assert numbers([*rows, used(46, "mal")]) == [1, 1, 1, 2, 2]
+    assert numbers([*rows, used(47, "mal")]) == [1, 1, 1, 1, 2]
 
 
 def test_a_chain_of_days_of_one_reporter_bridges_nothing():
