@@ -30,7 +30,7 @@ from transforms.extract.fingerprints import (
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
 from transforms.extract.sensitive_text import Papers, find_private, papers_in_narratives
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
-from transforms.text_util import cut_to_search_limit
+from transforms.text_util import AT_WORDS, DOT_WORDS, cut_to_search_limit
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
@@ -46,8 +46,15 @@ _WORD = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|\p{L}+"
 _BEGINNING = 100
 """Characters of a narrative in which most have the words of a script."""
 
-_SIX_DIGITS = r"(?:\d[^\d]{0,3}){6}"
-"""Six digits close together."""
+_SIX_DIGITS = r"(?:\pN[^\pN]{0,3}){6}"
+"""Six digits of any script close together."""
+
+_ADDRESS_SIGN = (
+    r"(?i)@|＠|%40|&#64;|&commat;|\((?:at|ät)\)"
+    rf"|[\pL\pN][\s\[(]+(?:{AT_WORDS}|arobase|klammeraffe)[\s\])]+[\w-]+[\s\[(]*"
+    rf"(?:\.|(?:{DOT_WORDS}|point)\b)"
+)
+"""A sign of an address, written or said."""
 
 OUTPUTS = RECORDS, EVIDENCE_ROWS, STATED, FINGERPRINTS = (
     "records",
@@ -165,11 +172,13 @@ def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -
 def complaint_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
     """Returns canonical brands, those that the narrative has `told` where none is claimed.
 
-    A claim that holds a number is no brand, and may hold the victim's.
+    A claim of no known brand that holds a number or an address is none: it may be the victim's.
     """
     brands = infer_brands(claimed, told)
-    numbered = pc.match_substring_regex(brands, _SIX_DIGITS)
-    return pc.if_else(pc.fill_null(numbered, False), pa.scalar(None, pa.string()), brands)
+    listed = pc.fill_null(pc.equal(brands, known_brands(claimed)), False)
+    addressed = pc.and_not(pc.match_substring_regex(claimed, _ADDRESS_SIGN), listed)
+    private = pc.or_kleene(pc.match_substring_regex(brands, _SIX_DIGITS), addressed)
+    return pc.if_else(true_mask(private), pa.scalar(None, pa.string()), brands)
 
 
 def few_words(narratives: pa.Array) -> pa.Array:
