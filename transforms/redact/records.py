@@ -8,6 +8,7 @@ found then, and only an identifier with letters in the text itself, by its value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -94,6 +95,8 @@ _ID = rf"(?:^|:)\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 
 _AS_WRITTEN = rf"^\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 """RE2: an identifier, or a number as written, that ends in the same digits in every form."""
+
+_ADDRESS_AS_WRITTEN = re.compile(r"[^\s<>\"'(:;,@＠]{1,64}[@＠][^\s<>\"'):;,@＠]{1,255}")
 
 _ENDINGS = 10**MIN_IDENTIFIER_LENGTH
 
@@ -198,6 +201,8 @@ def withhold_from_complaints(
             whole.setdefault(at, []).append(span)
     others = digits.in_texts({at for at, _, own in private if own}).without(whole)
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
+    theirs = list(_victims_addresses(batch, texts))
+    victims = merge_row_identifiers(victims, _addresses_as_written(texts, theirs))
     wanted = RowPatterns(victims, identifier_matcher.own_numbers(batch))
     partly = find_wanted(texts, (digits, others), wanted)
     changed = np.zeros(len(texts.texts), bool)
@@ -208,7 +213,7 @@ def withhold_from_complaints(
     for at, span, own in private:
         if not own:
             partly.setdefault(at, []).append(span)
-    for at in _victims_addresses(batch, texts):
+    for at in theirs:
         partly.setdefault(at, []).append((0, len(texts.texts[at].as_py())))
     masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
     columns = {name: batch[name] for name in batch.schema.names}
@@ -231,6 +236,17 @@ def _victims_addresses(batch: pa.RecordBatch, texts: RecordTexts) -> Iterator[in
     for at, place in zip(texts.of_field("emails").tolist(), places, strict=True):
         if place in theirs and texts.texts[at].is_valid:
             yield at
+
+
+def _addresses_as_written(texts: RecordTexts, theirs: Iterable[int]) -> RowIdentifiers:
+    """Returns the addresses in some texts, mistyped ones too: no finder reads `jane@gmail.con`."""
+    found = sorted(
+        (int(texts.rows[at]), f"{EntityKind.EMAIL}:{address}")
+        for at in theirs
+        for address in _ADDRESS_AS_WRITTEN.findall(texts.texts[at].as_py())
+    )
+    rows, addresses = zip(*found, strict=True) if found else ((), ())
+    return RowIdentifiers(np.array(rows, np.int64), pa.array(addresses, pa.string()))
 
 
 def withhold_from_calls(

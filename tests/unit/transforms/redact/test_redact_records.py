@@ -98,13 +98,41 @@ def test_a_brand_holds_no_number_and_no_address(said, shown):
     ],
 )
 def test_an_address_that_is_stated_as_the_victims_is_masked_whether_read_or_not(written, shown):
-    emails = ["refund@evil.example", written, None, written]
+    emails = ["refund@evil.example", written, None, "billing@evil.example"]
     roles = ["sender", "victim", "victim", None]
     first, second = kept(
         complaints({"emails": emails, "email_roles": roles}, {"emails": emails}), withheld()
     )
-    assert first["emails"] == ["refund@evil.example", shown, None, written]
+    assert first["emails"] == [emails[0], shown, None, emails[3]]
     assert second["emails"] == emails
+
+
+@pytest.mark.parametrize(
+    ("stated", "written"),
+    [
+        ("jane.roe@gmail.con", "jane.roe@gmail.con"),
+        ("janeroe@home", "JaneRoe @ home"),
+        ("janeroe@home.local", "janeroe(at)home.local"),
+        ("j\u00fcrgen@home.org", "j\u00fcrgen@home.org"),
+        ("Jane Roe <janeroe@home.local>", "janeroe@home.local"),
+        ("mailto:janeroe@home.local", "janeroe%40home.local"),
+    ],
+)
+def test_a_stated_address_that_nothing_reads_is_masked_wherever_it_stands(stated, written):
+    row = {
+        "emails": [stated],
+        "email_roles": ["victim"],
+        "narrative": f"They wrote to {written} and left",
+        "phone_numbers": [number(written, "mentioned")],
+        "payments": [{"method": "paypal", "payee": written}],
+    }
+    stranger = row | {"emails": ["refund@home.org"], "email_roles": ["victim"]}
+    first, second = kept(complaints(row, stranger), withheld())
+    letters = "".join(c for c in written.lower() if c.isalpha())
+    assert letters[:4] not in repr(first).lower()
+    assert first["narrative"].startswith("They wrote to ")
+    assert first["narrative"].endswith(" and left")
+    assert second["narrative"] == row["narrative"]
 
 
 def test_a_spoofed_victims_number_is_no_suspect():
