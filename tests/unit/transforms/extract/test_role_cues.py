@@ -169,6 +169,26 @@ def test_what_stands_near_ones_own_is_not(kind, text):
 
 
 @pytest.mark.parametrize(
+    ("text", "role"),
+    [
+        ("Ich habe die Hotline meiner Sparkasse unter {} angerufen", Role.MENTIONED),
+        ("Ich rief dann meinen Bankberater unter {} an", Role.MENTIONED),
+        ("Bei unserer Bank, Telefon {}, war sofort jemand dran", Role.MENTIONED),
+        ("Die angebliche Hotline der Sparkasse, ich soll {} anrufen", Role.CALLBACK),
+        ("Phir maine apne bank ke number {} par call kiya", Role.MENTIONED),
+        ("Maine mere bank ki branch {} par call karke card block karwaya", Role.MENTIONED),
+        ("Maine cyber cell ko {} par phone kiya", Role.MENTIONED),
+        ("Usne bola cyber cell se hoon, {} par call karo", Role.CALLBACK),
+        ("Rappelez-moi au 06 98 76 54 32 ou au bureau: {}", Role.VICTIM),
+        ("Le message dit de rappeler au bureau: {}", Role.CALLBACK),
+    ],
+)
+def test_a_bank_the_police_and_the_writers_office_are_nobodys_callback(text, role):
+    place = text.index("{}")
+    assert role_in_text(text.format("x1"), place, place + 2) is role
+
+
+@pytest.mark.parametrize(
     ("kind", "text", "role"),
     [
         (EntityKind.PHONE, "The pop-up said call our number {}", Role.CALLBACK),
