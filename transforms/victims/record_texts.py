@@ -48,14 +48,14 @@ _MAX_PIECES = 6
 """Runs of digits that one number is written in."""
 
 _GAP = 3
-"""Characters between two close runs, none of them of a word."""
+"""Characters between two close runs, none of them a letter."""
 
 _RUN = re.compile(r"\d+", re.ASCII)
 
-_CLOSE = re.compile(rf"[^\w]{{1,{_GAP}}}", re.ASCII)
+_CLOSE = re.compile(rf"[\W_]{{1,{_GAP}}}", re.ASCII)
 
-_OF_A_WORD = np.array([byte < 128 and bool(re.match(r"\w", chr(byte))) for byte in range(256)])
-"""Bytes of ASCII that are of words."""
+_OF_A_WORD = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
+"""Bytes of ASCII that are of words; an underscore parts the digits of a number in a link."""
 
 _ODD = rf"[^{PLAIN}]|{text_util.WEB_ESCAPE}"
 """RE2: without a match of this, a text has one form."""

@@ -39,7 +39,7 @@ _MAX_URL = 2_048
 _BREAKS = " \t\r\n<>\"'"
 """Characters that end a web address."""
 
-_LINK_AT = r"(?:@|%(?:25)*40|&#64;|&#x40;|&commat;)"
+_LINK_AT = r"(?:@|＠|[\[({]at[\])}]|%(?:25)*40|&#64;|&#x40;|&commat;)"
 
 _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
 """RE2: without a match of this, no token stands behind a host."""

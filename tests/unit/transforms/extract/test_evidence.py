@@ -1,5 +1,6 @@
 """Sightings carry what their record says; mentions show nothing of the victim."""
 
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -91,13 +92,23 @@ def test_readings_as_the_victims_are_not_shown():
     assert [row["record_id"] for row in rows] == ["c1"]
 
 
-def test_the_text_around_an_identifier_hides_victims_numbers():
-    address = "https://evil.support/2024561414"
+@pytest.mark.parametrize("path", ["2024561414", "202_456_1414", "u/202-456-1414", "202.456_1414"])
+def test_the_text_around_an_identifier_hides_victims_numbers(path):
+    address = f"https://evil.support/{path}"
     row = piece("domain:evil.support", Role.LURE_SITE, raw=address)
     assert shown(row)[0]["raw"] == address
     (masked,) = shown(row, own=OWN)
-    assert masked["raw"] == "https://evil.support/##########"
+    assert masked["raw"] == "https://evil.support/" + re.sub(r"\d", "#", path)
     assert masked["entity_id"] == "domain:evil.support"
+
+
+@pytest.mark.parametrize("sign", ["@", "%40", "＠", "(at)", "[at]", "&commat;"])
+def test_the_text_around_an_identifier_hides_an_address(sign):
+    row = piece("domain:evil.support", Role.LURE_SITE, raw=f"https://evil.support/jane77{sign}web.de/x")
+    (masked,) = shown(row)
+    assert "jane77" not in masked["raw"]
+    assert masked["raw"].startswith("https://evil.support/")
+    assert masked["raw"].endswith("/x")
 
 
 def test_nothing_in_nothing_out():
