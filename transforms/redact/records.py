@@ -320,7 +320,7 @@ class RowPatterns:
         """Returns every form of what is looked for in a row: digits, and those with letters."""
         if row not in self._patterns:
             every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
-            digits = frozenset(one for one in every if one.text.isdigit())
+            digits = frozenset(one for one in every if one.text.isdecimal())
             self._patterns[row] = digits, every - digits
         return self._patterns[row]
 

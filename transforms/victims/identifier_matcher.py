@@ -130,7 +130,7 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
 def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]:
     """Yields start and end, in code points, of every place where a pattern is written."""
     low = _plain(text)
-    if numbers := frozenset(one for one in patterns if one.text.isdigit()):
+    if numbers := frozenset(one for one in patterns if one.text.isdecimal()):
         for form in _decoded_forms(low):
             yield from _Characters.of(form, str.isdecimal, _WIDEST_GAP).find(numbers)
     if words := patterns - numbers:

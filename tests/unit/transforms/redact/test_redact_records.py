@@ -135,6 +135,17 @@ def test_a_stated_address_that_nothing_reads_is_masked_wherever_it_stands(stated
     assert second["narrative"] == row["narrative"]
 
 
+@pytest.mark.parametrize("payee", ["²¹²³¹²²⁵⁴⁸", "①②③④⑤⑥⑦⑧⑨", "𝟐𝟏𝟐𝟑𝟏𝟐𝟐𝟓𝟒𝟖"])
+def test_an_account_of_digits_of_another_kind_is_masked(payee):
+    """A superscript is a digit and no decimal: one such account ended the run."""
+    hidden = withheld("c0").set_column(
+        WITHHELD.get_field_index("entity_id"), "entity_id", pa.array([f"account:paypal:{payee}"])
+    )
+    batch = complaints({"narrative": f"sent to {payee} twice"})
+    (row,) = kept(batch, hidden.cast(WITHHELD))
+    assert row["narrative"] == f"sent to {'#' * len(payee)} twice"
+
+
 def test_a_spoofed_victims_number_is_no_suspect():
     batch = calls({"direction": "inbound", "calling_number": VICTIM, "called_number": SUSPECT})
     (one,) = kept(batch, withheld("k0"))
