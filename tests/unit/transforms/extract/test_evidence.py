@@ -104,7 +104,9 @@ def test_the_text_around_an_identifier_hides_victims_numbers(path):
 
 @pytest.mark.parametrize("sign", ["@", "%40", "＠", "(at)", "[at]", "&commat;"])
 def test_the_text_around_an_identifier_hides_an_address(sign):
-    row = piece("domain:evil.support", Role.LURE_SITE, raw=f"https://evil.support/jane77{sign}web.de/x")
+    row = piece(
+        "domain:evil.support", Role.LURE_SITE, raw=f"https://evil.support/jane77{sign}web.de/x"
+    )
     (masked,) = shown(row)
     assert "jane77" not in masked["raw"]
     assert masked["raw"].startswith("https://evil.support/")
