@@ -322,16 +322,16 @@ def cluster_rows(
     """Yields the rows of `CLUSTER_COLUMNS`, by priority."""
     order = [("priority", "descending"), ("complaints", "descending"), ("cluster_id", "ascending")]
     attested = _attested(run)
-    lineage = {
-        one["cluster_id"]: one
-        for one in tables.to_dicts(tables.read_table(run, LINEAGE))
-        if one["event"] != LineageEvent.ENDED
-    }
+    lineage: defaultdict[str, list[Json]] = defaultdict(list)
+    for one in tables.to_dicts(tables.read_table(run, LINEAGE).sort_by("event")):
+        if one["event"] != LineageEvent.ENDED:
+            lineage[one["cluster_id"]].append(one)
     earlier = _earlier(previous)
     names = disclosure_control.core_names(run) if context.redact else {}
     for row in tables.to_dicts(tables.read_table(run, CLUSTERS, _LISTED).sort_by(order)):
         cluster_id = row["cluster_id"]
-        counts, event = attested[cluster_id], lineage.get(cluster_id) or {}
+        counts, events = attested[cluster_id], lineage[cluster_id]
+        event: Json = events[0] if events else {}  # a merge names what was split, too
         came_from = event.get("from_ids") or []
         brands = row["brands"]
         if context.redact:
@@ -349,7 +349,7 @@ def cluster_rows(
             row["orgs"],
             [plain_value(one) for one in brands[:12]],
             *picked(row, "first_seen last_seen confidence status"),
-            event.get("event", ""),
+            " ".join(one["event"] for one in events),
             came_from,
             *(event.get(name) or 0 for name in ("members_new", "members_gone")),
             bool(event.get("on_one_reporter")),

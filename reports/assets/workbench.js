@@ -1181,12 +1181,13 @@
     /** @type {{kind: string, text: string}[]} */ const found = [];
     const before = row.before;
     const was = before.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.reporters, 0);
-    if (row.event === "merged") found.push({ kind: "merged", text: `Merged from ${counted(row.from.length, "cluster")}${before.length ? ` of ${before.map((/** @type {any} */ one) => count(one.size)).join(" + ")} ${before.length === 1 && before[0].size === 1 ? "member" : "members"}` : ""}` });
-    if (row.event === "split") found.push({ kind: "split", text: `Split off${before.length ? ` a cluster of ${count(before[0].size)}` : ""}` });
+    const events = row.event.split(" ");
+    if (events.includes("merged")) found.push({ kind: "merged", text: `Merged from ${counted(row.from.length, "cluster")}${before.length ? ` of ${before.map((/** @type {any} */ one) => count(one.size)).join(" + ")} ${before.length === 1 && before[0].size === 1 ? "member" : "members"}` : ""}` });
+    if (events.includes("split")) found.push({ kind: "split", text: events.length > 1 ? "Parts of these are in other clusters" : row.from.includes(row.id) ? `Split${before.length ? `; had ${counted(before[0].size, "member")}` : ""}` : `Split off${before.length ? ` a cluster of ${count(before[0].size)}` : ""}` });
     if (row.event === "born" && run.compared) found.push({ kind: "new", text: "New cluster" });
     if (row.gained && row.event !== "born") found.push({ kind: "identifiers", text: `+${counted(row.gained, "identifier")}` });
     if (row.lost) found.push({ kind: "gone", text: `−${counted(row.lost, "identifier")}` });
-    if (before.length && row.event !== "split") {
+    if (before.length && !events.includes("split")) {
       const more = row.reporters - was;
       if (more > 0) found.push({ kind: "reporters", text: `+${counted(more, "reporter")} (was ${count(was)})` });
       for (const [currency, amount] of row.losses) {
@@ -1388,7 +1389,7 @@
     const extra = [
       choice("Any organisation", "org", values((row) => row.orgs), state), choice("Any brand", "brand", values((row) => row.brands), state),
       choice("Any country", "country", values((row) => row.countries.map((/** @type {any} */ one) => one[0])), state),
-      choice("Any status", "status", values((row) => [row.status]), state), choice("Any change", "event", values((row) => [row.event]), state),
+      choice("Any status", "status", values((row) => [row.status]), state), choice("Any change", "event", values((row) => row.event.split(" ")), state),
       options("Any size", "size", [["5", "5 members or more"], ["10", "10 or more"], ["50", "50 or more"]], state),
       options("Active any time", "active", [["1", "Active in the last day"], ["7", "In the last 7 days"], ["30", "In the last 30 days"], ["90", "In the last 90 days"]], state),
       options("One organisation or more", "both", [["1", "Several organisations"], ...(unionOnly.size ? [/** @type {[string, string]} */ (["union", "Whole only in the union"])] : [])], state),
@@ -1398,7 +1399,7 @@
       columns: [c.priority, c.name, c.core, c.unreviewed, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.confidence, c.first, c.last],
       rows: clusters, caption: "All clusters", key: (row) => row.id, text: clusterText, sort: "-priority", state, extra,
       filter: (row) => (!state.org || row.orgs.includes(state.org)) && (!state.brand || row.brands.includes(state.brand)) && (!state.status || row.status === state.status) &&
-        (!state.event || row.event === state.event) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)) &&
+        (!state.event || row.event.split(" ").includes(state.event)) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)) &&
         row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || (state.both === "union" ? unionOnly.has(row.id) : row.orgs.length > 1)),
       open: (row) => (location.hash = toCluster(row.id)),
     });
@@ -1795,7 +1796,7 @@
       h("h2", null, "Lineage"),
       ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
         one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
-      facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), facts.rests_on.map((/** @type {string} */ id) => [identifier(id, 60), " "])) : "",
+      facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
       h("h2", null, "Decisions in this run"), h("p", null, "Status: ", h("strong", null, shown(words(row.status), 30)), "."),
       past.length ? decisionTable(past, false) : h("p.quiet", null, run.redacted ? "Left out of this copy." : "None names a member."),
       ...(facts.joint ? jointPart(row, facts.joint) : []),

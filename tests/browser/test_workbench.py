@@ -27,6 +27,7 @@ from tests.support.report_tables import (
     cluster,
     complaint,
     entity,
+    lineage,
     link,
     listed,
     manifest,
@@ -224,6 +225,51 @@ def test_the_first_screen_has_what_changed_and_why_with_the_numbers(browser, pag
     assert in_view(browser, ".fact a") and "seen by several" in browser.text(".facts")
 
 
+def test_what_an_offer_counts_has_its_week_and_who_called(browser, tmp_path):
+    made, whole = world(1)
+    row = mention(PHONE, "offer-8a91be234ea6-7-1", field="offer.called", raw=None)
+    made["mentions"] = [row | {"observed_at": datetime(2026, 5, 21, 12, tzinfo=UTC)}]
+    page = written(tmp_path, write_run(tmp_path / "run", made), whole)
+    opened(browser, page, f"#/c/{made['clusters'][0]['cluster_id']}")
+    browser.wait("document.querySelector('.panel .records li')")
+    told = browser.text(".panel .records li")
+    assert "In the week of 18 May 2026" in told and "12:00" not in told
+    assert "counted by the offer, whose sender has a call record of it" in told
+
+
+def test_a_cluster_that_was_torn_or_took_a_part_says_which(browser, tmp_path):
+    """One that took a part of another is no piece of it; one that keeps its id came off none."""
+    made, whole = world(3)
+    took, kept, came = (one["cluster_id"] for one in made["clusters"])
+    made["lineage"] = [
+        lineage(took, event="merged", from_ids=["c-before", took]),
+        lineage(took, event="split", from_ids=["c-before"], rests_on=["amazon|amazon-0-0-0"]),
+        lineage(kept, event="split", from_ids=[kept]),
+        lineage(came, event="split", from_ids=["c-before"]),
+    ]
+    for one in made["lineage"][:2]:
+        one |= {"on_one_reporter": True, "rests_on": ["amazon|amazon-0-0-0"]}
+    sizes = {"c-before": 10, took: 58, kept: 31}
+    old = [cluster(one, size=size) for one, size in sizes.items()]
+    previous = Run(
+        str(write_run(tmp_path / "before", {"clusters": old})), manifest(run_id="run-before")
+    )
+    page = written(tmp_path, write_run(tmp_path / "run", made), whole, previous=previous)
+    opened(browser, page)
+    told = dict(zip(browser.run(HREFS), browser.texts("tbody tr"), strict=True))
+    assert "Merged from 2 clusters of 10 + 58 members" in told[f"#/c/{took}"]
+    assert "Parts of these are in other clusters" in told[f"#/c/{took}"]
+    assert "Split; had 31 members" in told[f"#/c/{kept}"]
+    assert "Split off a cluster of 10" in told[f"#/c/{came}"]
+    assert sum("Split off" in one for one in told.values()) == 1
+    opened(browser, page, "#/clusters?event=split")
+    assert len(browser.texts("tbody tr")) == 3
+    opened(browser, page, f"#/c/{took}?tab=about")
+    browser.page.reload()
+    browser.wait(f"{READY} && document.querySelector('#main').textContent.includes('Lineage')")
+    assert browser.text("#main").count("amazon|amazon-0-0-0") == 1
+
+
 @pytest.mark.parametrize(
     ("said", "goes"),
     [
@@ -327,9 +373,13 @@ def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_
     ("query", "found"),
     [
         ("hxxps://support-msft31[.]support", "domain:support-msft31.support"),
+        ("amzn.verify1932[@]mail-amzn.top", "email:amzn.verify1932@mail-amzn.top"),
         ("100 490 978", "remote:anydesk:100490978"),
+        ("AnyDesk 100 490 978", "remote:anydesk:100490978"),
         ("+1 800 280 1400", "suppressed: known legitimate"),
         ("amazon-0-0-0", "record of Amazon in"),
+        ("amazon|amazon-0-0-0", "record of Amazon in"),
+        ("amazon/AMAZON-0-0-0", "record of Amazon in"),
         ("microsoft at", "Microsoft at"),
         (FIRST, "cluster of 72 members"),
     ],
@@ -1520,6 +1570,11 @@ def test_a_cluster_prints_on_at_most_six_pages(browser, page):
     opened(browser, page, f"#/c/{FIRST}")
     printed = browser.print()
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 6
+    browser.media("print")
+    seen = "[...document.querySelectorAll('main button')].filter((one) => one.offsetWidth)"
+    buttons = browser.run(f"return {seen}.map((one) => one.textContent.trim())")
+    browser.media(None)
+    assert not {"Keep apart", "Dispute", "Confirm", "Reviewed"} & set(buttons)
 
 
 @pytest.fixture(scope="session")

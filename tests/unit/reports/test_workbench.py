@@ -122,6 +122,15 @@ def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
     assert piece(files, "run")["previous"] == "run-0"
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_cluster_that_took_a_part_of_another_is_merged_and_split(tmp_path, turned):
+    split = lineage("c-1", event="split", from_ids=["c-9"], to_ids=["c-1", "c-9"])
+    events = [lineage("c-1", event="merged", from_ids=["c-1", "c-9"]), split]
+    made = {"clusters": [cluster("c-1")], "lineage": events[::-1] if turned else events}
+    (row,) = rows(piece(report_files(write_run(tmp_path / "r", made), manifest()), "singles"))
+    assert (row["event"], row["from"]) == ("merged split", ["c-1", "c-9"])
+
+
 def test_a_narrative_is_quoted_where_the_run_keeps_it_and_nowhere_else(tmp_path):
     kept = report_files(*small_run(tmp_path / "kept", keep_narratives=True))
     apart = report_files(*small_run(tmp_path / "apart", keep_narratives=False))
