@@ -1043,7 +1043,7 @@
   function folded(text) {
     return text.normalize("NFKC").toLowerCase()
       .replace(/^h(?:xx|tt)ps?:\/\//, "").replace(/[[({]\s?(?:\.|dot)\s?[\])}]/g, ".")
-      .replace(/[[({]\s?at\s?[\])}]/g, "@")
+      .replace(/[[({]\s?(?:at|@)\s?[\])}]/g, "@")
       .replace(/[\s\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060-\u2069()-]/g, "");
   }
   /** @param {string} id */
@@ -1079,7 +1079,7 @@
     const number = digitsOf(bare);
     const host = key.includes("@") ? "" : key.split(/[/?#:]/)[0];
     /** @param {string} id @param {string} text */
-    const fits = (id, text) => text.includes(key) ||
+    const fits = (id, text) => text.includes(key) || (id.startsWith("remote:") && text.replace(":", "").includes(key)) ||
       (number !== "" && (id.startsWith("phone:") ? text.endsWith(number) : text.includes(number))) ||
       (host !== "" && id.startsWith("domain:") && `.${host}`.endsWith(`.${text}`));
     /** @param {string} id @param {string} text */
@@ -1095,13 +1095,16 @@
       if (fits(id, text)) found.push({ text: id, note: `suppressed: ${plain(index.reasons[at], 120)}`, href: run.suppressed.rows.some((/** @type {any} */ one) => one[0] === id) ? address("suppressed", { q: id }) : "", weight: exact(id, text) - 0.5 });
     });
     const start = query.trim().toLowerCase();
+    const named = index.orgs.findIndex((/** @type {string} */ org) => start.startsWith(`${org.toLowerCase()}|`) || start.startsWith(`${org.toLowerCase()}/`));
+    const own = named < 0 ? start : start.slice(index.orgs[named].length + 1);
     for (let at = 0, most = 60; at < index.lower.length && most; at++) {
-      if (!index.lower[at].startsWith(start)) continue;
+      const inOrg = named >= 0 && index.recordOrgs[at] === named && index.lower[at].startsWith(own);
+      if (!inOrg && !index.lower[at].startsWith(start)) continue;
       most--;
       const of = index.recordClusters[at];
       const id = of === null ? "" : index.of[of];
       found.push({
-        text: index.records[at], weight: index.lower[at] === start ? 3.2 : 2,
+        text: index.records[at], weight: index.lower[at] === start || (inOrg && index.lower[at] === own) ? 3.2 : 2,
         note: `record of ${words(index.orgs[index.recordOrgs[at]])}${id ? ` in ${plain(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60)}` : ", which names no member of a cluster"}`,
         href: id ? toCluster(id, { tab: "records", rq: index.records[at] }) : "",
       });
