@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -39,7 +39,7 @@ from schemas.enums import EntityKind, Role, Strength
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from transforms.extract.fields import complaint_mentions
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.reporters import people_counted
+from transforms.reporters import OFFER_FIELD, OFFERED, people_counted
 
 Row = Mapping[str, Any]
 
@@ -488,7 +488,7 @@ def _link_lines(link: Row, near: str) -> Iterator[str]:
     )
     for part in link["parts"][:RECORD_LIMIT]:
         yield (
-            f"    record {_safe(part['record'])} ({_moment(part['observed_at'])}), "
+            f"    record {_safe(part['record'])} ({_when(part)}), "
             f"victim {part['victim']}: "
             f"names {part['identifiers']}"
             + ("" if part["counted"] else "; not counted, the same victim says as much elsewhere")
@@ -500,17 +500,24 @@ def _link_lines(link: Row, near: str) -> Iterator[str]:
     yield from _doubts(link["doubts"], "    ")
 
 
+def _when(part: Row) -> str:
+    when = datetime.fromisoformat(part["observed_at"]).astimezone(UTC)
+    if any(row["field"] in OFFERED for row in part["read"]):  # of which the week alone is known
+        return f"in the week of {readable_time(when - timedelta(3)).partition(',')[0]}"
+    return readable_time(when)
+
+
 def _reading(row: Row) -> str:
-    record = (
-        "" if row["record_kind"] == "complaint" else f"{row['record_kind']} {row['record_id']} "
-    )
+    what = f"{_safe(row['entity_id'])} as {row['role']}"
+    if row["field"] in OFFERED:
+        called = "" if row["field"] == OFFER_FIELD else ", whose sender has a call record of it"
+        return f"{what}, counted by the offer{called} ({row['confidence']:.2f})"
+    call = row["record_kind"] != "complaint"
+    record = f"{row['record_kind']} {row['record_id']} " if call else ""
     offsets = "" if row["start"] is None else f" {row['start']}-{row['end']}"
     place = f"{record}{row['field'] or 'record'}{offsets}"
     also = f", or {row['also_read_as']}" if row["also_read_as"] else ""
-    return (
-        f"{_safe(row['entity_id'])} as {row['role']} in {_safe(place)}: "
-        f'"{_safe(row["raw"] or "")}" ({row["confidence"]:.2f}{also})'
-    )
+    return f'{what} in {_safe(place)}: "{_safe(row["raw"] or "")}" ({row["confidence"]:.2f}{also})'
 
 
 def _doubts(doubts: list[str], indent: str) -> Iterator[str]:

@@ -45,7 +45,7 @@ OF_DAY = f"{NO_PSEUDONYM}day|"
 MAIL_ID = "mail-"
 """Start of the complaint id that a mail gets, before 16 hexadecimal digits of its digest."""
 
-OFFER_FIELD, OFFERED_CALLED = "offer", "offer.called"
+OFFER_FIELD, OFFERED_CALLED = OFFERED = "offer", "offer.called"
 """The `field` of the mentions of an offer's evidence, and of numbers that it says were called."""
 
 _MAIL_ID = f"^{MAIL_ID}[0-9a-f]{{16}}$"
@@ -289,7 +289,7 @@ def people_counted(mentions: pa.RecordBatch | pa.Table) -> pa.Array | pa.Chunked
     1..N. Joint runs of before have a record for each.
     """
     one = pa.scalar(1, pa.int64())
-    offered = pc.is_in(mentions["field"], pa.array([OFFER_FIELD, OFFERED_CALLED]))
+    offered = pc.is_in(mentions["field"], pa.array(OFFERED))
     if not pc.any(offered).as_py():
         return pa.repeat(one, mentions.num_rows)
     counted = pc.extract_regex(mentions["record_id"], r"^offer-.*-1\.\.(?P<people>[1-9][0-9]*)$")

@@ -1623,12 +1623,15 @@
     const name = found[1].replaceAll("_", " "), number = Number(found[2] ?? 0) + 1;
     return h("span.quiet", { title: plain(field, 80) }, `in ${name === "narrative" || found[2] === undefined ? "the " : ""}${name}${found[2] === undefined || number === 1 ? "" : `, entry ${number}`}`);
   }
+  /** What an offer counts has the middle of its week as its time. @param {any} one a reading @returns {string} */
+  const inWeek = (one) => (/^offer(?:\.called)?$/.test(one.field ?? "") ? `In the week of ${day(one.at - 3 * 86400)}` : "");
   /** @param {any} one a reading */
   function recordLine(one) {
     const made = h("div.record", null,
-      h("div", null, h("span.date", null, moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 40))] : null),
+      h("div", null, h("span.date", null, inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 40))] : null),
       h("div.read", null, h("span.quiet", null, `${words(one.role)}: `),
-        one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", fieldName(one.field)],
+        inWeek(one) ? ["counted by the offer", one.field === "offer" ? "" : ", whose sender has a call record of it"]
+          : one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", fieldName(one.field)],
         one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, `, confidence ${one.confidence.toFixed(2)}`) : null));
     made.append(...[narrative(one)].filter(Boolean));
     return made;

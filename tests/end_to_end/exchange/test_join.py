@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -111,6 +112,23 @@ def test_a_run_comes_out_that_every_command_can_read(world, joined, capsys):
     assert {part["record"].partition("|")[0] for part in parts} == {"amazon", "microsoft"}
     assert sum(part["share"] for part in parts if part["counted"]) == pytest.approx(link["weight"])
     assert ringtrace("report", joined / "run") == 0
+
+
+def test_explain_dates_what_an_offer_counts_to_the_week_and_says_what_was_called(joined, capsys):
+    offer = offer_of(joined / "offer")
+    called = {without_epoch(offer.entities[at].entity_id) for at in offer.called}
+    both = read(joined / "run", LINKS).to_pylist()
+    of_offer = [one for one in both if one["accepted"] and "microsoft" in one["orgs"]]
+    link = next(one for one in of_offer if without_epoch(one["entity_b"]) in called)
+    assert ringtrace("explain", joined / "run", link["entity_a"], link["entity_b"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(
+        r"record microsoft\|offer-\S+ \(in the week of \d+ \w{3} \d{4}\), victim", told
+    )
+    number = re.escape(link["entity_b"].partition("#")[0])
+    callback = rf"{number}(#\d+)? as callback, counted by the offer"
+    assert re.search(rf"{callback}, whose sender has a call record of it \(", told)
+    assert 'offer: ""' not in told and "offer.called" not in told
 
 
 def test_every_member_says_who_saw_it(world, joined):
