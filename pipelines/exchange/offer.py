@@ -246,7 +246,7 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
     for row in feed.evidence:
         people[row.contributor] += row.reports
     yield ""
-    yield f"contributors, of the members {', '.join(feed.members)}:"
+    yield f"contributors, of the members {', '.join(feed.members) or 'none'}:"
     for at, one in enumerate(feed.contributors):
         named = quantity(len(one.entities), "identifier")
         yield f"  {one.token}: {named}, {quantity(people[at], 'report')}"
