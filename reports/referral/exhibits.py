@@ -253,7 +253,12 @@ def _mentions(case: Case) -> Exhibit:
         ("identifier", "entity id", "A member."),
         ("role", "word", "The part it plays in this record."),
         ("observed_at", "UTC time", "When the record saw it."),
-        ("field", "field name", "Field of the record in which it was read."),
+        (
+            "field",
+            "field name",
+            "Field of the record in which it was read; offer: an offer counts it; "
+            "offer.called: and its sender has a call record of it.",
+        ),
         ("start", "number", "First character of it there, in code points from 0."),
         ("end", "number", "Character after the last one."),
         ("reading_confidence", "0 to 1", "That it was read rightly."),
