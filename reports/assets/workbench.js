@@ -791,7 +791,8 @@
       made = found.decisions;
       draft.decision_id = found.added;
       setTimeout(refresh, found.seconds * 1000 + 500);
-      notice(`${found.said.split("\n")[0]}; recorded in ${count(found.seconds)} s.`, draft);
+      const said = found.said.split("\n")[0].replace(`: ${draft.kind} covers `, `: ${words(draft.kind)} covers `);
+      notice(`${said}; recorded in ${count(found.seconds)} s.`, draft);
     } else {
       if (!author) throw new Error("Give an author: who decides.");
       readDecisions();
@@ -2446,7 +2447,7 @@
       bar.hidden = now.state !== "running";
       bar.value = now.percent ?? 0;
       if (now.state === "running") {
-        told.textContent = `${count(now.percent)} %. ${plain(now.line, 200)}`;
+        told.textContent = `${count(now.percent)} %. ${plain(now.line, 200).replace(/^\d+ %: /, "")}`;
         setTimeout(() => told.isConnected && follow(), 1000);
       } else if (now.state === "failed") told.textContent = `The run failed: ${plain(now.line, 300)}`;
       else if (now.state === "done") {

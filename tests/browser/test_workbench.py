@@ -898,6 +898,7 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
     click("tbody tr .quick button[aria-label^=Dispute]")
     click("dialog .primary")
     browser.wait("document.querySelector('#toast').textContent.includes('recorded in')")
+    assert ": Dispute covers " in browser.text("#toast")
     served.flush()
     made = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
     assert [(str(one.kind), one.author) for one in made] == [
