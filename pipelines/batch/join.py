@@ -566,7 +566,8 @@ def _summary(
     joint = sum(1 for those in of.values() if len(those) > 1)
     kinds = Counter(tables.read_table(output, UNION_LINKS, ["kind"])["kind"].to_pylist())
     lines = [
-        f"{output}: {quantity(len(of), 'cluster')}, {joint} of them seen by several organisations",
+        f"{output}: {quantity(len(of), 'cluster')}, single identifiers among them; "
+        f"several organisations saw {joint}",
         f"  only the union reveals {quantity(kinds['link'], 'link')}, and that "
         f"{quantity(kinds['shared'], 'pair')} of clusters are one (union_links/)",
     ]
