@@ -2294,12 +2294,11 @@
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), list.element,
+    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared.total > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
   function contestedView(state) {
-    if (!run.contested) return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, "Left out of this copy."))];
     const rows = objects(["cluster", "id", "reason", "complaints", "calls", "first", "last"], run.contested.rows);
     const list = table({
       state, rows, caption: "Contested identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${one.reason}`,
@@ -2786,7 +2785,8 @@
     nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", null, ` ${count(fresh())}`) : null)));
     /** @type {any} */ let content;
     try {
-      content = await ({
+      const absent = VIEWS.find(([name]) => name === view && lacks(name));
+      content = absent ? [h("div.headline", null, h("h1", null, absent[1]), h("p", null, view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
         places: () => placesView(state), alerts: () => alertsView(state), compare: () => compareView(state),
         suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),

@@ -1625,6 +1625,33 @@ def test_a_large_cluster_prints_on_at_most_six_pages(browser, large_page, tab):
     browser.media(None)
 
 
+@pytest.mark.parametrize("view", ["campaigns", "decisions", "contested"])
+def test_what_the_copy_for_outside_lacks_is_said_at_its_address(browser, copy_page, view):
+    opened(browser, copy_page, "#/queue")
+    browser.run(f"location.hash = '#/{view}'")
+    browser.wait(f"document.querySelector('h1').textContent.toLowerCase() === '{view}'")
+    assert browser.text("#main").endswith("Left out of this copy.")
+
+
+def test_a_run_that_is_no_streams_says_so_where_alerts_would_be(browser, page):
+    opened(browser, page, "#/queue")
+    browser.messages.clear()
+    browser.run("location.hash = '#/alerts'")
+    browser.wait("document.querySelector('h1').textContent === 'Alerts'")
+    assert "A stream raises them" in browser.text("#main") and not browser.messages
+
+
+def test_the_copy_for_outside_does_not_send_its_reader_to_tables(browser, tmp_path):
+    made, whole = world(3)
+    for one in made["members"][::3]:
+        one["tier"] = "verify"
+    run = write_run(tmp_path / "run", made)
+    opened(browser, written(tmp_path, run, whole, redact=True), "#/shared")
+    browser.wait("document.querySelector('h1').textContent.startsWith('Seen by')")
+    assert "the others are left out of this copy" in browser.text(".headline")
+    assert "entities/" not in browser.text(".headline")
+
+
 def test_the_copy_for_outside_works(browser, copy_page):
     opened(browser, copy_page, f"#/c/{FIRST}")
     assert browser.texts("tbody tr .who")
