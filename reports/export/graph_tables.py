@@ -113,7 +113,10 @@ def left_out_note(count: int) -> str:
     if not count:
         return ""
     what = f"{quantity(count, 'identifier')} {'is' if count == 1 else 'are'}"
-    return f"{what} left out: verify before use, fewer than two people reported it independently"
+    each = "it" if count == 1 else "each"
+    return (
+        f"{what} left out: verify before use, fewer than two people reported {each} independently"
+    )
 
 
 @dataclass(frozen=True)

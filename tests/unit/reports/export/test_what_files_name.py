@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pymisp import MISPEvent
 
+from reports.export.graph_tables import left_out_note
 from reports.export.registry import EXPORT_FORMATS
 from tests.support.leaks import decoded_layers
 from tests.support.report_tables import (
@@ -215,3 +216,15 @@ def test_a_report_says_how_well_each_member_is_attested(tmp_path, redact):
     assert (STRANGERS[0] in members) is (not redact)
     slip = members.get(STRANGERS[2])
     assert slip is None if redact else slip["near"] == PHONE
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, ""),
+        (1, "1 identifier is left out: verify before use, fewer than two people reported it"),
+        (19, "19 identifiers are left out: verify before use, fewer than two people reported each"),
+    ],
+)
+def test_what_is_left_out_is_counted_in_good_english(count, told):
+    assert left_out_note(count) == (told and f"{told} independently")
