@@ -567,7 +567,7 @@ def _summary(
     kinds = Counter(tables.read_table(output, UNION_LINKS, ["kind"])["kind"].to_pylist())
     lines = [
         f"{output}: {quantity(len(of), 'cluster')}, single identifiers among them; "
-        f"several organisations saw {joint}",
+        f"{joint} seen by several organisations",
         f"  only the union reveals {quantity(kinds['link'], 'link')}, and that "
         f"{quantity(kinds['shared'], 'pair')} of clusters are one (union_links/)",
     ]

@@ -252,7 +252,8 @@ def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path
     one, other = (checked_manifest(tmp_path / name) for name in ("run-joint", "apart"))
     assert one["outputs"] == other["outputs"]
     assert one["options"] == other["options"] and one["options"]["senders"]["microsoft"]
-    assert "seen by several organisations" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "single identifiers among them" in told and "seen by several organisations" in told
     # The next day's joint run goes on with the ids of the one before.
     flags = ["--offer", offer, "--previous", own]
     assert batch_with_offers(world, tmp_path / "next", *flags, now=AT) == 0
