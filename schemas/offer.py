@@ -108,7 +108,7 @@ class OfferedEvidence:
 
     `entities` are places in the offer's list of them, rising. `kind` is complaint (with the calls
     that belong to it) or call. `week` is an ISO 8601 week such as 2026-W09. A person counts once
-    for each of the sender's clusters, by all that their reports name there, in the first week.
+    for each of the sender's clusters, by all that their reports name there in one week.
     """
 
     entities: tuple[int, ...]

@@ -48,7 +48,7 @@ from schemas.offer import (
 from transforms.extract.fingerprints import LONGEST, NUMBER, tokenize_text
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.reporters import is_pseudonym, is_unnamed
+from transforms.reporters import is_of_many, is_pseudonym, is_unnamed
 
 Row = Mapping[str, Any]
 
@@ -225,13 +225,8 @@ def make_offer(
     number = _numbers(of)
     place = {one: at for at, one in enumerate(sorted(chosen))}
     offered = tuple(
-        OfferedEntity(
-            entity_id=one,
-            role=chosen[one]["role"],
-            confidence=int(chosen[one]["confidence"] * 100),
-            cluster=number[of[one]],
-        )
-        for one in place
+        OfferedEntity(one, row["role"], int(row["confidence"] * 100), number[of[one]])
+        for one, row in sorted(chosen.items())
     )
     cluster_of = {one.entity_id: one.cluster for one in offered}
     floor = min([round(policy.confidence_floor * 100), *(one.confidence for one in offered)])
@@ -635,16 +630,22 @@ def _numbers(of: Mapping[str, tuple[str, int]]) -> dict[tuple[str, int], int]:
 def _counted(
     reports: Iterable[EvidenceReport], cluster_of: Mapping[str, int], place: Mapping[str, int]
 ) -> tuple[OfferedEvidence, ...]:
-    """Counts people: one counts once for each cluster, by all that their reports name there."""
+    """Counts people, each once for a cluster, by all that they name there in the fullest's week.
+
+    What they name in another week would get a false date. A key that several people can have
+    counts by the fullest report alone.
+    """
     told: defaultdict[str, list[EvidenceReport]] = defaultdict(list)
     for one in sorted(reports, key=lambda one: (-len(one.named), one.week, one.group)):
         clusters = {cluster_of[entity_id] for entity_id in one.named}
         before = told[one.who]
         near = [other for other in before if clusters & {cluster_of[at] for at in other.named}]
+        shared = is_of_many(pa.scalar(one.who)).as_py()
+        if near and (shared or {one.week} != {other.week for other in near}):
+            continue
         named = one.named.union(*(other.named for other in near))
         if len(named) <= MAX_HARD_ENTITIES:  # else what names more stands
-            week, kind = min(o.week for o in (one, *near)), max(o.kind for o in (one, *near))
-            whole = replace(one, named=named, week=week, kind=kind)  # a complaint, if one is
+            whole = replace(one, named=named, kind=max(o.kind for o in (one, *near)))
             told[one.who] = [*(other for other in before if other not in near), whole]
     rows = (one for those in told.values() for one in those)
     counts = Counter((o.week, o.kind, tuple(sorted(place[at] for at in o.named))) for o in rows)

@@ -26,7 +26,7 @@ from schemas.mention import EVIDENCE_MENTION, MENTION
 from tests.support.real_data import ROOT
 from tests.support.report_tables import ATTESTED
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.reporters import UNNAMED
+from transforms.reporters import OF_DAY, UNNAMED
 
 PARTIES = Parties("amazon", "microsoft", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")
 
@@ -127,19 +127,41 @@ def test_reports_of_the_same_things_in_one_week_are_one_count():
 
 
 def test_a_person_counts_once_in_a_cluster_by_all_reports_of_it():
-    made, _ = offer(evidence((1, "v1", 2, [A]), (2, "v1", 9, [A, B]), (3, "v1", 16, [B])))
+    made, _ = offer(evidence((1, "v1", 2, [A]), (2, "v1", 4, [A, B]), (3, "v1", 5, [B])))
     assert counts(made) == [("2026-W10", "AB", 1)]
     whole = {A: "c-1", B: "c-1", C: "c-1", D: "c-2"}
-    made, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 9, [C]), (3, "v2", 9, [C])), whole)
+    made, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 5, [C]), (3, "v2", 9, [C])), whole)
     assert counts(made) == [("2026-W10", "ABC", 1), ("2026-W11", "C", 1)]
+
+
+def test_nobody_is_said_to_have_named_anything_in_a_week_in_which_they_did_not():
+    """A number can have another holder by then; and two epochs of one are never in one record."""
+    made, _ = offer(evidence((1, "v1", 2, [A]), (2, "v1", 9, [A, B]), (3, "v1", 16, [B])))
+    assert counts(made) == [("2026-W11", "AB", 1)]
+    again = f"{B}#2"
+    rows = evidence((1, "v1", 2, [A, B]), (2, "v1", 28, [A, again]), (3, "v2", 28, [A, again]))
+    made, _ = offer(rows, {A: "c-1", B: "c-1", again: "c-1"})
+    assert [(one.week, one.entities) for one in made.evidence] == [
+        ("2026-W10", (0, 1)),
+        ("2026-W13", (0, 2)),
+    ]
+
+
+@pytest.mark.parametrize("key", [f"{UNNAMED}2026-03-02", f"{UNNAMED}mail", f"{OF_DAY}2026-03-02"])
+def test_what_strangers_under_one_key_named_apart_nobody_named_together(key):
+    rows = evidence((1, "v1", 2, [A, B]), (2, "v1", 2, [C]), (3, "v1", 2, [D]))
+    same = pa.repeat(f"amazon|{key}", rows.num_rows)
+    rows = rows.set_column(rows.schema.get_field_index("reporter_key"), "reporter_key", same)
+    made, _ = offer(rows, dict.fromkeys((A, B, C, D), "c-1"))
+    assert counts(made) == [("2026-W10", "AB", 1)]
 
 
 def test_a_person_of_two_clusters_counts_in_each_but_never_ties_them_twice():
     apart, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 9, [C, D])))
     assert counts(apart) == [("2026-W10", "AB", 1), ("2026-W11", "CD", 1)]
-    twice, _ = offer(evidence((1, "v1", 2, [A, B, C]), (2, "v1", 9, [A, D])))
+    twice, _ = offer(evidence((1, "v1", 2, [A, B, C]), (2, "v1", 4, [A, D])))
     assert counts(twice) == [("2026-W10", "ABCD", 1)]
-    late, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 9, [C, D]), (3, "v1", 16, [B, C])))
+    late, _ = offer(evidence((1, "v1", 2, [A, B]), (2, "v1", 3, [C, D]), (3, "v1", 4, [B, C])))
     assert counts(late) == [("2026-W10", "ABCD", 1)]
 
 
@@ -147,10 +169,10 @@ def test_the_reports_of_one_person_do_not_add_up_to_a_list():
     """Of a list nobody could say what belongs together: past its length the fullest counts."""
     many = {f"phone:+1888555{n:04d}": "c-1" for n in range(200, 230)}
     ids = list(many)
-    made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 9, ids[12:20])), many)
+    made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 4, ids[12:20])), many)
     assert [len(one.entities) for one in made.evidence] == [min(20, MAX_HARD_ENTITIES)]
-    made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 9, ids[12:])), many)
-    assert [one.week for one in made.evidence] == ["2026-W11"]
+    made, _ = offer(evidence((1, "v1", 2, ids[:12]), (2, "v1", 4, ids[12:])), many)
+    assert [len(one.entities) for one in made.evidence] == [18]
     assert sum(one.reports for one in made.evidence) == 1
 
 
