@@ -250,6 +250,9 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
     pending: list[dict[str, object]] = []
     called = frozenset(offer.called or ())
     for counted, record, piece in taken.records():
+        # Of two epochs of an identifier one is left, the called one: a record names it once.
+        last_is_left = sorted(counted.entities, key=lambda at: (at in called, -at))
+        named = sorted({ids[at]: at for at in last_is_left}.values())
         pending.extend(
             absent
             | {
@@ -268,7 +271,7 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
                 "region": regions[at][0],
                 "line_type": regions[at][1],
             }
-            for at in counted.entities
+            for at in named
         )
         if len(pending) >= rows:
             yield batch_of_rows(pending, EVIDENCE_MENTION)

@@ -73,6 +73,17 @@ def test_epochs_of_an_identifier_are_one_of_which_as_many_bear_as_of_it():
     assert ties(split, {"contoso": 8}) == {(0, 1): 8}
 
 
+def test_a_record_that_has_two_epochs_of_an_identifier_names_it_once():
+    taken = offer(((0, 1, 2), 3, 10), ((0, 1), 3, 30))
+    ids = (*taken.offer.entities[:2], replace(taken.offer.entities[1], entity_id=f"{IDS[1]}#2"))
+    for called in (None, (2,)):
+        split = replace(taken, offer=replace(taken.offer, entities=ids, called=called))
+        rows = pa.Table.from_batches(evidence_of_offer(split))
+        assert rows["entity_id"].to_pylist() == [*IDS[:2], *IDS[:2]]
+        both = ["offer", "offer.called" if called else "offer"]
+        assert rows["field"].to_pylist() == [*both, "offer", "offer"], "the other holder's was not"
+
+
 def test_what_counts_where_people_are_counted_is_all_of_them():
     taken = offer(((0, 1), 5000, 10))
     crowds = crowds_of_offers([taken], {"contoso": 8})
