@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
 from typing import Any
@@ -47,6 +47,7 @@ from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
 from transforms.decisions_file import DecisionRows
 from transforms.extract import KnownLegitimate, complaint_brands, few_words
 from transforms.graph import (
+    MIN_REPORTERS,
     FileDigest,
     PriorityWeights,
     ReadComponentCache,
@@ -170,7 +171,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         own | "Own evidence" >> beam.FlatMap(own_evidence, live, plan.run.private.key),
         pipeline
         | "Offers" >> beam.Create(list(plan.offers), reshuffle=False)
-        | "Offered evidence" >> beam.FlatMap(offered_evidence, plan.private),
+        | "Offered evidence" >> beam.FlatMap(offered_evidence, plan.private, plan.most_people),
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
 
     # Cluster it, as in a batch run.
@@ -311,8 +312,16 @@ def _wordless(run: Run, complaints: pa.Table, key: PrivateKey | None) -> pa.Arra
     return pc.is_in(ids, known.combine_chunks()).combine_chunks()
 
 
-def offered_evidence(offer: AcceptedOffer, private: frozenset[str]) -> Iterator[pa.RecordBatch]:
-    """Yields the EVIDENCE batches of an offer, without what is our own victims'."""
+def offered_evidence(
+    offer: AcceptedOffer, private: frozenset[str], most_people: Mapping[str, int]
+) -> Iterator[pa.RecordBatch]:
+    """Yields the EVIDENCE batches of an offer, without what is our own victims'.
+
+    A call spares a private line the `MIN_REPORTERS` who must else tie it. So a sender of whom fewer
+    people bear a tie (`most_people`) says nothing of calls.
+    """
+    if most_people.get(offer.offer.sender, MIN_REPORTERS) < MIN_REPORTERS:
+        offer = replace(offer, offer=replace(offer.offer, called=None))
     ours = pa.array(sorted(private), pa.string())
     for batch in evidence_of_offer(offer):
         kept = batch.filter(pc.invert(pc.is_in(batch["entity_id"], ours)))

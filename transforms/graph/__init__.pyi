@@ -11,6 +11,7 @@ from .priority import (
     parse_weights as parse_weights,
     shipped_weights as shipped_weights,
 )
+from .refinement import MIN_REPORTERS as MIN_REPORTERS
 from .robustness import CORE_ROBUSTNESS as CORE_ROBUSTNESS
 from .transform import (
     ClusteredWindow as ClusteredWindow,

@@ -11,18 +11,20 @@ import pytest
 
 from pipelines import key_store
 from pipelines.batch import join
+from pipelines.batch.joint_pipeline import offered_evidence
 from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
-from schemas.offer import CountryCount, OfferedCluster, OfferedEntity, OfferedEvidence
+from schemas.offer import CountryCount, Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import ALL_TABLES, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
-from tests.support.exchange_world import NOW, reviewed_run, ringtrace, rows
+from tests.support.exchange_world import ISSUED, NOW, reviewed_run, ringtrace, rows
 from tests.support.run_pipeline import checked_manifest, jsonl, read, run as batch
 from tests.support.written_report import parts, piece
 from transforms.extract import allowlist
+from transforms.joint import AcceptedOffer
 
 
 @pytest.fixture(scope="session")
@@ -566,6 +568,21 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     assert ringtrace(*words, "--output", out) == 0
     assert '"=hyperlink' not in out.read_text() and "\n=hyperlink" not in out.read_text()
     (world.amazon.home / "offers" / "microsoft.json").unlink()
+
+
+def test_a_sender_of_whom_few_bear_says_nothing_of_calls():
+    """A call spares a private line the three who must else tie it: by policy, or by its record."""
+    entity = OfferedEntity(BRAND_LINE, "callback", 99, 1)
+    row = OfferedEvidence((0,), "complaint", 1, "2026-W09")
+    offer = Offer(
+        "microsoft", "amazon", ISSUED, NOW, "TLP:AMBER", Terms(75, 5, 2, 1000), (entity,), (row,),
+        (OfferedCluster((), None, (), 1),), called=(0,),
+    )  # fmt: skip
+    for most, field in ((1, "offer"), (2, "offer"), (3, "offer.called"), (8, "offer.called")):
+        taken = AcceptedOffer(offer, "0" * 64)
+        (record,) = offered_evidence(taken, frozenset(), {"microsoft": most})
+        ((mention,),) = record["mentions"].to_pylist()
+        assert mention["field"] == field
 
 
 # -- what people read ----------------------------------------------------------------------------
