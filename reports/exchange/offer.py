@@ -232,22 +232,21 @@ def make_offer(
     floor = min([round(policy.confidence_floor * 100), *(one.confidence for one in offered)])
     calls = shown.filter(pc.equal(shown["record_kind"], str(RecordKind.CALL)))
     called = pc.unique(calls.filter(pc.is_valid(calls["reporter_key"]))["entity_id"])
+    rows = _counted(evidence_reports(shown), cluster_of, place)
+    # Where one person alone is counted, that somebody called would tell what that one did.
+    people = Counter(at for row in rows for at in row.entities * min(row.reports, 2))
+    confirmed = sorted(at for one in called.to_pylist() if people[at := place[one]] > 1)
     return Offer(
         sender=parties.sender,
         recipient=parties.recipient,
         issued_at=parties.issued_at,
         expires_at=parties.expires_at,
         tlp=str(policy.tlp),
-        terms=Terms(
-            confidence_floor=floor,
-            k=policy.k,
-            least_reports=policy.least_reports,
-            loss_unit=policy.loss_unit,
-        ),
+        terms=Terms(floor, policy.k, policy.least_reports, policy.loss_unit),
         entities=offered,
-        evidence=_counted(evidence_reports(shown), cluster_of, place),
+        evidence=rows,
         clusters=_clusters(shown, cluster_of, policy),
-        called=tuple(sorted(place[one] for one in called.to_pylist())) or None,
+        called=tuple(confirmed) or None,
     ), left
 
 
@@ -649,10 +648,8 @@ def _counted(
             told[one.who] = [*(other for other in before if other not in near), whole]
     rows = (one for those in told.values() for one in those)
     counts = Counter((o.week, o.kind, tuple(sorted(place[at] for at in o.named))) for o in rows)
-    return tuple(
-        OfferedEvidence(entities=named, kind=kind, reports=count, week=week)
-        for (week, kind, named), count in sorted(counts.items())
-    )
+    found = sorted(counts.items())
+    return tuple(OfferedEvidence(at, kind, people, week) for (week, kind, at), people in found)
 
 
 def _clusters(

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from itertools import combinations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, strategies as st
 
@@ -191,6 +192,10 @@ def test_an_offer_tells_which_numbers_a_call_record_confirms():
                                pa.nulls(1, pa.string())).cast(EVIDENCE_MENTION)  # fmt: skip
     assert offer(pa.concat_tables([rows, nobodys]))[0].called is None
     assert offer(rows)[0].called is None
+    only = rows.filter(pc.equal(rows["group_id"], "amazon|r1"))
+    alone, _ = offer(pa.concat_tables([only, calls]), returned=[A, B])
+    assert counts(alone) == [("2026-W10", "AB", 1)]
+    assert alone.called is None, "it would tell that the one person who reported it called"
 
 
 def test_without_a_pseudonym_all_reports_of_a_day_are_one_persons():
