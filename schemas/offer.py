@@ -151,7 +151,8 @@ class Offer:
     """One complete offer: a later one from the same sender replaces it.
 
     `called` are the places, rising, of the numbers that a call record of the sender's confirms: a
-    victim called them. Absent where there is none, as in files of version 0.1.
+    victim called them. Numbers that one person alone is counted for are not among them. Absent
+    where there is none, as in files of version 0.1.
     """
 
     sender: str
