@@ -321,6 +321,7 @@ def _lineage(one: Run, clusters: Iterable[str]) -> Iterator[str]:
 def _issued(entries: Sequence[ledger.Entry], members: Sequence[str]) -> Iterator[str]:
     """Yields who was given identifiers and who was told to forget them, by the ledger."""
     bare = frozenset(map(without_epoch, members))
+    next_of = {(one.supersedes, one.recipient): one for one in entries if one.supersedes}
     for one in entries:
         named = len(one.bare & bare)
         if not named:
@@ -329,7 +330,9 @@ def _issued(entries: Sequence[ledger.Entry], members: Sequence[str]) -> Iterator
         if one.kind == ledger.EntryKind.CORRECTION:
             yield f"withdrawn: {count}taken back from {one.recipient} on {one.at[:10]}"
         else:
-            yield f"{count}issued to {one.recipient} on {one.at[:10]}: {one.issue_id}"
+            then = next_of.get((one.sha256, one.recipient))
+            last = f", superseded on {then.at[:10]} by {then.issue_id}" if then else ""
+            yield f"{count}issued to {one.recipient} on {one.at[:10]}: {one.issue_id}{last}"
 
 
 def _read_aliases(path: str | None) -> list[dict[str, str]]:

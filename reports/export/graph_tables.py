@@ -113,10 +113,9 @@ def left_out_note(count: int) -> str:
     if not count:
         return ""
     what = f"{quantity(count, 'identifier')} {'is' if count == 1 else 'are'}"
-    each = "it" if count == 1 else "each"
-    return (
-        f"{what} left out: verify before use, fewer than two people reported {each} independently"
-    )
+    they, each, be = ("it", "it", "is") if count == 1 else ("they", "each", "are")
+    few = f"fewer than two people reported or tied {each} independently"
+    return f"{what} left out: to be verified before use, since {few}, or {they} {be} nearly another"
 
 
 @dataclass(frozen=True)

@@ -95,10 +95,10 @@ class Office:
         batch(self.folder / name, "--complaints", self.rows, "--decisions", file, *more)
         return self.folder / name
 
-    def referral(self, run, output):
+    def referral(self, run, output, *more, now="2024-05-01T00:00:00Z"):
         words = ["referral", run, "--cluster", self.cluster, "--complaints", self.rows]
         words += ["--recipient", "us-fbi-ic3", "--output", output, "--from", self.org]
-        words += ["--case", self.folder / "case.toml", "--now", "2024-05-01T00:00:00Z"]
+        words += ["--case", self.folder / "case.toml", "--now", now, *more]
         return ringtrace(*words, "--override-by", "Ada Cole", "--override-reason", "small")
 
     def number(self, thing):
@@ -190,6 +190,19 @@ def test_an_identifier_a_record_a_link_a_letter_and_a_cluster_are_told(amazon, c
     cluster = amazon.number(cluster_thing(amazon.cluster))
     said = told(capsys, cluster.lower(), amazon.package, amazon.run)
     assert f"is the cluster {amazon.cluster}" in said and f"is {amazon.cluster} (4 of them)" in said
+
+
+def test_what_took_the_place_of_a_package_is_named_beside_it(amazon, capsys, tmp_path):
+    later = tmp_path / "later"
+    more = ["--supersedes", amazon.package]
+    assert amazon.referral(amazon.run, later, *more, now="2024-06-01T00:00:00Z") == 0
+    first, second = (
+        line
+        for line in told(capsys, amazon.number(f"phone:{ONE}"), amazon.package).splitlines()
+        if "issued to us-fbi-ic3" in line
+    )
+    assert second.strip().startswith("issued to us-fbi-ic3 on 2024-06-01: package-")
+    assert first.endswith(f", superseded on 2024-06-01 by {second.split(': ')[-1]}")
 
 
 def test_a_run_alone_knows_its_own_numbers(amazon, capsys):

@@ -219,12 +219,15 @@ def test_a_report_says_how_well_each_member_is_attested(tmp_path, redact):
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
+    ("count", "what", "why"),
     [
-        (0, ""),
-        (1, "1 identifier is left out: verify before use, fewer than two people reported it"),
-        (19, "19 identifiers are left out: verify before use, fewer than two people reported each"),
+        (1, "1 identifier is", "it independently, or it is nearly another"),
+        (19, "19 identifiers are", "each independently, or they are nearly another"),
     ],
 )
-def test_what_is_left_out_is_counted_in_good_english(count, told):
-    assert left_out_note(count) == (told and f"{told} independently")
+def test_what_is_left_out_is_counted_in_good_english(count, what, why):
+    assert left_out_note(count) == (
+        f"{what} left out: to be verified before use, since fewer than two people reported or tied "
+        f"{why}"
+    )
+    assert left_out_note(0) == ""
