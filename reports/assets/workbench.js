@@ -473,7 +473,7 @@
    * A table that sorts by its heads and filters by a text; its state stands in the address.
    * @param {{columns: {name: string, head: any, title?: string, number?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
    *   rows: any[], caption: string, key: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
-   *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, open?: (row: any) => void, drawn?: (rows: any[]) => void}} options
+   *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[]) => void}} options
    */
   function table(options) {
     if (run.redacted) options.columns = options.columns.filter((one) => one.name !== "decide");
@@ -548,7 +548,7 @@
           }),
         }, cells);
       }));
-      if (!rows.length) body.append(h("tr", null, h("td.none", { colspan: options.columns.length }, "Nothing fits.")));
+      if (!rows.length) body.append(h("tr", null, h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
       more.hidden = rows.length <= most;
       printed.textContent = rows.length > (long ? PRINTED_LONG : PRINTED) ? `The first ${count(long ? PRINTED_LONG : PRINTED)} of ${count(rows.length)} rows are printed.` : "";
       more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
@@ -1330,7 +1330,7 @@
     const list = table({
       columns: [c.priority, c.name, run.compared ? c.changed : c.countries, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
       rows: clusters, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
-      filter: (row) => has(why, row), hint: "Filter by number, brand, organisation",
+      filter: (row) => has(why, row), hint: "Filter by number, brand, organisation", none: state.q ? "Nothing fits." : "Nothing asks for attention.",
       open: (row) => (location.hash = toCluster(row.id)),
       drawn: (rows) => { inQueue = rows.map((row) => row.id); walkAside = why === "snoozed" || why === "done"; },
     });
@@ -2347,7 +2347,7 @@
       ],
     });
     const more = run.campaigns.total - rows.length;
-    return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
+    return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
   }
 
   /** @param {Record<string, string>} state */
