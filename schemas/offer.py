@@ -38,8 +38,7 @@ REQUEST = "ringtrace-overlap-request"
 
 ANSWER = "ringtrace-overlap-answer"
 
-RESULT = "ringtrace-overlap-result"
-CONSENT = "ringtrace-consent"
+RESULT, CONSENT = "ringtrace-overlap-result", "ringtrace-consent"
 
 HUB, HUB_MEMBERS = "ringtrace-hub", "ringtrace-hub-members"
 
