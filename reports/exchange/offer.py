@@ -639,8 +639,8 @@ def _counted(
         clusters = {cluster_of[entity_id] for entity_id in one.named}
         before = told[one.who]
         near = [other for other in before if clusters & {cluster_of[at] for at in other.named}]
-        shared = is_of_many(pa.scalar(one.who)).as_py()
-        if near and (shared or {one.week} != {other.week for other in near}):
+        elsewhere = any(other.week != one.week for other in near)
+        if near and (elsewhere or is_of_many(pa.scalar(one.who)).as_py()):
             continue
         named = one.named.union(*(other.named for other in near))
         if len(named) <= MAX_HARD_ENTITIES:  # else what names more stands

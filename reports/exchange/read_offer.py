@@ -375,6 +375,7 @@ def _evidence_order(one: OfferedEvidence) -> tuple[Any, ...]:
 
 
 def _check_feed(feed: Feed) -> None:
+    need(feed.called is None, "called")  # a hub's entries say nothing of calls
     need(rising(feed.members) and all(map(ORG_SLUG.fullmatch, feed.members)), "members")
     need(feed.recipient not in feed.members, "members")
     need(rising([one.token for one in feed.contributors]), "contributors")

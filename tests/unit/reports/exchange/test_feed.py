@@ -272,6 +272,7 @@ def test_what_was_written_is_read_and_nothing_else():
         {"members": ("google", "contoso")},
         {"members": ("amazon",)},
         {"members": ("Nobody Else",)},
+        {"called": (0,)},
         {"format": "ringtrace-offer"},
     ):
         content = signing.canonical_json(replace(feed, **changed))
