@@ -11,6 +11,7 @@ anything but its own error ends the script with that mutant in a file beside it.
 
 from __future__ import annotations
 
+import argparse
 import base64
 import io
 import json
@@ -534,8 +535,11 @@ def _fuzz(mutations: int, rng: random.Random, seed: int) -> tuple[Counter[str], 
 
 def main(words: list[str]) -> int:
     """Runs as many mutations as are asked for; prints what was refused."""
-    mutations = int(words[0]) if words else 100_000
-    seed = int(words[1]) if len(words) > 1 else 1
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
+    parser.add_argument("mutations", metavar="MUTATIONS", type=int, nargs="?", default=100_000)
+    parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1)
+    given = parser.parse_args(words)
+    mutations, seed = given.mutations, given.seed
     start = time.perf_counter()
     refused, longest = fuzz(mutations, seed)
     for name, count in sorted(refused.items()):
