@@ -6,8 +6,8 @@ them: `run` (what became of the whole), `places` (victims, numbers, calls and mo
 `clusters` and `singles` (a row a cluster, with what changed since the run before), `union` (the
 clusters that no organisation links as a whole), `search-N` and `records-N` (what can be searched
 for), `part-N` (all that is known of some clusters, `reports.pieces`). A piece is a script file, so
-that the page works from a disk, without a network; its content is JSON, compressed. Beside it
-graph/, the nodes with their positions and the edges as Parquet, which the next run starts from.
+that the page works from a disk, without a network; its content is JSON. Beside it graph/, the nodes
+with their positions and the edges as Parquet, which the next run starts from.
 
 It is cut into jobs that need nothing of each other, so that processes can share them. Shows what
 the tables of a run show to everybody who may read it, and nothing of private/.

@@ -13,7 +13,6 @@ fewer than nine digits is no number that a file can be judged by: dates and coun
 
 from __future__ import annotations
 
-import base64
 import gzip
 import html
 import io
@@ -77,7 +76,7 @@ LEAVING_FOLDERS = ("report/", "graph/")
 """Begins the names of the files of a run that are made to be given to others."""
 
 _DATA_PIECE = b'rt.piece("'
-"""Start of a script file of `reports.workbench`: a name and packed data in base64, quoted."""
+"""Start of a script file of `reports.workbench`: a name, and data between two backquotes."""
 
 _MOST_PIECES = 6
 
@@ -468,10 +467,10 @@ def _are_short(numbers: bytes) -> bool:
 def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
     if content[:2] == b"\x1f\x8b" and depth:
         yield from texts_of_file(_decompressed(content), depth - 1)
-    elif content[: len(_DATA_PIECE)] == _DATA_PIECE and depth:
-        _, name, _, packed, rest = content.split(b'"', 4)
-        yield from _texts_of_piece(_decompressed(base64.b64decode(packed)))
-        yield _texts_of(name + b"\n" + rest)
+    elif content[: len(_DATA_PIECE)] == _DATA_PIECE:
+        head, lines, rest = content.split(b"`", 2)
+        yield from _texts_of_piece(lines)
+        yield _texts_of(head + b"\n" + rest)
     elif content[:4] == b"PK\x03\x04" and depth:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for one in archive.infolist():

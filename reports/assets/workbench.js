@@ -10,11 +10,9 @@
   /** @type {Map<string, {promise: Promise<any>, done: (value: any) => void}>} */
   const pieces = new Map();
   /** @type {any} */ (window).rt = {
-    /** @param {string} name @param {string} text gzip in base64 */
-    async piece(name, text) {
-      const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-      const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-      const [texts, numbers] = (await new Response(plain).text()).split("\n").map((line) => JSON.parse(line));
+    /** @param {string} name @param {string} lines of JSON: texts, and lists of numbers */
+    piece(name, lines) {
+      const [texts, numbers] = lines.split("\n").map((line) => JSON.parse(line));
       const piece = Object.assign(texts, { numbers });
       if (texts.tables) piece.read = Object.fromEntries(Object.entries(texts.tables).map(([of, rows]) => [of, lists(rows, numbers)]));
       pieces.get(name)?.done(piece);

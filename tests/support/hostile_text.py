@@ -24,6 +24,7 @@ HOSTILE = [
     '" onmouseover="alert(1)',
     '=HYPERLINK("http://evil.example")',
     "{{ 7 * 7 }}{% raw %}",
+    "\\`+alert(1)+`${alert(1)}$`{\u2028\\",
     "x" * 1_000_000,
 ]
 

@@ -19,7 +19,7 @@ _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 
 _EMBEDDED = re.compile(rb'<script type="text/plain" id="[^"]*">([A-Za-z0-9+/=]+)</script>')
 
-_PIECE = re.compile(rb'^rt\.piece\("[^"]*","([A-Za-z0-9+/=]+)"\);$', re.MULTILINE)
+_PIECE = re.compile(rb'^rt\.piece\("[^"]*",String\.raw`([^`]*)`\);\n$')
 
 _SHOWN = re.compile(rb"\((?:[^()\\]|\\.)*\)")
 
@@ -57,8 +57,10 @@ def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:
     data embedded in a page.
     """
     yield content
-    for packed in _EMBEDDED.findall(content) + _PIECE.findall(content):
+    for packed in _EMBEDDED.findall(content):
         yield gzip.decompress(base64.b64decode(packed))
+    if piece := _PIECE.match(content):
+        yield piece[1]
     if content[:2] == b"\x1f\x8b":
         yield gzip.decompress(content)
     if content[:4] == b"%PDF":

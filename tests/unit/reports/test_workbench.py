@@ -7,6 +7,7 @@ from collections import Counter
 from decimal import Decimal
 from importlib.resources import files as resources
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import given, strategies as st
 from reports.cluster_data import compare_scripts
 from reports.pieces import encode_piece
 from reports.run import Run
+from reports.tables import Numbers
 from reports.workbench import group_clusters
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from tests.support.hostile_text import HOSTILE, hostile_run
@@ -47,6 +49,9 @@ from transforms.victim_register import RegisterKey, entries_of_ids, read_lookup
 NARRATIVE = "They said to call (888) 555-0123 at once, and I did."
 
 FORGED = "phone:+12125550111"
+
+PIECE = rb'rt\.piece\("[a-z]+(?:-\d+)?",String\.raw`([^`]*)`\);\n'
+"""A file of data: its only text in quotes is its name, its only raw template its two lines."""
 
 
 def small_run(folder, **options):
@@ -205,11 +210,22 @@ def test_hostile_text_is_data_and_ids_are_whole(tmp_path):
     files = report_files(*hostile_run(tmp_path / "r"))
     for name, content in files.items():
         if "/data/" in name:
-            assert re.fullmatch(rb'rt\.piece\("[a-z]+(-\d+)?","[A-Za-z0-9+/=]+"\);\n', content)
+            assert re.fullmatch(PIECE, content)
     whole = b"".join(layer for name, one in files.items() for layer in decoded_layers(name, one))
     assert b"SECRET ROW" not in whole
     assert len(HOSTILE[-1]) == 1_000_000
-    assert max(len(one) for one in files.values()) < 2_000_000
+    assert max(len(one) for one in files.values()) < 20_000_000  # an id is whole in each table
+
+
+@given(st.text('`${}\\a"\u2028\n0', max_size=12), st.integers(0, 9))
+def test_no_text_leaves_the_template_of_a_piece(value, number):
+    """Every text comes out as it went in, and no sign of it is JavaScript's."""
+    numbers = Numbers()
+    table = numbers.put(np.array([number]))
+    content = encode_piece("part-0", {value: [value], "at": table}, numbers)
+    texts, lists = re.fullmatch(PIECE, content)[1].split(b"\n")
+    assert b"${" not in texts
+    assert json.loads(texts) == {value: [value], "at": {"n": 0}} and json.loads(lists) == [[number]]
 
 
 @pytest.mark.parametrize(
