@@ -2,8 +2,7 @@
 
 Splits a link's weight into the records behind it, says what would have to be wrong for a link or a
 membership to be wrong, and finds the strongest path between two entities and the two sides of a
-bridge. Counts and samples the records of members for the pages. Long, since all of it
-reads mentions.
+bridge. Counts and samples records of members for the pages. Long, since all of it reads mentions.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import NARRATIVE, RECORD, with_words
+from reports.run_summary import OrgCounts, OrgRecords
 from reports.tables import (
     SECONDS_A_DAY,
     BoolArray,
@@ -479,7 +479,7 @@ class Records:
 
     `sample` has the columns of `_READ` for the members at `rows`. `naming` are the `RECORD` of
     mentions of the members at `naming_rows`, each once; `wordings` mentions of scripts, as of
-    `cluster_data.script_mentions`.
+    `cluster_data.script_mentions`; `by_org` the records of shared members, by member.
     """
 
     days: Lists
@@ -489,6 +489,7 @@ class Records:
     naming: pa.Table
     naming_rows: IntArray
     wordings: pa.Table
+    by_org: dict[int, list[OrgRecords]]
 
 
 _READ = (
@@ -503,26 +504,28 @@ _CODED = ("source_org", "record_kind", "role", "victim_country", "field")
 """Columns of `_READ` with few values, which are read as dictionaries."""
 
 
-def read_records(source: str, ids: pa.Array, per_org: int, scripts: Iterable[str] = ()) -> Records:
-    """Counts the mentions of members by day and role, and samples `per_org` records of each.
+def read_records(
+    run: str, ids: pa.Array, per_org: int, scripts: Iterable[str] = (), shared: Sequence[str] = ()
+) -> Records:
+    """Counts mentions of members by day and role, and samples `per_org` records of each.
 
     A sample has the newest records of each member and organisation, those in a narrative first, and
     one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
-    Mentions of `scripts` are read along.
+    Mentions of `scripts` are read along, and records of `shared` members counted by organisation.
     """
-    found, known, asked = (
-        _Read(len(ids), per_org),
-        IdIndex(ids),
-        IdIndex(pa.array(scripts, pa.string())),
-    )
+    found, by_org, known = _Read(len(ids), per_org), OrgCounts(), IdIndex(ids)
+    asked = IdIndex(pa.array(scripts, pa.string()))
+    seen_by_several = np.asarray(pc.is_in(ids, pa.array(shared, pa.string())), np.bool_)
     wordings: list[pa.Table] = []
-    for batch in tables.read_in_key_order(source, MENTIONS, _READ, coded=_CODED):
+    for batch in tables.read_in_key_order(run, MENTIONS, _READ, coded=_CODED):
         new = changes(batch["entity_id"])
         of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
-        found.add(batch, known.places(distinct)[of])
+        at = known.places(distinct)
+        found.add(batch, at[of])
+        by_org.add(batch, np.where(np.append(seen_by_several, False)[at], at, -1)[of])
         if len(asked) and ((script := asked.places(distinct)) >= 0).any():
             wordings.append(_decoded(batch.filter(pa.array(script[of] >= 0))))
-    return found.records(with_words(wordings))
+    return found.records(with_words(wordings), by_org.by_place())
 
 
 def _decoded(rows: pa.Table) -> pa.Table:
@@ -595,7 +598,7 @@ class _Read:
         self._samples_of += [np.full(self._open.num_rows, self._open_at), of[:whole]]
         self._open, self._open_at = sample.slice(whole), int(of[-1])
 
-    def records(self, wordings: pa.Table) -> Records:
+    def records(self, wordings: pa.Table, by_org: dict[int, list[OrgRecords]]) -> Records:
         """Returns all that was read."""
         member, day, count = self._days.sums()
         first = np.append(True, member[1:] != member[:-1]) if len(member) else np.zeros(0, bool)
@@ -619,6 +622,7 @@ class _Read:
             pa.concat_tables(self._naming),
             np.concatenate(self._naming_rows),
             wordings,
+            by_org,
         )
 
 

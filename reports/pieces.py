@@ -41,7 +41,7 @@ from reports.cluster_data import (
 )
 from reports.link_evidence import Records, parts_by_org, raw_columns, read_records
 from reports.partition import positions_table, read_positions
-from reports.run_summary import Joint
+from reports.run_summary import Joint, OrgRecords
 from reports.tables import (
     ANY_LENGTH,
     BoolArray,
@@ -59,7 +59,7 @@ from reports.tables import (
     picked,
 )
 from schemas.enums import EntityKind
-from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS, Table
+from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
 from transforms.arrow_util import concat_ranges, group_offsets
 from transforms.text_spans import string_buffers
 from transforms.write.parquet_files import ExternalSorter
@@ -89,8 +89,6 @@ _OF_SOFT = ("weight", "records")
 
 _NOWHERE, ID_LIMIT = 99_999, 120
 
-SEARCHED_SUPPRESSED_LIMIT = 20_000
-
 RECORD_LIMIT = 500_000
 """Record ids in the index: about 3 MB of it, compressed."""
 
@@ -117,12 +115,16 @@ def encode_piece(name: str, value: Json, numbers: Numbers | None = None) -> byte
 
 @dataclass(frozen=True)
 class PartContext:
-    """Inputs of all parts beside their own clusters."""
+    """Inputs of all parts beside their own clusters.
+
+    `shared` has ids that several organisations saw, and how many there are.
+    """
 
     redact: bool
     suppress_below: int
     narratives: bool
     joint: Joint | None = None
+    shared: tuple[Sequence[str], int] = ((), 0)
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Job:
     """Clusters of one job: their ids, their facts by id, their tables, and what spans jobs.
 
     `positions` are of members, `naming` the records that name one, with the cluster; `union_only`
-    has the clusters that no organisation links as a whole.
+    has the clusters that no organisation links as a whole, `by_org` the records of shared members.
     """
 
     clusters: list[str]
@@ -139,6 +141,7 @@ class Job:
     positions: pa.Table
     naming: pa.Table
     union_only: list[str]
+    by_org: dict[str, list[OrgRecords]]
 
     def piece(self, name: str, start: int, stop: int) -> bytes:
         """Returns the piece of the clusters from one place to another."""
@@ -185,7 +188,7 @@ def gather_job(
     scripts = {} if context.redact else suppliers.scripts()
     of_scripts = sorted({one["entity_id"] for rows in scripts.values() for one in rows})
     per_org = 0 if context.redact else READINGS_PER_ORG
-    read = read_records(source, names, per_org, of_scripts)
+    read = read_records(source, names, per_org, of_scripts, context.shared[0])
     tables_of = {
         "members": Lists(cut.starts, _member_columns(source, members, read, points[kept], cut)),
         **_link_rows(links, cut),
@@ -211,7 +214,8 @@ def gather_job(
     positions = positions_table(members, points[kept])
     once = naming.group_by([*_KEY, "of"]).aggregate([])
     found = pa.table([*once.columns[:2], ids.take(once["of"])], schema=NAMING)
-    return Job(list(clusters), facts, tables_of, positions, found, union_only)
+    seen = {names[place].as_py(): rows for place, rows in read.by_org.items()}
+    return Job(list(clusters), facts, tables_of, positions, found, union_only, seen)
 
 
 @dataclass(frozen=True)
@@ -591,31 +595,21 @@ def _joint(joint: Joint | None, cluster_id: str) -> Json | None:
 def search_index(
     run: RunFolder, cluster_ids: list[str], naming: pa.Table | None, scratch: str | None = None
 ) -> dict[str, object]:
-    """Returns identifiers, record ids and reasons as columns; clusters by place in `cluster_ids`.
+    """Returns identifiers and record ids as columns; clusters by place in `cluster_ids`.
 
     `naming` has the records that name members (`Job.naming`); without it, for a copy that leaves,
-    all records are left out, and all identifiers but core members and those of the known-legitimate
-    lists. Complaints that name no member have no cluster and come last; `more_records` counts the
-    records past `RECORD_LIMIT`. Many records are sorted in files in `scratch`.
+    all records are left out, and all identifiers but core members. Complaints that name no member
+    have no cluster and come last; `more_records` counts the records past `RECORD_LIMIT`. Many
+    records are sorted in files in `scratch`.
     """
     kept = disclosure_control.CORE if naming is None else None
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], kept)
     ids = pa.array(cluster_ids, pa.string())
-    suppressed = tables.top_rows(
-        run,
-        ENTITIES,
-        (("complaints", "descending"), ("entity_id", "ascending")),
-        SEARCHED_SUPPRESSED_LIMIT,
-        columns=("reason",),
-        where=disclosure_control.suppressed_shown(redact=naming is None),
-    )
     none = (_SEARCHED.empty_table(), 0)
     found = none if naming is None else _record_clusters(run, naming, ids, scratch)
     return {
         "ids": _plain(members["entity_id"], ID_LIMIT),
         "clusters": pc.index_in(members["cluster_id"], ids).to_pylist(),
-        "suppressed": _plain(suppressed["entity_id"], ID_LIMIT),
-        "reasons": _plain(suppressed["reason"], 200),
     } | _search_columns(*found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -26,13 +26,13 @@ from reports.disclosure_control import (
     suppress_small_counts,
 )
 from reports.run import Run
-from reports.tables import IdIndex, RunFolder
+from reports.tables import IntArray, RunFolder
 from reports.text import recognize_region, region_atlas
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
-from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, REJECTS, Table
+from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
 from transforms.arrow_util import group_changes, sorted_unique
 from transforms.extract.impersonation import techniques_of
 from transforms.reporters import people_counted
@@ -60,9 +60,10 @@ _ORDER = (
     ("entity_id", "ascending"),
 )
 
-_RECORD = ["entity_id", "source_org", "record_kind", "role", "record_id"]
-
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
+
+ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
+"""Columns of mentions/ that `OrgCounts` needs."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -463,9 +464,7 @@ class SharedEntity:
     robustness: int | None = None
 
 
-def shared_entities(
-    run: RunFolder, limit: int, *, core_only: bool = False
-) -> tuple[list[SharedEntity], int]:
+def shared_ids(run: RunFolder, limit: int, *, core_only: bool = False) -> tuple[list[str], int]:
     """Returns infrastructure of two or more organisations, most of them first, and the total.
 
     No organisation can find these alone: each sees only its own victims. With `core_only` the
@@ -476,19 +475,26 @@ def shared_entities(
     )
     shown = where & pc.field("entity_id").isin(core_ids(run)) if core_only else where
     ids, total = _widest(run, shown, limit)
-    if core_only:
-        total = tables.count_rows(run, ENTITIES, where)
-    names = pa.array(ids, pa.string())
-    wanted = pc.field("entity_id").isin(names)
+    return ids, tables.count_rows(run, ENTITIES, where) if core_only else total
+
+
+def shared_entities(
+    run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]
+) -> list[SharedEntity]:
+    """Returns entities that several organisations saw, with their places in the run.
+
+    Args:
+        run: the run.
+        ids: of `shared_ids`.
+        by_org: the records of each, as of `OrgCounts`.
+    """
+    wanted = pc.field("entity_id").isin(pa.array(ids, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "robustness"]
     members = {
         one.pop("entity_id"): one
         for one in tables.read_table(run, MEMBERS, columns, wanted).to_pylist()
     }
-    seen = _by_org(run, names)
-    return [
-        SharedEntity(one, seen[at], **members.get(one, {})) for at, one in enumerate(ids)
-    ], total
+    return [SharedEntity(one, by_org.get(one, []), **members.get(one, {})) for one in ids]
 
 
 def _widest(run: RunFolder, where: pc.Expression, limit: int) -> tuple[list[str], int]:
@@ -504,27 +510,28 @@ def _widest(run: RunFolder, where: pc.Expression, limit: int) -> tuple[list[str]
     return [] if best is None else best["entity_id"].to_pylist(), total
 
 
-def _by_org(run: RunFolder, ids: pa.Array) -> defaultdict[int, list[OrgRecords]]:
-    """Returns the records that name each of some entities, by organisation in order of names.
+class OrgCounts:
+    """The records that name each of some entities, by organisation in order of names.
 
     A record that names one at several places counts once; of an offer its people do. Rows come in
     the order of their key, so that those of a record are together.
     """
-    known, found = IdIndex(ids), dict[tuple[int, str], _OrgSums]()
-    last: tuple[Any, ...] | None = None
-    columns = [*_RECORD, "observed_at", "field", "start"]
-    few = ["source_org", "record_kind", "role", "field"]
-    for batch in tables.read_in_key_order(run, MENTIONS, columns, coded=few):
-        at = known.places_of_runs(batch["entity_id"])
-        rows, at = batch.filter(pa.array(at >= 0)).combine_chunks(), at[at >= 0]
+
+    def __init__(self) -> None:
+        self._found = dict[tuple[int, str], _OrgSums]()
+        self._last: tuple[Any, ...] | None = None
+
+    def add(self, mentions: pa.Table, at: IntArray) -> None:
+        """Adds mentions with the place of the entity of each, -1 for none."""
+        rows, at = mentions.select(ORG_COLUMNS).filter(pa.array(at >= 0)), at[at >= 0]
         if not len(at):
-            continue
+            return
         new_group = group_changes(at) | tables.changes(rows["source_org"])
         new_record = new_group.copy()
         for name in ("record_kind", "record_id"):
             new_record |= tables.changes(rows[name])
         ends = [tuple(rows[name][row].as_py() for name in _RECORD_KEY) for row in (0, -1)]
-        new_record[0], last = ends[0] != last, ends[1]
+        new_record[0], self._last = ends[0] != self._last, ends[1]
         starts = np.flatnonzero(new_group)
         people = np.where(new_record, np.asarray(people_counted(rows)), 0)
         filed = np.asarray(pc.equal(rows["record_kind"], RecordKind.COMPLAINT), np.bool_)
@@ -543,17 +550,20 @@ def _by_org(run: RunFolder, ids: pa.Array) -> defaultdict[int, list[OrgRecords]]
             at[starts].tolist(), orgs, *(one.tolist() for one in (*sums, *spans)), strict=True
         )
         for number, (place, org, complaints, calls, first, until) in enumerate(lines):
-            sum_ = found.setdefault((place, org), _OrgSums(first=first))
+            sum_ = self._found.setdefault((place, org), _OrgSums(first=first))
             sum_.complaints += complaints
             sum_.calls += calls
             sum_.first, sum_.last = min(sum_.first, first), max(sum_.last, until)
             sum_.roles |= roles[number]
-    ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
-    for (place, org), one in sorted(found.items(), key=lambda item: item[0]):
-        moments = (_EPOCH + timedelta(microseconds=when) for when in (one.first, one.last))
-        of_org = OrgRecords(org, one.complaints, one.calls, sorted(one.roles), *moments)
-        ordered[place].append(of_org)
-    return ordered
+
+    def by_place(self) -> dict[int, list[OrgRecords]]:
+        """Returns what was counted of each entity."""
+        ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
+        for (place, org), one in sorted(self._found.items(), key=lambda item: item[0]):
+            moments = (_EPOCH + timedelta(microseconds=when) for when in (one.first, one.last))
+            of_org = OrgRecords(org, one.complaints, one.calls, sorted(one.roles), *moments)
+            ordered[place].append(of_org)
+        return dict(ordered)
 
 
 @dataclass

@@ -4,13 +4,15 @@ In: a run, the run before it where there is one, and a job pool. Out: report/ind
 script and one style sheet, and report/data/, the pieces of data that the script loads when it needs
 them: `run` (what became of the whole), `places` (victims, numbers, calls and money by country),
 `clusters` and `singles` (a row a cluster, with what changed since the run before), `union` (the
-clusters that no organisation links as a whole), `search-N` and `records-N` (what can be searched
-for), `part-N` (all that is known of some clusters, `reports.pieces`). A piece is a script file, so
-that the page works from a disk, without a network; its content is JSON. Beside it graph/, the nodes
-with their positions and the edges as Parquet, which the next run starts from.
+clusters that no organisation links as a whole), `shared`, `suppressed` and `campaigns` (the first
+of each), `search-N` and `records-N` (what can be searched for), `part-N` (all that is known of some
+clusters, `reports.pieces`). A piece is a script file, so that the page works from a disk, without a
+network; its content is JSON. Beside it graph/, the nodes with their positions and the edges as
+Parquet, which the next run starts from.
 
 It is cut into jobs that need nothing of each other, so that processes can share them. Shows what
-the tables of a run show to everybody who may read it, and nothing of private/.
+the tables of a run show to everybody who may read it, and nothing of private/. Long, since it has
+each list of the whole run.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +36,7 @@ from reports.export.registry import EXPORT_FORMATS
 from reports.partition import NODE_POSITIONS, partition_run, positions_dataset
 from reports.pieces import NAMING, PartContext, encode_piece, gather_job, search_index
 from reports.run import Run, keeps_narratives
-from reports.run_summary import Joint, Trend, gather_joint
+from reports.run_summary import Joint, OrgRecords, Trend, gather_joint
 from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
@@ -70,8 +72,8 @@ of the tables first, which costs as much as to write their pieces.
 
 SEARCHED_OF_PIECE = 100_000
 
-LISTED_LIMIT = 2_000
-"""Rows of a list of the whole run: what several organisations saw, contested, suppressed."""
+LISTED_LIMIT, SUPPRESSED_LIMIT = 2_000, 20_000
+"""Rows of a list of the whole run, and of that of suppressed identifiers, which is searched."""
 
 MEMBER_SECONDS, ENTITY_SECONDS = 5e-5, 4e-6
 """CPU seconds of the pieces for each member, and of the lists for each entity, about."""
@@ -133,16 +135,20 @@ def write_workbench(
     members = sum(sizes.values())
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
     joint = gather_joint(run, core_only=redact)
-    context = PartContext(redact, suppress_below, not redact and keeps_narratives(run), joint)
+    shared = run_summary.shared_ids(run, LISTED_LIMIT, core_only=redact)
+    narratives = not redact and keeps_narratives(run)
+    context = PartContext(redact, suppress_below, narratives, joint, shared)
     jobs = _jobs(run, pool.scratch, groups, sizes, context, previous, before, graph=graph)
     found = [one for one in pool.run(jobs, seconds) if one is not None]
     none = NODE_POSITIONS.schema.empty_table()
-    positions = pa.concat_tables([none, *(one for one, _, _ in found)])
-    naming = pa.concat_tables([NAMING.empty_table(), *(one for _, one, _ in found)])
-    union_only = [one for _, _, those in found for one in those]
+    positions = pa.concat_tables([none, *(one.positions for one in found)])
+    naming = pa.concat_tables([NAMING.empty_table(), *(one.naming for one in found)])
+    union_only = [one for each in found for one in each.union_only]
+    by_org = {name: rows for each in found for name, rows in each.by_org.items()}
     last: list[partial[None]] = [
         partial(_search, run, None if redact else naming, pool.scratch),
         partial(_put_piece, "union", {"clusters": union_only}),
+        partial(_put_piece, "shared", _shared(run, shared[0], by_org)),
     ]
     if graph:
         last.append(partial(_nodes, run, positions, redact=redact))
@@ -240,6 +246,15 @@ def _jobs(
         place += len(parts)
 
 
+class _Whole(NamedTuple):
+    """What pieces of the whole run need of each job: see `reports.pieces.Job`."""
+
+    positions: pa.Table
+    naming: pa.Table
+    union_only: list[str]
+    by_org: Mapping[str, list[OrgRecords]]
+
+
 def _parts(
     source: str,
     place: int,
@@ -247,19 +262,15 @@ def _parts(
     before: str | None,
     context: PartContext,
     put: PutFile,
-) -> tuple[pa.Table, pa.Table, list[str]]:
-    """Writes all that is known of some clusters, a piece for each group from `place` on.
-
-    Returns the positions of their members, the records that name one, and those of the clusters
-    that no organisation links as a whole.
-    """
+) -> _Whole:
+    """Writes all that is known of some clusters, a piece for each group from `place` on."""
     job = gather_job(source, [one for group in groups for one in group], before, context)
     start = 0
     for at, group in enumerate(groups, place):
         name = f"part-{at}"
         put(f"report/data/{name}.js", [job.piece(name, start, start + len(group))])
         start += len(group)
-    return job.positions, job.naming, job.union_only
+    return _Whole(job.positions, job.naming, job.union_only, job.by_org)
 
 
 def _edges(run: Run, put: PutFile, *, redact: bool) -> None:
@@ -291,6 +302,9 @@ def _lists(
     _put_piece("run", run_piece(run, rows, parts, context, previous), put)
     places = run_summary.places_and_flows(run, context.suppress_below, redact=context.redact)
     _put_piece("places", places, put)
+    _put_piece("suppressed", _suppressed(run, redact=context.redact), put)
+    if not context.redact:
+        _put_piece("campaigns", _campaigns(run), put)
     for name, chosen in (
         ("clusters", [row for row in rows if row[size] > 1]),
         ("singles", [row for row in rows if row[size] <= 1]),
@@ -312,8 +326,8 @@ def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> No
         for place, start in enumerate(starts):
             part = {one: found[one][start : start + SEARCHED_OF_PIECE] for one in columns}
             _put_piece(f"{name}-{place}", part, put)
-    names = ("suppressed", "reasons", "orgs", "more_records")
-    _put_piece("found", {name: found[name] for name in names} | counts | {"of": ids}, put)
+    of = {"orgs": found["orgs"], "more_records": found["more_records"], "of": ids}
+    _put_piece("found", of | counts, put)
 
 
 def cluster_rows(
@@ -449,11 +463,9 @@ def run_piece(
             {name: getattr(one, name) for name in ("title", "rows", "others", "unknown", "notes")}
             for one in run_summary.complaint_breakdowns(run, 12, redact=redact)
         ],
-        "shared": _shared(run, redact=redact),
+        "shared": context.shared[1],
         "moved": _moved(run),
         "suppliers": _all_suppliers(run),
-        "campaigns": None if redact else _campaigns(run),
-        "suppressed": _suppressed(run, redact=redact),
         "formats": [named(vars(one), "code name description reviewed") for one in EXPORT_FORMATS],
         "joint": None if joint is None else _joint_run(joint),
     } | lists
@@ -474,7 +486,7 @@ def _suppressed(run: RunFolder, *, redact: bool) -> Json:
     order = (("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending"))
     where = disclosure_control.suppressed_shown(redact=redact)
     more = ("kind", "orgs", "reason")
-    rows = tables.top_rows(run, ENTITIES, order, LISTED_LIMIT, columns=more, where=where)
+    rows = tables.top_rows(run, ENTITIES, order, SUPPRESSED_LIMIT, columns=more, where=where)
     columns = "entity_id kind complaints calls orgs reason"
     return {
         "rows": [picked(one, columns) for one in tables.to_dicts(rows)],
@@ -495,17 +507,16 @@ def _run_id(previous: RunFolder) -> str:
     return previous.run_id if isinstance(previous, Run) else Run.open(previous).run_id
 
 
-def _shared(run: RunFolder, *, redact: bool) -> Json:
-    found, total = run_summary.shared_entities(run, LISTED_LIMIT, core_only=redact)
+def _shared(run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]) -> Json:
     seen = "org complaints calls roles first_seen last_seen"
     rows = [
         [
             *(one.entity_id, one.cluster_id, one.tier, one.robustness),
             [picked(vars(each), seen) for each in one.by_org],
         ]
-        for one in found
+        for one in run_summary.shared_entities(run, ids, by_org)
     ]
-    return {"columns": SHARED_COLUMNS, "rows": rows, "total": total}
+    return {"columns": SHARED_COLUMNS, "rows": rows}
 
 
 def _moved(run: RunFolder) -> list[Json]:

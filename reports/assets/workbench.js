@@ -1056,12 +1056,12 @@
   }
 
   async function loadIndex() {
-    const [found] = await Promise.all([load("found"), clusterList("clusters"), clusterList("singles")]);
+    const [found, suppressed] = await Promise.all([load("found"), load("suppressed"), clusterList("clusters"), clusterList("singles")]);
     /** @param {string} name */
     const all = (name) => Promise.all(Array.from({ length: found[name] }, (_, at) => load(`${name}-${at}`)));
     const [ids, records] = await Promise.all([all("search"), all("records")]);
     index = {
-      ...found,
+      ...found, suppressed: suppressed.rows,
       ids: ids.flatMap((one) => one.ids), clusters: ids.flatMap((one) => one.clusters),
       records: records.flatMap((one) => one.records), recordOrgs: records.flatMap((one) => one.record_orgs),
       recordClusters: records.flatMap((one) => one.record_clusters),
@@ -1089,9 +1089,9 @@
       const row = clusterOf.get(index.of[index.clusters[at]]);
       if (row) found.push({ text: id, note: row.size > 1 ? `in ${plain(titleOf(row), 60)}` : "single identifier", href: toCluster(row.id, { id }), weight: exact(id, index.values[at]) });
     });
-    index.suppressed.forEach((/** @type {string} */ id, /** @type {number} */ at) => {
+    index.suppressed.forEach((/** @type {any[]} */ [id, , , , , reason]) => {
       const text = bareValue(id);
-      if (fits(id, text)) found.push({ text: id, note: `suppressed: ${plain(index.reasons[at], 120)}`, href: run.suppressed.rows.some((/** @type {any} */ one) => one[0] === id) ? address("suppressed", { q: id }) : "", weight: exact(id, text) - 0.5 });
+      if (fits(id, text)) found.push({ text: id, note: `suppressed: ${plain(reason, 120)}`, href: address("suppressed", { q: id }), weight: exact(id, text) - 0.5 });
     });
     const start = query.trim().toLowerCase();
     const named = index.orgs.findIndex((/** @type {string} */ org) => start.startsWith(`${org.toLowerCase()}|`) || start.startsWith(`${org.toLowerCase()}/`));
@@ -1342,7 +1342,7 @@
         h("p", null, changed, "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
         alarms()),
       h("div.facts", null,
-        leads(run.shared.total, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
+        leads(run.shared, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
         run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster seen by several", "clusters seen by several", address("clusters", { both: 1 })),
         run.joint ? leads(run.joint.merged, "pair of clusters that are one", "pairs of clusters that are one", address("shared")) : null,
         !run.joint && !run.redacted && several ? leads(clusters.filter((row) => unionOnly.has(row.id)).length, "whole only in the union", "whole only in the union", address("clusters", { both: "union" })) : null,
@@ -2280,8 +2280,9 @@
   // ---------------------------------------------------------------- lists of the run
 
   /** @param {Record<string, string>} state */
-  function sharedView(state) {
-    const rows = objects(run.shared.columns, run.shared.rows);
+  async function sharedView(state) {
+    const found = await load("shared");
+    const rows = objects(found.columns, found.rows);
     const list = table({
       state, rows, caption: "Identifiers that several organisations see", sort: "", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
@@ -2292,7 +2293,7 @@
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared.total, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared.total > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
+    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
@@ -2330,8 +2331,9 @@
   }
 
   /** @param {Record<string, string>} state */
-  function campaignsView(state) {
-    const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], run.campaigns.rows);
+  async function campaignsView(state) {
+    const { rows: first, total } = await load("campaigns");
+    const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], first);
     const member = (/** @type {any[]} */ [id, ids, reporters]) => [clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(ids[0], 60)), h("span.quiet", null, ` ${counted(reporters, "reporter")}`)];
     const list = table({
       state, rows, caption: "Campaigns", sort: "rank", key: (one) => one.id, text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
@@ -2344,13 +2346,14 @@
         { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
       ],
     });
-    const more = run.campaigns.total - rows.length;
+    const more = total - rows.length;
     return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
   }
 
   /** @param {Record<string, string>} state */
-  function suppressedView(state) {
-    const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], run.suppressed.rows);
+  async function suppressedView(state) {
+    const { rows: first, total } = await load("suppressed");
+    const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], first);
     const list = table({
       state, rows, caption: "Suppressed identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
@@ -2362,7 +2365,7 @@
         { name: "reason", head: "Why", klass: "words", cell: (one) => shown(one.reason, 300) },
       ],
     });
-    const more = run.suppressed.total - rows.length;
+    const more = total - rows.length;
     return [h("div.headline", null, h("h1", null, "Suppressed"), h("p", null, "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
   }
 

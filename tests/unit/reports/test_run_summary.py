@@ -3,9 +3,12 @@
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
+from unittest import mock
 
+import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
+from reports.link_evidence import read_records
 from reports.run_summary import (
     PLACE_LIMIT,
     OrgRecords,
@@ -13,6 +16,7 @@ from reports.run_summary import (
     places_and_flows,
     record_trend,
     shared_entities,
+    shared_ids,
 )
 from schemas.enums import Status
 from tests.support.report_tables import START, call, complaint, entity, member, mention, write_run
@@ -56,9 +60,11 @@ def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
     return found
 
 
-@given(mentions, st.integers(1, 3))
+@given(mentions, st.integers(1, 3), st.sampled_from([2, 7, 1 << 20]))
 @settings(max_examples=40, deadline=None)
-def test_each_record_counts_once_for_the_organisation_that_holds_it(tmp_path_factory, rows, files):
+def test_each_record_counts_once_for_the_organisation_that_holds_it(
+    tmp_path_factory, rows, files, size
+):
     expected = expected_records(rows)
     entities = [
         entity(one, orgs=[seen.org for seen in sightings]) for one, sightings in expected.items()
@@ -66,10 +72,13 @@ def test_each_record_counts_once_for_the_organisation_that_holds_it(tmp_path_fac
     run = write_run(
         tmp_path_factory.mktemp("run") / "r", {"mentions": rows, "entities": entities}, files
     )
-    found, total = shared_entities(run, limit=10)
+    found, total = shared_ids(run, limit=10)
     several = {one for one, of_orgs in expected.items() if len(of_orgs) > 1}
-    assert total == len(found)
-    assert {one.entity_id: one.by_org for one in found} == {one: expected[one] for one in several}
+    assert total == len(found) and set(found) == several
+    with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
+        read = read_records(str(run), pa.array(IDS), 1, shared=found)
+    by_org = {IDS[place]: of_orgs for place, of_orgs in read.by_org.items()}
+    assert by_org == {one: expected[one] for one in several}
 
 
 def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
@@ -83,7 +92,9 @@ def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
         ],
         "members": [member(IDS[0], "c-0", tier="verify", robustness=1), member(IDS[1], "c-1")],
     }
-    found, total = shared_entities(write_run(tmp_path / "r", rows), limit=2)
+    run = write_run(tmp_path / "r", rows)
+    ids, total = shared_ids(run, limit=2)
+    found = shared_entities(run, ids, {})
     assert [(one.entity_id, one.cluster_id) for one in found] == [(IDS[1], "c-1"), (IDS[0], "c-0")]
     assert total == 3
     assert [(one.tier, one.robustness) for one in found] == [
