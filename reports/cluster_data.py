@@ -361,7 +361,7 @@ def link_tables(
         [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (of_near, of_soft)
     )
     before = 0
-    for batch in tables.read_in_key_order(run, LINKS, LINKS.schema.names):
+    for batch in tables.read_in_key_order(run, LINKS, LINKS.schema.names, coded=tables.CODED_LINKS):
         nth = np.arange(before, before := before + batch.num_rows)
         ends = {end: batch[end].combine_chunks() for end in _ENDS}
         rows = {"entity_a": known.places_of_runs(ends["entity_a"])}
@@ -431,7 +431,7 @@ def _chosen(rows: pa.Table, wanted: NDArray[np.bool_], more: dict[str, pa.Array]
     chosen = rows.take(at)
     for name, column in more.items():
         chosen = chosen.append_column(name, column.take(at))
-    return chosen
+    return tables.decoded(chosen)
 
 
 def _cut(rows: pa.Table, clusters: int) -> list[list[Row]]:

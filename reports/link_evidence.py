@@ -33,6 +33,7 @@ from reports.tables import (
     Texts,
     Whole,
     changes,
+    decoded,
     first_of_groups,
 )
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
@@ -524,13 +525,8 @@ def read_records(
         found.add(batch, at[of])
         by_org.add(batch, np.where(np.append(seen_by_several, False)[at], at, -1)[of])
         if len(asked) and ((script := asked.places(distinct)) >= 0).any():
-            wordings.append(_decoded(batch.filter(pa.array(script[of] >= 0))))
+            wordings.append(decoded(batch.filter(pa.array(script[of] >= 0))))
     return found.records(with_words(wordings), by_org.by_place())
-
-
-def _decoded(rows: pa.Table) -> pa.Table:
-    """Returns some columns of mentions, texts as such that were dictionaries."""
-    return rows.cast(pa.schema([MENTIONS.schema.field(name) for name in rows.column_names]))
 
 
 class _Read:
@@ -559,7 +555,7 @@ class _Read:
             return
         more = int(np.append(at != self._open_at, True).argmax())
         if more:
-            begun = pa.concat_tables([self._open, _decoded(rows.take(pa.array(here[:more])))])
+            begun = pa.concat_tables([self._open, decoded(rows.take(pa.array(here[:more])))])
             self._open = self._open.slice(0, 0)
             every = np.arange(begun.num_rows)
             self._sample(begun, begun.select(_KEYS), every, np.full(len(every), self._open_at))
@@ -581,7 +577,7 @@ class _Read:
         new_group = group_changes(at) | changes(keys["source_org"])
         new_record = new_group | changes(keys["record_kind"]) | changes(keys["record_id"])
         starts = np.flatnonzero(new_record)
-        self._naming.append(_decoded(keys.select(RECORD).take(pa.array(starts))))
+        self._naming.append(decoded(keys.select(RECORD).take(pa.array(starts))))
         self._naming_rows.append(at[starts])
         in_narrative = np.asarray(pc.fill_null(pc.equal(keys["field"], NARRATIVE), False), np.int64)
         score = (in_narrative << 62) + np.asarray(keys["observed_at"].cast(pa.int64()))
@@ -592,7 +588,7 @@ class _Read:
         order = np.lexsort((-best, group))
         first = order[first_of_groups(group[order], int(group[-1]) + 1, self._per_org)]
         chosen = np.sort(np.minimum.reduceat(places, starts)[first])
-        sample, of = _decoded(rows.take(pa.array(here[chosen]))), at[chosen]
+        sample, of = decoded(rows.take(pa.array(here[chosen]))), at[chosen]
         whole = int((of == of[-1]).argmax())
         self._samples += [self._open, sample.slice(0, whole)]
         self._samples_of += [np.full(self._open.num_rows, self._open_at), of[:whole]]

@@ -69,6 +69,9 @@ LEAST_BATCH_ROWS = 8_192
 _ONE_BY_ONE = {"batch_readahead": 1, "fragment_readahead": 1, "batch_size": 131_072}
 """Reading far ahead takes twice the memory and no less time."""
 
+CODED_LINKS = ("entity_a", "entity_b", "strength", "reason")
+"""Columns of links/ whose values repeat, to read as dictionaries."""
+
 TEXT_LIMIT, ANY_LENGTH = 20_000, 1 << 31
 """Characters of a text of a piece but an id; the page shows fewer, and all of these when asked."""
 
@@ -265,6 +268,15 @@ def _merged(
             yield ready.sort_by(order)
 
 
+def decoded(rows: pa.Table) -> pa.Table:
+    """Returns rows without dictionaries, which those of `coded` columns are."""
+    plain = [
+        one.with_type(one.type.value_type) if pa.types.is_dictionary(one.type) else one
+        for one in rows.schema
+    ]
+    return rows.cast(pa.schema(plain))
+
+
 def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:
     """Counts the rows that match `where`; without it all, from the footers of the files."""
     dataset = table_dataset(run, table)
@@ -376,6 +388,10 @@ class IdIndex:
 
     def places(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
         """Returns the place of each value among the ids; -1 for null or an unknown one."""
+        if pa.types.is_dictionary(column.type):
+            coded = _whole(column)
+            found = np.append(self.places(coded.dictionary), -1)
+            return found[pc.fill_null(coded.indices, len(coded.dictionary)).to_numpy()]
         ends = pc.min_max(column)
         if not ends["min"].is_valid or not len(self):
             return np.full(len(column), -1, np.int64)
@@ -387,6 +403,8 @@ class IdIndex:
 
     def places_of_runs(self, column: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
         """Returns what `places` does of values without nulls, at least one, equal ones together."""
+        if pa.types.is_dictionary(column.type):
+            return self.places(column)
         new = changes(column)
         whole = _whole(column)
         return self.places(whole.filter(pa.array(new)))[np.cumsum(new) - 1]

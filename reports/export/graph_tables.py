@@ -151,10 +151,11 @@ class GraphExport:
 
     def edges(self) -> Iterator[pa.Table]:
         """Yields the links between nodes, by their ends, in pieces, as `REASONED_SCHEMA`."""
-        ids = self._ids()
-        where = pc.field("entity_a").isin(ids) & pc.field("entity_b").isin(ids)
+        known = IdIndex(self._ids())
         names = ["entity_a", "entity_b", *REASONED_SCHEMA.names[2:]]
-        for links in tables.read_in_key_order(self.run, LINKS, names, where):
+        for every in tables.read_in_key_order(self.run, LINKS, names, coded=tables.CODED_LINKS):
+            within = (known.places(every["entity_a"]) >= 0) & (known.places(every["entity_b"]) >= 0)
+            links = tables.decoded(every.filter(pa.array(within)))
             columns = {"source": links["entity_a"], "target": links["entity_b"]}
             if self.redact:
                 columns["reason"] = disclosure_control.redact_reasons(links["reason"])
