@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from reports import tables
 from reports.tables import IdIndex, IntArray, NarrativeReader, RunFolder
-from schemas.entity import without_epoch
+from schemas.entity import without_epochs
 from schemas.enums import EntityKind, RecordKind, Strength
 from schemas.tables import (
     CALLS,
@@ -270,20 +270,17 @@ def _mention_counts(
 
 def read_carriers(run: RunFolder, members: pa.Array) -> dict[str, list[str]]:
     """Returns the carriers that handed over the calls of each member number, in any epoch of it."""
-    found: dict[str, set[str]] = defaultdict(set)
-    holders: dict[str, list[str]] = defaultdict(list)
-    for one in members.to_pylist():
-        if one.startswith(PHONE_PREFIX):
-            holders[without_epoch(one).removeprefix(PHONE_PREFIX)].append(one)
-    where = pc.field("suspect_number").isin(pa.array(sorted(holders), pa.string()))
-    where &= pc.field("carrier").is_valid()
+    phones = members.filter(pc.starts_with(members, PHONE_PREFIX))
+    numbers = pc.utf8_slice_codeunits(without_epochs(phones), len(PHONE_PREFIX))
+    where = pc.field("suspect_number").isin(numbers) & pc.field("carrier").is_valid()
     columns = ["suspect_number", "carrier"]
+    found: dict[str, set[str]] = defaultdict(set)
     for batch in tables.table_batches(run, CALLS, columns, where):
         pairs = pa.Table.from_batches([batch]).group_by(columns).aggregate([])
-        for one in tables.to_dicts(pairs):
-            for holder in holders[one["suspect_number"]]:
-                found[holder].add(one["carrier"])
-    return {number: sorted(carriers) for number, carriers in found.items()}
+        for number, carrier in zip(*(one.to_pylist() for one in pairs.columns), strict=True):
+            found[number].add(carrier)
+    both = zip(phones.to_pylist(), numbers.to_pylist(), strict=True)
+    return {one: sorted(found[number]) for one, number in both if number in found}
 
 
 def _by_cluster(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -361,7 +358,9 @@ def link_tables(
         [_no_links(one, (_OF, "row", _NTH), ("here", "there"))] for one in (of_near, of_soft)
     )
     before = 0
-    for batch in tables.read_in_key_order(run, LINKS, LINKS.schema.names, coded=tables.CODED_LINKS):
+    for batch in tables.read_in_key_order(
+        run, LINKS, LINKS.schema.names, coded=tables.CODED[LINKS.name]
+    ):
         nth = np.arange(before, before := before + batch.num_rows)
         ends = {end: batch[end].combine_chunks() for end in _ENDS}
         rows = {"entity_a": known.places_of_runs(ends["entity_a"])}
@@ -551,8 +550,7 @@ def quoted_around(rows: pa.Table, narratives: NarrativeReader) -> tuple[pa.Array
     return pa.array(before, pa.string()), pa.array(after, pa.string())
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """One wording: pieces as (text, whether it differs from the template), and records of it."""
 
     pieces: Pieces
@@ -560,8 +558,7 @@ class Variant:
     wording: str
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(NamedTuple):
     """A script that a cluster reads out: its template, and its commonest wordings there.
 
     `more` counts the wordings past `variants`.
@@ -655,7 +652,7 @@ def compare_scripts(suppliers: Iterable[RowView], wordings: WordingCounts) -> li
     for one in suppliers:
         if one["kind"] != EntityKind.SCRIPT:
             continue
-        counted = wordings.get(one["entity_id"], Counter())
+        counted: Mapping[str, int] = wordings.get(one["entity_id"]) or {}
         order = sorted(counted.items(), key=lambda wording: (-wording[1], wording[0]))
         template = (one["template"] or (order[0][0] if order else ""))[:WORDING_LIMIT]
         variants = [

@@ -38,7 +38,7 @@ from reports.tables import (
 )
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.arrow_util import group_changes, group_offsets, sum_by_group
+from transforms.arrow_util import group_changes, group_offsets, stable_order
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
 from transforms.reporters import counted_sources, people_counted, precision_interval
 from transforms.text_spans import string_array, string_buffers
@@ -585,9 +585,11 @@ class _Read:
         lengths = np.diff(np.append(starts, len(at)))
         places = np.where(score == np.repeat(best, lengths), np.arange(len(at)), len(at))
         group = np.cumsum(new_group)[starts] - 1
-        order = np.lexsort((-best, group))
-        first = order[first_of_groups(group[order], int(group[-1]) + 1, self._per_org)]
-        chosen = np.sort(np.minimum.reduceat(places, starts)[first])
+        many = np.flatnonzero((np.bincount(group) > self._per_org)[group])
+        order = many[np.lexsort((-best[many], group[many]))]
+        sampled = np.ones(len(starts), np.bool_)
+        sampled[order] = first_of_groups(group[order], int(group[-1]) + 1, self._per_org)
+        chosen = np.sort(np.minimum.reduceat(places, starts)[sampled])
         sample, of = decoded(rows.take(pa.array(here[chosen]))), at[chosen]
         whole = int((of == of[-1]).argmax())
         self._samples += [self._open, sample.slice(0, whole)]
@@ -631,9 +633,9 @@ class _Counts:
 
     def add(self, one: IntArray, other: IntArray, counts: IntArray) -> None:
         """Adds counts of pairs."""
-        keys, back = np.unique((one << 32) + other, return_inverse=True)
+        keys, sums = _summed((one << 32) + other, counts)
         self._keys.append(keys)
-        self._counts.append(sum_by_group(back, counts, len(keys)))
+        self._counts.append(sums)
 
     def sums(self, rank: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
         """Returns the pairs in order, and the sum of each; `rank` orders the second numbers."""
@@ -641,9 +643,16 @@ class _Counts:
         keys = np.concatenate([none, *self._keys])
         if rank is not None:
             keys = ((keys >> 32) << 32) + rank[keys & 0xFFFFFFFF]
-        keys, back = np.unique(keys, return_inverse=True)
-        total = sum_by_group(back, np.concatenate([none, *self._counts]), len(keys))
+        keys, total = _summed(keys, np.concatenate([none, *self._counts]))
         return keys >> 32, keys & 0xFFFFFFFF, total
+
+
+def _summed(keys: IntArray, counts: IntArray) -> tuple[IntArray, IntArray]:
+    """Returns the distinct keys in order, and the sum of the counts of each."""
+    order = stable_order(keys)
+    keys = keys[order]
+    starts = np.flatnonzero(group_changes(keys))
+    return keys[starts], np.add.reduceat(counts[order], starts) if len(starts) else counts
 
 
 def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> dict[str, Column]:

@@ -560,7 +560,7 @@ def _put_facts(facts: Json, words: Words) -> Json:
         return words.setdefault((script.template, wording), (len(words), pieces))[0]
 
     scripts = [
-        named(vars(one), "entity_id records clusters more")
+        named(one._asdict(), "entity_id records clusters more")
         | {
             "template": put(one, one.template, ((one.template, False),)),
             "variants": [[put(one, of.wording, of.pieces), of.records] for of in one.variants],

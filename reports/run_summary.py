@@ -540,7 +540,7 @@ class OrgCounts:
         group = np.cumsum(new_group) - 1
         roles: defaultdict[int, set[str]] = defaultdict(set)
         names = role.dictionary.to_pylist()
-        pairs = np.unique(group * len(names) + role.indices.to_numpy())
+        pairs = sorted_unique(group * len(names) + role.indices.to_numpy())
         for one, name in zip(*divmod(pairs, len(names)), strict=True):
             roles[int(one)].add(names[name])
         sums = [np.add.reduceat(np.where(of, people, 0), starts) for of in (filed, ~filed)]

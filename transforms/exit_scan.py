@@ -200,9 +200,8 @@ def withheld_by_run(
         return _column_of(folder, names, name)
 
     @cache
-    def published() -> pa.Array:
-        every = column(ENTITIES.name, "entity_id")
-        return every.filter(pc.invert(are_withheld(every)))
+    def entities() -> pa.Array:
+        return column(ENTITIES.name, "entity_id")
 
     @cache
     def records() -> pa.Array:
@@ -213,11 +212,12 @@ def withheld_by_run(
 
     @cache
     def permitted() -> frozenset[str]:
-        ids = without_epochs(published()).to_pylist()
-        return _forms_shown(ids, records().to_pylist())
+        by_value = entities().filter(pc.invert(are_withheld(entities())))
+        return _forms_shown(without_epochs(by_value).to_pylist(), records().to_pylist())
 
     def shown() -> pa.Array:
-        return pa.concat_arrays([published(), records()])
+        # A withheld id is a hash, which has no forms.
+        return pa.concat_arrays([entities(), records()])
 
     return WithheldValues(known.key, register, permitted, shown)
 

@@ -135,12 +135,14 @@ class GraphExport:
         """Yields members and the suppliers they share, by id, in pieces, as `NODE_SCHEMA`."""
         members = self._members(["entity_id", *_OF_MEMBERS]).combine_chunks()
         member_index = IdIndex(members["entity_id"])
-        wanted = pc.field("entity_id").isin(self._ids())
+        known = IdIndex(self._ids())
         supplier = pa.scalar("supplier", pa.string())
-        shared = [name for name in NODE_SCHEMA.names if name in ENTITIES.schema.names]
-        for entities in tables.read_in_key_order(
-            self.run, ENTITIES, ["entity_id", *shared], wanted
+        names = [name for name in NODE_SCHEMA.names if name in ENTITIES.schema.names]
+        for every in tables.read_in_key_order(
+            self.run, ENTITIES, ["entity_id", *names], coded=tables.CODED[ENTITIES.name]
         ):
+            within = known.places(every["entity_id"]) >= 0
+            entities = tables.decoded(every.filter(pa.array(within)))
             at = member_index.indices(entities["entity_id"])
             columns = {name: members[name].take(at) for name in _OF_MEMBERS} | {
                 "id": entities["entity_id"],
@@ -153,7 +155,9 @@ class GraphExport:
         """Yields the links between nodes, by their ends, in pieces, as `REASONED_SCHEMA`."""
         known = IdIndex(self._ids())
         names = ["entity_a", "entity_b", *REASONED_SCHEMA.names[2:]]
-        for every in tables.read_in_key_order(self.run, LINKS, names, coded=tables.CODED_LINKS):
+        for every in tables.read_in_key_order(
+            self.run, LINKS, names, coded=tables.CODED[LINKS.name]
+        ):
             within = (known.places(every["entity_a"]) >= 0) & (known.places(every["entity_b"]) >= 0)
             links = tables.decoded(every.filter(pa.array(within)))
             columns = {"source": links["entity_a"], "target": links["entity_b"]}
