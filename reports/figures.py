@@ -38,9 +38,9 @@ Array = NDArray[np.floating[Any]]
 WIDE = 1.6
 """Width of the figure for a height of 1; places are shares of its width and height."""
 
-POWERS, ITERATIONS, RELAXED, SETTLED = 20, 30, 1.9, 1e-3
+POWERS, ITERATIONS, RELAXED, SETTLED = 20, 20, 1.9, 1e-3
 """Products for the plane, turns, steps of each but the last (de Leeuw and Heiser 1980: stress falls
-below 2), and the lengths of a link that it ends at. Of one step, 60 turns leave as much stress."""
+below 2), and the lengths of a link that it ends at. Of one step, 40 turns leave as much stress."""
 
 HOLD = 1.0
 """Pull of a member to its old place, in shares of its pull to all others.

@@ -38,7 +38,7 @@ from reports.tables import (
 )
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
-from transforms.arrow_util import group_changes, group_offsets, stable_order
+from transforms.arrow_util import group_changes, group_offsets, sorted_unique, stable_order
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
 from transforms.reporters import counted_sources, people_counted, precision_interval
 from transforms.text_spans import string_array, string_buffers
@@ -122,8 +122,9 @@ def parts_by_org(inside: pa.Table, starts: IntArray) -> dict[int, dict[str, list
     layer = np.append(np.zeros(rows.num_rows, np.int64), orgs.indices.to_numpy() + 1)
     link = np.append(np.arange(rows.num_rows), pc.list_parent_indices(bearers).to_numpy())
     ends = [layer * starts[-1] + rows[name].to_numpy()[link] for name in ("row_a", "row_b")]
-    nodes, places = np.unique(np.concatenate(ends), return_inverse=True)
-    a, b = np.split(places, 2)
+    both = np.concatenate(ends)
+    nodes = sorted_unique(both)
+    a, b = np.split(np.searchsorted(nodes, both), 2)
     graph = coo_array((np.ones(len(a), np.int8), (a, b)), (len(nodes), len(nodes)))
     _, labels = connected_components(graph, directed=False)
     _, firsts, sizes = np.unique(labels, return_index=True, return_counts=True)
@@ -540,7 +541,7 @@ class _Read:
         self._days, self._roles_of, self._roles = _Counts(), _Counts(), dict[str, int]()
         none = pa.schema([MENTIONS.schema.field(name) for name in _READ]).empty_table()
         self._naming, self._naming_rows = [none.select(RECORD)], [np.empty(0, np.int64)]
-        self._samples, self._samples_of = [none], [np.empty(0, np.int64)]
+        self._samples, self._samples_of = list[pa.Table](), [np.empty(0, np.int64)]
         self._open, self._open_at = none, -1
 
     def add(self, rows: pa.Table, at: IntArray) -> None:
@@ -553,9 +554,11 @@ class _Read:
         self._count(keys, at)
         if not self._per_org:
             return
+        if not self._samples:
+            self._open = rows.slice(0, 0)
         more = int(np.append(at != self._open_at, True).argmax())
         if more:
-            begun = pa.concat_tables([self._open, decoded(rows.take(pa.array(here[:more])))])
+            begun = pa.concat_tables([self._open, rows.take(pa.array(here[:more]))])
             self._open = self._open.slice(0, 0)
             every = np.arange(begun.num_rows)
             self._sample(begun, begun.select(_KEYS), every, np.full(len(every), self._open_at))
@@ -590,7 +593,7 @@ class _Read:
         sampled = np.ones(len(starts), np.bool_)
         sampled[order] = first_of_groups(group[order], int(group[-1]) + 1, self._per_org)
         chosen = np.sort(np.minimum.reduceat(places, starts)[sampled])
-        sample, of = decoded(rows.take(pa.array(here[chosen]))), at[chosen]
+        sample, of = rows.take(pa.array(here[chosen])), at[chosen]
         whole = int((of == of[-1]).argmax())
         self._samples += [self._open, sample.slice(0, whole)]
         self._samples_of += [np.full(self._open.num_rows, self._open_at), of[:whole]]

@@ -515,10 +515,11 @@ class Texts:
     @classmethod
     def of(cls, column: pa.Array | pa.ChunkedArray, limit: int = TEXT_LIMIT) -> Texts:
         """Makes it of a column of texts, cut to `limit` characters."""
-        whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        coded = whole.dictionary_encode()
+        whole = _whole(column)
+        known = pa.types.is_dictionary(whole.type)
+        coded = (whole.indices if known else whole).dictionary_encode()
         codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False) + 1
-        values = coded.dictionary
+        values = whole.dictionary.take(coded.dictionary) if known else coded.dictionary
         if (pc.max(pc.binary_length(values)).as_py() or 0) > limit:
             values = pc.utf8_slice_codeunits(values, 0, limit)
         return cls(values, codes)

@@ -45,6 +45,7 @@ from transforms.private_files import PrivateStore, open_private, private_files
 from transforms.text_spans import FEW_TEXTS, find_spans, slice_spans, string_buffers
 from transforms.text_util import digits_to_ascii
 from transforms.victim_register import (
+    LEAST_TEXT,
     TEXT,
     RegisterSource,
     VictimRegister,
@@ -305,7 +306,8 @@ def forms_of_token(token: str) -> Iterator[str]:
         yield text  # an IBAN in groups
     for at, piece in enumerate(pieces):
         if not piece.isdecimal():
-            if text := text_key(piece):
+            is_word = len(piece) < LEAST_TEXT and piece.isascii()
+            if not is_word and (text := text_key(piece)):
                 yield text
             continue
         for last in range(at, min(at + _MOST_PIECES, len(pieces))):
