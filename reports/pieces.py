@@ -60,7 +60,7 @@ from reports.tables import (
 )
 from schemas.enums import EntityKind
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
-from transforms.arrow_util import concat_ranges, group_offsets
+from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets
 from transforms.text_spans import string_buffers
 from transforms.write.parquet_files import ExternalSorter
 
@@ -212,8 +212,9 @@ def gather_job(
         if more:
             facts[clusters[place]]["left_out"] = int(more)
     positions = positions_table(members, points[kept])
-    once = naming.group_by([*_KEY, "of"]).aggregate([])
-    found = pa.table([*once.columns[:2], ids.take(once["of"])], schema=NAMING)
+    first, _ = distinct_rows([naming[one].combine_chunks() for one in (*_KEY, "of")])
+    once = naming.take(first)
+    found = pa.table([*once.select(_KEY), ids.take(once["of"])], schema=NAMING)
     seen = {names[place].as_py(): rows for place, rows in read.by_org.items()}
     return Job(list(clusters), facts, tables_of, positions, found, union_only, seen)
 
