@@ -60,6 +60,8 @@ _ORDER = (
     ("entity_id", "ascending"),
 )
 
+_LISTED = "entity_id kind status reason region orgs complaints calls first_seen last_seen".split()
+
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
 
 ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
@@ -156,10 +158,16 @@ _BANK_CODE = {"AT": 5, "BE": 3, "CH": 5, "DE": 8, "FR": 5, "PL": 8, "SE": 3}
 """Length of the code of the bank in an IBAN after its check digits, where it is not four."""
 
 
+def listed_entities(run: RunFolder) -> pa.Table:
+    """Reads what lists need of entities but those that few reported and those of victims."""
+    where = pc.field("status").isin([Status.INFRASTRUCTURE, Status.CONTESTED, Status.SUPPRESSED])
+    return tables.read_table(run, ENTITIES, _LISTED, where)
+
+
 def places_and_flows(
-    run: RunFolder, suppress_below: int = 0, *, redact: bool = False
+    run: RunFolder, entities: pa.Table, suppress_below: int = 0, *, redact: bool = False
 ) -> dict[str, Any]:
-    """Counts where victims are, and where numbers, calls and money lead.
+    """Counts where victims are, and where numbers, calls and money lead, of `listed_entities`.
 
     Counts of complaints below `suppress_below`, and such as would tell them, are None. With
     `redact` regions, which are an organisation's own text, and what is known of members that are
@@ -170,7 +178,7 @@ def places_and_flows(
     shown = suppress_small_counts([count for _, count in countries], suppress_below)
     known = dict(zip((name for name, _ in countries), shown, strict=True))
     carriers, trunks = (_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
-    used = _infrastructure(run, core_ids(run) if redact else None)
+    used = _infrastructure(entities, core_ids(run) if redact else None)
     regions = [] if redact else _regions(run, known, suppress_below)
     return {
         "countries": list(known.items()),
@@ -229,13 +237,13 @@ def map_regions(rows: Iterable[tuple[str, str, int | None]]) -> dict[str, Any]:
     }
 
 
-def _infrastructure(run: RunFolder, kept: pa.Array | None) -> pa.Table:
-    """Reads the numbers, accounts and wallets that suspects use."""
+def _infrastructure(entities: pa.Table, kept: pa.Array | None) -> pa.Table:
+    """Returns the numbers, accounts and wallets that suspects use."""
     where = pc.field("kind").isin([EntityKind.PHONE, EntityKind.ACCOUNT, EntityKind.WALLET])
     where &= pc.field("status") == Status.INFRASTRUCTURE
     if kept is not None:
         where &= pc.field("entity_id").isin(kept)
-    return tables.read_table(run, ENTITIES, ["entity_id", "kind", "region", "complaints"], where)
+    return entities.filter(where)
 
 
 def _callback_countries(run: RunFolder, used: pa.Table) -> list[tuple[str, int, int]]:

@@ -297,13 +297,15 @@ def _lists(
 ) -> None:
     for name, content in static_files().items():
         put(f"report/{name}", [content])
-    rows = list(cluster_rows(run, previous, part_of, context))
+    entities, redact = run_summary.listed_entities(run), context.redact
+    contested = entities.filter(pc.field("status") == Status.CONTESTED)
+    rows = list(cluster_rows(run, previous, part_of, context, contested))
     size = CLUSTER_COLUMNS.index("size")
-    _put_piece("run", run_piece(run, rows, parts, context, previous), put)
-    places = run_summary.places_and_flows(run, context.suppress_below, redact=context.redact)
+    _put_piece("run", run_piece(run, rows, parts, context, previous, contested), put)
+    places = run_summary.places_and_flows(run, entities, context.suppress_below, redact=redact)
     _put_piece("places", places, put)
-    _put_piece("suppressed", _suppressed(run, redact=context.redact), put)
-    if not context.redact:
+    _put_piece("suppressed", _suppressed(entities, redact=redact), put)
+    if not redact:
         _put_piece("campaigns", _campaigns(run), put)
     for name, chosen in (
         ("clusters", [row for row in rows if row[size] > 1]),
@@ -331,11 +333,15 @@ def _search(run: Run, naming: pa.Table | None, scratch: str, put: PutFile) -> No
 
 
 def cluster_rows(
-    run: RunFolder, previous: RunFolder | None, part_of: Mapping[str, int], context: PartContext
+    run: RunFolder,
+    previous: RunFolder | None,
+    part_of: Mapping[str, int],
+    context: PartContext,
+    contested: pa.Table,
 ) -> Iterator[list[Any]]:
     """Yields the rows of `CLUSTER_COLUMNS`, by priority."""
     order = [("priority", "descending"), ("complaints", "descending"), ("cluster_id", "ascending")]
-    attested = _attested(run)
+    attested = _attested(run, contested["entity_id"].combine_chunks())
     lineage: defaultdict[str, list[Json]] = defaultdict(list)
     for one in tables.to_dicts(tables.read_table(run, LINEAGE).sort_by("event")):
         if one["event"] != LineageEvent.ENDED:
@@ -374,7 +380,7 @@ def cluster_rows(
         ]
 
 
-def _attested(run: RunFolder) -> defaultdict[str, Counter[str]]:
+def _attested(run: RunFolder, contested: pa.Array) -> defaultdict[str, Counter[str]]:
     """Counts the members of each cluster that are core, core and unreviewed, and contested."""
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     by = ["cluster_id", "tier", "review"]
@@ -383,15 +389,10 @@ def _attested(run: RunFolder) -> defaultdict[str, Counter[str]]:
             found[one["cluster_id"]]["core"] += one["rows"]
             if one["review"] == "unreviewed":
                 found[one["cluster_id"]]["unreviewed"] += one["rows"]
-    contested = _contested(run, ["entity_id"])["entity_id"].combine_chunks()
     where = pc.field("entity_id").isin(contested)
     for one in tables.count_by(run, MEMBERS, ["cluster_id"], where).to_pylist():
         found[one["cluster_id"]]["contested"] += one["rows"]
     return found
-
-
-def _contested(run: RunFolder, columns: Sequence[str]) -> pa.Table:
-    return tables.read_table(run, ENTITIES, columns, pc.field("status") == Status.CONTESTED)
 
 
 def _earlier(previous: RunFolder | None) -> dict[str, Json]:
@@ -412,6 +413,7 @@ def run_piece(
     parts: int,
     context: PartContext,
     previous: RunFolder | None,
+    contested: pa.Table,
 ) -> Json:
     """Returns what is said of the whole run: its accounting, and the lists that span clusters."""
     manifest, redact = run.manifest, context.redact
@@ -419,7 +421,9 @@ def run_piece(
     event, size = CLUSTER_COLUMNS.index("event"), CLUSTER_COLUMNS.index("size")
     rejects, more_rejects = run_summary.rejects_by_code(run, 100)
     joint = context.joint
-    lists = {} if redact else {"decisions": _decisions(run), "contested": _contested_rows(run)}
+    lists = {}
+    if not redact:
+        lists = {"decisions": _decisions(run), "contested": _contested_rows(run, contested)}
     by_day = run_summary.record_trend(run)
     trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day.earlier else [])]
     return {
@@ -481,16 +485,15 @@ def _trend(shown: Trend) -> Json:
     }
 
 
-def _suppressed(run: RunFolder, *, redact: bool) -> Json:
+def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
     """Returns suppressed identifiers, those of most complaints first, and how many there are."""
-    order = (("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending"))
-    where = disclosure_control.suppressed_shown(redact=redact)
-    more = ("kind", "orgs", "reason")
-    rows = tables.top_rows(run, ENTITIES, order, SUPPRESSED_LIMIT, columns=more, where=where)
+    order = [("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending")]
+    shown = entities.filter(disclosure_control.suppressed_shown(redact=redact))
+    rows = shown.sort_by(order).slice(0, SUPPRESSED_LIMIT)
     columns = "entity_id kind complaints calls orgs reason"
     return {
         "rows": [picked(one, columns) for one in tables.to_dicts(rows)],
-        "total": tables.count_rows(run, ENTITIES, pc.field("status") == Status.SUPPRESSED),
+        "total": entities.filter(pc.field("status") == Status.SUPPRESSED).num_rows,
     }
 
 
@@ -573,10 +576,9 @@ def _campaigns(run: RunFolder) -> Json:
     return {"rows": found, "total": len(rows)}
 
 
-def _contested_rows(run: RunFolder) -> Json:
+def _contested_rows(run: RunFolder, found: pa.Table) -> Json:
     """Returns contested identifiers, by their withheld ids."""
     columns = "entity_id reason complaints calls first_seen last_seen"
-    found = _contested(run, columns.split())
     where = pc.field("entity_id").isin(found["entity_id"].combine_chunks())
     members = tables.read_table(run, MEMBERS, ["entity_id", "cluster_id"], where)
     of = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))

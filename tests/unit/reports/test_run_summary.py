@@ -12,6 +12,7 @@ from reports.link_evidence import read_records
 from reports.run_summary import (
     PLACE_LIMIT,
     OrgRecords,
+    listed_entities,
     map_regions,
     places_and_flows,
     record_trend,
@@ -112,6 +113,10 @@ def test_a_mistyped_year_does_not_flatten_the_trend(tmp_path):
         assert sum(bar.complaints for bar in found.bars) == 2
 
 
+def places_of(run, *options, **named):
+    return places_and_flows(run, listed_entities(run), *options, **named)
+
+
 def places_run(folder):
     countries = ["US"] * 9 + ["DE"] * 6 + ["SG"] * 2 + [None]
     regions = ["Ohio"] * 6 + ["Utah"] * 3 + ["Berlin"] * 6 + ["Bedok"] * 2 + [None]
@@ -140,7 +145,7 @@ def places_run(folder):
 
 
 def test_places_count_where_victims_are_and_where_numbers_and_money_lead(tmp_path):
-    found = places_and_flows(places_run(tmp_path / "run"))
+    found = places_of(places_run(tmp_path / "run"))
     assert found["countries"] == [("US", 9), ("DE", 6), ("SG", 2)] and found["unknown"] == 1
     assert found["regions"][:2] == [("DE", "Berlin", 6), ("US", "Ohio", 6)]
     assert found["callbacks"] == [("US", 1, 4)]
@@ -154,11 +159,11 @@ def test_places_count_where_victims_are_and_where_numbers_and_money_lead(tmp_pat
 
 def test_small_counts_of_places_cannot_be_computed_and_a_copy_has_no_regions(tmp_path):
     run = places_run(tmp_path / "run")
-    found = places_and_flows(run, 5)
+    found = places_of(run, 5)
     # One hidden count alone would be the sum less the others.
     assert found["countries"] == [("US", 9), ("DE", None), ("SG", None)]
     assert {one[2] for one in found["regions"]} == {None}
-    copy = places_and_flows(run, 5, redact=True)
+    copy = places_of(run, 5, redact=True)
     assert copy["regions"] == []
     assert [one[0] for one in copy["institutions"]] == ["Bank code 50010517"]
 
@@ -178,7 +183,7 @@ def circles(found):
 
 
 def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_path):
-    found = places_and_flows(
+    found = places_of(
         regions_run(tmp_path / "r", {"TX": 4, "Texas": 2, "texas ": 1, "Utah": 3, "Atlantis": 2})
     )
     assert circles(found) == {("US", "TX"): (7, True), ("US", "UT"): (3, True)}
@@ -186,7 +191,7 @@ def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_p
     assert found["unmapped"] == [["US", 2, True]]
     assert [*found["views"]] == ["US"]
     assert ("US", "texas ", 1) in found["regions"]
-    nowhere = places_and_flows(regions_run(tmp_path / "n", {"TX": 4}, country=None))
+    nowhere = places_of(regions_run(tmp_path / "n", {"TX": 4}, country=None))
     assert (nowhere["circles"], nowhere["views"]) == ([], {})
     assert nowhere["unmapped"] == [["", 4, True]]
     assert nowhere["regions"] == []
@@ -194,7 +199,7 @@ def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_p
 
 def test_a_circle_counts_regions_beyond_the_rows_of_the_table(tmp_path):
     many = {f"Nowhere {n}": 2 for n in range(PLACE_LIMIT)}
-    found = places_and_flows(regions_run(tmp_path / "r", many | {"TX": 1}))
+    found = places_of(regions_run(tmp_path / "r", many | {"TX": 1}))
     assert len(found["regions"]) == PLACE_LIMIT
     assert circles(found) == {("US", "TX"): (1, True)}
     assert found["unmapped"] == [["US", 2 * PLACE_LIMIT, True]]
@@ -208,8 +213,7 @@ def test_no_circle_tells_a_small_count_of_a_spelling(tmp_path):
         {"texas ": 3, "OH": 3, "Utah": 2, "UT": 1, "Lemuria": 2},
     ]
     found = [
-        places_and_flows(regions_run(tmp_path / str(n), shown | one), 5)
-        for n, one in enumerate(hidden)
+        places_of(regions_run(tmp_path / str(n), shown | one), 5) for n, one in enumerate(hidden)
     ]
     # The same table and the same total of the country: then the map must be the same too.
     assert found[0] == found[1] == found[2]
@@ -223,12 +227,12 @@ def test_no_circle_tells_a_small_count_of_a_spelling(tmp_path):
 
 def test_what_is_hidden_with_its_country_has_circles_without_a_count(tmp_path):
     run = places_run(tmp_path / "run")
-    found = places_and_flows(run, 5)
+    found = places_of(run, 5)
     assert {one[5:] for one in map(tuple, found["circles"])} == {(None, False)}
     assert {one[:2] for one in map(tuple, found["circles"])} == {
         *(("US", "OH"), ("US", "UT"), ("DE", "BE"))
     }
-    copy = places_and_flows(run, 5, redact=True)
+    copy = places_of(run, 5, redact=True)
     assert (copy["circles"], copy["unmapped"], copy["views"]) == ([], [], {})
 
 
