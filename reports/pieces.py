@@ -561,8 +561,11 @@ def _put_facts(facts: Json, words: Words) -> Json:
         return words.setdefault((script.template, wording), (len(words), pieces))[0]
 
     scripts = [
-        named(one._asdict(), "entity_id records clusters more")
-        | {
+        {
+            "entity_id": one.entity_id,
+            "records": one.records,
+            "clusters": one.clusters,
+            "more": one.more,
             "template": put(one, one.template, ((one.template, False),)),
             "variants": [[put(one, of.wording, of.pieces), of.records] for of in one.variants],
         }

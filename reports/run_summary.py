@@ -472,18 +472,20 @@ class SharedEntity:
     robustness: int | None = None
 
 
-def shared_ids(run: RunFolder, limit: int, *, core_only: bool = False) -> tuple[list[str], int]:
+def shared_ids(
+    run: RunFolder, entities: pa.Table, limit: int, *, core_only: bool = False
+) -> tuple[list[str], int]:
     """Returns infrastructure of two or more organisations, most of them first, and the total.
 
     No organisation can find these alone: each sees only its own victims. With `core_only` the
-    others are counted alone.
+    others are counted alone. `entities` are as of `listed_entities`.
     """
-    where = (pc.field("status") == Status.INFRASTRUCTURE) & (
-        pc.list_value_length(pc.field("orgs")) > 1
-    )
-    shown = where & pc.field("entity_id").isin(core_ids(run)) if core_only else where
-    ids, total = _widest(run, shown, limit)
-    return ids, tables.count_rows(run, ENTITIES, where) if core_only else total
+    counts = pc.list_value_length(entities["orgs"]).cast(pa.int64())
+    used = pc.equal(entities["status"], Status.INFRASTRUCTURE)
+    found = entities.append_column("organisations", counts)
+    found = found.filter(pc.and_(used, pc.greater(counts, 1)))
+    shown = found.filter(pc.is_in(found["entity_id"], core_ids(run))) if core_only else found
+    return shown.sort_by(list(_ORDER))["entity_id"][:limit].to_pylist(), found.num_rows
 
 
 def shared_entities(
@@ -503,19 +505,6 @@ def shared_entities(
         for one in tables.read_table(run, MEMBERS, columns, wanted).to_pylist()
     }
     return [SharedEntity(one, by_org.get(one, []), **members.get(one, {})) for one in ids]
-
-
-def _widest(run: RunFolder, where: pc.Expression, limit: int) -> tuple[list[str], int]:
-    """Returns the ids of the first `limit` entities in `_ORDER`, and how many match in all."""
-    columns = ["entity_id", "complaints", "calls", "orgs"]
-    best, total = None, 0
-    for batch in tables.table_batches(run, ENTITIES, columns, where):
-        total += batch.num_rows
-        part = pa.Table.from_batches([batch]).drop_columns("orgs")
-        part = part.append_column("organisations", pc.list_value_length(batch["orgs"]))
-        pool = part if best is None else pa.concat_tables([best, part])
-        best = tables.first_rows(pool, _ORDER, limit)
-    return [] if best is None else best["entity_id"].to_pylist(), total
 
 
 class OrgCounts:

@@ -135,10 +135,12 @@ def write_workbench(
     members = sum(sizes.values())
     seconds = members * MEMBER_SECONDS + tables.count_rows(run, ENTITIES) * ENTITY_SECONDS
     joint = gather_joint(run, core_only=redact)
-    shared = run_summary.shared_ids(run, LISTED_LIMIT, core_only=redact)
+    entities = run_summary.listed_entities(run)
+    shared = run_summary.shared_ids(run, entities, LISTED_LIMIT, core_only=redact)
     narratives = not redact and keeps_narratives(run)
     context = PartContext(redact, suppress_below, narratives, joint, shared)
-    jobs = _jobs(run, pool.scratch, groups, sizes, context, previous, before, graph=graph)
+    lists = partial(_lists, run, entities, previous)
+    jobs = _jobs(run, pool.scratch, groups, sizes, context, lists, before, graph=graph)
     found = [one for one in pool.run(jobs, seconds) if one is not None]
     none = NODE_POSITIONS.schema.empty_table()
     positions = pa.concat_tables([none, *(one.positions for one in found)])
@@ -219,14 +221,14 @@ def _jobs(
     groups: list[list[str]],
     sizes: Mapping[str, int],
     context: PartContext,
-    previous: RunFolder | None,
+    lists: partial[None],
     before: str | None,
     *,
     graph: bool,
 ) -> Iterator[partial[Any]]:
     """Yields the jobs, long ones first; those of clusters return what `_parts` does."""
     part_of = {one: place for place, group in enumerate(groups) for one in group}
-    yield partial(_lists, run, previous, part_of, len(groups), context)
+    yield partial(lists, part_of, len(groups), context)
     if graph:
         yield partial(_edges, run, redact=context.redact)
     batches = batch_groups(groups, sizes)
@@ -289,6 +291,7 @@ def _put_piece(name: str, value: Json, put: PutFile) -> None:
 
 def _lists(
     run: Run,
+    entities: pa.Table,
     previous: RunFolder | None,
     part_of: Mapping[str, int],
     parts: int,
@@ -297,7 +300,7 @@ def _lists(
 ) -> None:
     for name, content in static_files().items():
         put(f"report/{name}", [content])
-    entities, redact = run_summary.listed_entities(run), context.redact
+    redact = context.redact
     contested = entities.filter(pc.field("status") == Status.CONTESTED)
     rows = list(cluster_rows(run, previous, part_of, context, contested))
     size = CLUSTER_COLUMNS.index("size")

@@ -73,7 +73,7 @@ def test_each_record_counts_once_for_the_organisation_that_holds_it(
     run = write_run(
         tmp_path_factory.mktemp("run") / "r", {"mentions": rows, "entities": entities}, files
     )
-    found, total = shared_ids(run, limit=10)
+    found, total = shared_ids(run, listed_entities(run), limit=10)
     several = {one for one, of_orgs in expected.items() if len(of_orgs) > 1}
     assert total == len(found) and set(found) == several
     with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
@@ -94,7 +94,7 @@ def test_only_infrastructure_widest_first_with_its_cluster(tmp_path):
         "members": [member(IDS[0], "c-0", tier="verify", robustness=1), member(IDS[1], "c-1")],
     }
     run = write_run(tmp_path / "r", rows)
-    ids, total = shared_ids(run, limit=2)
+    ids, total = shared_ids(run, listed_entities(run), limit=2)
     found = shared_entities(run, ids, {})
     assert [(one.entity_id, one.cluster_id) for one in found] == [(IDS[1], "c-1"), (IDS[0], "c-0")]
     assert total == 3
