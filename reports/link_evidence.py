@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 
 from reports import tables
 from reports.cluster_data import NARRATIVE, RECORD, with_words
-from reports.run_summary import OrgCounts, OrgRecords
 from reports.tables import (
     SECONDS_A_DAY,
     BoolArray,
@@ -481,7 +480,7 @@ class Records:
 
     `sample` has the columns of `_READ` for the members at `rows`. `naming` are the `RECORD` of
     mentions of the members at `naming_rows`, each once; `wordings` mentions of scripts, as of
-    `cluster_data.script_mentions`; `by_org` the records of shared members, by member.
+    `cluster_data.script_mentions`.
     """
 
     days: Lists
@@ -491,7 +490,6 @@ class Records:
     naming: pa.Table
     naming_rows: IntArray
     wordings: pa.Table
-    by_org: dict[int, list[OrgRecords]]
 
 
 _READ = (
@@ -507,27 +505,30 @@ _CODED = ("source_org", "record_kind", "role", "victim_country", "field")
 
 
 def read_records(
-    run: str, ids: pa.Array, per_org: int, scripts: Iterable[str] = (), shared: Sequence[str] = ()
+    run: str,
+    ids: pa.Array,
+    per_org: int,
+    scripts: Iterable[str] = (),
+    count: Callable[[pa.Table, IntArray], None] = lambda *_: None,
 ) -> Records:
     """Counts mentions of members by day and role, and samples `per_org` records of each.
 
     A sample has the newest records of each member and organisation, those in a narrative first, and
     one row a record. An offer's mention counts its people. With `per_org` 0 no record is named.
-    Mentions of `scripts` are read along, and records of `shared` members counted by organisation.
+    Mentions of `scripts` are read along; `count` is given all with the place of each one's member.
     """
-    found, by_org, known = _Read(len(ids), per_org), OrgCounts(), IdIndex(ids)
+    found, known = _Read(len(ids), per_org), IdIndex(ids)
     asked = IdIndex(pa.array(scripts, pa.string()))
-    seen_by_several = np.asarray(pc.is_in(ids, pa.array(shared, pa.string())), np.bool_)
     wordings: list[pa.Table] = []
     for batch in tables.read_in_key_order(run, MENTIONS, _READ, coded=_CODED):
         new = changes(batch["entity_id"])
         of, distinct = np.cumsum(new) - 1, batch["entity_id"].filter(pa.array(new))
-        at = known.places(distinct)
-        found.add(batch, at[of])
-        by_org.add(batch, np.where(np.append(seen_by_several, False)[at], at, -1)[of])
+        at = known.places(distinct)[of]
+        found.add(batch, at)
+        count(batch, at)
         if len(asked) and ((script := asked.places(distinct)) >= 0).any():
             wordings.append(decoded(batch.filter(pa.array(script[of] >= 0))))
-    return found.records(with_words(wordings), by_org.by_place())
+    return found.records(with_words(wordings))
 
 
 class _Read:
@@ -599,7 +600,7 @@ class _Read:
         self._samples_of += [np.full(self._open.num_rows, self._open_at), of[:whole]]
         self._open, self._open_at = sample.slice(whole), int(of[-1])
 
-    def records(self, wordings: pa.Table, by_org: dict[int, list[OrgRecords]]) -> Records:
+    def records(self, wordings: pa.Table) -> Records:
         """Returns all that was read."""
         member, day, count = self._days.sums()
         first = np.append(True, member[1:] != member[:-1]) if len(member) else np.zeros(0, bool)
@@ -611,9 +612,7 @@ class _Read:
         member, role, count = self._roles_of.sums(rank)
         texts = Texts(pa.array(ordered, pa.string()), role + 1)
         of_roles: dict[str, Column] = {"role": texts, "count": Whole(count)}
-        at = np.append(
-            np.concatenate(self._samples_of), np.full(self._open.num_rows, self._open_at)
-        )
+        at = np.concatenate([*self._samples_of, np.full(self._open.num_rows, self._open_at)])
         order = np.argsort(at, kind="stable")
         return Records(
             days,
@@ -623,7 +622,6 @@ class _Read:
             pa.concat_tables(self._naming),
             np.concatenate(self._naming_rows),
             wordings,
-            by_org,
         )
 
 
@@ -631,22 +629,19 @@ class _Counts:
     """Sums by pairs of whole numbers below 2^31."""
 
     def __init__(self) -> None:
-        self._keys: list[IntArray] = []
-        self._counts: list[IntArray] = []
+        none = np.empty(0, np.int64)
+        self._parts = [(none, none)]
 
     def add(self, one: IntArray, other: IntArray, counts: IntArray) -> None:
         """Adds counts of pairs."""
-        keys, sums = _summed((one << 32) + other, counts)
-        self._keys.append(keys)
-        self._counts.append(sums)
+        self._parts.append(_summed((one << 32) + other, counts))
 
     def sums(self, rank: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
         """Returns the pairs in order, and the sum of each; `rank` orders the second numbers."""
-        none = np.empty(0, np.int64)
-        keys = np.concatenate([none, *self._keys])
+        keys, counts = map(np.concatenate, zip(*self._parts, strict=True))
         if rank is not None:
             keys = ((keys >> 32) << 32) + rank[keys & 0xFFFFFFFF]
-        keys, total = _summed(keys, np.concatenate([none, *self._counts]))
+        keys, total = _summed(keys, counts)
         return keys >> 32, keys & 0xFFFFFFFF, total
 
 

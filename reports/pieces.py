@@ -41,7 +41,7 @@ from reports.cluster_data import (
 )
 from reports.link_evidence import Records, parts_by_org, raw_columns, read_records
 from reports.partition import positions_table, read_positions
-from reports.run_summary import Joint, OrgRecords
+from reports.run_summary import Joint, OrgCounts, OrgRecords
 from reports.tables import (
     ANY_LENGTH,
     BoolArray,
@@ -188,7 +188,8 @@ def gather_job(
     scripts = {} if context.redact else suppliers.scripts()
     of_scripts = sorted({one["entity_id"] for rows in scripts.values() for one in rows})
     per_org = 0 if context.redact else READINGS_PER_ORG
-    read = read_records(source, names, per_org, of_scripts, context.shared[0])
+    seen = OrgCounts(np.asarray(pc.is_in(names, pa.array(context.shared[0], pa.string())), bool))
+    read = read_records(source, names, per_org, of_scripts, seen.add)
     tables_of = {
         "members": Lists(cut.starts, _member_columns(source, members, read, points[kept], cut)),
         **_link_rows(links, cut),
@@ -215,8 +216,8 @@ def gather_job(
     first, _ = distinct_rows([naming[one].combine_chunks() for one in (*_KEY, "of")])
     once = naming.take(first)
     found = pa.table([*once.select(_KEY), ids.take(once["of"])], schema=NAMING)
-    seen = {names[place].as_py(): rows for place, rows in read.by_org.items()}
-    return Job(list(clusters), facts, tables_of, positions, found, union_only, seen)
+    by_orgs = {names[place].as_py(): rows for place, rows in seen.by_place().items()}
+    return Job(list(clusters), facts, tables_of, positions, found, union_only, by_orgs)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from reports.disclosure_control import (
     suppress_small_counts,
 )
 from reports.run import Run
-from reports.tables import IntArray, RunFolder
+from reports.tables import BoolArray, IntArray, RunFolder
 from reports.text import recognize_region, region_atlas
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
@@ -64,8 +64,7 @@ _LISTED = "entity_id kind status reason region orgs complaints calls first_seen 
 
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
 
-ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
-"""Columns of mentions/ that `OrgCounts` needs."""
+_ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -508,19 +507,21 @@ def shared_entities(
 
 
 class OrgCounts:
-    """The records that name each of some entities, by organisation in order of names.
+    """The records that name each of the `wanted` entities, by organisation in order of names.
 
     A record that names one at several places counts once; of an offer its people do. Rows come in
     the order of their key, so that those of a record are together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: BoolArray) -> None:
+        self._wanted = np.append(wanted, False)
         self._found = dict[tuple[int, str], _OrgSums]()
         self._last: tuple[Any, ...] | None = None
 
     def add(self, mentions: pa.Table, at: IntArray) -> None:
         """Adds mentions with the place of the entity of each, -1 for none."""
-        rows, at = mentions.select(ORG_COLUMNS).filter(pa.array(at >= 0)), at[at >= 0]
+        wanted = self._wanted[at]
+        rows, at = mentions.select(_ORG_COLUMNS).filter(pa.array(wanted)), at[wanted]
         if not len(at):
             return
         new_group = group_changes(at) | tables.changes(rows["source_org"])

@@ -5,12 +5,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from unittest import mock
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
 from reports.link_evidence import read_records
 from reports.run_summary import (
     PLACE_LIMIT,
+    OrgCounts,
     OrgRecords,
     listed_entities,
     map_regions,
@@ -61,10 +63,10 @@ def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
     return found
 
 
-@given(mentions, st.integers(1, 3), st.sampled_from([2, 7, 1 << 20]))
+@given(mentions, st.integers(1, 3), st.sampled_from([2, 7, 1 << 20]), st.integers(0, 1))
 @settings(max_examples=40, deadline=None)
 def test_each_record_counts_once_for_the_organisation_that_holds_it(
-    tmp_path_factory, rows, files, size
+    tmp_path_factory, rows, files, size, per_org
 ):
     expected = expected_records(rows)
     entities = [
@@ -77,8 +79,9 @@ def test_each_record_counts_once_for_the_organisation_that_holds_it(
     several = {one for one, of_orgs in expected.items() if len(of_orgs) > 1}
     assert total == len(found) and set(found) == several
     with mock.patch.dict("reports.tables._ONE_BY_ONE", batch_size=size):
-        read = read_records(str(run), pa.array(IDS), 1, shared=found)
-    by_org = {IDS[place]: of_orgs for place, of_orgs in read.by_org.items()}
+        counts = OrgCounts(np.isin(IDS, found))
+        read_records(str(run), pa.array(IDS), per_org, count=counts.add)
+    by_org = {IDS[place]: of_orgs for place, of_orgs in counts.by_place().items()}
     assert by_org == {one: expected[one] for one in several}
 
 
