@@ -60,7 +60,7 @@ from reports.tables import (
 )
 from schemas.enums import EntityKind
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
-from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets
+from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets, stable_order
 from transforms.text_spans import string_buffers
 from transforms.write.parquet_files import ExternalSorter
 
@@ -419,7 +419,7 @@ class _Suppliers:
         last[starts[1:][np.diff(starts) > 0] - 1] = more[np.diff(starts) > 0]
         pairs = _soft_pairs(soft, cut)
         keys = _keys(table["entity_id"], mine, pairs.ids)
-        order = np.lexsort((pairs.keys,)) if len(pairs.keys) else np.empty(0, np.int64)
+        order = stable_order(pairs.keys)
         low, high = (np.searchsorted(pairs.keys[order], keys, side) for side in ("left", "right"))
         counts = np.where(drawn[chosen] & (keys >= 0), high - low, 0)
         taken = order[concat_ranges(low, counts)]
@@ -627,7 +627,7 @@ def _plain(column: pa.ChunkedArray, limit: int) -> list[str]:
 
 
 def _search_columns(shown: pa.Table, total: int) -> dict[str, object]:
-    orgs = sorted(set(shown["source_org"].to_pylist()))
+    orgs = sorted(shown["source_org"].unique().to_pylist())
     return {
         "orgs": [text.plain(one, 60) for one in orgs],
         "record_orgs": pc.index_in(shown["source_org"], pa.array(orgs, pa.string())).to_pylist(),

@@ -110,10 +110,13 @@ _MAY_ESCAPE = r"%|&|\\u|[^\x00-\x7f]"
 
 _JSON_SIGN = re.compile(rb"\\([^u])")
 
-_LIST_SIGNS, _MOST_SHORT = b"0123456789,[]", 7
-"""Bytes of lists of whole numbers, and digits of one that is no token that has a form."""
+_MOST_SHORT = 7
+"""Digits of a whole number that is no token that has a form."""
 
-_DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_OF_LISTS = bytes(
+    ord("0" if sign in b"0123456789" else "," if sign in b",[]" else "x") for sign in range(256)
+)
+"""For each byte: 0 for a digit, a comma for what stands between whole numbers, x for all else."""
 
 _JSON_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 
@@ -461,9 +464,8 @@ def _sign_of(escape: re.Match[bytes]) -> bytes:
 
 def _are_short(numbers: bytes) -> bool:
     """Tells whether a text is lists of whole numbers, each so short that none has a form."""
-    if numbers.translate(None, _LIST_SIGNS):
-        return False
-    return b"0" * (_MOST_SHORT + 1) not in numbers.translate(_DIGITS_AS_ZERO)
+    signs = numbers.translate(_OF_LISTS)
+    return b"x" not in signs and b"0" * (_MOST_SHORT + 1) not in signs
 
 
 def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:
