@@ -273,11 +273,11 @@ def _merged(
 
 def decoded(rows: Rows) -> Rows:
     """Returns rows without dictionaries, which those of `coded` columns are."""
-    plain = [
-        one.with_type(one.type.value_type) if pa.types.is_dictionary(one.type) else one
-        for one in rows.schema
-    ]
-    return rows.cast(pa.schema(plain))
+    for at, one in enumerate(rows.schema):
+        if pa.types.is_dictionary(one.type):
+            plain = one.type.value_type
+            rows = rows.set_column(at, one.with_type(plain), rows.column(at).cast(plain))
+    return rows
 
 
 def count_rows(run: RunFolder, table: Table, where: pc.Expression | None = None) -> int:
