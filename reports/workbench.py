@@ -249,7 +249,7 @@ def _jobs(
 
 
 class _Whole(NamedTuple):
-    """What pieces of the whole run need of each job: see `reports.pieces.Job`."""
+    """Parts of a job that pieces of the whole run need: see `reports.pieces.Job`."""
 
     positions: pa.Table
     naming: pa.Table

@@ -198,6 +198,9 @@ def test_a_piece_that_names_a_withheld_value_is_found(tmp_path):
     harmless = encode_piece("part-1", {"at": "2025-02-05T01:08:08Z", "n": [212, 555, 188]})
     found = count_withheld([("leak", leak), ("harmless", harmless)], values)
     assert found == {"leak": 1}
+    for sign in ("<", "`", "${", "\x1b", "\n", "\\", '"'):
+        behind = encode_piece("part-0", {"said": [f"call{sign}2125550188{sign}now"]})
+        assert count_withheld([("leak", behind)], values) == {"leak": 1}, sign
 
 
 def read_lookup_of(key, ids):
@@ -224,7 +227,7 @@ def test_no_text_leaves_the_template_of_a_piece(value, number):
     table = numbers.put(np.array([number]))
     content = encode_piece("part-0", {value: [value], "at": table}, numbers)
     texts, lists = re.fullmatch(PIECE, content)[1].split(b"\n")
-    assert b"${" not in texts
+    assert b"${" not in texts and b"<" not in texts
     assert json.loads(texts) == {value: [value], "at": {"n": 0}} and json.loads(lists) == [[number]]
 
 
