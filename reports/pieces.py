@@ -75,7 +75,7 @@ READINGS_PER_ORG = 25
 LINK_LIMIT, NEAR_LIMIT, SOFT_LIMIT, SUPPLIER_LIMIT, LISTED_OFFERS = 4_000, 200, 600, 60, 200
 
 _NO_TEMPLATE = ((b"`", rb"\u0060"), (b"${", rb"\u0024{"), (b"<", rb"\u003c"))
-"""Signs that would end a raw template of JavaScript, run in it or begin markup, and their escapes."""
+"""Signs that end a raw template of JavaScript, run in it or begin markup, and their escapes."""
 
 _JSON = orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
