@@ -1,11 +1,11 @@
 """Pieces of data about clusters, of which the workbench draws the page of each, and its search.
 
 A piece is a script file of two lines of JSON: its texts, and its lists of small whole numbers, by
-place. A table in it has columns: whole numbers, or texts as the distinct ones and the
-number of each row's; the rows of one cluster follow those of another. So nothing is made for each
-row, here or in the search of what leaves, which reads every text once. A text is cut, nothing is
-markup. Shows what the tables of a run show to everybody who may read it, and nothing of private/.
-Long, since a piece has all that its clusters' pages say.
+place. A table in it has columns: whole numbers, or texts as the distinct ones and the number of
+each row's; the rows of one cluster follow those of another. So nothing is made for each row, here
+or in the search of what leaves, which reads every text once. A text is cut, nothing is markup.
+Shows what the tables of a run show to everybody who may read it, and nothing of private/. Long,
+since a piece has all that its clusters' pages say.
 
 The search finds identifiers, record ids and reasons, and the clusters that they lead to. It finds
 none that only a caller id or a mention names: a forged number may be an innocent subscriber's.
@@ -90,7 +90,7 @@ _OF_SOFT = ("weight", "records")
 _NOWHERE, ID_LIMIT = 99_999, 120
 
 RECORD_LIMIT = 500_000
-"""Record ids in the index: about 3 MB of it, compressed."""
+"""Record ids in the index: about 10 MB of it."""
 
 _SEARCHED = pa.schema(
     [("source_org", pa.string()), ("record_id", pa.string()), ("cluster", pa.int32())]

@@ -73,7 +73,7 @@ CODED = {
     ENTITIES.name: ("kind", "region", "line_type", "status", "hosted_by"),
     LINKS.name: ("entity_a", "entity_b", "strength", "reason"),
 }
-"""Columns of tables whose values repeat: read as dictionaries in two thirds of the time."""
+"""Columns of tables whose values repeat, to read as dictionaries."""
 
 TEXT_LIMIT, ANY_LENGTH = 20_000, 1 << 31
 """Characters of a text of a piece but an id; the page shows fewer, and all of these when asked."""
@@ -304,14 +304,9 @@ def top_rows(
     best = pa.schema([table.schema.field(name) for name in names]).empty_table()
     for batch in table_batches(run, table, names, where):
         pool = pa.concat_tables([best, pa.Table.from_batches([batch])])
-        best = first_rows(pool, order, limit)
+        first = pc.select_k_unstable(pool, k=limit, sort_keys=list(order))
+        best = pool.take(first).sort_by(list(order))
     return best
-
-
-def first_rows(rows: pa.Table, order: SortOrder, limit: int) -> pa.Table:
-    """Returns the first `limit` rows in `order`."""
-    keys = list(order)
-    return rows.take(pc.select_k_unstable(rows, k=limit, sort_keys=keys)).sort_by(keys)
 
 
 def count_by(

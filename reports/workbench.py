@@ -59,7 +59,7 @@ FILE_POLICY = (
 """The policy of a page that is opened from a disk: what lies beside it, nothing by network."""
 
 MEMBERS_OF_PART = 1_200
-"""Members of the clusters of one piece, about: some hundred kilobytes."""
+"""Members of the clusters of one piece, about: a megabyte."""
 
 MOST_PARTS = 160
 
