@@ -30,7 +30,7 @@ demo: $(READY)  ## run on bundled records: public FTC complaints, and two simula
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m tests.browser.driver
-	@$(BIN)/python -m pytest -n auto -rs
+	@$(BIN)/python -m pytest -n auto --dist worksteal -rs
 
 test-engines: $(READY)  ## run the tests on Prism, Kafka and Flink (Java 17, Maven, Go)
 	@echo "Fetching the engines once (350 MB and a Go build); a test whose engine is missing says why"
