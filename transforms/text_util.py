@@ -64,15 +64,21 @@ DOT_WORDS = "dot|punto|punkt"
 DASH_WORDS = "dash|hyphen|minus|gui[oó]n|bindestrich"
 UNDERSCORE_WORDS = "underscore"
 
+# The same with words that also stand for something else: for what is hidden, of no identifier.
+HIDDEN_AT_WORDS = f"{AT_WORDS}|arobase|klammeraffe|ät"
+HIDDEN_DOT_WORDS = f"{DOT_WORDS}|point"
+
+_CHARACTERS_KEPT = 1 << 16
+
 _MARKS = str.maketrans("‘’ʼ´`“”„«»‐‑‒–—−…", "'''''\"\"\"\"\"------.")
 _NO_ACCENT = str.maketrans("ßøØæÆœŒłŁđĐ", "soOaAoOlLdD")
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
-_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d|[⓵-⓽⓿❶-❾➀-➈➊-➒]")
 _NAME_PART = re.compile(r"[^\W\d_]+|\d")
 _CONTACT_DIGITS = 7
 _WRITTEN_ADDRESS = re.compile(
-    rf"@|[\W_](?:{AT_WORDS})[\W_]+[a-z0-9-]+[\W_]+(?:(?:{DOT_WORDS})[\W_]+)?(?:com|net|org|[a-z]{{2}})(?![a-z])"
+    rf"@|[\W_](?:{HIDDEN_AT_WORDS})[\W_]+[a-z0-9-]+[\W_]+(?:(?:{HIDDEN_DOT_WORDS})[\W_]+)?(?:com|net|org|[a-z]{{2}})(?![a-z])"
 )
 _DIGIT_NAMES = frozenset(
     "zero oh one two three four five six seven eight nine cero uno dos tres cuatro cinco seis siete"
@@ -125,8 +131,16 @@ def lower_in_place(text: str) -> str:
 
 
 def digits_to_ascii(text: str) -> str:
-    """Writes decimal digits of any script as those of ASCII, each in its place."""
+    """Writes decimal digits of any script, and circled ones that NFKC leaves, as those of ASCII."""
     return _FOREIGN_DIGIT.sub(_to_ascii_digit, text)
+
+
+def plain_in_place(text: str) -> str:
+    """Writes a text in lower case, accented and styled letters and digits as their plain ones.
+
+    Each character stays in its place: 'ｊａｎé' and 'ⓙⓐⓝⓔ' become 'jane', '❶²' becomes '12'.
+    """
+    return text.lower() if text.isascii() else text.translate(_PLAIN)
 
 
 def decode_web_escapes(text: str) -> tuple[str, Sequence[int]]:
@@ -163,6 +177,36 @@ def decode_with_places(
 
 def _to_ascii_digit(digit: re.Match[str]) -> str:
     return str(unicodedata.digit(digit[0]))
+
+
+class ByCharacter(dict[int, str]):
+    """A table for `str.translate`: the text of each character, kept for the first 65,536."""
+
+    def __init__(self, of: Callable[[str], str]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, code: int) -> str:
+        found = self._of(chr(code))
+        if len(self) < _CHARACTERS_KEPT:
+            self[code] = found
+        return found
+
+
+def _plain_character(character: str) -> str:
+    digit = unicodedata.digit(character, None)
+    if digit is not None:
+        return str(digit)
+    compatible = unicodedata.normalize("NFKC", character)
+    single = compatible if len(compatible) == 1 else character
+    if single.isalpha():
+        base = unicodedata.normalize("NFKD", single.translate(_NO_ACCENT))[0].lower()
+        if base.isascii():
+            return base
+    return _lower(single)
+
+
+_PLAIN = ByCharacter(_plain_character)
 
 
 def _lower(character: str) -> str:
@@ -298,7 +342,10 @@ def _replace_spans(text: str, spans: Spans, replace: Callable[[str], str]) -> st
 
 
 def _mask_alphanumerics(part: str) -> str:
-    return "".join([MASK if c.isalnum() else c for c in part])
+    if part.isascii():
+        return "".join([MASK if c.isalnum() else c for c in part])
+    pairs = zip(part, plain_in_place(part), strict=True)  # a letter in a circle, 'ⓙ', is a sign
+    return "".join([MASK if c.isalnum() or read.isalnum() else c for c, read in pairs])
 
 
 def _mask_all(part: str) -> str:

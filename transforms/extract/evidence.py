@@ -30,7 +30,7 @@ from transforms.extract.fingerprints import (
 from transforms.extract.impersonation import BRAND, find_impersonation, infer_brands, known_brands
 from transforms.extract.sensitive_text import Papers, find_private, papers_in_narratives
 from transforms.reporters import NO_RULES, SourceRules, call_reporter_keys, reporter_keys
-from transforms.text_util import AT_WORDS, DOT_WORDS, cut_to_search_limit
+from transforms.text_util import HIDDEN_AT_WORDS, HIDDEN_DOT_WORDS, cut_to_search_limit
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
@@ -51,8 +51,8 @@ _SIX_DIGITS = r"(?:\pN[^\pN]{0,3}){6}"
 
 _ADDRESS_SIGN = (
     r"(?i)@|＠|%40|&#64;|&commat;|\((?:at|ät)\)"
-    rf"|[\pL\pN][\s\[(]+(?:{AT_WORDS}|arobase|klammeraffe)[\s\])]+[\w-]+[\s\[(]*"
-    rf"(?:\.|(?:{DOT_WORDS}|point)\b)"
+    rf"|[\pL\pN][\s\[(]+(?:{HIDDEN_AT_WORDS})[\s\])]+[\w-]+[\s\[(]*"
+    rf"(?:\.|(?:{HIDDEN_DOT_WORDS})\b)"
 )
 """A sign of an address, written or said."""
 

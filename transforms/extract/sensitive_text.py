@@ -24,8 +24,11 @@ from transforms.casts import true_mask
 from transforms.extract.kinds import email, gift_card, iban
 from transforms.extract.narrative import REACH, REACH_AFTER, quotes_suspect
 from transforms.text_util import (
+    HIDDEN_AT_WORDS,
+    HIDDEN_DOT_WORDS,
     MASK,
     WEB_ESCAPE,
+    ByCharacter,
     cut_to_search_limit,
     decode_web_escapes,
     find_by_row,
@@ -247,7 +250,7 @@ begins with a sign of the last class.
 
 _LETTER = r"[^\W\d_]"
 
-_DIGIT = r"[\d²³¹⁰⁴-⁹₀-₉①-⑨⓪❶-❾➀-➈➊-➒]"
+_DIGIT = r"[\d²³¹⁰⁴-⁹₀-₉①-⑨⓪⓵-⓽⓿❶-❾➀-➈➊-➒]"
 
 _DIGIT_WORDS = (
     "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
@@ -271,9 +274,9 @@ _NUMBER = re.compile(rf"{_ONE}(?:[\W_]{{0,3}}{_ONE}){{5,30}}")
 
 _SIGN = r"(?:@|＠|&#64;|&commat;|%40)"
 
-_SPOKEN = r"[\[(]?(?:at|arroba|arobase)[\])]?"
+_SPOKEN = rf"[\[(]?(?:{HIDDEN_AT_WORDS})[\])]?"
 
-_DOT = r"\s?[\[(]?\s?(?:\.|．|dot|punto|punkt|point)\s?[\])]?\s?"
+_DOT = rf"\s?[\[(]?\s?(?:\.|．|{HIDDEN_DOT_WORDS})\s?[\])]?\s?"
 
 _PROVIDER = (
     r"(?:gmail|yahoo|hotmail|outlook|aol|icloud|live|msn|gmx|web|orange|wanadoo|free|proton)"
@@ -496,19 +499,14 @@ def _as_read(text: str) -> tuple[str, Sequence[int]]:
     return decoded.translate(_COMPATIBLE), places
 
 
-class _Compatible(dict[int, str]):
-    """The one character that a character stands for (NFKC), by code point."""
-
-    def __missing__(self, code: int) -> str:
-        written = chr(code)
-        plain = unicodedata.normalize("NFKC", written)
-        if written.isdecimal():
-            plain = str(unicodedata.decimal(written))
-        self[code] = found = plain if len(plain) == 1 else written
-        return found
+def _compatible(written: str) -> str:
+    """Returns the one character that a character stands for (NFKC), or its digit."""
+    digit = unicodedata.digit(written, None)
+    plain = unicodedata.normalize("NFKC", written) if digit is None else str(digit)
+    return plain if len(plain) == 1 else written
 
 
-_COMPATIBLE = _Compatible()
+_COMPATIBLE = ByCharacter(_compatible)
 
 
 def _papers_as_read(text: str) -> Iterator[Private]:

@@ -27,7 +27,7 @@ from transforms import text_util
 from transforms.arrow_util import Array, ListItems, list_items
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
-from transforms.text_util import SEARCH_LIMIT, digits_to_ascii, lower_in_place
+from transforms.text_util import SEARCH_LIMIT, plain_in_place
 
 CALL_ROLES = {
     "calling_number": {Direction.INBOUND: Role.CALLER_ID, Direction.OUTBOUND: Role.VICTIM},
@@ -65,14 +65,11 @@ _COMPARED_DIGITS = 4
 """Last digits that `may_contain_identifier` compares, of the `MIN_IDENTIFIER_LENGTH` or more."""
 
 _SIGN_WORDS = re.compile(
-    rf"(?<![^\W_])(?:{text_util.AT_WORDS}|{text_util.DOT_WORDS}|{text_util.DASH_WORDS}|{text_util.UNDERSCORE_WORDS})(?![^\W_])"
+    rf"(?<![^\W_])(?:{text_util.HIDDEN_AT_WORDS}|{text_util.HIDDEN_DOT_WORDS}|{text_util.DASH_WORDS}|{text_util.UNDERSCORE_WORDS})(?![^\W_])"
 )
 """Words for the signs of an address, in lower case."""
 
 _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
-
-_FINAL_SIGMA = "\u03a3"
-"""The letter whose lower case depends on its position in a word."""
 
 _ENDS_IN_DIGITS = re.compile(rf"(?:^\+?|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$")
 """A number, or an identifier of digits alone: it ends in the same digits in every form."""
@@ -129,7 +126,7 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
 
 def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]:
     """Yields start and end, in code points, of every place where a pattern is written."""
-    low = _plain(text)
+    low = plain_in_place(text)
     if numbers := frozenset(one for one in patterns if one.text.isdecimal()):
         for form in _decoded_forms(low):
             yield from _Characters.of(form, str.isdecimal, _WIDEST_GAP).find(numbers)
@@ -232,7 +229,7 @@ class _Characters:
 
     @classmethod
     def of(cls, low: str, counts: Callable[[str], bool], widest: int) -> _Characters:
-        """Selects the characters that count of a text made by `_plain`."""
+        """Selects the characters that count of a text made by `plain_in_place`."""
         at = [i for i, c in enumerate(low) if counts(c)]
         return cls("".join([low[i] for i in at]), at, widest)
 
@@ -306,19 +303,12 @@ def _blank(word: re.Match[str]) -> str:
     return " " * len(word[0])
 
 
-def _plain(text: str) -> str:
-    """Returns a text, at its length, in lower case and with every decimal digit in ASCII."""
-    if text.isascii():
-        return text.lower()
-    return digits_to_ascii(lower_in_place(text.replace(_FINAL_SIGMA, _FINAL_SIGMA.lower())))
-
-
 def _digits(text: str) -> str:
-    return "".join(c for c in _plain(text) if "0" <= c <= "9")
+    return "".join(c for c in plain_in_place(text) if "0" <= c <= "9")
 
 
 def _compact(text: str) -> str:
-    return "".join(c for c in _plain(text) if c.isalnum())
+    return "".join(c for c in plain_in_place(text) if c.isalnum())
 
 
 def _ending(identifier: str) -> str:

@@ -44,9 +44,6 @@ PLAIN = r"\x00-\xb1\xb4-\xb8\xba\xbb\xbf-\x{65f}\x{2010}-\x{2027}\x{2030}-\x{205
 _PLACES = 1 << 32
 """More than the code points of any text."""
 
-_MAX_PIECES = 6
-"""Runs of digits that one number is written in."""
-
 _GAP = 3
 """Characters between two close runs, none of them a letter."""
 
@@ -377,11 +374,18 @@ def _joined(runs: DigitRuns) -> tuple[Array, pa.Array]:
     chains = np.cumsum(runs.joint[heads] == APART)
     text = runs.form[heads] // FORMS
     texts, starts, stops = [], [], []
-    for more in range(min(_MAX_PIECES, len(heads))):
-        count = len(heads) - more
-        size = ends[more:] - firsts[:count]
-        kept = (chains[more:] == chains[:count]) & (size >= MIN_DIGITS) & (size <= MAX_DIGITS)
-        texts.append(text[:count][kept])
-        starts.append(firsts[:count][kept])
-        stops.append(ends[more:][kept])
+    going = np.arange(len(heads))
+    for more in range(MAX_DIGITS):  # each piece has one
+        going = going[going + more < len(heads)]
+        size = ends[going + more] - firsts[going]
+        whole = (chains[going + more] == chains[going]) & (size <= MAX_DIGITS)
+        going, size = going[whole], size[whole]
+        if not len(going):
+            break
+        kept = going[size >= MIN_DIGITS]
+        texts.append(text[kept])
+        starts.append(firsts[kept])
+        stops.append(ends[kept + more])
+    if not texts:
+        return np.zeros(0, np.int64), pa.array([], pa.string())
     return np.concatenate(texts), slice_bytes(data, *map(np.concatenate, (starts, stops)))

@@ -39,14 +39,25 @@ _MAX_URL = 2_048
 _BREAKS = " \t\r\n<>\"'"
 """Characters that end a web address."""
 
-_LINK_AT = r"(?:@|＠|[\[({]at[\])}]|%(?:25)*40|&#64;|&#x40;|&commat;)"
+_LINK_AT = r"(?:@|＠|﹫|[\[({]at[\])}]|%(?:25)*40|&#64;|&#x40;|&commat;)"
+
+_LINK_DOT = r"(?:\.|[\[({](?:\.|dot)[\])}]|%(?:25)*2e|&#46;|&#x2e;|&period;)"
+
+_BETWEEN = r"(?:[_+-]|%(?:25)*20)"
+
+_SAID_AT = rf"{_BETWEEN}(?:{text_util.HIDDEN_AT_WORDS}){_BETWEEN}"
+
+_SAID_DOT = rf"{_BETWEEN}(?:{text_util.HIDDEN_DOT_WORDS}){_BETWEEN}"
+
+_UNSEEN = "[\u00ad\u200b-\u200d\u2060\ufeff]*"
+"""Characters that have no width."""
 
 _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
 """RE2: without a match of this, no token stands behind a host."""
 
 _CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)*3d)"
 
-LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}",)
+LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|{_SAID_AT}|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}",)
 """RE2: without a match of this, a text holds no such address, id or number."""
 
 _REST = re.compile(
@@ -56,7 +67,10 @@ _REST = re.compile(
 )
 
 _ADDRESS = re.compile(
-    rf"(?<![\w.+-])[\w.+-]{{1,64}}{_LINK_AT}[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,5}}", re.IGNORECASE
+    rf"(?<![\w.+-])[\w.+-]{{1,64}}{_UNSEEN}{_LINK_AT}{_UNSEEN}[\w-]{{1,63}}"
+    rf"(?:{_LINK_DOT}[\w-]{{1,63}}){{1,5}}"
+    rf"|(?<![\w.+-])[\w.+-]{{1,64}}?{_SAID_AT}[\w-]{{1,63}}?(?:{_SAID_DOT}[\w-]{{1,63}}?){{1,3}}\b",
+    re.IGNORECASE,
 )
 
 _TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3[Dd]){0,2}")

@@ -92,23 +92,43 @@ def test_readings_as_the_victims_are_not_shown():
     assert [row["record_id"] for row in rows] == ["c1"]
 
 
-@pytest.mark.parametrize("path", ["2024561414", "202_456_1414", "u/202-456-1414", "202.456_1414"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "2024561414",
+        "202_456_1414",
+        "u/202-456-1414",
+        "202.456_1414",
+        "2-0-2-4-5-6-1-4-1-4",
+        "②⓪②④⑤⑥①④①④",
+        "❷⓿❷❹❺❻❶❹❶❹",
+    ],
+)
 def test_the_text_around_an_identifier_hides_victims_numbers(path):
     address = f"https://evil.support/{path}"
     row = piece("domain:evil.support", Role.LURE_SITE, raw=address)
     assert shown(row)[0]["raw"] == address
     (masked,) = shown(row, own=OWN)
-    assert masked["raw"] == "https://evil.support/" + re.sub(r"\d", "#", path)
+    assert masked["raw"] == "https://evil.support/" + re.sub(r"[\d⓪-⓿①-⑨❶-❾]", "#", path)
     assert masked["entity_id"] == "domain:evil.support"
 
 
-@pytest.mark.parametrize("sign", ["@", "%40", "＠", "(at)", "[at]", "&commat;"])
-def test_the_text_around_an_identifier_hides_an_address(sign):
-    row = piece(
-        "domain:evil.support", Role.LURE_SITE, raw=f"https://evil.support/jane77{sign}web.de/x"
-    )
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(f"jane77{sign}web.de" for sign in ["@", "%40", "＠", "﹫", "(at)", "[at]", "&commat;"]),
+        "jane77[at]web[.]de",
+        "jane77(at)web(dot)de",
+        "jane77&#64;web&#46;de",
+        "jane77\u200b@web.de",
+        "jane77_at_web_dot_de",
+        "jane77%20arobase%20web%20point%20de",
+    ],
+)
+def test_the_text_around_an_identifier_hides_an_address(address):
+    row = piece("domain:evil.support", Role.LURE_SITE, raw=f"https://evil.support/{address}/x")
     (masked,) = shown(row)
-    assert "jane77" not in masked["raw"]
+    assert not {"jane77", "web", "de"} & set(re.findall(r"\w+", masked["raw"].replace("_", " ")))
     assert masked["raw"].startswith("https://evil.support/")
     assert masked["raw"].endswith("/x")
 

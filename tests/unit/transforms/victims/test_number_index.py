@@ -111,7 +111,7 @@ def candidates_of(text):
         for close in re.findall(r"\d+(?:[\W_]{1,3}\d+)*", form, re.ASCII):
             runs = re.findall(r"\d+", close, re.ASCII)
             for first in range(len(runs)):
-                for last in range(first + 1, min(first + 6, len(runs)) + 1):
+                for last in range(first + 1, min(first + record_texts.MAX_DIGITS, len(runs)) + 1):
                     digits = "".join(runs[first:last])
                     if record_texts.MIN_DIGITS <= len(digits) <= record_texts.MAX_DIGITS:
                         yield digits
