@@ -44,6 +44,12 @@ PLAIN = r"\x00-\xb1\xb4-\xb8\xba\xbb\xbf-\x{65f}\x{2010}-\x{2027}\x{2030}-\x{205
 _PLACES = 1 << 32
 """More than the code points of any text."""
 
+_MAX_PIECES = 6
+"""Runs of digits that a number is written in; one of more is the beginning or end of its chain.
+
+So a list of digits holds few candidates, and a number may be written digit by digit.
+"""
+
 _GAP = 3
 """Characters between two close runs, none of them a letter."""
 
@@ -374,15 +380,17 @@ def _joined(runs: DigitRuns) -> tuple[Array, pa.Array]:
     chains = np.cumsum(runs.joint[heads] == APART)
     text = runs.form[heads] // FORMS
     texts, starts, stops = [], [], []
+    edge = np.diff(chains, prepend=-1, append=-1) != 0  # the first of a chain, and behind its last
     going = np.arange(len(heads))
     for more in range(MAX_DIGITS):  # each piece has one
         going = going[going + more < len(heads)]
         size = ends[going + more] - firsts[going]
-        whole = (chains[going + more] == chains[going]) & (size <= MAX_DIGITS)
-        going, size = going[whole], size[whole]
+        going = going[(chains[going + more] == chains[going]) & (size <= MAX_DIGITS)]
         if not len(going):
             break
-        kept = going[size >= MIN_DIGITS]
+        kept = going[ends[going + more] - firsts[going] >= MIN_DIGITS]
+        if more >= _MAX_PIECES:
+            kept = kept[edge[kept] | edge[kept + more + 1]]
         texts.append(text[kept])
         starts.append(firsts[kept])
         stops.append(ends[kept + more])

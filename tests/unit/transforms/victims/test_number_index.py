@@ -111,10 +111,19 @@ def candidates_of(text):
         for close in re.findall(r"\d+(?:[\W_]{1,3}\d+)*", form, re.ASCII):
             runs = re.findall(r"\d+", close, re.ASCII)
             for first in range(len(runs)):
-                for last in range(first + 1, min(first + record_texts.MAX_DIGITS, len(runs)) + 1):
+                for last in range(first + 1, len(runs) + 1):
+                    if last - first > 6 and first and last < len(runs):
+                        continue  # a number of more pieces begins or ends what is close
                     digits = "".join(runs[first:last])
                     if record_texts.MIN_DIGITS <= len(digits) <= record_texts.MAX_DIGITS:
                         yield digits
+
+
+def test_a_list_of_digits_has_few_candidates():
+    """A hostile text of digits with a blank between any two costs no more than its length."""
+    text = " ".join("1234567890" * 500)
+    rows, _ = record_texts.candidate_digits(record_texts.find_digits(pa.array([text])))
+    assert 0 < len(rows) <= 2 * record_texts.MAX_DIGITS
 
 
 @given(st.lists(st.none() | TEXTS | CODED.map("".join)), st.sampled_from([1, 50, 1 << 22]))
