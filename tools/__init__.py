@@ -1,0 +1,1 @@
+"""Commands that compile data which is shipped, each from what others publish; not installed."""
