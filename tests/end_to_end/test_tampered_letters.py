@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from benchmarks import fuzz
 from pipelines import cli, key_store
 from pipelines.exchange import signed_files
 from pipelines.options import UsageError
@@ -20,6 +19,7 @@ from reports import signing
 from reports.referral import seal
 from schemas.offer import CountryCount, KeyList, ListedKey
 from tests.end_to_end.test_bound_decisions import RING, first_day
+from tests.support import fuzz_readers
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 from tests.support.run_pipeline import jsonl, run
 from transforms.decisions import members_digest
@@ -167,7 +167,7 @@ def test_no_more_of_a_package_is_read_than_was_sealed(home, files, tmp_path, cap
 
 # Offers.
 
-OFFER = fuzz.offer()
+OFFER = fuzz_readers.offer()
 
 
 def accept(*folders, now=NOW):
@@ -310,7 +310,7 @@ def test_an_offer_of_before_keys_were_named_is_taken(home, tmp_path):
 
 # Corrections and lists of keys.
 
-LETTERS = dict(fuzz.letters())
+LETTERS = dict(fuzz_readers.letters())
 
 
 def listed(key, *, name=None, **times):
@@ -322,7 +322,9 @@ def listed(key, *, name=None, **times):
 
 
 def key_list(*keys):
-    return KeyList("microsoft", fuzz.ISSUED, tuple(sorted(keys, key=lambda one: one.key_id)))
+    return KeyList(
+        "microsoft", fuzz_readers.ISSUED, tuple(sorted(keys, key=lambda one: one.key_id))
+    )
 
 
 def wrong_issue(folder):
@@ -582,7 +584,7 @@ def test_what_a_void_key_accused_has_no_effect_and_what_it_protects_stays(
 
 
 def test_every_reader_bears_mutations():
-    refused, longest = fuzz.fuzz(6_500, 7)
+    refused, longest = fuzz_readers.fuzz(6_500, 7)
     assert sum(refused.values()) > 5_000
     assert min(refused.values()) > 200
     assert longest < 20
@@ -604,18 +606,18 @@ def test_a_megabyte_of_any_file_is_read_in_time():
         evidence=tuple(sorted(evidence, key=lambda one: (one.week, one.kind))),
         clusters=(replace(OFFER.clusters[0], countries=(), elsewhere=None, losses=()),),
     )
-    content = signing.letter_bytes(large, fuzz.KEY)
+    content = signing.letter_bytes(large, fuzz_readers.KEY)
     assert len(content) > 900_000
-    for one in fuzz.specimens():
+    for one in fuzz_readers.specimens():
         for mutant in (content, b"[" * 2**20, b"[1," * 2**18, b'{"a":' * 2**17, b"9" * 2**20):
             before = time.process_time()
             with suppress(*one.errors):
-                one.read(mutant, signing.sign_detached(mutant, fuzz.KEY))
+                one.read(mutant, signing.sign_detached(mutant, fuzz_readers.KEY))
             assert time.process_time() - before < 20, one.name
 
 
 def test_a_consent_by_a_key_that_is_void_releases_nothing(home, tmp_path):
-    signed(tmp_path / "consent", signed_files.CONSENT_FILE, dict(fuzz.letters())["consent"])
+    signed(tmp_path / "consent", signed_files.CONSENT_FILE, dict(fuzz_readers.letters())["consent"])
     asked = [str(tmp_path / "consent")], {"amazon"}, "in-cbi", NOW
     assert list(signed_files.read_consents(*asked)) == ["microsoft"]
     key_store.distrust("microsoft", None, NOW)

@@ -1,6 +1,6 @@
 """Mutates every file that an outsider can send, and holds each reader to its one kind of error.
 
-    python -m benchmarks.fuzz [MUTATIONS] [SEED]
+    python -m tests.support.fuzz_readers [MUTATIONS] [SEED]
 
 The files are offers, feeds, revocations, corrections, consents, lists of keys, the letters of an
 overlap, the files of a hub, packages (a seal and what it seals), seals, time stamps, signature
@@ -535,7 +535,9 @@ def _fuzz(mutations: int, rng: random.Random, seed: int) -> tuple[Counter[str], 
 
 def main(words: list[str]) -> int:
     """Runs as many mutations as are asked for; prints what was refused."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.support.fuzz_readers", description=__doc__
+    )
     parser.add_argument("mutations", metavar="MUTATIONS", type=int, nargs="?", default=100_000)
     parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1)
     given = parser.parse_args(words)
