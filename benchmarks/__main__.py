@@ -17,8 +17,8 @@ def main() -> None:
         module.main()
     numbers.speed()
     exchange.print_overlap(100_000)
-    for name in ("benchmarks.peers", "benchmarks.flame"):
-        subprocess.run([sys.executable, "-m", name], check=True)
+    for words in (["benchmarks.peers"], ["benchmarks.batch", "--by-module"]):
+        subprocess.run([sys.executable, "-m", *words], check=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
-"""Costs of a batch run, step by step: `python -m benchmarks.batch [N ...] [--record | --stages]`.
+"""Costs of a batch run, by step or by module: `python -m benchmarks.batch [N ...]`.
 
 Each N is a simulated world of that many complaints (`benchmarks.worlds`). The run is a process of
 its own, and all its processes are looked at every tenth of a second. It notes when each stage of
 Beam's local runner begins, and the bytes of every batch that it encodes. Printed are, for each
 step, the memory that is resident and not shared at its peak, and the CPU seconds of the run's own
-process; with --record what one complaint and one call add, from three worlds without and with
+process. With --record it is what one complaint and one call add, from three worlds without and with
 calls; with --stages the rows of `pipelines.progress.BATCH_STEPS`, and what runs would have shown
 with the rows that are there now.
+
+With --by-module the run is sampled by py-spy: the share of CPU by layer and by the module of
+ringtrace, or the part of Beam, that was at work. --svg FILE draws a flame graph instead; --within
+PATTERN prints the share of CPU within functions and modules that match, and all that they call.
+This needs `pip install '.[bench]'`, and the right to trace one's own children.
 """
 
 from __future__ import annotations
@@ -14,12 +19,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shutil
+import re
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -66,6 +71,17 @@ ROWS = {
 """The content of a batch, by its columns."""
 
 BETWEEN_STEPS = "between steps"
+
+SAMPLES_A_SECOND = 50
+
+MODULES_SHOWN = 25
+
+_FRAME = re.compile(r"\(([\w./<>-]+\.py):\d+\)")
+
+_OURS = re.compile(r"^(?:pipelines|reports|schemas|transforms)/")
+
+_OUTER = ("pipelines/cli.py", "pipelines/batch/__main__.py", "pipelines/batch/pipeline.py")
+"""Modules of ringtrace that only call the rest, through Beam."""
 
 Stages = list[tuple[float, float, str]]
 """Clock, CPU seconds of the process, and the step whose stage begins; the last is the end."""
@@ -178,7 +194,7 @@ def steps(stages: Stages, samples: Sequence[tuple[float, int]]) -> list[Step]:
     return list(found.values())
 
 
-def table(found: dict[int, Observed]) -> Iterator[str]:
+def step_table(found: dict[int, Observed]) -> Iterator[str]:
     """Yields lines of Markdown: MiB at the peak of each step, CPU seconds, MiB shuffled."""
     yield "| step | " + " | ".join(f"{n:,}: MiB | CPU s" for n in found) + " |"
     yield "|---" * (1 + 2 * len(found)) + "|"
@@ -267,18 +283,124 @@ def stage_lines(found: dict[int, Observed]) -> Iterator[str]:
         yield from (f"{clock - first:.2f},{step}" for clock, _, step in run.stages)
 
 
-def main() -> None:
-    """Measures each world and prints the table that was asked for."""
+def sample(folder: Path, out: Path, form: str) -> None:
+    """Runs the world in `folder` under py-spy, which writes `out` in one of its formats."""
+    py_spy = Path(sys.executable).with_name("py-spy")
+    if not py_spy.exists():
+        sys.exit("py-spy is not installed: pip install '.[bench]'")
+    with tempfile.TemporaryDirectory() as scratch:
+        flags = ["--rate", str(SAMPLES_A_SECOND), "--format", form, "--output", str(out)]
+        words = [*inputs(folder), "--output", f"{scratch}/run"]
+        command = measured.python("pipelines.cli", "batch", *words)
+        measured.run([str(py_spy), "record", *flags, "--subprocesses", "--", *command])
+
+
+def samples_by_module(stacks: Iterable[str]) -> Counter[str]:
+    """Counts samples by who was at work, from py-spy's raw stacks: `frame;frame;... count`."""
+    found: Counter[str] = Counter()
+    for line in stacks:
+        stack, _, count = line.rpartition(" ")
+        found[_at_work(stack.split(";"))] += int(count)
+    return found
+
+
+def share_within(stacks: Iterable[str], pattern: re.Pattern[str]) -> float:
+    """Returns the share of samples with a frame, such as `name (path:line)`, that matches."""
+    found = Counter[bool]()
+    for line in stacks:
+        stack, _, count = line.rpartition(" ")
+        found[any(map(pattern.search, stack.split(";")))] += int(count)
+    return found[True] / found.total()
+
+
+def _at_work(frames: list[str]) -> str:
+    if any("importlib" in frame for frame in frames):
+        return "start-up: imports"
+    paths = [match[1] for frame in frames if (match := _FRAME.search(frame))]
+    ours = [path for path in paths if _OURS.match(path) and path not in _OUTER]
+    if ours:
+        return ours[-1]
+    if any(path.startswith("apache_beam/runners/") for path in paths):
+        return "Beam: running"
+    return "Beam: building the pipeline" if "pipelines/batch/pipeline.py" in paths else "other"
+
+
+def _layer(module: str) -> str:
+    package, *rest = module.split("/")
+    return f"{package}/{rest[0]}" if package == "transforms" and len(rest) > 1 else package
+
+
+def module_table(found: Counter[str]) -> Iterator[str]:
+    """Yields lines of Markdown: the shares of the layers, and the largest ones of modules."""
+    layers: Counter[str] = Counter()
+    for module, count in found.items():
+        layers[_layer(module)] += count
+    for title, counted in (("layer", layers), ("module", found)):
+        yield f"| {title} | share of CPU |"
+        yield "|---|---|"
+        for name, count in counted.most_common(MODULES_SHOWN):
+            yield f"| {name} | {count / found.total():.1%} |"
+        yield ""
+
+
+def print_modules(size: int, svg: Path | None, within: re.Pattern[str] | None) -> None:
+    """Prints the CPU of a run by module, or the share of a pattern, or draws the flame graph."""
+    folder = world(size)
+    if svg:
+        sample(folder, svg, "flamegraph")
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        raw = Path(scratch, "stacks")
+        sample(folder, raw, "raw")
+        stacks = raw.read_text().splitlines()
+    if within:
+        print(f"{size:,}: {share_within(stacks, within):.1%} of CPU")
+    else:
+        print(f"{size:,} complaints\n")
+        print("\n".join(module_table(samples_by_module(stacks))))
+
+
+def _pattern(given: str) -> re.Pattern[str]:
+    try:
+        return re.compile(given)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{given!r} is no pattern: {error}") from None
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=[20_000])
-    parser.add_argument("--record", action="store_true", help="what a record costs")
-    parser.add_argument("--stages", action="store_true", help="the rows of BATCH_STEPS")
+    costs = parser.add_mutually_exclusive_group()
+    costs.add_argument("--record", action="store_true", help="what a record costs")
+    costs.add_argument("--stages", action="store_true", help="the rows of BATCH_STEPS")
+    costs.add_argument("--by-module", action="store_true", help="the share of CPU of each module")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--svg", metavar="FILE", type=Path, help="of modules, a flame graph")
+    instead.add_argument(
+        "--within", metavar="PATTERN", type=_pattern, help="of modules, the share of those"
+    )
     parser.add_argument("--no-report", action="store_true", help="write no report")
-    parser.add_argument("--keep", metavar="RUN", type=Path, help="where the last run is left")
     parser.add_argument("--one", nargs=3, type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    return parser
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measures each world and prints the table that was asked for."""
+    parser = _parser()
+    given = parser.parse_args(words)
+    report = not given.no_report
     if given.one:
-        sys.exit(one_run(*given.one, report=not given.no_report))
+        sys.exit(one_run(*given.one, report=report))
+    if (given.svg or given.within) and not given.by_module:
+        parser.error("--svg and --within go with --by-module")
+    if given.svg and len(given.sizes) > 1:
+        parser.error("--svg FILE is of one N")
+    if given.no_report and (given.by_module or given.record):
+        parser.error("--no-report is of costs by step")
+    if given.by_module:
+        for size in given.sizes:
+            print_modules(size, given.svg, given.within)
+        return
     with tempfile.TemporaryDirectory() as scratch:
         if given.record:
             print("| | fixed | a complaint | a call |\n|---|---|---|---|")
@@ -287,14 +409,10 @@ def main() -> None:
             return
         found: dict[int, Observed] = {}
         for size in given.sizes:
-            output = Path(scratch, "run")
-            found[size] = observe(world(size), output, report=not given.no_report)
-            if given.keep and size == given.sizes[-1]:
-                shutil.rmtree(given.keep, ignore_errors=True)
-                shutil.move(output, given.keep)
+            found[size] = observe(world(size), Path(scratch, "run"), report=report)
             used = found[size].used
             print(f"{size:,}: {used.wall:,.0f} s, {used.peak:,.0f} MiB", flush=True)
-    print("\n".join(stage_lines(found) if given.stages else table(found)))
+    print("\n".join(stage_lines(found) if given.stages else step_table(found)))
     for less, more in pairwise(given.sizes):
         slope = (found[more].used.peak - found[less].used.peak) * 2**20 / (more - less)
         print(f"from {less:,} to {more:,}: {slope:,.0f} bytes a complaint")

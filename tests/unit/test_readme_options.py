@@ -33,8 +33,8 @@ OTHER_PROGRAMS = re.compile(
 
 NOT_OURS = {
     "--now": "systemctl enable --now",
-    "--svg": "python -m benchmarks.flame",
-    "--within": "python -m benchmarks.flame",
+    "--svg": "python -m benchmarks.batch",
+    "--within": "python -m benchmarks.batch",
     "--full": "python -m benchmarks.poisoning",
     "--megabytes": "python -m benchmarks.hostile",
     "--minutes": "python -m benchmarks.stream",

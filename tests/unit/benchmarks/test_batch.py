@@ -1,6 +1,10 @@
-"""Memory is put down to the step that ran then, and what is shuffled is counted."""
+"""Memory is put down to the step that ran then, CPU to the module, and shuffles are counted."""
 
-from benchmarks.batch import BETWEEN_STEPS, observe, steps
+import re
+
+import pytest
+
+from benchmarks.batch import BETWEEN_STEPS, main, observe, samples_by_module, share_within, steps
 from benchmarks.measured import python, run
 
 
@@ -21,3 +25,31 @@ def test_a_run_without_its_report_tells_its_steps_and_what_it_shuffled(tmp_path)
     assert found.steps[0].name == "Read"
     assert {"evidence", "written mentions", BETWEEN_STEPS} <= set(found.encoded)
     assert found.shuffled == sum(n for one, n in found.encoded.items() if one != BETWEEN_STEPS)
+
+
+def test_time_belongs_to_the_innermost_module_of_ours():
+    beam = "f (apache_beam/runners/portability/fn_runner.py:1)"
+    stacks = [
+        f"main (pipelines/cli.py:1);{beam};g (transforms/phone/normalize.py:2);h (re.py:1) 3",
+        f"main (pipelines/cli.py:1);{beam} 2",
+        "main (pipelines/cli.py:1);load (<frozen importlib._bootstrap>:1) 4",
+    ]
+    assert samples_by_module(stacks) == {
+        "transforms/phone/normalize.py": 3,
+        "Beam: running": 2,
+        "start-up: imports": 4,
+    }
+    assert share_within(stacks, re.compile(r"phone/normalize\.py")) == pytest.approx(3 / 9)
+    assert share_within(stacks, re.compile("cli|normalize")) == 1
+    assert share_within(stacks, re.compile("nowhere")) == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["--svg a.svg", "--by-module --stages", "--by-module --within (", "--record --no-report"],
+)
+def test_options_that_do_not_go_together_are_one_line(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["20", *words.split()])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("python -m benchmarks.batch: error")

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import measured
-from benchmarks.flame import share_within, shares
 from benchmarks.peers import components, edges, script
 
 
@@ -89,20 +88,3 @@ def test_memory_and_cpu_of_children_count():
 def test_a_command_that_fails_says_so():
     with pytest.raises(measured.CommandFailedError, match="no such thing"):
         measured.run([sys.executable, "-c", "raise SystemExit('no such thing')"])
-
-
-def test_time_belongs_to_the_innermost_module_of_ours():
-    beam = "f (apache_beam/runners/portability/fn_runner.py:1)"
-    stacks = [
-        f"main (pipelines/cli.py:1);{beam};g (transforms/phone/normalize.py:2);h (re.py:1) 3",
-        f"main (pipelines/cli.py:1);{beam} 2",
-        "main (pipelines/cli.py:1);load (<frozen importlib._bootstrap>:1) 4",
-    ]
-    assert shares(stacks) == {
-        "transforms/phone/normalize.py": 3,
-        "Beam: running": 2,
-        "start-up: imports": 4,
-    }
-    assert share_within(stacks, r"phone/normalize\.py") == pytest.approx(3 / 9)
-    assert share_within(stacks, "cli|normalize") == 1
-    assert share_within(stacks, "nowhere") == 0
