@@ -114,13 +114,16 @@ class Observed:
         return self.encoded.total() - self.encoded[BETWEEN_STEPS]
 
 
-def observe(folder: Path, output: Path, *, report: bool = True) -> Observed:
-    """Runs the world in `folder`, with its report or without."""
+def observe(
+    folder: Path, output: Path, *, report: bool = True, one_processor: bool = False
+) -> Observed:
+    """Runs the world in `folder`, with its report or without, on all processors or on one."""
     with tempfile.TemporaryDirectory(dir=output.parent) as scratch:
         notes = Path(scratch, "notes")
         words = ["--one", folder, output, notes, *(() if report else ("--no-report",))]
         samples: list[tuple[float, int]] = []
-        used = measured.run(measured.python("benchmarks.batch", *words), samples)
+        command = measured.python("benchmarks.batch", *words)
+        used = measured.run(command, samples, one_processor=one_processor)
         noted = json.loads(notes.read_text())
     stages = [(clock, cpu, step) for clock, cpu, step in noted["stages"]]
     return Observed(used, stages, steps(stages, samples), Counter(noted["encoded"]))

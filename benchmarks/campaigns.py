@@ -14,7 +14,6 @@ with and once without what calls show, and an isotonic table for the mean of a c
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,9 +74,8 @@ class SimulatedRun:
 
     def owner_by_cluster(self) -> dict[str, str]:
         """Returns, by cluster, the operation of most of its members; a name of its own for none."""
-        rows = ds.dataset(self.folder / "members").to_table(columns=["entity_id", "cluster_id"])
         counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for entity_id, cluster in zip(*(one.to_pylist() for one in rows.columns), strict=True):
+        for entity_id, cluster in measured.cluster_by_entity(self.folder).items():
             owner = self.owners.get(without_epoch(entity_id), f"nobody: {entity_id}")
             counts[cluster][owner] += 1
         return {one: min(count, key=lambda of: (-count[of], of)) for one, count in counts.items()}
@@ -108,13 +106,9 @@ def simulated_run(kind: str, complaints: int, operations: int, seed: int, at: Pa
     words = ["--seed", seed, "--complaints", complaints, "--operations", operations]
     for name, value in given.items():
         words += [f"--{name.replace('_', '-')}", value]
-    folder, run = at / "world", at / "run"
-    measured.run(measured.python("pipelines.cli", "simulate", folder, *words))
-    inputs = ["--complaints", folder / "complaints", "--calls", folder / "calls"]
-    measured.run(measured.python("pipelines.cli", "batch", *inputs, "--output", run))
+    folder, run = measured.simulate_and_run(at, *words)
     plan = plan_rings(Random(seed), world, narratives.SCRIPTS)
-    with (folder / "truth.csv").open(newline="", encoding="utf-8") as file:
-        truth = dict(list(csv.reader(file))[1:])
+    truth = measured.read_pairs(folder / "truth.csv")
     if any(plan.owners.get(one) != owner for one, owner in truth.items()):
         raise RuntimeError(f"seed {seed}: the simulator no longer draws its plan first")
     owners = {one: owner for one, owner in plan.owners.items() if one not in plan.shared}

@@ -14,7 +14,6 @@ infrastructure. Without `--size` the worlds are those of `LISTED`.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import tempfile
 from collections import defaultdict
@@ -25,7 +24,6 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from benchmarks import measured
-from benchmarks.peers import edges
 from transforms.extract.kinds import hosting
 from transforms.graph.cluster_facts import BURST_REPORTERS
 from transforms.graph.incidence import BRIEF_HOURS, most_at_first
@@ -72,10 +70,7 @@ def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
 
     `tenants` is the B-cubed F1 of the tenants of platforms among the true identifiers.
     """
-    world, run = folder / "world", folder / "run"
-    measured.run(measured.python("pipelines.cli", "simulate", world, *flags))
-    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
-    measured.run(measured.python("pipelines.cli", "batch", *inputs, "--output", run))
+    world, run = measured.simulate_and_run(folder, *flags)
     lists = [
         word
         for name in ("victims", "innocents", "near-misses", "hubs")
@@ -99,8 +94,7 @@ def most_by_cluster(run: Path) -> Iterator[tuple[int, list[int]]]:
         )
         return found
 
-    members = rows("members", "entity_id", "cluster_id")
-    cluster_of = {one["entity_id"]: one["cluster_id"] for one in members}
+    cluster_of = measured.cluster_by_entity(run)
     filed = {
         (one["source_org"], one["complaint_id"]): one
         for one in rows("complaints", "source_org", "complaint_id", "received_at", "victim_id")
@@ -135,12 +129,10 @@ def print_days(run: Path) -> None:
 
 
 def _score_of_tenants(run: Path, truth: Path) -> float:
-    with truth.open(newline="", encoding="utf-8") as rows:
-        operations = dict(list(csv.reader(rows))[1:])
+    operations = measured.read_pairs(truth)
     sites = {one: one.partition(":")[2] for one in operations if one.startswith(("domain", "url"))}
     tenants = {one: operations[one] for one, site in sites.items() if hosting.platform_of(site)}
-    members = ds.dataset(run / "members").to_table(columns=["entity_id", "cluster_id"])
-    return edges.bcubed(*(column.to_pylist() for column in members.columns), tenants)
+    return measured.bcubed_f1(measured.cluster_by_entity(run), tenants)
 
 
 def cells(found: dict[str, Any]) -> Iterator[str]:

@@ -1,16 +1,26 @@
-"""A command in a process of its own: how long it took, how much CPU and how much memory."""
+"""Measures that several commands print: what a process took, and how right its clusters are.
+
+A command runs in a process of its own: how long it took, how much CPU and how much memory.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset as ds
+
+from transforms.clustering_metrics import compare_clusterings
 
 SECONDS_A_SAMPLE = 0.1
 
@@ -32,8 +42,26 @@ class CommandFailedError(Exception):
     """A measured command that did not end with 0; says the last that it wrote."""
 
 
-def run(command: Sequence[str], samples: list[tuple[float, int]] | None = None) -> Measured:
-    """Run a command to its end; `samples` gets what it held: (monotonic clock, bytes).
+@contextmanager
+def _one_processor() -> Iterator[None]:
+    """Binds this thread, and what it starts meanwhile, to the first processor that it may use."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def run(
+    command: Sequence[str],
+    samples: list[tuple[float, int]] | None = None,
+    *,
+    one_processor: bool = False,
+) -> Measured:
+    """Runs a command to its end, on all processors or on one.
+
+    `samples` gets what it had in memory: (monotonic clock, bytes).
 
     Raises:
         CommandFailedError: if it does not end with 0.
@@ -42,7 +70,8 @@ def run(command: Sequence[str], samples: list[tuple[float, int]] | None = None) 
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
+        with _one_processor() if one_processor else nullcontext():
+            process = subprocess.Popen(command, stdout=out, stderr=err, env=env)
         sampler = _Peak(process.pid, samples)
         sampler.start()
         _, status, used = os.wait4(process.pid, 0)
@@ -109,3 +138,31 @@ def _resident(pid: int) -> int:
 def python(module: str, *arguments: object) -> list[str]:
     """The command that runs a module with this Python."""
     return [sys.executable, "-m", module, *map(str, arguments)]
+
+
+def simulate_and_run(folder: Path, *words: object) -> tuple[Path, Path]:
+    """Simulates a world with these options and runs it; returns both folders, below `folder`."""
+    world, output = folder / "world", folder / "run"
+    run(python("pipelines.cli", "simulate", world, *words))
+    inputs = ["--complaints", world / "complaints", "--calls", world / "calls"]
+    run(python("pipelines.cli", "batch", *inputs, "--output", output))
+    return world, output
+
+
+def read_pairs(path: Path) -> dict[str, str]:
+    """Returns the second column of a CSV file by its first."""
+    with path.open(newline="", encoding="utf-8") as rows:
+        return {row[0]: row[1] for row in list(csv.reader(rows))[1:]}
+
+
+def cluster_by_entity(run: Path) -> dict[str, str]:
+    """Returns the cluster of each member of a run."""
+    rows = ds.dataset(run / "members").to_table(columns=["entity_id", "cluster_id"])
+    return dict(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+
+
+def bcubed_f1(clusters: Mapping[str, str], truth: Mapping[str, str]) -> float:
+    """Returns the B-cubed F1 of clusters by entity; what is in none is a cluster of its own."""
+    ids = sorted(truth)
+    found = np.array([clusters.get(one, f"alone {one}") for one in ids])
+    return compare_clusterings(np.array([truth[one] for one in ids]), found).bcubed.f1

@@ -9,7 +9,6 @@ the CPU within `write_report` is taken too, which depends less on what else the 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 import tempfile
@@ -153,8 +152,7 @@ def opening(page: Path, cluster_id: str) -> list[tuple[str, float]]:
 
 
 def one_run(folder: Path, output: Path, *, report: bool) -> int:
-    """Runs a batch in this process, on one processor; returns its exit status."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    """Runs a batch in this process; returns its exit status."""
     words = [*inputs(folder), "--output", str(output), "--overwrite"]
     whole = pipeline.write_report
 
@@ -176,7 +174,8 @@ def share(complaints: int) -> str:
             for report in (True, False):
                 output = Path(scratch, f"run-{report}")
                 words = ["--one", folder, output, *(() if report else ("--no-report",))]
-                used[report].append(measured.run(measured.python("benchmarks.report", *words)))
+                command = measured.python("benchmarks.report", *words)
+                used[report].append(measured.run(command, one_processor=True))
         files = [one for one in Path(scratch, "run-True").rglob("*") if one.is_file()]
         sizes = {True: 0, False: 0}
         for one in files:

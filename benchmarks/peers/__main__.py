@@ -2,17 +2,17 @@
 
 Each size is two worlds of N complaints with 1.25 calls each (default 20,000 and 200,000; 1,000,000
 takes long): the simulator's, and the same with odd numbers, nearly all of them distinct
-(`benchmarks.worlds.write_oddly`). Whole runs: `ringtrace batch`, the same without its report, the
-script that one would write instead, and the floor; beside them what starting takes. Components
-alone, from the mentions of the run: networkx, scipy, Splink. CPU is the figure to compare; wall
-clock also tells what else the machine did. MiB shuffled are those of the encoded batches that Beam
-groups by key.
+(`benchmarks.worlds.write_oddly`). Whole runs: `ringtrace batch` on all processors, the same without
+its report, and that again on one processor, the script that one would write instead, also on one,
+and the floor; beside them what starting takes. Components alone, from the mentions of the run:
+networkx, scipy, Splink. CPU on one processor is the figure to compare; two that work at once slow
+each other, and wall clock also shows what else the machine did. MiB shuffled are those of the
+encoded batches that Beam groups by key.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import os
@@ -25,21 +25,31 @@ from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from benchmarks import measured
 from benchmarks.batch import observe
 from benchmarks.measured import python
-from benchmarks.peers import edges
+from benchmarks.peers.programs import COMPONENTS
 from benchmarks.worlds import world
+from schemas.enums import HARD_ROLES
+from transforms.arrow_util import hash_text
+from transforms.graph.links import record_keys
 
 SIZES = (20_000, 200_000)
 
-PEERS = {"networkx": "networkx", "scipy": "scipy", "splink": "splink"}
-"""Programs that find components, and the module that each needs."""
-
-
 WORLDS = ("simulated", "odd")
+
+WAYS = (
+    ("ringtrace", True, False),
+    ("ringtrace, no report", False, False),
+    ("ringtrace, no report, one processor", False, True),
+)
+"""Runs of ringtrace: whether with a report, and whether on one processor."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +69,20 @@ class Line:
 def whole_runs(size: int, kind: str, folder: Path, *, report: bool) -> Iterator[Line]:
     """Runs ringtrace, the script and the floor on one world; leaves a run in `folder`/run."""
     files = world(size, odd=kind == "odd")
-    truth = _pairs(files / "truth.csv")
-    ways = {"ringtrace": True, "ringtrace, no report": False}
-    for name, with_report in ways.items():
+    truth = measured.read_pairs(files / "truth.csv")
+    for name, with_report, one_processor in WAYS:
         if with_report and not report:
             continue
-        found = observe(files, folder / "run", report=with_report)
-        used, run = found.used, ds.dataset(folder / "run" / "members")
-        members = run.to_table(columns=["entity_id", "cluster_id"])
-        ids, labels = (column.to_pylist() for column in members.columns)
-        f1 = edges.bcubed(ids, labels, truth)
+        found = observe(files, folder / "run", report=with_report, one_processor=one_processor)
+        used, f1 = found.used, measured.bcubed_f1(measured.cluster_by_entity(folder / "run"), truth)
         note, shuffled = f"B-cubed F1 {f1:.3f}", found.shuffled
         yield Line(name, size, used.wall, used.cpu, used.peak, note, kind, shuffled)
-    used = measured.run(python("benchmarks.peers.script", files, folder / "script"))
-    clusters = _pairs(folder / "script" / "clusters.csv")
-    f1 = edges.bcubed(list(clusters), list(clusters.values()), truth)
+    script = python("benchmarks.peers.script", files, folder / "script")
+    used = measured.run(script, one_processor=True)
+    f1 = measured.bcubed_f1(measured.read_pairs(folder / "script" / "clusters.csv"), truth)
     yield Line("script", size, used.wall, used.cpu, used.peak, f"B-cubed F1 {f1:.3f}", kind)
-    used = measured.run(python("benchmarks.peers.floor", files, folder / "run", folder / "floor"))
+    floor = python("benchmarks.peers.programs", "floor", files, folder / "run", folder / "floor")
+    used = measured.run(floor)
     own = json.loads(used.output)
     yield Line("floor", size, own["wall"], own["cpu"], used.peak, "checks, links nothing", kind)
 
@@ -93,48 +100,78 @@ def empty_run() -> Line:
 def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
     """Each peer on the graph of the run's mentions."""
     graph = folder / "edges.parquet"
-    count = edges.write_edges(folder / "run", graph)
-    for peer, module in PEERS.items():
-        if find_spec(module) is None:
+    count = write_edges(folder / "run", graph)
+    for peer in COMPONENTS:
+        if find_spec(peer) is None:
             print(f"{peer} is not installed: pip install '.[bench]'")
             continue
         out = folder / f"{peer}.parquet"
         try:
-            found = measured.run(python("benchmarks.peers.components", peer, graph, out))
+            found = measured.run(python("benchmarks.peers.programs", peer, graph, out))
         except measured.CommandFailedError as error:
             print(f"{peer} could not run: {str(error).splitlines()[-1][:200]}")
             continue
         own = json.loads(found.output.splitlines()[-1])
         note = f"{count:,} edges"
-        if peer != "networkx" and not edges.same_partition(folder / "networkx.parquet", out):
+        if peer != "networkx" and not same_partition(folder / "networkx.parquet", out):
             note += ", NOT the same components as networkx"
         yield Line(f"components: {peer}", size, own["wall"], own["cpu"], found.peak, note, kind)
 
 
-def _pairs(path: Path) -> dict[str, str]:
-    with path.open(newline="", encoding="utf-8") as rows:
-        return {row[0]: row[1] for row in list(csv.reader(rows))[1:]}
+def write_edges(run: Path, target: Path) -> int:
+    """Writes mentions in a hard role of the scammer's, as `a` (record) and `b` (identifier).
+
+    Returns how many there are, each pair once.
+    """
+    hard = pc.is_in(pc.field("role"), pa.array([str(role) for role in HARD_ROLES]))
+    columns = ["entity_id", "record_kind", "source_org", "record_id"]
+    mentions = ds.dataset(run / "mentions").to_table(columns=columns, filter=hard)
+    named = pa.table({"a": hash_text(record_keys(mentions)), "b": hash_text(mentions["entity_id"])})
+    pairs = named.group_by(["a", "b"], use_threads=False).aggregate([])
+    pq.write_table(pairs.sort_by([("a", "ascending"), ("b", "ascending")]), target)
+    return pairs.num_rows
+
+
+def same_partition(one: Path, other: Path) -> bool:
+    """Returns whether two files of `node` and `label` part the same nodes in the same way."""
+    first, second = (_labels(path) for path in (one, other))
+    if not np.array_equal(first[0], second[0]):
+        return False
+    pairs = np.unique(np.stack([first[1], second[1]]), axis=1)
+    return all(len(np.unique(side)) == pairs.shape[1] for side in pairs)
+
+
+def _labels(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    table = ds.dataset(path).to_table()
+    names = table.column_names
+    node = "node" if "node" in names else names[0]
+    label = next(name for name in names if name in ("label", "cluster_id"))
+    order = np.argsort(table[node].to_numpy())
+    return table[node].to_numpy()[order], table[label].to_numpy()[order]
 
 
 def show(lines: list[Line]) -> Iterator[str]:
-    """Yields a Markdown table, with CPU as a multiple of the script's and the growth."""
+    """Yields a Markdown table, with wall clock and CPU as multiples of the script's, and growth."""
     yield (
-        "| program | world | complaints | wall s | CPU s | CPU, script = 1 | peak MiB "
-        "| MiB shuffled | grows as | |"
+        "| program | world | complaints | wall s | wall, script = 1 | CPU s | CPU, script = 1 "
+        "| peak MiB | MiB shuffled | grows as | |"
     )
-    yield "|---" * 10 + "|"
-    script = {(one.world, one.size): one.cpu for one in lines if one.what == "script"}
+    yield "|---" * 11 + "|"
+    script = {(one.world, one.size): one for one in lines if one.what == "script"}
     before: dict[tuple[str, str], Line] = {}
     for one in lines:
         last = before.get((one.what, one.world))
         grows = f"n^{_exponent(last, one):.2f}" if last else ""
         before[one.what, one.world] = one
         whole = ":" not in one.what and (one.world, one.size) in script
-        ratio = f"{one.cpu / script[one.world, one.size]:.2f}" if whole else ""
+        wall = cpu = ""
+        if whole:
+            beside = script[one.world, one.size]
+            wall, cpu = f"{one.wall / beside.wall:.2f}", f"{one.cpu / beside.cpu:.2f}"
         shuffled = "" if one.shuffled is None else f"{one.shuffled / 2**20:,.0f}"
         yield (
-            f"| {one.what} | {one.world} | {one.size:,} | {one.wall:.1f} | {one.cpu:.1f} | {ratio} "
-            f"| {one.peak:,.0f} | {shuffled} | {grows} | {one.note} |"
+            f"| {one.what} | {one.world} | {one.size:,} | {one.wall:.1f} | {wall} | {one.cpu:.1f} "
+            f"| {cpu} | {one.peak:,.0f} | {shuffled} | {grows} | {one.note} |"
         )
 
 

@@ -1,0 +1,186 @@
+"""The floor, and programs that find components: `python -m benchmarks.peers.programs NAME ...`.
+
+    python -m benchmarks.peers.programs floor WORLD RUN OUT
+    python -m benchmarks.peers.programs networkx|scipy|splink EDGES OUT
+
+The floor is the least that any program must do. It reads the world's files with pyarrow, normalizes
+each distinct number once with phonenumbers, finds the components of records and numbers with scipy,
+and writes the tables of RUN (a finished run of ringtrace on WORLD) once more as Parquet, with the
+same settings. It checks nothing, rejects nothing, links nothing and reads no narrative.
+
+EDGES is a Parquet file of the columns `a` and `b`, 64-bit numbers: a record and an identifier that
+it names. OUT becomes a Parquet file of `node` and `label`.
+
+Printed are the seconds of the work itself as JSON, without the start of Python and, for the floor,
+without reading RUN's tables; that of DuckDB counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import phonenumbers
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+
+def by_networkx(edges: Path, out: Path) -> None:
+    """Labels components with networkx.connected_components."""
+    import networkx as nx
+
+    table = pq.read_table(edges)
+    graph = nx.Graph()
+    graph.add_edges_from(zip(table["a"].to_pylist(), table["b"].to_pylist(), strict=True))
+    labels = {n: i for i, part in enumerate(nx.connected_components(graph)) for n in part}
+    rows = {"node": list(labels), "label": list(labels.values())}
+    pq.write_table(pa.table(rows), out)
+
+
+def by_scipy(edges: Path, out: Path) -> None:
+    """Labels components with scipy.sparse.csgraph.connected_components."""
+    table = pq.read_table(edges)
+    ends = np.concatenate([table["a"].to_numpy(), table["b"].to_numpy()])
+    node, at = np.unique(ends, return_inverse=True)
+    label = scipy_labels(at[: table.num_rows], at[table.num_rows :], len(node))
+    pq.write_table(pa.table({"node": node, "label": label}), out)
+
+
+def by_splink(edges: Path, out: Path) -> None:
+    """Labels components with Splink's clustering on DuckDB."""
+    import duckdb
+    from splink import DuckDBAPI
+    from splink.clustering import cluster_pairwise_predictions_at_threshold
+
+    table = pq.read_table(edges)
+    node = np.unique(np.concatenate([table["a"].to_numpy(), table["b"].to_numpy()]))
+    found = cluster_pairwise_predictions_at_threshold(
+        pa.table({"node": node}),
+        table,
+        db_api=DuckDBAPI(connection=duckdb.connect()),
+        node_id_column_name="node",
+        edge_id_column_name_left="a",
+        edge_id_column_name_right="b",
+    )
+    found.to_parquet(str(out), overwrite=True)
+
+
+COMPONENTS: dict[str, Callable[[Path, Path], None]] = {
+    "networkx": by_networkx,
+    "scipy": by_scipy,
+    "splink": by_splink,
+}
+"""What finds components, by the module that it needs."""
+
+
+def scipy_labels(a: np.ndarray, b: np.ndarray, size: int) -> np.ndarray:
+    """Returns the component of each of `size` nodes, of which `a` and `b` are the ends of edges."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    matrix = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(size, size))
+    return connected_components(matrix, directed=False)[1]
+
+
+def read_json(folder: Path) -> pa.Table:
+    """Reads all JSON Lines of a folder."""
+    import pyarrow.json as pj
+
+    tables = [pj.read_json(path) for path in sorted(folder.glob("*.jsonl"))]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def normalize(raw: pa.ChunkedArray, region: pa.ChunkedArray) -> pa.Array:
+    """Returns the E.164 of each number, every distinct one of a region parsed once."""
+    both = pc.binary_join_element_wise(pc.fill_null(region, ""), raw, "|").combine_chunks()
+    encoded = both.dictionary_encode()
+    return pa.array(map(_e164, encoded.dictionary.to_pylist()), pa.string()).take(encoded.indices)
+
+
+def _e164(text: str | None) -> str | None:
+    region, _, raw = (text or "").partition("|")
+    try:
+        number = phonenumbers.parse(raw, region or None)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def read_and_group(world: Path) -> np.ndarray:
+    """Reads a world and normalizes its numbers; labels the components of records and numbers."""
+    complaints, calls = read_json(world / "complaints"), read_json(world / "calls")
+    row = pc.list_parent_indices(complaints["phone_numbers"]).combine_chunks()
+    numbers = pc.list_flatten(complaints["phone_numbers"])
+    record = [complaints["complaint_id"].take(row), calls["call_id"], calls["call_id"]]
+    raw = [pc.struct_field(numbers, "raw"), calls["calling_number"], calls["called_number"]]
+    region = [complaints["victim_country"].take(row), *(calls["victim_country"],) * 2]
+    columns = [pa.chunked_array([c for one in kind for c in one.chunks]) for kind in
+               (record, raw, region)]  # fmt: skip
+    e164 = normalize(columns[1], columns[2])
+    named = pc.is_valid(e164)
+    ends = [pc.filter(one, named) for one in (columns[0].combine_chunks(), e164)]
+    records, phones = (one.dictionary_encode() for one in ends)
+    a, b = records.indices.to_numpy(), phones.indices.to_numpy() + len(records.dictionary)
+    size = len(records.dictionary) + len(phones.dictionary)
+    return scipy_labels(a, b, size)
+
+
+def floor(world: Path, run: Path, out: Path) -> Callable[[], None]:
+    """Reads the tables of a run; returns the work that is measured."""
+    import pyarrow.dataset as ds
+
+    from schemas.tables import ALL_TABLES
+    from transforms.write.parquet_files import ROW_GROUP_ROWS
+
+    out.mkdir(parents=True, exist_ok=True)
+    tables = {
+        one.name: ds.dataset(run / one.name).to_table().combine_chunks() for one in ALL_TABLES
+    }
+    scipy_labels(np.zeros(1, int), np.zeros(1, int), 1)  # loads scipy, which does not count
+
+    def work() -> None:
+        read_and_group(world)
+        for name, table in tables.items():
+            pq.write_table(
+                table,
+                out / f"{name}.parquet",
+                compression="zstd",
+                row_group_size=ROW_GROUP_ROWS,
+                write_page_index=True,
+            )
+
+    return work
+
+
+def _cpu() -> float:
+    mine, others = (
+        resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return mine.ru_utime + mine.ru_stime + others.ru_utime + others.ru_stime
+
+
+def main() -> None:
+    """Prints the time of one program's work."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.programs")
+    names = parser.add_subparsers(dest="name", metavar="NAME", required=True)
+    for name in ("floor", *COMPONENTS):
+        below = names.add_parser(name)
+        for place in ("world", "run", "out") if name == "floor" else ("edges", "out"):
+            below.add_argument(place, metavar=place.upper(), type=Path)
+    given = vars(parser.parse_args())
+    name = given.pop("name")
+    work = floor(**given) if name == "floor" else partial(COMPONENTS[name], **given)
+    wall, cpu = time.perf_counter(), _cpu()
+    work()
+    print(json.dumps({"wall": time.perf_counter() - wall, "cpu": _cpu() - cpu}))
+
+
+if __name__ == "__main__":
+    main()
