@@ -20,8 +20,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.dataset as ds
 
-from transforms.clustering_metrics import compare_clusterings
-
 SECONDS_A_SAMPLE = 0.1
 
 
@@ -163,6 +161,8 @@ def cluster_by_entity(run: Path) -> dict[str, str]:
 
 def bcubed_f1(clusters: Mapping[str, str], truth: Mapping[str, str]) -> float:
     """Returns the B-cubed F1 of clusters by entity; what is in none is a cluster of its own."""
+    from transforms.clustering_metrics import compare_clusterings  # loads Beam
+
     ids = sorted(truth)
     found = np.array([clusters.get(one, f"alone {one}") for one in ids])
     return compare_clusterings(np.array([truth[one] for one in ids]), found).bcubed.f1

@@ -18,7 +18,7 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.transcripts import print_impersonation
+from benchmarks.readings import print_impersonation
 from benchmarks.worlds import REAL, accepted, simulated
 from schemas.enums import RecordKind
 from transforms.arrow_util import list_items

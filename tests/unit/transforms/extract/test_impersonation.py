@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from benchmarks import transcripts
+from benchmarks import readings
 from schemas.complaint import IMPERSONATION
 from tests.support.made_up_records import read_complaints, victims
 from tests.support.real_data import real
@@ -126,7 +126,7 @@ def test_many_texts_are_read_as_one_is():
 @pytest.mark.real
 def test_precision_and_recall_on_the_transcripts():
     real("robocall_transcripts/transcripts.csv")
-    scores = transcripts.scores()
+    scores = readings.impersonation_scores()
     brand, lure = scores["brand", "all"], scores["lure", "all"]
     assert brand.precision >= 0.93 and brand.recall >= 0.87
     assert lure.precision >= 0.80 and lure.recall >= 0.88
