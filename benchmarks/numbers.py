@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gc
 import json
@@ -102,7 +103,7 @@ numbers that may belong to another plan than that of the victim's country.
 """
 
 LABELLED = """
-Labels: brand and lures of each of the 87 campaigns, by hand (`benchmarks/campaign_labels.csv`);
+Labels: brand and lures of each of the 87 campaigns, by hand (`benchmarks/labels/campaigns.csv`);
 a transcript that is cut off before the brand is named counts as missed. A few rules were corrected
 after a first look at these transcripts, so the figures are better than on new data. Other languages
 have no labelled set.
@@ -327,9 +328,11 @@ def speed() -> None:
         _line(what, len(records), None, seconds(lambda w=work, r=records: w(r)))
 
 
-def main() -> None:
-    """Print the document, or its part about speed."""
-    if sys.argv[1:] == ["speed"]:
+def main(words: list[str] | None = None) -> None:
+    """Prints the document, or its part about speed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.numbers", description=__doc__)
+    parser.add_argument("part", metavar="speed", nargs="?", choices=("speed",), help="that alone")
+    if parser.parse_args(words).part:
         speed()
         return
     if not REAL.exists():

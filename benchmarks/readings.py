@@ -51,9 +51,9 @@ LABELS = Path(__file__).parents[1] / "tests/unit/transforms/extract/labelled_rea
 
 TRANSCRIPTS = REAL / "robocall_transcripts" / "transcripts.csv"
 
-SCRIPT_LABELS = Path(__file__).with_name("script_labels.csv")
+SCRIPT_LABELS = Path(__file__).with_name("labels") / "scripts.csv"
 
-CAMPAIGN_LABELS = Path(__file__).with_name("campaign_labels.csv")
+CAMPAIGN_LABELS = Path(__file__).with_name("labels") / "campaigns.csv"
 
 SCRIPT_SHARES = (0.5, 0.6, 0.8, 0.95)
 """Other values of `call_scripts.MIN_SHARE`: the last comes close to single recordings."""
