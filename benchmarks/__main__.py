@@ -1,24 +1,58 @@
-"""Runs every benchmark that needs no input and prints one table: `make bench`."""
+"""Runs every benchmark that needs no input, one after the other: `make bench`."""
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
-from benchmarks import clusters, exchange, numbers, report, transcripts
+COMMANDS = {
+    "batch": "memory and CPU of a run by step, or CPU by module; what a record costs",
+    "campaigns": "calibration of campaigns, and the models that fit simulated worlds",
+    "clusters": "quality of clusters and tiers, and harm in them, on simulated worlds",
+    "exchange": "what an offer between two companies is worth; the time to count shared victims",
+    "hostile": "CPU and memory that hostile files cost each command",
+    "numbers": "outcomes of the numbers of real sources, and speed of reading",
+    "peers": "runs beside a script, a floor, and programs that find components",
+    "poisoning": "how many lies of how many people each harm costs",
+    "readings": "scores on what is labelled by hand: roles, names, scripts, brands",
+    "report": "time and size of a report, and its share of a run",
+    "stream": "latency, CPU and memory of a stream, from a folder, Kafka, Prism or Flink",
+}
+"""What each command measures: `python -m benchmarks.NAME --help` says how."""
+
+RUNS = (
+    "clusters",
+    "readings",
+    "readings --transcripts",
+    "report",
+    "numbers speed",
+    "exchange --overlap 100000",
+    "peers",
+    "batch --by-module",
+)
+"""The commands that need no input but the public records, the longest last."""
 
 
-def main() -> None:
-    """Runs them one after the other, the largest last; exits with 2 where it is given a word."""
-    if sys.argv[1:]:
-        sys.stderr.write(f"python -m benchmarks: takes no {sys.argv[1]!r}; give it no argument\n")
-        sys.exit(2)
-    for module in (clusters, transcripts, report):
-        module.main()
-    numbers.speed()
-    exchange.print_overlap(100_000)
-    for words in (["benchmarks.peers"], ["benchmarks.batch", "--by-module"]):
-        subprocess.run([sys.executable, "-m", *words], check=True)
+def main(words: list[str] | None = None) -> None:
+    """Runs them; exits with 1 where one failed, after the others."""
+    width = max(map(len, COMMANDS))
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=f"With no argument, runs: {', '.join(RUNS)}.",
+        epilog="\n".join(f"benchmarks.{name:{width}}  {what}" for name, what in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args(words)
+    failed = []
+    for run in RUNS:
+        print(f"\npython -m benchmarks.{run}\n", flush=True)
+        name, *options = run.split()
+        command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+        if subprocess.run(command, check=False).returncode:
+            failed.append(run)
+    if failed:
+        sys.exit(f"python -m benchmarks: failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -605,7 +605,11 @@ def _codes(out: Path) -> str:
 
 def main() -> None:
     """Measures the cases whose names match the arguments, and prints a line for each."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.hostile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("names", nargs="*", help="regular expressions of cases (default: all)")
     parser.add_argument("--megabytes", type=float, default=2)
     parser.add_argument("--timeout", type=float, default=300)

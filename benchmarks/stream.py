@@ -210,7 +210,11 @@ def last_log_line(output: Path) -> str:
 
 def main(arguments: list[str]) -> None:
     """Run the stream, feed it, print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.stream",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=5)
     parser.add_argument("--tick-interval", type=int, default=10)

@@ -1,0 +1,52 @@
+"""Every benchmark is listed, in `python -m benchmarks --help` and where the documents begin."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import __main__ as every
+from tests.support.real_data import ROOT
+
+
+def test_every_command_is_listed_once():
+    modules = {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if 'if __name__ == "__main__"' in path.read_text(encoding="utf-8")
+    }
+    packages = {path.parent.name for path in (ROOT / "benchmarks").glob("*/__main__.py")}
+    assert modules - {"__main__"} | packages == every.COMMANDS.keys()
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    opening = page.partition("\n## ")[0]
+    rows = re.findall(r"^\| `python -m benchmarks\.(\w+)", opening, re.M)
+    assert sorted(rows) == sorted(every.COMMANDS)
+
+
+def test_help_has_a_line_for_each_command(capsys):
+    with pytest.raises(SystemExit):
+        every.main(["--help"])
+    assert sum(
+        one.startswith("benchmarks.") for one in capsys.readouterr().out.splitlines()
+    ) == len(every.COMMANDS)
+
+
+def test_all_are_run_and_a_failure_is_said_at_the_end(monkeypatch):
+    ran = []
+
+    def run(command, *, check):
+        ran.append(" ".join(command[2:]).removeprefix("benchmarks."))
+        return SimpleNamespace(returncode=ran[-1] == "report")
+
+    monkeypatch.setattr(every.subprocess, "run", run)
+    with pytest.raises(SystemExit, match=r"failed: report$"):
+        every.main([])
+    assert tuple(ran) == every.RUNS
+    assert {one.split()[0] for one in ran} <= every.COMMANDS.keys()
+
+
+def test_a_word_too_many_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        every.main(["peers"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: peers" in capsys.readouterr().err.splitlines()[-1]
