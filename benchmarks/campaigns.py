@@ -20,13 +20,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from benchmarks import measured
+from benchmarks.clusters import KINDS, world_options
 from pipelines.batch.joint_pipeline import own_evidence
 from pipelines.simulate import narratives
 from pipelines.simulate.world import World, plan_rings
@@ -37,14 +37,8 @@ from transforms.campaign_traits import campaign_uses, trait_rows
 from transforms.campaigns import FEATURES, Models, PairModel, Shared, candidate_groups, pair_means
 from transforms.graph.assign import ASSIGNMENT, cluster_number
 
-KINDS: Mapping[str, Mapping[str, Any]] = {
-    "plain": {},
-    "noise-2": {"noise": 2.0},
-    "pooled": {"profile": "pooled"},
-    "dominant": {"dominant": 0.35},
-    "no-calls": {"calls_per_complaint": 0.0},
-}
-"""Settings that differ in a kind of world."""
+CALIBRATED = ("plain", "noise-2", "pooled", "dominant", "no-calls")
+"""Kinds of worlds, of `benchmarks.clusters`."""
 
 SIZES = ((3_000, 25), (8_000, 65))
 """Complaints and operations of the worlds of each kind and seed."""
@@ -101,12 +95,9 @@ def simulated_run(kind: str, complaints: int, operations: int, seed: int, at: Pa
     Raises:
         RuntimeError: if the plan is not that of the world's truth.
     """
-    given = KINDS[kind]
-    world = World(seed=seed, complaints=complaints, operations=operations, **given)
-    words = ["--seed", seed, "--complaints", complaints, "--operations", operations]
-    for name, value in given.items():
-        words += [f"--{name.replace('_', '-')}", value]
-    folder, run = measured.simulate_and_run(at, *words)
+    world = World(seed=seed, complaints=complaints, operations=operations, **KINDS[kind])
+    options = world_options(kind, complaints, operations, seed)
+    folder, run = measured.simulate_and_run(at, *options)
     plan = plan_rings(Random(seed), world, narratives.SCRIPTS)
     truth = measured.read_pairs(folder / "truth.csv")
     if any(plan.owners.get(one) != owner for one, owner in truth.items()):
@@ -251,7 +242,7 @@ def main(words: list[str] | None = None) -> None:
                     kind, complaints, operations, seed, Path(folder, f"{kind}{complaints}{seed}")
                 ),
             )
-            for kind in KINDS
+            for kind in CALIBRATED
             for complaints, operations in SIZES
             for seed in seeds
         )

@@ -17,7 +17,7 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,15 @@ from transforms.extract.kinds import hosting
 from transforms.graph.cluster_facts import BURST_REPORTERS
 from transforms.graph.incidence import BRIEF_HOURS, most_at_first
 
-KINDS = {
-    "plain": [],
-    "noise-2": ["--noise", "2"],
-    "clean": ["--noise", "0"],
-    "no-calls": ["--calls-per-complaint", "0"],
-    "pooled": ["--profile", "pooled"],
-    "dominant": ["--dominant", "0.35"],
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "plain": {},
+    "noise-2": {"noise": 2.0},
+    "clean": {"noise": 0.0},
+    "no-calls": {"calls_per_complaint": 0.0},
+    "pooled": {"profile": "pooled"},
+    "dominant": {"dominant": 0.35},
 }
-"""Options of `ringtrace simulate` by the name of a kind of world."""
+"""Settings that differ in a kind of world, by its name."""
 
 LISTED = (
     ("plain", 15_000, 120),
@@ -63,6 +63,12 @@ HOURS = (BRIEF_HOURS, 48, 96, 168)
 """Spans of `--days`."""
 
 BASELINES = ("components", "components, at most 20 links", "Leiden, unweighted")
+
+
+def world_options(kind: str, complaints: int, operations: int, seed: int) -> list[str]:
+    """Returns the options of `ringtrace simulate` that make a world of a kind."""
+    settings = {"complaints": complaints, "operations": operations, "seed": seed, **KINDS[kind]}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
 
 
 def evaluation(flags: list[str], folder: Path) -> dict[str, Any]:
@@ -171,10 +177,10 @@ def main(words: list[str] | None = None) -> None:
     for kind, complaints, operations in worlds:
         if kind not in given.worlds:
             continue
-        size = ["--complaints", str(complaints), "--operations", str(operations)]
         for seed in given.seeds or (1001,):
             with tempfile.TemporaryDirectory() as folder:
-                found = evaluation([*KINDS[kind], *size, "--seed", str(seed)], Path(folder))
+                options = world_options(kind, complaints, operations, seed)
+                found = evaluation(options, Path(folder))
                 line = (kind, f"{complaints:,}", str(operations), str(seed), *cells(found))
                 print("| " + " | ".join(line) + " |", flush=True)
                 if given.days:
