@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
+
+from benchmarks.measured import Parser
 
 COMMANDS = {
     "batch": "memory and CPU of a run by step, or CPU by module; what a record costs",
@@ -37,13 +38,9 @@ RUNS = (
 def main(words: list[str] | None = None) -> None:
     """Runs them; exits with 1 where one failed, after the others."""
     width = max(map(len, COMMANDS))
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks",
-        description=f"With no argument, runs: {', '.join(RUNS)}.",
-        epilog="\n".join(f"benchmarks.{name:{width}}  {what}" for name, what in COMMANDS.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args(words)
+    listed = "\n".join(f"benchmarks.{name:{width}}  {what}" for name, what in COMMANDS.items())
+    about = f"With no argument, runs: {', '.join(RUNS)}."
+    Parser("benchmarks", about, epilog=listed).parse_args(words)
     failed = []
     for run in RUNS:
         print(f"\npython -m benchmarks.{run}\n", flush=True)

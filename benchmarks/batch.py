@@ -370,8 +370,8 @@ def _pattern(given: str) -> re.Pattern[str]:
         raise argparse.ArgumentTypeError(f"{given!r} is no pattern: {error}") from None
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
+def _parser() -> measured.Parser:
+    parser = measured.Parser("benchmarks.batch", __doc__)
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=[20_000])
     costs = parser.add_mutually_exclusive_group()
     costs.add_argument("--record", action="store_true", help="what a record costs")

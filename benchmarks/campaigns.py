@@ -13,7 +13,6 @@ with and once without what calls show, and an isotonic table for the mean of a c
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -229,7 +228,7 @@ def _brier(pairs: np.ndarray) -> tuple[str, str]:
 
 def main(words: list[str] | None = None) -> None:
     """Prints the tables, or the models."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.campaigns", description=__doc__)
+    parser = measured.Parser("benchmarks.campaigns", __doc__)
     parser.add_argument("seeds", metavar="SEED", type=int, nargs="*")
     parser.add_argument("--fit", action="store_true", help="print the models of other worlds")
     given = parser.parse_args(words)

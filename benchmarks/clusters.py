@@ -13,7 +13,6 @@ infrastructure. Without `--size` the worlds are those of `LISTED`.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections import defaultdict
@@ -158,7 +157,7 @@ def cells(found: dict[str, Any]) -> Iterator[str]:
 
 def main(words: list[str] | None = None) -> None:
     """Prints a line of Markdown for each world and seed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.clusters", description=__doc__)
+    parser = measured.Parser("benchmarks.clusters", __doc__)
     parser.add_argument("seeds", metavar="SEED", type=int, nargs="*")
     parser.add_argument(
         "--size", metavar="N", type=int, nargs=2, help="complaints and operations of each world"

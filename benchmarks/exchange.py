@@ -13,7 +13,6 @@ of two sets of as many.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -31,6 +30,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks import measured
 from pipelines.commands import evaluate
 from reports.exchange import victim_overlap
 from schemas.enums import Review
@@ -227,7 +227,7 @@ def print_overlap(people: int) -> None:
 
 def main(words: list[str] | None = None) -> None:
     """Prints both worlds, or how long counting shared victims takes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.exchange", description=__doc__)
+    parser = measured.Parser("benchmarks.exchange", __doc__)
     parser.add_argument("--overlap", metavar="PEOPLE", type=int, help="count shared victims alone")
     given = parser.parse_args(words)
     if given.overlap:

@@ -34,7 +34,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from benchmarks.measured import SECONDS_A_SAMPLE, held_by
+from benchmarks import measured
 from transforms.read.files import DECODED_RATIO
 
 MB = 1_000_000
@@ -582,12 +582,12 @@ def measure(command: tuple[str, ...], seconds: float) -> Cost:
         )
         peak, begun = 0, time.monotonic()
         while process.poll() is None:
-            peak = max(peak, held_by(process.pid))
+            peak = max(peak, measured.held_by(process.pid))
             if time.monotonic() - begun > seconds:
                 os.killpg(process.pid, 9)
                 process.wait()
                 break
-            time.sleep(SECONDS_A_SAMPLE)
+            time.sleep(measured.SECONDS_A_SAMPLE)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         err.seek(max(0, err.seek(0, 2) - 300))
         said = err.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
@@ -603,18 +603,14 @@ def _codes(out: Path) -> str:
     return " ".join(f"{one['values']}={one['counts']}" for one in codes.to_pylist())
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Measures the cases whose names match the arguments, and prints a line for each."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.hostile",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = measured.Parser("benchmarks.hostile", __doc__)
     parser.add_argument("names", nargs="*", help="regular expressions of cases (default: all)")
     parser.add_argument("--megabytes", type=float, default=2)
     parser.add_argument("--timeout", type=float, default=300)
     parser.add_argument("--after", action="store_true", help="rejects and report of each run, too")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     chosen = [
         one
         for one in cases()

@@ -1,10 +1,12 @@
 """Measures that several commands print: what a process took, and how right its clusters are.
 
-A command runs in a process of its own: how long it took, how much CPU and how much memory.
+A command runs in a process of its own: how long it took, how much CPU and how much memory. All
+benchmarks read their words with `Parser`.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import subprocess
@@ -16,11 +18,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow.dataset as ds
 
 SECONDS_A_SAMPLE = 0.1
+
+
+class Parser(argparse.ArgumentParser):
+    """Shows a module's docstring as its help, and refuses wrong words in one line."""
+
+    def __init__(self, module: str, about: str | None, **more: str) -> None:
+        """Reads the words of `python -m MODULE`."""
+        shape = argparse.RawDescriptionHelpFormatter
+        prog = f"python -m {module}"
+        super().__init__(prog=prog, description=about, formatter_class=shape, **more)
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 @dataclass(frozen=True)

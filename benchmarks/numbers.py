@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import gc
 import json
@@ -19,6 +18,7 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks import measured
 from benchmarks.readings import print_impersonation
 from benchmarks.worlds import REAL, accepted, simulated
 from schemas.enums import RecordKind
@@ -330,7 +330,7 @@ def speed() -> None:
 
 def main(words: list[str] | None = None) -> None:
     """Prints the document, or its part about speed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.numbers", description=__doc__)
+    parser = measured.Parser("benchmarks.numbers", __doc__)
     parser.add_argument("part", metavar="speed", nargs="?", choices=("speed",), help="that alone")
     if parser.parse_args(words).part:
         speed()

@@ -17,7 +17,6 @@ attack stands beside the judge of its harm.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import io
@@ -41,6 +40,7 @@ from typing import Any
 import pyarrow.dataset as ds
 
 import ringtrace
+from benchmarks import measured
 from pipelines import cli
 from pipelines.key_store import HOME_VARIABLE
 from pipelines.simulate import World, simulate
@@ -715,7 +715,7 @@ def main(words: list[str] | None = None) -> None:
     """Prints both tables."""
     from benchmarks import poisoning_kinds
 
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.poisoning", description=__doc__)
+    parser = measured.Parser("benchmarks.poisoning", __doc__)
     parser.add_argument("--full", action="store_true", help="more worlds, and numbers of liars")
     full = parser.parse_args(words).full
     with (

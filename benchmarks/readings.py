@@ -25,7 +25,6 @@ them; other languages have no labelled set.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import re
 import sys
@@ -38,6 +37,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from benchmarks import measured
 from benchmarks.worlds import REAL, accepted
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.enums import HARD_ROLES, EntityKind, Role
@@ -527,7 +527,7 @@ def print_transcripts() -> None:
 
 def main(words: list[str] | None = None) -> None:
     """Prints the scores that were asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.readings", description=__doc__)
+    parser = measured.Parser("benchmarks.readings", __doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--names", action="store_true", help="of names and addresses, masked")
     which.add_argument("--transcripts", action="store_true", help="of scripts, brands and lures")

@@ -192,16 +192,16 @@ def share(complaints: int) -> str:
     )
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Prints one table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
+    parser = measured.Parser("benchmarks.report", __doc__)
     parser.add_argument("clusters", metavar="CLUSTERS", type=int, nargs="?", default=CLUSTERS)
     parser.add_argument(
         "--share", metavar="N", type=int, nargs="+", help="its share of a run's CPU"
     )
     parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--no-report", action="store_true", help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     if given.one:
         sys.exit(one_run(*given.one, report=not given.no_report))
     if given.share:

@@ -33,6 +33,7 @@ from io import StringIO
 from pathlib import Path
 from subprocess import Popen
 
+from benchmarks import measured
 from pipelines.progress import Progress
 from pipelines.simulate.world import World
 from pipelines.streaming.options import parse
@@ -208,13 +209,9 @@ def last_log_line(output: Path) -> str:
     return ((output.parent / "log").read_text().splitlines() or ["nothing was said"])[-1]
 
 
-def main(arguments: list[str]) -> None:
+def main(words: list[str] | None = None) -> None:
     """Run the stream, feed it, print the figures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.stream",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = measured.Parser("benchmarks.stream", __doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=5)
     parser.add_argument("--tick-interval", type=int, default=10)
@@ -223,7 +220,7 @@ def main(arguments: list[str]) -> None:
     place.add_argument("--kafka", dest="source", action="store_const", const=topic)
     place.add_argument("--prism", dest="source", action="store_const", const=on_prism)
     place.add_argument("--flink", dest="source", action="store_const", const=on_flink)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if options.replay:
@@ -331,4 +328,4 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -12,7 +12,6 @@ encoded batches that Beam groups by key.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -179,9 +178,9 @@ def _exponent(small: Line, large: Line) -> float:
     return math.log(large.cpu / small.cpu) / math.log(large.size / small.size)
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Print the machine and the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser = measured.Parser("benchmarks.peers", __doc__)
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=list(SIZES))
     parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the runs there, by size")
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
@@ -189,7 +188,7 @@ def main() -> None:
         "--no-report", action="store_true", help="leave out the run that writes a report"
     )
     parser.add_argument("--no-components", action="store_true", help="leave out the components")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     lines = [empty_run()]
     for size, kind in product(asked.sizes, asked.worlds):
         scratch = Path(tempfile.mkdtemp())

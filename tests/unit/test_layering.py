@@ -16,7 +16,7 @@ LONGEST = 700
 """Lines of a module."""
 
 MOST_MODULES = 230
-"""Modules outside tests and benchmarks; `__init__` files are not counted."""
+"""Modules outside tests, benchmarks and tools; `__init__` files are not counted."""
 
 QUESTION = re.compile(r"(What|Whether|Where|How|Whose|Which|Who|When|Why)\b")
 

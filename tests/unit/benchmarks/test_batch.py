@@ -52,4 +52,4 @@ def test_options_that_do_not_go_together_are_one_line(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["20", *words.split()])
     assert ended.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("python -m benchmarks.batch: error")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("python -m benchmarks.batch: ")
