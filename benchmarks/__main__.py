@@ -20,7 +20,7 @@ COMMANDS = {
     "report": "time and size of a report, and its share of a run",
     "stream": "latency, CPU and memory of a stream, from a folder, Kafka, Prism or Flink",
 }
-"""What each command measures: `python -m benchmarks.NAME --help` says how."""
+"""Each command, and what it measures: `python -m benchmarks.NAME --help` says how."""
 
 RUNS = (
     "clusters",

@@ -161,9 +161,9 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
 
         def encode(batch: pa.RecordBatch, schema: pa.Schema) -> EncodedBatch:
             made = plain(batch, schema)
-            held = name or ROWS.get(tuple(schema.names), "other")
+            content = name or ROWS.get(tuple(schema.names), "other")
             with sizes.open("a") as file:  # forks of the run write there, too
-                file.write(f"{len(made.read())} {held}\n")
+                file.write(f"{len(made.read())} {content}\n")
             return made
 
         return encode
@@ -180,8 +180,8 @@ def one_run(folder: Path, output: Path, notes: Path, *, report: bool) -> int:
         sys.exit("a report was written where none was wanted")
     encoded: Counter[str] = Counter()
     for line in sizes.read_text().splitlines():
-        size, _, held = line.partition(" ")
-        encoded[held] += int(size)
+        size, _, content = line.partition(" ")
+        encoded[content] += int(size)
     notes.write_text(json.dumps({"stages": stages, "encoded": encoded}))
     return status
 
@@ -192,8 +192,8 @@ def steps(stages: Stages, samples: Sequence[tuple[float, int]]) -> list[Step]:
     for (clock, cpu, name), (until, cpu_then, _) in pairwise(stages):
         step = found.setdefault(name, Step(name))
         step.cpu += cpu_then - cpu
-        held = (held for when, held in samples if clock <= when < until)
-        step.peak = max(step.peak, max(held, default=0))
+        sizes = (size for when, size in samples if clock <= when < until)
+        step.peak = max(step.peak, max(sizes, default=0))
     return list(found.values())
 
 
@@ -204,8 +204,8 @@ def step_table(found: dict[int, Observed]) -> Iterator[str]:
     by_name = {n: {one.name: one for one in run.steps} for n, run in found.items()}
     for name in dict.fromkeys(one.name for run in found.values() for one in run.steps):
         cells = [by_name[n].get(name, Step(name)) for n in found]
-        told = " | ".join(f"{one.peak / 2**20:,.0f} | {one.cpu:,.1f}" for one in cells)
-        yield f"| {name} | {told} |"
+        both = " | ".join(f"{one.peak / 2**20:,.0f} | {one.cpu:,.1f}" for one in cells)
+        yield f"| {name} | {both} |"
     before = [
         max(one.peak for one in run.steps if one.name != REPORT) / 2**20 for run in found.values()
     ]

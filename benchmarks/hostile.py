@@ -101,7 +101,7 @@ def _raw(before: bytes, unit: bytes, after: bytes = b"") -> Make:
     return write
 
 
-def _packed(make: Make, how: str) -> Make:
+def _compressed(make: Make, how: str) -> Make:
     """Compresses more than is read of what another writes, and noise behind it to the size."""
 
     def write(path: Path, size: int) -> None:
@@ -443,25 +443,25 @@ FILES: dict[str, Make] = {
         '"","1","1","d","","S","S","Dial","x","2026-01-01 00:00:00","2026-01-01 00:00:01",'
         '"2026-01-01 00:00:09",9,8,"ANSWERED","DOCUMENTATION","0.1",""',
     ),
-    "rows.zst": _packed(_rows(_hub), "zst"),
-    "same_rows.zst": _packed(_rows(lambda _: _hub(1)), "zst"),
-    "numbered_rows.zst": _packed(_rows(complaint), "zst"),
-    "texts.zst": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "zst"),
-    "texts.gz": _packed(_narratives("Call 888 555 0123 now and they said to pay. "), "gz"),
-    "numbers.zst": _packed(_narratives("+1 212 555 0123, or (888) 555-0199; ", 300), "zst"),
-    "many_numbers.zst": _packed(_rows(_many_numbers), "zst"),
-    "next_numbers.zst": _packed(_rows(_next_numbers), "zst"),
-    "urls.zst": _packed(_rows(ROWS["urls"]), "zst"),
-    "bare_hosts.zst": _packed(_narratives(TEXTS["bare_hosts"]), "zst"),
-    "dot_words.zst": _packed(_narratives(TEXTS["dot_words"]), "zst"),
-    "spoken.zst": _packed(_narratives(TEXTS["spoken"]), "zst"),
-    "my_numbers.zst": _packed(_narratives(TEXTS["my_number"], 300), "zst"),
-    "zeros.gz": _packed(_raw(complaint(1), b"\0"), "gz"),
-    "newlines.gz": _packed(_raw(complaint(1), b"\n"), "gz"),
-    "broken.gz": _packed(_raw(complaint(1), b"{\n"), "gz"),
-    "csv_rows.gz": _packed(_raw(HEADER.encode() + b"\n", b"1,a,%s,x\n" % _TIME.encode()), "gz"),
-    "csv_short.gz": _packed(_raw(HEADER.encode() + b"\n", b"1\n"), "gz"),
-    "array.gz": _packed(_raw(b"[" + complaint(1).strip() + b",", b"{},", b"{}]"), "gz"),
+    "rows.zst": _compressed(_rows(_hub), "zst"),
+    "same_rows.zst": _compressed(_rows(lambda _: _hub(1)), "zst"),
+    "numbered_rows.zst": _compressed(_rows(complaint), "zst"),
+    "texts.zst": _compressed(_narratives("Call 888 555 0123 now and they said to pay. "), "zst"),
+    "texts.gz": _compressed(_narratives("Call 888 555 0123 now and they said to pay. "), "gz"),
+    "numbers.zst": _compressed(_narratives("+1 212 555 0123, or (888) 555-0199; ", 300), "zst"),
+    "many_numbers.zst": _compressed(_rows(_many_numbers), "zst"),
+    "next_numbers.zst": _compressed(_rows(_next_numbers), "zst"),
+    "urls.zst": _compressed(_rows(ROWS["urls"]), "zst"),
+    "bare_hosts.zst": _compressed(_narratives(TEXTS["bare_hosts"]), "zst"),
+    "dot_words.zst": _compressed(_narratives(TEXTS["dot_words"]), "zst"),
+    "spoken.zst": _compressed(_narratives(TEXTS["spoken"]), "zst"),
+    "my_numbers.zst": _compressed(_narratives(TEXTS["my_number"], 300), "zst"),
+    "zeros.gz": _compressed(_raw(complaint(1), b"\0"), "gz"),
+    "newlines.gz": _compressed(_raw(complaint(1), b"\n"), "gz"),
+    "broken.gz": _compressed(_raw(complaint(1), b"{\n"), "gz"),
+    "csv_rows.gz": _compressed(_raw(HEADER.encode() + b"\n", b"1,a,%s,x\n" % _TIME.encode()), "gz"),
+    "csv_short.gz": _compressed(_raw(HEADER.encode() + b"\n", b"1\n"), "gz"),
+    "array.gz": _compressed(_raw(b"[" + complaint(1).strip() + b",", b"{},", b"{}]"), "gz"),
     "plain.parquet": _table(_same_text, compression="none", use_dictionary=False),
     "dictionary.parquet": _table(_same_text),
     "dictionary_large.parquet": _table(_wide_dictionary, compression="zstd"),
@@ -582,7 +582,7 @@ def measure(command: tuple[str, ...], seconds: float) -> Cost:
         )
         peak, begun = 0, time.monotonic()
         while process.poll() is None:
-            peak = max(peak, measured.held_by(process.pid))
+            peak = max(peak, measured.memory_of(process.pid))
             if time.monotonic() - begun > seconds:
                 os.killpg(process.pid, 9)
                 process.wait()

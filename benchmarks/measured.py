@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 class Measured:
     """Seconds of wall clock and of CPU (user and system, children too), peak MiB, and output.
 
-    The peak is the most that the process and its descendants held together at one time, sampled.
+    The peak is the most that the process and its descendants had in memory at one time, sampled.
     """
 
     wall: float
@@ -99,12 +99,12 @@ def run(
             last = err.read()[-2000:].decode(errors="replace")
             raise CommandFailedError(f"{' '.join(command[:6])}: {process.returncode}\n{last}")
         output = out.read().decode()
-    # Not ru_maxrss: Linux counts in it what this process held when it started the other.
+    # Not ru_maxrss: Linux counts in it what this process had when it started the other.
     return Measured(wall, used.ru_utime + used.ru_stime, sampler.bytes / 2**20, output)
 
 
 class _Peak(threading.Thread):
-    """Adds up what a process and its descendants hold, until `over`."""
+    """Adds up the memory of a process and its descendants, until `over`."""
 
     def __init__(self, root: int, samples: list[tuple[float, int]] | None) -> None:
         super().__init__(daemon=True)
@@ -115,14 +115,14 @@ class _Peak(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(SECONDS_A_SAMPLE):
-            held = held_by(self._root)
-            self.bytes = max(self.bytes, held)
+            size = memory_of(self._root)
+            self.bytes = max(self.bytes, size)
             if self._samples is not None:
-                self._samples.append((time.monotonic(), held))
+                self._samples.append((time.monotonic(), size))
 
 
-def held_by(root: int) -> int:
-    """Bytes that a process and all its descendants hold together."""
+def memory_of(root: int) -> int:
+    """Returns the bytes of memory of a process and all its descendants together."""
     return sum(map(_resident, _tree(root)))
 
 

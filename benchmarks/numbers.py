@@ -155,11 +155,11 @@ def _format(name: str) -> str:
 def outcomes(raw: pa.Array, region: pa.Array) -> Counter[str]:
     """Counts the numbers of a column by the way they were read, or the reason of refusal."""
     read = normalize.normalize_numbers(raw, region)
-    said = pc.coalesce(
+    outcome = pc.coalesce(
         pc.binary_join_element_wise("read", pc.struct_field(read, "how"), ": "),
         pc.binary_join_element_wise("refused", pc.struct_field(read, "reason"), ": "),
     )
-    return Counter(said.to_pylist())
+    return Counter(outcome.to_pylist())
 
 
 def _outcome_table() -> None:

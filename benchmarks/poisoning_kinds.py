@@ -81,7 +81,7 @@ _CLAIMS = {
     "wallet": "My own bitcoin wallet is {value}.",
     "handle": "My own cash tag is {value}.",
 }
-"""How a narrative calls an identifier its writer's own, where no field of a complaint does."""
+"""Words by which a narrative calls an identifier its writer's own, where no field does."""
 
 
 @dataclass(frozen=True)

@@ -218,8 +218,8 @@ def main(words: list[str] | None = None) -> None:
 
 def opened(clusters: int) -> None:
     """Prints how long the report of made-up clusters takes to be written and opened."""
-    with tempfile.TemporaryDirectory() as held:
-        folder = Path(held)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         rows, whole = made_up(clusters)
         run = write_run(folder / "run", rows)
         start = time.process_time()

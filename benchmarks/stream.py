@@ -269,7 +269,7 @@ def replay(work: Path, options: argparse.Namespace) -> None:
 
 
 def warm_up(process: Popen[bytes], send: Send, output: Path) -> None:
-    """Until the stream, which starts once, has told of a first number."""
+    """Waits until the stream, which starts once, has raised an alert of a first number."""
     first = callback(POOL - 1)
     send([row(-2, "amazon", first), row(-3, "microsoft", first)])
     until = time.time() + DRAIN_SECONDS
@@ -312,16 +312,16 @@ def measure(process: Popen[bytes], send: Send, output: Path, options: argparse.N
     cpu = sum(used(one)[0] for one in processes) - before
     minutes = (time.time() - begun) / 60
     until = time.time() + DRAIN_SECONDS
-    while not asked.keys() <= (heard := alert_times(output)).keys() and time.time() < until:
+    while not asked.keys() <= (raised := alert_times(output)).keys() and time.time() < until:
         time.sleep(1)
     process.terminate()
     process.wait()
-    late = sorted(heard[one] - asked[one] for one in asked if one in heard)
+    late = sorted(raised[one] - asked[one] for one in asked if one in raised)
     p99 = late[min(len(late) - 1, int(0.99 * len(late)))]
     print(f"minutes {minutes:.1f}, complaints {number}, CPU s {cpu:.0f}")
     print(f"complaints per CPU second {number / cpu:.1f}")
     print(f"alert latency s: median {statistics.median(late):.1f}, p99 {p99:.1f}")
-    print(f"alerts told {len(late)} of {len(asked)}")
+    print(f"alerts raised {len(late)} of {len(asked)}")
     print(f"MiB at each quarter: {quarters(memory)}")
     if any(kept):
         print(f"MiB of a checkpoint at each quarter: {quarters(kept)}")

@@ -1,4 +1,4 @@
-"""ringtrace beside what else one could run: `python -m benchmarks.peers [--keep DIR] [N ...]`.
+"""ringtrace beside what else one could run: `python -m benchmarks.peers [--runs DIR] [N ...]`.
 
 Each size is two worlds of N complaints with 1.25 calls each (default 20,000 and 200,000; 1,000,000
 takes long): the simulator's, and the same with odd numbers, nearly all of them distinct
@@ -182,7 +182,7 @@ def main(words: list[str] | None = None) -> None:
     """Print the machine and the table."""
     parser = measured.Parser("benchmarks.peers", __doc__)
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=list(SIZES))
-    parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the runs there, by size")
+    parser.add_argument("--runs", metavar="DIR", type=Path, help="leave the runs there, by size")
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=WORLDS)
     parser.add_argument(
         "--no-report", action="store_true", help="leave out the run that writes a report"
@@ -192,7 +192,7 @@ def main(words: list[str] | None = None) -> None:
     lines = [empty_run()]
     for size, kind in product(asked.sizes, asked.worlds):
         scratch = Path(tempfile.mkdtemp())
-        folder = asked.keep / f"{size}-{kind}" if asked.keep else scratch
+        folder = asked.runs / f"{size}-{kind}" if asked.runs else scratch
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:

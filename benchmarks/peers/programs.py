@@ -77,7 +77,7 @@ COMPONENTS: dict[str, Callable[[Path, Path], None]] = {
     "scipy": by_scipy,
     "splink": by_splink,
 }
-"""What finds components, by the module that it needs."""
+"""Programs that find components, by the module that each needs."""
 
 
 def scipy_labels(a: np.ndarray, b: np.ndarray, size: int) -> np.ndarray:

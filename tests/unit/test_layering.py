@@ -56,7 +56,7 @@ def docstrings(path: Path) -> list[str]:
     return [one.value for one in expressions if isinstance(one.value, str)]
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "benchmarks", "tools"])
 def test_docstrings_begin_with_a_verb_or_a_noun(package):
     for path in modules(package):
         assert path.read_text(encoding="utf-8").startswith(('"""', 'r"""')), path

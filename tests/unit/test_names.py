@@ -8,7 +8,9 @@ import pytest
 
 from tests.support.real_data import ROOT
 
-PACKAGES = ("schemas", "transforms", "reports", "pipelines", "ringtrace.py")
+PACKAGES = (
+    "schemas", "transforms", "reports", "pipelines", "ringtrace.py", "benchmarks", "tools",
+)  # fmt: skip
 
 DIALECT = frozenset(
     "told said heard held stood spelt worded needle needles haystack haystacks stray strays quiet "
