@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         meant = f"did you mean {near[0]}? see" if near else "see"
         sys.stderr.write(f"ringtrace: unknown {what} {words[0]!r}; {meant} ringtrace --help\n")
         return 2
-    # Arrow's allocator reads this as it is loaded: with huge pages it keeps a seventh more memory.
-    os.environ.setdefault("MIMALLOC_ALLOW_THP", "0")
+    # Arrow reads this as it is loaded, for what its own readers, writers and joins take as well.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     with gc_tuned():
         return command(words[1:])
 
