@@ -83,6 +83,7 @@ def run(
     """
     # As where it is installed, modules are compiled once, and not by each process.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    env.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # as `ringtrace` does
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
         with _one_processor() if one_processor else nullcontext():
