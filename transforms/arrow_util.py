@@ -118,6 +118,15 @@ def text_codes(texts: pa.DictionaryArray) -> Array:
     return pc.fill_null(texts.indices, -1).to_numpy().astype(np.int64)
 
 
+def rank_texts(texts: pa.Array) -> tuple[Array, pa.Array]:
+    """Returns the rank of each text among the sorted distinct ones, null last; and these."""
+    encoded = texts.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary)
+    rank = np.full(len(order) + 1, len(order))
+    rank[order.to_numpy()] = np.arange(len(order))
+    return rank[text_codes(encoded)], encoded.dictionary.take(order)
+
+
 def distinct_rows(columns: Sequence[pa.Array]) -> tuple[Array, Array]:
     """Returns the first row of each distinct combination of values, and which each row has.
 
@@ -258,11 +267,21 @@ def group_offsets(group: Array, count: int) -> Array:
     return np.searchsorted(group, np.arange(count + 1))
 
 
-def without_aggregate_suffixes(aggregated: pa.Table) -> pa.Table:
-    """Renames the columns of an aggregation, such as `day_min`, to those that went in."""
-    return aggregated.rename_columns(
-        [_AGGREGATE_SUFFIX.sub("", name) for name in aggregated.column_names]
-    )
+def aggregate(
+    rows: pa.Table, keys: str | Sequence[str], sums: Iterable[tuple[Any, ...]] = ()
+) -> pa.Table:
+    """Aggregates rows by key as Arrow does, under the names of the columns that went in.
+
+    `day_min` is `day` again, so that no column can be in it twice. Without `sums` each combination
+    of keys is left once.
+    """
+    found = rows.group_by(keys, use_threads=False).aggregate(list(sums))
+    return found.rename_columns([_AGGREGATE_SUFFIX.sub("", one) for one in found.column_names])
+
+
+def each_once(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Returns the distinct rows of the columns of a schema."""
+    return aggregate(rows, schema.names).select(schema.names).cast(schema)
 
 
 def pairs_within_groups(starts: Array, sizes: Array) -> tuple[Array, Array, Array]:
@@ -275,6 +294,23 @@ def pairs_within_groups(starts: Array, sizes: Array) -> tuple[Array, Array, Arra
         parts.append(((rows + left).ravel(), (rows + right).ravel(), groups.repeat(len(left))))
     first, second, group = (np.concatenate(column) for column in zip(*parts, strict=True))
     return first, second, group
+
+
+def component_labels(nodes: int, a: Array, b: Array) -> Array:
+    """Labels each of `nodes` (numbered from 0) with the smallest node of its component.
+
+    The edges are a[i]-b[i]; the labels do not depend on their order.
+    """
+    if not len(a):
+        return np.arange(nodes)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(nodes, nodes))
+    count, label = connected_components(graph, directed=False)
+    smallest = np.full(count, nodes, np.int64)
+    np.minimum.at(smallest, label, np.arange(nodes))
+    return smallest[label]
 
 
 def with_column(rows: Any, name: str, values: Any) -> Any:

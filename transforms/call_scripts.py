@@ -24,11 +24,11 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
 
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import ROW
 from transforms.arrow_util import (
+    component_labels,
     group_starts,
     mix_hashes,
     sorted_lookup,
@@ -298,10 +298,8 @@ def assemble_passages(
     value, victims = _victims_of(shared)
     a, b = (np.searchsorted(value, adjacent[name].to_numpy()) for name in ("a", "b"))
     strong = adjacent["victims"].to_numpy() >= share * np.maximum(victims[a], victims[b])
-    label = _component_labels(len(value), a[strong], b[strong])
-    smallest = np.full(len(value), np.iinfo(np.int64).max)
-    np.minimum.at(smallest, label, value)
-    columns = [pa.array(value), pa.array(smallest[label])]
+    smallest = component_labels(len(value), a[strong], b[strong])
+    columns = [pa.array(value), pa.array(value[smallest])]
     return pa.RecordBatch.from_arrays(columns, schema=PASSAGE)
 
 
@@ -333,7 +331,7 @@ def assemble_families(
     size = np.zeros(len(names), np.int64)
     size[np.searchsorted(names, heard["a"].to_numpy())] = heard["victims"].to_numpy()
     strong = both["victims"].to_numpy() >= share * np.maximum(size[a], size[b])
-    label = _component_labels(len(names), a[strong], b[strong])[np.searchsorted(names, of)]
+    label = component_labels(len(names), a[strong], b[strong])[np.searchsorted(names, of)]
     order = np.argsort(shared["a"].to_numpy())
     since, tellers = (shared[name].to_numpy()[order] for name in ("since", "tellers"))
     eldest = stable_order(label, since, value)
@@ -499,16 +497,6 @@ def _second_smallest(values: np.ndarray, begin: np.ndarray, sizes: np.ndarray) -
     twice = np.add.reduceat(least.astype(np.int64), begin) > 1
     larger = np.minimum.reduceat(np.where(least, np.iinfo(np.int64).max, values), begin)
     return np.where(twice, smallest, larger)
-
-
-def _component_labels(count: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Numbers `count` things, the same for those that the pairs (a, b) join."""
-    if not len(a):
-        return np.arange(count, dtype=np.int32)
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
-    return connected_components(pairs, directed=False)[1]
 
 
 def _widely_shared(family: pa.RecordBatch) -> np.ndarray:

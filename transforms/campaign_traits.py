@@ -15,12 +15,12 @@ from schemas.entity import without_epochs
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
+    aggregate,
     group_starts,
     hash_text,
     sorted_lookup,
     sorted_unique,
     with_items,
-    without_aggregate_suffixes,
 )
 from transforms.casts import true_mask
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
@@ -115,9 +115,7 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
             "entity_id": ids,
         }
     )
-    keys = ["group", "cluster"]
-    member_once = member.group_by(keys, use_threads=False).aggregate([("entity_id", "min")])
-    member_once = without_aggregate_suffixes(member_once)
+    member_once = aggregate(member, ["group", "cluster"], [("entity_id", "min")])
     beside = thing.join(member_once, "group", join_type="inner", use_threads=False)
 
     kinds, roles = (items[name].take(pa.array(members)) for name in ("kind", "role"))
@@ -274,9 +272,9 @@ def _bounded(uses: pa.Table) -> np.ndarray:
 def _attested_numbers(uses: pa.Table) -> pa.Table:
     """Leaves out, of blocks, the numbers that few report or that a wrong digit may have made."""
     is_block = pc.starts_with(uses["thing"], f"{BLOCK}:")
-    counts = uses.filter(is_block).group_by(["thing", "entity_id"], use_threads=False)
-    counts = counts.aggregate([("reporter", "count_distinct")])
-    counts = counts.filter(pc.greater_equal(counts["reporter_count_distinct"], BLOCK_REPORTERS))
+    sums = [("reporter", "count_distinct")]
+    counts = aggregate(uses.filter(is_block), ["thing", "entity_id"], sums)
+    counts = counts.filter(pc.greater_equal(counts["reporter"], BLOCK_REPORTERS))
     numbers = pc.value_counts(counts["thing"])
     several = numbers.field("values").filter(pc.greater(numbers.field("counts"), 1))
     shared = counts.filter(pc.is_in(counts["thing"], several.cast(pa.string())))

@@ -30,12 +30,18 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from schemas.cluster import CAMPAIGN, CampaignBasis
 from schemas.enums import EntityKind
 from schemas.mapping import parse_toml
-from transforms.arrow_util import concat_ranges, group_starts, pairs_within_groups, table_of_rows
+from transforms.arrow_util import (
+    component_labels,
+    concat_ranges,
+    group_starts,
+    pairs_within_groups,
+    table_of_rows,
+)
 from transforms.campaign_traits import (
     BLOCK,
     MOST_LISTED,
@@ -494,14 +500,7 @@ def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np
 
 def _connected(count: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
     """Returns the groups, of two and more, of `count` nodes that pairs tie together."""
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
-    return _groups_by_label(connected_components(graph, directed=False)[1])
-
-
-def _groups_by_label(label: np.ndarray) -> list[np.ndarray]:
-    """Returns the places, ascending, of each label that two or more have."""
+    label = component_labels(count, a, b)
     order = np.argsort(label, kind="stable")
     parts = np.split(order, group_starts(label[order])[1:])
     return [one for one in parts if len(one) > 1]

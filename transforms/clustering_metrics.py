@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from transforms.graph.incidence import Ties, component_labels
+from transforms.arrow_util import component_labels
+from transforms.graph.incidence import Ties
 from transforms.graph.leiden import find_communities
 
 Labels = npt.NDArray[Any]

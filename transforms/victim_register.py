@@ -36,7 +36,7 @@ from schemas.complaint import COMPLAINT_TEXTS, PAPER
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind, RecordKind
 from schemas.tables import VICTIMS
-from transforms.arrow_util import Array, sorted_lookup, without_aggregate_suffixes
+from transforms.arrow_util import Array, aggregate, sorted_lookup
 from transforms.casts import true_mask
 from transforms.erasure import Erasures, RegisterKey
 from transforms.manifest import read_manifest, retry_while_replaced
@@ -213,19 +213,16 @@ def register_changes(
         leaving: bare ids whose entries end.
         key: The secret of the register.
     """
-    counted = (
-        activity.filter(pc.is_in(activity["entity_id"], pc.unique(owners["entity_id"])))
-        .group_by("entity_id", use_threads=False)
-        .aggregate([("kind", "min"), ("first_seen", "min")])
-    )
+    rows = activity.filter(pc.is_in(activity["entity_id"], pc.unique(owners["entity_id"])))
+    counted = aggregate(rows, "entity_id", [("kind", "min"), ("first_seen", "min")])
     ids = counted["entity_id"].combine_chunks()
     who = owners["own_by"].take(pc.index_in(ids, pc.unique(owners["entity_id"])))
     entries = {
         "mac": key.macs(ids.to_pylist()),
         "digits_mac": _text_macs(ids.to_pylist(), key),
-        "kind": counted["kind_min"],
+        "kind": counted["kind"],
         "reporters": pc.max_element_wise(who, 1).cast(pa.int64()),
-        "first_seen": counted["first_seen_min"],
+        "first_seen": counted["first_seen"],
         "key_id": pa.repeat(key.key_id, len(ids)),
         "records": _records_of(ids, activity, key),
         "leaves": pa.repeat(pa.scalar(False), len(ids)),
@@ -283,17 +280,8 @@ def merge_changes(changes: pa.Table) -> pa.Table:
     """
     gone = pc.unique(changes["mac"].filter(changes["leaves"]))
     kept = changes.filter(pc.invert(pc.is_in(changes["mac"], gone)))
-    merged = kept.group_by("mac", use_threads=False).aggregate(
-        [
-            ("digits_mac", "min"),
-            ("kind", "min"),
-            ("reporters", "max"),
-            ("first_seen", "min"),
-            ("key_id", "min"),
-            ("records", "list"),
-        ]
-    )
-    merged = without_aggregate_suffixes(merged)
+    smallest = [(name, "min") for name in ("digits_mac", "kind", "first_seen", "key_id")]
+    merged = aggregate(kept, "mac", [*smallest, ("reporters", "max"), ("records", "list")])
     records = pa.array(map(_merge_records, merged["records_list"].to_pylist()), pa.string())
     merged = merged.drop_columns(["records_list"]).append_column("records", records)
     return merged.select(VICTIM_ENTRY.names).cast(VICTIM_ENTRY)

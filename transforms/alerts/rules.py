@@ -25,13 +25,7 @@ from schemas.entity import are_withheld
 from schemas.enums import HARD_ROLES, LineageEvent, Status
 from schemas.field import TIMESTAMP
 from schemas.mention import MENTIONS
-from transforms.arrow_util import (
-    explode,
-    group_starts,
-    hash_text,
-    sorted_lookup,
-    without_aggregate_suffixes,
-)
+from transforms.arrow_util import aggregate, explode, group_starts, hash_text, sorted_lookup
 from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
@@ -267,9 +261,8 @@ def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     mentions = explode(evidence, MENTIONS, [*stated, *more])
     every = pa.Table.from_batches([mentions])
     hard = pc.is_in(every["role"], pa.array([str(role) for role in HARD_ROLES]))
-    once = every.filter(hard).group_by(HARD_MENTION.names[:2], use_threads=False)
-    found = once.aggregate([(name, "min") for name in stated[1:]])
-    found = without_aggregate_suffixes(found)
+    smallest = [(name, "min") for name in stated[1:]]
+    found = aggregate(every.filter(hard), HARD_MENTION.names[:2], smallest)
     copied = copied_texts(every)
     at = pc.index_in(found["group_id"], copied["group_id"].combine_chunks())
     found = found.append_column("copied", copied["text"].take(at))

@@ -16,14 +16,15 @@ import pyarrow.compute as pc
 from schemas.enums import HARD_ROLES, RecordKind, Role
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    aggregate,
     group_changes,
     group_starts,
     hash_text,
+    rank_texts,
     stable_order,
     table_of_columns,
     text_codes,
     with_column,
-    without_aggregate_suffixes,
 )
 from transforms.casts import true_mask
 from transforms.graph.incidence import MICROSECONDS_A_DAY
@@ -173,8 +174,8 @@ def add_people(counted: pa.Table, activity: pa.Table, names: Iterable[str]) -> p
         return counted
     more = pc.subtract(several["people"], 1)
     columns = {one: pc.if_else(pc.is_valid(several[one]), more, 0) for one in names}
-    rows = pa.table({"entity_id": several["entity_id"], **columns}).group_by("entity_id")
-    added = without_aggregate_suffixes(rows.aggregate([(one, "sum") for one in columns]))
+    rows = pa.table({"entity_id": several["entity_id"], **columns})
+    added = aggregate(rows, "entity_id", [(one, "sum") for one in columns])
     at = pc.index_in(counted["entity_id"], added["entity_id"].combine_chunks()).combine_chunks()
     for one in columns:
         extra = pc.fill_null(added[one].combine_chunks().take(at), 0)
@@ -184,15 +185,11 @@ def add_people(counted: pa.Table, activity: pa.Table, names: Iterable[str]) -> p
 
 def roles_by_reporter(activity: pa.Table) -> pa.Table:
     """Counts, by entity and role, the reporters who give it; all without one count as one."""
-    by_reporter = activity.group_by(["entity_id", "reporter"], use_threads=False)
-    given = by_reporter.aggregate([(name, "max") for name in (*ROLE_COUNTS, "people")])
-    people = given["people_max"]
-    once = {name: pc.if_else(pc.greater(given[f"{name}_max"], 0), people, 0)
-            for name in ROLE_COUNTS}  # fmt: skip
-    by_entity = pa.table({"entity_id": given["entity_id"], **once}).group_by(
-        "entity_id", use_threads=False
-    )
-    return without_aggregate_suffixes(by_entity.aggregate([(name, "sum") for name in ROLE_COUNTS]))
+    most = [(name, "max") for name in (*ROLE_COUNTS, "people")]
+    given = aggregate(activity, ["entity_id", "reporter"], most)
+    once = {n: pc.if_else(pc.greater(given[n], 0), given["people"], 0) for n in ROLE_COUNTS}
+    rows = pa.table({"entity_id": given["entity_id"], **once})
+    return aggregate(rows, "entity_id", [(name, "sum") for name in ROLE_COUNTS])
 
 
 def _times(seen: np.ndarray, hard: np.ndarray, starts: np.ndarray) -> dict[str, pa.Array]:
@@ -268,10 +265,8 @@ def _smallest(texts: pa.Array, group: np.ndarray) -> np.ndarray:
     sizes = np.diff(np.append(starts, len(group)))
     # Most have one row: only the others are compared.
     rows = np.flatnonzero(np.repeat(sizes > 1, sizes))
-    encoded = texts.take(pa.array(rows)).dictionary_encode()
-    names = encoded.dictionary.take(pc.sort_indices(encoded.dictionary))
-    rank = np.append(pc.index_in(encoded.dictionary, names).to_numpy(), len(names))
-    rows = rows[stable_order(group[rows], rank[text_codes(encoded)])]
+    rank, _ = rank_texts(texts.take(pa.array(rows)))
+    rows = rows[stable_order(group[rows], rank)]
     starts[sizes > 1] = rows[group_starts(group[rows])]
     return starts
 

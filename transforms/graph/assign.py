@@ -21,7 +21,13 @@ from schemas.decision import DecisionKind
 from schemas.entity import without_epoch, without_epochs
 from schemas.enums import EntityKind
 from schemas.field import TIMESTAMP
-from transforms.arrow_util import group_starts, hash_text, sorted_lookup, with_column
+from transforms.arrow_util import (
+    component_labels,
+    group_starts,
+    hash_text,
+    sorted_lookup,
+    with_column,
+)
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph.communities import CommunityResult, detect_communities
 from transforms.graph.incidence import (
@@ -34,7 +40,6 @@ from transforms.graph.incidence import (
     call_confirmed_by_node,
     cluster_ties,
     component_counters,
-    component_labels,
     countries_by_node,
     incidence_from_rows,
 )

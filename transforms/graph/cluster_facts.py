@@ -28,12 +28,12 @@ from schemas.enums import SUPPLIER_KINDS, EntityKind, RecordKind, Status
 from schemas.field import AMOUNT, TIMESTAMP
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
+    aggregate,
     explode,
     group_offsets,
     group_starts,
     hash_text,
     table_of_columns,
-    without_aggregate_suffixes,
 )
 from transforms.casts import true_mask
 from transforms.extract.fingerprints import GAP
@@ -133,11 +133,7 @@ _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=
 
 _LOSS_KEY = ["cluster_id", "loss_currency"]
 
-_DISTINCT = pc.CountOptions(mode="only_valid")
-
-_REPORTERS = ("reporter", "count_distinct", _DISTINCT)
-
-_VICTIMS = ("victim", "count_distinct", _DISTINCT)
+_REPORTERS, _VICTIMS = ("reporter", "count_distinct"), ("victim", "count_distinct")
 
 _CORROBORATED = 2
 """Reporters of an organisation that counts in a cluster's rank."""
@@ -203,35 +199,28 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
     script = script_texts(evidence)
     script = pa.table({"of": record_keys(script), "script": script["text"]})
-    script = script.group_by("of", use_threads=False).aggregate([("script", "min")])
+    script = aggregate(script, "of", [("script", "min")])
     at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
-    found = script["script_min"].combine_chunks().take(at)
+    found = script["script"].combine_chunks().take(at)
     few = pc.if_else(pc.fill_null(rows["wordless"], False), WORDLESS, None)
     rows = rows.append_column("script", pc.coalesce(found, few.cast(pa.string())))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
     rest = [name for name in CLUSTER_RECORD.names if name not in key]
-    once = records.group_by(key, use_threads=False).aggregate([(name, "min") for name in rest])
-    once = without_aggregate_suffixes(once)
+    once = aggregate(records, key, [(name, "min") for name in rest])
     return once.select(CLUSTER_RECORD.names).cast(CLUSTER_RECORD), _supplies(evidence, rows)
 
 
 def supplier_rows(supplies: pa.Table) -> pa.Table:
     """Converts SUPPLY rows of whole suppliers to SUPPLIER rows."""
     named = ["entity_id", "kind", "status"]
-    pairs = supplies.group_by([*named, "cluster_id"], use_threads=False).aggregate(
-        [("group_id", "count_distinct")]
-    )
-    reach = pairs.group_by("entity_id", use_threads=False).aggregate([([], "count_all")])
+    pairs = aggregate(supplies, [*named, "cluster_id"], [("group_id", "count_distinct")])
+    reach = aggregate(pairs, "entity_id", [([], "count_all")])
     at = pc.index_in(pairs["entity_id"], reach["entity_id"].combine_chunks())
     clusters = reach["count_all"].combine_chunks().take(at.combine_chunks())
-    pairs = pairs.rename_columns({"group_id_count_distinct": "records"})
-    pairs = pairs.append_column("clusters", clusters)
-    return (
-        pairs.append_column("template", _templates(supplies, pairs["entity_id"]))
-        .select(SUPPLIER.names)
-        .cast(SUPPLIER)
-    )
+    pairs = pairs.rename_columns({"group_id": "records"}).append_column("clusters", clusters)
+    pairs = pairs.append_column("template", _templates(supplies, pairs["entity_id"]))
+    return pairs.select(SUPPLIER.names).cast(SUPPLIER)
 
 
 def sum_records(
@@ -265,14 +254,9 @@ def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Tab
     rows = rows.append_column("records", pa.array(crowds.people_of(hashes)))
     complaint = pc.equal(rows["record_kind"], RecordKind.COMPLAINT)
     calls = rows.filter(pc.invert(complaint)).group_by(_CALLS_KEY, use_threads=False)
-    added = calls.aggregate(
-        [
-            ("records", "sum"),
-            ("observed_at", "min"),
-            ("observed_at", "max"),
-            ("reporter", "distinct", _DISTINCT),
-        ]
-    )
+    times = [("observed_at", "min"), ("observed_at", "max")]
+    reporters = ("reporter", "distinct", pc.CountOptions(mode="only_valid"))
+    added = calls.aggregate([("records", "sum"), *times, reporters])
     columns = {name: added[name] for name in _CALLS_KEY}
     columns |= {
         "records": added["records_sum"],
@@ -346,10 +330,8 @@ def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
     script = pc.equal(suppliers["kind"], EntityKind.SCRIPT)
     wording = pc.if_else(script, suppliers["raw"], pa.scalar(None, pa.string()))
     suppliers = suppliers.select(columns).append_column("template", wording)
-    suppliers = suppliers.group_by(columns, use_threads=False).aggregate([("template", "min")])
-    suppliers = suppliers.rename_columns([*columns, "template"])
-    named = members.select(["group_id", "cluster_id"])
-    named = named.group_by(["group_id", "cluster_id"], use_threads=False).aggregate([])
+    suppliers = aggregate(suppliers, columns, [("template", "min")])
+    named = aggregate(members, ["group_id", "cluster_id"])
     beside = suppliers.join(named, "group_id", join_type="inner", use_threads=False)
     return beside.select(SUPPLY.names).cast(SUPPLY)
 
@@ -357,7 +339,7 @@ def _supplies(evidence: pa.Table, members: pa.Table) -> pa.Table:
 def _templates(supplies: pa.Table, entity_ids: pa.ChunkedArray) -> pa.Array:
     """Returns, by entity, the template of most words (ties: the smallest), or null."""
     rows = supplies.filter(pc.greater(pc.utf8_length(supplies["template"]), 0))
-    templates = rows.group_by(["entity_id", "template"], use_threads=False).aggregate([])
+    templates = aggregate(rows, ["entity_id", "template"])
     gaps = pc.count_substring(templates["template"], GAP)
     words = pc.subtract(pc.count_substring(templates["template"], " "), pc.multiply(gaps, 2))
     templates = templates.append_column("words", words).sort_by(
@@ -620,7 +602,7 @@ def _people(reporters: pa.Table, crowds: Crowds, keys: list[str]) -> list[tuple[
     several = reporters.filter(pa.array(crowds.people_of(hashes) != 1))
     if not several.num_rows:
         return found
-    once = several.group_by([*keys, "reporter", "victim"], use_threads=False).aggregate([])
+    once = aggregate(several, [*keys, "reporter", "victim"])
     more = pa.array(crowds.people_of(once["reporter"].to_numpy()) - 1)
     once = once.append_column("more", more)
     once = once.append_column("named", pc.if_else(pc.is_valid(once["victim"]), more, 0))
@@ -641,14 +623,9 @@ def _losses_without_the_largest(
     """Returns, by cluster and currency, the losses of all but the reporter who states the most."""
     rows = losses.filter(pc.greater(pc.list_value_length(losses["reporters"]), 0))
     reporter = _counted(rows, _complainants(rows), counted_as)
-    by_reporter = (
-        rows.append_column("reporter", pa.array(reporter))
-        .group_by([*_LOSS_KEY, "reporter"], use_threads=False)
-        .aggregate([("loss_amount", "sum")])
-    )
-    totals = _grouped(
-        by_reporter, _LOSS_KEY, ("loss_amount_sum", "sum"), ("loss_amount_sum", "max")
-    )
+    rows = rows.append_column("reporter", pa.array(reporter))
+    by_reporter = aggregate(rows, [*_LOSS_KEY, "reporter"], [("loss_amount", "sum")])
+    totals = _grouped(by_reporter, _LOSS_KEY, ("loss_amount", "sum"), ("loss_amount", "max"))
     return [(one, currency, total - largest) for one, currency, total, largest in totals]
 
 

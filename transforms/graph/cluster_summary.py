@@ -23,7 +23,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch, without_epochs
 from schemas.enums import HARD_ROLES, RecordKind, Review, Status, Tier
 from schemas.mention import MENTIONS
-from transforms.arrow_util import explode, hash_text, table_of_rows
+from transforms.arrow_util import aggregate, each_once, explode, hash_text, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
 from transforms.graph import priority
 from transforms.graph.cluster_facts import (
@@ -317,8 +317,7 @@ def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterat
     }
     counts = pc.and_(counts, pc.is_valid(shown["reporter_key"]))
     rows = pa.table(columns, SOURCE_TRIAL).filter(counts)
-    once = rows.group_by(SOURCE_TRIAL.names, use_threads=False).aggregate([])
-    yield from batches_of(once.select(SOURCE_TRIAL.names).cast(SOURCE_TRIAL))
+    yield from batches_of(each_once(rows, SOURCE_TRIAL))
 
 
 def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords:
@@ -326,14 +325,12 @@ def source_records(_: object, trials: Iterable[pa.RecordBatch]) -> SourceRecords
 
     A reporter is right if no more of the identifiers that he names are another's than a suspect's.
     """
-    rows = table_of(trials, SOURCE_TRIAL)
-    once = rows.group_by(SOURCE_TRIAL.names, use_threads=False).aggregate([])
-    keys = SOURCE_TRIAL.names[:3]
+    once = each_once(table_of(trials, SOURCE_TRIAL), SOURCE_TRIAL)
     signs = once.append_column("sign", pc.if_else(once["wrong"], 1, -1))
-    people = signs.group_by(keys, use_threads=False).aggregate([("sign", "sum")])
+    people = aggregate(signs, SOURCE_TRIAL.names[:3], [("sign", "sum")])
     counts: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for row in people.to_pylist():
-        counts[row["source_org"], row["channel"]][row["sign_sum"] > 0] += 1
+        counts[row["source_org"], row["channel"]][row["sign"] > 0] += 1
     return {source: SourceRecord(*those) for source, those in sorted(counts.items())}
 
 

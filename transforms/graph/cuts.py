@@ -22,12 +22,7 @@ import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
 from schemas.enums import HARD_ROLES, Tier
-from transforms.arrow_util import (
-    hash_text,
-    sorted_lookup,
-    sorted_unique,
-    without_aggregate_suffixes,
-)
+from transforms.arrow_util import aggregate, hash_text, sorted_lookup, sorted_unique
 from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
@@ -321,11 +316,9 @@ def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
     hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
     known = members["entity_id"].combine_chunks()
     rows = evidence.filter(pc.and_(hard, pc.is_in(evidence["entity_id"], known)))
-    whole = rows.group_by("group_id", use_threads=False).aggregate(
-        [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
-    )
-    narrow = pc.less_equal(whole["entity_id_count_distinct"], link_weights.MAX_HARD_ENTITIES)
-    whole = without_aggregate_suffixes(whole.filter(narrow))
+    sums = [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
+    whole = aggregate(rows, "group_id", sums)
+    whole = whole.filter(pc.less_equal(whole["entity_id"], link_weights.MAX_HARD_ENTITIES))
     at = pc.index_in(rows["group_id"], whole["group_id"].combine_chunks())
     rows, at = rows.filter(pc.is_valid(at)), pc.drop_null(at)
     columns = [

@@ -33,11 +33,12 @@ from schemas.enums import Role, Status
 from schemas.field import field as column
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
+    aggregate,
+    each_once,
     explode,
     implode,
     table_of_columns,
     with_column,
-    without_aggregate_suffixes,
 )
 from transforms.casts import true_mask
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
@@ -542,14 +543,12 @@ def _sum_by_entity(activity: pa.Table) -> pa.Table:
         activity = activity.append_column(name, pc.if_else(shows, activity["reporter"], nobody))
     shown = pc.if_else(of_others, activity["held"], pa.scalar(0, pa.int32()))
     activity = activity.append_column("shown", shown)
-    added = activity.group_by("entity_id", use_threads=False).aggregate(
-        [(name, "min") for name in smallest]
-        + [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
-        + [(name, "count_distinct") for name in ("victim", "named_by", *REPORTER_COUNTS)]
-        + [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
-    )
-    added = without_aggregate_suffixes(added)
-    added = add_people(added, activity, ("victim", "named_by", *REPORTER_COUNTS))
+    people = ("victim", "named_by", *REPORTER_COUNTS)
+    sums = [(name, "min") for name in smallest]
+    sums += [("last_seen", "max"), ("last_held", "max"), ("source_org", "distinct")]
+    sums += [(name, "count_distinct") for name in people]
+    sums += [(name, "sum") for name in (*RECORD_COUNTS, "shown")]
+    added = add_people(aggregate(activity, "entity_id", sums), activity, people)
     roles = roles_by_reporter(activity)
     at = pc.index_in(added["entity_id"], roles["entity_id"].combine_chunks()).combine_chunks()
     for name in ROLE_COUNTS:
@@ -575,7 +574,7 @@ def _status_by_share(
 
     `columns` are `status`, `shown_as` and `called` of the entities.
     """
-    wanted = activity.group_by(["entity_id", "share"], use_threads=False).aggregate([])
+    wanted = aggregate(activity, ["entity_id", "share"])
     ids = entity_ids.combine_chunks()
     several = pc.is_in(wanted["entity_id"], starts.ids)
     # Nearly all have one epoch, and are looked up without a join.
@@ -672,8 +671,7 @@ def _withheld(own: pa.Table) -> pa.Table:
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
         own = own.set_column(own.schema.get_field_index(name), WITHHELD.field(name), place)
-    places = own.select(WITHHELD.names).group_by(WITHHELD.names, use_threads=False).aggregate([])
-    return places.select(WITHHELD.names).cast(WITHHELD)
+    return each_once(own, WITHHELD)
 
 
 def _under_shown_ids(classified: pa.Table, shown_as: pa.Array) -> pa.Table:

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
 from schemas.field import TIMESTAMP
 from transforms.arrow_util import (
+    aggregate,
+    component_labels,
     concat_ranges,
     group_changes,
     group_starts,
@@ -29,7 +31,6 @@ from transforms.arrow_util import (
     stable_order,
     sum_by_group,
     with_column,
-    without_aggregate_suffixes,
 )
 from transforms.call_scripts import WHOLE_TEXT
 from transforms.casts import true_mask
@@ -162,16 +163,9 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
     told = pc.fill_null(pc.equal(rows["field"], OFFERED_CALLED), False)  # a partner's call record
     called = pc.or_(pc.equal(rows["record_kind"], RecordKind.CALL), told)
     rows = rows.append_column("called", called)
-    named = rows.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
-        [
-            ("reporter_key", "min"),
-            ("source_org", "min"),
-            ("observed_at", "min"),
-            ("victim_country", "min"),
-            ("called", "any"),
-        ]
-    )
-    return without_aggregate_suffixes(named)
+    smallest = ("reporter_key", "source_org", "observed_at", "victim_country")
+    sums = [*((name, "min") for name in smallest), ("called", "any")]
+    return aggregate(rows, ["group_id", "entity_id"], sums)
 
 
 def script_texts(evidence: pa.Table) -> pa.Table:
@@ -202,13 +196,11 @@ def copied_texts(evidence: pa.Table) -> pa.Table:
     rows = pa.concat_tables([one.select(names) for one in (script_texts(evidence), few)])
     rows = rows.filter(pc.is_valid(rows["text"]))
     text = pc.binary_join_element_wise(rows["source_org"], rows["text"], "|")
-    rows = with_column(rows, "text", text).group_by("group_id", use_threads=False)
-    texts = without_aggregate_suffixes(rows.aggregate([("text", "min")]))
+    texts = aggregate(with_column(rows, "text", text), "group_id", [("text", "min")])
     # A script's mention stands in a row of its own, without what the complaint's has.
-    times = [("filed_at", "min"), ("observed_at", "min")]
-    filed = evidence.group_by("group_id", use_threads=False).aggregate(times)
+    filed = aggregate(evidence, "group_id", [("filed_at", "min"), ("observed_at", "min")])
     at = pc.index_in(texts["group_id"], filed["group_id"].combine_chunks())
-    filed_at = pc.coalesce(filed["filed_at_min"], filed["observed_at_min"]).take(at)
+    filed_at = pc.coalesce(filed["filed_at"], filed["observed_at"]).take(at)
     texts = texts.append_column("filed_at", filed_at).select(COPY.names).cast(COPY)
     call = pc.equal(evidence["record_kind"], RecordKind.CALL)
     other = evidence.filter(pc.or_(call, has_loss(evidence["loss_amount"])))["group_id"]
@@ -225,10 +217,8 @@ def incidences(shown: pa.Table, widest: int, copied: pa.Table = NO_COPIES) -> pa
 
     They are of the groups that name two to `widest` entities.
     """
-    sizes = shown.group_by("group_id", use_threads=False).aggregate(
-        [([], "count_all"), ("reporter_key", "min"), ("source_org", "min"), ("observed_at", "min")]
-    )
-    sizes = without_aggregate_suffixes(sizes)
+    smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
+    sizes = aggregate(shown, "group_id", [([], "count_all"), *smallest])
     tied = pc.and_(pc.greater(sizes["count_all"], 1), pc.less_equal(sizes["count_all"], widest))
     sizes = sizes.filter(tied)
     at = pc.index_in(shown["group_id"], sizes["group_id"].combine_chunks())
@@ -420,12 +410,11 @@ def group_clusters(
 def victim_reach(shown: pa.Table) -> pa.Table:
     """Converts `hard_evidence` to VICTIM_REACH rows."""
     rows = shown.append_column("reporter", pa.array(hash_text(group_reporters(shown))))
-    counted = rows.group_by(["entity_id", "reporter"], use_threads=False).aggregate(
-        [("victim_country", "min"), ("called", "any")]
-    )
-    country = counted["victim_country_min"].combine_chunks()
+    sums = [("victim_country", "min"), ("called", "any")]
+    counted = aggregate(rows, ["entity_id", "reporter"], sums)
+    country = counted["victim_country"].combine_chunks()
     hashed = pa.array(hash_text(country), mask=pc.is_null(country).to_numpy(zero_copy_only=False))
-    columns = [hash_text(counted["entity_id"]), counted["reporter"], hashed, counted["called_any"]]
+    columns = [hash_text(counted["entity_id"]), counted["reporter"], hashed, counted["called"]]
     return pa.table(columns, schema=VICTIM_REACH)
 
 
@@ -472,23 +461,6 @@ def _largest_share(
     best = np.lexsort((group[rows], -share[rows], run))
     once[many] = rows[best[group_starts(run[best])]]
     return once
-
-
-def component_labels(nodes: int, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Labels each of `nodes` (numbered from 0) with the smallest node of its component.
-
-    The edges are a[i]-b[i]; the labels do not depend on their order.
-    """
-    if not len(a):
-        return np.arange(nodes)
-    from scipy.sparse.csgraph import connected_components
-
-    ones = np.ones(len(a), np.int8)
-    graph = coo_array((ones, (a, b)), shape=(nodes, nodes))
-    count, label = connected_components(graph, directed=False)
-    smallest = np.full(count, nodes, np.int64)
-    np.minimum.at(smallest, label, np.arange(nodes))
-    return smallest[label]
 
 
 def component_counters(named: pa.Table) -> Iterator[CounterValue]:

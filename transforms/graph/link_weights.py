@@ -13,7 +13,6 @@ import math
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from schemas.cluster import LINK
 from schemas.enums import Strength
@@ -22,10 +21,13 @@ from transforms.arrow_util import (
     group_offsets,
     group_starts,
     hash_text,
+    rank_texts,
+    row_numbers,
     sorted_unique,
     stable_order,
     sum_by_group,
     table_of_columns,
+    text_codes,
 )
 from transforms.reporters import NO_CROWDS, Crowds, is_pseudonym
 
@@ -87,14 +89,13 @@ def sum_pairs(found: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Adds up PAIR rows, each piece of evidence once a pair, to PAIR_SUM rows."""
     if not found.num_rows:
         return PAIR_SUM.empty_table()
-    a, b, org = (found[name].combine_chunks() for name in ("entity_a", "entity_b", "source_org"))
-    code = (_codes(a) * len(b.dictionary) + _codes(b)) * len(org.dictionary) + _codes(org)
+    code = row_numbers(found[name] for name in ("entity_a", "entity_b", "source_org"))
     hard, seen = found["hard"].to_numpy(), found["observed_at"].cast(pa.int64()).to_numpy()
     _, first, of = np.unique(code * 2 + hard, return_index=True, return_inverse=True)
     count = len(first)
     reporter = found["reporter_key"].combine_chunks()
     hashes = reporter_hashes(reporter.dictionary)
-    hashed, people = hashes[_codes(reporter)], crowds.people_of(hashes)[_codes(reporter)]
+    hashed, people = hashes[text_codes(reporter)], crowds.people_of(hashes)[text_codes(reporter)]
     pair, who, most = _most_by_reporter(of, hashed, found["micros"].to_numpy())
     offsets = pa.array(group_offsets(pair, count), pa.int32())
     columns = {name: found[name].take(pa.array(first)) for name in PAIR_SUM.names[:4]}
@@ -114,8 +115,8 @@ def build_links(found: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:
     """Converts PAIR_SUM rows of whole pairs to LINK rows, not accepted yet and without a reason."""
     if found.num_rows == 0:
         return LINK.empty_table()
-    a, ids_a = _ranked(found["entity_a"].combine_chunks())
-    b, ids_b = _ranked(found["entity_b"].combine_chunks())
+    a, ids_a = rank_texts(found["entity_a"].combine_chunks())
+    b, ids_b = rank_texts(found["entity_b"].combine_chunks())
     keys, pair = np.unique(a * len(ids_b) + b, return_inverse=True)
     count = len(keys)
     hard = found["hard"].to_numpy()
@@ -157,10 +158,6 @@ def reporter_hashes(keys: pa.Array) -> np.ndarray:
     return (hash_text(keys) & ~np.int64(1)) | named.astype(np.int64)
 
 
-def _codes(column: pa.DictionaryArray) -> np.ndarray:
-    return column.indices.to_numpy().astype(np.int64)
-
-
 def _extremes(pair: np.ndarray, first: np.ndarray, last: np.ndarray) -> list[np.ndarray]:
     """Returns the earliest first and the latest last time of each pair."""
     order = stable_order(pair)
@@ -182,18 +179,9 @@ def _smallest(
     pair: np.ndarray, texts: pa.Array, count: int, most: int = SAMPLE_RECORDS
 ) -> pa.Array:
     """Returns a list of the smallest `most` distinct texts of each of `count` pairs, sorted."""
-    code, names = _ranked(texts)
+    code, names = rank_texts(texts)
     key = sorted_unique(pair * len(names) + code)
     of, code = np.divmod(key, max(len(names), 1))
     kept = np.arange(len(of)) - group_offsets(of, count)[of] < most
     offsets = pa.array(group_offsets(of[kept], count), pa.int32())
     return pa.ListArray.from_arrays(offsets, names.take(pa.array(code[kept])))
-
-
-def _ranked(texts: pa.Array) -> tuple[np.ndarray, pa.Array]:
-    """Returns the rank of each text among the sorted distinct ones, and these."""
-    encoded = texts.dictionary_encode()
-    order = pc.sort_indices(encoded.dictionary)
-    rank = np.empty(len(order), np.int64)
-    rank[order.to_numpy()] = np.arange(len(order))
-    return rank[encoded.indices.to_numpy()], encoded.dictionary.take(order)

@@ -19,12 +19,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
 from schemas.mention import MENTIONS
-from transforms.arrow_util import (
-    explode,
-    pairs_within_groups,
-    with_column,
-    without_aggregate_suffixes,
-)
+from transforms.arrow_util import aggregate, explode, pairs_within_groups, with_column
 from transforms.graph.incidence import (
     copied_texts,
     group_reporters,
@@ -81,9 +76,8 @@ def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
     named, groups = _entities_by_group(rows), _group_totals(rows)
     named = named.sort_by([("group_id", "ascending"), ("entity_id", "ascending")])
     groups = groups.sort_by("group_id")
-    by_group = named.group_by("group_id", use_threads=False)
-    sizes = by_group.aggregate([([], "count_all"), ("hard", "sum")]).sort_by("group_id")
-    hard_sizes = sizes["hard_sum"].to_numpy().astype(np.int64)
+    sizes = aggregate(named, "group_id", [([], "count_all"), ("hard", "sum")]).sort_by("group_id")
+    hard_sizes = sizes["hard"].to_numpy().astype(np.int64)
     counts = sizes["count_all"].to_numpy()
     starts = np.cumsum(counts) - counts
     narrow = (hard_sizes <= MAX_HARD_ENTITIES) & (counts <= 3 * MAX_HARD_ENTITIES) & (counts > 1)
@@ -149,10 +143,7 @@ def _entities_by_group(evidence: pa.Table) -> pa.Table:
     supplier = pc.is_in(evidence["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS]))
     table = evidence.select(["group_id", "entity_id"])
     table = table.append_column("hard", hard).append_column("supplier", supplier)
-    named = table.group_by(["group_id", "entity_id"], use_threads=False).aggregate(
-        [("hard", "any"), ("supplier", "any")]
-    )
-    return without_aggregate_suffixes(named)
+    return aggregate(table, ["group_id", "entity_id"], [("hard", "any"), ("supplier", "any")])
 
 
 def _group_totals(evidence: pa.Table) -> pa.Table:
@@ -161,14 +152,7 @@ def _group_totals(evidence: pa.Table) -> pa.Table:
     calls = pc.if_else(complaint, pa.scalar(None, pa.string()), record_keys(evidence))
     table = evidence.select(["group_id", "reporter_key", "source_org", "observed_at"])
     table = table.append_column("complaint", complaint).append_column("calls", calls)
-    groups = table.group_by("group_id", use_threads=False).aggregate(
-        [
-            ("complaint", "any"),
-            ("calls", "count_distinct"),
-            ("reporter_key", "min"),
-            ("source_org", "min"),
-            ("observed_at", "min"),
-        ]
-    )
-    groups = without_aggregate_suffixes(groups)
+    smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
+    sums = [("complaint", "any"), ("calls", "count_distinct"), *smallest]
+    groups = aggregate(table, "group_id", sums)
     return with_column(groups, "reporter_key", group_reporters(groups))

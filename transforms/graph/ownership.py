@@ -23,7 +23,7 @@ from schemas.decision import DecisionKind
 from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, without_epochs
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.tables import CONTESTED as CONTESTED_TABLE
-from transforms.arrow_util import sorted_lookup, sorted_unique, with_column
+from transforms.arrow_util import aggregate, each_once, sorted_lookup, sorted_unique, with_column
 from transforms.casts import true_mask
 from transforms.decisions import Decision, DecisionsInForce
 from transforms.extract.allowlist import KnownLegitimate, is_freemail
@@ -126,8 +126,7 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
     """
     mine = activity.filter(pc.greater(activity["own"], 0)).select(CLAIM.names)
     others = claims.filter(pc.is_in(claims["entity_id"], pc.unique(activity["entity_id"])))
-    said = pa.concat_tables([mine.cast(CLAIM), others]).group_by(CLAIM.names, use_threads=False)
-    owners = said.aggregate([]).combine_chunks()
+    owners = each_once(pa.concat_tables([mine.cast(CLAIM), others]), CLAIM).combine_chunks()
     of_owner = np.zeros(activity.num_rows, bool)
     if owners.num_rows:
         ids = pc.unique(owners["entity_id"])
@@ -143,7 +142,7 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         reporter = activity["reporter"].take(pa.array(rows)).to_numpy()
         place, there = sorted_lookup(reporters, reporter)
         of_owner[rows] = there & np.isin(at[rows] * len(reporters) + place, pairs)
-    counted = owners.group_by("entity_id", use_threads=False).aggregate([([], "count_all")])
+    counted = aggregate(owners, "entity_id", [([], "count_all")])
     counts = counted.rename_columns({"count_all": "own_by"})
     return activity.append_column("of_owner", pa.array(of_owner)), counts
 
@@ -167,9 +166,8 @@ def call_carried(activity: pa.Table, claimed: pa.Array) -> tuple[pa.Table, pa.Ar
         return activity, pa.array([], pa.string())
     known = pc.and_(pc.is_valid(activity["victim"]), pc.is_valid(activity["reporter"]))
     shown = activity.filter(pc.and_(pa.array(carried), known))
-    by_org = shown.group_by(["entity_id", "source_org"], use_threads=False)
-    counts = by_org.aggregate([("reporter", "count_distinct")])
-    enough = counts.filter(pc.greater_equal(counts["reporter_count_distinct"], CARRIED_BY))
+    counts = aggregate(shown, ["entity_id", "source_org"], [("reporter", "count_distinct")])
+    enough = counts.filter(pc.greater_equal(counts["reporter"], CARRIED_BY))
     displayed = pc.greater(activity[f"as_{Role.CALLER_ID}"], 0)
     doubtful = pc.unique(activity["entity_id"].filter(displayed))
     called = pc.unique(enough["entity_id"])
@@ -401,9 +399,9 @@ def claimed_by(ids: pa.Array, registered: pa.Table, contested: pa.Table) -> np.n
     """Returns how many called each bare id a victim's, by REGISTERED and CONTESTED_BEFORE rows."""
     columns = [contested["known_as"], contested["victim_reporters"]]
     rows = pa.concat_tables([registered, pa.table(columns, schema=registered.schema)])
-    most = rows.group_by("entity_id", use_threads=False).aggregate([("reporters", "max")])
+    most = aggregate(rows, "entity_id", [("reporters", "max")])
     at = pc.index_in(ids, most["entity_id"].combine_chunks())
-    return pc.fill_null(most["reporters_max"].combine_chunks().take(at), 0).to_numpy()
+    return pc.fill_null(most["reporters"].combine_chunks().take(at), 0).to_numpy()
 
 
 def contested_ids(contested: pa.Table) -> pa.ChunkedArray:

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from transforms.arrow_util import group_starts, sorted_lookup, sorted_unique, sum_by_group
-from transforms.graph import epochs
-from transforms.graph.incidence import (
-    Incidence,
-    Ties,
-    cluster_ties,
+from transforms.arrow_util import (
     component_labels,
-    group_clusters,
-    sum_by_pair,
+    group_starts,
+    sorted_lookup,
+    sorted_unique,
+    sum_by_group,
 )
+from transforms.graph import epochs
+from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
 from transforms.graph.supplier_likelihood import SupplierCounts, SupplierSums
 

@@ -20,6 +20,7 @@ from scipy.sparse import csr_array
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, Status, Tier
 from transforms.arrow_util import (
+    component_labels,
     concat_ranges,
     group_changes,
     group_starts,
@@ -28,7 +29,7 @@ from transforms.arrow_util import (
     stable_order,
     sum_by_group,
 )
-from transforms.graph.incidence import Incidence, cluster_ties, component_labels
+from transforms.graph.incidence import Incidence, cluster_ties
 from transforms.graph.leiden import smallest_members
 from transforms.graph.refinement import (
     beside_own_cluster,

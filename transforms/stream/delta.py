@@ -26,6 +26,7 @@ from schemas.field import TIMESTAMP
 from schemas.mention import EVIDENCE, MENTIONS
 from transforms import call_scripts
 from transforms.arrow_util import (
+    aggregate,
     batch_of_columns,
     explode,
     group_changes,
@@ -222,7 +223,7 @@ STATED_AT = pa.schema(
 A row that was `refused` says nothing of others' identifiers: its numbers are masked in rejects.
 """
 
-_STATED_KEY = (*STATED_NUMBER.names, "refused")
+_STATED_KEY = [*STATED_NUMBER.names, "refused"]
 
 DELTA_SCHEMAS = (RECORD, DELTA_EVIDENCE, STATED_AT, DELTA_FINGERPRINTS, PHRASE_COUNT)
 """Schemas of the tables of a delta."""
@@ -381,10 +382,9 @@ def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.
 
 def latest_stated(stated: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
     """Reduces STATED_AT rows to each number and reporter once, with the last time that it was."""
-    once = table_of(stated, STATED_AT).group_by(list(_STATED_KEY), use_threads=False)
-    rows = once.aggregate([("stated_at", "max")])
+    rows = aggregate(table_of(stated, STATED_AT), _STATED_KEY, [("stated_at", "max")])
     rows = rows.sort_by([(name, "ascending") for name in _STATED_KEY]).combine_chunks()
-    columns = [rows[name].combine_chunks() for name in (*_STATED_KEY, "stated_at_max")]
+    columns = [rows[name].combine_chunks() for name in STATED_AT.names]
     return pa.RecordBatch.from_arrays(columns, schema=STATED_AT)
 
 
