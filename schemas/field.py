@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The moment from which a TIMESTAMP counts microseconds."""
+
 AMOUNT = pa.decimal128(38, 18)
 """Exact money: 20 digits before the point, 18 after (the finest unit of ETH)."""
+
+
+def moment_of(microseconds: int) -> datetime:
+    """Returns the moment that a TIMESTAMP stands for."""
+    return EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Returns a moment as a TIMESTAMP has it."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def field(

@@ -20,6 +20,7 @@ from transforms.arrow_util import (
     hash_text,
     sorted_lookup,
     sorted_unique,
+    with_column,
     with_items,
 )
 from transforms.casts import true_mask
@@ -140,7 +141,7 @@ def trait_rows(uses: pa.Table) -> pa.Table:
     """Converts USE rows of whole things to TRAIT rows."""
     if not uses.num_rows:
         return TRAIT.empty_table()
-    uses = uses.set_column(3, "reporter", pa.array(_bounded(uses)))
+    uses = with_column(uses, "reporter", pa.array(_bounded(uses)))
     uses = _attested_numbers(uses)
     thing = uses["thing"].combine_chunks().dictionary_encode()
     cluster, reporter, first, last = (

@@ -20,7 +20,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from hashlib import blake2b
 from importlib import resources
@@ -34,6 +33,7 @@ from scipy.sparse import csr_array
 
 from schemas.cluster import CAMPAIGN, CampaignBasis
 from schemas.enums import EntityKind
+from schemas.field import moment_of
 from schemas.mapping import parse_toml
 from transforms.arrow_util import (
     component_labels,
@@ -87,8 +87,6 @@ MODELS_FILE = "campaigns.toml"
 
 FEATURES = (*map(str, THINGS), BLOCK, "gap")
 """Log Bayes factor by kind, whether a block is shared, and ln(1 + days between the two)."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -466,8 +464,8 @@ def _campaign(
         ],
         "reporters": len(np.unique(witness)),
         "other_reporters": others,
-        "first_seen": _moment(shared.since[rows].min()),
-        "last_seen": _moment(shared.until[rows].max()),
+        "first_seen": moment_of(shared.since[rows].min()),
+        "last_seen": moment_of(shared.until[rows].max()),
     }
 
 
@@ -482,10 +480,6 @@ def _distinct_by(group: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     order = np.lexsort((values, group))
     first = group_starts(group[order], values[order])
     return np.unique(group[order][first], return_counts=True)
-
-
-def _moment(microseconds: np.int64) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def _all_pairs(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

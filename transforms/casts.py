@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import COUNTRIES
-from schemas.field import AMOUNT, TIMESTAMP
+from schemas.field import AMOUNT, TIMESTAMP, moment_of
 from schemas.mapping import TimeForm
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
@@ -199,8 +199,6 @@ _EPOCH_UNITS = {
 
 _LONGEST_TIME = 80
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})?")
 
 
@@ -280,7 +278,7 @@ def _epoch_time(text: str, unit: int) -> datetime | None:
     count = Decimal(_plain(text)) if len(text) <= 24 and text.isascii() else Decimal("NaN")
     if not count.is_finite():
         raise TimeFormError("not a number of seconds since 1970, or parts of them")
-    return _EPOCH + timedelta(microseconds=int(count * unit)) if count else None
+    return moment_of(int(count * unit)) if count else None
 
 
 def _calendar_time(text: str, form: TimeForm, zone: tzinfo) -> datetime:

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind, SourceRule
-from transforms.arrow_util import hash_text, sorted_lookup
+from transforms.arrow_util import hash_text, sorted_lookup, with_column
 
 SourceRules = Mapping[str, SourceRule]
 """The rule of each organisation that has one."""
@@ -278,8 +278,7 @@ def with_reporters_of_complaints(evidence: pa.Table) -> pa.Table:
     at = pc.index_in(evidence["group_id"], stated["group_id"].combine_chunks())
     theirs = pc.and_(pc.is_valid(at), pc.is_valid(evidence["reporter_key"]))
     keys = pc.if_else(theirs, stated["reporter_key"].take(at), evidence["reporter_key"])
-    place = evidence.schema.get_field_index("reporter_key")
-    return evidence.set_column(place, evidence.schema.field(place), keys)
+    return with_column(evidence, "reporter_key", keys)
 
 
 def people_counted(mentions: pa.RecordBatch | pa.Table) -> pa.Array | pa.ChunkedArray:

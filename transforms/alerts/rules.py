@@ -23,7 +23,7 @@ import xxhash
 from schemas.cluster import AlertKind, ClusterFlag
 from schemas.entity import are_withheld
 from schemas.enums import HARD_ROLES, LineageEvent, Status
-from schemas.field import TIMESTAMP
+from schemas.field import EPOCH, TIMESTAMP, microseconds_of, moment_of
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, explode, group_starts, hash_text, sorted_lookup
 from transforms.casts import true_mask
@@ -59,8 +59,6 @@ TIE = pa.schema(
 
 A row without `other` and `weight` says whether the identifier itself is.
 """
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Alert = Mapping[str, Any]
 """One ALERT row."""
@@ -138,7 +136,7 @@ class IdentifierHistory:
             "cluster_id": self.cluster_id,
             "known_clusters": [self.known_cluster] if self.known_cluster else [],
             "reason": reason,
-            "observed_at": _EPOCH + timedelta(microseconds=int(self.times[upto - 1])),
+            "observed_at": moment_of(self.times[upto - 1]),
             "records": upto,
             "victims": len(set(self.victims[:upto]) - {None}),
             "reporters": len(set(self.reporters[:upto]) - {None}),
@@ -287,7 +285,7 @@ def identifier_histories(
     before, joins = _joining(members, known)
     tied = _ties(ties, entity_ids, known)
     core, reviewed = _core(ties, entity_ids), known.decided.reviewed()
-    histories, since = [], _micros(known.since(rules))
+    histories, since = [], microseconds_of(known.since(rules))
     for row, name in enumerate(entity_ids.to_pylist()):
         columns = records.get(name)
         if columns is not None and columns["times"][-1] >= since:
@@ -370,7 +368,7 @@ def burst_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
         days, count = int(dates[start]) - first, len(set(one.reporters[start:end]) - {None})
         telling = days >= BURST_HISTORY_DAYS and count >= rules.reporters
         if telling and betainc(count, before + 0.5, 1 / (1 + days)) < BURST_CHANCE:
-            day = _EPOCH + timedelta(days=first + days)
+            day = EPOCH + timedelta(days=first + days)
             reason = f"{count} people on {day:%Y-%m-%d}, after {before} in {days} days"
             key = [one.entity_id, f"{day:%Y-%m-%d}"]
             yield one.alert(AlertKind.BURST, key, reason, end)
@@ -383,7 +381,7 @@ def referred_awake_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator
         when = rules.referred.get(cluster)
         if when is None:
             continue
-        asleep = int(np.searchsorted(one.times, _micros(when), side="right"))
+        asleep = int(np.searchsorted(one.times, microseconds_of(when), side="right"))
         if asleep < len(one.times):
             yield one.alert(
                 AlertKind.REFERRED_AWAKE,
@@ -495,10 +493,6 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
         ids[at[start]]: {name: column[start:end] for name, column in columns.items()}
         for start, end in pairwise([*group_starts(at).tolist(), len(at)])
     }
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
-from transforms.arrow_util import Array, ListItems, distinct_rows, stable_order
+from transforms.arrow_util import Array, ListItems, distinct_rows, stable_order, with_column
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import (
     RowIdentifiers,
@@ -232,12 +232,12 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     role[victims[group]] = _VICTIM
 
     order = stable_order(rows, first[group])
-    settled = _replace(drafts, "role", _ROLES.take(pa.array(role)))
+    settled = with_column(drafts, "role", _ROLES.take(pa.array(role)))
     if carried.any():
         named = carried & _has_carried(drafts, Carried.NAMED) & (role == _MENTIONED)
         lures = _in_links_to(drafts, named, role == _LURE_SITE)
         called = pc.if_else(pa.array(lures), str(Carried.NAMED), pa.scalar(None, pa.string()))
-        settled = _replace(settled, "carried", called)
+        settled = with_column(settled, "carried", called)
     return settled.take(pa.array(order))
 
 
@@ -281,11 +281,6 @@ def _are_sites(drafts: pa.RecordBatch) -> Array:
 def _has_carried(drafts: pa.RecordBatch, *ways: Carried) -> Array:
     named = pc.is_in(drafts["carried"], pa.array([str(way) for way in ways], pa.string()))
     return named.to_numpy(zero_copy_only=False)
-
-
-def _replace(drafts: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
-    at = drafts.schema.get_field_index(name)
-    return drafts.set_column(at, drafts.schema.field(at), column)
 
 
 def _contains_victims(values: RowIdentifiers, victims: Array, own: RowIdentifiers) -> Array:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, EntityKind, Role, Speaker
-from transforms.arrow_util import distinct_rows, repeat_for_duplicates
+from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
 from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
@@ -187,9 +187,7 @@ def find_in_narratives(text: pa.Array, region: pa.Array, narrative_by: pa.Array)
     texts = pc.utf8_slice_codeunits(pc.fill_null(text.take(at), ""), 0, SEARCH_LIMIT)
     drafts = _find_in_distinct(texts, region.take(at), speaks.take(at).to_pylist())
     rows, places = repeat_for_duplicates(drafts["row"].to_numpy(), back, len(first))
-    return drafts.take(pa.array(places)).set_column(
-        0, MENTION_DRAFT.field("row"), pa.array(rows, pa.int32())
-    )
+    return with_column(drafts.take(pa.array(places)), "row", pa.array(rows, pa.int32()))
 
 
 def find_phone_numbers(text: str, region: str | None) -> Iterator[Match]:

@@ -12,7 +12,7 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from schemas.cluster import SUPPLIER
 from schemas.enums import SUPPLIER_KINDS, EntityKind, RecordKind, Status
-from schemas.field import AMOUNT, TIMESTAMP
+from schemas.field import AMOUNT, TIMESTAMP, moment_of
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -128,8 +128,6 @@ SUPPLIES = "supplies"
 _CALLS_KEY = ["cluster_id", "record_kind", "source_org", "brand"]
 
 _OF_COMPLAINTS = ("victim_country", "channel", "filed_at", "loss_amount", "loss_currency", "script")
-
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 _LOSS_KEY = ["cluster_id", "loss_currency"]
 
@@ -652,7 +650,7 @@ def _last_seen(
     known = [] if last_call is None else [last_call]
     if latest is not None:
         moments = np.sort(np.repeat(latest[0], np.minimum(latest[1], _CORROBORATED)))
-        known.append(_EPOCH + int(moments[-_CORROBORATED:][0]) * _MICROSECOND)
+        known.append(moment_of(moments[-_CORROBORATED:][0]))
     return max(known, default=facts.last_seen)
 
 

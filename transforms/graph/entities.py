@@ -670,7 +670,7 @@ def _withheld(own: pa.Table) -> pa.Table:
     narrative = pc.fill_null(pc.equal(own["field"], NARRATIVE), False)
     for name in ("start", "end"):
         place = pc.if_else(narrative, own[name], pa.scalar(None, pa.int32()))
-        own = own.set_column(own.schema.get_field_index(name), WITHHELD.field(name), place)
+        own = with_column(own, name, place)
     return each_once(own, WITHHELD)
 
 

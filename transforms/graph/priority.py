@@ -13,7 +13,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.enums import EntityKind, Role
+from schemas.field import microseconds_of
 from schemas.mapping import parse_toml
 
 Row = Mapping[str, Any]
@@ -41,10 +42,6 @@ SCALES = ("victims", "losses", "half_life_days", "growth_days")
 
 DEFAULT_REGION = "default"
 """The key of [jurisdiction] for regions that are not in it."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class PriorityWeightsError(ValueError):
@@ -167,7 +164,7 @@ def _growth(
 
     One is added to the whole, so that a single complaint is not growth in full.
     """
-    now, ago = (when - _EPOCH) // _MICROSECOND, span // _MICROSECOND
+    now, ago = microseconds_of(when), span // timedelta(microseconds=1)
     moments, people = complaint_times
     late = int(people[moments > now - ago].sum())
     before = int(people[(moments > now - 2 * ago) & (moments <= now - ago)].sum())

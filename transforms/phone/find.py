@@ -17,7 +17,7 @@ import phonenumbers as pn
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transforms.arrow_util import distinct_rows, repeat_for_duplicates
+from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
 from transforms.phone import normalize, normalize_columns, spoken
 from transforms.phone.false_positives import blank_false_positives, is_labelled_id
 from transforms.phone.normalize import VALID, Reading, ReadingMethod, confidence_of
@@ -113,9 +113,7 @@ def find_numbers(text: pa.Array, region: pa.Array) -> pa.RecordBatch:
     at = pa.array(first)
     found = _find_in_distinct(text.take(at), region.take(at))
     rows, finds = repeat_for_duplicates(found["row"].to_numpy(), back, len(first))
-    return found.take(pa.array(finds)).set_column(
-        0, FOUND_NUMBER.field("row"), pa.array(rows, pa.int32())
-    )
+    return with_column(found.take(pa.array(finds)), "row", pa.array(rows, pa.int32()))
 
 
 def find_numbers_in_text(text: str, region: str | None) -> list[tuple[Span, Reading]]:

@@ -34,6 +34,7 @@ from transforms.arrow_util import (
     hash_columns,
     hash_text,
     mix_hashes,
+    with_column,
 )
 from transforms.call_scripts import place_or_minus_one
 from transforms.casts import true_mask
@@ -107,7 +108,7 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     few, wide = _newest_people(columns, np.flatnonzero(many))
     kept = np.sort(np.concatenate([np.flatnonzero(~many), few]))
     known = shown_phrases([rows])
-    texts = known.filter(pa.array(place_or_minus_one(wide, known["value"].to_numpy()) >= 0))
+    texts = known.filter(pa.array(np.isin(known["value"].to_numpy(), wide)))
     left = [one[kept] for one in columns]
     # The words are in one row of a fingerprint.
     at = np.where(
@@ -121,13 +122,10 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
 
 def drop_words_not_in(rows: pa.RecordBatch, known: pa.RecordBatch) -> pa.RecordBatch:
     """Drops words of PHRASE_COUNT rows that those of `known` do not have."""
-    kept = (
-        place_or_minus_one(shown_phrases([known])["value"].to_numpy(), rows["value"].to_numpy())
-        >= 0
-    )
+    kept = np.isin(rows["value"].to_numpy(), shown_phrases([known])["value"].to_numpy())
     # Taken anew: of what is masked otherwise, the letters stay in the column's buffer.
     words = rows["words"].take(pa.array(np.arange(len(kept)), mask=~kept))
-    return rows.set_column(rows.num_columns - 1, PHRASE_COUNT.field("words"), words)
+    return with_column(rows, "words", words)
 
 
 def without_phrases(rows: pa.RecordBatch, gone: np.ndarray) -> pa.RecordBatch:
@@ -136,7 +134,7 @@ def without_phrases(rows: pa.RecordBatch, gone: np.ndarray) -> pa.RecordBatch:
     known, value = shown_phrases([rows]), left["value"].to_numpy()
     at = np.where(group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1)
     words = known["words"].take(pa.array(at, mask=at < 0))
-    return left.set_column(left.num_columns - 1, PHRASE_COUNT.field("words"), words)
+    return with_column(left, "words", words)
 
 
 def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
@@ -377,7 +375,7 @@ def select_records(rows: pa.RecordBatch, records: np.ndarray, count: int) -> pa.
     place[records] = np.arange(len(records), dtype=np.int32)
     now = place[rows["row"].to_numpy()]
     kept = rows.filter(pa.array(now >= 0))
-    return kept.set_column(0, rows.schema.field("row"), pa.array(now[now >= 0]))
+    return with_column(kept, "row", pa.array(now[now >= 0]))
 
 
 def latest_stated(stated: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
@@ -507,8 +505,7 @@ def _take(delta: Delta, records: np.ndarray, stated: np.ndarray, phrases: np.nda
 
 
 def _shift_rows(rows: pa.RecordBatch, start: int) -> pa.RecordBatch:
-    row = pc.add(rows["row"], pa.scalar(start, pa.int32()))
-    return rows.set_column(0, rows.schema.field("row"), row)
+    return with_column(rows, "row", pc.add(rows["row"], pa.scalar(start, pa.int32())))
 
 
 def _concat(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:

@@ -26,7 +26,7 @@ from apache_beam.transforms.window import FixedWindows
 from apache_beam.utils.timestamp import Timestamp
 
 from schemas.enums import EntityKind, RecordKind
-from schemas.field import TIMESTAMP
+from schemas.field import TIMESTAMP, microseconds_of
 from schemas.manifest import InputEntries
 from schemas.mention import EVIDENCE, MENTIONS, ROW
 from transforms.arrow_util import explode, hash_columns, hash_text, implode, sorted_lookup
@@ -36,6 +36,7 @@ from transforms.deduplicate import winning_rows
 from transforms.erasure import ErasureList
 from transforms.extract.fingerprints import FINGERPRINT_ROW
 from transforms.extract.kinds.registry import BY_KIND
+from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.manifest import ERASED, CounterValue
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN, PARTITIONS, batches_of, split_by_key
@@ -86,8 +87,6 @@ RETENTION_DAYS: Mapping[str, int] = {kind: BY_KIND[kind].retention_days for kind
 
 Of a script they are those of the fingerprints of a narrative, and of the words that are kept.
 """
-
-MICROSECONDS_A_DAY = 86_400_000_000
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -410,7 +409,7 @@ def unexpired(
     newest = decided.newest
     if newest is not None:
         when = rows["received_at"].cast(pa.int64()).to_numpy()
-        rows = _keep_young(rows, _micros(newest) - when, days)
+        rows = _keep_young(rows, microseconds_of(newest) - when, days)
     return rows.drop_columns(["received_at"])
 
 
@@ -530,18 +529,14 @@ def _unexpired_phrases(
 ) -> pa.RecordBatch:
     """Prunes phrases by a script's retention, behind the newest record or person."""
     latest = pc.max(phrases["received_at"].cast(pa.int64())).as_py() or 0
-    latest = max(latest, _micros(newest) if newest is not None else 0)
+    latest = max(latest, microseconds_of(newest) if newest is not None else 0)
     oldest = latest - days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY
     return prune_phrase_counts(phrases, oldest)
 
 
-def _micros(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
-
-
 def _ages(records: pa.RecordBatch, rows: pa.RecordBatch, newest: datetime) -> np.ndarray:
     """Returns the microseconds from the record of each row to the newest record."""
-    return _micros(newest) - records["received_at"].cast(pa.int64()).to_numpy()[rows["row"]]
+    return microseconds_of(newest) - records["received_at"].cast(pa.int64()).to_numpy()[rows["row"]]
 
 
 def _keep_young(rows: pa.RecordBatch, age: np.ndarray, days: Mapping[str, int]) -> pa.RecordBatch:
