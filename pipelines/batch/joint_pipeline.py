@@ -182,11 +182,11 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         plan.previous_components
     )  # COMPONENT, counters
     stated = {} if live is None else {CLAIMS: own | "Claims" >> beam.FlatMap(_claims, live)}
+    contested = beam.ParDo(ReadContested(plan.own.folder, plan.run.private.key))
     clustered = find_clusters(
         {
             "evidence": evidence,
-            "before": start
-            | "Contested before" >> ReadContested(plan.own.folder, plan.run.private.key),
+            "before": start | "Contested before" >> contested,
             **stated,  # CLAIM
         },
         start,

@@ -173,7 +173,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
             "evidence": assigned[MAIN],
             CLAIMS: assigned[CLAIMS],
             "before": start
-            | "Contested before" >> ReadContested(plan.previous, plan.run.private.key),
+            | "Contested before" >> beam.ParDo(ReadContested(plan.previous, plan.run.private.key)),
         },
         start,
         in_force,

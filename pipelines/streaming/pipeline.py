@@ -227,7 +227,7 @@ class AnalyzeTick(beam.PTransform):
                 "evidence": assigned[MAIN],
                 CLAIMS: assigned[CLAIMS],
                 "before": start
-                | "Contested before" >> ReadContested(self.previous, self.private_key),
+                | "Contested before" >> beam.ParDo(ReadContested(self.previous, self.private_key)),
             },
             start,
             in_force,

@@ -46,12 +46,10 @@ DECIDES_NOTHING = {
     "MAX_ROUNDS",
     "FLOW_EDGES",
     "FINGERPRINT_BYTES",
-    "TRIES",
-    "PAUSE_SECONDS",
     "NO_CLUSTER",
 }
-"""Bounds no run reaches, edges of a flow, a digest's length, how long a file is waited for, and
-the number that stands for no cluster."""
+"""Bounds no run reaches, edges of a flow, a digest's length, and the number that stands for no
+cluster."""
 
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 

@@ -409,7 +409,8 @@ def _cuts(
         for row in members[cluster_id]:
             for number in vouched.get(row["known_as"], ()):
                 sets[number].append(place[row["entity_id"]])
-        thin = thin_join(cut, masks[cluster_id], is_core, sets.values())
+        same = [pair for one in sets.values() for pair in pairwise(one)]
+        thin = thin_join(cut, masks[cluster_id], is_core, same)
         found[cluster_id] = _cut_columns(ids, cut, thin)
     return found
 

@@ -228,32 +228,16 @@ def parts_of_thin_clusters(
     found: dict[str, int] = {}
     for cluster_id, those in ids.items():
         place = {one: at for at, one in enumerate(those)}
-        same = [[place[one] for one in each if one in place] for each in vouched]
+        sets = ([place[one] for one in each if one in place] for each in vouched)
+        same = [pair for one in sets for pair in pairwise(one)]
         side = sum(1 << place[one] for one in thin[cluster_id] if one in place)
         parts = thin_parts(masks[cluster_id], [core[one] for one in those], same, side)
         found |= dict(zip(those, parts, strict=True))
     return found
 
 
-def unvouched_cut(
-    cut: Cut, named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]]
-) -> Cut | None:
-    """Returns the weakest cut of a cluster that parts no members whom an analyst vouches for.
-
-    Args:
-        cut: The weakest one of all.
-        named: As of `weakest_cut`.
-        core: As of `weakest_cut`.
-        vouched: Sets of members that belong together.
-    """
-    same = [pair for one in vouched for pair in pairwise(one)]
-    if all(cut.side >> a & 1 == cut.side >> b & 1 for a, b in same):
-        return cut
-    return weakest_cut(named, core, same)
-
-
 def thin_join(
-    cut: Cut | None, named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]]
+    cut: Cut | None, named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]]
 ) -> Cut | None:
     """Returns the join of a cluster that is thin and that nobody vouches for, if there is one.
 
@@ -265,19 +249,19 @@ def thin_join(
         cut: The weakest one of all, if any.
         named: As of `weakest_cut`.
         core: As of `weakest_cut`.
-        vouched: Sets of members that belong together.
+        same: Pairs of members that an analyst says belong together.
     """
-    sets = list(vouched)
-    left = None if cut is None else unvouched_cut(cut, named, core, sets)
-    if left is not None and (left.thin or not left.exact):
-        return left if left.thin else None
-    same = [pair for one in sets for pair in pairwise(one)]
-    pair = weakest_cut(named, core, same, PAIR_SIDE)
+    pairs = list(same)
+    if cut is not None and any(cut.side >> a & 1 != cut.side >> b & 1 for a, b in pairs):
+        cut = weakest_cut(named, core, pairs)
+    if cut is not None and (cut.thin or not cut.exact):
+        return cut if cut.thin else None
+    pair = weakest_cut(named, core, pairs, PAIR_SIDE)
     return pair if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS else None
 
 
 def thin_parts(
-    named: Sequence[int], core: Sequence[bool], vouched: Iterable[Sequence[int]] = (), side: int = 0
+    named: Sequence[int], core: Sequence[bool], same: Sequence[tuple[int, int]] = (), side: int = 0
 ) -> list[int]:
     """Numbers the parts that the thin joins of a cluster leave, by the part of each member.
 
@@ -287,11 +271,9 @@ def thin_parts(
     Args:
         named: As of `weakest_cut`.
         core: As of `weakest_cut`.
-        vouched: Sets of members that belong together.
+        same: As of `thin_join`.
         side: A side of a thin join that is known, if any: who bears it may be a burst, who are one.
     """
-    sets = list(vouched)
-    same = [pair for one in sets for pair in pairwise(one)]
     every = (1 << len(core)) - 1
     whole = [one for one in (every & ~side, side) if one]
     part = [0] * len(core)
@@ -300,7 +282,7 @@ def thin_parts(
         inside = whole.pop()
         masks = [one for mask in named if (one := mask & inside) & (one - 1)]
         some = [one if inside >> at & 1 else False for at, one in enumerate(core)]
-        cut = thin_join(weakest_cut(masks, some, same), masks, some, sets)
+        cut = thin_join(weakest_cut(masks, some, same), masks, some, same)
         side = cut.side & inside if cut is not None else 0
         if side not in (0, inside):
             whole += [inside & ~side, side]

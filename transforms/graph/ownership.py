@@ -7,7 +7,6 @@ neither erase a ring's number nor name a victim. Who is on both sides counts on 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +30,7 @@ from transforms.extract.kinds.registry import KINDS
 from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
-from transforms.manifest import AlteredRunError, check_private, read_manifest
+from transforms.manifest import AlteredRunError, check_private, read_manifest, retry_while_replaced
 from transforms.private_files import PrivateKey, open_private, private_files
 from transforms.victims.stated_numbers import CLAIM
 
@@ -61,10 +60,6 @@ CONTESTED_BEFORE = pa.schema(
 """A CONTESTED row of an earlier run, with the own id, without an epoch, of what it is about."""
 
 NOT_CONTESTED = CONTESTED_BEFORE.empty_table()
-
-TRIES, PAUSE_SECONDS = 5, 0.2
-"""A run that is being replaced is not there for a moment: how often it is looked for."""
-
 
 Verdict = tuple[str, str]
 """The status of an identifier, and the reason."""
@@ -454,40 +449,27 @@ def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.Re
         yield from (one for one in table.combine_chunks().to_batches() if one.num_rows)
 
 
-@dataclass(eq=False)
-class ReadContested(beam.PTransform):
+class ReadContested(beam.DoFn):
     """Reads CONTESTED_BEFORE batches of the run in a folder, if there is one, once a window.
 
     `key` opens its sealed files.
     """
 
-    folder: str | None
-    key: PrivateKey | None = None
-
-    def expand(self, start: beam.PCollection) -> Any:
-        """Reads them for the one element of each window."""
-        return start | beam.ParDo(_ReadContested(self.folder, self.key))
-
-
-class _ReadContested(beam.DoFn):
     def __init__(self, folder: str | None, key: PrivateKey | None) -> None:
         self._folder = folder
         self._key = key
         self._known: list[pa.RecordBatch] | None = None
 
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
-        if self._folder is None:
+        """Reads them for the one element of each window."""
+        folder, key = self._folder, self._key
+        if folder is None:
             return
-        for left in reversed(range(TRIES)):
-            try:
-                self._known = list(read_contested(self._folder, self._key))
-                break
-            except (OSError, AlteredRunError):
-                if self._known is not None:
-                    break  # what was known stays known
-                if not left:
-                    raise
-                time.sleep(PAUSE_SECONDS)
+        try:
+            self._known = retry_while_replaced(lambda: list(read_contested(folder, key)))
+        except (OSError, AlteredRunError):
+            if self._known is None:
+                raise  # else what was known stays known
         yield from self._known or ()
 
 
