@@ -31,6 +31,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ from transforms.call_scripts import MIN_SHARE, find_families, match_families
 from transforms.clustering_metrics import compare_clusterings
 from transforms.extract import impersonation
 from transforms.extract.fields import complaint_mentions
-from transforms.extract.fingerprints import fingerprint_rows, tokenize_text
+from transforms.extract.fingerprints import fingerprint_rows, tokenize
 
 LABELS = Path(__file__).parents[1] / "tests/unit/transforms/extract/labelled_readings.txt"
 
@@ -363,10 +364,10 @@ def print_scripts() -> None:
     table = pa.Table.from_batches([rows for _, rows in accepted([str(TRANSCRIPTS)], [])])
     complaints = table.combine_chunks().to_batches()[0]
     rows = fingerprint_rows(complaints)
-    ids, texts = (complaints[name].to_pylist() for name in ("complaint_id", "narrative"))
+    ids, tokens = complaints["complaint_id"].to_pylist(), tokenize(complaints["narrative"])
     exact = {
-        one: " ".join(word for word, _, _ in tokenize_text(text or ""))
-        for one, text in zip(ids, texts, strict=True)
+        one: " ".join(tokens.spellings.take(pa.array(tokens.word[a:b])).to_pylist())
+        for one, (a, b) in zip(ids, pairwise(tokens.bounds.tolist()), strict=True)
     }
     alone = {one: f"alone {one}" for one in files}
     print(f"{len(files)} labelled transcripts of {len(ids)}; B-cubed F1, pair precision and recall")

@@ -45,7 +45,7 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
-from transforms.extract.fingerprints import LONGEST, NUMBER, tokenize_text
+from transforms.extract.fingerprints import LONGEST, NUMBER, tokenize
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import is_of_many, is_pseudonym, is_unnamed
@@ -270,14 +270,16 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> dict[str, frozenset[i
     found = {}
     for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
         piece = f"{row['source_org']}|{row['complaint_id']}"
-        found[piece] = _own_triples(row["narrative"] or "", read[piece])
+        found[piece] = _own_triples(row["narrative"], read[piece])
     return found
 
 
-def _own_triples(narrative: str, taken_out: Sequence[tuple[int, int]]) -> frozenset[int]:
+def _own_triples(narrative: str | None, taken_out: Sequence[tuple[int, int]]) -> frozenset[int]:
+    tokens = tokenize(pa.array([narrative], pa.string()))
+    spelled = tokens.spellings.take(pa.array(tokens.word)).to_pylist()
     words = [
         word
-        for word, start, end in tokenize_text(narrative)
+        for word, start, end in zip(spelled, tokens.start, tokens.end, strict=True)
         if word != NUMBER and not any(start < last and first < end for first, last in taken_out)
     ]
     if len(words) < OWN_WORDS:

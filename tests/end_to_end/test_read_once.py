@@ -51,7 +51,6 @@ FINDERS = (
     email.link_address_spans,
     text_util.find_by_row,
     fingerprints.tokenize,
-    fingerprints.tokenize_text,
     identifier_matcher.find_identifiers,
     record_texts.find_digits,
 )

@@ -1,12 +1,22 @@
 """Winnowing against its definition, and the promise that makes it useful."""
 
+import pyarrow as pa
 from hypothesis import given, settings, strategies as st
 
-from transforms.extract.fingerprints import SHINGLE, WINDOW, fingerprints, tokenize
+from transforms.extract.fingerprints import (
+    SHINGLE,
+    WINDOW,
+    fingerprints,
+    tokenize as tokenize_column,
+)
 
 TEXTS = st.lists(
     st.lists(st.sampled_from("abcdef"), max_size=14).map(" ".join), min_size=1, max_size=4
 )
+
+
+def tokenize(texts):
+    return tokenize_column(pa.array(texts, pa.string()))
 
 
 def by_definition(values):
