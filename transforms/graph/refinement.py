@@ -7,17 +7,11 @@ set apart: naming a stranger is the worst that can be done here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.arrow_util import (
-    component_labels,
-    group_starts,
-    sorted_lookup,
-    sorted_unique,
-    sum_by_group,
-)
+from transforms.arrow_util import component_labels, group_starts, sorted_unique, sum_by_group
 from transforms.graph import epochs
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, group_clusters, sum_by_pair
 from transforms.graph.leiden import smallest_members
@@ -135,14 +129,11 @@ def merge_communities(
     Returns:
         The new community of each node.
     """
-    known = _KnownFactors()
     for _ in range(MERGE_ROUNDS):
         between = cluster_ties(evidence, label)
         if not len(between.a):
             break
-        a, b, changed = between.a, between.b, known.changed(label)
-        factor, new = known.take_over(a * len(label) + b, changed[a] | changed[b])
-        factor[new] = suppliers.log_bayes_factor(label, a[new], b[new])
+        factor = suppliers.log_bayes_factor(label, between.a, between.b)
         score = _merge_scores(between, _Activity.of(evidence, label), factor)
         partner = _mutual_best(between, score, len(label))
         if (partner == np.arange(len(label))).all():
@@ -202,9 +193,8 @@ def move_misplaced_pieces(
     matter.
     """
     between, counts = cluster_ties(evidence, piece), suppliers.sum_by_label(piece)
-    known = _KnownFactors()
     for _ in range(MOVE_ROUNDS):
-        moved = _move_once(between, counts, suppliers, label, piece, known)
+        moved = _move_once(between, counts, suppliers, label, piece)
         if (moved == label).all():
             break
         label = moved
@@ -338,40 +328,6 @@ def reporters_by_node(evidence: Incidence) -> np.ndarray:
     return count_reporters(evidence, np.ones(len(evidence.node), bool))
 
 
-@dataclass
-class _KnownFactors:
-    """The log Bayes factors of pairs of labels, of which most stay equal from round to round.
-
-    `key` numbers the pairs, ascending.
-    """
-
-    label: np.ndarray | None = None
-    key: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
-    factor: np.ndarray = field(default_factory=lambda: np.empty(0))
-
-    def changed(self, label: np.ndarray) -> np.ndarray:
-        """Masks the labels that have other nodes than in the round before, and keeps `label`."""
-        before, self.label = self.label, label
-        found = np.ones(len(label), bool)
-        if before is not None:
-            moved = before != label
-            found[:] = False
-            found[before[moved]] = found[label[moved]] = True
-        return found
-
-    def take_over(self, key: np.ndarray, changed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the factor of each pair, and the places of those that the caller has to fill in.
-
-        These are the pairs that are new, or `changed`.
-        """
-        at, known = sorted_lookup(self.key, key)
-        known &= ~changed
-        factor = np.zeros(len(key))
-        factor[known] = self.factor[at[known]]
-        self.key, self.factor = key, factor
-        return factor, np.flatnonzero(~known)
-
-
 @dataclass(frozen=True)
 class _Activity:
     """Reporters by cluster and first day, to count inside any window of days.
@@ -471,20 +427,13 @@ def _move_once(
     suppliers: SupplierCounts,
     label: np.ndarray,
     piece: np.ndarray,
-    known: _KnownFactors,
 ) -> np.ndarray:
-    """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces.
-
-    `known` are the factors of the pieces and clusters of the round before.
-    """
+    """Moves each piece to its best cluster, or out of its own; `counts` are those of the pieces."""
     one = np.concatenate([between.a, between.b])
     there = label[np.concatenate([between.b, between.a])]
     one, there, weight = sum_by_pair(one, there, np.concatenate([between.weight] * 2))
     own = there == label[one]
-    clusters, changed = suppliers.sum_by_label(label), known.changed(label)
-    # Whether a cluster is the piece's own only changes where it has other nodes.
-    factor, new = known.take_over(one * len(label) + there, changed[there])
-    factor[new] = clusters.piece_log_bayes_factor(counts, one[new], there[new], own[new])
+    factor = suppliers.sum_by_label(label).piece_log_bayes_factor(counts, one, there, own)
     score = TIE_NATS * weight + factor
     staying = np.full(len(label), np.inf)
     staying[one[own]] = score[own]

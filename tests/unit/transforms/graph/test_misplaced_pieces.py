@@ -1,14 +1,11 @@
 """Pieces that go where their suppliers know them, and nowhere that nobody tied them to."""
 
-from unittest import mock
-
 import numpy as np
 from hypothesis import given, settings, strategies as st
 from scipy.sparse import csr_array
 
 from tests.support.graphs import evidence, no_suppliers, parts
-from transforms.graph import refinement
-from transforms.graph.refinement import merge_communities, move_misplaced_pieces
+from transforms.graph.refinement import move_misplaced_pieces
 from transforms.graph.supplier_likelihood import SupplierCounts
 
 A, B, STRAY = [0, 1, 2], [3, 4, 5], 6
@@ -67,24 +64,3 @@ def test_the_order_does_not_matter(groups, stray, order):
     shuffled = [groups[place] for place in order if place < len(groups)]
     first, second = (settled(one, suppliers(stray)) for one in (groups, shuffled))
     assert parts(first) == parts(second)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10_000))
-def test_factors_of_the_round_before_change_nothing(seed):
-    rng = np.random.default_rng(seed)
-    groups = [set(rng.choice(20, rng.integers(2, 4), replace=False)) for _ in range(60)]
-    graph, label = evidence(groups, 20), np.repeat([0, 5, 10, 15], 5)
-    of = SupplierCounts((csr_array(rng.integers(0, 9, (20, 6)).astype(float)),))
-    merged, moved = np.arange(20), label
-    # A call of one round knows nothing of a round before.
-    with (
-        mock.patch.object(refinement, "MERGE_ROUNDS", 1),
-        mock.patch.object(refinement, "MOVE_ROUNDS", 1),
-    ):
-        for _ in range(3):
-            moved = move_misplaced_pieces(graph, of, moved, np.arange(20))
-        for _ in range(20):
-            merged = merge_communities(graph, of, merged)
-    assert move_misplaced_pieces(graph, of, label, np.arange(20)).tolist() == moved.tolist()
-    assert merge_communities(graph, of, np.arange(20)).tolist() == merged.tolist()
