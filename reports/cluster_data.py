@@ -8,7 +8,6 @@ of it is gathered in that one pass.
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,8 +109,6 @@ RECORD = ("source_org", "record_kind", "record_id")
 """Columns of mentions/ that name a record."""
 
 _WORDED = [*RECORD, "entity_id", "raw"]
-
-_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -690,8 +687,3 @@ def _compared(template: str, wording: str) -> Pieces:
         pieces.append((middle, True))
     pieces.append((words[len(words) - end :], False))
     return tuple((" ".join(one), differs) for one, differs in pieces if one)
-
-
-def joined_words(words: list[str]) -> str:
-    """Joins words with commas and a last "and"."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -235,12 +235,6 @@ def redact_fact_reasons(whole: ClusterFacts) -> ClusterFacts:
     )
 
 
-def redact_batch(whole: ClusterBatch) -> ClusterBatch:
-    """Returns the core members of clusters as `redact_facts` leaves them, the others as counts."""
-    core = redact_member_reasons(keep_batch_members(whole, is_core))
-    return replace(core, facts=[redact_facts(one) for one in core.facts])
-
-
 def keep_leaving(whole: ClusterFacts) -> ClusterFacts:
     """Returns a cluster with its reviewed core members by value; of a thin one with none."""
     reviewed = {one["entity_id"] for one in whole.members if is_reviewed_core(one)}

@@ -3,7 +3,8 @@
     RT-7K3M-9QDX-4F
 
 Eight characters of Crockford's base32 are made of the issuer and of the thing: an identifier, a
-record, a link, a cluster, a letter. So the same thing has the same number in every package of its
+record, a link, a cluster, a letter. They are 40 bits: one in a million million things has the
+number of another one given. So the same thing has the same number in every package of its
 issuer, and whoever has the thing can tell the number; nobody can tell the thing from the number
 but by trying things. Two check characters of ISO 7064 (MOD 1271-36) follow.
 """
@@ -18,10 +19,6 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's: without I, L, O and U, which are read as others. Check characters have no other."""
 
 _MODULUS, _RADIX, _VALUES = 1271, 36, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-_LENGTH = 8
-"""Characters before the check: 40 bits, so that one in a million million things has the number of
-another one given."""
 
 _FORM = re.compile(rf"RT-?([{ALPHABET}]{{4}})-?([{ALPHABET}]{{4}})-?([{ALPHABET}]{{2}})")
 

@@ -7,14 +7,12 @@ bad) and a boolean mask of the bad rows. Bad values are never guessed at.
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from email.utils import parsedate_to_datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +24,7 @@ import pyarrow.compute as pc
 from schemas.enums import COUNTRIES
 from schemas.field import AMOUNT, TIMESTAMP, moment_of
 from schemas.mapping import TimeForm
+from transforms.text_util import load_reference_data
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
 
@@ -335,9 +334,6 @@ def _ordered_date(found: re.Match[str], form: TimeForm) -> list[int]:
     return [_full_year(found["year"]), month, day]
 
 
-_WORDS_FILE = Path(__file__).parent / "data" / "columns.toml"
-
-
 def plain_words(text: str) -> str:
     """Returns words in lower case, without accents and punctuation, CamelCase parted."""
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
@@ -350,7 +346,7 @@ def plain_words(text: str) -> str:
 @cache
 def word_lists() -> dict[str, Any]:
     """Returns the names that columns have, and the words in them, by what they mean."""
-    return tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
+    return load_reference_data("columns.toml")
 
 
 @cache

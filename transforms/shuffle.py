@@ -53,19 +53,15 @@ class ShuffleOptions(PipelineOptions):
 class KeyedInput:
     """One input of `PerPartition`: the schema of its batches, and the columns of its key.
 
-    With `by_number` the one column named holds the partition itself; `place`, where it is given,
-    returns that of each row in place of the hash.
+    `place`, where it is given, returns the partition of each row in place of the hash.
     """
 
     schema: pa.Schema
     names: tuple[str, ...]
-    by_number: bool = False
     place: Place | None = None
 
     def split(self, batch: pa.RecordBatch, partitions: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yields a batch as (partition, rows)."""
-        if self.by_number:
-            return split_by_partition(batch, batch[self.names[0]].to_numpy())
         if self.place is not None:
             return split_by_partition(batch, self.place(batch))
         return split_by_key(batch, self.names, partitions)

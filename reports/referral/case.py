@@ -62,8 +62,6 @@ SCRIPT_WORDS = 8
 NUMBERS_SHOWN = 40
 """Numbers of identifiers in a sentence; the rest are counted."""
 
-_RECORD = ("source_org", "record_kind", "record_id")
-
 
 @dataclass(frozen=True)
 class Confirmation:

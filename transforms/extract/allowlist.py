@@ -28,8 +28,6 @@ from transforms.extract.kinds import domain, hosting
 
 SHIPPED = "known_legitimate.csv"
 
-COLUMNS = ("entity_id", "reason", "category", "source")
-
 CATEGORIES = (
     "brand",
     "bank",

@@ -56,14 +56,6 @@ _ADDRESS_SIGN = (
 )
 """A sign of an address, written or said."""
 
-OUTPUTS = RECORDS, EVIDENCE_ROWS, STATED, FINGERPRINTS = (
-    "records",
-    "evidence",
-    "stated",
-    "fingerprints",
-)
-"""The outputs of `Extract`."""
-
 
 class Extracted(NamedTuple):
     """Records as read, what they show, whose numbers they state, and what their words are.
@@ -75,6 +67,10 @@ class Extracted(NamedTuple):
     evidence: pa.RecordBatch
     stated: pa.RecordBatch
     fingerprints: pa.RecordBatch
+
+
+OUTPUTS = RECORDS, EVIDENCE_ROWS, STATED, FINGERPRINTS = Extracted._fields
+"""The outputs of `Extract`."""
 
 
 def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extracted:

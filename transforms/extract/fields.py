@@ -162,15 +162,8 @@ def _several_numbers(raw: str, region: str | None) -> tuple[Match, ...]:
 
 def _placed(row: int, field: str, text: str, matches: Iterable[Match]) -> Iterator[PlacedMatch]:
     for match in matches:
-        yield (
-            row,
-            field,
-            text,
-            match,
-            match.role,
-            FIELD_CONFIDENCE,
-            match.carried not in MAYBE_NUMBERS,
-        )
+        sure = match.carried not in MAYBE_NUMBERS
+        yield row, field, text, match, match.role, FIELD_CONFIDENCE, sure
 
 
 def _url_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:

@@ -14,11 +14,9 @@ one that a decision is bound to the number under which the decision names it.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib import resources
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +27,7 @@ from schemas.entity import epoch_number, with_epoch, without_epoch
 from transforms.arrow_util import group_offsets, group_starts, with_column
 from transforms.decisions import DaysOfUse
 from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.text_util import load_reference_data
 
 LIFETIMES_FILE = "lives.toml"
 
@@ -107,10 +106,7 @@ def intervals_passed(
 
 def shipped_lifetimes() -> Lifetimes:
     """Returns the lifetimes that ship with ringtrace."""
-    text = (
-        resources.files("transforms").joinpath("data", LIFETIMES_FILE).read_text(encoding="utf-8")
-    )
-    return {kind: float(row["days"]) for kind, row in tomllib.loads(text).items()}
+    return {kind: float(row["days"]) for kind, row in load_reference_data(LIFETIMES_FILE).items()}
 
 
 def find_epoch_starts(

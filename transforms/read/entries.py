@@ -120,18 +120,6 @@ def list_entries(patterns: Sequence[str]) -> Listing:
     return listing
 
 
-def match_files(patterns: Sequence[str]) -> list[FileMetadata]:
-    """Lists the files that patterns mean, each once, sorted by path.
-
-    Raises:
-        InputError: as `list_entries` does, and for the first entry that cannot be read.
-    """
-    listing = list_entries(patterns)
-    for _, error in listing.unreadable:
-        raise error
-    return listing.files
-
-
 def skip_reason(path: str | Path) -> SkipReason | None:
     """Returns the reason to skip a file that has no format; None where it may hold records."""
     if _COMPANIONS.fullmatch(str(path).rpartition("/")[2]):

@@ -577,10 +577,9 @@ class _Guesser:
         suspects = [one for one in self._numbers if self._is_suspects(one)]
         self._best_into("duration_seconds", lambda one: one.share(_is_seconds) >= SURE)
         self._guess_words("direction")
-        sure = False
         if len(suspects) == 1:
-            sure = self._direction_by(suspects[0])
-        if not sure:
+            self._take_suspect(suspects[0])
+        else:
             if "direction" in self._words:
                 words = self._words["direction"]
                 self._words["direction"] = dict.fromkeys(words, UNKNOWN)
@@ -595,7 +594,7 @@ class _Guesser:
         for field in ("attestation", "orig_id", "carrier", "trunk", "complaint_id"):
             self._best_into(field, lambda one: not one.is_prose and one not in self._numbers)
 
-    def _direction_by(self, suspect: Column) -> bool:
+    def _take_suspect(self, suspect: Column) -> None:
         """Sets who is the suspect by the one column that is named as the suspect's number."""
         others = [one for one in self._numbers if one is not suspect]
         for name, of in list(self._targets.items()):
@@ -606,7 +605,6 @@ class _Guesser:
         for one in others[:1]:
             self._take(one, "called_number")
         self._constants["direction"] = "inbound"
-        return True
 
     def _guess_country(self) -> None:
         column = self._best(

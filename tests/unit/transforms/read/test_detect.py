@@ -18,7 +18,7 @@ from transforms.read.adapters import (
     ftc_transcripts,
 )
 from transforms.read.detect import plan_input_files
-from transforms.read.entries import match_files
+from transforms.read.entries import list_entries
 from transforms.read.files import InputError, ReadOptions, shortest_labels
 from transforms.read.framing import join_cells
 
@@ -143,6 +143,13 @@ def test_parquet_may_hold_any_bytes(tmp_path):
     columns = {name: ["\0" * 50_000] for name in ("complaint_id", "source_org", "received_at")}
     pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False)
     assert format_of(path) == "parquet"
+
+
+def match_files(patterns):
+    listing = list_entries(patterns)
+    for _, error in listing.unreadable:
+        raise error
+    return listing.files
 
 
 def test_patterns_mean_files_each_once(tmp_path, monkeypatch):
