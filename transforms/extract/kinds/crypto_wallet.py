@@ -26,6 +26,11 @@ _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
+_BECH32_GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+
+_CASHADDR_GENERATORS = (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
+"""Generators of the checksums of BIP 173 and of CashAddr."""
+
 _VERSIONS = {
     "00": "btc",
     "05": "btc",
@@ -148,11 +153,16 @@ def _base58check(text: str) -> bytes | None:
 
 
 def _decode_base58(text: str) -> bytes:
+    number = _base58_number(text)
+    zeros = len(text) - len(text.lstrip("1"))
+    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+def _base58_number(text: str) -> int:
     number = 0
     for letter in text:
         number = number * 58 + _BASE58.index(letter)
-    zeros = len(text) - len(text.lstrip("1"))
-    return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return number
 
 
 def _is_segwit(text: str) -> bool:
@@ -184,7 +194,7 @@ def _bech32(text: str, longest: int) -> tuple[list[int], int] | None:
         return None
     values = [_BECH32.index(letter) for letter in data]
     expanded = [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
-    return values[:-6], _polymod(expanded + values)
+    return values[:-6], _polymod(expanded + values, 25, _BECH32_GENERATORS)
 
 
 def _whole_bytes(values: list[int]) -> int | None:
@@ -199,14 +209,8 @@ def _is_bitcoin_cash(text: str) -> bool:
     if not set(text) <= set(_BECH32):
         return False
     values = [_BECH32.index(letter) for letter in text]
-    check = 1
-    for value in [*(ord(c) & 31 for c in "bitcoincash"), 0, *values]:
-        top = check >> 35
-        check = (check & 0x07FFFFFFFF) << 5 ^ value
-        for bit, generator in enumerate(
-            (0x98F2BC8E61, 0x79B76D99E2, 0xF33E5FB3C4, 0xAE2EABE2A8, 0x1E4F43E470)
-        ):
-            check ^= generator if top >> bit & 1 else 0
+    prefix = [*(ord(c) & 31 for c in "bitcoincash"), 0]
+    check = _polymod(prefix + values, 35, _CASHADDR_GENERATORS)
     return check == 1 and _whole_bytes(values[:-8]) == 21
 
 
@@ -230,9 +234,7 @@ def _is_monero(text: str) -> bool:
         size = _BLOCK_BYTES[len(block)]
         if size is None or not set(block) <= set(_BASE58):
             return False
-        number = 0
-        for letter in block:
-            number = number * 58 + _BASE58.index(letter)
+        number = _base58_number(block)
         if number >= 1 << 8 * size:
             return False
         read += number.to_bytes(size, "big")
@@ -241,13 +243,12 @@ def _is_monero(text: str) -> bool:
     return keccak.new(data=read[:-4], digest_bits=256).digest()[:4] == read[-4:]
 
 
-def _polymod(values: list[int]) -> int:
-    """Returns the Bech32 checksum of five-bit values (BIP 173)."""
-    generators = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+def _polymod(values: list[int], bits: int, generators: tuple[int, ...]) -> int:
+    """Returns the checksum of five-bit values, of so many bits and five (BIP 173, CashAddr)."""
     check = 1
     for value in values:
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
+        top = check >> bits
+        check = (check & ((1 << bits) - 1)) << 5 ^ value
         for i, generator in enumerate(generators):
             check ^= generator if top >> i & 1 else 0
     return check
