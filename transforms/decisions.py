@@ -210,9 +210,8 @@ class DecisionsInForce:
 
     def disputed(self) -> frozenset[str]:
         """Returns the ids without epochs that disputes cover: their clusters as they were bound."""
-        bound = (one.members or () for one in self.of(DecisionKind.DISPUTE))
-        covered = frozenset(without_epoch(each) for members in bound for each in members)
-        return covered | self.protected(DecisionKind.DISPUTE)
+        covered = map(without_epoch, self.covered(DecisionKind.DISPUTE))
+        return self.protected(DecisionKind.DISPUTE).union(covered)
 
     def reviewed(self) -> frozenset[str]:
         """Returns the entity ids that analysts reviewed, without those that a dispute covers."""
@@ -248,11 +247,10 @@ class DecisionsInForce:
 
         What both cover is not.
         """
-        covered = (
+        suspects, others = (
             frozenset(without_epoch(each) for kind in kinds for each in self.covered(kind))
             for kinds in (SUSPECTS_DECISIONS, OTHERS_DECISIONS)
         )
-        suspects, others = covered
         return suspects - others, others
 
     def bound_members(self) -> frozenset[str]:
@@ -620,17 +618,14 @@ def _contradictions(alive: list[Decision]) -> Iterator[tuple[str, str]]:
     import networkx as nx
 
     graph = nx.Graph()
+    by_pair: dict[frozenset[str], list[str]] = {}
     for one in alive:
         if one.kind is DecisionKind.MUST_LINK:
-            graph.add_edge(one.entity_a, one.entity_b)
+            graph.add_edge(*one.entities)
+            by_pair.setdefault(frozenset(one.entities), []).append(one.decision_id)
     epochs: dict[str, list[str]] = {}
     for node in sorted(graph):
         epochs.setdefault(without_epoch(node), []).append(node)
-    by_pair: dict[frozenset[str | None], list[str]] = {}
-    for one in alive:
-        if one.kind is DecisionKind.MUST_LINK:
-            ends = frozenset((one.entity_a, one.entity_b))
-            by_pair.setdefault(ends, []).append(one.decision_id)
     for one in alive:
         if one.kind is not DecisionKind.CANNOT_LINK:
             continue

@@ -132,11 +132,10 @@ def sign_decision(
     signed = [one.signature for one in known if one.signature is not None]
     followed = {one.previous for one in signed}
     previous = next((one.digest for one in signed if one.digest not in followed), "")
-    row = RowSignature(previous, key_id, "")
+    row = RowSignature(previous, key_id, "", known=True)
     content = _signed_bytes(replace(decision, signature=row))
     text = base64.b64encode(sign(content)).decode()
-    digest = hashlib.sha256(content + text.encode()).hexdigest()
-    return replace(decision, signature=RowSignature(previous, key_id, text, digest, known=True))
+    return _with_digest(replace(decision, signature=replace(row, signature=text)))
 
 
 def _signed_bytes(one: Decision) -> bytes:

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -320,16 +320,13 @@ def _sync(path: Path) -> None:
 @contextmanager
 def _private_published(private: PrivateStore, names: Iterable[str]) -> Iterator[None]:
     """Moves private files to a folder of their own, if they have one, for the run that appears."""
-    local = private.output is not None and is_local(private.output)
-    if private.output is None or private.staging is None:
-        yield
-    elif not local:
-        _move_objects(private.staging, private.output, names)
-        yield
-    elif Path(private.staging).exists():
-        with folder_replaced(Path(private.staging), Path(private.output)):
-            yield
-    else:
+    replaced: AbstractContextManager[Any] = nullcontext()
+    if private.output is not None and private.staging is not None:
+        if not is_local(private.output):
+            _move_objects(private.staging, private.output, names)
+        elif Path(private.staging).exists():
+            replaced = folder_replaced(Path(private.staging), Path(private.output))
+    with replaced:
         yield
 
 
@@ -402,11 +399,9 @@ def _publish(
     listing = write_private_manifest(
         run.private.staging or run.staging, final["run_id"], manifest_bytes(final), apart, sign
     )
-    with ExitStack() as together:
-        # What can fail for want of room comes first: from here on there are only renames.
-        together.enter_context(record(final["run_id"]))
-        moved = [*(one["name"] for one in apart), *listing]
-        together.enter_context(_private_published(run.private, moved))
+    moved = [*(one["name"] for one in apart), *listing]
+    # What can fail for want of room comes first: from then on there are only renames.
+    with record(final["run_id"]), _private_published(run.private, moved):
         publish_run(run.staging, run.output, [*names, *listing], final, sign)
     return final
 
