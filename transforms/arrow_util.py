@@ -59,7 +59,7 @@ def explode(
     Its columns are the fields of the items, the `names` of columns of `rows`, and the number of the
     row that an item is in (`row`).
     """
-    whole = _one_batch(rows)
+    whole = one_batch(rows)
     items, of = pc.list_flatten(whole[lists]), pc.list_parent_indices(whole[lists])
     columns = {one.name: items.field(one.name) for one in items.type}
     columns |= {name: whole[name].take(of) for name in names}
@@ -79,7 +79,7 @@ def implode(
         items: The fields of the items, sorted by the number of the row that each is in (`row`). A
             field that is not there is null.
     """
-    whole, parts = _one_batch(rows), _one_batch(items)
+    whole, parts = one_batch(rows), one_batch(items)
     of, fields = parts["row"].to_numpy(), list(lists.type.value_type)
     columns = [
         parts[one.name] if one.name in parts.schema.names else pa.nulls(len(of), one.type)
@@ -94,7 +94,8 @@ def implode(
     return found if filled.all() else found.filter(pa.array(filled))
 
 
-def _one_batch(rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+def one_batch(rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+    """Returns all rows in one batch."""
     if isinstance(rows, pa.RecordBatch):
         return rows
     batches = rows.combine_chunks().to_batches()

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.entity import without_epochs
-from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Status
+from schemas.enums import EntityKind, RecordKind, Status
 from schemas.mention import MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -25,7 +25,7 @@ from transforms.arrow_util import (
 )
 from transforms.casts import true_mask
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, clusters_of
-from transforms.graph.incidence import WORDLESS, first_of_spans, has_loss, shared_text
+from transforms.graph.incidence import WORDLESS, are_hard, first_of_spans, has_loss, shared_text
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import near_misses
 
@@ -120,10 +120,7 @@ def campaign_uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> pa.Ta
     beside = thing.join(member_once, "group", join_type="inner", use_threads=False)
 
     kinds, roles = (items[name].take(pa.array(members)) for name in ("kind", "role"))
-    number = pc.and_(
-        pc.equal(kinds, str(EntityKind.PHONE)),
-        pc.is_in(roles, pa.array(list(map(str, HARD_ROLES)))),
-    )
+    number = pc.and_(pc.equal(kinds, str(EntityKind.PHONE)), are_hard(roles))
     blocks = member.select(["cluster", "entity_id"])
     for name in ("reporter", "text", "at", "filed"):
         blocks = blocks.append_column(name, seen[name].take(pa.array(record[members])))

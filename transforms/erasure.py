@@ -22,6 +22,9 @@ from transforms.casts import trim_text, true_mask
 SECRET_BYTES = 32
 """Bytes of the secret: as many as the hash has, NIST SP 800-107 section 5.3.4."""
 
+RECORD_KEY = ("record_kind", "source_org", "record_id")
+"""Columns that name a record."""
+
 RECORD_MAC_BYTES = 16
 """Bytes of the keyed hash of a record: nobody who lacks the secret can choose one."""
 
@@ -60,8 +63,14 @@ class RegisterKey:
 
 
 def record_key(kind: RecordKind, org: str, record_id: str) -> str:
-    """Returns the name of a record that is hashed, that of `transforms.graph.links` too."""
+    """Returns the name of a record that is hashed, as `record_keys` makes it."""
     return f"{kind}|{org}|{record_id}"
+
+
+def record_keys(rows: pa.RecordBatch | pa.Table) -> pa.Array:
+    """Returns the name of the record of each row."""
+    names = pc.binary_join_element_wise(*(rows[name] for name in RECORD_KEY), "|")
+    return names if isinstance(names, pa.Array) else names.combine_chunks()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import MAX_INTEGER, Feed, FeedEvidence, Offer, OfferedEvidence
 from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
+from transforms.erasure import RECORD_KEY, record_keys
 from transforms.phone import normalize
 from transforms.reporters import (
     OFFER_FIELD,
@@ -50,10 +51,6 @@ from transforms.reporters import (
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
-
-Row = Mapping[str, Any]
-
-_RECORD_KEY = ("record_kind", "source_org", "record_id")
 
 NAMED_MEMBERS = 10
 """Shared members that a row names, smallest first."""
@@ -437,7 +434,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
     Raises:
         ValueError: if a mention is of a record that is not there.
     """
-    at = pc.index_in(_keys(mentions), _keys(records).combine_chunks())
+    at = pc.index_in(record_keys(mentions), record_keys(records))
     if at.null_count:
         raise ValueError("mentions/ names records that are not in complaints/ and calls/")
     of = records.take(at)
@@ -469,7 +466,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
 
 def by_record(mentions: pa.Table) -> pa.Table:
     """Brings EVIDENCE_MENTION rows of whole records together to EVIDENCE rows, one a record."""
-    first, of = distinct_rows([mentions[name].combine_chunks() for name in _RECORD_KEY])
+    first, of = distinct_rows([mentions[name].combine_chunks() for name in RECORD_KEY])
     order = pa.array(np.argsort(of, kind="stable"))
     records = mentions.select([name for name in EVIDENCE.names if name != MENTIONS])
     items = mentions.append_column(ROW, pa.array(of)).take(order)
@@ -543,9 +540,3 @@ def _phone_regions(entity_ids: list[str]) -> list[tuple[str | None, str | None]]
     readings = normalize.normalize_numbers(raw, pa.nulls(len(raw), pa.string()))
     columns = (pc.struct_field(readings, name).to_pylist() for name in ("region", "line_type"))
     return list(zip(*columns, strict=True))
-
-
-def _keys(rows: pa.Table) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(
-        rows["record_kind"], rows["source_org"], rows["record_id"], "|"
-    )

@@ -37,7 +37,7 @@ from benchmarks.peers.programs import COMPONENTS
 from benchmarks.worlds import world
 from schemas.enums import HARD_ROLES
 from transforms.arrow_util import hash_text
-from transforms.graph.links import record_keys
+from transforms.erasure import record_keys
 
 SIZES = (20_000, 200_000)
 

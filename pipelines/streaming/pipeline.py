@@ -188,8 +188,7 @@ class AnalyzeTick(beam.PTransform):
         """Clusters what is alive, raises alerts, writes what is due.
 
         Args:
-            alive: LIVE, RECORD, STATED_AT, LIVE_FINGERPRINTS, PHRASES, REJECT and counters, a
-                window for each tick.
+            alive: the outputs of `KeepState`, a window for each tick.
         """
         start = alive[TICKS]  # one Tick
         clock = start | "Clock" >> beam.Map(Tick.moment)  # one datetime

@@ -22,7 +22,7 @@ import xxhash
 
 from schemas.cluster import AlertKind, ClusterFlag
 from schemas.entity import are_withheld
-from schemas.enums import HARD_ROLES, LineageEvent, Status
+from schemas.enums import LineageEvent, Status
 from schemas.field import EPOCH, TIMESTAMP, microseconds_of, moment_of
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, explode, group_starts, hash_text, sorted_lookup
@@ -31,7 +31,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
 from transforms.graph.cluster_facts import BURST_REPORTERS, most_within
 from transforms.graph.epochs import PREVIOUS
-from transforms.graph.incidence import MICROSECONDS_A_DAY, copied_texts, first_of_spans
+from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard, copied_texts, first_of_spans
 from transforms.graph.robustness import CORE_COLUMNS, core_members
 from transforms.shuffle import batches_of, table_of
 
@@ -258,9 +258,8 @@ def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     more = ["record_kind", "loss_amount", "wordless"]
     mentions = explode(evidence, MENTIONS, [*stated, *more])
     every = pa.Table.from_batches([mentions])
-    hard = pc.is_in(every["role"], pa.array([str(role) for role in HARD_ROLES]))
     smallest = [(name, "min") for name in stated[1:]]
-    found = aggregate(every.filter(hard), HARD_MENTION.names[:2], smallest)
+    found = aggregate(every.filter(are_hard(every["role"])), HARD_MENTION.names[:2], smallest)
     copied = copied_texts(every)
     at = pc.index_in(found["group_id"], copied["group_id"].combine_chunks())
     found = found.append_column("copied", copied["text"].take(at))

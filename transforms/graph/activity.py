@@ -20,6 +20,7 @@ from transforms.arrow_util import (
     group_changes,
     group_starts,
     hash_text,
+    one_batch,
     rank_texts,
     stable_order,
     table_of_columns,
@@ -27,9 +28,9 @@ from transforms.arrow_util import (
     with_column,
 )
 from transforms.casts import true_mask
-from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.erasure import record_keys
+from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
-from transforms.graph.links import record_keys
 from transforms.reporters import Crowds
 from transforms.victim_register import MOST_RECORDS
 from transforms.victims.stated_numbers import STATED_FIELDS
@@ -102,7 +103,7 @@ def sum_activity(mentions: pa.Table, share: int = 0) -> pa.Table:
 
     # The rows of a key come to lie together, and in them those of a record.
     order = stable_order(*codes[:-1], seen // MICROSECONDS_A_DAY, codes[-1])
-    (rows,) = mentions.select(_SUMMED).take(pa.array(order)).combine_chunks().to_batches()
+    rows = one_batch(mentions.select(_SUMMED).take(pa.array(order)))
     *codes, record = (one[order] for one in codes)
     role, narrow, seen = role[order], narrow[order], seen[order]
     day = seen // MICROSECONDS_A_DAY
@@ -239,8 +240,7 @@ def settle_carried(mentions: pa.Table) -> pa.Table:
     if not pc.any(carried).as_py():
         nothing = pa.nulls(mentions.num_rows, pa.string())
         return with_column(mentions, "carried", nothing)
-    hard = pc.is_in(mentions["role"], pa.array([str(one) for one in HARD_ROLES]))
-    shown = true_mask(pc.or_(carried, hard))
+    shown = true_mask(pc.or_(carried, are_hard(mentions["role"])))
     entity = text_codes(mentions["entity_id"].combine_chunks().dictionary_encode())
     kept = pc.and_(carried, pa.array(_in_narrow_groups(mentions, entity, shown)))
     kept = pc.if_else(kept, mentions["carried"], pa.scalar(None, pa.string()))

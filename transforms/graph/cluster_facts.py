@@ -36,6 +36,7 @@ from transforms.arrow_util import (
     table_of_columns,
 )
 from transforms.casts import true_mask
+from transforms.erasure import record_keys
 from transforms.extract.fingerprints import GAP
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
 from transforms.graph.incidence import (
@@ -49,7 +50,6 @@ from transforms.graph.incidence import (
     spans_of_copies,
 )
 from transforms.graph.link_weights import reporter_hashes
-from transforms.graph.links import record_keys
 from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from schemas.cluster import CLUSTER, MEMBER, ClusterFlag
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, without_epoch, without_epochs
-from schemas.enums import HARD_ROLES, RecordKind, Review, Status, Tier
+from schemas.enums import RecordKind, Review, Status, Tier
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, each_once, explode, hash_text, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
@@ -42,6 +42,7 @@ from transforms.graph.cuts import (
     weakest_cut,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
+from transforms.graph.incidence import are_hard
 from transforms.graph.link_weights import reporter_hashes
 from transforms.graph.robustness import CORE_ROBUSTNESS, standings
 from transforms.reporters import (
@@ -305,9 +306,8 @@ def source_trials(evidence: pa.RecordBatch, decided: DecisionsInForce) -> Iterat
     ids = without_epochs(shown["entity_id"])
     wrong = pc.is_in(ids, others)
     decided_on = pc.or_(pc.is_in(ids, suspects), wrong)
-    hard = pc.is_in(shown["role"], pa.array([str(role) for role in HARD_ROLES]))
     complaint = pc.equal(shown["record_kind"], str(RecordKind.COMPLAINT))
-    counts = pc.and_(pc.and_(decided_on, hard), complaint)
+    counts = pc.and_(pc.and_(decided_on, are_hard(shown["role"])), complaint)
     columns = {
         "source_org": shown["source_org"],
         "channel": pc.fill_null(shown["channel"], NO_CHANNEL),

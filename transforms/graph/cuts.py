@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.decision import DecisionKind
-from schemas.enums import HARD_ROLES, Tier
+from schemas.enums import Tier
 from transforms.arrow_util import aggregate, hash_text, sorted_lookup, sorted_unique
 from transforms.decisions import DecisionsInForce
 from transforms.graph import link_weights, robustness
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
-from transforms.graph.incidence import group_reporters
+from transforms.graph.incidence import are_hard, group_reporters
 from transforms.reporters import NO_CROWDS, Crowds
 from transforms.shuffle import batches_of
 
@@ -295,9 +295,10 @@ def thin_parts(
 
 def _ways_of_evidence(evidence: pa.Table, members: pa.Table) -> pa.Table:
     """Converts EVIDENCE_MENTION rows, of whole groups, to WAY rows of MEMBER rows."""
-    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
     known = members["entity_id"].combine_chunks()
-    rows = evidence.filter(pc.and_(hard, pc.is_in(evidence["entity_id"], known)))
+    rows = evidence.filter(
+        pc.and_(are_hard(evidence["role"]), pc.is_in(evidence["entity_id"], known))
+    )
     sums = [("entity_id", "count_distinct"), ("reporter_key", "min"), ("source_org", "min")]
     whole = aggregate(rows, "group_id", sums)
     whole = whole.filter(pc.less_equal(whole["entity_id"], link_weights.MAX_HARD_ENTITIES))

@@ -153,13 +153,18 @@ class Ties:
         return Ties(*(column[kept] for column in columns))
 
 
+def are_hard(roles: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Masks the roles that a scammer must really hold."""
+    return pc.is_in(roles, pa.array([str(role) for role in HARD_ROLES]))
+
+
 def hard_evidence(evidence: pa.Table) -> pa.Table:
     """Converts mentions of CLASSIFIED, of whole groups, to a row of each group and what it shows.
 
     That is the infrastructure, contested or not, that it shows in a hard role.
     """
-    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
-    rows = evidence.filter(pc.and_(pc.is_in(evidence["status"], pa.array(IN_GRAPH)), hard))
+    in_graph = pc.is_in(evidence["status"], pa.array(IN_GRAPH))
+    rows = evidence.filter(pc.and_(in_graph, are_hard(evidence["role"])))
     told = pc.fill_null(pc.equal(rows["field"], OFFERED_CALLED), False)  # a partner's call record
     called = pc.or_(pc.equal(rows["record_kind"], RecordKind.CALL), told)
     rows = rows.append_column("called", called)

@@ -22,12 +22,12 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.cluster import LINEAGE
 from schemas.entity import id_epochs, without_epochs
-from schemas.enums import HARD_ROLES, LineageEvent
+from schemas.enums import LineageEvent
 from schemas.mention import MENTIONS
 from transforms.arrow_util import explode, hash_text, sorted_lookup, table_of_rows, with_column
 from transforms.graph.assign import cluster_id, cluster_number
 from transforms.graph.epochs import PREVIOUS
-from transforms.graph.incidence import MICROSECONDS_A_DAY
+from transforms.graph.incidence import MICROSECONDS_A_DAY, are_hard
 from transforms.graph.robustness import CORE_ROBUSTNESS
 from transforms.manifest import CounterValue
 from transforms.shuffle import batches_of, table_of, tagged_batches
@@ -175,10 +175,9 @@ def weak_changes(members: pa.RecordBatch, changed: pa.Table) -> pa.Table:
 def records_that_show(mentions: pa.RecordBatch, weak: pa.Table) -> pa.Table:
     """Returns CHANGE_RECORD rows of the CLASSIFIED rows that show what one reporter alone does."""
     mentions = explode(mentions, MENTIONS, ["group_id"])
-    hard = pa.array([str(role) for role in HARD_ROLES])
     shown = weak.filter(weak["shown_by_one"])
     at = pc.index_in(mentions["entity_id"], shown["entity_id"].combine_chunks())
-    rows = pc.and_(pc.is_valid(at), pc.is_in(mentions["role"], hard))
+    rows = pc.and_(pc.is_valid(at), are_hard(mentions["role"]))
     clusters = shown["cluster_id"].take(at.filter(rows)).combine_chunks()
     return pa.table([clusters, mentions["group_id"].filter(rows)], schema=CHANGE_RECORD)
 

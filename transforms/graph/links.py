@@ -17,10 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, RecordKind, Status
+from schemas.enums import SUPPLIER_KINDS, RecordKind, Status
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, explode, pairs_within_groups, with_column
+from transforms.erasure import record_keys
 from transforms.graph.incidence import (
+    are_hard,
     copied_texts,
     group_reporters,
     hard_evidence,
@@ -53,13 +55,6 @@ _RECORD_COLUMNS = (
     "wordless",
 )
 """The columns of a record that links need."""
-
-
-def record_keys(mentions: pa.Table) -> pa.Array:
-    """Returns one key a record: its kind, organisation and id."""
-    return pc.binary_join_element_wise(
-        mentions["record_kind"], mentions["source_org"], mentions["record_id"], "|"
-    ).combine_chunks()
 
 
 def pair_entities(evidence: pa.Table) -> tuple[pa.Table, int]:
@@ -139,7 +134,7 @@ def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
 
 def _entities_by_group(evidence: pa.Table) -> pa.Table:
     """Returns each (group, entity) once, whether it is hard there, and whether a supplier's."""
-    hard = pc.is_in(evidence["role"], pa.array([str(role) for role in HARD_ROLES]))
+    hard = are_hard(evidence["role"])
     supplier = pc.is_in(evidence["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS]))
     table = evidence.select(["group_id", "entity_id"])
     table = table.append_column("hard", hard).append_column("supplier", supplier)

@@ -34,13 +34,14 @@ from transforms.arrow_util import (
     hash_columns,
     hash_text,
     mix_hashes,
+    one_batch,
     with_column,
 )
 from transforms.call_scripts import place_or_minus_one
 from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import RECORD_ORDER, content_hashes, winning_rows
-from transforms.erasure import ErasureList
+from transforms.erasure import RECORD_KEY, ErasureList, record_keys
 from transforms.extract.evidence import call_evidence, complaint_evidence
 from transforms.extract.fingerprints import (
     FINGERPRINT_ROW,
@@ -110,11 +111,7 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     known = shown_phrases([rows])
     texts = known.filter(pa.array(np.isin(known["value"].to_numpy(), wide)))
     left = [one[kept] for one in columns]
-    # The words are in one row of a fingerprint.
-    at = np.where(
-        group_changes(left[0]), place_or_minus_one(texts["value"].to_numpy(), left[0]), -1
-    )
-    words = texts["words"].take(pa.array(at, mask=at < 0))
+    words = _words_at_first(left[0], texts)
     arrays = [pa.array(one) for one in left]
     arrays[3] = arrays[3].cast(TIMESTAMP)
     return pa.RecordBatch.from_arrays([*arrays, words], schema=PHRASE_COUNT)
@@ -131,9 +128,7 @@ def drop_words_not_in(rows: pa.RecordBatch, known: pa.RecordBatch) -> pa.RecordB
 def without_phrases(rows: pa.RecordBatch, gone: np.ndarray) -> pa.RecordBatch:
     """Drops PHRASE_COUNT rows of a mask; the words of one stay with the next who has them."""
     left = rows.filter(pa.array(~gone)).sort_by("value")
-    known, value = shown_phrases([rows]), left["value"].to_numpy()
-    at = np.where(group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1)
-    words = known["words"].take(pa.array(at, mask=at < 0))
+    words = _words_at_first(left["value"].to_numpy(), shown_phrases([rows]))
     return with_column(left, "words", words)
 
 
@@ -149,6 +144,12 @@ def shown_phrases(rows: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
 def collect_phrases(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
     """Converts all PHRASE_COUNT rows of a window, whose one element comes first, to PHRASE rows."""
     return shown_phrases(rows)
+
+
+def _words_at_first(value: np.ndarray, known: pa.RecordBatch) -> pa.Array:
+    """Returns the words of sorted fingerprints, by PHRASE rows, at the first row of each alone."""
+    at = np.where(group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1)
+    return known["words"].take(pa.array(at, mask=at < 0))
 
 
 def _times(rows: pa.RecordBatch) -> np.ndarray:
@@ -200,8 +201,6 @@ RECORD = pa.schema(
     ]
 )
 """A record that was accepted: its id, and all that decides which of two with one id wins."""
-
-RECORD_KEY = ("record_kind", "source_org", "record_id")
 
 DELTA_EVIDENCE = pa.schema([("row", pa.int32()), *EVIDENCE])
 """EVIDENCE with the row of the delta's records that it was read from."""
@@ -348,15 +347,15 @@ def concat_deltas(deltas: Sequence[Delta]) -> Delta:
         )
         for start, one in zip(starts, deltas, strict=True)
     ]
-    return Delta(*map(_concat, zip(*moved, strict=True), DELTA_SCHEMAS))
+    tables = map(table_of, zip(*moved, strict=True), DELTA_SCHEMAS)
+    return Delta(*map(one_batch, tables))
 
 
 def record_groups(delta: Delta) -> np.ndarray:
     """Returns the hash of the piece of evidence that each record of a delta is of, or would be."""
     records, evidence = delta.records, delta.evidence
     complaint = pc.equal(records["record_kind"], str(RecordKind.COMPLAINT))
-    names = pc.binary_join_element_wise(records["source_org"], records["record_id"], "|")
-    groups = hash_text(pc.if_else(complaint, names, pa.scalar(None, pa.string())))
+    groups = hash_text(pc.if_else(complaint, _names(records), pa.scalar(None, pa.string())))
     groups[evidence["row"].to_numpy()] = hash_text(evidence["group_id"])
     return groups
 
@@ -409,8 +408,7 @@ def without_erased(delta: Delta, known: ErasureList) -> tuple[Delta, int]:
     """
     records, evidence = delta.records, delta.evidence
     count = records.num_rows
-    names = pc.binary_join_element_wise(*(records[name] for name in RECORD_KEY), "|")
-    erased = known.contain(names)
+    erased = known.contain(record_keys(records))
     # The piece of evidence that a call is of is named after its complaint.
     calls = np.flatnonzero(true_mask(pc.equal(evidence["record_kind"], str(RecordKind.CALL))))
     groups = evidence["group_id"].take(pa.array(calls))
@@ -506,12 +504,3 @@ def _take(delta: Delta, records: np.ndarray, stated: np.ndarray, phrases: np.nda
 
 def _shift_rows(rows: pa.RecordBatch, start: int) -> pa.RecordBatch:
     return with_column(rows, "row", pc.add(rows["row"], pa.scalar(start, pa.int32())))
-
-
-def _concat(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
-    table = table_of(batches, schema)
-    arrays = [
-        column.chunk(0) if column.num_chunks else pa.array([], column.type)
-        for column in table.columns
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -28,20 +28,18 @@ from apache_beam.utils.timestamp import Timestamp
 from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP, microseconds_of
 from schemas.manifest import InputEntries
-from schemas.mention import EVIDENCE, MENTIONS, ROW
+from schemas.mention import MENTIONS, ROW
 from transforms.arrow_util import explode, hash_columns, hash_text, implode, sorted_lookup
 from transforms.counters import KIND_PLURAL, increment_engine_counter
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import winning_rows
-from transforms.erasure import ErasureList
-from transforms.extract.fingerprints import FINGERPRINT_ROW
+from transforms.erasure import RECORD_KEY, ErasureList
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.manifest import ERASED, CounterValue
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN, PARTITIONS, batches_of, split_by_key
 from transforms.stream.delta import (
-    RECORD_KEY,
     Delta,
     chunk_delta,
     concat_deltas,
@@ -58,12 +56,6 @@ from transforms.stream.delta import (
     take_records,
     without_erased,
 )
-
-LIVE_EVIDENCE = pa.schema([*EVIDENCE, ("received_at", TIMESTAMP)])
-"""EVIDENCE with the time of its record, from which its age counts."""
-
-LIVE_FINGERPRINTS = pa.schema([*FINGERPRINT_ROW, ("received_at", TIMESTAMP)])
-"""FINGERPRINT_ROW with that time."""
 
 KEYED_BY_PARTITION = tuple[int, Any]
 """The type that keeps the key of state an integer on every runner."""
@@ -274,10 +266,10 @@ class RejectsToDeltas(beam.PTransform):
 class KeepState(beam.PTransform):
     """Keeps DELTAS ((partition, Delta)) and REJECTED (REJECT) until TICKS ask for what is alive.
 
-    Outputs, in the tick's window: MAIN (LIVE_EVIDENCE batches), RECORDS (RECORD batches), STATED
-    (STATED_AT batches), FINGERPRINTS (LIVE_FINGERPRINTS batches), PHRASES (PHRASE_COUNT batches),
-    REJECTED (REJECT batches that came since the last tick), COUNTERS and TICKS. `days` is for how
-    long each kind of identifier counts.
+    Outputs, in the tick's window: batches of MAIN (EVIDENCE, with `received_at`, from which a row
+    ages), RECORDS (RECORD), STATED (STATED_AT), FINGERPRINTS (FINGERPRINT_ROW, with that time too),
+    PHRASES (PHRASE_COUNT) and REJECTED (REJECT, those that came since the last tick), COUNTERS and
+    TICKS. `days` is for how long each kind of identifier counts.
     """
 
     days: Mapping[str, int]
@@ -403,8 +395,7 @@ def unexpired(
 ) -> pa.RecordBatch:
     """Drops live rows that have expired by `decided.newest`; the others lose their time.
 
-    LIVE_EVIDENCE becomes EVIDENCE, LIVE_FINGERPRINTS become FINGERPRINT_ROW. A partition's own
-    newest record is never newer than that of all, so state holds at least these.
+    A partition's own newest record is never newer than that of all, so state holds at least these.
     """
     newest = decided.newest
     if newest is not None:

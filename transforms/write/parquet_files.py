@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 
 from schemas.manifest import OutputFile
 from schemas.tables import Table
+from transforms.arrow_util import one_batch
 from transforms.batch_codec import EncodedBatch, SpillRef, decode_batch, encode_batch
 
 FileChunks = Iterable[bytes | memoryview]
@@ -147,7 +148,7 @@ class ExternalSorter:
         part = []
         step = max(1, min(READ_ROWS, rows.num_rows * READ_BYTES // max(1, rows.nbytes)))
         for start in range(0, rows.num_rows, step):
-            (batch,) = rows.take(order.slice(start, step)).combine_chunks().to_batches()
+            batch = one_batch(rows.take(order.slice(start, step)))
             encoded = encode_batch(batch, self._table.schema)
             size = self._file.write(encoded.read())
             encoded.content = SpillRef(self._file.fileno(), self._end, size)
