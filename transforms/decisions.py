@@ -40,7 +40,7 @@ from schemas.decision import (
 )
 from schemas.entity import withheld_id, without_epoch
 from schemas.field import TIMESTAMP
-from transforms.extract.allowlist import KnownLegitimate
+from transforms.extract.allowlist import KnownLegitimate, make_allowlist
 from transforms.manifest import CounterValue
 
 SHOWN = pa.schema(
@@ -275,16 +275,9 @@ class DecisionsInForce:
 
     def add_to(self, known: KnownLegitimate) -> KnownLegitimate:
         """Adds the entities that analysts decided are legitimate to the list, for all epochs."""
-        rows = {
-            without_epoch(one.entity_a): one.describe() for one in self.of(DecisionKind.LEGITIMATE)
-        }
-        ordered = sorted(rows.items())
+        decided = self.of(DecisionKind.LEGITIMATE)
         return known.merged(
-            KnownLegitimate(
-                tuple(entity for entity, _ in ordered),
-                tuple(why for _, why in ordered),
-                frozenset(),
-            )
+            make_allowlist({without_epoch(a.entity_a): a.describe() for a in decided})
         )
 
     def counters(self) -> Iterator[CounterValue]:

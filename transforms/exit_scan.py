@@ -38,9 +38,10 @@ from apache_beam.io.filesystems import FileSystems
 
 from schemas.entity import are_withheld, without_epochs
 from schemas.manifest import OutputFile
-from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER
+from schemas.tables import CALLS, COMPLAINTS, CONTESTED, ENTITIES, HELD_FOLDER, Table
 from transforms.arrow_util import Array, sorted_lookup
 from transforms.erasure import RegisterKey
+from transforms.manifest import files_of
 from transforms.private_files import PrivateStore, open_private, private_files
 from transforms.text_spans import FEW_TEXTS, find_spans, slice_spans, string_buffers
 from transforms.text_util import digits_to_ascii
@@ -197,21 +198,19 @@ def withheld_by_run(
     known = source or RegisterSource(RegisterKey(secrets.token_bytes(32)))
     ids = list(_contested_ids(folder, manifest, private))
     register = read_lookup(known, [entries_of_ids(ids, known.key)] if ids else ())
-    listed = [str(one["name"]) for one in manifest["outputs"]]
 
-    def column(table: str, name: str) -> pa.Array:
-        names = (one for one in listed if one.startswith(f"{table}/"))
-        return _column_of(folder, names, name)
+    def column(table: Table, name: str) -> pa.Array:
+        return _column_of(folder, (one["name"] for one in files_of(manifest, table)), name)
 
     @cache
     def entities() -> pa.Array:
-        return column(ENTITIES.name, "entity_id")
+        return column(ENTITIES, "entity_id")
 
     @cache
     def records() -> pa.Array:
         # Whoever calls the id of a record the number of their passport must not hold back every
         # page that cites it.
-        both = column(COMPLAINTS.name, "complaint_id"), column(CALLS.name, "call_id")
+        both = column(COMPLAINTS, "complaint_id"), column(CALLS, "call_id")
         return pa.concat_arrays(both)
 
     @cache

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -85,7 +85,7 @@ class KnownLegitimate:
         """Merges both lists; where both have an id, `other` gives the reason."""
         rows = dict(zip(self.entity_ids, self.why, strict=True))
         rows |= dict(zip(other.entity_ids, other.why, strict=True))
-        both = _make_list(rows, self.mail_hosts | other.mail_hosts)
+        both = make_allowlist(rows, self.mail_hosts | other.mail_hosts)
         return replace(both, with_sites=self.with_sites or other.with_sites)
 
     def reasons(self, entity_ids: pa.Array) -> pa.Array:
@@ -102,7 +102,8 @@ class KnownLegitimate:
 
         def of_site(host: str) -> str | None:
             above = (registries[one] for one in _and_parents(host) if one in registries)
-            return next(above, None) or self._reason_of_site(host)
+            site = self._site(host)
+            return next(above, None) or (site.reason if site else None)
 
         def of_mailbox(host: str) -> str | None:
             own = (one for one in _and_parents(host) if self._has_only_own_mail(one))
@@ -114,14 +115,13 @@ class KnownLegitimate:
             _reasons_by_host(entity_ids, r"^email:[^@]*@(?P<host>[^@]+)$", of_mailbox),
         )
 
-    def _reason_of_site(self, host: str) -> str | None:
-        site = domain.known_sites().get(host) if self.with_sites else None
-        return site.reason if site else None
+    def _site(self, host: str) -> domain.KnownSite | None:
+        return domain.known_sites().get(host) if self.with_sites else None
 
     def _has_only_own_mail(self, host: str) -> bool:
         if host in self.mail_hosts:
             return True
-        site = domain.known_sites().get(host) if self.with_sites else None
+        site = self._site(host)
         return site is not None and site.category in OWN_MAIL
 
 
@@ -150,7 +150,7 @@ def parse_allowlist(text: str, name: str) -> KnownLegitimate:
         rows[entity_id] = (row.get("reason") or "").strip() or "known legitimate"
         if category in OWN_MAIL and entity_id.startswith(_DOMAIN):
             mail_hosts.add(entity_id.removeprefix(_DOMAIN).removeprefix("*."))
-    return _make_list(rows, mail_hosts)
+    return make_allowlist(rows, mail_hosts)
 
 
 def canonical_entity_id(text: str) -> str:
@@ -223,7 +223,8 @@ def _check_registry(entity_id: str, category: str | None) -> None:
         raise LegitimateListError(f"a whole registry needs a category; use {wanted}")
 
 
-def _make_list(rows: dict[str, str], mail_hosts: Iterable[str]) -> KnownLegitimate:
+def make_allowlist(rows: Mapping[str, str], mail_hosts: Iterable[str] = ()) -> KnownLegitimate:
+    """Makes a list of reasons by entity id."""
     ordered = sorted(rows.items())
     return KnownLegitimate(
         tuple(entity_id for entity_id, _ in ordered),

@@ -27,6 +27,7 @@ from transforms.manifest import (
     AlteredRunError,
     RunSettings,
     check_table,
+    files_of,
     read_manifest,
     retry_while_replaced,
 )
@@ -106,9 +107,8 @@ def read_known_members(folder: str, but: str | None) -> tuple[str, list[pa.Recor
     if manifest["run_id"] == but:
         return None
     check_table(folder, manifest, MEMBERS)
-    names = sorted(one["name"] for one in manifest["outputs"])
-    files = [name for name in names if name.startswith(f"{MEMBERS.name}/")]
-    paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in files]
+    names = sorted(one["name"] for one in files_of(manifest, MEMBERS))
+    paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in names]
     return manifest["run_id"], [batch for path in paths for batch in read_previous_members(path)]
 
 

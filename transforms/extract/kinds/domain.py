@@ -341,8 +341,4 @@ def _looks() -> tuple[tuple[str, str], ...]:
         for b in load_reference_data("brands.toml")["brand"]
         for look in b.get("look", ())
     ]
-    return tuple(sorted(pairs, key=_longest))
-
-
-def _longest(pair: tuple[str, str]) -> tuple[int, str]:
-    return -len(pair[0]), pair[0]
+    return tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair[0])))
