@@ -26,6 +26,8 @@ from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, pa
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.dialects import (
     SEPARATORS,
+    array_blocks,
+    first_array,
     is_separator_line,
     narrow_encoding,
     recode_head,
@@ -615,7 +617,7 @@ def _sample_objects(path: str, head: bytes) -> Sample:
     )
     rows = _rows_key(head, len(lines))
     if rows:
-        blocks = mapped.array_blocks([head], rows)
+        blocks = array_blocks([head], rows)
         records = list(islice(framing.array_elements(blocks), SAMPLE_ROWS))
         return _sample_of_objects(path, FileForm(FileFormat.JSON, rows=rows), records, "map-json")
     return _sample_of_objects(path, FileForm(FileFormat.JSONL), lines, "map-json")
@@ -630,7 +632,7 @@ def _rows_key(head: bytes, lines: int) -> str:
         value = None
     if value is not None and lines > 1:
         return ""
-    found = mapped.first_array(head)
+    found = first_array(head)
     if isinstance(value, dict) and found and "." not in found:
         inner = value.get(found)
         if not isinstance(inner, list) or len(value) > 12:

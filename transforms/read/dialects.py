@@ -1,6 +1,7 @@
 """Dialects of text files: the bytes and the separator that a company's program writes.
 
-All are brought to one form, UTF-8 with commas: adapters and rejects know no other.
+All are brought to one form, UTF-8 with commas: adapters and rejects know no other. An array of
+JSON may stand inside of an object.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 from schemas.reject import Code
 from transforms.read.files import InputFile, decompressed_blocks
-from transforms.read.framing import Record, join_cells, split_delimited
+from transforms.read.framing import MAX_ROW_BYTES, Record, join_cells, split_delimited
 
 WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 """Encodings of two bytes a character, by the mark that announces them."""
@@ -156,3 +157,74 @@ def describe(file: InputFile) -> str:
         "lines that end with CR" if file.line_end == "\r" else None,
     )
     return ", ".join(word for word in words if word)
+
+
+class _KeyPath:
+    """The keys at which a scan of a JSON object is, told by its tokens one after another."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+        self._last = self._name = ""
+
+    def step(self, token: re.Match[bytes]) -> str | None:
+        """Takes a token; returns the dotted key of the array that it opens, if it opens one."""
+        text = token[0]
+        if text[:1] == b'"':
+            self._last = token[1].decode("utf-8", "replace")
+        elif text == b":":
+            self._name = self._last
+        elif text in b"[{":
+            self._keys.append(self._name)
+            if text == b"[":
+                return ".".join(self._keys[1:])
+        elif self._keys:
+            self._keys.pop()
+        return None
+
+
+def array_blocks(blocks: Iterable[bytes], keys: str) -> Iterator[bytes]:
+    """Yields the bytes of the array at dotted `keys` of a JSON object; of no keys, all.
+
+    What comes before and after it is no record. Where it is absent nothing is yielded.
+    """
+    if not keys:
+        yield from blocks
+        return
+    path, depth, kept = _KeyPath(), 0, b""
+    for block in blocks:
+        data = kept + block
+        at, start = 0, 0
+        for token in _TOKEN.finditer(data):
+            text = token[0]
+            is_string = text[:1] == b'"'
+            if is_string and not token[2]:
+                break  # a later block ends it
+            at = token.end()
+            if not depth:
+                if path.step(token) == keys:
+                    depth, start = 1, token.start()
+            elif not is_string:
+                depth += (text in b"[{") - (text in b"]}")
+                if not depth:
+                    yield data[start:at]
+                    return
+        if len(data) - at > MAX_ROW_BYTES:
+            at = len(data)  # a string without an end, which the cutter of the array refuses
+        if depth:
+            yield data[start:at]
+        kept = data[at:]
+    if depth and kept:
+        yield kept
+
+
+def first_array(data: bytes) -> str:
+    """Returns the dotted key of the first array of objects in a JSON object; of none, no text."""
+    path = _KeyPath()
+    for token in _TOKEN.finditer(data):
+        opened = path.step(token)
+        if opened and data[token.end() : token.end() + 200].lstrip()[:1] == b"{":
+            return opened
+    return ""
+
+
+_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[\[\]{}:]', re.DOTALL)

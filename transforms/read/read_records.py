@@ -19,10 +19,16 @@ from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from transforms.read import framing
-from transforms.read.adapters import mail, mapped
+from transforms.read.adapters import mail
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import file_layout, file_origin, parse_batch, parse_records
-from transforms.read.dialects import describe, is_separator_line, plain_records, text_blocks
+from transforms.read.dialects import (
+    array_blocks,
+    describe,
+    is_separator_line,
+    plain_records,
+    text_blocks,
+)
 from transforms.read.files import InputFile, ReadOptions, most_work, open_raw, raw_blocks, work_of
 from transforms.read.framing import Record, chunk_records, physical_lines
 from transforms.read.parquet_limits import open_parquet
@@ -264,7 +270,7 @@ def _records(shard: Shard, kind: Layout) -> Iterator[Record]:
     file = shard.file
     stream = text_blocks(file, shard.start, shard.end)
     if kind == Layout.ARRAY:
-        whole = mapped.array_blocks(stream, file.form.rows if file.form else "")
+        whole = array_blocks(stream, file.form.rows if file.form else "")
         yield from framing.array_elements(whole)
         return
     if kind == Layout.MAIL:

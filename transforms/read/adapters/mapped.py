@@ -50,6 +50,7 @@ from transforms.read.adapters.base import (
     build_loose_batch,
 )
 from transforms.read.adapters.input_contract import bad_text_rows, shown_names
+from transforms.read.dialects import array_blocks
 from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
 from transforms.read.framing import BrokenJsonError, Origin, Record
 from transforms.read.parquet_limits import OverLimitError, open_parquet
@@ -121,20 +122,11 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
         form = _REJECTS_OF_SHEETS
     name = (SHEET_ADAPTER if form.format is FileFormat.XLSX else CSV_ADAPTER).name
     first = _first_rows(file, head, form)
-    rows = [one for one in first if one is not None]
     if by.file.names:
-        header = by.file.names
-        # The rejects of such files have a header row.
-        has_header = rows[:1] == [list(header)]
-        named = [at for at, row in enumerate(first) if row and column_names(row) == header]
-        if named:  # the titles above a header row may be more or fewer than in the sample
-            form = replace(form, skip=named[0] + 1)
-        rows = rows if has_header else rows[form.skip :]
-        if not rows or len(rows[0]) != len(header):
-            width = len(rows[0]) if rows else 0
-            raise MisfitError(f"has {width} columns where the map names {len(header)}")
-        form = replace(form, skip=0 if has_header else form.skip)
-        return replace(file, format=name, header=header, has_header=has_header, form=form)
+        header, skip = _named_columns(first, by)
+        form = replace(form, skip=skip)
+        return replace(file, format=name, header=header, form=form)
+    rows = [one for one in first if one is not None]
     if not rows:
         raise MisfitError("has no header row")
     rows = rows[: 1 + form.skip]
@@ -145,6 +137,35 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
         skip += 1
     form = replace(form, skip=skip)
     return replace(file, format=name, header=header, has_header=True, form=form)
+
+
+def _named_columns(
+    first: Sequence[Sequence[str] | None], by: RecordMap
+) -> tuple[tuple[str, ...], int]:
+    """Returns the columns of a table whose map names them, and how many rows are above records.
+
+    A header row with all that is read counts, whatever the order of its names; titles above it may
+    be more or fewer than in the sample. Without one the names count by their places, and no row
+    that may be a record is skipped. Raises MisfitError where other columns are there.
+    """
+    names, needed = by.file.names, {*by.read_columns}
+    for at, row in enumerate(first):
+        written = {one.strip() for one in row or ()} - {""}
+        found = column_names(row or ())
+        if not needed.isdisjoint(written) and needed <= {*found}:
+            return found, at + 1
+        shared = {one.casefold() for one in written} & {one.casefold() for one in names}
+        if len(shared) * 2 >= len(names):
+            _check_columns(by.read_columns, found, by)
+    skip = 0
+    for row in first[: by.file.skip]:
+        if row is not None and len(row) == len(names) and _may_be_record(names, row, by):
+            break
+        skip += 1
+    width = next((len(row) for row in first[skip:] if row is not None), 0)
+    if width != len(names):
+        raise MisfitError(f"has {width} columns where the map names {len(names)}")
+    return names, skip
 
 
 def _first_rows(file: InputFile, head: bytes, form: FileForm) -> list[list[str] | None]:
@@ -242,77 +263,6 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return unwrapped(str(value))
-
-
-class _KeyPath:
-    """The keys at which a scan of a JSON object is, told by its tokens one after another."""
-
-    def __init__(self) -> None:
-        self._keys: list[str] = []
-        self._last = self._name = ""
-
-    def step(self, token: re.Match[bytes]) -> str | None:
-        """Takes a token; returns the dotted key of the array that it opens, if it opens one."""
-        text = token[0]
-        if text[:1] == b'"':
-            self._last = token[1].decode("utf-8", "replace")
-        elif text == b":":
-            self._name = self._last
-        elif text in b"[{":
-            self._keys.append(self._name)
-            if text == b"[":
-                return ".".join(self._keys[1:])
-        elif self._keys:
-            self._keys.pop()
-        return None
-
-
-def array_blocks(blocks: Iterable[bytes], keys: str) -> Iterator[bytes]:
-    """Yields the bytes of the array at dotted `keys` of a JSON object; of no keys, all.
-
-    What comes before and after it is no record. Where it is absent nothing is yielded.
-    """
-    if not keys:
-        yield from blocks
-        return
-    path, depth, kept = _KeyPath(), 0, b""
-    for block in blocks:
-        data = kept + block
-        at, start = 0, 0
-        for token in _TOKEN.finditer(data):
-            text = token[0]
-            is_string = text[:1] == b'"'
-            if is_string and not token[2]:
-                break  # a later block ends it
-            at = token.end()
-            if not depth:
-                if path.step(token) == keys:
-                    depth, start = 1, token.start()
-            elif not is_string:
-                depth += (text in b"[{") - (text in b"]}")
-                if not depth:
-                    yield data[start:at]
-                    return
-        if len(data) - at > framing.MAX_ROW_BYTES:
-            at = len(data)  # a string without an end, which the cutter of the array refuses
-        if depth:
-            yield data[start:at]
-        kept = data[at:]
-    if depth and kept:
-        yield kept
-
-
-def first_array(data: bytes) -> str:
-    """Returns the dotted key of the first array of objects in a JSON object; of none, no text."""
-    path = _KeyPath()
-    for token in _TOKEN.finditer(data):
-        opened = path.step(token)
-        if opened and data[token.end() : token.end() + 200].lstrip()[:1] == b"{":
-            return opened
-    return ""
-
-
-_TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[\[\]{}:]', re.DOTALL)
 
 
 def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:

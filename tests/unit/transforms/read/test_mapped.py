@@ -18,6 +18,7 @@ from tests.support.workbook import write_workbook
 from transforms.read import sample_file
 from transforms.read.adapters import mapped
 from transforms.read.detect import plan_input_files
+from transforms.read.dialects import array_blocks
 from transforms.read.files import InputError, ReadOptions
 from transforms.read.framing import Origin, Record, array_elements
 from transforms.read.map_guess import guess_map
@@ -279,6 +280,48 @@ def test_amounts(tmp_path, decimal, text, amount):
     assert row["loss_amount"] == amount
 
 
+def titled(above, header, *rows):
+    return "".join(",".join(one) + "\n" for one in ([above], header, *rows))
+
+
+def a_titled_map():
+    names = json.dumps(["Case", "When", "Home phone", "Scammer", "Text"])
+    return a_map(f"format = 'csv'\nskip = 2\nnames = {names}")
+
+
+@pytest.mark.parametrize("more", [[], ["Extra"]])
+def test_a_header_row_in_another_order_gives_columns_by_their_names(tmp_path, more):
+    # By their places, the victim's number would be the scammer's.
+    path = tmp_path / "a.csv"
+    header = ["Scammer", "When", "Home phone", *more, "Case", "Text"]
+    row = ["8885550100", "2026-06-01", "2025550101", *more, "A1", "x"]
+    path.write_text(titled("Report of May", header, row))
+    (found,) = read_file(path, maps=(a_titled_map(),))[0]["complaints"]
+    assert found["phone_numbers"] == [
+        {"raw": "8885550100", "role": "callback"},
+        {"raw": "2025550101", "role": "victim"},
+    ]
+    assert found["complaint_id"] == "A1"
+
+
+@pytest.mark.parametrize("renamed", ["scammer", "Number of the suspect"])
+def test_a_header_row_without_a_column_that_is_read_fits_no_map(tmp_path, renamed):
+    path = tmp_path / "a.csv"
+    header = ["Case", "When", renamed, "Home phone", "Text"]
+    row = ["A1", "2026-06-01", "8885550100", "2025550101", "x"]
+    path.write_text(titled("Report of May", header, row))
+    with pytest.raises(InputError, match=r"lacks columns that m.toml reads \(Scammer\)"):
+        read_file(path, maps=(a_titled_map(),))
+
+
+def test_rows_where_the_titles_were_in_another_file_are_not_skipped(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [[f"A{n}", "2026-06-01", "2025550101", "8885550100", "x"] for n in range(4)]
+    path.write_text("".join(",".join(one) + "\n" for one in rows))
+    found, _ = read_file(path, maps=(a_titled_map(),))
+    assert [one["complaint_id"] for one in found["complaints"]] == ["A0", "A1", "A2", "A3"]
+
+
 def test_a_file_that_the_map_does_not_fit_is_read_as_any_other(tmp_path):
     contract = {"complaint_id": "1", "source_org": "x", "received_at": "2026-06-01T00:00:00Z"}
     (tmp_path / "a.jsonl").write_text(json.dumps(contract))
@@ -344,7 +387,7 @@ def test_an_array_in_an_object_is_found_whatever_the_blocks(before, rows, size):
     before.pop("rows", None)
     text = json.dumps({**before, "rows": rows, "after": [{"rows": [1]}]}).encode()
     blocks = [text[at : at + size] for at in range(0, len(text), size)]
-    found = array_elements(mapped.array_blocks(blocks, "rows"))
+    found = array_elements(array_blocks(blocks, "rows"))
     assert [json.loads(one.data) for one in found] == rows
 
 
