@@ -603,6 +603,8 @@ def _sample_parquet(path: str) -> Sample:
         raise InputError(path, "damaged Parquet", "export the file again") from None
     if batch is None or not batch.num_rows:
         raise InputError(path, "has no rows", "give a file with records")
+    if len({*batch.schema.names}) < batch.num_columns:
+        raise InputError(path, "two columns have the same name", "rename one")
     sample = batch.slice(0, SAMPLE_ROWS)
     records, _ = mapped.parquet_records(Origin("", "map-parquet", RecordKind.COMPLAINT), sample, 1)
     return _sample_of_objects(path, FileForm(FileFormat.PARQUET), records, "map-parquet")

@@ -306,14 +306,32 @@ def _longest_value(packed: bytes, size: int, compression: str) -> int:
 
 
 def without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Decodes dictionaries, so that a batch shows the size that its rows really have."""
-    if not any(map(pa.types.is_dictionary, batch.schema.types)):
+    """Decodes dictionaries, so that a batch shows the size that its rows really have.
+
+    Views, of which Arrow can take no rows, become plain texts and bytes.
+    """
+    types = batch.schema.types
+    plain = [_without_views(one) for one in types]
+    if plain == types and not any(map(pa.types.is_dictionary, types)):
         return batch
     columns = [
-        one.dictionary_decode() if pa.types.is_dictionary(one.type) else one
-        for one in batch.columns
+        one.dictionary_decode() if pa.types.is_dictionary(one.type) else one.cast(wanted)
+        for one, wanted in zip(batch.columns, plain, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = _without_views(kind.value_type)
+        if inner == kind.value_type:
+            return kind
+        return pa.list_(inner) if pa.types.is_list(kind) else pa.large_list(inner)
+    if pa.types.is_struct(kind):
+        return pa.struct([one.with_type(_without_views(one.type)) for one in kind])
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if pa.types.is_binary_view(kind) else kind
 
 
 def batch_work(batch: pa.RecordBatch, kind: RecordKind) -> float:

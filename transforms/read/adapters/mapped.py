@@ -98,6 +98,8 @@ def _parquet_names(file: InputFile) -> list[str]:
         raise InputError(file.path, f"not read: {error.problem}", remedy) from None
     except (OSError, pa.ArrowException):
         raise MisfitError("is damaged Parquet") from None
+    if len(set(names)) < len(names):
+        raise InputError(file.path, "two columns have the same name", "rename one")
     return names
 
 
@@ -323,11 +325,12 @@ def parquet_records(
         for row in sorted(bad)
     ]
     rows = [row for row in range(batch.num_rows) if row not in bad]
-    columns = [_plain_column(one) for one in batch.take(pa.array(rows, pa.int64())).columns]
-    plain = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    names = batch.schema.names
+    columns = [_plain_values(one) for one in batch.take(pa.array(rows, pa.int64())).columns]
     records = []
-    for row, values in zip(rows, plain.to_pylist(), strict=True):
-        data = orjson.dumps(values, default=str)
+    for at, row in enumerate(rows):
+        values = {name: column[at] for name, column in zip(names, columns, strict=True)}
+        data = orjson.dumps(values, default=_plain_text)
         record = Record(first + row, data, len(data))
         if len(data) > framing.MAX_ROW_BYTES:
             refused = record._replace(data=b"")
@@ -337,13 +340,39 @@ def parquet_records(
     return records, rejects
 
 
-def _plain_column(column: pa.Array) -> pa.Array:
-    """Returns times in microseconds, which Python has, and no binary columns."""
+def _plain_values(column: pa.Array) -> list[Any]:
+    """Returns the values of a column, times in microseconds.
+
+    One that Python does not have, such as a time in the year 20000, is a text that is no value;
+    a time of a zone that is not known is in UTC.
+    """
     if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return pa.nulls(len(column))
-    return column
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    with suppress(*_NO_VALUE):
+        return column.to_pylist()  # type: ignore[no-any-return]
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(pa.timestamp("us", "UTC"))
+    return [_value_or_text(one) for one in column]
+
+
+def _value_or_text(one: pa.Scalar) -> Any:
+    try:
+        return one.as_py()
+    except _NO_VALUE:
+        return f"a {one.type} out of range"
+
+
+_NO_VALUE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
+
+
+def _plain_text(value: Any) -> str | None:
+    """Returns the text of a value that JSON has not; bytes are text where they are UTF-8."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 class _RefusedError(Exception):

@@ -171,6 +171,45 @@ def test_parquet_of_other_types(tmp_path):
     assert first["unknown"] == ["who.tags"]
 
 
+TEXT_COLUMNS = {
+    "view": pa.array(["8885550100"] * 2, pa.string_view()),
+    "bytes": pa.array([b"8885550100"] * 2),
+    "fixed": pa.array([b"8885550100"] * 2, pa.binary(10)),
+    "float": pa.array([8885550100.0] * 2),
+}
+
+TIMES = {
+    "far": pa.array([1780308000000000, 2**62], pa.timestamp("us", "UTC")),
+    "days": pa.array([20605, 2**31 - 1], pa.date32()),
+    "zone": pa.array([1780308000000000, None], pa.timestamp("us", "Mars/Olympus")),
+}
+
+
+@pytest.mark.parametrize("text", TEXT_COLUMNS)
+@pytest.mark.parametrize("time", TIMES)
+def test_parquet_of_values_that_python_lacks_loses_no_row(tmp_path, text, time):
+    inner = pa.array([{"x": 2**62}, {"x": None}], pa.struct([("x", pa.timestamp("us"))]))
+    table = {"Case": ["A1", "A2"], "When": TIMES[time], "Name": inner, "Text": ["x", "y"]}
+    table |= {"Home phone": pa.nulls(2, pa.string()), "Scammer": TEXT_COLUMNS[text]}
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table(table), path)
+    found, _ = read_file(path, maps=(a_map("format = 'parquet'"),))
+    assert len(found["complaints"]) + len(found["rejects"]) == 2
+    (number,) = found["complaints"][0]["phone_numbers"]
+    assert number["raw"].removesuffix(".0") == "8885550100"
+    assert all(one["field"] == "received_at" for one in found["rejects"])
+    assert found["complaints"][0]["received_at"].startswith("2026-06-0")
+
+
+def test_parquet_with_a_name_twice_is_refused(tmp_path):
+    path = tmp_path / "a.parquet"
+    names = ["Case", "When", "Name", "Home phone", "Scammer", "Text", "Scammer"]
+    pq.write_table(pa.table([["x"]] * 7, names=names), path)
+    for read in (lambda: read_file(path, maps=(a_map("format = 'parquet'"),)), lambda: sample_file(str(path))):
+        with pytest.raises(InputError, match="two columns have the same name"):
+            read()
+
+
 def test_excel(tmp_path):
     pytest.importorskip("python_calamine")
     write_workbook(tmp_path / "a.xlsx", {"x": ROWS})
