@@ -45,7 +45,13 @@ from transforms.read.files import (
     shortest_labels,
 )
 from transforms.read.framing import Origin, Record, physical_lines, split_cells
-from transforms.read.parquet_limits import MAX_COLUMNS, OverLimitError, open_parquet
+from transforms.read.parquet_limits import (
+    MAX_COLUMNS,
+    DamagedParquetError,
+    OverLimitError,
+    open_parquet,
+    parquet_batches,
+)
 
 HEAD_BYTES = 64 * 1024
 
@@ -598,8 +604,8 @@ def _checked(path: str, sample: Sample) -> Sample:
 
 def _sample_parquet(path: str) -> Sample:
     try:
-        _, batch = next(framing.parquet_batches(path, RecordKind.CALL, 0, None, 1), (1, None))
-    except (OSError, pa.ArrowException, framing.DamagedParquetError):
+        _, batch = next(parquet_batches(path, RecordKind.CALL, 0, None, 1), (1, None))
+    except (OSError, pa.ArrowException, DamagedParquetError):
         raise InputError(path, "damaged Parquet", "export the file again") from None
     if batch is None or not batch.num_rows:
         raise InputError(path, "has no rows", "give a file with records")

@@ -8,7 +8,6 @@ numbers as exact text where that is needed. Long, since every form keeps the sam
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,27 +18,17 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import orjson
-import pyarrow as pa
 
 from schemas.enums import RecordKind
 from schemas.reject import RAW_LIMIT, Code
 from transforms.read.files import (
     BLOCK_BYTES,
-    TOO_MUCH,
     DamagedStreamError,
     InputError,
     most_decoded,
-    most_work,
     open_raw,
 )
-from transforms.read.parquet_limits import (
-    OverLimitError,
-    batch_rows,
-    batch_work,
-    open_parquet,
-    share_of_rows,
-    without_dictionaries,
-)
+from transforms.read.parquet_limits import BATCH_BYTES, BATCH_ROWS
 
 MAX_ROW_BYTES = 8 * 1024 * 1024
 """A longer row is rejected unread: no complaint is that long, and it would fill the memory."""
@@ -51,10 +40,6 @@ MAX_OPEN_LINES = 1_000
 
 MAX_OPEN_BYTES = 1024 * 1024
 """A cell still open after so much is a lone quote, not text: it must not swallow good rows."""
-
-BATCH_ROWS = 8_192
-
-BATCH_BYTES = 16 * 1024 * 1024
 
 MAX_COMMAS = 200_000
 """A row with more is rejected unread: each may part two values, which cost 60 bytes and more."""
@@ -101,16 +86,6 @@ class Origin:
         if len(self.format) <= max(_FREE_FORMAT, _FORMAT_RATIO * len(record.data)):
             return self.format
         return self.format.partition(":")[0]
-
-
-class DamagedParquetError(Exception):
-    """A Parquet file whose pages cannot, or may not, be decoded from some row on."""
-
-    def __init__(self, row: int, code: Code, message: str) -> None:
-        super().__init__(row, code, message)
-        self.row = row
-        self.code = code
-        self.message = message
 
 
 def chunk_records(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -566,53 +541,6 @@ def sheet_records(path: str, sheet: str) -> Iterator[Record]:
         yield Record(number + 1, b"", 0, Code.UNREADABLE_FILE)
     except DamagedStreamError as damage:
         yield Record(number + 1, b"", 0, damage.code)
-
-
-def parquet_batches(
-    path: str, kind: RecordKind, start: int, end: int | None, first: int
-) -> Iterator[tuple[int, pa.RecordBatch | None]]:
-    """Reads the row groups from `start` to before `end` in batches, each with its first row.
-
-    None stands for one row that is too large.
-
-    Raises:
-        DamagedParquetError: where a page cannot be decoded, or would decode to more than is read.
-    """
-    with open_raw(path) as stream:
-        try:
-            file = open_parquet(stream)
-            groups = list(range(start, file.num_row_groups if end is None else end))
-            rows = batch_rows(stream, file, groups, BATCH_ROWS)
-            size = stream.seek(0, os.SEEK_END)
-            share = share_of_rows(file.metadata, groups)
-            left, work = share * most_decoded(size), share * most_work(size)
-            for encoded in file.iter_batches(rows, row_groups=groups):
-                batch = without_dictionaries(encoded)
-                left -= batch.nbytes
-                work -= batch_work(batch, kind)
-                if min(left, work) < 0:
-                    raise OverLimitError(TOO_MUCH)
-                for part in _bounded(batch):
-                    yield first, part if part.nbytes <= BATCH_BYTES else None
-                    first += part.num_rows
-        except OverLimitError as error:
-            message = f"the Parquet file is not read from this row on: {error.problem}"
-            raise DamagedParquetError(first, Code.OVER_LIMIT, message) from error
-        except (OSError, pa.ArrowException) as error:
-            if getattr(error, "errno", None) is not None:
-                raise
-            message = "the Parquet file is corrupt from this row on"
-            raise DamagedParquetError(first, Code.UNREADABLE_FILE, message) from error
-
-
-def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Cuts a batch into parts of at most `BATCH_BYTES` bytes, or one row."""
-    if batch.nbytes <= BATCH_BYTES or batch.num_rows <= 1:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from _bounded(batch.slice(0, half))
-    yield from _bounded(batch.slice(half))
 
 
 MAX_DEPTH = 64

@@ -6,6 +6,7 @@ Arrow decodes a page whole and repeats a dictionary's value for as many rows as 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -15,7 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.enums import RecordKind
-from transforms.read.files import most_rows, work_of
+from schemas.reject import Code
+from transforms.read.files import TOO_MUCH, most_decoded, most_rows, most_work, open_raw, work_of
+
+BATCH_ROWS = 8_192
+
+BATCH_BYTES = 16 * 1024 * 1024
 
 MAX_FOOTER_BYTES = 4 << 20
 
@@ -353,3 +359,60 @@ def _texts(column: pa.Array) -> Iterator[pa.Array]:
         yield from _texts(column.flatten())
     elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         yield column.cast(pa.large_binary())
+
+
+class DamagedParquetError(Exception):
+    """A Parquet file whose pages cannot, or may not, be decoded from some row on."""
+
+    def __init__(self, row: int, code: Code, message: str) -> None:
+        super().__init__(row, code, message)
+        self.row = row
+        self.code = code
+        self.message = message
+
+
+def parquet_batches(
+    path: str, kind: RecordKind, start: int, end: int | None, first: int
+) -> Iterator[tuple[int, pa.RecordBatch | None]]:
+    """Reads the row groups from `start` to before `end` in batches, each with its first row.
+
+    None stands for one row that is too large.
+
+    Raises:
+        DamagedParquetError: where a page cannot be decoded, or would decode to more than is read.
+    """
+    with open_raw(path) as stream:
+        try:
+            file = open_parquet(stream)
+            groups = list(range(start, file.num_row_groups if end is None else end))
+            rows = batch_rows(stream, file, groups, BATCH_ROWS)
+            size = stream.seek(0, os.SEEK_END)
+            share = share_of_rows(file.metadata, groups)
+            left, work = share * most_decoded(size), share * most_work(size)
+            for encoded in file.iter_batches(rows, row_groups=groups):
+                batch = without_dictionaries(encoded)
+                left -= batch.nbytes
+                work -= batch_work(batch, kind)
+                if min(left, work) < 0:
+                    raise OverLimitError(TOO_MUCH)
+                for part in _bounded(batch):
+                    yield first, part if part.nbytes <= BATCH_BYTES else None
+                    first += part.num_rows
+        except OverLimitError as error:
+            message = f"the Parquet file is not read from this row on: {error.problem}"
+            raise DamagedParquetError(first, Code.OVER_LIMIT, message) from error
+        except (OSError, pa.ArrowException) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
+            message = "the Parquet file is corrupt from this row on"
+            raise DamagedParquetError(first, Code.UNREADABLE_FILE, message) from error
+
+
+def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cuts a batch into parts of at most `BATCH_BYTES` bytes, or one row."""
+    if batch.nbytes <= BATCH_BYTES or batch.num_rows <= 1:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _bounded(batch.slice(0, half))
+    yield from _bounded(batch.slice(half))

@@ -31,7 +31,7 @@ from transforms.read.dialects import (
 )
 from transforms.read.files import InputFile, ReadOptions, most_work, open_raw, raw_blocks, work_of
 from transforms.read.framing import Record, chunk_records, physical_lines
-from transforms.read.parquet_limits import open_parquet
+from transforms.read.parquet_limits import DamagedParquetError, open_parquet, parquet_batches
 from transforms.read.rejects import Reject, make_reject, rejects_batch
 
 SHARD_BYTES = 16 * 1024 * 1024
@@ -252,7 +252,7 @@ def _parquet(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Recor
     position = shard.first_line
     ends = (shard.start, shard.end)
     try:
-        for first, batch in framing.parquet_batches(file.path, file.kind, *ends, position):
+        for first, batch in parquet_batches(file.path, file.kind, *ends, position):
             position = first + (1 if batch is None else batch.num_rows)
             if batch is None:
                 large = Record(first, b"", 0, Code.ROW_TOO_LARGE)
@@ -260,7 +260,7 @@ def _parquet(shard: Shard, options: ReadOptions) -> Iterator[tuple[str, pa.Recor
                 continue
             for rows, rejects in parse_batch(file, batch, first, options):
                 yield from _tagged(file.kind, rows, rejects)
-    except framing.DamagedParquetError as error:
+    except DamagedParquetError as error:
         record = Record(position, b"", 0)
         damage = make_reject(file_origin(file), record, error.code, error.message)
         yield REJECTS, rejects_batch([damage])

@@ -205,7 +205,10 @@ def test_parquet_with_a_name_twice_is_refused(tmp_path):
     path = tmp_path / "a.parquet"
     names = ["Case", "When", "Name", "Home phone", "Scammer", "Text", "Scammer"]
     pq.write_table(pa.table([["x"]] * 7, names=names), path)
-    for read in (lambda: read_file(path, maps=(a_map("format = 'parquet'"),)), lambda: sample_file(str(path))):
+    for read in (
+        lambda: read_file(path, maps=(a_map("format = 'parquet'"),)),
+        lambda: sample_file(str(path)),
+    ):
         with pytest.raises(InputError, match="two columns have the same name"):
             read()
 
