@@ -19,15 +19,18 @@ import pyarrow as pa
 
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
-from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat, RecordMap
+from schemas.mapping import FileForm, FileFormat, RecordMap
 from transforms.read import framing
 from transforms.read.adapters import input_contract, mapped, rejected_rows
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
 from transforms.read.dialects import (
+    MOST_COLUMNS,
+    SAMPLE_ROWS,
     SEPARATORS,
     array_blocks,
     first_array,
+    guess_dialect,
     is_separator_line,
     narrow_encoding,
     recode_head,
@@ -65,12 +68,8 @@ _OTHER_KIND = {RecordKind.COMPLAINT: RecordKind.CALL, RecordKind.CALL: RecordKin
 _FOREIGN = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"PK\x03\x04": "zip"}
 
 
-SAMPLE_ROWS = 1_000
-
 SAMPLE_BYTES = 4 * 1024 * 1024
 """Most of a file that is looked at, but for xlsx and Parquet."""
-
-MOST_COLUMNS = 2_000
 
 _TYPES = re.compile(
     r"(?:(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|(?:VAR|N)?CHAR\(\d+\)|[A-Z]{4,20})\s?)+"
@@ -452,13 +451,17 @@ def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) 
 
 @dataclass(frozen=True)
 class Sample:
-    """The first rows of a file: its form, the origin of its records, and what they hold."""
+    """The first rows of a file: its form, the origin of its records, and what they hold.
+
+    `unsure` is what a map by it should say, a line each.
+    """
 
     form: FileForm
     origin: str
     columns: tuple[str, ...]
     rows: tuple[mapped.Row, ...]
     records: tuple[Record, ...]
+    unsure: tuple[str, ...] = ()
 
 
 def sample_file(path: str) -> Sample:
@@ -478,8 +481,7 @@ def sample_file(path: str) -> Sample:
             raise InputError(
                 path, "a zip archive is not supported", "unpack it, and give a file of it"
             )
-        found = islice(framing.sheet_records(path, ""), SAMPLE_ROWS + 1)
-        return _sample_cells(path, FileForm(FileFormat.XLSX), _first_of(found), "map-xlsx")
+        return _sample_sheet(path)
     if start.startswith(b"PAR1"):
         return _sample_parquet(path)
     head, _ = read_head(path, compression, SAMPLE_BYTES)
@@ -493,7 +495,23 @@ def sample_file(path: str) -> Sample:
         head = head[: head.rindex(b"\n") + 1]
     if head.lstrip()[:1] in (b"[", b"{"):
         return _sample_objects(path, head)
-    return _sample_cells(path, *_dialect(path, head), "map-csv")
+    return _sample_cells(path, *guess_dialect(path, head), "map-csv")
+
+
+def _sample_sheet(path: str) -> Sample:
+    """Returns the sample of the largest table of an xlsx, which is named if there are several."""
+    tables = framing.sheet_tables(path)
+    sheet = max(tables, key=lambda one: tables[one]) if len(tables) > 1 else ""
+    found = _first_of(islice(framing.sheet_records(path, sheet), SAMPLE_ROWS + 1))
+    sample = _sample_cells(path, FileForm(FileFormat.XLSX, sheet=sheet), found, "map-xlsx")
+    others = [repr(one[:60]) for one in tables if sheet and one != sheet]
+    if not others:
+        return sample
+    note = (
+        f"sheet: {sheet[:60]!r} is read, and not {', '.join(others[:5])}; save a sheet with more "
+        "records as a file of its own"
+    )
+    return replace(sample, unsure=(note,))
 
 
 def _first_of(records: Iterable[Record]) -> list[Record]:
@@ -508,40 +526,11 @@ def _first_of(records: Iterable[Record]) -> list[Record]:
     return found
 
 
-def _dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:
-    """Returns the delimiter by which most rows are equally wide, and the records."""
-    encoding = DEFAULT_ENCODING
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:
-            encoding = "cp1252" if not re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "latin-1"
-    best: tuple[float, FileForm, list[Record]] | None = None
-    for delimiter in DELIMITERS:
-        found = islice(framing.delimited_records([head], delimiter), SAMPLE_ROWS + 1)
-        records = [one for one in found if not one.fault]
-        widths = [
-            len(framing.split_delimited(one.data.decode(encoding, "replace"), delimiter))
-            for one in records[:200]
-        ]
-        width, rows = Counter(widths).most_common(1)[0] if widths else (0, 0)
-        if not 2 <= width <= MOST_COLUMNS:
-            continue
-        score = rows / len(widths) + min(width, 50) / 1000
-        form = FileForm(FileFormat.CSV, delimiter=delimiter, encoding=encoding)
-        if best is None or score > best[0]:
-            best = score, form, records
-    if best is None:
-        remedy = "give CSV, JSON, Parquet or xlsx with two columns or more"
-        raise InputError(path, "no table that can be told", remedy)
-    return best[1], best[2]
-
-
 def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -> Sample:
     records = [one for one in records if not one.fault]
     if not records:
         if form.format is FileFormat.XLSX:
-            next(framing.sheet_rows(path, ""), None)  # raises what is wrong
+            next(framing.sheet_rows(path, form.sheet), None)  # raises what is wrong
         raise InputError(path, "has no rows", "give a file with records")
     delimiter = form.delimiter
     split = [

@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
+from schemas.mapping import DEFAULT_ENCODING, DELIMITERS, FileForm, FileFormat
 from schemas.reject import Code
-from transforms.read.files import InputFile, decompressed_blocks
-from transforms.read.framing import MAX_ROW_BYTES, Record, join_cells, split_delimited
+from transforms.read.files import InputError, InputFile, decompressed_blocks
+from transforms.read.framing import (
+    MAX_ROW_BYTES,
+    Record,
+    delimited_records,
+    join_cells,
+    split_delimited,
+)
+
+SAMPLE_ROWS = 1_000
+
+MOST_COLUMNS = 2_000
+"""Of a file that a map is guessed of."""
 
 WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 """Encodings of two bytes a character, by the mark that announces them."""
@@ -228,3 +242,32 @@ def first_array(data: bytes) -> str:
 
 
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[\[\]{}:]', re.DOTALL)
+
+
+def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:
+    """Returns the delimiter by which most rows are equally wide, and the records."""
+    encoding = DEFAULT_ENCODING
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4:
+            encoding = "cp1252" if not re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "latin-1"
+    best: tuple[float, FileForm, list[Record]] | None = None
+    for delimiter in DELIMITERS:
+        found = islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1)
+        records = [one for one in found if not one.fault]
+        widths = [
+            len(split_delimited(one.data.decode(encoding, "replace"), delimiter))
+            for one in records[:200]
+        ]
+        width, rows = Counter(widths).most_common(1)[0] if widths else (0, 0)
+        if not 2 <= width <= MOST_COLUMNS:
+            continue
+        score = rows / len(widths) + min(width, 50) / 1000
+        form = FileForm(FileFormat.CSV, delimiter=delimiter, encoding=encoding)
+        if best is None or score > best[0]:
+            best = score, form, records
+    if best is None:
+        remedy = "give CSV, JSON, Parquet or xlsx with two columns or more"
+        raise InputError(path, "no table that can be told", remedy)
+    return best[1], best[2]

@@ -449,7 +449,8 @@ WORKBOOK_SECONDS, MOST_WORKBOOK_SECONDS = 5, 120
 
 _SHEET_PROGRAM = """
 import io, json, resource, sys
-memory, seconds, longest, name = *map(int, sys.argv[1:4]), sys.argv[4]
+memory, seconds, longest = map(int, sys.argv[1:4])
+wanted, name = sys.argv[4:]
 resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 from python_calamine import CalamineWorkbook
@@ -457,6 +458,11 @@ book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
 def table(one):
     sheet = book.get_sheet_by_name(one)
     return sheet if sheet.height > 1 and sheet.width > 1 else None
+if wanted == "tables":
+    found = filter(None, map(table, book.sheet_names))
+    print(json.dumps({one.name: one.height * one.width for one in found}))
+    print("end")
+    sys.exit()
 first = book.sheet_names[0]
 sheet = book.get_sheet_by_name(name) if name else next(
     filter(None, map(table, book.sheet_names)), None) or book.get_sheet_by_name(first)
@@ -473,11 +479,34 @@ print("end")
 """
 
 
+def sheet_tables(path: str) -> dict[str, int]:
+    """Returns the sheets of an xlsx with two rows and columns, by name, and how many cells.
+
+    Raises:
+        InputError: as `sheet_rows`.
+    """
+    try:
+        return dict(orjson.loads(b"".join(_sheet_lines(path, "tables", ""))))
+    except DamagedStreamError:
+        return {}
+
+
 def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str] | None]]:
     """Yields the number and cells of each row of an xlsx sheet that is not empty.
 
-    The cells are null for a row of over 8 MiB. Of no name it is the first sheet with two rows and
-    columns.
+    The cells are null for a row of over 8 MiB. Of no name it is the first of `sheet_tables`.
+
+    Raises:
+        InputError: if it cannot be read, or the extra is not installed.
+    """
+    for number, line in enumerate(_sheet_lines(path, "rows", sheet), 1):
+        cells = orjson.loads(line)
+        if cells is None or any(cells):
+            yield number, cells
+
+
+def _sheet_lines(path: str, wanted: str, sheet: str) -> Iterator[bytes]:
+    """Yields as JSON each row of a sheet of an xlsx, or in one line its tables.
 
     Another process reads it, whose memory and time are bounded.
 
@@ -495,7 +524,7 @@ def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str] | None]]:
         raise InputError(path, "an Excel file of over 64 MiB", "save the sheet as CSV")
     seconds = WORKBOOK_SECONDS * (1 + len(data) // 1_000_000)
     limits = (WORKBOOK_MEMORY, min(seconds, MOST_WORKBOOK_SECONDS), MAX_ROW_BYTES)
-    program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *map(str, limits), sheet]
+    program = [sys.executable, "-I", "-c", _SHEET_PROGRAM, *map(str, limits), wanted, sheet]
     left = most_decoded(len(data))
     ended = False
     with subprocess.Popen(
@@ -509,16 +538,14 @@ def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str] | None]]:
                 process.stdin.close()
             except BrokenPipeError:
                 pass
-            for number, line in enumerate(process.stdout, 1):
+            for line in process.stdout:
                 if line == b"end\n":
                     ended = True
                     break
                 left -= len(line)
                 if left < 0:
                     raise DamagedStreamError(Code.OVER_LIMIT)
-                cells = orjson.loads(line)
-                if cells is None or any(cells):
-                    yield number, cells
+                yield line
         finally:
             process.kill()
     if not ended:
@@ -529,7 +556,7 @@ def sheet_rows(path: str, sheet: str) -> Iterator[tuple[int, list[str] | None]]:
 def sheet_records(path: str, sheet: str) -> Iterator[Record]:
     """Yields the rows of an xlsx sheet as records of CSV; a sheet that breaks off ends in a fault.
 
-    Of no name it is the first sheet with two rows and columns.
+    Of no name it is the first of `sheet_tables`.
     """
     number = 0
     try:

@@ -161,7 +161,7 @@ class _Guesser:
         self._columns = {name: _column(sample, name) for name in sample.columns}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._notes: dict[str, str] = {}
-        self._unsure: list[str] = []
+        self._unsure = [*sample.unsure]
         self._times: dict[str, TimeForm] = {}
         self._constants: dict[str, str] = {}
         self._words: dict[str, dict[str, str]] = {}

@@ -2,12 +2,14 @@
 
 The footer and the headers of pages are read here (Thrift's compact protocol, parquet.thrift), since
 Arrow decodes a page whole and repeats a dictionary's value for as many rows as a run length says.
+Row groups are then read in batches of a size, whose values Python may lack.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -416,3 +418,38 @@ def _bounded(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     half = batch.num_rows // 2
     yield from _bounded(batch.slice(0, half))
     yield from _bounded(batch.slice(half))
+
+
+def plain_values(column: pa.Array) -> list[Any]:
+    """Returns the values of a column, times in microseconds.
+
+    One that Python does not have, such as a time in the year 20000, is a text that is no value;
+    a time of a zone that is not known is in UTC.
+    """
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    with suppress(*_NO_VALUE):
+        return column.to_pylist()  # type: ignore[no-any-return]
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        column = column.cast(pa.timestamp("us", "UTC"))
+    return [_value_or_text(one) for one in column]
+
+
+def _value_or_text(one: pa.Scalar) -> Any:
+    try:
+        return one.as_py()
+    except _NO_VALUE:
+        return f"a {one.type} out of range"
+
+
+_NO_VALUE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
+
+
+def plain_text(value: Any) -> str | None:
+    """Returns the text of a value that JSON has not; bytes are text where they are UTF-8."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None

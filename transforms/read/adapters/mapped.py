@@ -53,7 +53,7 @@ from transforms.read.adapters.input_contract import bad_text_rows, shown_names
 from transforms.read.dialects import array_blocks
 from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
 from transforms.read.framing import BrokenJsonError, Origin, Record
-from transforms.read.parquet_limits import OverLimitError, open_parquet
+from transforms.read.parquet_limits import OverLimitError, open_parquet, plain_text, plain_values
 from transforms.read.rejects import Reject, make_reject
 
 Row = Mapping[str, Sequence[str]]
@@ -123,22 +123,52 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
     if form.format is FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
         form = _REJECTS_OF_SHEETS
     name = (SHEET_ADAPTER if form.format is FileFormat.XLSX else CSV_ADAPTER).name
-    first = _first_rows(file, head, form)
+    if form.format is FileFormat.XLSX and not form.sheet:
+        form = replace(form, sheet=_fitting_sheet(file, by))
+    header, has_header, skip = _table_columns(_first_rows(file, head, form), by)
+    form = replace(form, skip=skip)
+    return replace(file, format=name, header=header, has_header=has_header, form=form)
+
+
+def _fitting_sheet(file: InputFile, by: RecordMap) -> str:
+    """Returns the one sheet that a map without a sheet fits; of none, no text.
+
+    Raises InputError where it fits several: all but one would be lost.
+    """
+    fitting = []
+    tables = framing.sheet_tables(file.path)
+    for sheet in tables if len(tables) > 1 else ():
+        form = replace(by.file, sheet=sheet)
+        with suppress(MisfitError):
+            _table_columns(_first_rows(file, b"", form), by)
+            fitting.append(sheet)
+    if len(fitting) > 1:
+        few = ", ".join(repr(one[:60]) for one in fitting[:5])
+        problem = f"the map fits {len(fitting)} of its sheets ({few})"
+        raise InputError(file.path, problem, "save each as a file, or name one as sheet in [file]")
+    return fitting[0] if fitting else ""
+
+
+def _table_columns(
+    first: Sequence[Sequence[str] | None], by: RecordMap
+) -> tuple[tuple[str, ...], bool, int]:
+    """Returns the columns of a table by its first rows, whether these begin with them, and `skip`.
+
+    Raises MisfitError where a column that the map reads is not there.
+    """
     if by.file.names:
         header, skip = _named_columns(first, by)
-        form = replace(form, skip=skip)
-        return replace(file, format=name, header=header, form=form)
+        return header, False, skip
     rows = [one for one in first if one is not None]
     if not rows:
         raise MisfitError("has no header row")
-    rows = rows[: 1 + form.skip]
+    rows = rows[: 1 + by.file.skip]
     header = column_names(rows[0])
     _check_columns(by.read_columns, header, by)
     skip = 0
     while skip < len(rows) - 1 and not _may_be_record(header, rows[skip + 1], by):
         skip += 1
-    form = replace(form, skip=skip)
-    return replace(file, format=name, header=header, has_header=True, form=form)
+    return header, True, skip
 
 
 def _named_columns(
@@ -326,11 +356,11 @@ def parquet_records(
     ]
     rows = [row for row in range(batch.num_rows) if row not in bad]
     names = batch.schema.names
-    columns = [_plain_values(one) for one in batch.take(pa.array(rows, pa.int64())).columns]
+    columns = [plain_values(one) for one in batch.take(pa.array(rows, pa.int64())).columns]
     records = []
     for at, row in enumerate(rows):
         values = {name: column[at] for name, column in zip(names, columns, strict=True)}
-        data = orjson.dumps(values, default=_plain_text)
+        data = orjson.dumps(values, default=plain_text)
         record = Record(first + row, data, len(data))
         if len(data) > framing.MAX_ROW_BYTES:
             refused = record._replace(data=b"")
@@ -338,41 +368,6 @@ def parquet_records(
         else:
             records.append(record)
     return records, rejects
-
-
-def _plain_values(column: pa.Array) -> list[Any]:
-    """Returns the values of a column, times in microseconds.
-
-    One that Python does not have, such as a time in the year 20000, is a text that is no value;
-    a time of a zone that is not known is in UTC.
-    """
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    with suppress(*_NO_VALUE):
-        return column.to_pylist()  # type: ignore[no-any-return]
-    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
-        column = column.cast(pa.timestamp("us", "UTC"))
-    return [_value_or_text(one) for one in column]
-
-
-def _value_or_text(one: pa.Scalar) -> Any:
-    try:
-        return one.as_py()
-    except _NO_VALUE:
-        return f"a {one.type} out of range"
-
-
-_NO_VALUE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)
-
-
-def _plain_text(value: Any) -> str | None:
-    """Returns the text of a value that JSON has not; bytes are text where they are UTF-8."""
-    if not isinstance(value, bytes):
-        return str(value)
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 class _RefusedError(Exception):

@@ -219,6 +219,31 @@ def test_excel(tmp_path):
     check(read_file(tmp_path / "a.xlsx", maps=(a_map('format = "xlsx"'),))[0])
 
 
+def test_no_sheet_that_the_map_fits_is_lost(tmp_path):
+    path = tmp_path / "a.xlsx"
+    months = {name: [ROWS[0], [f"{name}1", "2026-06-01", *ROWS[1][2:]]] for name in ("May", "June")}
+    write_workbook(path, {"Words": [["code", "meaning"], ["1", "x"]]} | months)
+    with pytest.raises(InputError, match=r"fits 2 of its sheets \('May', 'June'\); save each"):
+        read_file(path, maps=(a_map("format = 'xlsx'"),))
+    by = a_map("format = 'xlsx'\nsheet = 'June'")
+    assert [one["complaint_id"] for one in read_file(path, maps=(by,))[0]["complaints"]] == [
+        "June1"
+    ]
+
+
+CASES = [ROWS[0], *([f"A{n}", "2026-06-01", *ROWS[1][2:]] for n in range(3))]
+
+
+def test_a_guess_names_its_sheet_and_those_that_it_leaves(tmp_path):
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"Words": [["code", "meaning"], ["1", "x"]], "Cases": CASES})
+    found = guess_map(sample_file(str(path)), "a.xlsx", "acme", None)
+    assert found.by.file.sheet == "Cases"
+    assert any(one.startswith("sheet: 'Cases' is read, and not 'Words'") for one in found.unsure)
+    write_workbook(path, {"Notes": [["x"]], "Cases": CASES})
+    assert not guess_map(sample_file(str(path)), "a.xlsx", "acme", None).by.file.sheet
+
+
 def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
     """calamine makes a cell of every place up to the last: 17 billion in a kilobyte."""
     pytest.importorskip("python_calamine")
