@@ -21,7 +21,7 @@ import phonenumbers
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import COUNTRIES
+from schemas.enums import COUNTRIES, CURRENCIES
 from schemas.field import AMOUNT, TIMESTAMP, moment_of
 from schemas.mapping import TimeForm
 from transforms.text_util import load_reference_data
@@ -436,3 +436,18 @@ def _is_national(text: str, region: str) -> bool:
 
 def _country_code(region: str) -> str:
     return str(phonenumbers.country_code_for_region(region))
+
+
+def is_currency(text: str) -> bool:
+    """Returns whether a text is a code of ISO 4217."""
+    return text.strip().upper() in CURRENCIES
+
+
+def is_language(text: str) -> bool:
+    """Returns whether a text is written as a tag of BCP 47."""
+    return bool(re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}", text))
+
+
+def is_seconds(text: str) -> bool:
+    """Returns whether a text is a length in seconds."""
+    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", text))

@@ -16,7 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from schemas.enums import CURRENCIES, Channel, RecordKind, Role
+from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts
 from transforms.casts import plain_words, word_lists
@@ -42,6 +42,8 @@ _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d{1,2}", re.IGNORECASE)
 """A long number as a spreadsheet shows it: 1.88856E+10."""
 
 _DECIMAL_COMMA = re.compile(r"\d,\d{1,2}\D{0,4}$|\.\d{3},")
+
+_POINT_OF_THOUSANDS = re.compile(r"\D{0,4}[1-9]\d{0,2}(?:\.\d{3})+\D{0,4}")
 
 _DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
 
@@ -397,11 +399,11 @@ class _Guesser:
         for name, of in self._targets.items():
             if of == ("loss_amount",):
                 self._guess_decimal(self._columns[name])
-        self._best_into("loss_currency", lambda one: one.share(_is_currency) >= SURE)
+        self._best_into("loss_currency", lambda one: one.share(casts.is_currency) >= SURE)
         self._best_into("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
         for field in ("victim_region", "claimed_brand"):
             self._best_into(field, lambda one: not one.is_prose and one.share(_is_short) >= SURE)
-        self._best_into("language", lambda one: one.share(_is_language) >= SURE)
+        self._best_into("language", lambda one: one.share(casts.is_language) >= SURE)
         self._guess_words("channel")
         for column in list(self._free()):
             named = self._named(column, "complaint", "narrative")
@@ -546,6 +548,15 @@ class _Guesser:
     def _guess_decimal(self, column: Column) -> None:
         commas = sum(1 for one in column.texts if _DECIMAL_COMMA.search(one))
         points = sum(1 for one in column.texts if _DECIMAL_POINT.search(one))
+        if thousands := [one for one in column.texts if _POINT_OF_THOUSANDS.fullmatch(one)]:
+            sure = commas or points
+            commas += len(thousands)
+            read = "1500" if commas > points else "1.500"
+            if not sure or commas <= points:
+                self._unsure.append(
+                    f"decimal: {column.name!r} has amounts as 1.500, read as {read}; write decimal "
+                    'as "." or "," if that is wrong'
+                )
         if commas > points:
             self._decimal = ","
         signs = Counter(sign for one in column.texts for sign in one if sign in _CURRENCY_SIGNS)
@@ -575,7 +586,7 @@ class _Guesser:
                     self._take(left[0], field)
                     self._unsure.append(f"{field}: {left[0].name!r} is a number, by no better name")
         suspects = [one for one in self._numbers if self._is_suspects(one)]
-        self._best_into("duration_seconds", lambda one: one.share(_is_seconds) >= SURE)
+        self._best_into("duration_seconds", lambda one: one.share(casts.is_seconds) >= SURE)
         self._guess_words("direction")
         if len(suspects) == 1:
             self._take_suspect(suspects[0])
@@ -656,24 +667,12 @@ def _is_calendar(column: Column) -> bool:
     return any(not form.startswith("epoch") for form in column.time_forms)
 
 
-def _is_currency(text: str) -> bool:
-    return text.strip().upper() in CURRENCIES
-
-
-def _is_language(text: str) -> bool:
-    return bool(re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}", text))
-
-
 def _is_short(text: str) -> bool:
     return len(text) <= 60 and not _EMAIL.fullmatch(text)
 
 
 def _has_words(text: str) -> bool:
     return len(text.split()) >= 3
-
-
-def _is_seconds(text: str) -> bool:
-    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", text))
 
 
 def _is_pseudonym(column: Column) -> bool:

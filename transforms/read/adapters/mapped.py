@@ -72,6 +72,12 @@ _NUMBER = re.compile(rb"\d(?:[ ().+-]{0,3}\d){6,}")
 _WRAPPED = re.compile(r'="(.*)"|\'(.*)', re.DOTALL)
 """The forms in which spreadsheets keep a number as text."""
 
+_MULTIPLE = re.compile(
+    r"\s?(?:k|m|mm|mn|mio|mill?|million|mrd|bn|tsd|th|thousand|lakhs?|lac|cr|crore)\b|\s?[万億亿千]",
+    re.IGNORECASE,
+)
+"""A word behind an amount that makes it more."""
+
 _AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
 _TAGS = ("id", "name", "key")
@@ -561,8 +567,9 @@ class _Reading:
         found = _AMOUNT.fullmatch(text)
         if not found:
             return text
-        thousands = "," if self._by.decimal == "." else "."
-        plain = re.sub(rf"[{thousands}' \u00a0\u202f]", "", found[1]).replace(self._by.decimal, ".")
+        plain = _plain_amount(found[1].strip(), self._by.decimal)
+        if plain is None or _MULTIPLE.match(text, found.end(1)):
+            return text
         return f"-{plain}" if "-" in text[: found.start(1)] or text.startswith("(") else plain
 
     def _lists(self, row: Row) -> dict[str, Any]:
@@ -615,6 +622,21 @@ _LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access
 
 _MOST_TIMES = 100_000
 """Distinct times that are remembered."""
+
+
+def _plain_amount(text: str, decimal: str) -> str | None:
+    """Returns a number with a point alone; null where its separators are not those of thousands.
+
+    12,50 is no 1250, and 1.234,56 no 1.23456.
+    """
+    whole, _, decimals = text.partition(decimal)
+    first, *groups = re.split(f"[{',.'.replace(decimal, '')}' \u00a0\u202f]", whole)
+    if decimals and not decimals.isdecimal():
+        return None
+    sizes = [len(one) for one in groups]
+    if groups and (len(first) > 3 or sizes[-1] != 3 or not {*sizes} <= {2, 3}):
+        return None
+    return "".join([first, *groups, decimals and f".{decimals}"])
 
 
 def _several_numbers(text: str) -> list[str]:

@@ -333,6 +333,17 @@ def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
         (".", "-12", "-12"),
         (".", "about 12", "12"),
         (".", "none", "none"),
+        (".", "12,50", "12,50"),
+        (".", "1.234,56", "1.234,56"),
+        (".", "1.000.000", "1.000.000"),
+        (",", "1.5", "1.5"),
+        (".", "$1.2k", "$1.2k"),
+        (".", "1.5 Mio", "1.5 Mio"),
+        (".", "2 lakh", "2 lakh"),
+        (".", "1,23,456.50 INR", "123456.50"),
+        (".", "Rs.5,000/-", "5000"),
+        (",", "5.000,-", "5000"),
+        (".", "1'234.50 kr", "1234.50"),
     ],
 )
 def test_amounts(tmp_path, decimal, text, amount):
@@ -345,6 +356,25 @@ def test_amounts(tmp_path, decimal, text, amount):
     )
     (row,) = read_file(path, maps=(by,))[0]["complaints"]
     assert row["loss_amount"] == amount
+
+
+@pytest.mark.parametrize(
+    ("amounts", "decimal", "asks"),
+    [
+        (["1.500", "12.000"], ",", True),
+        (["1.500", "12,50"], ",", False),
+        (["1.500", "12.50", "7.25"], ".", True),
+        (["1,500", "12"], ".", False),
+        (["0.125", "0.250"], ".", False),
+    ],
+)
+def test_amounts_of_whole_thousands_are_no_fractions(tmp_path, amounts, decimal, asks):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n};2026-06-1{n};{one}\n" for n, one in enumerate(amounts)]
+    path.write_text("Case;Created;Loss\n" + "".join(rows))
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert found.by.decimal == decimal
+    assert any(one.startswith("decimal:") for one in found.unsure) == asks
 
 
 def titled(above, header, *rows):
