@@ -326,12 +326,32 @@ def _ordered_date(found: re.Match[str], form: TimeForm) -> list[int]:
                 "a date of which the month may be first or second; write month-first or day-first "
                 "in the map"
             )
+        if _may_begin_with_year(found):
+            raise TimeFormError(
+                "a date of which the year may be first or last; write day-first or month-first in "
+                "the map, or export years of four digits"
+            )
         month, day = (first, other) if first <= 12 else (other, first)
     else:
         month, day = (first, other) if form is TimeForm.MONTH_FIRST else (other, first)
     if month > 12:
         raise TimeFormError(f"a date whose month is over 12, which is not {form}")
     return [_full_year(found["year"]), month, day]
+
+
+def _may_begin_with_year(found: re.Match[str]) -> bool:
+    return len(found["year"]) == 2 and int(found["other"]) <= 12 and 1 <= int(found["year"]) <= 31
+
+
+def years_may_be_first(texts: Collection[str]) -> bool:
+    """Returns whether dates with years of two digits may be written as 26/11/15, year first.
+
+    Years are few, and days many: what has more values is taken as the day, where it is the first.
+    """
+    dates = [found for one in {*texts} if (found := _YEAR_LAST.fullmatch(one.strip()))]
+    if not dates or not all(map(_may_begin_with_year, dates)):
+        return False
+    return len({one["first"] for one in dates}) <= len({one["year"] for one in dates})
 
 
 def plain_words(text: str) -> str:
@@ -451,3 +471,16 @@ def is_language(text: str) -> bool:
 def is_seconds(text: str) -> bool:
     """Returns whether a text is a length in seconds."""
     return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", text))
+
+
+def has_words(text: str) -> bool:
+    """Returns whether a text has three words or more."""
+    return len(text.split()) >= 3
+
+
+def organisation_of(path: str) -> tuple[str, bool]:
+    """Returns a slug by the name of a file, and whether that says anything."""
+    words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
+    common = word_lists()["marks"]["file_words"]
+    named = [one for one in words if one not in common and len(one) > 2]
+    return (named[0][:64], True) if named else ("my-organisation", False)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 from schemas.enums import Channel, RecordKind, Role
@@ -136,7 +135,7 @@ def _time_share(texts: Sequence[str], form: TimeForm) -> float:
         try:
             time = casts.time_of_form(text, form, UTC)
         except casts.TimeFormError as error:
-            read += form is TimeForm.UNDECIDED and "may be first or second" in str(error)
+            read += form is TimeForm.UNDECIDED and "may be first or" in str(error)
             continue
         read += time is None or casts.EARLIEST_DATE <= time < casts.LATEST_DATE
     return read / len(texts)
@@ -199,7 +198,7 @@ class _Guesser:
                 if self._named(column, "never", "person") or self._named(column, "never", "place"):
                     self._notes.setdefault(column.name, "who or where somebody is: never read")
         if not self._org:
-            self._org, known = _organisation(self._path)
+            self._org, known = casts.organisation_of(self._path)
             self._unsure.append(
                 f"source_org: {self._org!r} is {'from the file name' if known else 'made up'}; "
                 "write your own, or give --source-org"
@@ -372,11 +371,14 @@ class _Guesser:
                 {one for one in column.texts if casts.is_time_of_form(one, form)}
                 for form in (TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST)
             )
+            asks = "whether it is month-first or day-first"
             if month > day or day > month:
-                return TimeForm.MONTH_FIRST if month > day else TimeForm.DAY_FIRST
+                if not casts.years_may_be_first(column.texts):
+                    return TimeForm.MONTH_FIRST if month > day else TimeForm.DAY_FIRST
+                asks = "whether the year is first or last"
             self._unsure.append(
-                f"times: {column.name!r} does not show whether it is month-first or day-first; "
-                "until you write which, rows that can be read both ways are rejects"
+                f"times: {column.name!r} does not show {asks}; until you write month-first or "
+                "day-first, rows that can be read both ways are rejects"
             )
             return TimeForm.UNDECIDED
         return forms[0]
@@ -407,7 +409,7 @@ class _Guesser:
         self._guess_words("channel")
         for column in list(self._free()):
             named = self._named(column, "complaint", "narrative")
-            if column.is_prose or (named > 10 and column.share(_has_words) >= 0.5):
+            if column.is_prose or (named > 10 and column.share(casts.has_words) >= 0.5):
                 self._take(column, "narrative", "" if named else "prose")
         self._name_unread()
 
@@ -469,7 +471,7 @@ class _Guesser:
         """Returns whether a row has the same number in a column and as the victim's."""
         return any(
             {_digits(one) for one in row.get(column.name, ())}
-            & {_digits(one) for other in victims for one in row.get(other.name, ())}
+            & {_digits(one) for other in victims for one in row.get(other.name, ())} - {""}
             for row in self._sample.rows
         )
 
@@ -671,10 +673,6 @@ def _is_short(text: str) -> bool:
     return len(text) <= 60 and not _EMAIL.fullmatch(text)
 
 
-def _has_words(text: str) -> bool:
-    return len(text.split()) >= 3
-
-
 def _is_pseudonym(column: Column) -> bool:
     """Returns whether a column may be the pseudonym of a person: short, and no way to reach one."""
     return (
@@ -686,11 +684,3 @@ def _is_pseudonym(column: Column) -> bool:
 
 def _digits(text: str) -> str:
     return re.sub(r"\D", "", text)[-9:]
-
-
-def _organisation(path: str) -> tuple[str, bool]:
-    """Returns a slug by the name of a file, and whether that says anything."""
-    words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
-    common = word_lists()["marks"]["file_words"]
-    named = [one for one in words if one not in common and len(one) > 2]
-    return (named[0][:64], True) if named else ("my-organisation", False)

@@ -377,6 +377,37 @@ def test_amounts_of_whole_thousands_are_no_fractions(tmp_path, amounts, decimal,
     assert any(one.startswith("decimal:") for one in found.unsure) == asks
 
 
+@pytest.mark.parametrize(
+    ("dates", "form", "read"),
+    [
+        (["26/11/15", "26/11/16", "26/12/17"], "undecided", 0),
+        (["26-01-15"], "undecided", 0),
+        (["15.11.26", "16.11.26", "17.12.26"], "day-first", 3),
+        (["11/15/26", "11/16/26"], "month-first", 2),
+        (["13/11/99", "14/11/99"], "day-first", 2),
+    ],
+)
+def test_a_year_of_two_digits_is_no_day(tmp_path, dates, form, read):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n};{one};x\n" for n, one in enumerate(dates)]
+    path.write_text("Case;Created;Text\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    assert by.times == {"Created": form}
+    found, _ = read_file(path, maps=(by,))
+    assert len(found["complaints"]) == read
+    assert [one["field"] for one in found["rejects"]] == ["received_at"] * (len(dates) - read)
+
+
+@pytest.mark.parametrize("word", ["Victim phone", "unknown", "-"])
+def test_words_without_digits_are_no_number_of_the_victim(tmp_path, word):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n},2026-06-1{n},+1 888 555 010{n},+1 202 555 010{n}\n" for n in range(9)]
+    rows.insert(4, f"A,2026-06-11,{word},{word}\n")
+    path.write_text("Case,Created,Scammer phone,Victim phone\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    assert by.columns["Scammer phone"] == ("phone.caller_id",)
+
+
 def titled(above, header, *rows):
     return "".join(",".join(one) + "\n" for one in ([above], header, *rows))
 
