@@ -37,8 +37,15 @@ DEFAULT_DELIMITER, DEFAULT_ENCODING, DEFAULT_DECIMAL = ",", "utf-8", "."
 
 DELIMITERS = (DEFAULT_DELIMITER, ";", "\t", "|")
 
-ENCODINGS = (DEFAULT_ENCODING, "cp1252", "latin-1", "mac_roman")
-"""Encodings in which a byte below 0x80 is ASCII, so that a row can be cut before it is decoded."""
+EAST_ASIAN = ("cp932", "cp949", "gb18030", "big5")
+"""Encodings of two bytes a character, of which the second may be a letter or a bar."""
+
+ENCODINGS = (
+    *(DEFAULT_ENCODING, "cp1252", "latin-1", "mac_roman", "cp1250", "cp1251", "cp1253"),
+    *EAST_ASIAN,
+)
+"""Encodings in which the bytes of line ends, quotes and delimiters but the bar are these alone, so
+that a row can be cut before it is decoded."""
 
 MOST_BYTES = 1024 * 1024
 """A longer file is no map, and no settings."""
@@ -335,6 +342,8 @@ def _file_form(reader: _Reader, value: Any) -> FileForm:
         if not isinstance(one, str):
             raise reader.error(f"file.{key}", "is not text", "write it in quotes")
     delimiter, encoding = DEFAULT_DELIMITER, DEFAULT_ENCODING
+    if given.get("delimiter") == "|" and given.get("encoding") in EAST_ASIAN:
+        raise reader.error("file.delimiter", "may be half a character", "save the file as UTF-8")
     return FileForm(
         format=FileFormat(reader.choice("file.format", given.get("format"), tuple(FileFormat))),
         delimiter=reader.choice("file.delimiter", given.get("delimiter", delimiter), DELIMITERS),

@@ -484,3 +484,38 @@ def organisation_of(path: str) -> tuple[str, bool]:
     common = word_lists()["marks"]["file_words"]
     named = [one for one in words if one not in common and len(one) > 2]
     return (named[0][:64], True) if named else ("my-organisation", False)
+
+
+_MULTIPLE = re.compile(
+    r"\s?(?:k|m|mm|mn|mio|mill?|million|mrd|bn|tsd|th|thousand|lakhs?|lac|cr|crore)\b|\s?[万億亿千]",
+    re.IGNORECASE,
+)
+"""A word behind an amount that makes it more."""
+
+_AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
+
+
+def plain_amount(text: str, decimal: str) -> str:
+    """Returns an amount without currency and separators of thousands; as it is if it is none."""
+    found = _AMOUNT.fullmatch(text)
+    if not found:
+        return text
+    plain = _without_thousands(found[1].strip(), decimal)
+    if plain is None or _MULTIPLE.match(text, found.end(1)):
+        return text
+    return f"-{plain}" if "-" in text[: found.start(1)] or text.startswith("(") else plain
+
+
+def _without_thousands(text: str, decimal: str) -> str | None:
+    """Returns a number with a point alone; null where its separators are not those of thousands.
+
+    12,50 is no 1250, and 1.234,56 no 1.23456.
+    """
+    whole, _, decimals = text.partition(decimal)
+    first, *groups = re.split(f"[{',.'.replace(decimal, '')}' \u00a0\u202f]", whole)
+    if decimals and not decimals.isdecimal():
+        return None
+    sizes = [len(one) for one in groups]
+    if groups and (len(first) > 3 or sizes[-1] != 3 or not {*sizes} <= {2, 3}):
+        return None
+    return "".join([first, *groups, decimals and f".{decimals}"])

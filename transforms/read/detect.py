@@ -495,7 +495,8 @@ def sample_file(path: str) -> Sample:
         head = head[: head.rindex(b"\n") + 1]
     if head.lstrip()[:1] in (b"[", b"{"):
         return _sample_objects(path, head)
-    return _sample_cells(path, *guess_dialect(path, head), "map-csv")
+    form, records, unsure = guess_dialect(path, head)
+    return replace(_sample_cells(path, form, records, "map-csv"), unsure=unsure)
 
 
 def _sample_sheet(path: str) -> Sample:
@@ -538,7 +539,7 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
         for one in records
     ]
     if titles := _titles(split):
-        columns = mapped.column_names(split[titles])
+        columns = mapped.distinct_names(split[titles], split[titles - 1])
         form = replace(form, names=columns, skip=titles + 1)
         split, records = split[titles + 1 :], records[titles + 1 :]
     elif not _is_header(split[0]):

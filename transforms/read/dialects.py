@@ -69,7 +69,8 @@ def narrow_encoding(head: bytes) -> str:
     """Returns utf-8, or the encoding of one byte a character that is certain for such text.
 
     Windows-1252 and Mac Roman give the same bytes other letters. One is certain where it makes
-    letters of nearly all that stand inside words, and the other does not.
+    letters of nearly all that stand inside words, and the other does not. None is certain
+    where the text may be of two bytes a character.
     """
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
@@ -77,7 +78,7 @@ def narrow_encoding(head: bytes) -> str:
         signs = b"".join(_SIGN.findall(head))
     else:
         return "utf-8"
-    if len(signs) < _LEAST_SIGNS:
+    if len(signs) < _LEAST_SIGNS or east_asian_encoding(head):
         return "utf-8"
     shares = {
         name: sum(one in _BETWEEN_LETTERS for one in signs.decode(name, "replace")) / len(signs)
@@ -244,14 +245,55 @@ def first_array(data: bytes) -> str:
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*+)("?)|[\[\]{}:]', re.DOTALL)
 
 
-def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:
-    """Returns the delimiter by which most rows are equally wide, and the records."""
-    encoding = DEFAULT_ENCODING
+def _is_utf8(text: bytes) -> bool:
     try:
-        head.decode()
+        text.decode()
     except UnicodeDecodeError as error:
-        if error.start < len(head) - 4:
-            encoding = "cp1252" if not re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "latin-1"
+        return error.start >= len(text) - 3 and error.reason == "unexpected end of data"
+    return True
+
+
+_COMMON: Mapping[str, tuple[bytes, float]] = {
+    "cp932": (rb"[\x82\x83][\x40-\xfc]", 0.25),
+    "cp949": (rb"[\xb0-\xc8][\xa1-\xfe]", 0.8),
+    "gb18030": (rb"[\xb0-\xd7][\xa1-\xfe]", 0.8),
+    "big5": (rb"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]", 0.8),
+}
+"""The bytes of what is frequent in an encoding (kana, Hangul, ideographs of the first level), and the
+least share of its text that these are."""
+
+
+def east_asian_encoding(head: bytes) -> str:
+    """Returns the encoding of two bytes a character that text may have; of none, no text."""
+    high = b"\n".join(one for one in head.split(b"\n")[:-1] if not one.isascii())
+    for name, (common, least) in _COMMON.items():
+        try:
+            wide = sum(one > "\x7f" for one in high.decode(name))
+        except UnicodeDecodeError:
+            continue
+        if wide and len(re.findall(common, high)) >= least * wide:
+            return name
+    return ""
+
+
+def text_encoding(head: bytes) -> tuple[str, bool]:
+    """Returns the encoding of text by its first bytes, and whether it is sure.
+
+    A few bytes that are no UTF-8 among more that are make no other encoding.
+    """
+    lines = [one for one in head.split(b"\n") if not one.isascii()]
+    if sum(map(_is_utf8, lines)) * 2 >= len(lines):
+        return DEFAULT_ENCODING, True
+    if (narrow := narrow_encoding(head)) != DEFAULT_ENCODING:
+        return narrow, True
+    if found := east_asian_encoding(head):
+        return found, False
+    return "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "cp1252", False
+
+
+def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple[str, ...]]:
+    """Returns the delimiter by which most rows are equally wide, the records, and what to ask."""
+    encoding, sure = text_encoding(head)
     best: tuple[float, FileForm, list[Record]] | None = None
     for delimiter in DELIMITERS:
         found = islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1)
@@ -270,4 +312,8 @@ def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record]]:
     if best is None:
         remedy = "give CSV, JSON, Parquet or xlsx with two columns or more"
         raise InputError(path, "no table that can be told", remedy)
-    return best[1], best[2]
+    ask = (
+        f"encoding: no UTF-8, read as {encoding}; where words are wrong, write another encoding in "
+        "[file], or save the file as UTF-8"
+    )
+    return best[1], best[2], () if sure else (ask,)

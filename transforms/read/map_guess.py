@@ -463,9 +463,15 @@ class _Guesser:
         Not those whom the suspect reached, nor the desk that works on it.
         """
         sides = self._lists["sides"]
+        if self._is_doubled(column):
+            return False
         reached = column.named(sides["reached"]) and not column.named(sides["told"])
         others = reached or column.named(sides["victim"]) or column.named(sides["own"])
         return bool(column.named(sides["suspect"])) and not others
+
+    def _is_doubled(self, column: Column) -> bool:
+        """Returns whether two columns have this name: one may be the victim's."""
+        return self._sample.columns.count(column.name) > 1
 
     def _meets(self, column: Column, victims: Sequence[Column]) -> bool:
         """Returns whether a row has the same number in a column and as the victim's."""
@@ -477,7 +483,7 @@ class _Guesser:
 
     def _never_the_victims(self, column: Column, victims: Sequence[Column]) -> bool:
         """Returns whether another column has the victim's number, and no other has this one."""
-        if self._is_desk or not victims:
+        if self._is_desk or not victims or self._is_doubled(column):
             return False
         others = [one for one in self._numbers if one is not column]
         both = 0

@@ -8,6 +8,7 @@ Long, since four forms of file share the reading of each field.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -71,14 +72,6 @@ _NUMBER = re.compile(rb"\d(?:[ ().+-]{0,3}\d){6,}")
 
 _WRAPPED = re.compile(r'="(.*)"|\'(.*)', re.DOTALL)
 """The forms in which spreadsheets keep a number as text."""
-
-_MULTIPLE = re.compile(
-    r"\s?(?:k|m|mm|mn|mio|mill?|million|mrd|bn|tsd|th|thousand|lakhs?|lac|cr|crore)\b|\s?[万億亿千]",
-    re.IGNORECASE,
-)
-"""A word behind an amount that makes it more."""
-
-_AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
 _TAGS = ("id", "name", "key")
 """Keys by which an item of a list names what its `value` is, as Zendesk's custom fields do."""
@@ -189,7 +182,7 @@ def _named_columns(
     names, needed = by.file.names, {*by.read_columns}
     for at, row in enumerate(first):
         written = {one.strip() for one in row or ()} - {""}
-        found = column_names(row or ())
+        found = distinct_names(row or (), first[at - 1] if at else None)
         if not needed.isdisjoint(written) and needed <= {*found}:
             return found, at + 1
         shared = {one.casefold() for one in written} & {one.casefold() for one in names}
@@ -244,6 +237,24 @@ def _may_be_record(header: Sequence[str], cells: Sequence[str], by: RecordMap) -
 def column_names(cells: Sequence[str]) -> tuple[str, ...]:
     """Returns the names of columns by a header row; one without a name is named by its place."""
     return tuple(cell.strip() or f"column {at}" for at, cell in enumerate(cells, 1))
+
+
+def distinct_names(cells: Sequence[str], above: Sequence[str] | None) -> tuple[str, ...]:
+    """Returns the names of columns, each its own.
+
+    Where a name is there twice, that of the merged cell above goes before it ("Victim Phone"), or
+    else its place behind it.
+    """
+    names = column_names(cells)
+    twice = {one for one, count in Counter(names).items() if count > 1}
+    group = ""
+    grouped = []
+    for at, name in enumerate(names):
+        group = (above[at].strip() if above and at < len(above) else "") or group
+        grouped.append(f"{group} {name}" if group and name in twice else name)
+    return tuple(
+        f"{one} {at}" if grouped.count(one) > 1 else one for at, one in enumerate(grouped, 1)
+    )
 
 
 def _check_columns(needed: Iterable[str], names: Iterable[str], by: RecordMap) -> None:
@@ -540,7 +551,11 @@ class _Reading:
             return "unmapped"  # counted as a word that is not known, and never taken for one
         if field == "victim_country":
             return casts.country_code(first) or first
-        return self._amount(first) if field in ("loss_amount", "duration_seconds") else first
+        return (
+            casts.plain_amount(first, self._by.decimal)
+            if field in ("loss_amount", "duration_seconds")
+            else first
+        )
 
     def _time(self, field: str, texts: Sequence[str]) -> str | None:
         """Returns the time in UTC; a date and a time of day in columns of their own are joined."""
@@ -561,16 +576,6 @@ class _Reading:
         except casts.TimeFormError as error:
             return error
         return time.isoformat() if time else None
-
-    def _amount(self, text: str) -> str:
-        """Returns a number without currency and separators of thousands, as far as it is one."""
-        found = _AMOUNT.fullmatch(text)
-        if not found:
-            return text
-        plain = _plain_amount(found[1].strip(), self._by.decimal)
-        if plain is None or _MULTIPLE.match(text, found.end(1)):
-            return text
-        return f"-{plain}" if "-" in text[: found.start(1)] or text.startswith("(") else plain
 
     def _lists(self, row: Row) -> dict[str, Any]:
         numbers = [
@@ -604,7 +609,9 @@ class _Reading:
         payment = {
             part: next(iter(self._texts(target, row)), None) for target, part in _PAYMENT.items()
         }
-        payment["amount"] = payment["amount"] and self._amount(payment["amount"])
+        payment["amount"] = payment["amount"] and casts.plain_amount(
+            payment["amount"], self._by.decimal
+        )
         if paid := self._texts("payment.paid_at", row):
             when = self._time("payment.paid_at", paid)
             payment["paid_at"] = casts.time_or_day(when, paid, self._zone)
@@ -622,21 +629,6 @@ _LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access
 
 _MOST_TIMES = 100_000
 """Distinct times that are remembered."""
-
-
-def _plain_amount(text: str, decimal: str) -> str | None:
-    """Returns a number with a point alone; null where its separators are not those of thousands.
-
-    12,50 is no 1250, and 1.234,56 no 1.23456.
-    """
-    whole, _, decimals = text.partition(decimal)
-    first, *groups = re.split(f"[{',.'.replace(decimal, '')}' \u00a0\u202f]", whole)
-    if decimals and not decimals.isdecimal():
-        return None
-    sizes = [len(one) for one in groups]
-    if groups and (len(first) > 3 or sizes[-1] != 3 or not {*sizes} <= {2, 3}):
-        return None
-    return "".join([first, *groups, decimals and f".{decimals}"])
 
 
 def _several_numbers(text: str) -> list[str]:

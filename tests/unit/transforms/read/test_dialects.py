@@ -113,3 +113,15 @@ def test_half_a_character_is_one_reject(tmp_path):
 )
 def test_what_is_not_certain_is_not_guessed(data):
     assert narrow_encoding(data) == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("アマゾンの担当者だと言う男から電話がありました能表", "cp932"),
+        ("一名自稱亞馬遜客服的人打電話", "big5"),
+    ],
+)
+def test_text_of_two_bytes_a_character_is_not_certain(text, encoding):
+    head = "".join(f"{n},{text},x\n" for n in range(99)).encode(encoding)
+    assert narrow_encoding(head) == "utf-8"

@@ -408,6 +408,68 @@ def test_words_without_digits_are_no_number_of_the_victim(tmp_path, word):
     assert by.columns["Scammer phone"] == ("phone.caller_id",)
 
 
+TEXTS = {
+    "cp932": "アマゾンの担当者だと言う男から電話がありました",
+    "cp949": "아마존 직원이라는 사람이 전화해서 돈을 요구했습니다",
+    "gb18030": "一名自称亚马逊客服的人打电话来说我的账户有问题",
+    "big5": "一名自稱亞馬遜客服的人打電話來說我的帳戶有問題",
+    "cp1252": "Der Anrufer fragte für die Prüfung nach Größe und käme später",
+    "mac_roman": "Der Anrufer fragte für die Prüfung nach Größe und käme später",
+}
+
+
+@pytest.mark.parametrize("encoding", TEXTS)
+def test_the_encoding_of_a_file_is_guessed_and_asked(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    text = TEXTS[encoding]
+    rows = [f"A{n};2026-06-1{n};a b c d e f g h {text}\n" for n in range(9)]
+    path.write_bytes(f"Case;Created;Text {text[-4:]}\n{''.join(rows)}".encode(encoding))
+    guess = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert guess.by.file.encoding == encoding
+    asked = any(one.startswith("encoding:") for one in guess.unsure)
+    assert asked == (encoding not in ("cp1252", "mac_roman"))
+    found, _ = read_file(path, maps=(guess.by,))
+    assert [one["narrative"] for one in found["complaints"]] == [f"a b c d e f g h {text}"] * 9
+    assert f"Text {text[-4:]}" in guess.by.columns
+
+
+def test_a_row_that_is_no_utf_8_does_not_change_the_others(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n};2026-06-1{n};+1 888\u2011555\u20110100;für\n" for n in range(9)]
+    bad = b"A;2026-06-11;;caf\xe9\n"
+    path.write_bytes(b"Case;Created;Scammer phone;Text\n" + bad + "".join(rows).encode())
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    found, _ = read_file(path, maps=(by,))
+    assert [one["code"] for one in found["rejects"]] == ["bad_encoding"]
+    numbers = [one["phone_numbers"][0]["raw"] for one in found["complaints"]]
+    assert numbers == ["+1 888\u2011555\u20110100"] * 9
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_names_that_are_there_twice_below_merged_cells_are_parted(tmp_path, merged):
+    path = tmp_path / "a.xlsx"
+    groups = ["", "", "Suspect", "", "Victim", "", ""] if merged else ["Report", *[""] * 6]
+    header = ["Case ID", "Received", "Name", "Phone", "Name", "Phone", "Description"]
+    row = [datetime(2026, 6, 1), "Bob", "8885550100", "Ann", "2025550101", "a b c d e f g h i"]
+    write_workbook(path, {"Cases": [groups, header, *([f"A{n}", *row] for n in range(3))]})
+    guess = guess_map(sample_file(str(path)), "a.xlsx", "acme", None)
+    by = parse_map(write_map(guess.by, guess.notes, guess.unsure), "m.toml")
+    found, _ = read_file(path, maps=(by,))
+    assert len(found["complaints"]) == 3
+    numbers = {one["raw"]: one["role"] for one in found["complaints"][0]["phone_numbers"]}
+    suspects = "caller_id" if merged else "victim"  # whose they are cannot be told
+    assert numbers == {"8885550100": suspects, "2025550101": "victim"}
+
+
+def test_a_name_that_is_there_twice_names_no_suspect(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n},2026-06-1{n},888 555 010{n},202 555 010{n}\n" for n in range(9)]
+    path.write_text("Case,Created,Scammer phone,Scammer phone\n" + "".join(rows))
+    guess = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert guess.by.columns["Scammer phone"] == ("phone.victim",)
+    assert any("'Scammer phone'" in one for one in guess.unsure)
+
+
 def titled(above, header, *rows):
     return "".join(",".join(one) + "\n" for one in ([above], header, *rows))
 
