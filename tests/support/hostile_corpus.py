@@ -221,7 +221,7 @@ def _unreadable() -> Iterator[Case]:
         ("records.xz", lzma.compress(lines("a")), "xz is not supported"),
         ("letter.txt", b"Dear sir,\na man called me.\n", "unknown format"),
         ("page.html", b"<html><p>called me</p></html>\n", "unknown format"),
-        ("report.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "unknown format"),
+        ("report.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "PDF is not supported"),
         ("noise.bin", bytes(range(1, 256)) * 20, "unknown format"),
         ("zeros.jsonl", b"\0" * 5_000, "nothing but NUL bytes"),
         ("odd.dat", b"a\0\0" * 500, "not text (every other byte is NUL)"),

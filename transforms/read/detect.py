@@ -28,9 +28,11 @@ from transforms.read.dialects import (
     MOST_COLUMNS,
     SAMPLE_ROWS,
     SEPARATORS,
+    are_joined_objects,
     array_blocks,
     first_array,
     guess_dialect,
+    is_indented_object,
     is_separator_line,
     narrow_encoding,
     recode_head,
@@ -45,6 +47,7 @@ from transforms.read.files import (
     open_raw,
     raw_blocks,
     read_head,
+    refuse_foreign,
     shortest_labels,
 )
 from transforms.read.framing import Origin, Record, physical_lines, split_cells
@@ -65,11 +68,12 @@ _OPTION = {RecordKind.COMPLAINT: "--complaints", RecordKind.CALL: "--calls"}
 
 _OTHER_KIND = {RecordKind.COMPLAINT: RecordKind.CALL, RecordKind.CALL: RecordKind.COMPLAINT}
 
-_FOREIGN = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"PK\x03\x04": "zip"}
-
-
 SAMPLE_BYTES = 4 * 1024 * 1024
 """Most of a file that is looked at, but for xlsx and Parquet."""
+
+_NOT_ONE_A_LINE = "JSON objects that are not one on a line"
+
+_ONE_A_LINE = "write each on a line of its own, in UTF-8, as jq -c . does; or make an array of them"
 
 _TYPES = re.compile(
     r"(?:(?:INTEGER|BIGINT|UNIQUEIDENTIFIER|(?:VAR|N)?CHAR\(\d+\)|[A-Z]{4,20})\s?)+"
@@ -221,10 +225,7 @@ def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
     """Raises InputError for the first bytes of what is no text; runs of NULs are left out of it."""
     if is_workbook(data):
         raise InputError(file.path, f"an Excel file{misfit}", "make a map of it: ringtrace map")
-    for magic, name in _FOREIGN.items():
-        if data.startswith(magic):
-            remedy = "unpack it, or use gzip or zstd"
-            raise InputError(file.path, f"{name} is not supported{misfit}", remedy)
+    refuse_foreign(file.path, data, misfit)
     if data.count(b"\0") * 4 > len(data):
         raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
     if file.size and not data and file.compression == "none":
@@ -332,6 +333,8 @@ def _recognize_text(
     for adapter in ADAPTERS:
         if adapter.detect_head is not None and adapter.detect_head(data.lstrip()):
             return replace(file, format=adapter.name)
+    if is_indented_object(data):
+        raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
     whole = file.size <= HEAD_BYTES and file.compression == "none"
     rows = [row for row in physical_lines([data]) if row.data.strip()]
     if not whole and len(rows) > 1:
@@ -342,6 +345,8 @@ def _recognize_text(
         or _recognize_csv(file, rows, options)
         or _recognize_dialect(file, rows, options)
     )
+    if found is None and rows and are_joined_objects(rows[0].data):
+        raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
     if found is None and first == b"{":
         return replace(file, format=input_contract.LINES_ADAPTER.name)
     if found is None:
@@ -489,6 +494,7 @@ def sample_file(path: str) -> Sample:
     head = head.removeprefix(codecs.BOM_UTF8)
     if not head.strip():
         raise InputError(path, "has no rows", "give a file with records")
+    refuse_foreign(path, head, "")
     if (len(head) - len(head.translate(None, _CONTROLS))) * 100 > len(head):
         raise InputError(path, "not text in UTF-8", "save it as CSV in UTF-8")
     if len(head) == SAMPLE_BYTES and b"\n" in head:
@@ -661,6 +667,8 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
             row.setdefault(column, []).append(text)
         rows.append(row)
         kept.append(record)
+    if not rows and any(one.data.lstrip()[:1] == b"{" for one in records):
+        raise InputError(path, _NOT_ONE_A_LINE, _ONE_A_LINE)
     return _checked(path, Sample(form, name, tuple(columns), tuple(rows), tuple(kept)))
 
 

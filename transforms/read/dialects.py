@@ -7,6 +7,7 @@ JSON may stand inside of an object.
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -134,6 +135,21 @@ def ends_lines_with_cr(head: bytes) -> bool:
 _QUOTED = re.compile(rb'"[^"]*"')
 
 
+def is_indented_object(head: bytes) -> bool:
+    """Returns whether text begins with a JSON object whose members have lines of their own."""
+    return re.match(rb'\s*\{\s*\n\s*"', head) is not None
+
+
+def are_joined_objects(line: bytes) -> bool:
+    """Returns whether a line has several JSON objects, and nothing between them."""
+    try:
+        text = line.decode().lstrip()
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return text[:1] == text[end:].lstrip()[:1] == "{"
+
+
 def text_blocks(file: InputFile, start: int = 0, end: int | None = None) -> Iterator[bytes]:
     """Yields the bytes of a file, decompressed, with LF, in an encoding that ASCII is a part of."""
     blocks: Iterable[bytes] = decompressed_blocks(file.path, file.compression, start, end)
@@ -259,8 +275,8 @@ _COMMON: Mapping[str, tuple[bytes, float]] = {
     "gb18030": (rb"[\xb0-\xd7][\xa1-\xfe]", 0.8),
     "big5": (rb"[\xa4-\xc6][\x40-\x7e\xa1-\xfe]", 0.8),
 }
-"""The bytes of what is frequent in an encoding (kana, Hangul, ideographs of the first level), and the
-least share of its text that these are."""
+"""The bytes of what is frequent in an encoding, and the least share of its text that these are:
+kana, Hangul, ideographs of the first level."""
 
 
 def east_asian_encoding(head: bytes) -> str:

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
@@ -59,6 +59,23 @@ _SALVAGE_BYTES = 4_096
 
 COMPRESSION_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """First bytes of the compressions that are read: RFC 1952 and RFC 8878."""
+
+_UNPACK = "unpack it, or use gzip or zstd"
+
+_FOREIGN: Mapping[bytes, tuple[str, str]] = {
+    b"BZh": ("bzip2", _UNPACK),
+    b"\xfd7zXZ\0": ("xz", _UNPACK),
+    b"7z\xbc\xaf\x27\x1c": ("7z", _UNPACK),
+    b"Rar!\x1a\x07": ("rar", _UNPACK),
+    b"PK\x03\x04": ("zip", _UNPACK),
+    b"PK\x05\x06": ("an empty zip", _UNPACK),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an old or a locked Office file", "save it as xlsx"),
+    b"Obj\x01": ("Avro in a file", "convert it to Parquet or JSON Lines"),
+    b"ORC": ("ORC", "convert it to Parquet"),
+    b"%PDF-": ("PDF", "give the table that it was made of"),
+    b"SQLite format 3\0": ("SQLite", "export its tables as CSV"),
+}
+"""First bytes of what is no text and no Parquet, by what to do with it."""
 
 _DAMAGE = ("zlib inflate failed", "ZSTD decompress failed")
 
@@ -185,6 +202,13 @@ def detect_compression(head: bytes) -> str:
     return next(
         (name for magic, name in COMPRESSION_MAGIC.items() if head.startswith(magic)), "none"
     )
+
+
+def refuse_foreign(path: str, data: bytes, misfit: str) -> None:
+    """Raises InputError for the first bytes of a file of a form that is not read."""
+    for magic, (name, remedy) in _FOREIGN.items():
+        if data.startswith(magic):
+            raise InputError(path, f"{name} is not supported{misfit}", remedy)
 
 
 def read_head(path: str, compressed: str, size: int) -> tuple[bytes, bool]:

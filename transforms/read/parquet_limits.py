@@ -429,7 +429,7 @@ def plain_values(column: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     with suppress(*_NO_VALUE):
-        return column.to_pylist()  # type: ignore[no-any-return]
+        return list(column.to_pylist())
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp("us", "UTC"))
     return [_value_or_text(one) for one in column]

@@ -17,7 +17,7 @@ from transforms.read.adapters import (
     ftc_sentinel,
     ftc_transcripts,
 )
-from transforms.read.detect import plan_input_files
+from transforms.read.detect import plan_input_files, sample_file
 from transforms.read.entries import list_entries
 from transforms.read.files import InputError, ReadOptions, shortest_labels
 from transforms.read.framing import join_cells
@@ -269,3 +269,42 @@ def test_labels_are_the_shortest_unique_tails():
 def test_no_field_of_the_message_comes_from_a_row(tmp_path):
     secret = json.dumps({"name": "Jane Roe"}).encode()
     assert "Jane" not in refusal(written(tmp_path, secret))
+
+
+WRITTEN = {
+    "indented": lambda rows: "\n".join(json.dumps(one, indent=1) for one in rows),
+    "joined": lambda rows: "".join(map(json.dumps, rows)),
+    "nested": lambda rows: json.dumps({"data": {"items": rows}}, indent=1),
+}
+
+
+@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN)
+def test_objects_that_are_not_one_on_a_line_are_one_error(tmp_path, write):
+    # Each line of them was a reject of its own.
+    one = {"complaint_id": "1", "source_org": "a", "received_at": "2024-01-01T00:00:00Z"}
+    rows = [one | {"x": [{}]}] * 3
+    path = tmp_path / "a.json"
+    path.write_text(write(rows))
+    with pytest.raises(InputError, match="JSON objects that are not one on a line; write each on"):
+        plan_input_files([str(path)], [], ReadOptions())
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "an old or a locked Office file is not supported; save",
+        ),
+        (b"Obj\x01", "Avro in a file is not supported; convert it"),
+        (b"ORC", "ORC is not supported; convert it"),
+        (b"7z\xbc\xaf\x27\x1c", "7z is not supported; unpack it"),
+        (b"%PDF-1.7\n", "PDF is not supported; give the table"),
+    ],
+)
+def test_what_is_no_text_is_named_with_what_to_do(tmp_path, head, says):
+    path = tmp_path / "a.csv"
+    path.write_bytes(head + bytes(range(256)) * 9)
+    assert says in refusal(path)
+    with pytest.raises(InputError, match=says):
+        sample_file(str(path))
