@@ -407,7 +407,7 @@ def is_phone_number(text: str, region: str | None) -> bool:
     """Returns whether a text is a valid telephone number, read in a region."""
     if len(text) > 60 or not PHONE_SHAPE.fullmatch(text):
         return False
-    bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]", "", text)
+    bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]|(?<=\d{7})\.0$", "", text)
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(bare, region))
     except phonenumbers.NumberParseException:
@@ -520,3 +520,29 @@ def _without_thousands(text: str, decimal: str) -> str | None:
     if groups and (len(first) > 3 or sizes[-1] != 3 or not {*sizes} <= {2, 3}):
         return None
     return "".join([first, *groups, decimals and f".{decimals}"])
+
+
+_SEVERAL = re.compile(
+    r"\s*(?:[;,|\n/&]|\b(?:and|or|y|und|oder|et|ou|e|en|of)\b)\s*|(?<=\d)\s*(?=\+\d)", re.IGNORECASE
+)
+"""Text between two numbers in one cell: a sign, a word, or the plus of the second."""
+
+_LEAST_DIGITS = 7
+
+
+def several_numbers(text: str) -> list[str]:
+    """Splits a cell with several numbers, where each part has enough digits to be one."""
+    parts = [one for one in _SEVERAL.split(text) if one]
+    enough = all(len(re.findall(r"\d", one)) >= _LEAST_DIGITS for one in parts)
+    return parts if len(parts) > 1 and enough else [text]
+
+
+def phone_parts(cell: str) -> list[str]:
+    """Returns the numbers in a cell where it has several and nothing else, or the cell."""
+    parts = several_numbers(cell)
+    return parts if all(map(is_phone_shaped, parts)) else [cell]
+
+
+def last_digits(text: str) -> str:
+    """Returns the last nine digits of a text, by which numbers are compared."""
+    return re.sub(r"\D", "", text)[-9:]

@@ -210,11 +210,7 @@ class _Guesser:
                 "read as UTC; write timezone, or give --timezone"
             )
         if TIME_FIELD[self._kind] not in {one for of in self._targets.values() for one in of}:
-            raise InputError(
-                self._path,
-                f"no column of times that every {self._kind} must have was found",
-                "add one, such as when it was created",
-            )
+            raise self._no_time()
         by = RecordMap(
             name=self._path,
             kind=self._kind,
@@ -228,6 +224,16 @@ class _Guesser:
             words=self._words,
         )
         return Guess(by, self._notes, tuple(self._unsure))
+
+    def _no_time(self) -> InputError:
+        field = TIME_FIELD[self._kind]
+        named = [one.name[:60] for one in self._columns.values()
+                 if one.texts and self._named(one, str(self._kind), field)]  # fmt: skip
+        problem = f"no column of times that every {self._kind} must have was found"
+        if not named:
+            return InputError(self._path, problem, "add one, such as when it was created")
+        problem += f": what {named[0]!r} has is not read as times"
+        return InputError(self._path, problem, "write them as ISO 8601: 2026-03-01T09:30:00Z")
 
     def _named(self, column: Column, *keys: str) -> int:
         found: Any = self._lists
@@ -476,8 +482,9 @@ class _Guesser:
     def _meets(self, column: Column, victims: Sequence[Column]) -> bool:
         """Returns whether a row has the same number in a column and as the victim's."""
         return any(
-            {_digits(one) for one in row.get(column.name, ())}
-            & {_digits(one) for other in victims for one in row.get(other.name, ())} - {""}
+            {casts.last_digits(one) for one in row.get(column.name, ())}
+            & {casts.last_digits(one) for other in victims for one in row.get(other.name, ())}
+            - {""}
             for row in self._sample.rows
         )
 
@@ -488,8 +495,12 @@ class _Guesser:
         others = [one for one in self._numbers if one is not column]
         both = 0
         for row in self._sample.rows:
-            mine = {_digits(one) for one in row.get(column.name, ())}
-            if any(_digits(one) in mine for other in others for one in row.get(other.name, ())):
+            mine = {casts.last_digits(one) for one in row.get(column.name, ())}
+            if any(
+                casts.last_digits(one) in mine
+                for other in others
+                for one in row.get(other.name, ())
+            ):
                 return False
             both += bool(mine) and any(row.get(one.name) for one in victims)
         return both >= 5
@@ -543,7 +554,10 @@ class _Guesser:
             account = column.share(_IBAN.fullmatch) >= 0.5
             if account or self._named(column, "suspect_only", "payee"):
                 target = "payment.payee"
-            elif self._named(column, "suspect_only", "remote_id") and column.share(_digits) >= 0.5:
+            elif (
+                self._named(column, "suspect_only", "remote_id")
+                and column.share(casts.last_digits) >= 0.5
+            ):
                 target = "remote_access.PRODUCT (anydesk, teamviewer)"
             else:
                 continue
@@ -662,7 +676,8 @@ _CURRENCY_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
 
 
 def _column(sample: Sample, name: str) -> Column:
-    texts = tuple(text for row in sample.rows for text in row.get(name, ()))
+    cells = [text for row in sample.rows for text in row.get(name, ())]
+    texts = tuple(part for one in cells for part in casts.phone_parts(one))
     return Column(name, _without_articles(plain_words(name)), texts, len(sample.rows))
 
 
@@ -686,7 +701,3 @@ def _is_pseudonym(column: Column) -> bool:
         and column.share(_EMAIL.fullmatch) == 0
         and column.share(lambda one: one.startswith("+")) == 0
     )
-
-
-def _digits(text: str) -> str:
-    return re.sub(r"\D", "", text)[-9:]

@@ -60,8 +60,6 @@ from transforms.read.rejects import Reject, make_reject
 Row = Mapping[str, Sequence[str]]
 """The texts of each column of a row; one without any is absent."""
 
-_SEVERAL = re.compile(r"\s*[;,|\n/]\s*")
-
 _BLANKS = re.compile(r"[\s,;|]+")
 
 _MIN_DIGITS = 7
@@ -582,7 +580,7 @@ class _Reading:
             {"raw": raw, "role": target.partition(".")[2]}
             for target in self._numbers
             for text in self._texts(target, row)
-            for raw in _several_numbers(text)
+            for raw in casts.several_numbers(text)
         ]
         emails = [
             (address, target.partition(".")[2])
@@ -629,13 +627,6 @@ _LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access
 
 _MOST_TIMES = 100_000
 """Distinct times that are remembered."""
-
-
-def _several_numbers(text: str) -> list[str]:
-    """Splits a cell with several numbers, where each part has enough digits to be one."""
-    parts = [one for one in _SEVERAL.split(text) if one]
-    enough = all(len(_DIGIT.findall(one)) >= _MIN_DIGITS for one in parts)
-    return parts if len(parts) > 1 and enough else [text]
 
 
 def _check_options(options: ReadOptions) -> None:

@@ -470,6 +470,34 @@ def test_a_name_that_is_there_twice_names_no_suspect(tmp_path):
     assert any("'Scammer phone'" in one for one in guess.unsure)
 
 
+@pytest.mark.parametrize(
+    "between", [" / ", "; ", ", ", " and ", " & ", " oder ", "", "\u00a0", "\n"]
+)
+def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
+    path = tmp_path / "a.csv"
+    rows = [f'A{n},2026-06-1{n},"+18885550100{between}+1 877 555 0101"\n' for n in range(3)]
+    path.write_text("Case,Created,Scammer phone\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    found, _ = read_file(path, maps=(by,))
+    numbers = [one["raw"] for one in found["complaints"][0]["phone_numbers"]]
+    assert numbers == ["+18885550100", "+1 877 555 0101"]
+
+
+def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n},2026-06-1{n},1888555010{n}.0\n" for n in range(9)]
+    path.write_text("Case,Created,Scammer phone\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    assert by.constants == {"victim_country": "US"}
+
+
+def test_times_of_no_form_are_named(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\n")
+    with pytest.raises(InputError, match="what 'Date filed' has is not read as times; write them"):
+        guess_map(sample_file(str(path)), "a.csv", "acme", None)
+
+
 def titled(above, header, *rows):
     return "".join(",".join(one) + "\n" for one in ([above], header, *rows))
 
