@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -546,3 +546,8 @@ def phone_parts(cell: str) -> list[str]:
 def last_digits(text: str) -> str:
     """Returns the last nine digits of a text, by which numbers are compared."""
     return re.sub(r"\D", "", text)[-9:]
+
+
+def number_digits(cells: Iterable[str]) -> set[str]:
+    """Returns the last digits of each number in cells; a word has none."""
+    return {last_digits(part) for cell in cells for part in phone_parts(cell)} - {""}

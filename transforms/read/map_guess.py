@@ -18,7 +18,7 @@ from typing import Any
 from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts
-from transforms.casts import plain_words, word_lists
+from transforms.casts import last_digits, number_digits, plain_words, word_lists
 from transforms.read.detect import Sample
 from transforms.read.files import InputError
 
@@ -482,9 +482,8 @@ class _Guesser:
     def _meets(self, column: Column, victims: Sequence[Column]) -> bool:
         """Returns whether a row has the same number in a column and as the victim's."""
         return any(
-            {casts.last_digits(one) for one in row.get(column.name, ())}
-            & {casts.last_digits(one) for other in victims for one in row.get(other.name, ())}
-            - {""}
+            number_digits(row.get(column.name, ()))
+            & number_digits(text for one in victims for text in row.get(one.name, ()))
             for row in self._sample.rows
         )
 
@@ -495,12 +494,8 @@ class _Guesser:
         others = [one for one in self._numbers if one is not column]
         both = 0
         for row in self._sample.rows:
-            mine = {casts.last_digits(one) for one in row.get(column.name, ())}
-            if any(
-                casts.last_digits(one) in mine
-                for other in others
-                for one in row.get(other.name, ())
-            ):
+            mine = number_digits(row.get(column.name, ()))
+            if mine & number_digits(text for one in others for text in row.get(one.name, ())):
                 return False
             both += bool(mine) and any(row.get(one.name) for one in victims)
         return both >= 5
@@ -556,7 +551,7 @@ class _Guesser:
                 target = "payment.payee"
             elif (
                 self._named(column, "suspect_only", "remote_id")
-                and column.share(casts.last_digits) >= 0.5
+                and column.share(last_digits) >= 0.5
             ):
                 target = "remote_access.PRODUCT (anydesk, teamviewer)"
             else:
