@@ -78,6 +78,9 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u
 
 _SCIENTIFIC = re.compile(r"[+-]?\d{1,20}(?:[.,]\d{0,20})?[eE][+-]?\d{1,3}")
 
+_EXACT_FLOAT = re.compile(r"([1-9])[.,](\d{6,14})[eE]\+?(\d{1,2})")
+"""A float of which no digit is lost, where it has as many decimals as its exponent says."""
+
 _SPREADSHEET_FLOAT = re.compile(r"(\d{7,15})\.0")
 
 _MASKED = re.compile(r"[*•●■█▪?…]|\.{2,}\s*$|[xX#_]{3,}|[xX#_]{2,}\s*$|\d[xX]{2,}\d")
@@ -137,7 +140,7 @@ class ReadingMethod(StrEnum):
     LOOK_ALIKE = "look_alike"
     """From letters that look like digits, such as O for 0."""
     REPAIRED = "mended"
-    """After a spreadsheet's `.0`, or an international prefix of elsewhere, was removed."""
+    """After a spreadsheet's `.0` or exponent, or an international prefix of elsewhere, was removed."""
     FOREIGN = "foreign"
     """Under another plan than its record's region, which its shape gives away."""
 
@@ -294,7 +297,10 @@ def _normalize_cached(text: str, region: str | None) -> Reading:
     if sip := _SIP.match(text):
         text = sip[1]
     if _SCIENTIFIC.fullmatch(text):
-        return Reading(reason="scientific")
+        whole = _EXACT_FLOAT.fullmatch(text)
+        if whole is None or len(whole[2]) != int(whole[3]):
+            return Reading(reason="scientific")
+        return _most_plausible(whole[1] + whole[2], region, ReadingMethod.REPAIRED)
     if _MASKED.search(text):
         return Reading(reason="masked")
     if "@" in text:
