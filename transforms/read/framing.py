@@ -316,7 +316,8 @@ def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:
 
     An element whose brackets or quotes do not match would swallow what follows. From the first
     such element on, the rest is cut at every `},{` instead: rows that hold no list of objects
-    still come out whole, others as pieces that become rejects, and nothing is lost.
+    still come out whole, others as pieces that become rejects, and nothing is lost. So is a second
+    array behind the first, as where pages of an interface were written to one file.
 
     An element longer than `MAX_ROW_BYTES` comes as its first bytes, ROW_TOO_LARGE. A
     damaged stream ends in one record with the fault, which holds the element that was cut.
@@ -351,7 +352,10 @@ def _joined(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 _TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[\[\]{},]')
 
-_BETWEEN = re.compile(rb"\}\s*,\s*\{")
+_BETWEEN = re.compile(rb"\}\s*(?:,|\]\s*\[)\s*\{")
+"""Text between two objects of an array, or of two arrays one behind the other."""
+
+_ANOTHER = re.compile(rb"\s*\[\s*(?=\{)")
 
 
 class _ArrayCutter:
@@ -409,6 +413,8 @@ class _ArrayCutter:
         self.matched = whole if last else len(self.data) - self.begin <= MAX_ROW_BYTES
 
     def _between(self, last: bool) -> Iterator[Record]:
+        if another := _ANOTHER.match(self.data, self.begin):
+            self.begin = another.end()
         for gap in _BETWEEN.finditer(self.data, self.begin):
             yield from self._element(self.begin, gap.start() + 1)
             self.begin = gap.end() - 1

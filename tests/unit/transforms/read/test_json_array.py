@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.reject import Code
@@ -71,3 +72,12 @@ def test_a_huge_element_is_refused_in_bounded_memory(monkeypatch):
     assert found[-1].data == b'{"c":2}'
     assert MAX_ROW_BYTES > 1_000
     assert any(one.fault == Code.ROW_TOO_LARGE for one in found)
+
+
+@pytest.mark.parametrize("between", ["\n", "", " \n "])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_arrays_one_behind_the_other_are_read_whole(between, size):
+    rows = [{"n": n} for n in range(5)]
+    data = between.join(json.dumps(one) for one in (rows[:2], rows[2:3], rows[3:])).encode()
+    blocks = [data[at : at + size] for at in range(0, len(data), size)]
+    assert [json.loads(one.data) for one in array_elements(blocks)] == rows
