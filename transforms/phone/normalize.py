@@ -140,7 +140,7 @@ class ReadingMethod(StrEnum):
     LOOK_ALIKE = "look_alike"
     """From letters that look like digits, such as O for 0."""
     REPAIRED = "mended"
-    """After a spreadsheet's `.0` or exponent, or an international prefix of elsewhere, was removed."""
+    """After a float's `.0` or exponent, or an international prefix of elsewhere, was removed."""
     FOREIGN = "foreign"
     """Under another plan than its record's region, which its shape gives away."""
 

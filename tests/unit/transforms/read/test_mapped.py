@@ -639,6 +639,10 @@ def test_a_map_survives_being_written_and_read(names, note, word):
         (('"received_at"', '"ignore"'), "columns give no time"),
         (('"acme"', '"My Company"'), "source_org is not a slug"),
         (('format = "csv"', 'format = "csv"\ndelimiter = ":"'), "file.delimiter is not one"),
+        (
+            ('format = "csv"', "format = 'csv'\ndelimiter = '|'\nencoding = 'cp932'"),
+            "file.delimiter may be half a character",
+        ),
         (('format = "csv"', 'format = "csv"\ncolour = "red"'), "file.colour is no key"),
         (("[columns]", "[words.colour]\na = 'b'\n[columns]"), "words.colour is no key"),
         (("[columns]", "[words.direction]\na = 'up'\n[columns]"), "words.direction.a is not one"),
