@@ -2,13 +2,21 @@
 
 Each becomes plain digits and punctuation with their places in the text. English, Spanish, German,
 French, and Hindi in Latin letters; a number is of one language.
+
+To look for a number that is known, `read_digits` reads all words for digits, in tens and hundreds
+too ('four fifteen, triple six'), of all these languages at once, and Chinese numerals.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from transforms.text_util import decode_web_escapes_in_place, plain_in_place
 
 _DIGITS = {
     "en": "zero|oh|nought one two three four five six seven eight nine",
@@ -19,6 +27,36 @@ _DIGITS = {
     " chhe|che|chhah|chah saat|sat aath|ath nau|no",
 }
 """Names of the digits 0 to 9 of each language; '|' between spellings."""
+
+_COUNTED = {
+    "en": "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
+    "es": "diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve",
+    "de": "zehn elf zwölf|zwoelf dreizehn vierzehn fünfzehn|fuenfzehn sechzehn siebzehn achtzehn"
+    " neunzehn",
+    "fr": "dix onze douze treize quatorze quinze seize",
+    "hi": "das|dus gyarah|gyara barah terah chaudah pandrah solah satrah atharah|athara"
+    " unnis|unnees bees ikkis|ikkees bais|baees teis|teyis chaubis|chaubees"
+    " pachchis|pacchis|pachees|pachis chhabbis|chabbis sattais|sattaees atthais|athais"
+    " untis|unatis tees|tis ikattis|iktis battis taintis|tentis chauntis paintis chhattis|chattis"
+    " saintis adtis untalis|untalees chalis|chalees|chaalis iktalis bayalis taintalis chauwalis"
+    " paintalis chhiyalis saintalis adtalis unchas pachas|pachaas ikyavan|ikyawan bavan|bawan"
+    " tirpan|tirepan chauvan|chauwan pachpan chhappan|chappan sattavan|sattawan atthavan|athawan"
+    " unsath saath iksath basath tirsath|tresath chausath painsath chhiyasath|chhiasath|chiyasath"
+    " sadsath|sarsath adsath|arsath unhattar sattar ikhattar bahattar tihattar chauhattar"
+    " pachhattar|pichattar chhihattar|chihattar satattar|satahattar|satthattar athattar|athhattar"
+    " unasi|unnasi assi ikyasi bayasi tirasi chaurasi pachasi chhiyasi satasi|sattasi"
+    " atthasi|athasi navasi|nawasi nabbe|navve|nabbey ikyanve banve tiranve chauranve"
+    " pachanve|panchanve chhiyanve sattanve|satanve atthanve|athanve ninyanve|ninanve",
+}
+"""Names of the numbers from 10 on of each language, those of Hindi to 99; as `_DIGITS`."""
+
+_TENS_NAMES = {
+    "en": "twenty thirty forty|fourty fifty sixty seventy eighty ninety",
+    "es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "de": "zwanzig dreißig|dreissig vierzig fünfzig|fuenfzig sechzig siebzig achtzig neunzig",
+    "fr": "vingt trente quarante cinquante soixante septante huitante|octante nonante",
+}
+"""Names of 20, 30 and so on, of languages that put the others together."""
 
 _REPEATS = {
     "en": {"double": 2, "triple": 3},
@@ -31,12 +69,48 @@ _REPEATS = {
 _ZEROS = {"hundred": "00", "hundert": "00", "thousand": "000"}
 """Words that end a group: 'one eight hundred'."""
 
+_CHINESE = str.maketrans(
+    "零〇一二三四五六七八九幺两兩壹贰貳叁參肆伍陆陸柒捌玖", "00123456789122122334566789"
+)
+
+_MORE_WORDS = {
+    "o": 0, "niner": 9, "ein": 1, "eine": 1, "une": 1, "veintiun": 21, "veintiuno": 21,
+    "veintidos": 22, "veintitres": 23, "veinticuatro": 24, "veinticinco": 25, "veintiseis": 26,
+    "veintisiete": 27, "veintiocho": 28, "veintinueve": 29,
+}  # fmt: skip
+
+_MORE_REPEATS = {
+    "quadruple": 4, "tripple": 3, "treble": 3, "zweimal": 2, "viermal": 4, "doppelte": 2,
+}  # fmt: skip
+
+_SPANISH_HUNDREDS = {
+    "dos": 2, "tres": 3, "cuatro": 4, "quin": 5, "seis": 6, "sete": 7, "ocho": 8, "nove": 9,
+}  # fmt: skip
+
+_HUNDREDS = "hundred hundert cien ciento cent cents sau"
+
+_THOUSANDS = "thousand tausend mil mille hazar hazaar"
+
+_COMMON = frozenset(
+    "o oh no do un une ein eine das dus bis bees tees tis sau che sat tin char saath bais once cent"
+    " cents mil nul null".split()
+)
+"""Words for numbers that are others too, in some language: alone they announce no number."""
+
+_CONNECTORS = frozenset("and und y et aur".split())
+"""Words within one number: 'sesenta y seis'."""
+
 _JOINERS = {
     "dash": "-", "hyphen": "-", "minus": "-", "guion": "-", "guión": "-", "strich": "-",
     "bindestrich": "-", "tiret": "-", "dot": ".", "point": ".", "punto": ".", "punkt": ".",
     "space": " ", "espacio": " ", "plus": "+", "más": "+", "mas": "+",
 }  # fmt: skip
 """Words for the punctuation between groups."""
+
+_GROUP_WORDS = _CONNECTORS.union(
+    _JOINERS, "then luego dann puis phir slash underscore the die la le les area code".split()
+)
+"""Words that may stand between the groups of a number, which do not end it."""
 
 _DIGIT_WORDS: dict[str, dict[str, str]] = {
     language: {
@@ -214,3 +288,247 @@ def _to_spoken_number(items: list[_Item]) -> SpokenNumber:
             ends.append(item.end)
         grouped = group
     return SpokenNumber("".join(plain), tuple(starts), tuple(ends))
+
+
+class NumberWord(NamedTuple):
+    """Digits, or words for them: start and end, code points; `joined` to those before."""
+
+    start: int
+    end: int
+    digits: str
+    joined: bool
+
+
+_UNIT, _TEEN, _TENS, _SCORE, _HUNDRED, _THOUSAND, _WHOLE, _REPEAT, _FIGURES = range(9)
+"""Kinds of words; a score is one to which French adds ten and more: 'soixante-dix'."""
+
+
+class _Word(NamedTuple):
+    """A word for a number, or figures: its place, its kind, and its value or the figures.
+
+    Figures have the value 0, Chinese numerals 1.
+    """
+
+    start: int
+    end: int
+    kind: int
+    value: int
+    figures: str
+    gap: str
+    """What is between it and the word before."""
+
+
+_WIDEST = 8
+"""Characters between two words of one number that are no letters or digits."""
+
+_MOST_BETWEEN = 3
+"""Words between two groups of a number."""
+
+_LONGEST_STUCK = 200
+"""Letters of number words that are stuck together: 'fourfifteen'."""
+
+_OF_CHINESE = "".join(map(chr, _CHINESE))
+
+_PIECE = re.compile(rf"[0-9]+|(?P<chinese>[{_OF_CHINESE}]+)|[^\W\d_{_OF_CHINESE}]+")
+
+_UNSEEN = frozenset(("Mn", "Me", "Cf"))
+"""Categories of characters that are seen as a part of others, or not at all."""
+
+
+def read_digits(text: str) -> Iterator[list[NumberWord]]:
+    """Yields the numbers of seven digits or more of a text, in words at least in part, as digits.
+
+    'Eight hundred five' is 805, and in a second reading 800 5: those of each come as one list.
+    """
+    read, places = _as_heard(text)
+    chains = [one for one in _chains(read) if any(map(_is_of_speech, one))]
+    kinds = {word.kind for one in chains for word in one}
+    for composed in (True, False) if kinds & {_SCORE, _HUNDRED, _THOUSAND} else (True,):
+        found: list[NumberWord] = []
+        for one in chains:
+            words = list(_compose(one, composed=composed))
+            if sum(len(word.digits) for word in words) >= _MIN_DIGITS:
+                found += words
+        if found:
+            yield [
+                NumberWord(places[start], places[end - 1] + 1, digits, joined)
+                for start, end, digits, joined in found
+            ]
+
+
+def _is_of_speech(word: _Word) -> bool:
+    return word.kind != _FIGURES or word.value == 1 or any(map(str.isalpha, word.gap))
+
+
+def _as_heard(text: str) -> tuple[str, Sequence[int]]:
+    """Returns a text in plain letters without signs that are not seen, and where each was."""
+    low = decode_web_escapes_in_place(plain_in_place(text)).lower()
+    if low.isascii():
+        return low, range(len(low))
+    places = [at for at, one in enumerate(low) if unicodedata.category(one) not in _UNSEEN]
+    return "".join([low[at] for at in places]), places
+
+
+def _chains(text: str) -> Iterator[list[_Word]]:
+    """Yields the words for numbers, and figures, that stand together."""
+    words = _vocabulary()
+    chain: list[_Word] = []
+    done = last = between = 0  # the end of the last word for a number, and of the last word
+    for piece in _PIECE.finditer(text):
+        start, end = piece.span()
+        if chain and (start - last > _WIDEST or between > _MOST_BETWEEN):
+            yield chain
+            chain = []
+        written = piece[0]
+        if written in _GROUP_WORDS:
+            last, between = end, between + 1
+            continue
+        if written[0] in "0123456789":
+            parts = [(start, end, (_FIGURES, 0))]
+        elif piece["chinese"]:
+            written = written.translate(_CHINESE)
+            parts = [(start, end, (_FIGURES, 1))]
+        elif written in words:
+            parts = [(start, end, words[written])]
+        else:
+            parts = list(_stuck_words(written, start))
+        for first, behind, (kind, value) in parts:
+            gap = text[done:first] if chain else ""
+            figures = written if kind == _FIGURES else ""
+            chain.append(_Word(first, behind, kind, value, figures, gap))
+            done = behind
+        if not parts and chain:
+            yield chain
+            chain = []
+        last, between = end, 0
+    if chain:
+        yield chain
+
+
+def _stuck_words(written: str, start: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
+    """Yields the words of one that is made of number words alone: 'fourfifteen'."""
+    if len(written) <= _LONGEST_STUCK and _stuck().fullmatch(written):
+        for part in _one_of_stuck().finditer(written):
+            if part[0] not in _CONNECTORS:
+                yield start + part.start(), start + part.end(), _vocabulary()[part[0]]
+
+
+def _compose(chain: Sequence[_Word], *, composed: bool) -> Iterator[NumberWord]:
+    """Yields the numbers that words stand for: 'four hundred fifteen' is 415 where `composed`."""
+    start, end, value, room, kind = 0, 0, 0, 0, _FIGURES
+    pending, times, joined = False, 1, False
+    for word, after in zip(chain, [*chain[1:], None], strict=True):
+        grown = None
+        if pending and times == 1:
+            grown = _grow(value, room, kind, word, after, composed=composed)
+        if grown is None and pending:
+            yield NumberWord(start, end, str(value), joined)
+            pending, joined = False, True
+        if word.kind == _REPEAT:
+            start, times = word.start, word.value
+        elif grown is not None:
+            (value, room), end, kind, pending = grown, word.end, word.kind, True
+        elif word.kind == _FIGURES or times > 1:
+            written = word.figures or str(word.value)
+            first = start if times > 1 else word.start
+            yield NumberWord(first, word.end, written * (times if len(written) < 3 else 1), joined)
+            times, joined, kind = 1, True, _FIGURES
+        elif word.kind in (_HUNDRED, _THOUSAND) and joined and kind == _FIGURES:
+            yield NumberWord(word.start, word.end, str(word.value)[1:], True)
+        else:
+            start, end, value, kind, pending = word.start, word.end, word.value, word.kind, True
+            room = _room(word, composed=composed)
+    if pending:
+        yield NumberWord(start, end, str(value), joined)
+
+
+def _room(word: _Word, *, composed: bool) -> int:
+    """Returns below what number another can be added to a word."""
+    if word.kind in (_TENS, _SCORE):
+        return 10
+    return 100 if composed and word.value >= 100 and word.kind != _THOUSAND else 0
+
+
+def _grow(
+    value: int, room: int, kind: int, word: _Word, after: _Word | None, *, composed: bool
+) -> tuple[int, int] | None:
+    """Returns a number with another word in it, and below what more can be added; or None."""
+    between = word.gap.strip(" -\n\xa0")
+    if between and between not in _CONNECTORS:
+        return None
+    if word.kind == _HUNDRED:
+        return (value * 100, 100 * composed) if 0 < value < 100 else None
+    if word.kind == _THOUSAND:
+        return (value * 1000, 0) if 0 < value < 1000 else None
+    if between == "und" and word.kind == _TENS and kind == _UNIT and value % 100:
+        return value + word.value, 0
+    if composed and word.kind == _SCORE and value == 4 and kind == _UNIT:
+        return 80, 10
+    multiplied = after is not None and after.kind in (_HUNDRED, _THOUSAND) and len(after.gap) < 2
+    if word.kind == _UNIT and multiplied and room > 10:
+        return None
+    if 0 < word.value < room:
+        return value + word.value, _room(word, composed=composed)
+    if composed and kind == _SCORE and word.kind == _TEEN and room:
+        return value + word.value, 10 * (word.value == 10)
+    return None
+
+
+def _digit_words_hint() -> str:
+    words = "|".join(sorted({*_spellings(), *_vocabulary()} - _COMMON))
+    near = "[^0-9A-Za-z]{0,4}"
+    return (
+        rf"(?i)(?:(?:^|[^A-Za-z])(?:{words})|[0-9]){near}(?:{words})"
+        rf"|(?:^|[^A-Za-z])(?:{words}){near}[0-9]"
+        rf"|[0-9]{near}(?:{'|'.join(sorted(_GROUP_WORDS))}){near}[0-9]"
+    )
+
+
+@cache
+def _vocabulary() -> dict[str, tuple[int, int]]:
+    """Returns the kind and value of each word for a number, in plain letters."""
+    return {plain_in_place(word): one for word, one in _spellings().items()}
+
+
+def _spellings() -> dict[str, tuple[int, int]]:
+    words: dict[str, tuple[int, int]] = {}
+    named = ((_TENS_NAMES, 20, 10, _TENS), (_COUNTED, 10, 1, _WHOLE), (_DIGITS, 0, 1, _UNIT))
+    for names, first, step, kind in named:
+        for of_language in names.values():
+            for place, spellings in enumerate(of_language.split(" ")):
+                value = first + step * place
+                what = _TEEN if kind == _WHOLE and value < 20 else kind, value
+                words |= dict.fromkeys(spellings.split("|"), what)
+    words |= {word: (_WHOLE if value > 9 else _UNIT, value) for word, value in _MORE_WORDS.items()}
+    words |= {
+        f"{word}{end}": (_WHOLE, 100 * value)
+        for word, value in _SPANISH_HUNDREDS.items()
+        for end in ("cientos", "cientas", "ientos", "ientas")
+    }
+    words |= {"vingt": (_SCORE, 20), "vingts": (_SCORE, 20), "soixante": (_SCORE, 60)}
+    words |= dict.fromkeys(_HUNDREDS.split(), (_HUNDRED, 100))
+    words |= dict.fromkeys(_THOUSANDS.split(), (_THOUSAND, 1000))
+    repeats = _MORE_REPEATS | {one: n for those in _REPEATS.values() for one, n in those.items()}
+    return words | {one: (_REPEAT, times) for one, times in repeats.items()}
+
+
+def _longest_first() -> str:
+    words = (one for one in (*_vocabulary(), *_CONNECTORS) if len(one) > 1)
+    return "|".join(sorted(words, key=lambda one: (-len(one), one)))
+
+
+@cache
+def _stuck() -> re.Pattern[str]:
+    return re.compile(rf"(?:{_longest_first()}|y){{2,}}+")
+
+
+@cache
+def _one_of_stuck() -> re.Pattern[str]:
+    return re.compile(rf"{_longest_first()}|y")
+
+
+DIGIT_WORDS_HINT = _digit_words_hint()
+"""RE2: a text of Latin letters alone without a match of this has nothing that `read_digits` reads.
+
+But for a number all of whose words are common ones, or have signs in them that are not seen.
+"""

@@ -64,6 +64,7 @@ from transforms.victims.identifier_matcher import (
     RowIdentifiers,
     find_identifiers,
     find_in_digits,
+    find_in_words,
     identifier_patterns,
     merge_row_identifiers,
 )
@@ -138,7 +139,7 @@ def redact_mentions(classified: pa.RecordBatch, own: Array) -> pa.RecordBatch:
     first, of = distinct_rows((others["raw"], is_phone))
     raw = others["raw"].take(pa.array(first))
     around = pc.if_else(is_phone.take(pa.array(first)), nothing, raw)
-    raw = mask_rows(raw, find_victim_numbers(around, own))
+    raw = mask_rows(raw, find_victim_numbers(around, own), mask_spans_fully)
     raw = mask_papers(email.mask_link_addresses(raw), around)
     theirs = np.zeros(len(others), bool)
     theirs[find_victim_digits(others["also_read_as"], own).rows] = True
@@ -195,7 +196,8 @@ def withhold_from_complaints(
     whole = {int(narratives[row]): list(those) for row, those in (narrative_spans or {}).items()}
     private = _private_spans(batch, texts, whole)
     runs = digits_of_column(batch["digits"], texts)
-    digits = each_digit(runs).without(whole)
+    every = each_digit(runs)
+    digits = every.written().without(whole)
     for at, span, own in private:
         if own:
             whole.setdefault(at, []).append(span)
@@ -205,6 +207,8 @@ def withhold_from_complaints(
     victims = merge_row_identifiers(victims, _addresses_as_written(texts, theirs))
     wanted = RowPatterns(victims, identifier_matcher.own_numbers(batch))
     partly = find_wanted(texts, (digits, others), wanted)
+    for at, spans in find_wanted_in_words(texts, every.in_words(), wanted).items():
+        whole.setdefault(at, []).extend(spans)
     changed = np.zeros(len(texts.texts), bool)
     changed[[*whole, *partly]] = True
     for at in narratives[changed[narratives]].tolist():
@@ -280,8 +284,11 @@ def withhold_from_calls(
     runs = find_digits(cut_to_search_limit(texts.texts))
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     theirs = identifier_matcher.victim_sides(batch, e164)
-    found = find_wanted(texts, [each_digit(runs)], RowPatterns(victims, theirs))
-    masked = truncate_unsearched(mask_rows(texts.texts, found))
+    digits, wanted = each_digit(runs), RowPatterns(victims, theirs)
+    whole = find_wanted_in_words(texts, digits.in_words(), wanted)
+    found = find_wanted(texts, [digits.written()], wanted)
+    masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), found)
+    masked = truncate_unsearched(masked)
     columns |= columns_with_texts(kept, texts._replace(texts=masked))
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
 
@@ -353,6 +360,19 @@ def find_wanted(
     ):
         _, patterns = wanted.patterns(int(rows[at]))
         found.setdefault(at, []).extend(find_identifiers(written[:SEARCH_LIMIT], patterns))
+    return {at: spans for at, spans in found.items() if spans}
+
+
+def find_wanted_in_words(
+    texts: RecordTexts, digits: Digits, wanted: RowPatterns
+) -> dict[int, list[Span]]:
+    """Returns the same of numbers in words, whose `digits` they stand for."""
+    text, endings = digits.windows(MIN_IDENTIFIER_LENGTH)
+    hit = np.unique(text[wanted.end_in(texts.rows[text], endings)]).tolist()
+    found = {
+        at: list(find_in_words(texts.texts[at].as_py(), wanted.patterns(int(texts.rows[at]))[0]))
+        for at in hit
+    }
     return {at: spans for at, spans in found.items() if spans}
 
 

@@ -227,7 +227,8 @@ def _mask_texts(
     ]
     without_codes = pa.array(_mask_gift_card_codes(rows), pa.string())
     masked = sensitive_text.mask_self_identified(email.mask_link_addresses(without_codes))
-    return mask_rows(masked, find_victim_numbers(masked, own)).to_pylist()
+    hidden = find_victim_numbers(masked, own)
+    return mask_rows(masked, hidden, mask_spans_fully).to_pylist()
 
 
 def _mask_gift_card_codes(texts: Sequence[str]) -> list[str]:

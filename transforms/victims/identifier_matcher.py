@@ -27,6 +27,7 @@ from transforms import text_util
 from transforms.arrow_util import Array, ListItems, list_items
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
+from transforms.phone.spoken import read_digits
 from transforms.text_util import SEARCH_LIMIT, plain_in_place
 
 CALL_ROLES = {
@@ -51,6 +52,9 @@ _WIDEST_GAP_IN_WORDS = 4
 
 _WIDEST_GAP_SPOKEN = 16
 """The same where spoken or encoded signs were removed: ' underscore ', '[ dot ]', '%5B.%5D'."""
+
+_WIDEST_GAP_OF_WORDS = 60
+"""The same between the beginnings of two words that stand for digits."""
 
 _APART = 4
 """Characters between a local number and the digits before or after it."""
@@ -138,6 +142,16 @@ def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]
 def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[tuple[int, int]]:
     """Yields the same of patterns of digits, given all digits of a text and the place of each."""
     yield from _Characters(digits, places, _WIDEST_GAP).find(numbers)
+
+
+def find_in_words(text: str, numbers: Patterns) -> Iterator[tuple[int, int]]:
+    """Yields the same where words stand for the digits: whole words, from the first to the last."""
+    for words in read_digits(text):
+        ends = {word.start: word.end for word in words}
+        places = [word.start for word in words for _ in word.digits]
+        digits = _Characters("".join(word.digits for word in words), places, _WIDEST_GAP_OF_WORDS)
+        for start, end in digits.find(numbers):
+            yield start, ends[end - 1]
 
 
 def contains_identifier(value: str, patterns: Patterns) -> bool:

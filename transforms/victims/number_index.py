@@ -32,6 +32,7 @@ from transforms.victims.identifier_matcher import (
     NO_IDENTIFIERS,
     RowIdentifiers,
     find_identifiers,
+    find_in_words,
     identifier_patterns,
     merge_row_identifiers,
     plain_country_code,
@@ -108,7 +109,9 @@ def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int
     rows, digits = find_victim_digits(texts, own)
     written = texts.take(pa.array(rows)).to_pylist()
     for row, text, one in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
-        spans.setdefault(row, []).extend(find_identifiers(text, identifier_patterns([one])))
+        patterns = identifier_patterns([one])
+        spans.setdefault(row, []).extend(find_identifiers(text, patterns))
+        spans[row].extend(find_in_words(text, patterns))
     return spans
 
 

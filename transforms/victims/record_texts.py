@@ -1,8 +1,9 @@
 """Takes the texts of records apart, and their digits: numbers are looked for by value in these.
 
 A text is read in several forms: as it is written, with digits of any script as those of ASCII; with
-compatible characters (NFKC) as those that they stand for; and both with web escapes decoded. Runs
-of digits go with their place in the text as it is written, and with what parts them.
+compatible characters (NFKC) as those that they stand for; and both with web escapes decoded. Two
+more forms are what words for digits stand for (`transforms.phone.spoken`). Runs of digits go with
+their place in the text as it is written, and with what parts them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import pyarrow.compute as pc
 from schemas.complaint import DIGITS
 from transforms import text_util
 from transforms.arrow_util import Array, list_items
+from transforms.casts import true_mask
+from transforms.phone.spoken import DIGIT_WORDS_HINT, read_digits
 from transforms.text_spans import slice_bytes, string_array, string_buffers
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
@@ -32,8 +35,11 @@ MAX_DIGITS = 18
 BATCH_BYTES = 1 << 22
 """Bytes of text, or digits, that are searched at once, which bounds the memory for it."""
 
-FORMS = 4
+FORMS = 6
 """Forms of a text, at most."""
+
+_OF_WORDS = 4
+"""The first of the forms in which words are read as digits."""
 
 TOUCHES, CLOSE, APART = range(3)
 """A run of digits and the one before it: one as they are read; close to each other; not so."""
@@ -60,8 +66,13 @@ _CLOSE = re.compile(rf"[\W_]{{1,{_GAP}}}", re.ASCII)
 _OF_A_WORD = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
 """Bytes of ASCII that are of words; an underscore parts the digits of a number in a link."""
 
+_MAX_BESIDE = 2
+"""Words for digits beside a number that are no part of it: 'eight one five ... four one day'."""
+
 _ODD = rf"[^{PLAIN}]|{text_util.WEB_ESCAPE}"
-"""RE2: without a match of this, a text has one form."""
+"""RE2: without a match of this, a text has one form, but for what words stand for."""
+
+_ODD_OR_WORDS = rf"{_ODD}|{DIGIT_WORDS_HINT}"
 
 
 class RecordTexts(NamedTuple):
@@ -192,6 +203,14 @@ class Digits(NamedTuple):
         kept = np.isin(self.form // FORMS, np.fromiter(texts, np.int64))
         return Digits(*(column[kept] for column in self))
 
+    def written(self) -> Digits:
+        """Returns the digits that are written as such."""
+        return Digits(*(column[self.form % FORMS < _OF_WORDS] for column in self))
+
+    def in_words(self) -> Digits:
+        """Returns the digits of forms in which words are read as digits."""
+        return Digits(*(column[self.form % FORMS >= _OF_WORDS] for column in self))
+
     def without(self, spans: Mapping[int, Iterable[tuple[int, int]]]) -> Digits:
         """Returns the digits that stand in no span, given spans by text."""
         every = [
@@ -255,15 +274,18 @@ def digits_of_column(column: pa.ListArray, texts: RecordTexts) -> DigitRuns:
 
 def find_digits(texts: pa.Array) -> DigitRuns:
     """Finds the runs of digits in strings or null; forms with too few for a number have none."""
-    odd = pc.fill_null(pc.match_substring_regex(texts, _ODD), False)
-    plain = np.flatnonzero(pc.fill_null(pc.and_not(pc.is_valid(texts), odd), False))
-    odd = np.flatnonzero(odd)
+    special = np.flatnonzero(pc.fill_null(pc.match_substring_regex(texts, _ODD_OR_WORDS), False))
+    odd = special[true_mask(pc.match_substring_regex(texts.take(pa.array(special)), _ODD))]
+    plain = true_mask(pc.is_valid(texts))
+    plain[odd] = False
+    plain = np.flatnonzero(plain)
     blocks = _blocks(pc.binary_length(texts.take(pa.array(plain))).to_numpy())
-    parts = [_runs_one_by_one(texts, odd), *(_runs_of_plain(texts, plain[at]) for at in blocks)]
+    parts = [_runs_one_by_one(texts, odd), _runs_of_words(texts, special)]
+    parts += [_runs_of_plain(texts, plain[at]) for at in blocks]
     form, start, digits, joint = zip(*parts, strict=True)
     forms = np.concatenate(form)
     runs = DigitRuns(forms, np.concatenate(start), pa.concat_arrays(digits), np.concatenate(joint))
-    if len(odd):
+    if len(special):
         runs = runs.take(np.argsort(forms, kind="stable"))
     return runs
 
@@ -327,6 +349,26 @@ def _runs_one_by_one(texts: pa.Array, rows: Array) -> DigitRuns:
         if sum(map(len, _RUN.findall(read))) >= MIN_IDENTIFIER_LENGTH
         for run in _runs_of_form(read, at)
     ]
+    return _digit_runs(found)
+
+
+def _runs_of_words(texts: pa.Array, rows: Array) -> DigitRuns:
+    """Finds the runs in some of the texts where words are read as digits."""
+    found: list[tuple[int, int, str, int]] = []
+    for row, text in zip(rows.tolist(), texts.take(pa.array(rows)).to_pylist(), strict=True):
+        for form, words in enumerate(read_digits(text), row * FORMS + _OF_WORDS):
+            for one in words:
+                joint = CLOSE if one.joined else APART
+                if len(one.digits) <= one.end - one.start:
+                    found.append((form, one.start, one.digits, joint))
+                    continue
+                for place, digit in enumerate(one.digits, one.start):  # 'mil'
+                    touching = TOUCHES if place > one.start else joint
+                    found.append((form, min(place, one.end - 1), digit, touching))
+    return _digit_runs(found)
+
+
+def _digit_runs(found: list[tuple[int, int, str, int]]) -> DigitRuns:
     form, start, digits, joint = zip(*found, strict=True) if found else [()] * 4
     columns = (np.array(one, np.int64) for one in (form, start, joint))
     forms, starts, joints = columns
@@ -381,6 +423,11 @@ def _joined(runs: DigitRuns) -> tuple[Array, pa.Array]:
     text = runs.form[heads] // FORMS
     texts, starts, stops = [], [], []
     edge = np.diff(chains, prepend=-1, append=-1) != 0  # the first of a chain, and behind its last
+    spoken = np.append(runs.form[heads] % FORMS >= _OF_WORDS, False)
+    first, behind = edge.copy(), edge.copy()
+    for beside in range(1, _MAX_BESIDE + 1):
+        first[beside:] |= edge[:-beside] & spoken[:-beside]
+        behind[:-beside] |= edge[beside:] & spoken[:-beside]
     going = np.arange(len(heads))
     for more in range(MAX_DIGITS):  # each piece has one
         going = going[going + more < len(heads)]
@@ -390,7 +437,7 @@ def _joined(runs: DigitRuns) -> tuple[Array, pa.Array]:
             break
         kept = going[ends[going + more] - firsts[going] >= MIN_DIGITS]
         if more >= _MAX_PIECES:
-            kept = kept[edge[kept] | edge[kept + more + 1]]
+            kept = kept[first[kept] | behind[kept + more + 1]]
         texts.append(text[kept])
         starts.append(firsts[kept])
         stops.append(ends[kept + more])

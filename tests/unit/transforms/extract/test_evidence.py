@@ -114,6 +114,16 @@ def test_the_text_around_an_identifier_hides_victims_numbers(path):
 
 
 @pytest.mark.parametrize(
+    "path", ["two-zero-two-four-five-six-one-four-one-four", "two_oh_two/456/fourteen-14"]
+)
+def test_the_text_around_an_identifier_hides_victims_numbers_in_words(path):
+    row = piece("domain:evil.support", Role.LURE_SITE, raw=f"https://evil.support/{path}/x")
+    assert shown(row)[0]["raw"] == f"https://evil.support/{path}/x"
+    (masked,) = shown(row, own=OWN)
+    assert masked["raw"] == f"https://evil.support/{'#' * len(path)}/x"
+
+
+@pytest.mark.parametrize(
     "address",
     [
         *(f"jane77{sign}web.de" for sign in ["@", "%40", "＠", "﹫", "(at)", "[at]", "&commat;"]),

@@ -6,6 +6,7 @@ import unicodedata
 
 import numpy as np
 import phonenumbers as pn
+import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
@@ -22,6 +23,7 @@ from tests.unit.transforms.redact.test_rejects import rejects
 from transforms.redact.records import withhold_from_calls, withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text, mask_rejects
 from transforms.text_util import mask_spans
+from transforms.victims.record_texts import candidate_digits, find_digits
 
 VICTIM, SUSPECT = "+14156667777", "+18885550123"
 
@@ -178,6 +180,54 @@ def test_a_number_is_found_as_the_web_encodes_it(written):
     hidden, shown = (row["urls"][0] for row in kept.to_pylist())
     assert "77" not in hidden and "15" not in hidden and not set(hidden) & set("⑦❼")
     assert shown == links["urls"][0]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "four fifteen, triple six, double seven double seven",
+        "FOUR one five 6-6-6, 7777",
+        "4 1 five 666 seven 777",
+        "fourfifteen sixsixty-six seventyseven 77",
+        "four hundred fifteen six sixty-six seventy seven seventy-seven",
+        "four hundred fifteen, six hundred and sixty six, 7777",
+        "415 then 666 and 7777",
+        "415 dash 666 dash 7777",
+        "so eight, no: |four one five six six six seven seven seven seven| one day",
+        "f\u200bour one five six\u00adty-six six 7777",
+        "ｆｏｕｒ ｏｎｅ ｆｉｖｅ 666 7777",
+        "cuatrocientos quince, seiscientos sesenta y seis, setenta y siete setenta y siete",
+        "cuatro uno cinco triple seis siete siete siete siete",
+        "vierhundertfünfzehn, sechshundertsechsundsechzig, siebenundsiebzig siebenundsiebzig",
+        "vier fu\u0308nfzehn, dreimal die sechs, doppel sieben doppel sieben",
+        "quatre cent quinze, six cent soixante-six, soixante-dix-sept soixante-dix-sept",
+        "quarante et un, cinquante-six, soixante-six, soixante-dix-sept, 77",
+        "chaar sau pandrah chhiyasath sadsath satattar 77",
+        "chaar ek paanch chhe chhe chhe saat saat saat saat",
+        "四一五六六六七七七七",
+        "肆壹伍-666-柒七七7",
+    ],
+)
+@pytest.mark.parametrize("padding", ["", "one of six and the " * 60], ids=["short", "long"])
+def test_a_number_is_found_as_people_say_it(written, padding):
+    """In a narrative and in a link; what is beside it, and another number, are not masked."""
+    before, number_, after = written.split("|") if "|" in written else ("", written, "")
+    parts = f"{padding}ring me, {before}", number_, f"{after}, before 9"
+    link = "https://evil.example/?t={}"
+    row = {"narrative": "".join(parts), "urls": [link.format(number_.replace(" ", "%20"))]}
+    kept = withhold_from_complaints(
+        complaints(row, row), victims([{f"phone:{VICTIM}"}, {"phone:+14156667778"}])
+    )
+    hidden, shown = kept.to_pylist()
+    assert {name: shown[name] for name in row} == row
+    assert hidden["narrative"] == "#".join(parts).replace(number_, "#" * (len(number_) - 2))
+    assert hidden["urls"] == [link.format("#" * len(number_.replace(" ", "%20")))]
+
+
+def test_many_words_for_digits_have_few_candidates():
+    text = "four hundred and fifteen six " * 400
+    rows, _ = candidate_digits(find_digits(pa.array([text])))
+    assert 0 < len(rows) < len(text)
 
 
 @pytest.mark.parametrize(
