@@ -72,6 +72,9 @@ _CHARACTERS_KEPT = 1 << 16
 
 _MARKS = str.maketrans("‘’ʼ´`“”„«»‐‑‒–—−…", "'''''\"\"\"\"\"------.")
 _NO_ACCENT = str.maketrans("ßøØæÆœŒłŁđĐ", "soOaAoOlLdD")
+_LOOK_ALIKES = str.maketrans(
+    "авекмнорстухіјѕһԁԛԝαβγεζηικμνορτυχıɑɡօ", "abekmhopctyxijshdqwabyeznikmvoptuxiago"
+)
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d|[⓵-⓽⓿❶-❾➀-➈➊-➒]")
@@ -138,7 +141,8 @@ def digits_to_ascii(text: str) -> str:
 def plain_in_place(text: str) -> str:
     """Writes a text in lower case, accented and styled letters and digits as their plain ones.
 
-    Each character stays in its place: 'ｊａｎé' and 'ⓙⓐⓝⓔ' become 'jane', '❶²' becomes '12'.
+    Each character stays in its place: 'ｊａｎé' and 'ⓙⓐⓝⓔ' become 'jane', '❶²' becomes '12', and
+    letters of Cyrillic and Greek the Latin ones that look like them.
     """
     return text.lower() if text.isascii() else text.translate(_PLAIN)
 
@@ -201,6 +205,7 @@ def _plain_character(character: str) -> str:
     single = compatible if len(compatible) == 1 else character
     if single.isalpha():
         base = unicodedata.normalize("NFKD", single.translate(_NO_ACCENT))[0].lower()
+        base = base.translate(_LOOK_ALIKES)
         if base.isascii():
             return base
     return _lower(single)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -69,9 +70,14 @@ _COMPARED_DIGITS = 4
 """Last digits that `may_contain_identifier` compares, of the `MIN_IDENTIFIER_LENGTH` or more."""
 
 _SIGN_WORDS = re.compile(
-    rf"(?<![^\W_])(?:{text_util.HIDDEN_AT_WORDS}|{text_util.HIDDEN_DOT_WORDS}|{text_util.DASH_WORDS}|{text_util.UNDERSCORE_WORDS})(?![^\W_])"
+    rf"(?<![^\W_])(?:at the rate(?: of)?|at (?:sign|symbol)|{text_util.HIDDEN_AT_WORDS}|arobas|chez"
+    rf"|{text_util.HIDDEN_DOT_WORDS}|full stop|{text_util.DASH_WORDS}|strich"
+    rf"|{text_util.UNDERSCORE_WORDS}|unterstrich|gui[oó]n bajo|tiret(?: bas)?)(?![^\W_])"
+    r"|艾特|[点點]"
 )
 """Words for the signs of an address, in lower case."""
+
+_GLUED_AT, _GLUED_DOT = ("", "at", "arroba", "arobase"), ("", "dot", "punto", "punkt", "point")
 
 _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
 
@@ -119,7 +125,9 @@ def identifier_patterns(identifiers: Iterable[str], as_written: Iterable[str] = 
     for identifier in identifiers:
         value = identifier.rpartition(":")[2]
         patterns.update(
-            _number_patterns(value) if value.startswith("+") else [Pattern(_compact(value))]
+            _number_patterns(value)
+            if value.startswith("+")
+            else map(Pattern, {_compact(value), *_glued_addresses(value)})
         )
     for text in as_written:
         patterns.update(_number_patterns(text[:SEARCH_LIMIT]))
@@ -203,6 +211,15 @@ def plain_country_codes() -> frozenset[str]:
     return frozenset(codes)
 
 
+def _glued_addresses(value: str) -> Iterator[str]:
+    """Yields an address with words for its signs that nothing parts: 'janeATwebDOTde'."""
+    local, sign, host = value.rpartition("@")
+    if sign:
+        for at, dot in product(_GLUED_AT, _GLUED_DOT):
+            yield _compact(f"{local}{at}{host.replace('.', dot)}")
+            yield _compact(f"{local.replace('.', dot)}{at}{host.replace('.', dot)}")
+
+
 @lru_cache(maxsize=1 << 16)
 def _number_patterns(written: str) -> tuple[Pattern, ...]:
     return tuple(_patterns_of_number(written))
@@ -251,7 +268,8 @@ class _Characters:
         """Yields where patterns are; places of one that overlap may come as one."""
         find = self._find_in_long_text if len(self.text) > LONG_TEXT else self._find
         for pattern in patterns:
-            yield from find(pattern)
+            if pattern.text in self.text:
+                yield from find(pattern)
 
     def _find(self, pattern: Pattern) -> Iterator[tuple[int, int]]:
         at = self.at

@@ -69,7 +69,8 @@ _REST = re.compile(
 _ADDRESS = re.compile(
     rf"(?<![\w.+-])[\w.+-]{{1,64}}{_UNSEEN}{_LINK_AT}{_UNSEEN}[\w-]{{1,63}}"
     rf"(?:{_LINK_DOT}[\w-]{{1,63}}){{1,5}}"
-    rf"|(?<![\w.+-])[\w.+-]{{1,64}}?{_SAID_AT}[\w-]{{1,63}}?(?:{_SAID_DOT}[\w-]{{1,63}}?){{1,3}}\b",
+    rf"|(?<![\w.+-])[\w.+-]{{1,64}}?{_SAID_AT}(?:[\w-]{{1,63}}?(?:{_SAID_DOT}[\w-]{{1,63}}?){{1,3}}\b"
+    r"|[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}\.(?:com|net|org|edu|gov|info|[a-z]{2})(?![\w-]))",
     re.IGNORECASE,
 )
 

@@ -132,6 +132,8 @@ def test_the_text_around_an_identifier_hides_victims_numbers_in_words(path):
         "jane77&#64;web&#46;de",
         "jane77\u200b@web.de",
         "jane77_at_web_dot_de",
+        "jane77-at-web.de",
+        "jane77%20at%20web.de",
         "jane77%20arobase%20web%20point%20de",
     ],
 )

@@ -245,6 +245,16 @@ def test_many_words_for_digits_have_few_candidates():
         "ｊａｎｅ＠ｈｏｍｅ．ｏｒｇ",
         "𝐣𝐚𝐧𝐞@𝐡𝐨𝐦𝐞.𝐨𝐫𝐠",
         "ⓙⓐⓝⓔ@ⓗⓞⓜⓔ.ⓞⓡⓖ",
+        "j\u0430ne@home.org",
+        "J\u0410NE@H\u041eM\u0395.\u039fRG",
+        "jane@h\u03bfme.\u043erg",
+        "janeAThomeDOTorg",
+        "jane@homeDOTorg",
+        "janearrobahomepuntoorg",
+        "jane chez home point org",
+        "jane at the rate home dot org",
+        "jane at sign home full stop org",
+        "jane艾特home点org",
     ],
 )
 @pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])
