@@ -28,10 +28,13 @@ import pyarrow.compute as pc
 OTHER_LETTER = "_"
 """Folded form of a letter without a Latin base: a part of a word that no rule names."""
 
-WEB_ESCAPE = r"(?i)%(?:25)*[2-7][0-9a-f]|&(?:#[0-9]{2,4}|#x[0-9a-f]{2,3}|[a-z]{2,8});"
-"""Characters as links (%40, RFC 3986) and pages (&#64;, HTML) encode them; for RE2 and Python.
+WEB_ESCAPE = (
+    r"(?i)%(?:25)*[2-7][0-9a-f]|&(?:amp;)*(?:#0*[0-9]{2,4}(?:;|\b)|#x0*[0-9a-f]{2,3}(?:;|\b)"
+    r"|[a-z]{2,8};)|\\(?:u00|x)[2-7][0-9a-f]"
+)
+"""Characters as links (%40, RFC 3986), pages (&#64;, HTML) and JSON encode them.
 
-A link in a link is encoded again (%2540).
+For RE2 and Python. A link in a link is encoded again (%2540), as is a page in a page (&amp;#64;).
 """
 
 MASK = "#"
@@ -77,7 +80,7 @@ _LOOK_ALIKES = str.maketrans(
 )
 _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
-_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d|[⓵-⓽⓿❶-❾➀-➈➊-➒]")
+_FOREIGN_DIGIT = re.compile(r"(?![0-9])\d|[⓪⓵-⓽⓿❶-❾➀-➈➊-➒]")
 _NAME_PART = re.compile(r"[^\W\d_]+|\d")
 _CONTACT_DIGITS = 7
 _WRITTEN_ADDRESS = re.compile(
@@ -88,6 +91,7 @@ _DIGIT_NAMES = frozenset(
     " ocho nueve null eins zwei zwo drei vier fünf sechs sieben acht neun un deux trois quatre cinq"
     " sept huit neuf".split()
 )
+_AGAIN = re.compile("&(?:amp;)+", re.IGNORECASE)
 _WEB_ESCAPE_RE = re.compile(WEB_ESCAPE)
 
 
@@ -244,9 +248,22 @@ def _fold_character(character: str) -> str:
     return known if known.isascii() else " "
 
 
+def end_of_escape(text: str, end: int) -> int:
+    """Returns where a span ends whose last character may be the first of a web escape."""
+    escape = _WEB_ESCAPE_RE.match(text, end - 1)
+    return escape.end() if escape else end
+
+
 def _decode_escape(escape: re.Match[str]) -> str:
-    written = escape[0]
-    plain = chr(int(written[-2:], 16)) if written[0] == "%" else html.unescape(written)
+    return _decoded(escape[0])
+
+
+@lru_cache(maxsize=1 << 12)
+def _decoded(written: str) -> str:
+    if written[0] == "&":
+        plain = html.unescape(_AGAIN.sub("&", written) if "#" in written else written)
+    else:
+        plain = chr(int(written[-2:], 16))
     return plain if len(plain) == 1 and plain.isascii() and plain.isprintable() else " "
 
 

@@ -49,9 +49,12 @@ Papers = tuple[Array, Array, Array]
 
 _GAP = r"[ \xa0._/‐-―−-]"
 
+_OF_WORDS = r"\dA-Za-z_À-ɏ"
+"""Letters of scripts that part words: Chinese begins and ends anywhere."""
+
 _CARD = re.compile(
-    r"(?<![\w+./-])(?=(?P<card>\d{4}(?P<sign>G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
-    r"|3[47]\d{2}G{0,3}\d{6}G{0,3}\d{5})(?![\w-]))".replace("G", _GAP)
+    r"(?<![L+./-])(?=(?P<card>\d{4}(?P<sign>G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
+    r"|3[47]\d{2}G{0,3}\d{6}G{0,3}\d{5})(?![L-]))".replace("G", _GAP).replace("L", _OF_WORDS)
 )
 """Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups."""
 

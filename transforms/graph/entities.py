@@ -103,7 +103,7 @@ from transforms.victim_register import (
     register_changes,
 )
 from transforms.victims.number_index import hash_dial_formats
-from transforms.victims.stated_numbers import CLAIM, contain_victims_number
+from transforms.victims.stated_numbers import CLAIM, contain_victims_number, hide_withheld_words
 
 CLASSIFIED_ENTITY = pa.schema(
     [
@@ -519,6 +519,7 @@ def with_decided_number(ids: pa.Array, settled: Settled, but: pa.Table) -> pa.Ta
 def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
     mentions = explode(evidence, MENTIONS, _PLACED).drop_columns(["status"])
     classified, withheld = annotate_mentions(pa.Table.from_batches([mentions]), statuses)
+    classified = hide_withheld_words(classified, withheld)
     found = implode(evidence, CLASSIFIED.field(MENTIONS), classified)
     if found.num_rows:
         yield found

@@ -107,8 +107,12 @@ _JOINERS = {
 }  # fmt: skip
 """Words for the punctuation between groups."""
 
+_FILLERS = "um uh uhm er erm eh ah hm hmm ahm euh este".split()
+
 _GROUP_WORDS = _CONNECTORS.union(
-    _JOINERS, "then luego dann puis phir slash underscore the die la le les area code".split()
+    _JOINERS,
+    "then luego dann puis phir slash underscore the die la le les area code digits".split(),
+    _FILLERS,
 )
 """Words that may stand between the groups of a number, which do not end it."""
 
@@ -306,7 +310,7 @@ _UNIT, _TEEN, _TENS, _SCORE, _HUNDRED, _THOUSAND, _WHOLE, _REPEAT, _FIGURES = ra
 class _Word(NamedTuple):
     """A word for a number, or figures: its place, its kind, and its value or the figures.
 
-    Figures have the value 0, Chinese numerals 1.
+    Figures have the value 0, those in Chinese or with letters among them 1.
     """
 
     start: int
@@ -327,9 +331,27 @@ _MOST_BETWEEN = 3
 _LONGEST_STUCK = 200
 """Letters of number words that are stuck together: 'fourfifteen'."""
 
+_LONGEST_WORD = 16
+
+_ACCENTED = re.compile(r"%c3%[89ab][0-9a-f]", re.IGNORECASE)
+"""A Latin letter with an accent as links encode it (UTF-8, RFC 3986)."""
+
+_MARKUP = re.compile(r"<[/a-z!][^<>]{0,80}>", re.IGNORECASE)
+"""Tags and comments of HTML."""
+
+_QUOTED = re.compile(r"(?<=[0-9a-f])=(?:2[089de]|3[0-9])|(?<!\w)=3[0-9](?==)", re.IGNORECASE)
+"""Digits and signs as mail encodes them (quoted-printable, RFC 2045)."""
+
+_MISREAD = str.maketrans("oil", "011")
+"""Letters that stand among digits for those that they look like."""
+
 _OF_CHINESE = "".join(map(chr, _CHINESE))
 
-_PIECE = re.compile(rf"[0-9]+|(?P<chinese>[{_OF_CHINESE}]+)|[^\W\d_{_OF_CHINESE}]+")
+_PIECE = re.compile(
+    r"(?<![a-z0-9])(?P<misread>[oil]{0,4}+[0-9](?:[oil]{0,4}+[0-9]){0,24}+[oil]{0,4}+(?![a-z0-9]))"
+    r"|[0-9]+"
+    rf"|(?P<chinese>[{_OF_CHINESE}]+)|[a-z]+|[^\W\d_a-z{_OF_CHINESE}]+"
+)
 
 _UNSEEN = frozenset(("Mn", "Me", "Cf"))
 """Categories of characters that are seen as a part of others, or not at all."""
@@ -340,8 +362,11 @@ def read_digits(text: str) -> Iterator[list[NumberWord]]:
 
     'Eight hundred five' is 805, and in a second reading 800 5: those of each come as one list.
     """
-    read, places = _as_heard(text)
-    chains = [one for one in _chains(read) if any(map(_is_of_speech, one))]
+    unmarked = _QUOTED.sub(_decode_quoted, _MARKUP.sub(_unseen, text))
+    read, places = _as_heard(unmarked)
+    ends = [*places[1:], len(text)]  # an escape is seen at its start alone
+    marked = unmarked != text
+    chains = [one for one in _chains(read) if marked or any(map(_is_of_speech, one))]
     kinds = {word.kind for one in chains for word in one}
     for composed in (True, False) if kinds & {_SCORE, _HUNDRED, _THOUSAND} else (True,):
         found: list[NumberWord] = []
@@ -351,7 +376,7 @@ def read_digits(text: str) -> Iterator[list[NumberWord]]:
                 found += words
         if found:
             yield [
-                NumberWord(places[start], places[end - 1] + 1, digits, joined)
+                NumberWord(places[start], ends[end - 1], digits, joined)
                 for start, end, digits, joined in found
             ]
 
@@ -362,11 +387,24 @@ def _is_of_speech(word: _Word) -> bool:
 
 def _as_heard(text: str) -> tuple[str, Sequence[int]]:
     """Returns a text in plain letters without signs that are not seen, and where each was."""
-    low = decode_web_escapes_in_place(plain_in_place(text)).lower()
+    low = plain_in_place(_ACCENTED.sub(_decode_accented, text))
+    low = decode_web_escapes_in_place(low).lower()
     if low.isascii():
         return low, range(len(low))
     places = [at for at, one in enumerate(low) if unicodedata.category(one) not in _UNSEEN]
     return "".join([low[at] for at in places]), places
+
+
+def _unseen(found: re.Match[str]) -> str:
+    return "\u200b" * len(found[0])
+
+
+def _decode_quoted(escape: re.Match[str]) -> str:
+    return chr(int(escape[0][1:], 16)).ljust(len(escape[0]), "\u200b")
+
+
+def _decode_accented(escape: re.Match[str]) -> str:
+    return chr(0xC0 + int(escape[0][-2:], 16) - 0x80).ljust(len(escape[0]), "\u200b")
 
 
 def _chains(text: str) -> Iterator[list[_Word]]:
@@ -383,8 +421,9 @@ def _chains(text: str) -> Iterator[list[_Word]]:
         if written in _GROUP_WORDS:
             last, between = end, between + 1
             continue
-        if written[0] in "0123456789":
-            parts = [(start, end, (_FIGURES, 0))]
+        if written[-1] in "0123456789" or piece["misread"]:
+            parts = [(start, end, (_FIGURES, int(not written.isdecimal())))]
+            written = written.translate(_MISREAD)
         elif piece["chinese"]:
             written = written.translate(_CHINESE)
             parts = [(start, end, (_FIGURES, 1))]
@@ -407,10 +446,20 @@ def _chains(text: str) -> Iterator[list[_Word]]:
 
 def _stuck_words(written: str, start: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
     """Yields the words of one that is made of number words alone: 'fourfifteen'."""
-    if len(written) <= _LONGEST_STUCK and _stuck().fullmatch(written):
-        for part in _one_of_stuck().finditer(written):
-            if part[0] not in _CONNECTORS:
-                yield start + part.start(), start + part.end(), _vocabulary()[part[0]]
+    words, size = _vocabulary(), len(written)
+    if size > _LONGEST_STUCK or not any(written[:end] in words for end in range(2, 1 + size)):
+        return
+    ends = [0] * size + [size]  # of the longest word at each place that others follow; or 0
+    for at in reversed(range(size)):
+        for end in range(min(size, at + _LONGEST_WORD), at, -1):
+            if ends[end] and (written[at:end] in words or written[at:end] in _CONNECTORS):
+                ends[at] = end
+                break
+    at = 0
+    while at < size and ends[at]:
+        if (word := written[at : ends[at]]) in words:
+            yield start + at, start + ends[at], words[word]
+        at = ends[at]
 
 
 def _compose(chain: Sequence[_Word], *, composed: bool) -> Iterator[NumberWord]:
@@ -467,20 +516,23 @@ def _grow(
     multiplied = after is not None and after.kind in (_HUNDRED, _THOUSAND) and len(after.gap) < 2
     if word.kind == _UNIT and multiplied and room > 10:
         return None
+    if composed and word.kind == _UNIT and not word.value and room == 100:
+        return value, 10  # 'two hundred oh six'
     if 0 < word.value < room:
         return value + word.value, _room(word, composed=composed)
-    if composed and kind == _SCORE and word.kind == _TEEN and room:
+    if composed and kind == _SCORE and room and 10 <= word.value < 20:
         return value + word.value, 10 * (word.value == 10)
     return None
 
 
 def _digit_words_hint() -> str:
     words = "|".join(sorted({*_spellings(), *_vocabulary()} - _COMMON))
-    near = "[^0-9A-Za-z]{0,4}"
+    near = rf"[^0-9A-Za-z]{{0,4}}(?:(?:{'|'.join(_FILLERS)})[^0-9A-Za-z]{{1,4}})?"
     return (
         rf"(?i)(?:(?:^|[^A-Za-z])(?:{words})|[0-9]){near}(?:{words})"
-        rf"|(?:^|[^A-Za-z])(?:{words}){near}[0-9]"
+        rf"|(?:^|[^A-Za-z])(?:{words}){near}[0-9]|(?:{words}){{3}}"
         rf"|[0-9]{near}(?:{'|'.join(sorted(_GROUP_WORDS))}){near}[0-9]"
+        r"|[0-9][-.]?[OIl]{1,4}[-.]?[0-9]|[0-9]<[a-z/!]|=3[0-9]=3[0-9]|[0-9]=2[089de][0-9(=]"
     )
 
 
@@ -505,26 +557,12 @@ def _spellings() -> dict[str, tuple[int, int]]:
         for word, value in _SPANISH_HUNDREDS.items()
         for end in ("cientos", "cientas", "ientos", "ientas")
     }
+    words |= {"dix": (_TENS, 10), "diez": (_TENS, 10)}
     words |= {"vingt": (_SCORE, 20), "vingts": (_SCORE, 20), "soixante": (_SCORE, 60)}
     words |= dict.fromkeys(_HUNDREDS.split(), (_HUNDRED, 100))
     words |= dict.fromkeys(_THOUSANDS.split(), (_THOUSAND, 1000))
     repeats = _MORE_REPEATS | {one: n for those in _REPEATS.values() for one, n in those.items()}
     return words | {one: (_REPEAT, times) for one, times in repeats.items()}
-
-
-def _longest_first() -> str:
-    words = (one for one in (*_vocabulary(), *_CONNECTORS) if len(one) > 1)
-    return "|".join(sorted(words, key=lambda one: (-len(one), one)))
-
-
-@cache
-def _stuck() -> re.Pattern[str]:
-    return re.compile(rf"(?:{_longest_first()}|y){{2,}}+")
-
-
-@cache
-def _one_of_stuck() -> re.Pattern[str]:
-    return re.compile(rf"{_longest_first()}|y")
 
 
 DIGIT_WORDS_HINT = _digit_words_hint()

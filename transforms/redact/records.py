@@ -51,8 +51,10 @@ from transforms.text_util import (
     Span,
     Spans,
     cut_to_search_limit,
+    end_of_escape,
     mask_rows,
     mask_spans_fully,
+    plain_in_place,
     stuck_spans,
     truncate_unsearched,
 )
@@ -62,6 +64,7 @@ from transforms.victims.identifier_matcher import (
     NO_IDENTIFIERS,
     Patterns,
     RowIdentifiers,
+    account_names,
     find_identifiers,
     find_in_digits,
     find_in_words,
@@ -98,6 +101,9 @@ _AS_WRITTEN = rf"^\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
 """RE2: an identifier, or a number as written, that ends in the same digits in every form."""
 
 _ADDRESS_AS_WRITTEN = re.compile(r"[^\s<>\"'(:;,@＠]{1,64}[@＠][^\s<>\"'):;,@＠]{1,255}")
+
+_LEAST_OF_PAPER = 9
+"""Digits of a paper's number that is looked for a second time, those of social security."""
 
 _ENDINGS = 10**MIN_IDENTIFIER_LENGTH
 
@@ -202,7 +208,8 @@ def withhold_from_complaints(
         if own:
             whole.setdefault(at, []).append(span)
     others = digits.in_texts({at for at, _, own in private if own}).without(whole)
-    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
+    papers = _numbers_of_papers(batch, texts)
+    victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers), papers)
     theirs = list(_victims_addresses(batch, texts))
     victims = merge_row_identifiers(victims, _addresses_as_written(texts, theirs))
     wanted = RowPatterns(victims, identifier_matcher.own_numbers(batch))
@@ -328,7 +335,8 @@ class RowPatterns:
         if row not in self._patterns:
             every = identifier_patterns(*(_of_row(part, row) for part in self._parts))
             digits = frozenset(one for one in every if one.text.isdecimal())
-            self._patterns[row] = digits, every - digits
+            words = every - digits | account_names(_of_row(self._parts[0], row))
+            self._patterns[row] = digits, words
         return self._patterns[row]
 
     def end_in(self, rows: Array, endings: Array) -> Array:
@@ -351,7 +359,10 @@ def find_wanted(
         for at in np.unique(text[wanted.end_in(rows[text], endings)]).tolist():
             patterns, _ = wanted.patterns(int(rows[at]))
             spans = (find_in_digits(*form, patterns) for form in those.of_text(at))
-            found.setdefault(at, []).extend(chain.from_iterable(spans))
+            if every := list(chain.from_iterable(spans)):
+                written = texts.texts[at].as_py()
+                ends = ((start, end_of_escape(written, end)) for start, end in every)
+                found.setdefault(at, []).extend(ends)
     # No identifier is shorter, and no text has more characters than bytes.
     long = pc.fill_null(pc.binary_length(texts.texts), 0).to_numpy() >= MIN_IDENTIFIER_LENGTH
     lettered = np.flatnonzero(np.isin(rows, wanted.lettered) & long)
@@ -422,6 +433,21 @@ def _victims_numbers_in(texts: RecordTexts, runs: DigitRuns, numbers: Array) -> 
         return NO_IDENTIFIERS
     at, candidates = candidate_digits(runs)
     return victim_digits_among(texts.rows[at], candidates, numbers)
+
+
+def _numbers_of_papers(batch: pa.RecordBatch, texts: RecordTexts) -> RowIdentifiers:
+    """Returns the digits of each row's papers and cards: once more they may look like nothing."""
+    at, items = texts.of_column(batch["private"])
+    fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
+    found = set()
+    for text, start, end, what in zip(at.tolist(), *fields, strict=True):
+        if what == PAPER:
+            written = plain_in_place(texts.texts[text].as_py()[start:end])
+            digits = "".join(one for one in written if "0" <= one <= "9")
+            if len(digits) >= _LEAST_OF_PAPER:
+                found.add((int(texts.rows[text]), digits))
+    rows, numbers = zip(*sorted(found), strict=True) if found else ((), ())
+    return RowIdentifiers(np.array(rows, np.int64), pa.array(numbers, pa.string()))
 
 
 def _private_spans(

@@ -28,7 +28,7 @@ from transforms import text_util
 from transforms.arrow_util import Array, ListItems, list_items
 from transforms.phone import normalize
 from transforms.phone.numbering_plan import NANP
-from transforms.phone.spoken import read_digits
+from transforms.phone.spoken import DIGIT_WORDS_HINT, read_digits
 from transforms.text_util import SEARCH_LIMIT, plain_in_place
 
 CALL_ROLES = {
@@ -45,14 +45,14 @@ MIN_IDENTIFIER_LENGTH = 6
 LONG_TEXT = 1_000
 """Characters of a text from which on patterns are looked for with numpy."""
 
-_WIDEST_GAP = 8
-"""Characters between two digits of one written number: 'dash', a line break, brackets."""
+_WIDEST_GAP = 12
+"""Characters between two digits of one written number: 'dash', brackets, '&amp;#0052;'."""
 
-_WIDEST_GAP_IN_WORDS = 4
+_WIDEST_GAP_IN_WORDS = 6
 """Characters between two letters of one written identifier: an IBAN's blanks, '[.]'."""
 
-_WIDEST_GAP_SPOKEN = 16
-"""The same where spoken or encoded signs were removed: ' underscore ', '[ dot ]', '%5B.%5D'."""
+_WIDEST_GAP_SPOKEN = 24
+"""The same where signs in words, in escapes or in tags went: ' underscore ', '%5B.%5D'."""
 
 _WIDEST_GAP_OF_WORDS = 60
 """The same between the beginnings of two words that stand for digits."""
@@ -70,21 +70,25 @@ _COMPARED_DIGITS = 4
 """Last digits that `may_contain_identifier` compares, of the `MIN_IDENTIFIER_LENGTH` or more."""
 
 _SIGN_WORDS = re.compile(
-    rf"(?<![^\W_])(?:at the rate(?: of)?|at (?:sign|symbol)|{text_util.HIDDEN_AT_WORDS}|arobas|chez"
-    rf"|{text_util.HIDDEN_DOT_WORDS}|full stop|{text_util.DASH_WORDS}|strich"
+    rf"(?<![^\W_])(?:at the rate(?: of)?|at (?:sign|symbol)|sign[oe]|a commercial|arobas"
+    rf"|chez|{text_util.HIDDEN_AT_WORDS}|{text_util.HIDDEN_DOT_WORDS}|full stop|period"
+    rf"|{text_util.DASH_WORDS}|strich"
     rf"|{text_util.UNDERSCORE_WORDS}|unterstrich|gui[oó]n bajo|tiret(?: bas)?)(?![^\W_])"
-    r"|艾特|[点點]"
+    r"|艾特|圈a|[点點]|<[/a-z!][^<>]{0,80}>|=(?:40|2e|20)(?=[a-z0-9])"
 )
-"""Words for the signs of an address, in lower case."""
+"""Words for the signs of an address, tags, and signs as mail encodes them; in lower case."""
 
 _GLUED_AT, _GLUED_DOT = ("", "at", "arroba", "arobase"), ("", "dot", "punto", "punkt", "point")
+
+_NAME_OF_ONE = re.compile(r"(?=\D*\d)(?=\d*\D)\w{8,64}")
+"""Letters and digits that are no word."""
 
 _SPELLED = re.compile(r"\d{3}.*[^\W\d_]{3}")
 
 _ENDS_IN_DIGITS = re.compile(rf"(?:^\+?|:)[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$")
 """A number, or an identifier of digits alone: it ends in the same digits in every form."""
 
-_HIDES_DIGITS = r"[^\x00-\x7f]|[%&]"
+_HIDES_DIGITS = rf"[^\x00-\x7f]|[%&]|{DIGIT_WORDS_HINT}"
 """RE2: signs in a value that may stand for digits."""
 
 
@@ -141,10 +145,12 @@ def find_identifiers(text: str, patterns: Patterns) -> Iterator[tuple[int, int]]
     low = plain_in_place(text)
     if numbers := frozenset(one for one in patterns if one.text.isdecimal()):
         for form in _decoded_forms(low):
-            yield from _Characters.of(form, str.isdecimal, _WIDEST_GAP).find(numbers)
+            for start, end in _Characters.of(form, str.isdecimal, _WIDEST_GAP).find(numbers):
+                yield start, text_util.end_of_escape(low, end)
     if words := patterns - numbers:
         for characters in _words(low):
-            yield from characters.find(words)
+            for start, end in characters.find(words):
+                yield start, text_util.end_of_escape(low, end)
 
 
 def find_in_digits(digits: str, places: list[int], numbers: Patterns) -> Iterator[tuple[int, int]]:
@@ -166,7 +172,8 @@ def contains_identifier(value: str, patterns: Patterns) -> bool:
     """Tells whether a pattern is contained in another identifier's canonical value."""
     if value[:1] == "+" and value[1:].isdecimal():
         return any(pattern.text in value and not pattern.alone for pattern in patterns)
-    return any(find_identifiers(value, patterns))
+    numbers = frozenset(one for one in patterns if one.text.isdecimal())
+    return any(find_identifiers(value, patterns)) or any(find_in_words(value, numbers))
 
 
 def may_contain_identifier(values: RowIdentifiers, wanted: RowIdentifiers) -> Array:
@@ -209,6 +216,12 @@ def plain_country_codes() -> frozenset[str]:
         if not any(re.search(r"\d", re.sub(r"\\\d", "", text)) for text in formats):
             codes.add(str(code))
     return frozenset(codes)
+
+
+def account_names(identifiers: Iterable[str]) -> Patterns:
+    """Returns the names before the sign of addresses, where they are like no other's."""
+    names = (_compact(one.rpartition(":")[2].rpartition("@")[0]) for one in identifiers)
+    return frozenset(Pattern(one) for one in names if _NAME_OF_ONE.fullmatch(one))
 
 
 def _glued_addresses(value: str) -> Iterator[str]:

@@ -56,7 +56,7 @@ _MAX_PIECES = 6
 So a list of digits holds few candidates, and a number may be written digit by digit.
 """
 
-_GAP = 3
+_GAP = 5
 """Characters between two close runs, none of them a letter."""
 
 _RUN = re.compile(r"\d+", re.ASCII)
@@ -385,9 +385,9 @@ def _forms(text: str) -> Iterator[_Form]:
     yield from _with_decoded(*written)
     if text.isascii():
         return
-    compatible = unicodedata.normalize("NFKC", text)
+    compatible = unicodedata.normalize("NFKC", written[0])
     if _RUN.findall(compatible) != _RUN.findall(written[0]):
-        parts = [unicodedata.normalize("NFKC", one) for one in text]
+        parts = [unicodedata.normalize("NFKC", one) for one in written[0]]
         places = [place for place, part in enumerate(parts) for _ in part]
         yield from _with_decoded("".join(parts), places)
 

@@ -28,12 +28,16 @@ from transforms.reporters import (
     reporter_keys,
 )
 from transforms.shuffle import MAIN, Pure
+from transforms.text_util import mask_rows
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
     RowIdentifiers,
+    account_names,
     call_readings,
     complaint_numbers,
+    find_identifiers,
+    identifier_patterns,
     merge_row_identifiers,
 )
 from transforms.victims.number_index import (
@@ -63,6 +67,8 @@ _WORD_KINDS = (EntityKind.EMAIL, EntityKind.HANDLE, EntityKind.DOMAIN, EntityKin
 """Kinds whose values people choose: the digits of a number in one are no accident."""
 
 _PHONE = "phone:"
+
+_RECORD = ("source_org", "record_kind", "record_id")
 
 _CHOSEN = rf"^(?:{'|'.join(_WORD_KINDS)}|account:upi):"
 """RE2: their ids, and those of accounts whose names people choose, too; other accounts are numbers
@@ -202,6 +208,38 @@ def chosen_names(entity_ids: pa.Array) -> tuple[np.ndarray, pa.Array]:
     chosen = pc.match_substring_regex(entity_ids, _CHOSEN)
     rows = np.flatnonzero(chosen.to_numpy(zero_copy_only=False))
     return rows, pc.replace_substring(entity_ids.take(pa.array(rows)), "_", "-")
+
+
+def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
+    """Masks, in the `raw` text of mentions, identifiers that are withheld in the same record.
+
+    A link may carry the victim's address. Phone numbers are looked for by value, in all records.
+
+    Args:
+        mentions: With the columns of the key of a record.
+        withheld: WITHHELD rows.
+    """
+    withheld = withheld.filter(pc.invert(pc.starts_with(withheld["entity_id"], _PHONE)))
+    if not len(withheld):
+        return mentions
+    ids: dict[tuple[str, ...], set[str]] = {}
+    for *record, one in zip(
+        *(withheld[n].to_pylist() for n in (*_RECORD, "entity_id")), strict=True
+    ):
+        ids.setdefault(tuple(record), set()).add(one)
+    near = np.flatnonzero(
+        true_mask(pc.is_in(mentions["record_id"], withheld["record_id"].unique()))
+    )
+    some = mentions.take(pa.array(near))
+    spans: dict[int, list[tuple[int, int]]] = {}
+    for at, text, *record in zip(
+        near.tolist(), some["raw"].to_pylist(), *(some[n].to_pylist() for n in _RECORD), strict=True
+    ):
+        if text and (own := ids.get(tuple(record))):
+            patterns = identifier_patterns(own) | account_names(own)
+            spans[at] = list(find_identifiers(text, patterns))
+    raw = mask_rows(mentions["raw"].combine_chunks(), spans)
+    return mentions.set_column(mentions.schema.get_field_index("raw"), mentions.field("raw"), raw)
 
 
 @dataclass(eq=False)

@@ -270,7 +270,9 @@ MORE = (
     *PIECES, "eight ", "1.", "(1)", "[1]", "7 ", "a1", "-1-", "９", "1é", "deadbeef", "4156667777 ",
     "my number is 4156667777 ", "4156667", "111111a", "gift card ", "Amazon ", "a.b/1?",
     "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq ", "DE89370400440532013000 ", "(1-", "1111111 ",
-    "a.b/c-at-", "a.b/c-at-d.", "four hundred ", "four", "double ", "four-", "quatre-vingt-dix ", "seven and ", "七", "sevenx",
+    "a.b/c-at-", "a.b/c-at-d.", "four hundred ", "four", "double ", "four-",
+    "quatre-vingt-dix ", "seven and ", "七", "sevenx", "1l1l",
+    "<b>1", "=31", "&#0", "&amp;", "&#49",
     'role":"victim","raw":"4156667777"}', 'calling_number":"4156667777",', "eyJ", "eyJkZXN0Ijp7",
 )  # fmt: skip
 

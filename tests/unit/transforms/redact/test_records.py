@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import unicodedata
+from urllib.parse import unquote
 
 import numpy as np
 import phonenumbers as pn
@@ -23,6 +25,7 @@ from tests.unit.transforms.redact.test_rejects import rejects
 from transforms.redact.records import withhold_from_calls, withhold_from_complaints
 from transforms.redact.rejects import mask_rejected_text, mask_rejects
 from transforms.text_util import mask_spans
+from transforms.victims.number_index import hash_dial_formats
 from transforms.victims.record_texts import candidate_digits, find_digits
 
 VICTIM, SUSPECT = "+14156667777", "+18885550123"
@@ -172,13 +175,20 @@ def test_an_address_is_found_as_the_web_encodes_it(written, padding):
         "❹❶❺❻❻❻❼❼❼❼",
         "%2534%2531%2535%25366%2536777%2537",
         "415%25252D666%25252D7777",
+        "&#0052;&#0049;5&#00054;66777&#00055;",
+        "&#52&#49&#53&#54&#54&#54&#55&#55&#55&#55",
+        "&amp;#52;15&amp;#x36;6677&amp;#55;7",
+        "=34=31=35=36=36=36=37=37=37=37",
+        "415=2D666=2D7777",
+        "<b>415</b>-<i>666</i><br/>7777",
+        "<i>4</i><i>1</i><i>5</i>6667777",
     ],
 )
 def test_a_number_is_found_as_the_web_encodes_it(written):
     links = {"urls": [f"https://evil.example/?t={written}"]}
     kept = withhold_from_complaints(complaints(links, links), victims([{f"phone:{VICTIM}"}, ()]))
     hidden, shown = (row["urls"][0] for row in kept.to_pylist())
-    assert "77" not in hidden and "15" not in hidden and not set(hidden) & set("⑦❼")
+    assert not set("4567⑤⑥⑦❼") & set(html.unescape(unquote(unquote(hidden.replace("=3", "%3")))))
     assert shown == links["urls"][0]
 
 
@@ -204,7 +214,11 @@ def test_a_number_is_found_as_the_web_encodes_it(written):
         "quarante et un, cinquante-six, soixante-six, soixante-dix-sept, 77",
         "chaar sau pandrah chhiyasath sadsath satattar 77",
         "chaar ek paanch chhe chhe chhe saat saat saat saat",
+        "vierhundert fünfzehn, sechs um sechs uh sechs siebensiebensiebensieben",
+        "two one, no: |four hundred fifteen, six hundred sixty-six, seven seven 77|",
+        "4l5 666 7777",
         "四一五六六六七七七七",
+        "给我|four one five six six six 7777|然后",
         "肆壹伍-666-柒七七7",
     ],
 )
@@ -222,6 +236,60 @@ def test_a_number_is_found_as_people_say_it(written, padding):
     assert {name: shown[name] for name in row} == row
     assert hidden["narrative"] == "#".join(parts).replace(number_, "#" * (len(number_) - 2))
     assert hidden["urls"] == [link.format("#" * len(number_.replace(" ", "%20")))]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "415     666     7777",
+        "415 . . 666 . . 7777",
+        "**415**-**666**-**7777**",
+        "④⓵⓹⑥⓺⑥⑦❼⑦⓻",
+        "four fifteen, triple six, 7777",
+        "415<br>666<br>7777",
+        r"\u0034\u00315666\u00377\u00377",
+        r"\x34\x315666\x37\x37\x37\x37",
+        "4I5 666 7777",
+    ],
+)
+def test_a_number_that_another_record_states_is_found(written):
+    text = f"ring me, {written}, please"
+    own = hash_dial_formats(pa.RecordBatch.from_pydict({"entity_id": [f"phone:{VICTIM}"]}))
+    kept = withhold_from_complaints(complaints({"narrative": text}), victims([()]), numbers=own)
+    (shown,) = kept["narrative"].to_pylist()
+    hidden = shown.removeprefix("ring me, ").removesuffix(", please").replace("<br>", "")
+    assert not any(map(str.isalnum, unicodedata.normalize("NFKC", hidden)))
+
+
+def test_the_name_of_a_victims_account_is_masked_alone():
+    """Where it is like no other's: with letters and digits."""
+    row = {
+        "narrative": "Ask for jane77doe, jane77doe+x@home.org, jane77doe@NOSPAM.home.org or jane"
+    }
+    kept = withhold_from_complaints(
+        complaints(row), victims([{"email:jane77doe@home.org", "email:jane@home.org"}])
+    )
+    (shown,) = kept["narrative"].to_pylist()
+    assert "jane77doe" not in shown and shown.endswith(" or jane")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "4539-6886-5204-5190",
+        "4539, 6886, 5204, 5190",
+        "给4539688652045190了",
+        "4539\n6886\n5204\n5190",
+    ],
+)
+def test_a_card_is_masked_wherever_its_record_has_it(again):
+    row = {
+        "narrative": f"My card is 4539 6886 5204 5190. He read {again} back.",
+        "urls": [f"https://e.example/p/{again}"],
+    }
+    kept = withhold_from_complaints(complaints(row), victims([()])).to_pylist()[0]
+    for shown in (kept["narrative"], kept["urls"][0]):
+        assert not set(digits(shown))
 
 
 def test_many_words_for_digits_have_few_candidates():
@@ -255,6 +323,15 @@ def test_many_words_for_digits_have_few_candidates():
         "jane at the rate home dot org",
         "jane at sign home full stop org",
         "jane艾特home点org",
+        "jane圈a home点org",
+        "jane signo arroba home punto org",
+        "jane a commercial home point org",
+        "jane at home period org",
+        "jane<span>@</span>home.org",
+        "jane<!--no-->@<!-- spam -->home.org",
+        "jane=40home=2Eorg",
+        r"jane\u0040home.org",
+        "jane&#064;home&#0046;org",
     ],
 )
 @pytest.mark.parametrize("padding", ["", "at the dot " * 200], ids=["short", "long"])

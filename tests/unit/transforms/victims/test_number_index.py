@@ -108,7 +108,7 @@ def candidates_of(text):
     """The runs of digits in one text, alone and joined to those that follow closely."""
     plain = unicodedata.normalize("NFKC", text)
     for form in (plain, text_util.decode_web_escapes(plain)[0]):
-        for close in re.findall(r"\d+(?:[\W_]{1,3}\d+)*", form, re.ASCII):
+        for close in re.findall(r"\d+(?:[\W_]{1,5}\d+)*", form, re.ASCII):
             runs = re.findall(r"\d+", close, re.ASCII)
             for first in range(len(runs)):
                 for last in range(first + 1, len(runs) + 1):
