@@ -353,6 +353,8 @@ _PIECE = re.compile(
     rf"|(?P<chinese>[{_OF_CHINESE}]+)|[a-z]+|[^\W\d_a-z{_OF_CHINESE}]+"
 )
 
+_MAY_BE_WORDS = re.compile(rf"[a-z{_OF_CHINESE}]")
+
 _UNSEEN = frozenset(("Mn", "Me", "Cf"))
 """Categories of characters that are seen as a part of others, or not at all."""
 
@@ -364,8 +366,10 @@ def read_digits(text: str) -> Iterator[list[NumberWord]]:
     """
     unmarked = _QUOTED.sub(_decode_quoted, _MARKUP.sub(_unseen, text))
     read, places = _as_heard(unmarked)
-    ends = [*places[1:], len(text)]  # an escape is seen at its start alone
     marked = unmarked != text
+    if not marked and not _MAY_BE_WORDS.search(read):
+        return
+    ends = [*places[1:], len(text)]  # an escape is seen at its start alone
     chains = [one for one in _chains(read) if marked or any(map(_is_of_speech, one))]
     kinds = {word.kind for one in chains for word in one}
     for composed in (True, False) if kinds & {_SCORE, _HUNDRED, _THOUSAND} else (True,):
@@ -374,7 +378,9 @@ def read_digits(text: str) -> Iterator[list[NumberWord]]:
             words = list(_compose(one, composed=composed))
             if sum(len(word.digits) for word in words) >= _MIN_DIGITS:
                 found += words
-        if found:
+        if found and isinstance(places, range):
+            yield found
+        elif found:
             yield [
                 NumberWord(places[start], ends[end - 1], digits, joined)
                 for start, end, digits, joined in found
@@ -502,6 +508,8 @@ def _grow(
     value: int, room: int, kind: int, word: _Word, after: _Word | None, *, composed: bool
 ) -> tuple[int, int] | None:
     """Returns a number with another word in it, and below what more can be added; or None."""
+    if not room and word.kind in (_UNIT, _TEEN, _WHOLE):
+        return None
     between = word.gap.strip(" -\n\xa0")
     if between and between not in _CONNECTORS:
         return None
