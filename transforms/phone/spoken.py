@@ -365,7 +365,7 @@ def read_digits(text: str) -> Iterator[list[NumberWord]]:
     'Eight hundred five' is 805, and in a second reading 800 5: those of each come as one list.
     """
     unmarked = _QUOTED.sub(_decode_quoted, _MARKUP.sub(_unseen, text))
-    read, places = _as_heard(unmarked)
+    read, places = _as_spoken(unmarked)
     marked = unmarked != text
     if not marked and not _MAY_BE_WORDS.search(read):
         return
@@ -391,7 +391,7 @@ def _is_of_speech(word: _Word) -> bool:
     return word.kind != _FIGURES or word.value == 1 or any(map(str.isalpha, word.gap))
 
 
-def _as_heard(text: str) -> tuple[str, Sequence[int]]:
+def _as_spoken(text: str) -> tuple[str, Sequence[int]]:
     """Returns a text in plain letters without signs that are not seen, and where each was."""
     low = plain_in_place(_ACCENTED.sub(_decode_accented, text))
     low = decode_web_escapes_in_place(low).lower()
