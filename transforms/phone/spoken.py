@@ -319,7 +319,7 @@ class _Word(NamedTuple):
     value: int
     figures: str
     gap: str
-    """What is between it and the word before."""
+    """Signs between it and the word before."""
 
 
 _WIDEST = 8
