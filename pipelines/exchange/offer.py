@@ -34,6 +34,7 @@ from reports.exchange import (
     OfferError,
     OfferPolicy,
     OfferPolicyError,
+    OwnWords,
     Parties,
     Withheld,
     correction_lines,
@@ -432,7 +433,7 @@ def returned_members(
     return frozenset(reviewed["entity_id"].to_pylist()) & set(named["entity_id"].to_pylist())
 
 
-def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> dict[str, frozenset[int]]:
+def words_of_run(run: Run, members: pa.Table, evidence: pa.Table) -> OwnWords:
     """Returns the reporters' own words on core members that no analyst reviewed, by complaint.
 
     Of a run without narratives there are none, which is reported on stderr.

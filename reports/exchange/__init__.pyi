@@ -15,6 +15,7 @@ from .offer import (
     HARD_ROLE_NAMES as HARD_ROLE_NAMES,
     OfferPolicy as OfferPolicy,
     OfferPolicyError as OfferPolicyError,
+    OwnWords as OwnWords,
     Parties as Parties,
     Withheld as Withheld,
     correction_lines as correction_lines,

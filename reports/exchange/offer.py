@@ -45,12 +45,15 @@ from schemas.offer import (
     Terms,
     Tlp,
 )
-from transforms.extract.fingerprints import LONGEST, NUMBER, tokenize
+from transforms.extract.fingerprints import LONGEST, words_with_places
 from transforms.extract.kinds.registry import BY_KIND
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import is_of_many, is_pseudonym, is_unnamed
 
 Row = Mapping[str, Any]
+
+OwnWords = Mapping[str | tuple[str, str], frozenset[int]]
+"""Word triples of narratives, by piece of evidence; those near an identifier by its id, too."""
 
 NARRATIVE = "narrative"
 
@@ -82,6 +85,9 @@ OWN_WORDS = 5
 SHINGLE_WORDS = 3
 """Words in a row by which two narratives are compared (Broder, On the Resemblance and Containment
 of Documents, 1997)."""
+
+NEAR_WORDS = 10
+"""Words on each side of an identifier that say in whose words a narrative tells of it."""
 
 NEARLY_EQUAL = 0.5
 """Share of the shorter narrative's word triples that two have in common from which they count as
@@ -138,14 +144,15 @@ class EvidenceReport:
 class Account:
     """The account that one reporter gives of an identifier on one day.
 
-    `words` are the word triples of the narrative that are the reporter's own; none, and `called`
-    is the reporter's own outbound call to it.
+    `words` are the reporter's own word triples of the narrative, `near` all of those around the
+    identifier. Without `words`, `called` is the reporter's own outbound call to it.
     """
 
     reporter: str
     day: date
     words: frozenset[int]
     called: bool = False
+    near: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,7 @@ def make_offer(
     entities: pa.Table,
     clusters: pa.Table,
     evidence: pa.Table,
-    words: Mapping[str, frozenset[int]],
+    words: OwnWords,
     private: frozenset[str],
     policy: OfferPolicy,
     parties: Parties,
@@ -212,11 +219,11 @@ def make_offer(
 ) -> tuple[Offer, Withheld]:
     """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE_MENTION rows.
 
-    `words` has the triples of each complaint as `own_words` returns them. `private` are entity ids
-    that must not leave, such as the organisation's own victims'. `returned` are those that the
-    recipient named and an analyst reviewed as core where both sides' evidence is joined: it knows
-    them, and learns how many here reported them, however few. `parts` numbers, for members of
-    thin clusters, the part of it that each is in: the parts stand as clusters of their own.
+    `words` are those of `own_words`. `private` are entity ids that must not leave, such as the
+    organisation's own victims'. `returned` are those that the recipient named and an analyst
+    reviewed as core where both sides' evidence is joined: it knows them, and learns how many here
+    reported them, however few. `parts` numbers, for members of thin clusters, the part of it that
+    each is in: the parts stand as clusters of their own.
     """
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
     chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy, returned)
@@ -250,38 +257,33 @@ def make_offer(
     ), left
 
 
-def own_words(complaints: pa.Table, mentions: pa.Table) -> dict[str, frozenset[int]]:
-    """Returns the word triples of narratives that are their reporters' own, by piece of evidence.
+def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
+    """Returns the word triples of narratives that are their reporters' own, and those near each id.
 
-    Numbers, identifiers and passages of known scripts are taken out. Of fewer than `OWN_WORDS`
-    words that are left there are none.
-
-    Args:
-        complaints: `source_org`, `complaint_id`, `narrative`.
-        mentions: MENTION rows of them.
+    Numbers, identifiers and passages of known scripts are not their own. Of fewer than `OWN_WORDS`
+    words that are left there are none. `mentions` are the MENTION rows of `complaints`.
     """
-    read: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+    read: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
     inside = mentions.filter(pc.fill_null(pc.equal(mentions["field"], NARRATIVE), False))
-    columns = ["source_org", "record_id", "start", "end"]
-    for row in inside.select(columns).to_pylist():
+    for row in inside.select(["source_org", "record_id", "start", "end", "entity_id"]).to_pylist():
         # A script of which it is not known where it stands can be all of the narrative.
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
-        read[f"{row['source_org']}|{row['record_id']}"].append(span)
-    found = {}
+        read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
+    found: dict[str | tuple[str, str], frozenset[int]] = {}
     for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
         piece = f"{row['source_org']}|{row['complaint_id']}"
-        found[piece] = _own_triples(row["narrative"], read[piece])
+        told = words_with_places(row["narrative"])
+        taken = [(start, last) for start, last, _ in read[piece]]
+        own = [word for word, a, b in told if not any(a < last and at < b for at, last in taken)]
+        found[piece] = _triples(own)
+        for first, last, one in read[piece]:
+            before = [word for word, _, end in told if end <= first][-NEAR_WORDS:]
+            after = [word for word, start, _ in told if start >= last][:NEAR_WORDS]
+            found[piece, one] = found.get((piece, one), frozenset()) | _triples(before + after)
     return found
 
 
-def _own_triples(narrative: str | None, taken_out: Sequence[tuple[int, int]]) -> frozenset[int]:
-    tokens = tokenize(pa.array([narrative], pa.string()))
-    spelled = tokens.spellings.take(pa.array(tokens.word)).to_pylist()
-    words = [
-        word
-        for word, start, end in zip(spelled, tokens.start, tokens.end, strict=True)
-        if word != NUMBER and not any(start < last and first < end for first, last in taken_out)
-    ]
+def _triples(words: Sequence[str]) -> frozenset[int]:
     if len(words) < OWN_WORDS:
         return frozenset()
     triples = zip(*(words[at:] for at in range(SHINGLE_WORDS)), strict=False)
@@ -291,7 +293,7 @@ def _own_triples(narrative: str | None, taken_out: Sequence[tuple[int, int]]) ->
 def three_own_accounts(accounts: Iterable[Account]) -> bool:
     """Finds three accounts of three reporters on three days, none nearly equal to another.
 
-    It is found or not whatever others say: an account that is added takes none away.
+    An account that is added takes none away.
     """
     kept: Counter[str] = Counter()
     earlier: list[Account] = []
@@ -311,14 +313,14 @@ def three_own_accounts(accounts: Iterable[Account]) -> bool:
     return False
 
 
-def _account_order(one: Account) -> tuple[date, str, bool, list[int]]:
-    return one.day, one.reporter, one.called, sorted(one.words)
+def _account_order(one: Account) -> tuple[object, ...]:
+    return one.day, one.reporter, one.called, sorted(one.words), sorted(one.near)
 
 
 def _are_apart(one: Account, other: Account) -> bool:
-    if one.reporter == other.reporter or one.day == other.day:
-        return False
-    return not _nearly_equal(one.words, other.words)
+    same = one.reporter == other.reporter or one.day == other.day
+    both = ((one.words, other.words), (one.near, other.near))
+    return not (same or any(_nearly_equal(*two) for two in both))
 
 
 @lru_cache(maxsize=262_144)
@@ -374,10 +376,10 @@ def iso_week(moment: datetime) -> str:
 def disclose_counts(victims: Mapping[str | None, int], k: int) -> DisclosedCounts:
     """Returns what may be shown of victims by country (None: unknown) with the threshold `k`.
 
-    Countries of k victims or more are shown with their exact count, the rest as one sum. If any
-    country is not shown, neither is the smallest of those with more than k, and every other with
-    as many. So whoever knows the rule and the total cannot tell which country of the rest is the
-    large one: each can have had none, or more than k. Of fewer than 2k victims nothing is shown.
+    Countries of k victims or more are shown with their count, the rest as one sum. If any is not
+    shown, neither is the smallest of those with more than k, and every other with as many. So
+    whoever knows the rule and the total cannot tell which country of the rest is the large one:
+    each can have had none, or more than k. Of fewer than 2k victims nothing is shown.
     """
     cells = {country: count for country, count in victims.items() if count > 0}
     total = sum(cells.values())
@@ -397,10 +399,10 @@ def disclose_losses(
 ) -> tuple[OfferedLoss, ...]:
     """Returns what may be shown of losses by currency, from each victim's own sum, rounded down.
 
-    A currency says where somebody lives. It is shown where at least k victims state it, none of
-    them has more than `loss_dominance` of the sum, and its country is among those that are shown.
-    Where its country is not, the total of one currency, that of most victims, is shown from 2k
-    victims on, if more than k others are left among those whose countries are not shown.
+    A currency says where somebody lives. It is shown where at least k victims state it, none has
+    more than `loss_dominance` of the sum, and its country is shown. Where that is not, the total of
+    one currency, that of most victims, is shown from 2k victims on, if more than k others are left
+    among those whose countries are not shown.
     """
     countries = {one.country for one in seen.countries}
     found = []
@@ -521,7 +523,7 @@ def _chosen(
     entities: pa.Table,
     clusters: pa.Table,
     evidence: pa.Table,
-    words: Mapping[str, frozenset[int]],
+    words: OwnWords,
     private: frozenset[str],
     policy: OfferPolicy,
     returned: frozenset[str],
@@ -575,31 +577,30 @@ def _chosen(
     return chosen, Withheld(dict(sorted(reasons.items())), len(withheld))
 
 
-def _accounts(evidence: pa.Table, words: Mapping[str, frozenset[int]]) -> dict[str, list[Account]]:
+def _accounts(evidence: pa.Table, words: OwnWords) -> dict[str, list[Account]]:
     """Returns the accounts of each identifier in EVIDENCE_MENTION rows of hard roles.
 
-    The day of a complaint is when it came, since it can state any. A row without a pseudonym is one
-    only under a rule that says whose it is. The call records in
-    hard roles are outbound ones: the reporter called the number.
+    The day of a complaint is when it came. A row without a pseudonym is one only under a rule that
+    says whose it is. Calls in hard roles are outbound: the reporter called the number.
     """
     named = evidence.filter(pc.is_valid(evidence["reporter_key"]))
     named = named.filter(pc.invert(is_unnamed(named["reporter_key"])))
-    found: defaultdict[str, list[Account]] = defaultdict(list)
-    called: set[tuple[str, str]] = set()
+    found, called = defaultdict(list), set()
     calls = named.filter(pc.equal(named["record_kind"], str(RecordKind.CALL)))
     calls = calls.filter(is_pseudonym(calls["reporter_key"]))
     for row in calls.select(["entity_id", "reporter_key", "observed_at"]).to_pylist():
         entity_id, who = row["entity_id"], row["reporter_key"]
         called.add((entity_id, who))
         found[entity_id].append(Account(who, row["observed_at"].date(), frozenset(), called=True))
-    complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
+    told = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
     columns = ["entity_id", "reporter_key", "filed_at", "observed_at", "group_id"]
-    for row in complaints.select(columns).to_pylist():
+    for row in told.select(columns).to_pylist():
         entity_id, who = row["entity_id"], row["reporter_key"]
         own = words.get(row["group_id"], frozenset())
         by_call = not own and (entity_id, who) in called
-        came = row["filed_at"] or row["observed_at"]
-        found[entity_id].append(Account(who, came.date(), own, called=by_call))
+        day = (row["filed_at"] or row["observed_at"]).date()
+        near = own and words.get((row["group_id"], without_epoch(entity_id)), frozenset())
+        found[entity_id].append(Account(who, day, own, by_call, near))
     return found
 
 

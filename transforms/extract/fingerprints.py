@@ -230,6 +230,14 @@ def tokenize(texts: pa.Array) -> Tokens:
     return Tokens(pa.array(spellings, pa.string()), *columns)
 
 
+def words_with_places(text: str | None) -> list[tuple[str, int, int]]:
+    """Returns the words of one text that are no numbers, with start and end."""
+    tokens = tokenize(pa.array([text], pa.string()))
+    words = tokens.spellings.take(pa.array(tokens.word)).to_pylist()
+    places = zip(words, tokens.start.tolist(), tokens.end.tolist(), strict=True)
+    return [one for one in places if one[0] != NUMBER]
+
+
 def normalize_word(word: str) -> str:
     """Returns a word in lower case, `NUMBER` for a number."""
     lower = word.lower()

@@ -354,6 +354,39 @@ def test_where_no_words_remain_a_call_of_ones_own_is_needed():
     assert [one.entity_id for one in with_call.entities] == [A]
 
 
+NOTICE = "Anybody who had such a call should ring the town's tip line at {} and give no details"
+
+NARRATIVE_MENTION = ("source_org", "record_id", "field", "start", "end", "entity_id")
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_notice_that_three_copied_is_no_account_of_what_stands_in_it(own):
+    beginnings = (
+        "My husband fell for this in spring and we told nobody until our son saw the statement.",
+        "I hung up at once but somebody from our church paid them with cards from a drugstore.",
+        "They kept me on the line for four hours while it rained and the bank was about to close.",
+    )
+    texts = [f"{one} {NOTICE.format('(888) 555-0123')}." for one in beginnings]
+    if own:
+        texts = [f"I had to ring (888) 555-0123, it was bad. {one}" for one in beginnings]
+    mentions = pa.Table.from_pylist(
+        [
+            dict(
+                zip(
+                    NARRATIVE_MENTION, ("amazon", f"r{n}", "narrative", at, at + 14, A), strict=True
+                )
+            )
+            for n, text in enumerate(texts, 1)
+            for at in [text.index("(888)")]
+        ],
+        pa.schema([MENTION.field(n) for n in NARRATIVE_MENTION]),
+    )
+    told = {"source_org": ["amazon"] * 3, "complaint_id": ["r1", "r2", "r3"], "narrative": texts}
+    words = own_words(pa.table(told), mentions)
+    made, _ = offer(evidence(*THREE), {A: "c-1", B: "c-1"}, words=words, **CORE)
+    assert [one.entity_id for one in made.entities] == ([A] if own else [])
+
+
 ACCOUNTS = st.lists(
     st.builds(
         Account,
@@ -403,10 +436,11 @@ def test_own_words_are_what_remains_without_numbers_identifiers_and_scripts():
     script, number = said.index("."), said.index("(")
     mentions = pa.Table.from_pylist(
         [
-            {"source_org": "amazon", "record_id": "r1", "field": "narrative", "start": a, "end": b}
-            for a, b in ((0, script), (number, number + 14))
+            {"source_org": "amazon", "record_id": "r1", "field": "narrative"}
+            | {"start": a, "end": b, "entity_id": one}
+            for a, b, one in ((0, script, "script:1"), (number, number + 14, A))
         ],
-        pa.schema([MENTION.field(n) for n in ("source_org", "record_id", "field", "start", "end")]),
+        pa.schema([MENTION.field(n) for n in NARRATIVE_MENTION]),
     )
     plain = pa.table(
         {
@@ -431,6 +465,6 @@ def test_own_words_are_what_remains_without_numbers_identifiers_and_scripts():
 def test_the_measure_is_the_one_that_the_page_on_evidence_states():
     page = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
     stated = dict(re.findall(r"`offer\.([A-Z_]+)` = ([\d.]+)", page))
-    assert len(stated) == 5
+    assert len(stated) == 6
     for name, value in stated.items():
         assert getattr(offers, name) == float(value)
