@@ -212,7 +212,7 @@ def infer_role(
     clause, earlier = last_clauses(_AMOUNT.sub(_zero_amount, before[-CUE_REACH:]))
     cue = _leading_cue(clause, family, suspect_speaks)
     behind = _trailing_cue(following, family, suspect_speaks)
-    if behind is not None and (cue is None or behind is Cue.VICTIM):
+    if behind is not None and (cue is None or behind in (Cue.VICTIM, Cue.GENUINE)):
         cue = behind
     if cue is None and not suspect_speaks:
         cue = _cue_over_lines(before, family)
