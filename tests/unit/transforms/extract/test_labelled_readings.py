@@ -84,3 +84,11 @@ def test_few_whom_a_writer_knows_are_named_where_they_ask_for_a_call():
     count, _, recall = scores(outcomes, SUSPECT)
     assert count >= FEWEST
     assert recall >= 0.87
+
+
+def test_accounts_that_money_left_are_the_victims_and_where_it_went_is_not():
+    outcomes = read_texts(load_labels(Path(__file__).with_name("labelled_accounts.txt")))
+    assert not named_innocents(outcomes)
+    assert sum(one.labelled == SUSPECT and one.read == VICTIM for one in outcomes) <= 1
+    _, _, recall = scores(outcomes, SUSPECT)
+    assert recall >= 0.65
