@@ -80,7 +80,7 @@ def test_few_whom_a_writer_knows_are_named_where_they_ask_for_a_call():
     texts = load_labels(Path(__file__).with_name("labelled_innocents.txt"))
     outcomes = read_texts(texts)
     labelled = [one for one in outcomes if one.labelled in (VICTIM, OTHER)]
-    assert len(named_innocents(outcomes)) <= 0.08 * len(labelled)
+    assert len(named_innocents(outcomes)) <= 0.075 * len(labelled)
     count, _, recall = scores(outcomes, SUSPECT)
     assert count >= FEWEST
     assert recall >= 0.84
