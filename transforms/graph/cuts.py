@@ -243,7 +243,7 @@ def thin_join(
 
     Where no cut of `weakest_cut` is that, one counts that leaves `PAIR_SIDE` core members a side,
     if both sides have as many reporters as it takes to bear a join: two such rings are more than
-    a pair that a few records name.
+    a pair that a few records name. So does one that a single member makes, whoever names it.
 
     Args:
         cut: The weakest one of all, if any.
@@ -257,7 +257,40 @@ def thin_join(
     if cut is not None and (cut.thin or not cut.exact):
         return cut if cut.thin else None
     pair = weakest_cut(named, core, pairs, PAIR_SIDE)
-    return pair if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS else None
+    if pair is not None and pair.thin and pair.of_side >= THIN_REPORTERS:
+        return pair
+    return _hinged_join(named, core, pairs)
+
+
+def _hinged_join(
+    named: Sequence[int], core: Sequence[bool], same: Iterable[tuple[int, int]]
+) -> Cut | None:
+    """Finds a join that one member alone makes, such as a mule's account that two rings share.
+
+    Without it the cluster falls into sides with `CUT_SIDE` core members each. It is on the side
+    with more of them.
+    """
+    masks = sorted({*named, *(1 << a | 1 << b for a, b in same)})
+    if sum(core) < 2 * CUT_SIDE or len(masks) * len(core) > MOST_CUT_STEPS:
+        return None
+    in_core = sum(1 << at for at, one in enumerate(core) if one)
+    for hinge in range(len(core)):
+        sides: list[int] = []
+        for mask in masks:
+            whole, apart = mask & ~(1 << hinge), []
+            for one in sides:
+                if one & whole:
+                    whole |= one
+                else:
+                    apart.append(one)
+            sides = [*apart, whole] if whole else apart
+        large = sorted((side & in_core).bit_count() for side in sides)
+        if len(large) > 1 and large[-2] >= CUT_SIDE:
+            enough = [one for one in sides if (one & in_core).bit_count() >= CUT_SIDE]
+            side = min(enough, key=lambda one: ((one & in_core).bit_count(), one))
+            bearers = sum(1 for mask in named if mask >> hinge & 1 and mask & side)
+            return Cut(bearers, side, sum(1 for mask in named if mask & side), exact=True)
+    return None
 
 
 def thin_parts(

@@ -153,6 +153,26 @@ def test_a_weld_is_thin_up_to_seven_reporters_and_to_half_of_the_smaller_side():
     assert Cut(THIN_REPORTERS - 1, 0, 0, True).thin is True
 
 
+def test_two_rings_that_one_member_alone_joins_are_parted_however_many_name_it():
+    """All victims of two rings paid one mule: ten reporters a side bear a join of one account."""
+    mule = 1 << 6
+    first = [mule | 1 << at % 3 | 1 << (at + 1) % 3 for at in range(10)]
+    second = [mule | 1 << 3 + at % 3 | 1 << 3 + (at + 1) % 3 for at in range(10)]
+    named, core = [*first, *second], [True] * 7
+    cut = weakest_cut(named, core)
+    assert cut is not None and cut.reporters == 10 and not cut.thin
+    join = thin_join(cut, named, core, [])
+    assert join is not None and join.side in (0b111, 0b111000) and join.reporters == 10
+    parts = thin_parts(named, core)
+    assert len(set(parts[:3])) == len(set(parts[3:6])) == 1 and parts[0] != parts[3]
+    # People who name both rings without the mule, or an analyst, make them one.
+    both = [0b1001, 0b10010, 0b100100]
+    assert thin_join(cut, [*named, *both], core, []) is None
+    assert thin_join(cut, named, core, [(0, 3)]) is None
+    # Two members of a side are no ring.
+    assert thin_join(cut, named, [True] * 5 + [False, True], []) is None
+
+
 def test_each_of_three_welded_pairs_is_a_part_of_its_own():
     """Of two joins of two a side the run shows one; an offer must not name the other two as one."""
     pairs = [0b11, 0b1100, 0b110000]
