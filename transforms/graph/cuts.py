@@ -270,27 +270,47 @@ def _hinged_join(
     Without it the cluster falls into sides with `CUT_SIDE` core members each. It is on the side
     with more of them.
     """
-    masks = sorted({*named, *(1 << a | 1 << b for a, b in same)})
-    if sum(core) < 2 * CUT_SIDE or len(masks) * len(core) > MOST_CUT_STEPS:
+    if sum(core) < 2 * CUT_SIDE:
         return None
-    in_core = sum(1 << at for at, one in enumerate(core) if one)
-    for hinge in range(len(core)):
-        sides: list[int] = []
-        for mask in masks:
-            whole, apart = mask & ~(1 << hinge), []
-            for one in sides:
-                if one & whole:
-                    whole |= one
-                else:
-                    apart.append(one)
-            sides = [*apart, whole] if whole else apart
-        large = sorted((side & in_core).bit_count() for side in sides)
-        if len(large) > 1 and large[-2] >= CUT_SIDE:
-            enough = [one for one in sides if (one & in_core).bit_count() >= CUT_SIDE]
-            side = min(enough, key=lambda one: ((one & in_core).bit_count(), one))
-            bearers = sum(1 for mask in named if mask >> hinge & 1 and mask & side)
-            return Cut(bearers, side, sum(1 for mask in named if mask & side), exact=True)
-    return None
+    import networkx as nx
+
+    graph = nx.Graph()
+    for at, mask in enumerate({*named, *(1 << a | 1 << b for a, b in same)}):
+        graph.add_edges_from((member, -1 - at) for member in _bits(mask))
+    hinge = min(_hinges(graph, core), default=None)
+    if hinge is None:
+        return None
+    graph.remove_node(hinge)
+    sides = ([one for one in side if one >= 0] for side in nx.connected_components(graph))
+    sized = sorted((sum(core[one] for one in side), sorted(side)) for side in sides)
+    side = sum(1 << one for one in next(side for size, side in sized if size >= CUT_SIDE))
+    bearers = sum(1 for mask in named if mask >> hinge & 1 and mask & side)
+    return Cut(bearers, side, sum(1 for mask in named if mask & side), exact=True)
+
+
+def _hinges(graph: Any, core: Sequence[bool]) -> Iterator[int]:
+    """Yields the members without whom two sides have `CUT_SIDE` core members each.
+
+    `graph` ties members, from 0 on, to those who name them, below 0. Takes time in proportion to
+    it: members are counted along the tree of its blocks and the nodes that these share.
+    """
+    import networkx as nx
+
+    shared = set(nx.articulation_points(graph))
+    tree, size = nx.Graph(), Counter({one: core[one] for one in shared if one >= 0})
+    for block in map(frozenset, nx.biconnected_components(graph)):
+        tree.add_edges_from((block, one) for one in block & shared)
+        size[block] = sum(core[one] for one in block - shared if one >= 0)
+    above = nx.dfs_predecessors(tree)
+    below, sides = size.copy(), defaultdict(list)
+    for node in nx.dfs_postorder_nodes(tree):
+        if node in above:
+            below[above[node]] += below[node]
+            sides[above[node]].append(below[node])
+    for one in shared:
+        largest = sorted([*sides[one], sum(core) - below[one]])
+        if one >= 0 and largest[-2] >= CUT_SIDE:
+            yield one
 
 
 def thin_parts(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import chain, combinations
+from unittest import mock
 
 import networkx as nx
 import numpy as np
@@ -171,6 +172,24 @@ def test_two_rings_that_one_member_alone_joins_are_parted_however_many_name_it()
     assert thin_join(cut, named, core, [(0, 3)]) is None
     # Two members of a side are no ring.
     assert thin_join(cut, named, [True] * 5 + [False, True], []) is None
+
+
+@given(
+    st.tuples(*(st.integers(0, at) for at in range(8))),
+    st.lists(st.sets(st.integers(0, 8), min_size=2, max_size=3), max_size=6),
+)
+def test_one_member_joins_where_the_cluster_falls_apart_without_it(tree, more):
+    each = [*({at + 1, beside} for at, beside in enumerate(tree)), *more]
+    graph = nx.Graph((one, -1 - row) for row, those in enumerate(each) for one in those)
+
+    def second_largest(without):
+        rest = nx.connected_components(graph.subgraph(set(graph) - {without}))
+        return sorted([0, *(sum(one >= 0 for one in side) for side in rest)])[-2]
+
+    named = [sum(1 << one for one in those) for those in each]
+    with mock.patch.object(cuts, "weakest_cut", lambda *_: None):
+        join = thin_join(None, named, [True] * 9, [])
+    assert (join is not None) == any(second_largest(one) >= CUT_SIDE for one in range(9))
 
 
 def test_each_of_three_welded_pairs_is_a_part_of_its_own():
