@@ -53,7 +53,7 @@ from reports.run import NO_NARRATIVES, Run, narrative_reader
 from reports.text import quantity
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
-from schemas.offer import Consent, Correction, Feed, Offer, Revocation
+from schemas.offer import MAX_ENTITY_ID_LENGTH, Consent, Correction, Feed, Offer, Revocation
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -364,18 +364,32 @@ def write_consent(arguments: argparse.Namespace) -> int:
 def _members_from(path: str) -> tuple[str, ...]:
     """Returns the ids of a file: one a line, or the members of a package.json."""
     text = read_text(path)
+    lines: list[Any] = []
     try:
-        lines = list(json.loads(text)["members"])
-    except (ValueError, KeyError, TypeError):
+        lines.extend(json.loads(text)["members"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         lines = [one.strip() for one in text.splitlines() if one.strip()]
-    kinds = tuple(f"{kind}:" for kind in EntityKind)
-    wrong = next((one for one in lines if not one.startswith(kinds)), None)
-    if not lines or wrong is not None:
-        raise UsageError(
-            f"{path}: {f'{wrong[:60]!r} is not an id' if wrong else 'names no id'}; give ids such "
-            "as phone:+18885550123, one a line, or a package.json"
-        )
+    for one in lines:
+        if not _is_id(one):
+            shown = f"{one[:60]!r} is not an id" if isinstance(one, str) else "lists what is no id"
+            raise UsageError(f"{path}: {shown}; {_GIVE_IDS}")
+    if not lines:
+        raise UsageError(f"{path}: names no id; {_GIVE_IDS}")
     return tuple(sorted(set(lines)))
+
+
+_GIVE_IDS = "give ids such as phone:+18885550123, one a line, or a package.json"
+
+
+def _is_id(given: object) -> bool:
+    """Returns whether a value is a line with an id: a consent is read by its lines."""
+    kinds = tuple(f"{kind}:" for kind in EntityKind)
+    return (
+        isinstance(given, str)
+        and given.startswith(kinds)
+        and given.isprintable()
+        and len(given) <= MAX_ENTITY_ID_LENGTH
+    )
 
 
 def evidence_of_run(run: Run) -> pa.Table:

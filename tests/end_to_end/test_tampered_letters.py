@@ -623,3 +623,25 @@ def test_a_consent_by_a_key_that_is_void_releases_nothing(home, tmp_path):
     key_store.distrust("microsoft", None, NOW)
     with pytest.raises(UsageError, match="was signed by a key that is void from 2026-06-02"):
         signed_files.read_consents(*asked)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"members":[1]}',
+        '{"members":[["phone:+18885550101"]]}',
+        '{"members":["phone:+18885550101\\nphone:+18885550102"]}',
+        '{"members":["phone:+1888555\\ud800"]}',
+        '{"members":' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"members":[]}',
+        "phone:+18885550101\u202e",
+    ],
+)
+def test_what_a_partner_sends_to_be_consented_to_is_ids_or_refused(home, tmp_path, capsys, content):
+    (tmp_path / "package.json").write_text(content)
+    words = ["exchange", "consent", tmp_path / "package.json", "--to", "amazon"]
+    words += ["--from", "microsoft", "--recipient", "in-cbi", "--expires", "2099-01-01T00:00:00Z"]
+    assert ringtrace(*words, "--output", tmp_path / "out") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "package.json: " in said and "give ids such as" in said
+    assert not (tmp_path / "out").exists()
