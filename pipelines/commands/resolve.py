@@ -39,6 +39,7 @@ from reports.evidence_number import (
     letter_thing,
     parse_evidence_number,
 )
+from reports.export import harmless
 from reports.run import Run
 from reports.text import plain
 from schemas.entity import without_epoch
@@ -185,7 +186,7 @@ def write_schedule(arguments: argparse.Namespace) -> int:
             for cell in (it.issuer, evidence_number(it.issuer, each), it.cluster_id)
         ]
         names = ["; ".join(it.cases.values()) for it in (one, other)]
-        made.writerow([plain(cell, 300) for cell in (bare, *cells, *names)])
+        made.writerow([harmless(plain(cell, 300)) for cell in (bare, *cells, *names)])
     sys.stdout.write(written.getvalue())
     return 0
 
@@ -407,7 +408,9 @@ def _package(folder: Path) -> Holding:
         raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
     try:
         found = _read_package(folder)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, csv.Error):
+    except (
+        OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error
+    ):  # fmt: skip
         raise UsageError(
             f"{folder}: has no evidence numbers, as before there were any, or is damaged; make it "
             "again, or ask for another"
@@ -425,7 +428,8 @@ def _read_package(folder: Path) -> Holding:
     facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_bytes())
     issuer, cluster_id = facts["evidence_numbers"]["issuer"], facts["cluster_id"]
     cases = {"reference": facts["reference"], **facts.get("case_numbers", {})}
-    if not all(isinstance(one, str) for one in (issuer, cluster_id, *cases.values())):
+    texts = (issuer, cluster_id, *cases.values(), *facts["members"])
+    if not all(isinstance(one, str) and one.isprintable() for one in texts):
         raise TypeError
     printed: dict[str, list[str]] = {}
     about: dict[str, str] = {}

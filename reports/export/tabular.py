@@ -88,7 +88,7 @@ def csv_bytes(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
     writer.writerows(
-        [_harmless(one) if isinstance(one, str) else one for one in row] for row in rows
+        [harmless(one) if isinstance(one, str) else one for one in row] for row in rows
     )
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
@@ -187,7 +187,8 @@ def nodes_parquet(graph: GraphExport, positions: pa.Table) -> Iterator[memoryvie
 
 
 @lru_cache(maxsize=16_384)
-def _harmless(value: str) -> str:
+def harmless(value: str) -> str:
+    """Returns text that no spreadsheet takes for a formula."""
     text = plain(value, TEXT_LIMIT)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 

@@ -308,6 +308,9 @@ def test_an_altered_package_tells_nothing(amazon, capsys, tmp_path):
     assert "is no package that holds" in capsys.readouterr().err
 
 
+THEIRS = {"evidence_numbers": {"issuer": "microsoft"}}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -317,13 +320,41 @@ def test_an_altered_package_tells_nothing(amazon, capsys, tmp_path):
         {"case_numbers": {"a": 1}},
         {"as_of": 5},
         {"cluster_id": None},
+        {"cluster_id": "c-1\x1b[2J"} | THEIRS,
+        {"members": ["phone:+18885550101\ud800"]} | THEIRS,
+        {"case_numbers": {"a": "\u202e"}} | THEIRS,
+        "[" * 100_000 + "]" * 100_000,
     ],
 )
 def test_a_partners_package_of_another_form_is_one_line(amazon, capsys, tmp_path, change):
     folder = tmp_path / "sealed"
     shutil.copytree(amazon.package, folder)
-    facts = json.loads((folder / "data/package.json").read_bytes()) | change
+    facts = json.loads((folder / "data/package.json").read_bytes())
+    text = change if isinstance(change, str) else json.dumps(facts | change)
+    (folder / "data/package.json").write_text(text)
+    _sealed_by_microsoft(folder)
+    assert ringtrace("resolve", "RT-MC55-B7NH-68", folder) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and ("has no evidence" in said or "for another" in said)
+
+
+def test_a_partners_case_number_is_no_formula(amazon, capsys, tmp_path):
+    folder = tmp_path / "sealed"
+    shutil.copytree(amazon.package, folder)
+    facts = json.loads((folder / "data/package.json").read_bytes())
+    facts |= {"reference": '=HYPERLINK("https://x.example")', "case_numbers": {}}
+    facts["evidence_numbers"]["issuer"] = "microsoft"
     (folder / "data/package.json").write_text(json.dumps(facts))
+    _sealed_by_microsoft(folder)
+    assert ringtrace("exchange", "schedule", folder, amazon.package) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert rows and {one["case_numbers_a"] for one in rows} == {
+        '\'=HYPERLINK("https://x.example")'
+    }
+
+
+def _sealed_by_microsoft(folder):
+    """Seals a package again with a key that is trusted as microsoft's."""
     files = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -337,9 +368,6 @@ def test_a_partners_package_of_another_form_is_one_line(amazon, capsys, tmp_path
     (folder / seal.SEAL_FILE).write_bytes(made)
     (folder / seal.SIGNATURE_FILE).write_bytes(signing.sign_detached(made, key))
     (folder / seal.QUERY_FILE).write_bytes(seal.time_stamp_query(made))
-    assert ringtrace("resolve", "RT-MC55-B7NH-68", folder) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and ("has no evidence" in said or "for another" in said)
 
 
 def test_two_companies_packages_are_laid_side_by_side(offices, amazon, capsys, tmp_path):
