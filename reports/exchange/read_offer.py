@@ -75,6 +75,9 @@ The largest collection that is published, Consumer Sentinel of the United States
 Commission, has 6.5 million reports of 2024, of all fraud.
 """
 
+MAX_REVOKED = 10_000
+"""Offers that one revocation may name: all are remembered, and looked up by each command."""
+
 MAX_LISTED_KEYS = 100
 """Keys that one list may name."""
 
@@ -209,7 +212,8 @@ def parse_offer(content: bytes, signed_by: str) -> Offer | Revocation:
         if isinstance(found, Feed):
             _check_feed(found)
     else:
-        need(bool(found.offers) and all(map(SHA256.fullmatch, found.offers)), "offers")
+        need(0 < len(found.offers) <= MAX_REVOKED, "offers")
+        need(all(map(SHA256.fullmatch, found.offers)), "offers")
     return found
 
 
@@ -350,6 +354,8 @@ def _check_offer(offer: Offer) -> None:
         need(offer.terms.confidence_floor <= one.confidence <= 100, f"entities[{at}].confidence")
         need(1 <= one.cluster <= len(offer.clusters), f"entities[{at}].cluster")
     need(rising([one.entity_id for one in offer.entities]), "entities")
+    if len(offer.entities) > MAX_ROWS:
+        raise OfferError(f"has more than {MAX_ROWS} identifiers")
     if offer.called is not None:
         phones = {at for at, one in enumerate(offer.entities) if one.entity_id.startswith("phone:")}
         need(offer.called and rising(offer.called) and phones.issuperset(offer.called), "called")

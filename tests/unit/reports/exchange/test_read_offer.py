@@ -307,6 +307,8 @@ def test_totals_that_cannot_be_are_refused():
     many = dataclasses.replace(OFFER.evidence[0], reports=read_offer.MAX_PEOPLE)
     refused(changed(evidence=(many, OFFER.evidence[1])), "not plausible")
     refused(changed(expires_at="2027-06-03T00:00:00Z"), "expires_at")
+    offers = tuple(f"{at:064x}" for at in range(read_offer.MAX_REVOKED + 1))
+    refused(signing.canonical_json(dataclasses.replace(REVOKED, offers=offers)), "offers")
     assert read_offer.parse_offer(changed(expires_at="2027-06-02T00:00:00Z"), "microsoft")
 
 
