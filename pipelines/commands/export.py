@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from pipelines.exchange.signed_files import check_offers
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, add_register_options, describe_system_error
 from pipelines.user_files import check_basis, open_run
@@ -19,6 +20,7 @@ from reports.export import DEFAULT_TLP, ExportFormat, RunExport, leaving_formats
 from reports.run import Run
 from reports.text import quantity
 from schemas.tables import CLUSTERS
+from transforms.manifest import current_time
 from transforms.write import write_local_file
 
 
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("which clusters is not said: give --cluster ID, or --all")
     finished, form = open_run(arguments.run, built_on=True), leaving_formats()[arguments.format]
     check_basis(finished)
+    check_offers(finished, current_time())
     if "://" in finished.folder:
         raise UsageError(f"{finished.folder}: files are written of local runs; copy it here first")
     if arguments.include_verify and form.reviewed:

@@ -214,6 +214,9 @@ def _answer_once(
         most = None if arguments.ignore_cooldown else policy.overlap_answers_per_year
         _check_answers(before, path, content, request.sender, now, most)
         values = responder_values(arguments, request, me)
+        if len(values) < request.floor:
+            # No count of so few may be shown, and whoever asks may not run this program.
+            values = frozenset()
         session, secret = bytes.fromhex(request.session), new_secret()
         masked_again, tags = answer_points(secret, session, points, values)
     except LetterError as error:
@@ -240,9 +243,10 @@ def _answer_once(
     # Recorded first: an answer that nobody recorded could be asked for again.
     write_state(answer_state_path(request.sender), kept)
     written = signed_files.write_signed(folder, ANSWER, letter, key)
+    shown = len(values) or f"none of yours, which are fewer than {request.floor},"
     return _say(
         f"{written}: {request.sender} asked by {request.by} about {_about(request)}, "
-        f"{request.size} elements; you show {len(values)} as {len(tags)}; mail it and its .sig"
+        f"{request.size} elements; you show {shown} as {len(tags)}; mail it and its .sig"
     )
 
 
@@ -371,6 +375,7 @@ def requester_values(arguments: argparse.Namespace, me: str) -> RequesterValues:
         raise UsageError("--run, --cluster, --offer: give all three, or none to compare all")
     joined = open_run(arguments.run, built_on=True)
     check_basis(joined)
+    signed_files.check_offers(joined, arguments.now or datetime.now(UTC))
     org = key_store.org_slug(arguments.to)
     offer, sha256 = _offer(arguments.offer, org, me, key_store.trusted_keys())
     members = _members(arguments.run, arguments.cluster)

@@ -291,6 +291,18 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     return void
 
 
+def check_offers(joint: Run, now: datetime) -> None:
+    """Raises UsageError if a joint run holds an offer that is not in force: nothing may leave."""
+    void = void_offers(joint, now)
+    offers: Any = joint.manifest["options"].get("offers") or []
+    for one in offers:
+        if why := void.get(one["sha256"]):
+            raise UsageError(
+                f"{joint.folder}: the offer of {one['sender']} in it is void ({why}); join without "
+                "it"
+            )
+
+
 @contextmanager
 def accepted(
     run_id: str, *, offers: Sequence[SignedFile], output: str, made: datetime

@@ -162,9 +162,17 @@ def test_a_void_offer_is_in_no_referral(joint, tmp_path, capsys):
     before = record.read_text()
     sha256 = hashlib.sha256((joint.offer / "offer.json").read_bytes()).hexdigest()
     record.write_text(json.dumps(json.loads(before) | {"revoked": [sha256]}))
+    leaves = ["export", joint.run, "--all", "--format", "csv", "--output", tmp_path / "x.csv"]
+    asks = ["exchange", "overlap", "request", tmp_path / "v.csv", "--by", "phone", "--run"]
+    asks += [joint.run, "--cluster", "c-0", "--offer", joint.offer, "--to", "microsoft"]
+    asks += ["--from", "amazon", "--output", tmp_path / "x.csv", "--now", NOW]
     try:
         assert joint.referral(tmp_path / "p", *AGREED) == 1
+        assert "is void (revoked)" in capsys.readouterr().err
+        for words in (leaves, asks):
+            assert ringtrace(*words) == 2, words
+            assert "microsoft in it is void (revoked); join without" in capsys.readouterr().err
+            assert not (tmp_path / "x.csv").exists()
     finally:
         record.write_text(before)
-    assert "is void (revoked)" in capsys.readouterr().err
     assert not (tmp_path / "p").exists()

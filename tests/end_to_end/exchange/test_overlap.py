@@ -7,6 +7,8 @@ import pytest
 
 from pipelines import key_store
 from reports import signing
+from reports.exchange import count_shared, decode_elements
+from schemas.offer import POINT_BYTES, TAG_BYTES
 from tests.support.exchange_world import Company, ringtrace, trust_key
 
 AT = "2026-06-02T00:00:00Z"
@@ -240,6 +242,28 @@ def test_the_answerer_has_a_floor_of_its_own(parties, tmp_path, capsys):
     answered(tmp_path, status=2)
     assert "you show none under 8" in capsys.readouterr().err
     answered(tmp_path, range(40), "--min-count", "4")
+
+
+def test_whoever_asks_about_few_learns_nothing_of_one_of_them(parties, tmp_path, capsys):
+    """The floor does not rest on the program that the partner runs, who has the secret."""
+    amazon, microsoft, act_as = parties
+    act_as(amazon)
+    asked(tmp_path, range(40))
+    (state,) = (amazon.home / "overlap").iterdir()
+    kept = json.loads(state.read_bytes())
+    act_as(microsoft)
+    answered(tmp_path, range(4))
+    said = capsys.readouterr().out
+    assert "you show none of yours, which are fewer than 5, as 1024" in said
+    letter = json.loads((tmp_path / "2" / "answer.json").read_bytes())
+    points = decode_elements(letter["points"], POINT_BYTES, letter["size"])
+    tags = decode_elements(letter["tags"], TAG_BYTES, letter["size"])
+    session, secret = bytes.fromhex(letter["session"]), bytes.fromhex(kept["secret"])
+    assert count_shared(secret, session, points, tags) == 0
+    act_as(amazon)
+    words = ["--from", "amazon", "--output", tmp_path / "3"]
+    assert overlap("compute", tmp_path / "2", *words) == 0
+    assert "fewer than 5" in capsys.readouterr().out
 
 
 def test_a_file_without_what_is_compared(parties, tmp_path, capsys):
