@@ -32,9 +32,11 @@ from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
 from reports.text import quantity
+from schemas.decision import REVIEWING_DECISIONS
 from schemas.entity import is_withheld, without_epoch
+from schemas.enums import Status
 from schemas.offer import CorrectedIssue, Correction, Revocation, StruckIdentifier
-from schemas.tables import COMPLAINTS, DECISIONS
+from schemas.tables import COMPLAINTS, DECISIONS, ENTITIES
 from transforms.extract import KnownLegitimate
 
 if TYPE_CHECKING:
@@ -265,6 +267,40 @@ def _decided_in_run(finished: Run) -> list[Withdrawal]:
         for entity_id, *members in [[own.get(e, e) for e in (row["entity_a"], *row["members"])]]
     )
     return [one for one in found if not is_withheld(one.entity_id)]
+
+
+def confirmed_but_suppressed(finished: Run) -> list[str]:
+    """Returns what decisions in force accuse, and a list or a count of the run suppresses.
+
+    Whoever can write to a list has no name. A `legitimate` decision has one, and says so itself; one
+    that nobody signed does not outweigh one that somebody did.
+    """
+    try:
+        rows = tables.read_table(finished, DECISIONS, where=pc.field("in_force")).to_pylist()
+    except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
+        return []
+    accusing = [row for row in rows if row["kind"] in REVIEWING_DECISIONS]
+    accused = sorted({one for row in accusing for one in row["members"]})
+    if not accused:
+        return []
+    # A list takes all holders of a number, who have one row then.
+    ids = pa.array(sorted({*accused, *map(without_epoch, accused)}), pa.string())
+    found = tables.read_table(
+        finished, ENTITIES, ["entity_id", "status"], pc.field("entity_id").isin(ids)
+    )
+    status = dict(zip(found["entity_id"].to_pylist(), found["status"].to_pylist(), strict=True))
+    gone = [one for one in accused if status.get(one, status.get(without_epoch(one))) == Status.SUPPRESSED]
+    signed = {one for row in accusing if row["signed_by"] for one in row["members"]}
+    for row in rows:
+        if row["kind"] == LEGITIMATE:
+            bare = list(map(without_epoch, gone))
+            cleared = set(_covered(bare, withdrawal(LEGITIMATE, row["entity_a"], "", ())))
+            gone = [
+                one
+                for one, each in zip(gone, bare, strict=True)
+                if each not in cleared or (one in signed and not row["signed_by"])
+            ]
+    return gone
 
 
 def _listed(left: list[str], known: KnownLegitimate) -> list[str]:

@@ -14,14 +14,16 @@ from pipelines.ledger import LedgerError, outstanding, read_ledger, void_joins
 from pipelines.options import SHARE, add_ledger, add_notice, add_register_options, moment
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
+from reports.text import quantity
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus
 from schemas.reject import Code
-from schemas.tables import HELD_FOLDER, VICTIMS
+from schemas.tables import DECISIONS, HELD_FOLDER, VICTIMS
 from transforms.manifest import (
     NOT_WRITTEN,
     AlteredRunError,
     check_private,
+    files_of,
     find_added,
     find_altered,
 )
@@ -86,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         ),
         *find_private_problems(finished),
         *_void_offers(finished, arguments.now or datetime.now(UTC)),
+        *_confirmed_and_gone(finished),
         *_corrections_due(finished, arguments),
     ]
     entries = finished.manifest.get("entries")
@@ -205,6 +208,19 @@ def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
                 yield f"void_offer: the offer of {one['sender']} is {why}; join without it"
     elif why := void_run(finished):
         yield f"void_join: it {why}"
+
+
+def _confirmed_and_gone(finished: Run) -> Iterator[str]:
+    """Yields how many confirmed identifiers no analyst took out, and yet are."""
+    if files_of(finished.manifest, DECISIONS):
+        from pipelines.commands import correct  # with Arrow
+
+        if gone := correct.confirmed_but_suppressed(finished):
+            yield (
+                f"confirmed_suppressed: {quantity(len(gone), 'identifier')} that analysts confirmed "
+                "or reviewed, suppressed by a list, a count or an unsigned decision; see "
+                "entities.reason, and decide legitimate where it is right"
+            )
 
 
 def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:

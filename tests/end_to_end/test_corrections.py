@@ -450,3 +450,37 @@ def test_a_record_that_a_package_cites_is_on_hold(office, tmp_path, capsys):
     assert {one: one.read_bytes() for one in sealed} == sealed
     assert ringtrace("verify", office.package) == 0
     assert ringtrace(*words) == 0, "what is corrected holds no longer"
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_a_list_takes_nothing_that_was_confirmed_in_silence(tmp_path, monkeypatch, capsys, signs):
+    """A list has no author: what clears a ring is a decision, signed where the confirm was."""
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    rows, file = jsonl(tmp_path / "rows.jsonl", ROWS), tmp_path / "d.csv"
+    batch(tmp_path / "first", "--complaints", rows)
+    who = ["--decisions", file, "--author", "Ada", "--reason", "seen"]
+    if signs:
+        assert ringtrace("decide", tmp_path / "first", "confirm", f"phone:{FIRST}", *who) == 0
+    else:
+        decisions(file)
+    again = ["--complaints", rows, "--decisions", file, "--previous", tmp_path / "first"]
+    batch(tmp_path / "well", *again)
+    assert health(capsys, tmp_path / "well")[0] == 0
+    (tmp_path / "bank.csv").write_text(f"entity_id,reason\n{SECOND},a bank\n")
+    listed = ["--known-legitimate", tmp_path / "bank.csv"]
+    batch(tmp_path / "listed", *again, *listed)
+    status, said = health(capsys, tmp_path / "listed")
+    (line,) = said
+    assert status == 1 and line.startswith("confirmed_suppressed: 1 identifier that analysts")
+    assert SECOND not in line
+    before = file.read_text()
+    blank = "," * (before.partition("\n")[0].count(",") - 7)
+    typed = f"L-1,legitimate,phone:{SECOND},,Mallory,ours,2024-04-02T00:00:00Z,{blank}\n"
+    file.write_text(before + typed)
+    batch(tmp_path / "typed", *again, *listed)
+    assert health(capsys, tmp_path / "typed")[0] == signs
+    file.write_text(before)
+    decide = ["decide", tmp_path / "well", "legitimate", f"phone:{SECOND}", *who]
+    assert ringtrace(*decide) == 0
+    batch(tmp_path / "decided", *again, *listed)
+    assert health(capsys, tmp_path / "decided")[0] == 0
