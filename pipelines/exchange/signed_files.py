@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -125,7 +127,10 @@ def _signature(path: Path) -> bytes:
 
 def _content(path: Path, most: int) -> bytes:
     try:
-        with path.open("rb") as file:
+        # Without waiting: a pipe that somebody put into a shared folder would never end.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{path}: is no regular file; give a signed file, or its folder")
             content = file.read(most + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; give a signed file, or its folder") from None

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import os
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -645,3 +646,14 @@ def test_what_a_partner_sends_to_be_consented_to_is_ids_or_refused(home, tmp_pat
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "package.json: " in said and "give ids such as" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["offer.json", "revocation.json"])
+def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, capsys, name):
+    os.mkfifo(tmp_path / name)
+    for given in (tmp_path, tmp_path / name):
+        with pytest.raises(UsageError, match="no regular file|No such file"):
+            signed_files.read_signed(str(given), signed_files.OFFER_FILES)
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="no regular file"):
+        signed_files.read_signed(str(tmp_path / "zero"), signed_files.OFFER_FILES)
