@@ -257,19 +257,28 @@ def void_basis(basis: Iterable[str], void: Mapping[str, str]) -> str:
     return f"rests on the join {first}, which is void: {void[first]}" if first else ""
 
 
+def _rests_on(one: Entry, void: Mapping[str, str]) -> bool:
+    return not {one.run_id, *one.built_on}.isdisjoint(void)
+
+
 def outstanding(
-    entries: Iterable[Entry], withdrawn: Iterable[str], void: Mapping[str, str] = NOTHING_VOID
+    entries: Iterable[Entry],
+    withdrawn: Iterable[str],
+    void: Mapping[str, str] = NOTHING_VOID,
+    revoked: Mapping[str, str] = NOTHING_VOID,
 ) -> list[Outstanding]:
     """Returns the issues that name a withdrawn identifier and were not corrected about it since.
 
     A correction takes back what was issued before it; what is issued again counts again. A package
     that supersedes another one takes back what it does not name itself. All that an issue names is
-    withdrawn where it rests on a join that is void.
+    withdrawn where it rests on a join that is void, or was made of one whose offer was revoked;
+    in the latter case a superseding package takes the place of all.
 
     Args:
         entries: of the ledger, in their order.
         withdrawn: ids without epochs.
         void: why joins are void, by the id of the joint run.
+        revoked: the same of joins with an offer that its sender took back; decisions on them hold.
     """
     wrong = frozenset(withdrawn)
     issued: dict[tuple[str, str], Entry] = {}
@@ -282,9 +291,11 @@ def outstanding(
         if one.supersedes:
             before = issued.get((one.supersedes, one.recipient))
             gone = before.bare - one.bare if before else frozenset()
+            if before and before.run_id in revoked and not _rests_on(before, void):
+                gone |= before.bare - wrong
             _take_back(left, one.supersedes, one.recipient, gone)
         key = one.sha256, one.recipient
-        gone_with = void_basis((one.run_id, *one.built_on), void)
+        gone_with = _rests_on(one, void) or one.run_id in revoked
         issued[key], left[key] = one, one.bare if gone_with else one.bare & wrong
     return [
         Outstanding(

@@ -100,7 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     sender = sender_of_run(arguments.sender, finished)
     register = register_of(arguments)
     wrong = withdrawn(entries, finished, decisions, register)
-    found = ledger.outstanding(entries, wrong, ledger.void_joins())
+    void, revoked = ledger.void_joins(), signed_files.revoked_joins()
+    found = ledger.outstanding(entries, wrong, void, revoked)
     if not found:
         sys.stdout.write("nothing that was issued names what was withdrawn since, or is void\n")
         return 0

@@ -226,16 +226,17 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
 def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
     """Yields what was issued and names an identifier that was withdrawn since."""
     from pipelines.commands import correct  # with Arrow
+    from pipelines.exchange.signed_files import revoked_joins
 
     now = arguments.now or datetime.now(UTC)
     decisions = correct.in_force(arguments.decisions, finished, now)
     try:
-        entries, void = read_ledger(arguments.ledger), void_joins()
+        entries, void, revoked = read_ledger(arguments.ledger), void_joins(), revoked_joins()
     except LedgerError as error:
         yield f"ledger: {error}"
         return
     if entries or arguments.register_key is not None:
         register = correct.register_of(arguments)
         reasons = correct.withdrawn(entries, finished, decisions, register)
-        found = outstanding(entries, reasons, void)
+        found = outstanding(entries, reasons, void, revoked)
         yield from correct.issue_lines(found, reasons)

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines import key_store
-from pipelines.ledger import Entry, EntryKind, recorded, replaced
+from pipelines.ledger import Entry, EntryKind, read_ledger, recorded, replaced
 from pipelines.options import UsageError
 from pipelines.private_keys import open_private_key, read_secret_file
 from pipelines.user_files import custody_policy, read_text
@@ -294,6 +294,21 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
         elif sha256 in ends and ends[sha256] <= now:
             void[sha256] = f"expired at {utc_text(ends[sha256])}"
     return void
+
+
+def revoked_joins() -> dict[str, str]:
+    """Returns why what was made of joint runs must be taken back, by the id of the run.
+
+    The sender of an offer in it took that back. What analysts decided there holds.
+
+    Raises:
+        LedgerError: if the ledger was changed.
+    """
+    return {
+        one.run_id: f"was made of the join {one.run_id}, whose offer {one.recipient} revoked"
+        for one in read_ledger(None)
+        if one.kind == EntryKind.JOIN and one.sha256 in accepted_before(one.recipient).revoked
+    }
 
 
 def check_offers(joint: Run, now: datetime) -> None:

@@ -1,11 +1,13 @@
 """All that rests on a join is void with the key of an offer in it, and each place says so."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from pipelines import key_store
-from pipelines.ledger import EntryKind, read_ledger
+from pipelines.exchange import signed_files
+from pipelines.ledger import EntryKind, outstanding, read_ledger
 from reports import tables
 from schemas.tables import CLUSTERS, DECISIONS, MEMBERS
 from tests.support.exchange_world import AGREED, NOW, Joint, ringtrace
@@ -108,6 +110,37 @@ def test_a_correction_takes_all_of_it_back_once(made, distrusted, tmp_path, caps
     capsys.readouterr()
     assert ringtrace("correct", *given, "--output", tmp_path / "again") == 0
     assert "nothing that was issued" in capsys.readouterr().out
+
+
+def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
+    made, tmp_path, monkeypatch, capsys
+):
+    """Decisions on the join hold: the offer was revoked, and nobody else could sign it."""
+    home = shutil.copytree(key_store.home(), tmp_path / "home")
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    entries = read_ledger(None)
+    (package,) = [one for one in entries if one.kind == EntryKind.PACKAGE]
+    before = signed_files.accepted_before("microsoft")
+    offers = {one.sha256 for one in entries if one.run_id == package.run_id} - {package.sha256}
+    signed_files.save_accepted("microsoft", replace(before, revoked=before.revoked | offers))
+    assert ringtrace("verify", made.package) == 1
+    assert f"of the join {package.run_id}, whose offer microsoft revoked" in capsys.readouterr().out
+    given = [world_run(made), "--decisions", made.folder / "signed.csv"]
+    assert ringtrace("health", *given) == 1
+    said = capsys.readouterr().out
+    assert f"correction: {package.issue_id} " in said and "void_join: " not in said
+    leaves = ["export", made.folder / "own", "--format", "csv", "--all"]
+    assert ringtrace(*leaves, "--output", tmp_path / "x.csv") == 0
+    revoked = signed_files.revoked_joins()
+    new = replace(package, sha256="9" * 64, run_id="other", supersedes=package.sha256)
+    assert outstanding([*entries, new], (), {}, revoked) == []
+    assert [one.entry for one in outstanding([*entries, new], package.bare, {}, revoked)] == [
+        package,
+        new,
+    ]
+    assert ringtrace("correct", *given, "--output", tmp_path / "out") == 0
+    assert (tmp_path / "out/in-cbi/correction.json").is_file()
+    assert outstanding(read_ledger(None), (), {}, revoked) == []
 
 
 def test_what_accuses_there_has_no_effect_and_what_rests_on_it_does_not_leave(
