@@ -171,6 +171,11 @@ def export_key(arguments: argparse.Namespace) -> int:
 def trust_key(arguments: argparse.Namespace) -> int:
     """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
+    if signed_files.feed_key_path(key_store.org_slug(org)).is_file():
+        raise UsageError(
+            f"{org}: is the name of a hub, whose feeds you sign yourself; a partner of that name "
+            "would be taken for it"
+        )
     key = key_store.public_key(file)
     signer = signing.key_id(key)
     if arguments.fingerprint.replace(":", "").replace(" ", "").lower() != signer:

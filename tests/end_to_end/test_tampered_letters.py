@@ -657,3 +657,13 @@ def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, capsys, 
     (tmp_path / "zero").symlink_to("/dev/zero")
     with pytest.raises(UsageError, match="no regular file"):
         signed_files.read_signed(str(tmp_path / "zero"), signed_files.OFFER_FILES)
+
+
+def test_no_partner_takes_the_name_of_a_hub(home, tmp_path, capsys):
+    path = signed_files.feed_key_path("acx")
+    key_store.write_whole(path, signing.private_pem(signing.make_signing_key()))
+    (tmp_path / "acx.pem").write_bytes(signing.public_pem(fuzz_readers.KEY.public_key()))
+    words = ["--fingerprint", signing.key_id(fuzz_readers.KEY.public_key())]
+    assert ringtrace("keys", "trust", "acx", tmp_path / "acx.pem", *words) == 2
+    assert "is the name of a hub" in capsys.readouterr().err
+    assert key_store.trusted("acx") == []
