@@ -233,7 +233,8 @@ def _lines(
     for thing, issuer in things.items():
         yield f"is {_words(thing)}, as {plain(issuer, 80)} numbers it"
     for one in held:
-        if number in one.about:
+        # A row about a tie to what is left out bears the number of the end that is named.
+        if number in one.about and number not in one.things():
             yield f"is {one.about[number]}, as {plain(one.issuer, 80)} numbers it"
         if places := one.printed.get(number):
             left = len(places) - MOST_ROWS

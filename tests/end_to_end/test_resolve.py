@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from pipelines import key_store
+from pipelines.commands import resolve
 from reports import signing, tables
 from reports.evidence_number import (
     cluster_thing,
@@ -390,3 +391,21 @@ def test_two_companies_packages_are_laid_side_by_side(offices, amazon, capsys, t
         assert one["number_b"] == microsoft.number(one["identifier"])
         assert "amazon-2024-17" in one["case_numbers_a"]
         assert "microsoft-2024-17" in one["case_numbers_b"]
+
+
+def test_a_row_about_what_is_left_out_is_not_what_its_number_stands_for():
+    """Exhibit 7 has ties to what may not be named under the number of the end that is."""
+    number = evidence_number("amazon", f"phone:{ONE}")
+    held = resolve.Holding(
+        "case",
+        "a package",
+        "amazon",
+        members=[f"phone:{ONE}"],
+        printed={number: ["exhibits/07-links-not-accepted.csv row 1"]},
+        about={number: "the link of it and what is left out"},
+    )
+    lines = list(resolve._lines(number, [], [held], [], []))
+    assert [one for one in lines if one.startswith("is ")] == [
+        f"is the identifier phone:{ONE}, as amazon numbers it"
+    ]
+    assert "exhibits/07-links-not-accepted.csv row 1" in lines[1]
