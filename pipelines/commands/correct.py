@@ -273,8 +273,8 @@ def _decided_in_run(finished: Run) -> list[Withdrawal]:
 def confirmed_but_suppressed(finished: Run) -> list[str]:
     """Returns what decisions in force accuse, and a list or a count of the run suppresses.
 
-    Whoever can write to a list has no name. A `legitimate` decision has one, and says so itself; one
-    that nobody signed does not outweigh one that somebody did.
+    Whoever can write to a list has no name. A `legitimate` decision has one, and clears what it
+    names; one that nobody signed does not outweigh one that somebody did.
     """
     try:
         rows = tables.read_table(finished, DECISIONS, where=pc.field("in_force")).to_pylist()
@@ -290,7 +290,11 @@ def confirmed_but_suppressed(finished: Run) -> list[str]:
         finished, ENTITIES, ["entity_id", "status"], pc.field("entity_id").isin(ids)
     )
     status = dict(zip(found["entity_id"].to_pylist(), found["status"].to_pylist(), strict=True))
-    gone = [one for one in accused if status.get(one, status.get(without_epoch(one))) == Status.SUPPRESSED]
+    gone = [
+        one
+        for one in accused
+        if status.get(one, status.get(without_epoch(one))) == Status.SUPPRESSED
+    ]
     signed = {one for row in accusing if row["signed_by"] for one in row["members"]}
     for row in rows:
         if row["kind"] == LEGITIMATE:

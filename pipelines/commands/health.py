@@ -217,8 +217,8 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
 
         if gone := correct.confirmed_but_suppressed(finished):
             yield (
-                f"confirmed_suppressed: {quantity(len(gone), 'identifier')} that analysts confirmed "
-                "or reviewed, suppressed by a list, a count or an unsigned decision; see "
+                f"confirmed_suppressed: {quantity(len(gone), 'identifier')} that analysts "
+                "confirmed or reviewed, suppressed by a list, a count or an unsigned decision; see "
                 "entities.reason, and decide legitimate where it is right"
             )
 

@@ -13,7 +13,4 @@ from .stix import (
     stix_id as stix_id,
     withdrawn_stix as withdrawn_stix,
 )
-from .tabular import (
-    NODES_FILE as NODES_FILE,
-    harmless as harmless,
-)
+from .tabular import NODES_FILE as NODES_FILE, harmless as harmless

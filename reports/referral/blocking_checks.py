@@ -263,8 +263,8 @@ def _handling(offered: Sequence[Row], consented: Mapping[str, int]) -> Iterator[
             yield Obstacle(
                 "handling",
                 f"the offer of {who} is {', '.join(sorted(tlp))}, which does not let it go to "
-                f"others: ask {who} for its signed consent (--consent), or give who agreed, and when, "
-                "as the reason",
+                f"others: ask {who} for its signed consent (--consent), or give who agreed, and "
+                "when, as the reason",
             )
 
 

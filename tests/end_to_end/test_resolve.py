@@ -349,9 +349,7 @@ def test_a_partners_case_number_is_no_formula(amazon, capsys, tmp_path):
     _sealed_by_microsoft(folder)
     assert ringtrace("exchange", "schedule", folder, amazon.package) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert rows and {one["case_numbers_a"] for one in rows} == {
-        '\'=HYPERLINK("https://x.example")'
-    }
+    assert rows and {one["case_numbers_a"] for one in rows} == {'\'=HYPERLINK("https://x.example")'}
 
 
 def _sealed_by_microsoft(folder):

@@ -652,7 +652,7 @@ def test_what_a_partner_sends_to_be_consented_to_is_ids_or_refused(home, tmp_pat
 def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, capsys, name):
     os.mkfifo(tmp_path / name)
     for given in (tmp_path, tmp_path / name):
-        with pytest.raises(UsageError, match="no regular file|No such file"):
+        with pytest.raises(UsageError, match=r"no regular file|No such file"):
             signed_files.read_signed(str(given), signed_files.OFFER_FILES)
     (tmp_path / "zero").symlink_to("/dev/zero")
     with pytest.raises(UsageError, match="no regular file"):
