@@ -304,10 +304,12 @@ def revoked_joins() -> dict[str, str]:
     Raises:
         LedgerError: if the ledger was changed.
     """
+    joins = [one for one in read_ledger(None) if one.kind == EntryKind.JOIN]
+    revoked = {org: accepted_before(org).revoked for org in {one.recipient for one in joins}}
     return {
         one.run_id: f"was made of the join {one.run_id}, whose offer {one.recipient} revoked"
-        for one in read_ledger(None)
-        if one.kind == EntryKind.JOIN and one.sha256 in accepted_before(one.recipient).revoked
+        for one in joins
+        if one.sha256 in revoked[one.recipient]
     }
 
 
