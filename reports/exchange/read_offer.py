@@ -101,6 +101,11 @@ _LOWER = (
 )  # fmt: skip
 """Starts of ids that have no capital letter."""
 
+_NAMED = ("account", "handle", "remote", "wallet")
+"""Kinds whose ids are a name within a scheme: a run has no blank or sign of markup in one."""
+
+_NAME_OF_SCHEME = re.compile(r"""[^\s:<>"'`=|()\[\]{}\\]+:[^\s<>"'`=|()\[\]{}\\]+""")
+
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 _NAMED_KEY = re.compile(rb'"key_id":"([0-9a-f]{0,64})"')
@@ -416,6 +421,8 @@ def _is_canonical(entity_id: str) -> bool:
         if at != ("@" if kind == "email" else "") or canonical_host(host) != host:
             return False
         return not at or (local != "" and local.isascii() and local == local.lower())
+    if kind in _NAMED and not _NAME_OF_SCHEME.fullmatch(value):
+        return False
     if entity_id.startswith("account:iban:"):
         return value[5:] == value[5:].upper()
     return not is_withheld(entity_id) and (

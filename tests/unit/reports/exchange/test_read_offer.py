@@ -331,3 +331,21 @@ def test_ids_as_a_run_has_them_are_read(entity_id):
     ids = tuple(sorted(both, key=lambda one: one.entity_id))
     offer = dataclasses.replace(OFFER, entities=ids, called=None)
     assert read_offer.parse_offer(signing.canonical_json(offer), "microsoft") == offer
+
+
+@pytest.mark.parametrize(
+    "entity_id",
+    [
+        "account:upi:<b>x</b>@okaxis",
+        "account:bank:john smith 12025550100",
+        'wallet:btc:=HYPERLINK("https://x.example")',
+        "handle:telegram:a|b",
+        "remote:any desk:123456789",
+        "account:123456789",
+    ],
+)
+def test_no_text_passes_as_an_id(entity_id):
+    both = OFFER.entities[1], dataclasses.replace(OFFER.entities[0], entity_id=entity_id)
+    ids = tuple(sorted(both, key=lambda one: one.entity_id))
+    offer = dataclasses.replace(OFFER, entities=ids, called=None)
+    refused(signing.canonical_json(offer), "entity_id")
