@@ -7,8 +7,10 @@ deleted. A file appears whole or not at all.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
+import xxhash
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import key_store, run_folder
@@ -57,6 +60,7 @@ from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.erasure import ErasureList
 from transforms.gc_tuning import gc_tuned
+from transforms.read import raw_blocks
 from transforms.reporters import NO_RULES, SourceRules
 from transforms.stream import (
     DELTA_SCHEMAS,
@@ -386,8 +390,8 @@ def recover_snapshots(folder: Path) -> None:
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
 
 
-VERSION = 8
-"""The version that is read: since it, evidence says which digits links carry."""
+VERSION = 9
+"""The version that is read: since it, a file ends with a digest of all before it."""
 
 STATE_FOLDER = "state"
 
@@ -397,7 +401,13 @@ MOST_FILES = 256
 _STATE_KEY = b"ringtrace"
 """The key in the metadata of a file's first schema that has the rest of the state, as JSON."""
 
-_WHOLE, _PART = ".whole.arrow", ".part.arrow"
+_WHOLE, _PART = ".whole.state", ".part.state"
+
+_NAME = re.compile(r"[0-9]{12}\.(whole|part)\.state")
+
+_DIGEST_BYTES = 16
+"""Bytes of the XXH3 at the end of a file: Arrow takes a flipped bit for other evidence, or ends
+the process."""
 
 _BROKEN = (OSError, ValueError, KeyError, TypeError, StopIteration, pa.ArrowException)
 """Errors of Arrow and JSON over a file that was not written so."""
@@ -440,7 +450,7 @@ class StreamState:
         whole = self._files >= MOST_FILES or self._rows * 2 >= rows
         whole, self._rewrite = whole or self._rewrite, False
         self.tick += 1
-        name = f"{self.tick:012d}{_WHOLE if whole else _PART}"
+        name = _file_name(self.tick, whole=whole)
         aside = self._folder / f".next-{name}"
         header = {
             "version": VERSION,
@@ -456,27 +466,28 @@ class StreamState:
         _sync(self._folder)
         if whole:
             self._files, self._rows = 0, 0
-            for path in sorted(self._folder.glob("*.arrow")):
+            for path in sorted(self._folder.glob("[0-9]*")):
                 if path.name < name:
                     path.unlink()
 
     def _read(self) -> None:
         paths = sorted(self._folder.glob("[0-9]*"))
-        if any(not path.name.endswith((_WHOLE, _PART)) for path in paths):
+        if not all(_NAME.fullmatch(path.name) for path in paths):
             raise self._version_error()
-        wholes = [path for path in paths if path.name.endswith(_WHOLE)]
-        if not wholes:
+        if not paths:
             return
-        parts = [path for path in paths if path > wholes[-1]]
+        first = max((path for path in paths if path.name.endswith(_WHOLE)), default=paths[0])
+        parts = [path for path in paths if path > first]
         blocks = []
-        for path in (wholes[-1], *parts):
+        for number, path in enumerate((first, *parts), _number(first)):
+            wanted = _file_name(number, whole=not blocks)
+            if path.name != wanted:
+                raise _unreadable(self._folder / wanted, "is missing")
             try:
                 block, header = _read_file(path)
             except _BROKEN:
-                raise UsageError(
-                    f"{path}: cannot be read as the state of a stream; put a copy in its place, or "
-                    "give a new --output, and the watched folder is read again"
-                ) from None
+                problem = "cannot be read as the state of a stream"
+                raise _unreadable(path, problem) from None
             if block is None:
                 raise self._version_error()
             if header["sources"] != self._rules:
@@ -486,7 +497,7 @@ class StreamState:
                 )
             blocks.append(block)
         self._files, self._rows = len(parts), sum(map(_record_rows, blocks[1:]))
-        self.tick = int(path.name.partition(".")[0])
+        self.tick = _number(path)
         self.positions = positions_from_json(header["picked"])
         self.alive.restore(blocks, self._days)
         self.alive.duplicates, self.alive.expired = header["duplicates"], header["expired"]
@@ -499,25 +510,50 @@ class StreamState:
         )
 
 
+def _file_name(number: int, *, whole: bool) -> str:
+    return f"{number:012d}{_WHOLE if whole else _PART}"
+
+
+def _number(path: Path) -> int:
+    return int(path.name.partition(".")[0])
+
+
+def _unreadable(path: Path, problem: str) -> UsageError:
+    return UsageError(
+        f"{path}: {problem}; put a copy in its place, or give a new --output, and what the watched "
+        "folder still has is read again"
+    )
+
+
 def _record_rows(block: Delta) -> int:
     """Counts the rows of a delta that grow with its records: phrase counts settle into few."""
     return sum(batch.num_rows for batch in block._replace(phrases=empty_delta().phrases))
 
 
 def _write(path: Path, block: Delta, header: Mapping[str, object]) -> None:
-    """Writes the tables of a delta, each as one Arrow stream, and the header in the first."""
+    """Writes the tables of a delta, each as one Arrow stream, the header in the first; a digest."""
     text = json.dumps(header, sort_keys=True).encode()
     records = block.records.replace_schema_metadata({_STATE_KEY: text})
-    with path.open("wb") as file:
+    with path.open("w+b") as file:
         for batch in block._replace(records=records):
             with pa.ipc.new_stream(file, batch.schema) as writer:
                 writer.write_batch(batch)
+        file.seek(0)
+        file.write(hashlib.file_digest(file, xxhash.xxh3_128).digest())
         file.flush()
         os.fsync(file.fileno())
 
 
 def _read_file(path: Path) -> tuple[Delta | None, dict[str, Any]]:
     """Reads a delta, None if it is of a version that is not read, and the header."""
+    digest = xxhash.xxh3_128()
+    end = path.stat().st_size - _DIGEST_BYTES
+    for part in raw_blocks(str(path), 0, max(end, 0)):
+        digest.update(part)
+    with path.open("rb") as file:
+        file.seek(max(end, 0))
+        if file.read() != digest.digest():
+            raise ValueError("is not what was written")
     header: dict[str, Any] = {}
     tables: list[pa.RecordBatch] = []
     with path.open("rb") as file:

@@ -94,7 +94,7 @@ def test_restarts_order_and_duplicates_do_not_show_in_the_snapshot(watched, tmp_
     again = stream(watched, tmp_path / "out", *FOR_EVER)  # nothing came
     assert files_of(again) == batch_like(again, whole, *inputs)
     left = sorted(path.name for path in (tmp_path / "out" / "state").iterdir())
-    assert left == ["000000000002.whole.arrow", "000000000003.part.arrow"]
+    assert left == ["000000000002.whole.state", "000000000003.part.state"]
 
 
 def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):

@@ -177,6 +177,37 @@ def test_a_damaged_state_is_named(tmp_path, left):
         StreamState(str(tmp_path), RETENTION_DAYS)
 
 
+def test_no_bit_of_a_state_can_be_another(tmp_path):
+    state = StreamState(str(tmp_path), RETENTION_DAYS)
+    for number, records in enumerate((6, 1)):
+        ticked(state, number, records, 0)
+    paths = sorted((tmp_path / STATE_FOLDER).iterdir())
+    assert len(paths) == 2
+    for path in paths:
+        content = path.read_bytes()
+        for at in {*range(0, len(content), 97), *range(len(content) - 17, len(content))}:
+            path.write_bytes(content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :])
+            with pytest.raises(UsageError, match=f"{path.name}: cannot be read"):
+                StreamState(str(tmp_path), RETENTION_DAYS)
+        path.write_bytes(content)
+    assert shown(StreamState(str(tmp_path), RETENTION_DAYS)) == shown(state)
+
+
+def test_a_file_of_a_state_that_is_missing_is_named(tmp_path):
+    state = StreamState(str(tmp_path), RETENTION_DAYS)
+    for number, records in enumerate((9, 1, 1, 1)):
+        ticked(state, number, records, 0)
+    paths = sorted((tmp_path / STATE_FOLDER).iterdir())
+    assert len(paths) == 4
+    for path in paths[:-1]:
+        content = path.read_bytes()
+        path.unlink()
+        with pytest.raises(UsageError, match="is missing; put a copy in its place"):
+            StreamState(str(tmp_path), RETENTION_DAYS)
+        path.write_bytes(content)
+    assert shown(StreamState(str(tmp_path), RETENTION_DAYS)) == shown(state)
+
+
 def test_a_state_of_another_version_is_refused(tmp_path):
     (tmp_path / STATE_FOLDER / "000000000001").mkdir(parents=True)
     with pytest.raises(UsageError, match="of another version"):
