@@ -142,12 +142,19 @@ class WatchedFolder:
     """A watched folder; every poll looks at its files anew."""
 
     def __init__(
-        self, path: str, options: ReadOptions, clock: Callable[[], float] = time.time
+        self,
+        path: str,
+        options: ReadOptions,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = Path(path)
         self._options = options
         self._clock = clock
+        self._steady = steady
         self._tried: dict[str, float] = {}
+        self._ahead: dict[str, tuple[tuple[int, int, int, int], float]] = {}
+        """By name, the state in which a file is that was changed after now, and since when."""
         self._digests: dict[str, tuple[tuple[int, int, int, int], Any]] = {}
         """By name, the state in which a file was hashed last, and the hash up to its offset."""
 
@@ -179,7 +186,7 @@ class WatchedFolder:
                 same = before is not None and before.state == start.state
                 if same and not (before and before.problem and self._is_due(name, final)):
                     continue
-                age = math.inf if final else self._clock() - seen.st_mtime
+                age = math.inf if final else self._unchanged_for(name, start)
                 found = self._read(kind, name, path, start, before, age, left) if left > 0 else None
             except (OSError, InputError) as error:
                 now.pop(name, None)
@@ -198,6 +205,19 @@ class WatchedFolder:
         self._digests = {name: one for name, one in self._digests.items() if name in now}
         return NewRecords(tuple(shards), tuple(rejects), now, self._account(now, skipped))
 
+    def _unchanged_for(self, name: str, start: ReadPosition) -> float:
+        """Returns the seconds since a file was changed last, as far as clocks agree on them."""
+        age = self._clock() - start.mtime_ns / 1e9
+        if age >= 0:
+            self._ahead.pop(name, None)
+            return age
+        # Of another clock, or this one was set back: it has not changed since it was seen so.
+        state, since = self._ahead.get(name, (None, 0.0))
+        if state != start.state:
+            since = self._steady()
+            self._ahead[name] = start.state, since
+        return self._steady() - since
+
     def _refuse(
         self,
         kind: RecordKind,
@@ -207,7 +227,7 @@ class WatchedFolder:
         error: OSError | InputError,
     ) -> tuple[ReadPosition, list[pa.RecordBatch]]:
         """Returns the position of an entry that cannot be read, and its reject, if it needs one."""
-        self._tried[name] = self._clock()
+        self._tried[name] = self._steady()
         if start.size and (idle := skip_reason(path)):
             return replace(start, problem=idle), []
         refused = error if isinstance(error, InputError) else _system_error(path, error)
@@ -216,7 +236,7 @@ class WatchedFolder:
 
     def _is_due(self, name: str, final: bool) -> bool:
         """Returns whether an entry that could not be read is to be tried again."""
-        return final or self._clock() - self._tried.get(name, -math.inf) >= RETRY_SECONDS
+        return final or self._steady() - self._tried.get(name, -math.inf) >= RETRY_SECONDS
 
     def _account(self, now: Mapping[str, ReadPosition], skipped: Iterable[Entry]) -> InputEntries:
         left_out = [
@@ -518,10 +538,13 @@ def _line_shards(
             stream.seek(offset)
             block = stream.read(min(SHARD_BYTES, at.size - offset))
             end = block.rfind(b"\n") + 1
-            if not end:
-                if not whole and len(block) < SHARD_BYTES:
+            if not end and len(block) < SHARD_BYTES:
+                if not whole:
                     break
-                end = len(block)
+                # Should the rest of it come after all, it is read again with that.
+                shards.append(Shard(file, offset, at.size, line))
+                return shards, replace(at, offset=offset, line=line)
+            end = end or len(block)
             shards.append(Shard(file, offset, offset + end, line))
             line += block.count(b"\n", 0, end)
             digest.update(memoryview(block)[:end])

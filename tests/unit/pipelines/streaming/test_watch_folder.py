@@ -30,7 +30,7 @@ class Clock:
 def watched(tmp_path):
     (tmp_path / "complaints").mkdir()
     clock = Clock()
-    return tmp_path / "complaints", WatchedFolder(str(tmp_path), ReadOptions(), clock), clock
+    return tmp_path / "complaints", WatchedFolder(str(tmp_path), ReadOptions(), clock, clock), clock
 
 
 def put(path, content, at):
@@ -105,6 +105,42 @@ def test_a_last_line_without_an_end_is_read_when_nothing_more_comes(watched):
     assert ids(feed.poll({}, final=True)) == ["c1"]
     clock.now += UNFINISHED_SECONDS
     assert ids(feed.poll({})) == ["c1"]
+
+
+def test_a_last_line_that_goes_on_after_all_is_one_record(watched):
+    folder, feed, clock = watched
+    path = folder / "a.jsonl"
+    begun = lines(1) + lines(2)[:30]
+    put(path, begun, clock.now)
+    clock.now += UNFINISHED_SECONDS
+    first = feed.poll({})
+    assert [shard.end for shard in first.shards] == [len(lines(1)), len(begun)]
+    assert not feed.poll(first.positions)
+    assert not feed.poll(first.positions, final=True)
+    put(path, lines(1, 2, 3), clock.now)
+    second = feed.poll(first.positions)
+    assert ids(second) == ["c2", "c3"]
+    assert [shard.first_line for shard in second.shards] == [2]
+    assert not feed.poll(second.positions)
+
+
+def test_a_file_of_a_later_clock_is_read_when_it_is_quiet(watched):
+    folder, feed, clock = watched
+    header = "complaint_id,source_org,received_at\n"
+    row = "amazon,2024-03-01T09:30:00Z\n"
+    put(folder / "a.csv", f"{header}c1,{row}", clock.now + 86_400)
+    assert not feed.poll({})
+    clock.now += SETTLED_SECONDS
+    assert ids(feed.poll({})) == ["c1"]
+    put(folder / "a.csv", f"{header}c1,{row}c2,{row}", clock.now + 86_400)
+    assert not feed.poll({})  # it was written to
+    clock.now += SETTLED_SECONDS
+    assert ids(feed.poll({})) == ["c1", "c2"]
+    put(folder / "a.csv", f"{header}c3,{row}", clock.now)
+    clock.now -= 3600
+    assert not feed.poll({})
+    clock.now += SETTLED_SECONDS
+    assert ids(feed.poll({})) == ["c3"]
 
 
 def test_a_file_that_can_only_be_read_whole_waits_until_it_is_quiet(watched):
