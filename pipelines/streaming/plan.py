@@ -121,6 +121,7 @@ def watch_plan(
     erasures: Erasures | None = None,
     place: Place | None = None,
     joined: LiveEvidence | None = None,
+    raised: list[pa.RecordBatch] | None = None,
     *,
     snapshot: bool,
 ) -> StreamPlan:
@@ -134,6 +135,7 @@ def watch_plan(
         erasures: likewise; as they are now without.
         place: returns where evidence lies together already, if it does.
         joined: takes the evidence of a snapshot that is joined with offers.
+        raised: takes the alerts of the tick, also those that were sent before.
         snapshot: whether the tick writes one.
 
     Raises:
@@ -143,13 +145,16 @@ def watch_plan(
     analyze = replace(tick_analysis(options, decisions, erasures), place=place)
     analyze = replace(analyze, joined=joined) if snapshot else replace(analyze, snapshots=None)
     rules = read_source_rules(options.sources)
+    sinks = alert_sinks(options)
+    if raised is not None:
+        sinks["memory"] = beam.Map(raised.append)
     return StreamPlan(
         rules,
         source,
         keep,
         analyze,
         drop_repeated=None,
-        sinks=alert_sinks(options),
+        sinks=sinks,
         erasures=erasures,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import signal
@@ -123,11 +124,14 @@ class Watch:
         self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
         self._evidence = _new_evidence() if options.offer else None
+        self._raised: list[pa.RecordBatch] = []
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
-        self._snapshot_at = 0
+        # By a clock that nobody sets: it says when a tick and a snapshot are due.
+        self._ticked = self._snapshot_due = -math.inf
         self._changed = self._state.tick > 0
         self._alerts = alert_files(options.output, ALERTS)
+        self._owed = self._not_delivered()
         self.entries: InputEntries | None = None
         recover_snapshots(Path(options.output, SNAPSHOTS))
         recover_snapshots(Path(options.output, JOINT))
@@ -145,6 +149,7 @@ class Watch:
             self._erasures,
             self._state.alive.place,
             self._evidence,
+            self._raised,
             snapshot=snapshot,
         )
         pipeline = beam.Pipeline(
@@ -170,9 +175,9 @@ class Watch:
             if news:
                 if self._wait(stopping):
                     news = self._feed.poll(self._state.positions, final=ending)
-                self.tick(news, snapshot=time.time() >= self._snapshot_at)
+                self.tick(news, snapshot=time.monotonic() >= self._snapshot_due)
                 idle_since = time.monotonic()
-            elif self._owed() and time.time() >= self._last.second + RETRY_SECONDS:
+            elif self._owed and time.monotonic() >= self._ticked + RETRY_SECONDS:
                 self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             elif ending:
                 break
@@ -184,11 +189,11 @@ class Watch:
             self.tick(NewRecords((), (), self._state.positions), snapshot=True)
         for steps in self._steps.values():
             steps.close()
-        return self._owed()
+        return len(self._owed)
 
     def _wait(self, stopping: threading.Event) -> bool:
         """Waits until the next tick is due; returns whether it had to."""
-        left = self._last.second + self._options.tick_interval - time.time()
+        left = self._ticked + self._options.tick_interval - time.monotonic()
         if left > 0:
             stopping.wait(left)
         return left > 0
@@ -199,20 +204,22 @@ class Watch:
         second = max(int(self._clock()), self._last.second + 1)
         self.entries = news.entries or self.entries
         tick = Tick(second, snapshot, self.entries)
-        started = time.monotonic()
+        started = self._ticked = time.monotonic()
+        self._raised.clear()
         if self._owes_erasure():
             self._state.erase(self._erasures.known)
         with nullcontext() if self._options.debug else suppress_stderr():
             self._steps[snapshot].run(DueTick(news, tick))
         self._state.commit(news.positions)
         self._show_alerts()
+        self._show_owed()
         if self.decisions.problem not in (None, self._problem):
             self._progress.say(f"warning: {self.decisions.problem}")
         self._problem = self.decisions.problem
         self._last = tick
         self._changed = not snapshot
         if snapshot:
-            self._snapshot_at = second + self._options.snapshot_interval
+            self._snapshot_due = started + self._options.snapshot_interval
             self._join(tick)
         parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
         what = f"{quantity(parts, 'file')} read"
@@ -239,18 +246,39 @@ class Watch:
         known = self._erasures.known
         return (known.digest if known else None) != self._state.erasures
 
-    def _owed(self) -> int:
-        """Counts the alerts that the webhook, if there is one, has not accepted."""
+    def _not_delivered(self) -> set[str]:
+        """Lists the alerts that the webhook, if there is one, has not accepted."""
         if not self._options.webhook:
-            return 0
-        return len(self._alerts - alert_files(self._options.output, DELIVERED))
+            return set()
+        return self._alerts - alert_files(self._options.output, DELIVERED)
+
+    def _show_owed(self) -> None:
+        """Says which alerts are owed to the webhook, where that has changed.
+
+        One that is raised no more, since it is old news or was wrong, is never sent.
+        """
+        before, left = self._owed, self._not_delivered()
+        raised = {f"{one}.jsonl" for rows in self._raised for one in rows["alert_id"].to_pylist()}
+        self._owed = left & raised
+        if self._owed and not before & self._owed:
+            number = quantity(len(self._owed), "alert")
+            self._progress.say(f"warning: the webhook has not accepted {number}: sent again later")
+        if gone := (before & left) - raised:
+            number = quantity(len(gone), "alert")
+            self._progress.say(
+                f"warning: {number} that the webhook has not accepted, raised no more and not sent "
+                f"again, in {ALERTS}/"
+            )
+        if before and not left:
+            self._progress.say("the webhook has accepted every alert")
 
     def _show_alerts(self) -> None:
         names = alert_files(self._options.output, ALERTS)
         new = sorted(names - self._alerts)
         self._alerts = names
-        for name in new[:MOST_ALERTS_SHOWN]:
-            line = json.loads(Path(self._options.output, ALERTS, name).read_bytes())
+        # Not from the files: who takes them away may have been there.
+        raised = {f"{row['alert_id']}.jsonl": row for one in self._raised for row in one.to_pylist()}
+        for line in [raised[name] for name in new if name in raised][:MOST_ALERTS_SHOWN]:
             about = line["entity_id"] or line["cluster_id"]
             text = f"alert: {line['kind']}: {about}: {line['reason']}"
             self._progress.say("".join(one if one.isprintable() else "?" for one in text))

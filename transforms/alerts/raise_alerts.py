@@ -79,8 +79,16 @@ _TRY_AGAIN = {408, 425, 429}
 """Client errors that mean try again (RFC 9110, 8470, 6585)."""
 
 
+_OF_THE_ALERT = {400, 409, 413, 422}
+"""Client errors that refuse what was sent, and say nothing of the next alert."""
+
+
 class WebhookError(Exception):
-    """A webhook that does not take alerts; the text names no alert."""
+    """A webhook that does not take alerts, or this one alone; the text names no alert."""
+
+    def __init__(self, problem: str, *, of_the_alert: bool) -> None:
+        super().__init__(f"the webhook did not accept an alert: {problem}")
+        self.of_the_alert = of_the_alert
 
 
 def hold_back_alerts(
@@ -222,7 +230,7 @@ def post_alert(
         WebhookError: if it refuses the alert, or has not taken it after `WEBHOOK_TRIES` tries.
     """
     headers = {"Content-Type": "application/json", "Idempotency-Key": alert_id}
-    problem = ""
+    problem, refused = "", False
     for turn in range(WEBHOOK_TRIES):
         if turn:
             pause(FIRST_PAUSE_SECONDS * 2 ** (turn - 1))
@@ -233,16 +241,19 @@ def post_alert(
                 headers=headers,
                 timeout=WEBHOOK_TIMEOUT_SECONDS,
                 allow_redirects=False,
+                stream=True,
             )
         except requests.RequestException as error:
             problem = type(error).__name__
             continue
+        answer.close()  # its body is not read: it may have no end
         if answer.ok and not answer.is_redirect:
             return
         problem = f"status {answer.status_code}"
         if answer.status_code < 500 and answer.status_code not in _TRY_AGAIN:
+            refused = answer.status_code in _OF_THE_ALERT
             break
-    raise WebhookError(f"the webhook did not accept an alert: {problem}")
+    raise WebhookError(problem, of_the_alert=refused)
 
 
 def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
@@ -250,7 +261,9 @@ def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> 
     for alert_id, line in webhook_lines(without_files(alerts, folder)):
         try:
             post_alert(url, alert_id, line)
-        except WebhookError:
+        except WebhookError as error:
+            if owe and error.of_the_alert:
+                continue
             if owe:
                 return  # nor would it take the others now
             raise

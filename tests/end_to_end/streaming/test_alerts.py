@@ -7,9 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from io import BytesIO
 from pathlib import Path
+from threading import Thread
 
 import pytest
+import requests
 
 from pipelines.streaming.__main__ import main
 from schemas.tables import HELD_FOLDER
@@ -257,3 +261,61 @@ def test_a_burst_against_its_own_history_is_raised_with_its_day_and_once(watched
     jsonl(watched / "complaints" / "b.jsonl", more)
     again = stream(watched, tmp_path / "out")
     assert [one for one in again.values() if one["kind"] == "burst"] == [burst]
+
+
+def test_what_a_webhook_does_not_take_is_said_and_owed_while_it_is_raised(
+    watched, tmp_path, monkeypatch, capsys
+):
+    answers, asked = [503], []
+
+    def post(_, data, **__):
+        asked.append(json.loads(data)["alert_id"])
+        response = requests.Response()
+        response.status_code, response.raw = answers[-1], BytesIO()
+        return response
+
+    monkeypatch.setattr(sinks, "post_alert", partial(sinks.post_alert, send=post, pause=int))
+    words = ["--watch", watched, "--output", tmp_path / "out", "--stop-after-idle", 1]
+    words = [*map(str, words), "--tick-interval", "1", "--webhook", "http://localhost:1/"]
+    jsonl(watched / "complaints" / "a.jsonl", NEW[3:8])
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert said.count("warning: the webhook has not accepted 1 alert: sent again later") == 1
+    assert "has not accepted 1 alerts" in said
+    (alert,) = alerts_in(tmp_path / "out")
+    jsonl(watched / "complaints" / "b.jsonl", [report(90, "(833) 555-0108", day=25)])
+    asked.clear()
+    assert main(words) == 0  # it is old news, which nobody sends any more
+    assert "warning: 1 alert that the webhook has not accepted, raised no more" in (
+        capsys.readouterr().err
+    )
+    jsonl(watched / "complaints" / "c.jsonl", [report(n, "(833) 555-0109", day=25) for n in range(5)])
+    answers.append(200)
+    assert main(words) == 0
+    assert set(asked) == alerts_in(tmp_path / "out").keys() - {alert}
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_ticks(watched, tmp_path, monkeypatch):
+    real, back = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() - back[0])
+
+    def feed():
+        jsonl(watched / "complaints" / "a.jsonl", NEW[3:8])
+        while not list((tmp_path / "out" / "snapshots").glob("2*")):
+            time.sleep(0.05)
+        back[0] = 7200.0
+        jsonl(watched / "complaints" / "b.jsonl", NEW[8:])
+        until = time.monotonic() + 60
+        while len(list((tmp_path / "out" / "alerts").glob("a-*"))) < 2 < until - time.monotonic():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    feeding = Thread(target=feed)
+    feeding.start()
+    words = ["--watch", watched, "--output", tmp_path / "out", "--tick-interval", 2]
+    assert main([*map(str, words), "--snapshot-interval", "2"]) == 0
+    feeding.join()
+    assert {one["kind"] for one in alerts_in(tmp_path / "out").values()} == {
+        "threshold",
+        "several_orgs",
+    }

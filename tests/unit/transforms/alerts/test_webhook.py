@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow as pa
@@ -87,6 +88,42 @@ def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
             len(list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))) == delivered
         )
     assert len(asked) == 3
+
+
+def test_an_alert_that_is_refused_does_not_keep_the_others_back(hook, tmp_path):
+    url, asked, answers = hook
+    alerts = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
+    rows = [one | {"alert_id": f"a-{n}"} for one in alerts for n in range(3)]
+    batch = pa.RecordBatch.from_pylist(rows, ALERT)
+    answers += [200, 422]
+    sent = list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))
+    assert sent == ["a-0", "a-2"]
+    answers.append(403)  # which is of all
+    asked.clear()
+    assert not list(post_alerts(batch, url, str(tmp_path / "new"), owe=True))
+    assert len(asked) == 1
+
+
+def test_an_answer_without_an_end_is_not_waited_for():
+    class Endless(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(bytes(65536))
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endless)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    posting = threading.Thread(target=post_alert, args=(url, "a-1", b"{}"), daemon=True)
+    posting.start()
+    posting.join(20)
+    assert not posting.is_alive()
+    server.shutdown()
 
 
 def test_where_alerts_may_be_sent():
