@@ -403,10 +403,11 @@ def _write(path: Path, before: str | None, text: str) -> None:
             if new:
                 os.link(aside, path)  # which fails where somebody made the file meanwhile
                 return
-            aside.chmod(path.stat().st_mode & 0o777)
-            if read_text(str(path)) != before:
-                raise FileExistsError
-            aside.rename(path)
+            with key_store.locked(path):
+                aside.chmod(path.stat().st_mode & 0o777)
+                if read_text(str(path)) != before:
+                    raise FileExistsError
+                aside.rename(path)
         finally:
             with suppress(FileNotFoundError):
                 aside.unlink()

@@ -406,6 +406,8 @@ class Server:
         if self.next_run is None:
             raise UsageError("serve with --rerun FILE to make runs from here")
         self.flush()
+        if self.problem:
+            raise UsageError(self.problem)
         if "snapshot" in caller.run.manifest["options"]:
             raise UsageError("a snapshot of a stream is not run again: the stream reads decisions")
         self.next_run.start(caller.run.folder)
@@ -506,7 +508,7 @@ class Server:
             self.problem = None
             try:
                 waiting.record()
-            except (UsageError, RunError, TableError, PrivateFileError, OSError) as error:
+            except (UsageError, ValueError, OSError) as error:  # also of a run that was altered
                 self.problem = printable(f"{waiting.shown['decision_id']}: not recorded: {error}")
 
     def undo(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
@@ -589,8 +591,11 @@ def make_app(server: Server) -> Starlette:
         answers = (is_call or is_list) and (server.decisions or name in READ_ONLY_CALLS)
         if name.startswith("api/") and not answers:
             return refused(404, "there is no such call")
-        if len(body := await request.body()) > MOST_BODY:
-            return refused(413, "too long")
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BODY:
+                return refused(413, "too long")
 
         def respond() -> Response:
             found = server.shown(chosen)
@@ -599,7 +604,7 @@ def make_app(server: Server) -> Starlette:
             run, files = found
             caller = Caller(run, author)
             if is_call:
-                return JSONResponse(calls[name](_object(body), caller), 200, HEADERS)
+                return JSONResponse(calls[name](_object(bytes(body)), caller), 200, HEADERS)
             if is_list:
                 return JSONResponse(lists[name](caller), 200, HEADERS)
             if request.method == "POST" or (content := files.get(name)) is None:

@@ -1,11 +1,14 @@
 """`ringtrace decide`: one decision more in the file, bound to what the run shows."""
 
 import csv
+import inspect
 import json
+from threading import Thread
 
 import pytest
 
 from pipelines import cli
+from pipelines.commands import decide as decide_command
 from schemas.decision import DECISION
 from schemas.tables import CONTESTED, DECISIONS, MEMBERS
 from tests.end_to_end.test_bound_decisions import LATE, RING, STRANGER, bound, first_day, ids, named
@@ -257,3 +260,27 @@ def test_decisions_of_another_run_or_of_what_is_not_there_are_refused(world, tmp
     assert from_file(world, file, other, "--reason", "x") == 2
     assert decide(world, file, "confirm", who=["--author", "A"]) == 2
     assert "or --from FILE" in capsys.readouterr().err
+
+
+def test_of_two_that_write_at_once_none_is_lost(world, tmp_path, monkeypatch, capsys):
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "confirm", RING[0]) == 0
+    statuses, others = [], []
+    compared = decide_command.read_text
+
+    def read_text(path):
+        found = compared(path)
+        if inspect.currentframe().f_back.f_code.co_name == "_write" and not others:
+            others.append(Thread(target=other))
+            others[0].start()
+            others[0].join(1)  # which waits now for the lock
+        return found
+
+    def other():
+        statuses.append(decide(world, file, "review", RING[1]))
+
+    monkeypatch.setattr(decide_command, "read_text", read_text)
+    statuses.append(decide(world, file, "review", RING[2]))
+    others[0].join()
+    assert statuses.count(0) >= 1
+    assert len(parsed(file)) == 1 + statuses.count(0)

@@ -296,26 +296,27 @@ def test_what_a_webhook_does_not_take_is_said_and_owed_while_it_is_raised(
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_ticks(watched, tmp_path, monkeypatch):
-    real, back = time.time, [0.0]
+    real, back, raised = time.time, [0.0], []
     monkeypatch.setattr(time, "time", lambda: real() - back[0])
+    output = tmp_path / "out"
+
+    def wait(pattern, number):
+        until = time.monotonic() + 30
+        while len(found := list(output.glob(pattern))) < number and time.monotonic() < until:
+            time.sleep(0.05)
+        return len(found)
 
     def feed():
         jsonl(watched / "complaints" / "a.jsonl", NEW[3:8])
-        while not list((tmp_path / "out" / "snapshots").glob("2*")):
-            time.sleep(0.05)
+        wait("snapshots/2*", 1)
         back[0] = 7200.0
         jsonl(watched / "complaints" / "b.jsonl", NEW[8:])
-        until = time.monotonic() + 60
-        while len(list((tmp_path / "out" / "alerts").glob("a-*"))) < 2 < until - time.monotonic():
-            time.sleep(0.05)
+        raised.append(wait("alerts/a-*", 2))
         os.kill(os.getpid(), signal.SIGTERM)
 
     feeding = Thread(target=feed)
     feeding.start()
-    words = ["--watch", watched, "--output", tmp_path / "out", "--tick-interval", 2]
+    words = ["--watch", watched, "--output", output, "--tick-interval", 2]
     assert main([*map(str, words), "--snapshot-interval", "2"]) == 0
     feeding.join()
-    assert {one["kind"] for one in alerts_in(tmp_path / "out").values()} == {
-        "threshold",
-        "several_orgs",
-    }
+    assert raised == [2]

@@ -1,5 +1,6 @@
 """`ringtrace serve`: what it refuses, and that it records as `ringtrace decide` does."""
 
+import asyncio
 import json
 from pathlib import Path
 from time import monotonic, sleep
@@ -193,6 +194,44 @@ def test_what_cannot_be_written_after_all_is_told(client, server, tmp_path):
     path = f"/{server.token}/api/decisions"
     told = client.get(path, headers={"x-ringtrace-token": server.secret}).json()
     assert "not recorded" in told["problem"]
+
+
+def test_of_a_run_that_is_altered_meanwhile_it_is_told_and_no_run_is_made(
+    client, server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(serve, "UNDO_SECONDS", 3600)
+    decide(client, server)
+    for path in (tmp_path / "run" / "members").iterdir():
+        path.write_bytes(path.read_bytes()[:-40])
+    server.next_run = workbench_state.NextRun("config.toml", server.decisions)
+    answer = client.post(f"/{server.token}/api/rerun", content="{}", headers=headers(server))
+    assert answer.status_code == 400 and "not recorded" in answer.json()["error"]
+    assert "not recorded" in server.problem
+    assert server.next_run.status() == {"state": "none"}
+    assert parsed(tmp_path) == ()
+
+
+def test_no_more_of_a_body_is_read_than_a_decision_has(server):
+    sent, answers = [], []
+
+    async def receive():
+        sent.append(0)
+        return {"type": "http.request", "body": bytes(10_000), "more_body": len(sent) < 100}
+
+    async def send(message):
+        answers.append(message)
+
+    given = headers(server) | {"host": HOST.removeprefix("http://")}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/{server.token}/api/decide",
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+        "query_string": b"",
+    }
+    asyncio.run(make_app(server)(scope, receive, send))
+    assert answers[0]["status"] == 413
+    assert len(sent) == 3
 
 
 @pytest.mark.parametrize(
