@@ -7,10 +7,12 @@ lost or doubled.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -34,6 +36,7 @@ from transforms.manifest import (
 from transforms.private_files import PrivateStore
 from transforms.shuffle import table_of
 from transforms.stream.state import Tick
+from transforms.write.parquet_files import is_local
 from transforms.write.publish import parquet_bytes, sort_rows, staging_folder, write_output_file
 
 SNAPSHOTS_FOLDER = "snapshots"
@@ -172,5 +175,16 @@ def _write_rejects(keyed: tuple[str, Iterable[pa.RecordBatch]], output: str) -> 
         with FileSystems.open(path) as file:
             old = pq.read_table(pa.BufferReader(file.read())).cast(REJECT)
     rows = merge_rejects(old, sort_rows(table_of(batches, REJECT), REJECTS))
-    if rows.num_rows > old.num_rows:
-        write_output_file(parquet_bytes(rows, REJECTS), output, name, rows.num_rows)
+    if rows.num_rows == old.num_rows:
+        return
+    content = parquet_bytes(rows, REJECTS)
+    if not is_local(output):
+        write_output_file(content, output, name, rows.num_rows)
+        return
+    # Whole, or as it was: earlier rejects are nowhere else, and the tick is run again on it.
+    folder, _, last = name.rpartition("/")
+    aside = Path(output, folder, f".{last}.next")
+    write_output_file(content, output, f"{folder}/{aside.name}", rows.num_rows)
+    with aside.open("rb+") as file:
+        os.fsync(file.fileno())
+    aside.rename(Path(output, name))

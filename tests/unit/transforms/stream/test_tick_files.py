@@ -1,5 +1,6 @@
 """The known run is read again when it changes; files of rejects are read by whoever reads."""
 
+import errno
 import re
 
 import apache_beam as beam
@@ -9,10 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, strategies as st
 
+from schemas.enums import RecordKind
 from schemas.manifest import MANIFEST_NAME
+from schemas.reject import Code
 from tests.end_to_end.streaming.test_alerts import KNOWN, NEW
 from tests.support.run_pipeline import jsonl, run
 from transforms import manifest
+from transforms.read import Origin, Record, make_reject, rejects_batch
+from transforms.stream import WriteRejects, tick_files
 from transforms.stream.in_process import InProcessRunner
 from transforms.stream.tick_files import KnownMembers, read_known_members, rejects_file_name
 
@@ -74,3 +79,30 @@ def test_a_long_name_of_a_topic_leaves_its_rejects_readable(tmp_path):
     path.parent.mkdir()
     pq.write_table(pa.table({"code": ["bad_json"]}), path)
     assert ds.dataset(path.parent).to_table().num_rows == 1
+
+
+def test_rejects_are_there_whole_or_as_they_were(tmp_path, monkeypatch):
+    def write(position):
+        pipeline = beam.Pipeline()
+        reject = make_reject(
+            Origin("complaints/a.jsonl", "jsonl", RecordKind.COMPLAINT),
+            Record(position, b"{", 0),
+            Code.BROKEN_JSON,
+            "broken",
+        )
+        _ = pipeline | beam.Impulse() | WriteRejects(str(tmp_path))
+        InProcessRunner(pipeline).run(rejects_batch([reject]))
+
+    def full(content, folder, name, _):
+        (tmp_path / name).write_bytes(bytes(content)[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(tick_files, "write_output_file", full)
+        with pytest.raises(OSError, match="No space"):
+            write(2)
+    assert ds.dataset(tmp_path / "rejects").to_table()["position"].to_pylist() == [1]
+    write(2)
+    assert ds.dataset(tmp_path / "rejects").to_table()["position"].to_pylist() == [1, 2]
+    assert not list((tmp_path / "rejects").glob(".*"))
