@@ -153,6 +153,24 @@ def test_a_file_that_can_only_be_read_whole_waits_until_it_is_quiet(watched):
     assert ids(feed.poll({})) == ["c1", "c2"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_table_whose_last_row_has_no_end_waits_longer(watched, encoding):
+    folder, feed, clock = watched
+    rows = "complaint_id,source_org,received_at\n" + "".join(
+        f"c{n},amazon,2024-03-01T09:30:00Z\n" for n in range(3)
+    )
+    put(folder / "a.csv", rows.rstrip().encode(encoding), clock.now)
+    clock.now += SETTLED_SECONDS
+    assert not feed.poll({})
+    assert len(ids(feed.poll({}, final=True))) == 3
+    clock.now += UNFINISHED_SECONDS - SETTLED_SECONDS
+    assert len(ids(feed.poll({}))) == 3
+    put(folder / "a.csv", rows.encode(encoding), clock.now)
+    assert not feed.poll({})
+    clock.now += SETTLED_SECONDS
+    assert len(ids(feed.poll({}))) == 3
+
+
 def test_another_file_of_the_same_name_is_read_anew(watched):
     folder, feed, clock = watched
     put(folder / "a.jsonl", lines(1, 2), clock.now)
