@@ -149,13 +149,7 @@ def watch_plan(
     if raised is not None:
         sinks["memory"] = beam.Map(raised.append)
     return StreamPlan(
-        rules,
-        source,
-        keep,
-        analyze,
-        drop_repeated=None,
-        sinks=sinks,
-        erasures=erasures,
+        rules, source, keep, analyze, drop_repeated=None, sinks=sinks, erasures=erasures
     )
 
 

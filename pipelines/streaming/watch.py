@@ -2,7 +2,7 @@
 
 Its state on disk is what was alive, and then a file a tick of what that added, so that what a tick
 writes does not grow with what is alive. Now and then a file has the whole, and those before it are
-deleted. A file appears whole or not at all.
+deleted. A file appears whole or not at all. Long, since a tick and its state are committed as one.
 """
 
 from __future__ import annotations
@@ -277,7 +277,8 @@ class Watch:
         new = sorted(names - self._alerts)
         self._alerts = names
         # Not from the files: who takes them away may have been there.
-        raised = {f"{row['alert_id']}.jsonl": row for one in self._raised for row in one.to_pylist()}
+        rows = [row for one in self._raised for row in one.to_pylist()]
+        raised = {f"{row['alert_id']}.jsonl": row for row in rows}
         for line in [raised[name] for name in new if name in raised][:MOST_ALERTS_SHOWN]:
             about = line["entity_id"] or line["cluster_id"]
             text = f"alert: {line['kind']}: {about}: {line['reason']}"

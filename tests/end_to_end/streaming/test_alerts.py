@@ -289,7 +289,8 @@ def test_what_a_webhook_does_not_take_is_said_and_owed_while_it_is_raised(
     assert "warning: 1 alert that the webhook has not accepted, raised no more" in (
         capsys.readouterr().err
     )
-    jsonl(watched / "complaints" / "c.jsonl", [report(n, "(833) 555-0109", day=25) for n in range(5)])
+    fresh = [report(n, "(833) 555-0109", day=25) for n in range(5)]
+    jsonl(watched / "complaints" / "c.jsonl", fresh)
     answers.append(200)
     assert main(words) == 0
     assert set(asked) == alerts_in(tmp_path / "out").keys() - {alert}
