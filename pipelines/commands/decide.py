@@ -8,6 +8,7 @@ FILE, which the next run is given. Those that the workbench kept in a browser ar
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import sys
 import tempfile
@@ -403,7 +404,9 @@ def _write(path: Path, before: str | None, text: str) -> None:
             if new:
                 os.link(aside, path)  # which fails where somebody made the file meanwhile
                 return
-            with key_store.locked(path):
+            with path.open("rb") as lock:
+                # Who waits here for another finds that the file is not as it was.
+                fcntl.flock(lock, fcntl.LOCK_EX)
                 aside.chmod(path.stat().st_mode & 0o777)
                 if read_text(str(path)) != before:
                     raise FileExistsError

@@ -507,7 +507,7 @@ class StreamState:
             return
         first = max((path for path in paths if path.name.endswith(_WHOLE)), default=paths[0])
         parts = [path for path in paths if path > first]
-        blocks = []
+        blocks: list[Delta] = []
         for number, path in enumerate((first, *parts), _number(first)):
             wanted = _file_name(number, whole=not blocks)
             if path.name != wanted:
