@@ -196,11 +196,14 @@ def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
         return False
     aside = whole.with_name(f".{alert_id}.{os.getpid()}")
     whole.parent.mkdir(parents=True, exist_ok=True)
-    with aside.open("wb") as sink:
-        sink.write(line)
-        sink.flush()
-        os.fsync(sink.fileno())
-    aside.rename(whole)
+    try:
+        with aside.open("wb") as sink:
+            sink.write(line)
+            sink.flush()
+            os.fsync(sink.fileno())
+        aside.rename(whole)
+    finally:
+        aside.unlink(missing_ok=True)
     return True
 
 

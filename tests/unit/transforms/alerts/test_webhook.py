@@ -1,6 +1,8 @@
 """The webhook: retried, idempotent, never in clear to another machine."""
 
+import errno
 import json
+import os
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +19,7 @@ from transforms.alerts.raise_alerts import (
     post_alert,
     post_alerts,
     webhook_url_problem,
+    write_alert_file,
 )
 from transforms.alerts.rules import AlertRules, joined_cluster_alerts, several_orgs_alerts
 
@@ -124,6 +127,19 @@ def test_an_answer_without_an_end_is_not_waited_for():
     posting.join(20)
     assert not posting.is_alive()
     server.shutdown()
+
+
+def test_a_full_disk_leaves_no_part_of_an_alert(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            write_alert_file(str(tmp_path), "a-1", b"{}")
+    assert not list(tmp_path.iterdir())
+    assert write_alert_file(str(tmp_path), "a-1", b"{}")
+    assert [one.name for one in tmp_path.iterdir()] == ["a-1.jsonl"]
 
 
 def test_where_alerts_may_be_sent():
