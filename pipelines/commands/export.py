@@ -58,7 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("which clusters is not said: give --cluster ID, or --all")
     finished, form = open_run(arguments.run, built_on=True), leaving_formats()[arguments.format]
     check_basis(finished)
-    check_offers(finished, current_time())
     if "://" in finished.folder:
         raise UsageError(f"{finished.folder}: files are written of local runs; copy it here first")
     if arguments.include_verify and form.reviewed:
@@ -74,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     offers: Any = finished.manifest["options"].get("offers") or []
     if form.unmarked:
         _check_may_travel(finished, offers, form)
+    check_offers(finished, current_time())
     export = RunExport(
         finished,
         finished.run_id,

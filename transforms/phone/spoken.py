@@ -331,6 +331,9 @@ _MOST_BETWEEN = 3
 _LONGEST_STUCK = 200
 """Letters of number words that are stuck together: 'fourfifteen'."""
 
+_WORD_ALONE = 3
+"""Letters that are too few for two number words."""
+
 _LONGEST_WORD = 16
 
 _ACCENTED = re.compile(r"%c3%[89ab][0-9a-f]", re.IGNORECASE)
@@ -436,7 +439,7 @@ def _chains(text: str) -> Iterator[list[_Word]]:
         elif written in words:
             parts = [(start, end, words[written])]
         else:
-            parts = list(_stuck_words(written, start))
+            parts = list(_stuck_words(written, start)) if len(written) > _WORD_ALONE else []
         for first, behind, (kind, value) in parts:
             gap = text[done:first] if chain else ""
             figures = written if kind == _FIGURES else ""

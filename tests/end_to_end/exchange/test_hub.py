@@ -877,7 +877,9 @@ def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
     assert "the last head is 3 days old" in capsys.readouterr().out
 
 
-def test_what_a_hub_says_goes_no_further_than_its_charter(world, capsys):
+def test_what_a_hub_says_goes_no_further_than_its_charter(world, capsys, monkeypatch):
+    now = datetime(2026, 6, 4, 10, tzinfo=UTC)
+    monkeypatch.setattr("pipelines.commands.export.current_time", lambda: now)
     joint = world.folder / "joint"
     assert join(world, "amazon", pull(world, "amazon"), joint) == 0
     capsys.readouterr()

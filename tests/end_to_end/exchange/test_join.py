@@ -519,34 +519,45 @@ BRAND_LINE = "phone:+18882804331"
 VICTIM_IN_ADDRESS = "refund2025550173@scam-help.support"
 """An address with a victim's number in it."""
 
-HOSTILE = (
-    'handle:telegram:=hyperlink("http://x")',
-    "handle:telegram:<script>alert(1)</script>",
-    "handle:telegram:../../../../tmp/evil",
-    "handle:telegram:%s%n{0}",
-)
+MARKUP = ('handle:telegram:=hyperlink("http://x")', "handle:telegram:<script>alert(1)</script>")
+
+HOSTILE = ("handle:telegram:../../../../tmp/evil", "handle:telegram:%s%n{0}")
 
 
-def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at, tmp_path, capsys):
+def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
+    world, offered, at, tmp_path, capsys, monkeypatch
+):
     """A known line, a victim's number and hostile texts, by a partner whose key is trusted."""
     value = offer_of(offered())
     victim = "phone:+12025550173"
-    ids = sorted([BRAND_LINE, victim, *HOSTILE, "phone:+18775550199", f"email:{VICTIM_IN_ADDRESS}"])
-    offer = dataclasses.replace(
-        value,
-        entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
-        evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2026-W09"),),
-        clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
-        called=tuple(place for place, one in enumerate(ids) if one.startswith("phone:")),
-    )
-    at(world.microsoft)
-    folder = signed(tmp_path / "hostile", signing.canonical_json(offer), key_store.own_key())
-    at(world.amazon)
+    named = [BRAND_LINE, victim, *HOSTILE, "phone:+18775550199", f"email:{VICTIM_IN_ADDRESS}"]
+
+    def sent(name, *ids):
+        ids = sorted(ids)
+        offer = dataclasses.replace(
+            value,
+            entities=tuple(OfferedEntity(one, "callback", 99, 1) for one in ids),
+            evidence=(OfferedEvidence(tuple(range(len(ids))), "complaint", 9, "2026-W09"),),
+            clusters=(OfferedCluster((CountryCount("US", 9),), 0, (), 1),),
+            called=tuple(place for place, one in enumerate(ids) if one.startswith("phone:")),
+        )
+        at(world.microsoft)
+        folder = signed(tmp_path / name, signing.canonical_json(offer), key_store.own_key())
+        at(world.amazon)
+        return folder
+
+    folder = sent("hostile", *named)
     mine = tmp_path / "victims.csv"
     mine.write_text("phone,country\n(202) 555-0173,US\n")
     run = tmp_path / "run"
     some = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:60])
     batch(run, "--complaints", some)
+    for number, one in enumerate(MARKUP):
+        bad = sent(f"bad{number}", *named, one)
+        words = [run, bad, "--output", tmp_path / "joint", "--now", NOW]
+        assert ringtrace("exchange", "join", *words) == 2
+        said = capsys.readouterr().err
+        assert said.endswith("].entity_id is invalid\n") and one not in said
     words = [run, folder, "--output", tmp_path / "joint", "--now", NOW, "--victims", mine]
     assert ringtrace("exchange", "join", *words) == 0
     said = capsys.readouterr().out
@@ -561,12 +572,13 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(world, offered, at
     }
     assert status[BRAND_LINE] == "suppressed"
     assert victim not in status
-    pages = b"".join(path.read_bytes() for path in (tmp_path / "joint" / "report").rglob("*.*"))
-    assert b"<script>alert(1)" not in pages
+    monkeypatch.setattr(
+        "pipelines.commands.export.current_time", lambda: datetime(2026, 6, 2, tzinfo=UTC)
+    )
     out = tmp_path / "all.csv"
     words = ["export", tmp_path / "joint", "--all", "--format", "csv", "--include-verify"]
     assert ringtrace(*words, "--output", out) == 0
-    assert '"=hyperlink' not in out.read_text() and "\n=hyperlink" not in out.read_text()
+    assert HOSTILE[1] in out.read_text()
     (world.amazon.home / "offers" / "microsoft.json").unlink()
 
 
