@@ -519,9 +519,9 @@ BRAND_LINE = "phone:+18882804331"
 VICTIM_IN_ADDRESS = "refund2025550173@scam-help.support"
 """An address with a victim's number in it."""
 
-MARKUP = ('handle:telegram:=hyperlink("http://x")', "handle:telegram:<script>alert(1)</script>")
+MARKUP = ('handle:telegram:=hyperlink("http://x")', "handle:telegram:{0}<script>alert(1)")
 
-HOSTILE = ("handle:telegram:../../../../tmp/evil", "handle:telegram:%s%n{0}")
+HOSTILE = ("handle:telegram:../../../../tmp/evil", "handle:telegram:%s%n&lt;")
 
 
 def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
