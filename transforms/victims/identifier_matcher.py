@@ -228,9 +228,11 @@ def _glued_addresses(value: str) -> Iterator[str]:
     """Yields an address with words for its signs that nothing parts: 'janeATwebDOTde'."""
     local, sign, host = value.rpartition("@")
     if sign:
-        for at, dot in product(_GLUED_AT, _GLUED_DOT):
-            yield _compact(f"{local}{at}{host.replace('.', dot)}")
-            yield _compact(f"{local.replace('.', dot)}{at}{host.replace('.', dot)}")
+        names, labels = ([*map(_compact, one.split("."))] for one in (local, host))
+        for at, dot in product(map(_compact, _GLUED_AT), map(_compact, _GLUED_DOT)):
+            behind = at + dot.join(labels)
+            yield "".join(names) + behind
+            yield dot.join(names) + behind
 
 
 @lru_cache(maxsize=1 << 16)

@@ -32,6 +32,7 @@ from transforms.text_util import mask_rows
 from transforms.victims.identifier_matcher import (
     CallReadings,
     ComplaintNumbers,
+    Patterns,
     RowIdentifiers,
     account_names,
     call_readings,
@@ -231,13 +232,15 @@ def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
         true_mask(pc.is_in(mentions["record_id"], withheld["record_id"].unique()))
     )
     some = mentions.take(pa.array(near))
+    patterns: dict[tuple[str, ...], Patterns] = {}
     spans: dict[int, list[tuple[int, int]]] = {}
     for at, text, *record in zip(
         near.tolist(), some["raw"].to_pylist(), *(some[n].to_pylist() for n in _RECORD), strict=True
     ):
-        if text and (own := ids.get(tuple(record))):
-            patterns = identifier_patterns(own) | account_names(own)
-            spans[at] = list(find_identifiers(text, patterns))
+        if text and (own := ids.get(key := tuple(record))):
+            if key not in patterns:
+                patterns[key] = identifier_patterns(own) | account_names(own)
+            spans[at] = list(find_identifiers(text, patterns[key]))
     raw = mask_rows(mentions["raw"].combine_chunks(), spans)
     return mentions.set_column(mentions.schema.get_field_index("raw"), mentions.field("raw"), raw)
 
