@@ -124,7 +124,7 @@ def test_a_last_line_that_goes_on_after_all_is_one_record(watched):
     assert not feed.poll(second.positions)
 
 
-def test_a_file_of_a_later_clock_is_read_when_it_is_quiet(watched):
+def test_a_file_of_a_later_clock_is_read_when_it_has_not_changed(watched):
     folder, feed, clock = watched
     header = "complaint_id,source_org,received_at\n"
     row = "amazon,2024-03-01T09:30:00Z\n"

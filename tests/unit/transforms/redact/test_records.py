@@ -262,7 +262,7 @@ def test_a_number_that_another_record_states_is_found(written):
 
 
 def test_the_name_of_a_victims_account_is_masked_alone():
-    """Where it is like no other's: with letters and digits."""
+    """The name of an address is masked if it has letters and digits, as no word has."""
     row = {
         "narrative": "Ask for jane77doe, jane77doe+x@home.org, jane77doe@NOSPAM.home.org or jane"
     }
