@@ -87,7 +87,8 @@ class StreamPlan:
         keep: `KeepState`, or a replacement where the runner has no state of its own.
         analyze: `AnalyzeTick`, or what runs it on one worker.
         drop_repeated: drops the alerts of earlier ticks, where the sinks do not.
-        sinks: the recipients of alerts, by name.
+        files: writes a file an alert, and passes the alerts on.
+        sinks: the other recipients of alerts, by name, which get them when the files are there.
         erasures: records that are left out; on an engine those of its start.
     """
 
@@ -96,6 +97,7 @@ class StreamPlan:
     keep: beam.PTransform
     analyze: beam.PTransform
     drop_repeated: beam.PTransform | None
+    files: beam.PTransform
     sinks: Mapping[str, beam.PTransform]
     erasures: Erasures = field(default_factory=Erasures)
 
@@ -135,6 +137,7 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     alerts = alive | "Analyze" >> plan.analyze  # ALERT
     if plan.drop_repeated is not None:
         alerts = alerts | "Drop repeated" >> plan.drop_repeated
+    alerts = alerts | "Write files" >> plan.files
     for name, sink in plan.sinks.items():
         _ = alerts | f"Send to {name}" >> sink
 

@@ -47,6 +47,8 @@ from schemas.enums import RecordKind
 from schemas.mapping import FileFormat, parse_toml
 from schemas.tables import DECISIONS
 from transforms.alerts import (
+    ALERTS_FOLDER,
+    SENT_FOLDER,
     AlertRules,
     DropRepeatedAlerts,
     SendAlertsToKafka,
@@ -145,12 +147,10 @@ def watch_plan(
     analyze = replace(tick_analysis(options, decisions, erasures), place=place)
     analyze = replace(analyze, joined=joined) if snapshot else replace(analyze, snapshots=None)
     rules = read_source_rules(options.sources)
-    sinks = alert_sinks(options)
+    files, sinks = alert_sinks(options)
     if raised is not None:
         sinks["memory"] = beam.Map(raised.append)
-    return StreamPlan(
-        rules, source, keep, analyze, drop_repeated=None, sinks=sinks, erasures=erasures
-    )
+    return StreamPlan(rules, source, keep, analyze, None, files, sinks, erasures)
 
 
 def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
@@ -166,7 +166,7 @@ def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
         KeepState(retention_days(options)),
         RunOnOneWorker(tick_analysis(options, erasures=erasures)),
         DropRepeatedAlerts(),
-        alert_sinks(options),
+        *alert_sinks(options),
         erasures,
     )
 
@@ -304,10 +304,11 @@ def tick_analysis(
     return replace(analyze, register=register)
 
 
-def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
-    """Returns the recipients of alerts by name: files always, and those that the options name."""
+def alert_sinks(options: StreamOptions) -> tuple[beam.PTransform, dict[str, beam.PTransform]]:
+    """Returns what writes the files of alerts, and the recipients that options name, by name."""
     output = options.output.rstrip("/")
-    sinks: dict[str, beam.PTransform] = {"files": write_alert_files(output)}
+    until = None if not options.local else SENT_FOLDER if options.kafka_alerts else ALERTS_FOLDER
+    sinks: dict[str, beam.PTransform] = {}
     if options.webhook:
         sinks["webhook"] = post_alerts_to_webhook(options.webhook, output, owe=options.local)
     if options.kafka_alerts and options.local:
@@ -320,7 +321,7 @@ def alert_sinks(options: StreamOptions) -> dict[str, beam.PTransform]:
         )
     if options.pubsub_alerts:
         sinks["Pub/Sub"] = write_alerts_to_pubsub(options.pubsub_alerts)
-    return sinks
+    return write_alert_files(output, until), sinks
 
 
 def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransform:

@@ -1,6 +1,7 @@
 from .raise_alerts import (
     ALERTS_FOLDER as ALERTS_FOLDER,
     DELIVERED_FOLDER as DELIVERED_FOLDER,
+    SENT_FOLDER as SENT_FOLDER,
     DropRepeatedAlerts as DropRepeatedAlerts,
     RaiseAlerts as RaiseAlerts,
     SendAlertsToKafka as SendAlertsToKafka,

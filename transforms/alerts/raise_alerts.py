@@ -1,9 +1,9 @@
 """Raises the alerts of one tick, each once over all ticks, and delivers them, each alert once.
 
-They go to files, a webhook, a Kafka topic or a Pub/Sub topic. A file is one line of JSON, so that
-`cat alerts/*.jsonl` is JSON Lines. A webhook gets a request an alert, retried until it takes it; it
-names core identifiers alone, since it leads out of the house. A topic gets a message an alert,
-keyed by the alert's id, so that a compacted topic holds each once.
+They go to files first, then to a webhook, a Kafka topic or a Pub/Sub topic. A file is one line of
+JSON, so that `cat alerts/*.jsonl` is JSON Lines. A webhook gets a request an alert, retried until
+it takes it; it names core identifiers alone, since it leads out of the house. A topic gets a
+message an alert, keyed by the alert's id, so that a compacted topic holds each once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -113,18 +113,24 @@ def hold_back_alerts(
     yield alerts.filter(pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(found), pa.string()))))
 
 
-def write_alert_files(output: str) -> beam.PTransform:
-    """Returns what writes ALERT batches to files below `output`/alerts; yields new ones' ids."""
-    return beam.FlatMap(_write_files, FileSystems.join(output, ALERTS_FOLDER))
+def write_alert_files(output: str, until: str | None = ALERTS_FOLDER) -> beam.PTransform:
+    """Returns what writes ALERT batches to files below `output`/alerts, and passes them on.
+
+    What a crash kept from the broker is raised again, with what has come since. So that the file
+    says what the broker is told, it is written again until `until`, a folder of the output, has
+    the alert's id as well; with None whenever it comes: an engine drops what it had raised before.
+    """
+    folders = None if until is None else [FileSystems.join(output, until)]
+    return beam.Map(write_files, FileSystems.join(output, ALERTS_FOLDER), folders)
 
 
 def post_alerts_to_webhook(url: str, output: str, *, owe: bool = False) -> beam.PTransform:
     """Returns what posts ALERT batches to a webhook; yields the ids of those that it took now.
 
     An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
-    the two sends it a second time, with the same Idempotency-Key. When the webhook does not take
-    one the step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is
-    for the next tick, which raises it again.
+    the two sends it a second time, with the same Idempotency-Key. When the webhook takes none the
+    step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is for the
+    next tick, which raises it again. An alert that is refused keeps no other back.
     """
     return beam.FlatMap(post_alerts, url, FileSystems.join(output, DELIVERED_FOLDER), owe=owe)
 
@@ -171,29 +177,26 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
         yield row["alert_id"], orjson.dumps(shown, option=_LINE)
 
 
-def without_files(alerts: pa.RecordBatch, folder: str) -> pa.RecordBatch:
-    """Returns the ALERT rows that have no file of their id in a folder: a tick raises all again."""
-    there = os.path.exists if is_local(folder) else FileSystems.exists
-    paths = [_alert_path(folder, one) for one in alerts["alert_id"].to_pylist()]
-    return alerts.filter(pa.array([not there(path) for path in paths], pa.bool_()))
+def without_files(alerts: pa.RecordBatch, *folders: str) -> pa.RecordBatch:
+    """Returns the ALERT rows whose id lacks a file in a folder: a tick raises all again."""
+    there = os.path.exists if is_local(folders[0]) else FileSystems.exists
+    ids = alerts["alert_id"].to_pylist()
+    whole = [all(there(_alert_path(folder, one)) for folder in folders) for one in ids]
+    return alerts.filter(pc.invert(pa.array(whole, pa.bool_())))
 
 
-def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
-    """Writes an alert's file unless it is there; returns whether it was new.
+def write_alert_file(folder: str, alert_id: str, line: bytes) -> None:
+    """Writes an alert's file, or writes it again.
 
     A file is named after its alert's id, so a retry, a restart or another worker cannot double it,
     and it appears whole.
     """
     path = _alert_path(folder, alert_id)
     if not is_local(folder):
-        if FileSystems.exists(path):
-            return False
         with FileSystems.create(path) as sink:
             sink.write(line)
-        return True
+        return
     whole = Path(path)
-    if whole.exists():
-        return False
     aside = whole.with_name(f".{alert_id}.{os.getpid()}")
     whole.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -204,7 +207,14 @@ def write_alert_file(folder: str, alert_id: str, line: bytes) -> bool:
         aside.rename(whole)
     finally:
         aside.unlink(missing_ok=True)
-    return True
+
+
+def write_files(alerts: pa.RecordBatch, folder: str, until: Sequence[str] | None) -> pa.RecordBatch:
+    """Writes the files of ALERT rows as `write_alert_files` does; returns the rows."""
+    new = alerts if until is None else without_files(alerts, folder, *until)
+    for alert_id, line in alert_lines(new):
+        write_alert_file(folder, alert_id, line)
+    return alerts
 
 
 def webhook_url_problem(url: str) -> str | None:
@@ -265,7 +275,9 @@ def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> 
         try:
             post_alert(url, alert_id, line)
         except WebhookError as error:
-            if owe and error.of_the_alert:
+            if error.of_the_alert:
+                if not owe:
+                    _log.warning("%s; it is in %s/", error, ALERTS_FOLDER)
                 continue
             if owe:
                 return  # nor would it take the others now
@@ -276,12 +288,6 @@ def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> 
 
 def _alert_path(folder: str, alert_id: str) -> str:
     return f"{folder.rstrip('/')}/{alert_id}.jsonl"
-
-
-def _write_files(alerts: pa.RecordBatch, folder: str) -> Iterator[str]:
-    for alert_id, line in alert_lines(without_files(alerts, folder)):
-        if write_alert_file(folder, alert_id, line):
-            yield alert_id
 
 
 def _keyed(alerts: pa.RecordBatch) -> Iterator[tuple[bytes, bytes]]:

@@ -16,10 +16,12 @@ from tests.support.made_up_histories import history
 from transforms.alerts.raise_alerts import (
     WEBHOOK_TRIES,
     WebhookError,
+    alert_lines,
     post_alert,
     post_alerts,
     webhook_url_problem,
     write_alert_file,
+    write_files,
 )
 from transforms.alerts.rules import AlertRules, joined_cluster_alerts, several_orgs_alerts
 
@@ -77,12 +79,15 @@ def test_it_gives_up_in_the_end():
     assert "victim" not in str(error.value)
 
 
-def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
+def test_what_was_delivered_is_not_sent_again(hook, tmp_path, caplog):
     url, asked, answers = hook
     alerts = list(several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules()))
     batch = pa.RecordBatch.from_pylist(alerts, ALERT)
     answers.append(400)
-    with pytest.raises(WebhookError):
+    assert not list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=False))
+    assert "status 400; it is in alerts/" in caplog.text
+    answers.append(401)
+    with pytest.raises(WebhookError, match="401"):
         list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=False))
     answers.append(400)
     assert not list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))
@@ -90,7 +95,27 @@ def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
         assert (
             len(list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))) == delivered
         )
-    assert len(asked) == 3
+    assert len(asked) == 4
+
+
+def test_the_file_of_an_alert_says_what_the_broker_is_told(tmp_path):
+    alerts, sent = str(tmp_path / "alerts"), str(tmp_path / "sent")
+    (one,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
+    first, more = (pa.RecordBatch.from_pylist([one | {"reporters": n}], ALERT) for n in (2, 3))
+    written = [line for _, line in (*alert_lines(first), *alert_lines(more))]
+    (tmp_path / "sent").mkdir()
+
+    def after(batch, *until):
+        assert write_files(batch, alerts, *until) == batch
+        (path,) = (tmp_path / "alerts").iterdir()
+        return written.index(path.read_bytes())
+
+    assert after(first, [sent]) == 0
+    assert after(more, [sent]) == 1  # a crash came before the broker had it
+    write_alert_file(sent, one["alert_id"], b"")
+    assert after(first, [sent]) == 1
+    assert after(first, [alerts]) == 1
+    assert after(first, None) == 0  # an engine raises again what a worker took with it
 
 
 def test_an_alert_that_is_refused_does_not_keep_the_others_back(hook, tmp_path):
@@ -138,7 +163,7 @@ def test_a_full_disk_leaves_no_part_of_an_alert(tmp_path, monkeypatch):
         with pytest.raises(OSError, match="No space"):
             write_alert_file(str(tmp_path), "a-1", b"{}")
     assert not list(tmp_path.iterdir())
-    assert write_alert_file(str(tmp_path), "a-1", b"{}")
+    write_alert_file(str(tmp_path), "a-1", b"{}")
     assert [one.name for one in tmp_path.iterdir()] == ["a-1.jsonl"]
 
 
