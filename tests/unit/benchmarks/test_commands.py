@@ -48,7 +48,9 @@ def test_all_are_run_and_a_failure_is_said_at_the_end(monkeypatch):
 
 @pytest.mark.parametrize("name", ["__main__", *every.COMMANDS])
 def test_an_option_that_is_none_is_one_line(name, capsys):
-    module = import_module("benchmarks.peers.__main__" if name == "peers" else f"benchmarks.{name}")
+    module = import_module(f"benchmarks.{name}")
+    if hasattr(module, "__path__"):
+        module = import_module(f"benchmarks.{name}.__main__")
     with pytest.raises(SystemExit) as ended:
         module.main(["--frob"])
     assert ended.value.code == 2

@@ -6,19 +6,11 @@ from random import Random
 import jsonschema
 import pytest
 
-from benchmarks import poisoning, poisoning_kinds
-from benchmarks.poisoning import (
-    ATTACKS,
-    BUDGETS,
-    BURSTS,
-    Budget,
-    Case,
-    Forgery,
-    Outcome,
-    Tables,
-    Target,
-)
-from benchmarks.poisoning_kinds import MEANS, STRANGERS, Cell, Known
+from benchmarks.poisoning import harms, kinds
+from benchmarks.poisoning.attacks import BUDGETS, BURSTS, INVENTED, Budget, Target
+from benchmarks.poisoning.harms import ATTACKS, HARMS, Case, Outcome
+from benchmarks.poisoning.kinds import MEANS, STRANGERS, Cell, Known
+from benchmarks.poisoning.lies import Forgery, Tables
 from schemas.contract_docs import json_schemas
 
 RING = (
@@ -75,16 +67,14 @@ def test_strangers_of_every_kind_are_named_by_liars_of_their_own(means):
     made = Forgery(Random(1))
     MEANS[means](Known((RING, other), own), 3, made)
     assert_kept_contract(made)
-    kinds = 2 if "calls" in means else len(STRANGERS)
-    assert len({row["victim_id"] for row in made.complaints}) == len(made.complaints) == 3 * kinds
+    named = 2 if "calls" in means else len(STRANGERS)
+    assert len({row["victim_id"] for row in made.complaints}) == len(made.complaints) == 3 * named
 
 
 def test_a_cell_has_the_fewest_liars_of_each_outcome_and_a_dash_where_none_did_it():
     cells = {(kind, means): Cell() for kind in STRANGERS for means in MEANS}
     cells["email", "alone"].least |= {"cluster": 1, "core": 2}
-    (line,) = [
-        one for one in poisoning_kinds.table_lines(cells, full=False) if one.startswith("| email")
-    ]
+    (line,) = [one for one in kinds.table_lines(cells, full=False) if one.startswith("| email")]
     assert line.startswith("| email | 1 · 2 · – · – |")
 
 
@@ -105,7 +95,7 @@ def test_harm_is_seen():
         return Case(aim, before, with_members(before, **changed))
 
     nothing = case()
-    for harm in poisoning.HARMS:
+    for harm in HARMS:
         if harm.judge is not Case.dispute_lapsed and harm.judge is not Case.legitimate_lapsed:
             assert not harm.judge(nothing), harm.name
     gone = case(**{RING[0]: None})
@@ -120,7 +110,7 @@ def test_harm_is_seen():
     assert welded.weld_in_package()
     assert not welded.weld_in_offer()
     assert case(**{"account:iban:DE02120300000000202051": None}).hubbed()
-    assert case(**{poisoning.INVENTED[0]: "c-new"}).invented_core()
+    assert case(**{INVENTED[0]: "c-new"}).invented_core()
 
 
 def test_an_epoch_is_renamed_only_where_the_rings_own_reporters_are_under_another_id():
@@ -149,15 +139,15 @@ def test_what_is_welded_thinly_is_in_no_package():
 
 
 def test_the_table_names_the_least_budget_and_what_did_not_succeed():
-    outcomes = {harm.name: Outcome() for harm in poisoning.HARMS}
-    first = poisoning.HARMS[0].name
+    outcomes = {harm.name: Outcome() for harm in HARMS}
+    first = HARMS[0].name
     outcomes[first] = Outcome(Budget(2, 1), {1, 2}, {"second_doubtful"}, {"contested"})
-    lines = list(poisoning.table_lines(outcomes, full=True))
+    lines = list(harms.table_lines(outcomes, full=True))
     assert (
         f"| {first} | 2 reporters, 1 complaint each | 2 of 3 | second doubtful | contested |"
         in lines
     )
     most = [BUDGETS[True][-1], BURSTS[-1]]
     assert [sum(f"nothing up to {one}" in line for line in lines) for one in most] == [
-        len(poisoning.HARMS) - 3, 2
+        len(HARMS) - 3, 2
     ]  # fmt: skip

@@ -25,7 +25,7 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
-from benchmarks.poisoning import (
+from benchmarks.poisoning.lies import (
     DAYS,
     DECISION,
     END,

@@ -1,0 +1,1 @@
+"""The lies that each harm costs: `python -m benchmarks.poisoning`."""

@@ -1,0 +1,252 @@
+"""The attacks that are tried: what each liar reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.poisoning.lies import DAYS, END, IN_A_MINUTE, Forgery, Tables, read_rows, some
+
+INVENTED = ("phone:+18775550141", "phone:+18775550267", "phone:+18775550372")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Liars, and the complaints that each of them files."""
+
+    reporters: int
+    each: int
+
+    def __str__(self) -> str:
+        people = "1 reporter" if self.reporters == 1 else f"{self.reporters} reporters"
+        rows = "1 complaint" if self.each == 1 else f"{self.each} complaints"
+        return f"{people}, {rows}" if self.reporters == 1 else f"{people}, {rows} each"
+
+    def numbered(self) -> Iterator[tuple[int, int]]:
+        """Yields each liar with each of their complaints."""
+        yield from ((who, n) for n in range(self.each) for who in range(self.reporters))
+
+
+BUDGETS = {
+    False: tuple(
+        Budget(*one) for one in ((1, 1), (1, 10), (2, 1), (3, 1), (3, 10), (8, 1), (12, 1))
+    ),
+    True: tuple(
+        Budget(reporters, each) for reporters in (1, 2, 3, 4, 5, 6, 8, 10, 12) for each in (1, 10)
+    ),
+}
+"""Attempts, in their order, by whether the table is the full one."""
+
+BURSTS = (Budget(8, 1), Budget(12, 1), Budget(50, 1))
+"""Attempts with pseudonyms of one day, from more than `cluster_facts.BURST_REPORTERS` on."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The view of a liar: the run before, and which clusters and identifiers are attacked.
+
+    `known` are the core members of each of the clusters, those that most people report first, and
+    `doubtful` the other members of the two that are confirmed.
+    """
+
+    before: Tables
+    known: tuple[tuple[str, ...], ...]
+    doubtful: tuple[str, ...]
+    legitimate: str
+    disputed: str
+
+    @staticmethod
+    def of(run: Path) -> Target:
+        """Chooses the four largest clusters with a phone number."""
+        before = Tables.read(run)
+        reported = {row["entity_id"]: row["complaints"] for row in read_rows(run, "entities")}
+        groups = [
+            tuple(sorted(ids, key=lambda one: (-reported[one], one)))
+            for ids in before.core_groups().values()
+            if any(one.startswith("phone:") for one in ids)
+        ]
+        numbers = [next(one for one in ids if one.startswith("phone:")) for ids in groups[:4]]
+        confirmed = {before.cluster(ids[0]) for ids in groups[:2]}
+        doubtful = [
+            one
+            for one in sorted(before.members)
+            if before.cluster(one) in confirmed and not before.is_core(one)
+        ]
+        return Target(before, tuple(groups[:4]), tuple(doubtful), numbers[2], numbers[3])
+
+    @property
+    def number(self) -> str:
+        """The number of the largest cluster that most people report."""
+        return next(one for one in self.known[0] if one.startswith("phone:"))
+
+    @property
+    def account(self) -> str:
+        """The account of the second cluster that most people report, or what else is no number."""
+        others = [one for one in self.known[1] if not one.startswith("phone:")]
+        return next((one for one in others if one.startswith("account:")), others[0])
+
+
+Forge = Callable[[Target, Budget, Forgery], None]
+
+
+def second_doubtful(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names what one honest person named beside two of its ring, as a second one would."""
+    for who, n in budget.numbered():
+        for one in target.doubtful[n :: budget.each]:
+            home = target.before.cluster(one)
+            ring = next(ids for ids in target.known if target.before.cluster(ids[0]) == home)
+            made.complain(who, [one, *some(ring, n, 1)])
+
+
+def claim_number(target: Target, budget: Budget, made: Forgery) -> None:
+    """Calls the ring's number the victim's own, in a field."""
+    for who, _ in budget.numbered():
+        raw = target.number.removeprefix("phone:")
+        made.complain(who, [], phone_numbers=[{"raw": raw, "role": "victim"}])
+
+
+def claim_in_rejects(target: Target, budget: Budget, made: Forgery) -> None:
+    """Calls the ring's number the victim's own, in a row that is rejected."""
+    for who, _ in budget.numbered():
+        raw = target.number.removeprefix("phone:")
+        own = [{"raw": raw, "role": "victim"}]
+        made.complain(who, [], phone_numbers=own, received_at="yesterday")
+
+
+def name_two_rings(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names one identifier of each of two rings in each complaint."""
+    first, second = target.known[:2]
+    for who, n in budget.numbered():
+        made.complain(who, [first[n % len(first)], second[n % len(second)]])
+
+
+def absorb(target: Target, budget: Budget, made: Forgery) -> None:
+    """Ties every member of the second ring to the first, to make one cluster of both."""
+    first, second = target.known[:2]
+    for who, n in budget.numbered():
+        these = [*some(second, 2 * n, 2), *some(first, n + who, 1)]
+        made.complain(who, list(dict.fromkeys(these)))
+
+
+def hang_on_invented(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the second ring's account beside three numbers that nobody has: a thin join."""
+    for who, _ in budget.numbered():
+        made.complain(who, [target.account, *INVENTED])
+
+
+def name_everywhere(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the ring's number beside those of all others, so that it looks like a hub."""
+    others = [one for ids in target.known[1:] for one in ids]
+    made_of = made.rng.sample(others, len(others))
+    for who, n in budget.numbered():
+        made.complain(who, [target.number, made_of[(n + 7 * who) % len(made_of)]])
+
+
+def pull_away(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the members that fewest people report beside another ring's best-known ones."""
+    weakest = target.known[0][::-1]
+    for who, n in budget.numbered():
+        made.complain(who, [weakest[n % 2], *some(target.known[1], n, 1)])
+
+
+def weld(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names two identifiers of each of two confirmed rings in each complaint."""
+    first, second = target.known[:2]
+    for who, n in budget.numbered():
+        made.complain(who, [*some(first, who + n, 2), *some(second, who + n, 2)])
+
+
+def make_hub(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names the ring's own account, or what it has in its place, beside all other rings."""
+    others = [one for ids in target.known[2:] for one in ids]
+    for who, n in budget.numbered():
+        made.complain(who, [target.account, *some(others, budget.each * who + n, 1)])
+
+
+def make_hub_in_a_minute(target: Target, budget: Budget, made: Forgery) -> None:
+    """Does the same in one minute, with one text."""
+    others = [one for ids in target.known[2:] for one in ids]
+    for who, n in budget.numbered():
+        named = [target.account, *some(others, budget.each * who + n, 1)]
+        made.complain(who, named, **IN_A_MINUTE)
+
+
+def invent_ring(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of three numbers that nobody has, in one minute, with one text."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), **IN_A_MINUTE)
+
+
+def burst_without_words(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of these numbers in one minute, without a narrative."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(0), narrative="")
+
+
+def burst_with_own_words(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of them in one hour, each in words of their own."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(who))
+
+
+def burst_with_losses(_: Target, budget: Budget, made: Forgery) -> None:
+    """Does so, and states a loss of a million each."""
+    for who in range(budget.reporters):
+        lost = {"loss_amount": "1000000.00", "loss_currency": "USD"}
+        made.complain(who, list(INVENTED), received_at=_time(who), **lost)
+
+
+def burst_with_calls(_: Target, budget: Budget, made: Forgery) -> None:
+    """Does so, and calls one of the numbers each."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(who))
+        made.call(INVENTED[who % len(INVENTED)])
+
+
+def burst_of_a_day(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of them at any time of 23 hours."""
+    for who in range(budget.reporters):
+        made.complain(who, list(INVENTED), received_at=_time(made.rng.randrange(23 * 60)))
+
+
+def burst_through_two(_: Target, budget: Budget, made: Forgery) -> None:
+    """Tells of them in an hour, half through either company."""
+    for who in range(budget.reporters):
+        org = ("amazon", "microsoft")[who % 2]
+        made.complain(who, list(INVENTED), received_at=_time(who), source_org=org)
+
+
+def _time(minutes: int) -> str:
+    moment = END - timedelta(days=2) + timedelta(minutes=minutes)
+    return moment.isoformat(timespec="seconds")
+
+
+def backdate(target: Target, budget: Budget, made: Forgery) -> None:
+    """Names numbers of the ring as seen 300 days before the first record."""
+    long_ago = (END - timedelta(days=DAYS + 300)).isoformat()
+    for who, n in budget.numbered():
+        these = [target.number, target.disputed, *some(target.known[0], n, 1)]
+        made.complain(who, list(dict.fromkeys(these)), received_at=long_ago)
+
+
+def postdate(target: Target, budget: Budget, made: Forgery) -> None:
+    """Files complaints that are dated next year."""
+    next_year = (END + timedelta(days=365)).isoformat()
+    for who, _ in budget.numbered():
+        made.complain(who, [target.number], received_at=next_year)
+
+
+BY_BURSTS = (
+    burst_without_words,
+    burst_with_own_words,
+    burst_with_losses,
+    burst_with_calls,
+    burst_of_a_day,
+    burst_through_two,
+)
+"""Attacks with many pseudonyms at once, tried with `BURSTS`."""
+
+MERGES = (name_two_rings, name_everywhere, absorb, pull_away, claim_number)
+"""Attacks that try to merge or split what honest reporters tie."""
