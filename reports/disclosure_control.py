@@ -219,11 +219,6 @@ def redact_reasons(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(column, _DECISION, LEFT_OUT)
 
 
-def redact_facts(whole: ClusterFacts) -> ClusterFacts:
-    """Returns a cluster without readings and without what analysts wrote."""
-    return replace(redact_fact_reasons(whole), readings=[])
-
-
 def redact_fact_reasons(whole: ClusterFacts) -> ClusterFacts:
     """Returns a cluster without what analysts wrote, which may name a victim."""
     return replace(

@@ -76,9 +76,6 @@ SMALLEST_K = 3
 EURO = frozenset("AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split())
 """Countries whose currency is the euro (ECB, January 2026)."""
 
-ACCOUNTS_NEEDED = 3
-"""People who must each tell of an identifier that no analyst reviewed, for it to be offered."""
-
 OWN_WORDS = 5
 """Words of a narrative, without numbers and known scripts, below which nothing remains of it."""
 
@@ -187,7 +184,7 @@ def load_policy(text: str, name: str) -> OfferPolicy:
     """Loads a policy in TOML; every key must be there, so that nothing leaves by oversight.
 
     Raises:
-        PolicyError: naming the file, the key and what it takes.
+        OfferPolicyError: naming the file, the key and what it takes.
     """
     try:
         keys = parse_toml(text)

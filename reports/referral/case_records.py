@@ -625,7 +625,7 @@ def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
     """Reads the rates by currency of a CSV file `date,from,to,rate,source`, all to one currency.
 
     Raises:
-        RatesError: naming the file, the row and the field.
+        ExchangeRatesError: naming the file, the row and the field.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     if tuple(reader.fieldnames or ()) != RATE_COLUMNS:
