@@ -47,6 +47,7 @@ from schemas.tables import (
     PRIVATE_FOLDER,
     REJECTS,
 )
+from transforms.counters import KIND_PLURAL
 from transforms.decisions import BoundBy
 from transforms.exit_scan import count_in_text, withheld_by_run
 from transforms.manifest import RunSettings
@@ -55,8 +56,6 @@ from transforms.private_files import PrivateKey, PrivateStore
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.victim_register import RegisterSource, own_register
 from transforms.write import is_local, recover_output, staging_folder
-
-PLURALS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
 REPORT_PAGE = "report/index.html"
 
@@ -351,7 +350,7 @@ def summary_lines(folder: str) -> Iterator[str]:
         return
     yield from entry_lines(run.manifest.get("entries"))
     yield from _dialect_lines(run)
-    for kind in PLURALS:
+    for kind in KIND_PLURAL:
         yield from _record_lines(run, kind)
     yield from rejected_input_lines(run)
     yield from zone_lines(run)
@@ -537,7 +536,7 @@ def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
 
 
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
-    plural = PLURALS[kind]
+    plural = KIND_PLURAL[kind]
     rows = run.manifest["counts"]["complaints" if kind == RecordKind.COMPLAINT else "calls"]
     names = [one["name"] for one in run.manifest["inputs"] if one["kind"] == kind]
     if rows["read"]:

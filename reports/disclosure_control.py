@@ -22,6 +22,7 @@ from reports import tables
 from reports.cluster_data import ClusterBatch, ClusterFacts
 from reports.tables import BoolArray, RunFolder
 from schemas.cluster import ClusterFlag
+from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import Review, Status, Tier
 from schemas.manifest import Alarm
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
@@ -54,9 +55,6 @@ CORE = pc.field("tier") == Tier.CORE
 
 REVIEWED_CORE = CORE & (pc.field("review") == Review.REVIEWED)
 """Chooses those of them that an analyst's decision covers."""
-
-KNOWN_LEGITIMATE = "known legitimate: "
-"""Start of the reason of an entity that a public list names; other suppressed ones are counted."""
 
 
 def is_core(member: Mapping[str, Any]) -> bool:

@@ -18,7 +18,6 @@ from reports import tables
 from reports.cluster_data import sample_readings
 from reports.disclosure_control import is_thin
 from reports.link_evidence import (
-    HARD,
     Evidence,
     attestation_lines,
     entity_doubts,
@@ -35,7 +34,7 @@ from reports.text import quantity, readable_time
 from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
-from schemas.enums import EntityKind, Role, Strength
+from schemas.enums import HARD_ROLES, EntityKind, Role, Strength
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from transforms.extract.fields import complaint_mentions
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -348,7 +347,7 @@ def _bearers(evidence: Evidence, members: frozenset[str], side: frozenset[str]) 
     """Returns the records of each reporter who names members on both sides of a join."""
     shown: defaultdict[str, dict[str, frozenset[str]]] = defaultdict(dict)
     for record, rows in evidence.mentions.items():
-        hard = {row["entity_id"] for row in rows if row["role"] in HARD} & evidence.linking
+        hard = {row["entity_id"] for row in rows if row["role"] in HARD_ROLES} & evidence.linking
         named = hard & members
         if len(named) > 1 and len(hard) <= MAX_HARD_ENTITIES:
             shown[evidence.victims.get(record, record)][record] = frozenset(named)

@@ -6,11 +6,10 @@ it is counted over the tables of the whole run.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -28,8 +27,10 @@ from reports.disclosure_control import (
 from reports.run import Run
 from reports.tables import BoolArray, IntArray, RunFolder
 from reports.text import recognize_region, region_atlas
+from schemas.decision import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
+from schemas.field import moment_of
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
@@ -65,8 +66,6 @@ _LISTED = "entity_id kind status reason region orgs complaints calls first_seen 
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
 
 _ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -558,7 +557,7 @@ class OrgCounts:
         """Returns what was counted of each entity."""
         ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
         for (place, org), one in sorted(self._found.items(), key=lambda item: item[0]):
-            moments = (_EPOCH + timedelta(microseconds=when) for when in (one.first, one.last))
+            moments = map(moment_of, (one.first, one.last))
             of_org = OrgRecords(org, one.complaints, one.calls, sorted(one.roles), *moments)
             ordered[place].append(of_org)
         return dict(ordered)
@@ -664,11 +663,6 @@ def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
         for one in rows
         if one["kind"] != "link" or {one["entity_a"], one["entity_b"]} <= kept
     ]
-
-
-def members_digest(members: Iterable[str]) -> str:
-    """Returns SHA-256 of a cluster's members, which a count of shared victims names."""
-    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
 
 
 def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:

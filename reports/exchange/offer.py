@@ -63,8 +63,6 @@ DISPUTED, CONFIRMED = "disputed", "confirmed"
 SHORTEST_ECHO = 4
 """Characters of a victim's or a record's id below which a likeness says nothing."""
 
-HARD_ROLE_NAMES = frozenset(str(role) for role in HARD_ROLES)
-
 SHIPPED_POLICY = "policy.toml"
 
 OFFERABLE_KINDS = tuple(str(kind) for kind in EntityKind if BY_KIND[kind].offered)
@@ -222,7 +220,7 @@ def make_offer(
     reported them, however few. `parts` numbers, for members of thin clusters, the part of it that
     each is in: the parts stand as clusters of their own.
     """
-    evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
+    evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy, returned)
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
     of = {one: (row["cluster_id"], (parts or {}).get(one, 0)) for one, row in chosen.items()}
@@ -543,7 +541,7 @@ def _chosen(
         why = (
             "not infrastructure"
             if infrastructure.get(entity_id) != str(Status.INFRASTRUCTURE)
-            or one["role"] not in HARD_ROLE_NAMES
+            or one["role"] not in HARD_ROLES
             else "kind that does not leave"
             if entity_id.partition(":")[0] not in policy.kinds
             or len(entity_id) > MAX_ENTITY_ID_LENGTH

@@ -18,10 +18,10 @@ from decimal import Decimal
 from reports.disclosure_control import is_reviewed_core
 from reports.evidence_number import letter_thing
 from reports.export import tabular
+from reports.link_evidence import RecordKey
 from reports.referral.blocks import BLANK, Block, Document, Grid, Points, Section, Text
 from reports.referral.case import Case, victims_at_most
 from reports.referral.case_records import (
-    RecordKey,
     agreed_names,
     exact_sum,
     folded_name,
