@@ -678,9 +678,9 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
     shown = pa.concat_arrays([signs, pa.array(["="])])
     codes = np.where(same, len(signs) + 1, np.where(follows, at + 1, 0))
     dressed, plain = Texts.of(shown), Texts.of(texts)
-    told = same | follows | (at == len(texts))
+    placed = same | follows | (at == len(texts))
     return {
-        "raw": Texts(plain.values, np.where(told, 0, at + 1)),
+        "raw": Texts(plain.values, np.where(placed, 0, at + 1)),
         "signs": Texts(dressed.values, np.append(0, dressed.codes)[codes]),
         "zeros": Whole(np.where(follows & ~same, np.append(count - size, 0)[at], 0)),
     }
