@@ -26,7 +26,7 @@ from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
 from reports.run import Run, RunError
-from reports.text import quantity
+from reports.text import most_first, quantity
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -566,7 +566,7 @@ def _file_list(names: list[str]) -> str:
 
 def _in_words(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
     """Returns counts by reason, most first: "200 too short, 112 without a country"."""
-    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    ordered = most_first(counts)
     shown = [f"{number:,} {words.get(code, code)}" for code, number in ordered[:MOST_REASONS]]
     rest = sum(number for _, number in ordered[MOST_REASONS:])
     return ", ".join([*shown, *([f"{rest:,} for other reasons"] if rest else [])])

@@ -30,7 +30,7 @@ from reports.link_evidence import (
     strongest_path,
 )
 from reports.tables import NarrativeReader, RunFolder
-from reports.text import quantity, readable_time
+from reports.text import most_first, quantity, readable_time
 from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
@@ -216,7 +216,7 @@ def describe_entity(run: RunFolder, entity_id: str) -> dict[str, Any]:
         roles[role] += people
     return _plain(row) | {
         "epochs": _epochs(run, entity_id),
-        "roles": dict(sorted(roles.items(), key=_most_first)),
+        "roles": dict(most_first(roles)),
         "member": member[0] if member else None,
     }
 
@@ -227,10 +227,6 @@ def _epochs(run: RunFolder, entity_id: str) -> list[str]:
     same = (pc.field("entity_id") == one) | pc.starts_with(pc.field("entity_id"), f"{one}#")
     ids = tables.read_table(run, ENTITIES, ["entity_id"], same)["entity_id"].to_pylist()
     return sorted(other for other in ids if other != entity_id and without_epoch(other) == one)
-
-
-def _most_first(one: tuple[str, int]) -> tuple[int, str]:
-    return -one[1], one[0]
 
 
 def _heaviest(link: Row) -> tuple[float, str, str]:

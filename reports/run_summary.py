@@ -26,7 +26,7 @@ from reports.disclosure_control import (
 )
 from reports.run import Run
 from reports.tables import BoolArray, IntArray, RunFolder
-from reports.text import recognize_region, region_atlas
+from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
@@ -144,9 +144,8 @@ class Breakdown:
         return max((count for _, count in self.rows), default=0)
 
 
-def _most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
-    known = [(value, count) for value, count in counts.items() if value]
-    return sorted(known, key=lambda one: (-one[1], one[0]))
+def _known_most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
+    return most_first({value: count for value, count in counts.items() if value})
 
 
 PLACE_LIMIT = 200
@@ -172,10 +171,10 @@ def places_and_flows(
     not core are left out.
     """
     by_country = _counts(run, COMPLAINTS, VICTIM_COUNTRY)
-    countries = _most_first(by_country)
+    countries = _known_most_first(by_country)
     shown = suppress_small_counts([count for _, count in countries], suppress_below)
     known = dict(zip((name for name, _ in countries), shown, strict=True))
-    carriers, trunks = (_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
+    carriers, trunks = (_known_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
     used = _infrastructure(entities, core_ids(run) if redact else None)
     regions = [] if redact else _regions(run, known, suppress_below)
     return {
@@ -347,7 +346,7 @@ def _counts(run: RunFolder, table: Table, column: str) -> dict[str | None, int]:
 
 
 def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Breakdown:
-    known = _most_first(counts)
+    known = _known_most_first(counts)
     return Breakdown(
         title=title,
         rows=known[:limit],
