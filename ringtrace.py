@@ -270,12 +270,12 @@ def normalize_phone(raw: str, country: str | None) -> PhoneNumber:
 
     Args:
         raw: The number as somebody wrote it; one that cannot be read is no error.
-        country: The country of who wrote it, ISO 3166-1 alpha-2, under which a national number is
+        country: The country of the writer, ISO 3166-1 alpha-2, under which a national number is
             read; with None only an international one is.
 
     Raises:
-        TypeError: for what is no text.
-        ValueError: for a country that is none.
+        TypeError: for anything but a string.
+        ValueError: for a country code that does not exist.
     """
     from transforms.phone import normalize_number
 
@@ -297,15 +297,16 @@ def extract_identifiers(text: str, country: str | None) -> list[Identifier]:
 
     Args:
         text: The text, of at most 12,000 characters: the pipeline reads no further.
-        country: The country of who wrote it, ISO 3166-1 alpha-2, under which national numbers are
+        country: The country of the writer, ISO 3166-1 alpha-2, under which national numbers are
             read; with None only international ones are.
 
     Returns:
         The identifiers by their place.
 
     Raises:
-        TypeError: for what is no text.
-        ValueError: for a text that is too long or no Unicode, and for a country that is none.
+        TypeError: for anything but a string.
+        ValueError: for a text that is too long or not valid Unicode, or a country code that
+            does not exist.
     """
     import pyarrow as pa
 

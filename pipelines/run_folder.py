@@ -26,7 +26,7 @@ from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
 from reports.run import Run, RunError
-from reports.text import quantity
+from reports.text import most_first, quantity
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -47,6 +47,7 @@ from schemas.tables import (
     PRIVATE_FOLDER,
     REJECTS,
 )
+from transforms.counters import KIND_PLURAL
 from transforms.decisions import BoundBy
 from transforms.exit_scan import count_in_text, withheld_by_run
 from transforms.manifest import RunSettings
@@ -55,8 +56,6 @@ from transforms.private_files import PrivateKey, PrivateStore
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.victim_register import RegisterSource, own_register
 from transforms.write import is_local, recover_output, staging_folder
-
-PLURALS = {RecordKind.COMPLAINT: "complaints", RecordKind.CALL: "calls"}
 
 REPORT_PAGE = "report/index.html"
 
@@ -351,7 +350,7 @@ def summary_lines(folder: str) -> Iterator[str]:
         return
     yield from entry_lines(run.manifest.get("entries"))
     yield from _dialect_lines(run)
-    for kind in PLURALS:
+    for kind in KIND_PLURAL:
         yield from _record_lines(run, kind)
     yield from rejected_input_lines(run)
     yield from zone_lines(run)
@@ -537,7 +536,7 @@ def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
 
 
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
-    plural = PLURALS[kind]
+    plural = KIND_PLURAL[kind]
     rows = run.manifest["counts"]["complaints" if kind == RecordKind.COMPLAINT else "calls"]
     names = [one["name"] for one in run.manifest["inputs"] if one["kind"] == kind]
     if rows["read"]:
@@ -567,7 +566,7 @@ def _file_list(names: list[str]) -> str:
 
 def _in_words(counts: Mapping[str, int], words: Mapping[str, str]) -> str:
     """Returns counts by reason, most first: "200 too short, 112 without a country"."""
-    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    ordered = most_first(counts)
     shown = [f"{number:,} {words.get(code, code)}" for code, number in ordered[:MOST_REASONS]]
     rest = sum(number for _, number in ordered[MOST_REASONS:])
     return ", ".join([*shown, *([f"{rest:,} for other reasons"] if rest else [])])

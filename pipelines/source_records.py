@@ -15,10 +15,12 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.options import UsageError
-from reports.referral import RecordKey, RecordSource, StatedPayment, stated_payment
+from reports.link_evidence import RecordKey
+from reports.referral import RecordSource, StatedPayment, stated_payment
 from reports.text import quantity
 from schemas.enums import RecordKind
 from schemas.manifest import Manifest
+from schemas.mapping import ID_FIELDS
 from transforms.deduplicate import unique_records
 from transforms.extract import Click, clicks
 from transforms.read import (
@@ -41,8 +43,6 @@ OFFERED_RECORD_ID = re.compile(
 
 _Place = tuple[str, int]
 """Input file and position of a row."""
-
-ID_FIELDS = {RecordKind.COMPLAINT: "complaint_id", RecordKind.CALL: "call_id"}
 
 
 def locate_records(

@@ -29,8 +29,7 @@ from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import UsageError, add_notice
 from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
-from reports.run_summary import members_digest
-from schemas.decision import ACCUSING_DECISIONS, DecisionKind
+from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import MapError, RecordMap, parse_map, parse_toml

@@ -22,6 +22,7 @@ from reports import tables
 from reports.cluster_data import ClusterBatch, ClusterFacts
 from reports.tables import BoolArray, RunFolder
 from schemas.cluster import ClusterFlag
+from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import Review, Status, Tier
 from schemas.manifest import Alarm
 from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
@@ -54,9 +55,6 @@ CORE = pc.field("tier") == Tier.CORE
 
 REVIEWED_CORE = CORE & (pc.field("review") == Review.REVIEWED)
 """Chooses those of them that an analyst's decision covers."""
-
-KNOWN_LEGITIMATE = "known legitimate: "
-"""Start of the reason of an entity that a public list names; other suppressed ones are counted."""
 
 
 def is_core(member: Mapping[str, Any]) -> bool:
@@ -217,11 +215,6 @@ def redact_reason(text: str) -> str:
 def redact_reasons(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Returns a column of reasons without what analysts wrote."""
     return pc.replace_substring_regex(column, _DECISION, LEFT_OUT)
-
-
-def redact_facts(whole: ClusterFacts) -> ClusterFacts:
-    """Returns a cluster without readings and without what analysts wrote."""
-    return replace(redact_fact_reasons(whole), readings=[])
 
 
 def redact_fact_reasons(whole: ClusterFacts) -> ClusterFacts:

@@ -18,7 +18,6 @@ from reports import tables
 from reports.cluster_data import sample_readings
 from reports.disclosure_control import is_thin
 from reports.link_evidence import (
-    HARD,
     Evidence,
     attestation_lines,
     entity_doubts,
@@ -31,11 +30,11 @@ from reports.link_evidence import (
     strongest_path,
 )
 from reports.tables import NarrativeReader, RunFolder
-from reports.text import quantity, readable_time
+from reports.text import most_first, quantity, readable_time
 from schemas.cluster import ClusterFlag
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.entity import without_epoch
-from schemas.enums import EntityKind, Role, Strength
+from schemas.enums import HARD_ROLES, EntityKind, Role, Strength
 from schemas.tables import CLUSTERS, COMPLAINTS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from transforms.extract.fields import complaint_mentions
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
@@ -217,7 +216,7 @@ def describe_entity(run: RunFolder, entity_id: str) -> dict[str, Any]:
         roles[role] += people
     return _plain(row) | {
         "epochs": _epochs(run, entity_id),
-        "roles": dict(sorted(roles.items(), key=_most_first)),
+        "roles": dict(most_first(roles)),
         "member": member[0] if member else None,
     }
 
@@ -228,10 +227,6 @@ def _epochs(run: RunFolder, entity_id: str) -> list[str]:
     same = (pc.field("entity_id") == one) | pc.starts_with(pc.field("entity_id"), f"{one}#")
     ids = tables.read_table(run, ENTITIES, ["entity_id"], same)["entity_id"].to_pylist()
     return sorted(other for other in ids if other != entity_id and without_epoch(other) == one)
-
-
-def _most_first(one: tuple[str, int]) -> tuple[int, str]:
-    return -one[1], one[0]
 
 
 def _heaviest(link: Row) -> tuple[float, str, str]:
@@ -348,7 +343,7 @@ def _bearers(evidence: Evidence, members: frozenset[str], side: frozenset[str]) 
     """Returns the records of each reporter who names members on both sides of a join."""
     shown: defaultdict[str, dict[str, frozenset[str]]] = defaultdict(dict)
     for record, rows in evidence.mentions.items():
-        hard = {row["entity_id"] for row in rows if row["role"] in HARD} & evidence.linking
+        hard = {row["entity_id"] for row in rows if row["role"] in HARD_ROLES} & evidence.linking
         named = hard & members
         if len(named) > 1 and len(hard) <= MAX_HARD_ENTITIES:
             shown[evidence.victims.get(record, record)][record] = frozenset(named)

@@ -35,6 +35,7 @@ from reports.tables import (
     decoded,
     first_of_groups,
 )
+from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.arrow_util import group_changes, group_offsets, sorted_unique, stable_order
@@ -44,13 +45,8 @@ from transforms.text_spans import string_array, string_buffers
 
 Row = Mapping[str, Any]
 
-Key = tuple[str, str, str]
+RecordKey = tuple[str, str, str]
 """Kind of record, organisation, id."""
-
-HARD = frozenset(str(role) for role in HARD_ROLES)
-
-KNOWN_LEGITIMATE = "known legitimate"
-"""Start of the reason of entities that are suppressed before linking; hubs are after it."""
 
 SURE_CONFIDENCE = 0.9
 """Confidence of a reading below which it is named as a doubt."""
@@ -193,7 +189,7 @@ class Evidence:
     def _record(self, record: str, a: str, b: str) -> EvidenceRecord | None:
         rows = [row for row in self.mentions[record] if row["entity_id"] in self.linking]
         named = {row["entity_id"] for row in rows}
-        hard = {row["entity_id"] for row in rows if row["role"] in HARD}
+        hard = {row["entity_id"] for row in rows if row["role"] in HARD_ROLES}
         if (
             not {a, b} <= named
             or len(hard) > MAX_HARD_ENTITIES
@@ -262,25 +258,26 @@ def _whole(run: RunFolder, shared: set[tuple[str, str]]) -> Evidence:
     found = tables.read_table(run, MENTIONS, where=pc.field("record_id").isin(record_ids))
     rows = found.append_column("people", people_counted(found)).to_pylist()
     for row in rows:
-        record_key = _evidence_key(row, calls)
-        if record_key in shared:
-            mentions[record_key[0]].append(row)
-            record = calls.get(_key(row)) or complaints.get(_key(row))
+        evidence_id, record_id = _evidence_key(row, calls)
+        if (evidence_id, record_id) in shared:
+            mentions[evidence_id].append(row)
+            record = calls.get(record_key(row)) or complaints.get(record_key(row))
             if record is not None and record["victim_id"] is not None:
                 who = f"{row['source_org']}|{record['victim_id']}"
-                victims[record_key[0]] = min(who, victims.get(record_key[0], who))
+                victims[evidence_id] = min(who, victims.get(evidence_id, who))
     return Evidence(mentions, victims, _linking(run, mentions.values()))
 
 
-def _key(row: Row) -> Key:
+def record_key(row: Row) -> RecordKey:
+    """Returns the key of the record that a row of mentions/ was read in."""
     return row["record_kind"], row["source_org"], row["record_id"]
 
 
-def _evidence_key(row: Row, calls: Mapping[Key, Row]) -> tuple[str, str]:
+def _evidence_key(row: Row, calls: Mapping[RecordKey, Row]) -> tuple[str, str]:
     """Returns the id of the evidence that a mention is of, and that of its record."""
     if row["record_kind"] == RecordKind.COMPLAINT:
         return f"{row['source_org']}|{row['record_id']}", row["record_id"]
-    call = calls.get(_key(row))
+    call = calls.get(record_key(row))
     if call is not None and call["complaint_id"]:
         return f"{row['source_org']}|{call['complaint_id']}", call["complaint_id"]
     return f"{row['source_org']}|call|{row['record_id']}", row["record_id"]
@@ -290,7 +287,7 @@ def _ids(rows: Iterable[Row], kind: RecordKind) -> list[str]:
     return sorted({row["record_id"] for row in rows if row["record_kind"] == kind})
 
 
-def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[Key, Row]:
+def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[RecordKey, Row]:
     """Reads rows of complaints/ or calls/ whose column `by` is one of `ids`."""
     if not ids:
         return {}
@@ -681,9 +678,9 @@ def raw_columns(raw: pa.ChunkedArray, members: IntArray, values: pa.Array) -> di
     shown = pa.concat_arrays([signs, pa.array(["="])])
     codes = np.where(same, len(signs) + 1, np.where(follows, at + 1, 0))
     dressed, plain = Texts.of(shown), Texts.of(texts)
-    told = same | follows | (at == len(texts))
+    placed = same | follows | (at == len(texts))
     return {
-        "raw": Texts(plain.values, np.where(told, 0, at + 1)),
+        "raw": Texts(plain.values, np.where(placed, 0, at + 1)),
         "signs": Texts(dressed.values, np.append(0, dressed.codes)[codes]),
         "zeros": Whole(np.where(follows & ~same, np.append(count - size, 0)[at], 0)),
     }

@@ -300,8 +300,8 @@ def _mentions(
 
 def _complaints(run: RunFolder, naming: _GroupsOf) -> Iterator[GroupedRows]:
     """Yields the narratives of complaints that name a member."""
-    told = pc.field("narrative").is_valid()
-    for batch in tables.table_batches(run, COMPLAINTS, NARRATIVES.schema.names, told):
+    narrated = pc.field("narrative").is_valid()
+    for batch in tables.table_batches(run, COMPLAINTS, NARRATIVES.schema.names, narrated):
         yield naming.parts(batch, "complaint_id")
 
 

@@ -302,9 +302,9 @@ def _link_rows(links: LinkTables, cut: _Cut) -> dict[str, Lists]:
     accepted = np.asarray(rows["accepted"], np.int64)
     shown = rows.filter(pa.array(first)) if others.any() else rows
     ids = shown["record_ids"].combine_chunks()
-    told = {name: Whole(one[first]) for name, one in ends.items()}
+    firsts = {name: Whole(one[first]) for name, one in ends.items()}
     columns: dict[str, Column] = {
-        **told,
+        **firsts,
         "accepted": Whole(accepted[first]),
         "weight": Whole.of(shown["weight"], 1_000),
         **{name: Whole.of(shown[name]) for name in "complaints calls reporters records".split()},
@@ -503,7 +503,7 @@ def _cluster_rows(
     found = tables.read_table(source, CLUSTERS, columns, here)
     rows = found.take(pc.index_in(ids, found["cluster_id"].combine_chunks()))
     starts, parts = list_items(rows["priority_parts"])
-    told: dict[str, Column] = {
+    priority: dict[str, Column] = {
         "part": Texts.of(pc.struct_field(parts, "part")),
         **{
             name: Whole.of(pc.struct_field(parts, name), 10_000)
@@ -523,7 +523,7 @@ def _cluster_rows(
         "weight": Whole.of(pc.struct_field(bridges, "weight"), 1_000),
         "side": Whole.of(pc.struct_field(bridges, "smaller_side")),
     }
-    return {"parts": Lists(starts, told), "bridges": Lists(at, weak)}
+    return {"parts": Lists(starts, priority), "bridges": Lists(at, weak)}
 
 
 def _facts(
@@ -544,10 +544,10 @@ def _facts(
             for name in ("weakest_side", "thin_side")
         }
         found[one["cluster_id"]]["cut"] = named(one, "flags weakest_cut") | sides
-    told = "event from_ids to_ids members_new members_gone on_one_reporter"
+    changes = "event from_ids to_ids members_new members_gone on_one_reporter"
     for one in tables.to_dicts(tables.read_table(source, LINEAGE, where=here)):
         facts = found[one["cluster_id"]]
-        facts.setdefault("lineage", []).append(picked(one, told))
+        facts.setdefault("lineage", []).append(picked(one, changes))
         if one["rests_on"] and not redact:
             facts.setdefault("rests_on", []).extend(one["rests_on"])
     for cluster_id in context.joint.parts if context.joint else ():

@@ -6,11 +6,10 @@ it is counted over the tables of the whole run.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,9 +26,11 @@ from reports.disclosure_control import (
 )
 from reports.run import Run
 from reports.tables import BoolArray, IntArray, RunFolder
-from reports.text import recognize_region, region_atlas
+from reports.text import most_first, recognize_region, region_atlas
+from schemas.decision import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
+from schemas.field import moment_of
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
@@ -65,8 +66,6 @@ _LISTED = "entity_id kind status reason region orgs complaints calls first_seen 
 _RECORD_KEY = ("entity_id", "source_org", "record_kind", "record_id")
 
 _ORG_COLUMNS = (*_RECORD_KEY, "role", "observed_at", "field")
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -145,9 +144,8 @@ class Breakdown:
         return max((count for _, count in self.rows), default=0)
 
 
-def _most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
-    known = [(value, count) for value, count in counts.items() if value]
-    return sorted(known, key=lambda one: (-one[1], one[0]))
+def _known_most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
+    return most_first({value: count for value, count in counts.items() if value})
 
 
 PLACE_LIMIT = 200
@@ -173,10 +171,10 @@ def places_and_flows(
     not core are left out.
     """
     by_country = _counts(run, COMPLAINTS, VICTIM_COUNTRY)
-    countries = _most_first(by_country)
+    countries = _known_most_first(by_country)
     shown = suppress_small_counts([count for _, count in countries], suppress_below)
     known = dict(zip((name for name, _ in countries), shown, strict=True))
-    carriers, trunks = (_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
+    carriers, trunks = (_known_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
     used = _infrastructure(entities, core_ids(run) if redact else None)
     regions = [] if redact else _regions(run, known, suppress_below)
     return {
@@ -348,7 +346,7 @@ def _counts(run: RunFolder, table: Table, column: str) -> dict[str | None, int]:
 
 
 def _breakdown(title: str, counts: Mapping[str | None, int], limit: int) -> Breakdown:
-    known = _most_first(counts)
+    known = _known_most_first(counts)
     return Breakdown(
         title=title,
         rows=known[:limit],
@@ -558,7 +556,7 @@ class OrgCounts:
         """Returns what was counted of each entity."""
         ordered: defaultdict[int, list[OrgRecords]] = defaultdict(list)
         for (place, org), one in sorted(self._found.items(), key=lambda item: item[0]):
-            moments = (_EPOCH + timedelta(microseconds=when) for when in (one.first, one.last))
+            moments = map(moment_of, (one.first, one.last))
             of_org = OrgRecords(org, one.complaints, one.calls, sorted(one.roles), *moments)
             ordered[place].append(of_org)
         return dict(ordered)
@@ -664,11 +662,6 @@ def _kept_links(rows: list[Row], kept: set[str] | None) -> list[Row]:
         for one in rows
         if one["kind"] != "link" or {one["entity_a"], one["entity_b"]} <= kept
     ]
-
-
-def members_digest(members: Iterable[str]) -> str:
-    """Returns SHA-256 of a cluster's members, which a count of shared victims names."""
-    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
 
 
 def _overlaps(counts: list[Row], cluster_id: str, members: list[Row]) -> list[Row]:

@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache, cached_property
 from itertools import pairwise, repeat
 from types import NoneType
@@ -28,7 +28,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from reports.text import plain
-from schemas.field import TIMESTAMP
+from schemas.field import EPOCH, TIMESTAMP
 from schemas.tables import ADDED_LATER, COMPLAINTS, ENTITIES, LINKS, NARRATIVES, Table
 from transforms.arrow_util import group_offsets, sorted_lookup
 
@@ -51,8 +51,6 @@ BoolArray = NDArray[np.bool_]
 
 SortOrder = Sequence[tuple[str, str]]
 """Columns to sort by, each `ascending` or `descending`; the last must make rows unique."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PARTITION_SUFFIX = ".partition"
 """End of the name of a folder that has part of a run's rows for a while, as Arrow IPC files."""
@@ -206,7 +204,7 @@ def column_values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
     known = column.unique()
     since = known.cast(pa.int64()).cast(pa.duration("us"))
     found = since.to_numpy(zero_copy_only=False).tolist()
-    moments = [None if one is None else _EPOCH + one for one in found]
+    moments = [None if one is None else EPOCH + one for one in found]
     return [moments[place] for place in pc.index_in(column, known).to_pylist()]
 
 

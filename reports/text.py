@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from importlib.resources import files
@@ -83,6 +84,11 @@ def region_atlas() -> dict[str, Any]:
     text = files("reports").joinpath("assets", "regions.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
+
+
+def most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Returns counts with their names, the largest first, equal ones by name."""
+    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
 
 
 REGION_LENGTH = 60

@@ -243,8 +243,8 @@ def _jobs(
         # What travels to a worker is about its own clusters alone.
         own = (one for group in parts for one in group)
         mine = {one: joint.parts[one] for one in own if one in joint.parts} if joint else {}
-        told = replace(context, joint=joint and replace(joint, parts=mine))
-        yield partial(_parts, source, place, parts, before, told)
+        own_context = replace(context, joint=joint and replace(joint, parts=mine))
+        yield partial(_parts, source, place, parts, before, own_context)
         place += len(parts)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from enum import StrEnum
 
 import pyarrow as pa
@@ -139,3 +141,11 @@ A later run with this one as --previous takes the binding over.
 """
 
 BOUND_DECISION_KEY = ("decision_id",)
+
+
+def members_digest(members: Iterable[str]) -> str:
+    """Returns the SHA-256 of the ids of a cluster's members, sorted and one a line, in hex.
+
+    Decisions and counts of shared victims name a cluster by it: it is void once a member changed.
+    """
+    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()

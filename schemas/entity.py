@@ -51,6 +51,9 @@ ENTITY = pa.schema(
 
 ENTITY_KEY = ("entity_id",)
 
+KNOWN_LEGITIMATE = "known legitimate: "
+"""Start of the reason of an entity that is on a known-legitimate list."""
+
 CONTESTED = pa.schema(
     [
         field("entity_id", _STRING, "The withheld id that stands in all tables.", required=True),

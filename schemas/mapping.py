@@ -98,7 +98,8 @@ ZONELESS = frozenset(
 )
 """Forms of times that need not name their zone."""
 
-_LISTS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access", "payments")
+LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access", "payments")
+"""The fields of a complaint that are lists."""
 
 NUMBER_TARGETS = tuple(f"phone.{role}" for role in NUMBER_ROLES)
 
@@ -116,7 +117,7 @@ REMOTE_PREFIX = "remote_access."
 """Before the name of a product, such as anydesk, whose ids on the operator's side a column has."""
 
 SCALARS: Mapping[RecordKind, tuple[str, ...]] = {
-    RecordKind.COMPLAINT: tuple(one for one in COMPLAINT_INPUT.names if one not in _LISTS),
+    RecordKind.COMPLAINT: tuple(one for one in COMPLAINT_INPUT.names if one not in LIST_FIELDS),
     RecordKind.CALL: tuple(CALL_INPUT.names),
 }
 """The fields of one value."""

@@ -22,7 +22,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import blake2b
-from importlib import resources
 from typing import Any
 
 import apache_beam as beam
@@ -34,7 +33,6 @@ from scipy.sparse import csr_array
 from schemas.cluster import CAMPAIGN, CampaignBasis
 from schemas.enums import EntityKind
 from schemas.field import moment_of
-from schemas.mapping import parse_toml
 from transforms.arrow_util import (
     component_labels,
     concat_ranges,
@@ -55,6 +53,7 @@ from transforms.graph.assign import cluster_id
 from transforms.graph.incidence import MICROSECONDS_A_DAY
 from transforms.graph.supplier_likelihood import SupplierCounts
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
+from transforms.text_util import load_reference_data
 
 CALL_THINGS = (EntityKind.TRUNK, EntityKind.ORIG_ID)
 """Those that call records alone show."""
@@ -123,13 +122,7 @@ class Models:
 @cache
 def shipped_models() -> Models:
     """Returns the models that ship with ringtrace."""
-    text = resources.files("transforms").joinpath("data", MODELS_FILE).read_text(encoding="utf-8")
-    return parse_models(text)
-
-
-def parse_models(text: str) -> Models:
-    """Parses a file of models as `data/campaigns.toml`."""
-    tables = parse_toml(text)
+    tables = load_reference_data(MODELS_FILE)
 
     def model(name: str) -> PairModel:
         one = tables[name]

@@ -14,7 +14,6 @@ and whether it is in force are read together.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -37,6 +36,7 @@ from schemas.decision import (
     REVIEWING_DECISIONS,
     SUSPECTS_DECISIONS,
     DecisionKind,
+    members_digest,
 )
 from schemas.entity import withheld_id, without_epoch
 from schemas.field import TIMESTAMP
@@ -300,11 +300,6 @@ class DecisionsInForce:
 
 
 NO_DECISIONS = DecisionsInForce()
-
-
-def members_digest(members: Iterable[str]) -> str:
-    """Returns the SHA-256 of entity ids, sorted and one a line, in hexadecimal."""
-    return hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()
 
 
 def decisions_in_force(

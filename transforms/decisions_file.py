@@ -37,6 +37,7 @@ from schemas.decision import (
     DECISION,
     PAIR_DECISIONS,
     DecisionKind,
+    members_digest,
 )
 from schemas.entity import epoch_number, is_withheld, with_epoch, without_epoch
 from transforms.arrow_util import table_of_rows
@@ -46,7 +47,6 @@ from transforms.decisions import (
     Decision,
     DecisionsInForce,
     RowSignature,
-    members_digest,
     stand_in_id,
 )
 from transforms.extract.allowlist import LegitimateListError, canonical_entity_id

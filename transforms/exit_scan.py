@@ -43,7 +43,13 @@ from transforms.arrow_util import Array, sorted_lookup
 from transforms.erasure import RegisterKey
 from transforms.manifest import files_of
 from transforms.private_files import PrivateStore, open_private, private_files
-from transforms.text_spans import FEW_TEXTS, find_spans, slice_spans, string_buffers
+from transforms.text_spans import (
+    ALPHANUMERIC_BYTES,
+    FEW_TEXTS,
+    find_spans,
+    slice_spans,
+    string_buffers,
+)
 from transforms.text_util import digits_to_ascii
 from transforms.victim_register import (
     LEAST_TEXT,
@@ -388,7 +394,9 @@ def _tokens(texts: pa.Array) -> tuple[Array, pa.Array]:
     spans = find_spans(texts, _TOKEN)
     offsets, data = string_buffers(texts)
     begin = offsets[spans.rows] + spans.starts
-    inner = (spans.starts > 0) & _OF_A_WORD[data[np.maximum(begin - 1, 0)]] if len(data) else []
+    inner = (
+        (spans.starts > 0) & ALPHANUMERIC_BYTES[data[np.maximum(begin - 1, 0)]] if len(data) else []
+    )
     # With the letter before, the first piece of such a token is no value, and the others stay.
     spans = spans._replace(starts=spans.starts - np.array(inner, np.int64))
     return spans.rows, slice_spans(texts, spans)
@@ -587,7 +595,3 @@ def _forms_of_id(entity_id: str) -> set[str]:
     digits = value.lstrip("+")
     forms = {entity_id, *(one for one in (text_of_id(entity_id), text_key(value)) if one)}
     return forms | {f"phone:+{digits}", f"digits:{digits}"} if digits.isdecimal() else forms
-
-
-_OF_A_WORD = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
-"""Bytes that are letters or digits."""

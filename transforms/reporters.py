@@ -16,7 +16,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from itertools import combinations
 
 import numpy as np
@@ -25,6 +24,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import RecordKind, SourceRule
 from transforms.arrow_util import hash_text, sorted_lookup, with_column
+from transforms.text_util import read_reference_data
 
 SourceRules = Mapping[str, SourceRule]
 """The rule of each organisation that has one."""
@@ -221,8 +221,7 @@ def parse_source_rules(text: str, name: str) -> SourceRules:
 
 def shipped_source_rules() -> SourceRules:
     """Returns the rules of the public sources whose formats ringtrace reads."""
-    text = resources.files("transforms").joinpath("data", SHIPPED_FILE).read_text(encoding="utf-8")
-    return parse_source_rules(text, SHIPPED_FILE)
+    return parse_source_rules(read_reference_data(SHIPPED_FILE), SHIPPED_FILE)
 
 
 def reporter_keys(

@@ -15,6 +15,9 @@ import pyarrow.compute as pc
 
 from transforms.arrow_util import Array, concat_ranges
 
+ALPHANUMERIC_BYTES = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
+"""Bytes that are ASCII letters or digits; an underscore parts the digits of a number in a link."""
+
 FEW_TEXTS = 24
 """Below so many texts, compiling a pattern for RE2 costs more than Python's cached one."""
 

@@ -271,11 +271,15 @@ def _decode_escape_padded(escape: re.Match[str]) -> str:
     return _decode_escape(escape).ljust(len(escape[0]))
 
 
+def read_reference_data(name: str) -> str:
+    """Reads a file of transforms/data."""
+    return resources.files("transforms").joinpath("data", name).read_text(encoding="utf-8")
+
+
 @cache
 def load_reference_data(name: str) -> dict[str, Any]:
-    """Parses the rules, in TOML, of a file of transforms/data."""
-    text = resources.files("transforms").joinpath("data", name).read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    """Parses a file of transforms/data in TOML."""
+    return tomllib.loads(read_reference_data(name))
 
 
 def mask_spans(text: str, spans: Spans) -> str:

@@ -49,9 +49,9 @@ from reports import tables
 from reports.exchange import LetterError, OfferError, read_letter, sender_of, signer_of
 from reports.referral import SharedVictims
 from reports.run import Run
-from reports.run_summary import members_digest
 from reports.text import quantity
-from schemas.entity import without_epoch
+from schemas.decision import members_digest
+from schemas.entity import KNOWN_LEGITIMATE, without_epoch
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME, Manifest
@@ -187,9 +187,6 @@ def _manifest_entry(one: SharedCount) -> dict[str, Any]:
 
 TOKEN_DIGITS = 8
 """Digits by which a contributor's token is shown; `hub pull --without` takes as many."""
-
-KNOWN_REASON = "known legitimate: "
-"""The start of the reason of an entity that is on the known-legitimate list."""
 
 
 def add_join_arguments(parser: argparse.ArgumentParser) -> None:
@@ -368,9 +365,10 @@ def known_legitimate_of_run(run: Run) -> KnownLegitimate:
     """Returns what a finished run saw and knew to be legitimate: it stays so."""
     where = pc.field("status") == str(Status.SUPPRESSED)
     rows = tables.read_table(run, ENTITIES, ["entity_id", "reason"], where).to_pylist()
-    listed = [one for one in rows if one["reason"].startswith(KNOWN_REASON)]
+    listed = [one for one in rows if one["reason"].startswith(KNOWN_LEGITIMATE)]
     why = {
-        without_epoch(one["entity_id"]): one["reason"].removeprefix(KNOWN_REASON) for one in listed
+        without_epoch(one["entity_id"]): one["reason"].removeprefix(KNOWN_LEGITIMATE)
+        for one in listed
     }
     ids = tuple(sorted(why))
     return KnownLegitimate(ids, tuple(why[one] for one in ids), frozenset())

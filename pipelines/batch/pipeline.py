@@ -296,8 +296,8 @@ def without_narratives(complaints: pa.RecordBatch) -> pa.RecordBatch:
 
 def narratives_of(complaints: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the NARRATIVE rows of COMPLAINT rows that have one."""
-    told = complaints.filter(pc.is_valid(complaints["narrative"]))
-    columns = [told[name] for name in NARRATIVE.names]
+    narrated = complaints.filter(pc.is_valid(complaints["narrative"]))
+    columns = [narrated[name] for name in NARRATIVE.names]
     return pa.RecordBatch.from_arrays(columns, schema=NARRATIVE)
 
 

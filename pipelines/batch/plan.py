@@ -15,7 +15,7 @@ from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.options import BatchOptions
+from pipelines.batch.options import PARTITIONS_FLAG, BatchOptions
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
 from pipelines.options import UsageError
@@ -48,7 +48,6 @@ from transforms.write import is_local, staging_folder
 DEPENDED_ON = ("ringtrace", "apache-beam", "networkx", "phonenumbers", "pyarrow", "tldextract")
 """Packages whose version can change what a run finds."""
 
-PARTITIONS_FLAG = "--partitions"
 
 PREVIOUS = "--previous "
 """Before the folder of a previous run in what is said of it."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options
+from pipelines.run_folder import REPORT_PAGE
 from pipelines.user_files import check_signers, open_run, previous_run
 from reports import disclosure_control
 from reports.export import NODES_FILE
@@ -23,8 +24,6 @@ from transforms.write import JobError, available_cpus, forking, local_job_pool
 
 if TYPE_CHECKING:
     from transforms.exit_scan import WithheldValues
-
-INDEX = "report/index.html"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,9 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     source = Path(finished)
     changed = (arguments.output, arguments.previous, arguments.suppress_below)
     if not arguments.redact and changed == (None,) * 3:
-        index = source / INDEX
+        index = source / REPORT_PAGE
         if not index.is_file():
-            raise UsageError(f"{source}: has no {INDEX}; write one with --output DIR")
+            raise UsageError(f"{source}: has no {REPORT_PAGE}; write one with --output DIR")
         check_files(str(source), [one for one in finished.manifest["outputs"] if _is_page(one)])
     else:
         if not (arguments.output or arguments.redact):
@@ -81,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_signers(finished)
         finished.check_all()
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
-        index = _write(arguments, finished, Path(arguments.output or redacted)) / INDEX
+        index = _write(arguments, finished, Path(arguments.output or redacted)) / REPORT_PAGE
     sys.stdout.write(f"{index}\n")
     if arguments.open:
         webbrowser.open(index.resolve().as_uri())

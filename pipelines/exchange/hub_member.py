@@ -48,7 +48,6 @@ from pipelines.user_files import check_basis, open_run, rests_on
 from reports import signing, tables
 from reports.disclosure_control import REVIEWED_CORE, thin_clusters
 from reports.exchange import (
-    HARD_ROLE_NAMES,
     Contributors,
     FeedChoice,
     OfferError,
@@ -64,6 +63,7 @@ from reports.exchange import (
 from reports.run import Run
 from reports.text import plain, quantity
 from schemas.entity import without_epoch
+from schemas.enums import HARD_ROLES
 from schemas.offer import Feed, HubActor, HubDispute, HubLetter
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
 from transforms.manifest import files_of
@@ -330,7 +330,7 @@ def _actors_of_run(
         policy,
         Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid))),
     )
-    hard = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
+    hard = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     grouped = hard.group_by("entity_id").aggregate(
         [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]
     )

@@ -36,7 +36,6 @@ from pipelines.user_files import check_basis, custody_policy, open_run
 from reports import signing, tables
 from reports.exchange import (
     ABOUT,
-    HARD_ROLE_NAMES,
     LEAST_FLOOR,
     MOST_FLOOR,
     LetterError,
@@ -61,6 +60,7 @@ from reports.exchange import (
 from reports.run import Run
 from reports.text import quantity
 from schemas.entity import without_epoch
+from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.offer import (
     COMPARED_KINDS,
@@ -650,7 +650,7 @@ def _offered_victims(run: Run, me: str, offer: Offer, ids: set[str]) -> set[str]
         pc.and_(
             pc.equal(evidence["source_org"], me),
             pc.and_(
-                pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))),
+                pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))),
                 pc.is_in(evidence["entity_id"], offered),
             ),
         )

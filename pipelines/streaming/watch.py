@@ -74,7 +74,7 @@ from transforms.stream import (
     Tick,
     empty_delta,
 )
-from transforms.write import is_local, recover_output
+from transforms.write import is_local, recover_output, sync_path
 
 if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import LiveEvidence
@@ -492,7 +492,7 @@ class StreamState:
         }
         _write(aside, self.alive.settled(self._days) if whole else fresh, header)
         aside.rename(self._folder / name)
-        _sync(self._folder)
+        sync_path(self._folder)
         if whole:
             self._files, self._rows = 0, 0
             for path in sorted(self._folder.glob("[0-9]*")):
@@ -598,11 +598,3 @@ def _read_file(path: Path) -> tuple[Delta | None, dict[str, Any]]:
                 )
                 reader.read_all()
     return Delta(*tables), header
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

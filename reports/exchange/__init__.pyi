@@ -12,7 +12,6 @@ from .hub_log import (
 )
 from .offer import (
     DISPUTED as DISPUTED,
-    HARD_ROLE_NAMES as HARD_ROLE_NAMES,
     OfferPolicy as OfferPolicy,
     OfferPolicyError as OfferPolicyError,
     OwnWords as OwnWords,

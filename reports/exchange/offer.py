@@ -63,8 +63,6 @@ DISPUTED, CONFIRMED = "disputed", "confirmed"
 SHORTEST_ECHO = 4
 """Characters of a victim's or a record's id below which a likeness says nothing."""
 
-HARD_ROLE_NAMES = frozenset(str(role) for role in HARD_ROLES)
-
 SHIPPED_POLICY = "policy.toml"
 
 OFFERABLE_KINDS = tuple(str(kind) for kind in EntityKind if BY_KIND[kind].offered)
@@ -75,9 +73,6 @@ SMALLEST_K = 3
 
 EURO = frozenset("AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK".split())
 """Countries whose currency is the euro (ECB, January 2026)."""
-
-ACCOUNTS_NEEDED = 3
-"""People who must each tell of an identifier that no analyst reviewed, for it to be offered."""
 
 OWN_WORDS = 5
 """Words of a narrative, without numbers and known scripts, below which nothing remains of it."""
@@ -187,7 +182,7 @@ def load_policy(text: str, name: str) -> OfferPolicy:
     """Loads a policy in TOML; every key must be there, so that nothing leaves by oversight.
 
     Raises:
-        PolicyError: naming the file, the key and what it takes.
+        OfferPolicyError: naming the file, the key and what it takes.
     """
     try:
         keys = parse_toml(text)
@@ -225,7 +220,7 @@ def make_offer(
     reported them, however few. `parts` numbers, for members of thin clusters, the part of it that
     each is in: the parts stand as clusters of their own.
     """
-    evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLE_NAMES))))
+    evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy, returned)
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
     of = {one: (row["cluster_id"], (parts or {}).get(one, 0)) for one, row in chosen.items()}
@@ -272,13 +267,13 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
     found: dict[str | tuple[str, str], frozenset[int]] = {}
     for row in complaints.select(["source_org", "complaint_id", "narrative"]).to_pylist():
         piece = f"{row['source_org']}|{row['complaint_id']}"
-        told = words_with_places(row["narrative"])
+        words = words_with_places(row["narrative"])
         taken = [(start, last) for start, last, _ in read[piece]]
-        own = [word for word, a, b in told if not any(a < last and at < b for at, last in taken)]
+        own = [word for word, a, b in words if not any(a < last and at < b for at, last in taken)]
         found[piece] = _triples(own)
         for first, last, one in read[piece]:
-            before = [word for word, _, end in told if end <= first][-NEAR_WORDS:]
-            after = [word for word, start, _ in told if start >= last][:NEAR_WORDS]
+            before = [word for word, _, end in words if end <= first][-NEAR_WORDS:]
+            after = [word for word, start, _ in words if start >= last][:NEAR_WORDS]
             found[piece, one] = found.get((piece, one), frozenset()) | _triples(before + after)
     return found
 
@@ -546,7 +541,7 @@ def _chosen(
         why = (
             "not infrastructure"
             if infrastructure.get(entity_id) != str(Status.INFRASTRUCTURE)
-            or one["role"] not in HARD_ROLE_NAMES
+            or one["role"] not in HARD_ROLES
             else "kind that does not leave"
             if entity_id.partition(":")[0] not in policy.kinds
             or len(entity_id) > MAX_ENTITY_ID_LENGTH
@@ -592,9 +587,9 @@ def _accounts(evidence: pa.Table, words: OwnWords) -> dict[str, list[Account]]:
         entity_id, who = row["entity_id"], row["reporter_key"]
         called.add((entity_id, who))
         found[entity_id].append(Account(who, row["observed_at"].date(), frozenset(), called=True))
-    told = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
+    complaints = named.filter(pc.equal(named["record_kind"], str(RecordKind.COMPLAINT)))
     columns = ["entity_id", "reporter_key", "filed_at", "observed_at", "group_id"]
-    for row in told.select(columns).to_pylist():
+    for row in complaints.select(columns).to_pylist():
         entity_id, who = row["entity_id"], row["reporter_key"]
         own = words.get(row["group_id"], frozenset())
         by_call = not own and (entity_id, who) in called
@@ -637,10 +632,10 @@ def _counted(
     What they name in another week would get a false date. A key that several people can have
     counts by the fullest report alone.
     """
-    told: defaultdict[str, list[EvidenceReport]] = defaultdict(list)
+    kept: defaultdict[str, list[EvidenceReport]] = defaultdict(list)
     for one in sorted(reports, key=lambda one: (-len(one.named), one.week, one.group)):
         clusters = {cluster_of[entity_id] for entity_id in one.named}
-        before = told[one.who]
+        before = kept[one.who]
         near = [other for other in before if clusters & {cluster_of[at] for at in other.named}]
         elsewhere = any(other.week != one.week for other in near)
         if near and (elsewhere or is_of_many(pa.scalar(one.who)).as_py()):
@@ -648,8 +643,8 @@ def _counted(
         named = one.named.union(*(other.named for other in near))
         if len(named) <= MAX_HARD_ENTITIES:  # else what names more stands
             whole = replace(one, named=named, kind=max(o.kind for o in (one, *near)))
-            told[one.who] = [*(other for other in before if other not in near), whole]
-    rows = (one for those in told.values() for one in those)
+            kept[one.who] = [*(other for other in before if other not in near), whole]
+    rows = (one for those in kept.values() for one in those)
     counts = Counter((o.week, o.kind, tuple(sorted(place[at] for at in o.named))) for o in rows)
     found = sorted(counts.items())
     return tuple(OfferedEvidence(at, kind, people, week) for (week, kind, at), people in found)

@@ -374,8 +374,8 @@ def _check_offer(offer: Offer) -> None:
         raise OfferError(f"counts {people} reports, more than {MAX_PEOPLE}: not plausible")
     for at, cluster in enumerate(offer.clusters):
         _check_cluster(cluster, at + 1, offer.terms, f"clusters[{at}]")
-        told = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)
-        if told > people:
+        counted = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)
+        if counted > people:
             raise OfferError(f"counts more victims in clusters[{at}] than reports in all")
     need({one.cluster for one in offer.entities} == {c.number for c in offer.clusters}, "clusters")
 

@@ -173,7 +173,7 @@ def ristretto255() -> ModuleType:
     """Returns the ristretto255 functions of libsodium.
 
     Raises:
-        NoLibraryError: if they are not installed.
+        MissingOverlapLibraryError: if they are not installed.
     """
     try:
         import rbcl

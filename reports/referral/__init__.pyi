@@ -17,7 +17,6 @@ from .case_records import (
     CaseRecords as CaseRecords,
     ExchangeRate as ExchangeRate,
     ExchangeRatesError as ExchangeRatesError,
-    RecordKey as RecordKey,
     RecordSource as RecordSource,
     StatedPayment as StatedPayment,
     UnknownClusterError as UnknownClusterError,

@@ -23,9 +23,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports import tables
-from reports.cluster_data import NARRATIVE, ClusterFacts, Reading, gather_facts, sample_readings
-from reports.disclosure_control import KNOWN_LEGITIMATE, keep_members, redact_fact_reasons
+from reports.cluster_data import (
+    NARRATIVE,
+    RECORD,
+    ClusterFacts,
+    Reading,
+    gather_facts,
+    sample_readings,
+)
+from reports.disclosure_control import keep_members, redact_fact_reasons
+from reports.link_evidence import RecordKey, record_key
 from reports.tables import NarrativeReader, RunFolder
+from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import CURRENCIES, EntityKind, RecordKind, Status
 from schemas.joint import OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
@@ -36,11 +45,6 @@ from transforms.reporters import people_counted
 from transforms.text_util import MASK
 
 Row = dict[str, Any]
-
-_RECORD = ("source_org", "record_kind", "record_id")
-
-RecordKey = tuple[str, str, str]
-"""Kind of record, organisation, record id."""
 
 
 class UnknownClusterError(ValueError):
@@ -141,11 +145,6 @@ class CaseRecords:
     def first_record(self, entity_id: str) -> CaseRecord:
         """Returns the earliest record that names a member."""
         return min((self.by_key[key] for key in self.keys_of[entity_id]), key=attrgetter("number"))
-
-
-def record_key(mention: Row) -> RecordKey:
-    """Returns the key of the record that a row of mentions/ was read in."""
-    return mention["record_kind"], mention["source_org"], mention["record_id"]
 
 
 def member_record_keys(run: RunFolder, cluster_id: str) -> set[RecordKey]:
@@ -425,7 +424,7 @@ def find_not_accused(run: RunFolder, records: CaseRecords) -> NotAccused:
     """Returns what the records of a case name and the package does not accuse."""
     ids = pa.array(sorted({record for _, _, record in records.by_key}), pa.string())
     members = set(records.member_ids)
-    columns = ["entity_id", *_RECORD]
+    columns = ["entity_id", *RECORD]
     named: Counter[str] = Counter()
     for batch in tables.table_batches(run, MENTIONS, columns, pc.field("record_id").isin(ids)):
         for one in batch.to_pylist():
@@ -464,7 +463,7 @@ def find_supplier_records(
     senders = {one["contributor"] for one in records.offered}
     people: dict[str, set[object]] = defaultdict(set)
     first: dict[str, CaseRecord] = {}
-    for batch in tables.table_batches(run, MENTIONS, ["entity_id", *_RECORD], where):
+    for batch in tables.table_batches(run, MENTIONS, ["entity_id", *RECORD], where):
         for one in batch.to_pylist():
             record = records.by_key.get(record_key(one))
             if record is None:
@@ -519,7 +518,7 @@ def read_excerpts(run: RunFolder, members: pa.Array, narratives: NarrativeReader
     where = pc.field("record_id").isin(ids) & (pc.field("field") == NARRATIVE)
     where &= ~pc.field("entity_id").isin(members) & (pc.field("kind") != EntityKind.SCRIPT)
     spans: dict[RecordKey, list[tuple[int, int]]] = defaultdict(list)
-    for batch in tables.table_batches(run, MENTIONS, [*_RECORD, "start", "end"], where):
+    for batch in tables.table_batches(run, MENTIONS, [*RECORD, "start", "end"], where):
         for one in batch.to_pylist():
             if one["start"] is not None:
                 spans[record_key(one)].append((one["start"], one["end"]))
@@ -625,7 +624,7 @@ def load_exchange_rates(text: str, name: str) -> dict[str, ExchangeRate]:
     """Reads the rates by currency of a CSV file `date,from,to,rate,source`, all to one currency.
 
     Raises:
-        RatesError: naming the file, the row and the field.
+        ExchangeRatesError: naming the file, the row and the field.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
     if tuple(reader.fieldnames or ()) != RATE_COLUMNS:

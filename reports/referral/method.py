@@ -18,10 +18,10 @@ from decimal import Decimal
 from reports.disclosure_control import is_reviewed_core
 from reports.evidence_number import letter_thing
 from reports.export import tabular
+from reports.link_evidence import RecordKey
 from reports.referral.blocks import BLANK, Block, Document, Grid, Points, Section, Text
 from reports.referral.case import Case, victims_at_most
 from reports.referral.case_records import (
-    RecordKey,
     agreed_names,
     exact_sum,
     folded_name,
@@ -31,7 +31,7 @@ from reports.referral.case_records import (
 from reports.referral.exhibits import PAYMENT_METHODS, SUPPLIER_PEOPLE, currency_word, listed_word
 from reports.referral.language import format_utc, organisation_name
 from reports.referral.reference import BLANK_VALUE, STATED_VALUES
-from reports.text import plain
+from reports.text import most_first, plain
 from schemas.enums import RecordKind, Role
 
 FORM_ROWS = 60
@@ -88,8 +88,7 @@ def _counted(case: Case, counts: Mapping[str, int], table: str) -> str:
 
 
 def _ranked(case: Case, found: Mapping[str, int]) -> list[str]:
-    ranked = sorted(found.items(), key=lambda one: (-one[1], one[0]))
-    return [case.say("method.counted", word=word, count=count) for word, count in ranked]
+    return [case.say("method.counted", word=word, count=count) for word, count in most_first(found)]
 
 
 def _steps_by_role(case: Case) -> list[str]:

@@ -191,8 +191,8 @@ def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]
     certificates is read: that would need the network.
 
     Raises:
-        StampError: if it is none of this seal, or does not hold.
-        NoStampLibraryError: if `roots` are given and the package is missing.
+        TimeStampError: if it is none of this seal, or does not hold.
+        MissingTimeStampLibraryError: if `roots` are given and the package is missing.
     """
     try:
         import rfc3161_client as tsp
@@ -294,7 +294,7 @@ def verify_package(
 
     Raises:
         OSError: if the folder cannot be read.
-        NoStampLibraryError: if a time stamp cannot be checked as asked.
+        MissingTimeStampLibraryError: if a time stamp cannot be checked as asked.
     """
     result = VerificationResult()
     there: dict[str, Path] = {}

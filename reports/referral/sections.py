@@ -28,7 +28,7 @@ from reports.referral.blocks import Bar, Block, Chart, Disc, Grid, Label, Line, 
 from reports.referral.case import Case, Side, victims_at_most
 from reports.referral.case_records import convert, exact_sum
 from reports.referral.language import organisation_name
-from reports.text import plain
+from reports.text import most_first, plain
 from schemas.enums import RecordKind
 from transforms.extract.kinds.registry import BY_KIND
 
@@ -62,7 +62,7 @@ def infrastructure_section(case: Case) -> list[Block]:
         *_included(case),
     ]
     shown = 0
-    for role, count in sorted(roles.items(), key=_most_first):
+    for role, count in most_first(roles):
         rows = []
         for one in facts.members:
             if one["role"] != role or shown >= MEMBER_LIMIT:
@@ -359,10 +359,6 @@ def _timeline_chart(case: Case) -> Chart:
 
 def _kind_legend(case: Case, kinds: Iterable[str]) -> list[tuple[str, str]]:
     return [(kind, case.say(f"kinds.{kind}")) for kind in kinds]
-
-
-def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
-    return -counted[1], counted[0]
 
 
 def _by_jurisdiction(case: Case) -> list[Sequence[str]]:

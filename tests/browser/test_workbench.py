@@ -19,6 +19,7 @@ from reports.cluster_data import gather_facts
 from reports.figures import find_handovers
 from reports.link_evidence import entity_doubts
 from reports.run import Run
+from schemas.decision import members_digest
 from tests.browser.driver import WCAG, Browser
 from tests.support.hostile_text import HOSTILE, hostile_run
 from tests.support.report_tables import (
@@ -37,7 +38,6 @@ from tests.support.report_tables import (
     write_run,
 )
 from tests.support.written_report import report_files
-from transforms.decisions import members_digest
 from transforms.decisions_file import parse_decisions
 
 READY = "document.documentElement.dataset.ready"

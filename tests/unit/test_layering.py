@@ -1,6 +1,7 @@
 """Imports run one way, files are one idea each, and docstrings say it plainly."""
 
 import ast
+import builtins
 import re
 import subprocess
 import sys
@@ -62,3 +63,49 @@ def test_docstrings_begin_with_a_verb_or_a_noun(package):
         assert path.read_text(encoding="utf-8").startswith(('"""', 'r"""')), path
         for text in docstrings(path):
             assert not QUESTION.match(text), f"{path}: {text.splitlines()[0]}"
+
+
+def defined(node: ast.stmt) -> list[str]:
+    """The names that a statement of a module defines."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.AnnAssign):
+        return [ast.unparse(node.target)]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    parts = (one for target in targets for one in ast.walk(target))
+    return [one.id for one in parts if isinstance(one, ast.Name)]
+
+
+def read(node: ast.AST) -> list[str]:
+    """The names that a node reads; the text of a constant is one, as lazy imports have them."""
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+        return [node.id if isinstance(node, ast.Name) else node.attr]
+    if isinstance(node, ast.ImportFrom):
+        return [one.name for one in node.names]
+    return [str(node.value)] if isinstance(node, ast.Constant) else []
+
+
+def test_docstrings_name_errors_that_exist():
+    every = [path for package in [*PACKAGES, "benchmarks", "tools"] for path in modules(package)]
+    nodes = [one for path in every for one in ast.walk(ast.parse(path.read_text("utf-8")))]
+    classes = {one.name for one in nodes if isinstance(one, ast.ClassDef)}
+    known = {*dir(builtins), *classes, *(name for one in nodes for name in read(one))}
+    for path in every:
+        for text in docstrings(path):
+            raised = re.findall(r"^ +(\w+Error):", text.partition("Raises:")[2], re.MULTILINE)
+            assert set(raised) <= known, f"{path}: {text.splitlines()[0]}"
+
+
+def test_no_function_class_or_constant_is_unused():
+    packages = [*PACKAGES, "benchmarks", "tools", "deploy"]
+    trees = {path: ast.parse(path.read_text("utf-8")) for one in packages for path in modules(one)}
+    used = {name for tree in trees.values() for node in ast.walk(tree) for name in read(node)}
+    unused = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, tree in trees.items()
+        if path != ROOT / "ringtrace.py"  # a user reads these
+        for node in tree.body
+        for name in defined(node)
+        if name not in used and not name.startswith("__")
+    ]
+    assert unused == []

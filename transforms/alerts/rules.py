@@ -212,13 +212,13 @@ def may_raise(members: pa.Table, known: KnownClusters, rules: AlertRules) -> np.
     shown = pc.invert(are_withheld(members["entity_id"]))
     held = pc.and_(pc.and_(recent, shown), pc.equal(members["status"], str(Status.INFRASTRUCTURE)))
     several = pc.greater(pc.list_value_length(members["orgs"]), 1)
-    told = pc.or_(pc.greater_equal(members["reporters"], rules.reporters), several)
+    attested = pc.or_(pc.greater_equal(members["reporters"], rules.reporters), several)
     before, joins = _joining(members, known)
     referred = pa.array(sorted(rules.referred), pa.string())
     awake = pc.or_(
         pc.is_in(members["cluster_id"], referred), pc.is_in(cluster_ids(before), referred)
     )
-    return true_mask(held) & (true_mask(told) | true_mask(awake) | joins)
+    return true_mask(held) & (true_mask(attested) | true_mask(awake) | joins)
 
 
 def attested_ties(

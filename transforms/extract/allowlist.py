@@ -15,7 +15,6 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
 from typing import Self
 
 import phonenumbers
@@ -25,6 +24,7 @@ import pyarrow.compute as pc
 from schemas.entity import is_withheld
 from schemas.enums import EntityKind
 from transforms.extract.kinds import domain, hosting
+from transforms.text_util import read_reference_data
 
 SHIPPED = "known_legitimate.csv"
 
@@ -127,8 +127,7 @@ class KnownLegitimate:
 
 def shipped_allowlist() -> KnownLegitimate:
     """Returns the list that ships with ringtrace."""
-    text = resources.files("transforms").joinpath("data", SHIPPED).read_text(encoding="utf-8")
-    return replace(parse_allowlist(text, SHIPPED), with_sites=True)
+    return replace(parse_allowlist(read_reference_data(SHIPPED), SHIPPED), with_sites=True)
 
 
 def parse_allowlist(text: str, name: str) -> KnownLegitimate:

@@ -76,7 +76,7 @@ OUTPUTS = RECORDS, EVIDENCE_ROWS, STATED, FINGERPRINTS = Extracted._fields
 def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES) -> Extracted:
     """Reads COMPLAINT_ACCEPTED rows."""
     numbers = complaint_numbers(complaints)
-    told = find_impersonation(complaints["claimed_brand"], complaints["narrative"])
+    claims = find_impersonation(complaints["claimed_brand"], complaints["narrative"])
     texts = record_texts(complaints, COMPLAINT_TEXTS)
     texts = texts._replace(texts=cut_to_search_limit(texts.texts))
     transcribed = true_mask(pc.equal(complaints["narrative_by"], Speaker.SUSPECT))
@@ -85,13 +85,13 @@ def extract_complaints(complaints: pa.RecordBatch, rules: SourceRules = NO_RULES
     read = [
         with_items(complaints["phone_numbers"], numbers.e164),
         count_unreadable_numbers(numbers, len(complaints)),
-        told,
+        claims,
         digits_column(find_digits(texts.texts), texts, len(complaints)),
         private,
     ]
     return Extracted(
         pa.RecordBatch.from_arrays([*complaints.columns, *read], schema=COMPLAINT_READ),
-        complaint_evidence(complaints, rules, numbers, told, papers),
+        complaint_evidence(complaints, rules, numbers, claims, papers),
         stated_victim_numbers(complaints, RecordKind.COMPLAINT, rules, numbers),
         fingerprint_rows(complaints),
     )
@@ -114,17 +114,17 @@ def complaint_evidence(
     complaints: pa.RecordBatch,
     rules: SourceRules = NO_RULES,
     numbers: ComplaintNumbers | None = None,
-    told: pa.Array | None = None,
+    claims: pa.Array | None = None,
     papers: Papers | None = None,
 ) -> pa.RecordBatch:
     """Turns COMPLAINT_ACCEPTED rows into EVIDENCE rows of those that show something.
 
-    `numbers`, the impersonation `told` and the `papers` in narratives are theirs, where they have
+    `numbers`, `claims` of impersonation and the `papers` in narratives are theirs, where they have
     been read already.
     """
-    if told is None:
+    if claims is None:
         claimed, narrative = complaints["claimed_brand"], complaints["narrative"]
-        told = find_impersonation(claimed, narrative, (BRAND,))
+        claims = find_impersonation(claimed, narrative, (BRAND,))
     org, ids = complaints["source_org"], complaints["complaint_id"]
     victim, received_at = complaints["victim_id"], complaints["received_at"]
     columns = {
@@ -136,7 +136,7 @@ def complaint_evidence(
         "channel": complaints["channel"],
         "filed_at": received_at,
         "wordless": few_words(complaints["narrative"]),
-        "brand": complaint_brands(complaints["claimed_brand"], told),
+        "brand": complaint_brands(complaints["claimed_brand"], claims),
         "loss_amount": complaints["loss_amount"],
         "loss_currency": complaints["loss_currency"],
     }
@@ -165,12 +165,12 @@ def call_evidence(calls: pa.RecordBatch, readings: CallReadings | None = None) -
     return evidence_of(calls, columns, call_mentions(calls, readings))
 
 
-def complaint_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
-    """Returns canonical brands, those that the narrative has `told` where none is claimed.
+def complaint_brands(claimed: pa.Array, claims: pa.Array) -> pa.Array:
+    """Returns canonical brands, those in `claims` of the narrative where the field is empty.
 
     A claim of no known brand that holds a number or an address is none: it may be the victim's.
     """
-    brands = infer_brands(claimed, told)
+    brands = infer_brands(claimed, claims)
     listed = pc.fill_null(pc.equal(brands, known_brands(claimed)), False)
     addressed = pc.and_not(pc.match_substring_regex(claimed, _ADDRESS_SIGN), listed)
     private = pc.or_kleene(pc.match_substring_regex(brands, _SIX_DIGITS), addressed)

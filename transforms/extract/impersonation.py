@@ -160,12 +160,12 @@ def find_impersonation(
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
 
 
-def infer_brands(claimed: pa.Array, told: pa.Array) -> pa.Array:
+def infer_brands(claimed: pa.Array, claims: pa.Array) -> pa.Array:
     """Returns the one brand of each complaint: the claimed one, else the first of `IMPERSONATION`.
 
-    What is claimed may be no known brand, and `told` is what `find_impersonation` found.
+    What is claimed may be no known brand, and `claims` is what `find_impersonation` found.
     """
-    named = list_items(told)
+    named = list_items(claims)
     brands = np.flatnonzero(true_mask(pc.equal(named.field("what"), BRAND)))
     rows, first = np.unique(np.array(named.rows, np.int64)[brands], return_index=True)
     place = pc.index_in(pa.array(np.arange(len(claimed))), pa.array(rows))

@@ -215,8 +215,8 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     cited[group[in_narrative & stated & (role == _MENTIONED)]] = True
     role[cited[group] & (role == _LURE_SITE)] = _MENTIONED
     answered = np.zeros(len(first), bool)
-    for told, known in ((_SENDER, True), (_MENTIONED, False)):
-        answered[group[in_narrative & stated & (role == told)]] = known
+    for answer, known in ((_SENDER, True), (_MENTIONED, False)):
+        answered[group[in_narrative & stated & (role == answer)]] = known
     role[answered[group] & ~in_narrative & (role == _CALLER_ID)] = _SENDER
 
     fields = np.full(len(first), len(rows))

@@ -165,8 +165,9 @@ def hard_evidence(evidence: pa.Table) -> pa.Table:
     """
     in_graph = pc.is_in(evidence["status"], pa.array(IN_GRAPH))
     rows = evidence.filter(pc.and_(in_graph, are_hard(evidence["role"])))
-    told = pc.fill_null(pc.equal(rows["field"], OFFERED_CALLED), False)  # a partner's call record
-    called = pc.or_(pc.equal(rows["record_kind"], RecordKind.CALL), told)
+    # A partner's offer stands for its call records by this field.
+    offered = pc.fill_null(pc.equal(rows["field"], OFFERED_CALLED), False)
+    called = pc.or_(pc.equal(rows["record_kind"], RecordKind.CALL), offered)
     rows = rows.append_column("called", called)
     smallest = ("reporter_key", "source_org", "observed_at", "victim_country")
     sums = [*((name, "min") for name in smallest), ("called", "any")]

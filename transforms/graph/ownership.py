@@ -19,7 +19,14 @@ import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.decision import DecisionKind
-from schemas.entity import CONTESTED, are_withheld, is_withheld, without_epoch, without_epochs
+from schemas.entity import (
+    CONTESTED,
+    KNOWN_LEGITIMATE,
+    are_withheld,
+    is_withheld,
+    without_epoch,
+    without_epochs,
+)
 from schemas.enums import SUPPLIER_KINDS, EntityKind, Role, Status
 from schemas.tables import CONTESTED as CONTESTED_TABLE
 from transforms.arrow_util import aggregate, each_once, sorted_lookup, sorted_unique, with_column
@@ -203,7 +210,7 @@ def judge(
     for row, one in zip(rows.tolist(), facts, strict=True):
         reason, before = legitimate[row].as_py(), int(registered[row])
         if reason is not None:
-            found[row] = (Status.SUPPRESSED, f"known legitimate: {reason}")
+            found[row] = (Status.SUPPRESSED, f"{KNOWN_LEGITIMATE}{reason}")
         elif one["entity_id"] in settled.victims:
             why = settled.victims[one["entity_id"]]
             because = f"{why.kind} decision {why.decision_id} by {why.author}"

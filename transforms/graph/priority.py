@@ -14,7 +14,6 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from schemas.enums import EntityKind, Role
 from schemas.field import microseconds_of
 from schemas.mapping import parse_toml
+from transforms.text_util import read_reference_data
 
 Row = Mapping[str, Any]
 
@@ -60,15 +60,14 @@ class PriorityWeights:
 
 def shipped_weights() -> PriorityWeights:
     """Returns the weights that ship with ringtrace."""
-    text = resources.files("transforms").joinpath("data", WEIGHTS_FILE).read_text(encoding="utf-8")
-    return parse_weights(text, WEIGHTS_FILE)
+    return parse_weights(read_reference_data(WEIGHTS_FILE), WEIGHTS_FILE)
 
 
 def parse_weights(text: str, name: str) -> PriorityWeights:
     """Returns a weights file.
 
     Raises:
-        WeightsError: naming the file, the table and the key, and what to do.
+        PriorityWeightsError: naming the file, the table and the key, and what to do.
     """
     try:
         tables = parse_toml(text)

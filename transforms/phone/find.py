@@ -60,8 +60,6 @@ _SPACE = re.compile(r"\s+")
 
 _SLASH = re.compile("/")
 
-_TWO_OF_AN_AREA = re.compile(normalize_columns.SHARED_AREA)
-
 _AREA = re.compile(r"^\D?0\d+\D+")
 """The area code of two numbers, and the signs behind it."""
 
@@ -246,7 +244,7 @@ def _read_chain(
         yield chain, reading
         return
     written, region = text.candidate(chain)
-    if _TWO_OF_AN_AREA.match(written):
+    if normalize.SHARED_AREA.match(written):
         first, other = (one.strip() for one in written.rsplit("/", 1))
         area = _AREA.findall(written)[0]
         spans = Span(chain.start, chain.start + len(first)), Span(chain.end - len(other), chain.end)

@@ -35,7 +35,8 @@ _CACHE_SIZE = 1 << 13
 A run asks for most of them once, or again when it has read all others, which no cache would hold.
 """
 
-_SHARED_AREA = re.compile(normalize_columns.SHARED_AREA)
+SHARED_AREA = re.compile(normalize_columns.SHARED_AREA)
+"""Two numbers that share an area code: 030 / 123 45 67 / 68."""
 
 FEW = 12
 """Up to so many distinct numbers are read faster one by one than in columns."""
@@ -305,7 +306,7 @@ def _normalize_cached(text: str, region: str | None) -> Reading:
         return Reading(reason="masked")
     if "@" in text:
         return Reading(reason="not_a_number")
-    if _SHARED_AREA.match(text):
+    if SHARED_AREA.match(text):
         return Reading(reason="too_long")
     if whole := _SPREADSHEET_FLOAT.fullmatch(text):
         return _most_plausible(whole[1], region, ReadingMethod.REPAIRED)

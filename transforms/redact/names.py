@@ -106,11 +106,11 @@ def recognizer_version() -> str:
 def mask_names(complaints: pa.RecordBatch) -> pa.RecordBatch:
     """Masks names and postal addresses in the narratives of COMPLAINT rows."""
     at = complaints.schema.get_field_index("narrative")
-    told = complaints["narrative"]
-    texts = pc.unique(told).to_pylist()
+    narratives = complaints["narrative"]
+    texts = pc.unique(narratives).to_pylist()
     found = {text: spans for text in texts if text and (spans := list(name_spans(text)))}
-    by_row = {row: found[text] for row, text in enumerate(told.to_pylist()) if text in found}
-    masked = mask_rows(told, by_row, mask_spans_fully)
+    by_row = {row: found[text] for row, text in enumerate(narratives.to_pylist()) if text in found}
+    masked = mask_rows(narratives, by_row, mask_spans_fully)
     return complaints.set_column(at, complaints.schema.field(at), masked)
 
 

@@ -23,7 +23,7 @@ from transforms import text_util
 from transforms.arrow_util import Array, list_items
 from transforms.casts import true_mask
 from transforms.phone.spoken import DIGIT_WORDS_HINT, read_digits
-from transforms.text_spans import slice_bytes, string_array, string_buffers
+from transforms.text_spans import ALPHANUMERIC_BYTES, slice_bytes, string_array, string_buffers
 from transforms.victims.identifier_matcher import MIN_IDENTIFIER_LENGTH
 
 MIN_DIGITS = 7
@@ -62,9 +62,6 @@ _GAP = 5
 _RUN = re.compile(r"\d+", re.ASCII)
 
 _CLOSE = re.compile(rf"[\W_]{{1,{_GAP}}}", re.ASCII)
-
-_OF_A_WORD = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
-"""Bytes of ASCII that are of words; an underscore parts the digits of a number in a link."""
 
 _MAX_BESIDE = 2
 """Words for digits beside a number that are no part of it: 'eight one five ... four one day'."""
@@ -335,7 +332,7 @@ def _runs_of_plain(texts: pa.Array, rows: Array) -> DigitRuns:
     close = (np.diff(of, prepend=-1) == 0) & (gap <= _GAP)
     for step in range(1, 1 + int((starts - ends)[close].max(initial=0))):
         inside = np.flatnonzero(close & (starts - ends >= step))
-        close[inside] = ~_OF_A_WORD[data[starts[inside] - step]]
+        close[inside] = ~ALPHANUMERIC_BYTES[data[starts[inside] - step]]
     digits = string_array(np.append(firsts, len(at)), data[at])
     return DigitRuns(rows[of] * FORMS, place - begin, digits, np.where(close, CLOSE, APART))
 

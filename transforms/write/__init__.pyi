@@ -21,6 +21,7 @@ from .publish import (
     recover_output as recover_output,
     staging_folder as staging_folder,
     sync_folder as sync_folder,
+    sync_path as sync_path,
     write_output_file as write_output_file,
     write_private_manifest as write_private_manifest,
 )

@@ -296,8 +296,8 @@ def sync_folder(folder: Path) -> None:
     sync_file_system = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if sync_file_system is None:
         for one in sorted(folder.rglob("*")):
-            _sync(one)
-        _sync(folder)
+            sync_path(one)
+        sync_path(folder)
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -308,7 +308,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
     """Makes a file, or the names in a folder, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -342,7 +342,7 @@ def folder_replaced(staging: Path, output: Path) -> Iterator[None]:
         output.rename(replaced)
     try:
         staging.rename(output)
-        _sync(output.parent)
+        sync_path(output.parent)
         yield
     except BaseException:
         if not staging.exists():

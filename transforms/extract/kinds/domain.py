@@ -12,13 +12,12 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from importlib import resources
 from typing import NamedTuple
 
 import idna
 import tldextract
 
-from transforms.text_util import load_reference_data
+from transforms.text_util import load_reference_data, read_reference_data
 
 REMEMBERED = 1 << 14
 """Distinct hosts that a worker remembers: most are of few brands and mail providers."""
@@ -127,8 +126,8 @@ def canonical_ip(text: str) -> str | None:
 @cache
 def legitimate_domains() -> dict[str, str]:
     """Returns the domains of the shipped known-legitimate list, with their categories."""
-    text = resources.files("transforms").joinpath("data/known_legitimate.csv").read_text("utf-8")
-    listed = ((row["entity_id"].partition(":"), row) for row in csv.DictReader(text.splitlines()))
+    rows = csv.DictReader(read_reference_data("known_legitimate.csv").splitlines())
+    listed = ((row["entity_id"].partition(":"), row) for row in rows)
     return {value: row["category"] for (kind, _, value), row in listed if kind == "domain"}
 
 
@@ -145,8 +144,7 @@ def known_sites() -> Mapping[str, KnownSite]:
 
     It is read as it stands, since tests check each row of it.
     """
-    text = resources.files("transforms").joinpath("data", KNOWN_SITES).read_text("utf-8")
-    rows = csv.reader(text.splitlines()[1:])
+    rows = csv.reader(read_reference_data(KNOWN_SITES).splitlines()[1:])
     return {row[0].removeprefix("domain:"): KnownSite(row[1], row[2]) for row in rows}
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence, Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from schemas.enums import RecordKind
+from schemas.field import EPOCH
 from schemas.reject import Code
 from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows, parse_objects
 from transforms.read.files import ReadOptions
@@ -25,7 +26,6 @@ _ESCAPE = re.compile(rb"%(?!22|25|5[Cc]|7[Ff])[2-7][0-9A-Fa-f]")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})")
 _MICROSECONDS = {"start_uepoch": 1, "start_epoch": 1_000_000}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read_legs(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
@@ -78,7 +78,7 @@ def _started_at(variables: Mapping[str, Any]) -> str | None:
         if not _DIGITS.fullmatch(written):
             return written
         try:
-            return (_EPOCH + timedelta(microseconds=int(written) * unit)).isoformat()
+            return (EPOCH + timedelta(microseconds=int(written) * unit)).isoformat()
         except OverflowError:
             return written
     written = _first_text(variables.get("start_stamp"))

@@ -26,6 +26,7 @@ from schemas.mapping import (
     HASHED,
     ID_FIELDS,
     IGNORE,
+    LIST_FIELDS,
     NUMBER_TARGETS,
     PAYMENT_TARGETS,
     REMOTE_PREFIX,
@@ -344,9 +345,7 @@ def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Par
         good.append(record._replace(data=shown))
         rows.append(loose)
     schema = LOOSE_SCHEMAS[origin.kind]
-    fields = [
-        one for one in schema if one.name in (*SCALARS[origin.kind], *_LIST_FIELDS, "unknown")
-    ]
+    fields = [one for one in schema if one.name in (*SCALARS[origin.kind], *LIST_FIELDS, "unknown")]
     whole = pa.array(rows, pa.struct(fields))
     columns = {one.name: whole.field(one.name) for one in fields}
     return build_loose_batch(origin, good, columns), rejects
@@ -622,8 +621,6 @@ _PAYMENT = {one: one.partition(".")[2] for one in PAYMENT_TARGETS}
 def _hashed_id(data: bytes) -> str:
     return f"row-{xxhash.xxh3_128_hexdigest(data)[:16]}"
 
-
-_LIST_FIELDS = ("phone_numbers", "urls", "emails", "email_roles", "remote_access", "payments")
 
 _MOST_TIMES = 100_000
 """Distinct times that are remembered."""
