@@ -418,6 +418,13 @@ CONTACT_HINTS = (r"[0-9](?:[\s().-]{0,3}[0-9]){6}|[A-Z]{2}[0-9]{2} ?[A-Z0-9]|@|ï
 
 _PLAIN_ADDRESS = re.compile(r"[\w.+-]{1,64}(?:@|ï¼ |%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 
+_NUMBER_OF_FILE = re.compile(r"\d(?:[\s()._-]{0,2}\d){6,}")
+
+_STAMP = re.compile(
+    r"0{3}\d*|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?"
+)
+"""The digits of a day, of a day with a time or a short number, and of a counter."""
+
 _TWO_ADDRESSES = 500
 """Characters within which a second address ends."""
 
@@ -523,6 +530,16 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
     return mask_rows(pa.array([text]), {0: spans}, mask_spans_fully)[0].as_py() if spans else text
 
 
+def mask_file_name(name: str) -> str:
+    """Masks numbers and addresses in the name of an input: uploads are named after their senders.
+
+    Days, times and counters stay. So does a name: nothing tells whose it is.
+    """
+    numbers = (one.span() for one in _NUMBER_OF_FILE.finditer(name) if not _is_stamp(one[0]))
+    addresses = (one.span() for one in _PLAIN_ADDRESS.finditer(name))
+    return mask_spans_fully(name, sorted((*numbers, *addresses)))
+
+
 def paper_spans(text: str) -> Iterator[Private]:
     """Yields every number of a paper or card, one-time code and day of birth of a text.
 
@@ -595,6 +612,10 @@ def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
     masked = f"{MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
     if more := _ADDRESS.match(masked):
         yield start, start + more.end(), OWN_ADDRESS
+
+
+def _is_stamp(written: str) -> bool:
+    return _STAMP.fullmatch("".join(filter(str.isdecimal, written))) is not None
 
 
 def _digits(written: str) -> str:

@@ -187,9 +187,9 @@ NUMBERS = st.lists(st.sampled_from("0123456789 -.９&#52;%20").map(str), max_siz
 
 WORDS = st.sampled_from(
     "my card Aadhaar NHS number passport no. SSN social OTP is PAN DOB: born on driving licence"
-    " code pin verification ABCPE1234F March 3, 1950 né le is my sin NAS DNI nie 12345678Z Steuer-ID"
-    " ausweis L01X00T47 tax file medicare 1EG4TE5MK73 imei reisepass passeport password: serial IP"
-    " BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security bin am geb"
+    " code pin verification ABCPE1234F March 3, 1950 né le is my sin NAS DNI nie 12345678Z"
+    " Steuer-ID ausweis L01X00T47 tax file medicare 1EG4TE5MK73 imei reisepass passeport password:"
+    " serial IP BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security bin am geb"
     " 41 , *".split()
 )
 
@@ -238,3 +238,21 @@ def test_no_transcript_of_the_ftc_has_a_paper():
 def test_a_number_in_the_path_of_a_link_is_no_paper():
     text = "They sold me a gift card and I opened https://form.jotform.com/243067027834874 then"
     assert [*paper_spans(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("jane.roe@gmail.com.eml", "####.###@#####.###.###"),
+        ("Roe +1 (212) 555-0147.pdf", "Roe +# (###) ###-####.pdf"),
+        ("scan_2125550147_4111111111111111.csv", "scan_##########_################.csv"),
+        ("complaints-2024-03-01.jsonl.gz", None),
+        ("calls_20240301T101500Z.csv", None),
+        ("export 2024-03-01 10-15-00 part-00012.parquet", None),
+        ("part-0000000012.csv", None),
+    ],
+)
+def test_numbers_and_addresses_in_names_of_files_are_masked(name, masked):
+    shown_as = sensitive_text.mask_file_name(name)
+    assert re.sub(r"\W", "", shown_as) == re.sub(r"\W", "", masked or name)
+    assert len(shown_as) == len(name)
