@@ -22,7 +22,7 @@ from schemas.enums import RecordKind
 from schemas.manifest import Manifest
 from schemas.mapping import ID_FIELDS
 from transforms.deduplicate import unique_records
-from transforms.extract import Click, clicks
+from transforms.extract import Click, clicks, mask_file_name
 from transforms.read import (
     TAGS,
     InputError,
@@ -140,7 +140,7 @@ def _input_sources(
     clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else of_calls
     return {
         (str(kind), org, record): RecordSource(
-            file=source,
+            file=mask_file_name(source),
             sha256=digests[str(kind), source],
             position=position,
             copies=copies[org, record] - 1,

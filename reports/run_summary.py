@@ -151,6 +151,9 @@ def _known_most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]
 PLACE_LIMIT = 200
 """Rows of a list of regions, carriers, trunks or institutions."""
 
+_WRITTEN_OFTEN = 5
+"""Complaints with a region that the map does not know: what fewer write may be an address."""
+
 _BANK_CODE = {"AT": 5, "BE": 3, "CH": 5, "DE": 8, "FR": 5, "PL": 8, "SE": 3}
 """Length of the code of the bank in an IBAN after its check digits, where it is not four."""
 
@@ -180,7 +183,7 @@ def places_and_flows(
     return {
         "countries": list(known.items()),
         "unknown": by_country.get(None, 0),
-        "regions": [one for one in regions if one[0]][:PLACE_LIMIT],
+        "regions": [one for one in regions if _is_region(*one)][:PLACE_LIMIT],
         **map_regions(regions),
         "callbacks": _callback_countries(run, used),
         "carriers": carriers[:PLACE_LIMIT],
@@ -210,6 +213,10 @@ def _regions(
             (country, region, None if hidden else count) for (region, _), count in named if region
         ]
     return sorted(found, key=lambda one: (-(one[2] or 0), one[0], one[1]))
+
+
+def _is_region(country: str, region: str, count: int | None) -> bool:
+    return bool(country and (recognize_region(country, region) or (count or 0) >= _WRITTEN_OFTEN))
 
 
 def map_regions(rows: Iterable[tuple[str, str, int | None]]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from reports.tables import RunFolder, named, picked, plain_value
 from schemas.enums import LineageEvent, Status
 from schemas.tables import CAMPAIGNS, CLUSTERS, DECISIONS, ENTITIES, LINEAGE, MEMBERS, SUPPLIERS
 from transforms.arrow_util import group_offsets
+from transforms.extract import mask_file_name
 from transforms.gc_tuning import release_memory
 from transforms.write.job_pool import JobPool, PutFile
 
@@ -450,8 +451,9 @@ def run_piece(
             for one in run_summary.check_accounting(run)
         ],
         "inputs": [
-            {name: one.get(name) for name in ("name", "kind", "format", "rows", "bytes", "sha256")}
-            for one in manifest["inputs"][:LISTED_LIMIT]
+            {name: one.get(name) for name in ("kind", "format", "rows", "bytes", "sha256")}
+            | {"name": f"file {number}" if redact else mask_file_name(one["name"])}
+            for number, one in enumerate(manifest["inputs"][:LISTED_LIMIT], 1)
         ],
         "rejects": rejects,
         "more_rejects": more_rejects,

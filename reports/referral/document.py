@@ -44,6 +44,7 @@ from reports.referral.sections import (
 )
 from reports.text import plain
 from schemas.enums import Role
+from transforms.extract import mask_file_name
 
 EXCERPT_LIMIT = CHANGE_LIMIT = 60
 """Rows of these tables in the document; the exhibits and changes.csv hold all."""
@@ -413,7 +414,7 @@ def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
     ]
     inputs = [
         (
-            plain(one["name"], 60),
+            plain(mask_file_name(one["name"]), 60),
             case.language.word("inputs", one["kind"]),
             number(one["rows"]),
             one["sha256"],

@@ -30,6 +30,7 @@ from reports.referral.method import form_files, letter_document
 from reports.referral.requests import ad_platform_drafts, request_drafts
 from reports.text import plain
 from schemas.entity import without_epoch
+from transforms.extract import mask_file_name
 
 FACTS_FILE = "data/package.json"
 
@@ -242,7 +243,8 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
             currency: format_amount(amount) for currency, (amount, _) in case.totals.items()
         },
         "inputs": [
-            {name: one[name] for name in ("name", "kind", "sha256", "rows")}
+            {"name": mask_file_name(one["name"])}
+            | {name: one[name] for name in ("kind", "sha256", "rows")}
             for one in manifest["inputs"]
         ],
         "reference_files": case.reference.digests,

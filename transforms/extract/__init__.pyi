@@ -16,4 +16,4 @@ from .evidence import (
 )
 from .fields import complaint_mentions as complaint_mentions
 from .kinds.url import Click as Click, clicks as clicks
-from .sensitive_text import mask_contacts as mask_contacts
+from .sensitive_text import mask_contacts as mask_contacts, mask_file_name as mask_file_name

@@ -20,7 +20,7 @@ from transforms.arrow_util import ListItems, list_items
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
-from transforms.extract.sensitive_text import Papers, card_and_ssn_spans, find_papers
+from transforms.extract.sensitive_text import Papers, find_papers, paper_spans
 from transforms.phone import normalize
 from transforms.text_util import SEARCH_LIMIT
 from transforms.victims import identifier_matcher
@@ -35,7 +35,7 @@ SEVERAL_CONFIDENCE = 0.8
 """A number found beside others in one number field."""
 
 MAX_CARD = 100
-"""Characters of a payee in which a card's number is looked for."""
+"""Characters of a payee in which the number of a card or paper is looked for."""
 
 _EMAIL_ROLES = {"reply_to": Role.SENDER, "mentioned": Role.MENTIONED, "victim": Role.VICTIM}
 """Roles of addresses by what the input calls them; a sender's is as its domain says."""
@@ -52,6 +52,9 @@ _OWN = (
     r"[\w'’]{1,20}\W{1,3}){0,4}"
 )
 """Words before a number that is the writer's, in the languages of `cues.toml`."""
+
+_OWN_PAYEE = re.compile(rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d", re.IGNORECASE)
+"""The beginning of a payee that the writer calls their own."""
 
 
 def complaint_mentions(
@@ -220,10 +223,13 @@ def _payment_fields(batch: pa.RecordBatch) -> Iterator[PlacedMatch]:
 
 @lru_cache(maxsize=1 << 14)
 def _payee_match(method: str | None, payee: str, region: str | None) -> Match | None:
-    """Reads a payee; a card's number is that of the card that was paid with, the victim's."""
+    """Reads a payee; a paper or card is that of who paid with it, and so is what they call so."""
     match = payment_account.from_field(method, payee, region)
-    unnamed = match and match.value.startswith(_UNNAMED)
-    if match and unnamed and any(card_and_ssn_spans(payee[:MAX_CARD])):
+    if match is None:
+        return None
+    written = payee[:MAX_CARD]
+    unnamed = match.value.startswith(_UNNAMED) or match.kind == EntityKind.HANDLE
+    if _OWN_PAYEE.match(written) or (unnamed and any(paper_spans(written))):
         return match._replace(role=Role.VICTIM)
     return match
 

@@ -47,16 +47,21 @@ Private = tuple[int, int, str]
 Papers = tuple[Array, Array, Array]
 """Rows, starts and ends, code points."""
 
-_GAP = r"[ \xa0._/‐-―−-]"
+_GAP = r"[ \xa0._/‐-―−\u200b-\u200d\u2060\ufeff-]"
 
 _OF_WORDS = r"\dA-Za-z_À-ɏ"
 """Letters of scripts that part words: Chinese begins and ends anywhere."""
 
 _CARD = re.compile(
-    r"(?<![L+./-])(?=(?P<card>\d{4}(?P<sign>G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
-    r"|3[47]\d{2}G{0,3}\d{6}G{0,3}\d{5})(?![L-]))".replace("G", _GAP).replace("L", _OF_WORDS)
+    r"(?<![L+.-])(?<!\d/)(?=(?P<card>\d{4}(?P<sign>\+|G{0,3})\d{4}(?P=sign)\d{4}(?P=sign)\d{4}"
+    r"|3[47]\d{2}G{0,3}(?:\d{6}G{0,3}\d{5}|\d{4}G{1,3}\d{4}G{1,3}\d{3})"
+    r"|\d(?P<one>[+*,:]|G{1,3})\d(?:(?P=one)\d){13,14}|\d\d(?P<two>G{1,3})\d\d(?:(?P=two)\d\d){6})"
+    r"(?![L-]))".replace("G", _GAP).replace("L", _OF_WORDS)
 )
-"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups."""
+"""Fifteen or sixteen digits as cards print them (ISO/IEC 7812), also behind other such groups.
+
+Also one by one, in pairs, and in the path or query of a link.
+"""
 
 _ISSUED = re.compile(r"4|5[1-5]|2[2-7]|3[47]|60|62|6[45]|35|508|8[12]")
 """First digits of the numbers of Visa, Mastercard, American Express, Discover, JCB, RuPay and
@@ -72,10 +77,21 @@ _LABELLED = re.compile(
     r"|ni number|national insurance(?: number| no\.?)?)\b[^\d\n]{0,20}?"
     r"(?:\+?\d[\d ().-]{5,20}\d[^\d\n]{1,5}?)?"
     r"(?P<number>\d{3}G?\d{2}G?\d{4}|\d{3}G?\d{3}G?\d{3}"
-    r"|\b[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D])(?![\w-])".replace("G", _GAP),
+    r"|\b[A-Z]{2}G?\d{2}G?\d{2}G?\d{2}G?[A-D])(?![\w-])".replace("G", _GAP),
     re.IGNORECASE,
 )
 """A number that is named as that of the United States, of Canada (SIN) or the UK (NINO)."""
+
+_NINO = re.compile(
+    r"(?<![\w@.-])(?:L{2}\d{6}[A-D]|(?-i:L{2}(?:G?\d\d){3}G?[A-D]))(?![\w@-])".replace(
+        "G", _GAP
+    ).replace("L", "[A-CEGHJ-PR-TW-Z]"),
+    re.IGNORECASE,
+)
+"""The number of British national insurance, which no label need name."""
+
+_DNI = re.compile(r"(?<![\w@./-])(?:\d{8}|[XYZ]\d{7})-?[A-Z](?![\w@-])")
+"""The number of an identity card of Spain (DNI, NIE): its letter is a check of its digits."""
 
 _MACHINE_READABLE = re.compile(
     r"(?<![A-Z0-9<])(?:P[A-Z<][A-Z]{3}[A-Z<]{39}"
@@ -96,7 +112,8 @@ _OF_IDS = ("victim_id", "language", "remote_access")
 class _Paper(NamedTuple):
     """A kind of numbers that a label must name; `words` are parts of it, of which texts have one.
 
-    With a `check`, a module of python-stdnum, it may stand farther away, and must pass it.
+    With a `check`, a module of python-stdnum, it must pass it, and a long one may stand farther
+    away.
     """
 
     what: str
@@ -115,12 +132,19 @@ _MONTH = (
     r"|juin|juil|ao[uû]t|d[ée]c|mär)\w{0,7}\.?"
 )
 
+_MINE = r"(?:my|our|mis?|mein(?:e[rnm]?)?|unsere?|mon|ma|notre)"
+
+_NO_SECRET = "".join(
+    rf"(?<!{one} )" for one in "area zip sort post postal country error promo coupon qr bar".split()
+)
+"""Not behind words before 'code' that tell of no secret."""
+
 _PAPERS = (
     _Paper(
         PAPER,
         "card|visa|amex|rupay|maestro|karte|tarjeta|carte",
         r"\w{0,8}card|visa|amex|rupay|maestro|\w{0,8}karte|tarjeta|carte",
-        r"\d(?:G{0,3}\d){12,18}",
+        r"\d(?:[\W_]{0,3}\d){12,18}",
         "luhn",
     ),
     _Paper(PAPER, "dha|uid", _AADHAAR, r"\d{4}G?\d{4}G?\d{4}"),
@@ -135,40 +159,117 @@ _PAPERS = (
     _Paper(PAPER, "pan", r"pan(?![a-z])(?: ?card)?", r"[a-z]{5}G?\d{4}G?[a-z]"),
     _Paper(
         PAPER,
-        "ssn|social|itin|taxpayer",
-        r"ssn|social(?: security)?|itin|(?:individual )?taxpayer id(?:entification)?",
+        "ssn|soc|itin|taxpayer",
+        r"ssn|social|soc\w{2,5} sec\w{2,8}|itin|(?:individual )?taxpayer id(?:entification)?",
         r"\d{3}G?\d{2}G?\d{4}",
     ),
     _Paper(
         PAPER,
+        "sin|nas|sociale",
+        r"(?:my|his|her|our) sin|sin (?:number|no\.?|#)|(?:mon|le|son) nas|nas(?= ?[:#\d])"
+        r"|assurance[ -]sociale",
+        r"\d{3}G{0,3}\d{3}G{0,3}\d{3}",
+        "ca.sin",
+    ),
+    _Paper(
+        PAPER,
+        "dni|d.n.i|nif|nie|identidad",
+        r"d\.?n\.?i(?![a-z])|n\.?i\.?[fe](?![a-z])|documento (?:nacional )?de identidad",
+        r"\d(?:G?\d){7}G{0,3}[a-z]|[xyz]G?\d(?:G?\d){6}G{0,3}[a-z]",
+    ),
+    _Paper(
+        PAPER,
+        "steuer|idnr|id-nr|identifikations",
+        r"steuer-?(?:id\w{0,24}|nr|nummer)|id-?nr|identifikationsnummer",
+        r"\d(?:G?\d){10}",
+        "de.idnr",
+    ),
+    _Paper(PAPER, "steuer", r"steuer-?(?:nr|nummer)", r"\d{2,3}/\d{3,4}/\d{4,5}"),
+    _Paper(
+        PAPER,
+        "ausweis",
+        r"ausweis(?:[ -]?(?:nummer|nr))?|\w{2,12}ausweis(?:[ -]?(?:nummer|nr))?",
+        r"(?=[a-z]{1,8}\d)[cfghjklmnprtvwxyz][cfghjklmnprtvwxyz0-9]{8,9}",
+    ),
+    _Paper(PAPER, "tfn|tax file", r"tfn|tax file(?: number| no)?", r"\d(?:G?\d){7,8}"),
+    _Paper(
+        PAPER,
+        "medicare|mbi",
+        r"medicare|mbi",
+        r"[1-9]L(?:L|\d)\dG?L(?:L|\d)\dG?L{2}\d\d".replace("L", "[ac-hjkmnp-rt-y]"),
+    ),
+    _Paper(
+        PAPER,
+        "medicare",
+        r"medicare (?:card|number|no|#|id)(?: (?:number|no))?",
+        r"[2-6]\d{3}G?\d{5}G?\d(?:G?\d)?",
+    ),
+    _Paper(PAPER, "imei", r"imei", r"\d(?:G{0,3}\d){13,15}", "luhn"),
+    _Paper(
+        PAPER,
         "pass|pasaporte",
         r"passports?|pasaporte|passeport|reisepass\w{0,8}|passnummer",
-        r"[a-z]{1,2}\d{6,8}|\d{8,9}|(?=[a-z]{0,8}\d)[cfghjklmnprtvwxyz0-9]{9}",
+        r"[a-z]{0,2}\d(?:G?\d){7,8}|[a-z]{1,2}\d(?:G?\d){5,7}"
+        r"|\d\d[a-z]{2}\d{5}|(?=[a-z]{0,8}\d)[cfghjklmnprtvwxyz0-9]{9}",
     ),
     _Paper(
         PAPER,
         "licen|condu|schein|dl",
-        r"driv\w{1,4}(?:['’]s|s)?[ _]?licen[cs]es?|dl(?= ?(?:no|num|#|is))|(?:licencia|permiso)"
-        r" de conduc\w{2,4}|permis de conduire|f[uü]hrerschein\w{0,8}",
+        r"(?:driv\w{1,4}(?:['’]s|s)?[ _]?|my |his |her )licen[cs]es?|dl(?= ?(?:no|num|#|is))"
+        r"|(?:licencia|permiso|carn[eé]t?) de conduc\w{2,4}|permis de conduire"
+        r"|f(?:ü|ue?)hrerschein\w{0,8}",
         r"[a-z]{2}[ -]?\d{2}[ -]?(?:19|20)\d{2}[ -]?\d{7}|(?:[a-z]{1,5}-?)?\d[a-z0-9-]{5,18}",
     ),
     _Paper(
         OTHER_PRIVATE,
-        "otp|code|pin|pass|código|codigo|tan|cv",
+        "otp|code|pin|pass|código|codigo|tan|cv|nip|geheim|clave",
         r"otp|one[- ]time (?:pass ?code|password|pass|pin|code)|pass ?code"
         r"|(?:verification|security|authenticat(?:ion|or)|authori[sz]ation|log-?in|2fa|sms)"
         r" (?:code|pin)|c[oó]digo (?:de )?(?:verificaci[oó]n|seguridad)"
         r"|code de (?:v[ée]rification|s[ée]curit[ée])|(?:best[äa]tigungs|sicherheits)code"
-        r"|tan(?=[ :#-]{1,3}(?:ist |lautet )?\d)|cv[vc]2?"
-        r"|pin(?= ?(?:number|code|is|was|[:#\d]))",
+        r"|tan(?=[ :#-]{1,3}(?:nummer |ist |lautet )?\d)|cv[vc]2?|nip(?= ?(?:est|[:#,\d]))"
+        r"|pin(?= ?(?:number|code|is|was|es|ist|est|[:#,\d]))|geheimzahl|clave(?= (?:es )?\d)",
         r"(?:g-)?\d{3}[ -]\d{3}|(?:g-)?\d{3,8}",
+    ),
+    _Paper(
+        OTHER_PRIVATE,
+        "code|código|codigo",
+        rf"{_NO_SECRET}c(?:ode|[oó]digo)(?! postal|[a-z])",
+        r"(?:\d{3}[ -]\d{3}|\d{4,8})(?![ -]\d)",
+    ),
+    _Paper(
+        OTHER_PRIVATE,
+        "wor|pw|contrase|clave|passe",
+        r"pass?[ -]?wor[dt]s?|pwd?(?![a-z])|kennwort|contrase[ñn]a|clave|mot de passe",
+        r"(?!https?:|www\.)(?:(?=[^\s\d]{0,30}\d)(?=[^\sa-z]{0,30}[a-z])|(?<=[:=])|(?<=[:=] ))"
+        r"[^\s\"'“”<>&]{4,40}",
+    ),
+    _Paper(
+        OTHER_PRIVATE,
+        "serial|serie|série|s/n",
+        r"serial (?:number|no|nr|#|of)|s/n|seriennummer|n[uú]mero de serie|num[ée]ro de s[ée]rie",
+        r"(?=[a-z-]{0,19}\d)[a-z0-9](?:-?[a-z0-9]){5,19}",
+    ),
+    _Paper(
+        OTHER_PRIVATE,
+        "ip",
+        rf"{_MINE} (?:[\w-]{{1,12}} )?ip(?:v[46])?(?:[ -](?:address|adresse))?(?![a-z])",
+        r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}",
+    ),
+    _Paper(
+        OTHER_PRIVATE,
+        "bsb|transit",
+        rf"{_MINE} (?:[\w-]{{1,12}} ){{0,2}}(?:bsb|transit)[^\n]{{0,40}}?\b(?:account|acct?|compte)"
+        r"(?: (?:number|no|num[ée]ro|is|est)\b)?",
+        r"\d(?:G?\d){5,11}",
     ),
     _Paper(
         OTHER_PRIVATE,
         "birth|dob|d.o.b|born|nac|geb|naiss|née|né ",
         r"d\.?o\.?b\.?|date[ _]of[ _]birth|birth[ _]?(?:date|day)|born(?: on)?|fecha de nacimiento"
-        r"|nacid[oa](?: el)?|geburtsdatum|geboren(?: am)?|geb\.|date de naissance|née? le",
-        rf"{_DATED}|\d{{1,2}}(?:st|nd|rd|th|\.)? (?:of |de )?{_MONTH},? (?:de )?\d{{2,4}}"
+        r"|nac(?:id[oa]|[ií])(?: el)?|geburtsdatum|geboren(?: am)?|geb\."
+        r"|bin am(?=[\w. /-]{6,22} geb)|date de naissance|née? le",
+        rf"{_DATED}|\d{{8}}|\d{{1,2}}(?:st|nd|rd|th|\.)? (?:of |de )?{_MONTH},? (?:de )?\d{{2,4}}"
         rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}}",
     ),
 )
@@ -178,7 +279,7 @@ _NEAR, _FAR = 24, 60
 pass a check."""
 
 _OTHER_LABEL = re.compile(
-    r"\b(?:call\w*|dial\w*|phone\w*|tel|text\w*|any ?desk|(?:team|ultra) ?viewer|rust ?desk"
+    r"\b(?:call\w*|dial\w*|phone\w*|tel|text(?!o)\w*|any ?desk|(?:team|ultra) ?viewer|rust ?desk"
     r"|order|case|ticket|track\w*|ref\w*|invoice|ext\w*|badge|agent|account|routing|usd|eur|gbp|inr)\b|[$€£₹@]",
     re.IGNORECASE,
 )
@@ -188,23 +289,29 @@ _ODD = rf"{WEB_ESCAPE}|[^{PLAIN}]"
 
 PAPER_HINTS = (
     (
-        r"(?:^|[^\w+.-])[0-9](?:G{0,3}[0-9]){11}|[0-9]{3}[-‐-―−][0-9]{2}[-‐-―−][0-9]{4}"
+        r"(?:^|[^\w+.-])[0-9](?:[\W_]{0,3}[0-9]){11}"
+        r"|[0-9]{3}[-‐-―−][0-9]{2}[-‐-―−][0-9]{4}"
         r"|[A-Z]{3}P[A-Z][0-9]{4}[A-Z]|[A-Z9]{5} ?[0-9]{6}|<<"
-        r"|(?i)\b(?:ssn|social|sin|nino?|ni number|national insurance)\b"
-        r"|(?:a?dh?aa?r|\buid|nhs|health[a-z ]* number|chi number|\bpan\b|itin|taxpayer|passp|pasap"
-        r"|passnu|driv[a-z]*['’]?s?[ _]?licen|conduc|conduire|f[uü]hrersch|\bdl\b|otp|one[- ]time"
-        r"|pass ?code|(?:tion|tor|security|log-?in|2fa|sms) (?:code|pin)|c[oó]digo|code de|\bpin\b"
-        r"|[gs]scode|\btan\b|cv[vc]|birth|dob\b|d\.o\.b|born|nacid|nacim|geb|naiss|\bnée? le)"
-        r"[^0-9\n]{0,60}[0-9]"
-        r"|[0-9][a-z]?,? (?:is|was|as|for|being) (?:my|his|her|our|your) "
-    ).replace("G", r"[ \x{a0}._/‐-―−-]")
+        r"|(?:^|[^\w@./-])(?:[XYZ0-9][0-9]{7}-?[A-Z]\b|[A-Z]{2}(?:G?[0-9]{2}){3}G?[A-D]\b)"
+        r"|(?i)\b[a-z]{2}[0-9]{6}[a-d]\b"
+        r"|\b(?:ssn|social|sin|nino?|ni number|national insurance)\b"
+        r"|(?:a?dh?aa?r|\buid|nhs|health[a-z ]* number|chi number|\bpan\b|itin|taxpayer|passe?p"
+        r"|pasap|passnu|reisep|(?:driv[a-z]*['’]?s?[ _]?|my |his |her )licen|conduc|conduire"
+        r"|f(?:ü|ue?)hrersch|\bdl\b|otp|one[- ]time|c(?:ode|[oó]digo)\b"
+        r"|(?:tion|tor|security|log-?in|2fa|sms|pass) ?codes|\b(?:pin|nip)\b|pass?[ -]?wor"
+        r"|\bpwd?\b|kennwort|contrase|clave|mot de passe|geheimz|\btan\b|cv[vc]|birth|dob\b"
+        r"|d\.o\.b|born|nacid|nacim|\bnac[ií]|geb|naiss|\bnée? le|bin am|soc[a-z]+ sec|\bnas\b"
+        r"|sociale|\bd\.?n\.?i|\bn\.?i\.?[fe]\b|identidad|steuer|id-?nr|identifikations|ausweis"
+        r"|tfn|tax file|medicare|\bmbi\b|imei|serial|serie|série|s/n|bsb"
+        rf"|transit|\b{_MINE} (?:[^ ]+ )?ip(?:v[46])?\b)[^0-9\n]{{0,60}}[0-9]"
+        r"|(?:wor[dt]s?|pwd?|contrase[ñn]a|clave|mot de passe)\b[^0-9\n]{0,24}[:=]"
+        rf"|[0-9][a-z]?,? (?:is|was|as|for|being|es|era|ist|war|est) (?:his|her|your|{_MINE}) "
+    ).replace("G", r"[ \x{a0}._/‐-―−\x{200b}-\x{200d}\x{2060}\x{feff}-]")
     + f"|{_ODD}",
 )
 """RE2: without a match of this, a text holds no such number."""
 
 _IS_ODD = re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), _ODD))
-
-_MINE = r"(?:my|our|mis?|mein(?:e[rnm]?)?|unsere?|mon|ma|notre)"
 
 _KIND = (
     r"(?:(?:own|home|house|cell|cellular|mobile|work|office|business|personal|private|direct|phone"
@@ -311,6 +418,13 @@ CONTACT_HINTS = (r"[0-9](?:[\s().-]{0,3}[0-9]){6}|[A-Z]{2}[0-9]{2} ?[A-Z0-9]|@|�
 
 _PLAIN_ADDRESS = re.compile(r"[\w.+-]{1,64}(?:@|＠|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 
+_NUMBER_OF_FILE = re.compile(r"\d(?:[\s()._-]{0,2}\d){6,}")
+
+_STAMP = re.compile(
+    r"0{3}\d*|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?"
+)
+"""The digits of a day, of a day with a time or a short number, and of a counter."""
+
 _TWO_ADDRESSES = 500
 """Characters within which a second address ends."""
 
@@ -416,6 +530,16 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
     return mask_rows(pa.array([text]), {0: spans}, mask_spans_fully)[0].as_py() if spans else text
 
 
+def mask_file_name(name: str) -> str:
+    """Masks numbers and addresses in the name of an input: uploads are named after their senders.
+
+    Days, times and counters stay. So does a name: nothing tells whose it is.
+    """
+    numbers = (one.span() for one in _NUMBER_OF_FILE.finditer(name) if not _is_stamp(one[0]))
+    addresses = (one.span() for one in _PLAIN_ADDRESS.finditer(name))
+    return mask_spans_fully(name, sorted((*numbers, *addresses)))
+
+
 def paper_spans(text: str) -> Iterator[Private]:
     """Yields every number of a paper or card, one-time code and day of birth of a text.
 
@@ -440,7 +564,7 @@ def card_and_ssn_spans(text: str) -> Iterator[tuple[int, int]]:
     cards = [
         card.span("card")
         for card in _CARD.finditer(text)
-        if _ISSUED.match(card["card"]) and _passes("luhn", card["card"])
+        if _ISSUED.match(_digits(card["card"])) and _passes("luhn", card["card"])
     ]
     # Four groups of an account in ten pass the check of a card.
     accounts = [(one.start, one.end) for one in iban.find(text)] if cards else []
@@ -490,6 +614,10 @@ def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
         yield start, start + more.end(), OWN_ADDRESS
 
 
+def _is_stamp(written: str) -> bool:
+    return _STAMP.fullmatch("".join(filter(str.isdecimal, written))) is not None
+
+
 def _digits(written: str) -> str:
     return "".join(filter(str.isdecimal, written)) if "@" not in written else written
 
@@ -516,8 +644,11 @@ def _papers_as_read(text: str) -> Iterator[Private]:
     """Yields what `paper_spans` does for a text with plain digits, some of it twice."""
     for start, end in card_and_ssn_spans(text):
         yield start, end, PAPER
-    for form in (_MACHINE_READABLE, _LICENCE, _PAN):
+    for form in (_MACHINE_READABLE, _LICENCE, _PAN, _NINO):
         for paper in form.finditer(text):
+            yield *paper.span(), PAPER
+    for paper in _DNI.finditer(text):
+        if _passes("es.nie" if paper[0][0] in "XYZ" else "es.dni", paper[0]):
             yield *paper.span(), PAPER
     low = text.lower()
     for kind, label, after, before in _paper_patterns():
@@ -542,7 +673,7 @@ def _paper_patterns() -> list[tuple[_Paper, re.Pattern[str], re.Pattern[str], re
         forms = (
             rf"(?<![^\W_])(?:{kind.label})",
             rf"(?P<gap>[^\d\n]{{0,{far}}}?){number}",
-            rf"{number},? (?:is|was|as|for|being) (?:my|his|her|our|your) \Z",
+            rf"{number},? (?:is|was|as|for|being|es|era|ist|war|est) (?:his|her|your|{_MINE}) \Z",
         )
         compiled.append((kind, *(re.compile(one, re.IGNORECASE) for one in forms)))
     return compiled
@@ -553,4 +684,4 @@ def _passes(check: str | None, written: str) -> bool:
     if check is None:
         return True
     checker: Any = import_module(f"stdnum.{check}")  # loads 35 ms of other modules
-    return bool(checker.is_valid("".join(filter(str.isdigit, written))))
+    return bool(checker.is_valid("".join(filter(str.isalnum, written))))

@@ -201,11 +201,19 @@ def test_spellings_of_a_region_are_one_circle_and_unknown_ones_are_counted(tmp_p
 
 
 def test_a_circle_counts_regions_beyond_the_rows_of_the_table(tmp_path):
-    many = {f"Nowhere {n}": 2 for n in range(PLACE_LIMIT)}
+    many = {f"Nowhere {n}": 5 for n in range(PLACE_LIMIT)}
     found = places_of(regions_run(tmp_path / "r", many | {"TX": 1}))
     assert len(found["regions"]) == PLACE_LIMIT
     assert circles(found) == {("US", "TX"): (1, True)}
-    assert found["unmapped"] == [["US", 2 * PLACE_LIMIT, True]]
+    assert found["unmapped"] == [["US", 5 * PLACE_LIMIT, True]]
+
+
+def test_what_few_write_as_a_region_may_be_an_address_and_is_not_listed(tmp_path):
+    written = {"TX": 1, "14 Quarry Road, Springfield": 4, "New Atlantis": 5}
+    run = regions_run(tmp_path / "r", written)
+    assert places_of(run)["regions"] == [("US", "New Atlantis", 5), ("US", "TX", 1)]
+    assert places_of(run)["unmapped"] == [["US", 9, True]]
+    assert places_of(run, 6)["regions"] == [("US", "TX", None)]
 
 
 def test_no_circle_tells_a_small_count_of_a_spelling(tmp_path):

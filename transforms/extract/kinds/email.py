@@ -57,7 +57,20 @@ _TOKEN_HINT = r"(?:[^/]/|[^:]//+|[?#=&]|[/?#][^\s<>\"']*://)[A-Za-z0-9+_-]{12}"
 
 _CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)*3d)"
 
-LINK_HINTS = (rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|{_SAID_AT}|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}",)
+_PERSON = (
+    r"(?:(?:first|last|full|user|your|sur|middle|given|family|customer|victim|card|holder)[_-]?)*name"
+    r"|[fl]name|(?:(?:street|home|mailing|billing|ip)[_-]?)?addr(?:ess)?[0-9]?|street|city|region|zip"
+    r"|isp|ip|post(?:al)?[_-]?code|dob|birth[a-z_-]{0,8}|ssn|sin|nino|dni|nif|nie|tfn|imei|serial"
+    r"|pass(?:wd|word|port)?|pwd|pin|otp|cv[cv]2?|cc(?:[_-]?num(?:ber)?)?|iban|routing|sort[_-]?code"
+    r"|(?:card|acc(?:oun)?t|licen[cs]e)(?:[_-]?(?:no|num|nr|number|id))?"
+)
+"""Names of parameters that say who filled in a form, or where and on what machine they sit."""
+
+_FILLED = rf"[?&;#](?:{_PERSON})(?:=|%3d)"
+
+LINK_HINTS = (
+    rf"(?i)[/?#][^\s<>\"']*(?:{_LINK_AT}|{_SAID_AT}|[0-9]{{7}})|{_TOKEN_HINT}|{_CLICK}|{_FILLED}",
+)
 """RE2: without a match of this, a text holds no such address, id or number."""
 
 _REST = re.compile(
@@ -78,6 +91,8 @@ _TOKEN = re.compile(r"(?<=[/?#=&])[A-Za-z0-9+_-]{12,512}(?:=|%3[Dd]){0,2}")
 """Base64, in which no letter stands for others: a long s is an s where case is ignored."""
 
 _CLICK_ID = re.compile(rf"{_CLICK}(?P<id>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
+
+_FILLED_IN = re.compile(rf"{_FILLED}(?P<value>[^\s<>\"'&#;]{{1,{_MAX_URL}}})", re.IGNORECASE)
 
 _BEHIND_PATH = re.compile(r"[?#]")
 
@@ -150,14 +165,16 @@ def _addresses(text: str) -> Iterator[re.Match[str]]:
 def link_address_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yields start and end of every address and click id in the links of a text.
 
-    And of the bare digits of a query or fragment: whoever filled in a form stands in its address,
-    with a phone, a card or an account.
+    And of the bare digits of a query or fragment, and of what its names say is a person's: whoever
+    filled in a form stands in its address, with a phone, a card or an account.
     """
     for link in _REST.finditer(text):
         start, end = link.span("rest")
         yield from addresses_carried(text, start, end)
         for click in _CLICK_ID.finditer(text, start, end):
             yield click.span("id")
+        for filled in _FILLED_IN.finditer(text, start, end):
+            yield filled.span("value")
         if behind := _BEHIND_PATH.search(text, start, end):
             for digits in _BARE_DIGITS.finditer(text, behind.start(), end):
                 yield digits.span()

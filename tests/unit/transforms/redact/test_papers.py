@@ -55,6 +55,48 @@ PAPERS = [
     ("I was born on ", "March 3, 1950", ""),
     ("Fecha de nacimiento ", "3 de marzo de 1950", ""),
     ("geboren am ", "3. März 1950", ""),
+    ("ich bin am ", "03.04.1950", " geboren"),
+    ("nací el ", "3/4/1950", ""),
+    ("my dob ", "03041950", ""),
+    ("card ", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", ""),
+    ("", "41 11 11 11 11 11 11 11", ""),
+    ("", "4111\u200b1111\u200b1111\u200b1111", ""),
+    ("amex ", "3782 8224 6310 005", ""),
+    ("my card is ", "(4111) 1111,\n1111 * 1111", ""),
+    ("https://evil-help.com/pay/", "4111.1111.1111.1111", "/x"),
+    ("https://evil-help.com/?c=", "4111+1111+1111+1111", "&x"),
+    ("my socail securty number is ", "536 90 4399", ""),
+    ("my sin is ", "130 692 544", ""),
+    ("mon NAS est le ", "130-692-544", ""),
+    ("numéro d'assurance sociale ", "130692544", ""),
+    ("ni number ", "AB-12-34-56-C", ""),
+    ("I read out ", "ab123456c", ""),
+    ("Mi DNI es ", "12.345.678-Z", ""),
+    ("les dicté ", "12345678Z", ""),
+    ("mi nie ", "x1234567l", ""),
+    ("Meine Steuer-ID ist ", "36 574 261 809", ""),
+    ("Steuernummer ", "181/815/08155", ""),
+    ("Personalausweis Nr. ", "L01X00T47", ""),
+    ("my tax file number ", "123 456 782", ""),
+    ("Medicare number ", "2123 45670 1", ""),
+    ("my medicare is ", "1eg4-te5-mk73", ""),
+    ("my IMEI: ", "49 015420 323751 8", ""),
+    ("passport ", "X12 345 678", ""),
+    ("mon passeport est ", "12AB34567", ""),
+    ("my license is ", "D1234567", ""),
+    ("carnet de conducir ", "12345678Z", ""),
+    ("I read him the code ", "482913", ""),
+    ("le di el código que llegó, ", "482 913", ""),
+    ("NIP est ", "4829", ""),
+    ("Geheimzahl: ", "4829", ""),
+    ("my password is ", "Buster1950!", ""),
+    ("password: ", "sunflower", " he said"),
+    ("mein Kennwort lautet ", "Kater99", ""),
+    ("laptop serial number ", "5CD-1234XYZ", ""),
+    ("Seriennummer ", "5CD1234XYZ", ""),
+    ("he saw my IP address ", "86.12.3.44", ""),
+    ("meine IP-Adresse ist ", "2a02:8108:0:1::5", ""),
+    ("my BSB is 062-000 and account ", "12345678", ""),
 ]
 """Text before, the number, and text after."""
 
@@ -78,6 +120,17 @@ OTHERS = [
     "on 03/04/2024 they called",
     "pan 12345, health plans from 943-476-5919",
     "use code 482 at checkout",
+    "zip code 90210, area code 2124, error code 80041",
+    "the AnyDesk code 123 456 789",
+    "access code and call 943-476-5919",
+    "Medicare called from 415-555-0123, then 4155550123",
+    "no es nadie y sin 130 692 544",
+    "niemand rief 0151 23456789 an, Steuerberater 089 36574261809",
+    "their IP address 86.12.3.44, my vip 86.12.3.44",
+    "order 12345678A",
+    "to BSB 062-000 and account 12345678",
+    "my password was stolen, call 943-476-5919",
+    "passport control 943 476 5919",
     "passport services 1-800-555-0199",
 ]
 
@@ -134,7 +187,10 @@ NUMBERS = st.lists(st.sampled_from("0123456789 -.９&#52;%20").map(str), max_siz
 
 WORDS = st.sampled_from(
     "my card Aadhaar NHS number passport no. SSN social OTP is PAN DOB: born on driving licence"
-    " code pin verification ABCPE1234F March 3, 1950 né le is my".split()
+    " code pin verification ABCPE1234F March 3, 1950 né le is my sin NAS DNI nie 12345678Z"
+    " Steuer-ID ausweis L01X00T47 tax file medicare 1EG4TE5MK73 imei reisepass passeport password:"
+    " serial IP BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security bin am geb"
+    " 41 , *".split()
 )
 
 
@@ -182,3 +238,21 @@ def test_no_transcript_of_the_ftc_has_a_paper():
 def test_a_number_in_the_path_of_a_link_is_no_paper():
     text = "They sold me a gift card and I opened https://form.jotform.com/243067027834874 then"
     assert [*paper_spans(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("jane.roe@gmail.com.eml", "####.###@#####.###.###"),
+        ("Roe +1 (212) 555-0147.pdf", "Roe +# (###) ###-####.pdf"),
+        ("scan_2125550147_4111111111111111.csv", "scan_##########_################.csv"),
+        ("complaints-2024-03-01.jsonl.gz", None),
+        ("calls_20240301T101500Z.csv", None),
+        ("export 2024-03-01 10-15-00 part-00012.parquet", None),
+        ("part-0000000012.csv", None),
+    ],
+)
+def test_numbers_and_addresses_in_names_of_files_are_masked(name, masked):
+    shown_as = sensitive_text.mask_file_name(name)
+    assert re.sub(r"\W", "", shown_as) == re.sub(r"\W", "", masked or name)
+    assert len(shown_as) == len(name)

@@ -19,9 +19,14 @@ HIDDEN = [
     ("https://evil.example/p?phone=12025550143&x", "https://evil.example/p?phone=###########&x"),
     (
         "https://evil.example/#iban=GB29NWBK60161331926819",
-        "https://evil.example/#iban=GB29NWBK##############",
+        "https://evil.example/#iban=######################",
     ),
     ("https://evil.example/?to=%201202555014", "https://evil.example/?to=%20##########"),
+    (
+        "https://evil.example/?first_name=Jane&city=Leeds&ip=86.1.2.3&os=win&n=888-654-0175",
+        "https://evil.example/?first_name=####&city=#####&ip=##.#.#.#&os=win&n=888-654-0175",
+    ),
+    ("evil.example/a?dob=3-4-1950;Pin=Kit99#x", "evil.example/a?dob=#-#-####;Pin=######x"),
 ]
 
 
@@ -43,6 +48,7 @@ def test_an_address_in_a_link_is_masked(text, shown):
         "and/or jane@home.org",
         "https://evil.example/?bcda=1-800-654-0175&n=18886540175&m=8886540175",
         "https://evil.example/?call=+12025550143",
+        "https://evil.example/?brand_name_id=x&support=amazon&id=tenant-1&page=city",
         "https://evil.example/61551234567890",
     ],
 )
