@@ -24,10 +24,11 @@ import pyarrow.compute as pc
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
-from pipelines.options import UsageError, moment
+from pipelines.options import UsageError, add_notice, moment
 from pipelines.progress import printable
 from pipelines.user_files import (
     check_basis,
+    check_continues,
     check_last_row,
     contested_values,
     open_run,
@@ -211,6 +212,10 @@ def record_decision(
     path, before = _read(decisions)
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)
+    try:
+        check_continues(known, decisions, finished.folder)
+    except UsageError as error:  # said alone: what protects must be easy to record
+        add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
     entities = [_entity(finished, one, contested) for one in (a, b) if one is not None]
     if kind in NAMING_DECISIONS and (own := sorted(set(entities) & set(contested.values()))):
