@@ -77,8 +77,9 @@ class Entry:
         identifiers: those that left, as they left; of a correction, those that it takes back.
         reference: the package's own reference; of a join, its folder; nothing for an offer.
         files: of a package, its files that name each identifier, as places in `identifiers`.
-        facts: of a package, what a superseding one is compared with; of a join, when the offer was
-            issued and by which key.
+        facts: of a package, what a superseding one is compared with, and `consents`, the SHA-256
+            of partners' letters; of a reply, `joint`, the joint run that it answers from; of a
+            join, when the offer was issued and by which key.
         supersedes: SHA-256 of the seal of the package that this one takes the place of.
         built_on: ids of the runs that it rests on: that one, and those on which analysts decided.
     """
@@ -94,6 +95,12 @@ class Entry:
     facts: Mapping[str, Any] = field(default_factory=dict)
     supersedes: str = ""
     built_on: tuple[str, ...] = ()
+
+    @property
+    def rests_on_letters(self) -> tuple[str, ...]:
+        """The runs and letters with which it stands: their joins' offers, and consents."""
+        joint = self.facts.get("joint")
+        return (self.run_id, *([str(joint)] if joint else ()), *self.facts.get("consents", ()))
 
     @property
     def issue_id(self) -> str:
@@ -113,10 +120,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Outstanding:
-    """An issue, and those of its identifiers that were withdrawn since and not taken back yet."""
+    """An issue, and those of its identifiers that were withdrawn since and not taken back yet.
+
+    `why` says why all of it is taken back, where that is due to a partner's letter.
+    """
 
     entry: Entry
     identifiers: tuple[str, ...]
+    why: str = ""
 
 
 def ledger_path(given: str | None) -> Path:
@@ -257,6 +268,11 @@ def void_basis(basis: Iterable[str], void: Mapping[str, str]) -> str:
     return f"rests on the join {first}, which is void: {void[first]}" if first else ""
 
 
+def revoked_basis(one: Entry, revoked: Mapping[str, str]) -> str:
+    """Returns why a partner's letter that an issue stands with was revoked; else nothing."""
+    return next((revoked[each] for each in one.rests_on_letters if each in revoked), "")
+
+
 def _rests_on(one: Entry, void: Mapping[str, str]) -> bool:
     return not {one.run_id, *one.built_on}.isdisjoint(void)
 
@@ -271,14 +287,16 @@ def outstanding(
 
     A correction takes back what was issued before it; what is issued again counts again. A package
     that supersedes another one takes back what it does not name itself. All that an issue names is
-    withdrawn where it rests on a join that is void, or was made of one whose offer was revoked;
-    in the latter case a superseding package takes the place of all.
+    withdrawn where it rests on a join that is void, was made of one whose offer was revoked or
+    answers from it, or was made with a consent that was revoked; in the latter cases a superseding
+    package takes the place of all.
 
     Args:
         entries: of the ledger, in their order.
         withdrawn: ids without epochs.
         void: why joins are void, by the id of the joint run.
-        revoked: the same of joins with an offer that its sender took back; decisions on them hold.
+        revoked: the same of joins with an offer that its sender took back, on which decisions hold,
+            and of consents, by the SHA-256 of the letter.
     """
     wrong = frozenset(withdrawn)
     issued: dict[tuple[str, str], Entry] = {}
@@ -291,15 +309,17 @@ def outstanding(
         if one.supersedes:
             before = issued.get((one.supersedes, one.recipient))
             gone = before.bare - one.bare if before else frozenset()
-            if before and before.run_id in revoked and not _rests_on(before, void):
+            if before and revoked_basis(before, revoked) and not _rests_on(before, void):
                 gone |= before.bare - wrong
             _take_back(left, one.supersedes, one.recipient, gone)
         key = one.sha256, one.recipient
-        gone_with = _rests_on(one, void) or one.run_id in revoked
+        gone_with = _rests_on(one, void) or revoked_basis(one, revoked)
         issued[key], left[key] = one, one.bare if gone_with else one.bare & wrong
     return [
         Outstanding(
-            one, tuple(each for each in one.identifiers if without_epoch(each) in left[key])
+            one,
+            tuple(each for each in one.identifiers if without_epoch(each) in left[key]),
+            "" if _rests_on(one, void) else revoked_basis(one, revoked),
         )
         for key, one in issued.items()
         if left[key]

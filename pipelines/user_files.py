@@ -378,6 +378,38 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
         key_store.write_whole(note, text.encode())
 
 
+def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:
+    """Refuses decisions that lack a signed one of the finished run in `folder`, if there is one.
+
+    Raises:
+        UsageError: for the first that is lost.
+    """
+    if folder is None:
+        return
+    before = run_decisions(Run.open(folder))
+    if before is not None:
+        check_no_row_lost(decisions, path, before, folder)
+
+
+def check_no_row_lost(
+    decisions: Iterable[Decision], path: str | None, before: pa.Table, where: str
+) -> None:
+    """Refuses decisions that lack a signed BOUND_DECISION row of `before`, which is of `where`.
+
+    Raises:
+        UsageError: for the first that is lost.
+    """
+    from transforms.decisions_file import lost_rows
+
+    if lost := lost_rows(decisions, before):
+        one = lost[0]
+        raise UsageError(
+            f"{path or '--decisions'}: lacks {one['decision_id']} ({one['kind']} by "
+            f"{one['author']}), which {where} has and somebody signed: give the file with all its "
+            "rows; to begin a new one, start without what knows the old one"
+        )
+
+
 def bind_to_previous(decisions: tuple[Decision, ...], folder: str | None) -> tuple[Decision, ...]:
     """Binds decisions to what the finished run in `folder` shows, if there is one.
 

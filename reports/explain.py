@@ -125,7 +125,10 @@ def _as_every_kind(text: str) -> list[str]:
 
 def _countries(run: RunFolder) -> list[str | None]:
     """Returns the victims' countries; the last is None, for numbers that need none."""
-    found = tables.count_by(run, COMPLAINTS, ("victim_country",))["victim_country"].to_pylist()
+    try:
+        found = tables.count_by(run, COMPLAINTS, ("victim_country",))["victim_country"].to_pylist()
+    except FileNotFoundError:  # a stream's snapshot keeps no records
+        found = []
     return [*(one for one in found if one is not None), None]
 
 

@@ -219,7 +219,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class Revocation:
-    """The sender takes offers back, named by the SHA-256 of their bytes."""
+    """The sender takes offers or consents back, named by the SHA-256 of their bytes."""
 
     sender: str
     recipient: str

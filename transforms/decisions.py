@@ -8,8 +8,9 @@ writes what its decisions are bound to, and the next run takes that over.
 Decisions expire by the clock or `--as-of`, never by the date of a record. Where two contradict each
 other, the one that does less harm stays in force (cannot_link over must_link, dispute over confirm
 and review, victim_owned and legitimate over all that name somebody), and the manifest raises an
-alarm. Those that protect hold for every epoch of an identifier. Long, since what a decision covers
-and whether it is in force are read together.
+alarm, unless somebody signed it later than the other and so took that back. Those that protect hold
+for every epoch of an identifier. Long, since what a decision covers and whether it is in force are
+read together.
 """
 
 from __future__ import annotations
@@ -157,6 +158,8 @@ class DecisionsInForce:
         newest: The newest record of a stream, from which retention counts.
         binding: The decisions in force, by id.
         without_effect: Those that are not: expired, set aside, or made later.
+        set_aside: The ids of those that another one outweighs, each with a text that says so. It
+            is no contradiction where the other one was made later and signed.
         file: The file that a stream's tick read them from.
     """
 
@@ -167,6 +170,7 @@ class DecisionsInForce:
     later: int = 0
     newest: datetime | None = None
     without_effect: tuple[Decision, ...] = ()
+    set_aside: tuple[tuple[str, str], ...] = ()
     file: FileDigest | None = None
 
     @property
@@ -295,6 +299,8 @@ class DecisionsInForce:
             yield ("decisions", "not_signed"), typed
         if void := sum(one.void is not None for one in self.every):
             yield ("decisions", "without_effect"), void
+        if back := sum(text not in self.contradictions for _, text in self.set_aside):
+            yield ("decisions", "taken_back"), back
         for text in self.contradictions:
             yield ("decision_contradictions", text), 1
 
@@ -318,7 +324,12 @@ def decisions_in_force(
         if one not in later and when and one.expires_at is not None and one.expires_at <= when
     ]
     alive = [one for one in given if one not in later and one not in expired and one.void is None]
-    set_aside = dict(_contradictions(alive))
+    set_aside: dict[str, str] = {}
+    taken_back: set[str] = set()
+    for weaker, safer, text in _contradictions(alive):
+        set_aside[weaker.decision_id] = text
+        if safer.signed_by is not None and safer.decided_at >= weaker.decided_at:
+            taken_back.add(weaker.decision_id)
     idle = [
         one
         for one in given
@@ -330,10 +341,13 @@ def decisions_in_force(
     return DecisionsInForce(
         when=when,
         binding=tuple(one for one in alive if one.decision_id not in set_aside),
-        contradictions=tuple(sorted(set(set_aside.values()))),
+        contradictions=tuple(
+            sorted({text for one, text in set_aside.items() if one not in taken_back})
+        ),
         expired=len(expired),
         later=len(later),
         without_effect=tuple(idle),
+        set_aside=tuple(sorted(set_aside.items())),
     )
 
 
@@ -598,32 +612,33 @@ def _bind_here(
     return decided.bound_to(rows, interval)
 
 
-def _contradictions(alive: list[Decision]) -> Iterator[tuple[str, str]]:
-    """Yields (decision_id that is set aside, what contradicts it) of decisions sorted by id."""
+def _contradictions(alive: list[Decision]) -> Iterator[tuple[Decision, Decision, str]]:
+    """Yields (what is set aside, by which one, a text for people) of decisions sorted by id."""
     yield from _on_one_entity(alive)
     if not alive:
         return
     import networkx as nx
 
     graph = nx.Graph()
-    by_pair: dict[frozenset[str], list[str]] = {}
+    by_pair: dict[frozenset[str], list[Decision]] = {}
     for one in alive:
         if one.kind is DecisionKind.MUST_LINK:
             graph.add_edge(*one.entities)
-            by_pair.setdefault(frozenset(one.entities), []).append(one.decision_id)
+            by_pair.setdefault(frozenset(one.entities), []).append(one)
     epochs: dict[str, list[str]] = {}
     for node in sorted(graph):
         epochs.setdefault(without_epoch(node), []).append(node)
-    for one in alive:
+    for one in sorted(alive, key=lambda each: each.signed_by is None):
         if one.kind is not DecisionKind.CANNOT_LINK:
             continue
         for a, b in _epochs_apart(one, epochs):
             while nx.has_path(graph, a, b):
                 path = nx.shortest_path(graph, a, b)
                 steps = [frozenset(step) for step in pairwise(path)]
-                ids = sorted(decision for step in steps for decision in by_pair[step])
+                links = [link for step in steps for link in by_pair[step]]
+                ids = sorted(link.decision_id for link in links)
                 text = f"cannot_link {one.decision_id} against must_link {', '.join(ids)}"
-                yield from ((decision, text) for decision in ids)
+                yield from ((link, one, text) for link in links)
                 graph.remove_edges_from(tuple(step) for step in steps)
 
 
@@ -650,17 +665,19 @@ _SAFER = (
 """Kinds that contradict each other on one identifier; the first one stays in force."""
 
 
-def _on_one_entity(alive: list[Decision]) -> Iterator[tuple[str, str]]:
-    """Yields decisions that one of a safer kind on any epoch of the same entity sets aside."""
+def _on_one_entity(alive: list[Decision]) -> Iterator[tuple[Decision, Decision, str]]:
+    """Yields decisions that one of a safer kind on any epoch of the same entity sets aside.
+
+    Of several such ones the last that is signed is named, else the last.
+    """
+    ordered = sorted(alive, key=lambda one: (one.signed_by is not None, one.decided_at))
     for safer, weaker in _SAFER:
-        by_entity = {without_epoch(one.entity_a): one for one in alive if one.kind is safer}
+        by_entity = {without_epoch(one.entity_a): one for one in ordered if one.kind is safer}
         for one in alive:
             if one.kind is not weaker:
                 continue
             named = [by_entity.get(without_epoch(each)) for each in one.entities]
             against = next((other for other in named if other is not None), None)
             if against is not None:
-                yield (
-                    one.decision_id,
-                    f"{safer} {against.decision_id} against {weaker} {one.decision_id}",
-                )
+                text = f"{safer} {against.decision_id} against {weaker} {one.decision_id}"
+                yield one, against, text

@@ -257,6 +257,24 @@ def taken_over(
     )
 
 
+def lost_rows(decisions: Iterable[Decision], before: pa.Table) -> list[dict[str, Any]]:
+    """Returns the signed BOUND_DECISION rows of an earlier run that some decisions lack.
+
+    A chain alone does not show that its end was cut off, nor that another file is given. A row that
+    is there without its signature, or that says something else, is lost, too.
+    """
+    given = {one.decision_id: one for one in decisions}
+
+    def holds(row: dict[str, Any]) -> bool:
+        one = given.get(row["decision_id"])
+        signature = one.signature if one is not None else None
+        signer = signature.key_id if signature is not None else None
+        return one is not None and signer == row["signed_by"] and _is_same(one, row)
+
+    signed = before.filter(pc.is_valid(before["signed_by"])).to_pylist()
+    return [row for row in signed if not holds(row)]
+
+
 def bound_rows(
     decided: DecisionsInForce, withheld: Iterable[str] = (), contested: Mapping[str, str] = NOTHING
 ) -> pa.Table:

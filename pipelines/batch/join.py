@@ -37,6 +37,7 @@ from pipelines.options import (
 )
 from pipelines.user_files import (
     bind_to_previous,
+    check_continues,
     custody_policy,
     file_digest,
     keep_bindings,
@@ -419,8 +420,10 @@ def _run_joint(
     previous = find_previous(arguments.previous or own)
     known = read_known_legitimate(arguments.known_legitimate)
     # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
-    decisions = keep_bindings(read_decisions(arguments.decisions), arguments.previous)
-    decisions = keep_bindings(decisions, arguments.run)
+    decisions = read_decisions(arguments.decisions)
+    for one in (arguments.previous, arguments.run):
+        check_continues(decisions, arguments.decisions, one)
+        decisions = keep_bindings(decisions, one)
     decisions = bind_to_previous(decisions, arguments.previous)
     weights = read_weights(arguments.priority_weights)
     clock = arguments.now or current_time()

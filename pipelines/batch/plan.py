@@ -22,6 +22,7 @@ from pipelines.options import UsageError
 from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
+    check_continues,
     file_digest,
     open_run,
     read_decisions,
@@ -99,6 +100,8 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         raise UsageError(f"{error}{way}") from None
     follows = find_previous(options.previous)
     rules = read_source_rules(options.sources)
+    decisions = read_decisions(options.decisions)
+    check_continues(decisions, options.decisions, options.previous)
     simulated = simulated_digests(survey.files)
     return BatchPlan(
         files=tuple(survey.files),
@@ -109,7 +112,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         previous_members=follows.members,
         previous_components=follows.components,
         previous_nodes=follows.nodes,
-        decisions=bind_to_previous(read_decisions(options.decisions), options.previous),
+        decisions=bind_to_previous(decisions, options.previous),
         simulated=simulated,
         rules=rules,
         weights=read_weights(options.priority_weights),

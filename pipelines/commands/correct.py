@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     sender = sender_of_run(arguments.sender, finished)
     register = register_of(arguments)
     wrong = withdrawn(entries, finished, decisions, register)
-    void, revoked = ledger.void_joins(), signed_files.revoked_joins()
+    void, revoked = ledger.void_joins(), signed_files.revoked_letters()
     found = ledger.outstanding(entries, wrong, void, revoked)
     if not found:
         sys.stdout.write("nothing that was issued names what was withdrawn since, or is void\n")
@@ -227,7 +227,8 @@ def withdrawn(
 def issue_lines(found: Iterable[Outstanding], reasons: Mapping[str, str]) -> Iterator[str]:
     """Yields a line for each issue to correct; no identifier is in it, as it can be a victim's."""
     for one in found:
-        why = sorted({reasons.get(without_epoch(each), VOID_JOIN) for each in one.identifiers})
+        whole = one.why or VOID_JOIN
+        why = sorted({reasons.get(without_epoch(each), whole) for each in one.identifiers})
         named = quantity(len(one.identifiers), "identifier")
         to_hub = one.entry.kind == EntryKind.SUBMISSION
         command = "exchange hub withdraw" if to_hub else "correct"

@@ -24,10 +24,11 @@ import pyarrow.compute as pc
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
-from pipelines.options import UsageError, moment
+from pipelines.options import UsageError, add_notice, moment
 from pipelines.progress import printable
 from pipelines.user_files import (
     check_basis,
+    check_continues,
     check_last_row,
     contested_values,
     open_run,
@@ -147,7 +148,8 @@ class RecordedDecision:
     """A decision as it stands in its file, the SHOWN rows that it was bound to, and withheld ids.
 
     `withheld` are the ids that a run shows contested identifiers under, by their own; `unsigned`
-    counts the rows of the file that no known key signed. `cuts` are those of the clusters that a
+    counts the rows of the file that no known key signed; `taken_back` are those that it outweighs
+    from the next run on. `cuts` are those of the clusters that a
     confirm or a must_link is about, as `describe_cuts` has them, so that its author is shown every
     thin join that it vouches for. `written` is false for a dry run.
     """
@@ -156,6 +158,7 @@ class RecordedDecision:
     shown: pa.Table
     withheld: Mapping[str, str]
     unsigned: int
+    taken_back: tuple[Decision, ...] = ()
     cuts: tuple[Mapping[str, Any], ...] = ()
     written: bool = True
 
@@ -209,6 +212,10 @@ def record_decision(
     path, before = _read(decisions)
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)
+    try:
+        check_continues(known, decisions, finished.folder)
+    except UsageError as error:  # said alone: what protects must be easy to record
+        add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
     entities = [_entity(finished, one, contested) for one in (a, b) if one is not None]
     if kind in NAMING_DECISIONS and (own := sorted(set(entities) & set(contested.values()))):
@@ -231,12 +238,13 @@ def record_decision(
     if kind in REVIEWING_DECISIONS:
         _check_reviewed(finished, decision)
     (decision,) = _parsed(with_decision_added("", decision), decisions)
-    _check_contradictions(known, decision, decisions)
+    taken_back = _taken_back(known, decision, decisions)
     withheld = {own: stands for stands, own in contested.items()}
     if dry_run:
         unsigned = sum(one.signed_by is None for one in known)
         return _with_cuts(
-            RecordedDecision(decision, shown, withheld, unsigned, written=False), finished
+            RecordedDecision(decision, shown, withheld, unsigned, taken_back, written=False),
+            finished,
         )
     signer = key_store.own_key(key)
     key_id = signing.key_id(signer.public_key())
@@ -246,9 +254,8 @@ def record_decision(
     _write(path, before, text)
     record_last_row(written.values(), path)
     unsigned = sum(one.signed_by is None for one in written.values())
-    return _with_cuts(
-        RecordedDecision(written[decision.decision_id], shown, withheld, unsigned), finished
-    )
+    recorded = written[decision.decision_id]
+    return _with_cuts(RecordedDecision(recorded, shown, withheld, unsigned, taken_back), finished)
 
 
 def _with_cuts(recorded: RecordedDecision, finished: Run) -> RecordedDecision:
@@ -373,17 +380,18 @@ def _check_reviewed(finished: Run, decision: Decision) -> None:
         )
 
 
-def _check_contradictions(known: tuple[Decision, ...], decision: Decision, name: str) -> None:
-    """Raises UsageError if the decision contradicts one that is in force."""
+def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> tuple[Decision, ...]:
+    """Returns the decisions in force that a new one outweighs: what protects may always be said.
+
+    Raises:
+        UsageError: if one that is in force outweighs the new one.
+    """
     clock = decision.decided_at
-    old = set(decisions_in_force(known, None, clock).contradictions)
-    new = [
-        one
-        for one in decisions_in_force((*known, decision), None, clock).contradictions
-        if one not in old
-    ]
-    if new:
-        raise UsageError(f"{name}: contradicts a decision that is in force ({new[0]}); use one")
+    before = decisions_in_force(known, None, clock).binding
+    after = dict(decisions_in_force((*known, decision), None, clock).set_aside)
+    if why := after.get(decision.decision_id):
+        raise UsageError(f"{name}: contradicts a decision that is in force ({why}); use one")
+    return tuple(one for one in before if one.decision_id in after)
 
 
 def _write(path: Path, before: str | None, text: str) -> None:
@@ -437,6 +445,9 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
             f"{others} of its cluster, to be verified or later than the decision, "
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
+    for one in recorded.taken_back:
+        covered = quantity(len(one.members or ()), "identifier")
+        lines.append(f"takes back {one.decision_id} ({one.kind} by {one.author}, on {covered})")
     for cut in recorded.cuts:
         lines += cut_lines(cut)
         if cut["thin"]:

@@ -94,9 +94,9 @@ SUBCOMMANDS = (
     ),
     Subcommand(
         "revoke",
-        "take an offer back; a partner who gets this removes its evidence.",
+        "take an offer or a consent back; a partner who gets this uses it no more.",
         offer.add_revoke_arguments,
-        offer.revoke_offer,
+        offer.revoke_letter,
     ),
     Subcommand(
         "consent",

@@ -226,12 +226,12 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
 def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
     """Yields what was issued and names an identifier that was withdrawn since."""
     from pipelines.commands import correct  # with Arrow
-    from pipelines.exchange.signed_files import revoked_joins
+    from pipelines.exchange.signed_files import revoked_letters
 
     now = arguments.now or datetime.now(UTC)
     decisions = correct.in_force(arguments.decisions, finished, now)
     try:
-        entries, void, revoked = read_ledger(arguments.ledger), void_joins(), revoked_joins()
+        entries, void, revoked = read_ledger(arguments.ledger), void_joins(), revoked_letters()
     except LedgerError as error:
         yield f"ledger: {error}"
         return

@@ -42,6 +42,7 @@ from pipelines.user_files import (
     read_maps,
     read_text,
     rests_on,
+    run_decisions,
     who_answers,
 )
 from reports import tables
@@ -131,7 +132,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--consent",
         **repeatable("RESULT"),
-        help="a partner's signed consent, for the identifiers that it lists",
+        help="a partner's signed consent, for the identifiers that it lists; or its revocation",
     )
     parser.add_argument(
         "--supersedes",
@@ -201,6 +202,7 @@ def run(arguments: argparse.Namespace) -> int:
         signed_files.void_offers(finished, now) if records.offered else {},
         included,
         uncovered,
+        _decided(finished),
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops)
@@ -393,6 +395,12 @@ def _confirmations_from(
     ]
 
 
+def _decided(finished: Run) -> list[dict[str, Any]]:
+    """Returns the decisions in force in a run; none of one from before they were kept."""
+    rows = run_decisions(finished)
+    return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
+
+
 def _earlier_package(
     arguments: argparse.Namespace, members: Sequence[str]
 ) -> tuple[str, dict[str, Any]]:
@@ -451,7 +459,8 @@ def _ledger_entry(
             path: [place for place, those in enumerate(named.values()) if path in those]
             for path in paths
         },
-        facts=compared_facts(package_facts(case, {})),
+        facts=compared_facts(package_facts(case, {}))
+        | {"consents": [hashlib.sha256(one.letter).hexdigest() for one in case.releases]},
         supersedes=case.earlier.seal_sha256 if case.earlier else "",
         built_on=built_on,
     )

@@ -130,17 +130,18 @@ def _check_validity(result: VerificationResult, signer: str) -> None:
 
 def _check_basis(result: VerificationResult, given: str | None) -> None:
     """Adds a finding where our ledger says that the package rests on a join that is void."""
-    from pipelines.exchange.signed_files import revoked_joins
+    from pipelines.exchange.signed_files import revoked_letters
     from reports.referral import SEAL_FILE, Finding
 
     try:
-        entries, void, revoked = ledger.read_ledger(given), ledger.void_joins(), revoked_joins()
+        entries, void, revoked = ledger.read_ledger(given), ledger.void_joins(), revoked_letters()
     except ledger.LedgerError as error:
         add_notice(str(error))
         return
     for one in entries:
         if one.kind == ledger.EntryKind.PACKAGE and one.sha256 == result.seal_sha256:
-            why = ledger.void_basis((one.run_id, *one.built_on), void) or revoked.get(one.run_id)
+            why = ledger.void_basis((one.run_id, *one.built_on), void)
+            why = why or ledger.revoked_basis(one, revoked)
             if why:
                 result.findings.append(Finding(SEAL_FILE, f"{why}; see ringtrace correct"))
             break

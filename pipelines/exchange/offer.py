@@ -53,7 +53,15 @@ from reports.run import NO_NARRATIVES, Run, narrative_reader
 from reports.text import quantity
 from schemas.enums import EntityKind, RecordKind, Review, Tier
 from schemas.joint import CONTRIBUTORS
-from schemas.offer import MAX_ENTITY_ID_LENGTH, Consent, Correction, Feed, Offer, Revocation
+from schemas.offer import (
+    CONSENT,
+    MAX_ENTITY_ID_LENGTH,
+    Consent,
+    Correction,
+    Feed,
+    Offer,
+    Revocation,
+)
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -171,6 +179,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
         sha256=hashlib.sha256(content).hexdigest(),
         run_id=manifest["run_id"],
         identifiers=tuple(one.entity_id for one in offer.entities),
+        facts={"joint": joint.run_id} if joint else {},
         built_on=tuple(sorted({*rests_on(run), *(rests_on(joint) if joint else ())})),
     )
     # Recorded first: an offer that the ledger does not know could never be corrected.
@@ -255,7 +264,9 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
 
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange revoke`."""
-    parser.add_argument("offer", metavar="OFFER", help="folder of an offer that you made")
+    parser.add_argument(
+        "offer", metavar="LETTER", help="folder of an offer or a consent that you made"
+    )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
     parser.add_argument(
         "--key", metavar="FILE", help="private key to sign with (default: your own)"
@@ -266,39 +277,47 @@ def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(parser)
 
 
-def revoke_offer(arguments: argparse.Namespace) -> int:
+def revoke_letter(arguments: argparse.Namespace) -> int:
     """Writes the revocation and its signature; returns the exit status 0.
 
     Raises:
-        UsageError: for an offer that is not one's own, or a folder that cannot be used.
+        UsageError: for a letter that is not one's own, or a folder that cannot be used.
     """
     folder = signed_files.free_folder(arguments.output)
     key = key_store.own_key(arguments.key, make=False)
-    path, content, signature = signed_files.read_signed(arguments.offer, (OFFER,))
+    path, content, signature = signed_files.read_signed(
+        arguments.offer, (OFFER, signed_files.CONSENT_FILE)
+    )
     try:
-        # Whoever holds the key may revoke what it signed: the offer itself says for whom.
+        # Whoever holds the key may revoke what it signed: the letter itself says for whom.
         signer_of(content, signature, {"own": [key.public_key(), *key_store.own_public_keys()]})
-        offer = parse_offer(content, sender_of(content))
+        letter: Offer | Consent | Revocation
+        if signed_files.letter_format(content) == CONSENT:
+            letter = signed_files.parse_consent(content)
+        else:
+            letter = parse_offer(content, sender_of(content))
     except OfferError as error:
         raise UsageError(f"{path}: {error}") from None
-    if not isinstance(offer, Offer):
-        raise UsageError(f"{path}: is a revocation; give the offer that is to be revoked")
+    if isinstance(letter, Revocation):
+        raise UsageError(f"{path}: is a revocation; give the letter that is to be revoked")
     issued = utc_text(arguments.now or datetime.now(UTC))
     digest = hashlib.sha256(content).hexdigest()
-    revocation = Revocation(offer.sender, offer.recipient, issued, (digest,))
-    letter = signing.letter_bytes(revocation, key)
-    written = signed_files.write_signed(folder, REVOCATION, letter, key)
-    entry = ledger.Entry(
-        at=issued,
-        kind=ledger.EntryKind.CORRECTION,
-        recipient=offer.recipient,
-        sha256=digest,
-        run_id="",
-        identifiers=tuple(one.entity_id for one in offer.entities),
-    )
-    ledger.record(arguments.ledger, [entry])
+    revocation = Revocation(letter.sender, letter.recipient, issued, (digest,))
+    signed = signing.letter_bytes(revocation, key)
+    written = signed_files.write_signed(folder, REVOCATION, signed, key)
+    if isinstance(letter, Offer):
+        entry = ledger.Entry(
+            at=issued,
+            kind=ledger.EntryKind.CORRECTION,
+            recipient=letter.recipient,
+            sha256=digest,
+            run_id="",
+            identifiers=tuple(one.entity_id for one in letter.entities),
+        )
+        ledger.record(arguments.ledger, [entry])
+    what = "offer" if isinstance(letter, Offer) else "consent"
     sys.stdout.write(
-        f"{written}: revokes the offer of {offer.issued_at} to {offer.recipient}; mail it and "
+        f"{written}: revokes the {what} of {letter.issued_at} to {letter.recipient}; mail it and "
         f"{written.name}.sig to them\n"
     )
     return 0
@@ -434,8 +453,7 @@ def returned_members(
     theirs = [one["sha256"] for one in options["offers"] if one["sender"] == recipient]
     if not theirs:
         raise UsageError(f"{path}: holds no offer of {recipient}; join one with it")
-    if why := signed_files.void_offers(joint, now).get(theirs[0]):
-        raise UsageError(f"{path}: the offer of {recipient} in it is void ({why}); join anew")
+    signed_files.check_offers(joint, now)
     check_basis(joint, "--joint ")
     where = (pc.field("tier") == str(Tier.CORE)) & (pc.field("review") == str(Review.REVIEWED))
     members = tables.read_table(joint, MEMBERS, ["entity_id", "cluster_id"], where)

@@ -39,7 +39,7 @@ from reports.exchange import (
 from reports.run import Run, private_batches
 from schemas.entity import without_epoch
 from schemas.joint import OFFERED_CLUSTERS
-from schemas.offer import CONSENT, VERSION, Consent, Feed, Offer, Revocation
+from schemas.offer import CONSENT, REVOCATION, VERSION, Consent, Feed, Offer, Revocation
 from schemas.tables import CONTESTED
 from transforms.private_files import private_files
 
@@ -179,7 +179,10 @@ def own_org(given: str | None, orgs: set[str], run: str) -> str:
 
 @dataclass(frozen=True)
 class AcceptedOffers:
-    """The newest offer accepted from an organisation, and the SHA-256 of those that it revoked."""
+    """The newest offer accepted from an organisation, and the SHA-256 of letters that it revoked.
+
+    Those are offers and consents.
+    """
 
     issued_at: str = ""
     sha256: str = ""
@@ -237,9 +240,7 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
     read = [_read(path, trusted, me, now) for path in paths]
     for one in read:
         if isinstance(one.content, Revocation):
-            before = accepted_before(one.content.sender)
-            revoked = before.revoked | set(one.content.offers)
-            save_accepted(one.content.sender, replace(before, revoked=revoked))
+            _take_revocation(one.content)
     offers = sorted((one for one in read if isinstance(one.content, Offer)), key=_by_sender)
     void = [(one, why) for one in offers if (why := _void(one, now))]
     in_force = [one for one in offers if not _void(one, now)]
@@ -252,6 +253,11 @@ def accept_offers(paths: Sequence[str], me: str, own: set[str], now: datetime) -
                 f"{one.path}: is {one.content.sender}'s, as {other} is; give the newest alone"
             )
     return Intake(in_force, void)
+
+
+def _take_revocation(one: Revocation) -> None:
+    before = accepted_before(one.sender)
+    save_accepted(one.sender, replace(before, revoked=before.revoked | set(one.offers)))
 
 
 def recipient_of_offers(paths: Sequence[str], now: datetime) -> str:
@@ -296,21 +302,25 @@ def void_offers(joint: Run, now: datetime) -> dict[str, str]:
     return void
 
 
-def revoked_joins() -> dict[str, str]:
-    """Returns why what was made of joint runs must be taken back, by the id of the run.
+def revoked_letters() -> dict[str, str]:
+    """Returns why what was made of joint runs, or with consents, must be taken back.
 
-    The sender of an offer in it took that back. What analysts decided there holds.
+    By the id of the joint run, of which the sender of an offer took that back; what analysts
+    decided there holds. By the SHA-256 of a consent that was taken back.
 
     Raises:
         LedgerError: if the ledger was changed.
     """
-    joins = [one for one in read_ledger(None) if one.kind == EntryKind.JOIN]
-    revoked = {org: accepted_before(org).revoked for org in {one.recipient for one in joins}}
-    return {
-        one.run_id: f"was made of the join {one.run_id}, whose offer {one.recipient} revoked"
-        for one in joins
-        if one.sha256 in revoked[one.recipient]
-    }
+    found = {}
+    for path in sorted((key_store.home() / "offers").glob("*.json")):
+        reason = f"was made with a consent of {path.stem}, which revoked it"
+        found |= dict.fromkeys(accepted_before(path.stem).revoked, reason)
+    for one in read_ledger(None):
+        if one.kind == EntryKind.JOIN and one.sha256 in accepted_before(one.recipient).revoked:
+            found[one.run_id] = (
+                f"was made of the join {one.run_id}, whose offer {one.recipient} revoked"
+            )
+    return found
 
 
 def check_offers(joint: Run, now: datetime) -> None:
@@ -538,6 +548,23 @@ class SignedConsent:
     signature: bytes
 
 
+def letter_format(content: bytes) -> str:
+    """Returns the format that a letter names; nothing where it names none."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return ""
+    return str(value.get("format", "")) if isinstance(value, dict) else ""
+
+
+def parse_consent(content: bytes) -> Consent:
+    """Parses the fields of a consent; raises OfferError for one that is wrong."""
+    try:
+        return signing.dataclass_from_json(Consent, signing.parse_canonical_json(content))
+    except signing.NotCanonicalError as error:
+        raise OfferError(str(error)) from None
+
+
 def members_text_digest(members: Iterable[str]) -> str:
     """Returns SHA-256 of ids of members, one a line, sorted."""
     return hashlib.sha256("".join(f"{one}\n" for one in sorted(members)).encode()).hexdigest()
@@ -547,6 +574,8 @@ def read_consents(
     paths: Sequence[str], recipients: set[str], authority: str, now: datetime
 ) -> dict[str, SignedConsent]:
     """Reads the consents to a referral by the organisation that gives each.
+
+    Revocations among them are recorded and hold at once, also where the referral is refused.
 
     Args:
         paths: letters, or their folders.
@@ -559,12 +588,19 @@ def read_consents(
             referral, was altered, is not in force, or is there twice.
     """
     found: dict[str, SignedConsent] = {}
-    for given in paths:
-        path, content, signature = read_signed(given, (CONSENT_FILE,))
+    trusted = key_store.trusted_keys()
+    letters = [read_signed(one, (CONSENT_FILE, OFFER_FILES[1])) for one in paths]
+    consents = [one for one in letters if letter_format(one[1]) != REVOCATION]
+    for path in (one[0] for one in letters if one not in consents):
+        taken = _read(str(path), trusted, None, now).content
+        if not isinstance(taken, Revocation) or taken.recipient not in recipients:
+            raise UsageError(f"{path}: is for {taken.recipient}, who does not make this referral")
+        _take_revocation(taken)
+    for path, content, signature in consents:
         try:
-            org, signer = signer_of(content, signature, key_store.trusted_keys())
-            letter = signing.dataclass_from_json(Consent, signing.parse_canonical_json(content))
-        except (OfferError, signing.NotCanonicalError) as error:
+            org, signer = signer_of(content, signature, trusted)
+            letter = parse_consent(content)
+        except OfferError as error:
             raise UsageError(f"{path}: {error}") from None
         wrong = _wrong_in_consent(letter, org, recipients, authority, utc_text(now))
         if wrong or org in found:
@@ -574,6 +610,8 @@ def read_consents(
                 f"{path}: is signed with your own key for the feeds of {org}, whose contributors "
                 "nobody can answer for; refer the cluster of your own run"
             )
+        if hashlib.sha256(content).hexdigest() in accepted_before(org).revoked:
+            raise UsageError(f"{path}: was revoked by {org}; ask for a new one, or leave it out")
         check_key(path, org, signer, letter.issued_at, now)
         found[org] = SignedConsent(letter, content, signature)
     return dict(sorted(found.items()))

@@ -30,6 +30,8 @@ from pipelines.streaming.options import TIMESTAMPS, StreamOptions
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
     bind_to_previous,
+    check_continues,
+    check_no_row_lost,
     file_digest,
     read_decisions,
     read_known_legitimate,
@@ -185,7 +187,7 @@ class LiveDecisions:
 
     A file that cannot be used changes nothing: those of before stay, and `problem` says why. What a
     tick binds is kept below the stream's output, so that a later tick, also after a restart, does
-    not bind it anew.
+    not bind it anew. So are the rows that were signed: a file that lacks one cannot be used.
 
     Raises:
         UsageError: if the file cannot be used at the start.
@@ -195,9 +197,9 @@ class LiveDecisions:
         self._path = options.decisions
         self._previous = options.previous
         self._output = options.output.rstrip("/")
-        self._known: tuple[Decision, ...] = read_decisions(self._path)
+        self._bound = self._kept()
+        self._known: tuple[Decision, ...] = self._read_file()
         self._file = file_digest(self._path)
-        self._bound: pa.Table | None = None
         self._seen: object = None
         self.problem: str | None = None
 
@@ -205,11 +207,9 @@ class LiveDecisions:
         """Returns the decisions as the file has them now, bound where they were, and the file."""
         if self._path is None:
             return (), None
-        if self._bound is None:
-            self._bound = self._kept()
         self._seen = file_stamp(self._path)
         try:
-            known, file = read_decisions(self._path), file_digest(self._path)
+            known, file = self._read_file(), file_digest(self._path)
             known = taken_over(known, self._bound)
             self._known, self._file = bind_to_previous(known, self._previous), file
             self.problem = None
@@ -221,7 +221,12 @@ class LiveDecisions:
 
     def keep(self, decided: DecisionsInForce) -> None:
         """Writes what this tick bound, if it bound anything."""
-        if not any(one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE) for one in decided.every):
+        kept = set(self._bound["decision_id"].to_pylist())
+        if not any(
+            one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE)
+            or (one.signed_by is not None and one.decision_id not in kept)
+            for one in decided.every
+        ):
             return
         self._bound = bound_rows(decided)
         content = parquet_bytes(self._bound, DECISIONS)
@@ -230,6 +235,12 @@ class LiveDecisions:
     def changed(self) -> bool:
         """Tells if the file is another one than the last tick read."""
         return self._path is not None and file_stamp(self._path) != self._seen
+
+    def _read_file(self) -> tuple[Decision, ...]:
+        found = read_decisions(self._path)
+        check_continues(found, self._path, self._previous)
+        check_no_row_lost(found, self._path, self._bound, self._output)
+        return found
 
     def _kept(self) -> pa.Table:
         path = FileSystems.join(self._output, *BOUND_FILE.split("/"))

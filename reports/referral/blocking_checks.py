@@ -12,7 +12,8 @@ import pyarrow as pa
 from reports.cluster_data import ClusterFacts
 from reports.disclosure_control import is_reviewed_core, is_thin, keep_members
 from reports.exchange.offer import CONFIRMED, DISPUTED
-from schemas.entity import without_epochs
+from schemas.decision import DecisionKind
+from schemas.entity import without_epoch, without_epochs
 from transforms.extract.allowlist import KnownLegitimate
 
 Row = dict[str, Any]
@@ -74,11 +75,13 @@ def find_obstacles(
     void: Mapping[str, str] | None = None,
     included: Sequence[Inclusion] = (),
     consented: Mapping[str, int] | None = None,
+    decided: Sequence[Row] = (),
 ) -> list[Obstacle]:
     """Returns all that blocks a referral of the members to name, the gravest first.
 
     `void` says why an offer, by its SHA-256, is no longer in force. `consented` counts, for each
-    organisation that signed a consent, the members to name that it does not cover.
+    organisation that signed a consent, the members to name that it does not cover. `decided` are
+    the BOUND_DECISION rows in force.
     """
     named = keep_members(facts, members_to_name(facts, included))
     return [
@@ -89,6 +92,7 @@ def find_obstacles(
         *_legitimate(named, known),
         *_bridges(named, bridge_side, small_cluster),
         *_parts(facts, named, bridge_side, small_cluster),
+        *_unlinked(facts, named, decided),
         *_handling(offered, consented or {}),
     ]
 
@@ -119,8 +123,8 @@ def _status(facts: ClusterFacts) -> Iterator[Obstacle]:
     if status == DISPUTED:
         yield Obstacle(
             "disputed",
-            "an analyst's dispute of a member is not resolved: let it expire, or take it back in "
-            "the decisions file, and run again",
+            "an analyst's dispute of a member is in force: let it expire, or, where it was typed "
+            "by hand, take it out of the decisions file, and run again",
             answerable=False,
         )
     elif status != CONFIRMED:
@@ -240,6 +244,39 @@ def tied_by_left_out(facts: ClusterFacts, named: ClusterFacts) -> int:
         sizes = [len(one) for one in nx.connected_components(graph.subgraph(part))]
         apart += sum(sizes) - max(sizes, default=0)
     return apart
+
+
+def _unlinked(
+    facts: ClusterFacts, named: ClusterFacts, decided: Sequence[Row]
+) -> Iterator[Obstacle]:
+    """Yields an obstacle where a decision alone puts members to name beside the others."""
+    if not (apart := find_unlinked(facts, named)):
+        return
+    ids = {one["entity_id"] for one in facts.members}
+    joins = [
+        f"{one['decision_id']} by {one['author']}"
+        for one in decided
+        if one["kind"] == DecisionKind.MUST_LINK and {one["entity_a"], one["entity_b"]} <= ids
+    ]
+    by = f", but what was decided does: {', '.join(joins)}" if joins else ""
+    yield Obstacle(
+        "no_link",
+        f"no record links {len(apart)} of the {len(named.members)} members to name to the others"
+        f"{by}: find evidence, or part them with a cannot_link decision and refer each by itself",
+    )
+
+
+def find_unlinked(facts: ClusterFacts, named: ClusterFacts) -> list[str]:
+    """Returns the named members that no accepted links of the cluster tie to most of the others.
+
+    Epochs of one identifier tie each other.
+    """
+    graph = nx.Graph(_accepted(facts))
+    for one in facts.members:
+        graph.add_edge(one["entity_id"], without_epoch(one["entity_id"]))
+    ids = {one["entity_id"] for one in named.members}
+    parts = sorted((sorted(ids & part) for part in nx.connected_components(graph)), key=len)
+    return sorted(each for part in parts[:-1] for each in part)
 
 
 def _accepted(facts: ClusterFacts) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ from reports.referral.blocking_checks import (
     Obstacle,
     Override,
     find_bridges,
+    find_unlinked,
     members_to_name,
     tied_by_left_out,
     tlp_level,
@@ -188,6 +189,7 @@ class Case:
     supplier_people: dict[str, int]
     supplier_first: dict[str, CaseRecord]
     bridges: list[Bridge]
+    unlinked: list[str]
     groups: list[ProviderGroup]
     handovers: list[Handover]
     number: dict[str, int]
@@ -555,6 +557,7 @@ def build_case(
         supplier_people=supplier_people,
         supplier_first=supplier_first,
         bridges=find_bridges(facts),
+        unlinked=find_unlinked(whole, facts),
         groups=group_by_provider(facts, reference, clock_of(records, file)),
         handovers=find_handovers(facts),
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},

@@ -654,6 +654,7 @@ def _weak_points(case: Case) -> list[Block]:
         if one["confidence"] >= SURE_CONFIDENCE and not one["also_read_as"]
     }
     of_one = {
+        "unlinked": case.unlinked,
         "ends_alone": [one.side[0] for one in case.bridges if len(one.side) == 1],
         "single_record": [
             one["entity_id"] for one in case.facts.members if one["complaints"] + one["calls"] < 2

@@ -916,7 +916,7 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
 def test_what_the_server_refuses_is_said_in_the_dialog(browser, served, tmp_path):
     browser.page.goto(f"{served.address}#/c/{FIRST}")
     browser.wait("document.querySelector('.cluster-head')")
-    for press, said in (("Confirm", ""), ("Dispute", "contradicts a decision that is in force")):
+    for press, said in (("Dispute", ""), ("Confirm", "contradicts a decision that is in force")):
         browser.click(f".cluster-head button:has-text('{press}')")
         browser.click("dialog .primary")
         browser.wait(

@@ -127,6 +127,26 @@ def test_what_cannot_be_decided_is_one_line_and_changes_nothing(
     assert [one.name for one in tmp_path.iterdir()] == ["d.csv"]
 
 
+@pytest.mark.parametrize("kind", ["legitimate", "victim_owned", "dispute"])
+def test_an_innocent_is_taken_out_of_a_confirmed_cluster(world, tmp_path, capsys, kind):
+    file = tmp_path / "d.csv"
+    assert decide(world, file, "confirm", RING[0]) == 0
+    capsys.readouterr()
+    later = [*WHO[:-1], "2024-03-03T00:00:00Z"]
+    assert decide(world, file, kind, RING[0], who=later) == 0
+    said = capsys.readouterr().out
+    assert f"takes back confirm-20240302-1 (confirm by {WHO[1]}, on 3 identifiers)" in said
+    run(tmp_path / "run", "--complaints", world / "2.jsonl", "--decisions", file)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["tallies"]["decisions"]["taken_back"] == 1
+    assert not [one for one in manifest["alarms"] if one["code"] == "decisions_contradict"]
+    assert {row["in_force"] for row in read(tmp_path / "run", DECISIONS).to_pylist()} == {
+        True,
+        False,
+    }
+    assert "reviewed" not in read(tmp_path / "run", MEMBERS)["review"].to_pylist()
+
+
 @pytest.mark.parametrize("name", ["x" * 5_000, "x\0y"])
 def test_a_name_that_no_file_can_have_is_one_line(world, capsys, name):
     assert decide(world, name, "confirm", RING[0]) == 2

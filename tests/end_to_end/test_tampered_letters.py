@@ -519,6 +519,40 @@ def test_a_decisions_file(decided, world, capsys, name):
     assert error.count("\n") == 1
 
 
+COPIES = {
+    "the last cut off": remove(3),
+    "the last signature": strip(3),
+    "all cut off": lambda found: found[:1],
+}
+
+
+@pytest.mark.parametrize("given", [*COPIES, "no file"])
+def test_a_cut_copy_is_noticed_where_the_run_before_knows_the_chain(
+    decided, world, home, tmp_path, capsys, given
+):
+    rows = ["--complaints", world.parent / "1.jsonl", "--now", "2024-03-03T00:00:00Z"]
+    assert ringtrace("batch", *rows, "--decisions", decided, "--output", tmp_path / "run") == 0
+    # Another store has no note of the last row, and the copy has another name.
+    (home / "decisions.json").unlink()
+    more = []
+    if given != "no file":
+        copy = tmp_path / "copy.csv"
+        copy.write_bytes(decided.read_bytes())
+        changed(copy, COPIES[given])
+        more = ["--decisions", copy]
+    capsys.readouterr()
+    again = ["--output", tmp_path / "again", "--previous", tmp_path / "run"]
+    assert ringtrace("batch", *rows, *more, *again) == 2
+    error = capsys.readouterr().err
+    lost = "review-20240302-2" if more and given != "all cut off" else "review-20240302-1"
+    assert f"lacks {lost} (review by Ada Cole), which {tmp_path / 'run'} has" in error
+    assert error.count("\n") == 1 and not (tmp_path / "again").exists()
+    # It can be begun anew where nothing knows it, and what is decided says so.
+    assert ringtrace("batch", *rows, *more, *again[:2]) == 0
+    assert decide(tmp_path / "run", tmp_path / "new.csv", "legitimate", RING[0]) == 0
+    assert f"lacks {'review-20240302-1'}" in capsys.readouterr().err
+
+
 def test_a_typed_row_may_change_and_is_counted(decided, world, capsys):
     changed(decided, edit(0, reason="surely not"))
     capsys.readouterr()

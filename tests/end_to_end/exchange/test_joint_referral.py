@@ -4,12 +4,13 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from datetime import UTC, datetime
 
 import bagit
 import pytest
 
-from pipelines import key_store
+from pipelines import key_store, ledger
 from pipelines.exchange.signed_files import void_offers
 from reports.run import Run
 from tests.support.exchange_world import AGREED, ISSUED, NOW, Joint, ringtrace, rows
@@ -82,6 +83,33 @@ def test_a_partners_consent_releases_the_members_that_it_lists(
     assert "Released with Microsoft&#39;s consent of 2026-06-01" in page
     assert (tmp_path / "p/data/consents/01-consent.json").read_bytes() == letter
     assert ringtrace("verify", tmp_path / "p") == 0
+    # Its sender takes it back.
+    home = shutil.copytree(key_store.home(), tmp_path / "home")
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(joint.world.microsoft.home))
+    revoke = ["exchange", "revoke", tmp_path / "2", "--now", NOW]
+    assert ringtrace(*revoke, "--output", tmp_path / "revoked") == 0
+    assert "revokes the consent of 2026-06-01" in capsys.readouterr().out
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    issue = ledger.read_ledger(None)[-1].issue_id
+    assert f"{issue} " not in health(joint, capsys)
+    for name in ("", "-counsel"):
+        (tmp_path / f"p{name}").rename(tmp_path / f"sent{name}")
+    assert "was revoked by microsoft" in said(2, *given, "--consent", tmp_path / "revoked")
+    assert "was revoked by microsoft" in said(2, *given)
+    found = health(joint, capsys)
+    assert f"correction: {issue} " in found
+    assert "(was made with a consent of microsoft, which revoked it)" in found
+    assert ringtrace("verify", tmp_path / "sent") == 1
+    assert "with a consent of microsoft, which revoked it" in capsys.readouterr().out
+    given = ["--decisions", joint.offer.parent / "decisions.csv", "--now", NOW]
+    assert ringtrace("correct", joint.run, *given, "--output", tmp_path / "out") == 0
+    assert f"{issue} " not in health(joint, capsys)
+
+
+def health(joint, capsys):
+    capsys.readouterr()
+    assert ringtrace("health", joint.run, "--now", NOW) in (0, 1)
+    return capsys.readouterr().out
 
 
 def test_the_strictest_marking_binds_every_file(joint):

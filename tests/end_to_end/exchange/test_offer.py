@@ -12,7 +12,7 @@ import phonenumbers
 import pytest
 import xxhash
 
-from pipelines import key_store
+from pipelines import key_store, ledger
 from reports import signing, tables
 from reports.exchange import read_offer
 from reports.exchange.offer import shipped_policy
@@ -419,6 +419,39 @@ def test_one_liar_adds_nothing_to_a_reply_that_could_not_leave_without_the_lie(
     assert returned
     assert returned <= could_leave
     assert f"phone:{stranger}" not in ids_of(tmp_path / "reply")
+
+
+def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
+    world, at, replying, tmp_path, monkeypatch, capsys
+):
+    home = shutil.copytree(world.microsoft.home, tmp_path / "home")
+    at(world.amazon)
+    revoke = ["exchange", "revoke", replying / "theirs", "--now", ISSUED.replace("T00", "T03")]
+    assert ringtrace(*revoke, "--output", tmp_path / "revoked") == 0
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    to = ["--to", "amazon", "--now", ISSUED.replace("T00", "T02")]
+    offer = ["exchange", "offer", world.microsoft.run, *to]
+    assert ringtrace(*offer, "--output", tmp_path / "plain") == 0
+    reply = [*offer, "--joint", replying / "joint", "--output", tmp_path / "reply"]
+    assert ringtrace(*reply) == 0
+    *_, plain, answered = (one for one in ledger.read_ledger(None) if one.kind == "offer")
+    given = [world.microsoft.run, "--now", ISSUED.replace("T00", "T05")]
+    capsys.readouterr()
+    ringtrace("health", *given)
+    assert "correction: " not in capsys.readouterr().out
+    join = ["exchange", "join", world.microsoft.run, tmp_path / "revoked", *given[1:]]
+    assert ringtrace(*join, "--output", tmp_path / "again") == 0
+    capsys.readouterr()
+    assert ringtrace("health", *given) == 1
+    said = capsys.readouterr().out
+    assert f"correction: {answered.issue_id} " in said and "whose offer amazon revoked" in said
+    assert plain.issue_id not in said  # before the disputes of the joint run are in force
+    decided = ["--decisions", replying / "decisions.csv"]
+    assert ringtrace("correct", *given, *decided, "--output", tmp_path / "out") == 0
+    revocation = json.loads((tmp_path / "out/amazon/revocation.json").read_bytes())
+    assert answered.sha256 in revocation["offers"]
+    assert ringtrace("correct", *given, *decided, "--output", tmp_path / "more") == 0
+    assert not (tmp_path / "more").exists()
 
 
 def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(

@@ -131,7 +131,7 @@ def test_what_was_made_of_an_offer_that_its_sender_took_back_is_taken_back(
     assert f"correction: {package.issue_id} " in said and "void_join: " not in said
     leaves = ["export", made.folder / "own", "--format", "csv", "--all"]
     assert ringtrace(*leaves, "--output", tmp_path / "x.csv") == 0
-    revoked = signed_files.revoked_joins()
+    revoked = signed_files.revoked_letters()
     new = replace(package, sha256="9" * 64, run_id="other", supersedes=package.sha256)
     assert outstanding([*entries, new], (), {}, revoked) == []
     assert [one.entry for one in outstanding([*entries, new], package.bare, {}, revoked)] == [

@@ -5,6 +5,8 @@ from io import StringIO
 
 import pytest
 
+from pipelines import cli, key_store
+from pipelines.options import UsageError
 from pipelines.progress import Progress
 from pipelines.streaming.options import parse
 from pipelines.streaming.watch import Watch
@@ -100,6 +102,24 @@ def test_a_changed_file_is_taken_at_the_next_tick_and_a_broken_one_changes_nothi
     assert "the decisions of before stay in force" in said[0]
     decisions(stream.file, CONFIRM)
     assert status_of(stream.tick(), RING[0]) == "confirmed"
+
+
+def test_a_stream_misses_a_row_that_was_signed_also_after_a_restart(stream):
+    first = stream.tick(*first_day())
+    who = ["--author", "Ada", "--reason", "a shop", "--now", "2024-03-02T12:30:00Z"]
+    for kind, phone in (("confirm", RING[1]), ("legitimate", RING[2])):
+        made = ["decide", first, kind, phone, "--decisions", stream.file, *who]
+        assert cli.main([str(one) for one in made]) == 0
+    second = stream.tick()
+    assert f"phone:{RING[2]}" not in read(second, MEMBERS)["entity_id"].to_pylist()
+    (key_store.home() / "decisions.json").unlink()  # another store has no note of the last row
+    stream.file.unlink()
+    decisions(stream.file, CONFIRM)
+    third = stream.tick()
+    assert f"phone:{RING[2]}" not in read(third, MEMBERS)["entity_id"].to_pylist()
+    assert "lacks confirm-20240302-1 (confirm by Ada)" in stream.says.getvalue()
+    with pytest.raises(UsageError, match="lacks confirm-20240302-1"):
+        stream.start()
 
 
 def test_a_decision_expires_by_the_clock_of_the_tick(stream):

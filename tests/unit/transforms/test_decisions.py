@@ -16,7 +16,15 @@ from hypothesis import given, settings, strategies as st
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
-from transforms.decisions import SHOWN, BoundBy, Decision, bind, decisions_in_force, members_digest
+from transforms.decisions import (
+    SHOWN,
+    BoundBy,
+    Decision,
+    RowSignature,
+    bind,
+    decisions_in_force,
+    members_digest,
+)
 from transforms.decisions_file import DecisionError, bound_rows, parse_decisions, taken_over
 from transforms.graph.assign import apply_constraints
 from transforms.graph.communities import CommunityResult, detect_communities
@@ -161,6 +169,28 @@ def test_what_protects_an_identifier_outweighs_what_names_it_in_every_epoch(
     assert [one.decision_id for one in found.binding] == ["d1"]
     assert found.contradictions == (f"{safer} d1 against {weaker} d2",)
     assert [one.decision_id for one in found.without_effect] == ["d2"]
+
+
+@pytest.mark.parametrize(
+    ("days", "key", "alarm"), [(1, "k", False), (0, "k", False), (-1, "k", True), (1, "", True)]
+)
+@pytest.mark.parametrize(
+    ("safer", "weaker"),
+    [("legitimate", "confirm"), ("dispute", "review"), ("cannot_link", "must_link")],
+)
+def test_what_somebody_signed_later_takes_back_and_is_no_alarm(safer, weaker, days, key, alarm):
+    other = "domain:x" if safer == "cannot_link" else None
+    known = RowSignature("", key, "", known=True) if key else None
+    back = decision(
+        "d1", safer, "phone:1", other, decided_at=WHEN + timedelta(days=days), signature=known
+    )
+    typed = decision("d0", safer, "phone:1", other, decided_at=WHEN + timedelta(days=9))
+    accuses = decision("d2", weaker, "phone:1", other)
+    found = decisions_in_force([back, accuses, typed], None, WHEN)
+    assert {one.decision_id for one in found.binding} == {"d0", "d1"}
+    assert dict(found.set_aside).keys() == {"d2"}
+    assert bool(found.contradictions) == alarm
+    assert dict(found.counters()).get(("decisions", "taken_back")) == (None if alarm else 1)
 
 
 def test_what_does_not_contradict_stays_in_force():

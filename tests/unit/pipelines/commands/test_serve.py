@@ -261,9 +261,11 @@ def test_what_is_no_decision_is_one_line_and_no_trace(client, server, tmp_path, 
     assert not (tmp_path / "d.csv").exists()
 
 
-def test_contradictions_are_refused(client, server):
+def test_what_accuses_is_taken_back_and_not_said_again(client, server):
     assert decide(client, server).status_code == 200
     answer = decide(client, server, CONFIRM | {"kind": "dispute"})
+    assert answer.status_code == 200 and "takes back confirm-" in answer.json()["said"]
+    answer = decide(client, server)
     assert answer.status_code == 400 and "contradicts" in answer.json()["error"]
 
 

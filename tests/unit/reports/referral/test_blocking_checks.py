@@ -35,6 +35,22 @@ def test_a_confirmed_ring_may_go(tmp_path):
     assert codes(facts_of(tmp_path, [A, B, C], RING)) == []
 
 
+def test_what_a_decision_alone_puts_beside_the_others_is_refused_and_names_who_decided(tmp_path):
+    made = {"kind": "must_link", "decision_id": "m-1", "author": "Eve"}
+    ends = [{"entity_a": C, "entity_b": D}, {"entity_a": C, "entity_b": "phone:+1"}]
+    facts = facts_of(tmp_path, [A, B, C, D, E, F], [*RING, (D, E), (E, F), (D, F)])
+    stops = blocking_checks.find_obstacles(
+        facts, allowlist.shipped_allowlist(), 2, 3, decided=[made | one for one in ends]
+    )
+    (one,) = stops
+    assert one.code == "no_link" and one.answerable
+    assert "no record links 3 of the 6 members to name to the others" in one.text
+    assert one.text.count("m-1 by Eve") == 1
+    lone = facts_of(tmp_path / "lone", [A, B, C, D], RING)
+    assert codes(lone) == ["no_link"]
+    assert codes(facts_of(tmp_path / "epochs", [A, B, C, f"{A}#2"], RING)) == []
+
+
 @pytest.mark.parametrize("status", ["candidate", "anything"])
 def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
     facts = facts_of(tmp_path, [A, B, C], RING, status)
