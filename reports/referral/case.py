@@ -173,6 +173,7 @@ class Case:
     the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
     about, and `left_out` has its other members, for counsel alone. `run_key_id` is of the key that
     signed the run, None where it is unsigned. `issuer` is who issues its evidence numbers.
+    `quote_scripts` says that somebody read what callers are said to have read out.
     """
 
     records: CaseRecords
@@ -203,6 +204,7 @@ class Case:
     tlp: str
     run_key_id: str | None = None
     issuer: str = ""
+    quote_scripts: bool = False
 
     def number_of(self, thing: str) -> str:
         """Returns the evidence number of a thing, as `reports.evidence_number` names it."""
@@ -336,7 +338,15 @@ class Case:
 
     @property
     def scripts(self) -> list[ScriptText]:
-        """Texts that callers read out, as enough people report them, those of most people first."""
+        """Texts that callers read out, as far as they are quoted."""
+        return self.reported_scripts if self.quote_scripts else []
+
+    @property
+    def reported_scripts(self) -> list[ScriptText]:
+        """Those that enough people report, those of most people first.
+
+        Five pseudonyms can put anybody's name there, which no mask finds.
+        """
         least = self.reference.policy["suppress_below"]
         found = [
             ScriptText(permitted_words(one.template), people)
@@ -527,6 +537,7 @@ def build_case(
     file: CaseFile | None = None,
     releases: Sequence[Release] = (),
     issuer: str | None = None,
+    quote_scripts: bool = False,
 ) -> Case:
     """Builds the case of a cluster's records, of the members that may be named.
 
@@ -570,6 +581,7 @@ def build_case(
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
         issuer=issuer or "+".join(whole.row["orgs"]),
+        quote_scripts=quote_scripts,
     )
 
 

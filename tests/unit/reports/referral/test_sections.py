@@ -44,8 +44,18 @@ def with_script(people):
 
 @pytest.mark.parametrize(("people", "quoted"), [(4, False), (5, True)])
 def test_a_text_is_quoted_once_enough_people_report_it(tmp_path, people, quoted):
-    page = page_of(case_of(tmp_path / "run", with_script(people)))
+    page = page_of(case_of(tmp_path / "run", with_script(people), quote_scripts=True))
     assert ("your order of # is ready" in page) == quoted
+
+
+def test_no_text_is_quoted_that_nobody_read(tmp_path):
+    """Five pseudonyms can paste the name of somebody whom they accuse."""
+    case = case_of(tmp_path / "run", with_script(5))
+    files = package_of(case)
+    assert not [path for path, content in files.items() if b"order of # is ready" in content]
+    memo = package.counsel_files(case, {}, SEALER, files)
+    assert b"What callers read out: 1 text is not quoted" in memo["data/memo.html"]
+    assert not [path for path, content in memo.items() if b"order of # is ready" in content]
 
 
 def test_a_shared_service_of_one_person_is_counted(tmp_path):
