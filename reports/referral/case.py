@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
 from reports.figures import Handover, find_handovers
+from reports.link_evidence import REASSIGNED_DAYS
 from reports.referral.blocking_checks import (
     Bridge,
     Inclusion,
@@ -51,6 +52,7 @@ from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
+from schemas.enums import EntityKind
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
 
@@ -255,6 +257,18 @@ class Case:
     def clock(self) -> datetime:
         """The time at which retention is looked at: the day of the referral, if it is later."""
         return clock_of(self.records, self.file)
+
+    @property
+    def silent_since(self) -> list[str]:
+        """Phone numbers that had no record for so long that another may hold them by now.
+
+        Now is the referral's clock, or the run's where that is later.
+        """
+        run = self.manifest.get("clock")
+        now = max(self.clock, datetime.fromisoformat(run)) if run else self.clock
+        gone = now - timedelta(days=REASSIGNED_DAYS)
+        phones = (one for one in self.facts.members if one["kind"] == EntityKind.PHONE)
+        return [one["entity_id"] for one in phones if one["last_seen"] <= gone]
 
     @property
     def row(self) -> Row:

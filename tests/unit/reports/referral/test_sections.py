@@ -58,6 +58,25 @@ def test_no_text_is_quoted_that_nobody_read(tmp_path):
     assert not [path for path, content in memo.items() if b"order of # is ready" in content]
 
 
+@pytest.mark.parametrize(("days", "said"), [(48, False), (49, True), (400, True)])
+def test_a_number_that_fell_silent_may_be_anothers_by_now(tmp_path, days, said):
+    """Whoever reads a referral of last year's number must not take its holder of today."""
+    case = case_of(tmp_path / "run", rows())
+    day = (START + timedelta(days=days)).date()
+    case = replace(case, file=CaseFile({"date": day}))
+    page = page_of(case)
+    now = f"since its last one (No. {case.number[IDS[0]]}): whoever holds it by now may be another"
+    assert (now in page) == said
+    assert "No number here was silent for that long between two records." in page
+
+
+def test_the_clock_of_the_run_tells_what_fell_silent(tmp_path):
+    case = case_of(tmp_path / "run", rows())
+    later = {"clock": (START + timedelta(days=400)).isoformat()}
+    records = replace(case.records, manifest=case.manifest | later)
+    assert replace(case, records=records).silent_since == [IDS[0]]
+
+
 def test_a_shared_service_of_one_person_is_counted(tmp_path):
     tables = rows()
     tables["suppliers"].append(supplier("ip:198.51.100.7", "c-1"))
