@@ -299,6 +299,9 @@ class AlertKind(StrEnum):
     REFERRED_AWAKE = "referred_awake"
 
 
+ALONE = "alone"
+"""Flag of an alert on an identifier that is linked to no other."""
+
 ALERT = pa.schema(
     [
         field("alert_id", _STRING, "Hash of the content; equal ids are one alert.", required=True),
@@ -319,7 +322,8 @@ ALERT = pa.schema(
         field(
             "flags",
             _STRINGS,
-            "What to know of its records, sorted: burst, same_text, one_source and one_reporter.",
+            "What to know of its records, sorted: burst, same_text, one_source and one_reporter; "
+            "alone: linked to no other.",
             required=True,
         ),
     ]

@@ -141,6 +141,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--excerpts", action="store_true", help="quote narratives, as masked")
     parser.add_argument(
+        "--quote-scripts",
+        action="store_true",
+        help="quote what callers read out, once you have read it in the run's report",
+    )
+    parser.add_argument(
         "--reference", metavar="DIR", help="your recipients and rules, in place of shipped ones"
     )
     parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
@@ -230,6 +235,7 @@ def run(arguments: argparse.Namespace) -> int:
             file=case_file,
             releases=releases,
             issuer=issuer,
+            quote_scripts=arguments.quote_scripts,
         )
         if earlier is not None:
             case = _superseding(case, *earlier)

@@ -48,6 +48,7 @@ from schemas.enums import EntityKind
 from schemas.offer import HubEntry
 from transforms.extract.impersonation import Technique, techniques_of
 from transforms.extract.kinds.registry import lookup_kind
+from transforms.text_util import load_reference_data
 
 Row = dict[str, Any]
 
@@ -106,7 +107,6 @@ PATTERNS = {
 
 _OPENCTI = ("phone-number", "cryptocurrency-wallet")
 """Types of OpenCTI's observables with a `value`."""
-
 
 NUMBERS = "ringtrace evidence number"
 """Source of the external reference that holds an object's evidence number."""
@@ -390,7 +390,8 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
     for member in facts.members:
         entity_id = member["entity_id"]
         confidence = _percent(member["confidence"])
-        indicator = _indicator(entity_id, member["first_seen"], confidence, key, entity_id)
+        seen = member["first_seen"], member["last_seen"]
+        indicator = _indicator(entity_id, seen, confidence, key, entity_id)
         if indicator is None:
             continue
         yield indicator
@@ -409,17 +410,19 @@ def _indicators(facts: ClusterFacts, key: BundleKey) -> Iterator[StixObject]:
 
 
 def _indicator(
-    entity_id: str, first_seen: datetime, confidence: int, key: BundleKey, *parts: str
+    entity_id: str, seen: tuple[datetime, datetime], confidence: int, key: BundleKey, *parts: str
 ) -> StixObject | None:
     """Returns the indicator of an identifier; None if STIX has no pattern for its kind.
 
-    `parts` are those of its id.
+    It ends when another may hold what was last `seen` then. `parts` are those of its id.
     """
     kind, _, value = without_epoch(entity_id).partition(":")
     if kind not in PATTERNS:
         return None
     shown, scheme = PATTERNS[EntityKind(kind)]
     escaped = f"{scheme}{value}".replace("\\", "\\\\").replace("'", "\\'")
+    life = load_reference_data("lives.toml").get(kind)
+    ends = {"valid_until": stix_timestamp(seen[1] + timedelta(life["days"]))} if life else {}
     return _object(
         "indicator",
         key,
@@ -431,7 +434,8 @@ def _indicator(
         pattern=f"[{shown} = '{escaped}']",
         pattern_type="stix",
         pattern_version="2.1",
-        valid_from=stix_timestamp(first_seen),
+        valid_from=stix_timestamp(seen[0]),
+        **ends,
         confidence=confidence,
     )
 
@@ -533,7 +537,7 @@ def entry_stix(
         "labels": [entry.role, entry.basis, *(["disputed"] if disputed else [])],
     }
     key = BundleKey(hub, entry.entry, made)
-    first, last = (_week_start(one) for one in (entry.first, entry.last))
+    first, last = _week_start(entry.first), _week_start(entry.last) + timedelta(days=7)
     confidence = 0 if disputed else entry.confidence
     observable = stix_observable(entry.entity_id)
     yield observable
@@ -541,13 +545,12 @@ def entry_stix(
         "observed-data",
         key,
         first_observed=stix_timestamp(first),
-        last_observed=stix_timestamp(last + timedelta(days=7)),
+        last_observed=stix_timestamp(last),
         number_observed=min(entry.reporters, MAX_COUNT),
         object_refs=[observable["id"]],
         confidence=confidence,
     )
-    indicator = _indicator(entry.entity_id, first, confidence, key)
-    if indicator is not None:
+    if indicator := _indicator(entry.entity_id, (first, last), confidence, key):
         yield indicator
 
 

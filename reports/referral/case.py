@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from reports.evidence_number import evidence_number
 from reports.exchange.offer import DisclosedCounts, disclose_counts
 from reports.export.stix import TLP_LEVELS
 from reports.figures import Handover, find_handovers
+from reports.link_evidence import REASSIGNED_DAYS
 from reports.referral.blocking_checks import (
     Bridge,
     Inclusion,
@@ -52,6 +53,7 @@ from reports.referral.requests import Provider, ProviderGroup, group_by_provider
 from reports.run import Run
 from reports.tables import NarrativeReader, RunFolder
 from reports.text import plain
+from schemas.enums import EntityKind
 from schemas.manifest import Manifest
 from schemas.offer import CountryCount
 
@@ -174,6 +176,7 @@ class Case:
     the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
     about, and `left_out` has its other members, for counsel alone. `run_key_id` is of the key that
     signed the run, None where it is unsigned. `issuer` is who issues its evidence numbers.
+    `quote_scripts` says that somebody read what callers are said to have read out.
     """
 
     records: CaseRecords
@@ -205,6 +208,7 @@ class Case:
     tlp: str
     run_key_id: str | None = None
     issuer: str = ""
+    quote_scripts: bool = False
 
     def number_of(self, thing: str) -> str:
         """Returns the evidence number of a thing, as `reports.evidence_number` names it."""
@@ -255,6 +259,18 @@ class Case:
     def clock(self) -> datetime:
         """The time at which retention is looked at: the day of the referral, if it is later."""
         return clock_of(self.records, self.file)
+
+    @property
+    def silent_since(self) -> list[str]:
+        """Phone numbers that had no record for so long that another may hold them by now.
+
+        Now is the referral's clock, or the run's where that is later.
+        """
+        run = self.manifest.get("clock")
+        now = max(self.clock, datetime.fromisoformat(run)) if run else self.clock
+        gone = now - timedelta(days=REASSIGNED_DAYS)
+        phones = (one for one in self.facts.members if one["kind"] == EntityKind.PHONE)
+        return [one["entity_id"] for one in phones if one["last_seen"] <= gone]
 
     @property
     def row(self) -> Row:
@@ -338,7 +354,15 @@ class Case:
 
     @property
     def scripts(self) -> list[ScriptText]:
-        """Texts that callers read out, as enough people report them, those of most people first."""
+        """Texts that callers read out, as far as they are quoted."""
+        return self.reported_scripts if self.quote_scripts else []
+
+    @property
+    def reported_scripts(self) -> list[ScriptText]:
+        """Those that enough people report, those of most people first.
+
+        Five pseudonyms can put anybody's name there, which no mask finds.
+        """
         least = self.reference.policy["suppress_below"]
         found = [
             ScriptText(permitted_words(one.template), people)
@@ -529,6 +553,7 @@ def build_case(
     file: CaseFile | None = None,
     releases: Sequence[Release] = (),
     issuer: str | None = None,
+    quote_scripts: bool = False,
 ) -> Case:
     """Builds the case of a cluster's records, of the members that may be named.
 
@@ -573,6 +598,7 @@ def build_case(
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
         issuer=issuer or "+".join(whole.row["orgs"]),
+        quote_scripts=quote_scripts,
     )
 
 

@@ -289,15 +289,16 @@ def time_paid(record: CaseRecord, payment: Row) -> tuple[str, datetime] | None:
     return (shown, moment) if moment <= record.observed_at + timedelta(days=1) else None
 
 
-def agreed_names(records: Iterable[CaseRecord]) -> set[tuple[str, str]]:
+def agreed_names(records: Iterable[CaseRecord], what: str) -> set[tuple[str, str]]:
     """Returns payees with a name, folded, that the complaints of two people or more give each.
 
-    A name is a person's, whom one liar could put there.
+    It is that of the beneficiary or of the bank (`what` of StatedPayment): free text, where one
+    liar could put a person.
     """
     people: dict[tuple[str, str], set[int]] = defaultdict(set)
     for record in records:
         for one in record.payments:
-            name = folded_name(one["stated"].beneficiary_name)
+            name = folded_name(getattr(one["stated"], what))
             if name and record.victim is not None:
                 people[one["payee"], name].add(record.victim)
     return {key for key, those in people.items() if len(those) > 1}

@@ -178,13 +178,14 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                 ),
                 *(
                     [
-                        "Beneficiaries' names that one person alone states, or of an account "
-                        "that is not reviewed, are in no file of the package: the records are "
-                        f"{', '.join(map(str, withheld_names(case)))} of Exhibit 1."
+                        "Names of beneficiaries and banks that one person alone states, or of an "
+                        "account that is not reviewed, are in no file of the package: the records "
+                        f"are {', '.join(map(str, withheld_names(case)))} of Exhibit 1."
                     ]
                     if case.reference.form and withheld_names(case)
                     else []
                 ),
+                *_unquoted(case),
                 *(
                     ["letter.html: to be printed from a browser; the PDF's fonts lack its script."]
                     if "data/letter.html" in package and "data/letter.pdf" not in package
@@ -196,6 +197,19 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
         )
     )
     return blocks
+
+
+def _unquoted(case: Case) -> list[str]:
+    """Says how many texts that callers read out are not quoted, and what quotes them."""
+    many = len(case.reported_scripts) - len(case.scripts)
+    if not many:
+        return []
+    texts = f"{many} text is" if many == 1 else f"{many} texts are"
+    return [
+        f"What callers read out: {texts} not quoted, since pseudonyms of one person can put "
+        "anybody's name there. Read them in the run's report, then make the package with "
+        "--quote-scripts."
+    ]
 
 
 def _unchecked(case: Case) -> list[Block]:

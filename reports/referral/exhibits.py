@@ -72,6 +72,9 @@ PAYMENT_METHODS = frozenset(
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./-]{3,39}")
 
+_CODE = re.compile(r"(?=.*\d)(?!.*[A-Za-z]{6})[A-Za-z0-9]+")
+"""A word of a reference with a digit, and with no more letters in a row than a bank's code."""
+
 LONGEST_NAME = 120
 """Letters of a beneficiary's or a bank's name."""
 
@@ -408,13 +411,20 @@ def stated_payment(given: Mapping[str, str | None], country: str | None) -> Stat
     papers = mask_papers(pa.array([reference]), pa.array([reference]))[0].as_py() != reference
     return StatedPayment(
         paid_at=(given.get("paid_at") or "").strip() or None,
-        reference=reference
+        reference=_codes_alone(reference)
         if _REFERENCE.fullmatch(reference) and not may_be_a_persons and not papers
         else None,
         beneficiary_name=_shown_name(given.get("beneficiary_name")),
         beneficiary_bank=_shown_name(given.get("beneficiary_bank")),
         status=status if status in tuple(PaymentStatus) else None,
     )
+
+
+def _codes_alone(reference: str) -> str | None:
+    """Returns a reference with `…` for what is no code: payers write names and reasons there."""
+    parts = re.split(r"([ ./-]+)", reference)
+    shown = [one if _CODE.fullmatch(one) or not one[:1].isalnum() else "…" for one in parts]
+    return "".join(shown) if any(map(_CODE.fullmatch, parts)) else None
 
 
 def _shown_name(given: str | None) -> str | None:

@@ -289,7 +289,7 @@ def form_tables(case: Case) -> list[FormTable]:
 def form_section(case: Case) -> list[Block]:
     """Shows the recipient's form; columns to be filled outside are named, and in its CSV."""
     blocks: list[Block] = []
-    if agreed_names(case.records.in_order):
+    if agreed_names(case.records.in_order, "beneficiary_name"):
         blocks.append(Text(case.say("form.names")))
     for one in form_tables(case):
         if not one.rows:
@@ -386,9 +386,10 @@ def case_values(case: Case) -> dict[str, str]:
 def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, str]]:
     """Yields the entries of each payment, of the last hours before the referral's time alone.
 
-    A name is shown where two people or more give it, of a payee that is named as reviewed core.
+    The name of a beneficiary or a bank is shown where two people or more give it, of a payee that
+    is named as reviewed core.
     """
-    agreed, core = agreed_names(case.records.in_order), _reviewed_core(case)
+    shown = _shown_names(case)
     since = None if within_hours is None else case.clock - timedelta(hours=within_hours)
     for record in case.records.in_order:
         for one in record.payments:
@@ -396,8 +397,11 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
             if since is not None and (paid[1] if paid else record.observed_at) < since:
                 continue
             stated, payee = one["stated"], one["payee"]
-            named = payee in core and (payee, folded_name(stated.beneficiary_name)) in agreed
-            bank = stated.beneficiary_bank if payee in core else None
+            name, bank = (
+                text if (text := getattr(stated, what)) and (payee, folded_name(text)) in names
+                else None
+                for what, names in shown.items()
+            )  # fmt: skip
             provider = case.provider_of[one["payee"]]
             amount = one["amount"]
             yield {
@@ -411,7 +415,7 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
                 "institution": plain(provider.name, 120),
                 "institution_country": provider.country or "",
                 "transaction_date": paid[0] if paid else BLANK,
-                "beneficiary_name": _as_stated(case, stated.beneficiary_name if named else None),
+                "beneficiary_name": _as_stated(case, name),
                 "beneficiary_bank": "; ".join(
                     [plain(provider.name, 120), *([_as_stated(case, bank)] if bank else [])]
                 ),
@@ -424,19 +428,26 @@ def _reviewed_core(case: Case) -> set[str]:
     return {one["entity_id"] for one in case.facts.members if is_reviewed_core(one)}
 
 
+def _shown_names(case: Case) -> dict[str, set[tuple[str, str]]]:
+    """Returns the names that forms show, folded, with their payees, by what they are of."""
+    core = _reviewed_core(case)
+    return {
+        what: {one for one in agreed_names(case.records.in_order, what) if one[0] in core}
+        for what in ("beneficiary_name", "beneficiary_bank")
+    }
+
+
 def withheld_names(case: Case) -> list[int]:
-    """Returns the rows of Exhibit 1 whose payments name a beneficiary whom no form names."""
-    agreed, core = agreed_names(case.records.in_order), _reviewed_core(case)
+    """Returns the rows of Exhibit 1 whose payments name a beneficiary or bank that no form does."""
+    shown = _shown_names(case)
     return [
         record.number
         for record in case.records.in_order
         if any(
-            one["stated"].beneficiary_name
-            and not (
-                one["payee"] in core
-                and (one["payee"], folded_name(one["stated"].beneficiary_name)) in agreed
-            )
+            (text := getattr(one["stated"], what))
+            and (one["payee"], folded_name(text)) not in names
             for one in record.payments
+            for what, names in shown.items()
         )
     ]
 

@@ -577,10 +577,13 @@ def _recycled(case: Case) -> list[Block]:
             at = next((a, b) for a, b in pairwise(days) if b - a == gap)
             ends = (str(date.fromordinal(one)) for one in at)
             rows.append((str(case.number[entity_id]), plain(entity_id), *ends, str(gap)))
-    rule = case.say("exculpatory.recycled")
+    rule, silent = case.say("exculpatory.recycled"), case.silent_since
+    many, numbers = len(silent), case.numbered(silent)
+    last = Text(case.say("exculpatory.silent_since", n=many, numbers=numbers))
     if not rows:
-        return [Text(f"{rule}{case.say('exculpatory.not_recycled')}")]
+        return [Text(f"{rule}{case.say('exculpatory.not_recycled')}"), *([last] if silent else [])]
     return [
+        *([last] if silent else []),
         Text(f"{rule}{case.say('exculpatory.silent', n=len(rows))}"),
         Grid(
             case.say("exculpatory.silent_caption"),

@@ -587,9 +587,18 @@ def test_what_a_complaint_states_of_a_payment_is_in_the_forms_that_ask_for_it(ho
             "reference": "FT24061X",
             "status": "recalled",
         },
-        {"paid_at": "2024-03-02", "beneficiary_name": "Doe, Jane", "status": "odd"},
-        {"beneficiary_name": "Zyxxia Innocent"},
-        {"paid_at": "2024-03-20T00:00:00Z"},
+        {
+            "paid_at": "2024-03-02",
+            "beneficiary_name": "Doe, Jane",
+            "beneficiary_bank": "example bank, Cologne",
+            "status": "odd",
+        },
+        {
+            "beneficiary_name": "Zyxxia Innocent",
+            "beneficiary_bank": "Zyxxia Innocent and Sons",
+            "reference": "for Zyxxia Innocent 4711",
+        },
+        {"paid_at": "2024-03-20T00:00:00Z", "reference": "Zyxxia Innocent"},
     ]
     package, made = paid_package(home / "us", stated)
     rows = form(package, 2)
@@ -607,7 +616,7 @@ def test_what_a_complaint_states_of_a_payment_is_in_the_forms_that_ask_for_it(ho
         BLANK,
     ]
     assert rows[0]["Recipient bank"].endswith("; Example Bank Cologne (as stated by the reporter)")
-    assert "stated by the reporter" not in rows[1]["Recipient bank"]
+    assert "stated by the reporter" not in rows[2]["Recipient bank"]
     assert not [*naming(package, b"Zyxxia"), *naming(made, b"Zyxxia"), *naming(made, b"DOE")]
     shown = naming(package, b"DOE") - {"data/referral.pdf"}
     assert shown == {"data/forms/02-financial-transactions.csv", "data/referral.html"}
@@ -642,3 +651,17 @@ def test_a_contact_in_what_is_stated_of_a_payment_is_left_out(home):
     for value in (hidden.encode(), b"jane@", b"4111"):
         assert not naming(package, value)
     assert {one["Transaction reference"] for one in form(package, 2)} == {BLANK}
+
+
+def test_a_reference_is_repeated_as_far_as_it_is_a_code(home):
+    """What else stands there is free text: a payer's name, or whomever a liar accuses."""
+    shown = {
+        "FT24061X": "FT24061X",
+        "UTR SBINR52024030112345678": "… SBINR52024030112345678",
+        "for Zyxxia Innocent 4711": "… … … 4711",
+        "ZYXXIA INNOCENT": BLANK,
+        "ZYXXIAINNOCENT12": BLANK,
+    }
+    package, _ = paid_package(home / "p", [{"reference": one} for one in shown], "interpol-igrip")
+    assert [one["Transaction reference"] for one in form(package, 2)] == [*shown.values()]
+    assert not naming(package, b"Zyxxia") and not naming(package, b"ZYXXIA")

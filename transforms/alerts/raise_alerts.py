@@ -29,7 +29,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.transforms.window import GlobalWindows
 
-from schemas.cluster import ALERT, LINEAGE, ClusterFlag
+from schemas.cluster import ALERT, ALONE, LINEAGE, ClusterFlag
 from transforms.alerts.rules import (
     HARD_MENTION,
     TIE,
@@ -161,11 +161,13 @@ def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
 def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
     """Yields ALERT rows as `alert_lines`, with core identifiers by value; `left_out` counts others.
 
-    Of an alert that a burst raised only those that were reviewed are named. Whoever may see the
-    others finds the alert by its id in the files.
+    Of an alert that a burst raised, or on what is linked to no other, only those that were reviewed
+    are named: a bank's own line that is on no list is named by honest people, alone. Whoever may
+    see the others finds the alert by its id in the files.
     """
     for row in alerts.to_pylist():
-        core = set(row["reviewed"] if ClusterFlag.BURST in row["flags"] else row["core"])
+        doubtful = {ClusterFlag.BURST, ALONE} & set(row["flags"])
+        core = set(row["reviewed"] if doubtful else row["core"])
         tied = [one for one in row["tied_to"] if one in core]
         hidden = row["entity_id"] is not None and row["entity_id"] not in core
         shown = row | {

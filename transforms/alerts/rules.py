@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from schemas.cluster import AlertKind, ClusterFlag
+from schemas.cluster import ALONE, AlertKind, ClusterFlag
 from schemas.entity import are_withheld
 from schemas.enums import LineageEvent, Status
 from schemas.field import EPOCH, TIMESTAMP, microseconds_of, moment_of
@@ -105,7 +105,8 @@ class IdentifierHistory:
     `times` are in microseconds since 1970 (UTC); `filed_at` are those at which they came, if known.
     `known_cluster` is its cluster in the known run, if it was a member there; `joins` says that it
     was none and is now in a known cluster, whose members `ties` names, strongest first. `core` has
-    those of itself and `ties` that are core, `reviewed` those of them that were reviewed.
+    those of itself and `ties` that are core, `reviewed` those of them that were reviewed. `alone`
+    says that it is linked to no other.
     """
 
     entity_id: str
@@ -123,6 +124,7 @@ class IdentifierHistory:
     copied_at: Sequence[int | None] = ()
     core: frozenset[str] = frozenset()
     reviewed: frozenset[str] = frozenset()
+    alone: bool = False
 
     def alert(
         self, kind: AlertKind, key: Sequence[str], reason: str, upto: int, **more: Any
@@ -149,7 +151,7 @@ class IdentifierHistory:
         } | more
 
     def flags(self, upto: int) -> Iterator[str]:
-        """Yields the flags of the first `upto` records, as `schemas.cluster` has those of clusters.
+        """Yields the flags of the first `upto` records, as `schemas.cluster` has those of alerts.
 
         One-off is a reporter of one of the records. When they came counts, as a complaint can state
         any day.
@@ -170,6 +172,8 @@ class IdentifierHistory:
             yield ClusterFlag.ONE_SOURCE
         if len(people) == 1:
             yield ClusterFlag.ONE_REPORTER
+        if self.alone:
+            yield ALONE
 
 
 @dataclass(frozen=True)
@@ -284,6 +288,7 @@ def identifier_histories(
     before, joins = _joining(members, known)
     tied = _ties(ties, entity_ids, known)
     core, reviewed = _core(ties, entity_ids), known.decided.reviewed()
+    linked = set(ties.filter(pc.is_valid(ties["other"]))["entity_id"].to_pylist())
     histories, since = [], microseconds_of(known.since(rules))
     for row, name in enumerate(entity_ids.to_pylist()):
         columns = records.get(name)
@@ -298,6 +303,7 @@ def identifier_histories(
                     ties=tied.get(name, ())[:SAMPLE_SIZE],
                     core=attested,
                     reviewed=attested & reviewed,
+                    alone=name not in linked,
                     **columns,
                 )
             )

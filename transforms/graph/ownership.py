@@ -47,6 +47,12 @@ CONTEST_RATIO = 3
 FEWEST_TO_SETTLE = 3
 """Reporters of a side that can outweigh the other, at least."""
 
+MOST_IN_WORDS = 2
+"""Reporters who count among those that call an identifier their own in words alone.
+
+A third is no owner of what two others own: they paste a message that its sender signed.
+"""
+
 CARRIED_BY = 2
 """Reporters of one organisation in whose links the digits of a phone make it a callback."""
 
@@ -123,12 +129,16 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
 
     Returns:
         The rows with `of_owner`, a mask of those whose reporter does; and the number of such
-        reporters (`own_by`) by `entity_id`. All that have no name count as one. Without a pseudonym
-        a record speaks for itself alone: others of that day may be somebody else's.
+        reporters (`own_by`) by `entity_id`, of those in words alone `MOST_IN_WORDS` at most. All
+        that have no name count as one. Without a pseudonym a record speaks for itself alone: others
+        of that day may be somebody else's.
     """
-    mine = activity.filter(pc.greater(activity["own"], 0)).select(CLAIM.names)
+    mine = activity.filter(pc.greater(activity["own"], 0))
+    stated = mine.filter(pc.greater(mine["stated"], 0)).select(CLAIM.names).cast(CLAIM)
     others = claims.filter(pc.is_in(claims["entity_id"], pc.unique(activity["entity_id"])))
-    owners = each_once(pa.concat_tables([mine.cast(CLAIM), others]), CLAIM).combine_chunks()
+    stated = each_once(pa.concat_tables([stated, others]), CLAIM)
+    mine = mine.select(CLAIM.names).cast(CLAIM)
+    owners = each_once(pa.concat_tables([mine, stated]), CLAIM).combine_chunks()
     of_owner = np.zeros(activity.num_rows, bool)
     if owners.num_rows:
         ids = pc.unique(owners["entity_id"])
@@ -145,7 +155,11 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
         place, there = sorted_lookup(reporters, reporter)
         of_owner[rows] = there & np.isin(at[rows] * len(reporters) + place, pairs)
     counted = aggregate(owners, "entity_id", [([], "count_all")])
-    counts = counted.rename_columns({"count_all": "own_by"})
+    in_field = aggregate(stated, "entity_id", [([], "count_all")]).combine_chunks()
+    at = pc.index_in(counted["entity_id"], in_field["entity_id"].combine_chunks())
+    sure = pc.fill_null(in_field["count_all"].take(at), 0)
+    bounded = pc.min_element_wise(counted["count_all"], pc.add(sure, MOST_IN_WORDS))
+    counts = pa.table({"entity_id": counted["entity_id"], "own_by": bounded})
     return activity.append_column("of_owner", pa.array(of_owner)), counts
 
 

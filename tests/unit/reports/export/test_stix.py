@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow.parquet as pq
 import pytest
@@ -244,6 +244,10 @@ def test_indicators_are_of_what_a_pattern_can_name_and_indicate_a_technique(tmp_
     assert {by_id[one["target_ref"]]["type"] for one in objects if is_indicating(one)} <= {
         "attack-pattern"
     }
+    # A domain that lapsed can be another's in 80 days; a platform must not block that one.
+    (last,) = (one["last_seen"] for one in facts.members if one["entity_id"].startswith("domain"))
+    ends = datetime.fromisoformat(shown["domain:amzn-refund.support"]["valid_until"])
+    assert ends == last + timedelta(days=80)
 
 
 def is_indicating(one):

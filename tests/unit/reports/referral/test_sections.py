@@ -44,8 +44,37 @@ def with_script(people):
 
 @pytest.mark.parametrize(("people", "quoted"), [(4, False), (5, True)])
 def test_a_text_is_quoted_once_enough_people_report_it(tmp_path, people, quoted):
-    page = page_of(case_of(tmp_path / "run", with_script(people)))
+    page = page_of(case_of(tmp_path / "run", with_script(people), quote_scripts=True))
     assert ("your order of # is ready" in page) == quoted
+
+
+def test_no_text_is_quoted_that_nobody_read(tmp_path):
+    """Five pseudonyms can paste the name of somebody whom they accuse."""
+    case = case_of(tmp_path / "run", with_script(5))
+    files = package_of(case)
+    assert not [path for path, content in files.items() if b"order of # is ready" in content]
+    memo = package.counsel_files(case, {}, SEALER, files)
+    assert b"What callers read out: 1 text is not quoted" in memo["data/memo.html"]
+    assert not [path for path, content in memo.items() if b"order of # is ready" in content]
+
+
+@pytest.mark.parametrize(("days", "said"), [(48, False), (49, True), (400, True)])
+def test_a_number_that_fell_silent_may_be_anothers_by_now(tmp_path, days, said):
+    """Whoever reads a referral of last year's number must not take its holder of today."""
+    case = case_of(tmp_path / "run", rows())
+    day = (START + timedelta(days=days)).date()
+    case = replace(case, file=CaseFile({"date": day}))
+    page = page_of(case)
+    now = f"since its last one (No. {case.number[IDS[0]]}): whoever holds it by now may be another"
+    assert (now in page) == said
+    assert "No number here was silent for that long between two records." in page
+
+
+def test_the_clock_of_the_run_tells_what_fell_silent(tmp_path):
+    case = case_of(tmp_path / "run", rows())
+    later = {"clock": (START + timedelta(days=400)).isoformat()}
+    records = replace(case.records, manifest=case.manifest | later)
+    assert replace(case, records=records).silent_since == [IDS[0]]
 
 
 def test_a_shared_service_of_one_person_is_counted(tmp_path):

@@ -218,5 +218,9 @@ def test_a_burst_of_a_minute_is_flagged_whatever_days_its_complaints_state():
     (one,) = identifier_histories(
         members, pa.Table.from_batches([mentions]), TIE.empty_table(), known, FIVE
     )
-    assert flags_of(one) == ["one_source"]  # of the first three
-    assert sorted(one.flags(6)) == ["burst", "one_source"]
+    assert flags_of(one) == ["alone", "one_source"]  # of the first three
+    assert sorted(one.flags(6)) == ["alone", "burst", "one_source"]
+    tie = {"entity_id": one.entity_id, "other": "phone:+18885550124", "weight": 1.0, "core": True}
+    ties = pa.Table.from_pylist([tie], TIE)
+    (one,) = identifier_histories(members, pa.Table.from_batches([mentions]), ties, known, FIVE)
+    assert flags_of(one) == ["one_source"]

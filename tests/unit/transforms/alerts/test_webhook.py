@@ -5,6 +5,7 @@ import json
 import os
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow as pa
@@ -193,6 +194,21 @@ def test_it_is_told_of_core_identifiers_alone_and_of_the_others_by_number(hook, 
     assert (hidden["entity_id"], hidden["tied_to"], hidden["left_out"]) == (None, [ring], 2)
     assert (shown["entity_id"], shown["tied_to"], shown["left_out"]) == (ring, [also], 1)
     assert (shown["core"], shown["reviewed"]) == ([ring, also], [also])
+
+
+def test_of_what_is_linked_to_no_other_it_is_told_once_that_was_reviewed(hook, tmp_path):
+    """Confused victims of two companies put their bank's line where a scammer's should be."""
+    url, asked, _ = hook
+    bank = "phone:+18885550123"
+    for number, reviewed in enumerate((set(), {bank})):
+        one = history(0, 1, orgs=("amazon", "microsoft"), core={bank}, reviewed=reviewed)
+        (row,) = several_orgs_alerts(replace(one, alone=True), AlertRules())
+        assert (row["entity_id"], row["core"]) == (bank, [bank]) and "alone" in row["flags"]
+        batch = pa.RecordBatch.from_pylist([row | {"alert_id": str(number)}], ALERT)
+        list(post_alerts(batch, url, str(tmp_path), owe=False))
+    hidden, shown = (json.loads(body) for _, body in asked)
+    assert (hidden["entity_id"], hidden["core"], hidden["left_out"]) == (None, [], 1)
+    assert (shown["entity_id"], shown["core"], shown["left_out"]) == (bank, [bank], 0)
 
 
 def test_of_a_burst_it_is_told_reviewed_identifiers_alone(hook, tmp_path):

@@ -222,9 +222,25 @@ def test_one_statement_contests_what_any_number_of_others_show(field):
 )
 def test_clearly_more_reporters_settle_who_holds_it(victims, suspects, line, status):
     rows = records_of(PHONES[0], [f"c{n}" for n in range(suspects)], Role.CALLBACK)
-    rows += records_of(PHONES[0], [f"c{50 + n}" for n in range(victims)], Role.VICTIM)
+    claims = [f"c{50 + n}" for n in range(victims)]
+    rows += records_of(PHONES[0], claims, Role.VICTIM, "phone_numbers[0]")
     rows = [row | {"line_type": line} for row in rows]
     assert only(classify_evidence(evidence(rows), NOBODY))["status"] == status
+
+
+@pytest.mark.parametrize("line", ["mobile", "toll_free"])
+def test_no_words_of_many_make_a_suspects_identifier_a_victims(line):
+    """A ring signs its mails with the number to call, and whoever pastes one seems to sign it."""
+    shown = records_of(PHONES[0], ["c1"], Role.CALLBACK)
+    pasted = records_of(PHONES[0], [f"c{50 + n}" for n in range(20)], Role.VICTIM, "narrative")
+    stated = records_of(PHONES[0], ["c90"], Role.VICTIM, "phone_numbers[0]")
+    for rows, status in (
+        ([*shown, *pasted], Status.CONTESTED),
+        ([*shown, *pasted, *stated], Status.VICTIM_SIDE),  # three, one of whom says so in a field
+        (pasted, Status.VICTIM_SIDE),
+    ):
+        of_line = evidence([row | {"line_type": line} for row in rows])
+        assert only(classify_evidence(of_line, NOBODY))["status"] == status
 
 
 def test_who_is_on_both_sides_is_on_the_victims():
