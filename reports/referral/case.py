@@ -98,8 +98,8 @@ class Release:
         return language.say(
             "cover.released",
             who=organisation_name(self.organisation),
-            issued=self.issued_at[:10],
-            expires=self.expires_at[:10],
+            issued=language.day(date.fromisoformat(self.issued_at[:10])),
+            expires=language.day(date.fromisoformat(self.expires_at[:10])),
             n=self.members,
         )
 
@@ -453,13 +453,23 @@ class Case:
         return self.say("cover.sender", named=named.removesuffix("."), contact=contact)
 
     @property
+    def numbers_of_case(self) -> dict[str, str]:
+        """Case numbers of the organisations and of this recipient.
+
+        One that another authority gave is its own: that it has a case is not for this one to read.
+        """
+        known = {*self.row["orgs"], self.reference.recipient["code"]}
+        given = self.file.values.get("case_numbers", {})
+        return {who: given[who] for who in sorted(given) if who in known}
+
+    @property
     def case_numbers(self) -> str:
         """The case numbers of both sides, or a blank."""
         recipient = self.reference.recipient
         names = {recipient["code"]: recipient["name"]}
         shown = [
             f"{names.get(who) or organisation_name(who)}: {plain(number, 80)}"
-            for who, number in sorted(self.file.values.get("case_numbers", {}).items())
+            for who, number in self.numbers_of_case.items()
         ]
         return "; ".join(shown) or BLANK
 
@@ -472,7 +482,7 @@ class Case:
     @property
     def blanks(self) -> list[str]:
         """The blanks that are left to fill, since the case file does not say them."""
-        given = self.file.values
+        given = self.file.values | {"case_numbers": self.numbers_of_case}
         missing = [
             text
             for name, text in (
@@ -499,10 +509,15 @@ class Case:
         return missing
 
     @property
+    def whose(self) -> str:
+        """The organisations whose own complaints are read; of others there are counts alone."""
+        return self.language.join(self.own_names)
+
+    @property
     def brands_sentence(self) -> str:
         """Says whom the callers posed as."""
         if self.brands:
-            return self.say("summary.posed", brands=self.brands)
+            return self.say("summary.posed", brands=self.brands, whose=self.whose)
         return self.say("summary.posed_as_others")
 
     @property

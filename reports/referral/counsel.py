@@ -156,6 +156,13 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                 f"fill. Missing: {'; '.join(case.blanks)}."
             )
         )
+    if others := case.file.values.get("case_numbers", {}).keys() - case.numbers_of_case.keys():
+        blocks.append(
+            Text(
+                "Case numbers that stay here, since neither an organisation of the case nor this "
+                f"recipient gave them: {plain(', '.join(sorted(others)), 200)}."
+            )
+        )
     letters = sorted(one for one in package if one.startswith("data/requests/"))
     forms = sorted(
         one for one in package if one.startswith("data/certificates/") and one.endswith(".txt")

@@ -298,6 +298,7 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
             {
                 "complaints": count("complaint", row["complaints"]),
                 "brands": case.brands or case.say("general.none_stated"),
+                "whose": case.whose,
             },
         ),
         "wires": (
@@ -339,6 +340,7 @@ def _limits(case: Case) -> list[Block]:
         say("limits.not_reported"),
         say(
             "limits.read",
+            whose=case.whose,
             read=case.language.count("complaint", counts["read"]),
             n=counts["duplicates"],
             rejected=counts["rejected"],

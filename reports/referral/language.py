@@ -106,7 +106,7 @@ TEMPLATE_VALUES: Mapping[str, Mapping[str, Any]] = {
         "weeks": "",
     },
     "ad_request.txt": {**_REQUEST, "platform": "", "clicks": [_CLICK]},
-    "readme.txt": {"code": "", "tlp": ""},
+    "readme.txt": {"code": "", "tlp": "", "parts": ()},
 }
 """Names that each template of a language can use."""
 
