@@ -214,7 +214,7 @@ def _identifiers(case: Case) -> Exhibit:
             "number",
             "Readings in which it is a caller id or a sender that can be forged.",
         ),
-        ("reason", "text", "Why it is infrastructure."),
+        ("reason", "text", "What the records report that makes it infrastructure."),
     )
     rows = []
     for one in case.facts.members:
