@@ -251,8 +251,8 @@ class Case:
 
     @property
     def clock(self) -> datetime:
-        """The time at which retention is looked at: the day of the referral, if it is later."""
-        return clock_of(self.records, self.file)
+        """The time at which retention is looked at, see `clock_of`."""
+        return clock_of(self.records, self.file, self.confirmations)
 
     @property
     def row(self) -> Row:
@@ -570,7 +570,7 @@ def build_case(
         supplier_people=supplier_people,
         supplier_first=supplier_first,
         bridges=find_bridges(facts),
-        groups=group_by_provider(facts, reference, clock_of(records, file)),
+        groups=group_by_provider(facts, reference, clock_of(records, file, confirmations)),
         handovers=find_handovers(facts),
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
@@ -588,12 +588,19 @@ def build_case(
     )
 
 
-def clock_of(records: CaseRecords, file: CaseFile) -> datetime:
-    """Returns the day that the case file gives the referral, or its records' time if later."""
-    day = file.values.get("date")
-    if not isinstance(day, date):
-        return records.moment
-    return max(records.moment, datetime(day.year, day.month, day.day, tzinfo=UTC))
+def clock_of(
+    records: CaseRecords, file: CaseFile, confirmations: Sequence[Confirmation]
+) -> datetime:
+    """Returns the latest known time of a referral, at which retention is looked at.
+
+    It is no earlier than its records, the day that the case file gives it, or a confirmation: what
+    was confirmed a year after its records has a year less to be asked for.
+    """
+    days = [one.day for one in confirmations]
+    if isinstance(given := file.values.get("date"), date):
+        days.append(given)
+    times = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
+    return max([records.moment, *times])
 
 
 def dominant_country(

@@ -225,14 +225,14 @@ def _unchecked(case: Case) -> list[Block]:
             "for counsel and never legal advice. No lawyer has checked what has no name below: "
             "once checked, put a name into checked_by.",
         ),
+        Points(
+            [f"{name}.txt: a form of a certificate, not checked" for name in reference.certificates]
+        ),
         Grid(
             "Texts of law and custom that the package rests on",
             ("Text", "Source", "As of", "Checked by"),
             cells,
             (0.44, 0.3, 0.12, 0.14),
-        ),
-        Points(
-            [f"{name}.txt: a form of a certificate, not checked" for name in reference.certificates]
         ),
     ]
 
