@@ -488,7 +488,10 @@ def _signed_by(path: str, content: bytes, keys: Keys) -> tuple[str | None, str |
 def _notes(run: Run) -> Iterator[str]:
     custody, private = run.custody or Custody(), run.manifest.get("private")
     if custody.key_id is None:
-        yield "is unsigned: nobody can tell who wrote its digests"
+        yield (
+            "is unsigned: nobody can tell who wrote its digests; a run made once there is a key is "
+            "signed (ringtrace keys make)"
+        )
     elif custody.org is None:
         yield f"is signed by the key {custody.key_id}, which is neither yours nor trusted"
     elif custody.org:

@@ -181,9 +181,9 @@ def ftc_summary(run: Run) -> list[str]:
         f"{count['read']:,} complaints read: {count['accepted']:,} accepted, "
         f"{count['duplicates']:,} duplicates, {count['rejected']:,} rejected",
         f"{phones.num_rows:,} phone numbers: {infrastructure.num_rows:,} used by scammers, "
-        f"{known.num_rows:,} known legitimate and suppressed, the rest seen only as caller ID",
+        f"{known.num_rows:,} known legitimate and suppressed, the rest only caller ids or mentions",
         "",
-        "Called back from robocall recordings, and complained about by consumers:",
+        "Recordings of robocalls ask to call these back, and consumers complained about them:",
         *(f"  {_number(row)}  in {row['complaints']} reports" for row in shared.to_pylist()),
         "",
         "Spoofed, and never to be referred:",

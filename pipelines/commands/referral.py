@@ -197,7 +197,7 @@ def run(arguments: argparse.Namespace) -> int:
     named = members_to_name(records.facts, included)
     case_file = _case_file_from(arguments.case, records, named)
     policy = chosen.policy
-    releases, uncovered = _releases_from(arguments, records, named, now)
+    releases, uncovered, unasked = _releases_from(arguments, records, named, now)
     stops = find_obstacles(
         records.facts,
         known,
@@ -210,7 +210,7 @@ def run(arguments: argparse.Namespace) -> int:
         _decided(finished),
     )
     if stops and not (override and all(one.answerable for one in stops)):
-        return _refuse(arguments.cluster, stops)
+        return _refuse(arguments.cluster, stops, unasked)
     check_basis(finished)
     issuer = _issuer(arguments.issuer, finished)
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
@@ -304,25 +304,29 @@ def _case_file_from(
 
 def _releases_from(
     arguments: argparse.Namespace, records: CaseRecords, named: Collection[str], now: datetime
-) -> tuple[list[Release], dict[str, int]]:
-    """Reads partners' consents, and counts for each the named members that it does not cover."""
+) -> tuple[list[Release], dict[str, int], dict[str, list[str]]]:
+    """Reads partners' consents, and counts for each the named members that it does not cover.
+
+    The last lists, for each partner, consents or not, the named members that it saw and that no
+    consent of its covers.
+    """
     senders = {one["contributor"] for one in records.offered}
     own = set(records.facts.row["orgs"]) - senders
     signed = signed_files.read_consents(arguments.consent, own, arguments.recipient, now)
     if strangers := sorted(signed.keys() - senders):
         raise UsageError(f"--consent: {strangers[0]} has no part in this cluster; leave it out")
-    releases, uncovered = [], {}
-    for org, one in signed.items():
+    releases, unasked = [], {}
+    for org in sorted(senders):
         where = pc.field("entity_id").isin(sorted(named)) & (pc.field("contributor") == org)
         seen = tables.read_table(arguments.run, CONTRIBUTORS, ["entity_id"], where)
-        covered = set(map(without_epoch, one.content.members))
-        left = set(map(without_epoch, seen["entity_id"].to_pylist())) - covered
-        uncovered[org] = len(left)
-        if not left:
+        one = signed.get(org)
+        covered = set(map(without_epoch, one.content.members)) if one is not None else set()
+        unasked[org] = sorted(set(map(without_epoch, seen["entity_id"].to_pylist())) - covered)
+        if one is not None and not unasked[org]:
             count = len(covered & set(map(without_epoch, named)))
             issued, ends = one.content.issued_at, one.content.expires_at
             releases.append(Release(org, issued, ends, count, one.letter, one.signature))
-    return releases, uncovered
+    return releases, {org: len(unasked[org]) for org in signed}, unasked
 
 
 def _included_member(given: str, members: Mapping[str, Any]) -> tuple[str, str]:
@@ -472,10 +476,15 @@ def _ledger_entry(
     )
 
 
-def _refuse(cluster_id: str, stops: list[Obstacle]) -> int:
+def _refuse(cluster_id: str, stops: list[Obstacle], unasked: Mapping[str, Sequence[str]]) -> int:
+    """Says what is in the way, and what a partner's consent must list; returns the exit status."""
     sys.stderr.write(f"ringtrace referral: {cluster_id} is refused:\n")
     for one in stops:
         sys.stderr.write(f"  {one.code}: {one.text}\n")
+    if any(one.code == "handling" for one in stops):
+        for org, ids in unasked.items():
+            sys.stderr.write(f"  a consent of {org} must list what it saw of those to name:\n")
+            sys.stderr.writelines(f"    {one}\n" for one in ids)
     if all(one.answerable for one in stops):
         sys.stderr.write("  or answer for it: --override-by NAME --override-reason TEXT\n")
     return 1

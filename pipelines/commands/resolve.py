@@ -51,7 +51,7 @@ ALIAS_COLUMNS = ("number", "system", "id", "url", "who", "when")
 UNKNOWN = "nothing that was given knows it; name the packages, offers and runs of it"
 
 MOST_ROWS = 20
-"""Rows of exhibits that are named for a number; the rest are counted."""
+"""Spans of rows of a file that are named for a number; the rest are counted."""
 
 
 @dataclass(frozen=True)
@@ -237,9 +237,7 @@ def _lines(
         if number in one.about and number not in one.things():
             yield f"is {one.about[number]}, as {plain(one.issuer, 80)} numbers it"
         if places := one.printed.get(number):
-            left = len(places) - MOST_ROWS
-            shown = "; ".join(places[:MOST_ROWS]) + (f"; and {left} more" if left > 0 else "")
-            yield f"printed in {one.path} ({one.what}): {shown}"
+            yield f"printed in {one.path} ({one.what}): {'; '.join(_by_file(places))}"
         elif number in one.things():
             yield f"in {one.path} ({one.what})"
     for thing in things:
@@ -456,6 +454,26 @@ def _read_package(folder: Path) -> Holding:
         printed,
         about,
     )
+
+
+def _by_file(places: Sequence[str]) -> Iterator[str]:
+    """Yields each file of `FILE row N` once, with its rows; what follows one another is a span."""
+    rows: dict[str, list[str]] = {}
+    for place in places:
+        name, _, row = place.partition(" row ")
+        rows.setdefault(name, []).append(row)
+    for name, numbers in rows.items():
+        spans: list[list[str]] = []
+        for row in filter(None, numbers):
+            if spans and spans[-1][-1].isdecimal() and row == str(int(spans[-1][-1]) + 1):
+                spans[-1] = [spans[-1][0], row]
+            else:
+                spans.append([row])
+        shown = [" to ".join(one) for one in spans[:MOST_ROWS]]
+        if left := len(spans[MOST_ROWS:]):
+            shown.append(f"{left} more")
+        words = ", ".join(shown)
+        yield f"{name} row{'' if words.isdecimal() else 's'} {words}" if words else name
 
 
 def _printed_rows(

@@ -545,7 +545,7 @@ def _letter(kind: type[Any], given: str, name: str, me: str, now: datetime) -> t
     """Reads a signed letter to `me`; returns its path, bytes and content."""
     path, content, signature = signed_files.read_signed(given, (name,))
     try:
-        org, signer = signer_of(content, signature, key_store.trusted_keys())
+        org, signer = signed_files.partner_of(content, signature, key_store.trusted_keys())
         found = read_letter(kind, content, org)
         check_letter_addressee(found, me, now)
     except (OfferError, LetterError) as error:

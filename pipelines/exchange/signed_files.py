@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -374,12 +374,32 @@ def accepted(
         yield
 
 
+def partner_of(
+    content: bytes, signature: bytes, trusted: Mapping[str, Sequence[Ed25519PublicKey]]
+) -> tuple[str, str]:
+    """Returns the partner whose trusted key signed `content`, and the key's id.
+
+    Raises:
+        OfferError: if none did; of what one signed oneself it says so.
+    """
+    try:
+        return signer_of(content, signature, trusted)
+    except OfferError:
+        try:
+            signer_of(content, signature, {"own": key_store.own_public_keys()})
+        except OfferError:
+            pass
+        else:
+            raise OfferError("is signed with your own key; give what the other side sent") from None
+        raise
+
+
 def _read(
     given: str, trusted: dict[str, list[Ed25519PublicKey]], me: str | None, now: datetime
 ) -> SignedFile:
     path, content, signature = read_signed(given, OFFER_FILES)
     try:
-        org, key_id = signer_of(content, signature, trusted)
+        org, key_id = partner_of(content, signature, trusted)
         found = parse_offer(content, org)
         check_offer_addressee(found, found.recipient if me is None else me, now)
     except OfferError as error:
@@ -598,7 +618,7 @@ def read_consents(
         _take_revocation(taken)
     for path, content, signature in consents:
         try:
-            org, signer = signer_of(content, signature, trusted)
+            org, signer = partner_of(content, signature, trusted)
             letter = parse_consent(content)
         except OfferError as error:
             raise UsageError(f"{path}: {error}") from None

@@ -422,7 +422,7 @@ def offer_lines(offer: Offer) -> Iterator[str]:
     """Yields all that an offer says as lines, cluster by cluster; hostile text made harmless."""
     terms = offer.terms
     yield f"offer of {offer.sender} to {offer.recipient}, {offer.tlp}"
-    yield f"issued {offer.issued_at}, void from {offer.expires_at}"
+    yield f"issued {offer.issued_at}, expires {offer.expires_at}"
     yield (
         f"confidence {terms.confidence_floor / 100:.2f} and {terms.least_reports} reports at "
         f"least; victims by country from {terms.k}; losses to {terms.loss_unit}"
@@ -690,6 +690,6 @@ def _cluster(
 
 def _victims(cluster: OfferedCluster) -> str:
     if cluster.elsewhere is None:
-        return "too few to be told"
+        return "withheld (small counts)"
     countries = [f"{one.country} {one.victims}" for one in cluster.countries]
-    return ", ".join([*countries, f"elsewhere or unknown {cluster.elsewhere}"])
+    return ", ".join([*countries, f"others, or country not said: {cluster.elsewhere}"])

@@ -101,8 +101,8 @@ class Release:
         return language.say(
             "cover.released",
             who=organisation_name(self.organisation),
-            issued=self.issued_at[:10],
-            expires=self.expires_at[:10],
+            issued=language.day(date.fromisoformat(self.issued_at[:10])),
+            expires=language.day(date.fromisoformat(self.expires_at[:10])),
             n=self.members,
         )
 
@@ -257,8 +257,8 @@ class Case:
 
     @property
     def clock(self) -> datetime:
-        """The time at which retention is looked at: the day of the referral, if it is later."""
-        return clock_of(self.records, self.file)
+        """The time at which retention is looked at, see `clock_of`."""
+        return clock_of(self.records, self.file, self.confirmations)
 
     @property
     def silent_since(self) -> list[str]:
@@ -479,13 +479,23 @@ class Case:
         return self.say("cover.sender", named=named.removesuffix("."), contact=contact)
 
     @property
+    def numbers_of_case(self) -> dict[str, str]:
+        """Case numbers of the organisations and of this recipient.
+
+        One that another authority gave is its own: that it has a case is not for this one to read.
+        """
+        known = {*self.row["orgs"], self.reference.recipient["code"]}
+        given = self.file.values.get("case_numbers", {})
+        return {who: given[who] for who in sorted(given) if who in known}
+
+    @property
     def case_numbers(self) -> str:
         """The case numbers of both sides, or a blank."""
         recipient = self.reference.recipient
         names = {recipient["code"]: recipient["name"]}
         shown = [
             f"{names.get(who) or organisation_name(who)}: {plain(number, 80)}"
-            for who, number in sorted(self.file.values.get("case_numbers", {}).items())
+            for who, number in self.numbers_of_case.items()
         ]
         return "; ".join(shown) or BLANK
 
@@ -498,7 +508,7 @@ class Case:
     @property
     def blanks(self) -> list[str]:
         """The blanks that are left to fill, since the case file does not say them."""
-        given = self.file.values
+        given = self.file.values | {"case_numbers": self.numbers_of_case}
         missing = [
             text
             for name, text in (
@@ -525,10 +535,15 @@ class Case:
         return missing
 
     @property
+    def whose(self) -> str:
+        """The organisations whose own complaints are read; of others there are counts alone."""
+        return self.language.join(self.own_names)
+
+    @property
     def brands_sentence(self) -> str:
         """Says whom the callers posed as."""
         if self.brands:
-            return self.say("summary.posed", brands=self.brands)
+            return self.say("summary.posed", brands=self.brands, whose=self.whose)
         return self.say("summary.posed_as_others")
 
     @property
@@ -583,7 +598,7 @@ def build_case(
         supplier_first=supplier_first,
         bridges=find_bridges(facts),
         unlinked=find_unlinked(whole, facts),
-        groups=group_by_provider(facts, reference, clock_of(records, file)),
+        groups=group_by_provider(facts, reference, clock_of(records, file, confirmations)),
         handovers=find_handovers(facts),
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
@@ -602,12 +617,19 @@ def build_case(
     )
 
 
-def clock_of(records: CaseRecords, file: CaseFile) -> datetime:
-    """Returns the day that the case file gives the referral, or its records' time if later."""
-    day = file.values.get("date")
-    if not isinstance(day, date):
-        return records.moment
-    return max(records.moment, datetime(day.year, day.month, day.day, tzinfo=UTC))
+def clock_of(
+    records: CaseRecords, file: CaseFile, confirmations: Sequence[Confirmation]
+) -> datetime:
+    """Returns the latest known time of a referral, at which retention is looked at.
+
+    It is no earlier than its records, the day that the case file gives it, or a confirmation: what
+    was confirmed a year after its records has a year less to be asked for.
+    """
+    days = [one.day for one in confirmations]
+    if isinstance(given := file.values.get("date"), date):
+        days.append(given)
+    times = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
+    return max([records.moment, *times])
 
 
 def dominant_country(

@@ -156,6 +156,13 @@ def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
                 f"fill. Missing: {'; '.join(case.blanks)}."
             )
         )
+    if others := case.file.values.get("case_numbers", {}).keys() - case.numbers_of_case.keys():
+        blocks.append(
+            Text(
+                "Case numbers that stay here, since neither an organisation of the case nor this "
+                f"recipient gave them: {plain(', '.join(sorted(others)), 200)}."
+            )
+        )
     letters = sorted(one for one in package if one.startswith("data/requests/"))
     forms = sorted(
         one for one in package if one.startswith("data/certificates/") and one.endswith(".txt")
@@ -232,14 +239,14 @@ def _unchecked(case: Case) -> list[Block]:
             "for counsel and never legal advice. No lawyer has checked what has no name below: "
             "once checked, put a name into checked_by.",
         ),
+        Points(
+            [f"{name}.txt: a form of a certificate, not checked" for name in reference.certificates]
+        ),
         Grid(
             "Texts of law and custom that the package rests on",
             ("Text", "Source", "As of", "Checked by"),
             cells,
             (0.44, 0.3, 0.12, 0.14),
-        ),
-        Points(
-            [f"{name}.txt: a form of a certificate, not checked" for name in reference.certificates]
         ),
     ]
 

@@ -238,7 +238,7 @@ def _clock(case: Case) -> str:
     unknown = sum(len(group.members) for group in case.groups if group.next_expiry is None)
     if unknown:
         parts.append(case.say("summary.clock_unknown", n=unknown))
-    return case.say("summary.clock", parts="; ".join(parts))
+    return case.say("summary.clock", day=case.language.day(moment), parts="; ".join(parts))
 
 
 @dataclass(frozen=True)
@@ -299,6 +299,7 @@ def element_evidence(case: Case) -> Mapping[str, ElementEvidence]:
             {
                 "complaints": count("complaint", row["complaints"]),
                 "brands": case.brands or case.say("general.none_stated"),
+                "whose": case.whose,
             },
         ),
         "wires": (
@@ -340,6 +341,7 @@ def _limits(case: Case) -> list[Block]:
         say("limits.not_reported"),
         say(
             "limits.read",
+            whose=case.whose,
             read=case.language.count("complaint", counts["read"]),
             n=counts["duplicates"],
             rejected=counts["rejected"],
@@ -428,7 +430,7 @@ def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
             case.say("custody.exhibits"),
             case.heads("custody", "number", "title", "file", "rows", "about"),
             rows,
-            (0.06, 0.18, 0.28, 0.08, 0.4),
+            (0.06, 0.17, 0.315, 0.075, 0.38),
             ids=(2,),
             numbers=(0, 3),
         ),
@@ -447,7 +449,7 @@ def _exhibits(made: Sequence[Exhibit], case: Case) -> list[Block]:
             case.say("custody.inputs"),
             case.heads("custody", "file", "kind", "rows", "digest"),
             inputs,
-            (0.26, 0.12, 0.08, 0.54),
+            (0.305, 0.105, 0.065, 0.525),
             ids=(0, 3),
             numbers=(2,),
         ),

@@ -217,7 +217,7 @@ def _identifiers(case: Case) -> Exhibit:
             "number",
             "Readings in which it is a caller id or a sender that can be forged.",
         ),
-        ("reason", "text", "Why it is infrastructure."),
+        ("reason", "text", "What the records report that makes it infrastructure."),
     )
     rows = []
     for one in case.facts.members:
@@ -299,8 +299,8 @@ def _other_reading(case: Case, mention: Row) -> str | None:
 _LINK_COLUMNS: tuple[Column, ...] = (
     ("identifier_a", "entity id", "One end."),
     ("identifier_b", "entity id", "The other end; only its kind where it is of another cluster."),
-    ("complaints", "number", "Complaints that name both."),
-    ("calls", "number", "Calls that name both."),
+    ("complaints", "number", "Complaints that with their calls name both."),
+    ("calls", "number", "Calls of these, and calls that name both."),
     ("victims", "number", "Distinct victims among them."),
     ("reporters", "number", "Distinct people who report both together."),
     ("organisations", "slugs", "Who saw both."),

@@ -74,6 +74,14 @@ _SERVICES = {
     "screenconnect": "ScreenConnect",
     "whatsapp": "WhatsApp",
     "paypal": "PayPal",
+    "att": "AT&T",
+    "bbva": "BBVA",
+    "ebay": "eBay",
+    "fedex": "FedEx",
+    "hmrc": "HMRC",
+    "hsbc": "HSBC",
+    "mcafee": "McAfee",
+    "usps": "USPS",
 }
 
 _TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -106,7 +114,7 @@ TEMPLATE_VALUES: Mapping[str, Mapping[str, Any]] = {
         "weeks": "",
     },
     "ad_request.txt": {**_REQUEST, "platform": "", "clicks": [_CLICK]},
-    "readme.txt": {"code": "", "tlp": ""},
+    "readme.txt": {"code": "", "tlp": "", "parts": ()},
 }
 """Names that each template of a language can use."""
 
@@ -395,6 +403,7 @@ def organisation_name(slug: str) -> str:
 
 
 def _name_word(word: str) -> str:
-    if word in _SMALL_WORDS or len(word) <= SHORT_NAME:
-        return word if word in _SMALL_WORDS else word.upper()
-    return _SERVICES.get(word, word[:1].upper() + word[1:])
+    if word in _SMALL_WORDS:
+        return word
+    plain_name = word.upper() if len(word) <= SHORT_NAME else word[:1].upper() + word[1:]
+    return _SERVICES.get(word, plain_name)

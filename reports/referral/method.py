@@ -57,9 +57,8 @@ def method_section(case: Case) -> list[Block]:
         *_steps_by_role(case),
         _payment(case),
     ]
-    whose = case.language.join(case.own_names)
     return [
-        Text(case.say("method.about", n=len(complaints), whose=whose)),
+        Text(case.say("method.about", n=len(complaints), whose=case.whose)),
         Points([one for one in steps if one], numbered=True),
         *_scripts(case),
     ]

@@ -199,7 +199,7 @@ def package_facts(case: Case, versions: dict[str, str]) -> dict[str, Any]:
         "as_of": case.moment.isoformat(),
         "tlp": case.tlp,
         "operation": plain(case.file.values.get("operation", ""), 80),
-        "case_numbers": dict(sorted(case.file.values.get("case_numbers", {}).items())),
+        "case_numbers": case.numbers_of_case,
         "status": row["status"],
         "evidence_numbers": {
             "issuer": case.issuer,
@@ -330,7 +330,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     records["data/cluster.misp.json"] = misp.misp_event(
         case.facts, case.moment, case.manifest["run_id"], case.title, case.tlp, named
     )
-    cases = {plain(org, 60): one for org, one in case.file.values.get("case_numbers", {}).items()}
+    cases = {plain(who, 60): one for who, one in case.numbers_of_case.items()}
     records["data/cluster.case.jsonld"] = case_uco.case_bundle(
         case.facts,
         case.moment,
@@ -349,7 +349,9 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
     titles = [f"{one.number}. {one.title}, {one.path.removeprefix('data/')}" for one in made]
     if letter := letter_document(case, titles):
         records |= _rendered("letter", letter)
-    readme = case.language.templates["readme.txt"].render(code=case.code, tlp=case.tlp.upper())
+    parts = {one.split("/")[1] for one in records}
+    template = case.language.templates["readme.txt"]
+    readme = template.render(code=case.code, tlp=case.tlp.upper(), parts=parts)
     return (
         records
         | certificate_drafts(case, records, versions.get("ringtrace", ""))

@@ -535,7 +535,7 @@ def _chart_drawing(block: Chart, width: float) -> Any:
                 drawing.add(bar)
             case _:
                 text = String(x, y, paragraph_words(one.text, BOLD if one.white else PROSE))
-                text.fontName, text.fontSize = (BOLD, 5.8) if one.white else (_font_of(one.text), 7)
+                text.fontName, text.fontSize = (BOLD, 7) if one.white else (_font_of(one.text), 7)
                 text.fillColor = white if one.white else HexColor("#16181c")
                 text.textAnchor = one.anchor
                 drawing.add(text)

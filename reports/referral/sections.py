@@ -102,7 +102,7 @@ def infrastructure_section(case: Case) -> list[Block]:
                         "likelihood",
                     ),
                     rows,
-                    (0.049, 0.225, 0.146, 0.055, 0.092, 0.055, 0.1, 0.1, 0.178),
+                    (0.042, 0.253, 0.146, 0.055, 0.092, 0.055, 0.094, 0.094, 0.169),
                     ids=(1, 2),
                     numbers=(0, 3, 4, 5),
                 )
@@ -336,7 +336,7 @@ def _timeline_chart(case: Case) -> Chart:
         anchor = "end" if x > TIMELINE_WIDTH - DAY_WIDTH else "start"
         shapes.append(Line(x, 16, x, drawn.height, 0.7, "grid"))
         if (start := x - DAY_WIDTH if anchor == "end" else x) >= free:
-            shapes.append(Label(x, 12, day, anchor))
+            shapes.append(Label(x, 14.5, day, anchor))
             free = start + DAY_WIDTH
     for life in drawn.lives:
         label = f"{case.number[life.entity_id]}. {case.identifier(life.entity_id)}"
@@ -523,9 +523,9 @@ def _link_chart(case: Case) -> Chart:
         shapes.append(Line(a.x, a.y, b.x, b.y, one.width, "alone" if alone else "link"))
     nodes = drawn.nodes
     for node in nodes:
-        radius, number = max(node.radius, 8.5), str(case.number[node.entity_id])
+        radius, number = max(node.radius, 12.0), str(case.number[node.entity_id])
         shapes.append(Disc(node.x, node.y, radius, node.kind))
-        shapes.append(Label(node.x, node.y + 3.2, number, "middle", white=True))
+        shapes.append(Label(node.x, node.y + 3.9, number, "middle", white=True))
     return Chart(
         caption=case.say("charts.links", drawn=len(nodes), n=len(facts.members)),
         width=WIDTH,

@@ -100,7 +100,7 @@ def test_the_recorded_command_makes_the_two_companies(tmp_path):
 def test_it_prints_what_the_ftc_records_show(shown):
     _, text = shown
     assert "5,568 complaints read: 5,544 accepted, 24 duplicates, 0 rejected" in text
-    called_back = text.partition("Called back from robocall recordings")[2].partition("Spoofed")[0]
+    called_back = text.partition("Recordings of robocalls ask")[2].partition("Spoofed")[0]
     assert re.findall(r"\+\d+", called_back) == ["+13152328257", "+17144064370", "+19494475846"]
     assert "+18008291040  in 53 reports: known legitimate: IRS" in text
 

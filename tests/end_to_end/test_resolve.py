@@ -399,11 +399,20 @@ def test_a_row_about_what_is_left_out_is_not_what_its_number_stands_for():
         "a package",
         "amazon",
         members=[f"phone:{ONE}"],
-        printed={number: ["exhibits/07-links-not-accepted.csv row 1"]},
+        printed={
+            number: [
+                *(f"exhibits/03-sightings.csv row {one}" for one in (1, 2, 3, 5)),
+                "exhibits/07-links-not-accepted.csv row 1",
+                "referral.html",
+            ]
+        },
         about={number: "the link of it and what is left out"},
     )
     lines = list(resolve._lines(number, [], [held], [], []))
     assert [one for one in lines if one.startswith("is ")] == [
         f"is the identifier phone:{ONE}, as amazon numbers it"
     ]
-    assert "exhibits/07-links-not-accepted.csv row 1" in lines[1]
+    assert lines[1].endswith(
+        ": exhibits/03-sightings.csv rows 1 to 3, 5; exhibits/07-links-not-accepted.csv row 1; "
+        "referral.html"
+    )

@@ -277,6 +277,12 @@ def test_an_offer_is_left_out_from_when_its_key_is_void(home, tmp_path):
     assert why == "signed by a key that is void from 2026-06-02T00:00:00Z on"
 
 
+def test_ones_own_offer_is_refused_as_that(home, tmp_path):
+    signed(tmp_path / "offer", "offer.json", OFFER, key_store.own_key())
+    with pytest.raises(UsageError, match="is signed with your own key; give what the other side"):
+        accept(tmp_path / "offer")
+
+
 def test_an_own_key_that_is_trusted_by_name_shows_what_it_signed(home, tmp_path, capsys):
     own = key_store.own_key()
     key_store.trust("apple", own.public_key())

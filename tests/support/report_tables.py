@@ -149,7 +149,7 @@ def link(entity_a: str, entity_b: str, **changed) -> dict:
         "record_ids": ["amazon|A-1", "amazon|A-2"],
         "records": 2,
         "accepted": True,
-        "reason": "both held by the suspect in the same records",
+        "reason": "both used by the scammer in the same records",
     }
     return row | changed
 

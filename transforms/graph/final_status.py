@@ -112,7 +112,7 @@ def finalize_links(
         [
             "soft: describes the cluster, does not hold it together",
             "soft: a forgeable or shared identifier joins nothing",
-            "both held by the suspect in the same records",
+            "both used by the scammer in the same records",
             "one end is a hub, seen with many clusters",
             "one end may not be clustered: see its status",
             "too few reporters tie it to a line that may be a private person's and was in no call",

@@ -393,7 +393,7 @@ def judge_use(counted: pa.Table) -> list[Verdict]:
         if supplier:
             found.append((Status.UNCORROBORATED, shared))
         elif records:
-            why = f"held by the suspect in {_count(records, 'record')}"
+            why = f"used by the scammer in {_count(records, 'record')}"
             found.append((Status.INFRASTRUCTURE, why))
         else:
             why = "only a caller id, which can be forged, or a mention"

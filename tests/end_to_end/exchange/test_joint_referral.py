@@ -32,7 +32,16 @@ def joint(world, tmp_path_factory):
 
 def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_path, capsys):
     assert joint.referral(tmp_path / "p") == 1
-    assert "handling: the offer of microsoft is TLP:AMBER+STRICT" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "handling: the offer of microsoft is TLP:AMBER+STRICT" in said
+    _, asked = said.split("a consent of microsoft must list what it saw of those to name:\n")
+    listed = {one.strip() for one in asked.splitlines() if one.startswith("    ")}
+    offered = {
+        one["entity_id"]
+        for one in json.loads((joint.offer / "offer.json").read_bytes())["entities"]
+    }
+    members = json.loads((joint.package / "data/package.json").read_bytes())["members"]
+    assert listed == offered & {one.partition("#")[0] for one in members} and listed
 
 
 def test_the_package_holds_and_says_who_agreed(joint, capsys):
@@ -67,7 +76,8 @@ def test_a_partners_consent_releases_the_members_that_it_lists(
         return capsys.readouterr().err
 
     cbi = ["--recipient", "in-cbi"]
-    assert "does not cover" in said(1, *consent("some", *cbi, output="1"))
+    refused = said(1, *consent("some", *cbi, output="1"))
+    assert "does not cover" in refused and f"\n    {ids[0]}\n" not in refused
     given = consent("all", *cbi, output="2")
     assert "handling" not in said(1, *given)
     assert "not to in-cbi" in said(2, *consent("all", "--recipient", "us-fbi-ic3", output="3"))
@@ -80,8 +90,11 @@ def test_a_partners_consent_releases_the_members_that_it_lists(
     path.write_bytes(letter)
     said(0, *given, "--override-by", "Ada Cole", "--override-reason", "one bridge, looked at")
     page = (tmp_path / "p/data/referral.html").read_text()
-    assert "Released with Microsoft&#39;s consent of 2026-06-01" in page
+    assert "Released with Microsoft&#39;s consent of 1 June 2026" in page
+    assert "brands that the callers claimed, by those to Amazon: " in page
     assert (tmp_path / "p/data/consents/01-consent.json").read_bytes() == letter
+    assert "consents/" in (tmp_path / "p/data/README.txt").read_text()
+    assert "consents/" not in (joint.package / "data/README.txt").read_text()
     assert ringtrace("verify", tmp_path / "p") == 0
     # Its sender takes it back.
     home = shutil.copytree(key_store.home(), tmp_path / "home")

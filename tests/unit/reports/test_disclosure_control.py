@@ -11,7 +11,7 @@ from reports.disclosure_control import LEFT_OUT, sum_shown_counts, suppress_smal
 @pytest.mark.parametrize(
     ("reason", "left"),
     [
-        ("held by the suspect in 4 records", "held by the suspect in 4 records"),
+        ("used by the scammer in 4 records", "used by the scammer in 4 records"),
         (
             "held in 4 records; dispute decision D-2 by a.roe: A-1; x",
             f"held in 4 records; {LEFT_OUT}",

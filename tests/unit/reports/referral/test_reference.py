@@ -11,7 +11,7 @@ from importlib.resources import files
 import pytest
 
 from pipelines import cli
-from reports.referral import pdf, reference
+from reports.referral import counsel, pdf, reference
 from reports.referral.document import element_evidence
 from tests.support.made_up_case import (
     IDS,
@@ -286,6 +286,16 @@ def test_a_case_file_fills_blanks_and_the_rest_is_listed(tmp_path):
                   "Ada Cole, Counsel"):  # fmt: skip
         assert words in page, words
     assert b"I am Jon Reyes, Custodian" in files["data/certificates/us-fre-902.txt"]
+
+
+def test_another_authoritys_case_number_stays_in_the_house(tmp_path):
+    file = reference.load_case_file(CASE, "case.toml", ["amazon"])
+    case = case_of(tmp_path, rows(), recipient="in-cbi", file=file)
+    files = package_of(case)
+    assert "CCU-114" in files["data/referral.html"].decode()
+    assert not [one for one, content in files.items() if b"I-2026-9" in content]
+    memo = str(counsel.counsel_payload(case, files, "", {})[0])
+    assert "Case numbers that stay here" in memo and "us-fbi-ic3" in memo
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from reports.exchange.offer import disclose_counts
 from reports.referral import counsel, package, pdf
-from reports.referral.case import SharedVictims, dominant_country
+from reports.referral.case import Confirmation, SharedVictims, dominant_country
 from reports.referral.case_records import keep_case_members
 from reports.referral.reference import CaseFile, english
 from tests.support.made_up_case import IDS, SEALER, case_of, package_of, rows
@@ -87,6 +87,15 @@ def test_a_shared_service_of_one_person_is_counted(tmp_path):
     assert b"acme-4" in files["data/exhibits/08-suppliers.csv"]
     assert b"1 more is left out" in files["data/referral.html"]
     assert not [path for path, content in files.items() if b"198.51.100.7" in content]
+
+
+def test_what_was_confirmed_later_has_less_time_left_to_be_asked_for(tmp_path):
+    early, late = case_of(tmp_path / "1", rows()), START + timedelta(days=900)
+    by = [Confirmation("Ada Cole", late.date(), "", "C-1", IDS[0])]
+    case = case_of(tmp_path / "2", rows(), confirmations=by)
+    assert early.clock == early.moment < case.clock == late.replace(hour=0, minute=0)
+    assert "may be gone already" in page_of(case)
+    assert f"as of {english().day(late)}" in page_of(case)
 
 
 LEAF = "phone:+18885550177"
