@@ -21,9 +21,9 @@ from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.mapping import FileForm, FileFormat, RecordMap
 from transforms.read import framing
-from transforms.read.adapters import input_contract, mapped, rejected_rows
+from transforms.read.adapters import input_contract, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
-from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
+from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY, REJECTED_ROWS
 from transforms.read.dialects import (
     MOST_COLUMNS,
     SAMPLE_ROWS,
@@ -160,7 +160,7 @@ def _check_maps(files: Iterable[InputFile], options: ReadOptions) -> None:
     """Raises InputError for a map that fits none of the files of its kind, if there is any."""
     for by in options.maps:
         read = [one for one in files if one.kind is by.kind and one.format != EMPTY.name]
-        if read and not any(one.form or one.format == rejected_rows.ADAPTER.name for one in read):
+        if read and not any(one.form or one.format == REJECTED_ROWS.name for one in read):
             problem = f"a map that fits none of the {by.kind} files"
             raise InputError(by.name, problem, "give files of its form, or leave the map out")
 
