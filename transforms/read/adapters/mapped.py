@@ -40,7 +40,7 @@ from schemas.mapping import (
     TimeForm,
 )
 from schemas.reject import Code
-from transforms import casts
+from transforms import casts, times
 from transforms.read import framing
 from transforms.read.adapters.base import (
     BOTH_KINDS,
@@ -226,8 +226,8 @@ def _may_be_record(header: Sequence[str], cells: Sequence[str], by: RecordMap) -
         return True
     row = dict(zip(header, cells, strict=False))
     for name, form in by.times.items():
-        with suppress(casts.TimeFormError):
-            if casts.time_of_form(unwrapped(row.get(name, "")), form, UTC):
+        with suppress(times.TimeFormError):
+            if times.time_of_form(unwrapped(row.get(name, "")), form, UTC):
                 return True
     return False
 
@@ -489,7 +489,8 @@ class _Reading:
     def __init__(self, origin: Origin, by: RecordMap, options: ReadOptions) -> None:
         self._kind = origin.kind
         self._by = by
-        self._zone = casts.parse_zone(options.timezone or by.timezone or "UTC")
+        self._zone = times.parse_zone(options.timezone or by.timezone or "UTC")
+        self._country = by.constants.get("victim_country")
         self._org = options.source_org or by.source_org
         self._direction = options.calls_direction
         self._columns: dict[str, list[str]] = {}
@@ -506,7 +507,7 @@ class _Reading:
         self._remote = [one for one in self._columns if one.startswith(REMOTE_PREFIX)]
         self._pays = not _PAYMENT.keys().isdisjoint(self._columns)
         self._absent: dict[str, Any] = dict.fromkeys(SCALARS[self._kind])
-        self._times: dict[tuple[str, TimeForm], str | casts.TimeFormError | None] = {}
+        self._times: dict[tuple[str, TimeForm], str | times.TimeFormError | None] = {}
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
         """Returns the fields of a row. Raises _RefusedError for a time that cannot be read."""
@@ -564,14 +565,16 @@ class _Reading:
                 self._times.clear()
             self._times[key] = self._read_time(*key)
         found = self._times[key]
-        if isinstance(found, casts.TimeFormError):
+        if isinstance(found, times.TimeFormError):
+            if field != TIME_FIELD[self._kind] and casts.says_unknown(key[0]):
+                return key[0]  # which validation counts, and leaves out
             raise _RefusedError(Code.BAD_TIMESTAMP, str(found), field, whole=False)
         return found
 
-    def _read_time(self, text: str, form: TimeForm) -> str | casts.TimeFormError | None:
+    def _read_time(self, text: str, form: TimeForm) -> str | times.TimeFormError | None:
         try:
-            time = casts.time_of_form(text, form, self._zone)
-        except casts.TimeFormError as error:
+            time = times.time_of_form(text, form, self._zone, self._country)
+        except times.TimeFormError as error:
             return error
         return time.isoformat() if time else None
 
@@ -612,7 +615,7 @@ class _Reading:
         )
         if paid := self._texts("payment.paid_at", row):
             when = self._time("payment.paid_at", paid)
-            payment["paid_at"] = casts.time_or_day(when, paid, self._zone)
+            payment["paid_at"] = times.time_or_day(when, paid, self._zone)
         return [payment] if any(payment.values()) else None
 
 
@@ -635,7 +638,7 @@ def _check_options(options: ReadOptions) -> None:
             raise InputError(by.name, f"a second map of {by.kind}s", "give one a kind")
     for zone in (options.timezone, *(one.timezone for one in options.maps)):
         try:
-            casts.parse_zone(zone or "UTC")
+            times.parse_zone(zone or "UTC")
         except ValueError:
             remedy = "name one as Europe/Madrid, or an offset as +05:30"
             raise InputError("timezone", "no such zone", remedy) from None

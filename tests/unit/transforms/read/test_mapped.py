@@ -491,9 +491,63 @@ def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
     assert by.constants == {"victim_country": "US"}
 
 
+ODD_TIMES = [
+    (["3/1/2026 10:00 EST", "3/15/2026 9:00 PDT"], "month-first", None, [15, 16]),
+    (["2026-03-01 10:00 EST", "2026-03-15 9:00 PDT"], "iso", None, [15, 16]),
+    (["1 Jun 2026 10:00 EST", "2 Jun 2026 9:00 PDT"], "month-name", None, [15, 16]),
+    (["1. März 2026, 10:00 Uhr", "15. Mai 2026, 9:00 Uhr"], "month-name", None, [10, 9]),
+    (["46082.4166666667", "46096.375"], "excel-serial", "days since 1900", [10, 9]),
+]
+
+
+@pytest.mark.parametrize(("written", "form", "asks", "hours"), ODD_TIMES)
+def test_times_of_zones_months_and_spreadsheets_are_guessed(tmp_path, written, form, asks, hours):
+    path = tmp_path / "a.csv"
+    numbers = ("(202) 555-0101", "(888) 555-0102")
+    rows = [f'A{n},"{one}",{numbers[n]},x\n' for n, one in enumerate(written)]
+    path.write_text("Case,Date filed,Victim phone,Text\n" + "".join(rows))
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert found.by.times == {"Date filed": form}
+    assert bool(asks) == any(one.startswith("times: ") and asks in one for one in found.unsure)
+    names_none = any("name no zone" in one for one in found.unsure)
+    assert names_none == (form == "excel-serial" or "Uhr" in written[0])
+    rows = read_file(path, maps=(found.by,))[0]["complaints"]
+    assert [datetime.fromisoformat(one["received_at"]).hour for one in rows] == hours
+
+
+def test_names_of_zones_that_are_others_elsewhere_are_asked_and_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\nA2,2026-03-02 09:00Z,x\n")
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert any(one.startswith("timezone: 'Date filed' names zones") for one in found.unsure)
+    read = read_file(path, maps=(found.by,))[0]
+    assert len(read["complaints"]) == 1
+    (reject,) = read["rejects"]
+    assert (reject["code"], reject["field"]) == ("bad_timestamp", "received_at")
+    assert "another elsewhere" in reject["message"]
+    there = guess_map(sample_file(str(path)), "a.csv", "acme", "Asia/Kolkata")
+    assert not any("elsewhere" in one for one in there.unsure)
+    first, _ = read_file(path, maps=(there.by,))[0]["complaints"]
+    assert first["received_at"] == "2026-03-01T03:30:00+00:00"
+
+
+def test_losses_that_are_not_known_hide_no_column_of_losses(tmp_path):
+    path = tmp_path / "a.csv"
+    losses = ["N/A", "unknown", "-", "not sure", "$1,500.00"]
+    rows = [f'A{n},2026-03-01T09:00Z,"{one}",unknown,x\n' for n, one in enumerate(losses)]
+    path.write_text("Case,Date filed,Loss amount,Occurred at,Text\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    assert by.columns["Loss amount"] == ("loss_amount",)
+    by = replace(by, columns={**by.columns, "Occurred at": ("occurred_at",)})
+    by = replace(by, times={**by.times, "Occurred at": "iso"})
+    read = read_file(path, maps=(by,))[0]
+    assert not read["rejects"]
+    assert [one["loss_amount"] for one in read["complaints"]] == [*losses[:4], "1500.00"]
+
+
 def test_times_of_no_form_are_named(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\n")
+    path.write_text("Case,Date filed,Text\nA1,2026-03-01 at nine,x\n")
     with pytest.raises(InputError, match="what 'Date filed' has is not read as times; write them"):
         guess_map(sample_file(str(path)), "a.csv", "acme", None)
 
