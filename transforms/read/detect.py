@@ -38,7 +38,13 @@ from transforms.read.dialects import (
     recode_head,
     swap_separators,
 )
-from transforms.read.entries import Entry, list_entries, skip_reason, summarize_entries
+from transforms.read.entries import (
+    Entry,
+    list_entries,
+    sheet_entries,
+    skip_reason,
+    summarize_entries,
+)
 from transforms.read.files import (
     InputError,
     InputFile,
@@ -138,6 +144,7 @@ def survey_inputs(
                 else:
                     unreadable.append((name, error))
                 continue
+            entries += sheet_entries(name, kind, recognized[-1].unread_sheets)
             if recognized[-1].format == EMPTY.name:
                 skipped.append((name, SkipReason.EMPTY))
         problems += [error for _, error in unreadable]

@@ -134,6 +134,7 @@ class InputFile:
     `header` is the column names of a CSV file, empty for other layouts; `has_header` says
     whether its first record is one, `in_array` whether its rows are elements of a JSON array. A
     file that is read by a map has its `form`. `line_end` is a CR where that alone ends its lines.
+    `unread_sheets` are the other tables of a workbook.
     """
 
     path: str
@@ -149,6 +150,7 @@ class InputFile:
     encoding: str = "utf-8"
     line_end: str = "\n"
     form: FileForm | None = None
+    unread_sheets: tuple[str, ...] = ()
 
     @property
     def delimiter(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
@@ -120,20 +120,22 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
     if form.format is FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
         form = _REJECTS_OF_SHEETS
     name = (SHEET_ADAPTER if form.format is FileFormat.XLSX else CSV_ADAPTER).name
-    if form.format is FileFormat.XLSX and not form.sheet:
-        form = replace(form, sheet=_fitting_sheet(file, by))
+    if form.format is FileFormat.XLSX:
+        tables = framing.sheet_tables(file.path)
+        form = replace(form, sheet=form.sheet or _fitting_sheet(file, by, tables))
+        others = tuple(one for one in tables if form.sheet and one != form.sheet)
+        file = replace(file, unread_sheets=others)
     header, has_header, skip = _table_columns(_first_rows(file, head, form), by)
     form = replace(form, skip=skip)
     return replace(file, format=name, header=header, has_header=has_header, form=form)
 
 
-def _fitting_sheet(file: InputFile, by: RecordMap) -> str:
+def _fitting_sheet(file: InputFile, by: RecordMap, tables: Collection[str]) -> str:
     """Returns the one sheet that a map without a sheet fits; of none, no text.
 
     Raises InputError where it fits several: all but one would be lost.
     """
     fitting = []
-    tables = framing.sheet_tables(file.path)
     for sheet in tables if len(tables) > 1 else ():
         form = replace(by.file, sheet=sheet)
         with suppress(MisfitError):
