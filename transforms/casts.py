@@ -35,6 +35,13 @@ AMOUNT_LIMIT = Decimal(10) ** 13
 PHONE_SHAPE = re.compile(r"(?:tel:|sip:)?\+?[\d\s().\-/\u2010-\u2015'=\"]{7,30}(?:@\S+)?")
 """A text that is written as a telephone number."""
 
+_EXTENSION = re.compile(
+    r"(?<=\d)\s*[,;]?\s*(?:ext(?:ension|n)?\.?|x|#|anexo|poste|ramal|interno|durchwahl)"
+    r"\s*[.:=]?\s*\d{1,6}$",
+    re.IGNORECASE,
+)
+"""An extension behind a number."""
+
 _REGIONS = "US GB CA AU IN DE FR ES IT NL BR MX IE SG JP CN".split()
 """Regions under which national numbers are tried."""
 
@@ -218,11 +225,21 @@ def country_code(name: str) -> str | None:
 
 def is_phone_shaped(text: str) -> bool:
     """Returns whether a text is written as a telephone number, of whatever country."""
-    return bool(PHONE_SHAPE.fullmatch(text)) and 7 <= len(re.sub(r"\D", "", text)) <= 15
+    bare = _EXTENSION.sub("", text)
+    return bool(PHONE_SHAPE.fullmatch(bare)) and 7 <= len(re.sub(r"\D", "", bare)) <= 15
+
+
+def holds_phone(text: str) -> bool:
+    """Returns whether a text is a telephone number, or has the digits of one among few words."""
+    return is_phone_shaped(text) or (len(text) <= 60 and _DIGITS.search(text) is not None)
+
+
+_DIGITS = re.compile(r"(?<![\w-])\+?\(?\d(?:[\s().-]{0,3}\d){6,14}(?![\w-])")
 
 
 def is_phone_number(text: str, region: str | None) -> bool:
     """Returns whether a text is a valid telephone number, read in a region."""
+    text = _EXTENSION.sub("", text)
     if len(text) > 60 or not PHONE_SHAPE.fullmatch(text):
         return False
     bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]|(?<=\d{7})\.0$", "", text)

@@ -434,9 +434,10 @@ def _recognize_csv(
             return replace(file, format=adapter.name, header=header, has_header=True)
     fields = {name for kind in RecordKind for name in input_contract.FIELDS[kind].types}
     if len(fields & set(cells)) >= 2:
-        _check_columns(file, cells, options)
+        names = mapped.column_names(cells)  # several may be blank
+        _check_columns(file, names, options)
         contract = input_contract.CSV_ADAPTER.name
-        return replace(file, format=contract, header=tuple(cells), has_header=True)
+        return replace(file, format=contract, header=names, has_header=True)
     return None
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts, times
-from transforms.casts import last_digits, number_digits, plain_words, word_lists
+from transforms.casts import last_digits, number_digits, plain_words, says_unknown, word_lists
 from transforms.read.detect import Sample
 from transforms.read.files import InputError
 
@@ -29,6 +29,8 @@ _FORMATTED = re.compile(r"[+() .-]")
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
 
 _IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
+
+_SHORT = re.compile(rf"(?!{_EMAIL.pattern}$).{{0,60}}", re.DOTALL)
 
 _URL = re.compile(r"(?:h..ps?://|www\.)\S{4,2000}", re.IGNORECASE)
 
@@ -271,7 +273,7 @@ class _Guesser:
             if (one.looks_dialed or self._named(one, "numbers", "phone") or one.is_nameless)
             and not one.is_prose
             for text in one.texts[:200]
-            if casts.PHONE_SHAPE.fullmatch(text)
+            if casts.is_phone_shaped(text)
         ]
         return casts.number_regions(shaped[:: 1 + len(shaped) // _MOST_NUMBERS])
 
@@ -286,8 +288,9 @@ class _Guesser:
         phone = self._named(column, "numbers", "phone")
         named = phone or any(self._named(column, "sides", one) for one in _SIDES)
         formatted = column.share(_FORMATTED.search) >= 0.5
-        if phone and column.share(casts.is_phone_shaped) >= MOST:
-            return True  # of no country that can be told, and yet somebody's
+        fits = casts.is_phone_shaped if self._is_suspects(column) else casts.holds_phone
+        if phone and column.share(fits) >= MOST:
+            return True  # of no country that can be told, or among words, and yet somebody's
         return share >= 0.4 if named else share >= MOST and formatted
 
     def _record_kind(self) -> RecordKind:
@@ -411,7 +414,9 @@ class _Guesser:
         self._best_into("loss_currency", lambda one: one.share(casts.is_currency) >= SURE)
         self._best_into("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
         for field in ("victim_region", "claimed_brand"):
-            self._best_into(field, lambda one: not one.is_prose and one.share(_is_short) >= SURE)
+            self._best_into(
+                field, lambda one: not one.is_prose and one.share(_SHORT.fullmatch) >= SURE
+            )
         self._best_into("language", lambda one: one.share(casts.is_language) >= SURE)
         self._guess_words("channel")
         for column in list(self._free()):
@@ -543,24 +548,24 @@ class _Guesser:
                 break
 
     def _name_unread(self) -> None:
-        """Says which columns hold accounts or remote-access ids, by content or name, unread."""
+        """Says which columns of accounts, remote-access ids, losses or a suspect are not read."""
         for column in list(self._free()):
             if column.is_prose or not column.texts or column in self._numbers:
                 continue
+            why, ends = "it may be the victim's own", " if it is the suspect's"
             account = column.share(_IBAN.fullmatch) >= 0.5
+            remote = self._named(column, "suspect_only", "remote_id")
             if account or self._named(column, "suspect_only", "payee"):
                 target = "payment.payee"
-            elif (
-                self._named(column, "suspect_only", "remote_id")
-                and column.share(last_digits) >= 0.5
-            ):
+            elif remote and column.share(last_digits) >= 0.5:
                 target = "remote_access.PRODUCT (anydesk, teamviewer)"
+            elif self._is_suspects(column) and not self._is_person(column):
+                why, target = "nothing in it is known", "phone.callback, url or what else it is,"
+            elif self._named(column, "complaint", "loss_amount") > 10:
+                why, target, ends = "few of its amounts can be read", "loss_amount", " if they can"
             else:
                 continue
-            self._unsure.append(
-                f"{column.name!r}: is not read, as it may be the victim's own; write {target} if "
-                "it is the suspect's"
-            )
+            self._unsure.append(f"{column.name!r}: is not read, as {why}; write {target}{ends}")
             self._take(column, IGNORE)
 
     def _guess_decimal(self, column: Column) -> None:
@@ -672,9 +677,10 @@ _CURRENCY_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
 
 
 def _column(sample: Sample, name: str) -> Column:
-    cells = [text for row in sample.rows for text in row.get(name, ())]
-    known = (one for one in cells if not casts.says_unknown(one))
-    texts = tuple(part for one in known for part in casts.phone_parts(one))
+    cells = (text for row in sample.rows for text in row.get(name, ()))
+    texts = tuple(
+        one for cell in cells if not says_unknown(cell) for one in casts.phone_parts(cell)
+    )
     return Column(name, _without_articles(plain_words(name)), texts, len(sample.rows))
 
 
@@ -685,10 +691,6 @@ _EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}
 def _is_calendar(column: Column) -> bool:
     """Returns whether a column has times that are no mere numbers."""
     return any(not form.startswith(("epoch", "excel")) for form in column.time_forms)
-
-
-def _is_short(text: str) -> bool:
-    return len(text) <= 60 and not _EMAIL.fullmatch(text)
 
 
 def _is_pseudonym(column: Column) -> bool:

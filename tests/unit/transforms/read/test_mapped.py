@@ -483,6 +483,44 @@ def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
     assert numbers == ["+18885550100", "+1 877 555 0101"]
 
 
+EXTENSIONS = [" x123", " ext. 4", "#22", ", extension 7", ";ext=5", " Durchwahl 12"]
+
+
+@pytest.mark.parametrize("name", ["Scammer callback number", "Victim phone"])
+def test_numbers_with_extensions_are_guessed(tmp_path, name):
+    path = tmp_path / "a.csv"
+    cells = [f"888-555-01{n:02}{one}" for n, one in enumerate(EXTENSIONS)]
+    rows = [f'A{n},2026-03-01T09:00Z,"{one}",x\n' for n, one in enumerate(cells)]
+    path.write_text(f"Case,Date filed,{name},Text\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    role = "callback" if name.startswith("Scammer") else "victim"
+    assert by.columns[name] == (f"phone.{role}",)
+    found = [one["phone_numbers"] for one in read_file(path, maps=(by,))[0]["complaints"]]
+    assert found == [[{"raw": one, "role": role}] for one in cells]
+
+
+def test_numbers_among_words_are_a_victims_and_never_unsaid(tmp_path):
+    path = tmp_path / "a.csv"
+    words = ["home 202-555-01{}", "202 555 01{} (after six)", "cell: (202) 555-01{}"] * 3
+    rows = [
+        f"A{n},2026-03-01T09:00Z,{one.format(10 + n)},call 888-555-01{10 + n},x\n"
+        for n, one in enumerate(words)
+    ]
+    path.write_text("Case,Date filed,Customer phone,Scammer phone,Text\n" + "".join(rows))
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert found.by.columns["Customer phone"] == ("phone.victim",)
+    assert found.by.columns["Scammer phone"] == ("ignore",)
+    assert any(one.startswith("'Scammer phone': is not read") for one in found.unsure)
+
+
+def test_a_column_of_losses_that_is_not_read_is_said(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n},2026-03-01T09:00Z,two hundred or so,x\n" for n in range(3)]
+    path.write_text("Case,Date filed,Loss amount,Text\n" + "".join(rows))
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert any(one.startswith("'Loss amount': is not read") for one in found.unsure)
+
+
 def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"A{n},2026-06-1{n},1888555010{n}.0\n" for n in range(9)]
