@@ -230,18 +230,13 @@ def _check_modules(file: InputFile, adapter: Adapter) -> None:
 
 def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
     """Raises InputError for the first bytes of what is no text; runs of NULs are left out of it."""
-    if is_workbook(data):
+    if framing.is_workbook(data):
         raise InputError(file.path, f"an Excel file{misfit}", "make a map of it: ringtrace map")
     refuse_foreign(file.path, data, misfit)
     if data.count(b"\0") * 4 > len(data):
         raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
     if file.size and not data and file.compression == "none":
         raise InputError(file.path, "nothing but NUL bytes", "fetch the file again")
-
-
-def is_workbook(head: bytes) -> bool:
-    """Returns whether the first bytes are those of an Office document, such as xlsx."""
-    return head.startswith(framing.ZIP_MAGIC) and b"[Content_Types].xml" in head[:4096]
 
 
 def _whole_rows(head: bytes) -> bytes:
@@ -490,10 +485,9 @@ def sample_file(path: str) -> Sample:
         raise InputError(path, "cannot be opened", "give a file that can be read") from error
     compression = detect_compression(start)
     if start.startswith(framing.ZIP_MAGIC):
-        if not is_workbook(read_head(path, compression, 4096)[0]):
-            raise InputError(
-                path, "a zip archive is not supported", "unpack it, and give a file of it"
-            )
+        head, _ = read_head(path, compression, 4096)
+        if not framing.is_workbook(head):
+            refuse_foreign(path, head, "")
         return _sample_sheet(path)
     if start.startswith(b"PAR1"):
         return _sample_parquet(path)
@@ -514,7 +508,7 @@ def sample_file(path: str) -> Sample:
 
 
 def _sample_sheet(path: str) -> Sample:
-    """Returns the sample of the largest table of an xlsx, which is named if there are several."""
+    """Returns the sample of the largest table that is shown of an xlsx, named if of several."""
     tables = framing.sheet_tables(path)
     sheet = max(tables, key=lambda one: tables[one]) if len(tables) > 1 else ""
     found = _first_of(islice(framing.sheet_records(path, sheet), SAMPLE_ROWS + 1))

@@ -208,6 +208,8 @@ def detect_compression(head: bytes) -> str:
 
 def refuse_foreign(path: str, data: bytes, misfit: str) -> None:
     """Raises InputError for the first bytes of a file of a form that is not read."""
+    if data[30:].startswith(b"mimetypeapplication/vnd.oasis"):
+        raise InputError(path, f"OpenDocument is not supported{misfit}", "save it as xlsx or CSV")
     for magic, (name, remedy) in _FOREIGN.items():
         if data.startswith(magic):
             raise InputError(path, f"{name} is not supported{misfit}", remedy)

@@ -186,10 +186,11 @@ class _Guesser:
                 f"source_org: {self._org!r} is {'from the file name' if known else 'made up'}; "
                 "write your own, or give --source-org"
             )
+        texts = {name: self._columns[name].texts[:100] for name in self._times}
         zoneless = sorted(
             name
             for name, form in self._times.items()
-            if form in ZONELESS and any(times.assumes_zone(one, form) for one in self._first(name))
+            if form in ZONELESS and any(times.assumes_zone(one, form) for one in texts[name])
         )
         if zoneless and not self._zone:
             self._unsure.append(
@@ -198,7 +199,7 @@ class _Guesser:
             )
         zone, country = times.parse_zone(self._zone or "UTC"), self._constants.get("victim_country")
         for name, form in self._times.items():
-            if any(times.has_unclear_zone(one, form, zone, country) for one in self._first(name)):
+            if any(times.has_unclear_zone(one, form, zone, country) for one in texts[name]):
                 self._unsure.append(
                     f"timezone: {name!r} names zones that are others elsewhere; their rows are "
                     "rejects until timezone says where, such as America/New_York"
@@ -218,9 +219,6 @@ class _Guesser:
             words=self._words,
         )
         return Guess(by, self._notes, tuple(self._unsure))
-
-    def _first(self, name: str) -> tuple[str, ...]:
-        return self._columns[name].texts[:100]
 
     def _no_time(self) -> InputError:
         field = TIME_FIELD[self._kind]

@@ -121,6 +121,9 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
         form = _REJECTS_OF_SHEETS
     name = (SHEET_ADAPTER if form.format is FileFormat.XLSX else CSV_ADAPTER).name
     if form.format is FileFormat.XLSX:
+        if TimeForm.EXCEL_SERIAL in by.times.values() and framing.counts_from_1904(file.path):
+            remedy = "give the cells a format of dates, and save it again"
+            raise InputError(file.path, "its numbers of days begin in 1904", remedy)
         tables = framing.sheet_tables(file.path)
         form = replace(form, sheet=form.sheet or _fitting_sheet(file, by, tables))
         others = tuple(one for one in tables if form.sheet and one != form.sheet)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -244,6 +245,88 @@ def test_a_guess_names_its_sheet_and_those_that_it_leaves(tmp_path):
     assert not guess_map(sample_file(str(path)), "a.xlsx", "acme", None).by.file.sheet
 
 
+def change_workbook(path, change):
+    """Writes a workbook again with its parts, by name, as `change` leaves them, in that order."""
+    with zipfile.ZipFile(path) as book:
+        parts = {one: book.read(one).decode() for one in book.namelist()}
+    with zipfile.ZipFile(path, "w") as book:
+        for name, text in change(parts).items():
+            book.writestr(name, text)
+
+
+def test_a_workbook_may_have_its_parts_in_any_order(tmp_path):
+    """As pandas writes them, whose list of parts is the last."""
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"x": [*ROWS, *([["", "", "", "", "", "word " * 9000]] * 5)]})
+    for first in ("docProps/app.xml", "_rels/.rels", "xl/worksheets/s1.xml", "xl/workbook.xml"):
+        change_workbook(path, lambda parts, first=first: {first: parts.get(first, "<x/>")} | parts)
+        change_workbook(
+            path, lambda parts: dict(sorted(parts.items(), key=lambda one: "[" in one[0]))
+        )
+        sample_file(str(path))
+        with pytest.raises(InputError, match="an Excel file; make a map"):
+            read_file(path)
+        assert len(read_file(path, maps=(a_map('format = "xlsx"'),))[0]["complaints"]) == 7
+
+
+def test_a_hidden_sheet_is_not_guessed_at(tmp_path):
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"Old": [*CASES, *CASES[1:]], "Cases": CASES})
+    change_workbook(
+        path,
+        lambda parts: (
+            parts
+            | {
+                "xl/workbook.xml": parts["xl/workbook.xml"].replace(
+                    'name="Old"', 'name="Old" state="hidden"'
+                )
+            }
+        ),
+    )
+    found = guess_map(sample_file(str(path)), "a.xlsx", "acme", None)
+    assert found.by.file.sheet == "Cases"
+    assert any(one.startswith("sheet: 'Cases' is read, and not 'Old'") for one in found.unsure)
+
+
+def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
+    path = tmp_path / "a.xlsx"
+    write_workbook(
+        path,
+        {
+            "x": [
+                ["Case", "Received", *ROWS[0][2:]],
+                *([f"A{n}", 44620.5, "", "", "", "x"] for n in range(3)),
+            ]
+        },
+    )
+    by = guess_map(sample_file(str(path)), "a.xlsx", "acme", None).by
+    assert by.times == {"Received": "excel-serial"}
+    first, *_ = read_file(path, maps=(by,))[0]["complaints"]
+    assert first["received_at"] == "2022-02-28T12:00:00+00:00"
+    change_workbook(
+        path,
+        lambda parts: (
+            parts
+            | {
+                "xl/workbook.xml": parts["xl/workbook.xml"].replace(
+                    "<sheets>", '<workbookPr date1904="1"/><sheets>'
+                )
+            }
+        ),
+    )
+    with pytest.raises(InputError, match="begin in 1904; give the cells"):
+        read_file(path, maps=(by,))
+
+
+def test_an_open_document_is_named(tmp_path):
+    path = tmp_path / "a.ods"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    for read in (read_file, lambda one: sample_file(str(one))):
+        with pytest.raises(InputError, match="OpenDocument is not supported; save it as xlsx"):
+            read(path)
+
+
 def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
     """calamine makes a cell of every place up to the last: 17 billion in a kilobyte."""
     pytest.importorskip("python_calamine")
@@ -257,7 +340,7 @@ def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"PK\x03\x04", "a zip archive"),
+        (b"PK\x03\x04", "zip is not supported; unpack it"),
         (b"PK\x03\x04[Content_Types].xml" + b"\0" * 999, "no sheet of an Excel file"),
     ],
 )
