@@ -302,7 +302,7 @@ RECORDS = {row[0]: dict(zip(COLUMNS[1:], row[1:], strict=True)) for row in ROWS}
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("a.zip", zipped("a.csv", text_of([COLUMNS, *ROWS])), "a zip archive is not supported"),
+        ("a.zip", zipped("a.csv", text_of([COLUMNS, *ROWS])), "zip is not supported"),
         ("a.json", json.dumps(RECORDS).encode(), "its records are keyed by their ids"),
         ("a.csv", text_of([COLUMNS, *([*row, ""] for row in ROWS)]).encode(), "have 5 cells"),
     ],

@@ -536,6 +536,7 @@ def _first_of(records: Iterable[Record]) -> list[Record]:
 
 
 def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -> Sample:
+    broken = any(one.fault for one in records)
     records = [one for one in records if not one.fault]
     if not records:
         if form.format is FileFormat.XLSX:
@@ -573,6 +574,9 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
     if split and not rows:
         problem = f"its rows have {len(split[0])} cells, and the row of their names {len(columns)}"
         raise InputError(path, problem, "give each row a cell a name")
+    if broken and not any(rows):
+        problem = "in each row a quote is never closed, or text follows a closing one"
+        raise InputError(path, problem, 'write quotes inside of cells twice: ""')
     header = framing.join_delimited(columns, delimiter)
     return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), tuple(kept)))
 

@@ -566,6 +566,14 @@ def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
     assert numbers == ["+18885550100", "+1 877 555 0101"]
 
 
+def test_quotes_that_backslashes_escape_are_named(tmp_path):
+    path = tmp_path / "a.csv"
+    row = 'A1,2026-03-01T09:00Z,"they said \\"call\\" me, now"\n'
+    path.write_text(f"Case,Date filed,Text\n{row * 3}")
+    with pytest.raises(InputError, match="a quote is never closed, or text follows"):
+        sample_file(str(path))
+
+
 EXTENSIONS = [" x123", " ext. 4", "#22", ", extension 7", ";ext=5", " Durchwahl 12"]
 
 
