@@ -304,9 +304,33 @@ def is_language(text: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}", text))
 
 
-def is_seconds(text: str) -> bool:
-    """Returns whether a text is a length in seconds."""
-    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", text))
+_DURATION = re.compile(
+    r"(?P<h>\d{1,3}):(?P<m>[0-5]\d):(?P<s>[0-5]\d(?:\.\d{1,6})?)"
+    r"|PT(?=\d)(?:(?P<h2>\d{1,3})H)?(?:(?P<m2>\d{1,5})M)?(?:(?P<s2>\d{1,6}(?:\.\d{1,6})?)S)?"
+    r"|(?=\d)(?:(?P<h3>\d{1,3}) ?h(?:ours?|rs?)?\.?(?: |$))?"
+    r"(?:(?P<m3>\d{1,5}) ?min(?:utes?|s)?\.?(?: |$))?"
+    r"(?:(?P<s3>\d{1,6}(?:\.\d{1,6})?) ?s(?:ec(?:onds?|s)?)?\.?)?",
+    re.IGNORECASE,
+)
+"""A length as 0:05:23, PT5M23S or 5 min 23 s. 5:23 may be of hours or of minutes."""
+
+
+def plain_duration(text: str, decimal: str) -> str:
+    """Returns a length in seconds; as it is if it is none, or not clear."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        return text if re.search(r"[^\W\d]", text) else plain_amount(text, decimal)
+    seconds = sum(
+        Decimal(value) * {"h": 3600, "m": 60, "s": 1}[name[0]]
+        for name, value in found.groupdict().items()
+        if value
+    )
+    return format(Decimal(seconds), "f")
+
+
+def is_duration(text: str) -> bool:
+    """Returns whether a text is a length of which the seconds are clear."""
+    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", plain_duration(text, ".")))
 
 
 def has_words(text: str) -> bool:

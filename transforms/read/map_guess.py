@@ -607,7 +607,7 @@ class _Guesser:
                     self._take(left[0], field)
                     self._unsure.append(f"{field}: {left[0].name!r} is a number, by no better name")
         suspects = [one for one in self._numbers if self._is_suspects(one)]
-        self._best_into("duration_seconds", lambda one: one.share(casts.is_seconds) >= SURE)
+        self._best_into("duration_seconds", lambda one: one.share(casts.is_duration) >= SURE)
         self._guess_words("direction")
         if len(suspects) == 1:
             self._take_suspect(suspects[0])

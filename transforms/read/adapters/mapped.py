@@ -555,11 +555,9 @@ class _Reading:
             return "unmapped"  # counted as a word that is not known, and never taken for one
         if field == "victim_country":
             return casts.country_code(first) or first
-        return (
-            casts.plain_amount(first, self._by.decimal)
-            if field in ("loss_amount", "duration_seconds")
-            else first
-        )
+        if field == "duration_seconds":
+            return casts.plain_duration(first, self._by.decimal)
+        return casts.plain_amount(first, self._by.decimal) if field == "loss_amount" else first
 
     def _time(self, field: str, texts: Sequence[str]) -> str | None:
         """Returns the time in UTC; a date and a time of day in columns of their own are joined."""
