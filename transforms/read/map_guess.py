@@ -600,24 +600,25 @@ class _Guesser:
         self._words[field] = {one: known.get(plain_words(one), otherwise) for one in words}
 
     def _guess_call(self) -> None:
-        for field in ("calling_number", "called_number"):
-            if not self._best_into(field, lambda one: one in self._numbers):
-                left = [one for one in self._free() if one in self._numbers]
-                if left:
-                    self._take(left[0], field)
-                    self._unsure.append(f"{field}: {left[0].name!r} is a number, by no better name")
+        calling, called = "calling_number", "called_number"
+        for field, other in ((calling, called), (called, calling)):
+            named = {one: self._named(one, "call", field) for one in self._numbers}
+            mine = [one for one, n in named.items() if n >= self._named(one, "call", other)]
+            if self._best_into(field, mine.__contains__):
+                continue
+            for one in [one for one in self._free() if one in mine][:1]:
+                self._take(one, field)
+                self._unsure.append(f"{field}: {one.name!r} is a number, by no better name")
         suspects = [one for one in self._numbers if self._is_suspects(one)]
         self._best_into("duration_seconds", lambda one: one.share(casts.is_duration) >= SURE)
         self._guess_words("direction")
         if len(suspects) == 1:
             self._take_suspect(suspects[0])
         else:
+            where = "a constant direction, or --calls-direction, says so"
             if "direction" in self._words:
-                words = self._words["direction"]
-                self._words["direction"] = dict.fromkeys(words, UNKNOWN)
+                self._words["direction"] = dict.fromkeys(self._words["direction"], UNKNOWN)
                 where = "[words.direction] says so"
-            else:
-                where = "a constant direction, or --calls-direction, says so"
             self._unsure.append(
                 "direction: whether the caller or the called is the suspect cannot be told, so no "
                 f"call names either until {where}"

@@ -1024,6 +1024,29 @@ def test_calls_name_nobody_until_a_person_says_who(tmp_path):
     assert any(one.startswith("direction:") for one in found.unsure)
 
 
+@pytest.mark.parametrize("hidden", ["Calling number", "Called number", "Source", "To"])
+def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, hidden):
+    """The victim's would be the suspect's as soon as a person says that the caller is it."""
+    pairs = [("Calling number", "Called number"), ("Source", "Destination"), ("From", "To")]
+    (names,) = [one for one in pairs if hidden in one]
+    rows = [
+        [
+            "anonymous" if one == hidden and n else f"+1 202 555 01{n}{at}"
+            for at, one in enumerate(names)
+        ]
+        for n in range(1, 6)
+    ]
+    path = tmp_path / "calls.csv"
+    head = f"Call ID,Start time,Duration,{','.join(names)}\n"
+    lines = (f"K{n},2026-03-01T10:00Z,{n},{','.join(one)}\n" for n, one in enumerate(rows))
+    path.write_text(head + "".join(lines))
+    by = guess_map(sample_file(str(path)), "calls.csv", "acme", None, RecordKind.CALL).by
+    fields = dict(zip(names, ("calling_number", "called_number"), strict=True))
+    shown = next(one for one in names if one != hidden)
+    assert by.columns[shown] == (fields[shown],)
+    assert by.columns[hidden] in ((fields[hidden],), ("ignore",))
+
+
 def test_a_sure_guess_asks_nothing(tmp_path):
     rows = [
         f"{n},2026-06-01T00:00:00Z,u{n % 3},United States,+1 888 555 0100,{TEXT}" for n in range(9)
