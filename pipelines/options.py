@@ -314,7 +314,7 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
 
 def time_zone(text: str) -> str:
     """Checks the name of a time zone, as the `type` of a flag; returns the text."""
-    from transforms.casts import parse_zone  # loads Arrow, as --help need not
+    from transforms.times import parse_zone  # loads Arrow, as --help need not
 
     try:
         parse_zone(text)

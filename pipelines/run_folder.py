@@ -99,6 +99,7 @@ SKIP_REASONS: Mapping[str, str] = {
     SkipReason.MEDIA: "with a picture, sound or program",
     SkipReason.SAME_FILE: "that is a file read under another name",
     SkipReason.FOLDER: "that is a folder, which the pattern does not mean",
+    SkipReason.SHEET: "that is a sheet of a workbook which the map does not read",
 }
 """Reasons for which an entry is skipped, in such words."""
 

@@ -39,6 +39,7 @@ class SkipReason(StrEnum):
     MEDIA = "media"
     SAME_FILE = "same_file"
     FOLDER = "folder"
+    SHEET = "sheet"
 
 
 class _CountsAddedLater(TypedDict, total=False):

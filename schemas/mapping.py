@@ -71,7 +71,8 @@ class FileFormat(StrEnum):
 class TimeForm(StrEnum):
     """Forms of a time: `iso` names its zone, the others need not but for epochs.
 
-    `time-of-day` is of a column beside that of the date.
+    `excel-serial` is a number of days since 1900. `time-of-day` is of a column beside that of the
+    date.
     """
 
     ISO = "iso"
@@ -84,6 +85,7 @@ class TimeForm(StrEnum):
     EPOCH_MILLISECONDS = "epoch-milliseconds"
     EPOCH_MICROSECONDS = "epoch-microseconds"
     RFC_5322 = "rfc5322"
+    EXCEL_SERIAL = "excel-serial"
     TIME_OF_DAY = "time-of-day"
 
 
@@ -94,6 +96,7 @@ ZONELESS = frozenset(
         TimeForm.DAY_FIRST,
         TimeForm.UNDECIDED,
         TimeForm.MONTH_NAME,
+        TimeForm.EXCEL_SERIAL,
     }
 )
 """Forms of times that need not name their zone."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import phonenumbers
@@ -23,8 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import COUNTRIES, CURRENCIES
-from schemas.field import AMOUNT, TIMESTAMP, moment_of
-from schemas.mapping import TimeForm
+from schemas.field import AMOUNT, TIMESTAMP
 from transforms.text_util import load_reference_data
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
@@ -37,6 +34,13 @@ AMOUNT_LIMIT = Decimal(10) ** 13
 
 PHONE_SHAPE = re.compile(r"(?:tel:|sip:)?\+?[\d\s().\-/\u2010-\u2015'=\"]{7,30}(?:@\S+)?")
 """A text that is written as a telephone number."""
+
+_EXTENSION = re.compile(
+    r"(?<=\d)\s*[,;]?\s*(?:ext(?:ension|n)?\.?|x|#|anexo|poste|ramal|interno|durchwahl)"
+    r"\s*[.:=]?\s*\d{1,6}$",
+    re.IGNORECASE,
+)
+"""An extension behind a number."""
 
 _REGIONS = "US GB CA AU IN DE FR ES IT NL BR MX IE SG JP CN".split()
 """Regions under which national numbers are tried."""
@@ -102,6 +106,13 @@ def impossible_dates(column: pa.Array) -> np.ndarray:
     return true_mask(pc.or_(early, pc.greater_equal(column, pa.scalar(LATEST_DATE, TIMESTAMP))))
 
 
+def unknown_words(column: pa.Array) -> np.ndarray:
+    """Returns a mask of the texts that say that nothing is known."""
+    encoded = pc.dictionary_encode(column)
+    says = [one is not None and says_unknown(one) for one in encoded.dictionary.to_pylist()]
+    return true_mask(pa.array(says, pa.bool_()).take(encoded.indices))
+
+
 def trim_text(column: pa.Array) -> pa.Array:
     """Trims a column of surrounding blanks; empty text becomes null."""
     trimmed = pc.utf8_trim_whitespace(column)
@@ -135,7 +146,7 @@ def _one_timestamp(value: str) -> object:
 
 
 def _one_amount(value: str) -> Decimal:
-    amount = Decimal(_plain(value))
+    amount = Decimal(plain_number(value))
     if not amount.is_finite() or amount < 0 or amount >= AMOUNT_LIMIT:
         raise ValueError("not a possible amount")
     exact = Context(prec=38, traps=[Inexact, InvalidOperation])
@@ -143,216 +154,17 @@ def _one_amount(value: str) -> Decimal:
 
 
 def _one_duration(value: str) -> float:
-    seconds = float(_plain(value))
+    seconds = float(plain_number(value))
     if not 0 <= seconds <= 7 * 86_400:
         raise ValueError("not a possible duration")
     return seconds
 
 
-def _plain(value: str) -> str:
+def plain_number(value: str) -> str:
     """Refuses numbers that Python alone reads, such as 1_000."""
     if "_" in value:
         raise ValueError("not a number")
     return value
-
-
-_CLOCK = (
-    r"(?:,?[ T]+(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})"
-    r"(?:[.,](?P<fraction>\d{1,9}))?)?(?:\s?(?P<half>[ap])\.?\s?m\.?)?"
-    r"(?:\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)(?:\s?(?:UTC|GMT))?)?)?"
-)
-
-_COMPACT_DATE = re.compile(r"^(\d{4})(\d\d)(\d\d)(?:[ T]*(?=\d{6})|(?=[ T]|$))")
-
-_COMPACT_CLOCK = re.compile(r"(?<=\d )(\d\d)(\d\d)(\d\d)(?!\d)")
-
-_YEAR_FIRST = re.compile(
-    rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}}){_CLOCK}", re.IGNORECASE
-)
-
-_YEAR_LAST = re.compile(
-    rf"(?P<first>\d{{1,2}})[-/.](?P<other>\d{{1,2}})[-/.](?P<year>\d{{4}}|\d{{2}}){_CLOCK}",
-    re.IGNORECASE,
-)
-
-_NAMED_MONTH = re.compile(
-    r"(?:[a-z]{3,9},? )?(?:(?P<day>\d{1,2})[ -](?P<name>[a-z]{3,9})\.?|"
-    r"(?P<name2>[a-z]{3,9})\.? (?P<day2>\d{1,2})),?[ -](?P<year>\d{4}|\d{2})" + _CLOCK,
-    re.IGNORECASE,
-)
-
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-
-_TIME_OF_DAY = re.compile(
-    r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?:\.\d+)?(?:\s?[ap]\.?m\.?)?|(?:[01]\d|2[0-3])(?:[0-5]\d){2}",
-    re.IGNORECASE,
-)
-
-_HAS_TIME_OF_DAY = re.compile(r"\d:\d\d|(?:\d{8}|[T ])\d{6}$")
-
-_EPOCH_UNITS = {
-    TimeForm.EPOCH_SECONDS: 1_000_000,
-    TimeForm.EPOCH_MILLISECONDS: 1_000,
-    TimeForm.EPOCH_MICROSECONDS: 1,
-}
-"""Microseconds of a unit."""
-
-_LONGEST_TIME = 80
-
-_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})?")
-
-
-class TimeFormError(ValueError):
-    """A time that is not of its form; the message holds nothing from it."""
-
-
-def parse_zone(name: str) -> tzinfo:
-    """Returns the zone of an IANA name, such as Europe/Madrid, or of an offset, such as +05:30.
-
-    Raises ValueError if there is none.
-    """
-    if name.upper() in ("Z", "UTC", "GMT"):
-        return UTC
-    if offset := _OFFSET.fullmatch(name):
-        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
-        return timezone(timedelta(minutes=minutes if offset[1] == "+" else -minutes))
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError):
-        raise ValueError("no such zone") from None
-
-
-def is_time_of_day(text: str) -> bool:
-    """Returns whether a text is a time of day alone: 9:05, 09:05:30 PM or 210530."""
-    return _TIME_OF_DAY.fullmatch(text) is not None
-
-
-def names_time_of_day(text: str) -> bool:
-    """Returns whether a time says more than its date."""
-    return _HAS_TIME_OF_DAY.search(text) is not None
-
-
-def time_of_form(text: str, form: TimeForm, zone: tzinfo) -> datetime | None:
-    """Parses a time of a form, to UTC; `zone` is that of one which names none.
-
-    The 0 of an epoch is a time that was not set.
-
-    Raises:
-        TimeFormError: if the text is no such time.
-    """
-    if len(text) > _LONGEST_TIME:
-        raise TimeFormError(f"not a time of the form {form}")
-    try:
-        if form in _EPOCH_UNITS:
-            return _epoch_time(text, _EPOCH_UNITS[form])
-        if form is TimeForm.TIME_OF_DAY:
-            raise TimeFormError("a time of day alone; a date must stand beside it")
-        if form is TimeForm.RFC_5322:
-            time = parsedate_to_datetime(text)
-            if time.tzinfo is None and not text.endswith("-0000"):
-                raise TimeFormError("a time that names no zone; write month-name in the map")
-            return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-        return _calendar_time(text, form, zone)
-    except TimeFormError:
-        raise
-    except (ValueError, TypeError, IndexError, ArithmeticError):
-        raise TimeFormError(f"not a time of the form {form}") from None
-
-
-def is_time_of_form(text: str, form: TimeForm) -> bool:
-    """Returns whether a text is a time of a form."""
-    try:
-        return time_of_form(text, form, UTC) is not None
-    except TimeFormError:
-        return False
-
-
-def time_or_day(time: str | None, texts: Sequence[str], zone: tzinfo) -> str | None:
-    """Returns a time that texts give, or the day alone where they do: nobody pays at midnight."""
-    if time is None or any(":" in one or one.strip().isdigit() for one in texts):
-        return time
-    return datetime.fromisoformat(time).astimezone(zone).date().isoformat()
-
-
-def _epoch_time(text: str, unit: int) -> datetime | None:
-    count = Decimal(_plain(text)) if len(text) <= 24 and text.isascii() else Decimal("NaN")
-    if not count.is_finite():
-        raise TimeFormError("not a number of seconds since 1970, or parts of them")
-    return moment_of(int(count * unit)) if count else None
-
-
-def _calendar_time(text: str, form: TimeForm, zone: tzinfo) -> datetime:
-    text = _COMPACT_CLOCK.sub(r"\1:\2:\3", _COMPACT_DATE.sub(r"\1-\2-\3 ", text, count=1).strip())
-    if form in (TimeForm.ISO, TimeForm.ISO_LOCAL):
-        found = _YEAR_FIRST.fullmatch(text)
-        date = [int(found[name]) for name in ("year", "month", "day")] if found else []
-    elif form is TimeForm.MONTH_NAME:
-        found = _NAMED_MONTH.fullmatch(text)
-        date = _named_date(found) if found else []
-    else:
-        found = _YEAR_LAST.fullmatch(text)
-        date = _ordered_date(found, form) if found else []
-    if found is None:
-        raise TimeFormError(f"not a time of the form {form}")
-    own = found["zone"]
-    if own is None and form is TimeForm.ISO:
-        raise TimeFormError("a time that names no zone; write iso-local in the map")
-    hour = int(found["hour"] or 0)
-    if found["half"]:
-        if not 1 <= hour <= 12:
-            raise TimeFormError("an hour that no clock of 12 hours shows")
-        hour = hour % 12 + (12 if found["half"] in "pP" else 0)
-    micros = int((found["fraction"] or "")[:6].ljust(6, "0"))
-    year, month, day = date
-    minute, second = int(found["minute"] or 0), min(int(found["second"] or 0), 59)
-    at = parse_zone(own) if own else zone
-    local = datetime(year, month, day, hour, minute, second, micros, at)
-    return local.astimezone(UTC)
-
-
-def _full_year(text: str) -> int:
-    return int(text) + (2000 if len(text) == 2 else 0)
-
-
-def _named_date(found: re.Match[str]) -> list[int]:
-    month = _MONTHS.index((found["name"] or found["name2"])[:3].lower()) + 1
-    return [_full_year(found["year"]), month, int(found["day"] or found["day2"])]
-
-
-def _ordered_date(found: re.Match[str], form: TimeForm) -> list[int]:
-    first, other = int(found["first"]), int(found["other"])
-    if form is TimeForm.UNDECIDED:
-        if first <= 12 and other <= 12 and first != other:
-            raise TimeFormError(
-                "a date of which the month may be first or second; write month-first or day-first "
-                "in the map"
-            )
-        if _may_begin_with_year(found):
-            raise TimeFormError(
-                "a date of which the year may be first or last; write day-first or month-first in "
-                "the map, or export years of four digits"
-            )
-        month, day = (first, other) if first <= 12 else (other, first)
-    else:
-        month, day = (first, other) if form is TimeForm.MONTH_FIRST else (other, first)
-    if month > 12:
-        raise TimeFormError(f"a date whose month is over 12, which is not {form}")
-    return [_full_year(found["year"]), month, day]
-
-
-def _may_begin_with_year(found: re.Match[str]) -> bool:
-    return len(found["year"]) == 2 and int(found["other"]) <= 12 and 1 <= int(found["year"]) <= 31
-
-
-def years_may_be_first(texts: Collection[str]) -> bool:
-    """Returns whether dates with years of two digits may be written as 26/11/15, year first.
-
-    Years are few, and days many: what has more values is taken as the day, where it is the first.
-    """
-    dates = [found for one in {*texts} if (found := _YEAR_LAST.fullmatch(one.strip()))]
-    if not dates or not all(map(_may_begin_with_year, dates)):
-        return False
-    return len({one["first"] for one in dates}) <= len({one["year"] for one in dates})
 
 
 def plain_words(text: str) -> str:
@@ -368,6 +180,19 @@ def plain_words(text: str) -> str:
 def word_lists() -> dict[str, Any]:
     """Returns the names that columns have, and the words in them, by what they mean."""
     return load_reference_data("columns.toml")
+
+
+@cache
+def _unknown_words() -> frozenset[str]:
+    return frozenset(word_lists()["unknown"]["words"])
+
+
+def says_unknown(text: str) -> bool:
+    """Returns whether a text says that nothing is known, as "N/A", "-" or "not sure" do."""
+    if len(text) > 40 or any(map(str.isdigit, text)):
+        return False
+    words = plain_words(text.casefold())
+    return not words or words in _unknown_words()
 
 
 @cache
@@ -400,11 +225,21 @@ def country_code(name: str) -> str | None:
 
 def is_phone_shaped(text: str) -> bool:
     """Returns whether a text is written as a telephone number, of whatever country."""
-    return bool(PHONE_SHAPE.fullmatch(text)) and 7 <= len(re.sub(r"\D", "", text)) <= 15
+    bare = _EXTENSION.sub("", text)
+    return bool(PHONE_SHAPE.fullmatch(bare)) and 7 <= len(re.sub(r"\D", "", bare)) <= 15
+
+
+def holds_phone(text: str) -> bool:
+    """Returns whether a text is a telephone number, or has the digits of one among few words."""
+    return is_phone_shaped(text) or (len(text) <= 60 and _DIGITS.search(text) is not None)
+
+
+_DIGITS = re.compile(r"(?<![\w-])\+?\(?\d(?:[\s().-]{0,3}\d){6,14}(?![\w-])")
 
 
 def is_phone_number(text: str, region: str | None) -> bool:
     """Returns whether a text is a valid telephone number, read in a region."""
+    text = _EXTENSION.sub("", text)
     if len(text) > 60 or not PHONE_SHAPE.fullmatch(text):
         return False
     bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]|(?<=\d{7})\.0$", "", text)
@@ -469,9 +304,33 @@ def is_language(text: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}", text))
 
 
-def is_seconds(text: str) -> bool:
-    """Returns whether a text is a length in seconds."""
-    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", text))
+_DURATION = re.compile(
+    r"(?P<h>\d{1,3}):(?P<m>[0-5]\d):(?P<s>[0-5]\d(?:\.\d{1,6})?)"
+    r"|PT(?=\d)(?:(?P<h2>\d{1,3})H)?(?:(?P<m2>\d{1,5})M)?(?:(?P<s2>\d{1,6}(?:\.\d{1,6})?)S)?"
+    r"|(?=\d)(?:(?P<h3>\d{1,3}) ?h(?:ours?|rs?)?\.?(?: |$))?"
+    r"(?:(?P<m3>\d{1,5}) ?min(?:utes?|s)?\.?(?: |$))?"
+    r"(?:(?P<s3>\d{1,6}(?:\.\d{1,6})?) ?s(?:ec(?:onds?|s)?)?\.?)?",
+    re.IGNORECASE,
+)
+"""A length as 0:05:23, PT5M23S or 5 min 23 s. 5:23 may be of hours or of minutes."""
+
+
+def plain_duration(text: str, decimal: str) -> str:
+    """Returns a length in seconds; as it is if it is none, or not clear."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        return text if re.search(r"[^\W\d]", text) else plain_amount(text, decimal)
+    seconds = sum(
+        Decimal(value) * {"h": 3600, "m": 60, "s": 1}[name[0]]
+        for name, value in found.groupdict().items()
+        if value
+    )
+    return format(Decimal(seconds), "f")
+
+
+def is_duration(text: str) -> bool:
+    """Returns whether a text is a length of which the seconds are clear."""
+    return bool(re.fullmatch(r"\d{1,6}(?:\.\d{1,6})?", plain_duration(text, ".")))
 
 
 def has_words(text: str) -> bool:
@@ -520,6 +379,20 @@ def _without_thousands(text: str, decimal: str) -> str | None:
     if groups and (len(first) > 3 or sizes[-1] != 3 or not {*sizes} <= {2, 3}):
         return None
     return "".join([first, *groups, decimals and f".{decimals}"])
+
+
+_DECIMAL_COMMA = re.compile(r"\d,\d{1,2}\D{0,4}$|\.\d{3},")
+
+_DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
+
+_POINT_OF_THOUSANDS = re.compile(r"\D{0,4}[1-9]\d{0,2}(?:\.\d{3})+\D{0,4}")
+
+
+def count_decimal_signs(texts: Collection[str]) -> tuple[int, int, int]:
+    """Counts the amounts with a decimal comma, a decimal point, and points as in 1.500."""
+    commas = sum(1 for one in texts if _DECIMAL_COMMA.search(one))
+    points = sum(1 for one in texts if _DECIMAL_POINT.search(one))
+    return commas, points, sum(1 for one in texts if _POINT_OF_THOUSANDS.fullmatch(one))
 
 
 _SEVERAL = re.compile(

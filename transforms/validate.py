@@ -86,9 +86,9 @@ def validate_complaints(
 ) -> Validated:
     """Validates COMPLAINT_LOOSE rows; the accepted ones are COMPLAINT_ACCEPTED.
 
-    A row that breaks the contract is rejected for its first fault. An unknown channel is coerced
-    and counted: it is not worth losing a report. A row received after `as_of`, or more than a day
-    after the clock, is rejected.
+    A row that breaks the contract is rejected for its first fault. An unknown channel, or a loss of
+    "N/A", is coerced and counted: it is not worth losing a report. A row received after `as_of`, or
+    more than a day after the clock, is rejected.
     """
     batch = BatchChecks(rows)
     _check_ids(batch, "complaint_id")
@@ -102,10 +102,10 @@ def validate_complaints(
     _check_email_roles(batch)
     _check_tools(batch)
     _check_payments(batch)
-    batch.keep(
+    batch.keep_known(
         "loss_amount", casts.parse_amounts(rows["loss_amount"]), Code.BAD_AMOUNT, _BAD_AMOUNT
     )
-    batch.keep(
+    batch.keep_known(
         "loss_currency",
         casts.parse_codes(rows["loss_currency"], CURRENCIES),
         Code.BAD_CURRENCY,
@@ -128,7 +128,7 @@ def validate_calls(
     _check_ids(batch, "call_id")
     _check_required_time(batch, "started_at", as_of, clock)
     _check_victim(batch)
-    batch.keep(
+    batch.keep_known(
         "duration_seconds",
         casts.parse_durations(rows["duration_seconds"]),
         Code.BAD_VALUE,
@@ -205,6 +205,23 @@ class BatchChecks:
         self.typed[name], bad = checked
         self.refuse(bad, code, name, message)
 
+    def keep_known(self, name: str, checked: casts.Checked, code: Code, message: str) -> None:
+        """Takes a typed column as `keep`; one that says "unknown" is absent, and counted."""
+        typed, bad = checked
+        self.keep(name, self.without_unknown(name, self.rows[name], typed, bad), code, message)
+
+    def without_unknown(
+        self, name: str, texts: pa.Array, typed: pa.Array, bad: np.ndarray
+    ) -> casts.Checked:
+        """Returns a typed column and its bad rows, without those that say "unknown"."""
+        if not bad.any():
+            return typed, bad
+        unknown = bad & casts.unknown_words(texts)
+        if unknown.any():
+            self.coerced[name] += int(unknown.sum())
+            typed = pc.if_else(pa.array(unknown), pa.scalar(None, typed.type), typed)
+        return typed, bad & ~unknown
+
     def coerce(self, name: str, known: tuple[str, ...], otherwise: str | None) -> None:
         """Takes a column of a closed vocabulary, counting the words outside it."""
         self.typed[name], strange = casts.parse_choices(self.rows[name], known, otherwise)
@@ -261,7 +278,7 @@ def _check_required_time(
 ) -> None:
     """Takes the time of a record, not later than `as_of`, nor far ahead of the clock."""
     batch.require(name, casts.trim_text(batch.rows[name]))
-    _check_timestamp(batch, name)
+    _check_timestamp(batch, name, required=True)
     if as_of is not None:
         late = pc.greater(batch.typed[name], pa.scalar(as_of, TIMESTAMP))
         batch.refuse(late, Code.AFTER_AS_OF, name, "later than --as-of")
@@ -271,9 +288,10 @@ def _check_required_time(
         batch.refuse(ahead, Code.IN_FUTURE, name, "more than a day later than the clock")
 
 
-def _check_timestamp(batch: BatchChecks, name: str) -> None:
+def _check_timestamp(batch: BatchChecks, name: str, *, required: bool = False) -> None:
     """Takes a time."""
-    batch.keep(
+    keep = batch.keep if required else batch.keep_known
+    keep(
         name,
         casts.parse_timestamps(batch.rows[name]),
         Code.BAD_TIMESTAMP,
@@ -291,7 +309,7 @@ def _check_victim(batch: BatchChecks) -> None:
         "victim_id",
         "looks like a number or an address; give a pseudonym instead",
     )
-    batch.keep(
+    batch.keep_known(
         "victim_country",
         casts.parse_codes(batch.rows["victim_country"], COUNTRIES),
         Code.BAD_COUNTRY,
@@ -399,7 +417,7 @@ def _check_payments(batch: BatchChecks) -> None:
     method, payee, written, currency = (
         pc.struct_field(paid, name) for name in ("method", "payee", "amount", "currency")
     )
-    amount, bad = casts.parse_amounts(written)
+    amount, bad = batch.without_unknown("payments[].amount", written, *casts.parse_amounts(written))
     _check_stated(batch, lists, paid)
     method = _without_contacts(batch, method, "payments[].method")
     currency = _without_contacts(batch, currency, "payments[].currency")
@@ -420,6 +438,7 @@ def _check_stated(batch: BatchChecks, lists: pa.ListArray, paid: pa.Array) -> No
             pc.if_else(day, pc.binary_join_element_wise(when, "T00:00:00Z", ""), when)
         )
         name = "payments[].paid_at"
+        typed, bad = batch.without_unknown(name, when, typed, bad)
         refused = "neither an ISO 8601 time with a zone nor a day, such as 2026-01-31"
         batch.refuse(_any_of(lists, bad), Code.BAD_TIMESTAMP, name, refused)
         never = casts.impossible_dates(typed)

@@ -50,6 +50,7 @@ from transforms.read import (
     recognize_file,
     rejects_batch,
     scan_file,
+    sheet_entries,
     skip_reason,
     summarize_entries,
 )
@@ -105,6 +106,7 @@ class ReadPosition:
     mark: str = ""
     problem: str = ""
     ctime_ns: int = 0
+    unread_sheets: tuple[str, ...] = ()
 
     @property
     def state(self) -> tuple[int, int, int, int]:
@@ -135,7 +137,10 @@ def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, dict[s
 
 def positions_from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, ReadPosition]:
     """Returns positions that `positions_to_json` stored."""
-    return {name: ReadPosition(**one) for name, one in stored.items()}
+    return {
+        name: ReadPosition(**{**one, "unread_sheets": tuple(one.get("unread_sheets", ()))})
+        for name, one in stored.items()
+    }
 
 
 class WatchedFolder:
@@ -249,7 +254,12 @@ class WatchedFolder:
             for name, one in now.items()
             if one.problem
         ]
-        return summarize_entries(len(now) - len(left_out), [*skipped, *left_out])
+        sheets = [
+            sheet
+            for name, one in now.items()
+            for sheet in sheet_entries(name, _kind_of(name), one.unread_sheets)
+        ]
+        return summarize_entries(len(now) - len(left_out), [*skipped, *left_out, *sheets])
 
     def _entries(self) -> Iterator[tuple[RecordKind, str, Path, SkipReason | InputError | None]]:
         """Yields every entry by name, and why it is not read, where that can be seen already."""
@@ -320,7 +330,8 @@ class WatchedFolder:
         (mark, size), shards = scan_file(file)
         if before is not None and before.mark == mark and not before.problem:
             shards = []  # it was only touched
-        return shards, replace(start, offset=start.size, mark=mark), size
+        end = replace(start, offset=start.size, mark=mark, unread_sheets=file.unread_sheets)
+        return shards, end, size
 
     def _digest(
         self, name: str, path: Path, start: ReadPosition, before: ReadPosition

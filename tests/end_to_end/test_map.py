@@ -12,12 +12,13 @@ import pytest
 
 from pipelines import cli
 from pipelines.run_folder import latest_snapshot
-from pipelines.streaming.watch_sources import WatchedFolder
+from pipelines.streaming.watch_sources import WatchedFolder, positions_from_json, positions_to_json
 from pipelines.user_files import read_maps
 from reports import tables
 from reports.run import Run
 from schemas.mapping import map_schema
 from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, REJECTS
+from tests.support.workbook import write_workbook
 from transforms.read import ReadOptions, plan_input_files, read_shard, scan_file
 
 HEADER = (
@@ -126,6 +127,36 @@ def test_a_stream_reads_the_same_by_the_map(run, folder):
     assert [row | {"source": ""} for row in stream] == [row | {"source": ""} for row in batch]
     rejects = tables.read_table(str(folder / "stream"), REJECTS, ["raw", "message"]).to_pylist()
     assert rejects == tables.read_table(str(run), REJECTS, ["raw", "message"]).to_pylist()
+
+
+@pytest.mark.parametrize("sheet", ["June", ""])
+def test_the_sheets_of_a_workbook_that_are_not_read_are_said_and_counted(tmp_path, capsys, sheet):
+    pytest.importorskip("python_calamine")
+    head = ["Case", "When", "Told to call"]
+    rows = {"June": [head, ["A1", "2026-06-01T10:00:00Z", "+1 888 555 0101"]]}
+    other = [head if sheet else ["code", "meaning"], ["A2", "2026-05-01T10:00:00Z"]]
+    (tmp_path / "in" / "complaints").mkdir(parents=True)
+    book = tmp_path / "in" / "complaints" / "a.xlsx"
+    write_workbook(book, {"May": other, "Notes": [["x"]], **rows})
+    (tmp_path / "m.toml").write_text(
+        'version = 1\nkind = "complaint"\nsource_org = "acme"\n[file]\nformat = "xlsx"\n'
+        f'sheet = "{sheet}"\n[columns]\nCase = "complaint_id"\nWhen = "received_at"\n'
+        '"Told to call" = "phone.callback"\n'
+    )
+    words = ["batch", "--complaints", str(book), "--map", str(tmp_path / "m.toml"), *NOW]
+    assert cli.main([*words, "--output", str(tmp_path / "run")]) == 0
+    said = "1 that is a sheet of a workbook which the map does not read (a.xlsx (sheet 'May'))"
+    assert said in capsys.readouterr().err
+    entries = Run.open(str(tmp_path / "run")).manifest["entries"]
+    assert (entries["read"], entries["skipped"]) == (1, {"sheet": 1})
+    reading = ReadOptions(maps=read_maps([str(tmp_path / "m.toml")]))
+    folder = WatchedFolder(str(tmp_path / "in"), reading)
+    news = folder.poll({}, final=True)
+    assert news.entries["skipped"] == {"sheet": 1}
+    stored = json.loads(json.dumps(positions_to_json(news.positions)))
+    again = folder.poll(positions_from_json(stored), final=True)
+    assert (again.entries["skipped"], again.shards) == ({"sheet": 1}, ())
+    assert again.positions == news.positions
 
 
 def test_a_reject_can_be_corrected_and_read_again_by_the_map(run, folder):
@@ -271,7 +302,7 @@ RECORDS = {row[0]: dict(zip(COLUMNS[1:], row[1:], strict=True)) for row in ROWS}
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("a.zip", zipped("a.csv", text_of([COLUMNS, *ROWS])), "a zip archive is not supported"),
+        ("a.zip", zipped("a.csv", text_of([COLUMNS, *ROWS])), "zip is not supported"),
         ("a.json", json.dumps(RECORDS).encode(), "its records are keyed by their ids"),
         ("a.csv", text_of([COLUMNS, *([*row, ""] for row in ROWS)]).encode(), "have 5 cells"),
     ],

@@ -12,6 +12,7 @@ from .detect import (
 from .entries import (
     Entry as Entry,
     folder_entries as folder_entries,
+    sheet_entries as sheet_entries,
     skip_reason as skip_reason,
     summarize_entries as summarize_entries,
 )

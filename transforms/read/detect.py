@@ -21,9 +21,9 @@ from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.mapping import FileForm, FileFormat, RecordMap
 from transforms.read import framing
-from transforms.read.adapters import input_contract, mapped, rejected_rows
+from transforms.read.adapters import input_contract, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
-from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY
+from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY, REJECTED_ROWS
 from transforms.read.dialects import (
     MOST_COLUMNS,
     SAMPLE_ROWS,
@@ -38,7 +38,13 @@ from transforms.read.dialects import (
     recode_head,
     swap_separators,
 )
-from transforms.read.entries import Entry, list_entries, skip_reason, summarize_entries
+from transforms.read.entries import (
+    Entry,
+    list_entries,
+    sheet_entries,
+    skip_reason,
+    summarize_entries,
+)
 from transforms.read.files import (
     InputError,
     InputFile,
@@ -138,6 +144,7 @@ def survey_inputs(
                 else:
                     unreadable.append((name, error))
                 continue
+            entries += sheet_entries(name, kind, recognized[-1].unread_sheets)
             if recognized[-1].format == EMPTY.name:
                 skipped.append((name, SkipReason.EMPTY))
         problems += [error for _, error in unreadable]
@@ -160,7 +167,7 @@ def _check_maps(files: Iterable[InputFile], options: ReadOptions) -> None:
     """Raises InputError for a map that fits none of the files of its kind, if there is any."""
     for by in options.maps:
         read = [one for one in files if one.kind is by.kind and one.format != EMPTY.name]
-        if read and not any(one.form or one.format == rejected_rows.ADAPTER.name for one in read):
+        if read and not any(one.form or one.format == REJECTED_ROWS.name for one in read):
             problem = f"a map that fits none of the {by.kind} files"
             raise InputError(by.name, problem, "give files of its form, or leave the map out")
 
@@ -223,18 +230,13 @@ def _check_modules(file: InputFile, adapter: Adapter) -> None:
 
 def _refuse_binary(file: InputFile, data: bytes, misfit: str) -> None:
     """Raises InputError for the first bytes of what is no text; runs of NULs are left out of it."""
-    if is_workbook(data):
+    if framing.is_workbook(data):
         raise InputError(file.path, f"an Excel file{misfit}", "make a map of it: ringtrace map")
     refuse_foreign(file.path, data, misfit)
     if data.count(b"\0") * 4 > len(data):
         raise InputError(file.path, "not text (every other byte is NUL)", "convert it to UTF-8")
     if file.size and not data and file.compression == "none":
         raise InputError(file.path, "nothing but NUL bytes", "fetch the file again")
-
-
-def is_workbook(head: bytes) -> bool:
-    """Returns whether the first bytes are those of an Office document, such as xlsx."""
-    return head.startswith(framing.ZIP_MAGIC) and b"[Content_Types].xml" in head[:4096]
 
 
 def _whole_rows(head: bytes) -> bytes:
@@ -427,9 +429,10 @@ def _recognize_csv(
             return replace(file, format=adapter.name, header=header, has_header=True)
     fields = {name for kind in RecordKind for name in input_contract.FIELDS[kind].types}
     if len(fields & set(cells)) >= 2:
-        _check_columns(file, cells, options)
+        names = mapped.column_names(cells)  # several may be blank
+        _check_columns(file, names, options)
         contract = input_contract.CSV_ADAPTER.name
-        return replace(file, format=contract, header=tuple(cells), has_header=True)
+        return replace(file, format=contract, header=names, has_header=True)
     return None
 
 
@@ -482,10 +485,9 @@ def sample_file(path: str) -> Sample:
         raise InputError(path, "cannot be opened", "give a file that can be read") from error
     compression = detect_compression(start)
     if start.startswith(framing.ZIP_MAGIC):
-        if not is_workbook(read_head(path, compression, 4096)[0]):
-            raise InputError(
-                path, "a zip archive is not supported", "unpack it, and give a file of it"
-            )
+        head, _ = read_head(path, compression, 4096)
+        if not framing.is_workbook(head):
+            refuse_foreign(path, head, "")
         return _sample_sheet(path)
     if start.startswith(b"PAR1"):
         return _sample_parquet(path)
@@ -506,7 +508,7 @@ def sample_file(path: str) -> Sample:
 
 
 def _sample_sheet(path: str) -> Sample:
-    """Returns the sample of the largest table of an xlsx, which is named if there are several."""
+    """Returns the sample of the largest table that is shown of an xlsx, named if of several."""
     tables = framing.sheet_tables(path)
     sheet = max(tables, key=lambda one: tables[one]) if len(tables) > 1 else ""
     found = _first_of(islice(framing.sheet_records(path, sheet), SAMPLE_ROWS + 1))
@@ -534,6 +536,7 @@ def _first_of(records: Iterable[Record]) -> list[Record]:
 
 
 def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -> Sample:
+    broken = any(one.fault for one in records)
     records = [one for one in records if not one.fault]
     if not records:
         if form.format is FileFormat.XLSX:
@@ -571,6 +574,9 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
     if split and not rows:
         problem = f"its rows have {len(split[0])} cells, and the row of their names {len(columns)}"
         raise InputError(path, problem, "give each row a cell a name")
+    if broken and not any(rows):
+        problem = "in each row a quote is never closed, or text follows a closing one"
+        raise InputError(path, problem, 'write quotes inside of cells twice: ""')
     header = framing.join_delimited(columns, delimiter)
     return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), tuple(kept)))
 

@@ -312,11 +312,10 @@ def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple
     encoding, sure = text_encoding(head)
     best: tuple[float, FileForm, list[Record]] | None = None
     for delimiter in DELIMITERS:
-        found = islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1)
-        records = [one for one in found if not one.fault]
+        records = list(islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1))
         widths = [
             len(split_delimited(one.data.decode(encoding, "replace"), delimiter))
-            for one in records[:200]
+            for one in [one for one in records if not one.fault][:200]
         ]
         width, rows = Counter(widths).most_common(1)[0] if widths else (0, 0)
         if not 2 <= width <= MOST_COLUMNS:

@@ -132,6 +132,14 @@ def skip_reason(path: str | Path) -> SkipReason | None:
     return SkipReason.MEDIA if media else None
 
 
+def sheet_entries(name: str, kind: RecordKind, sheets: Iterable[str]) -> list[Entry]:
+    """Returns the entries of the sheets of a workbook, by its name, that are not read."""
+    return [
+        Entry(f"{name} (sheet {one[:60]!r})", kind, EntryStatus.SKIPPED, SkipReason.SHEET)
+        for one in sheets
+    ]
+
+
 def summarize_entries(read: int, entries: Iterable[Entry]) -> InputEntries:
     """Builds the manifest's account of all entries; `read` counts those that were read."""
     ordered = sorted(entries, key=attrgetter("name", "kind"))

@@ -134,6 +134,7 @@ class InputFile:
     `header` is the column names of a CSV file, empty for other layouts; `has_header` says
     whether its first record is one, `in_array` whether its rows are elements of a JSON array. A
     file that is read by a map has its `form`. `line_end` is a CR where that alone ends its lines.
+    `unread_sheets` are the other tables of a workbook.
     """
 
     path: str
@@ -149,6 +150,7 @@ class InputFile:
     encoding: str = "utf-8"
     line_end: str = "\n"
     form: FileForm | None = None
+    unread_sheets: tuple[str, ...] = ()
 
     @property
     def delimiter(self) -> str:
@@ -206,6 +208,8 @@ def detect_compression(head: bytes) -> str:
 
 def refuse_foreign(path: str, data: bytes, misfit: str) -> None:
     """Raises InputError for the first bytes of a file of a form that is not read."""
+    if data[30:].startswith(b"mimetypeapplication/vnd.oasis"):
+        raise InputError(path, f"OpenDocument is not supported{misfit}", "save it as xlsx or CSV")
     for magic, (name, remedy) in _FOREIGN.items():
         if data.startswith(magic):
             raise InputError(path, f"{name} is not supported{misfit}", remedy)

@@ -11,6 +11,8 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -443,6 +445,9 @@ class _ArrayCutter:
 
 ZIP_MAGIC = b"PK\x03\x04"
 
+_OFFICE_PARTS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"customXml/")
+"""Beginnings of the names of parts of a workbook (ECMA-376), of which any may be the first."""
+
 MOST_WORKBOOK_BYTES = 64 * 1024 * 1024
 """A larger xlsx is refused: it is read whole."""
 
@@ -465,8 +470,9 @@ def table(one):
     sheet = book.get_sheet_by_name(one)
     return sheet if sheet.height > 1 and sheet.width > 1 else None
 if wanted == "tables":
+    shown = {one.name: str(one.visible).endswith(".Visible") for one in book.sheets_metadata}
     found = filter(None, map(table, book.sheet_names))
-    print(json.dumps({one.name: one.height * one.width for one in found}))
+    print(json.dumps({one.name: [shown[one.name], one.height * one.width] for one in found}))
     print("end")
     sys.exit()
 first = book.sheet_names[0]
@@ -485,8 +491,24 @@ print("end")
 """
 
 
-def sheet_tables(path: str) -> dict[str, int]:
-    """Returns the sheets of an xlsx with two rows and columns, by name, and how many cells.
+def is_workbook(head: bytes) -> bool:
+    """Returns whether the first bytes are those of an Office document, such as xlsx."""
+    named = head[30:].startswith(_OFFICE_PARTS) or b"[Content_Types].xml" in head[:4096]
+    return head.startswith(ZIP_MAGIC) and named
+
+
+def counts_from_1904(path: str) -> bool:
+    """Returns whether the days of a workbook are counted from 1904, as old Macintosh ones are."""
+    try:
+        with open_raw(path) as stream, zipfile.ZipFile(stream) as parts:
+            head = parts.open("xl/workbook.xml").read(BLOCK_BYTES)
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, NotImplementedError, RuntimeError):
+        return False
+    return re.search(rb'date1904="(?:1|true)"', head) is not None
+
+
+def sheet_tables(path: str) -> dict[str, list[int]]:
+    """Returns the sheets of an xlsx with two rows and columns, by name: shown or not, and cells.
 
     Raises:
         InputError: as `sheet_rows`.

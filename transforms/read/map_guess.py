@@ -11,14 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from functools import cache, cached_property
 from typing import Any
 
 from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
-from transforms import casts
-from transforms.casts import last_digits, number_digits, plain_words, word_lists
+from transforms import casts, times
+from transforms.casts import last_digits, number_digits, plain_words, says_unknown, word_lists
 from transforms.read.detect import Sample
 from transforms.read.files import InputError
 
@@ -31,6 +30,8 @@ _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
 
 _IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
 
+_SHORT = re.compile(rf"(?!{_EMAIL.pattern}$).{{0,60}}", re.DOTALL)
+
 _URL = re.compile(r"(?:h..ps?://|www\.)\S{4,2000}", re.IGNORECASE)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
@@ -39,12 +40,6 @@ _AMOUNT = re.compile(r"[^\d\w]{0,3}[A-Z]{0,3}\s?\d[\d.,' ]{0,20}\s?[^\d\w]?[A-Z]
 
 _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d{1,2}", re.IGNORECASE)
 """A long number as a spreadsheet shows it: 1.88856E+10."""
-
-_DECIMAL_COMMA = re.compile(r"\d,\d{1,2}\D{0,4}$|\.\d{3},")
-
-_POINT_OF_THOUSANDS = re.compile(r"\D{0,4}[1-9]\d{0,2}(?:\.\d{3})+\D{0,4}")
-
-_DECIMAL_POINT = re.compile(r"\d\.\d{1,2}\D{0,4}$|,\d{3}\.")
 
 _MOST_NUMBERS = 1_000
 """Numbers of a column that are looked at, and of all columns to tell their country."""
@@ -87,7 +82,7 @@ class Column:
     def time_forms(self) -> tuple[TimeForm, ...]:
         """The forms by which nearly all texts are times."""
         texts = self.texts[:100]
-        return tuple(form for form in TimeForm if texts and _time_share(texts, form) >= MOST)
+        return tuple(form for form in TimeForm if texts and times.time_share(texts, form) >= MOST)
 
     @property
     def is_nameless(self) -> bool:
@@ -127,18 +122,6 @@ class Column:
 def _without_articles(words: str) -> str:
     articles = word_lists()["marks"]["articles"]
     return " ".join(one for one in words.split() if one not in articles) or words
-
-
-def _time_share(texts: Sequence[str], form: TimeForm) -> float:
-    read = 0
-    for text in texts:
-        try:
-            time = casts.time_of_form(text, form, UTC)
-        except casts.TimeFormError as error:
-            read += form is TimeForm.UNDECIDED and "may be first or" in str(error)
-            continue
-        read += time is None or casts.EARLIEST_DATE <= time < casts.LATEST_DATE
-    return read / len(texts)
 
 
 def guess_map(
@@ -203,12 +186,24 @@ class _Guesser:
                 f"source_org: {self._org!r} is {'from the file name' if known else 'made up'}; "
                 "write your own, or give --source-org"
             )
-        zoneless = sorted(one for one, form in self._times.items() if form in ZONELESS)
+        texts = {name: self._columns[name].texts[:100] for name in self._times}
+        zoneless = sorted(
+            name
+            for name, form in self._times.items()
+            if form in ZONELESS and any(times.assumes_zone(one, form) for one in texts[name])
+        )
         if zoneless and not self._zone:
             self._unsure.append(
                 f"timezone: times of {', '.join(map(repr, zoneless[:3]))} name no zone and are "
                 "read as UTC; write timezone, or give --timezone"
             )
+        zone, country = times.parse_zone(self._zone or "UTC"), self._constants.get("victim_country")
+        for name, form in self._times.items():
+            if any(times.has_unclear_zone(one, form, zone, country) for one in texts[name]):
+                self._unsure.append(
+                    f"timezone: {name!r} names zones that are others elsewhere; their rows are "
+                    "rejects until timezone says where, such as America/New_York"
+                )
         if TIME_FIELD[self._kind] not in {one for of in self._targets.values() for one in of}:
             raise self._no_time()
         by = RecordMap(
@@ -276,7 +271,7 @@ class _Guesser:
             if (one.looks_dialed or self._named(one, "numbers", "phone") or one.is_nameless)
             and not one.is_prose
             for text in one.texts[:200]
-            if casts.PHONE_SHAPE.fullmatch(text)
+            if casts.is_phone_shaped(text)
         ]
         return casts.number_regions(shaped[:: 1 + len(shaped) // _MOST_NUMBERS])
 
@@ -291,8 +286,9 @@ class _Guesser:
         phone = self._named(column, "numbers", "phone")
         named = phone or any(self._named(column, "sides", one) for one in _SIDES)
         formatted = column.share(_FORMATTED.search) >= 0.5
-        if phone and column.share(casts.is_phone_shaped) >= MOST:
-            return True  # of no country that can be told, and yet somebody's
+        fits = casts.is_phone_shaped if self._is_suspects(column) else casts.holds_phone
+        if phone and column.share(fits) >= MOST:
+            return True  # of no country that can be told, or among words, and yet somebody's
         return share >= 0.4 if named else share >= MOST and formatted
 
     def _record_kind(self) -> RecordKind:
@@ -331,10 +327,10 @@ class _Guesser:
             column = self._best(table, field, lambda one: bool(one.time_forms))
             if column is None and field == needed:
                 free = list(self._free())
-                times = [one for one in free if _is_calendar(one)] or [
+                dated = [one for one in free if _is_calendar(one)] or [
                     one for one in free if _EPOCHS.intersection(one.time_forms)
                 ]
-                column = times[0] if times else None
+                column = dated[0] if dated else None
                 if column is not None:
                     self._unsure.append(f"{field}: {column.name!r} has times, and no better name")
             if column is not None:
@@ -350,10 +346,10 @@ class _Guesser:
 
     def _join_time_of_day(self, date: Column, field: str) -> None:
         """Takes the one column that has the times of day of a column of mere dates."""
-        if not _is_calendar(date) or date.share(casts.names_time_of_day) > 1 - SURE:
+        if not _is_calendar(date) or date.share(times.names_time_of_day) > 1 - SURE:
             return
         clocks = [
-            one for one in self._free() if one.texts and one.share(casts.is_time_of_day) >= SURE
+            one for one in self._free() if one.texts and one.share(times.is_time_of_day) >= SURE
         ]
         shared = [len({*one.words.split()} & {*date.words.split()}) for one in clocks]
         best = [one for one, n in zip(clocks, shared, strict=True) if n == max(shared)]
@@ -369,17 +365,23 @@ class _Guesser:
 
     def _time_form(self, column: Column) -> TimeForm:
         forms = column.time_forms
+        if len(forms) > 1 and any(map(times.ends_with_zone_name, column.texts)):
+            forms = tuple(one for one in forms if one is not TimeForm.RFC_5322)  # EST is any
         for zoned in (TimeForm.ISO, TimeForm.RFC_5322):
             if zoned in forms:
                 return zoned
+        if forms[0] is TimeForm.EXCEL_SERIAL:
+            self._unsure.append(
+                f"times: {column.name!r} has numbers of days since 1900, as spreadsheets keep dates"
+            )
         if not {TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST}.isdisjoint(forms):
             month, day = (
-                {one for one in column.texts if casts.is_time_of_form(one, form)}
+                {one for one in column.texts if times.time_share([one], form)}
                 for form in (TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST)
             )
             asks = "whether it is month-first or day-first"
             if month > day or day > month:
-                if not casts.years_may_be_first(column.texts):
+                if not times.years_may_be_first(column.texts):
                     return TimeForm.MONTH_FIRST if month > day else TimeForm.DAY_FIRST
                 asks = "whether the year is first or last"
             self._unsure.append(
@@ -410,7 +412,9 @@ class _Guesser:
         self._best_into("loss_currency", lambda one: one.share(casts.is_currency) >= SURE)
         self._best_into("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
         for field in ("victim_region", "claimed_brand"):
-            self._best_into(field, lambda one: not one.is_prose and one.share(_is_short) >= SURE)
+            self._best_into(
+                field, lambda one: not one.is_prose and one.share(_SHORT.fullmatch) >= SURE
+            )
         self._best_into("language", lambda one: one.share(casts.is_language) >= SURE)
         self._guess_words("channel")
         for column in list(self._free()):
@@ -542,32 +546,31 @@ class _Guesser:
                 break
 
     def _name_unread(self) -> None:
-        """Says which columns hold accounts or remote-access ids, by content or name, unread."""
+        """Says which columns of accounts, remote-access ids, losses or a suspect are not read."""
         for column in list(self._free()):
             if column.is_prose or not column.texts or column in self._numbers:
                 continue
+            why, ends = "it may be the victim's own", " if it is the suspect's"
             account = column.share(_IBAN.fullmatch) >= 0.5
+            remote = self._named(column, "suspect_only", "remote_id")
             if account or self._named(column, "suspect_only", "payee"):
                 target = "payment.payee"
-            elif (
-                self._named(column, "suspect_only", "remote_id")
-                and column.share(last_digits) >= 0.5
-            ):
+            elif remote and column.share(last_digits) >= 0.5:
                 target = "remote_access.PRODUCT (anydesk, teamviewer)"
+            elif self._is_suspects(column) and not self._is_person(column):
+                why, target = "nothing in it is known", "phone.callback, url or what else it is,"
+            elif self._named(column, "complaint", "loss_amount") > 10:
+                why, target, ends = "few of its amounts can be read", "loss_amount", " if they can"
             else:
                 continue
-            self._unsure.append(
-                f"{column.name!r}: is not read, as it may be the victim's own; write {target} if "
-                "it is the suspect's"
-            )
+            self._unsure.append(f"{column.name!r}: is not read, as {why}; write {target}{ends}")
             self._take(column, IGNORE)
 
     def _guess_decimal(self, column: Column) -> None:
-        commas = sum(1 for one in column.texts if _DECIMAL_COMMA.search(one))
-        points = sum(1 for one in column.texts if _DECIMAL_POINT.search(one))
-        if thousands := [one for one in column.texts if _POINT_OF_THOUSANDS.fullmatch(one)]:
+        commas, points, thousands = casts.count_decimal_signs(column.texts)
+        if thousands:
             sure = commas or points
-            commas += len(thousands)
+            commas += thousands
             read = "1500" if commas > points else "1.500"
             if not sure or commas <= points:
                 self._unsure.append(
@@ -591,29 +594,31 @@ class _Guesser:
         if column is None:
             return
         self._take(column, field)
-        words = sorted({one.strip().casefold() for one in column.texts if len(one) <= 60})
+        cells = {one for row in self._sample.rows for one in row.get(column.name, ())}
+        words = sorted({one.strip().casefold() for one in cells if len(one) <= 60})
         otherwise = str(Channel.OTHER) if field == "channel" else UNKNOWN
         self._words[field] = {one: known.get(plain_words(one), otherwise) for one in words}
 
     def _guess_call(self) -> None:
-        for field in ("calling_number", "called_number"):
-            if not self._best_into(field, lambda one: one in self._numbers):
-                left = [one for one in self._free() if one in self._numbers]
-                if left:
-                    self._take(left[0], field)
-                    self._unsure.append(f"{field}: {left[0].name!r} is a number, by no better name")
+        calling, called = "calling_number", "called_number"
+        for field, other in ((calling, called), (called, calling)):
+            named = {one: self._named(one, "call", field) for one in self._numbers}
+            mine = [one for one, n in named.items() if n >= self._named(one, "call", other)]
+            if self._best_into(field, mine.__contains__):
+                continue
+            for one in [one for one in self._free() if one in mine][:1]:
+                self._take(one, field)
+                self._unsure.append(f"{field}: {one.name!r} is a number, by no better name")
         suspects = [one for one in self._numbers if self._is_suspects(one)]
-        self._best_into("duration_seconds", lambda one: one.share(casts.is_seconds) >= SURE)
+        self._best_into("duration_seconds", lambda one: one.share(casts.is_duration) >= SURE)
         self._guess_words("direction")
         if len(suspects) == 1:
             self._take_suspect(suspects[0])
         else:
+            where = "a constant direction, or --calls-direction, says so"
             if "direction" in self._words:
-                words = self._words["direction"]
-                self._words["direction"] = dict.fromkeys(words, UNKNOWN)
+                self._words["direction"] = dict.fromkeys(self._words["direction"], UNKNOWN)
                 where = "[words.direction] says so"
-            else:
-                where = "a constant direction, or --calls-direction, says so"
             self._unsure.append(
                 "direction: whether the caller or the called is the suspect cannot be told, so no "
                 f"call names either until {where}"
@@ -671,8 +676,10 @@ _CURRENCY_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
 
 
 def _column(sample: Sample, name: str) -> Column:
-    cells = [text for row in sample.rows for text in row.get(name, ())]
-    texts = tuple(part for one in cells for part in casts.phone_parts(one))
+    cells = (text for row in sample.rows for text in row.get(name, ()))
+    texts = tuple(
+        one for cell in cells if not says_unknown(cell) for one in casts.phone_parts(cell)
+    )
     return Column(name, _without_articles(plain_words(name)), texts, len(sample.rows))
 
 
@@ -682,11 +689,7 @@ _EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}
 
 def _is_calendar(column: Column) -> bool:
     """Returns whether a column has times that are no mere numbers."""
-    return any(not form.startswith("epoch") for form in column.time_forms)
-
-
-def _is_short(text: str) -> bool:
-    return len(text) <= 60 and not _EMAIL.fullmatch(text)
+    return any(not form.startswith(("epoch", "excel")) for form in column.time_forms)
 
 
 def _is_pseudonym(column: Column) -> bool:

@@ -186,3 +186,29 @@ def test_a_slice_is_read_as_what_it_holds(values, start):
         again, bad_again = read(text_array(values[start:]))
         assert typed == again
         assert np.array_equal(bad, bad_again)
+
+
+@given(seconds=st.integers(0, 7 * 86_400), shape=st.integers(0, 4))
+def test_lengths_are_read_in_seconds(seconds, shape):
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    written = [
+        f"{hours}:{minutes:02}:{rest:02}",
+        f"PT{hours}H{minutes}M{rest}S",
+        f"{hours} h {minutes} min {rest} sec",
+        f"{seconds // 60} minutes {rest} seconds",
+        str(seconds),
+    ]
+    assert casts.plain_duration(written[shape], ".") == str(seconds)
+    assert casts.is_duration(written[shape])
+
+
+@pytest.mark.parametrize(
+    "text", ["5:23", "5 m", "1.5 min", "P1D", "PT", "", "N/A", "$5 a min", "1e3"]
+)
+def test_a_length_that_is_not_clear_is_left_as_it_is(text):
+    assert casts.plain_duration(text, ".") == text
+
+
+@pytest.mark.parametrize(("decimal", "read"), [(".", "1234"), (",", "1.234")])
+def test_a_length_has_the_decimals_of_the_map(decimal, read):
+    assert casts.plain_duration("1,234", decimal) == read

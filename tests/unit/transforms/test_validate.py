@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, settings, strategies as st
 
 from schemas.call import CALL_ACCEPTED, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_LOOSE
-from schemas.enums import Stage
+from schemas.enums import COUNTRIES, Stage
 from schemas.reject import REJECT, Code
 from tests.support.made_up_loose import CALL_ROWS, COMPLAINT_ROWS, call, complaint
+from transforms.casts import word_lists
 from transforms.validate import validate_calls, validate_complaints
 
 AS_OF = datetime(2024, 6, 1, tzinfo=UTC)
@@ -48,7 +49,7 @@ COMPLAINT_FAULTS = [
     ("source_org", "two-o2-zero-5550143", Code.ID_IS_CONTACT),
     ("victim_country", "UK", Code.BAD_COUNTRY),
     ("victim_country", "USA", Code.BAD_COUNTRY),
-    ("loss_amount", "NaN", Code.BAD_AMOUNT),
+    ("loss_amount", "Infinity", Code.BAD_AMOUNT),
     ("loss_amount", "-1", Code.BAD_AMOUNT),
     ("loss_amount", "1e400", Code.BAD_AMOUNT),
     ("loss_amount", "9" * 30, Code.BAD_AMOUNT),
@@ -67,7 +68,7 @@ CALL_FAULTS = [
     ("started_at", "2024-07-01T00:00:00Z", Code.AFTER_AS_OF),
     ("started_at", "2024-05-21T00:00:00.000001Z", Code.IN_FUTURE),
     ("duration_seconds", "-1", Code.BAD_VALUE),
-    ("duration_seconds", "nan", Code.BAD_VALUE),
+    ("duration_seconds", "inf", Code.BAD_VALUE),
     ("victim_country", "XX", Code.BAD_COUNTRY),
     ("victim_id", "+442079460000", Code.VICTIM_ID_IS_CONTACT),
 ]
@@ -112,6 +113,39 @@ def test_a_word_that_is_shown_as_it_is_holds_no_number_and_no_address(name, kept
     dropped = int(kept != name)
     fields = ("remote_access[].tool", "payments[].method", "payments[].currency", *row)
     assert {coerced[one] for one in fields if one != "remote_access"} == {dropped}
+
+
+UNKNOWN = st.sampled_from([*word_lists()["unknown"]["words"], "N/A", "#N/A", "-", "??", "—", "NaN"])
+
+
+@given(word=UNKNOWN, upper=st.booleans(), blanks=st.sampled_from(["", " ", "\u00a0"]))
+def test_what_is_said_to_be_unknown_is_absent_and_loses_no_report(word, upper, blanks):
+    word = f"{blanks}{word.upper() if upper else word}{blanks}"
+    fields = {
+        "loss_amount": word,
+        "loss_currency": word,
+        "occurred_at": word,
+        "victim_country": "unknown" if word.strip().upper() in COUNTRIES else word,
+        "payments": [
+            {"method": "bank", "payee": "x@oksbi", "amount": word, "currency": "", "paid_at": word}
+        ],
+    }
+    rows = pa.RecordBatch.from_pylist([complaint(**fields)], COMPLAINT_LOOSE)
+    accepted, rejects, coerced = validate_complaints(rows)
+    assert not rejects.num_rows
+    (row,) = accepted.to_pylist()
+    names = ("loss_amount", "loss_currency", "occurred_at", "victim_country")
+    assert [row[one] for one in names] == [None] * 4
+    assert row["payments"][0]["amount"] is None
+    assert {*names, "payments[].amount", "payments[].paid_at"} == {*coerced}
+    needed = pa.RecordBatch.from_pylist([complaint(received_at=word)], COMPLAINT_LOOSE)
+    assert validate_complaints(needed)[1]["code"].to_pylist() == ["bad_timestamp"]
+
+
+@pytest.mark.parametrize("loss", ["unknown, 500 or so", "about 300", "none of 500", "1,500"])
+def test_a_loss_with_a_number_that_cannot_be_read_is_not_dropped(loss):
+    rows = pa.RecordBatch.from_pylist([complaint(loss_amount=loss)], COMPLAINT_LOOSE)
+    assert validate_complaints(rows)[1]["code"].to_pylist() == ["bad_amount"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC
@@ -41,7 +41,7 @@ from schemas.mapping import (
     TimeForm,
 )
 from schemas.reject import Code
-from transforms import casts
+from transforms import casts, times
 from transforms.read import framing
 from transforms.read.adapters.base import (
     BOTH_KINDS,
@@ -121,20 +121,25 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
     if form.format is FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
         form = _REJECTS_OF_SHEETS
     name = (SHEET_ADAPTER if form.format is FileFormat.XLSX else CSV_ADAPTER).name
-    if form.format is FileFormat.XLSX and not form.sheet:
-        form = replace(form, sheet=_fitting_sheet(file, by))
+    if form.format is FileFormat.XLSX:
+        if TimeForm.EXCEL_SERIAL in by.times.values() and framing.counts_from_1904(file.path):
+            remedy = "give the cells a format of dates, and save it again"
+            raise InputError(file.path, "its numbers of days begin in 1904", remedy)
+        tables = framing.sheet_tables(file.path)
+        form = replace(form, sheet=form.sheet or _fitting_sheet(file, by, tables))
+        others = tuple(one for one in tables if form.sheet and one != form.sheet)
+        file = replace(file, unread_sheets=others)
     header, has_header, skip = _table_columns(_first_rows(file, head, form), by)
     form = replace(form, skip=skip)
     return replace(file, format=name, header=header, has_header=has_header, form=form)
 
 
-def _fitting_sheet(file: InputFile, by: RecordMap) -> str:
+def _fitting_sheet(file: InputFile, by: RecordMap, tables: Collection[str]) -> str:
     """Returns the one sheet that a map without a sheet fits; of none, no text.
 
     Raises InputError where it fits several: all but one would be lost.
     """
     fitting = []
-    tables = framing.sheet_tables(file.path)
     for sheet in tables if len(tables) > 1 else ():
         form = replace(by.file, sheet=sheet)
         with suppress(MisfitError):
@@ -227,8 +232,8 @@ def _may_be_record(header: Sequence[str], cells: Sequence[str], by: RecordMap) -
         return True
     row = dict(zip(header, cells, strict=False))
     for name, form in by.times.items():
-        with suppress(casts.TimeFormError):
-            if casts.time_of_form(unwrapped(row.get(name, "")), form, UTC):
+        with suppress(times.TimeFormError):
+            if times.time_of_form(unwrapped(row.get(name, "")), form, UTC):
                 return True
     return False
 
@@ -488,7 +493,8 @@ class _Reading:
     def __init__(self, origin: Origin, by: RecordMap, options: ReadOptions) -> None:
         self._kind = origin.kind
         self._by = by
-        self._zone = casts.parse_zone(options.timezone or by.timezone or "UTC")
+        self._zone = times.parse_zone(options.timezone or by.timezone or "UTC")
+        self._country = by.constants.get("victim_country")
         self._org = options.source_org or by.source_org
         self._direction = options.calls_direction
         self._columns: dict[str, list[str]] = {}
@@ -505,7 +511,7 @@ class _Reading:
         self._remote = [one for one in self._columns if one.startswith(REMOTE_PREFIX)]
         self._pays = not _PAYMENT.keys().isdisjoint(self._columns)
         self._absent: dict[str, Any] = dict.fromkeys(SCALARS[self._kind])
-        self._times: dict[tuple[str, TimeForm], str | casts.TimeFormError | None] = {}
+        self._times: dict[tuple[str, TimeForm], str | times.TimeFormError | None] = {}
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
         """Returns the fields of a row. Raises _RefusedError for a time that cannot be read."""
@@ -548,11 +554,9 @@ class _Reading:
             return "unmapped"  # counted as a word that is not known, and never taken for one
         if field == "victim_country":
             return casts.country_code(first) or first
-        return (
-            casts.plain_amount(first, self._by.decimal)
-            if field in ("loss_amount", "duration_seconds")
-            else first
-        )
+        if field == "duration_seconds":
+            return casts.plain_duration(first, self._by.decimal)
+        return casts.plain_amount(first, self._by.decimal) if field == "loss_amount" else first
 
     def _time(self, field: str, texts: Sequence[str]) -> str | None:
         """Returns the time in UTC; a date and a time of day in columns of their own are joined."""
@@ -563,14 +567,16 @@ class _Reading:
                 self._times.clear()
             self._times[key] = self._read_time(*key)
         found = self._times[key]
-        if isinstance(found, casts.TimeFormError):
+        if isinstance(found, times.TimeFormError):
+            if field != TIME_FIELD[self._kind] and casts.says_unknown(key[0]):
+                return key[0]  # which validation counts, and leaves out
             raise _RefusedError(Code.BAD_TIMESTAMP, str(found), field, whole=False)
         return found
 
-    def _read_time(self, text: str, form: TimeForm) -> str | casts.TimeFormError | None:
+    def _read_time(self, text: str, form: TimeForm) -> str | times.TimeFormError | None:
         try:
-            time = casts.time_of_form(text, form, self._zone)
-        except casts.TimeFormError as error:
+            time = times.time_of_form(text, form, self._zone, self._country)
+        except times.TimeFormError as error:
             return error
         return time.isoformat() if time else None
 
@@ -611,7 +617,7 @@ class _Reading:
         )
         if paid := self._texts("payment.paid_at", row):
             when = self._time("payment.paid_at", paid)
-            payment["paid_at"] = casts.time_or_day(when, paid, self._zone)
+            payment["paid_at"] = times.time_or_day(when, paid, self._zone)
         return [payment] if any(payment.values()) else None
 
 
@@ -632,7 +638,7 @@ def _check_options(options: ReadOptions) -> None:
             raise InputError(by.name, f"a second map of {by.kind}s", "give one a kind")
     for zone in (options.timezone, *(one.timezone for one in options.maps)):
         try:
-            casts.parse_zone(zone or "UTC")
+            times.parse_zone(zone or "UTC")
         except ValueError:
             remedy = "name one as Europe/Madrid, or an offset as +05:30"
             raise InputError("timezone", "no such zone", remedy) from None

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from schemas.reject import Code
+from schemas.enums import RecordKind
+from schemas.reject import RAW_LIMIT, REJECT, Code
 from transforms.read.adapters import (
     asterisk_cdr,
     fcc_complaints,
@@ -20,7 +21,6 @@ from transforms.read.adapters import (
     input_contract,
     mail,
     mapped,
-    rejected_rows,
     shaken_passport,
 )
 from transforms.read.adapters.base import (
@@ -33,7 +33,24 @@ from transforms.read.adapters.base import (
 )
 from transforms.read.files import TOO_MUCH, InputFile, ReadOptions
 from transforms.read.framing import MAX_COMMAS, Origin, Record, join_delimited, split_cells
-from transforms.read.rejects import make_reject
+from transforms.read.rejects import decode_raw, make_reject
+
+_NEEDED_COLUMNS = ("record_kind", "format", "raw", "raw_encoding", "raw_bytes")
+
+
+def _is_rejects_schema(schema: pa.Schema) -> bool:
+    """Returns whether a Parquet file is one of rejects/."""
+    return {"code", "stage", *_NEEDED_COLUMNS} <= set(schema.names) <= set(REJECT.names)
+
+
+REJECTED_ROWS = Adapter(
+    name="rejects",
+    description="the rejects/ of a run, to be read again",
+    kinds=BOTH_KINDS,
+    layout=Layout.REJECTS,
+    detect_schema=_is_rejects_schema,
+)
+"""The rejects/ of a run, given as input: each row is read by the adapter that first read it."""
 
 EMPTY = Adapter(
     name="empty", description="a file without a row", kinds=BOTH_KINDS, layout=Layout.EMPTY
@@ -44,7 +61,7 @@ ADAPTERS = (
     input_contract.ARRAY_ADAPTER,
     input_contract.PARQUET_ADAPTER,
     input_contract.CSV_ADAPTER,
-    rejected_rows.ADAPTER,
+    REJECTED_ROWS,
     ftc_do_not_call.ADAPTER,
     ftc_sentinel.ADAPTER,
     fcc_complaints.ADAPTER,
@@ -108,7 +125,7 @@ def parse_batch(
     if adapter.read_batch is not None:
         yield adapter.read_batch(file_origin(file), batch, first, options)
         return
-    for origin, records in rejected_rows.rejected_records(file.label, file.kind, batch, first):
+    for origin, records in _rejected_records(file.label, file.kind, batch, first):
         yield parse_records(origin, records, options)
 
 
@@ -128,3 +145,30 @@ def _parse_whole(origin: Origin, records: Sequence[Record], options: ReadOptions
     rows, broken = text_rows(origin, records, header, adapter.encoding)
     batch, refused = adapter.convert(rows, options)
     return batch, broken + refused
+
+
+def _rejected_records(
+    source: str, kind: RecordKind, batch: pa.RecordBatch, first: int
+) -> Iterator[tuple[Origin, list[Record]]]:
+    """Groups the rows of one record kind by format; `first` is the batch's first row.
+
+    Rows of the other kind are left out: they are read when the file is given for that
+    kind. A row of which only the head was kept stays ROW_TOO_LARGE.
+    """
+    by_format: dict[str, list[Record]] = {}
+    for position, row in enumerate(batch.select(_NEEDED_COLUMNS).to_pylist(), first):
+        if row["record_kind"] == kind:
+            by_format.setdefault(str(row["format"]), []).append(_record(position, row))
+    for name, records in by_format.items():
+        yield Origin(source, name, kind), records
+
+
+def _record(position: int, row: dict[str, object]) -> Record:
+    try:
+        data = decode_raw(str(row["raw"] or ""), str(row["raw_encoding"]))
+    except (LookupError, UnicodeEncodeError):
+        return Record(position, b"", 0, Code.BAD_ENCODING)
+    size = row["raw_bytes"]
+    if len(data) > RAW_LIMIT - 4 and isinstance(size, int) and size > len(data):
+        return Record(position, data, size, Code.ROW_TOO_LARGE)
+    return Record(position, data, len(data))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -244,6 +245,88 @@ def test_a_guess_names_its_sheet_and_those_that_it_leaves(tmp_path):
     assert not guess_map(sample_file(str(path)), "a.xlsx", "acme", None).by.file.sheet
 
 
+def change_workbook(path, change):
+    """Writes a workbook again with its parts, by name, as `change` leaves them, in that order."""
+    with zipfile.ZipFile(path) as book:
+        parts = {one: book.read(one).decode() for one in book.namelist()}
+    with zipfile.ZipFile(path, "w") as book:
+        for name, text in change(parts).items():
+            book.writestr(name, text)
+
+
+def test_a_workbook_may_have_its_parts_in_any_order(tmp_path):
+    """As pandas writes them, whose list of parts is the last."""
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"x": [*ROWS, *([["", "", "", "", "", "word " * 9000]] * 5)]})
+    for first in ("docProps/app.xml", "_rels/.rels", "xl/worksheets/s1.xml", "xl/workbook.xml"):
+        change_workbook(path, lambda parts, first=first: {first: parts.get(first, "<x/>")} | parts)
+        change_workbook(
+            path, lambda parts: dict(sorted(parts.items(), key=lambda one: "[" in one[0]))
+        )
+        sample_file(str(path))
+        with pytest.raises(InputError, match="an Excel file; make a map"):
+            read_file(path)
+        assert len(read_file(path, maps=(a_map('format = "xlsx"'),))[0]["complaints"]) == 7
+
+
+def test_a_hidden_sheet_is_not_guessed_at(tmp_path):
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"Old": [*CASES, *CASES[1:]], "Cases": CASES})
+    change_workbook(
+        path,
+        lambda parts: (
+            parts
+            | {
+                "xl/workbook.xml": parts["xl/workbook.xml"].replace(
+                    'name="Old"', 'name="Old" state="hidden"'
+                )
+            }
+        ),
+    )
+    found = guess_map(sample_file(str(path)), "a.xlsx", "acme", None)
+    assert found.by.file.sheet == "Cases"
+    assert any(one.startswith("sheet: 'Cases' is read, and not 'Old'") for one in found.unsure)
+
+
+def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
+    path = tmp_path / "a.xlsx"
+    write_workbook(
+        path,
+        {
+            "x": [
+                ["Case", "Received", *ROWS[0][2:]],
+                *([f"A{n}", 44620.5, "", "", "", "x"] for n in range(3)),
+            ]
+        },
+    )
+    by = guess_map(sample_file(str(path)), "a.xlsx", "acme", None).by
+    assert by.times == {"Received": "excel-serial"}
+    first, *_ = read_file(path, maps=(by,))[0]["complaints"]
+    assert first["received_at"] == "2022-02-28T12:00:00+00:00"
+    change_workbook(
+        path,
+        lambda parts: (
+            parts
+            | {
+                "xl/workbook.xml": parts["xl/workbook.xml"].replace(
+                    "<sheets>", '<workbookPr date1904="1"/><sheets>'
+                )
+            }
+        ),
+    )
+    with pytest.raises(InputError, match="begin in 1904; give the cells"):
+        read_file(path, maps=(by,))
+
+
+def test_an_open_document_is_named(tmp_path):
+    path = tmp_path / "a.ods"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+    for read in (read_file, lambda one: sample_file(str(one))):
+        with pytest.raises(InputError, match="OpenDocument is not supported; save it as xlsx"):
+            read(path)
+
+
 def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
     """calamine makes a cell of every place up to the last: 17 billion in a kilobyte."""
     pytest.importorskip("python_calamine")
@@ -257,7 +340,7 @@ def test_a_workbook_that_claims_more_than_there_is_costs_no_memory(tmp_path):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"PK\x03\x04", "a zip archive"),
+        (b"PK\x03\x04", "zip is not supported; unpack it"),
         (b"PK\x03\x04[Content_Types].xml" + b"\0" * 999, "no sheet of an Excel file"),
     ],
 )
@@ -483,6 +566,52 @@ def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
     assert numbers == ["+18885550100", "+1 877 555 0101"]
 
 
+def test_quotes_that_backslashes_escape_are_named(tmp_path):
+    path = tmp_path / "a.csv"
+    row = 'A1,2026-03-01T09:00Z,"they said \\"call\\" me, now"\n'
+    path.write_text(f"Case,Date filed,Text\n{row * 3}")
+    with pytest.raises(InputError, match="a quote is never closed, or text follows"):
+        sample_file(str(path))
+
+
+EXTENSIONS = [" x123", " ext. 4", "#22", ", extension 7", ";ext=5", " Durchwahl 12"]
+
+
+@pytest.mark.parametrize("name", ["Scammer callback number", "Victim phone"])
+def test_numbers_with_extensions_are_guessed(tmp_path, name):
+    path = tmp_path / "a.csv"
+    cells = [f"888-555-01{n:02}{one}" for n, one in enumerate(EXTENSIONS)]
+    rows = [f'A{n},2026-03-01T09:00Z,"{one}",x\n' for n, one in enumerate(cells)]
+    path.write_text(f"Case,Date filed,{name},Text\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    role = "callback" if name.startswith("Scammer") else "victim"
+    assert by.columns[name] == (f"phone.{role}",)
+    found = [one["phone_numbers"] for one in read_file(path, maps=(by,))[0]["complaints"]]
+    assert found == [[{"raw": one, "role": role}] for one in cells]
+
+
+def test_numbers_among_words_are_a_victims_and_never_unsaid(tmp_path):
+    path = tmp_path / "a.csv"
+    words = ["home 202-555-01{}", "202 555 01{} (after six)", "cell: (202) 555-01{}"] * 3
+    rows = [
+        f"A{n},2026-03-01T09:00Z,{one.format(10 + n)},call 888-555-01{10 + n},x\n"
+        for n, one in enumerate(words)
+    ]
+    path.write_text("Case,Date filed,Customer phone,Scammer phone,Text\n" + "".join(rows))
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert found.by.columns["Customer phone"] == ("phone.victim",)
+    assert found.by.columns["Scammer phone"] == ("ignore",)
+    assert any(one.startswith("'Scammer phone': is not read") for one in found.unsure)
+
+
+def test_a_column_of_losses_that_is_not_read_is_said(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [f"A{n},2026-03-01T09:00Z,two hundred or so,x\n" for n in range(3)]
+    path.write_text("Case,Date filed,Loss amount,Text\n" + "".join(rows))
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert any(one.startswith("'Loss amount': is not read") for one in found.unsure)
+
+
 def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"A{n},2026-06-1{n},1888555010{n}.0\n" for n in range(9)]
@@ -491,9 +620,63 @@ def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
     assert by.constants == {"victim_country": "US"}
 
 
+ODD_TIMES = [
+    (["3/1/2026 10:00 EST", "3/15/2026 9:00 PDT"], "month-first", None, [15, 16]),
+    (["2026-03-01 10:00 EST", "2026-03-15 9:00 PDT"], "iso", None, [15, 16]),
+    (["1 Jun 2026 10:00 EST", "2 Jun 2026 9:00 PDT"], "month-name", None, [15, 16]),
+    (["1. März 2026, 10:00 Uhr", "15. Mai 2026, 9:00 Uhr"], "month-name", None, [10, 9]),
+    (["46082.4166666667", "46096.375"], "excel-serial", "days since 1900", [10, 9]),
+]
+
+
+@pytest.mark.parametrize(("written", "form", "asks", "hours"), ODD_TIMES)
+def test_times_of_zones_months_and_spreadsheets_are_guessed(tmp_path, written, form, asks, hours):
+    path = tmp_path / "a.csv"
+    numbers = ("(202) 555-0101", "(888) 555-0102")
+    rows = [f'A{n},"{one}",{numbers[n]},x\n' for n, one in enumerate(written)]
+    path.write_text("Case,Date filed,Victim phone,Text\n" + "".join(rows))
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert found.by.times == {"Date filed": form}
+    assert bool(asks) == any(one.startswith("times: ") and asks in one for one in found.unsure)
+    names_none = any("name no zone" in one for one in found.unsure)
+    assert names_none == (form == "excel-serial" or "Uhr" in written[0])
+    rows = read_file(path, maps=(found.by,))[0]["complaints"]
+    assert [datetime.fromisoformat(one["received_at"]).hour for one in rows] == hours
+
+
+def test_names_of_zones_that_are_others_elsewhere_are_asked_and_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\nA2,2026-03-02 09:00Z,x\n")
+    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    assert any(one.startswith("timezone: 'Date filed' names zones") for one in found.unsure)
+    read = read_file(path, maps=(found.by,))[0]
+    assert len(read["complaints"]) == 1
+    (reject,) = read["rejects"]
+    assert (reject["code"], reject["field"]) == ("bad_timestamp", "received_at")
+    assert "another elsewhere" in reject["message"]
+    there = guess_map(sample_file(str(path)), "a.csv", "acme", "Asia/Kolkata")
+    assert not any("elsewhere" in one for one in there.unsure)
+    first, _ = read_file(path, maps=(there.by,))[0]["complaints"]
+    assert first["received_at"] == "2026-03-01T03:30:00+00:00"
+
+
+def test_losses_that_are_not_known_hide_no_column_of_losses(tmp_path):
+    path = tmp_path / "a.csv"
+    losses = ["N/A", "unknown", "-", "not sure", "$1,500.00"]
+    rows = [f'A{n},2026-03-01T09:00Z,"{one}",unknown,x\n' for n, one in enumerate(losses)]
+    path.write_text("Case,Date filed,Loss amount,Occurred at,Text\n" + "".join(rows))
+    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    assert by.columns["Loss amount"] == ("loss_amount",)
+    by = replace(by, columns={**by.columns, "Occurred at": ("occurred_at",)})
+    by = replace(by, times={**by.times, "Occurred at": "iso"})
+    read = read_file(path, maps=(by,))[0]
+    assert not read["rejects"]
+    assert [one["loss_amount"] for one in read["complaints"]] == [*losses[:4], "1500.00"]
+
+
 def test_times_of_no_form_are_named(tmp_path):
     path = tmp_path / "a.csv"
-    path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\n")
+    path.write_text("Case,Date filed,Text\nA1,2026-03-01 at nine,x\n")
     with pytest.raises(InputError, match="what 'Date filed' has is not read as times; write them"):
         guess_map(sample_file(str(path)), "a.csv", "acme", None)
 
@@ -839,6 +1022,29 @@ def test_calls_name_nobody_until_a_person_says_who(tmp_path):
     assert found.by.words == {"direction": {"inbound": "unknown"}}
     assert "direction" not in found.by.constants
     assert any(one.startswith("direction:") for one in found.unsure)
+
+
+@pytest.mark.parametrize("hidden", ["Calling number", "Called number", "Source", "To"])
+def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, hidden):
+    """The victim's would be the suspect's as soon as a person says that the caller is it."""
+    pairs = [("Calling number", "Called number"), ("Source", "Destination"), ("From", "To")]
+    (names,) = [one for one in pairs if hidden in one]
+    rows = [
+        [
+            "anonymous" if one == hidden and n else f"+1 202 555 01{n}{at}"
+            for at, one in enumerate(names)
+        ]
+        for n in range(1, 6)
+    ]
+    path = tmp_path / "calls.csv"
+    head = f"Call ID,Start time,Duration,{','.join(names)}\n"
+    lines = (f"K{n},2026-03-01T10:00Z,{n},{','.join(one)}\n" for n, one in enumerate(rows))
+    path.write_text(head + "".join(lines))
+    by = guess_map(sample_file(str(path)), "calls.csv", "acme", None, RecordKind.CALL).by
+    fields = dict(zip(names, ("calling_number", "called_number"), strict=True))
+    shown = next(one for one in names if one != hidden)
+    assert by.columns[shown] == (fields[shown],)
+    assert by.columns[hidden] in ((fields[hidden],), ("ignore",))
 
 
 def test_a_sure_guess_asks_nothing(tmp_path):
