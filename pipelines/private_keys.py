@@ -166,8 +166,8 @@ def _passphrase(content: bytes, name: str) -> bytes:
 def _typed(prompt: str, name: str) -> bytes:
     if not sys.stdin.isatty():
         raise UsageError(
-            f"{name} is encrypted and nobody can type here; set {PASSPHRASE_FILE} to a file with "
-            "its passphrase"
+            f"{name} is encrypted, and there is no terminal to type its passphrase; set "
+            f"{PASSPHRASE_FILE} to a file with it"
         )
     return getpass.getpass(prompt).encode()
 

@@ -166,7 +166,7 @@ def who_answers(name: str, second: str | None, key: str | None) -> str:
     if theirs not in map(signing.key_id, known) or (own and theirs == signing.key_id(own)):
         raise UsageError(f"{key}: is no other key that you trust; see ringtrace keys trust")
     if not second.strip() or second.casefold().split() == name.casefold().split():
-        raise UsageError("--second: is nobody else; name another person")
+        raise UsageError("--second: give the name of another person than the author")
     return f"{name.strip()} and {second.strip()}"
 
 

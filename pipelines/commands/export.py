@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             or cannot be written; if it would name what the run withheld.
     """
     if arguments.cluster is None and not arguments.all:
-        raise UsageError("which clusters is not said: give --cluster ID, or --all")
+        raise UsageError("no clusters are named: give --cluster ID, or --all")
     finished, form = open_run(arguments.run, built_on=True), leaving_formats()[arguments.format]
     check_basis(finished)
     if "://" in finished.folder:

@@ -600,7 +600,7 @@ def test_two_people_answer_for_an_override(home, tmp_path):
     for second, path, says in (
         (None, None, "your policy asks for two people"),
         ("Tom Lee", None, "go together"),
-        ("ada  COLE", other, "is nobody else"),
+        ("ada  COLE", other, "another person than the author"),
         ("Tom Lee", own, "is no other key that you trust"),
         ("Tom Lee", stranger, "is no other key that you trust"),
     ):

@@ -326,7 +326,7 @@ def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple
             best = score, form, records
     if best is None:
         remedy = "give CSV, JSON, Parquet or xlsx with two columns or more"
-        raise InputError(path, "no table that can be told", remedy)
+        raise InputError(path, "no table that can be recognized", remedy)
     ask = (
         f"encoding: no UTF-8, read as {encoding}; where words are wrong, write another encoding in "
         "[file], or save the file as UTF-8"

@@ -302,7 +302,7 @@ def test_a_passphrase_locks_the_private_key_and_not_the_public_one(
     with pytest.raises(UsageError, match="its passphrase is another"):
         key_store.own_key()
     monkeypatch.delenv("RINGTRACE_PASSPHRASE")
-    with pytest.raises(UsageError, match="is encrypted and nobody can type here"):
+    with pytest.raises(UsageError, match="is encrypted, and there is no terminal"):
         key_store.own_key()
     # What needs the public key alone asks for nothing.
     assert keys("show") == 0
