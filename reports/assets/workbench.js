@@ -323,6 +323,7 @@
     review: "Reviewed", suspect_held: "Held by the scammer", victim_owned: "A victim’s own", infrastructure: "Used by the scammer",
     uncorroborated: "Seen only as caller ID (can be spoofed)", suppressed: "Suppressed", victim_side: "Victim’s own", contested: "Contested",
     verify: "Verify", core: "Core", fcc: "FCC", ftc: "FTC", paypal: "PayPal", ebay: "eBay", mcafee: "McAfee", upi: "UPI", iban: "IBAN", rcs: "RCS", whatsapp: "WhatsApp", jsonl: "JSON Lines", remote: "Remote access",
+    ssa: "SSA", fbi: "FBI", dea: "DEA", hmrc: "HMRC", ato: "ATO", cra: "CRA", ups: "UPS", usps: "USPS", dhl: "DHL", fedex: "FedEx", att: "AT&T", bbva: "BBVA", hsbc: "HSBC", sbi: "SBI", bt: "BT", "ftc-pone": "FTC Point of No Entry",
   });
   const SHORT = /** @type {Record<string, string>} */ ({ callback: "Callback", operator: "Remote access", lure_site: "Website", caller_id: "Caller ID" });
   const SMALL = new Set(["of", "and", "the", "in"]);
@@ -350,6 +351,8 @@
   /** @param {string} id */
   const valueOf = (id) => id.slice(id.indexOf(":") + 1);
 
+  /** An exact amount: two decimals where it has some. @param {any} amount */
+  const cents = (amount) => Number(amount).toLocaleString("en-US", { minimumFractionDigits: Number.isInteger(Number(amount)) ? 0 : 2, maximumFractionDigits: 20 });
   /** @param {[string, string, number][]} list */
   function losses(list) {
     if (!list.length) return h("span.none", null, "–");
@@ -1265,8 +1268,8 @@
     if (!facts.alone) return null;
     return [...row.orgs.slice(0, 4).map((/** @type {string} */ org, /** @type {number} */ at) => {
       const parts = Object.hasOwn(facts.alone, org) ? facts.alone[org] : [];
-      return [at ? "; " : "", shown(words(org), 40), parts.length ? ` alone links ${parts.slice(0, 4).map((/** @type {number} */ one) => count(one)).join(" + ")}${parts.length > 4 ? " + …" : ""} of its ${counted(row.size, "member")}` : " alone links none of its members"];
-    }), "."];
+      return [at ? "; " : "", shown(words(org), 40), parts.length ? `’s own records tie ${parts.slice(0, 4).map((/** @type {number} */ one) => count(one)).join(" + ")}${parts.length > 4 ? " + …" : ""} of its ${counted(row.size, "member")}` : "’s own records tie none of its members"];
+    }), ". A run of one alone can tie fewer still."];
   }
   /** @param {any} row @param {any} facts */
   function flagLines(row, facts) {
@@ -1609,7 +1612,7 @@
   }
   /** @param {any} member */
   function because(member) {
-    const records = /^held by the suspect in (\d+) records?$/.exec(member.reason);
+    const records = /^(?:held by the suspect|used by the scammer) in (\d+) records?$/.exec(member.reason);
     return records ? `${words(member.status)} in ${counted(Number(records[1]), "record")}` : `${words(member.status)}; ${member.reason}`;
   }
   /** @param {string} head @param {any} value */
@@ -1680,6 +1683,9 @@
   const onLink = (whole, a, b) => [
     h("div", null, h("button", { type: "button", "aria-label": `Same operation: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("must_link", { ...whole, other: whole.row.id }, a, b) }, "Same operation")),
     h("div", null, h("button", { type: "button", "aria-label": `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("cannot_link", whole, a, b) }, "Keep apart"))];
+
+  /** @param {number} left clusters of a supplier that are counted and not listed */
+  const unnamed = (left) => (left > 0 ? [h("span.quiet", null, ` and ${counted(left, "more", "more")}`)] : []);
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function linksTab(whole, state, open) {
@@ -1753,8 +1759,8 @@
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
         { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
         { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => [
-          h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there) }, "Same operation"),
-          h("button", { type: "button", onclick: () => decide("cannot_link", whole, facts.members[one.a].id, one.there) }, "Keep apart")] },
+          h("div", null, h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there) }, "Same operation")),
+          h("div", null, h("button", { type: "button", onclick: () => decide("cannot_link", whole, facts.members[one.a].id, one.there) }, "Keep apart"))] },
       ],
     });
     return [
@@ -1774,7 +1780,7 @@
         { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
         { name: "records", head: "Records here", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
         { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
-        { name: "others", head: "Serves also", cell: (one) => one.others.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier")]) },
+        { name: "others", head: "Serves also", cell: (one) => one.others.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier")]).concat(unnamed(one.clusters - 1 - one.others.length)) },
       ],
     });
     return [
@@ -1796,7 +1802,7 @@
     return [
       h("div.columns", null,
         simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, "aria-label": words(one.part) })])),
-        simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), count(Number(amount)), count(number)])),
+        simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])),
         simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
       h("h2", null, "Lineage"),
       ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
@@ -1826,7 +1832,7 @@
       joint.offered.length ? simple("What offers say of their own victims, suppressed and rounded by their senders", ["Cluster", "Identifiers", "Victims", "By country", "Losses, rounded", "Handling", "Expires"], joint.offered.map((/** @type {any} */ one) => [
         shown(`${one.part} of ${words(one.contributor)}`, 90), count(one.members), small(one.victims_known),
         (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
-        (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${count(Number(each.amount))} `) : "Withheld (small counts)",
+        (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${cents(each.amount)} `) : "Withheld (small counts)",
         shown(one.tlp, 30), one.expires_at ? day(Date.parse(one.expires_at) / 1000) : "–"])) : "",
       h("details", null, h("summary", null, `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
     ];
@@ -2284,7 +2290,7 @@
     const found = await load("shared");
     const rows = objects(found.columns, found.rows);
     const list = table({
-      state, rows, caption: "Identifiers that several organisations see", sort: "", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
+      state, rows, caption: "Identifiers that several organisations see", sort: "-total", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
         { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
@@ -2293,7 +2299,7 @@
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared, "identifier")} that no organisation can find to be shared alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
+    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
@@ -2324,7 +2330,7 @@
         { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
         { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
         { name: "records", head: "Records", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
-        { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]) },
+        { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]).concat(unnamed(one.clusters - one.of.length)) },
       ],
     });
     return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
@@ -2488,7 +2494,7 @@
       return [
         h("div.headline", null, h("h1", null, "Compare two clusters"), one ? h("p", null, clusterName(one.row), " and") : null),
         pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
-        near?.size ? [h("h2", null, "Close to it"), h("ul.plain", null, [...near].slice(0, 30).map(([id, why]) => h("li", null, h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : id, 60)), h("span.quiet", null, ` by ${why}`))))] : null,
+        near?.size ? [h("h2", null, "Close to it"), h("ul.plain", null, [...near].slice(0, 30).map(([id, why]) => h("li", null, h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), h("span.quiet", null, ` by ${why}`))))] : null,
       ];
     }
     const both = [one, other];
@@ -2730,8 +2736,8 @@
       simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
       h("div.columns", null,
         simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
-        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, words(one).replace(" (can be spoofed)", ""))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : h("span.none", null, "0"))), count(sum(one.by_status))])),
-        simple("Members by tier and review", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
+        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : h("span.none", null, "0"))), count(sum(one.by_status))])),
+        simple("Members by tier and review, single identifiers too", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
         ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? h("span.quiet", null, ` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
       h("h2", null, "Records over time"), ...run.trends.map(trendChart),
       simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", null, shown(one.sha256, 64))])),
