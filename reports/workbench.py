@@ -105,7 +105,8 @@ _LISTED = [
 SHARED_COLUMNS = tuple("id cluster tier robustness orgs".split())
 
 DECISION_COLUMNS = tuple(
-    "decision_id kind entity_a entity_b author reason decided_at expires_at in_force".split()
+    "decision_id kind entity_a entity_b author reason decided_at expires_at in_force "
+    "signed_by".split()
 )
 
 

@@ -58,7 +58,7 @@ from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.offer import Feed, Offer, Result
 from schemas.tables import COMPLAINTS, ENTITIES, HELD_FOLDER
-from transforms.extract import KnownLegitimate
+from transforms.extract import KnownLegitimate, reads_as_itself
 from transforms.joint import AcceptedOffer, people_that_count, sender_record
 from transforms.manifest import files_of
 from transforms.reporters import precision_interval
@@ -338,10 +338,12 @@ def join_offers(arguments: argparse.Namespace, live: LiveEvidence | None = None)
     private = signed_files.ids_of_victims(named, arguments.victims)
     private |= signed_files.ids_in_register(named, register)
     contested = signed_files.contested_ids(named, own_runs) - private
-    refused = Refused(private | contested, len(private))
+    misread = frozenset(one for one in named if not reads_as_itself(one))
+    refused = Refused(private | contested | misread, len(private))
     status = _run_joint(arguments, own, me, intake, refused, register, overlaps, live)
     if status == 0 and live is None:
-        sys.stdout.write("\n".join(_summary(arguments.output, offers, private, contested)) + "\n")
+        lines = _summary(arguments.output, offers, private, contested, misread)
+        sys.stdout.write("\n".join(lines) + "\n")
         # The run stands; but a scheduler must hear of files that were not given out.
         names = (one["name"] for one in Run.open(arguments.output).manifest.get("private", []))
         status = int(any(one.startswith(f"{HELD_FOLDER}/") for one in names))
@@ -556,7 +558,11 @@ def _record_text(one: Mapping[str, int]) -> str:
 
 
 def _summary(
-    output: str, offers: list[SignedFile], private: frozenset[str], contested: frozenset[str]
+    output: str,
+    offers: list[SignedFile],
+    private: frozenset[str],
+    contested: frozenset[str],
+    misread: frozenset[str],
 ) -> list[str]:
     """Returns the result in a few lines."""
     senders: Any = Run.open(output).manifest["options"]["senders"]
@@ -583,6 +589,11 @@ def _summary(
             lines.append(
                 f"  {one.content.sender} names {quantity(unsettled, 'identifier')} contested in "
                 "your run: left out; decide who holds them"
+            )
+        if unread := len(_offered_ids(one) & misread):
+            lines.append(
+                f"  {one.content.sender} names {quantity(unread, 'identifier')} as no record of "
+                "yours would be read, by which no list knows them: left out"
             )
         lines.append(
             f"  {one.content.sender}: {getattr(one.content, 'tlp', '')} binds this run too"

@@ -446,8 +446,8 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
     for one in recorded.taken_back:
-        covered = quantity(len(one.members or ()), "identifier")
-        lines.append(f"takes back {one.decision_id} ({one.kind} by {one.author}, on {covered})")
+        on = quantity(len(one.members or ()), "identifier")
+        lines.append(f"takes back {one.decision_id} ({one.kind} by {one.author}, on {on})")
     for cut in recorded.cuts:
         lines += cut_lines(cut)
         if cut["thin"]:

@@ -399,6 +399,7 @@ def _confirmations_from(
             mask_contacts(one.reason, named),
             one.decision_id,
             one.entity_a,
+            one.signed_by,
         )
         for one in read_decisions(path)
         if one.kind is DecisionKind.CONFIRM and one.entity_a in members and one.void is None

@@ -448,6 +448,7 @@ class Server:
             "author": one.author,
             "reason": one.reason,
             "decided_at": one.decided_at.isoformat(),
+            "signed_by": one.signed_by,
         }
 
     def decide(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:

@@ -265,7 +265,7 @@ def _feed_lines(feed: Feed) -> Iterator[str]:
 def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange revoke`."""
     parser.add_argument(
-        "offer", metavar="LETTER", help="folder of an offer or a consent that you made"
+        "offer", metavar="OFFER", help="folder of an offer or a consent that you made"
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
     parser.add_argument(

@@ -311,7 +311,7 @@ def revoked_letters() -> dict[str, str]:
     Raises:
         LedgerError: if the ledger was changed.
     """
-    found = {}
+    found: dict[str, str] = {}
     for path in sorted((key_store.home() / "offers").glob("*.json")):
         reason = f"was made with a consent of {path.stem}, which revoked it"
         found |= dict.fromkeys(accepted_before(path.stem).revoked, reason)

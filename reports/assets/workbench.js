@@ -2379,7 +2379,7 @@
   function decisionTable(rows, mine) {
     return h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Decisions" }, h("table", null, h("thead", null, h("tr", null, ["Decision", "Kind", "On", "Author", "Reason", "When", "State"].map((one) => h("th", { scope: "col" }, one)))),
       h("tbody", null, rows.map((one) => h("tr", null, h("th", { scope: "row" }, shown(one.decision_id, 60)), h("td", null, words(one.kind)), h("td", null, identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null),
-        h("td", null, shown(one.author, 60)), h("td", null, shown(one.reason, 200)), h("td.date", null, one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
+        h("td", null, shown(one.author, 60), "signed_by" in one && !one.signed_by ? h("span.quiet", null, " (not signed)") : null), h("td", null, shown(one.reason, 200)), h("td.date", null, one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
         h("td", null, mine && (!served || one.undo) ? h("button", { type: "button", onclick: () => undo(one.decision_id) }, "Undo") : h("span.quiet", null, (one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force")))))));
   }
   // ---------------------------------------------------------------- runs, alerts and the next run of a server

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -372,6 +373,10 @@ def _check_offer(offer: Offer) -> None:
     people = sum(one.reports for one in offer.evidence)  # each is counted in one row at least
     if people > MAX_PEOPLE:
         raise OfferError(f"counts {people} reports, more than {MAX_PEOPLE}: not plausible")
+    named: Counter[int] = Counter()
+    for evidence in offer.evidence:
+        named.update(dict.fromkeys(evidence.entities, evidence.reports))
+    need(all(named[one] > 1 for one in offer.called or ()), "called")
     for at, cluster in enumerate(offer.clusters):
         _check_cluster(cluster, at + 1, offer.terms, f"clusters[{at}]")
         counted = (cluster.elsewhere or 0) + sum(one.victims for one in cluster.countries)

@@ -258,7 +258,7 @@ def _unlinked(
         for one in decided
         if one["kind"] == DecisionKind.MUST_LINK and {one["entity_a"], one["entity_b"]} <= ids
     ]
-    by = f", but what was decided does: {', '.join(joins)}" if joins else ""
+    by = f", but what was decided does: {', '.join(joins[:5])}" if joins else ""
     yield Obstacle(
         "no_link",
         f"no record links {len(apart)} of the {len(named.members)} members to name to the others"

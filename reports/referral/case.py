@@ -68,13 +68,17 @@ NUMBERS_SHOWN = 40
 
 @dataclass(frozen=True)
 class Confirmation:
-    """A decision that confirms the cluster: whose, when, why, and on which member."""
+    """A decision that confirms the cluster: whose, when, why, on which member, and by which key.
+
+    Without a key it was typed: its author is whom its writer named.
+    """
 
     author: str
     day: date
     reason: str
     decision_id: str
     entity_id: str
+    signed_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -392,11 +392,13 @@ def _decisions(case: Case) -> list[Block]:
             english().day(one.day),
             f"No. {case.number[one.entity_id]}" if one.entity_id in case.number else "not named",
             plain(one.reason, 300),
+            one.signed_by[:16] if one.signed_by else "nobody",
         )
         for one in case.confirmations[:ROW_LIMIT]
     ]
     given_by = Text(
-        f"The run was given {file}. Reasons are as analysts typed them, contacts masked."
+        f"The run was given {file}. Reasons are as analysts typed them, contacts masked. "
+        "Of a decision that nobody signed, the author is whom its writer named."
     )
     if not rows:
         unread = (
@@ -408,9 +410,9 @@ def _decisions(case: Case) -> list[Block]:
         given_by,
         Grid(
             "Decisions that confirm the cluster",
-            ("Decision", "By", "On", "Identifier", "Why"),
+            ("Decision", "By", "On", "Identifier", "Why", "Signed by"),
             rows,
-            (0.16, 0.16, 0.16, 0.14, 0.38),
+            (0.16, 0.14, 0.14, 0.12, 0.28, 0.16),
         ),
     ]
 
@@ -448,7 +450,12 @@ def _facts(case: Case, seal_sha256: str, versions: Mapping[str, str]) -> bytes:
             one.entity_id: {"by": one.name, "reason": one.reason} for one in case.included
         },
         "confirmations": [
-            {"decision": one.decision_id, "by": one.author, "on": str(one.day)}
+            {
+                "decision": one.decision_id,
+                "by": one.author,
+                "on": str(one.day),
+                "signed_by": one.signed_by,
+            }
             for one in case.confirmations
         ],
         "to_verify": [one["entity_id"] for one in case.left_out],

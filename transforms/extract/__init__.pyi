@@ -3,6 +3,7 @@ from .allowlist import (
     LegitimateListError as LegitimateListError,
     canonical_entity_id as canonical_entity_id,
     parse_allowlist as parse_allowlist,
+    reads_as_itself as reads_as_itself,
     shipped_allowlist as shipped_allowlist,
 )
 from .evidence import (

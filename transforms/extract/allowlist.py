@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from schemas.entity import is_withheld
 from schemas.enums import EntityKind
-from transforms.extract.kinds import domain, hosting
+from transforms.extract.kinds import domain, hosting, iban, remote_access, url
 from transforms.text_util import read_reference_data
 
 SHIPPED = "known_legitimate.csv"
@@ -183,6 +183,33 @@ def canonical_entity_id(text: str) -> str:
             raise LegitimateListError(f"{value!r} is not an e-mail address; write name@example.org")
         return f"email:{local.lower()}@{at}"
     return text
+
+
+def reads_as_itself(entity_id: str) -> bool:
+    """Checks whether a record could show an id, without epoch: its value is read as that very id.
+
+    Of a host that is no site of its own, as a page of a brand's or a registry's suffix is, no list
+    knows the id; nor of an account whose check digits are wrong. Kinds without a rule pass.
+    """
+    kind, _, value = entity_id.partition(":")
+    scheme, _, rest = value.partition(":")
+    if kind == EntityKind.PHONE:
+        try:
+            return _canonical_phone(value) == value
+        except LegitimateListError:
+            return False
+    if kind in (EntityKind.DOMAIN, EntityKind.URL):
+        host, slash, path = value.partition("/")
+        site = url.classify_host(host, slash + path)
+        return site is not None and site[:2] == (kind, value)
+    if kind == EntityKind.EMAIL:
+        return domain.registrable_domain(value.rpartition("@")[2]) is not None
+    if kind == EntityKind.ACCOUNT and scheme == "iban":
+        return iban.canonical_iban(rest) == value
+    if kind == EntityKind.REMOTE:
+        session = remote_access.from_field(scheme, rest)
+        return session is not None and session.value == value
+    return True
 
 
 def is_freemail(address: str) -> bool:

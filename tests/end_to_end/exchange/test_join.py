@@ -524,6 +524,10 @@ MARKUP = ('handle:telegram:=hyperlink("http://x")', "handle:telegram:{0}<script>
 HOSTILE = ("handle:telegram:../../../../tmp/evil", "handle:telegram:%s%n&lt;")
 
 
+PAGES = ["domain:co.uk", "domain:login.amazon.com", "domain:s3.amazonaws.com", "url:amazon.com/x"]
+"""A brand's pages and hosts of everybody, in ids that no record is read as and no list has."""
+
+
 def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     world, offered, at, tmp_path, capsys, monkeypatch
 ):
@@ -531,6 +535,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     value = offer_of(offered())
     victim = "phone:+12025550173"
     named = [BRAND_LINE, victim, *HOSTILE, "phone:+18775550199", f"email:{VICTIM_IN_ADDRESS}"]
+    named += PAGES
 
     def sent(name, *ids):
         ids = sorted(ids)
@@ -564,6 +569,8 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     assert "microsoft names 2 identifiers of your own victims: left out" in said
     joint = members(tmp_path / "joint")
     assert BRAND_LINE not in joint
+    assert not joint.keys() & set(PAGES)
+    assert "names 4 identifiers as no record of yours would be read" in said
     assert victim not in joint
     assert f"email:{VICTIM_IN_ADDRESS}" not in joint
     assert "phone:+18775550199" in joint

@@ -70,6 +70,13 @@ def test_what_was_written_is_read(value):
     assert read_offer.parse_offer(signing.canonical_json(value), "microsoft") == value
 
 
+def test_a_call_that_one_person_alone_made_is_not_called():
+    evidence = (OfferedEvidence((0, 1), "complaint", 1, "2026-W09"),)
+    clusters = (OfferedCluster((), None, (), 1),)
+    lone = dataclasses.replace(OFFER, evidence=evidence, clusters=clusters)
+    refused(signing.canonical_json(lone), "called")
+
+
 def test_an_offer_of_before_calls_were_told_is_read():
     before = dataclasses.replace(OFFER, called=None)
     assert "called" not in plain(before)

@@ -12,7 +12,12 @@ from hypothesis import given, strategies as st
 
 from tests.support.real_data import real
 from transforms.extract import allowlist
-from transforms.extract.allowlist import LegitimateListError, parse_allowlist, shipped_allowlist
+from transforms.extract.allowlist import (
+    LegitimateListError,
+    parse_allowlist,
+    reads_as_itself,
+    shipped_allowlist,
+)
 from transforms.extract.kinds import domain
 
 ROWS = list(
@@ -254,3 +259,45 @@ def test_real_lines_that_are_spoofed_in_real_complaints_are_known():
     for line in ("8002752273", "8006927753", "8009452000", "8004321000", "8009505114"):
         assert f"\n{line}," in dnc
         assert reasons(KNOWN, f"phone:+1{line}") != [None]
+
+
+@pytest.mark.parametrize(
+    "entity_id",
+    [
+        "phone:+18885550123",
+        "domain:amzn-refund.support",
+        "domain:oops1x.z13.web.core.windows.net",
+        "domain:evil.web.app",
+        "url:sites.google.com/view/refund-desk",
+        "email:refund.desk@gmail.com",
+        "remote:anydesk:123456789",
+        "account:iban:GB29NWBK60161331926819",
+        "account:upi:name@bank",
+        "handle:telegram:refunds",
+    ],
+)
+def test_what_a_record_shows_is_read_as_itself(entity_id):
+    assert reads_as_itself(entity_id)
+
+
+@pytest.mark.parametrize(
+    "entity_id",
+    [
+        "domain:login.amazon.com",
+        "domain:www.amazon.com",
+        "domain:co.uk",
+        "domain:web.app",
+        "domain:s3.amazonaws.com",
+        "domain:127.0.0.1",
+        "url:amazon.com/x",
+        "url:www.amazon.com/",
+        "url:docs.google.com/forms",
+        "email:a@b",
+        "email:support@co.uk",
+        "remote:anydesk:1",
+        "account:iban:GB00NWBK60161331926819",
+        "phone:+1000",
+    ],
+)
+def test_what_no_record_shows_is_not(entity_id):
+    assert not reads_as_itself(entity_id)
