@@ -223,9 +223,13 @@ def country_code(name: str) -> str | None:
     return _countries().get(plain_words(name)) if len(name) <= 80 else None
 
 
+def _without_extension(text: str) -> str:
+    return _EXTENSION.sub("", text) if len(text) <= 60 else text
+
+
 def is_phone_shaped(text: str) -> bool:
     """Returns whether a text is written as a telephone number, of whatever country."""
-    bare = _EXTENSION.sub("", text)
+    bare = _without_extension(text)
     return bool(PHONE_SHAPE.fullmatch(bare)) and 7 <= len(re.sub(r"\D", "", bare)) <= 15
 
 
@@ -239,7 +243,7 @@ _DIGITS = re.compile(r"(?<![\w-])\+?\(?\d(?:[\s().-]{0,3}\d){6,14}(?![\w-])")
 
 def is_phone_number(text: str, region: str | None) -> bool:
     """Returns whether a text is a valid telephone number, read in a region."""
-    text = _EXTENSION.sub("", text)
+    text = _without_extension(text)
     if len(text) > 60 or not PHONE_SHAPE.fullmatch(text):
         return False
     bare = re.sub(r"^(?:tel|sip):|@.*|[='\"]|(?<=\d{7})\.0$", "", text)

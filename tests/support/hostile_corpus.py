@@ -215,7 +215,7 @@ def _zip(name: str) -> bytes:
 
 def _unreadable() -> Iterator[Case]:
     for name, data, reason in (
-        ("book.xlsx", _zip("xl/workbook.xml"), "zip is not supported"),
+        ("book.xlsx", _zip("xl/workbook.xml"), "an Excel file"),
         ("records.zip", _zip("a.jsonl"), "zip is not supported"),
         ("records.bz2", bz2.compress(lines("a")), "bzip2 is not supported"),
         ("records.xz", lzma.compress(lines("a")), "xz is not supported"),

@@ -653,7 +653,7 @@ def _rows_key(head: bytes, lines: int) -> str:
 def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], name: str) -> Sample:
     rows: list[mapped.Row] = []
     kept: list[Record] = []
-    columns: dict[str, None] = {}
+    columns, lists = dict[str, None](), dict[str, None]()
     for record in records:
         if record.data.count(b",") > framing.MAX_COMMAS:
             continue
@@ -666,6 +666,7 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
         inner = [one.keys() for one in value.values() if isinstance(one, dict)]
         if len(records) == 1 and len(inner) >= 3 and all(one == inner[0] for one in inner):
             raise InputError(path, "its records are keyed by their ids", "make an array of them")
+        lists |= dict.fromkeys(mapped.object_lists(value))
         row: dict[str, list[str]] = {}
         for column, text in mapped.flatten(value):
             if len(columns) < MOST_COLUMNS:
@@ -675,7 +676,11 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
         kept.append(record)
     if not rows and any(one.data.lstrip()[:1] == b"{" for one in records):
         raise InputError(path, _NOT_ONE_A_LINE, _ONE_A_LINE)
-    return _checked(path, Sample(form, name, tuple(columns), tuple(rows), tuple(kept)))
+    ask = (
+        "rows: {!r} has several objects a row, read as one; write each on a line if it is a record"
+    )
+    asks = tuple(ask.format(one[:60]) for one in lists)
+    return _checked(path, Sample(form, name, tuple(columns), tuple(rows), tuple(kept), asks))
 
 
 def preview(

@@ -569,10 +569,9 @@ class _Guesser:
     def _guess_decimal(self, column: Column) -> None:
         commas, points, thousands = casts.count_decimal_signs(column.texts)
         if thousands:
-            sure = commas or points
             commas += thousands
             read = "1500" if commas > points else "1.500"
-            if not sure or commas <= points:
+            if commas <= points or commas == thousands + points:
                 self._unsure.append(
                     f"decimal: {column.name!r} has amounts as 1.500, read as {read}; write decimal "
                     'as "." or "," if that is wrong'
@@ -600,8 +599,8 @@ class _Guesser:
         self._words[field] = {one: known.get(plain_words(one), otherwise) for one in words}
 
     def _guess_call(self) -> None:
-        calling, called = "calling_number", "called_number"
-        for field, other in ((calling, called), (called, calling)):
+        sides = ("calling_number", "called_number")
+        for field, other in (sides, sides[::-1]):
             named = {one: self._named(one, "call", field) for one in self._numbers}
             mine = [one for one, n in named.items() if n >= self._named(one, "call", other)]
             if self._best_into(field, mine.__contains__):

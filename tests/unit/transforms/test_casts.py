@@ -1,6 +1,7 @@
 """Typed columns against Python's own datetime and Decimal, value by value."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation, localcontext
 
@@ -212,3 +213,14 @@ def test_a_length_that_is_not_clear_is_left_as_it_is(text):
 @pytest.mark.parametrize(("decimal", "read"), [(".", "1234"), (",", "1.234")])
 def test_a_length_has_the_decimals_of_the_map(decimal, read):
     assert casts.plain_duration("1,234", decimal) == read
+
+
+@pytest.mark.parametrize("text", ["1" + " " * 200_000 + "x", "1" * 200_000, "1, " * 70_000])
+def test_long_cells_are_judged_in_linear_time(text):
+    start = time.process_time()
+    assert not casts.is_phone_shaped(text)
+    assert not casts.holds_phone(text)
+    assert not casts.is_phone_number(text, "US")
+    assert not casts.says_unknown(text)
+    assert not casts.is_duration(text)
+    assert time.process_time() - start < 1

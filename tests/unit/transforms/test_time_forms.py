@@ -246,7 +246,8 @@ def test_any_text_is_a_time_or_an_error_without_it(text, form):
     try:
         time = time_of_form(text, form, ZoneInfo("Europe/Madrid"))
     except TimeFormError as error:
-        assert text in f"not a time of the form {form}" or text not in str(error)
+        short = len(text) < 6 or text in f"not a time of the form {form}"
+        assert short or text not in str(error)
     else:
         assert time is None or time.tzinfo is UTC
 

@@ -304,6 +304,12 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, text
 
 
+def object_lists(value: Mapping[str, Any]) -> list[str]:
+    """Returns the keys of lists of two objects or more, each of three keys or more."""
+    lists = ((key, one) for key, one in value.items() if isinstance(one, list) and len(one) > 1)
+    return [key for key, of in lists if all(isinstance(o, dict) and len(o) > 2 for o in of)]
+
+
 def _named_item(item: Any) -> tuple[str, Any]:
     if isinstance(item, dict) and "value" in item:
         for tag in _TAGS:

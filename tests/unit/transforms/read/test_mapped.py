@@ -1047,6 +1047,18 @@ def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, h
     assert by.columns[hidden] in ((fields[hidden],), ("ignore",))
 
 
+def test_records_inside_of_a_record_are_asked_about(tmp_path):
+    """Read as one, they would tie the suspects of strangers to each other."""
+    path = tmp_path / "a.jsonl"
+    inner = [
+        {"case": f"A{n}", "scammer_phone": f"+1 888 555 010{n}", "text": "x"} for n in range(3)
+    ]
+    rows = [{"date": f"2026-03-0{n}T09:00Z", "complaints": inner} for n in range(1, 4)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    found = guess_map(sample_file(str(path)), "a.jsonl", "acme", None)
+    assert any(one.startswith("rows: 'complaints' has several objects") for one in found.unsure)
+
+
 def test_a_sure_guess_asks_nothing(tmp_path):
     rows = [
         f"{n},2026-06-01T00:00:00Z,u{n % 3},United States,+1 888 555 0100,{TEXT}" for n in range(9)
