@@ -690,19 +690,5 @@ def victims_sentence(
     return say("victims.at_most", most=most, sides=sides, both=both)
 
 
-def letter_files(case: Case) -> dict[str, bytes]:
-    """Returns signed counts and consents of partners by path in the package."""
-    made: dict[str, bytes] = {}
-    kinds: tuple[tuple[str, str, Sequence[SharedVictims | Release]], ...] = (
-        ("overlaps", "result", case.shared),
-        ("consents", "consent", case.releases),
-    )
-    for folder, name, letters in kinds:
-        for number, one in enumerate(letters, 1):
-            path = f"data/{folder}/{number:02d}-{name}.json"
-            made |= {path: one.letter, f"{path}.sig": one.signature}
-    return made
-
-
 def _strictest(markings: list[str]) -> str:
     return max((tlp_level(one) for one in markings), key=TLP_LEVELS.index)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from reports import signing
 from reports.evidence_number import cluster_thing
 from reports.export import case_uco, misp, stix, tabular
-from reports.referral import case as case_module, exhibits, pdf, seal
+from reports.referral import exhibits, pdf, seal
 from reports.referral.blocks import BLANK, Document
-from reports.referral.case import Case, victims_at_most
+from reports.referral.case import Case, Release, SharedVictims, victims_at_most
 from reports.referral.case_records import format_amount
 from reports.referral.counsel import counsel_code, counsel_payload
 from reports.referral.document import referral_document, render_html
@@ -345,7 +345,7 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         records["data/changes.csv"] = tabular.csv_bytes(
             ("what", "before", "now"), case.earlier.changes
         )
-    records |= case_module.letter_files(case) | form_files(case)
+    records |= _letters(case) | form_files(case)
     titles = [f"{one.number}. {one.title}, {one.path.removeprefix('data/')}" for one in made]
     if letter := letter_document(case, titles):
         records |= _rendered("letter", letter)
@@ -406,3 +406,17 @@ def _hash_report(records: Mapping[str, bytes], moment: datetime) -> bytes:
         for path, content in sorted(records.items())
     )
     return tabular.csv_bytes(header, rows)
+
+
+def _letters(case: Case) -> dict[str, bytes]:
+    """Returns signed counts and consents of partners by path in the package."""
+    made: dict[str, bytes] = {}
+    kinds: tuple[tuple[str, str, Sequence[SharedVictims | Release]], ...] = (
+        ("overlaps", "result", case.shared),
+        ("consents", "consent", case.releases),
+    )
+    for folder, name, letters in kinds:
+        for number, one in enumerate(letters, 1):
+            path = f"data/{folder}/{number:02d}-{name}.json"
+            made |= {path: one.letter, f"{path}.sig": one.signature}
+    return made

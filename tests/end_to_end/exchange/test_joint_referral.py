@@ -96,7 +96,11 @@ def test_a_partners_consent_releases_the_members_that_it_lists(
     assert "consents/" in (tmp_path / "p/data/README.txt").read_text()
     assert "consents/" not in (joint.package / "data/README.txt").read_text()
     assert ringtrace("verify", tmp_path / "p") == 0
-    # Its sender takes it back.
+    assert_revoked(joint, tmp_path, monkeypatch, capsys, said, given)
+
+
+def assert_revoked(joint, tmp_path, monkeypatch, capsys, said, given):
+    """The sender of a consent takes it back: what was made with it is due for a correction."""
     home = shutil.copytree(key_store.home(), tmp_path / "home")
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(joint.world.microsoft.home))
     revoke = ["exchange", "revoke", tmp_path / "2", "--now", NOW]

@@ -189,7 +189,8 @@ WORDS = st.sampled_from(
     "my card Aadhaar NHS number passport no. SSN social OTP is PAN DOB: born on driving licence"
     " code pin verification ABCPE1234F March 3, 1950 né le is my sin NAS DNI nie 12345678Z"
     " Steuer-ID ausweis L01X00T47 tax file medicare 1EG4TE5MK73 imei reisepass passeport password:"
-    " serial IP BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security bin am geb"
+    " serial IP BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security"
+    " bin am geb"
     " 41 , *".split()
 )
 
