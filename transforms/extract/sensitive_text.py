@@ -191,7 +191,8 @@ _PAPERS = (
         r"ausweis(?:[ -]?(?:nummer|nr))?|\w{2,12}ausweis(?:[ -]?(?:nummer|nr))?",
         r"(?=[a-z]{1,8}\d)[cfghjklmnprtvwxyz][cfghjklmnprtvwxyz0-9]{8,9}",
     ),
-    _Paper(PAPER, "tfn|tax file", r"tfn|tax file(?: number| no)?", r"\d(?:G?\d){7,8}"),
+    _Paper(PAPER, "tax file", r"tax file(?: number| no)?", r"\d(?:G?\d){7,8}"),
+    _Paper(PAPER, "tfn", r"tfn(?!=|%3d)", r"\d(?:G?\d){7,8}", "au.tfn"),
     _Paper(
         PAPER,
         "medicare|mbi",

@@ -78,6 +78,7 @@ PAPERS = [
     ("Steuernummer ", "181/815/08155", ""),
     ("Personalausweis Nr. ", "L01X00T47", ""),
     ("my tax file number ", "123 456 782", ""),
+    ("my TFN ", "123 456 782", ""),
     ("Medicare number ", "2123 45670 1", ""),
     ("my medicare is ", "1eg4-te5-mk73", ""),
     ("my IMEI: ", "49 015420 323751 8", ""),
@@ -128,6 +129,7 @@ OTHERS = [
     "niemand rief 0151 23456789 an, Steuerberater 089 36574261809",
     "their IP address 86.12.3.44, my vip 86.12.3.44",
     "order 12345678A",
+    "TFN 900 006 340, then evil.example/?tfn=123-456-782",
     "to BSB 062-000 and account 12345678",
     "my password was stolen, call 943-476-5919",
     "passport control 943 476 5919",
@@ -189,8 +191,8 @@ WORDS = st.sampled_from(
     "my card Aadhaar NHS number passport no. SSN social OTP is PAN DOB: born on driving licence"
     " code pin verification ABCPE1234F March 3, 1950 né le is my sin NAS DNI nie 12345678Z"
     " Steuer-ID ausweis L01X00T47 tax file medicare 1EG4TE5MK73 imei reisepass passeport password:"
-    " serial IP BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security bin am geb"
-    " 41 , *".split()
+    " serial IP BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security"
+    " bin am geb 41 , *".split()
 )
 
 
