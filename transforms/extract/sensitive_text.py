@@ -230,7 +230,7 @@ _PAPERS = (
         r"|code de (?:v[ée]rification|s[ée]curit[ée])|(?:best[äa]tigungs|sicherheits)code"
         r"|tan(?=[ :#-]{1,3}(?:nummer |ist |lautet )?\d)|cv[vc]2?|nip(?= ?(?:est|[:#,\d]))"
         r"|pin(?= ?(?:number|code|is|was|es|ist|est|[:#,\d]))|geheimzahl|clave(?= (?:es )?\d)",
-        r"(?:g-)?\d{3}[ -]\d{3}|(?:g-)?\d{3,8}",
+        r"(?:g-)?\d(?:[ ._-]?\d){2,7}(?![ ._-]?\d)",
     ),
     _Paper(
         OTHER_PRIVATE,
