@@ -364,6 +364,7 @@ def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(te
         ("bank", "４１１１/１１１１/１１１１/１１１１", "victim"),
         ("card", "3782 8224 6310 005", "victim"),
         ("paypal", "4111.1111.1111.1111", "victim"),
+        ("zelle", "+1 202-456-2131", "payee"),
         ("bank", "DNI 12345678Z", "victim"),
         ("bank", "from my account to 10575321529", "payee"),
         ("bank", "account number 10575321529", "payee"),
