@@ -53,6 +53,9 @@ _OWN = (
 )
 """Words before a number that is the writer's, in the languages of `cues.toml`."""
 
+_READ_AS = (EntityKind.HANDLE, EntityKind.PHONE)
+"""What services that pay to names and numbers read a card as, too."""
+
 _OWN_PAYEE = re.compile(rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d", re.IGNORECASE)
 """The beginning of a payee that the writer calls their own."""
 
@@ -228,7 +231,7 @@ def _payee_match(method: str | None, payee: str, region: str | None) -> Match | 
     if match is None:
         return None
     written = payee[:MAX_CARD]
-    unnamed = match.value.startswith(_UNNAMED) or match.kind == EntityKind.HANDLE
+    unnamed = match.value.startswith(_UNNAMED) or match.kind in _READ_AS
     if _OWN_PAYEE.match(written) or (unnamed and any(paper_spans(written))):
         return match._replace(role=Role.VICTIM)
     return match

@@ -191,7 +191,8 @@ _PAPERS = (
         r"ausweis(?:[ -]?(?:nummer|nr))?|\w{2,12}ausweis(?:[ -]?(?:nummer|nr))?",
         r"(?=[a-z]{1,8}\d)[cfghjklmnprtvwxyz][cfghjklmnprtvwxyz0-9]{8,9}",
     ),
-    _Paper(PAPER, "tfn|tax file", r"tfn|tax file(?: number| no)?", r"\d(?:G?\d){7,8}"),
+    _Paper(PAPER, "tax file", r"tax file(?: number| no)?", r"\d(?:G?\d){7,8}"),
+    _Paper(PAPER, "tfn", r"tfn(?!=|%3d)", r"\d(?:G?\d){7,8}", "au.tfn"),
     _Paper(
         PAPER,
         "medicare|mbi",
@@ -229,7 +230,7 @@ _PAPERS = (
         r"|code de (?:v[ée]rification|s[ée]curit[ée])|(?:best[äa]tigungs|sicherheits)code"
         r"|tan(?=[ :#-]{1,3}(?:nummer |ist |lautet )?\d)|cv[vc]2?|nip(?= ?(?:est|[:#,\d]))"
         r"|pin(?= ?(?:number|code|is|was|es|ist|est|[:#,\d]))|geheimzahl|clave(?= (?:es )?\d)",
-        r"(?:g-)?\d{3}[ -]\d{3}|(?:g-)?\d{3,8}",
+        r"(?:g-)?\d(?:[ ._-]?\d){2,7}(?![ ._-]?\d)",
     ),
     _Paper(
         OTHER_PRIVATE,

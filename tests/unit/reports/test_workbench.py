@@ -161,6 +161,16 @@ def test_a_copy_for_a_reader_outside_names_core_members_alone(tmp_path):
     assert told["redacted"] and not {"decisions", "contested"} & told.keys()
 
 
+def test_a_file_that_is_named_after_its_sender_is_listed_without_number_and_address(tmp_path):
+    run, whole = liars_run(tmp_path / "r")
+    digest = {"kind": "complaint", "format": "eml", "rows": 1, "bytes": 9, "sha256": "ab" * 32}
+    whole |= {"inputs": [{"name": "Roe 202-456-2131 jane.roe@gmail.com.eml", **digest}]}
+    (own,) = piece(report_files(run, whole), "run")["inputs"]
+    assert own == {"name": "Roe ###-###-#### ######################", **digest}
+    (copied,) = piece(report_files(run, whole, redact=True), "run")["inputs"]
+    assert copied == {"name": "file 1", **digest}
+
+
 def test_what_only_the_union_reveals_is_with_its_cluster(tmp_path):
     offer = {"sender": "microsoft", "tlp": "AMBER", "expires_at": "2026-09-01T00:00:00Z"}
     run, whole = small_run(tmp_path / "r", offers=[offer])

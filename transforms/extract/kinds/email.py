@@ -60,7 +60,7 @@ _CLICK = rf"(?:[?&;#/]|%(?:25)*(?:26|3f|23))(?:{domain.click_ids()})(?:=|%(?:25)
 _PERSON = (
     r"(?:(?:first|last|full|user|your|sur|middle|given|family|customer|victim|card|holder)[_-]?)*name"
     r"|[fl]name|(?:(?:street|home|mailing|billing|ip)[_-]?)?addr(?:ess)?[0-9]?|street|city|region|zip"
-    r"|isp|ip|post(?:al)?[_-]?code|dob|birth[a-z_-]{0,8}|ssn|sin|nino|dni|nif|nie|tfn|imei|serial"
+    r"|isp|ip|post(?:al)?[_-]?code|dob|birth[a-z_-]{0,8}|ssn|sin|nino|dni|nif|nie|imei|serial"
     r"|pass(?:wd|word|port)?|pwd|pin|otp|cv[cv]2?|cc(?:[_-]?num(?:ber)?)?|iban|routing|sort[_-]?code"
     r"|(?:card|acc(?:oun)?t|licen[cs]e)(?:[_-]?(?:no|num|nr|number|id))?"
 )

@@ -354,6 +354,31 @@ def test_a_mailbox_that_anybody_may_have_is_a_senders_only_where_that_is_said(te
 
 
 @pytest.mark.parametrize(
+    ("method", "payee", "role"),
+    [
+        ("bank", "my account number 10575321529", "victim"),
+        ("bank", "from mi cuenta 10575321529", "victim"),
+        ("bank", "meine IBAN DE89370400440532013000", "victim"),
+        ("zelle", "my phone (202) 456-2131", "victim"),
+        ("bank", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", "victim"),
+        ("bank", "４１１１/１１１１/１１１１/１１１１", "victim"),
+        ("card", "3782 8224 6310 005", "victim"),
+        ("paypal", "4111.1111.1111.1111", "victim"),
+        ("zelle", "+1 202-456-2131", "payee"),
+        ("bank", "DNI 12345678Z", "victim"),
+        ("bank", "from my account to 10575321529", "payee"),
+        ("bank", "account number 10575321529", "payee"),
+        ("bank", "MyBank 10575321529", "payee"),
+        ("paypal", "refund.desk.2024", "payee"),
+    ],
+)
+def test_a_payee_that_is_a_card_a_paper_or_called_ones_own_is_the_victims(method, payee, role):
+    paid = {"method": method, "payee": payee}
+    found = seen(complaints({"payments": [paid], "victim_country": "US"}))
+    assert [one for _, one, _ in found] == [role]
+
+
+@pytest.mark.parametrize(
     ("told", "role"),
     [
         ("They took it from my account 10575321529.", "victim"),

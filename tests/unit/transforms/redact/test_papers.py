@@ -51,6 +51,7 @@ PAPERS = [
     ("código de seguridad ", "48291", ""),
     ("CVV ", "123", ""),
     ("my pin is ", "4821", ""),
+    ("passcode ", "482-913-07", ""),
     ("DOB: ", "03/04/1950", ""),
     ("I was born on ", "March 3, 1950", ""),
     ("Fecha de nacimiento ", "3 de marzo de 1950", ""),
@@ -78,6 +79,7 @@ PAPERS = [
     ("Steuernummer ", "181/815/08155", ""),
     ("Personalausweis Nr. ", "L01X00T47", ""),
     ("my tax file number ", "123 456 782", ""),
+    ("my TFN ", "123 456 782", ""),
     ("Medicare number ", "2123 45670 1", ""),
     ("my medicare is ", "1eg4-te5-mk73", ""),
     ("my IMEI: ", "49 015420 323751 8", ""),
@@ -122,12 +124,14 @@ OTHERS = [
     "use code 482 at checkout",
     "zip code 90210, area code 2124, error code 80041",
     "the AnyDesk code 123 456 789",
+    "SMS code: 943 476 5919",
     "access code and call 943-476-5919",
     "Medicare called from 415-555-0123, then 4155550123",
     "no es nadie y sin 130 692 544",
     "niemand rief 0151 23456789 an, Steuerberater 089 36574261809",
     "their IP address 86.12.3.44, my vip 86.12.3.44",
     "order 12345678A",
+    "TFN 900 006 340, then evil.example/?tfn=123-456-782",
     "to BSB 062-000 and account 12345678",
     "my password was stolen, call 943-476-5919",
     "passport control 943 476 5919",
@@ -190,8 +194,7 @@ WORDS = st.sampled_from(
     " code pin verification ABCPE1234F March 3, 1950 né le is my sin NAS DNI nie 12345678Z"
     " Steuer-ID ausweis L01X00T47 tax file medicare 1EG4TE5MK73 imei reisepass passeport password:"
     " serial IP BSB account transit Geheimzahl clave es código AB123456C X1234567L soc security"
-    " bin am geb"
-    " 41 , *".split()
+    " bin am geb 41 , *".split()
 )
 
 

@@ -48,6 +48,7 @@ def test_an_address_in_a_link_is_masked(text, shown):
         "and/or jane@home.org",
         "https://evil.example/?bcda=1-800-654-0175&n=18886540175&m=8886540175",
         "https://evil.example/?call=+12025550143",
+        "https://evil.example/?tfn=1-888-654-0175",
         "https://evil.example/?brand_name_id=x&support=amazon&id=tenant-1&page=city",
         "https://evil.example/61551234567890",
     ],
