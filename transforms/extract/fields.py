@@ -54,7 +54,7 @@ _OWN = (
 """Words before a number that is the writer's, in the languages of `cues.toml`."""
 
 _READ_AS = (EntityKind.HANDLE, EntityKind.PHONE)
-"""What services that pay to names and numbers read a card as, too."""
+"""Kinds of payee as which a card can be read where a service pays to names and numbers."""
 
 _OWN_PAYEE = re.compile(rf"^\W{{0,3}}(?:\w{{1,12}} )?{_OWN}\S{{0,40}}\d", re.IGNORECASE)
 """The beginning of a payee that the writer calls their own."""
