@@ -34,6 +34,7 @@ ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
     ("live", "expired"): "expired",
     ("live", ERASED): ERASED,
     ("alerts", "written"): "alerts_written",
+    ("alerts", "refused"): "alerts_refused",
 }
 """The engine's name of a (group, name) counter; none is named after what a record holds."""
 

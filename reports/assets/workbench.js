@@ -2608,8 +2608,8 @@
   /** @param {[string, number | null, boolean][]} sums of complaints by country, and whether each is whole */
   function notOnMap(sums) {
     const number = sums.reduce((all, one) => all + (one[1] ?? 0), 0), whole = sums.every((one) => one[2]);
-    if (!number) return whole ? "" : "Some complaints, a number withheld (small counts), state a region that the map does not know; “Regions as written” has them.";
-    return `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")} a region that the map does not know; “Regions as written” has them.`;
+    if (!number) return whole ? "" : "Some complaints, a number withheld (small counts), state a region that the map does not know; “Regions as written” has those that five or more give.";
+    return `${whole ? "" : "At least "}${counted(number, "complaint states", "complaints state")} a region that the map does not know; “Regions as written” has those that five or more give.`;
   }
   const hatched = () => svg("defs", {}, svg("pattern", { id: "hatch", width: 8, height: 8, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" }, svg("rect", { width: 3, height: 8, class: "hatch" })));
   /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */

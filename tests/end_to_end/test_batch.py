@@ -83,7 +83,7 @@ def small(tmp_path_factory):
         kind: [row for path in sorted((folder / "world" / kind).iterdir()) for row in objects(path)]
         for kind in ("complaints", "calls")
     }
-    bad = ({"received_at": "now"}, {"victim_country": "UK"}, {"loss_amount": "NaN"})
+    bad = ({"received_at": "now"}, {"victim_country": "UK"}, {"loss_amount": "much"})
     rows["complaints"] += [rows["complaints"][0] | one for one in bad]
     rows["complaints"].append(rows["complaints"][1])
     files = {kind: jsonl(folder / f"{kind}.jsonl", those) for kind, those in rows.items()}
@@ -415,11 +415,14 @@ def test_messy_input_reconciles(tmp_path):
     reports.write_bytes("\n".join(lines).encode() + b"\n\xff\xfe\n" + lines[0].encode())
     manifest = run(tmp_path / "run", "--complaints", reports)
     count = manifest["counts"]["complaints"]
-    assert (count["read"], count["accepted"], count["duplicates"]) == (17, 3, 3)
+    assert (count["read"], count["accepted"], count["duplicates"]) == (17, 4, 3)
     rejects = read(tmp_path / "run", REJECTS).to_pylist()
     assert [row["position"] for row in rejects] == sorted({row["position"] for row in rejects})
     assert manifest["tallies"]["complaint_unknown_fields"] == {"surprise": 1}
-    assert manifest["tallies"]["complaint_words_coerced"] == {"channel": 1}
+    assert manifest["tallies"]["complaint_words_coerced"] == {
+        "channel": 1,
+        "loss_amount": 1,  # NaN
+    }
     (kept,) = [
         row
         for row in tables(tmp_path / "run")["complaints"].to_pylist()

@@ -43,6 +43,7 @@ from transforms.alerts.rules import (
     merge_alerts,
 )
 from transforms.arrow_util import batch_of_rows
+from transforms.counters import increment_engine_counter
 from transforms.exit_scan import WithheldValues, count_withheld, set_aside
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.shuffle import KeyedInput, PerPartition, Pure, split_by_key, table_of
@@ -278,8 +279,7 @@ def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> 
             post_alert(url, alert_id, line)
         except WebhookError as error:
             if error.of_the_alert:
-                if not owe:
-                    _log.warning("%s; it is in %s/", error, ALERTS_FOLDER)
+                increment_engine_counter((("alerts", "refused"), 1))
                 continue
             if owe:
                 return  # nor would it take the others now

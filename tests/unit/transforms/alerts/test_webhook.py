@@ -80,13 +80,12 @@ def test_it_gives_up_in_the_end():
     assert "victim" not in str(error.value)
 
 
-def test_what_was_delivered_is_not_sent_again(hook, tmp_path, caplog):
+def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
     url, asked, answers = hook
     alerts = list(several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules()))
     batch = pa.RecordBatch.from_pylist(alerts, ALERT)
     answers.append(400)
     assert not list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=False))
-    assert "status 400; it is in alerts/" in caplog.text
     answers.append(401)
     with pytest.raises(WebhookError, match="401"):
         list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=False))
