@@ -287,6 +287,7 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
     week = iso_week(END - timedelta(days=7))
     evidence = sorted(tuple(sorted(place[one] for one in those)) for those in named)
     numbers = sorted(set(cluster.values()))
+    phones = tuple(at for at, one in enumerate(ids) if one.startswith("phone:"))
     offer = Offer(
         sender=PARTNER,
         recipient="amazon",
@@ -299,7 +300,7 @@ def _joined(home: Path, folder: Path, known: Known, count: int, *, alone: bool) 
         ),
         evidence=tuple(OfferedEvidence(those, "complaint", count, week) for those in evidence),
         clusters=tuple(OfferedCluster((), None, (), at) for at in range(1, len(numbers) + 1)),
-        called=tuple(at for at, one in enumerate(ids) if one.startswith("phone:")),
+        called=phones if count > 1 else None,  # no call of one person alone is offered
     )
     os.environ[key_store.HOME_VARIABLE] = str(home / "partner" / "keys")
     key = key_store.own_key()
