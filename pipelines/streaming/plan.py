@@ -187,7 +187,8 @@ class LiveDecisions:
 
     A file that cannot be used changes nothing: those of before stay, and `problem` says why. What a
     tick binds is kept below the stream's output, so that a later tick, also after a restart, does
-    not bind it anew. So are the rows that were signed: a file that lacks one cannot be used.
+    not bind it anew. So are the rows that were signed: a file that lacks one cannot be used, and on
+    a local output neither can none.
 
     Raises:
         UsageError: if the file cannot be used at the start.
@@ -197,7 +198,8 @@ class LiveDecisions:
         self._path = options.decisions
         self._previous = options.previous
         self._output = options.output.rstrip("/")
-        self._bound = self._kept()
+        looks = self._path is not None or is_local(self._output)  # else plans need no network
+        self._bound = self._kept() if looks else BOUND_DECISION.empty_table()
         self._known: tuple[Decision, ...] = self._read_file()
         self._file = file_digest(self._path)
         self._seen: object = None
