@@ -654,7 +654,7 @@ def test_a_contact_in_what_is_stated_of_a_payment_is_left_out(home):
 
 
 def test_a_reference_is_repeated_as_far_as_it_is_a_code(home):
-    """What else stands there is free text: a payer's name, or whomever a liar accuses."""
+    """The rest of a reference is free text: a payer's name, or whomever a liar accuses."""
     shown = {
         "FT24061X": "FT24061X",
         "UTR SBINR52024030112345678": "… SBINR52024030112345678",

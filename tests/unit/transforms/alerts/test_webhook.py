@@ -98,7 +98,7 @@ def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
     assert len(asked) == 4
 
 
-def test_the_file_of_an_alert_says_what_the_broker_is_told(tmp_path):
+def test_the_file_of_an_alert_says_what_was_sent_last(tmp_path):
     alerts, sent = str(tmp_path / "alerts"), str(tmp_path / "sent")
     (one,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
     first, more = (pa.RecordBatch.from_pylist([one | {"reporters": n}], ALERT) for n in (2, 3))
