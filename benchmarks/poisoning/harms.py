@@ -46,6 +46,7 @@ from benchmarks.poisoning.lies import (
     Tables,
     batch,
     offered,
+    read_tables,
     ringtrace_command,
 )
 from pipelines.simulate import World, simulate
@@ -263,7 +264,7 @@ def prepare(place: Path, seed: int) -> None:
 def attempt(place: Path, seed: int, attack: str, budget: Budget) -> dict[str, list[str]]:
     """Runs the world of `seed` with the lies of one attack; returns the harms and their alarms."""
     home = place / str(seed)
-    target, control = _target(home / "first"), _tables(home / "control")
+    target, control = _target(home / "first"), read_tables(home / "control")
     made = Forgery(Random(f"{seed} {attack} {budget}"))
     next(one for one in ATTACKS if one.__name__ == attack)(target, budget, made)
     with tempfile.TemporaryDirectory(dir=home) as folder:
@@ -330,8 +331,3 @@ def table_lines(outcomes: Mapping[str, Outcome], *, full: bool) -> Iterator[str]
 @cache
 def _target(run: Path) -> Target:
     return Target.of(run)
-
-
-@cache
-def _tables(run: Path) -> Tables:
-    return Tables.read(run)

@@ -38,6 +38,7 @@ from benchmarks.poisoning.lies import (
     as_field,
     batch,
     offered,
+    read_tables,
     ringtrace_command,
     some,
 )
@@ -203,7 +204,7 @@ def prepare(place: Path, seed: int) -> None:
 def attempt(place: Path, seed: int, means: str, count: int) -> dict[str, set[str]]:
     """Runs a world with `count` liars a kind; returns what came about, by kind."""
     home, forge = place / str(seed), MEANS[means]
-    control, known = _tables(home / "control"), _known(home / "first")
+    control, known = read_tables(home / "control"), _known(home / "first")
     with tempfile.TemporaryDirectory(dir=home) as name:
         folder = Path(name)
         if forge is None:
@@ -324,8 +325,3 @@ def as_role(entity_id: str) -> str:
 @cache
 def _known(run: Path) -> Known:
     return Known.of(run)
-
-
-@cache
-def _tables(run: Path) -> Tables:
-    return Tables.read(run)

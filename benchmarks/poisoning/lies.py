@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -243,3 +244,9 @@ def as_field(entity_id: str) -> tuple[str, Any]:
 def read_rows(run: Path, name: str) -> Rows:
     """Returns the rows of a table of a run."""
     return list(ds.dataset(run / name, format="parquet").to_table().to_pylist())
+
+
+@cache
+def read_tables(run: Path) -> Tables:
+    """Reads a run that does not change, once in a process."""
+    return Tables.read(run)

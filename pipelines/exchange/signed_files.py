@@ -1,4 +1,7 @@
-"""The files of an exchange: signed ones, offers accepted before, and one's own victims."""
+"""The files of an exchange: signed ones, offers accepted before, and one's own victims.
+
+Long, since a letter of each kind is read, checked and taken back by the same rules.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 Numbers of people's papers and cards, codes, addresses in links, and contacts that victims call
 their own. A paper's number is found by its label, by its check digit (python-stdnum), or by both:
 every number of ten digits passes some check by chance, and may be an operator's id.
+Long, since the papers of each country stand beside what tells them from operators' ids.
 """
 
 from __future__ import annotations

@@ -604,7 +604,7 @@ def test_numbers_among_words_are_a_victims_and_never_unsaid(tmp_path):
     assert any(one.startswith("'Scammer phone': is not read") for one in found.unsure)
 
 
-def test_a_column_of_losses_that_is_not_read_is_said(tmp_path):
+def test_a_guess_names_a_column_of_losses_that_it_does_not_read(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"A{n},2026-03-01T09:00Z,two hundred or so,x\n" for n in range(3)]
     path.write_text("Case,Date filed,Loss amount,Text\n" + "".join(rows))
