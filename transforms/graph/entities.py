@@ -67,6 +67,7 @@ from transforms.graph.ownership import (
     NO_CLAIMS,
     NOT_CONTESTED,
     ONE_NAMES,
+    OWNERS,
     UNCLAIMED,
     Settled,
     are_named_by_one,
@@ -227,8 +228,9 @@ def determine_status(
     activity, called = call_carried(activity, _claimed(owners, registered, before))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
-    own_by = owners["own_by"].take(pc.index_in(bare, owners["entity_id"].combine_chunks()))
-    counted = counted.append_column("own_by", pc.fill_null(own_by, 0))
+    at = pc.index_in(bare, owners["entity_id"].combine_chunks())
+    for name in OWNERS:
+        counted = counted.append_column(name, pc.fill_null(owners[name].take(at), 0))
     said = claimed_by(bare, registered, before)
     earlier = shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(earlier))
@@ -245,7 +247,7 @@ def determine_status(
         of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
         by_epoch = with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.drop_columns(["named_by"])
-        for name in ("named_by", "own_by", "shown_before"):
+        for name in ("named_by", *OWNERS, "shown_before"):
             by_epoch = by_epoch.append_column(name, counted[name].take(of))
         wholes = [found[row] for row in of.to_pylist()]
         found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]

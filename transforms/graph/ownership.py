@@ -53,6 +53,12 @@ MOST_IN_WORDS = 2
 A third is no owner of what two others own: they paste a message that its sender signed.
 """
 
+OWNERS = ("own_by", "called_own_by")
+"""Reporters who call an identifier a victim's: those who count to settle that it is, and all.
+
+All are counted where others would settle that it is a suspect's.
+"""
+
 CARRIED_BY = 2
 """Reporters of one organisation in whose links the digits of a phone make it a callback."""
 
@@ -129,9 +135,9 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
 
     Returns:
         The rows with `of_owner`, a mask of those whose reporter does; and the number of such
-        reporters (`own_by`) by `entity_id`, of those in words alone `MOST_IN_WORDS` at most. All
-        that have no name count as one. Without a pseudonym a record speaks for itself alone: others
-        of that day may be somebody else's.
+        reporters by `entity_id`: all (`called_own_by`), and with `MOST_IN_WORDS` of those in words
+        alone (`own_by`). All that have no name count as one. Without a pseudonym a record speaks
+        for itself alone: others of that day may be somebody else's.
     """
     mine = activity.filter(pc.greater(activity["own"], 0))
     stated = mine.filter(pc.greater(mine["stated"], 0)).select(CLAIM.names).cast(CLAIM)
@@ -159,7 +165,8 @@ def take_sides(activity: pa.Table, claims: pa.Table = NO_CLAIMS) -> tuple[pa.Tab
     at = pc.index_in(counted["entity_id"], in_field["entity_id"].combine_chunks())
     sure = pc.fill_null(in_field["count_all"].take(at), 0)
     bounded = pc.min_element_wise(counted["count_all"], pc.add(sure, MOST_IN_WORDS))
-    counts = pa.table({"entity_id": counted["entity_id"], "own_by": bounded})
+    columns = (counted["entity_id"], bounded, counted["count_all"])
+    counts = pa.table(columns, ["entity_id", *OWNERS])
     return activity.append_column("of_owner", pa.array(of_owner)), counts
 
 
@@ -207,7 +214,7 @@ def judge(
     victim's. Then what analysts decided to be a victim's, then the victim, then the suspect.
 
     Args:
-        counted: Sums by entity without epochs, with `own_by` and `shown_before`.
+        counted: Sums by entity without epochs, with OWNERS and `shown_before`.
         known: The known-legitimate list.
         settled: What analysts decided.
         registered: How many reporters called each a victim's in earlier runs.
@@ -219,8 +226,8 @@ def judge(
     said = (counted["own_by"].to_numpy() > 0) | (registered > 0) | settled.names_victim(ids)
     said |= true_mask(pc.is_valid(legitimate)) | (true_mask(are_withheld(ids)) & ~supplier)
     rows = np.flatnonzero(said)
-    names = "entity_id kind line_type own held shown reporters own_by shown_before".split()
-    facts = counted.select(names).take(pa.array(rows)).to_pylist()
+    names = "entity_id kind line_type own held shown reporters shown_before".split()
+    facts = counted.select([*names, *OWNERS]).take(pa.array(rows)).to_pylist()
     for row, one in zip(rows.tolist(), facts, strict=True):
         reason, before = legitimate[row].as_py(), int(registered[row])
         if reason is not None:
@@ -256,7 +263,7 @@ def _judge_claimed(counted: Mapping[str, Any], before: int, supplier: bool) -> V
             because += f", though held by a suspect in {_count(counted['held'], 'record')}"
         return Status.VICTIM_SIDE, because
     business = counted["kind"] == EntityKind.PHONE and counted["line_type"] in BUSINESS_LINES
-    if business and outweighs(suspects, victims):
+    if business and outweighs(suspects, max(victims, counted["called_own_by"])):
         return None
     calls, show = ("calls" if victims == 1 else "call"), ("shows" if suspects == 1 else "show")
     said = f"{Status.CONTESTED}: {_count(victims, 'reporter')} {calls} it a victim's own"

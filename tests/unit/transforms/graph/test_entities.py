@@ -11,7 +11,7 @@ from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
 from transforms.extract import allowlist
-from transforms.graph.ownership import settle_roles
+from transforms.graph.ownership import MOST_IN_WORDS, settle_roles
 from transforms.victims.stated_numbers import CLAIM
 
 NOBODY = allowlist.parse_allowlist("entity_id,reason\n", "none.csv")
@@ -43,14 +43,23 @@ def sides(rows, entity):
     return users - owners, owners
 
 
+def owners_counted(rows, entity):
+    """How many of the owners count: all who say so in a field, two more at most."""
+    mine = [row for row in rows if row["entity_id"] == entity]
+    owned = {row["group_id"] for row in mine if row["role"] == Role.VICTIM}
+    owning = [row for row in mine if row["group_id"] in owned]
+    in_fields = {row["reporter_key"] for row in owning if row["field"] != "narrative"}
+    return min(len({row["reporter_key"] for row in owning}), len(in_fields) + MOST_IN_WORDS)
+
+
 def naive_status(rows, known):
     """Status by entity, by the rules of `determine_status` in plain Python."""
     status = {}
     for entity in {row["entity_id"] for row in rows}:
-        users, owners = sides(rows, entity)
+        users, owners = len(sides(rows, entity)[0]), owners_counted(rows, entity)
         if entity in known.entity_ids:
             status[entity] = Status.SUPPRESSED
-        elif owners and len(users) and len(owners) < max(3, 3 * len(users)):
+        elif owners and users and owners < max(3, 3 * users):
             status[entity] = Status.CONTESTED
         elif owners:
             status[entity] = Status.VICTIM_SIDE
@@ -117,10 +126,11 @@ def test_classification_by_the_rules_in_any_order(rows, known, random):
         assert one["orgs"] == sorted({row["source_org"] for row in mine})
         assert one["first_seen"] == min(row["observed_at"] for row in mine)
         assert one["last_seen"] == max(row["observed_at"] for row in mine)
-        users, owners = sides(rows, entity)
+        users, _ = sides(rows, entity)
         assert one["reporters"] == one["reported_by"] == len(users)
         if entity in contested:
-            values[one["entity_id"]] = (entity.partition(":")[2], len(users), len(owners))
+            counts = len(users), owners_counted(rows, entity)
+            values[one["entity_id"]] = (entity.partition(":")[2], *counts)
 
     written = result.entities.drop(["known_as"]).to_pylist() + result.mentions.to_pylist()
     assert not any(entity.partition(":")[2] in repr(written) for entity in hidden)
@@ -240,6 +250,14 @@ def test_no_words_of_many_make_a_suspects_identifier_a_victims(line):
         (pasted, Status.VICTIM_SIDE),
     ):
         of_line = evidence([row | {"line_type": line} for row in rows])
+        assert only(classify_evidence(of_line, NOBODY))["status"] == status
+
+
+def test_no_few_show_a_business_line_to_be_a_suspects_against_many_words():
+    owned = records_of(PHONES[0], [f"c{50 + n}" for n in range(5)], Role.VICTIM, "narrative")
+    for users, status in ((6, Status.CONTESTED), (14, Status.CONTESTED), (15, Status.INFRASTRUCTURE)):
+        rows = [*owned, *records_of(PHONES[0], [f"c{n}" for n in range(users)], Role.CALLBACK)]
+        of_line = evidence([row | {"line_type": "toll_free"} for row in rows])
         assert only(classify_evidence(of_line, NOBODY))["status"] == status
 
 
