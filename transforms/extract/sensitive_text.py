@@ -33,6 +33,7 @@ from transforms.text_util import (
     cut_to_search_limit,
     decode_web_escapes,
     find_by_row,
+    load_reference_data,
     lower_in_place,
     mask_rows,
     mask_spans_fully,
@@ -364,15 +365,7 @@ _LETTER = r"[^\W\d_]"
 
 _DIGIT = r"[\d²³¹⁰⁴-⁹₀-₉①-⑨⓪⓵-⓽⓿❶-❾➀-➈➊-➒]"
 
-_DIGIT_WORDS = (
-    "zero oh o one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-    " fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty"
-    " ninety hundred double triple and cero uno un dos tres cuatro cinco seis siete ocho nueve diez"
-    " once doce trece catorce quince veinte treinta cuarenta cincuenta sesenta setenta ochenta"
-    " noventa cien y null eins zwei zwo drei vier fünf sechs sieben acht neun zehn elf zwölf zéro"
-    " deux trois quatre cinq sept huit neuf dix onze douze treize quatorze quinze seize vingt"
-    " vingts trente quarante cinquante soixante et"
-)
+_DIGIT_WORDS = load_reference_data("number_words.toml")["lists"]["own"]
 
 _DIGIT_WORD = (
     rf"(?:{_LETTER}{{0,12}}(?:zig|ßig|zehn)|dieci\w{{4,6}}|veinti\w{{3,6}}|{'|'.join(_DIGIT_WORDS.split())})"

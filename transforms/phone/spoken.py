@@ -16,105 +16,22 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from transforms.text_util import decode_web_escapes_in_place, plain_in_place
+from transforms.text_util import decode_web_escapes_in_place, load_reference_data, plain_in_place
 
-_DIGITS = {
-    "en": "zero|oh|nought one two three four five six seven eight nine",
-    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve",
-    "de": "null|nul eins zwei|zwo drei vier fünf|fuenf sechs sieben acht neun",
-    "fr": "zéro|zero un deux trois quatre cinq six sept huit neuf",
-    "hi": "shunya|sunya|shoonya ek do teen|tin chaar|char paanch|panch|paach"
-    " chhe|che|chhah|chah saat|sat aath|ath nau|no",
-}
-"""Names of the digits 0 to 9 of each language; '|' between spellings."""
+_TABLES = load_reference_data("number_words.toml")
 
-_COUNTED = {
-    "en": "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen",
-    "es": "diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve",
-    "de": "zehn elf zwölf|zwoelf dreizehn vierzehn fünfzehn|fuenfzehn sechzehn siebzehn achtzehn"
-    " neunzehn",
-    "fr": "dix onze douze treize quatorze quinze seize",
-    "hi": "das|dus gyarah|gyara barah terah chaudah pandrah solah satrah atharah|athara"
-    " unnis|unnees bees ikkis|ikkees bais|baees teis|teyis chaubis|chaubees"
-    " pachchis|pacchis|pachees|pachis chhabbis|chabbis sattais|sattaees atthais|athais"
-    " untis|unatis tees|tis ikattis|iktis battis taintis|tentis chauntis paintis chhattis|chattis"
-    " saintis adtis untalis|untalees chalis|chalees|chaalis iktalis bayalis taintalis chauwalis"
-    " paintalis chhiyalis saintalis adtalis unchas pachas|pachaas ikyavan|ikyawan bavan|bawan"
-    " tirpan|tirepan chauvan|chauwan pachpan chhappan|chappan sattavan|sattawan atthavan|athawan"
-    " unsath saath iksath basath tirsath|tresath chausath painsath chhiyasath|chhiasath|chiyasath"
-    " sadsath|sarsath adsath|arsath unhattar sattar ikhattar bahattar tihattar chauhattar"
-    " pachhattar|pichattar chhihattar|chihattar satattar|satahattar|satthattar athattar|athhattar"
-    " unasi|unnasi assi ikyasi bayasi tirasi chaurasi pachasi chhiyasi satasi|sattasi"
-    " atthasi|athasi navasi|nawasi nabbe|navve|nabbey ikyanve banve tiranve chauranve"
-    " pachanve|panchanve chhiyanve sattanve|satanve atthanve|athanve ninyanve|ninanve",
-}
-"""Names of the numbers from 10 on of each language, those of Hindi to 99; as `_DIGITS`."""
+_LISTS = {name: words.split() for name, words in _TABLES["lists"].items()}
 
-_TENS_NAMES = {
-    "en": "twenty thirty forty|fourty fifty sixty seventy eighty ninety",
-    "es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
-    "de": "zwanzig dreißig|dreissig vierzig fünfzig|fuenfzig sechzig siebzig achtzig neunzig",
-    "fr": "vingt trente quarante cinquante soixante septante huitante|octante nonante",
-}
-"""Names of 20, 30 and so on, of languages that put the others together."""
+_REPEATS, _ZEROS, _JOINERS = (_TABLES[name] for name in ("repeats", "zeros", "joiners"))
 
-_REPEATS = {
-    "en": {"double": 2, "triple": 3},
-    "es": {"doble": 2, "triple": 3},
-    "de": {"doppel": 2, "doppelt": 2, "dreimal": 3},
-    "fr": {"double": 2, "triple": 3},
-    "hi": {"double": 2, "dabal": 2, "triple": 3},
-}
+_CONNECTORS = frozenset(_LISTS["connectors"])
 
-_ZEROS = {"hundred": "00", "hundert": "00", "thousand": "000"}
-"""Words that end a group: 'one eight hundred'."""
+_GROUP_WORDS = _CONNECTORS.union(_JOINERS, _LISTS["fillers"], _LISTS["between"])
+"""Words that may stand between the groups of a number, which do not end it."""
 
 _CHINESE = str.maketrans(
     "零〇一二三四五六七八九幺两兩壹贰貳叁參肆伍陆陸柒捌玖", "00123456789122122334566789"
 )
-
-_MORE_WORDS = {
-    "o": 0, "niner": 9, "ein": 1, "eine": 1, "une": 1, "veintiun": 21, "veintiuno": 21,
-    "veintidos": 22, "veintitres": 23, "veinticuatro": 24, "veinticinco": 25, "veintiseis": 26,
-    "veintisiete": 27, "veintiocho": 28, "veintinueve": 29,
-}  # fmt: skip
-
-_MORE_REPEATS = {
-    "quadruple": 4, "tripple": 3, "treble": 3, "zweimal": 2, "viermal": 4, "doppelte": 2,
-}  # fmt: skip
-
-_SPANISH_HUNDREDS = {
-    "dos": 2, "tres": 3, "cuatro": 4, "quin": 5, "seis": 6, "sete": 7, "ocho": 8, "nove": 9,
-}  # fmt: skip
-
-_HUNDREDS = "hundred hundert cien ciento cent cents sau"
-
-_THOUSANDS = "thousand tausend mil mille hazar hazaar"
-
-_COMMON = frozenset(
-    "o oh no do un une ein eine das dus bis bees tees tis sau che sat tin char saath bais once cent"
-    " cents mil nul null".split()
-)
-"""Words for numbers that are others too, in some language: alone they announce no number."""
-
-_CONNECTORS = frozenset("and und y et aur".split())
-"""Words within one number: 'sesenta y seis'."""
-
-_JOINERS = {
-    "dash": "-", "hyphen": "-", "minus": "-", "guion": "-", "guión": "-", "strich": "-",
-    "bindestrich": "-", "tiret": "-", "dot": ".", "point": ".", "punto": ".", "punkt": ".",
-    "space": " ", "espacio": " ", "plus": "+", "más": "+", "mas": "+",
-}  # fmt: skip
-"""Words for the punctuation between groups."""
-
-_FILLERS = "um uh uhm er erm eh ah hm hmm ahm euh este".split()
-
-_GROUP_WORDS = _CONNECTORS.union(
-    _JOINERS,
-    "then luego dann puis phir slash underscore the die la le les area code digits".split(),
-    _FILLERS,
-)
-"""Words that may stand between the groups of a number, which do not end it."""
 
 _DIGIT_WORDS: dict[str, dict[str, str]] = {
     language: {
@@ -122,7 +39,7 @@ _DIGIT_WORDS: dict[str, dict[str, str]] = {
         for digit, spellings in enumerate(names.split(" "))
         for word in spellings.split("|")
     }
-    for language, names in _DIGITS.items()
+    for language, names in _TABLES["digits"].items()
 }
 """Word to digit, by language."""
 
@@ -537,8 +454,8 @@ def _grow(
 
 
 def _digit_words_hint() -> str:
-    words = "|".join(sorted({*_spellings(), *_vocabulary()} - _COMMON))
-    near = rf"[^0-9A-Za-z]{{0,4}}(?:(?:{'|'.join(_FILLERS)})[^0-9A-Za-z]{{1,4}})?"
+    words = "|".join(sorted({*_spellings(), *_vocabulary()} - set(_LISTS["common"])))
+    near = rf"[^0-9A-Za-z]{{0,4}}(?:(?:{'|'.join(_LISTS['fillers'])})[^0-9A-Za-z]{{1,4}})?"
     return (
         rf"(?i)(?:(?:^|[^A-Za-z])(?:{words})|[0-9]){near}(?:{words})"
         rf"|(?:^|[^A-Za-z])(?:{words}){near}[0-9]|(?:{words}){{3}}"
@@ -555,25 +472,30 @@ def _vocabulary() -> dict[str, tuple[int, int]]:
 
 def _spellings() -> dict[str, tuple[int, int]]:
     words: dict[str, tuple[int, int]] = {}
-    named = ((_TENS_NAMES, 20, 10, _TENS), (_COUNTED, 10, 1, _WHOLE), (_DIGITS, 0, 1, _UNIT))
-    for names, first, step, kind in named:
-        for of_language in names.values():
+    for name, first, step, kind in (
+        ("tens", 20, 10, _TENS),
+        ("counted", 10, 1, _WHOLE),
+        ("digits", 0, 1, _UNIT),
+    ):
+        for of_language in _TABLES[name].values():
             for place, spellings in enumerate(of_language.split(" ")):
                 value = first + step * place
                 what = _TEEN if kind == _WHOLE and value < 20 else kind, value
                 words |= dict.fromkeys(spellings.split("|"), what)
-    words |= {word: (_WHOLE if value > 9 else _UNIT, value) for word, value in _MORE_WORDS.items()}
+    more = _TABLES["more"].items()
+    words |= {word: (_WHOLE if value > 9 else _UNIT, value) for word, value in more}
     words |= {
         f"{word}{end}": (_WHOLE, 100 * value)
-        for word, value in _SPANISH_HUNDREDS.items()
+        for word, value in _TABLES["spanish_hundreds"].items()
         for end in ("cientos", "cientas", "ientos", "ientas")
     }
     words |= {"dix": (_TENS, 10), "diez": (_TENS, 10)}
     words |= {"vingt": (_SCORE, 20), "vingts": (_SCORE, 20), "soixante": (_SCORE, 60)}
-    words |= dict.fromkeys(_HUNDREDS.split(), (_HUNDRED, 100))
-    words |= dict.fromkeys(_THOUSANDS.split(), (_THOUSAND, 1000))
-    repeats = _MORE_REPEATS | {one: n for those in _REPEATS.values() for one, n in those.items()}
-    return words | {one: (_REPEAT, times) for one, times in repeats.items()}
+    words |= dict.fromkeys(_LISTS["hundreds"], (_HUNDRED, 100))
+    words |= dict.fromkeys(_LISTS["thousands"], (_THOUSAND, 1000))
+    for repeats in (_TABLES["more_repeats"], *_REPEATS.values()):
+        words |= {word: (_REPEAT, times) for word, times in repeats.items()}
+    return words
 
 
 DIGIT_WORDS_HINT = _digit_words_hint()
