@@ -82,6 +82,7 @@ _WIDE = re.compile("[^\x00-\xff]")
 _ACCENTED = re.compile("[^\x00-\x7f]")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d|[⓪⓵-⓽⓿❶-❾➀-➈➊-➒]")
 _NAME_PART = re.compile(r"[^\W\d_]+|\d")
+_PART = re.compile(r"<([A-Z]+)>")
 _CONTACT_DIGITS = 7
 _WRITTEN_ADDRESS = re.compile(
     rf"@|[\W_](?:{HIDDEN_AT_WORDS})[\W_]+[a-z0-9-]+[\W_]+(?:(?:{HIDDEN_DOT_WORDS})[\W_]+)?(?:com|net|org|[a-z]{{2}})(?![a-z])"
@@ -280,6 +281,13 @@ def read_reference_data(name: str) -> str:
 def load_reference_data(name: str) -> dict[str, Any]:
     """Parses a file of transforms/data in TOML."""
     return tomllib.loads(read_reference_data(name))
+
+
+def fill_parts(pattern: str, parts: Mapping[str, str]) -> str:
+    """Puts parts in the place of their names, such as `<DATE>`, and those that are in these."""
+    while (filled := _PART.sub(lambda name: parts[name[1]], pattern)) != pattern:
+        pattern = filled
+    return pattern
 
 
 def mask_spans(text: str, spans: Spans) -> str:

@@ -31,7 +31,7 @@ from transforms.extract.kinds.registry import BY_KIND, KINDS, IdentifierKind, lo
 from transforms.extract.mention import MENTION_DRAFT, NARRATIVE, Match, PlacedMatch
 from transforms.phone import find
 from transforms.text_spans import may_match
-from transforms.text_util import SEARCH_LIMIT, load_reference_data, lower_in_place
+from transforms.text_util import SEARCH_LIMIT, fill_parts, load_reference_data, lower_in_place
 
 STATED_CONFIDENCE = 0.8
 """A reading whose role the words around it state."""
@@ -88,9 +88,6 @@ _SHORT_CLAUSE = 30
 
 _UNREAD_MAILBOX = re.compile(r"(?:no|do-?not|donot)[-_.]?reply")
 """Names of mailboxes that nobody reads."""
-
-_PART = re.compile(r"<([A-Z]+)>")
-"""The name of a part of a phrase."""
 
 _BETWEEN = " :;,=#()<>[]*-\t\"“'‘"
 """Characters between words and the identifier behind them that count for no distance."""
@@ -629,11 +626,4 @@ def _either(phrases: Iterable[str]) -> str:
 
 
 def _with_parts(phrase: str) -> str:
-    """Puts the parts in the place of their names, and those that are in these."""
-    while (whole := _PART.sub(_part, phrase)) != phrase:
-        phrase = whole
-    return phrase
-
-
-def _part(match: re.Match[str]) -> str:
-    return str(load_reference_data("cues.toml")["parts"][match[1]])
+    return fill_parts(phrase, load_reference_data("cues.toml")["parts"])

@@ -3,7 +3,6 @@
 Numbers of people's papers and cards, codes, addresses in links, and contacts that victims call
 their own. A paper's number is found by its label, by its check digit (python-stdnum), or by both:
 every number of ten digits passes some check by chance, and may be an operator's id.
-Long, since the papers of each country stand beside what tells them from operators' ids.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from transforms.text_util import (
     ByCharacter,
     cut_to_search_limit,
     decode_web_escapes,
+    fill_parts,
     find_by_row,
     load_reference_data,
     lower_in_place,
@@ -112,170 +112,23 @@ _OF_IDS = ("victim_id", "language", "remote_access")
 
 
 class _Paper(NamedTuple):
-    """A kind of numbers that a label must name; `words` are parts of it, of which texts have one.
+    """A kind of numbers of data/papers.toml, compiled.
 
-    With a `check`, a module of python-stdnum, it must pass it, and a long one may stand farther
-    away.
+    `label` names the number, which follows it (`after`) or, where it is said, stands `before` it.
+    Of the `words` a text has one, and the number passes the `check`, if there is one.
     """
 
     what: str
-    words: str
-    label: str
-    number: str
-    check: str | None = None
+    words: list[str]
+    check: str | None
+    label: re.Pattern[str]
+    after: re.Pattern[str]
+    before: re.Pattern[str]
 
 
-_AADHAAR = r"a{1,2}dh?a{1,2}r|uidai|uid"
+_PARTS = load_reference_data("papers.toml")["parts"]
 
-_DATED = r"\d{1,4}[./ -]\d{1,2}[./ -]\d{2,4}"
-
-_MONTH = (
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|mai|okt|dez|f[ée]v|avr"
-    r"|juin|juil|ao[uû]t|d[ée]c|mär)\w{0,7}\.?"
-)
-
-_MINE = r"(?:my|our|mis?|mein(?:e[rnm]?)?|unsere?|mon|ma|notre)"
-
-_NO_SECRET = "".join(
-    rf"(?<!{one} )" for one in "area zip sort post postal country error promo coupon qr bar".split()
-)
-"""Not behind words before 'code' that tell of no secret."""
-
-_PAPERS = (
-    _Paper(
-        PAPER,
-        "card|visa|amex|rupay|maestro|karte|tarjeta|carte",
-        r"\w{0,8}card|visa|amex|rupay|maestro|\w{0,8}karte|tarjeta|carte",
-        r"\d(?:[\W_]{0,3}\d){12,18}",
-        "luhn",
-    ),
-    _Paper(PAPER, "dha|uid", _AADHAAR, r"\d{4}G?\d{4}G?\d{4}"),
-    _Paper(PAPER, "dha|uid", _AADHAAR, r"[2-9]\d{3}(?:G{0,3}\d{4}){2}", "in_.aadhaar"),
-    _Paper(
-        PAPER,
-        "nhs|health|chi",
-        r"nhs|health(?: service| card| insurance)? number|chi number",
-        r"\d{3}G{0,3}\d{3}G{0,3}\d{4}",
-        "gb.nhs",
-    ),
-    _Paper(PAPER, "pan", r"pan(?![a-z])(?: ?card)?", r"[a-z]{5}G?\d{4}G?[a-z]"),
-    _Paper(
-        PAPER,
-        "ssn|soc|itin|taxpayer",
-        r"ssn|social|soc\w{2,5} sec\w{2,8}|itin|(?:individual )?taxpayer id(?:entification)?",
-        r"\d{3}G?\d{2}G?\d{4}",
-    ),
-    _Paper(
-        PAPER,
-        "sin|nas|sociale",
-        r"(?:my|his|her|our) sin|sin (?:number|no\.?|#)|(?:mon|le|son) nas|nas(?= ?[:#\d])"
-        r"|assurance[ -]sociale",
-        r"\d{3}G{0,3}\d{3}G{0,3}\d{3}",
-        "ca.sin",
-    ),
-    _Paper(
-        PAPER,
-        "dni|d.n.i|nif|nie|identidad",
-        r"d\.?n\.?i(?![a-z])|n\.?i\.?[fe](?![a-z])|documento (?:nacional )?de identidad",
-        r"\d(?:G?\d){7}G{0,3}[a-z]|[xyz]G?\d(?:G?\d){6}G{0,3}[a-z]",
-    ),
-    _Paper(
-        PAPER,
-        "steuer|idnr|id-nr|identifikations",
-        r"steuer-?(?:id\w{0,24}|nr|nummer)|id-?nr|identifikationsnummer",
-        r"\d(?:G?\d){10}",
-        "de.idnr",
-    ),
-    _Paper(PAPER, "steuer", r"steuer-?(?:nr|nummer)", r"\d{2,3}/\d{3,4}/\d{4,5}"),
-    _Paper(
-        PAPER,
-        "ausweis",
-        r"ausweis(?:[ -]?(?:nummer|nr))?|\w{2,12}ausweis(?:[ -]?(?:nummer|nr))?",
-        r"(?=[a-z]{1,8}\d)[cfghjklmnprtvwxyz][cfghjklmnprtvwxyz0-9]{8,9}",
-    ),
-    _Paper(PAPER, "tax file", r"tax file(?: number| no)?", r"\d(?:G?\d){7,8}"),
-    _Paper(PAPER, "tfn", r"tfn(?!=|%3d)", r"\d(?:G?\d){7,8}", "au.tfn"),
-    _Paper(
-        PAPER,
-        "medicare|mbi",
-        r"medicare|mbi",
-        r"[1-9]L(?:L|\d)\dG?L(?:L|\d)\dG?L{2}\d\d".replace("L", "[ac-hjkmnp-rt-y]"),
-    ),
-    _Paper(
-        PAPER,
-        "medicare",
-        r"medicare (?:card|number|no|#|id)(?: (?:number|no))?",
-        r"[2-6]\d{3}G?\d{5}G?\d(?:G?\d)?",
-    ),
-    _Paper(PAPER, "imei", r"imei", r"\d(?:G{0,3}\d){13,15}", "luhn"),
-    _Paper(
-        PAPER,
-        "pass|pasaporte",
-        r"passports?|pasaporte|passeport|reisepass\w{0,8}|passnummer",
-        r"[a-z]{0,2}\d(?:G?\d){7,8}|[a-z]{1,2}\d(?:G?\d){5,7}"
-        r"|\d\d[a-z]{2}\d{5}|(?=[a-z]{0,8}\d)[cfghjklmnprtvwxyz0-9]{9}",
-    ),
-    _Paper(
-        PAPER,
-        "licen|condu|schein|dl",
-        r"(?:driv\w{1,4}(?:['’]s|s)?[ _]?|my |his |her )licen[cs]es?|dl(?= ?(?:no|num|#|is))"
-        r"|(?:licencia|permiso|carn[eé]t?) de conduc\w{2,4}|permis de conduire"
-        r"|f(?:ü|ue?)hrerschein\w{0,8}",
-        r"[a-z]{2}[ -]?\d{2}[ -]?(?:19|20)\d{2}[ -]?\d{7}|(?:[a-z]{1,5}-?)?\d[a-z0-9-]{5,18}",
-    ),
-    _Paper(
-        OTHER_PRIVATE,
-        "otp|code|pin|pass|código|codigo|tan|cv|nip|geheim|clave",
-        r"otp|one[- ]time (?:pass ?code|password|pass|pin|code)|pass ?code"
-        r"|(?:verification|security|authenticat(?:ion|or)|authori[sz]ation|log-?in|2fa|sms)"
-        r" (?:code|pin)|c[oó]digo (?:de )?(?:verificaci[oó]n|seguridad)"
-        r"|code de (?:v[ée]rification|s[ée]curit[ée])|(?:best[äa]tigungs|sicherheits)code"
-        r"|tan(?=[ :#-]{1,3}(?:nummer |ist |lautet )?\d)|cv[vc]2?|nip(?= ?(?:est|[:#,\d]))"
-        r"|pin(?= ?(?:number|code|is|was|es|ist|est|[:#,\d]))|geheimzahl|clave(?= (?:es )?\d)",
-        r"(?:g-)?\d(?:[ ._-]?\d){2,7}(?![ ._-]?\d)",
-    ),
-    _Paper(
-        OTHER_PRIVATE,
-        "code|código|codigo",
-        rf"{_NO_SECRET}c(?:ode|[oó]digo)(?! postal|[a-z])",
-        r"(?:\d{3}[ -]\d{3}|\d{4,8})(?![ -]\d)",
-    ),
-    _Paper(
-        OTHER_PRIVATE,
-        "wor|pw|contrase|clave|passe",
-        r"pass?[ -]?wor[dt]s?|pwd?(?![a-z])|kennwort|contrase[ñn]a|clave|mot de passe",
-        r"(?!https?:|www\.)(?:(?=[^\s\d]{0,30}\d)(?=[^\sa-z]{0,30}[a-z])|(?<=[:=])|(?<=[:=] ))"
-        r"[^\s\"'“”<>&]{4,40}",
-    ),
-    _Paper(
-        OTHER_PRIVATE,
-        "serial|serie|série|s/n",
-        r"serial (?:number|no|nr|#|of)|s/n|seriennummer|n[uú]mero de serie|num[ée]ro de s[ée]rie",
-        r"(?=[a-z-]{0,19}\d)[a-z0-9](?:-?[a-z0-9]){5,19}",
-    ),
-    _Paper(
-        OTHER_PRIVATE,
-        "ip",
-        rf"{_MINE} (?:[\w-]{{1,12}} )?ip(?:v[46])?(?:[ -](?:address|adresse))?(?![a-z])",
-        r"\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}",
-    ),
-    _Paper(
-        OTHER_PRIVATE,
-        "bsb|transit",
-        rf"{_MINE} (?:[\w-]{{1,12}} ){{0,2}}(?:bsb|transit)[^\n]{{0,40}}?\b(?:account|acct?|compte)"
-        r"(?: (?:number|no|num[ée]ro|is|est)\b)?",
-        r"\d(?:G?\d){5,11}",
-    ),
-    _Paper(
-        OTHER_PRIVATE,
-        "birth|dob|d.o.b|born|nac|geb|naiss|née|né ",
-        r"d\.?o\.?b\.?|date[ _]of[ _]birth|birth[ _]?(?:date|day)|born(?: on)?|fecha de nacimiento"
-        r"|nac(?:id[oa]|[ií])(?: el)?|geburtsdatum|geboren(?: am)?|geb\."
-        r"|bin am(?=[\w. /-]{6,22} geb)|date de naissance|née? le",
-        rf"{_DATED}|\d{{8}}|\d{{1,2}}(?:st|nd|rd|th|\.)? (?:of |de )?{_MONTH},? (?:de )?\d{{2,4}}"
-        rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{2,4}}",
-    ),
-)
+_MINE = _PARTS["MINE"]
 
 _NEAR, _FAR = 24, 60
 """Characters between a label and its number, and where the number has a dozen digits that must
@@ -646,32 +499,35 @@ def _papers_as_read(text: str) -> Iterator[Private]:
         if _passes("es.nie" if paper[0][0] in "XYZ" else "es.dni", paper[0]):
             yield *paper.span(), PAPER
     low = text.lower()
-    for kind, label, after, before in _paper_patterns():
-        if not any(word in low for word in kind.words.split("|")):
+    for kind in _papers():
+        if not any(word in low for word in kind.words):
             continue
-        for named in label.finditer(text):
-            found = after.match(text, named.end())
+        for named in kind.label.finditer(text):
+            found = kind.after.match(text, named.end())
             if found is None or _OTHER_LABEL.search(found["gap"]):
                 begin = max(0, named.start() - _FAR)
-                found = before.search(text, begin, named.start())
+                found = kind.before.search(text, begin, named.start())
             if found and _passes(kind.check, found["number"]):
                 yield *found.span("number"), kind.what
 
 
 @cache
-def _paper_patterns() -> list[tuple[_Paper, re.Pattern[str], re.Pattern[str], re.Pattern[str]]]:
-    """Compiles the label of each kind, and its number behind it or, where it is said, before."""
-    compiled: list[Any] = []
-    for kind in _PAPERS:
-        far = _FAR if kind.check in ("luhn", "in_.aadhaar") else _NEAR
-        number = rf"(?<![\w+./$€£-])(?P<number>{kind.number})(?![\w-]|[.,:]\d)".replace("G", _GAP)
-        forms = (
-            rf"(?<![^\W_])(?:{kind.label})",
+def _papers() -> list[_Paper]:
+    """Compiles the kinds of numbers that a label must name."""
+    papers = []
+    for row in load_reference_data("papers.toml")["paper"]:
+        check = row.get("check")
+        far = _FAR if check in ("luhn", "in_.aadhaar") else _NEAR
+        label, form = (fill_parts("|".join(row[name]), _PARTS) for name in ("labels", "numbers"))
+        number = rf"(?<![\w+./$€£-])(?P<number>{form})(?![\w-]|[.,:]\d)".replace("G", _GAP)
+        patterns = (
+            rf"(?<![^\W_])(?:{label})",
             rf"(?P<gap>[^\d\n]{{0,{far}}}?){number}",
             rf"{number},? (?:is|was|as|for|being|es|era|ist|war|est) (?:his|her|your|{_MINE}) \Z",
         )
-        compiled.append((kind, *(re.compile(one, re.IGNORECASE) for one in forms)))
-    return compiled
+        compiled = (re.compile(one, re.IGNORECASE) for one in patterns)
+        papers.append(_Paper(row.get("what", PAPER), row["words"], check, *compiled))
+    return papers
 
 
 def _passes(check: str | None, written: str) -> bool:
