@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from transforms.text_util import load_reference_data
+
 BLANK = "\x00"
 """A blanked character: neither a digit, a letter nor punctuation of numbers."""
 
@@ -54,24 +56,8 @@ _MONEY = (
 
 _ORDER = r"(?<![\d-])\d{3}-\d{7}-\d{7}(?![\d-])"
 
-LABELS = (
-    "order", "invoice", "inv", "rma", "awb", "case", "ticket", "reference", "ref.", "ref",
-    "confirmation", "tracking", "transaction", "account", "acct", "acc", "a/c", "routing", "aba",
-    "policy", "claim", "badge", "membership", "member", "employee", "license", "licence", "serial",
-    "ssn", "social security", "card", "pin", "code", "zip", "isbn", "imei", "sort code", "utr",
-    "txn", "product key", "id",
-    "pedido", "factura", "caso", "cuenta", "referencia", "expediente",
-    "bestellung", "bestellnummer", "bestell", "rechnungsnummer", "rechnung", "kundennummer",
-    "kunden", "kontonummer", "konto", "vorgangsnummer", "vorgang", "aktenzeichen",
-    "commande", "facture", "dossier", "compte", "référence", "réference", "reférence",
-)  # fmt: skip
-"""Names of an id before it."""
-
-LABEL_SUFFIXES = (
-    "number", "num", "nummer", "número", "numero", "no", "nr", "n°", "id", "code", "is", "was",
-    "es", "ist", "est",
-)  # fmt: skip
-"""Words that may follow the name."""
+LABELS, LABEL_SUFFIXES = load_reference_data("id_labels.toml").values()
+"""Names of an id before it, and words that may follow the name."""
 
 _JOINTS = r"[\s#:.=-]"
 

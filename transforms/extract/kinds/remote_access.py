@@ -9,48 +9,15 @@ from functools import lru_cache
 from schemas.enums import EntityKind, Role
 from transforms.extract.kinds import domain
 from transforms.extract.mention import Match
+from transforms.text_util import load_reference_data
 
-TOOLS = {
-    "anydesk": (9, 10),
-    "teamviewer": (8, 10),
-    "ultraviewer": (7, 9),
-    "rustdesk": (8, 10),
-    "supremo": (9, 9),
-    "zohoassist": (8, 10),
-    "iperius": (8, 10),
-    "alpemix": (7, 10),
-    "hoptodesk": (8, 10),
-    "awesun": (9, 9),
-    "aeroadmin": (7, 9),
-    "logmein": (6, 9),
-    "quickassist": (6, 6),
-}
-"""Products and the least and most digits of their ids, by the vendors' manuals."""
+_PRODUCTS = load_reference_data("remote_access.toml")
 
-HOSTED = {"screenconnect": ("screenconnect.com", "hostedrmm.com"), "connectwise": ()}
-"""Products that are reached by a host of the operator's own instead of an id."""
-
-_ALIASES = {
-    "connectwise": "screenconnect",
-    "connectwisecontrol": "screenconnect",
-    "zoho": "zohoassist",
-    "tv": "teamviewer",
-    "logmeinrescue": "logmein",
-    "microsoftquickassist": "quickassist",
-}
+_BY_HOST = "screenconnect"
+"""The product that is reached by a host of the operator's own instead of an id."""
 
 MAX_LENGTH = 500
 """Characters of a field that are read."""
-
-_ONE_TIME = frozenset({"quickassist", "logmein"})
-"""Products whose codes live for minutes and are dealt out again: they identify nobody."""
-
-_NAMES = (
-    "anydesk", "any desk", "teamviewer", "team viewer", "ultraviewer", "ultra viewer", "rustdesk",
-    "rust desk", "supremo", "zohoassist", "zoho assist", "iperius", "alpemix", "hoptodesk",
-    "hop to desk", "awesun", "awe sun", "aeroadmin", "aero admin",
-)  # fmt: skip
-"""Products as they are written before an id, in lower case."""
 
 HINT = (
     r"(?i)any\s?desk|viewer|rust\s?desk|supremo|zoho|iperius|alpemix|hop\s?to\s?desk|awe\s?sun"
@@ -95,7 +62,7 @@ def from_field(tool: str | None, session: str | None) -> Match | None:
 def _product(tool: str) -> str:
     """Returns the one name of a product."""
     name = re.sub(r"[\W_]", "", tool.lower())
-    return _ALIASES.get(name, name)
+    return str(_PRODUCTS["aliases"].get(name, name))
 
 
 def find(text: str) -> Iterator[Match]:
@@ -112,10 +79,10 @@ def find(text: str) -> Iterator[Match]:
         value = f"anydesk:{match['id'].lower()}"
         yield Match(*match.span("id"), EntityKind.REMOTE, value, Role.MENTIONED)
     for match in _RELAY.finditer(text) if any(name in low for name in _RELAYS) else ():
-        value = f"screenconnect:{domain.refang(match['host']).lower()}"
+        value = f"{_BY_HOST}:{domain.refang(match['host']).lower()}"
         yield Match(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
     for match in _LAUNCH.finditer(text) if "h=" in low else ():
-        if value := _value("screenconnect", match["host"]):
+        if value := _value(_BY_HOST, match["host"]):
             yield Match(*match.span("host"), EntityKind.REMOTE, value, Role.OPERATOR)
 
 
@@ -137,7 +104,7 @@ def _ids(text: str) -> Iterator[tuple[str, re.Match[str]]]:
 
 def _named(low: str) -> Iterator[tuple[int, int, str]]:
     """Yields where products are named: start, end, and the product."""
-    for name in _NAMES:
+    for name in _PRODUCTS["names"]["written"]:
         at = low.find(name)
         while at >= 0:
             end = at + len(name)
@@ -147,15 +114,15 @@ def _named(low: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _value(tool: str, session: str) -> str | None:
-    if tool in _ONE_TIME:
+    if tool in _PRODUCTS["names"]["one_time"]:
         return None
-    if tool in HOSTED:
+    if tool == _BY_HOST:
         host = domain.canonical_host(re.sub(r"^\w+://", "", domain.refang(session)).split("/")[0])
         return f"{tool}:{host}" if host and domain.registrable_domain(host) else None
     if tool == "anydesk" and _ALIAS.fullmatch(session):
         return f"{tool}:{session.lower()}"
     digits = _DIGITS.sub("", session)
-    least, most = TOOLS.get(tool, (6, 12))
+    least, most = _PRODUCTS["digits"].get(tool, (6, 12))
     if not least <= len(digits) <= most or digits.count(digits[0]) == len(digits):
         return None
     return f"{tool}:{digits}" if tool and _READABLE.fullmatch(session) else None
