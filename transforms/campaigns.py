@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import blake2b
@@ -146,12 +146,14 @@ class FindCampaigns(beam.PTransform):
 
     def expand(self, classified: beam.PCollection) -> Any:
         """Brings each thing together, then what all things say of clusters to one place."""
-        uses = classified | "Uses" >> beam.FlatMap(_uses, self.assigned)  # USE
+        uses = classified | "Uses" >> beam.FlatMap(
+            lambda rows, assignment: batches_of(campaign_uses(rows, assignment)), self.assigned
+        )  # USE
         by_thing = {"uses": KeyedInput(USE, ("thing",))}
-        traits = {"uses": uses} | "Traits" >> PerPartition(by_thing, _traits)  # TRAIT
+        traits = {"uses": uses} | "Traits" >> PerPartition(by_thing, trait_rows)  # TRAIT
         one_place = {"traits": KeyedInput(TRAIT, ("thing",))}
         return {"traits": traits} | "Group" >> PerPartition(
-            one_place, _campaigns, side=self.simulated, partitions=1
+            one_place, campaign_rows, side=self.simulated, partitions=1
         )
 
 
@@ -275,7 +277,7 @@ class Shared:
 
 
 def campaign_rows(
-    traits: pa.Table, models: Models | None = None, *, simulated: bool = False
+    traits: pa.Table, simulated: bool = False, *, models: Models | None = None
 ) -> pa.Table:
     """Converts all TRAIT rows of a run to CAMPAIGN rows, the first to look at first.
 
@@ -491,15 +493,3 @@ def _connected(count: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
     order = np.argsort(label, kind="stable")
     parts = np.split(order, group_starts(label[order])[1:])
     return [one for one in parts if len(one) > 1]
-
-
-def _uses(evidence: pa.RecordBatch, assignment: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(campaign_uses(evidence, assignment))
-
-
-def _traits(uses: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(trait_rows(uses))
-
-
-def _campaigns(traits: pa.Table, simulated: bool = False) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(campaign_rows(traits, simulated=simulated))

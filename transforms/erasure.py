@@ -109,14 +109,11 @@ class ErasureList:
     def shorten(self, entries: pa.Table) -> pa.Table:
         """Returns VICTIM_ENTRY rows without those that rest on erased records alone."""
         left = [
-            one if one is None else " ".join(each for each in one.split() if not self._has(each))
+            one and " ".join(mac for mac in one.split() if bytes.fromhex(mac) not in self.macs)
             for one in entries["records"].to_pylist()
         ]
         kept = with_column(entries, "records", pa.array(left, pa.string()))
         return kept.filter(pc.fill_null(pc.not_equal(kept["records"], ""), True))
-
-    def _has(self, mac: str) -> bool:
-        return bytes.fromhex(mac) in self.macs
 
 
 @dataclass

@@ -333,11 +333,8 @@ def _forms_of_digits(digits: str) -> Iterator[str]:
         yield f"{TEXT}{digits}"
     if LEAST_DIGITS <= len(digits) <= MOST_DIGITS:
         yield from international_ids(digits)
-        yield from (one for one in national_digits(digits) if _is_long(one))
-
-
-def _is_long(national: str) -> bool:
-    return len(national.partition(":")[2]) >= LEAST_DIGITS
+        national = national_digits(digits)
+        yield from (one for one in national if len(one.partition(":")[2]) >= LEAST_DIGITS)
 
 
 def _blocks(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[list[str], Texts]]:
@@ -460,19 +457,13 @@ def _texts_of_piece(lines: bytes) -> Iterator[pa.Array]:
     yield _texts_of(texts)
     if b"\\" in texts:
         # The letter of an escape is no part of what follows, and another one may be within it.
-        yield _texts_of(_JSON_SIGN.sub(_sign_of, texts))
-    if not _are_short(numbers):
-        yield _texts_of(numbers)
-
-
-def _sign_of(escape: re.Match[bytes]) -> bytes:
-    return escape[1] if escape[1] in b'"\\/' else b"\n"
-
-
-def _are_short(numbers: bytes) -> bool:
-    """Tells whether a text is lists of whole numbers, each so short that none has a form."""
+        yield _texts_of(
+            _JSON_SIGN.sub(lambda sign: sign[1] if sign[1] in b'"\\/' else b"\n", texts)
+        )
+    # Of lists of whole numbers that are all so short none has a form.
     signs = numbers.translate(_OF_LISTS)
-    return b"x" not in signs and b"0" * (_MOST_SHORT + 1) not in signs
+    if b"x" in signs or b"0" * (_MOST_SHORT + 1) in signs:
+        yield _texts_of(numbers)
 
 
 def _texts_within(content: bytes, depth: int) -> Iterator[pa.Array]:

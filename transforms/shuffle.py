@@ -73,13 +73,13 @@ class PerPartition(beam.PTransform):
 
     Input: a dict of PCollections of RecordBatches, as `inputs` describes them. `work` gets a Table
     for each of `inputs` in their order, then the side inputs (one, or a tuple of two) if any,
-    and yields elements, or TaggedOutputs for the names in `outputs`; with those, what is not tagged
-    comes out as `MAIN`. It must not depend on the order of the rows. Without `partitions` the
-    pipeline's options say how many there are.
+    and returns a Table, which comes out in batches, or yields elements, or TaggedOutputs for the
+    names in `outputs`; with those, what is not tagged comes out as `MAIN`. It must not depend on
+    the order of the rows. Without `partitions` the pipeline's options say how many there are.
     """
 
     inputs: Mapping[str, KeyedInput]
-    work: Callable[..., Iterable[Any]]
+    work: Callable[..., pa.Table | Iterable[Any]]
     outputs: tuple[str, ...] = ()
     side: Any = None
     partitions: int | None = None
@@ -192,7 +192,9 @@ class _Split(beam.DoFn):
 
 
 class _Apply(Pure):
-    def __init__(self, work: Callable[..., Iterable[Any]], schemas: Sequence[pa.Schema]) -> None:
+    def __init__(
+        self, work: Callable[..., pa.Table | Iterable[Any]], schemas: Sequence[pa.Schema]
+    ) -> None:
         super().__init__(work)
         self._schemas = schemas
 
@@ -207,4 +209,5 @@ class _Apply(Pure):
             table_of(those, schema) for those, schema in zip(batches, self._schemas, strict=True)
         ]
         batches.clear()
-        return self._work(*tables, *(one for one in (side, second) if one is not None))
+        found = self._work(*tables, *(one for one in (side, second) if one is not None))
+        return batches_of(found) if isinstance(found, pa.Table) else found

@@ -140,7 +140,7 @@ def lower_in_place(text: str) -> str:
 
 def digits_to_ascii(text: str) -> str:
     """Writes decimal digits of any script, and circled ones that NFKC leaves, as those of ASCII."""
-    return _FOREIGN_DIGIT.sub(_to_ascii_digit, text)
+    return _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.digit(digit[0])), text)
 
 
 def plain_in_place(text: str) -> str:
@@ -162,7 +162,7 @@ def decode_web_escapes(text: str) -> tuple[str, Sequence[int]]:
 
 def decode_web_escapes_in_place(text: str) -> str:
     """Decodes web escapes with blanks behind each character, so that the text keeps its length."""
-    return _WEB_ESCAPE_RE.sub(_decode_escape_padded, text)
+    return _WEB_ESCAPE_RE.sub(lambda sign: _decode_escape(sign).ljust(len(sign[0])), text)
 
 
 def decode_with_places(
@@ -182,10 +182,6 @@ def decode_with_places(
         done = end
     rest = range(done, len(text))
     return ("".join((*parts, text[done:])), [*places, *rest]) if parts else (text, rest)
-
-
-def _to_ascii_digit(digit: re.Match[str]) -> str:
-    return str(unicodedata.digit(digit[0]))
 
 
 class ByCharacter(dict[int, str]):
@@ -268,10 +264,6 @@ def _decoded(written: str) -> str:
     return plain if len(plain) == 1 and plain.isascii() and plain.isprintable() else " "
 
 
-def _decode_escape_padded(escape: re.Match[str]) -> str:
-    return _decode_escape(escape).ljust(len(escape[0]))
-
-
 def read_reference_data(name: str) -> str:
     """Reads a file of transforms/data."""
     return resources.files("transforms").joinpath("data", name).read_text(encoding="utf-8")
@@ -299,7 +291,7 @@ def mask_spans_fully(text: str, spans: Spans) -> str:
     """Masks spans, those with letters with their blanks and signs: lengths of words tell digits."""
     every = list(spans)
     lettered = [(start, end) for start, end in every if any(map(str.isalpha, text[start:end]))]
-    return _replace_spans(mask_spans(text, every), lettered, _mask_all)
+    return _replace_spans(mask_spans(text, every), lettered, lambda part: MASK * len(part))
 
 
 def stuck_spans(text: str, spans: Spans) -> Iterator[Span]:
@@ -380,10 +372,6 @@ def _mask_alphanumerics(part: str) -> str:
         return "".join([MASK if c.isalnum() else c for c in part])
     pairs = zip(part, plain_in_place(part), strict=True)  # a letter in a circle, 'ⓙ', is a sign
     return "".join([MASK if c.isalnum() or read.isalnum() else c for c, read in pairs])
-
-
-def _mask_all(part: str) -> str:
-    return MASK * len(part)
 
 
 def _truncate(text: str | None) -> str | None:

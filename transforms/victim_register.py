@@ -354,7 +354,7 @@ class KeepRegister(beam.PTransform):
         earlier = self.start | "Earlier entries" >> beam.FlatMap(_earlier_entries, self.source)
         both = (changes, earlier) | "With earlier" >> beam.Flatten()
         keyed = {"changes": KeyedInput(REGISTER_CHANGE, ("mac",))}
-        return {"changes": both} | "Merge" >> PerPartition(keyed, _merge_changes)
+        return {"changes": both} | "Merge" >> PerPartition(keyed, merge_changes)
 
 
 class ReadRegister(beam.DoFn):
@@ -401,10 +401,6 @@ def _earlier_entries(_: object, source: RegisterSource) -> Iterator[pa.RecordBat
             rows = source.erasures.known.shorten(rows)
         stays = pa.repeat(pa.scalar(False), rows.num_rows)
         yield from batches_of(rows.append_column("leaves", stays).cast(REGISTER_CHANGE))
-
-
-def _merge_changes(changes: pa.Table) -> Iterator[pa.RecordBatch]:
-    yield from batches_of(merge_changes(changes))
 
 
 def _read_entries(

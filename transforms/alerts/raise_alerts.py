@@ -401,7 +401,8 @@ class DropRepeatedAlerts(beam.PTransform):
             alerts
             | "By id" >> beam.FlatMap(split_by_key, ("alert_id",))
             | "Of a tick" >> beam.GroupByKey()
-            | "As a list" >> beam.Map(_listed).with_output_types(tuple[int, Any])
+            | "As a list"
+            >> beam.MapTuple(lambda at, parts: (at, list(parts))).with_output_types(tuple[int, Any])
             | "For ever" >> beam.WindowInto(GlobalWindows())
             | "Once" >> beam.ParDo(_DropRepeated())
         )
@@ -438,10 +439,6 @@ def _of_clusters(
     events: pa.Table, members: pa.Table, links: pa.Table, known: KnownClusters, *, rules: AlertRules
 ) -> Iterator[pa.RecordBatch]:
     yield alerts_to_batch(list(merge_alerts(events, members, links, known, known.since(rules))))
-
-
-def _listed(keyed: tuple[int, Iterable[pa.RecordBatch]]) -> tuple[int, list[pa.RecordBatch]]:
-    return keyed[0], list(keyed[1])
 
 
 class _DropRepeated(beam.DoFn):

@@ -315,6 +315,7 @@ def threshold_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Aler
     level, start, people = rules.reporters, 0, len(set(one.reporters) - {None})
     within: Counter[str] = Counter()
     window, times = rules.within // timedelta(microseconds=1), one.times.tolist()
+    span = f"{rules.within // timedelta(hours=1)} hours"
     for last, (moment, who) in enumerate(zip(times, one.reporters, strict=True)):
         if level > people:
             return
@@ -328,7 +329,7 @@ def threshold_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Aler
                     del within[gone]
             start += 1
         while len(within) >= level:
-            reason = f"reported by {level} people within {_hours(rules.within)}"
+            reason = f"reported by {level} people within {span}"
             yield one.alert(AlertKind.THRESHOLD, [one.entity_id, str(level)], reason, last + 1)
             level *= THRESHOLD_FACTOR
 
@@ -470,10 +471,6 @@ def _joining(members: pa.Table, known: KnownClusters) -> tuple[np.ndarray, np.nd
     numbers = [cluster_number(one) for one in names.dictionary.to_pylist()]
     now = np.array(numbers, np.int64)[names.indices.to_numpy()]
     return before, np.isin(now, known.cluster) & (before == NO_CLUSTER)
-
-
-def _hours(span: timedelta) -> str:
-    return f"{span // timedelta(hours=1)} hours"
 
 
 def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, Any]]:

@@ -329,8 +329,4 @@ def _least_harmful_role(readings: Sequence[tuple[int, bool]]) -> int:
         return readings[0][0]
     if _MENTIONED in stated:
         return _MENTIONED
-    return min(stated - {_CALLER_ID}, default=_CALLER_ID, key=_role_name)
-
-
-def _role_name(role: int) -> str:
-    return str(_ROLES[role])
+    return min(stated - {_CALLER_ID}, default=_CALLER_ID, key=lambda role: str(_ROLES[role]))

@@ -288,7 +288,7 @@ class AssignClusters(beam.PTransform):
         }
         placed = {
             # Of an empty run the start alone, since later steps wait for its assignment.
-            name: batches | f"One place for {name}" >> beam.Map(_at_one_place)
+            name: batches | f"One place for {name}" >> beam.Map(lambda one: (0, one))
             for name, batches in (parts | {"start": self.start}).items()
         }
         step = beam.ParDo(_AssignClusters(self.crowds), self.decided).with_outputs(
@@ -327,10 +327,6 @@ class _AssignClusters(beam.DoFn):
             yield beam.pvalue.TaggedOutput(COUNTERS, counter)
         for counter in cache_counters(cache):
             yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
-
-
-def _at_one_place(element: Any) -> tuple[int, Any]:
-    return 0, element
 
 
 def _node_pairs(pairs: Sequence[tuple[str, str]], node: np.ndarray) -> list[tuple[int, int]]:

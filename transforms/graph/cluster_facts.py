@@ -237,10 +237,8 @@ class SummarizeSuppliers(beam.PTransform):
 
     def expand(self, supplies: beam.PCollection) -> beam.PCollection:
         """Brings each supplier together; see `supplier_rows`."""
-        return {"supplies": supplies} | PerPartition(
-            {"supplies": KeyedInput(SUPPLY, ("entity_id",))},
-            lambda whole: batches_of(supplier_rows(whole)),
-        )
+        keyed = {"supplies": KeyedInput(SUPPLY, ("entity_id",))}
+        return {"supplies": supplies} | PerPartition(keyed, supplier_rows)
 
 
 def sum_cluster_records(records: pa.Table, crowds: Crowds = NO_CROWDS) -> pa.Table:

@@ -373,7 +373,9 @@ class ClassifyEvidence(beam.PTransform):
         annotated = parts | "Annotate" >> PerPartition(
             {
                 "evidence": KeyedInput(CLASSIFIED, GROUP_KEY, place=self.place),
-                "statuses": KeyedInput(ENTITY_STATUS, ("share",), place=_share_of_each),
+                "statuses": KeyedInput(
+                    ENTITY_STATUS, ("share",), place=lambda rows: rows["share"].to_numpy()
+                ),
             },
             _annotate_mentions,
             (WITHHELD_ROWS,),
@@ -382,10 +384,6 @@ class ClassifyEvidence(beam.PTransform):
         beside = (CLASSIFIED_ENTITIES, CONTESTED_ROWS, REGISTER_ROWS, COUNTERS)
         found = {name: statuses[name] for name in beside}
         return found | {MAIN: annotated[MAIN], WITHHELD_ROWS: annotated[WITHHELD_ROWS]}
-
-
-def _share_of_each(statuses: pa.RecordBatch) -> np.ndarray:
-    return statuses["share"].to_numpy()
 
 
 def _sum_activity(evidence: pa.Table, *, place: Place) -> Iterator[Any]:

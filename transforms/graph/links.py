@@ -115,7 +115,7 @@ class BuildLinks(beam.PTransform):
         ).with_outputs(INCIDENCE_ROWS, REACH_ROWS, COUNTERS, main=MAIN)
         pair = {"pairs": KeyedInput(PAIR_SUM, ("entity_a", "entity_b"))}
         links = {"pairs": paired[MAIN]} | "Build links" >> PerPartition(
-            pair, lambda pairs: batches_of(build_links(pairs, self.crowds))
+            pair, partial(build_links, crowds=self.crowds)
         )
         beside = {name: paired[name] for name in (INCIDENCE_ROWS, REACH_ROWS, COUNTERS)}
         return {"links": links} | beside

@@ -202,12 +202,8 @@ def _find(text: _PreparedText, reader: _CandidateReader) -> Iterator[tuple[Span,
         if reading:
             confidence = confidence_of(how, reading.also_read_as)
             found.append((span, reading._replace(how=how, confidence=confidence)))
-    for span, reading in sorted(found, key=_start) if text.spoken else found:
+    for span, reading in sorted(found, key=lambda hit: hit[0].start) if text.spoken else found:
         yield span, text.text[span.start : span.end], reading
-
-
-def _start(hit: tuple[Span, Reading]) -> int:
-    return hit[0].start
 
 
 def _spoken_in(blanked: str) -> Iterator[tuple[Span, str, ReadingMethod]]:

@@ -275,6 +275,8 @@ _PIECE = re.compile(
 
 _MAY_BE_WORDS = re.compile(rf"[a-z{_OF_CHINESE}]")
 
+_UNSEEN_SIGN = "\u200b"
+
 _UNSEEN = frozenset(("Mn", "Me", "Cf"))
 """Categories of characters that are seen as a part of others, or not at all."""
 
@@ -284,7 +286,9 @@ def read_digits(text: str) -> Iterator[list[NumberWord]]:
 
     'Eight hundred five' is 805, and in a second reading 800 5: those of each come as one list.
     """
-    unmarked = _QUOTED.sub(_decode_quoted, _MARKUP.sub(_unseen, text))
+    unmarked = _QUOTED.sub(
+        _decode_quoted, _MARKUP.sub(lambda tag: _UNSEEN_SIGN * len(tag[0]), text)
+    )
     read, places = _as_spoken(unmarked)
     marked = unmarked != text
     if not marked and not _MAY_BE_WORDS.search(read):
@@ -321,16 +325,12 @@ def _as_spoken(text: str) -> tuple[str, Sequence[int]]:
     return "".join([low[at] for at in places]), places
 
 
-def _unseen(found: re.Match[str]) -> str:
-    return "\u200b" * len(found[0])
-
-
 def _decode_quoted(escape: re.Match[str]) -> str:
-    return chr(int(escape[0][1:], 16)).ljust(len(escape[0]), "\u200b")
+    return chr(int(escape[0][1:], 16)).ljust(len(escape[0]), _UNSEEN_SIGN)
 
 
 def _decode_accented(escape: re.Match[str]) -> str:
-    return chr(0xC0 + int(escape[0][-2:], 16) - 0x80).ljust(len(escape[0]), "\u200b")
+    return chr(0xC0 + int(escape[0][-2:], 16) - 0x80).ljust(len(escape[0]), _UNSEEN_SIGN)
 
 
 def _chains(text: str) -> Iterator[list[_Word]]:

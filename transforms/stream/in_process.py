@@ -67,8 +67,10 @@ class InProcessRunner:
             outputs = dict(node.outputs)
             sides = list(node.side_inputs)
             touched = {*inputs, *(one.pvalue for one in sides), *outputs.values()}
-            memory = _Memory() if remembers and _is_pure(node.transform) else None
-            step = _Step(node.transform, inputs, sides, outputs, list(touched - read), memory)
+            transform: Any = node.transform
+            is_pure = isinstance(transform, beam.ParDo) and isinstance(transform.fn, Pure)
+            memory = _Memory() if remembers and is_pure else None
+            step = _Step(transform, inputs, sides, outputs, list(touched - read), memory)
             read |= touched
             self._steps.append(step)
         self._steps.reverse()
@@ -219,10 +221,6 @@ def _apply(fn: Any, args: Sequence[Any], kwargs: Mapping[str, Any], element: Any
     return list(fn.process(element, *args, **kwargs) or ())
 
 
-def _is_pure(transform: Any) -> bool:
-    return isinstance(transform, beam.ParDo) and isinstance(transform.fn, Pure)
-
-
 class _CollectTransforms(PipelineVisitor):
     """Collects the primitive transforms of a pipeline, in an order in which they can run."""
 
@@ -239,17 +237,14 @@ def _check(node: AppliedPTransform) -> None:
     transform: Any = node.transform
     if isinstance(transform, beam.ParDo):
         signature = DoFnSignature(transform.fn)
-        special = [one for one in signature.process_method.defaults if _is_special(one)]
+        kind_of_special = type(beam.DoFn.ElementParam)
+        special = [d for d in signature.process_method.defaults if isinstance(d, kind_of_special)]
         kind = type(transform.fn)
         bundled = any(getattr(kind, one) is not getattr(beam.DoFn, one) for one in _BUNDLE_METHODS)
         if special or bundled or signature.is_stateful_dofn() or signature.is_splittable_dofn():
             raise UnsupportedStepError(node.full_label)
     elif not isinstance(transform, beam.Impulse | beam.GroupByKey | beam.Flatten):
         raise UnsupportedStepError(node.full_label)
-
-
-def _is_special(default: object) -> bool:
-    return isinstance(default, type(beam.DoFn.ElementParam))
 
 
 def _named(value: Any, name: str) -> tuple[int, tuple[str, Any]]:

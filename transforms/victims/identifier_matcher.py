@@ -335,7 +335,7 @@ def _is_apart(at: list[int], first: int, last: int) -> bool:
 def _words(low: str) -> Iterator[_Characters]:
     """Yields the letters and digits of a plain text, also without the signs it says or encodes."""
     yield _Characters.of(low, str.isalnum, _WIDEST_GAP_IN_WORDS)
-    written = _SIGN_WORDS.sub(_blank, _decoded_forms(low)[-1])
+    written = _SIGN_WORDS.sub(lambda word: " " * len(word[0]), _decoded_forms(low)[-1])
     if written != low:
         yield _Characters.of(written, str.isalnum, _WIDEST_GAP_SPOKEN)
 
@@ -344,10 +344,6 @@ def _decoded_forms(low: str) -> tuple[str, ...]:
     """Returns a plain text, and as it reads where it encodes characters, at the same length."""
     read = text_util.decode_web_escapes_in_place(low)
     return (low,) if read == low else (low, read.lower())
-
-
-def _blank(word: re.Match[str]) -> str:
-    return " " * len(word[0])
 
 
 def _digits(text: str) -> str:

@@ -217,12 +217,8 @@ class VictimClaims(beam.PTransform):
 def _merge(
     hashed: beam.PCollection, start: beam.PCollection, union: UnionOfHashes
 ) -> beam.PCollection:
-    none = start | "None" >> beam.Map(_none, union.none)
+    none = start | "None" >> beam.Map(lambda _: union.none)
     return (hashed, none) | beam.Flatten() | beam.CombineGlobally(union).without_defaults()
-
-
-def _none(_: object, none: Array) -> Array:
-    return none
 
 
 def _sorted_unique(hashes: Array) -> Array:

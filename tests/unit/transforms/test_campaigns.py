@@ -59,7 +59,9 @@ def campaigns(rows, models=None, pieces=1, **known):
         for number in range(pieces)
     ]
     uses = [campaign_uses(listed(classified(part), CLASSIFIED), assignment(ids)) for part in parts]
-    return campaign_rows(trait_rows(pa.concat_tables([USE.empty_table(), *uses])), models, **known)
+    return campaign_rows(
+        trait_rows(pa.concat_tables([USE.empty_table(), *uses])), models=models, **known
+    )
 
 
 def honest(numbers=NUMBERS[:4], each=2, **fields):

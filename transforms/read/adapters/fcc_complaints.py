@@ -131,16 +131,14 @@ def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions
     good, objects, rejects = parse_objects(origin, records)
     cells = pa.RecordBatch.from_pydict(
         {
-            title: pa.array([_text_or_empty(one.get(key)) for one in objects], pa.string())
+            title: pa.array(
+                [one[key] if isinstance(one.get(key), str) else "" for one in objects], pa.string()
+            )
             for key, title in FIELDS.items()
         }
     )
     batch, _ = convert(TextRows(origin, good, cells), options)
     return batch, rejects
-
-
-def _text_or_empty(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _has_complaint_keys(keys: AbstractSet[str], in_array: bool) -> bool:
