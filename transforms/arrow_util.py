@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import xxhash
 
 Array = np.ndarray
+
+_TEXT = pa.string()
 
 _AGGREGATE_SUFFIX = re.compile("_(min|max|sum|any|distinct|count_distinct)$")
 
@@ -108,10 +110,13 @@ def concat_ranges(starts: Array, lengths: Array) -> Array:
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
 
 
-def distinct_values(texts: pa.Array) -> tuple[list[str], Array]:
-    """Returns the distinct values of strings without nulls, and the index among them of each."""
+def map_distinct(
+    texts: pa.Array, of: Callable[[str], object], kind: pa.DataType = _TEXT
+) -> pa.Array:
+    """Applies a function once to each distinct text of a column; null stays null."""
     encoded = texts.dictionary_encode()
-    return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    found = [of(text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(found, kind).take(encoded.indices)
 
 
 def text_codes(texts: pa.DictionaryArray) -> Array:

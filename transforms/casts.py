@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import COUNTRIES, CURRENCIES
 from schemas.field import AMOUNT, TIMESTAMP
+from transforms.arrow_util import map_distinct
 from transforms.text_util import load_reference_data
 
 EARLIEST_DATE = datetime(1990, 1, 1, tzinfo=UTC)
@@ -108,9 +109,7 @@ def impossible_dates(column: pa.Array) -> np.ndarray:
 
 def unknown_words(column: pa.Array) -> np.ndarray:
     """Returns a mask of the texts that say that nothing is known."""
-    encoded = pc.dictionary_encode(column)
-    says = [one is not None and says_unknown(one) for one in encoded.dictionary.to_pylist()]
-    return true_mask(pa.array(says, pa.bool_()).take(encoded.indices))
+    return true_mask(map_distinct(column, says_unknown, pa.bool_()))
 
 
 def trim_text(column: pa.Array) -> pa.Array:

@@ -42,7 +42,7 @@ ENGINE_COUNTERS: Mapping[tuple[str, str], str] = {
 def count_read(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[CounterValue]:
     """Counts rows of a loose batch as read, in all and by file."""
     yield (KIND_PLURAL[kind], "read"), batch.num_rows
-    yield from _by_value(rows_by_file_group(kind), batch["source"])
+    yield from count_values(rows_by_file_group(kind), batch["source"])
 
 
 def count_accepted(batch: pa.RecordBatch, kind: RecordKind) -> Iterator[CounterValue]:
@@ -57,10 +57,10 @@ def count_rejects(batch: pa.RecordBatch) -> Iterator[CounterValue]:
         yield (name, "rejected"), of_kind.num_rows
         unread = of_kind.filter(pc.equal(of_kind["stage"], str(Stage.READ)))
         yield (name, "read"), unread.num_rows
-        yield from _by_value(rows_by_file_group(kind), unread["source"])
+        yield from count_values(rows_by_file_group(kind), unread["source"])
         faulty = of_kind.filter(pc.not_equal(of_kind["code"], str(Code.AFTER_AS_OF)))
-        yield from _by_value(rejected_by_file_group(kind), faulty["source"])
-        yield from _by_value(f"{kind}_rejects", of_kind["code"])
+        yield from count_values(rejected_by_file_group(kind), faulty["source"])
+        yield from count_values(f"{kind}_rejects", of_kind["code"])
 
 
 def count_members(batch: pa.RecordBatch) -> Iterator[CounterValue]:
@@ -80,6 +80,7 @@ def increment_engine_counter(counter: CounterValue) -> None:
         Metrics.counter(NAMESPACE, name).inc(count)
 
 
-def _by_value(group: str, column: pa.Array) -> Iterator[CounterValue]:
+def count_values(group: str, column: pa.Array) -> Iterator[CounterValue]:
+    """Counts the rows of each value of a column."""
     for one in pc.value_counts(column).to_pylist():
         yield (group, one["values"]), one["counts"]

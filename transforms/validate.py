@@ -38,8 +38,8 @@ from schemas.enums import (
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms import casts
-from transforms.arrow_util import with_items
-from transforms.counters import KIND_PLURAL
+from transforms.arrow_util import map_distinct, with_items
+from transforms.counters import KIND_PLURAL, count_values
 from transforms.erasure import Erasures
 from transforms.manifest import ERASED
 from transforms.read.rejects import Reject, rejects_batch
@@ -177,9 +177,8 @@ def _validate(
     yield beam.pvalue.TaggedOutput(REJECTS, rejects)
     for name, count in coerced.items():
         yield beam.pvalue.TaggedOutput(COUNTERS, ((f"{kind}_words_coerced", name), count))
-    for one in pc.value_counts(rows["unknown"].flatten()).to_pylist():
-        counter = (f"{kind}_unknown_fields", one["values"])
-        yield beam.pvalue.TaggedOutput(COUNTERS, (counter, one["counts"]))
+    for counter in count_values(f"{kind}_unknown_fields", rows["unknown"].flatten()):
+        yield beam.pvalue.TaggedOutput(COUNTERS, counter)
 
 
 @dataclass
@@ -405,9 +404,7 @@ def _without_contacts(batch: BatchChecks, words: pa.Array, name: str) -> pa.Arra
 
 def _may_hold_contacts(names: pa.Array) -> np.ndarray:
     """Masks the names in a column of few distinct ones that may be a number or an address."""
-    encoded = names.dictionary_encode()
-    bad = pa.array([may_hold_contact(one) for one in encoded.dictionary.to_pylist()], pa.bool_())
-    return casts.true_mask(bad.take(encoded.indices))
+    return casts.true_mask(map_distinct(names, may_hold_contact, pa.bool_()))
 
 
 def _check_payments(batch: BatchChecks) -> None:

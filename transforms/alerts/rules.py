@@ -25,7 +25,14 @@ from schemas.entity import are_withheld
 from schemas.enums import LineageEvent, Status
 from schemas.field import EPOCH, TIMESTAMP, microseconds_of, moment_of
 from schemas.mention import MENTIONS
-from transforms.arrow_util import aggregate, explode, group_starts, hash_text, sorted_lookup
+from transforms.arrow_util import (
+    aggregate,
+    explode,
+    group_starts,
+    hash_text,
+    map_distinct,
+    sorted_lookup,
+)
 from transforms.casts import true_mask
 from transforms.decisions import DecisionsInForce
 from transforms.graph.assign import NO_CLUSTER, cluster_id, cluster_ids, cluster_number
@@ -467,9 +474,8 @@ def alert_id(kind: AlertKind, key: Sequence[str]) -> str:
 def _joining(members: pa.Table, known: KnownClusters) -> tuple[np.ndarray, np.ndarray]:
     """Returns the known cluster of MEMBERSHIP rows, and a mask of those that join a known one."""
     before = known.clusters_of(members["entity_id"].combine_chunks())
-    names = members["cluster_id"].combine_chunks().dictionary_encode()
-    numbers = [cluster_number(one) for one in names.dictionary.to_pylist()]
-    now = np.array(numbers, np.int64)[names.indices.to_numpy()]
+    names = members["cluster_id"].combine_chunks()
+    now = map_distinct(names, cluster_number, pa.int64()).to_numpy()
     return before, np.isin(now, known.cluster) & (before == NO_CLUSTER)
 
 

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from schemas.entity import is_withheld
 from schemas.enums import EntityKind
+from transforms.arrow_util import map_distinct
 from transforms.extract.kinds import domain, hosting, iban, remote_access, url
 from transforms.text_util import read_reference_data
 
@@ -232,10 +233,7 @@ def _reasons_by_host(
     entity_ids: pa.Array, pattern: str, find: Callable[[str], str | None]
 ) -> pa.Array:
     """Returns the reasons that `find` gives for the hosts of ids that a pattern reads."""
-    hosts = pc.struct_field(pc.extract_regex(entity_ids, pattern), "host")
-    distinct = pc.unique(hosts)
-    reasons = pa.array([host and find(host) for host in distinct.to_pylist()], pa.string())
-    return pc.take(reasons, pc.index_in(hosts, value_set=distinct))
+    return map_distinct(pc.struct_field(pc.extract_regex(entity_ids, pattern), "host"), find)
 
 
 def _and_parents(host: str) -> Iterator[str]:

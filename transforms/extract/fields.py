@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, EntityKind, Role
-from transforms.arrow_util import ListItems, list_items
+from transforms.arrow_util import ListItems, list_items, map_distinct
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
@@ -278,9 +278,7 @@ def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         "source_ip": (EntityKind.IP, domain.canonical_ip),
     }
     for name, (kind, canonical) in slugs.items():
-        encoded = batch[name].dictionary_encode()
-        distinct = [canonical(text) for text in encoded.dictionary.to_pylist()]
-        value = pa.array(distinct, pa.string()).take(encoded.indices)
+        value = map_distinct(batch[name], canonical)
         if kind is EntityKind.TRUNK:
             value = pc.binary_join_element_wise(orgs, value, ":")
         read = pc.is_valid(value)

@@ -22,9 +22,9 @@ from schemas.complaint import IMPERSONATION
 from schemas.enums import IMPERSONATION_ASPECTS
 from transforms.arrow_util import (
     distinct_rows,
-    distinct_values,
     group_changes,
     list_items,
+    map_distinct,
     repeat_for_duplicates,
 )
 from transforms.casts import true_mask
@@ -76,6 +76,8 @@ _INITIALS = re.compile(r"\b(\w)\.(?=\w\b)")
 """The dots of an abbreviation such as I.R.S."""
 
 Array = np.ndarray
+
+_BOOL = pa.bool_()
 
 
 class Technique(NamedTuple):
@@ -175,9 +177,7 @@ def infer_brands(claimed: pa.Array, claims: pa.Array) -> pa.Array:
 
 def canonical_brands(claimed: pa.Array) -> pa.Array:
     """Returns the canonical brand of each claim: a known name, else a slug of the text, or null."""
-    encoded = claimed.cast(pa.string()).dictionary_encode()
-    names = [_canonical_brand(text) for text in encoded.dictionary.to_pylist()]
-    return pc.take(pa.array(names, pa.string()), encoded.indices)
+    return map_distinct(claimed.cast(pa.string()), _canonical_brand)
 
 
 def known_brands(claimed: pa.Array) -> pa.Array:
@@ -185,9 +185,7 @@ def known_brands(claimed: pa.Array) -> pa.Array:
 
     A name that is shown with a call may be a person's: only brands of the list come out.
     """
-    encoded = claimed.cast(pa.string()).dictionary_encode()
-    found = map(_known_brand, encoded.dictionary.to_pylist())
-    return pc.take(pa.array(found, pa.string()), encoded.indices)
+    return map_distinct(claimed.cast(pa.string()), _known_brand)
 
 
 @dataclass(frozen=True)
@@ -221,29 +219,26 @@ def _find_rules_of_pass(words: pa.Array, numbers: tuple[int, ...]) -> tuple[Span
     at = find(words, _pattern(numbers))
     if len(numbers) == 1:
         return at, np.full(len(at.rows), numbers[0])
-    texts, which = distinct_values(slice_spans(words, at))
-    of_text = np.array([_rule_of(numbers, text) for text in texts], np.int64)
-    rule = of_text[which] if len(texts) else np.zeros(0, np.int64)
+    tell_apart = _pattern_with_groups(numbers)
+
+    def rule_of(written: str) -> int:
+        match = tell_apart.match(written)
+        return numbers[0] if match is None else int(str(match.lastgroup)[1:])
+
+    rule = map_distinct(slice_spans(words, at), rule_of, pa.int64()).to_numpy()
     goods = np.zeros(len(rule), bool)
     for number in numbers:
         if apart := impersonation_rules()[number].apart:
             mine = np.flatnonzero(rule == number)
             behind = Spans(at.rows[mine], at.ends[mine], at.ends[mine] + _GOODS_REACH)
-            goods[mine] = _matches_at_start(slice_spans(words, behind), rf"\W{{1,3}}(?:{apart})\b")
+            goods[mine] = _match_at_start(slice_spans(words, behind), rf"\W{{1,3}}(?:{apart})\b")
     return at.select(~goods), rule[~goods]
 
 
-def _rule_of(numbers: tuple[int, ...], written: str) -> int:
-    match = _pattern_with_groups(numbers).match(written)
-    return numbers[0] if match is None else int(str(match.lastgroup)[1:])
-
-
-def _matches_at_start(texts: pa.Array, pattern: str) -> Array:
-    """Checks whether a pattern matches at the start of each text."""
-    words, which = distinct_values(texts)
+def _match_at_start(texts: pa.Array, pattern: str) -> Array:
+    """Masks the texts at whose start a pattern matches."""
     match = re.compile(pattern, re.ASCII).match
-    does_match = np.array([match(text) is not None for text in words], bool)
-    return does_match[which] if len(words) else np.zeros(0, bool)
+    return true_mask(map_distinct(texts, lambda text: match(text) is not None, _BOOL))
 
 
 def _are_callers(words: pa.Array, at: Spans, rule: Array) -> Array:
@@ -253,10 +248,8 @@ def _are_callers(words: pa.Array, at: Spans, rule: Array) -> Array:
     _, back, count = np.unique(at.rows[named], return_inverse=True, return_counts=True)
     several = named[count[back] > 1] if len(named) else named
     before = Spans(at.rows[several], at.starts[several] - _REACH, at.starts[several])
-    texts, which = distinct_values(slice_spans(words, before))
-    is_caller = np.array([_is_caller(text) for text in texts], bool)
     are_callers = np.zeros(len(rule), bool)
-    are_callers[several] = is_caller[which] if len(texts) else False
+    are_callers[several] = true_mask(map_distinct(slice_spans(words, before), _is_caller, _BOOL))
     return are_callers
 
 

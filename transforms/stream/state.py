@@ -29,7 +29,14 @@ from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP, microseconds_of
 from schemas.manifest import InputEntries
 from schemas.mention import MENTIONS, ROW
-from transforms.arrow_util import explode, hash_columns, hash_text, implode, sorted_lookup
+from transforms.arrow_util import (
+    explode,
+    hash_columns,
+    hash_text,
+    implode,
+    map_distinct,
+    sorted_lookup,
+)
 from transforms.counters import KIND_PLURAL, increment_engine_counter
 from transforms.decisions import DecisionsInForce
 from transforms.deduplicate import winning_rows
@@ -535,9 +542,8 @@ def _keep_young(rows: pa.RecordBatch, age: np.ndarray, days: Mapping[str, int]) 
     if MENTIONS not in rows.schema.names:
         return rows.filter(pa.array(age <= days[EntityKind.SCRIPT] * MICROSECONDS_A_DAY))
     mentions = explode(rows, MENTIONS)
-    named = mentions["kind"].dictionary_encode()
-    lives = np.array([days[kind] for kind in named.dictionary.to_pylist()], np.int64)
-    young = age[mentions[ROW].to_numpy()] <= lives[named.indices.to_numpy()] * MICROSECONDS_A_DAY
+    lives = map_distinct(mentions["kind"], days.__getitem__, pa.int64()).to_numpy()
+    young = age[mentions[ROW].to_numpy()] <= lives * MICROSECONDS_A_DAY
     if young.all():
         return rows
     return implode(rows, rows.schema.field(MENTIONS), mentions.filter(pa.array(young)))

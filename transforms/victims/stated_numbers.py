@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from schemas.enums import SUSPECT_NUMBER_DIRECTIONS, EntityKind, RecordKind, Role
 from schemas.mention import EVIDENCE, MENTIONS, ROW
-from transforms.arrow_util import explode, hash_text, implode
+from transforms.arrow_util import each_once, explode, hash_text, implode, with_column
 from transforms.casts import true_mask
 from transforms.reporters import (
     NO_RULES,
@@ -131,8 +131,7 @@ def stated_by_row(batch: pa.RecordBatch, numbers: Numbers) -> RowIdentifiers:
 def stated_numbers_batch(e164: pa.Array, who: pa.Array) -> pa.RecordBatch:
     """Makes a `STATED_NUMBER` batch of numbers and reporters, each pair once."""
     ids = pc.binary_join_element_wise(_PHONE, e164, "")
-    pairs = pa.table([ids, who], schema=STATED_NUMBER)
-    once = pairs.group_by(STATED_NUMBER.names, use_threads=False).aggregate([])
+    once = each_once(pa.table([ids, who], schema=STATED_NUMBER), STATED_NUMBER)
     once = once.sort_by([(name, "ascending") for name in STATED_NUMBER.names]).combine_chunks()
     columns = [once[name].combine_chunks() for name in STATED_NUMBER.names]
     return pa.RecordBatch.from_arrays(columns, schema=STATED_NUMBER)
@@ -182,9 +181,8 @@ def assign_victim_roles(
     pairs = zip(entity[rows].tolist(), reporter.tolist(), strict=True)
     theirs = np.zeros(mentions.num_rows, bool)
     theirs[rows] = one_person & np.fromiter((pair in said for pair in pairs), bool, len(rows))
-    place = mentions.schema.get_field_index("role")
     role = pc.if_else(pa.array(theirs), Role.VICTIM.value, mentions["role"])
-    mentions = mentions.set_column(place, "role", role)
+    mentions = with_column(mentions, "role", role)
     return implode(evidence, EVIDENCE.field(MENTIONS), mentions), found
 
 
@@ -241,8 +239,7 @@ def hide_withheld_words(mentions: pa.Table, withheld: pa.Table) -> pa.Table:
             if key not in patterns:
                 patterns[key] = identifier_patterns(own) | account_names(own)
             spans[at] = list(find_identifiers(text, patterns[key]))
-    raw = mask_rows(mentions["raw"].combine_chunks(), spans)
-    return mentions.set_column(mentions.schema.get_field_index("raw"), mentions.field("raw"), raw)
+    return with_column(mentions, "raw", mask_rows(mentions["raw"].combine_chunks(), spans))
 
 
 @dataclass(eq=False)
