@@ -294,6 +294,19 @@ def retry_while_replaced(read: Callable[[], Read]) -> Read:
     return read()
 
 
+def read_or_keep(read: Callable[[], Read], known: Read | None) -> Read:
+    """Reads a run that may be replaced; where that fails, what is known of it already stays known.
+
+    Raises OSError, or what `read` raises, where nothing is.
+    """
+    try:
+        return retry_while_replaced(read)
+    except (OSError, ValueError):
+        if known is None:
+            raise
+        return known
+
+
 class AlteredRunError(ValueError):
     """A file of a run is not what the run wrote; one line that names it, and what to do."""
 

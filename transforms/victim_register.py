@@ -39,8 +39,8 @@ from schemas.tables import VICTIMS
 from transforms.arrow_util import Array, aggregate, sorted_lookup
 from transforms.casts import true_mask
 from transforms.erasure import Erasures, RegisterKey
-from transforms.manifest import read_manifest, retry_while_replaced
-from transforms.private_files import PrivateFileError, PrivateKey, open_private, private_files
+from transforms.manifest import read_manifest, read_or_keep
+from transforms.private_files import PrivateKey, open_private, private_files
 from transforms.shuffle import KeyedInput, PerPartition, batches_of
 from transforms.text_util import decode_web_escapes
 from transforms.victims.number_index import IDD_PREFIXES, trunk_prefix
@@ -362,25 +362,19 @@ class ReadRegister(beam.DoFn):
 
     def __init__(self, source: RegisterSource) -> None:
         self._source = source
-        self._seen: object = None
-        self._known: VictimRegister | None = None
+        self._known: tuple[object, VictimRegister] | None = None
 
     def process(self, _: object) -> Iterator[VictimRegister]:
         """Reads what a lookup compares, and again when the files are others."""
-        try:
-            retry_while_replaced(self._refresh)
-        except (OSError, RegisterError, PrivateFileError):
-            if self._known is None:
-                raise  # else what was known stays known
-        if self._known is not None:
-            yield self._known
+        self._known = read_or_keep(self._read, self._known)
+        yield self._known[1]
 
-    def _refresh(self) -> None:
+    def _read(self) -> tuple[object, VictimRegister]:
         files = self._source.locate()
         seen = [(path, FileSystems.last_updated(path)) for path in files]
-        if seen != self._seen:
-            self._known = make_lookup(_entries_of(self._source, files, LOOKED_UP))
-            self._seen = seen
+        if self._known is not None and self._known[0] == seen:
+            return self._known
+        return seen, make_lookup(_entries_of(self._source, files, LOOKED_UP))
 
 
 def _entries_of(

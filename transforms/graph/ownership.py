@@ -37,8 +37,9 @@ from transforms.extract.kinds.registry import KINDS
 from transforms.graph.activity import ROLE_COUNTS
 from transforms.graph.epochs import CORROBORATED
 from transforms.graph.refinement import BUSINESS_LINES
-from transforms.manifest import AlteredRunError, check_private, read_manifest, retry_while_replaced
+from transforms.manifest import check_private, read_manifest, read_or_keep
 from transforms.private_files import PrivateKey, open_private, private_files
+from transforms.shuffle import batches_of
 from transforms.victims.stated_numbers import CLAIM
 
 CONTEST_RATIO = 3
@@ -472,9 +473,8 @@ def read_contested(folder: str, key: PrivateKey | None = None) -> Iterator[pa.Re
         with FileSystems.open(path) as file:
             content = open_private(file, path, CONTESTED_TABLE, key).read()
             rows = pq.read_table(pa.BufferReader(content), columns=CONTESTED.names)
-        ids = pc.binary_join_element_wise(rows["kind"], rows["value"], ":")
-        table = rows.select(CONTESTED.names).add_column(0, "known_as", ids).cast(CONTESTED_BEFORE)
-        yield from (one for one in table.combine_chunks().to_batches() if one.num_rows)
+        table = rows.select(CONTESTED.names).add_column(0, "known_as", contested_ids(rows))
+        yield from batches_of(table.cast(CONTESTED_BEFORE).combine_chunks())
 
 
 class ReadContested(beam.DoFn):
@@ -491,14 +491,9 @@ class ReadContested(beam.DoFn):
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
         """Reads them for the one element of each window."""
         folder, key = self._folder, self._key
-        if folder is None:
-            return
-        try:
-            self._known = retry_while_replaced(lambda: list(read_contested(folder, key)))
-        except (OSError, AlteredRunError):
-            if self._known is None:
-                raise  # else what was known stays known
-        yield from self._known or ()
+        if folder is not None:
+            self._known = read_or_keep(lambda: list(read_contested(folder, key)), self._known)
+            yield from self._known
 
 
 def is_among(ids: pa.Array | pa.ChunkedArray, those: Iterable[str]) -> np.ndarray:

@@ -25,14 +25,7 @@ from schemas.reject import REJECT
 from schemas.tables import MEMBERS, REJECTS
 from transforms.arrow_util import distinct_rows
 from transforms.graph.lineage import read_previous_members
-from transforms.manifest import (
-    AlteredRunError,
-    RunSettings,
-    check_table,
-    files_of,
-    read_manifest,
-    retry_while_replaced,
-)
+from transforms.manifest import RunSettings, check_table, files_of, read_manifest, read_or_keep
 from transforms.private_files import PrivateStore
 from transforms.shuffle import table_of
 from transforms.stream.state import Tick
@@ -44,6 +37,9 @@ SNAPSHOTS_FOLDER = "snapshots"
 
 POSITIONS_PER_FILE = 10_000
 """Positions of a source whose rejects share a file: what is written again stays small."""
+
+KnownRun = tuple[str, list[pa.RecordBatch]]
+"""The id of a run, and the PREVIOUS batches of its members."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -99,16 +95,16 @@ def snapshot_run(tick: Tick, snapshots: SnapshotOptions) -> Iterator[RunSettings
         )
 
 
-def read_known_members(folder: str, but: str | None) -> tuple[str, list[pa.RecordBatch]] | None:
-    """Returns a run's id and the PREVIOUS batches of its members; None if it is the run `but`.
+def read_known_members(folder: str, known: KnownRun | None) -> KnownRun:
+    """Returns a run's id and the PREVIOUS batches of its members; those `known`, if it is that run.
 
     Raises:
         OSError: if the folder is no finished run, or one that ended while it was read.
         AlteredRunError: if its members are not what it wrote.
     """
     manifest = read_manifest(folder)
-    if manifest["run_id"] == but:
-        return None
+    if known is not None and manifest["run_id"] == known[0]:
+        return known
     check_table(folder, manifest, MEMBERS)
     names = sorted(one["name"] for one in files_of(manifest, MEMBERS))
     paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in names]
@@ -147,24 +143,14 @@ class KnownMembers(beam.DoFn):
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder
-        self._run_id: str | None = None
-        self._members: list[pa.RecordBatch] = []
+        self._known: KnownRun | None = None
 
     def process(self, _: object) -> Iterator[pa.RecordBatch]:
         """Looks at the manifest; reads the members when the run is another one."""
         if self._folder is not None:
-            self._refresh(self._folder)
-        yield from self._members
-
-    def _refresh(self, folder: str) -> None:
-        try:
-            known = retry_while_replaced(partial(read_known_members, folder, self._run_id))
-        except (OSError, AlteredRunError):
-            if self._run_id is None:
-                raise
-            return  # what was known stays known
-        if known is not None:
-            self._run_id, self._members = known
+            read = partial(read_known_members, self._folder, self._known)
+            self._known = read_or_keep(read, self._known)
+            yield from self._known[1]
 
 
 def _write_rejects(keyed: tuple[str, Iterable[pa.RecordBatch]], output: str) -> None:
