@@ -33,21 +33,10 @@ from schemas.field import TIMESTAMP
 from schemas.joint import CONTRIBUTOR, OFFERED_CLUSTER, UNION_LINK
 from schemas.mention import EVIDENCE, EVIDENCE_MENTION, MENTIONS, ROW
 from schemas.offer import MAX_INTEGER, Feed, FeedEvidence, Offer, OfferedEvidence
+from transforms import reporters
 from transforms.arrow_util import batch_of_rows, distinct_rows, implode, table_of_rows
 from transforms.erasure import RECORD_KEY, record_keys
 from transforms.phone import normalize
-from transforms.reporters import (
-    OFFER_FIELD,
-    OFFERED_CALLED,
-    Crowds,
-    SourceRules,
-    Tie,
-    call_reporter_keys,
-    precision_interval,
-    reporter_keys,
-    ties_of,
-    with_reporters_of_complaints,
-)
 
 if TYPE_CHECKING:
     from transforms.decisions import Decision
@@ -123,12 +112,12 @@ class AcceptedOffer:
             alone = ["call"] if counted.kind == str(RecordKind.CALL) else []
             yield counted, record, "|".join([self.offer.sender, *alone, record])
 
-    def rows_with_ties(self) -> Iterator[tuple[OfferedEvidence, list[Tie], str]]:
+    def rows_with_ties(self) -> Iterator[tuple[OfferedEvidence, list[reporters.Tie], str]]:
         """Yields each row of the evidence, what it ties, and the key of its reporter."""
         # Epochs are found anew: those of one identifier are one.
         ids = [without_epoch(one.entity_id) for one in self.offer.entities]
         for row, _, key in self.records():
-            yield row, ties_of(ids[at] for at in row.entities), key
+            yield row, reporters.ties_of(ids[at] for at in row.entities), key
 
     def claims(self) -> dict[str, frozenset[str]]:
         """Returns what whom claims, without epochs: the sender all, or each contributor a part.
@@ -260,7 +249,7 @@ def evidence_of_offer(taken: AcceptedOffer, rows: int = 65_536) -> Iterator[pa.R
                 "record_kind": counted.kind,
                 "record_id": record,
                 "observed_at": middle_of_week(counted.week),
-                "field": OFFERED_CALLED if at in called else OFFER_FIELD,
+                "field": reporters.OFFERED_CALLED if at in called else reporters.OFFER_FIELD,
                 "confidence": offer.entities[at].confidence / 100,
                 "group_id": piece,
                 "victim_key": piece,
@@ -281,7 +270,7 @@ def crowds_of_offers(
     offers: Sequence[AcceptedOffer],
     most: Mapping[str, int] | None = None,
     own: Collection[str] = (),
-) -> Crowds:
+) -> reporters.Crowds:
     """Returns the reporters of `evidence_of_offer`, and how many people each stands for.
 
     Nobody outside can check a sender's counts. So of the people that it counts for two identifiers
@@ -298,7 +287,7 @@ def crowds_of_offers(
     bearing: dict[str, int] = {}
     left = _not_counted_yet(offers, most or {}, own)
     for taken in offers:
-        used: defaultdict[str, Counter[Tie]] = defaultdict(Counter)
+        used: defaultdict[str, Counter[reporters.Tie]] = defaultdict(Counter)
         for row, ties, key in taken.rows_with_ties():
             who = taken.claimant(row)
             # By the fullest: rows with made-up thirds would add to the tie of the others.
@@ -307,12 +296,12 @@ def crowds_of_offers(
             people[key], bearing[key] = row.reports, max(min(row.reports, free), 0)
             for tie in ties:
                 used[who][tie] += bearing[key]
-    return Crowds.of(people, bearing)
+    return reporters.Crowds.of(people, bearing)
 
 
 def _not_counted_yet(
     offers: Sequence[AcceptedOffer], most: Mapping[str, int], own: Collection[str]
-) -> dict[tuple[str, Tie], int]:
+) -> dict[tuple[str, reporters.Tie], int]:
     """Returns how many people of contributors to feeds bear ties that others may count already.
 
     Whose a token is nobody knows. So where n members of a hub count beside it, by an offer of their
@@ -322,7 +311,7 @@ def _not_counted_yet(
     feeds = [one.offer for one in offers if isinstance(one.offer, Feed)]
     if not feeds or (len(offers) == 1 and not own):
         return {}
-    claimed: defaultdict[Tie, dict[str, Counter[str]]] = defaultdict(dict)
+    claimed: defaultdict[reporters.Tie, dict[str, Counter[str]]] = defaultdict(dict)
     # Feeds first: what is on no tie of theirs need not be known.
     for taken in sorted(offers, key=lambda one: not isinstance(one.offer, Feed)):
         known = None if isinstance(taken.offer, Feed) else claimed.keys()
@@ -330,7 +319,7 @@ def _not_counted_yet(
             for tie in ties if known is None else known & set(ties):
                 those = claimed[tie].setdefault(taken.offer.sender, Counter())
                 those[taken.claimant(row)] += row.reports
-    found: dict[tuple[str, Tie], int] = {}
+    found: dict[tuple[str, reporters.Tie], int] = {}
     for number, feed in enumerate(feeds):
         members = set(feed.members)
         both = {one.sender: len(members.intersection(one.members)) for one in feeds[:number]}
@@ -373,12 +362,12 @@ def people_that_count(most: int, right: int, wrong: int) -> int:
     That is the share of `most` that the sender may still be right about, by the upper end of the
     interval: who sent nothing that is decided counts in full, and everybody as one.
     """
-    return max(math.ceil(most * precision_interval(right, wrong)[1]), 1)
+    return max(math.ceil(most * reporters.precision_interval(right, wrong)[1]), 1)
 
 
 def complaint_records(
     complaints: pa.Table,
-    rules: SourceRules,
+    rules: reporters.SourceRules,
     brands: pa.Array | None = None,
     wordless: pa.Array | None = None,
 ) -> pa.Table:
@@ -393,7 +382,7 @@ def complaint_records(
         complaints["source_org"],
         complaints["complaint_id"],
         complaints["victim_id"],
-        reporter_keys(
+        reporters.reporter_keys(
             complaints["source_org"],
             complaints["victim_id"],
             complaints["received_at"],
@@ -418,7 +407,7 @@ def call_records(calls: pa.Table) -> pa.Table:
         calls["source_org"],
         calls["call_id"],
         calls["victim_id"],
-        call_reporter_keys(calls),
+        reporters.call_reporter_keys(calls),
         calls["complaint_id"],
         *(pa.nulls(calls.num_rows, RECORD.field(name).type) for name in RECORD.names[6:]),
     ]
@@ -461,7 +450,7 @@ def evidence_from_tables(mentions: pa.Table, records: pa.Table, entities: pa.Tab
         "loss_currency": of["loss_currency"],
     }
     rows = {name: columns[name] for name in EVIDENCE_MENTION.names}
-    return with_reporters_of_complaints(pa.table(rows, schema=EVIDENCE_MENTION))
+    return reporters.with_reporters_of_complaints(pa.table(rows, schema=EVIDENCE_MENTION))
 
 
 def by_record(mentions: pa.Table) -> pa.Table:

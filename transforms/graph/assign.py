@@ -29,29 +29,8 @@ from transforms.arrow_util import (
     with_column,
 )
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
+from transforms.graph import incidence, leiden
 from transforms.graph.communities import CommunityResult, detect_communities
-from transforms.graph.incidence import (
-    IN_GRAPH,
-    INCIDENCE,
-    VICTIM_REACH,
-    Incidence,
-    Ties,
-    bound_bursts,
-    call_confirmed_by_node,
-    cluster_ties,
-    component_counters,
-    countries_by_node,
-    incidence_from_rows,
-)
-from transforms.graph.leiden import (
-    ComponentCache,
-    ComponentCommunities,
-    ComponentSearch,
-    cache_counters,
-    cache_entries,
-    cache_rows,
-    smallest_members,
-)
 from transforms.graph.link_weights import MILLION
 from transforms.graph.refinement import BUSINESS_LINES, PhoneLines, epoch_pairs, reporters_by_node
 from transforms.graph.robustness import link_reporters
@@ -118,7 +97,7 @@ NodePairs = Sequence[tuple[int, int]]
 
 def entity_nodes(found: pa.RecordBatch) -> pa.RecordBatch:
     """Converts CLASSIFIED_ENTITY rows to NODE rows of those that are in the graph."""
-    kept = found.filter(pc.is_in(found["status"], pa.array(IN_GRAPH)))
+    kept = found.filter(pc.is_in(found["status"], pa.array(incidence.IN_GRAPH)))
     business = pc.is_in(kept["line"], pa.array(BUSINESS_LINES))
     phone = pc.equal(kept["kind"], str(EntityKind.PHONE))
     columns = [
@@ -140,7 +119,7 @@ def assign_clusters(
     supplies: pa.Table,
     reached: pa.Table,
     decided: DecisionsInForce = NO_DECISIONS,
-    cache: ComponentCache | None = None,
+    cache: leiden.ComponentCache | None = None,
     crowds: Crowds = NO_CROWDS,
 ) -> pa.RecordBatch:
     """Clusters the whole graph and returns its ASSIGNMENT.
@@ -168,21 +147,21 @@ def assign_clusters(
     named, supplies, reached = (_as_known(one, shown, node) for one in (named, supplies, reached))
     first_seen = nodes["first_seen"].cast(pa.int64()).to_numpy()
     reporters = nodes["reporters"].to_numpy()
-    named, copied = bound_bursts(named)
-    evidence = incidence_from_rows(named, node, crowds)
+    named, copied = incidence.bound_bursts(named)
+    evidence = incidence.incidence_from_rows(named, node, crowds)
     tying = reporters_by_node(evidence)
     at, known = sorted_lookup(node, named["node"].to_numpy()[copied])
     copies = np.bincount(at[known], minlength=len(node))
     alone = nodes["reported_by"].to_numpy() - tying - copies
     lines = PhoneLines(
         nodes["phone"].to_numpy(),
-        nodes["private"].to_numpy() & ~call_confirmed_by_node(reached, node),
+        nodes["private"].to_numpy() & ~incidence.call_confirmed_by_node(reached, node),
         np.maximum(alone, 0),
     )
     kinds = supplier_counts_by_node(supplies, node).kinds
-    suppliers = SupplierCounts((*kinds, countries_by_node(reached, node)))
+    suppliers = SupplierCounts((*kinds, incidence.countries_by_node(reached, node)))
     pairs = epoch_pairs(bare, first_seen, reporters)
-    search = ComponentSearch(shown, cache or ComponentCache())
+    search = leiden.ComponentSearch(shown, cache or leiden.ComponentCache())
     found = detect_communities(evidence, suppliers, tying, lines, pairs, search)
     must = _node_pairs(decided.pairs(DecisionKind.MUST_LINK), node)
     cannot = _epoch_pairs(decided.pairs(DecisionKind.CANNOT_LINK), node, bare)
@@ -200,7 +179,7 @@ def assign_clusters(
 
 
 def apply_constraints(
-    found: CommunityResult, evidence: Incidence, must: NodePairs, cannot: NodePairs
+    found: CommunityResult, evidence: incidence.Incidence, must: NodePairs, cannot: NodePairs
 ) -> CommunityResult:
     """Joins every pair of node numbers of `must`, and separates every pair of `cannot`.
 
@@ -216,14 +195,16 @@ def apply_constraints(
     ends = np.array(must, np.int64).reshape(-1, 2)
     hub[ends] = False
     label = component_labels(len(found.label), found.label[ends[:, 0]], found.label[ends[:, 1]])
-    label = smallest_members(label[found.label])
-    graph = cluster_ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
+    label = leiden.smallest_members(label[found.label])
+    graph = (
+        incidence.cluster_ties(evidence.without(hub), np.arange(evidence.nodes)) if cannot else None
+    )
     for a, b in sorted(cannot):
         if graph is not None and label[a] == label[b]:
             away = _cut_side(graph, label, must, a, b)
             label[away] = label.max() + 1
     alone = np.bincount(label, minlength=len(label))[label] == 1
-    label = smallest_members(label)
+    label = leiden.smallest_members(label)
     return CommunityResult(label, hub, found.spread, found.doubted & alone, found.returned & ~alone)
 
 
@@ -302,30 +283,30 @@ class _AssignClusters(beam.DoFn):
 
     def __init__(self, crowds: Crowds) -> None:
         self._crowds = crowds
-        self._before: Mapping[str, ComponentCommunities] = {}
+        self._before: Mapping[str, leiden.ComponentCommunities] = {}
 
     def process(
         self, keyed: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]], decided: DecisionsInForce
     ) -> Iterator[Any]:
         _, parts = keyed
-        cache = ComponentCache(
-            {**cache_entries(table_of(parts["known"], COMPONENT)), **self._before}
+        cache = leiden.ComponentCache(
+            {**leiden.cache_entries(table_of(parts["known"], COMPONENT)), **self._before}
         )
-        named = table_of(parts["named"], INCIDENCE)
+        named = table_of(parts["named"], incidence.INCIDENCE)
         yield assign_clusters(
             table_of(parts["nodes"], NODE),
             named,
             table_of(parts["supplies"], SUPPLIER_USE),
-            table_of(parts["reached"], VICTIM_REACH),
+            table_of(parts["reached"], incidence.VICTIM_REACH),
             decided,
             cache,
             self._crowds,
         )
         self._before = cache.used
-        yield from tagged_batches(COMPONENTS, cache_rows(cache.used))
-        for counter in component_counters(named):
+        yield from tagged_batches(COMPONENTS, leiden.cache_rows(cache.used))
+        for counter in incidence.component_counters(named):
             yield beam.pvalue.TaggedOutput(COUNTERS, counter)
-        for counter in cache_counters(cache):
+        for counter in leiden.cache_counters(cache):
             yield beam.pvalue.TaggedOutput(CACHE_COUNTERS, counter)
 
 
@@ -374,7 +355,9 @@ def _anchors(node: np.ndarray, first_seen: np.ndarray, label: np.ndarray) -> np.
     return anchor_of[label]
 
 
-def _cut_side(graph: Ties, label: np.ndarray, must: NodePairs, a: int, b: int) -> list[int]:
+def _cut_side(
+    graph: incidence.Ties, label: np.ndarray, must: NodePairs, a: int, b: int
+) -> list[int]:
     """Returns the nodes that go with b when it is cut from a."""
     import networkx as nx
 

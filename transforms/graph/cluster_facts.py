@@ -38,17 +38,8 @@ from transforms.arrow_util import (
 from transforms.casts import true_mask
 from transforms.erasure import record_keys
 from transforms.extract.fingerprints import GAP
+from transforms.graph import incidence
 from transforms.graph.assign import NO_CLUSTER, assigned_rows, cluster_ids, clusters_of
-from transforms.graph.incidence import (
-    BRIEF_SPAN,
-    BURST_SPAN,
-    WORDLESS,
-    first_of_each,
-    has_loss,
-    most_at_first,
-    script_texts,
-    spans_of_copies,
-)
 from transforms.graph.link_weights import reporter_hashes
 from transforms.reporters import NO_CHANNEL, NO_CROWDS, NO_SOURCES, Crowds, SourceRecords
 from transforms.shuffle import KeyedInput, PerPartition, batches_of, tagged_batches
@@ -195,12 +186,12 @@ def cluster_records(evidence: pa.Table, assignment: pa.RecordBatch) -> tuple[pa.
     distinct, of = np.unique(cluster[member], return_inverse=True)
     rows = evidence.select(_RECORD_COLUMNS).filter(pa.array(member))
     rows = rows.append_column("cluster_id", cluster_ids(distinct).take(pa.array(of)))
-    script = script_texts(evidence)
+    script = incidence.script_texts(evidence)
     script = pa.table({"of": record_keys(script), "script": script["text"]})
     script = aggregate(script, "of", [("script", "min")])
     at = pc.index_in(record_keys(rows), script["of"].combine_chunks())
     found = script["script"].combine_chunks().take(at)
-    few = pc.if_else(pc.fill_null(rows["wordless"], False), WORDLESS, None)
+    few = pc.if_else(pc.fill_null(rows["wordless"], False), incidence.WORDLESS, None)
     rows = rows.append_column("script", pc.coalesce(found, few.cast(pa.string())))
     records = rows.select(CLUSTER_RECORD.names)
     key = ["cluster_id", "record_kind", "source_org", "record_id"]
@@ -463,7 +454,7 @@ def _bursts(
     every = _reporter_rows(totals)
     keys, times = np.unique(every, axis=0, return_counts=True) if len(every) else (every, every)
     records = dict(zip(map(tuple, keys.tolist()), times.tolist(), strict=True))
-    rows = np.flatnonzero(~true_mask(has_loss(complaints["loss_amount"])))
+    rows = np.flatnonzero(~true_mask(incidence.has_loss(complaints["loss_amount"])))
     several = set((crowds.hashes >> 1).tolist())
     ids = totals["cluster_id"].combine_chunks().unique()
     names = ["cluster_id", "source_org", "script", "filed_at", "first_seen", "reporters"]
@@ -506,7 +497,7 @@ class _Copy(NamedTuple):
 
 
 def _within_hours(copies: Sequence[_Copy]) -> bool:
-    return max(one.at for one in copies) - min(one.at for one in copies) <= BURST_SPAN
+    return max(one.at for one in copies) - min(one.at for one in copies) <= incidence.BURST_SPAN
 
 
 def _bounded(
@@ -515,9 +506,9 @@ def _bounded(
     """Returns `alike` and `burst` of one-off reporters; masks the rows of those who add nothing."""
     copied = {who: copies for who, copies in alone.items() if all(one.script for one in copies)}
     every = ((one[1:3], one.at, who) for who, copies in copied.items() for one in copies)
-    spans = [span for those in spans_of_copies(every).values() for span in those]
+    spans = [span for those in incidence.spans_of_copies(every).values() for span in those]
     alike: dict[int, int] = {}
-    for who, first in first_of_each(spans).items():
+    for who, first in incidence.first_of_each(spans).items():
         if first != who:
             alike[who >> 1] = alike[first >> 1] = first >> 1
             once[[one.row for one in alone[who]]] = False
@@ -543,7 +534,7 @@ def _brief_by_cluster(
         if 2 * len(some) <= facts.reporters - len(facts.alike):
             continue
         came = zip(at[some].tolist(), who[some].tolist(), strict=True)
-        together = most_at_first(came, facts.alike, BRIEF_SPAN)
+        together = incidence.most_at_first(came, facts.alike, incidence.BRIEF_SPAN)
         if len(together) >= BURST_REPORTERS and 2 * len(together) > facts.bounded:
             facts.brief = dict.fromkeys(together, min(together))
             facts.brief |= {who: facts.brief.get(one, one) for who, one in facts.alike.items()}
@@ -555,7 +546,7 @@ def most_within(moments: Iterable[tuple[str, int]]) -> int:
     most, recent = 0, deque[tuple[str, int]]()
     for org, at in sorted(moments):
         recent.append((org, at))
-        while recent[0][0] != org or at - recent[0][1] > BURST_SPAN:
+        while recent[0][0] != org or at - recent[0][1] > incidence.BURST_SPAN:
             recent.popleft()
         most = max(most, len(recent))
     return most

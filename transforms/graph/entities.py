@@ -46,7 +46,7 @@ from transforms.erasure import RegisterKey
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.extract.kinds.hosting import platforms_of
 from transforms.extract.mention import NARRATIVE
-from transforms.graph import epochs
+from transforms.graph import epochs, ownership
 from transforms.graph.activity import (
     ACTIVITY,
     RECORD_COUNTS,
@@ -61,29 +61,6 @@ from transforms.graph.activity import (
 )
 from transforms.graph.epochs import BEFORE_ANY_DAY, PREVIOUS, intervals_passed
 from transforms.graph.incidence import IN_GRAPH, MICROSECONDS_A_DAY
-from transforms.graph.ownership import (
-    CONTESTED_BEFORE,
-    HIDDEN,
-    NO_CLAIMS,
-    NOT_CONTESTED,
-    ONE_NAMES,
-    OWNERS,
-    UNCLAIMED,
-    Settled,
-    are_named_by_one,
-    are_open,
-    are_unclaimed,
-    call_carried,
-    claimed_by,
-    contested_ids,
-    judge,
-    judge_epochs,
-    settle_roles,
-    settle_suspects,
-    shown_in_earlier_runs,
-    still_contested,
-    take_sides,
-)
 from transforms.manifest import CONTESTED_IDENTIFIERS
 from transforms.reporters import NO_CROWDS, Crowds, with_reporters_of_complaints
 from transforms.shuffle import (
@@ -196,8 +173,8 @@ def determine_status(
     lives: epochs.Lifetimes = NO_LIFETIMES,
     registered: pa.Table = NOT_REGISTERED,
     *,
-    claims: pa.Table = NO_CLAIMS,
-    before: pa.Table = NOT_CONTESTED,
+    claims: pa.Table = ownership.NO_CLAIMS,
+    before: pa.Table = ownership.NOT_CONTESTED,
     previous: pa.Table | None = None,
     decided: DecisionsInForce = NO_DECISIONS,
     crowds: Crowds = NO_CROWDS,
@@ -223,18 +200,18 @@ def determine_status(
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
         return Statuses(*(schema.empty_table() for schema in nothing))
-    settled = Settled.by(decided)
-    activity, owners = take_sides(with_people(activity, crowds), claims)
-    activity, called = call_carried(activity, _claimed(owners, registered, before))
+    settled = ownership.Settled.by(decided)
+    activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
+    activity, called = ownership.call_carried(activity, _claimed(owners, registered, before))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
     at = pc.index_in(bare, owners["entity_id"].combine_chunks())
-    for name in OWNERS:
+    for name in ownership.OWNERS:
         counted = counted.append_column(name, pc.fill_null(owners[name].take(at), 0))
-    said = claimed_by(bare, registered, before)
-    earlier = shown_in_earlier_runs(bare, before, decided)
+    said = ownership.claimed_by(bare, registered, before)
+    earlier = ownership.shown_in_earlier_runs(bare, before, decided)
     counted = counted.append_column("shown_before", pa.array(earlier))
-    found = judge(counted, known, settled, said)
+    found = ownership.judge(counted, known, settled, said)
     status = pa.array([status for status, _ in found], pa.string())
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
     epochal = true_mask(pc.is_in(status, pa.array(IN_GRAPH)))
@@ -247,24 +224,26 @@ def determine_status(
         of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
         by_epoch = with_column(by_epoch, "place", counted["place"].take(of))
         by_epoch = by_epoch.drop_columns(["named_by"])
-        for name in ("named_by", *OWNERS, "shown_before"):
+        for name in ("named_by", *ownership.OWNERS, "shown_before"):
             by_epoch = by_epoch.append_column(name, counted[name].take(of))
         wholes = [found[row] for row in of.to_pylist()]
         found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
-        found += judge_epochs(by_epoch, wholes, starts.reasons)
+        found += ownership.judge_epochs(by_epoch, wholes, starts.reasons)
         counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
         counted = counted.combine_chunks()
-    found = settle_suspects(counted, found, settled)
+    found = ownership.settle_suspects(counted, found, settled)
     status, reason = (pa.array([one[n] for one in found], pa.string()) for n in (0, 1))
     contested = pc.equal(status, Status.CONTESTED)
-    unclaimed = pa.array(are_unclaimed(counted, status))
-    reason = pc.if_else(unclaimed, UNCLAIMED, reason)
-    alone = pa.array(are_named_by_one(counted, status, settled))
-    reason = pc.if_else(alone, pc.binary_join_element_wise(reason, ONE_NAMES, "; "), reason)
+    unclaimed = pa.array(ownership.are_unclaimed(counted, status))
+    reason = pc.if_else(unclaimed, ownership.UNCLAIMED, reason)
+    alone = pa.array(ownership.are_named_by_one(counted, status, settled))
+    reason = pc.if_else(
+        alone, pc.binary_join_element_wise(reason, ownership.ONE_NAMES, "; "), reason
+    )
     shown_else = pc.or_(unclaimed, alone)
-    hidden = pc.or_(pc.is_in(status, pa.array(HIDDEN)), shown_else)
+    hidden = pc.or_(pc.is_in(status, pa.array(ownership.HIDDEN)), shown_else)
     entities = _entities(counted, status, reason, main_roles(counted), hidden)
-    still = pc.or_(contested, pa.array(are_open(counted, status, settled)))
+    still = pc.or_(contested, pa.array(ownership.are_open(counted, status, settled)))
     in_tables = pc.or_(contested, shown_else)
     shown_as = pc.if_else(in_tables, entities["entity_id"], pa.scalar(None, pa.string()))
     columns = {"status": status, "shown_as": shown_as.combine_chunks()}
@@ -356,7 +335,7 @@ class ClassifyEvidence(beam.PTransform):
             {
                 "added": KeyedInput(ACTIVITY, ("entity_id",)),
                 "claims": KeyedInput(CLAIM, ("entity_id",)),
-                "before": KeyedInput(CONTESTED_BEFORE, ("known_as",)),
+                "before": KeyedInput(ownership.CONTESTED_BEFORE, ("known_as",)),
                 "previous": KeyedInput(PREVIOUS, ("entity_id",)),
             },
             partial(
@@ -389,7 +368,7 @@ class ClassifyEvidence(beam.PTransform):
 def _sum_activity(evidence: pa.Table, *, place: Place) -> Iterator[Any]:
     evidence = with_reporters_of_complaints(evidence)
     mentions = pa.Table.from_batches([explode(evidence, MENTIONS, _COUNTED)])
-    mentions = settle_carried(settle_roles(mentions))
+    mentions = settle_carried(ownership.settle_roles(mentions))
     yield implode(evidence, CLASSIFIED.field(MENTIONS), mentions)  # of no status yet
     share = int(place(evidence.slice(0, 1))[0]) if evidence.num_rows else 0
     yield from tagged_batches(ACTIVITIES, sum_activity(mentions, share))
@@ -408,7 +387,7 @@ def _determine_status(
     key: RegisterKey | None = None,
     crowds: Crowds = NO_CROWDS,
 ) -> Iterator[Any]:
-    ids, settled = pc.unique(added["entity_id"]), Settled.by(decided)
+    ids, settled = pc.unique(added["entity_id"]), ownership.Settled.by(decided)
     before = before.filter(pc.greater(before["victim_reporters"], 0))  # what nobody claims is open
     registered = NOT_REGISTERED
     if register is not None and key is not None:
@@ -429,7 +408,7 @@ def _determine_status(
     own = pa.concat_tables(
         [added.filter(pc.greater(added["own"], 0)).select(["entity_id"]), claims.select([0])]
     )
-    carried = still_contested(before, found.statuses, own, settled)
+    carried = ownership.still_contested(before, found.statuses, own, settled)
     if key is not None:
         owners, leaving = victims_and_others(added, claims, found, registered, decided)
         yield from tagged_batches(REGISTER_ROWS, register_changes(added, owners, leaving, key))
@@ -438,7 +417,7 @@ def _determine_status(
     yield from tagged_batches(CLASSIFIED_ENTITIES, found.entities)
     yield from tagged_batches(CONTESTED_ROWS, contested)
     claimed = contested.filter(pc.greater(contested["victim_reporters"], 0))
-    count = len(pc.unique(contested_ids(claimed)))
+    count = len(pc.unique(ownership.contested_ids(claimed)))
     yield beam.pvalue.TaggedOutput(COUNTERS, (CONTESTED_IDENTIFIERS, count))
 
 
@@ -470,12 +449,14 @@ def victims_and_others(
         pc.unique(found.statuses["entity_id"].filter(pc.equal(of_status, str(one))))
         for one in (Status.VICTIM_SIDE, Status.INFRASTRUCTURE, Status.UNCORROBORATED)
     )
-    contested = pc.unique(contested_ids(found.contested))
+    contested = pc.unique(ownership.contested_ids(found.contested))
     victims = victims.filter(pc.invert(pc.is_in(victims, contested)))
     hidden = pa.concat_arrays([victims, contested])
-    _, owners = take_sides(activity.filter(pc.is_in(activity["entity_id"], hidden)), claims)
+    _, owners = ownership.take_sides(
+        activity.filter(pc.is_in(activity["entity_id"], hidden)), claims
+    )
     named = owners["entity_id"].combine_chunks()
-    by_decision = Settled.by(decided).names_victim(victims)
+    by_decision = ownership.Settled.by(decided).names_victim(victims)
     kept = victims.filter(pa.array(by_decision | true_mask(pc.is_in(victims, named))))
     own_by = owners["own_by"].take(pc.index_in(kept, named))
     shown = pa.concat_arrays(used)
@@ -493,7 +474,7 @@ def end_entries_of_suspects(
     yield from batches_of(entries_that_leave(decided.protected(DecisionKind.SUSPECT_HELD), key))
 
 
-def with_decided_number(ids: pa.Array, settled: Settled, but: pa.Table) -> pa.Table:
+def with_decided_number(ids: pa.Array, settled: ownership.Settled, but: pa.Table) -> pa.Table:
     """Finds the addresses and names with a number in them that is decided to be a victim's.
 
     The decision is a claim on these, of one, as that of a record would be.

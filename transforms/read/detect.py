@@ -20,24 +20,10 @@ import pyarrow as pa
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.mapping import FileForm, FileFormat, RecordMap
-from transforms.read import framing
+from transforms.read import dialects, framing
 from transforms.read.adapters import input_contract, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY, REJECTED_ROWS
-from transforms.read.dialects import (
-    MOST_COLUMNS,
-    SAMPLE_ROWS,
-    SEPARATORS,
-    are_joined_objects,
-    array_blocks,
-    first_array,
-    guess_dialect,
-    is_indented_object,
-    is_separator_line,
-    narrow_encoding,
-    recode_head,
-    swap_separators,
-)
 from transforms.read.entries import (
     Entry,
     list_entries,
@@ -186,7 +172,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
     data, damaged = read_head(file.path, file.compression, HEAD_BYTES)
     is_parquet = data.startswith(b"PAR1")
     if not is_parquet:
-        file, data = recode_head(file, data)
+        file, data = dialects.recode_head(file, data)
     wanted = options.format_for(file.kind)
     misfit = ""
     if wanted is None and (by := options.map_for(file.kind)) is not None and data.strip():
@@ -210,7 +196,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, f"{error}{misfit}", remedy) from None
     adapter = ADAPTERS_BY_NAME[file.format]
     if not is_parquet and not file.wide and adapter.encoding == "utf-8":
-        file = replace(file, encoding=narrow_encoding(data))
+        file = replace(file, encoding=dialects.narrow_encoding(data))
     if wanted not in (None, adapter.name) and adapter.layout != Layout.REJECTS:
         problem = f"it is {adapter.description}, not {wanted}"
         raise InputError(file.path, problem, "name its format, or leave the option out")
@@ -335,7 +321,7 @@ def _recognize_text(
     for adapter in ADAPTERS:
         if adapter.detect_head is not None and adapter.detect_head(data.lstrip()):
             return replace(file, format=adapter.name)
-    if is_indented_object(data):
+    if dialects.is_indented_object(data):
         raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
     whole = file.size <= HEAD_BYTES and file.compression == "none"
     rows = [row for row in physical_lines([data]) if row.data.strip()]
@@ -347,7 +333,7 @@ def _recognize_text(
         or _recognize_csv(file, rows, options)
         or _recognize_dialect(file, rows, options)
     )
-    if found is None and rows and are_joined_objects(rows[0].data):
+    if found is None and rows and dialects.are_joined_objects(rows[0].data):
         raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
     if found is None and first == b"{":
         return replace(file, format=input_contract.LINES_ADAPTER.name)
@@ -395,10 +381,10 @@ def _recognize_dialect(
     file: InputFile, rows: Sequence[Record], options: ReadOptions
 ) -> InputFile | None:
     """Recognizes CSV with another separator than the comma, by a header row that it parts."""
-    if rows and is_separator_line(rows[0].data):
+    if rows and dialects.is_separator_line(rows[0].data):
         rows = rows[1:]
-    for separator in (",", *SEPARATORS):
-        swapped = [*swap_separators(rows, separator)]
+    for separator in (",", *dialects.SEPARATORS):
+        swapped = [*dialects.swap_separators(rows, separator)]
         found = _recognize_csv(replace(file, separator=separator), swapped, options)
         if found is not None and found.has_header and len(found.header) > 1:
             table = str.maketrans("," + separator, separator + ",")
@@ -492,7 +478,9 @@ def sample_file(path: str) -> Sample:
     if start.startswith(b"PAR1"):
         return _sample_parquet(path)
     head, _ = read_head(path, compression, SAMPLE_BYTES)
-    _, head = recode_head(InputFile(path, path, RecordKind.COMPLAINT, "", compression, 0), head)
+    _, head = dialects.recode_head(
+        InputFile(path, path, RecordKind.COMPLAINT, "", compression, 0), head
+    )
     head = head.removeprefix(codecs.BOM_UTF8)
     if not head.strip():
         raise InputError(path, "has no rows", "give a file with records")
@@ -503,7 +491,7 @@ def sample_file(path: str) -> Sample:
         head = head[: head.rindex(b"\n") + 1]
     if head.lstrip()[:1] in (b"[", b"{"):
         return _sample_objects(path, head)
-    form, records, unsure = guess_dialect(path, head)
+    form, records, unsure = dialects.guess_dialect(path, head)
     return replace(_sample_cells(path, form, records, "map-csv"), unsure=unsure)
 
 
@@ -511,7 +499,7 @@ def _sample_sheet(path: str) -> Sample:
     """Returns the sample of the largest table that is shown of an xlsx, named if of several."""
     tables = framing.sheet_tables(path)
     sheet = max(tables, key=lambda one: tables[one]) if len(tables) > 1 else ""
-    found = _first_of(islice(framing.sheet_records(path, sheet), SAMPLE_ROWS + 1))
+    found = _first_of(islice(framing.sheet_records(path, sheet), dialects.SAMPLE_ROWS + 1))
     sample = _sample_cells(path, FileForm(FileFormat.XLSX, sheet=sheet), found, "map-xlsx")
     others = [repr(one[:60]) for one in tables if sheet and one != sheet]
     if not others:
@@ -559,7 +547,7 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
         typed = len(split) > 1 and _TYPES.fullmatch(" ".join(filter(None, split[1]))) is not None
         form = replace(form, skip=int(typed))
         split, records = split[1 + typed :], records[1 + typed :]
-    if len(columns) > MOST_COLUMNS:
+    if len(columns) > dialects.MOST_COLUMNS:
         raise InputError(path, f"has {len(columns)} columns", "leave out those of no use")
     rows = []
     kept = []
@@ -613,22 +601,25 @@ def _sample_parquet(path: str) -> Sample:
         raise InputError(path, "has no rows", "give a file with records")
     if len({*batch.schema.names}) < batch.num_columns:
         raise InputError(path, "two columns have the same name", "rename one")
-    sample = batch.slice(0, SAMPLE_ROWS)
+    sample = batch.slice(0, dialects.SAMPLE_ROWS)
     records, _ = mapped.parquet_records(Origin("", "map-parquet", RecordKind.COMPLAINT), sample, 1)
     return _sample_of_objects(path, FileForm(FileFormat.PARQUET), records, "map-parquet")
 
 
 def _sample_objects(path: str, head: bytes) -> Sample:
     if head.lstrip()[:1] == b"[":
-        records = list(islice(framing.array_elements([head]), SAMPLE_ROWS))
+        records = list(islice(framing.array_elements([head]), dialects.SAMPLE_ROWS))
         return _sample_of_objects(path, FileForm(FileFormat.JSON), records, "map-json")
     lines = list(
-        islice((one for one in framing.physical_lines([head]) if one.data.strip()), SAMPLE_ROWS)
+        islice(
+            (one for one in framing.physical_lines([head]) if one.data.strip()),
+            dialects.SAMPLE_ROWS,
+        )
     )
     rows = _rows_key(head, len(lines))
     if rows:
-        blocks = array_blocks([head], rows)
-        records = list(islice(framing.array_elements(blocks), SAMPLE_ROWS))
+        blocks = dialects.array_blocks([head], rows)
+        records = list(islice(framing.array_elements(blocks), dialects.SAMPLE_ROWS))
         return _sample_of_objects(path, FileForm(FileFormat.JSON, rows=rows), records, "map-json")
     return _sample_of_objects(path, FileForm(FileFormat.JSONL), lines, "map-json")
 
@@ -642,7 +633,7 @@ def _rows_key(head: bytes, lines: int) -> str:
         value = None
     if value is not None and lines > 1:
         return ""
-    found = first_array(head)
+    found = dialects.first_array(head)
     if isinstance(value, dict) and found and "." not in found:
         inner = value.get(found)
         if not isinstance(inner, list) or len(value) > 12:
@@ -669,7 +660,7 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
         lists |= dict.fromkeys(mapped.object_lists(value))
         row: dict[str, list[str]] = {}
         for column, text in mapped.flatten(value):
-            if len(columns) < MOST_COLUMNS:
+            if len(columns) < dialects.MOST_COLUMNS:
                 columns.setdefault(column)
             row.setdefault(column, []).append(text)
         rows.append(row)

@@ -58,7 +58,7 @@ from transforms.text_util import (
     stuck_spans,
     truncate_unsearched,
 )
-from transforms.victims import identifier_matcher
+from transforms.victims import identifier_matcher, record_texts
 from transforms.victims.identifier_matcher import (
     MIN_IDENTIFIER_LENGTH,
     NO_IDENTIFIERS,
@@ -76,18 +76,6 @@ from transforms.victims.number_index import (
     find_victim_digits,
     find_victim_numbers,
     victim_digits_among,
-)
-from transforms.victims.record_texts import (
-    DigitRuns,
-    Digits,
-    RecordTexts,
-    candidate_digits,
-    columns_with_texts,
-    digits_of_column,
-    each_digit,
-    find_digits,
-    lists_like,
-    record_texts,
 )
 
 _CALL_TEXTS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrier", "trunk")
@@ -197,12 +185,12 @@ def withhold_from_complaints(
             words and letters and obfuscated ones are found by nothing else.
         numbers: All victims' numbers, made by `number_index.hash_dial_formats`.
     """
-    texts = record_texts(batch, COMPLAINT_TEXTS)
+    texts = record_texts.record_texts(batch, COMPLAINT_TEXTS)
     narratives = texts.of_field("narrative")
     whole = {int(narratives[row]): list(those) for row, those in (narrative_spans or {}).items()}
     private = _private_spans(batch, texts, whole)
-    runs = digits_of_column(batch["digits"], texts)
-    every = each_digit(runs)
+    runs = record_texts.digits_of_column(batch["digits"], texts)
+    every = record_texts.each_digit(runs)
     digits = every.written().without(whole)
     for at, span, own in private:
         if own:
@@ -228,7 +216,9 @@ def withhold_from_complaints(
         partly.setdefault(at, []).append((0, len(texts.texts[at].as_py())))
     masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), partly)
     columns = {name: batch[name] for name in batch.schema.names}
-    columns |= columns_with_texts(batch, texts._replace(texts=truncate_unsearched(masked)))
+    columns |= record_texts.columns_with_texts(
+        batch, texts._replace(texts=truncate_unsearched(masked))
+    )
     numbers_ = list_items(batch["phone_numbers"])
     keep = ~true_mask(pc.equal(numbers_.field("role"), Role.VICTIM.value))
     keep &= ~changed[texts.of_field("phone_numbers", "raw")]
@@ -238,7 +228,7 @@ def withhold_from_complaints(
     return batch_of_columns({name: columns[name] for name in COMPLAINT.names}, COMPLAINT)
 
 
-def _victims_addresses(batch: pa.RecordBatch, texts: RecordTexts) -> Iterator[int]:
+def _victims_addresses(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> Iterator[int]:
     """Yields the texts of `emails` that their complaint gives the role `victim`."""
     addresses, roles = list_items(batch["emails"]), list_items(batch["email_roles"])
     of = zip(roles.rows, roles.places, roles.values.to_pylist(), strict=True)
@@ -249,7 +239,7 @@ def _victims_addresses(batch: pa.RecordBatch, texts: RecordTexts) -> Iterator[in
             yield at
 
 
-def _addresses_as_written(texts: RecordTexts, theirs: Iterable[int]) -> RowIdentifiers:
+def _addresses_as_written(texts: record_texts.RecordTexts, theirs: Iterable[int]) -> RowIdentifiers:
     """Returns the addresses in some texts, mistyped ones too: no finder reads `jane@gmail.con`."""
     found = sorted(
         (int(texts.rows[at]), f"{EntityKind.EMAIL}:{address}")
@@ -287,16 +277,16 @@ def withhold_from_calls(
     )
     columns["brand"] = known_brands(batch["caller_name"])
     kept = batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
-    texts = record_texts(kept, _CALL_TEXTS)
-    runs = find_digits(cut_to_search_limit(texts.texts))
+    texts = record_texts.record_texts(kept, _CALL_TEXTS)
+    runs = record_texts.find_digits(cut_to_search_limit(texts.texts))
     victims = merge_row_identifiers(victims, _victims_numbers_in(texts, runs, numbers))
     theirs = identifier_matcher.victim_sides(batch, e164)
-    digits, wanted = each_digit(runs), RowPatterns(victims, theirs)
+    digits, wanted = record_texts.each_digit(runs), RowPatterns(victims, theirs)
     whole = find_wanted_in_words(texts, digits.in_words(), wanted)
     found = find_wanted(texts, [digits.written()], wanted)
     masked = mask_rows(mask_rows(texts.texts, whole, mask_spans_fully), found)
     masked = truncate_unsearched(masked)
-    columns |= columns_with_texts(kept, texts._replace(texts=masked))
+    columns |= record_texts.columns_with_texts(kept, texts._replace(texts=masked))
     return batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
 
 
@@ -345,7 +335,7 @@ class RowPatterns:
 
 
 def find_wanted(
-    texts: RecordTexts, digits: Iterable[Digits], wanted: RowPatterns
+    texts: record_texts.RecordTexts, digits: Iterable[record_texts.Digits], wanted: RowPatterns
 ) -> dict[int, list[Span]]:
     """Returns the spans of the identifiers wanted in a text's row, by text, where there are any.
 
@@ -375,7 +365,7 @@ def find_wanted(
 
 
 def find_wanted_in_words(
-    texts: RecordTexts, digits: Digits, wanted: RowPatterns
+    texts: record_texts.RecordTexts, digits: record_texts.Digits, wanted: RowPatterns
 ) -> dict[int, list[Span]]:
     """Returns the same of numbers in words, whose `digits` they stand for."""
     text, endings = digits.windows(MIN_IDENTIFIER_LENGTH)
@@ -427,15 +417,17 @@ class _Withheld:
         return spans
 
 
-def _victims_numbers_in(texts: RecordTexts, runs: DigitRuns, numbers: Array) -> RowIdentifiers:
+def _victims_numbers_in(
+    texts: record_texts.RecordTexts, runs: record_texts.DigitRuns, numbers: Array
+) -> RowIdentifiers:
     """Returns the digits of victims' numbers in the texts of each row."""
     if not len(numbers):
         return NO_IDENTIFIERS
-    at, candidates = candidate_digits(runs)
+    at, candidates = record_texts.candidate_digits(runs)
     return victim_digits_among(texts.rows[at], candidates, numbers)
 
 
-def _numbers_of_papers(batch: pa.RecordBatch, texts: RecordTexts) -> RowIdentifiers:
+def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> RowIdentifiers:
     """Returns the digits of each row's papers and cards: once more they may look like nothing."""
     at, items = texts.of_column(batch["private"])
     fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
@@ -451,7 +443,7 @@ def _numbers_of_papers(batch: pa.RecordBatch, texts: RecordTexts) -> RowIdentifi
 
 
 def _private_spans(
-    batch: pa.RecordBatch, texts: RecordTexts, withheld: Mapping[int, list[Span]]
+    batch: pa.RecordBatch, texts: record_texts.RecordTexts, withheld: Mapping[int, list[Span]]
 ) -> list[tuple[int, Span, bool]]:
     """Returns the text and place of what is private, and whether it is called one's own.
 
@@ -479,7 +471,7 @@ def _keep_items(lists: pa.ListArray, keep: Array) -> tuple[pa.ListArray, Array]:
     rows = np.array(items.rows, np.int64)
     went = np.bincount(rows[~keep], minlength=len(lists)).astype(np.int32)
     counts = np.bincount(rows[keep], minlength=len(lists))
-    return lists_like(lists, items.values.filter(pa.array(keep)), counts), went
+    return record_texts.lists_like(lists, items.values.filter(pa.array(keep)), counts), went
 
 
 def _without_spoofed(suspects: pa.Array, own: RowIdentifiers) -> pa.Array:
@@ -496,4 +488,4 @@ def _drop_gift_card_codes(payments: pa.Array) -> pa.Array:
     if not len(listed.values):
         return payments
     counts = np.bincount(np.array(listed.rows, np.int64), minlength=len(payments))
-    return lists_like(payments, drop_gift_card_payees(listed.values), counts)
+    return record_texts.lists_like(payments, drop_gift_card_payees(listed.values), counts)
