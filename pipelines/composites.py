@@ -38,13 +38,7 @@ from transforms.call_scripts import Scripts
 from transforms.decisions import ResolveDecisions
 from transforms.deduplicate import REPLACED, Deduplicate
 from transforms.extract import EVIDENCE_ROWS, FINGERPRINTS, STATED, Extract
-from transforms.graph import (
-    ReadComponentCache,
-    ReadPreviousMembers,
-    bind_decisions,
-    find_clusters,
-    summarize_clusters,
-)
+from transforms.graph import bind_decisions, find_clusters, summarize_clusters
 from transforms.manifest import current_time
 from transforms.read import (
     CALLS,
@@ -235,15 +229,11 @@ class FindClusters(beam.PTransform):
         in_force = clock | "Decisions" >> ResolveDecisions(
             read_decisions(self.decisions), self.as_of
         )
-        previous = start | "No previous members" >> ReadPreviousMembers(())
-        components = start | "No previous components" >> ReadComponentCache(())
         known = read_known_legitimate(path_list("known_legitimate", self.known_legitimate))
         weights = read_weights(self.priority_weights)
         evidence = {"evidence": given[MENTIONS]}
         evidence |= {CLAIMS: given[CLAIMS]} if CLAIMS in given else {}
-        found = find_clusters(
-            evidence, start, in_force, previous, components[MAIN], known, follows=False
-        )
+        found = find_clusters(evidence, start, in_force, known)
         bound = bind_decisions(in_force, found)
         summaries = summarize_clusters(found, bound, weights)
         return {

@@ -187,14 +187,13 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         {
             "evidence": evidence,
             "before": start | "Contested before" >> contested,
+            "previous": previous,
+            "components": components[MAIN],
             **stated,  # CLAIM
         },
         start,
         in_force,
-        previous,
-        components[MAIN],
         plan.known,
-        follows=True,
         register=use_register(start, plan.register),
         crowds=crowds_of_offers(plan.offers, plan.most_people, plan.others),
     )

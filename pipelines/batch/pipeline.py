@@ -164,24 +164,21 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     in_force = clock | "Decisions" >> ResolveDecisions(
         plan.decisions, plan.as_of
     )  # one DecisionsInForce
-    previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
     components = start | "Previous components" >> ReadComponentCache(
         plan.previous_components
     )  # COMPONENT, counters
+    given = {
+        "evidence": assigned[MAIN],
+        CLAIMS: assigned[CLAIMS],
+        "before": start
+        | "Contested before" >> beam.ParDo(ReadContested(plan.previous, plan.run.private.key)),
+        "components": components[MAIN],
+    }
+    if plan.previous_members:
+        previous = ReadPreviousMembers(plan.previous_members)
+        given["previous"] = start | "Previous members" >> previous  # PREVIOUS
     clustered = find_clusters(
-        {
-            "evidence": assigned[MAIN],
-            CLAIMS: assigned[CLAIMS],
-            "before": start
-            | "Contested before" >> beam.ParDo(ReadContested(plan.previous, plan.run.private.key)),
-        },
-        start,
-        in_force,
-        previous,
-        components[MAIN],
-        plan.known,
-        follows=bool(plan.previous_members),
-        register=use_register(start, plan.register),
+        given, start, in_force, plan.known, register=use_register(start, plan.register)
     )
     bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
     summaries = summarize_clusters(clustered, bound, plan.weights)

@@ -33,7 +33,6 @@ from transforms.extract import KnownLegitimate
 from transforms.graph import (
     ClusteredWindow,
     PriorityWeights,
-    ReadComponentCache,
     ReadContested,
     bind_decisions,
     find_clusters,
@@ -223,20 +222,19 @@ class AnalyzeTick(beam.PTransform):
 
         # Cluster it. What a tick knows of components is what the one before it met.
         previous = start | "Known clusters" >> beam.ParDo(KnownMembers(self.previous))  # PREVIOUS
-        no_components = start | "No components" >> ReadComponentCache(())
+        given = {
+            "evidence": assigned[MAIN],
+            CLAIMS: assigned[CLAIMS],
+            "before": start
+            | "Contested before" >> beam.ParDo(ReadContested(self.previous, self.private_key)),
+        }
+        if self.previous is not None:
+            given["previous"] = previous
         clustered = find_clusters(
-            {
-                "evidence": assigned[MAIN],
-                CLAIMS: assigned[CLAIMS],
-                "before": start
-                | "Contested before" >> beam.ParDo(ReadContested(self.previous, self.private_key)),
-            },
+            given,
             start,
             in_force,
-            previous,
-            no_components[MAIN],
             self.known,
-            follows=self.previous is not None,
             register=use_register(start, self.register),
             place=self.place,
         )

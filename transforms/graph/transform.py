@@ -45,7 +45,8 @@ from transforms.reporters import NO_CROWDS, Crowds, count_sources
 from transforms.shuffle import MAIN, Place
 from transforms.victims.stated_numbers import CLAIMS
 
-CONTESTED_BEFORE_ROWS = "before"
+_MAY_LACK = ("before", CLAIMS, "components", "previous")
+"""What may have no batches to cluster by."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +100,11 @@ class SummarizedWindow:
 
 
 def find_clusters(
-    evidence: Mapping[str, beam.PCollection],
+    given: Mapping[str, beam.PCollection],
     start: beam.PCollection,
     in_force: beam.PCollection,
-    previous: beam.PCollection,
-    components: beam.PCollection,
     known: KnownLegitimate,
     *,
-    follows: bool,
     register: RegisterUse | None = None,
     place: Place | None = None,
     crowds: Crowds = NO_CROWDS,
@@ -114,26 +112,27 @@ def find_clusters(
     """Clusters EVIDENCE batches, window by window.
 
     Args:
-        evidence: EVIDENCE batches (`evidence`), and CLAIM batches (`claims`) and CONTESTED_BEFORE
-            batches (`before`) if there are any.
+        given: EVIDENCE batches (`evidence`) and, if there are any, CLAIM batches (`claims`), those
+            of CONTESTED_BEFORE (`before`), PREVIOUS (`previous`) and COMPONENT (`components`). A
+            run that is given `previous` follows another, even if no member of that is left.
         start: One element a window.
         in_force: One DecisionsInForce a window.
-        previous: PREVIOUS batches of the run that this one `follows`.
-        components: COMPONENT batches of that run.
         known: The known-legitimate list.
-        follows: Whether this run follows another.
         register: The victim register, if there is one.
         place: Where the pieces of evidence lie together already, the partition of each.
         crowds: The reporters that stand for several people.
     """
     decided = beam.pvalue.AsSingleton(in_force)
-    given = {**evidence, "previous": previous}
-    for name in sorted({CLAIMS, CONTESTED_BEFORE_ROWS} - given.keys()):
-        given[name] = start | f"No {name}" >> beam.FlatMap(lambda _: ())
-    given["previous"] = previous | "Under own ids" >> beam.FlatMap(
-        under_own_ids, beam.pvalue.AsIter(given[CONTESTED_BEFORE_ROWS])
+    follows = "previous" in given
+    lacks = [name for name in _MAY_LACK if name not in given]
+    nothing = {name: start | f"No {name}" >> beam.FlatMap(lambda _: ()) for name in lacks}
+    given = {**given, **nothing}
+    previous, components = given["previous"], given["components"]
+    to_classify = {name: given[name] for name in ("evidence", CLAIMS, "before")}
+    to_classify["previous"] = previous | "Under own ids" >> beam.FlatMap(
+        under_own_ids, beam.pvalue.AsIter(given["before"])
     )
-    classified: Any = given | "Classify" >> ClassifyEvidence(
+    classified: Any = to_classify | "Classify" >> ClassifyEvidence(
         known, decided, register, place=place, crowds=crowds
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
     registered = classified[REGISTER_ROWS]
