@@ -12,7 +12,7 @@ from transforms.decisions import Decision
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph import epochs
 from transforms.graph.activity import settle_carried, sum_activity
-from transforms.graph.entities import NO_LIFETIMES, annotate_mentions, determine_status
+from transforms.graph.entities import NO_LIFETIMES, Earlier, annotate_mentions, determine_status
 from transforms.graph.incidence import Incidence
 from transforms.graph.ownership import settle_roles
 from transforms.graph.refinement import EpochPairs, PhoneLines
@@ -32,9 +32,13 @@ class ClassifiedEvidence:
 def classify_evidence(
     evidence: pa.Table, known: KnownLegitimate, lives: epochs.Lifetimes = NO_LIFETIMES, **more
 ) -> ClassifiedEvidence:
-    """Classifies all EVIDENCE_MENTION rows of some entities at once; see `determine_status`."""
+    """Classifies all EVIDENCE_MENTION rows of some entities at once; see `determine_status`.
+
+    `more` are arguments of that, and fields of `Earlier`.
+    """
     evidence = settle_carried(settle_roles(evidence))
-    found = determine_status(sum_activity(evidence), known, lives, **more)
+    earlier = Earlier(**{name: more.pop(name) for name in Earlier._fields if name in more})
+    found = determine_status(sum_activity(evidence), known, lives, earlier, **more)
     mentions, withheld = annotate_mentions(evidence, found.statuses)
     return ClassifiedEvidence(found.entities, mentions, withheld, found.contested)
 

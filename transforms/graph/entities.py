@@ -167,15 +167,27 @@ class Statuses(NamedTuple):
     contested: pa.Table
 
 
+class Earlier(NamedTuple):
+    """What earlier runs found of some identifiers."""
+
+    registered: pa.Table = NOT_REGISTERED
+    """REGISTERED: who called them a victim's."""
+    before: pa.Table = ownership.NOT_CONTESTED
+    """CONTESTED_BEFORE."""
+    previous: pa.Table | None = None
+    """PREVIOUS, whose epochs keep their numbers."""
+
+
+NO_EARLIER_RUNS = Earlier()
+
+
 def determine_status(
     activity: pa.Table,
     known: KnownLegitimate,
     lives: epochs.Lifetimes = NO_LIFETIMES,
-    registered: pa.Table = NOT_REGISTERED,
+    earlier: Earlier = NO_EARLIER_RUNS,
     *,
     claims: pa.Table = ownership.NO_CLAIMS,
-    before: pa.Table = ownership.NOT_CONTESTED,
-    previous: pa.Table | None = None,
     decided: DecisionsInForce = NO_DECISIONS,
     crowds: Crowds = NO_CROWDS,
 ) -> Statuses:
@@ -183,23 +195,22 @@ def determine_status(
 
     See `transforms.graph.ownership` for who comes first. A status that is the victim's or contested
     holds for all epochs of an identifier, unless analysts decided on one of them; the epochs of the
-    rest are separated by `lives`. What earlier runs have `registered` counts as said today, by as
+    rest are separated by `lives`. What is registered of `earlier` runs counts as said today, by as
     many.
 
     Args:
         activity: ACTIVITY rows.
         known: The known-legitimate list.
         lives: From which gaps on an identifier may have another holder.
-        registered: REGISTERED rows: who called identifiers a victim's in earlier runs.
+        earlier: What earlier runs found.
         claims: CLAIM rows of these identifiers.
-        before: CONTESTED_BEFORE rows: what was contested in an earlier run.
-        previous: PREVIOUS rows, whose epochs keep their numbers.
         decided: The decisions; their bound members were shown in earlier runs.
         crowds: The reporters that stand for several people.
     """
     if activity.num_rows == 0:
         nothing = (CLASSIFIED_ENTITY, ENTITY_STATUS, CONTESTED)
         return Statuses(*(schema.empty_table() for schema in nothing))
+    registered, before, previous = earlier
     settled = ownership.Settled.by(decided)
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
     activity, called = ownership.call_carried(activity, _claimed(owners, registered, before))
@@ -209,8 +220,8 @@ def determine_status(
     for name in ownership.OWNERS:
         counted = counted.append_column(name, pc.fill_null(owners[name].take(at), 0))
     said = ownership.claimed_by(bare, registered, before)
-    earlier = ownership.shown_in_earlier_runs(bare, before, decided)
-    counted = counted.append_column("shown_before", pa.array(earlier))
+    shown = ownership.shown_in_earlier_runs(bare, before, decided)
+    counted = counted.append_column("shown_before", pa.array(shown))
     found = ownership.judge(counted, known, settled, said)
     status = pa.array([status for status, _ in found], pa.string())
     counted = with_column(counted, "own_by", pc.max_element_wise(counted["own_by"], said))
@@ -219,18 +230,7 @@ def determine_status(
     used = bare.filter(pa.array(epochal | (named & ~settled.names_victim(bare))))
     starts = epochs.find_epoch_starts(two_of_each_crowd(activity), used, lives, previous)
     if len(starts.ids):
-        lasts = pc.invert(pc.is_in(bare, starts.ids))
-        by_epoch = _sum_by_entity(_by_epoch(activity, starts))
-        of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
-        by_epoch = with_column(by_epoch, "place", counted["place"].take(of))
-        by_epoch = by_epoch.drop_columns(["named_by"])
-        for name in ("named_by", *ownership.OWNERS, "shown_before"):
-            by_epoch = by_epoch.append_column(name, counted[name].take(of))
-        wholes = [found[row] for row in of.to_pylist()]
-        found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
-        found += ownership.judge_epochs(by_epoch, wholes, starts.reasons)
-        counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
-        counted = counted.combine_chunks()
+        counted, found = _split_by_epoch(activity, counted, found, starts)
     found = ownership.settle_suspects(counted, found, settled)
     status, reason = (pa.array([one[n] for one in found], pa.string()) for n in (0, 1))
     contested = pc.equal(status, Status.CONTESTED)
@@ -250,6 +250,30 @@ def determine_status(
     columns["called"] = pc.is_in(without_epochs(counted["entity_id"]), called).combine_chunks()
     statuses = _status_by_share(activity, counted["entity_id"], columns, starts)
     return Statuses(entities, statuses, _contested(entities, counted, pc.or_(still, alone)))
+
+
+def _split_by_epoch(
+    activity: pa.Table,
+    counted: pa.Table,
+    found: list[ownership.Verdict],
+    starts: epochs.EpochStarts,
+) -> tuple[pa.Table, list[ownership.Verdict]]:
+    """Replaces the sums and the status of identifiers by those of each of their epochs.
+
+    Who names an identifier, calls it a victim's or showed it before counts for each epoch of it.
+    """
+    bare = counted["entity_id"].combine_chunks()
+    lasts = pc.invert(pc.is_in(bare, starts.ids))
+    by_epoch = _sum_by_entity(_by_epoch(activity, starts))
+    of = pc.index_in(without_epochs(by_epoch["entity_id"]), bare).combine_chunks()
+    by_epoch = by_epoch.drop_columns(["place", "named_by"])
+    for name in ("place", "named_by", "shown_before", *ownership.OWNERS):
+        by_epoch = by_epoch.append_column(name, counted[name].take(of))
+    wholes = [found[row] for row in of.to_pylist()]
+    found = [found[row] for row in np.flatnonzero(true_mask(lasts)).tolist()]
+    found += ownership.judge_epochs(by_epoch, wholes, starts.reasons)
+    counted = pa.concat_tables([counted.filter(lasts), by_epoch.select(counted.column_names)])
+    return counted.combine_chunks(), found
 
 
 def annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -398,10 +422,8 @@ def _determine_status(
         added,
         decided.add_to(known),
         lives,
-        registered,
+        Earlier(registered, before, epochs.with_decided_epochs(previous, decided.days_of_use())),
         claims=claims,
-        before=before,
-        previous=epochs.with_decided_epochs(previous, decided.days_of_use()),
         decided=decided,
         crowds=crowds,
     )

@@ -17,7 +17,7 @@ from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.erasure import RegisterKey
 from transforms.extract.allowlist import KnownLegitimate
 from transforms.graph.activity import sum_activity
-from transforms.graph.entities import NO_LIFETIMES, determine_status, victims_and_others
+from transforms.graph.entities import NO_LIFETIMES, Earlier, determine_status, victims_and_others
 from transforms.graph.ownership import NO_CLAIMS
 from transforms.victim_register import (
     NOT_REGISTERED,
@@ -43,7 +43,7 @@ def mac(text):
 def changes(rows, registered=NOT_REGISTERED, decided=NO_DECISIONS):
     """The changes of the register by some evidence, in one partition."""
     activity = sum_activity(evidence(rows))
-    found = determine_status(activity, NOBODY, NO_LIFETIMES, registered, decided=decided)
+    found = determine_status(activity, NOBODY, NO_LIFETIMES, Earlier(registered), decided=decided)
     kept = victims_and_others(activity, NO_CLAIMS, found, registered, decided)
     return register_changes(activity, *kept, KEY)
 
@@ -62,7 +62,7 @@ def shown_by(count, number=NUMBER):
 
 def status_of(rows, registered=NOT_REGISTERED):
     (one,) = determine_status(
-        sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES, registered
+        sum_activity(evidence(rows)), NOBODY, NO_LIFETIMES, Earlier(registered)
     ).entities.to_pylist()
     return one["status"], one["value"]
 
