@@ -83,10 +83,8 @@ def implode(
     """
     whole, parts = one_batch(rows), one_batch(items)
     of, fields = parts["row"].to_numpy(), list(lists.type.value_type)
-    columns = [
-        parts[one.name] if one.name in parts.schema.names else pa.nulls(len(of), one.type)
-        for one in fields
-    ]
+    given = dict(zip(parts.schema.names, parts.columns, strict=True))
+    columns = fill_columns(len(of), given, pa.schema(fields)).columns
     values = pa.StructArray.from_arrays(columns, fields=fields)
     offsets = group_offsets(of, whole.num_rows)
     column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
@@ -342,6 +340,20 @@ def table_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
     table = pa.table(dict(columns), schema=schema)
     _check_required(table)
     return table
+
+
+def fill_columns(count: int, columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
+    """Makes a batch of `count` rows of some columns of a schema; one that is left out is null.
+
+    What is not an array is the value of all rows.
+    """
+    arrays = []
+    for one in schema:
+        given = columns.get(one.name)
+        if not isinstance(given, pa.Array):
+            given = pa.repeat(pa.scalar(given, one.type), count)
+        arrays.append(given.cast(one.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def batch_of_columns(columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:

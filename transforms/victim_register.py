@@ -36,7 +36,7 @@ from schemas.complaint import COMPLAINT_TEXTS, PAPER
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import EntityKind, RecordKind
 from schemas.tables import VICTIMS
-from transforms.arrow_util import Array, aggregate, sorted_lookup
+from transforms.arrow_util import Array, aggregate, fill_columns, sorted_lookup
 from transforms.casts import true_mask
 from transforms.erasure import Erasures, RegisterKey
 from transforms.manifest import read_manifest, read_or_keep
@@ -268,8 +268,8 @@ def text_key(value: str) -> str | None:
 def entries_that_leave(entity_ids: Iterable[str], key: RegisterKey) -> pa.Table:
     """Returns the ends of the entries of some bare ids, as REGISTER_CHANGE rows."""
     macs = key.macs(sorted(set(entity_ids)))
-    columns = [macs if one.name == "mac" else pa.nulls(len(macs), one.type) for one in VICTIM_ENTRY]
-    return pa.table([*columns, pa.repeat(pa.scalar(True), len(macs))], schema=REGISTER_CHANGE)
+    leaving = {"mac": macs, "leaves": True}
+    return pa.Table.from_batches([fill_columns(len(macs), leaving, REGISTER_CHANGE)])
 
 
 def merge_changes(changes: pa.Table) -> pa.Table:

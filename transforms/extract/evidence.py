@@ -18,7 +18,7 @@ from schemas.call import CALL_READ, E164_COLUMNS
 from schemas.complaint import COMPLAINT_READ, COMPLAINT_TEXTS
 from schemas.enums import RecordKind, Speaker
 from schemas.mention import EVIDENCE, MENTIONS
-from transforms.arrow_util import implode, with_items
+from transforms.arrow_util import fill_columns, implode, with_items
 from transforms.casts import true_mask
 from transforms.extract.fields import call_mentions, complaint_mentions, count_unreadable_numbers
 from transforms.extract.fingerprints import (
@@ -207,11 +207,7 @@ def evidence_of(
         "victim_key": pc.binary_join_element_wise(org, records["victim_id"], "|"),
     }
     constant = pa.schema([one for one in EVIDENCE if one.name != MENTIONS])
-    arrays = [
-        columns[one.name] if one.name in columns else pa.nulls(len(records), one.type)
-        for one in constant
-    ]
-    rows = pa.RecordBatch.from_arrays(arrays, schema=constant)
+    rows = fill_columns(len(records), columns, constant)
     return implode(rows, EVIDENCE.field(MENTIONS), mentions)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, EntityKind, Role
-from transforms.arrow_util import ListItems, list_items, map_distinct
+from transforms.arrow_util import ListItems, fill_columns, list_items, map_distinct
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
 from transforms.extract.mention import MENTION_DRAFT, Match, PlacedMatch, reconcile
@@ -295,7 +295,7 @@ def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
             "stated": True,
             "confidence": SIGNALLING_CONFIDENCE,
         }
-        yield mention.drafts_from_columns(len(raw), columns)
+        yield fill_columns(len(raw), columns, MENTION_DRAFT)
 
 
 def _plain(text: str) -> str | None:

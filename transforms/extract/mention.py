@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, Carried, EntityKind, Role
-from transforms.arrow_util import Array, ListItems, distinct_rows, stable_order, with_column
+from transforms.arrow_util import (
+    Array,
+    ListItems,
+    distinct_rows,
+    fill_columns,
+    stable_order,
+    with_column,
+)
 from transforms.phone.normalize import Reading
 from transforms.victims.identifier_matcher import (
     RowIdentifiers,
@@ -123,20 +130,6 @@ def drafts_from_matches(placed: Iterable[PlacedMatch]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=MENTION_DRAFT)
 
 
-def drafts_from_columns(count: int, columns: dict[str, pa.Array | object]) -> pa.RecordBatch:
-    """Makes `MENTION_DRAFT` rows of columns, of which some are one value for all `count` rows.
-
-    A column that is left out is null.
-    """
-    arrays = []
-    for one in MENTION_DRAFT:
-        given = columns.get(one.name)
-        if not isinstance(given, pa.Array):
-            given = pa.repeat(pa.scalar(given, one.type), count)
-        arrays.append(given.cast(one.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=MENTION_DRAFT)
-
-
 def drafts_from_numbers(
     rows: pa.Array,
     field: pa.Array | str,
@@ -171,7 +164,7 @@ def drafts_from_numbers(
     columns: dict[str, pa.Array | object] = {n: column.filter(read) for n, column in given.items()}
     columns["field"] = field.filter(read) if isinstance(field, pa.Array) else field
     columns |= {"start": 0, "kind": EntityKind.PHONE.value, "stated": True}
-    return drafts_from_columns(pc.sum(read).as_py() or 0, columns)
+    return fill_columns(pc.sum(read).as_py() or 0, columns, MENTION_DRAFT)
 
 
 def item_field_names(column: str, items: ListItems) -> pa.Array:

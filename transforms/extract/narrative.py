@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import MAYBE_NUMBERS, EntityKind, Role, Speaker
-from transforms.arrow_util import distinct_rows, repeat_for_duplicates, with_column
+from transforms.arrow_util import distinct_rows, fill_columns, repeat_for_duplicates, with_column
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
 from transforms.extract.kinds.phone_link import NON_GEOGRAPHIC
@@ -404,7 +404,7 @@ def _number_drafts(numbers: pa.RecordBatch, roles: Sequence[Role | None]) -> pa.
         "stated": pa.array(stated),
         "confidence": pc.multiply(numbers["confidence"], of_role),
     }
-    return mention.drafts_from_columns(len(numbers), columns)
+    return fill_columns(len(numbers), columns, MENTION_DRAFT)
 
 
 class _NarrativeRoles:

@@ -20,6 +20,7 @@ from schemas.call import CALL_LOOSE
 from schemas.complaint import COMPLAINT_LOOSE
 from schemas.enums import RecordKind
 from schemas.reject import Code
+from transforms.arrow_util import fill_columns
 from transforms.casts import trim_text
 from transforms.read.files import ReadOptions
 from transforms.read.framing import BrokenJsonError, Origin, Record, parse_exact_json, split_cells
@@ -162,7 +163,6 @@ def build_loose_batch(
     schema = LOOSE_SCHEMAS[origin.kind]
     if unknown := sorted(columns.keys() - set(schema.names)):
         raise ValueError(f"no fields of a {origin.kind}: {', '.join(unknown)}")
-    rows = len(records)
     known: dict[str, pa.Array | str | None] = {
         "source": origin.source,
         "position": pa.array([one.position for one in records], pa.int64()),
@@ -170,12 +170,7 @@ def build_loose_batch(
         "raw": pa.array([one.data for one in records], pa.binary()),
         **columns,
     }
-    given = [known.get(one.name) for one in schema]
-    arrays = [
-        one if isinstance(one, pa.Array) else pa.repeat(pa.scalar(one, field.type), rows)
-        for one, field in zip(given, schema, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    return fill_columns(len(records), known, schema)
 
 
 def build_from_rows(
