@@ -54,6 +54,7 @@ from reports.workbench import static_files
 from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.tables import MEMBERS
+from transforms.decisions import Decision
 from transforms.manifest import AlteredRunError, current_time
 from transforms.private_files import PrivateFileError
 
@@ -61,8 +62,6 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-
-    from transforms.decisions import Decision
 
 PORT = 8765
 
@@ -474,9 +473,9 @@ class Server:
         if not reason or len(reason) > MOST_TEXT:
             raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
         name, author, now = self.decisions or "", caller.author, current_time()
-        record = partial(
-            record_decision, caller.run, name, kind, *named, author=author, reason=reason, now=now
-        )
+        entity_b = named[1] if len(named) > 1 else None
+        asked = Decision("", kind, named[0], entity_b, author, reason, now, expires_at=None)
+        record = partial(record_decision, caller.run, name, asked)
         with self._lock:
             self.flush()
             found = record(dry_run=True)
@@ -488,7 +487,7 @@ class Server:
                 "decision_id": added,
                 "kind": str(kind),
                 "entity_a": named[0],
-                "entity_b": named[1] if len(named) > 1 else None,
+                "entity_b": entity_b,
                 "author": author,
                 "reason": reason,
                 "decided_at": now.isoformat(),
