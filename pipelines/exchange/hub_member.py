@@ -32,7 +32,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.hub import INBOX, Hub, add_hub, digest_of, open_hub, put
-from pipelines.exchange.offer import OFFER, evidence_of_run, offer_policy, reasons_text
+from pipelines.exchange.offer import (
+    OFFER,
+    evidence_of_run,
+    offer_policy,
+    offer_source,
+    reasons_text,
+)
 from pipelines.exchange.signed_files import utc_text
 from pipelines.ledger import Entry, EntryKind, hold_back, replaced, values_withheld
 from pipelines.options import (
@@ -65,7 +71,7 @@ from reports.text import plain, quantity
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
 from schemas.offer import Feed, HubActor, HubDispute, HubLetter
-from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
+from schemas.tables import DECISIONS, MEMBERS
 from transforms.manifest import files_of
 
 ENTRIES_FILE = "entries.csv"
@@ -308,28 +314,16 @@ def _actors_of_run(
     evidence = evidence_of_run(run)
     signed_files.own_org(org, set(evidence["source_org"].to_pylist()), str(run.folder))
     evidence = evidence.filter(pc.equal(evidence["source_org"], org))
-    ids = members["entity_id"].to_pylist()
-    register = key_store.register_source(
-        arguments.register_key,
-        use=not arguments.no_register,
-        runs=[arguments.run],
-        files=arguments.register,
-    )
     charter, policy = hub.charter, offer_policy(arguments.policy)
-    policy = replace(policy, k=max(charter.k, policy.k), confirmed_only=True,
-                     least_reports=max(2, policy.least_reports))  # fmt: skip
-    day = utc_text(now)
-    offer, left = make_offer(
-        members,
-        tables.read_table(run, ENTITIES, ["entity_id", "status"]),
-        tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
-        evidence,
-        {},
-        signed_files.ids_of_victims(ids, arguments.victims)
-        | signed_files.ids_in_register(ids, register),
+    policy = replace(
         policy,
-        Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid))),
+        k=max(charter.k, policy.k),
+        confirmed_only=True,
+        least_reports=max(2, policy.least_reports),
     )
+    day = utc_text(now)
+    parties = Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid)))
+    offer, left = make_offer(offer_source(run, arguments, members, evidence), policy, parties)
     hard = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     grouped = hard.group_by("entity_id").aggregate(
         [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]

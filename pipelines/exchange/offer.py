@@ -8,6 +8,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from reports.exchange import (
     OfferError,
     OfferPolicy,
     OfferPolicyError,
+    OfferSource,
     OwnWords,
     Parties,
     Withheld,
@@ -126,12 +128,6 @@ def write_offer(arguments: argparse.Namespace) -> int:
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = offer_policy(arguments.policy)
-    register = key_store.register_source(
-        arguments.register_key,
-        use=not arguments.no_register,
-        runs=[folder],
-        files=arguments.register,
-    )
     evidence = evidence_of_run(run)
     sender = signed_files.own_org(arguments.sender, set(evidence["source_org"].to_pylist()), folder)
     recipient = key_store.org_slug(arguments.to)
@@ -143,27 +139,19 @@ def write_offer(arguments: argparse.Namespace) -> int:
     )
     joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
-    ids = members["entity_id"].to_pylist()
     from transforms.graph import parts_of_thin_clusters  # with Beam, which --help must not load
 
     there = files_of(run.manifest, DECISIONS)
     decisions = tables.read_table(run, DECISIONS).to_pylist() if there else []
     parts = parts_of_thin_clusters(thin_sides(run), members, evidence, decisions)
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
-    words = {} if policy.confirmed_only else words_of_run(run, members, evidence)
-    offer, left = make_offer(
-        members,
-        tables.read_table(run, ENTITIES, ["entity_id", "status"]),
-        tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
-        evidence,
-        words,
-        signed_files.ids_of_victims(ids, arguments.victims)
-        | signed_files.ids_in_register(ids, register),
-        policy,
-        parties,
-        returned_members(joint, manifest["run_id"], recipient, issued),
-        parts,
+    source = replace(
+        offer_source(run, arguments, members, evidence),
+        words={} if policy.confirmed_only else words_of_run(run, members, evidence),
+        returned=returned_members(joint, manifest["run_id"], recipient, issued),
+        parts=parts,
     )
+    offer, left = make_offer(source, policy, parties)
     if not offer.entities:
         raise UsageError(
             f"{folder}: nothing in it may leave under this policy: {reasons_text(left)}"
@@ -192,6 +180,31 @@ def write_offer(arguments: argparse.Namespace) -> int:
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
+
+
+def offer_source(
+    run: Run, arguments: argparse.Namespace, members: pa.Table, evidence: pa.Table
+) -> OfferSource:
+    """Reads what an offer of a run's `members` is made from, and which are one's own victims'.
+
+    Raises:
+        UsageError: for a file or a register of victims that cannot be used.
+    """
+    register = key_store.register_source(
+        arguments.register_key,
+        use=not arguments.no_register,
+        runs=[arguments.run],
+        files=arguments.register,
+    )
+    ids = members["entity_id"].to_pylist()
+    return OfferSource(
+        members=members,
+        entities=tables.read_table(run, ENTITIES, ["entity_id", "status"]),
+        clusters=tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
+        evidence=evidence,
+        private=signed_files.ids_of_victims(ids, arguments.victims)
+        | signed_files.ids_in_register(ids, register),
+    )
 
 
 def add_show_arguments(parser: argparse.ArgumentParser) -> None:
