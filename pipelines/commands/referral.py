@@ -55,9 +55,11 @@ from reports.referral import (
     EarlierReferral,
     ExchangeRate,
     ExchangeRatesError,
+    Filing,
     Inclusion,
     Obstacle,
     Override,
+    PartnerEvidence,
     ReferenceFileError,
     Release,
     UnknownClusterError,
@@ -196,18 +198,10 @@ def run(arguments: argparse.Namespace) -> int:
     included = _inclusions_from(arguments, records)
     named = members_to_name(records.facts, included)
     case_file = _case_file_from(arguments.case, records, named)
-    policy = chosen.policy
     releases, uncovered, unasked = _releases_from(arguments, records, named, now)
+    partners = PartnerEvidence(records.offered, signed_files.void_offers(finished, now), uncovered)
     stops = find_obstacles(
-        records.facts,
-        known,
-        policy["bridge_side"],
-        policy["small_cluster"],
-        records.offered,
-        signed_files.void_offers(finished, now) if records.offered else {},
-        included,
-        uncovered,
-        _decided(finished),
+        records.facts, known, chosen.policy, partners, included, _decided(finished)
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops, unasked)
@@ -219,24 +213,19 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
     )
     earlier = _earlier_package(arguments, records.member_ids) if arguments.supersedes else None
+    filing = Filing(
+        override=override if stops else None,
+        confirmations=_confirmations_from(arguments.decisions, manifest, records, named),
+        included=included,
+        rates=rates,
+        shared=shared,
+        releases=releases,
+        file=case_file,
+        issuer=issuer or "",
+        quote_scripts=arguments.quote_scripts,
+    )
     try:
-        case = build_case(
-            finished,
-            records,
-            chosen,
-            obstacles=stops,
-            override=override if stops else None,
-            confirmations=_confirmations_from(arguments.decisions, manifest, records, named),
-            rates=rates,
-            excerpts=narratives,
-            earlier=None,
-            shared=shared,
-            included=included,
-            file=case_file,
-            releases=releases,
-            issuer=issuer,
-            quote_scripts=arguments.quote_scripts,
-        )
+        case = build_case(finished, records, chosen, filing, stops, narratives)
         if earlier is not None:
             case = _superseding(case, *earlier)
     except UnreconciledError as error:
@@ -284,12 +273,10 @@ def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> lis
     return [found[one] for one in sorted(found)]
 
 
-def _case_file_from(
-    path: str | None, records: CaseRecords, named: Collection[str]
-) -> CaseFile | None:
+def _case_file_from(path: str | None, records: CaseRecords, named: Collection[str]) -> CaseFile:
     """Loads the case file; of contacts in what it tells of the case, named ones alone stay."""
     if path is None:
-        return None
+        return CaseFile()
     try:
         found = load_case_file(read_text(path), path, records.facts.row["orgs"])
     except ReferenceFileError as error:
