@@ -26,6 +26,7 @@ from pipelines import key_store
 from pipelines.exchange import overlap, signed_files
 from pipelines.exchange.overlap import RESULT
 from pipelines.exchange.signed_files import Intake, SignedFile
+from pipelines.ledger import add_own_org
 from pipelines.options import (
     LOCAL_RUNNER,
     UsageError,
@@ -201,9 +202,7 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="folder of the joint run")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run there")
-    parser.add_argument(
-        "--from", metavar="ORG", dest="me", help="your own slug (default: the run's one)"
-    )
+    add_own_org(parser, "me")
     parser.add_argument(
         "--previous", metavar="RUN", help="run whose cluster ids are kept (default: RUN)"
     )

@@ -25,8 +25,8 @@ from pipelines import key_store, ledger
 from pipelines.batch.join import known_legitimate_of_run
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
-from pipelines.ledger import Entry, EntryKind, Outstanding
-from pipelines.options import add_ledger, add_register_options, moment
+from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
+from pipelines.options import add_register_options
 from pipelines.user_files import bind_to_previous, contested_values, open_run, read_decisions
 from reports import signing, tables
 from reports.exchange import correction_lines
@@ -74,15 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", required=True, help="new folder, with one for each recipient"
     )
-    parser.add_argument(
-        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
-    )
+    add_own_org(parser)
     add_ledger(parser)
     add_register_options(parser)
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+    add_signing(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

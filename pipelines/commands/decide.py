@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
+from pipelines.ledger import add_signing
 from pipelines.options import UsageError, add_notice, moment
 from pipelines.progress import printable
 from pipelines.user_files import (
@@ -71,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="KIND",
         choices=[str(one) for one in DecisionKind],
-        help=", ".join(DecisionKind),
+        help="confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
+        "legitimate (it is no scammer's), suspect_held or victim_owned (whose a contested one is)",
     )
     parser.add_argument(
         "a", metavar="ENTITY", nargs="?", help="in any form, such as '(888) 555-0123'"
@@ -91,18 +93,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         metavar="FILE",
-        help="decisions that were made on RUN in a browser, in place of KIND, ENTITY and --reason",
+        help="file of decisions that were made on RUN in a browser, in place of KIND, ENTITY and "
+        "--reason",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what it would cover, and write nothing"
     )
     parser.add_argument(
-        "--expires", type=moment, metavar="TIME", help="when it is no longer in force"
+        "--expires",
+        type=moment,
+        metavar="TIME",
+        help="until when it is in force (default: without end)",
     )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is decided (default: now)"
-    )
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
+    add_signing(parser, "when it is decided")
 
 
 def run(arguments: argparse.Namespace) -> int:

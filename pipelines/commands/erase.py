@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
-from pipelines.ledger import Outstanding
-from pipelines.options import FailedError, UsageError, add_ledger, moment, repeatable
+from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
+from pipelines.options import FailedError, UsageError, repeatable
 from pipelines.user_files import check_signers, open_run
 from reports import tables
 from reports.run import Run
@@ -70,11 +70,11 @@ LONGEST_ID = 256
 """Characters of a record's id, as in the input contract."""
 
 TAKEN_OUT = {
-    NARRATIVES: "narratives",
-    CONTESTED: "contested values",
-    VICTIMS: "entries of the register",
+    NARRATIVES: ("narrative", "narratives"),
+    CONTESTED: ("contested value", "contested values"),
+    VICTIMS: ("entry of the register", "entries of the register"),
 }
-"""The private tables of a run, by the words for their rows."""
+"""The private tables of a run: the words for one row, and for several."""
 
 STREAMS = (
     "a stream on this machine drops it at its next tick: within a second where it runs, else when "
@@ -134,19 +134,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", help="new folder of the corrections of --despite-hold"
     )
-    parser.add_argument(
-        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
-    )
+    add_own_org(parser)
     add_ledger(parser)
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
     parser.add_argument(
         "--register-key",
         metavar="FILE",
-        help="32 secret bytes under which the victim register is kept (default: your own)",
+        help="32 secret bytes that key the victim register (default: your own)",
     )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is erased (default: now)"
-    )
+    add_signing(parser, "when it is erased")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -348,7 +343,7 @@ def _rewrite(found: Named, known: ErasureList) -> Iterator[str]:
             taken[table] += rows.num_rows - kept.num_rows
     if anew:
         _replace_private(Path(root), run, anew)
-    gone = ", ".join(f"{number} {TAKEN_OUT[one]}" for one, number in taken.items() if number)
+    gone = ", ".join(quantity(number, *TAKEN_OUT[one]) for one, number in taken.items() if number)
     yield f"{run.folder}: private/ is without it ({gone or 'had nothing of it'})"
     if not found.searched:
         yield f"{run.folder}: is a snapshot, and its tables are as they were; remove it"

@@ -34,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         required=True,
         choices=list(leaving_formats()),
-        help="what to write; graphml, gexf and csv hold every core member, the others those that "
-        "were reviewed alone",
+        help="what to write; graphml, gexf and csv have every core member, the others only those "
+        "that an analyst reviewed",
     )
     parser.add_argument("--output", metavar="FILE", required=True, help="file to write, new")
     parser.add_argument(
         "--include-verify",
         action="store_true",
-        help="for your own use: verify members too, each row marked",
+        help="for your own use: also members that are still to be verified, each row marked",
     )
     add_register_options(parser)
 

@@ -19,12 +19,11 @@ from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.key_store import KeyNote
-from pipelines.ledger import Entry, EntryKind, LedgerError, outstanding
+from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
 from pipelines.options import (
     Subcommand,
     UsageError,
     WholeNumber,
-    add_ledger,
     add_subcommands,
     moment,
     repeatable,
@@ -519,20 +518,23 @@ def _print(text: str) -> None:
 
 
 SHOW = Subcommand(
-    "show", "fingerprints of the own key and of the trusted ones", _add_nothing, show_keys
+    "show", "show the fingerprints of your own key and of the trusted ones", _add_nothing, show_keys
 )
 
 SUBCOMMANDS = (
     Subcommand("make", "make a key pair, once", _add_make_arguments, make_key),
     SHOW,
     Subcommand(
-        "export", "the own public key in PEM, for partners", _add_export_arguments, export_key
+        "export",
+        "write your own public key in PEM, for partners",
+        _add_export_arguments,
+        export_key,
     ),
     Subcommand("trust", "trust a partner's public key", _add_trust_arguments, trust_key),
     Subcommand(
         "distrust", "trust a partner's key no longer", _add_distrust_arguments, distrust_keys
     ),
-    Subcommand("protect", "encrypt the own private key", _add_protect_arguments, protect_key),
+    Subcommand("protect", "encrypt your own private key", _add_protect_arguments, protect_key),
     Subcommand(
         "rotate", "make the next key, announced by this one", _add_rotate_arguments, rotate_key
     ),

@@ -22,13 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store, ledger
 from pipelines.batch import join
 from pipelines.exchange import signed_files
-from pipelines.ledger import hold_back, values_withheld
+from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
 from pipelines.options import (
     UsageError,
     add_formats,
     add_inputs,
     add_known_legitimate,
-    add_ledger,
     add_register_options,
     moment,
     repeatable,
@@ -106,69 +105,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(recipient_codes())}, or of your own --reference",
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="the package, a new folder")
-    add_inputs(parser)
-    add_formats(parser)
-    add_known_legitimate(parser)
-    parser.add_argument("--decisions", metavar="FILE", help="the run's, to name who confirmed")
-    parser.add_argument(
+    records = parser.add_argument_group("Records")
+    add_inputs(records)
+    add_formats(records)
+    add_known_legitimate(records)
+    about = "decisions file that the run was given, to name who confirmed"
+    records.add_argument("--decisions", metavar="FILE", help=about)
+    case = parser.add_argument_group("Case")
+    case.add_argument(
         "--case", metavar="FILE", help="TOML of legal names, contacts, signatories, case numbers"
     )
-    parser.add_argument(
-        "--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by"
-    )
-    parser.add_argument(
+    case.add_argument("--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by")
+    case.add_argument(
         "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
     )
-    parser.add_argument(
-        "--now",
-        type=moment,
-        metavar="TIME",
-        help="when it is sealed; with what the seal says, the same package again "
-        "to the byte (default: now)",
-    )
-    parser.add_argument(
+    case.add_argument(
         "--overlap",
         **repeatable("RESULT"),
         help="signed counts of victims shared with others, about this cluster",
     )
-    parser.add_argument(
+    case.add_argument(
         "--consent",
         **repeatable("RESULT"),
         help="a partner's signed consent, for the identifiers that it lists; or its revocation",
     )
-    parser.add_argument(
+    case.add_argument(
         "--supersedes",
         metavar="PACKAGE",
         help="an earlier package of this cluster: its folder, or its id in the ledger",
     )
-    parser.add_argument("--excerpts", action="store_true", help="quote narratives, as masked")
-    parser.add_argument(
+    about = "quote narratives, with victims' data masked"
+    case.add_argument("--excerpts", action="store_true", help=about)
+    case.add_argument(
         "--quote-scripts",
         action="store_true",
         help="quote what callers read out, once you have read it in the run's report",
     )
-    parser.add_argument(
+    case.add_argument(
         "--reference", metavar="DIR", help="your recipients and rules, in place of shipped ones"
     )
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
-    parser.add_argument(
-        "--from", metavar="ORG", dest="issuer", help="slug of the issuer (default: the run's one)"
+    seal = parser.add_argument_group("Seal and record")
+    add_signing(
+        seal,
+        "when it is sealed; the time that an earlier seal has makes the same package again, to the "
+        "byte",
     )
-    add_ledger(parser)
-    add_register_options(parser)
-    parser.add_argument(
+    add_own_org(seal, "issuer")
+    add_ledger(seal)
+    add_register_options(seal)
+    answers = parser.add_argument_group("Answer for what is refused")
+    answers.add_argument(
         "--include",
         **repeatable("ENTITY=REASON"),
-        help="name a member that is not core or not reviewed, and why; --override-by answers",
+        help="name a member that is not core or not reviewed, and why; needs --override-by",
     )
-    parser.add_argument(
+    answers.add_argument(
         "--override-by", metavar="NAME", help="who answers for a refused cluster, or an --include"
     )
-    parser.add_argument("--override-reason", metavar="TEXT", help="and why; both are printed in it")
-    parser.add_argument(
+    about = "why --override-by answers for it; the package prints both"
+    answers.add_argument("--override-reason", metavar="TEXT", help=about)
+    answers.add_argument(
         "--second", metavar="NAME", help="a second person who answers, if policy.toml asks for it"
     )
-    parser.add_argument("--second-key", metavar="FILE", help="and the private key of theirs")
+    answers.add_argument("--second-key", metavar="FILE", help="private key of --second")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -29,7 +29,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
-from pipelines.options import UsageError, add_ledger
+from pipelines.ledger import add_ledger
+from pipelines.options import UsageError
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
@@ -94,8 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--linkset",
         type=_web_folder,
         metavar="URL",
-        help="prints links of the number instead, as RFC 9264 has them, for a resolver of your own "
-        "at this address",
+        help="print links of the number (RFC 9264) instead, for a resolver of your own at this "
+        "address",
     )
     add_ledger(parser)
 

@@ -40,11 +40,10 @@ from pipelines.exchange.offer import (
     reasons_text,
 )
 from pipelines.exchange.signed_files import utc_text
-from pipelines.ledger import Entry, EntryKind, hold_back, replaced, values_withheld
+from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, replaced, values_withheld
 from pipelines.options import (
     UsageError,
     WholeNumber,
-    add_ledger,
     add_other_registers,
     add_register_options,
     repeatable,

@@ -19,14 +19,8 @@ import pyarrow.compute as pc
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
-from pipelines.ledger import hold_back, values_withheld
-from pipelines.options import (
-    UsageError,
-    add_ledger,
-    add_other_registers,
-    add_register_options,
-    moment,
-)
+from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
+from pipelines.options import UsageError, add_other_registers, add_register_options, moment
 from pipelines.user_files import check_basis, open_run, read_text, rests_on
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
@@ -86,9 +80,7 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange offer`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--to", metavar="ORG", required=True, help="slug of the recipient")
-    parser.add_argument(
-        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
-    )
+    add_own_org(parser)
     parser.add_argument(
         "--policy", metavar="FILE", help="TOML of what may leave (default: the shipped policy.toml)"
     )
@@ -106,12 +98,7 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     add_other_registers(parser)
     add_register_options(parser)
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+    add_signing(parser)
     add_ledger(parser)
 
 
@@ -281,12 +268,7 @@ def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
         "offer", metavar="OFFER", help="folder of an offer or a consent that you made"
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+    add_signing(parser)
     add_ledger(parser)
 
 
@@ -350,12 +332,7 @@ def add_consent_arguments(parser: argparse.ArgumentParser) -> None:
         "--expires", type=moment, metavar="TIME", required=True, help="when it ends"
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+    add_signing(parser)
 
 
 def write_consent(arguments: argparse.Namespace) -> int:

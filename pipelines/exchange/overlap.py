@@ -326,23 +326,23 @@ def show_result(arguments: argparse.Namespace) -> int:
 SUBCOMMANDS = (
     Subcommand(
         "request",
-        "first letter: your victims, masked, for another to mask too",
+        "write the first letter: your victims, masked, for the other side to mask too",
         add_request_arguments,
         write_request,
     ),
     Subcommand(
         "respond",
-        "second letter: theirs masked again, and tags of yours",
+        "write the second letter: their victims masked again, and tags of yours",
         add_respond_arguments,
         write_answer,
     ),
     Subcommand(
         "compute",
-        "third letter: the count, for you and for them",
+        "write the third letter: the count, for you and for them",
         add_compute_arguments,
         write_result,
     ),
-    Subcommand("show", "what the third letter says", add_show_arguments, show_result),
+    Subcommand("show", "print what the third letter says", add_show_arguments, show_result),
 )
 """The words behind `ringtrace exchange overlap`."""
 
