@@ -68,7 +68,7 @@ def members_to_name(facts: ClusterFacts, included: Sequence[Inclusion] = ()) -> 
 
 @dataclass(frozen=True)
 class PartnerEvidence:
-    """What partners' offers put into a cluster, and what is known of their leave to pass it on.
+    """Evidence that partners' offers put into a cluster, and their leave to pass it on.
 
     Attributes:
         offered: The OFFERED_CLUSTER rows of the cluster.

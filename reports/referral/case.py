@@ -169,7 +169,7 @@ class SharedVictims:
 
 @dataclass(frozen=True, kw_only=True)
 class Filing:
-    """What those who refer a cluster state and answer for: all of a case that no record shows.
+    """Statements of those who refer a cluster: all of a case that no record of the run shows.
 
     Attributes:
         override: Who answers for referring it in spite of obstacles.
