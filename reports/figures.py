@@ -321,7 +321,7 @@ def _relaid(names: list[str], distances: Array, known: Mapping[str, Point]) -> A
         places[one] = _beside(places, distances[one], unit, _pull(names[one]))
     wanted = distances * unit
     hold = np.diag(np.where(old, HOLD * np.maximum(_weights(wanted).sum(1), 1e-9), 0))
-    # Nothing else keeps a new part in place that has no path to an old member.
+    # A new part without a path to an old member would drift, so it is held where it begins.
     loose = ~old & ~np.isfinite(distances[:, old]).any(1)
     hold[loose, loose] = 1
     places = _settled(places[None], wanted[None], hold[None], places[None], unit)[0]

@@ -280,7 +280,7 @@ def confirmed_but_suppressed(finished: Run) -> list[str]:
     accused = sorted({one for row in accusing for one in row["members"]})
     if not accused:
         return []
-    # A list takes all holders of a number, who have one row then.
+    # The known-legitimate list covers all epochs of a number, which then has one row without epoch.
     ids = pa.array(sorted({*accused, *map(without_epoch, accused)}), pa.string())
     found = tables.read_table(
         finished, ENTITIES, ["entity_id", "status"], pc.field("entity_id").isin(ids)

@@ -339,8 +339,8 @@ def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
         raise UsageError(f"{finished.folder}: {error}; name what it shows") from None
     if is_withheld(found) and found not in contested:
         raise UsageError(
-            f"{written}: is a victim's own in this run, which does not have its value; write a row "
-            "on the value into the file by hand"
+            f"{written}: is a victim's own in this run, which withholds its value; add "
+            "a row about the value to the decisions file by hand"
         )
     return contested.get(found, found)
 
@@ -379,7 +379,9 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
     before = decisions_in_force(known, None, clock).binding
     after = dict(decisions_in_force((*known, decision), None, clock).set_aside)
     if why := after.get(decision.decision_id):
-        raise UsageError(f"{name}: contradicts a decision that is in force ({why}); use one")
+        raise UsageError(
+            f"{name}: contradicts a decision that is in force ({why}); keep one of the two"
+        )
     return tuple(one for one in before if one.decision_id in after)
 
 

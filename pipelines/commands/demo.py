@@ -142,7 +142,7 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
         raise UsageError(f"{folder}: is itself a run; remove it, or name another folder")
     foreign = sorted(rest - {INPUT, *RUNS})
     if not foreign and INPUT not in rest:
-        foreign = sorted(rest)  # whoever ran the batch, it was no demo
+        foreign = sorted(rest)  # runs without the demo's records are somebody's own
     inside = folder / INPUT
     files = {str(one.relative_to(inside)) for one in inside.rglob("*") if not one.is_dir()}
     foreign += [f"{INPUT}/{one}" for one in sorted(files - set(records))]

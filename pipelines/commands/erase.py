@@ -199,7 +199,7 @@ def _record(text: str) -> Record:
 def _local_run(folder: str) -> Run:
     if not is_local(folder):
         raise UsageError(
-            f"--run {folder}: is in an object store, where no file is written anew in place; copy "
+            f"--run {folder}: is in an object store, where files cannot be replaced; copy "
             "the run here, or remove it"
         )
     run = Run.open(folder)
@@ -271,8 +271,8 @@ def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstandin
     issued = [one for one in entries if one.kind in ledger.ISSUED]
     if issued and not any(one.searched for one in found):
         raise UsageError(
-            f"--run: {quantity(len(issued), 'offer or package')} left; name a run that has "
-            "the record, to see if one cites it"
+            "--run: offers or packages were issued; name a run that has the record, to see if one "
+            "cites it"
         )
     shown = {entity for one in found for entity in one.entities}
     holds = {one.entry.issue_id: one for one in ledger.outstanding(entries, shown)}

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     finished, form = open_run(arguments.run, built_on=True), leaving_formats()[arguments.format]
     check_basis(finished)
     if "://" in finished.folder:
-        raise UsageError(f"{finished.folder}: files are written of local runs; copy it here first")
+        raise UsageError(f"{finished.folder}: only a local run can be exported; copy it here first")
     if arguments.include_verify and form.reviewed:
         raise UsageError(
             f"--include-verify: {form.name} holds reviewed members alone; leave it out, or choose "

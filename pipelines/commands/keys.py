@@ -360,7 +360,7 @@ def revoke_key(arguments: argparse.Namespace) -> int:
     written = _write_list(folder, sender, now, key, [found])
     _print(f"revoked  {_described(None, found)}")
     if signing.key_id(key.public_key()) == named:
-        # It signs this last list, and nothing else: the next key is another.
+        # This list is the last thing that it signs.
         path.rename(key_store.home() / key_store.OWN / f"{named}.revoked")
         _print(
             "it was your present key: run ringtrace keys make, and let partners trust the new one "

@@ -65,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: if DIR holds something.
     """
     if "://" in arguments.run:
-        raise UsageError(f"{arguments.run}: reports are written of local runs; copy it here first")
+        raise UsageError(
+            f"{arguments.run}: a report can be written of a local run only; copy it here first"
+        )
     finished = open_run(arguments.run)
     source = Path(finished)
     changed = (arguments.output, arguments.previous, arguments.suppress_below)
@@ -95,7 +97,7 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
         smallest = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
     nodes, made = Path(finished, NODES_FILE), not out.exists()
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
-    # Another report of a run keeps the places of its pictures.
+    # Members stay where the run's own figures have them.
     before = str(nodes) if nodes.is_file() else None
     previous = previous_run(arguments.previous, finished)
     try:

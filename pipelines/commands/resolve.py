@@ -234,7 +234,7 @@ def _lines(
     for thing, issuer in things.items():
         yield f"is {_words(thing)}, as {plain(issuer, 80)} numbers it"
     for one in held:
-        # A row about a tie to what is left out bears the number of the end that is named.
+        # A row about a link to a member that is left out has the number of the named end.
         if number in one.about and number not in one.things():
             yield f"is {one.about[number]}, as {plain(one.issuer, 80)} numbers it"
         if places := one.printed.get(number):
@@ -405,19 +405,20 @@ def _package(folder: Path) -> Holding:
     partners = key_store.trusted_keys()
     result = verify_package(folder, key_store.own_public_keys(), [], partners)
     if not result.holds:
-        raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
+        raise UsageError(f"{folder}: is no valid package; see ringtrace verify {folder}")
     try:
         found = _read_package(folder)
     except (
         OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error
     ):  # fmt: skip
         raise UsageError(
-            f"{folder}: has no evidence numbers, as before there were any, or is damaged; make it "
-            "again, or ask for another"
+            f"{folder}: has no evidence numbers, since an earlier version made it, or is "
+            "damaged; make it again, or ask for another"
         ) from None
     if result.signed_for not in ("", found.issuer):
         raise UsageError(
-            f"{folder}: is {result.signed_for}'s and numbers things for another; ask for another"
+            f"{folder}: is {result.signed_for}'s and has evidence numbers of another issuer; ask "
+            "for another"
         )
     return found
 

@@ -158,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError:
         raise UsageError("serving needs starlette and uvicorn: pip install '.[serve]'") from None
     if "://" in str(arguments.run):
-        raise UsageError(f"{arguments.run}: local runs are served; copy it here first")
+        raise UsageError(f"{arguments.run}: only a local run can be served; copy it here first")
     _check_flags(arguments)
     runs = find_runs(arguments.run)
     first = open_run(next(iter(runs.values())).folder, built_on=True)
@@ -521,7 +521,8 @@ class Server:
             waiting = self._pending
             if waiting is None or waiting.shown["decision_id"] != body["decision_id"]:
                 raise UsageError(
-                    f"{str(body['decision_id'])[:80]}: is recorded; record one that says otherwise"
+                    f"{str(body['decision_id'])[:80]}: is recorded already; record another "
+                    "decision that outweighs it"
                 )
             if waiting.shown["author"] != caller.author:
                 raise UsageError("another person's decision is theirs to undo")

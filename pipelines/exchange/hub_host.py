@@ -162,7 +162,7 @@ class Day:
         self.ended |= gone
         self.claimed |= {(org, entry.entity_id) for actor in one.actors for entry in actor.entries}
         self.disputed += [(org, dispute.entry) for dispute in one.disputes]
-        # What its contributor wrote in time holds, however late the host collects.
+        # What counts is when the member wrote the letter, not when the host collects it.
         written = parse_moment(one.issued_at).date()
         self.in_time |= {name for name in one.renewals if log.status(name, written) != "expired"}
         self.in_time |= {name for name in one.answers
@@ -180,7 +180,8 @@ class Day:
 
     def _check_disputes(self, org: str, one: HubLetter, own: Collection[str]) -> None:
         log, tokens = self.hub.log, self.every_token(org) if org else set()
-        # Where a correction moved a dispute it has the token of then, and a later day.
+        # A correction that moves a dispute to a new entry keeps its token, which may be of an
+        # earlier epoch: so tokens of every epoch are compared.
         mine = [each.entry for each in log.disputes.values() if each.token in tokens]
         today = [name for whose, name in self.disputed if org and whose == org]
         before = {*mine, *today}

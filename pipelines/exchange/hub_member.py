@@ -467,7 +467,7 @@ def withdraw(arguments: argparse.Namespace) -> int:
             "you published elsewhere is withdrawn by the ids of its entries"
         )
     if not chosen:
-        raise UsageError(f"{hub.path}: nothing of yours is in it; leave it so")
+        raise UsageError(f"{hub.path}: nothing of yours is in it, so there is nothing to withdraw")
     content = _letter_bytes(hub, org, now, key, withdrawals=tuple(sorted(chosen)))
     corrected = _corrections(arguments.ledger, hub, set(chosen.values()), now, "")
     with ledger.recorded(arguments.ledger, corrected), record_saved(hub, record):

@@ -215,7 +215,7 @@ def read_known(given: str, key: str | None = None) -> tuple[Offer | Correction, 
     path, content, signature = signed_files.read_signed(given, (OFFER, CORRECTION))
     trusted = key_store.trusted_keys()
     own = key is not None or key_store.own_path().exists()
-    # What is one's own says itself who made it; a slug cannot be the empty text.
+    # Stands for one's own keys, as no slug is empty; the letter then says who sent it.
     keys = [key_store.own_key(key, make=False).public_key()] if key else []
     mine = {"": keys or key_store.own_public_keys()} if own else {}
     try:

@@ -204,7 +204,7 @@ def _answer_once(
     floor = arguments.min_count or policy.least_shared_count
     if request.floor < floor:
         raise UsageError(
-            f"{path}: may show a count of {request.floor}, and you show none under {floor}; ask "
+            f"{path}: may show a count of {request.floor}, and your least is {floor}; ask "
             f"for a request with --min-count {floor}"
         )
     try:

@@ -247,7 +247,7 @@ def make_offer(
     calls = shown.filter(pc.equal(shown["record_kind"], str(RecordKind.CALL)))
     called = pc.unique(calls.filter(pc.is_valid(calls["reporter_key"]))["entity_id"])
     rows = _counted(evidence_reports(shown), cluster_of, place)
-    # Where one person alone is counted, that somebody called would tell what that one did.
+    # Of an identifier that one person alone reports, "called" would say what that person did.
     people = Counter(at for row in rows for at in row.entities * min(row.reports, 2))
     confirmed = sorted(at for one in called.to_pylist() if people[at := place[one]] > 1)
     return Offer(
@@ -273,7 +273,7 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
     read: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
     inside = mentions.filter(pc.fill_null(pc.equal(mentions["field"], NARRATIVE), False))
     for row in inside.select(["source_org", "record_id", "start", "end", "entity_id"]).to_pylist():
-        # A script of which it is not known where it stands can be all of the narrative.
+        # A script whose place in the narrative is not known can be all of it.
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
         read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
     found: dict[str | tuple[str, str], frozenset[int]] = {}
@@ -646,7 +646,7 @@ def _counted(
         if near and (elsewhere or is_of_many(pa.scalar(one.who)).as_py()):
             continue
         named = one.named.union(*(other.named for other in near))
-        if len(named) <= MAX_HARD_ENTITIES:  # else what names more stands
+        if len(named) <= MAX_HARD_ENTITIES:  # else both stay apart
             whole = replace(one, named=named, kind=max(o.kind for o in (one, *near)))
             kept[one.who] = [*(other for other in before if other not in near), whole]
     rows = (one for those in kept.values() for one in those)
