@@ -27,7 +27,13 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
 from pipelines.options import add_register_options
-from pipelines.user_files import bind_to_previous, contested_values, open_run, read_decisions
+from pipelines.user_files import (
+    bind_to_previous,
+    contested_values,
+    free_folder,
+    open_run,
+    read_decisions,
+)
 from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
@@ -87,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: for a run, decisions or a folder that cannot be used.
         LedgerError: if the ledger was changed.
     """
-    signed_files.free_folder(arguments.output)
+    free_folder(arguments.output)
     finished = open_run(arguments.run)
     now = arguments.now or datetime.now(UTC)
     decisions = in_force(arguments.decisions, finished, now)
@@ -131,7 +137,7 @@ def issue_corrections(
     """
     from transforms.exit_scan import without_ids
 
-    output = signed_files.free_folder(arguments.output)
+    output = free_folder(arguments.output)
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
     for one in found:

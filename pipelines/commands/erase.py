@@ -27,7 +27,7 @@ from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
 from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
 from pipelines.options import FailedError, UsageError, repeatable
-from pipelines.user_files import check_signers, open_run
+from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
 from reports.run import Run
 from reports.signing import canonical_json
@@ -158,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--reason names the record, which the list must not; say it otherwise")
     now = arguments.now or datetime.now(UTC)
     if arguments.output is not None:
-        signed_files.free_folder(arguments.output)
+        free_folder(arguments.output)
     if arguments.key is not None:
         key_store.own_key(arguments.key)
     before = key_store.erasures(arguments.register_key)

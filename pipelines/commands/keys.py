@@ -30,7 +30,7 @@ from pipelines.options import (
     run_subcommand,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
-from pipelines.user_files import read_decisions
+from pipelines.user_files import free_folder, read_decisions
 from reports import signing
 from reports.exchange import (
     CLOCK_TOLERANCE,
@@ -271,7 +271,7 @@ def rotate_key(arguments: argparse.Namespace) -> int:
 
     The present key stays valid for some days: letters that it signed may be under way.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     old, path = key_store.own_key(make=False), key_store.own_path()
     before = signing.key_id(old.public_key())
@@ -348,7 +348,7 @@ def _write_list(
 
 def revoke_key(arguments: argparse.Namespace) -> int:
     """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     named = arguments.fingerprint
     found = {signing.key_id(one): one for one in key_store.own_public_keys()}.get(named)

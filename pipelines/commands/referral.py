@@ -35,6 +35,7 @@ from pipelines.options import (
 from pipelines.user_files import (
     check_basis,
     file_digest,
+    free_folder,
     open_run,
     read_decisions,
     read_known_legitimate,
@@ -176,11 +177,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for anything that the user must fix.
     """
-    out = Path(arguments.output)
-    memo = out.with_name(f"{out.name}-counsel")
-    for one in (out, memo):
-        if one.exists() and (not one.is_dir() or any(one.iterdir())):
-            raise UsageError(f"{one}: exists and is not an empty folder; name a new --output")
+    out = free_folder(arguments.output)
+    memo = free_folder(out.with_name(f"{out.name}-counsel"))
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)

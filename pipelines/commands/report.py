@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options
 from pipelines.run_folder import REPORT_PAGE
-from pipelines.user_files import check_signers, open_run, previous_run
+from pipelines.user_files import check_signers, free_folder, open_run, previous_run
 from reports import disclosure_control
 from reports.export import NODES_FILE
 from reports.run import Run
@@ -90,8 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
+    free_folder(out)
     smallest = arguments.suppress_below
     if smallest is None:
         smallest = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0

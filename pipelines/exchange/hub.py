@@ -30,10 +30,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipelines import key_store
-from pipelines.exchange.signed_files import check_key, free_folder, utc_text
+from pipelines.exchange.signed_files import check_key, utc_text
 from pipelines.ledger import add_signing, replaced
 from pipelines.options import UsageError, WholeNumber
 from pipelines.private_keys import read_secret_file
+from pipelines.user_files import free_folder
 from reports import signing
 from reports.exchange import (
     HUB_LIVES,

@@ -49,7 +49,7 @@ from pipelines.options import (
     repeatable,
 )
 from pipelines.private_keys import open_private_key, read_secret_file
-from pipelines.user_files import check_basis, open_run, rests_on
+from pipelines.user_files import check_basis, free_folder, open_run, rests_on
 from reports import signing, tables
 from reports.disclosure_control import REVIEWED_CORE, thin_clusters
 from reports.exchange import (
@@ -553,7 +553,7 @@ def pull(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a hub that does not hold, or by nobody of its members.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
     hub = open_hub(arguments.hub, now)
     _, org = _key_and_org(hub, arguments.key)

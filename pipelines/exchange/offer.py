@@ -21,7 +21,7 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
 from pipelines.options import UsageError, add_other_registers, add_register_options, moment
-from pipelines.user_files import check_basis, open_run, read_text, rests_on
+from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
 from reports.exchange import (
@@ -108,7 +108,7 @@ def write_offer(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
-    folder, output = arguments.run, signed_files.free_folder(arguments.output)
+    folder, output = arguments.run, free_folder(arguments.output)
     run = open_run(folder, built_on=True)
     check_basis(run)
     manifest = run.manifest
@@ -278,7 +278,7 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a letter that is not one's own, or a folder that cannot be used.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     key = key_store.own_key(arguments.key, make=False)
     path, content, signature = signed_files.read_signed(
         arguments.offer, (OFFER, signed_files.CONSENT_FILE)
@@ -341,7 +341,7 @@ def write_consent(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a file of members or a folder that cannot be used, and an end that is past.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     sender, recipient = key_store.org_slug(arguments.sender), key_store.org_slug(arguments.to)
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")

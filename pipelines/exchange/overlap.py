@@ -32,7 +32,7 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
-from pipelines.user_files import check_basis, custody_policy, open_run
+from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
 from reports.exchange import (
     ABOUT,
@@ -121,7 +121,7 @@ def write_request(arguments: argparse.Namespace) -> int:
         UsageError: for what the user must correct.
     """
     me, now = _party_and_time(arguments)
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     if not ABOUT.fullmatch(arguments.about):
         raise UsageError(
             f"--about: {arguments.about[:64]!r} is not a slug; use a-z, 0-9, '-' and '_'"
@@ -185,7 +185,7 @@ def write_answer(arguments: argparse.Namespace) -> int:
         UsageError: for a letter that is refused, or what the user must correct.
     """
     me, now = _party_and_time(arguments)
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
     with key_store.locked(answer_state_path(request.sender)):
         return _answer_once(arguments, path, content, request, (me, now, folder))
@@ -265,7 +265,7 @@ def write_result(arguments: argparse.Namespace) -> int:
         UsageError: for a letter that is refused, or what the user must correct.
     """
     me, now = _party_and_time(arguments)
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     path, content, found = _letter(Answer, arguments.letter, ANSWER, me, now)
     state = read_state(request_state_path(found.session), path, _NOT_OPEN)
     if (found.request, found.sender) != (state["request"], state["recipient"]):
