@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -166,13 +167,8 @@ def shared_counts_for_join(
     if not paths:
         return []
     public = key_store.own_key(key, make=False).public_key()
-    return sorted(
-        (_manifest_entry(read_shared_count(path, public, offers)) for path in paths), key=_sort_key
-    )
-
-
-def _sort_key(one: dict[str, Any]) -> tuple[str, str, str]:
-    return one["cluster_id"], one["organisation"], one["sha256"]
+    found = (_manifest_entry(read_shared_count(path, public, offers)) for path in paths)
+    return sorted(found, key=itemgetter("cluster_id", "organisation", "sha256"))
 
 
 def _manifest_entry(one: SharedCount) -> dict[str, Any]:
@@ -625,14 +621,10 @@ def _summary(
     return lines
 
 
-def _label(one: SignedFile) -> str:
-    """Returns a name of our own making: that of the file is the sender's."""
-    return f"offer-{one.content.sender}-{one.sha256[:12]}.json"
-
-
 def _input_entry(one: SignedFile) -> dict[str, Any]:
     return {
-        "label": _label(one),
+        # A label of our own: the file's name is the sender's, who may have put anything into it.
+        "label": f"offer-{one.content.sender}-{one.sha256[:12]}.json",
         "kind": "offer",
         "format": one.content.format,
         "bytes": one.bytes,

@@ -18,7 +18,6 @@ from reports.export import NODES_FILE
 from reports.run import Run
 from reports.tables import TableError
 from reports.workbench import STATIC_FILES, write_workbench
-from schemas.manifest import OutputFile
 from transforms.manifest import check_files
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
@@ -75,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         index = source / REPORT_PAGE
         if not index.is_file():
             raise UsageError(f"{source}: has no {REPORT_PAGE}; write one with --output DIR")
-        check_files(str(source), [one for one in finished.manifest["outputs"] if _is_page(one)])
+        files = finished.manifest["outputs"]
+        check_files(str(source), [one for one in files if one["name"].startswith("report/")])
     else:
         if not (arguments.output or arguments.redact):
             raise UsageError("--previous and --suppress-below need --output DIR: give it")
@@ -141,7 +141,3 @@ def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValue
     for name in found:
         (out / name).unlink()
     hold_back(finished, f"report/{out.name}", taken, values)
-
-
-def _is_page(one: OutputFile) -> bool:
-    return one["name"].startswith("report/")

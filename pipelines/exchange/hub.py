@@ -498,8 +498,8 @@ def change_members(arguments: argparse.Namespace) -> int:
         name, content = (
             _next_list(hub, arguments, now, key) if changed else _waiting_list(hub, arguments.sign)
         )
-        files = {hub.path / "members" / signature_name(name, signer): _signature(content, key)}
-        put({hub.path / "members" / name: content} | files, now)
+        folder, signature = hub.path / "members", signing.sign_detached(content, key)
+        put({folder / name: content, folder / signature_name(name, signer): signature}, now)
         hub = open_hub(arguments.hub, now)
     rows = hub.members.members if hub.members else ()
     lines = [f"{hub.path}: the hub {hub.charter.name}, hosted by {hub.charter.host}"]
@@ -512,10 +512,6 @@ def change_members(arguments: argparse.Namespace) -> int:
     lines += [f"  overtaken: {one[:16]}: {late}" for one in sorted(hub.overtaken)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
-
-
-def _signature(content: bytes, key: Ed25519PrivateKey) -> bytes:
-    return signing.sign_detached(content, key)
 
 
 def _next_list(

@@ -147,7 +147,8 @@ class Day:
         if not replaced_actors <= set(of_actor.values()):
             raise OfferError(f"replaces an actor that is not one of {org}")
         left = {log.entries[name].line.entry.entity_id: name for name in own - gone - self.ended}
-        new = {name for actor in one.actors for name in (actor.actor, *_ids(actor))}
+        new = {actor.actor for actor in one.actors}
+        new |= {entry.entry for actor in one.actors for entry in actor.entries}
         new |= {dispute.dispute for dispute in one.disputes}
         for actor in one.actors:
             for entry in actor.entries:
@@ -246,10 +247,6 @@ class Day:
         if made not in self.lines:
             self.lines[made] = None
             self.bytes += len(made) + 1
-
-
-def _ids(actor: HubActor) -> tuple[str, ...]:
-    return tuple(entry.entry for entry in actor.entries)
 
 
 def add_collect_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -384,11 +385,7 @@ def _compare(
             stay += [one.line.entry.entry for one in old]
         else:
             actors.append(replace(actor, replaces=tuple(before)))
-    return tuple(sorted(actors, key=_actor)), tuple(sorted(stay))
-
-
-def _actor(one: HubActor) -> str:
-    return one.actor
+    return tuple(sorted(actors, key=attrgetter("actor"))), tuple(sorted(stay))
 
 
 def _own_ties(actor: HubActor) -> set[tuple[frozenset[str], int, str]]:
