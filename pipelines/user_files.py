@@ -354,8 +354,9 @@ def _last_rows() -> dict[str, dict[str, str]]:
     path = key_store.home() / LAST_ROWS_FILE
     try:
         found = json.loads(path.read_bytes())
-        return {str(file): {"first": one["first"], "last": one["last"]}
-                for file, one in found.items()}  # fmt: skip
+        return {
+            str(file): {"first": one["first"], "last": one["last"]} for file, one in found.items()
+        }
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -152,8 +152,12 @@ def issue_corrections(
         recipient: _files((sender, recipient, signed_files.utc_text(now)), issues, key)
         for recipient, issues in sorted(by_recipient.items())
     }
-    struck = {without_epoch(each) for those in by_recipient.values() for one in those
-              for each in one.identifiers}  # fmt: skip
+    struck = {
+        without_epoch(each)
+        for those in by_recipient.values()
+        for one in those
+        for each in one.identifiers
+    }
     for recipient, files in made.items():
         ledger.hold_back(finished, f"correction/{recipient}", files, without_ids(values, struck))
     for recipient, files in made.items():

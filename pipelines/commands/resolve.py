@@ -408,9 +408,7 @@ def _package(folder: Path) -> Holding:
         raise UsageError(f"{folder}: is no valid package; see ringtrace verify {folder}")
     try:
         found = _read_package(folder)
-    except (
-        OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error
-    ):  # fmt: skip
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
         raise UsageError(
             f"{folder}: has no evidence numbers, since an earlier version made it, or is "
             "damaged; make it again, or ask for another"

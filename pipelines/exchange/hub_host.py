@@ -138,8 +138,15 @@ class Day:
         log = self.hub.log
         own = {name for name in log.entries if self.owns(org, name)}
         of_actor = {name: log.entries[name].line.actor for name in own}
-        gone = {*one.withdrawals, *(name for name, actor in of_actor.items()
-                for each in one.actors if actor in each.replaces)}  # fmt: skip
+        gone = {
+            *one.withdrawals,
+            *(
+                name
+                for name, actor in of_actor.items()
+                for each in one.actors
+                if actor in each.replaces
+            ),
+        }
         for name in (*one.renewals, *one.withdrawals):
             if name not in own:
                 raise OfferError(f"renews or withdraws {name}, which is no entry of {org}")
@@ -166,8 +173,9 @@ class Day:
         # What counts is when the member wrote the letter, not when the host collects it.
         written = parse_moment(one.issued_at).date()
         self.in_time |= {name for name in one.renewals if log.status(name, written) != "expired"}
-        self.in_time |= {name for name in one.answers
-                         if day_of(log.disputes[name].answer_by) >= written}  # fmt: skip
+        self.in_time |= {
+            name for name in one.answers if day_of(log.disputes[name].answer_by) >= written
+        }
         for actor in one.actors:
             self._claim(org, actor, gone)
         actors = sorted({of_actor[name] for name in one.renewals})
@@ -194,8 +202,9 @@ class Day:
             if org and dispute.entry in before:
                 raise OfferError(f"disputes {dispute.entry} a second time")
             before.add(dispute.entry)
-        waiting = sum(each.token in tokens
-                      for name in log.entries for each in log.open_disputes(name))  # fmt: skip
+        waiting = sum(
+            each.token in tokens for name in log.entries for each in log.open_disputes(name)
+        )
         if waiting + len(today) + len(one.disputes) > MAX_OPEN_DISPUTES:
             raise OfferError(f"has more than {MAX_OPEN_DISPUTES} disputes that wait for an answer")
         for name in one.answers:
@@ -233,8 +242,10 @@ class Day:
 
     def _is_dead(self, name: str) -> bool:
         """Returns whether an entry was not renewed, or a dispute of it not answered, in time."""
-        late = any(day_of(one.answer_by) < self.today and one.dispute not in self.in_time
-                   for one in self.hub.log.open_disputes(name))  # fmt: skip
+        late = any(
+            day_of(one.answer_by) < self.today and one.dispute not in self.in_time
+            for one in self.hub.log.open_disputes(name)
+        )
         expired = self.hub.log.status(name, self.today) == "expired"
         return late or (expired and name not in self.in_time)
 
@@ -344,9 +355,15 @@ def _take(
     for one in letters:
         written[one.content.sender] += one.size
     full: set[str] = set()
-    for one in sorted(letters, key=lambda each: (
-            written[each.content.sender], each.content.sender,
-            each.content.issued_at, each.digest)):  # fmt: skip
+    for one in sorted(
+        letters,
+        key=lambda each: (
+            written[each.content.sender],
+            each.content.sender,
+            each.content.issued_at,
+            each.digest,
+        ),
+    ):
         sender = one.content.sender
         if sender in full or (day.bytes and day.bytes + one.size > MAX_DAY_BYTES // 2):
             full.add(sender)
@@ -528,8 +545,11 @@ def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
     first = parse_moment(hub.charter.issued_at).date()
     days = range(0, (now.date() - first).days + 1, hub.charter.epoch_days)
     epochs = [first + timedelta(days=one) for one in days]
-    whose = {contributor_token(secret, hub.charter, org, day): org for org in sorted(orgs)
-             for day in epochs}  # fmt: skip
+    whose = {
+        contributor_token(secret, hub.charter, org, day): org
+        for org in sorted(orgs)
+        for day in epochs
+    }
     if arguments.open_token not in whose:
         raise UsageError(
             f"--open-token {plain(arguments.open_token, 64)}: is no contributor's token; give one "

@@ -81,6 +81,20 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--to", metavar="ORG", required=True, help="slug of the recipient")
     add_own_org(parser)
+    add_source_options(parser)
+    parser.add_argument(
+        "--joint",
+        metavar="RUN",
+        help="this run joined with the recipient's offer: what they named leaves too, with your "
+        "counts of it, if it is core there and an analyst of yours reviewed it there",
+    )
+    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
+    add_signing(parser)
+    add_ledger(parser)
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of what may leave, as `offer_source` and `offer_policy` read them."""
     parser.add_argument(
         "--policy", metavar="FILE", help="TOML of what may leave (default: the shipped policy.toml)"
     )
@@ -89,17 +103,8 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV phone,email,country of your own victims: none of them leaves",
     )
-    parser.add_argument(
-        "--joint",
-        metavar="RUN",
-        help="this run joined with the recipient's offer: what they named leaves too, with your "
-        "counts of it, if it is core there and an analyst of yours reviewed it there",
-    )
     add_other_registers(parser)
     add_register_options(parser)
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    add_signing(parser)
-    add_ledger(parser)
 
 
 def write_offer(arguments: argparse.Namespace) -> int:

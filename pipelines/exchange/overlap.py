@@ -563,8 +563,10 @@ def _answers_before(org: str) -> list[dict[str, str]]:
     try:
         found = kept.get("before") or [{"at": kept["at"], "request": ""}]
         times = [parse_moment(one["at"]) for one in found]
-        return [{"at": utc_text(at), "request": str(one["request"])}
-                for at, one in zip(times, found, strict=True)]  # fmt: skip
+        return [
+            {"at": utc_text(at), "request": str(one["request"])}
+            for at, one in zip(times, found, strict=True)
+        ]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
 
