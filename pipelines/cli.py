@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def usage() -> str:
     """Returns the text of `ringtrace --help`: every command, by group."""
     width = max(len(one.name) for one in COMMANDS)
-    lines = ["usage: ringtrace COMMAND ..."]
+    lines = ["usage: ringtrace COMMAND ...", "", "Find the rings behind impersonation scams."]
     for group in Group:
         lines += ["", f"{group}:"]
         lines += [f"  {one.name:{width}}  {one.summary}" for one in COMMANDS if one.group is group]

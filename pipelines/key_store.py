@@ -614,7 +614,7 @@ def distrust(org: str, signer: str | None, since: datetime | None = None) -> lis
         named = f"the key {signer} of {org}" if signer else f"a key of {org}"
         raise UsageError(f"{named} is not trusted; see ringtrace keys show")
     for path in gone:
-        # Kept also without the key: no list of the partner's brings back what was taken out here.
+        # The note stays when the key is gone, so that no list of the partner's brings it back.
         note = read_note(org, path.stem)
         revoked = min(filter(None, (note.revoked_since, since or NEVER)))
         write_note(org, path.stem, replace(note, revoked_since=revoked))

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipelines import key_store
-from pipelines.options import FailedError, UsageError
+from pipelines.options import FailedError, Flags, UsageError, moment
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
 from reports.text import quantity
 from schemas.entity import without_epoch
@@ -57,6 +57,25 @@ class EntryKind(StrEnum):
 
 
 ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE, EntryKind.SUBMISSION)
+
+
+def add_ledger(flags: Flags) -> None:
+    """Declares the flag that names where what is issued is recorded."""
+    about = "record of what was issued (default: beside the keys)"
+    flags.add_argument("--ledger", metavar="LEDGER", help=about)
+
+
+def add_signing(flags: Flags, when: str = "when it is issued") -> None:
+    """Declares the flags of the key that signs, and of the time that the signed text gives."""
+    key = "private key to sign with (default: your own)"
+    flags.add_argument("--key", metavar="FILE", help=key)
+    flags.add_argument("--now", type=moment, metavar="TIME", help=f"{when} (default: now)")
+
+
+def add_own_org(flags: Flags, dest: str = "sender") -> None:
+    """Declares the flag that names one's own organisation."""
+    about = "your own slug (default: the run's organisation)"
+    flags.add_argument("--from", metavar="ORG", dest=dest, help=about)
 
 
 class LedgerError(FailedError):

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -138,13 +139,12 @@ class StrictParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises a UsageError of one line, with the option or word that may have been meant."""
-        meant = ""
-        left = message.removeprefix("unrecognized arguments: ").split(" ")[0]
-        if message.startswith("the following arguments are required"):
+        left = meant = ""
+        if message.startswith("unrecognized arguments: "):
+            left = message.split(" ")[2]
+        elif message.startswith("the following arguments are required"):
             # A mistyped option is also missing: the mistake is named, not what follows from it.
             left = next((one for one in self._words if self._is_unknown_option(one)), "")
-        elif not message.startswith("unrecognized arguments: "):
-            left = ""
         if left:
             message, meant = unknown_word(left, self._option_string_actions)
         elif lacks := re.match(r"argument (\S+): expected (?:at least )?one argument", message):
@@ -270,40 +270,44 @@ def repeatable(metavar: str) -> dict[str, Any]:
     return {"nargs": "+", "action": "extend", "default": [], "metavar": metavar}
 
 
-def add_inputs(parser: argparse.ArgumentParser) -> None:
+Flags = argparse._ActionsContainer
+"""A parser, or a group of one, in which flags are declared."""
+
+
+def add_inputs(flags: Flags) -> None:
     """Declares the flags that name records."""
-    parser.add_argument(
+    flags.add_argument(
         "--complaints",
         **repeatable("GLOB"),
         help="complaint files, folders or globs; also gs:// and s3://",
     )
-    parser.add_argument("--calls", **repeatable("GLOB"), help="call record files, folders or globs")
+    flags.add_argument("--calls", **repeatable("GLOB"), help="call record files, folders or globs")
 
 
-def add_formats(parser: argparse.ArgumentParser) -> None:
+def add_formats(flags: Flags) -> None:
     """Declares the flags that say how records are to be read."""
-    parser.add_argument(
+    flags.add_argument(
         "--complaints-format",
-        type=_complaints_format,
+        type=partial(_checked_format, RecordKind.COMPLAINT),
         metavar="NAME",
         help="format of complaints, if not recognized",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--calls-format",
-        type=_calls_format,
+        type=partial(_checked_format, RecordKind.CALL),
         metavar="NAME",
         help="format of call records, if not recognized",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--source-org", metavar="ORG", help="organisation of files that do not name theirs"
     )
-    parser.add_argument(
+    flags.add_argument(
         "--map",
         **repeatable("FILE"),
         help="TOML of how files of no known format are read, which `ringtrace map` writes; one for "
         "complaints, one for calls",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--timezone",
         type=time_zone,
         metavar="ZONE",
@@ -320,7 +324,7 @@ def time_zone(text: str) -> str:
         parse_zone(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no zone; use one as Europe/Madrid, or an offset as +05:30"
+            f"'{text}' is no time zone; give one such as Europe/Madrid, or an offset such as +05:30"
         ) from None
     return text
 
@@ -332,15 +336,7 @@ def _country(text: str) -> str:
     return code
 
 
-def _complaints_format(text: str) -> str:
-    return _checked_format(text, RecordKind.COMPLAINT)
-
-
-def _calls_format(text: str) -> str:
-    return _checked_format(text, RecordKind.CALL)
-
-
-def _checked_format(text: str, kind: RecordKind) -> str:
+def _checked_format(kind: RecordKind, text: str) -> str:
     from transforms.read import ADAPTERS_BY_NAME  # loads Beam, as --help need not
 
     known = [one for one, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
@@ -351,37 +347,30 @@ def _checked_format(text: str, kind: RecordKind) -> str:
     return text
 
 
-def add_known_legitimate(parser: argparse.ArgumentParser) -> None:
+def add_known_legitimate(flags: Flags) -> None:
     """Declares the flag that names who must not be accused."""
-    parser.add_argument(
+    flags.add_argument(
         "--known-legitimate",
         **repeatable("FILE"),
         help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
     )
 
 
-def add_ledger(parser: argparse.ArgumentParser) -> None:
-    """Declares the flag that names where what is issued is recorded."""
-    about = "record of what was issued (default: beside the keys)"
-    parser.add_argument("--ledger", metavar="LEDGER", help=about)
-
-
-def add_register_options(parser: argparse.ArgumentParser) -> None:
+def add_register_options(flags: Flags) -> None:
     """Declares the flags of the victim register."""
-    parser.add_argument(
+    flags.add_argument(
         "--register-key",
         metavar="FILE",
-        help="32 secret bytes under which the victim register is kept (default: your own, made on "
-        "first use; see docs/operations.md)",
+        help="32 secret bytes that key the victim register (default: your own, made on first use; "
+        "see docs/operations.md)",
     )
-    parser.add_argument(
-        "--no-register", action="store_true", help="keep no victim register, and refuse by none"
-    )
+    without = "keep no victim register, and compare nothing with one"
+    flags.add_argument("--no-register", action="store_true", help=without)
 
 
-def add_private_output(parser: argparse.ArgumentParser) -> None:
+def add_private_output(flags: Flags) -> None:
     """Declares the flag of where a run's private files go."""
-    parser.add_argument(
+    flags.add_argument(
         "--private-output",
         metavar="DIR",
         help="restricted folder for private/, in place of the output's; without it nothing private "
@@ -389,74 +378,85 @@ def add_private_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_other_registers(parser: argparse.ArgumentParser) -> None:
+def add_other_registers(flags: Flags) -> None:
     """Declares the flag of more registers than those of the runs that are named."""
-    parser.add_argument(
+    flags.add_argument(
         "--register",
         **repeatable("FILE"),
         help="more victim registers of your own: private/victims of another run, or a file of it",
     )
 
 
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Declares the flags that a batch and a stream have in common."""
-    add_known_legitimate(parser)
-    add_formats(parser)
-    parser.add_argument(
-        "--previous", metavar="RUN", help="an earlier run, whose cluster ids are kept"
+def add_reading_options(flags: Flags) -> None:
+    """Declares the flags, common to a batch and a stream, of how records are read."""
+    add_formats(flags)
+    flags.add_argument(
+        "--calls-direction",
+        choices=[str(one) for one in Direction],
+        help="direction of calls whose records do not say it: inbound if the suspect called",
     )
-    parser.add_argument(
-        "--decisions", metavar="FILE", help="CSV or JSON Lines of analysts' decisions, which bind"
+    flags.add_argument(
+        "--victim-country",
+        type=_country,
+        metavar="CODE",
+        help="country of victims who got e-mail, such as US, by which numbers in it are read: a "
+        "message does not say where they are dialed",
     )
-    parser.add_argument(
+    flags.add_argument(
+        "--passport-keys",
+        **repeatable("FILE"),
+        help="public keys or certificates in PEM; signed caller IDs (PASSporTs) that none of them "
+        "signed are rejected",
+    )
+    flags.add_argument(
+        "--skip-unreadable",
+        action="store_true",
+        help="leave out files in an input folder that cannot be read (default: the run fails)",
+    )
+
+
+def add_clustering_options(flags: Flags) -> None:
+    """Declares the flags, common to a batch and a stream, of what decides on clusters."""
+    before = "an earlier run, whose cluster ids are kept"
+    flags.add_argument("--previous", metavar="RUN", help=before)
+    about = "CSV or JSON Lines of analysts' decisions, which outweigh the evidence"
+    flags.add_argument("--decisions", metavar="FILE", help=about)
+    add_known_legitimate(flags)
+    flags.add_argument(
         "--sources",
         metavar="FILE",
         help="CSV source_org,rule of how rows without a victim_id count as reporters: victim_id "
         "(as unknown ones), each_row or per_day; added to the shipped rules of public sources",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--priority-weights",
         metavar="FILE",
-        help="TOML of what ranks clusters, in place of the shipped one",
+        help="TOML of weights that rank clusters, in place of the shipped ones",
     )
-    add_register_options(parser)
-    add_private_output(parser)
-    parser.add_argument(
-        "--calls-direction",
-        choices=[str(one) for one in Direction],
-        help="who called, for call records that do not say",
-    )
-    parser.add_argument(
-        "--victim-country",
-        type=_country,
-        metavar="CODE",
-        help="country of the victims who got mail, ISO 3166-1 alpha-2 such as US: a message does "
-        "not say in which its numbers are dialed",
-    )
-    parser.add_argument(
-        "--passport-keys",
-        **repeatable("FILE"),
-        help="public keys or certificates in PEM; PASSporTs that none of them signed are rejected",
-    )
-    parser.add_argument(
+
+
+def add_writing_options(flags: Flags) -> None:
+    """Declares the flags, common to a batch and a stream, of what is written."""
+    flags.add_argument(
         "--shards",
         type=WholeNumber(1, 10_000),
         default=1,
         metavar="N",
         help="files that each table is written as (default: %(default)s)",
     )
-    parser.add_argument(
+    add_private_output(flags)
+    add_register_options(flags)
+
+
+def add_process_options(flags: Flags) -> None:
+    """Declares the flags, common to a batch and a stream, of how the command itself runs."""
+    flags.add_argument(
         "--no-wait",
         action="store_true",
-        help="return when a remote runner has taken the job, and do not wait for its end",
+        help="return when a remote runner has taken the job, without waiting for its end",
     )
-    parser.add_argument(
-        "--skip-unreadable",
-        action="store_true",
-        help="leave out what lies below an input and cannot be read; without it the run fails",
-    )
-    parser.add_argument("--config", metavar="FILE", help="TOML of any of these options")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
+    flags.add_argument("--config", metavar="FILE", help="TOML of any of these options")
+    flags.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
 
 
 def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.Namespace:

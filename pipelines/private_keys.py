@@ -290,6 +290,6 @@ def _received(wire: socket.socket, size: int) -> bytes:
     while len(parts) < size:
         part = wire.recv(size - len(parts))
         if not part:
-            raise AgentError("the agent ended the talk; add the key with ssh-add")
+            raise AgentError("the agent closed the connection; add the key with ssh-add")
         parts += part
     return parts

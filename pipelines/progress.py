@@ -220,7 +220,7 @@ class Progress:
     def following(self, steps: Sequence[str]) -> Iterator[None]:
         """Shows which of the pipeline's `steps`, in their order, the run has reached."""
         try:
-            # A handle of its own: the run may turn the usual one away.
+            # A duplicate of the stream, since the run may redirect the original.
             descriptor = os.dup(self._stream.fileno())
         except OSError:
             # A stream in memory, as in a notebook, shows only how the run began and ended.

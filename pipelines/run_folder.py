@@ -157,7 +157,9 @@ def private_store(output: str, given: str | None, token: str) -> PrivateStore:
     folder = str(Path(given).resolve()) if is_local(given) else given.rstrip("/")
     whole = str(Path(output).resolve()) if is_local(output) else output.rstrip("/")
     if folder == whole or folder.startswith(f"{whole}/") or whole.startswith(f"{folder}/"):
-        raise UsageError(f"--private-output {given}: is not apart from --output; give another")
+        raise UsageError(
+            f"--private-output {given}: is --output, or in it, or around it; give a separate folder"
+        )
     if is_local(given) and not _keeps_modes(given):
         raise UsageError(f"--private-output {given}: its disk has no file modes; give another")
     return PrivateStore(key, folder, staging_folder(folder, token))
@@ -247,7 +249,7 @@ def _keeps_modes(folder: str) -> bool:
     try:
         with TemporaryDirectory(prefix=".modes-", dir=there) as made:
             return not Path(made).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    except OSError:  # what is to be written there fails with its own error
+    except OSError:  # writing there will fail, with an error that says more
         return True
 
 
@@ -323,7 +325,7 @@ def lines_for_log(
     """
     try:
         manifest = Run.open(folder).manifest
-    except RunError:  # which the lines tell
+    except RunError:  # `lines` say so already
         yield from lines
         return
     root = str(manifest.get("private_output") or folder)

@@ -377,7 +377,7 @@ class _SharedBundle(BundleManager):
     """
 
     def __init__(self, plain: BundleManager, processes: int, free: Callable[[], int]) -> None:
-        # What Beam hands to a manager is in its attributes.
+        # Takes over all that Beam gave to the plain manager.
         self.__dict__.update(vars(plain))
         self._processes = processes
         self._free = free

@@ -1,4 +1,4 @@
-"""Reads the files that a user names: lists of the known legitimate, decisions and weights.
+"""Reads the files that a user names, such as lists and decisions, and checks folders to write to.
 
 Long, since each is read with the same errors, and runs with the same checks of who signed them.
 """
@@ -174,6 +174,24 @@ MOST_RULES_BYTES, MOST_DECISIONS_BYTES = 1024 * 1024, 8 * 1024 * 1024
 """The same of rules of sources, which each process of a run holds, and of analysts' decisions."""
 
 
+def free_folder(given: str | Path) -> Path:
+    """Returns the path of the folder to write to, which must be new or empty; makes nothing.
+
+    Raises:
+        UsageError: if it is neither, or cannot be made.
+    """
+    folder = Path(given)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{given}: exists and is not an empty folder; name a new one")
+        above = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+        if not above.is_dir():
+            raise UsageError(f"{given}: {above} is not a folder; name another one")
+    except OSError as error:
+        raise UsageError(f"{given}: {error.strerror}; name another folder") from None
+    return folder
+
+
 def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
     """Reads a UTF-8 file, local or in an object store.
 
@@ -336,8 +354,9 @@ def _last_rows() -> dict[str, dict[str, str]]:
     path = key_store.home() / LAST_ROWS_FILE
     try:
         found = json.loads(path.read_bytes())
-        return {str(file): {"first": one["first"], "last": one["last"]}
-                for file, one in found.items()}  # fmt: skip
+        return {
+            str(file): {"first": one["first"], "last": one["last"]} for file, one in found.items()
+        }
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

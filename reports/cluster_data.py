@@ -677,7 +677,7 @@ def _compared(template: str, wording: str) -> Pieces:
     start = next((at for at, (one, other) in enumerate(pairs) if one != other), least)
     pairs = zip(reversed(words[start:]), reversed(others[start:]), strict=False)
     end = next((at for at, (one, other) in enumerate(pairs) if one != other), least - start)
-    # Most wordings differ in one place, which need not be looked for.
+    # Most wordings differ in one place alone: what surrounds it needs no alignment.
     middle, rest = words[start : len(words) - end], others[start : len(others) - end]
     pieces = [(words[:start], False)]
     if middle and rest:

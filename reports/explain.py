@@ -500,7 +500,7 @@ def _link_lines(link: Row, near: str) -> Iterator[str]:
 
 def _when(part: Row) -> str:
     when = datetime.fromisoformat(part["observed_at"]).astimezone(UTC)
-    if any(row["field"] in OFFERED for row in part["read"]):  # of which the week alone is known
+    if any(row["field"] in OFFERED for row in part["read"]):  # an offer gives weeks alone
         return f"in the week of {readable_time(when - timedelta(3)).partition(',')[0]}"
     return readable_time(when)
 

@@ -60,6 +60,7 @@ DRAWN_LINES = 2_500
 """Lines that are drawn, the best-evidenced first."""
 
 ROW_LIMIT = 80
+"""Members among which handovers are sought, those of most records."""
 
 LABEL_WIDTH, TIMELINE_WIDTH, ROW_HEIGHT, AXIS_HEIGHT = 250, 1000, 17, 24
 """Widths of the label column and of the whole, heights of a row and of the axis, in px."""
@@ -320,7 +321,7 @@ def _relaid(names: list[str], distances: Array, known: Mapping[str, Point]) -> A
         places[one] = _beside(places, distances[one], unit, _pull(names[one]))
     wanted = distances * unit
     hold = np.diag(np.where(old, HOLD * np.maximum(_weights(wanted).sum(1), 1e-9), 0))
-    # Nothing else keeps a new part in place that has no path to an old member.
+    # A new part without a path to an old member would drift, so it is held where it begins.
     loose = ~old & ~np.isfinite(distances[:, old]).any(1)
     hold[loose, loose] = 1
     places = _settled(places[None], wanted[None], hold[None], places[None], unit)[0]
@@ -604,9 +605,9 @@ class Timeline:
     height: int
 
 
-def build_timeline(facts: ClusterFacts) -> Timeline:
-    """Makes rows of the members that most records name, the earliest first."""
-    shown = _first_rows(facts)
+def build_timeline(facts: ClusterFacts, most: int) -> Timeline:
+    """Makes rows of the `most` members that most records name, the earliest first."""
+    shown = _first_rows(facts, most)
     if not shown:  # all members are left out of this copy
         return Timeline([], [], [], AXIS_HEIGHT)
     start = min(one["first_seen"] for one in shown).date()
@@ -628,7 +629,7 @@ def build_timeline(facts: ClusterFacts) -> Timeline:
                 x(one.first_seen),
                 place[one.after] + middle,
             )
-            for one in find_handovers(facts)
+            for one in find_handovers(facts, most)
         ],
         height=AXIS_HEIGHT + len(shown) * ROW_HEIGHT + 4,
     )
@@ -650,13 +651,13 @@ def _ticks(start: date, end: date, scale: float) -> list[tuple[float, str]]:
     return [(round(LABEL_WIDTH + (day - start).days * scale, 1), f"{day}") for day in days[::step]]
 
 
-def find_handovers(facts: ClusterFacts) -> list[Handover]:
+def find_handovers(facts: ClusterFacts, most: int = ROW_LIMIT) -> list[Handover]:
     """Pairs members of one kind, linked or with a neighbour in common, if one follows the other.
 
-    Each gives way to one and follows one at most; the shortest gaps are paired first. Only those in
-    the timeline are paired.
+    Each gives way to one and follows one at most; the shortest gaps are paired first. Only the
+    `most` members that most records name are paired, which a timeline shows.
     """
-    shown = _first_rows(facts)
+    shown = _first_rows(facts, most)
     linked: dict[str, set[str]] = {one["entity_id"]: set() for one in facts.members}
     for one in facts.inside:
         linked[one["entity_a"]].add(one["entity_b"])
@@ -694,7 +695,6 @@ def _follows(before: Row, after: Row) -> bool:
     return -OVERLAP_DAYS <= gap.days <= HANDOVER_DAYS
 
 
-def _first_rows(facts: ClusterFacts) -> list[Row]:
-    """Returns the members that most records name, by first record."""
-    shown = facts.members[:ROW_LIMIT]
-    return sorted(shown, key=lambda one: (one["first_seen"], one["entity_id"]))
+def _first_rows(facts: ClusterFacts, most: int) -> list[Row]:
+    """Returns the `most` members that most records name, by first record."""
+    return sorted(facts.members[:most], key=lambda one: (one["first_seen"], one["entity_id"]))

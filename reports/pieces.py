@@ -178,7 +178,7 @@ def gather_job(
     points = figures.layout_clusters(every, starts, links.inside, earlier)
     kept = np.ones(len(of), bool)
     if context.redact:
-        # A copy keeps the places of the run's figure, whoever is left out of it.
+        # A redacted copy leaves members out after the layout, so that the others stay in place.
         kept = disclosure_control.may_leave(every)
     members = every.filter(pa.array(kept)).combine_chunks()
     row_of = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)

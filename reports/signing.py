@@ -160,7 +160,7 @@ def read_private_key(
         key = serialization.load_pem_private_key(content, password=secret)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         if locked:
-            raise LockedKeyError(f"{name}: its passphrase is another; give the right one") from None
+            raise LockedKeyError(f"{name}: has another passphrase; give the right one") from None
         raise KeyFileError(
             f"{name}: contains no private key in PEM (PKCS 8); give one of `ringtrace keys make`"
         ) from None

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,8 +142,13 @@ def write_workbench(
     shared = run_summary.shared_ids(run, entities, LISTED_LIMIT, core_only=redact)
     narratives = not redact and keeps_narratives(run)
     context = PartContext(redact, suppress_below, narratives, joint, shared)
-    lists = partial(_lists, run, entities, previous)
-    jobs = _jobs(run, pool.scratch, groups, sizes, context, lists, before, graph=graph)
+    part_of = {one: place for place, group in enumerate(groups) for one in group}
+    first: list[partial[Any]] = [
+        partial(_lists, run, entities, previous, part_of, len(groups), context)
+    ]
+    if graph:
+        first.append(partial(_edges, run, redact=redact))
+    jobs = chain(first, _cluster_jobs(run, pool.scratch, groups, sizes, context, before))
     found = [one for one in pool.run(jobs, seconds) if one is not None]
     none = NODE_POSITIONS.schema.empty_table()
     positions = pa.concat_tables([none, *(one.positions for one in found)])
@@ -217,22 +223,15 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
     return found | {"index.html": page.replace(b"TOKEN", token.encode(), 1)}
 
 
-def _jobs(
+def _cluster_jobs(
     run: Run,
     scratch: str,
     groups: list[list[str]],
     sizes: Mapping[str, int],
     context: PartContext,
-    lists: partial[None],
     before: str | None,
-    *,
-    graph: bool,
-) -> Iterator[partial[Any]]:
-    """Yields the jobs, long ones first; those of clusters return what `_parts` does."""
-    part_of = {one: place for place, group in enumerate(groups) for one in group}
-    yield partial(lists, part_of, len(groups), context)
-    if graph:
-        yield partial(_edges, run, redact=context.redact)
+) -> Iterator[partial[_Whole]]:
+    """Yields the jobs that write the pieces of clusters."""
     batches = batch_groups(groups, sizes)
     sources = [run.folder] * len(batches)
     if len(batches) > 1:

@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         ended = runner.report_success(
             pipeline.options, progress, options.output, wait=wait, lines=summary
         )
-        # The run stands, so that its rejects can be read; but a scheduler must hear of it.
+        # The run is complete and its rejects can be read, but its exit status tells a scheduler.
         status = int(ended and run_folder.has_faults(options.output))
         if joint is not None and ended:
             status = max(status, join_run(joint))

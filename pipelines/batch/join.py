@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +27,7 @@ from pipelines import key_store
 from pipelines.exchange import overlap, signed_files
 from pipelines.exchange.overlap import RESULT
 from pipelines.exchange.signed_files import Intake, SignedFile
+from pipelines.ledger import add_own_org
 from pipelines.options import (
     LOCAL_RUNNER,
     UsageError,
@@ -64,9 +66,10 @@ from transforms.manifest import files_of
 from transforms.reporters import precision_interval
 
 if TYPE_CHECKING:
-    from pipelines.batch.joint_pipeline import LiveEvidence
+    from pipelines.batch.joint_pipeline import JointPlan, LiveEvidence
     from pipelines.batch.options import BatchOptions
     from transforms.decisions import Decision
+    from transforms.private_files import PrivateStore
     from transforms.victim_register import RegisterSource
 
 _NOT_COUNTED = "is not a count made here; `ringtrace exchange overlap compute` makes one"
@@ -164,13 +167,8 @@ def shared_counts_for_join(
     if not paths:
         return []
     public = key_store.own_key(key, make=False).public_key()
-    return sorted(
-        (_manifest_entry(read_shared_count(path, public, offers)) for path in paths), key=_sort_key
-    )
-
-
-def _sort_key(one: dict[str, Any]) -> tuple[str, str, str]:
-    return one["cluster_id"], one["organisation"], one["sha256"]
+    found = (_manifest_entry(read_shared_count(path, public, offers)) for path in paths)
+    return sorted(found, key=itemgetter("cluster_id", "organisation", "sha256"))
 
 
 def _manifest_entry(one: SharedCount) -> dict[str, Any]:
@@ -201,9 +199,7 @@ def add_join_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="folder of the joint run")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier run there")
-    parser.add_argument(
-        "--from", metavar="ORG", dest="me", help="your own slug (default: the run's one)"
-    )
+    add_own_org(parser, "me")
     parser.add_argument(
         "--previous", metavar="RUN", help="run whose cluster ids are kept (default: RUN)"
     )
@@ -339,22 +335,38 @@ def join_offers(arguments: argparse.Namespace, live: LiveEvidence | None = None)
     private |= signed_files.ids_in_register(named, register)
     contested = signed_files.contested_ids(named, own_runs) - private
     misread = frozenset(one for one in named if not reads_as_itself(one))
-    refused = Refused(private | contested | misread, len(private))
-    status = _run_joint(arguments, own, me, intake, refused, register, overlaps, live)
+    refused = private | contested | misread
+    checked = CheckedJoin(own, me, intake, refused, len(private), register, overlaps)
+    status = _run_joint(arguments, checked, live)
     if status == 0 and live is None:
         lines = _summary(arguments.output, offers, private, contested, misread)
         sys.stdout.write("\n".join(lines) + "\n")
-        # The run stands; but a scheduler must hear of files that were not given out.
+        # The run is complete, but its exit status tells a scheduler of files that were held back.
         names = (one["name"] for one in Run.open(arguments.output).manifest.get("private", []))
         status = int(any(one.startswith(f"{HELD_FOLDER}/") for one in names))
     return status
 
 
-class Refused(NamedTuple):
-    """Identifiers that no offer may name, and how many of those named are our own victims'."""
+class CheckedJoin(NamedTuple):
+    """A run of one's own and the offers to join with it, checked.
 
-    ids: frozenset[str]
-    victims: int
+    Attributes:
+        own: The run.
+        me: The organisation whose run it is.
+        intake: The offers.
+        refused: Identifiers that no offer may name.
+        victims_named: How many of those that offers name are our own victims'.
+        register: Victim registers of our own.
+        overlaps: Counts of shared victims, as the manifest has them.
+    """
+
+    own: Run
+    me: str
+    intake: Intake
+    refused: frozenset[str]
+    victims_named: int
+    register: RegisterSource | None
+    overlaps: list[dict[str, Any]]
 
 
 def as_evidence(one: SignedFile) -> AcceptedOffer:
@@ -397,85 +409,25 @@ def _check_given_again(arguments: argparse.Namespace, options: dict[str, Any]) -
 
 
 def _run_joint(
-    arguments: argparse.Namespace,
-    own: Run,
-    me: str,
-    intake: Intake,
-    refused: Refused,
-    register: RegisterSource | None,
-    overlaps: list[dict[str, Any]],
-    live: LiveEvidence | None,
+    arguments: argparse.Namespace, checked: CheckedJoin, live: LiveEvidence | None
 ) -> int:
     """Plans and runs the joint pipeline; returns the exit status."""
     from pipelines import run_folder, runner
-    from pipelines.batch.joint_pipeline import JointPlan, build_joint_pipeline, live_pipeline
-    from pipelines.batch.plan import find_previous, package_versions
+    from pipelines.batch.joint_pipeline import build_joint_pipeline, live_pipeline
     from pipelines.progress import Progress
-    from transforms.manifest import RunSettings, current_time
     from transforms.stream import InProcessRunner
     from transforms.write import staging_folder
 
     flags = [f"--runner={LOCAL_RUNNER}"]
     if not arguments.debug:
         flags += runner.suppress_logs(flags)
-    output, offers, manifest = arguments.output, intake.offers, own.manifest
-    previous = find_previous(arguments.previous or own)
-    known = read_known_legitimate(arguments.known_legitimate)
-    # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
-    decisions = read_decisions(arguments.decisions)
-    for one in (arguments.previous, arguments.run):
-        check_continues(decisions, arguments.decisions, one)
-        decisions = keep_bindings(decisions, one)
-    decisions = bind_to_previous(decisions, arguments.previous)
-    weights = read_weights(arguments.priority_weights)
-    clock = arguments.now or current_time()
-    taken = tuple(as_evidence(one) for one in offers)
-    records = _records_of_claims(taken, decisions)
-    options = {
-        "decisions": file_digest(arguments.decisions),
-        "known_legitimate": [Path(one).name for one in arguments.known_legitimate],
-        "offers": [_offer_entry(one) for one in offers],
-        "offers_left_out": [_offer_entry(one) | {"why": why} for one, why in intake.void],
-        "overlaps": overlaps,
-        "senders": _senders(taken, records),
-        "own_run": manifest["run_id"],
-        "previous": previous.run_id,
-        "priority_weights": file_digest(arguments.priority_weights),
-        "register": register is not None,
-    }
+    output = arguments.output
     with run_folder.lock_output(output):
         run_folder.check_output(output, overwrite=arguments.overwrite)
         token = uuid.uuid4().hex[:12]
         private = run_folder.private_store(output, arguments.private_output, token)
         run_folder.check_private_output(private, overwrite=arguments.overwrite)
-        plan = JointPlan(
-            live=live,
-            own=own,
-            me=me,
-            offers=taken,
-            most_people={who: one["most_people"] for who, one in records.items()},
-            others=frozenset(_orgs_of(own) - {me}),
-            offer_files=tuple(_input_entry(one) for one in offers),
-            known=known.merged(known_legitimate_of_run(own)),
-            private=refused.ids,
-            victims_named=refused.victims,
-            register=register,
-            previous_members=previous.members,
-            previous_components=previous.components,
-            decisions=decisions,
-            weights=weights,
-            record=partial(signed_files.accepted, offers=offers, output=output, made=clock),
-            sign=run_folder.run_signer(),
-            run=RunSettings(
-                entries=manifest.get("entries"),
-                staging=staging_folder(output, token),
-                output=output,
-                versions=package_versions(),
-                options=manifest["options"] | options,
-                clock=clock,
-                private=private,
-            ),
-        )
+        plan = _joint_plan(arguments, checked, staging_folder(output, token), private, live)
         if live is not None:
             steps = InProcessRunner(live_pipeline(plan))
             try:
@@ -487,13 +439,81 @@ def _run_joint(
         progress = Progress(sys.stderr)
         for line in run_folder.opening_lines(private):
             progress.say(line)
-        progress.say(f"joining {quantity(len(offers), 'offer')}")
+        progress.say(f"joining {quantity(len(plan.offers), 'offer')}")
         build_joint_pipeline(pipeline, plan)
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=arguments.debug)
     if status == 0:
         lines = run_folder.summary_lines(output)
         runner.report_success(pipeline.options, progress, output, wait=True, lines=lines)
     return status
+
+
+def _joint_plan(
+    arguments: argparse.Namespace,
+    checked: CheckedJoin,
+    staging: str,
+    private: PrivateStore,
+    live: LiveEvidence | None,
+) -> JointPlan:
+    """Reads the decisions and lists of a join; returns its plan."""
+    from pipelines.batch.joint_pipeline import JointPlan
+    from pipelines.batch.plan import find_previous, package_versions
+    from pipelines.run_folder import run_signer
+    from transforms.manifest import RunSettings, current_time
+
+    own, intake = checked.own, checked.intake
+    offers, manifest = intake.offers, own.manifest
+    previous = find_previous(arguments.previous or own)
+    known = read_known_legitimate(arguments.known_legitimate)
+    # A joint run is bound to an earlier one that its analysts saw; one's own has bindings too.
+    decisions = read_decisions(arguments.decisions)
+    for one in (arguments.previous, arguments.run):
+        check_continues(decisions, arguments.decisions, one)
+        decisions = keep_bindings(decisions, one)
+    decisions = bind_to_previous(decisions, arguments.previous)
+    clock = arguments.now or current_time()
+    taken = tuple(as_evidence(one) for one in offers)
+    records = _records_of_claims(taken, decisions)
+    options = {
+        "decisions": file_digest(arguments.decisions),
+        "known_legitimate": [Path(one).name for one in arguments.known_legitimate],
+        "offers": [_offer_entry(one) for one in offers],
+        "offers_left_out": [_offer_entry(one) | {"why": why} for one, why in intake.void],
+        "overlaps": checked.overlaps,
+        "senders": _senders(taken, records),
+        "own_run": manifest["run_id"],
+        "previous": previous.run_id,
+        "priority_weights": file_digest(arguments.priority_weights),
+        "register": checked.register is not None,
+    }
+    return JointPlan(
+        live=live,
+        own=own,
+        me=checked.me,
+        offers=taken,
+        most_people={who: one["most_people"] for who, one in records.items()},
+        others=frozenset(_orgs_of(own) - {checked.me}),
+        offer_files=tuple(_input_entry(one) for one in offers),
+        known=known.merged(known_legitimate_of_run(own)),
+        private=checked.refused,
+        victims_named=checked.victims_named,
+        register=checked.register,
+        previous_members=previous.members,
+        previous_components=previous.components,
+        decisions=decisions,
+        weights=read_weights(arguments.priority_weights),
+        record=partial(signed_files.accepted, offers=offers, output=arguments.output, made=clock),
+        sign=run_signer(),
+        run=RunSettings(
+            entries=manifest.get("entries"),
+            staging=staging,
+            output=arguments.output,
+            versions=package_versions(),
+            options=manifest["options"] | options,
+            clock=clock,
+            private=private,
+        ),
+    )
 
 
 def _records_of_claims(
@@ -601,14 +621,10 @@ def _summary(
     return lines
 
 
-def _label(one: SignedFile) -> str:
-    """Returns a name of our own making: that of the file is the sender's."""
-    return f"offer-{one.content.sender}-{one.sha256[:12]}.json"
-
-
 def _input_entry(one: SignedFile) -> dict[str, Any]:
     return {
-        "label": _label(one),
+        # A label of our own: the file's name is the sender's, who may have put anything into it.
+        "label": f"offer-{one.content.sender}-{one.sha256[:12]}.json",
         "kind": "offer",
         "format": one.content.format,
         "bytes": one.bytes,

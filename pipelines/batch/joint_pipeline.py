@@ -247,14 +247,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         [*input_digests(plan.own.manifest), *plan.offer_files], reshuffle=False
     )
     gathered = {"digests": digests, "counters": counters, "outputs": written}
-    report = partial(
-        write_joint_report,
-        own=plan.own,
-        me=plan.me,
-        offers=plan.offers,
-        register=plan.register,
-        with_pages=live is None,
-    )
+    report = partial(write_joint_report, plan=plan)
     _ = gathered | "Finish" >> PublishRun(start, report, plan.sign, plan.record)  # Manifest
 
 
@@ -291,7 +284,8 @@ def own_evidence(
         pa.concat_tables(records),
         tables.read_table(run, ENTITIES, ["entity_id", "region", "line_type"]),
     )
-    # Who names a mailbox is counted anew, with the other side's reporters.
+    # Mailboxes that one reporter alone named get their ids back: the other side's reporters may
+    # name them, too.
     own = lone_mailboxes(run)
     ids = pa.array([own.get(one, one) for one in found["entity_id"].to_pylist()], pa.string())
     # Epochs are split anew: what the other side saw can fill a gap.
@@ -305,9 +299,10 @@ def _wordless(run: Run, complaints: pa.Table, key: PrivateKey | None) -> pa.Arra
         return None
     found = pa.Table.from_batches(narratives_of_run(run, key), NARRATIVES.schema)
     short = found.filter(few_words(found["narrative"]))
-    names = (pc.binary_join_element_wise(one["source_org"], one["complaint_id"], "|")
-             for one in (complaints, short))  # fmt: skip
-    ids, known = names
+    ids, known = (
+        pc.binary_join_element_wise(one["source_org"], one["complaint_id"], "|")
+        for one in (complaints, short)
+    )
     return pc.is_in(ids, known.combine_chunks()).combine_chunks()
 
 
@@ -368,16 +363,7 @@ def input_digests(manifest: Manifest) -> list[Mapping[str, Any]]:
 
 
 def write_joint_report(
-    folder: str,
-    manifest: Manifest,
-    pool: JobPool,
-    private: PrivateStore,
-    *,
-    own: Run,
-    me: str,
-    offers: tuple[AcceptedOffer, ...],
-    register: RegisterSource | None = None,
-    with_pages: bool = True,
+    folder: str, manifest: Manifest, pool: JobPool, private: PrivateStore, plan: JointPlan
 ) -> None:
     """Writes the tables of contributions and the report of a run whose tables are in `folder`.
 
@@ -388,20 +374,20 @@ def write_joint_report(
     seen = tables.read_table(folder, ENTITIES, ["entity_id", "orgs"])
     orgs = dict(zip(seen["entity_id"].to_pylist(), seen["orgs"].to_pylist(), strict=True))
     views = [
-        joint.own_view(me, tables.read_table(own, MEMBERS)),
-        *(joint.offered_view(one) for one in offers),
+        joint.own_view(plan.me, tables.read_table(plan.own, MEMBERS)),
+        *(joint.offered_view(one) for one in plan.offers),
     ]
     views = [view.in_joint_ids(orgs) for view in views]
     by_name = {view.contributor: view for view in views}
     made = (
         (CONTRIBUTORS, joint.contributor_rows(members, orgs, views)),
         (UNION_LINKS, joint.union_link_rows(members, links, views)),
-        (OFFERED_CLUSTERS, joint.offered_cluster_rows(members, offers, by_name)),
+        (OFFERED_CLUSTERS, joint.offered_cluster_rows(members, plan.offers, by_name)),
     )
     for _ in pool.run([partial(_tables, made)], 0):
         continue
-    if with_pages:
-        write_run_report(folder, manifest, pool, private, register=register)
+    if plan.live is None:
+        write_run_report(folder, manifest, pool, private, register=plan.register)
 
 
 def _tables(made: Iterable[tuple[Table, pa.Table]], put: PutFile) -> None:

@@ -9,8 +9,11 @@ from pipelines.options import (
     LOCAL_RUNNER,
     StrictParser,
     WholeNumber,
+    add_clustering_options,
     add_inputs,
-    add_run_options,
+    add_process_options,
+    add_reading_options,
+    add_writing_options,
     moment,
     parse_with_beam,
     repeatable,
@@ -62,48 +65,55 @@ class BatchOptions:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace batch`."""
-    add_inputs(parser)
-    parser.add_argument("--output", metavar="DIR", help="folder of the run; must not exist yet")
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier run in the output folder"
-    )
-    parser.add_argument(
+    records = parser.add_argument_group("Records")
+    add_inputs(records)
+    records.add_argument(
         "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
     )
-    parser.add_argument(
-        "--now",
-        type=moment,
-        metavar="TIME",
-        help="time of the clock, by which decisions expire and recency counts; replays a run "
-        "(default: --as-of, or now)",
-    )
-    parser.add_argument(
-        "--keep-narratives",
-        action="store_true",
-        help="keep narratives, as masked, in complaints/ and quote them in the report, for "
-        "everybody who reads the run (default: in private/, for its owner alone)",
-    )
-    parser.add_argument(
-        "--mask-names",
-        action="store_true",
-        help="mask personal names and postal addresses in narratives, too, as far as a small model "
-        "finds them (pip install '.[names]'); changes nothing else",
-    )
-    parser.add_argument(
+    add_reading_options(records)
+    clusters = parser.add_argument_group("Clusters")
+    add_clustering_options(clusters)
+    clusters.add_argument(
         "--offer",
         **repeatable("OFFER"),
         help="folder of a partner's offer, of a revocation, or of a hub's feed: joins the run with "
         "it as exchange join does, into a second folder, DIR-joint",
     )
-    parser.add_argument(
+    clusters.add_argument(
+        "--now",
+        type=moment,
+        metavar="TIME",
+        help="time at which the run is made: decisions expire and recency counts by it; an earlier "
+        "run's replays that run (default: --as-of, or now)",
+    )
+    output = parser.add_argument_group("Output")
+    output.add_argument("--output", metavar="DIR", help="folder of the run; must not exist yet")
+    output.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier run in the output folder"
+    )
+    output.add_argument(
+        "--keep-narratives",
+        action="store_true",
+        help="keep narratives, as masked, in complaints/ and quote them in the report, for "
+        "everybody who reads the run (default: in private/, for its owner alone)",
+    )
+    output.add_argument(
+        "--mask-names",
+        action="store_true",
+        help="mask personal names and postal addresses in narratives, too, as far as a small model "
+        "finds them (pip install '.[names]'); changes nothing else",
+    )
+    add_writing_options(output)
+    process = parser.add_argument_group("Process")
+    process.add_argument(
         PARTITIONS_FLAG,
         type=WholeNumber(1, MOST_PARTITIONS),
         metavar="N",
-        help="pieces that each step is cut into, the most workers that can share one; changes no "
-        "result (default: 5 to 16, one for every 10 MiB of input, or for every 32 MiB where those "
-        "are more)",
+        help="pieces that each step is cut into, and so the most workers that can share it; "
+        "changes no result (default: 5 to 16, one for every 10 MiB of input, or for every 32 MiB "
+        "where those are more)",
     )
-    add_run_options(parser)
+    add_process_options(process)
 
 
 def batch_options(arguments: argparse.Namespace) -> BatchOptions:

@@ -272,7 +272,7 @@ def find_previous(given: str | Run | None) -> PreviousRun:
         for name, path in files.items()
         if name.startswith(f"{COMPONENTS.name}/")
     ]
-    # Without them members are elsewhere in their figures; that is no reason to fail at the end.
+    # Without the positions of nodes figures are laid out anew, which is no reason to fail.
     nodes = files.get(NODES_FILE)
     drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
     if drawn is not None:

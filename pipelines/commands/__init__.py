@@ -73,58 +73,60 @@ COMMANDS = (
     Command(
         "batch",
         Group.RUN,
-        "complaint files and call records in, clusters and a report out",
+        "cluster files of complaints and call records, and write a report",
         "pipelines.batch.__main__",
         takes_beam_options=True,
     ),
     Command(
         "stream",
         Group.RUN,
-        "records as they arrive in, alerts and snapshots of the clusters out",
+        "cluster records as they arrive, with alerts and snapshots",
         "pipelines.streaming.__main__",
         takes_beam_options=True,
     ),
+    Command("map", Group.RUN, "guess how to read a company's own export, and show its first rows"),
+    Command("demo", Group.RUN, "run on bundled records, and say what to look at in their reports"),
     Command(
         "simulate",
         Group.RUN,
-        "write a simulated world with its truth",
+        "make test data: a simulated world, with its known answers",
         "pipelines.simulate.__main__",
     ),
     Command(
-        "map", Group.RUN, "guess how a company's own export is read, and show its first rows so"
-    ),
-    Command("demo", Group.RUN, "runs on bundled records, and what to look at in their reports"),
-    Command(
-        "report", Group.READ, "show, open or rewrite the report of a run, also for a reader outside"
+        "report", Group.READ, "show, open or rewrite the report of a run, or copy it for outsiders"
     ),
     Command(
-        "serve", Group.READ, "the workbench of a run on this machine, to search, read and decide"
+        "serve", Group.READ, "open a run as a workbench in the browser, to search, read and decide"
     ),
-    Command(
-        "explain", Group.READ, "what an identifier is, why it is in its cluster, what ties two"
-    ),
-    Command(
-        "export", Group.SHARE, "one cluster, or all, as GraphML, GEXF, CSV, STIX, MISP or CASE"
-    ),
+    Command("explain", Group.READ, "show why an identifier is in its cluster, or what links two"),
     Command("evaluate", Group.READ, "score a run against known answers"),
-    Command("decide", Group.SHARE, "record a decision, bound to what a run shows"),
-    Command("referral", Group.SHARE, "one confirmed cluster as a sealed package for one recipient"),
-    Command("verify", Group.SHARE, "whether a referral package is what was sealed, and by whom"),
-    Command("resolve", Group.SHARE, "what an evidence number or a case number stands for today"),
-    Command("correct", Group.SHARE, "take back what was issued and names what was withdrawn since"),
+    Command("decide", Group.SHARE, "record an analyst's decision, bound to what a run shows"),
     Command(
-        "exchange", Group.SHARE, "offers to other organisations, and joint clusters with theirs"
+        "export",
+        Group.SHARE,
+        "write one cluster, or all, as GraphML, GEXF, CSV, STIX, MISP or CASE",
     ),
     Command(
-        "keys",
-        Group.OPERATE,
-        "the key that signs what leaves, and the partners' keys that are trusted",
+        "exchange", Group.SHARE, "make offers to other organisations, and cluster a run with theirs"
+    ),
+    Command("referral", Group.SHARE, "seal one confirmed cluster as a package for one authority"),
+    Command(
+        "verify", Group.SHARE, "check that a referral package is as it was sealed, and by whom"
     ),
     Command(
-        "health",
-        Group.OPERATE,
-        "check a finished run against thresholds, for a scheduler to raise the alarm",
+        "resolve", Group.SHARE, "look up what an evidence number or a case number stands for today"
     ),
-    Command("erase", Group.OPERATE, "take a person's records out, now and of every later run"),
+    Command("correct", Group.SHARE, "take back what was issued and has been withdrawn since"),
+    Command(
+        "health", Group.OPERATE, "check a finished run against thresholds, to alert a scheduler"
+    ),
     Command("rejects", Group.OPERATE, "export rejected rows to fix and re-import"),
+    Command(
+        "erase",
+        Group.OPERATE,
+        "take a person's records out of private files, and of every later run",
+    ),
+    Command(
+        "keys", Group.OPERATE, "manage the key that signs what leaves, and partners' trusted keys"
+    ),
 )

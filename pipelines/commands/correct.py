@@ -25,9 +25,15 @@ from pipelines import key_store, ledger
 from pipelines.batch.join import known_legitimate_of_run
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
-from pipelines.ledger import Entry, EntryKind, Outstanding
-from pipelines.options import add_ledger, add_register_options, moment
-from pipelines.user_files import bind_to_previous, contested_values, open_run, read_decisions
+from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
+from pipelines.options import add_register_options
+from pipelines.user_files import (
+    bind_to_previous,
+    contested_values,
+    free_folder,
+    open_run,
+    read_decisions,
+)
 from reports import signing, tables
 from reports.exchange import correction_lines
 from reports.run import Run
@@ -74,15 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", required=True, help="new folder, with one for each recipient"
     )
-    parser.add_argument(
-        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
-    )
+    add_own_org(parser)
     add_ledger(parser)
     add_register_options(parser)
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+    add_signing(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: for a run, decisions or a folder that cannot be used.
         LedgerError: if the ledger was changed.
     """
-    signed_files.free_folder(arguments.output)
+    free_folder(arguments.output)
     finished = open_run(arguments.run)
     now = arguments.now or datetime.now(UTC)
     decisions = in_force(arguments.decisions, finished, now)
@@ -136,7 +137,7 @@ def issue_corrections(
     """
     from transforms.exit_scan import without_ids
 
-    output = signed_files.free_folder(arguments.output)
+    output = free_folder(arguments.output)
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
     for one in found:
@@ -151,8 +152,12 @@ def issue_corrections(
         recipient: _files((sender, recipient, signed_files.utc_text(now)), issues, key)
         for recipient, issues in sorted(by_recipient.items())
     }
-    struck = {without_epoch(each) for those in by_recipient.values() for one in those
-              for each in one.identifiers}  # fmt: skip
+    struck = {
+        without_epoch(each)
+        for those in by_recipient.values()
+        for one in those
+        for each in one.identifiers
+    }
     for recipient, files in made.items():
         ledger.hold_back(finished, f"correction/{recipient}", files, without_ids(values, struck))
     for recipient, files in made.items():
@@ -285,7 +290,7 @@ def confirmed_but_suppressed(finished: Run) -> list[str]:
     accused = sorted({one for row in accusing for one in row["members"]})
     if not accused:
         return []
-    # A list takes all holders of a number, who have one row then.
+    # The known-legitimate list covers all epochs of a number, which then has one row without epoch.
     ids = pa.array(sorted({*accused, *map(without_epoch, accused)}), pa.string())
     found = tables.read_table(
         finished, ENTITIES, ["entity_id", "status"], pc.field("entity_id").isin(ids)

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import pyarrow.compute as pc
 
 from pipelines import key_store
 from pipelines.exchange import signed_files
+from pipelines.ledger import add_signing
 from pipelines.options import UsageError, add_notice, moment
 from pipelines.progress import printable
 from pipelines.user_files import (
@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="KIND",
         choices=[str(one) for one in DecisionKind],
-        help=", ".join(DecisionKind),
+        help="confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
+        "legitimate (it is no scammer's), suspect_held or victim_owned (whose a contested one is)",
     )
     parser.add_argument(
         "a", metavar="ENTITY", nargs="?", help="in any form, such as '(888) 555-0123'"
@@ -92,18 +93,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         metavar="FILE",
-        help="decisions that were made on RUN in a browser, in place of KIND, ENTITY and --reason",
+        help="file of decisions that were made on RUN in a browser, in place of KIND, ENTITY and "
+        "--reason",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what it would cover, and write nothing"
     )
     parser.add_argument(
-        "--expires", type=moment, metavar="TIME", help="when it is no longer in force"
+        "--expires",
+        type=moment,
+        metavar="TIME",
+        help="until when it is in force (default: without end)",
     )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is decided (default: now)"
-    )
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
+    add_signing(parser, "when it is decided")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -121,23 +123,23 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.source is None and None in given:
         raise UsageError("give KIND, ENTITY and --reason, or --from FILE")
     finished = open_run(arguments.run, built_on=True)
-    options = {"author": arguments.author, "key": arguments.key, "dry_run": arguments.dry_run}
+    options = {"key": arguments.key, "dry_run": arguments.dry_run}
     if arguments.source is not None:
-        made = _parsed(read_text(arguments.source), arguments.source)
+        text = read_text(arguments.source)
+        made = [replace(one, author=arguments.author) for one in _parsed(text, arguments.source)]
         every = record_all(finished, arguments.decisions, made, arguments.source, **options)
     else:
-        one = record_decision(
-            finished,
-            arguments.decisions,
-            DecisionKind(arguments.kind),
-            arguments.a,
-            arguments.b,
+        asked = Decision(
+            decision_id="",
+            kind=DecisionKind(arguments.kind),
+            entity_a=arguments.a,
+            entity_b=arguments.b,
+            author=arguments.author,
             reason=arguments.reason,
-            expires=arguments.expires,
-            now=arguments.now,
-            **options,
+            decided_at=arguments.now or current_time(),
+            expires_at=arguments.expires,
         )
-        every = [one]
+        every = [record_decision(finished, arguments.decisions, asked, **options)]
     for recorded in every:
         sys.stdout.writelines(f"{one}\n" for one in recorded_lines(recorded, arguments.decisions))
     return 0
@@ -164,31 +166,15 @@ class RecordedDecision:
 
 
 def record_decision(
-    finished: Run,
-    decisions: str,
-    kind: DecisionKind,
-    a: str,
-    b: str | None = None,
-    *,
-    author: str,
-    reason: str,
-    expires: datetime | None = None,
-    now: datetime | None = None,
-    key: str | None = None,
-    dry_run: bool = False,
+    finished: Run, decisions: str, asked: Decision, *, key: str | None = None, dry_run: bool = False
 ) -> RecordedDecision:
     """Binds a decision to what a run shows, signs it, and adds it to a file, whole or not at all.
 
     Args:
         finished: The run that is decided on.
         decisions: The file; it is made where it is absent.
-        kind: The kind of the decision.
-        a: An entity of the run, in any form.
-        b: The other one, of a decision about two.
-        author: Who decides.
-        reason: Why.
-        expires: When it is no longer in force.
-        now: When it is decided, by default now.
+        asked: The decision. Its entities are in any form; its id and what it was bound to do not
+            count.
         key: A private key file in place of the own key, which is made where there is none.
         dry_run: Finds out whether it could be recorded and what it covers, and writes nothing.
 
@@ -196,80 +182,97 @@ def record_decision(
         UsageError: for an entity that the run does not show, a decision that covers nothing or
             contradicts another one, or a file that cannot be read or written.
     """
-    clock = now or current_time()
-    if kind in PAIR_DECISIONS and b is None:
-        raise UsageError(f"{kind} is about two entities; name the other one")
-    if kind not in PAIR_DECISIONS and b is not None:
-        raise UsageError(f"{kind} is about one entity; leave {b} out")
-    void = signed_files.void_offers(finished, clock) if kind in ACCUSING_DECISIONS else {}
-    if void:
-        raise UsageError(
-            f"{finished.folder}: an offer in it is void ({min(void.values())}); make the join "
-            "again without it, and decide on that"
-        )
-    if kind in ACCUSING_DECISIONS:
-        check_basis(finished)
+    _check_askable(finished, asked)
     path, before = _read(decisions)
     known = () if before is None else parse_decisions_text(before, decisions)
     check_last_row(known, decisions)
     try:
         check_continues(known, decisions, finished.folder)
-    except UsageError as error:  # said alone: what protects must be easy to record
+    except UsageError as error:  # a note only: what protects must be easy to record
         add_notice(f"{error}; a run that follows {finished.folder} refuses it")
     contested = contested_values(finished)
-    entities = [_entity(finished, one, contested) for one in (a, b) if one is not None]
-    if kind in NAMING_DECISIONS and (own := sorted(set(entities) & set(contested.values()))):
+    decision, shown = _bound(finished, asked, known, contested)
+    (decision,) = _parsed(with_decision_added("", decision), decisions)
+    taken_back = _taken_back(known, decision, decisions)
+    rows = known
+    if not dry_run:
+        signer = key_store.own_key(key)
+        key_id = signing.key_id(signer.public_key())
+        decision = sign_decision(decision, known, key_id, signer.sign)
+        text = with_decision_added(before or "", decision)
+        rows = parse_decisions_text(text, decisions)
+        _write(path, before, text)
+        record_last_row(rows, path)
+        decision = next(one for one in rows if one.decision_id == decision.decision_id)
+    return RecordedDecision(
+        decision,
+        shown,
+        withheld={own: stands for stands, own in contested.items()},
+        unsigned=sum(one.signed_by is None for one in rows),
+        taken_back=taken_back,
+        cuts=_cuts(finished, decision),
+        written=not dry_run,
+    )
+
+
+def _check_askable(finished: Run, asked: Decision) -> None:
+    """Raises UsageError for a wrong number of entities, or a run that none can be accused on."""
+    if asked.kind in PAIR_DECISIONS and asked.entity_b is None:
+        raise UsageError(f"{asked.kind} is about two entities; name the other one")
+    if asked.kind not in PAIR_DECISIONS and asked.entity_b is not None:
+        raise UsageError(f"{asked.kind} is about one entity; leave {asked.entity_b} out")
+    if asked.kind not in ACCUSING_DECISIONS:
+        return
+    if void := signed_files.void_offers(finished, asked.decided_at):
         raise UsageError(
-            f"{a if entities[0] in own else b}: is contested; decide "
-            "suspect_held or victim_owned first: say who holds it"
+            f"{finished.folder}: an offer in it is void ({min(void.values())}); make the join "
+            "again without it, and decide on that"
         )
+    check_basis(finished)
+
+
+def _bound(
+    finished: Run, asked: Decision, known: tuple[Decision, ...], contested: Mapping[str, str]
+) -> tuple[Decision, pa.Table]:
+    """Binds a decision under a free id; returns it, and the SHOWN rows that it is bound to.
+
+    Raises:
+        UsageError: for an entity that the run does not show, or that it cannot be made on.
+    """
+    entities = [_entity(finished, one, contested) for one in asked.entities]
+    for written, entity in zip(asked.entities, entities, strict=True):
+        if asked.kind in NAMING_DECISIONS and entity in contested.values():
+            raise UsageError(
+                f"{written}: is contested; decide suspect_held or victim_owned first: say who "
+                "holds it"
+            )
     decision = Decision(
-        decision_id=_free_id(kind, f"{clock:%Y%m%d}", known),
-        kind=kind,
+        decision_id=_free_id(asked.kind, f"{asked.decided_at:%Y%m%d}", known),
+        kind=asked.kind,
         entity_a=entities[0],
         entity_b=entities[1] if len(entities) > 1 else None,
-        author=author,
-        reason=reason,
-        decided_at=clock,
-        expires_at=expires,
+        author=asked.author,
+        reason=asked.reason,
+        decided_at=asked.decided_at,
+        expires_at=asked.expires_at,
     )
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
-    if kind in REVIEWING_DECISIONS:
+    if decision.kind in REVIEWING_DECISIONS:
         _check_reviewed(finished, decision)
-    (decision,) = _parsed(with_decision_added("", decision), decisions)
-    taken_back = _taken_back(known, decision, decisions)
-    withheld = {own: stands for stands, own in contested.items()}
-    if dry_run:
-        unsigned = sum(one.signed_by is None for one in known)
-        return _with_cuts(
-            RecordedDecision(decision, shown, withheld, unsigned, taken_back, written=False),
-            finished,
-        )
-    signer = key_store.own_key(key)
-    key_id = signing.key_id(signer.public_key())
-    decision = sign_decision(decision, known, key_id, signer.sign)
-    text = with_decision_added(before or "", decision)
-    written = {one.decision_id: one for one in parse_decisions_text(text, decisions)}
-    _write(path, before, text)
-    record_last_row(written.values(), path)
-    unsigned = sum(one.signed_by is None for one in written.values())
-    recorded = written[decision.decision_id]
-    return _with_cuts(RecordedDecision(recorded, shown, withheld, unsigned, taken_back), finished)
+    return decision, shown
 
 
-def _with_cuts(recorded: RecordedDecision, finished: Run) -> RecordedDecision:
-    """Adds the cuts of the clusters of a decision's entities, for one that can vouch for them."""
-    decision = recorded.decision
+def _cuts(finished: Run, decision: Decision) -> tuple[Mapping[str, Any], ...]:
+    """Returns the cuts of the clusters of a decision's entities, if it can vouch for them."""
     if decision.kind not in VOUCHING_DECISIONS:
-        return recorded
+        return ()
     named = pc.field("entity_id").isin(pa.array(decision.entities, pa.string()))
     ids = tables.read_table(finished, MEMBERS, ["cluster_id"], named)["cluster_id"]
     rows = tables.read_table(
         finished, CLUSTERS, where=pc.field("cluster_id").isin(ids.combine_chunks())
     )
-    cuts = (one for row in rows.to_pylist() for one in describe_cuts(finished, row))
-    return replace(recorded, cuts=tuple(cuts))
+    return tuple(one for row in rows.to_pylist() for one in describe_cuts(finished, row))
 
 
 def record_all(
@@ -278,7 +281,6 @@ def record_all(
     made: Iterable[Decision],
     source: str,
     *,
-    author: str,
     key: str | None = None,
     dry_run: bool = False,
 ) -> list[RecordedDecision]:
@@ -287,9 +289,8 @@ def record_all(
     Args:
         finished: The run on which they were made.
         decisions: The file that they are added to.
-        made: The decisions; their authors do not count.
+        made: The decisions.
         source: The name of their file, for errors.
-        author: Who decides.
         key: As of `record_decision`.
         dry_run: As of `record_decision`.
 
@@ -300,24 +301,12 @@ def record_all(
     for one in ordered:
         if one.run_id not in (None, finished.run_id):
             raise UsageError(f"{source}: {one.decision_id} was made on {one.run_id}; name that run")
-
-    def record(one: Decision, *, dry_run: bool) -> RecordedDecision:
-        return record_decision(
-            finished,
-            decisions,
-            one.kind,
-            one.entity_a,
-            one.entity_b,
-            author=author,
-            reason=one.reason,
-            expires=one.expires_at,
-            now=one.decided_at,
-            key=key,
-            dry_run=dry_run,
-        )
-
-    found = [record(one, dry_run=True) for one in ordered]
-    return found if dry_run else [record(one, dry_run=False) for one in ordered]
+    found = [record_decision(finished, decisions, one, key=key, dry_run=True) for one in ordered]
+    return (
+        found
+        if dry_run
+        else [record_decision(finished, decisions, one, key=key) for one in ordered]
+    )
 
 
 def _read(name: str) -> tuple[Path, str | None]:
@@ -350,8 +339,8 @@ def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
         raise UsageError(f"{finished.folder}: {error}; name what it shows") from None
     if is_withheld(found) and found not in contested:
         raise UsageError(
-            f"{written}: is a victim's own in this run, which does not have its value; write a row "
-            "on the value into the file by hand"
+            f"{written}: is a victim's own in this run, which withholds its value; add "
+            "a row about the value to the decisions file by hand"
         )
     return contested.get(found, found)
 
@@ -390,7 +379,9 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
     before = decisions_in_force(known, None, clock).binding
     after = dict(decisions_in_force((*known, decision), None, clock).set_aside)
     if why := after.get(decision.decision_id):
-        raise UsageError(f"{name}: contradicts a decision that is in force ({why}); use one")
+        raise UsageError(
+            f"{name}: contradicts a decision that is in force ({why}); keep one of the two"
+        )
     return tuple(one for one in before if one.decision_id in after)
 
 

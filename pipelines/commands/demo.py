@@ -134,15 +134,16 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     else:
         return
     # A run that was killed leaves its lock and its unfinished folder, which the next one removes.
+    unfinished = tuple(f".{one}." for one in RUNS)
     redacted = {f"{one}-redacted" for one in RUNS}  # by `ringtrace report RUN --redact`, kept
-    rest = {one.name for one in folder.iterdir() if not one.name.startswith(_hidden())} - redacted
+    rest = {one.name for one in folder.iterdir() if not one.name.startswith(unfinished)} - redacted
     if not rest:
         return
     if MANIFEST_NAME in rest:  # as version 0.1 wrote its demo
         raise UsageError(f"{folder}: is itself a run; remove it, or name another folder")
     foreign = sorted(rest - {INPUT, *RUNS})
     if not foreign and INPUT not in rest:
-        foreign = sorted(rest)  # whoever ran the batch, it was no demo
+        foreign = sorted(rest)  # runs without the demo's records are somebody's own
     inside = folder / INPUT
     files = {str(one.relative_to(inside)) for one in inside.rglob("*") if not one.is_dir()}
     foreign += [f"{INPUT}/{one}" for one in sorted(files - set(records))]
@@ -345,10 +346,6 @@ def _batch(output: Path, **inputs: Path) -> int:
     flags += ["--output", str(output), "--overwrite"]
     _print("", _shown("batch", *flags))
     return batch(flags)
-
-
-def _hidden() -> tuple[str, ...]:
-    return tuple(f".{name}." for name in RUNS)
 
 
 def _is_no_run(folder: Path) -> bool:

@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
-from pipelines.ledger import Outstanding
-from pipelines.options import FailedError, UsageError, add_ledger, moment, repeatable
-from pipelines.user_files import check_signers, open_run
+from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
+from pipelines.options import FailedError, UsageError, repeatable
+from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
 from reports.run import Run
 from reports.signing import canonical_json
@@ -70,11 +70,11 @@ LONGEST_ID = 256
 """Characters of a record's id, as in the input contract."""
 
 TAKEN_OUT = {
-    NARRATIVES: "narratives",
-    CONTESTED: "contested values",
-    VICTIMS: "entries of the register",
+    NARRATIVES: ("narrative", "narratives"),
+    CONTESTED: ("contested value", "contested values"),
+    VICTIMS: ("entry of the register", "entries of the register"),
 }
-"""The private tables of a run, by the words for their rows."""
+"""The private tables of a run: the words for one row, and for several."""
 
 STREAMS = (
     "a stream on this machine drops it at its next tick: within a second where it runs, else when "
@@ -134,19 +134,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", help="new folder of the corrections of --despite-hold"
     )
-    parser.add_argument(
-        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
-    )
+    add_own_org(parser)
     add_ledger(parser)
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
     parser.add_argument(
         "--register-key",
         metavar="FILE",
-        help="32 secret bytes under which the victim register is kept (default: your own)",
+        help="32 secret bytes that key the victim register (default: your own)",
     )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is erased (default: now)"
-    )
+    add_signing(parser, "when it is erased")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -163,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--reason names the record, which the list must not; say it otherwise")
     now = arguments.now or datetime.now(UTC)
     if arguments.output is not None:
-        signed_files.free_folder(arguments.output)
+        free_folder(arguments.output)
     if arguments.key is not None:
         key_store.own_key(arguments.key)
     before = key_store.erasures(arguments.register_key)
@@ -204,7 +199,7 @@ def _record(text: str) -> Record:
 def _local_run(folder: str) -> Run:
     if not is_local(folder):
         raise UsageError(
-            f"--run {folder}: is in an object store, where no file is written anew in place; copy "
+            f"--run {folder}: is in an object store, where files cannot be replaced; copy "
             "the run here, or remove it"
         )
     run = Run.open(folder)
@@ -276,8 +271,8 @@ def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstandin
     issued = [one for one in entries if one.kind in ledger.ISSUED]
     if issued and not any(one.searched for one in found):
         raise UsageError(
-            f"--run: {quantity(len(issued), 'offer or package')} left; name a run that has "
-            "the record, to see if one cites it"
+            "--run: offers or packages were issued; name a run that has the record, to see if one "
+            "cites it"
         )
     shown = {entity for one in found for entity in one.entities}
     holds = {one.entry.issue_id: one for one in ledger.outstanding(entries, shown)}
@@ -348,7 +343,7 @@ def _rewrite(found: Named, known: ErasureList) -> Iterator[str]:
             taken[table] += rows.num_rows - kept.num_rows
     if anew:
         _replace_private(Path(root), run, anew)
-    gone = ", ".join(f"{number} {TAKEN_OUT[one]}" for one, number in taken.items() if number)
+    gone = ", ".join(quantity(number, *TAKEN_OUT[one]) for one, number in taken.items() if number)
     yield f"{run.folder}: private/ is without it ({gone or 'had nothing of it'})"
     if not found.searched:
         yield f"{run.folder}: is a snapshot, and its tables are as they were; remove it"

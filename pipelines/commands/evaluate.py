@@ -197,7 +197,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("victims", "victims' own identifiers that must be in no cluster"),
         ("innocents", "identifiers that must share a cluster with no other"),
         ("near-misses", "mistyped identifiers, which must share a cluster with no other"),
-        ("hubs", "and holders, the operations that it serves: to judge what is called a hub"),
+        ("hubs", "holders, the operations that each serves: to score what is called a supplier"),
     ):
         parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV entity_id: {text}")
     parser.add_argument(
@@ -210,10 +210,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--previous", metavar="RUN", type=Path, help="the run it followed: how many ids survived"
     )
     parser.add_argument(
-        "--baselines", action="store_true", help="score simpler methods against the truth too"
+        "--baselines", action="store_true", help="score simpler methods, too, on the same links"
     )
     parser.add_argument(
-        "--splink", action="store_true", help="and Splink's own clustering (extra: splink)"
+        "--splink", action="store_true", help="as --baselines, with Splink's (extra: splink)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

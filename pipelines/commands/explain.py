@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace explain`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("a", metavar="ENTITY", help="in any form, such as '(888) 555-0123'")
-    parser.add_argument("b", metavar="ENTITY", nargs="?", help="another: how the two are tied")
+    parser.add_argument(
+        "b", metavar="ENTITY", nargs="?", help="a second one: show what links the two"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON, with every record")
 
 

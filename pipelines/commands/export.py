@@ -34,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         required=True,
         choices=list(leaving_formats()),
-        help="what to write; graphml, gexf and csv hold every core member, the others those that "
-        "were reviewed alone",
+        help="what to write; graphml, gexf and csv have every core member, the others only those "
+        "that an analyst reviewed",
     )
     parser.add_argument("--output", metavar="FILE", required=True, help="file to write, new")
     parser.add_argument(
         "--include-verify",
         action="store_true",
-        help="for your own use: verify members too, each row marked",
+        help="for your own use: also members that are still to be verified, each row marked",
     )
     add_register_options(parser)
 
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     finished, form = open_run(arguments.run, built_on=True), leaving_formats()[arguments.format]
     check_basis(finished)
     if "://" in finished.folder:
-        raise UsageError(f"{finished.folder}: files are written of local runs; copy it here first")
+        raise UsageError(f"{finished.folder}: only a local run can be exported; copy it here first")
     if arguments.include_verify and form.reviewed:
         raise UsageError(
             f"--include-verify: {form.name} holds reviewed members alone; leave it out, or choose "

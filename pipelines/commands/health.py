@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.ledger import LedgerError, outstanding, read_ledger, void_joins
-from pipelines.options import SHARE, add_ledger, add_notice, add_register_options, moment
+from pipelines.ledger import LedgerError, add_ledger, outstanding, read_ledger, void_joins
+from pipelines.options import SHARE, add_notice, add_register_options, moment
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
 from reports.text import quantity
@@ -51,14 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=SHARE,
         default=REJECTED_SHARE,
         metavar="SHARE",
-        help="share of rows refused that is still well (default: %(default)s)",
+        help="largest share of rejected rows that passes (default: %(default)s)",
     )
     parser.add_argument(
         "--fallen-to",
         type=SHARE,
         default=FALLEN_TO,
         metavar="SHARE",
-        help="share of the previous run's rows that is still well (default: %(default)s)",
+        help="smallest share of the previous run's rows that passes (default: %(default)s)",
     )
     parser.add_argument(
         "--decisions", metavar="FILE", help="decisions in force now, beside those of the run"

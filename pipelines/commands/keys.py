@@ -19,19 +19,18 @@ from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
 from pipelines.key_store import KeyNote
-from pipelines.ledger import Entry, EntryKind, LedgerError, outstanding
+from pipelines.ledger import Entry, EntryKind, LedgerError, add_ledger, outstanding
 from pipelines.options import (
     Subcommand,
     UsageError,
     WholeNumber,
-    add_ledger,
     add_subcommands,
     moment,
     repeatable,
     run_subcommand,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
-from pipelines.user_files import read_decisions
+from pipelines.user_files import free_folder, read_decisions
 from reports import signing
 from reports.exchange import (
     CLOCK_TOLERANCE,
@@ -272,7 +271,7 @@ def rotate_key(arguments: argparse.Namespace) -> int:
 
     The present key stays valid for some days: letters that it signed may be under way.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     old, path = key_store.own_key(make=False), key_store.own_path()
     before = signing.key_id(old.public_key())
@@ -349,7 +348,7 @@ def _write_list(
 
 def revoke_key(arguments: argparse.Namespace) -> int:
     """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     named = arguments.fingerprint
     found = {signing.key_id(one): one for one in key_store.own_public_keys()}.get(named)
@@ -361,7 +360,7 @@ def revoke_key(arguments: argparse.Namespace) -> int:
     written = _write_list(folder, sender, now, key, [found])
     _print(f"revoked  {_described(None, found)}")
     if signing.key_id(key.public_key()) == named:
-        # It signs this last list, and nothing else: the next key is another.
+        # This list is the last thing that it signs.
         path.rename(key_store.home() / key_store.OWN / f"{named}.revoked")
         _print(
             "it was your present key: run ringtrace keys make, and let partners trust the new one "
@@ -519,20 +518,23 @@ def _print(text: str) -> None:
 
 
 SHOW = Subcommand(
-    "show", "fingerprints of the own key and of the trusted ones", _add_nothing, show_keys
+    "show", "show the fingerprints of your own key and of the trusted ones", _add_nothing, show_keys
 )
 
 SUBCOMMANDS = (
     Subcommand("make", "make a key pair, once", _add_make_arguments, make_key),
     SHOW,
     Subcommand(
-        "export", "the own public key in PEM, for partners", _add_export_arguments, export_key
+        "export",
+        "write your own public key in PEM, for partners",
+        _add_export_arguments,
+        export_key,
     ),
     Subcommand("trust", "trust a partner's public key", _add_trust_arguments, trust_key),
     Subcommand(
         "distrust", "trust a partner's key no longer", _add_distrust_arguments, distrust_keys
     ),
-    Subcommand("protect", "encrypt the own private key", _add_protect_arguments, protect_key),
+    Subcommand("protect", "encrypt your own private key", _add_protect_arguments, protect_key),
     Subcommand(
         "rotate", "make the next key, announced by this one", _add_rotate_arguments, rotate_key
     ),

@@ -23,7 +23,10 @@ _LONGEST = 60
 
 _WITHHELD = "(withheld)"
 
-_SUSPECTS_SIDE = {Direction.INBOUND: "calling_number", Direction.OUTBOUND: "called_number"}
+_SUSPECTS_SIDE: Mapping[str, str] = {
+    Direction.INBOUND: "calling_number",
+    Direction.OUTBOUND: "called_number",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +128,7 @@ def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     roles = row.get("email_roles") or ()
     for address, role in zip(row.get("emails") or (), roles, strict=True):
         yield f"email.{role}", _WITHHELD if role == "victim" else _cut(address)
-    suspects = _SUSPECTS_SIDE.get(Direction(row["direction"])) if _knows_side(row) else None
+    suspects = _SUSPECTS_SIDE.get(str(row.get("direction")))
     for name, value in row.items():
         if name in ("phone_numbers", "emails", "email_roles", "unknown"):
             continue
@@ -141,10 +144,6 @@ def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield name, _cut(" ".join(str(part) for part in inner if part))
         else:
             yield name, _cut(value)
-
-
-def _knows_side(row: Mapping[str, Any]) -> bool:
-    return row.get("direction") in tuple(Direction)
 
 
 def _cut(text: str) -> str:

@@ -22,13 +22,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store, ledger
 from pipelines.batch import join
 from pipelines.exchange import signed_files
-from pipelines.ledger import hold_back, values_withheld
+from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
 from pipelines.options import (
     UsageError,
     add_formats,
     add_inputs,
     add_known_legitimate,
-    add_ledger,
     add_register_options,
     moment,
     repeatable,
@@ -36,6 +35,7 @@ from pipelines.options import (
 from pipelines.user_files import (
     check_basis,
     file_digest,
+    free_folder,
     open_run,
     read_decisions,
     read_known_legitimate,
@@ -55,9 +55,11 @@ from reports.referral import (
     EarlierReferral,
     ExchangeRate,
     ExchangeRatesError,
+    Filing,
     Inclusion,
     Obstacle,
     Override,
+    PartnerEvidence,
     ReferenceFileError,
     Release,
     UnknownClusterError,
@@ -104,69 +106,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(recipient_codes())}, or of your own --reference",
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="the package, a new folder")
-    add_inputs(parser)
-    add_formats(parser)
-    add_known_legitimate(parser)
-    parser.add_argument("--decisions", metavar="FILE", help="the run's, to name who confirmed")
-    parser.add_argument(
+    records = parser.add_argument_group("Records")
+    add_inputs(records)
+    add_formats(records)
+    add_known_legitimate(records)
+    about = "decisions file that the run was given, to name who confirmed"
+    records.add_argument("--decisions", metavar="FILE", help=about)
+    case = parser.add_argument_group("Case")
+    case.add_argument(
         "--case", metavar="FILE", help="TOML of legal names, contacts, signatories, case numbers"
     )
-    parser.add_argument(
-        "--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by"
-    )
-    parser.add_argument(
+    case.add_argument("--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by")
+    case.add_argument(
         "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
     )
-    parser.add_argument(
-        "--now",
-        type=moment,
-        metavar="TIME",
-        help="when it is sealed; with what the seal says, the same package again "
-        "to the byte (default: now)",
-    )
-    parser.add_argument(
+    case.add_argument(
         "--overlap",
         **repeatable("RESULT"),
         help="signed counts of victims shared with others, about this cluster",
     )
-    parser.add_argument(
+    case.add_argument(
         "--consent",
         **repeatable("RESULT"),
         help="a partner's signed consent, for the identifiers that it lists; or its revocation",
     )
-    parser.add_argument(
+    case.add_argument(
         "--supersedes",
         metavar="PACKAGE",
         help="an earlier package of this cluster: its folder, or its id in the ledger",
     )
-    parser.add_argument("--excerpts", action="store_true", help="quote narratives, as masked")
-    parser.add_argument(
+    about = "quote narratives, with victims' data masked"
+    case.add_argument("--excerpts", action="store_true", help=about)
+    case.add_argument(
         "--quote-scripts",
         action="store_true",
         help="quote what callers read out, once you have read it in the run's report",
     )
-    parser.add_argument(
+    case.add_argument(
         "--reference", metavar="DIR", help="your recipients and rules, in place of shipped ones"
     )
-    parser.add_argument("--key", metavar="FILE", help="private key to sign with (default: own)")
-    parser.add_argument(
-        "--from", metavar="ORG", dest="issuer", help="slug of the issuer (default: the run's one)"
+    seal = parser.add_argument_group("Seal and record")
+    add_signing(
+        seal,
+        "when it is sealed; the time that an earlier seal has makes the same package again, to the "
+        "byte",
     )
-    add_ledger(parser)
-    add_register_options(parser)
-    parser.add_argument(
+    add_own_org(seal, "issuer")
+    add_ledger(seal)
+    add_register_options(seal)
+    answers = parser.add_argument_group("Answer for what is refused")
+    answers.add_argument(
         "--include",
         **repeatable("ENTITY=REASON"),
-        help="name a member that is not core or not reviewed, and why; --override-by answers",
+        help="name a member that is not core or not reviewed, and why; needs --override-by",
     )
-    parser.add_argument(
+    answers.add_argument(
         "--override-by", metavar="NAME", help="who answers for a refused cluster, or an --include"
     )
-    parser.add_argument("--override-reason", metavar="TEXT", help="and why; both are printed in it")
-    parser.add_argument(
+    about = "why --override-by answers for it; the package prints both"
+    answers.add_argument("--override-reason", metavar="TEXT", help=about)
+    answers.add_argument(
         "--second", metavar="NAME", help="a second person who answers, if policy.toml asks for it"
     )
-    parser.add_argument("--second-key", metavar="FILE", help="and the private key of theirs")
+    answers.add_argument("--second-key", metavar="FILE", help="private key of --second")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -175,11 +177,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for anything that the user must fix.
     """
-    out = Path(arguments.output)
-    memo = out.with_name(f"{out.name}-counsel")
-    for one in (out, memo):
-        if one.exists() and (not one.is_dir() or any(one.iterdir())):
-            raise UsageError(f"{one}: exists and is not an empty folder; name a new --output")
+    out = free_folder(arguments.output)
+    memo = free_folder(out.with_name(f"{out.name}-counsel"))
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
@@ -196,18 +195,10 @@ def run(arguments: argparse.Namespace) -> int:
     included = _inclusions_from(arguments, records)
     named = members_to_name(records.facts, included)
     case_file = _case_file_from(arguments.case, records, named)
-    policy = chosen.policy
     releases, uncovered, unasked = _releases_from(arguments, records, named, now)
+    partners = PartnerEvidence(records.offered, signed_files.void_offers(finished, now), uncovered)
     stops = find_obstacles(
-        records.facts,
-        known,
-        policy["bridge_side"],
-        policy["small_cluster"],
-        records.offered,
-        signed_files.void_offers(finished, now) if records.offered else {},
-        included,
-        uncovered,
-        _decided(finished),
+        records.facts, known, chosen.policy, partners, included, _decided(finished)
     )
     if stops and not (override and all(one.answerable for one in stops)):
         return _refuse(arguments.cluster, stops, unasked)
@@ -219,24 +210,19 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.overlap, key.public_key(), manifest, arguments.cluster, records.member_ids
     )
     earlier = _earlier_package(arguments, records.member_ids) if arguments.supersedes else None
+    filing = Filing(
+        override=override if stops else None,
+        confirmations=_confirmations_from(arguments.decisions, manifest, records, named),
+        included=included,
+        rates=rates,
+        shared=shared,
+        releases=releases,
+        file=case_file,
+        issuer=issuer or "",
+        quote_scripts=arguments.quote_scripts,
+    )
     try:
-        case = build_case(
-            finished,
-            records,
-            chosen,
-            obstacles=stops,
-            override=override if stops else None,
-            confirmations=_confirmations_from(arguments.decisions, manifest, records, named),
-            rates=rates,
-            excerpts=narratives,
-            earlier=None,
-            shared=shared,
-            included=included,
-            file=case_file,
-            releases=releases,
-            issuer=issuer,
-            quote_scripts=arguments.quote_scripts,
-        )
+        case = build_case(finished, records, chosen, filing, stops, narratives)
         if earlier is not None:
             case = _superseding(case, *earlier)
     except UnreconciledError as error:
@@ -284,12 +270,10 @@ def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> lis
     return [found[one] for one in sorted(found)]
 
 
-def _case_file_from(
-    path: str | None, records: CaseRecords, named: Collection[str]
-) -> CaseFile | None:
+def _case_file_from(path: str | None, records: CaseRecords, named: Collection[str]) -> CaseFile:
     """Loads the case file; of contacts in what it tells of the case, named ones alone stay."""
     if path is None:
-        return None
+        return CaseFile()
     try:
         found = load_case_file(read_text(path), path, records.facts.row["orgs"])
     except ReferenceFileError as error:

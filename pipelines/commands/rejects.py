@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Protocol
 import pyarrow as pa
 
 from pipelines.options import UsageError
-from pipelines.user_files import open_run
+from pipelines.user_files import free_folder, open_run
 from reports import tables
 from schemas.enums import RecordKind
 from schemas.reject import Code
@@ -62,9 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         RunError: if RUN is no finished run.
         UsageError: if DIR exists and is not an empty folder.
     """
-    out = Path(arguments.output)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
+    out = free_folder(arguments.output)
     finished = open_run(arguments.run)
     found = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
     try:

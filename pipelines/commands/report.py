@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from pipelines.ledger import hold_back, values_withheld
 from pipelines.options import UsageError, WholeNumber, add_register_options
 from pipelines.run_folder import REPORT_PAGE
-from pipelines.user_files import check_signers, open_run, previous_run
+from pipelines.user_files import check_signers, free_folder, open_run, previous_run
 from reports import disclosure_control
 from reports.export import NODES_FILE
 from reports.run import Run
 from reports.tables import TableError
 from reports.workbench import STATIC_FILES, write_workbench
-from schemas.manifest import OutputFile
 from transforms.manifest import check_files
 from transforms.write import JobError, available_cpus, forking, local_job_pool
 
@@ -65,7 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: if DIR holds something.
     """
     if "://" in arguments.run:
-        raise UsageError(f"{arguments.run}: reports are written of local runs; copy it here first")
+        raise UsageError(
+            f"{arguments.run}: a report can be written of a local run only; copy it here first"
+        )
     finished = open_run(arguments.run)
     source = Path(finished)
     changed = (arguments.output, arguments.previous, arguments.suppress_below)
@@ -73,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         index = source / REPORT_PAGE
         if not index.is_file():
             raise UsageError(f"{source}: has no {REPORT_PAGE}; write one with --output DIR")
-        check_files(str(source), [one for one in finished.manifest["outputs"] if _is_page(one)])
+        files = finished.manifest["outputs"]
+        check_files(str(source), [one for one in files if one["name"].startswith("report/")])
     else:
         if not (arguments.output or arguments.redact):
             raise UsageError("--previous and --suppress-below need --output DIR: give it")
@@ -88,14 +90,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
+    free_folder(out)
     smallest = arguments.suppress_below
     if smallest is None:
         smallest = disclosure_control.SUPPRESS_BELOW if arguments.redact else 0
     nodes, made = Path(finished, NODES_FILE), not out.exists()
     values = values_withheld(finished, arguments.register_key, no_register=arguments.no_register)
-    # Another report of a run keeps the places of its pictures.
+    # Members stay where the run's own figures have them.
     before = str(nodes) if nodes.is_file() else None
     previous = previous_run(arguments.previous, finished)
     try:
@@ -140,7 +141,3 @@ def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValue
     for name in found:
         (out / name).unlink()
     hold_back(finished, f"report/{out.name}", taken, values)
-
-
-def _is_page(one: OutputFile) -> bool:
-    return one["name"].startswith("report/")

@@ -29,7 +29,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
-from pipelines.options import UsageError, add_ledger
+from pipelines.ledger import add_ledger
+from pipelines.options import UsageError
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
@@ -94,8 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--linkset",
         type=_web_folder,
         metavar="URL",
-        help="prints links of the number instead, as RFC 9264 has them, for a resolver of your own "
-        "at this address",
+        help="print links of the number (RFC 9264) instead, for a resolver of your own at this "
+        "address",
     )
     add_ledger(parser)
 
@@ -233,7 +234,7 @@ def _lines(
     for thing, issuer in things.items():
         yield f"is {_words(thing)}, as {plain(issuer, 80)} numbers it"
     for one in held:
-        # A row about a tie to what is left out bears the number of the end that is named.
+        # A row about a link to a member that is left out has the number of the named end.
         if number in one.about and number not in one.things():
             yield f"is {one.about[number]}, as {plain(one.issuer, 80)} numbers it"
         if places := one.printed.get(number):
@@ -404,19 +405,18 @@ def _package(folder: Path) -> Holding:
     partners = key_store.trusted_keys()
     result = verify_package(folder, key_store.own_public_keys(), [], partners)
     if not result.holds:
-        raise UsageError(f"{folder}: is no package that holds; see ringtrace verify {folder}")
+        raise UsageError(f"{folder}: is no valid package; see ringtrace verify {folder}")
     try:
         found = _read_package(folder)
-    except (
-        OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error
-    ):  # fmt: skip
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
         raise UsageError(
-            f"{folder}: has no evidence numbers, as before there were any, or is damaged; make it "
-            "again, or ask for another"
+            f"{folder}: has no evidence numbers, since an earlier version made it, or is "
+            "damaged; make it again, or ask for another"
         ) from None
     if result.signed_for not in ("", found.issuer):
         raise UsageError(
-            f"{folder}: is {result.signed_for}'s and numbers things for another; ask for another"
+            f"{folder}: is {result.signed_for}'s and has evidence numbers of another issuer; ask "
+            "for another"
         )
     return found
 

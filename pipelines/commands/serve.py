@@ -54,6 +54,7 @@ from reports.workbench import static_files
 from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
 from schemas.tables import MEMBERS
+from transforms.decisions import Decision
 from transforms.manifest import AlteredRunError, current_time
 from transforms.private_files import PrivateFileError
 
@@ -61,8 +62,6 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
-
-    from transforms.decisions import Decision
 
 PORT = 8765
 
@@ -159,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError:
         raise UsageError("serving needs starlette and uvicorn: pip install '.[serve]'") from None
     if "://" in str(arguments.run):
-        raise UsageError(f"{arguments.run}: local runs are served; copy it here first")
+        raise UsageError(f"{arguments.run}: only a local run can be served; copy it here first")
     _check_flags(arguments)
     runs = find_runs(arguments.run)
     first = open_run(next(iter(runs.values())).folder, built_on=True)
@@ -474,9 +473,9 @@ class Server:
         if not reason or len(reason) > MOST_TEXT:
             raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
         name, author, now = self.decisions or "", caller.author, current_time()
-        record = partial(
-            record_decision, caller.run, name, kind, *named, author=author, reason=reason, now=now
-        )
+        entity_b = named[1] if len(named) > 1 else None
+        asked = Decision("", kind, named[0], entity_b, author, reason, now, expires_at=None)
+        record = partial(record_decision, caller.run, name, asked)
         with self._lock:
             self.flush()
             found = record(dry_run=True)
@@ -488,7 +487,7 @@ class Server:
                 "decision_id": added,
                 "kind": str(kind),
                 "entity_a": named[0],
-                "entity_b": named[1] if len(named) > 1 else None,
+                "entity_b": entity_b,
                 "author": author,
                 "reason": reason,
                 "decided_at": now.isoformat(),
@@ -522,7 +521,8 @@ class Server:
             waiting = self._pending
             if waiting is None or waiting.shown["decision_id"] != body["decision_id"]:
                 raise UsageError(
-                    f"{str(body['decision_id'])[:80]}: is recorded; record one that says otherwise"
+                    f"{str(body['decision_id'])[:80]}: is recorded already; record another "
+                    "decision that outweighs it"
                 )
             if waiting.shown["author"] != caller.author:
                 raise UsageError("another person's decision is theirs to undo")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from cryptography.x509 import Certificate
 
 from pipelines import key_store, ledger
-from pipelines.options import UsageError, add_ledger, add_notice
+from pipelines.ledger import add_ledger
+from pipelines.options import UsageError, add_notice
 from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
 

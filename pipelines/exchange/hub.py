@@ -30,10 +30,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipelines import key_store
-from pipelines.exchange.signed_files import check_key, free_folder, utc_text
-from pipelines.ledger import replaced
-from pipelines.options import UsageError, WholeNumber, moment
+from pipelines.exchange.signed_files import check_key, utc_text
+from pipelines.ledger import add_signing, replaced
+from pipelines.options import UsageError, WholeNumber
 from pipelines.private_keys import read_secret_file
+from pipelines.user_files import free_folder
 from reports import signing
 from reports.exchange import (
     HUB_LIVES,
@@ -394,10 +395,7 @@ def add_hub(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "hub", metavar="HUB", help="folder of the hub, or a member's URL of its TAXII collection"
     )
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
+    add_signing(parser, "the time")
 
 
 def add_init_arguments(parser: argparse.ArgumentParser) -> None:
@@ -467,9 +465,13 @@ def add_members_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub members`."""
     add_hub(parser)
     change = parser.add_mutually_exclusive_group()
-    change.add_argument("--add", metavar="ORG", help="a new member, or a new key of one")
-    change.add_argument("--expel", metavar="ORG", help="a member whose contributions are all out")
-    change.add_argument("--leave", metavar="ORG", help="a member that takes part no longer")
+    change.add_argument("--add", metavar="ORG", help="add a member, or a new key of one")
+    change.add_argument(
+        "--expel", metavar="ORG", help="expel a member: all its contributions are out"
+    )
+    change.add_argument(
+        "--leave", metavar="ORG", help="take out a member that takes part no longer"
+    )
     change.add_argument(
         "--sign", metavar="HEX", help="agree to a list that another made, by its digest"
     )
@@ -496,8 +498,8 @@ def change_members(arguments: argparse.Namespace) -> int:
         name, content = (
             _next_list(hub, arguments, now, key) if changed else _waiting_list(hub, arguments.sign)
         )
-        files = {hub.path / "members" / signature_name(name, signer): _signature(content, key)}
-        put({hub.path / "members" / name: content} | files, now)
+        folder, signature = hub.path / "members", signing.sign_detached(content, key)
+        put({folder / name: content, folder / signature_name(name, signer): signature}, now)
         hub = open_hub(arguments.hub, now)
     rows = hub.members.members if hub.members else ()
     lines = [f"{hub.path}: the hub {hub.charter.name}, hosted by {hub.charter.host}"]
@@ -510,10 +512,6 @@ def change_members(arguments: argparse.Namespace) -> int:
     lines += [f"  overtaken: {one[:16]}: {late}" for one in sorted(hub.overtaken)]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
-
-
-def _signature(content: bytes, key: Ed25519PrivateKey) -> bytes:
-    return signing.sign_detached(content, key)
 
 
 def _next_list(

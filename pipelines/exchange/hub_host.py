@@ -138,8 +138,15 @@ class Day:
         log = self.hub.log
         own = {name for name in log.entries if self.owns(org, name)}
         of_actor = {name: log.entries[name].line.actor for name in own}
-        gone = {*one.withdrawals, *(name for name, actor in of_actor.items()
-                for each in one.actors if actor in each.replaces)}  # fmt: skip
+        gone = {
+            *one.withdrawals,
+            *(
+                name
+                for name, actor in of_actor.items()
+                for each in one.actors
+                if actor in each.replaces
+            ),
+        }
         for name in (*one.renewals, *one.withdrawals):
             if name not in own:
                 raise OfferError(f"renews or withdraws {name}, which is no entry of {org}")
@@ -147,7 +154,8 @@ class Day:
         if not replaced_actors <= set(of_actor.values()):
             raise OfferError(f"replaces an actor that is not one of {org}")
         left = {log.entries[name].line.entry.entity_id: name for name in own - gone - self.ended}
-        new = {name for actor in one.actors for name in (actor.actor, *_ids(actor))}
+        new = {actor.actor for actor in one.actors}
+        new |= {entry.entry for actor in one.actors for entry in actor.entries}
         new |= {dispute.dispute for dispute in one.disputes}
         for actor in one.actors:
             for entry in actor.entries:
@@ -162,11 +170,12 @@ class Day:
         self.ended |= gone
         self.claimed |= {(org, entry.entity_id) for actor in one.actors for entry in actor.entries}
         self.disputed += [(org, dispute.entry) for dispute in one.disputes]
-        # What its contributor wrote in time holds, however late the host collects.
+        # What counts is when the member wrote the letter, not when the host collects it.
         written = parse_moment(one.issued_at).date()
         self.in_time |= {name for name in one.renewals if log.status(name, written) != "expired"}
-        self.in_time |= {name for name in one.answers
-                         if day_of(log.disputes[name].answer_by) >= written}  # fmt: skip
+        self.in_time |= {
+            name for name in one.answers if day_of(log.disputes[name].answer_by) >= written
+        }
         for actor in one.actors:
             self._claim(org, actor, gone)
         actors = sorted({of_actor[name] for name in one.renewals})
@@ -180,7 +189,8 @@ class Day:
 
     def _check_disputes(self, org: str, one: HubLetter, own: Collection[str]) -> None:
         log, tokens = self.hub.log, self.every_token(org) if org else set()
-        # Where a correction moved a dispute it has the token of then, and a later day.
+        # A correction that moves a dispute to a new entry keeps its token, which may be of an
+        # earlier epoch: so tokens of every epoch are compared.
         mine = [each.entry for each in log.disputes.values() if each.token in tokens]
         today = [name for whose, name in self.disputed if org and whose == org]
         before = {*mine, *today}
@@ -192,8 +202,9 @@ class Day:
             if org and dispute.entry in before:
                 raise OfferError(f"disputes {dispute.entry} a second time")
             before.add(dispute.entry)
-        waiting = sum(each.token in tokens
-                      for name in log.entries for each in log.open_disputes(name))  # fmt: skip
+        waiting = sum(
+            each.token in tokens for name in log.entries for each in log.open_disputes(name)
+        )
         if waiting + len(today) + len(one.disputes) > MAX_OPEN_DISPUTES:
             raise OfferError(f"has more than {MAX_OPEN_DISPUTES} disputes that wait for an answer")
         for name in one.answers:
@@ -231,8 +242,10 @@ class Day:
 
     def _is_dead(self, name: str) -> bool:
         """Returns whether an entry was not renewed, or a dispute of it not answered, in time."""
-        late = any(day_of(one.answer_by) < self.today and one.dispute not in self.in_time
-                   for one in self.hub.log.open_disputes(name))  # fmt: skip
+        late = any(
+            day_of(one.answer_by) < self.today and one.dispute not in self.in_time
+            for one in self.hub.log.open_disputes(name)
+        )
         expired = self.hub.log.status(name, self.today) == "expired"
         return late or (expired and name not in self.in_time)
 
@@ -245,10 +258,6 @@ class Day:
         if made not in self.lines:
             self.lines[made] = None
             self.bytes += len(made) + 1
-
-
-def _ids(actor: HubActor) -> tuple[str, ...]:
-    return tuple(entry.entry for entry in actor.entries)
 
 
 def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
@@ -346,9 +355,15 @@ def _take(
     for one in letters:
         written[one.content.sender] += one.size
     full: set[str] = set()
-    for one in sorted(letters, key=lambda each: (
-            written[each.content.sender], each.content.sender,
-            each.content.issued_at, each.digest)):  # fmt: skip
+    for one in sorted(
+        letters,
+        key=lambda each: (
+            written[each.content.sender],
+            each.content.sender,
+            each.content.issued_at,
+            each.digest,
+        ),
+    ):
         sender = one.content.sender
         if sender in full or (day.bytes and day.bytes + one.size > MAX_DAY_BYTES // 2):
             full.add(sender)
@@ -530,8 +545,11 @@ def _open_token(hub: Hub, arguments: argparse.Namespace, now: datetime) -> int:
     first = parse_moment(hub.charter.issued_at).date()
     days = range(0, (now.date() - first).days + 1, hub.charter.epoch_days)
     epochs = [first + timedelta(days=one) for one in days]
-    whose = {contributor_token(secret, hub.charter, org, day): org for org in sorted(orgs)
-             for day in epochs}  # fmt: skip
+    whose = {
+        contributor_token(secret, hub.charter, org, day): org
+        for org in sorted(orgs)
+        for day in epochs
+    }
     if arguments.open_token not in whose:
         raise UsageError(
             f"--open-token {plain(arguments.open_token, 64)}: is no contributor's token; give one "

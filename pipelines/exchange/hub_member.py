@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.hub import INBOX, Hub, add_hub, digest_of, open_hub, put
-from pipelines.exchange.offer import OFFER, evidence_of_run, offer_policy, reasons_text
-from pipelines.exchange.signed_files import utc_text
-from pipelines.ledger import Entry, EntryKind, hold_back, replaced, values_withheld
-from pipelines.options import (
-    UsageError,
-    WholeNumber,
-    add_ledger,
-    add_other_registers,
-    add_register_options,
-    repeatable,
+from pipelines.exchange.offer import (
+    OFFER,
+    add_source_options,
+    evidence_of_run,
+    offer_policy,
+    offer_source,
+    reasons_text,
 )
+from pipelines.exchange.signed_files import utc_text
+from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, replaced, values_withheld
+from pipelines.options import UsageError, WholeNumber, repeatable
 from pipelines.private_keys import open_private_key, read_secret_file
-from pipelines.user_files import check_basis, open_run, rests_on
+from pipelines.user_files import check_basis, free_folder, open_run, rests_on
 from reports import signing, tables
 from reports.disclosure_control import REVIEWED_CORE, thin_clusters
 from reports.exchange import (
@@ -64,8 +65,8 @@ from reports.run import Run
 from reports.text import plain, quantity
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES
-from schemas.offer import Feed, HubActor, HubDispute, HubLetter
-from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
+from schemas.offer import Feed, HubActor, HubDispute, HubLetter, HubTie
+from schemas.tables import DECISIONS, MEMBERS
 from transforms.manifest import files_of
 
 ENTRIES_FILE = "entries.csv"
@@ -76,8 +77,7 @@ SHORTEST_ID = 8
 _RANDOM = re.compile(rb'"[0-9a-f]{32,64}"')
 """Ids and digests of a letter, in which digits stand by chance."""
 
-FEED_COLUMNS = ("entry", "contributor", "actor", "entity_id", "role", "reporters", "first", "last",
-                "basis", "status")  # fmt: skip
+FEED_COLUMNS = ("entry contributor actor entity_id role reporters first last basis status").split()
 
 
 @dataclass
@@ -191,16 +191,7 @@ def add_publish_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange hub publish`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
     add_hub(parser)
-    parser.add_argument(
-        "--policy", metavar="FILE", help="TOML of what may leave, as in exchange offer"
-    )
-    parser.add_argument(
-        "--victims",
-        metavar="FILE",
-        help="CSV phone,email,country of your own victims: none of them leaves",
-    )
-    add_other_registers(parser)
-    add_register_options(parser)
+    add_source_options(parser)
     add_ledger(parser)
 
 
@@ -235,8 +226,9 @@ def publish(arguments: argparse.Namespace) -> int:
             sys.stdout.write(f"{hub.path}: all that may leave of {run.folder} is there already\n")
             return 0
         raise UsageError(f"{run.folder}: nothing in it may leave: {reasons_text(left)}")
-    content = _letter_bytes(hub, org, now, key, actors=actors, renewals=renewals,
-                            withdrawals=withdrawals)  # fmt: skip
+    content = _letter_bytes(
+        hub, org, now, key, actors=actors, renewals=renewals, withdrawals=withdrawals
+    )
     values = values_withheld(run, arguments.register_key, no_register=arguments.no_register)
     shown = {"letter.json": _RANDOM.sub(b'""', content)}
     hold_back(run, f"hub/{hub.charter.name}", shown, values)
@@ -288,8 +280,9 @@ def _record_is_lost(hub: Hub, given: str | None) -> bool:
 def _check_collected(hub: Hub, record: Record) -> None:
     """Refuses to publish on top of a letter that may still be taken; forgets what was refused."""
     last = hub.heads[-1][0].day if hub.heads else ""
-    waiting = [day for name, (_, day) in record.own.items()
-               if not hub.log.knows(name) and day >= last]  # fmt: skip
+    waiting = [
+        day for name, (_, day) in record.own.items() if not hub.log.knows(name) and day >= last
+    ]
     if waiting:
         raise UsageError(
             f"{hub.path}: the host has not collected what you published on {max(waiting)}; "
@@ -308,28 +301,16 @@ def _actors_of_run(
     evidence = evidence_of_run(run)
     signed_files.own_org(org, set(evidence["source_org"].to_pylist()), str(run.folder))
     evidence = evidence.filter(pc.equal(evidence["source_org"], org))
-    ids = members["entity_id"].to_pylist()
-    register = key_store.register_source(
-        arguments.register_key,
-        use=not arguments.no_register,
-        runs=[arguments.run],
-        files=arguments.register,
-    )
     charter, policy = hub.charter, offer_policy(arguments.policy)
-    policy = replace(policy, k=max(charter.k, policy.k), confirmed_only=True,
-                     least_reports=max(2, policy.least_reports))  # fmt: skip
-    day = utc_text(now)
-    offer, left = make_offer(
-        members,
-        tables.read_table(run, ENTITIES, ["entity_id", "status"]),
-        tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
-        evidence,
-        {},
-        signed_files.ids_of_victims(ids, arguments.victims)
-        | signed_files.ids_in_register(ids, register),
+    policy = replace(
         policy,
-        Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid))),
+        k=max(charter.k, policy.k),
+        confirmed_only=True,
+        least_reports=max(2, policy.least_reports),
     )
+    day = utc_text(now)
+    parties = Parties(org, charter.name, day, utc_text(now + timedelta(days=policy.days_valid)))
+    offer, left = make_offer(offer_source(run, arguments, members, evidence), policy, parties)
     hard = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
     grouped = hard.group_by("entity_id").aggregate(
         [("reporter_key", "count_distinct"), ("observed_at", "min"), ("observed_at", "max")]
@@ -371,6 +352,7 @@ def _compare(
     `known` are one's own entries in the log.
     """
     by_id = {one.line.entry.entity_id: one for one in known.values()}
+    logged = {name: one.line.entry.entity_id for name, one in hub.log.entries.items()}
     sizes: dict[str, int] = {}
     for one in known.values():
         sizes[one.line.actor] = sizes.get(one.line.actor, 0) + 1
@@ -384,33 +366,26 @@ def _compare(
             for one in actor.entries
             if one.entity_id in by_id
         )
-        alive = all(hub.log.status(one.line.entry.entry, now.date()) in ("live", "frozen")
-                    for one in old)  # fmt: skip
+        alive = all(
+            hub.log.status(one.line.entry.entry, now.date()) in ("live", "frozen") for one in old
+        )
         same = len(before) == 1 and sizes[before[0]] == len(entries) and alive
-        if same and entries == actor.entries and _ties(hub, before[0]) == _own_ties(actor):
+        there = hub.log.ties.get(before[0]) if same else None
+        known_ties = _ties(there.ties if there else (), logged)
+        own = {one.entry: one.entity_id for one in actor.entries}
+        if same and entries == actor.entries and known_ties == _ties(actor.ties, own):
             stay += [one.line.entry.entry for one in old]
         else:
             actors.append(replace(actor, replaces=tuple(before)))
-    return tuple(sorted(actors, key=_actor)), tuple(sorted(stay))
+    return tuple(sorted(actors, key=attrgetter("actor"))), tuple(sorted(stay))
 
 
-def _actor(one: HubActor) -> str:
-    return one.actor
-
-
-def _own_ties(actor: HubActor) -> set[tuple[frozenset[str], int, str]]:
-    names = {one.entry: one.entity_id for one in actor.entries}
-    return {(frozenset(map(names.__getitem__, tie.entries)), tie.reporters, tie.week)
-            for tie in actor.ties}  # fmt: skip
-
-
-def _ties(hub: Hub, actor: str) -> set[tuple[frozenset[str], int, str]]:
-    log = hub.log
+def _ties(ties: Iterable[HubTie], names: Mapping[str, str]) -> set[tuple[frozenset[str], int, str]]:
+    """Returns ties by the identifiers of their entries, of which `names` has those that are in."""
     return {
-        (frozenset(log.entries[one].line.entry.entity_id if one in log.entries else ""
-                   for one in tie.entries), tie.reporters, tie.week)
-        for tie in (log.ties[actor].ties if actor in log.ties else ())
-    }  # fmt: skip
+        (frozenset(names.get(one, "") for one in tie.entries), tie.reporters, tie.week)
+        for tie in ties
+    }
 
 
 def _corrections(
@@ -458,14 +433,22 @@ def withdraw(arguments: argparse.Namespace) -> int:
     hub = open_hub(arguments.hub, now)
     key, org = _key_and_org(hub, arguments.key)
     record = read_record(hub)
-    own = {name: one.line.entry.entity_id for name, one in hub.log.entries.items()
-           if name in record.own}  # fmt: skip
+    own = {
+        name: one.line.entry.entity_id
+        for name, one in hub.log.entries.items()
+        if name in record.own
+    }
     wanted = set(arguments.ids)
-    chosen = {name: one for name, one in own.items() if arguments.all
-              or wanted & {name, one, without_epoch(one)}}  # fmt: skip
+    chosen = {
+        name: one
+        for name, one in own.items()
+        if arguments.all or wanted & {name, one, without_epoch(one)}
+    }
     # Whoever lost this record, or published elsewhere, must be able to take back what it claimed.
-    elsewhere = {name: hub.log.entries[name].line.entry.entity_id
-                 for name in wanted & hub.log.entries.keys() - own.keys()}  # fmt: skip
+    elsewhere = {
+        name: hub.log.entries[name].line.entry.entity_id
+        for name in wanted & hub.log.entries.keys() - own.keys()
+    }
     chosen |= elsewhere
     known = {each for name, one in chosen.items() for each in (name, one, without_epoch(one))}
     if missing := sorted(wanted - known):
@@ -474,7 +457,7 @@ def withdraw(arguments: argparse.Namespace) -> int:
             "you published elsewhere is withdrawn by the ids of its entries"
         )
     if not chosen:
-        raise UsageError(f"{hub.path}: nothing of yours is in it; leave it so")
+        raise UsageError(f"{hub.path}: nothing of yours is in it, so there is nothing to withdraw")
     content = _letter_bytes(hub, org, now, key, withdrawals=tuple(sorted(chosen)))
     corrected = _corrections(arguments.ledger, hub, set(chosen.values()), now, "")
     with ledger.recorded(arguments.ledger, corrected), record_saved(hub, record):
@@ -560,7 +543,7 @@ def pull(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a hub that does not hold, or by nobody of its members.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
     hub = open_hub(arguments.hub, now)
     _, org = _key_and_org(hub, arguments.key)
@@ -583,16 +566,22 @@ def pull(arguments: argparse.Namespace) -> int:
     others = make_feed(hub.log, org, now, FeedChoice(own=choice.own))
     # Records of a version before have identifiers alone.
     live = _claims(everything) | {one.entity_id for one in others.entities}
-    taken_back = {sha for sha, (_, *claims) in record.feeds.items()
-                  if not live.issuperset(_by_oldest(one, who) for one in claims)}  # fmt: skip
+    taken_back = {
+        sha
+        for sha, (_, *claims) in record.feeds.items()
+        if not live.issuperset(_by_oldest(one, who) for one in claims)
+    }
     now_known = replace(
         before,
         issued_at=offer.issued_at,
         sha256=digest_of(content),
         revoked=before.revoked | taken_back,
     )
-    record.feeds = {sha: ids for sha, ids in record.feeds.items()
-                    if sha not in taken_back and ids[0] > utc_text(now)}  # fmt: skip
+    record.feeds = {
+        sha: ids
+        for sha, ids in record.feeds.items()
+        if sha not in taken_back and ids[0] > utc_text(now)
+    }
     ids = [one.entity_id for one in offer.entities]
     record.feeds[digest_of(content)] = [offer.expires_at, *sorted(_claims(offer))]
     try:
@@ -684,11 +673,9 @@ def _entries_table(hub: Hub, own: frozenset[str], now: datetime) -> bytes:
     for name, one in sorted(hub.log.entries.items()):
         entry, line = one.line.entry, one.line
         status = hub.log.status(name, now.date())
-        table.writerow(
-            (name, "own" if name in own else line.token, line.actor, entry.entity_id, entry.role,
-             entry.reporters, entry.first, entry.last, entry.basis, status)
-        )  # fmt: skip
+        row = [name, "own" if name in own else line.token, line.actor, entry.entity_id, entry.role]
+        table.writerow([*row, entry.reporters, entry.first, entry.last, entry.basis, status])
         for each in hub.log.open_disputes(name):
-            table.writerow((each.dispute, each.appeal or each.token, "", entry.entity_id,
-                            "dispute", "", each.day, each.answer_by, "", "open"))  # fmt: skip
+            row = [each.dispute, each.appeal or each.token, "", entry.entity_id, "dispute"]
+            table.writerow([*row, "", each.day, each.answer_by, "", "open"])
     return text.getvalue().encode()

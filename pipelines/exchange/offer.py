@@ -8,6 +8,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,9 @@ import pyarrow.compute as pc
 from pipelines import key_store, ledger
 from pipelines.exchange import signed_files
 from pipelines.exchange.signed_files import utc_text
-from pipelines.ledger import hold_back, values_withheld
-from pipelines.options import (
-    UsageError,
-    add_ledger,
-    add_other_registers,
-    add_register_options,
-    moment,
-)
-from pipelines.user_files import check_basis, open_run, read_text, rests_on
+from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
+from pipelines.options import UsageError, add_other_registers, add_register_options, moment
+from pipelines.user_files import check_basis, free_folder, open_run, read_text, rests_on
 from reports import signing, tables
 from reports.disclosure_control import thin_sides
 from reports.exchange import (
@@ -34,6 +29,7 @@ from reports.exchange import (
     OfferError,
     OfferPolicy,
     OfferPolicyError,
+    OfferSource,
     OwnWords,
     Parties,
     Withheld,
@@ -84,9 +80,21 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange offer`."""
     parser.add_argument("run", metavar="RUN", help="folder of a finished run")
     parser.add_argument("--to", metavar="ORG", required=True, help="slug of the recipient")
+    add_own_org(parser)
+    add_source_options(parser)
     parser.add_argument(
-        "--from", metavar="ORG", dest="sender", help="your own slug (default: the run's one)"
+        "--joint",
+        metavar="RUN",
+        help="this run joined with the recipient's offer: what they named leaves too, with your "
+        "counts of it, if it is core there and an analyst of yours reviewed it there",
     )
+    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
+    add_signing(parser)
+    add_ledger(parser)
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the flags of what may leave, as `offer_source` and `offer_policy` read them."""
     parser.add_argument(
         "--policy", metavar="FILE", help="TOML of what may leave (default: the shipped policy.toml)"
     )
@@ -95,22 +103,8 @@ def add_offer_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV phone,email,country of your own victims: none of them leaves",
     )
-    parser.add_argument(
-        "--joint",
-        metavar="RUN",
-        help="this run joined with the recipient's offer: what they named leaves too, with your "
-        "counts of it, if it is core there and an analyst of yours reviewed it there",
-    )
     add_other_registers(parser)
     add_register_options(parser)
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
-    add_ledger(parser)
 
 
 def write_offer(arguments: argparse.Namespace) -> int:
@@ -119,19 +113,13 @@ def write_offer(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a run, a policy or a folder that cannot be used.
     """
-    folder, output = arguments.run, signed_files.free_folder(arguments.output)
+    folder, output = arguments.run, free_folder(arguments.output)
     run = open_run(folder, built_on=True)
     check_basis(run)
     manifest = run.manifest
     if manifest["options"].get("offers"):
         raise UsageError(f"{folder}: is joined with others' offers; offer from your own run alone")
     policy = offer_policy(arguments.policy)
-    register = key_store.register_source(
-        arguments.register_key,
-        use=not arguments.no_register,
-        runs=[folder],
-        files=arguments.register,
-    )
     evidence = evidence_of_run(run)
     sender = signed_files.own_org(arguments.sender, set(evidence["source_org"].to_pylist()), folder)
     recipient = key_store.org_slug(arguments.to)
@@ -143,27 +131,19 @@ def write_offer(arguments: argparse.Namespace) -> int:
     )
     joint = open_run(arguments.joint, built_on=True, name="--joint ") if arguments.joint else None
     members = tables.read_table(run, MEMBERS)
-    ids = members["entity_id"].to_pylist()
     from transforms.graph import parts_of_thin_clusters  # with Beam, which --help must not load
 
     there = files_of(run.manifest, DECISIONS)
     decisions = tables.read_table(run, DECISIONS).to_pylist() if there else []
     parts = parts_of_thin_clusters(thin_sides(run), members, evidence, decisions)
     evidence = evidence.filter(pc.equal(evidence["source_org"], sender))
-    words = {} if policy.confirmed_only else words_of_run(run, members, evidence)
-    offer, left = make_offer(
-        members,
-        tables.read_table(run, ENTITIES, ["entity_id", "status"]),
-        tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
-        evidence,
-        words,
-        signed_files.ids_of_victims(ids, arguments.victims)
-        | signed_files.ids_in_register(ids, register),
-        policy,
-        parties,
-        returned_members(joint, manifest["run_id"], recipient, issued),
-        parts,
+    source = replace(
+        offer_source(run, arguments, members, evidence),
+        words={} if policy.confirmed_only else words_of_run(run, members, evidence),
+        returned=returned_members(joint, manifest["run_id"], recipient, issued),
+        parts=parts,
     )
+    offer, left = make_offer(source, policy, parties)
     if not offer.entities:
         raise UsageError(
             f"{folder}: nothing in it may leave under this policy: {reasons_text(left)}"
@@ -194,6 +174,31 @@ def write_offer(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def offer_source(
+    run: Run, arguments: argparse.Namespace, members: pa.Table, evidence: pa.Table
+) -> OfferSource:
+    """Reads what an offer of a run's `members` is made from, and which are one's own victims'.
+
+    Raises:
+        UsageError: for a file or a register of victims that cannot be used.
+    """
+    register = key_store.register_source(
+        arguments.register_key,
+        use=not arguments.no_register,
+        runs=[arguments.run],
+        files=arguments.register,
+    )
+    ids = members["entity_id"].to_pylist()
+    return OfferSource(
+        members=members,
+        entities=tables.read_table(run, ENTITIES, ["entity_id", "status"]),
+        clusters=tables.read_table(run, CLUSTERS, ["cluster_id", "status"]),
+        evidence=evidence,
+        private=signed_files.ids_of_victims(ids, arguments.victims)
+        | signed_files.ids_in_register(ids, register),
+    )
+
+
 def add_show_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange show`."""
     parser.add_argument(
@@ -215,7 +220,7 @@ def read_known(given: str, key: str | None = None) -> tuple[Offer | Correction, 
     path, content, signature = signed_files.read_signed(given, (OFFER, CORRECTION))
     trusted = key_store.trusted_keys()
     own = key is not None or key_store.own_path().exists()
-    # What is one's own says itself who made it; a slug cannot be the empty text.
+    # Stands for one's own keys, as no slug is empty; the letter then says who sent it.
     keys = [key_store.own_key(key, make=False).public_key()] if key else []
     mine = {"": keys or key_store.own_public_keys()} if own else {}
     try:
@@ -268,12 +273,7 @@ def add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
         "offer", metavar="OFFER", help="folder of an offer or a consent that you made"
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+    add_signing(parser)
     add_ledger(parser)
 
 
@@ -283,7 +283,7 @@ def revoke_letter(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a letter that is not one's own, or a folder that cannot be used.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     key = key_store.own_key(arguments.key, make=False)
     path, content, signature = signed_files.read_signed(
         arguments.offer, (OFFER, signed_files.CONSENT_FILE)
@@ -337,12 +337,7 @@ def add_consent_arguments(parser: argparse.ArgumentParser) -> None:
         "--expires", type=moment, metavar="TIME", required=True, help="when it ends"
     )
     parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key to sign with (default: your own)"
-    )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+    add_signing(parser)
 
 
 def write_consent(arguments: argparse.Namespace) -> int:
@@ -351,7 +346,7 @@ def write_consent(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: for a file of members or a folder that cannot be used, and an end that is past.
     """
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     sender, recipient = key_store.org_slug(arguments.sender), key_store.org_slug(arguments.to)
     if sender == recipient:
         raise UsageError(f"{sender} is both --from and --to; name the other organisation in --to")

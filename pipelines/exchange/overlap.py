@@ -32,7 +32,7 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
-from pipelines.user_files import check_basis, custody_policy, open_run
+from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
 from reports.exchange import (
     ABOUT,
@@ -121,7 +121,7 @@ def write_request(arguments: argparse.Namespace) -> int:
         UsageError: for what the user must correct.
     """
     me, now = _party_and_time(arguments)
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     if not ABOUT.fullmatch(arguments.about):
         raise UsageError(
             f"--about: {arguments.about[:64]!r} is not a slug; use a-z, 0-9, '-' and '_'"
@@ -185,7 +185,7 @@ def write_answer(arguments: argparse.Namespace) -> int:
         UsageError: for a letter that is refused, or what the user must correct.
     """
     me, now = _party_and_time(arguments)
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
     with key_store.locked(answer_state_path(request.sender)):
         return _answer_once(arguments, path, content, request, (me, now, folder))
@@ -204,7 +204,7 @@ def _answer_once(
     floor = arguments.min_count or policy.least_shared_count
     if request.floor < floor:
         raise UsageError(
-            f"{path}: may show a count of {request.floor}, and you show none under {floor}; ask "
+            f"{path}: may show a count of {request.floor}, and your least is {floor}; ask "
             f"for a request with --min-count {floor}"
         )
     try:
@@ -265,7 +265,7 @@ def write_result(arguments: argparse.Namespace) -> int:
         UsageError: for a letter that is refused, or what the user must correct.
     """
     me, now = _party_and_time(arguments)
-    folder = signed_files.free_folder(arguments.output)
+    folder = free_folder(arguments.output)
     path, content, found = _letter(Answer, arguments.letter, ANSWER, me, now)
     state = read_state(request_state_path(found.session), path, _NOT_OPEN)
     if (found.request, found.sender) != (state["request"], state["recipient"]):
@@ -326,23 +326,23 @@ def show_result(arguments: argparse.Namespace) -> int:
 SUBCOMMANDS = (
     Subcommand(
         "request",
-        "first letter: your victims, masked, for another to mask too",
+        "write the first letter: your victims, masked, for the other side to mask too",
         add_request_arguments,
         write_request,
     ),
     Subcommand(
         "respond",
-        "second letter: theirs masked again, and tags of yours",
+        "write the second letter: their victims masked again, and tags of yours",
         add_respond_arguments,
         write_answer,
     ),
     Subcommand(
         "compute",
-        "third letter: the count, for you and for them",
+        "write the third letter: the count, for you and for them",
         add_compute_arguments,
         write_result,
     ),
-    Subcommand("show", "what the third letter says", add_show_arguments, show_result),
+    Subcommand("show", "print what the third letter says", add_show_arguments, show_result),
 )
 """The words behind `ringtrace exchange overlap`."""
 
@@ -563,8 +563,10 @@ def _answers_before(org: str) -> list[dict[str, str]]:
     try:
         found = kept.get("before") or [{"at": kept["at"], "request": ""}]
         times = [parse_moment(one["at"]) for one in found]
-        return [{"at": utc_text(at), "request": str(one["request"])}
-                for at, one in zip(times, found, strict=True)]  # fmt: skip
+        return [
+            {"at": utc_text(at), "request": str(one["request"])}
+            for at, one in zip(times, found, strict=True)
+        ]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(f"{path}: cannot be read; put a copy of it in its place") from None
 

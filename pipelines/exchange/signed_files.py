@@ -72,24 +72,6 @@ class Intake:
     void: list[tuple[SignedFile, str]]
 
 
-def free_folder(output: str) -> Path:
-    """Returns the path of the folder to write to, which must be new or empty; makes nothing.
-
-    Raises:
-        UsageError: if it is neither, or cannot be made.
-    """
-    folder = Path(output)
-    try:
-        if folder.exists() and any(folder.iterdir()):
-            raise UsageError(f"{output}: is not empty; give another --output")
-        above = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-        if not above.is_dir():
-            raise UsageError(f"{output}: {above} is not a folder; give another --output")
-    except OSError as error:
-        raise UsageError(f"{output}: {error.strerror}; give another --output") from None
-    return folder
-
-
 def write_signed(folder: Path, name: str, content: bytes, key: Ed25519PrivateKey) -> Path:
     """Writes a file and its detached signature, both or neither; returns the path of the file.
 

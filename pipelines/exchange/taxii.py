@@ -143,9 +143,14 @@ class Collection:
         try:
             yield
         except (
-            RequestException, TAXIIServiceException, OSError, AttributeError, KeyError, TypeError,
+            RequestException,
+            TAXIIServiceException,
+            OSError,
+            AttributeError,
+            KeyError,
+            TypeError,
             ValueError,
-        ) as error:  # fmt: skip  # the client takes an answer of another shape as it comes
+        ) as error:  # the client takes an answer of another shape as it comes
             answer = getattr(error, "response", None)
             code = f"{answer.status_code} {answer.reason}" if answer is not None else str(error)
             why = plain(" ".join(code.split()), 200) or type(error).__name__
@@ -372,10 +377,13 @@ def _put_files(
 ) -> int:
     """Puts files that are not there as they are here, heads last; older versions are deleted."""
     paths = sorted(
-        (path for one in hub.path.rglob("*") if one.is_file()
-         and FILES.fullmatch(path := one.relative_to(hub.path).as_posix())),
+        (
+            path
+            for one in hub.path.rglob("*")
+            if one.is_file() and FILES.fullmatch(path := one.relative_to(hub.path).as_posix())
+        ),
         key=lambda path: (path.startswith("heads/"), path),
-    )  # fmt: skip
+    )
     number = 0
     for path in paths:
         content, before = read_bounded(hub.path / path, MAX_DAY_BYTES), notes.get(path)
@@ -398,12 +406,16 @@ def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, 
     for entry_id, entry in sorted(hub.log.entries.items()):
         status, line = hub.log.status(entry_id, today), entry.line
         if status in ("live", "frozen"):
-            made = entry_stix(hub.digest, line.entry, day_of(line.day), tlp,
-                              disputed=status == "frozen")  # fmt: skip
+            made = entry_stix(
+                hub.digest, line.entry, day_of(line.day), tlp, disputed=status == "frozen"
+            )
             wanted |= {each["id"]: each for each in made}
             shown += 1
-    author = next(one["id"] for one in wanted.values() if one["type"] == "identity"
-                  and one["id"] != RINGTRACE_ID)  # fmt: skip
+    author = next(
+        one["id"]
+        for one in wanted.values()
+        if one["type"] == "identity" and one["id"] != RINGTRACE_ID
+    )
     there = {one["id"]: one for one in collection.objects(*_types(wanted))}
     fresh: list[StixObject] = []
     old: list[StixObject] = []
@@ -431,14 +443,22 @@ def _put_entries(collection: Collection, hub: Hub, now: datetime) -> tuple[int, 
     return shown, revoked
 
 
-OBSERVABLES = ("bank-account", "cryptocurrency-wallet", "domain-name", "email-addr",
-               "phone-number", "url", "user-account")  # fmt: skip
+OBSERVABLES = (
+    "bank-account",
+    "cryptocurrency-wallet",
+    "domain-name",
+    "email-addr",
+    "phone-number",
+    "url",
+    "user-account",
+)
 """Types of observables that entries have."""
 
 
 def _types(wanted: Mapping[str, StixObject]) -> list[str]:
-    return sorted({*OBSERVABLES, "indicator", "observed-data",
-                   *(one["type"] for one in wanted.values())})  # fmt: skip
+    return sorted(
+        {*OBSERVABLES, "indicator", "observed-data", *(one["type"] for one in wanted.values())}
+    )
 
 
 def _bare(one: StixObject) -> StixObject:

@@ -12,6 +12,7 @@ from typing import get_args
 from pipelines.options import Number, UsageError, WholeNumber, run_command
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
+from pipelines.user_files import free_folder
 from transforms.gc_tuning import gc_tuned
 
 
@@ -81,9 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: if DIR is not empty, or cannot be written.
     """
-    out: Path = arguments.out
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists and is not an empty folder; name a new one")
+    out = free_folder(arguments.out)
     world = World(
         seed=arguments.seed,
         complaints=arguments.complaints,

@@ -10,10 +10,14 @@ from typing import Any, NoReturn
 
 from pipelines.options import (
     LOCAL_RUNNER,
+    Flags,
     StrictParser,
     UsageError,
     WholeNumber,
-    add_run_options,
+    add_clustering_options,
+    add_process_options,
+    add_reading_options,
+    add_writing_options,
     moment,
     parse_with_beam,
     repeatable,
@@ -136,55 +140,59 @@ def retention(text: str) -> str:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of `ringtrace stream`."""
-    parser.add_argument(
+    records = parser.add_argument_group("Records")
+    records.add_argument(
         "--watch",
         metavar="DIR",
         help="a folder whose complaints/ and calls/ are watched for files, on this machine",
     )
-    parser.add_argument("--output", metavar="DIR", help="folder of alerts, snapshots and rejects")
-    parser.add_argument(
-        "--stop-after-idle",
-        type=UP_TO_A_WEEK,
-        metavar="SECONDS",
-        help="write a last snapshot and end when nothing has come for so long",
+    add_reading_options(records)
+    add_queue_options(parser)
+    clusters = parser.add_argument_group("Clusters")
+    clusters.add_argument(
+        "--retention",
+        **repeatable("KIND=DAYS"),
+        type=retention,
+        help="for how long a kind of identifier counts, such as phone=90",
     )
-    parser.add_argument(
-        "--tick-interval",
-        type=UP_TO_A_WEEK,
-        default=10,
-        metavar="SECONDS",
-        help="least time between two ticks, which look at all evidence (default: %(default)s)",
+    add_clustering_options(clusters)
+    clusters.add_argument(
+        "--offer",
+        **repeatable("OFFER"),
+        help="folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
+        "each snapshot: also writes the snapshot joined with it, in joint/; raises no alert",
     )
-    parser.add_argument(
+    add_alert_options(parser.add_argument_group("Alerts"))
+    output = parser.add_argument_group("Output")
+    output.add_argument("--output", metavar="DIR", help="folder of alerts, snapshots and rejects")
+    output.add_argument(
         "--snapshot-interval",
         type=UP_TO_A_WEEK,
         default=3600,
         metavar="SECONDS",
         help="least time between two snapshots (default: %(default)s)",
     )
-    parser.add_argument(
-        "--retention",
-        type=retention,
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KIND=DAYS",
-        help="for how long a kind of identifier counts, such as phone=90",
+    add_writing_options(output)
+    process = parser.add_argument_group("Process")
+    process.add_argument(
+        "--tick-interval",
+        type=UP_TO_A_WEEK,
+        default=10,
+        metavar="SECONDS",
+        help="least time between two ticks, which look at all evidence (default: %(default)s)",
     )
-    parser.add_argument(
-        "--offer",
-        **repeatable("OFFER"),
-        help="folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
-        "each snapshot: also writes the snapshot joined with it, in joint/; raises no alert",
+    process.add_argument(
+        "--stop-after-idle",
+        type=UP_TO_A_WEEK,
+        metavar="SECONDS",
+        help="write a last snapshot and end when nothing has come for so long",
     )
-    add_alert_options(parser)
-    add_queue_options(parser)
-    add_run_options(parser)
+    add_process_options(process)
 
 
-def add_alert_options(parser: argparse.ArgumentParser) -> None:
+def add_alert_options(flags: Flags) -> None:
     """Declares the flags that say what raises an alert, and who receives it."""
-    parser.add_argument(
+    flags.add_argument(
         "--alert-records",
         type=WholeNumber(2, 100_000),
         default=5,
@@ -192,19 +200,19 @@ def add_alert_options(parser: argparse.ArgumentParser) -> None:
         help="people who report one identifier in the window and so raise an alert "
         "(default: %(default)s)",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--alert-hours",
         type=UP_TO_A_WEEK,
         default=24,
         metavar="HOURS",
         help="the window of --alert-records (default: %(default)s)",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--referred",
         metavar="FILE",
         help="CSV cluster_id,referred_at of clusters to watch for new activity",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--webhook",
         metavar="URL",
         help="also post each alert there as JSON, core identifiers alone; https, or localhost",

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -65,7 +65,6 @@ from transforms.erasure import Erasures
 from transforms.graph import cluster_number
 from transforms.manifest import AlteredRunError
 from transforms.read import ReadOptions
-from transforms.shuffle import Place
 from transforms.stream import (
     RETENTION_DAYS,
     Clock,
@@ -79,10 +78,6 @@ from transforms.write import is_local, parquet_bytes, write_output_file
 
 BOUND_FILE = "state/decisions.parquet"
 """Below a stream's output, where its owner alone can read: what its decisions are bound to."""
-
-if TYPE_CHECKING:
-    from pipelines.batch.joint_pipeline import LiveEvidence
-
 
 _log = logging.getLogger(__name__)
 
@@ -121,13 +116,9 @@ def watch_plan(
     options: StreamOptions,
     source: beam.PTransform,
     keep: beam.PTransform,
-    decisions: LiveDecisions | None = None,
-    erasures: Erasures | None = None,
-    place: Place | None = None,
-    joined: LiveEvidence | None = None,
+    analyze: AnalyzeTick,
+    erasures: Erasures,
     raised: list[pa.RecordBatch] | None = None,
-    *,
-    snapshot: bool,
 ) -> StreamPlan:
     """Returns the plan of a tick on this machine, where the ledger of alerts is on disk.
 
@@ -135,19 +126,13 @@ def watch_plan(
         options: of the stream.
         source: of the tick's records.
         keep: adds them to the state.
-        decisions: of the stream, where its plans share them.
-        erasures: likewise; as they are now without.
-        place: returns where evidence lies together already, if it does.
-        joined: takes the evidence of a snapshot that is joined with offers.
+        analyze: the steps of the tick.
+        erasures: records that are left out.
         raised: takes the alerts of the tick, also those that were sent before.
-        snapshot: whether the tick writes one.
 
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    erasures = erasures or current_erasures(options)
-    analyze = replace(tick_analysis(options, decisions, erasures), place=place)
-    analyze = replace(analyze, joined=joined) if snapshot else replace(analyze, snapshots=None)
     rules = read_source_rules(options.sources)
     files, sinks = alert_sinks(options)
     if raised is not None:

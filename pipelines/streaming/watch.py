@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -127,7 +128,7 @@ class Watch:
         self._raised: list[pa.RecordBatch] = []
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
-        # By a clock that nobody sets: it says when a tick and a snapshot are due.
+        # Monotonic times of the last tick and the next snapshot, which no setting of a clock moves.
         self._ticked = self._snapshot_due = -math.inf
         self._changed = self._state.tick > 0
         self._alerts = alert_files(options.output, ALERTS)
@@ -141,17 +142,12 @@ class Watch:
     def _built(self, *, snapshot: bool) -> InProcessRunner:
         keep = KeepStateInMemory(retention_days(self._options), self._state.alive)
         source = OneTick(self._reading)
-        plan = watch_plan(
-            self._options,
-            source,
-            keep,
-            self.decisions,
-            self._erasures,
-            self._state.alive.place,
-            self._evidence,
-            self._raised,
-            snapshot=snapshot,
-        )
+        options, erasures = self._options, self._erasures
+        analyze = tick_analysis(options, self.decisions, erasures)
+        analyze = replace(analyze, place=self._state.alive.place, joined=self._evidence)
+        if not snapshot:
+            analyze = replace(analyze, snapshots=None, joined=None)
+        plan = watch_plan(options, source, keep, analyze, erasures, self._raised)
         pipeline = beam.Pipeline(
             options=PipelineOptions([*SINGLE_PARTITION_OPTIONS, *self._options.beam])
         )
@@ -170,7 +166,7 @@ class Watch:
             news = self._feed.poll(self._state.positions, final=ending)
             self.entries = news.entries
             if not news:
-                # Of a file that was only touched, or a partition that is empty yet.
+                # Positions can move without records: a file was touched, a partition is empty.
                 self._state.positions = dict(news.positions)
             if news:
                 if self._wait(stopping):
@@ -276,7 +272,7 @@ class Watch:
         names = alert_files(self._options.output, ALERTS)
         new = sorted(names - self._alerts)
         self._alerts = names
-        # Not from the files: who takes them away may have been there.
+        # What is shown is not read from the files, which somebody may have moved away already.
         rows = [row for one in self._raised for row in one.to_pylist()]
         raised = {f"{row['alert_id']}.jsonl": row for row in rows}
         for line in [raised[name] for name in new if name in raised][:MOST_ALERTS_SHOWN]:
@@ -333,7 +329,8 @@ def run_watch(options: StreamOptions) -> int:
     for line in run_folder.entry_lines(stream.entries):
         progress.say(line)
     progress.done(options.output)
-    # The alerts stand; but a scheduler must hear of what lies there unread, and what did not leave.
+    # The stream did its work, but its exit status tells a scheduler of files that it could not read
+    # and of alerts that it held back.
     unread = stream.entries is not None and stream.entries["unreadable"] > 0
     withheld = len(alert_files(options.output, f"{HELD_FOLDER}/{ALERTS}"))
     if withheld:

@@ -216,7 +216,8 @@ class WatchedFolder:
         if age >= 0:
             self._ahead.pop(name, None)
             return age
-        # Of another clock, or this one was set back: it has not changed since it was seen so.
+        # Its time is in the future: another clock wrote it, or ours was set back. Its age is
+        # counted from when it was first seen in this state.
         state, since = self._ahead.get(name, (None, 0.0))
         if state != start.state:
             since = self._steady()
@@ -561,7 +562,7 @@ def _line_shards(
             if not end and len(block) < SHARD_BYTES:
                 if not whole:
                     break
-                # Should the rest of it come after all, it is read again with that.
+                # If the rest of the line comes later, the line is read again with it.
                 shards.append(Shard(file, offset, at.size, line))
                 return shards, replace(at, offset=offset, line=line)
             end = end or len(block)

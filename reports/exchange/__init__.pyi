@@ -14,6 +14,7 @@ from .offer import (
     DISPUTED as DISPUTED,
     OfferPolicy as OfferPolicy,
     OfferPolicyError as OfferPolicyError,
+    OfferSource as OfferSource,
     OwnWords as OwnWords,
     Parties as Parties,
     Withheld as Withheld,

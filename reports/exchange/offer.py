@@ -18,7 +18,7 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -125,6 +125,33 @@ class Parties:
 
 
 @dataclass(frozen=True)
+class OfferSource:
+    """The rows of a run that an offer is made from.
+
+    Attributes:
+        members: MEMBER rows.
+        entities: Ids and status of ENTITY rows.
+        clusters: Ids and status of CLUSTER rows.
+        evidence: EVIDENCE_MENTION rows.
+        private: Entity ids that must not leave, such as the organisation's own victims'.
+        words: Those of `own_words`.
+        returned: Members that the recipient named and an analyst reviewed as core where both sides'
+            evidence is joined: it knows them, and learns how many here reported them, however few.
+        parts: For members of thin clusters, the number of the part of it that each is in: the parts
+            stand as clusters of their own.
+    """
+
+    members: pa.Table
+    entities: pa.Table
+    clusters: pa.Table
+    evidence: pa.Table
+    private: frozenset[str]
+    words: OwnWords = field(default_factory=dict)
+    returned: frozenset[str] = frozenset()
+    parts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class EvidenceReport:
     """One piece of evidence: a complaint with its calls, or a call alone."""
 
@@ -201,29 +228,14 @@ def load_policy(text: str, name: str) -> OfferPolicy:
 
 
 def make_offer(
-    members: pa.Table,
-    entities: pa.Table,
-    clusters: pa.Table,
-    evidence: pa.Table,
-    words: OwnWords,
-    private: frozenset[str],
-    policy: OfferPolicy,
-    parties: Parties,
-    returned: frozenset[str] = frozenset(),
-    parts: Mapping[str, int] | None = None,
+    source: OfferSource, policy: OfferPolicy, parties: Parties
 ) -> tuple[Offer, Withheld]:
-    """Makes an offer under `policy` of a run's MEMBER, ENTITY, CLUSTER and EVIDENCE_MENTION rows.
-
-    `words` are those of `own_words`. `private` are entity ids that must not leave, such as the
-    organisation's own victims'. `returned` are those that the recipient named and an analyst
-    reviewed as core where both sides' evidence is joined: it knows them, and learns how many here
-    reported them, however few. `parts` numbers, for members of thin clusters, the part of it that
-    each is in: the parts stand as clusters of their own.
-    """
+    """Makes an offer of what `policy` lets leave; returns it, and what does not leave."""
+    evidence = source.evidence
     evidence = evidence.filter(pc.is_in(evidence["role"], pa.array(sorted(HARD_ROLES))))
-    chosen, left = _chosen(members, entities, clusters, evidence, words, private, policy, returned)
+    chosen, left = _chosen(replace(source, evidence=evidence), policy)
     shown = evidence.filter(pc.is_in(evidence["entity_id"], pa.array(sorted(chosen), pa.string())))
-    of = {one: (row["cluster_id"], (parts or {}).get(one, 0)) for one, row in chosen.items()}
+    of = {one: (row["cluster_id"], source.parts.get(one, 0)) for one, row in chosen.items()}
     number = _numbers(of)
     place = {one: at for at, one in enumerate(sorted(chosen))}
     offered = tuple(
@@ -235,7 +247,7 @@ def make_offer(
     calls = shown.filter(pc.equal(shown["record_kind"], str(RecordKind.CALL)))
     called = pc.unique(calls.filter(pc.is_valid(calls["reporter_key"]))["entity_id"])
     rows = _counted(evidence_reports(shown), cluster_of, place)
-    # Where one person alone is counted, that somebody called would tell what that one did.
+    # Of an identifier that one person alone reports, "called" would say what that person did.
     people = Counter(at for row in rows for at in row.entities * min(row.reports, 2))
     confirmed = sorted(at for one in called.to_pylist() if people[at := place[one]] > 1)
     return Offer(
@@ -261,7 +273,7 @@ def own_words(complaints: pa.Table, mentions: pa.Table) -> OwnWords:
     read: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
     inside = mentions.filter(pc.fill_null(pc.equal(mentions["field"], NARRATIVE), False))
     for row in inside.select(["source_org", "record_id", "start", "end", "entity_id"]).to_pylist():
-        # A script of which it is not known where it stands can be all of the narrative.
+        # A script whose place in the narrative is not known can be all of it.
         span = (row["start"], row["end"]) if row["start"] is not None else (0, LONGEST)
         read[f"{row['source_org']}|{row['record_id']}"].append((*span, row["entity_id"]))
     found: dict[str | tuple[str, str], frozenset[int]] = {}
@@ -513,22 +525,14 @@ _CHECKS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-def _chosen(
-    members: pa.Table,
-    entities: pa.Table,
-    clusters: pa.Table,
-    evidence: pa.Table,
-    words: OwnWords,
-    private: frozenset[str],
-    policy: OfferPolicy,
-    returned: frozenset[str],
-) -> tuple[dict[str, Row], Withheld]:
+def _chosen(source: OfferSource, policy: OfferPolicy) -> tuple[dict[str, Row], Withheld]:
     """Returns the members that may leave, by id, and why the others may not."""
-    status = dict(_pairs(clusters, "cluster_id", "status"))
-    infrastructure = dict(_pairs(entities, "entity_id", "status"))
+    members, evidence = source.members, source.evidence
+    status = dict(_pairs(source.clusters, "cluster_id", "status"))
+    infrastructure = dict(_pairs(source.entities, "entity_id", "status"))
     groups = evidence.group_by("entity_id").aggregate([("reporter_key", "count_distinct")])
     counts = dict(_pairs(groups, "entity_id", "reporter_key_count_distinct"))
-    accounts = _accounts(evidence, words)
+    accounts = _accounts(evidence, source.words)
     echoes = _echoes(evidence)
     sizes = Counter(members["cluster_id"].to_pylist())
     chosen: dict[str, Row] = {}
@@ -536,7 +540,7 @@ def _chosen(
     for one in members.to_pylist():
         entity_id = one["entity_id"]
         of_cluster = status[one["cluster_id"]]
-        known = entity_id in returned
+        known = entity_id in source.returned
         settled = known or one["review"] == str(Review.REVIEWED)
         why = (
             "not infrastructure"
@@ -560,7 +564,8 @@ def _chosen(
             if not settled
             and (policy.confirmed_only or not three_own_accounts(accounts.get(entity_id, ())))
             else "a victim's own, or holds an id of a victim or a record"
-            if without_epoch(entity_id) in private or not echoes.isdisjoint(_words(entity_id))
+            if without_epoch(entity_id) in source.private
+            or not echoes.isdisjoint(_words(entity_id))
             else None
         )
         if why is None:
@@ -641,7 +646,7 @@ def _counted(
         if near and (elsewhere or is_of_many(pa.scalar(one.who)).as_py()):
             continue
         named = one.named.union(*(other.named for other in near))
-        if len(named) <= MAX_HARD_ENTITIES:  # else what names more stands
+        if len(named) <= MAX_HARD_ENTITIES:  # else both stay apart
             whole = replace(one, named=named, kind=max(o.kind for o in (one, *near)))
             kept[one.who] = [*(other for other in before if other not in near), whole]
     rows = (one for those in kept.values() for one in those)

@@ -568,7 +568,9 @@ def member_key(one: HubMember) -> Ed25519PublicKey:
 def _check_head(one: HubHead) -> None:
     for name in ("hub", "root", "members", "previous"):
         need(SHA256.fullmatch(getattr(one, name)), name)
-    need(is_day(one.day) and one.day < "3000", "day")  # behind it days are counted on
+    need(
+        is_day(one.day) and one.day < "3000", "day"
+    )  # later dates are computed from it, and must exist
     need(one.size <= MAX_LINES, "size")
 
 

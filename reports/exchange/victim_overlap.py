@@ -366,4 +366,4 @@ def _check_issued_at(text: str) -> None:
 
 def _need(holds: object, field: str) -> None:
     if not holds:
-        raise LetterError(f"has a field {field} that is not as it must be")
+        raise LetterError(f"has a field {field} that is not valid")

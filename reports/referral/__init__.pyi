@@ -2,6 +2,7 @@ from .blocking_checks import (
     Inclusion as Inclusion,
     Obstacle as Obstacle,
     Override as Override,
+    PartnerEvidence as PartnerEvidence,
     find_obstacles as find_obstacles,
     members_to_name as members_to_name,
 )
@@ -9,6 +10,7 @@ from .case import (
     Case as Case,
     Confirmation as Confirmation,
     EarlierReferral as EarlierReferral,
+    Filing as Filing,
     Release as Release,
     SharedVictims as SharedVictims,
     build_case as build_case,

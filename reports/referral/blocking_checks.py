@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import networkx as nx
@@ -66,34 +66,53 @@ def members_to_name(facts: ClusterFacts, included: Sequence[Inclusion] = ()) -> 
     )
 
 
+@dataclass(frozen=True)
+class PartnerEvidence:
+    """Evidence that partners' offers put into a cluster, and their leave to pass it on.
+
+    Attributes:
+        offered: The OFFERED_CLUSTER rows of the cluster.
+        void: Why an offer, by its SHA-256, is no longer in force.
+        uncovered: For each organisation that signed a consent, how many members to name it does not
+            cover.
+    """
+
+    offered: Sequence[Row] = ()
+    void: Mapping[str, str] = field(default_factory=dict)
+    uncovered: Mapping[str, int] = field(default_factory=dict)
+
+
 def find_obstacles(
     facts: ClusterFacts,
     known: KnownLegitimate,
-    bridge_side: int,
-    small_cluster: int,
-    offered: Sequence[Row] = (),
-    void: Mapping[str, str] | None = None,
+    policy: Mapping[str, Any],
+    partners: PartnerEvidence = PartnerEvidence(),
     included: Sequence[Inclusion] = (),
-    consented: Mapping[str, int] | None = None,
     decided: Sequence[Row] = (),
 ) -> list[Obstacle]:
     """Returns all that blocks a referral of the members to name, the gravest first.
 
-    `void` says why an offer, by its SHA-256, is no longer in force. `consented` counts, for each
-    organisation that signed a consent, the members to name that it does not cover. `decided` are
-    the BOUND_DECISION rows in force.
+    Args:
+        facts: The cluster.
+        known: Identifiers that are nobody's scam.
+        policy: The recipient's policy.toml, of which `bridge_side` and `small_cluster` count here.
+        partners: What offers put into the cluster.
+        included: Members that somebody names by override.
+        decided: The BOUND_DECISION rows in force.
     """
     named = keep_members(facts, members_to_name(facts, included))
+    # A lone identifier may hang on one link, unless the cluster is small.
+    least = 1 if len(named.members) <= policy["small_cluster"] else policy["bridge_side"]
     return [
         *_status(facts),
         *_thin(facts),
         *_nobody_to_name(named),
-        *_void(offered, void or {}),
+        *_void(partners),
         *_legitimate(named, known),
-        *_bridges(named, bridge_side, small_cluster),
-        *_parts(facts, named, bridge_side, small_cluster),
+        *_bridges(named, least),
+        *_parts(facts, named, least),
         *_unlinked(facts, named, decided),
-        *_handling(offered, consented or {}),
+        *_handling(partners),
     ]
 
 
@@ -159,9 +178,12 @@ def _nobody_to_name(named: ClusterFacts) -> Iterator[Obstacle]:
         )
 
 
-def _void(offered: Sequence[Row], void: Mapping[str, str]) -> Iterator[Obstacle]:
+def _void(partners: PartnerEvidence) -> Iterator[Obstacle]:
     """Yields an obstacle for each offer that was revoked or has expired."""
-    contributors = {one["offer"]: one["contributor"] for one in offered if one["offer"] in void}
+    void = partners.void
+    contributors = {
+        one["offer"]: one["contributor"] for one in partners.offered if one["offer"] in void
+    }
     for offer, who in sorted(contributors.items()):
         yield Obstacle(
             "void_offer",
@@ -183,9 +205,8 @@ def _legitimate(facts: ClusterFacts, known: KnownLegitimate) -> Iterator[Obstacl
             )
 
 
-def _bridges(facts: ClusterFacts, bridge_side: int, small_cluster: int) -> Iterator[Obstacle]:
-    """Yields an obstacle for each bridge to a part; a loose end is named in the package instead."""
-    least = 1 if len(facts.members) <= small_cluster else bridge_side
+def _bridges(facts: ClusterFacts, least: int) -> Iterator[Obstacle]:
+    """Yields an obstacle for each bridge to a part of `least` members; the package names others."""
     for one in find_bridges(facts):
         if len(one.side) >= least:
             yield Obstacle(
@@ -197,11 +218,8 @@ def _bridges(facts: ClusterFacts, bridge_side: int, small_cluster: int) -> Itera
             )
 
 
-def _parts(
-    facts: ClusterFacts, named: ClusterFacts, bridge_side: int, small_cluster: int
-) -> Iterator[Obstacle]:
-    """Yields an obstacle where what ties the members to name is left out."""
-    least = 1 if len(named.members) <= small_cluster else bridge_side
+def _parts(facts: ClusterFacts, named: ClusterFacts, least: int) -> Iterator[Obstacle]:
+    """Yields an obstacle where what ties `least` members to name is left out."""
     if (apart := tied_by_left_out(facts, named)) >= least:
         yield Obstacle(
             "tie_left_out",
@@ -283,20 +301,18 @@ def _accepted(facts: ClusterFacts) -> list[tuple[str, str]]:
     return [(one["entity_a"], one["entity_b"]) for one in facts.inside if one["accepted"]]
 
 
-def _handling(offered: Sequence[Row], consented: Mapping[str, int]) -> Iterator[Obstacle]:
+def _handling(partners: PartnerEvidence) -> Iterator[Obstacle]:
     """Yields an obstacle for each contributor whose offer must not be passed on unasked."""
-    for who in sorted({one["contributor"] for one in offered}):
-        tlp = {one["tlp"] for one in offered if one["contributor"] == who}
-        if consented.get(who) == 0:
-            continue
-        if who in consented:
-            yield Obstacle(
-                "handling",
-                f"the consent of {who} does not cover {consented[who]} of the members to name that "
-                f"it saw: ask {who} for a new one",
-            )
-            continue
-        if not {tlp_level(one) for one in tlp} <= set(SHAREABLE_TLP):
+    for who in sorted({one["contributor"] for one in partners.offered}):
+        tlp = {one["tlp"] for one in partners.offered if one["contributor"] == who}
+        if (uncovered := partners.uncovered.get(who)) is not None:
+            if uncovered:
+                yield Obstacle(
+                    "handling",
+                    f"the consent of {who} does not cover {uncovered} of the members to name that "
+                    f"it saw: ask {who} for a new one",
+                )
+        elif not {tlp_level(one) for one in tlp} <= set(SHAREABLE_TLP):
             yield Obstacle(
                 "handling",
                 f"the offer of {who} is {', '.join(sorted(tlp))}, which does not let it go to "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -167,9 +167,36 @@ class SharedVictims:
         return language.number(self.shared)
 
 
-@dataclass(frozen=True)
-class Case:
-    """A referral: the cluster's records, and everything that its documents are written from.
+@dataclass(frozen=True, kw_only=True)
+class Filing:
+    """Statements of those who refer a cluster: all of a case that no record of the run shows.
+
+    Attributes:
+        override: Who answers for referring it in spite of obstacles.
+        confirmations: Decisions that confirm the cluster.
+        included: Members that are named although they are not reviewed core ones.
+        rates: Exchange rates to convert losses by.
+        shared: Signed counts of victims who are at two organisations.
+        releases: Partners' consents.
+        file: The case file.
+        issuer: Who issues the case's evidence numbers; by default the organisations of its cluster.
+        quote_scripts: True if somebody read what callers are said to have read out.
+    """
+
+    override: Override | None = None
+    confirmations: Sequence[Confirmation] = ()
+    included: Sequence[Inclusion] = ()
+    rates: Mapping[str, ExchangeRate] = field(default_factory=dict)
+    shared: Sequence[SharedVictims] = ()
+    releases: Sequence[Release] = ()
+    file: CaseFile = field(default_factory=CaseFile)
+    issuer: str = ""
+    quote_scripts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case(Filing):
+    """A referral: a filing, the cluster's records, and what documents are written from.
 
     `totals` are amount and number of complaints by currency, `disclosed` the victims by country as
     far as they may be shown, `dominant` a lower bound of the largest where that is not, `number`
@@ -179,17 +206,14 @@ class Case:
     `tied_by_left_out` counts those that only ones that are left out tie to the others. Two are of
     the whole cluster: `cluster_victims` counts its victims, which counts of shared victims are
     about, and `left_out` has its other members, for counsel alone. `run_key_id` is of the key that
-    signed the run, None where it is unsigned. `issuer` is who issues its evidence numbers.
-    `quote_scripts` says that somebody read what callers are said to have read out.
+    signed the run, None where it is unsigned.
     """
 
     records: CaseRecords
-    included: list[Inclusion]
     tied_by_left_out: int
     cluster_victims: int
     reference: Reference
     totals: dict[str, tuple[Decimal, int]]
-    rates: dict[str, ExchangeRate]
     disclosed: DisclosedCounts
     dominant: CountryCount | None
     not_accused: NotAccused
@@ -201,18 +225,11 @@ class Case:
     handovers: list[Handover]
     number: dict[str, int]
     obstacles: list[Obstacle]
-    override: Override | None
-    confirmations: list[Confirmation]
     left_out: list[Row]
     excerpts: list[Reading]
-    earlier: EarlierReferral | None
-    shared: list[SharedVictims]
-    file: CaseFile
-    releases: list[Release]
     tlp: str
-    run_key_id: str | None = None
-    issuer: str = ""
-    quote_scripts: bool = False
+    run_key_id: str | None
+    earlier: EarlierReferral | None = None
 
     def number_of(self, thing: str) -> str:
         """Returns the evidence number of a thing, as `reports.evidence_number` names it."""
@@ -560,41 +577,33 @@ def build_case(
     run: RunFolder,
     records: CaseRecords,
     reference: Reference,
-    *,
+    filing: Filing,
     obstacles: list[Obstacle],
-    override: Override | None,
-    confirmations: list[Confirmation],
-    rates: Mapping[str, ExchangeRate],
-    excerpts: NarrativeReader | None,
-    earlier: EarlierReferral | None,
-    shared: list[SharedVictims],
-    included: Sequence[Inclusion] = (),
-    file: CaseFile | None = None,
-    releases: Sequence[Release] = (),
-    issuer: str | None = None,
-    quote_scripts: bool = False,
+    narratives: NarrativeReader | None = None,
 ) -> Case:
     """Builds the case of a cluster's records, of the members that may be named.
+
+    `narratives` are there where excerpts of them are quoted.
 
     Raises:
         UnreconciledError: if losses do not add up.
     """
     reconciled_totals(records)
     whole = records.facts
-    records = keep_case_members(records, members_to_name(whole, included))
+    records = keep_case_members(records, members_to_name(whole, filing.included))
     facts = records.facts
     members = pa.array(records.member_ids, pa.string())
-    file = file or CaseFile()
     disclosed = disclose_counts(records.victims, reference.policy["suppress_below"])
     supplier_people, supplier_first = find_supplier_records(run, records)
+    clock = clock_of(records, filing.file, filing.confirmations)
+    stated = vars(filing) | {"issuer": filing.issuer or "+".join(whole.row["orgs"])}
     return Case(
+        **stated,
         records=records,
-        included=list(included),
         tied_by_left_out=tied_by_left_out(whole, facts),
         cluster_victims=whole.row["victims"],
         reference=reference,
         totals=stated_totals(records),
-        rates=dict(rates),
         disclosed=disclosed,
         dominant=dominant_country(records.victims, disclosed, reference.policy["suppress_below"]),
         not_accused=find_not_accused(run, records),
@@ -602,22 +611,14 @@ def build_case(
         supplier_first=supplier_first,
         bridges=find_bridges(facts),
         unlinked=find_unlinked(whole, facts),
-        groups=group_by_provider(facts, reference, clock_of(records, file, confirmations)),
+        groups=group_by_provider(facts, reference, clock),
         handovers=find_handovers(facts),
         number={entity_id: at for at, entity_id in enumerate(records.member_ids, 1)},
         obstacles=obstacles,
-        override=override,
-        confirmations=confirmations,
         left_out=[one for one in whole.members if one["entity_id"] not in records.keys_of],
-        excerpts=read_excerpts(run, members, excerpts) if excerpts else [],
-        earlier=earlier,
-        shared=shared,
-        file=file,
-        releases=list(releases),
+        excerpts=read_excerpts(run, members, narratives) if narratives else [],
         tlp=_strictest([reference.policy["tlp"], *(one["tlp"] for one in records.offered)]),
         run_key_id=run.custody.key_id if isinstance(run, Run) and run.custody else None,
-        issuer=issuer or "+".join(whole.row["orgs"]),
-        quote_scripts=quote_scripts,
     )
 
 

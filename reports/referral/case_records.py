@@ -372,7 +372,7 @@ def _with_own_counts(
     kinds: Counter[str] = Counter()
     for one in by_key.values():
         kinds[one.key[0]] += one.people
-    # Each of the people whom an offer counts is a person of its own.
+    # People whom an offer counts have no pseudonyms: each counts as another person.
     senders = {one["contributor"] for one in records.offered}
     people = {one.victim for one in by_key.values()} - {None}
     offered = sum(one.people for one in by_key.values() if one.key[1] in senders)

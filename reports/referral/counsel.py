@@ -125,85 +125,75 @@ def _cover(case: Case, seal_sha256: str) -> list[Block]:
 
 def _open_points(case: Case, package: Mapping[str, bytes]) -> list[Block]:
     """Lists what stood against sending it and who answers, and the papers to sign."""
-    blocks: list[Block] = []
-    if case.obstacles:
-        blocks.append(
-            Grid(
-                "Obstacles: the package was refused for these reasons, until somebody answered",
-                ("Obstacle", "Why"),
-                [(one.code.replace("_", " "), plain(one.text, 500)) for one in case.obstacles],
-                (0.2, 0.8),
-            )
-        )
+    texts = []
     if case.override is not None:
-        blocks.append(
-            Text(
-                f"{plain(case.override.name)} answers for sending it in spite of them, for this "
-                f"reason: {plain(case.override.reason, 500)}"
-            )
+        texts.append(
+            f"{plain(case.override.name)} answers for sending it in spite of them, for this "
+            f"reason: {plain(case.override.reason, 500)}"
         )
-    blocks += [
-        Text(
-            f"{plain(one.name)} answers for naming {plain(one.entity_id, 120)}, which is "
-            f"no reviewed core identifier, for this reason: {plain(one.reason, 500)}"
-        )
+    texts += [
+        f"{plain(one.name)} answers for naming {plain(one.entity_id, 120)}, which is "
+        f"no reviewed core identifier, for this reason: {plain(one.reason, 500)}"
         for one in case.included
     ]
     if case.blanks:
-        blocks.append(
-            Text(
-                "Blanks to fill: the referral has a line for each, for a case file (--case) to "
-                f"fill. Missing: {'; '.join(case.blanks)}."
-            )
+        texts.append(
+            "Blanks to fill: the referral has a line for each, for a case file (--case) to "
+            f"fill. Missing: {'; '.join(case.blanks)}."
         )
     if others := case.file.values.get("case_numbers", {}).keys() - case.numbers_of_case.keys():
-        blocks.append(
-            Text(
-                "Case numbers that stay here, since neither an organisation of the case nor this "
-                f"recipient gave them: {plain(', '.join(sorted(others)), 200)}."
-            )
+        texts.append(
+            "Case numbers that stay here, since neither an organisation of the case nor this "
+            f"recipient gave them: {plain(', '.join(sorted(others)), 200)}."
         )
-    letters = sorted(one for one in package if one.startswith("data/requests/"))
+    obstacles = Grid(
+        "Obstacles: the package was refused for these reasons, until somebody answered",
+        ("Obstacle", "Why"),
+        [(one.code.replace("_", " "), plain(one.text, 500)) for one in case.obstacles],
+        (0.2, 0.8),
+    )
+    return [
+        *([obstacles] if case.obstacles else []),
+        *map(Text, texts),
+        Points(_papers(case, package)),
+    ]
+
+
+def _papers(case: Case, package: Mapping[str, bytes]) -> list[str]:
+    """Lists the papers of a package that somebody has to check, complete, print or sign."""
+    letters = [one for one in package if one.startswith("data/requests/")]
     forms = sorted(
         one for one in package if one.startswith("data/certificates/") and one.endswith(".txt")
     )
-    blocks.append(
-        Points(
-            [
-                f"{english().count('letter', len(letters))} to providers: for the authority to "
-                "complete and sign. Check each provider and its address for service.",
-                *(
-                    f"{one.removeprefix('data/')}: to be completed and signed by whoever certifies."
-                    for one in forms
-                ),
-                *(
-                    f"{plain(group.provider.file, 120)}, for "
-                    f"{plain(english().identifier(group.members[0].member['entity_id']), 120)}: "
-                    f"{plain(group.provider.doubt, 200)}."
-                    for group in case.groups
-                    if group.provider.doubt
-                ),
-                *(
-                    [
-                        "Names of beneficiaries and banks that one person alone states, or of an "
-                        "account that is not reviewed, are in no file of the package: the records "
-                        f"are {', '.join(map(str, withheld_names(case)))} of Exhibit 1."
-                    ]
-                    if case.reference.form and withheld_names(case)
-                    else []
-                ),
-                *_unquoted(case),
-                *(
-                    ["letter.html: to be printed from a browser; the PDF's fonts lack its script."]
-                    if "data/letter.html" in package and "data/letter.pdf" not in package
-                    else []
-                ),
-                "The PDF is to be read to its end by whoever signs it, with exhibits 1 to "
-                f"{len([one for one in package if EXHIBIT.fullmatch(one)])}.",
-            ]
+    papers = [
+        f"{english().count('letter', len(letters))} to providers: for the authority to "
+        "complete and sign. Check each provider and its address for service."
+    ]
+    papers += [
+        f"{one.removeprefix('data/')}: to be completed and signed by whoever certifies."
+        for one in forms
+    ]
+    papers += [
+        f"{plain(group.provider.file, 120)}, for "
+        f"{plain(english().identifier(group.members[0].member['entity_id']), 120)}: "
+        f"{plain(group.provider.doubt, 200)}."
+        for group in case.groups
+        if group.provider.doubt
+    ]
+    if case.reference.form and (withheld := withheld_names(case)):
+        papers.append(
+            "Names of beneficiaries and banks that one person alone states, or of an account that "
+            "is not reviewed, are in no file of the package: the records are "
+            f"{', '.join(map(str, withheld))} of Exhibit 1."
         )
+    papers += _unquoted(case)
+    if "data/letter.html" in package and "data/letter.pdf" not in package:
+        papers.append("letter.html: to be printed from a browser; the PDF's fonts lack its script.")
+    exhibits = sum(1 for one in package if EXHIBIT.fullmatch(one))
+    papers.append(
+        f"The PDF is to be read to its end by whoever signs it, with exhibits 1 to {exhibits}."
     )
-    return blocks
+    return papers
 
 
 def _unquoted(case: Case) -> list[str]:

@@ -397,10 +397,11 @@ def _payment_values(case: Case, within_hours: int | None) -> Iterator[dict[str, 
                 continue
             stated, payee = one["stated"], one["payee"]
             name, bank = (
-                text if (text := getattr(stated, what)) and (payee, folded_name(text)) in names
+                text
+                if (text := getattr(stated, what)) and (payee, folded_name(text)) in names
                 else None
                 for what, names in shown.items()
-            )  # fmt: skip
+            )
             provider = case.provider_of[one["payee"]]
             amount = one["amount"]
             yield {

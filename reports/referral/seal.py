@@ -19,6 +19,7 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -340,7 +341,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
     while waiting:
         inside = waiting.pop()
         with os.scandir(folder / inside) as found:
-            entries = sorted(found, key=_name)
+            entries = sorted(found, key=attrgetter("name"))
         if inside and not entries:
             yield inside.rstrip("/"), "is an empty folder, which no package has"
         for one in entries:
@@ -359,10 +360,6 @@ def _walk(folder: Path) -> Iterator[tuple[str, str]]:
                 yield path, ""
             else:
                 yield path, "is not a regular file; it was not read"
-
-
-def _name(one: os.DirEntry[str]) -> str:
-    return one.name
 
 
 def _open(path: Path) -> int:

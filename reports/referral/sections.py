@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
@@ -328,8 +327,7 @@ def _month_number(month: str) -> int:
 
 def _timeline_chart(case: Case) -> Chart:
     """Draws each identifier from its first to its last record, and what took over from it."""
-    shown = replace(case.facts, members=case.facts.members[:TIMELINE_ROWS])
-    drawn = build_timeline(shown)
+    drawn = build_timeline(case.facts, TIMELINE_ROWS)
     shapes: list[Shape] = []
     free = 0.0
     for x, day in drawn.ticks:

@@ -147,7 +147,7 @@ def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, tmp
     capsys.readouterr()
     assert erase("--run", one) == 0
     said = capsys.readouterr().out
-    assert "1 narratives, 1 contested values, 1 entries" in said
+    assert "1 narrative, 1 contested value, 1 entry of the register" in said
     assert "complaints/ (1), calls/ (1), mentions/" in said
     assert "--previous" in said
     assert "next tick" in said

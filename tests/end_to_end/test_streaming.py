@@ -11,7 +11,13 @@ from apache_beam.runners.direct.direct_runner import BundleBasedDirectRunner
 
 from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import engine_plan, retention_days, watch_plan
+from pipelines.streaming.plan import (
+    current_erasures,
+    engine_plan,
+    retention_days,
+    tick_analysis,
+    watch_plan,
+)
 from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.enums import RecordKind
 from tests.end_to_end.streaming.test_alerts import (
@@ -111,7 +117,8 @@ def test_an_engine_shows_what_comes_and_what_is_raised(tmp_path):
     options = parse(["--watch", str(tmp_path), "--output", str(tmp_path / "out")])
     pipeline = beam.Pipeline(runner="FnApiRunner")
     keep = KeepStateInMemory(retention_days(options), LiveState())
-    plan = watch_plan(options, Files(str(tmp_path)), keep, snapshot=True)
+    erasures = current_erasures(options)
+    plan = watch_plan(options, Files(str(tmp_path)), keep, tick_analysis(options), erasures)
     # The runner takes minutes to fuse the steps of a tick; engines run a tick in one step, too.
     build(pipeline, replace(plan, analyze=RunOnOneWorker(plan.analyze)))
     result = pipeline.run()

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from reports import signing
 from reports.referral import blocking_checks, package, reference
-from reports.referral.case import build_case
+from reports.referral.case import Filing, build_case
 from reports.referral.case_records import RecordSource, collect_case_records, member_record_keys
 from tests.support.report_tables import (
     START,
@@ -79,24 +79,17 @@ def rows(ids=tuple(IDS), roles=tuple(ROLES), **changed):
     }
 
 
-def case_of(folder, tables, recipient="us-fbi-ic3", chosen=None, **given):
+def case_of(folder, tables, recipient="us-fbi-ic3", chosen=None, excerpts=None, **filed):
     """Builds the case of the run's cluster c-1; records lie on the lines of one made-up file."""
     write_run(folder, tables)
     keys = sorted(member_record_keys(folder, "c-1"))
     sources = {key: RecordSource("made-up.jsonl", "a" * 64, n, 0) for n, key in enumerate(keys, 1)}
     found = collect_case_records(folder, manifest(), "c-1", sources, START + timedelta(days=30))
     chosen = chosen or reference.load_reference(recipient)
-    stops = blocking_checks.find_obstacles(found.facts, allowlist.shipped_allowlist(), 2, 3)
-    options = {
-        "obstacles": stops,
-        "override": None,
-        "confirmations": [],
-        "rates": {},
-        "excerpts": None,
-        "earlier": None,
-        "shared": [],
-    }
-    return build_case(folder, found, chosen, **(options | given))
+    stops = blocking_checks.find_obstacles(
+        found.facts, allowlist.shipped_allowlist(), chosen.policy
+    )
+    return build_case(folder, found, chosen, Filing(**filed), stops, excerpts)
 
 
 SEALER = package.Sealer(KEY, "amazon", "2024-05-01T00:00:00Z")

@@ -289,7 +289,7 @@ def test_a_folder_that_is_no_run_and_one_that_is_not_empty(world, at, tmp_path, 
     assert "is not a finished run" in capsys.readouterr().err
     Path(tmp_path / "there").write_text("")
     assert ringtrace("exchange", "offer", world.microsoft.run, *flags) == 2
-    assert "is not empty" in capsys.readouterr().err
+    assert "is not an empty folder" in capsys.readouterr().err
 
 
 def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 from reports.exchange import offer as offers
 from reports.exchange.offer import (
     Account,
+    OfferSource,
     Parties,
     make_offer,
     offer_lines,
@@ -87,17 +88,16 @@ def offer(
         for e, c in clusters.items()
     ]
     states = {"c-1": "candidate", "c-2": "candidate"} | (status or {})
-    return make_offer(
-        pa.Table.from_pylist(members, MEMBER),
-        pa.table({"entity_id": list(clusters), "status": ["infrastructure"] * len(clusters)}),
-        pa.table({"cluster_id": list(states), "status": list(states.values())}),
-        rows,
-        words or {},
-        frozenset(private),
-        rules,
-        PARTIES,
-        frozenset(returned),
+    source = OfferSource(
+        members=pa.Table.from_pylist(members, MEMBER),
+        entities=pa.table({"entity_id": [*clusters], "status": ["infrastructure"] * len(clusters)}),
+        clusters=pa.table({"cluster_id": list(states), "status": list(states.values())}),
+        evidence=rows,
+        private=frozenset(private),
+        words=words or {},
+        returned=frozenset(returned),
     )
+    return make_offer(source, rules, PARTIES)
 
 
 def counts(made):

@@ -19,11 +19,13 @@ def facts_of(folder, ids, links, status="confirmed"):
     return gather_facts(write_run(folder / "run", tables), ["c-1"])[0]
 
 
-def codes(facts, side=2, small=3):
-    return [
-        one.code
-        for one in blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), side, small)
-    ]
+def obstacles(facts, **given):
+    policy = {"bridge_side": 2, "small_cluster": 3}
+    return blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), policy, **given)
+
+
+def codes(facts):
+    return [one.code for one in obstacles(facts)]
 
 
 A, B, C, D, E, F = (f"phone:+1888555010{n}" for n in range(6))
@@ -39,10 +41,7 @@ def test_what_a_decision_alone_puts_beside_the_others_is_refused_and_names_who_d
     made = {"kind": "must_link", "decision_id": "m-1", "author": "Eve"}
     ends = [{"entity_a": C, "entity_b": D}, {"entity_a": C, "entity_b": "phone:+1"}]
     facts = facts_of(tmp_path, [A, B, C, D, E, F], [*RING, (D, E), (E, F), (D, F)])
-    stops = blocking_checks.find_obstacles(
-        facts, allowlist.shipped_allowlist(), 2, 3, decided=[made | one for one in ends]
-    )
-    (one,) = stops
+    (one,) = obstacles(facts, decided=[made | one for one in ends])
     assert one.code == "no_link" and one.answerable
     assert "no record links 3 of the 6 members to name to the others" in one.text
     assert one.text.count("m-1 by Eve") == 1
@@ -54,13 +53,13 @@ def test_what_a_decision_alone_puts_beside_the_others_is_refused_and_names_who_d
 @pytest.mark.parametrize("status", ["candidate", "anything"])
 def test_without_a_confirmation_nobody_can_answer(tmp_path, status):
     facts = facts_of(tmp_path, [A, B, C], RING, status)
-    (one,) = blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), 2, 3)
+    (one,) = obstacles(facts)
     assert one.code == "not_confirmed" and not one.answerable
 
 
 def test_what_is_disputed_never_leaves_whoever_answers(tmp_path):
     facts = facts_of(tmp_path, [A, B, C], RING, "disputed")
-    (one,) = blocking_checks.find_obstacles(facts, allowlist.shipped_allowlist(), 2, 3)
+    (one,) = obstacles(facts)
     assert one.code == "disputed" and not one.answerable
 
 
@@ -97,7 +96,6 @@ def test_a_void_offer_stops_it_whoever_answers(tmp_path):
 
     facts = case_of(tmp_path / "run", rows()).facts
     offered = [{"contributor": "fcc", "tlp": "TLP:GREEN", "offer": digest} for digest in "ab"]
-    (one,) = blocking_checks.find_obstacles(
-        facts, allowlist.shipped_allowlist(), 2, 3, offered, {"a": "revoked"}
-    )
+    partners = blocking_checks.PartnerEvidence(offered, void={"a": "revoked"})
+    (one,) = obstacles(facts, partners=partners)
     assert one.code == "void_offer" and not one.answerable and "fcc" in one.text

@@ -14,6 +14,7 @@ from reports.referral import counsel, package, pdf
 from reports.referral.case import Confirmation, SharedVictims, dominant_country
 from reports.referral.case_records import keep_case_members
 from reports.referral.reference import CaseFile, english
+from reports.referral.sections import TIMELINE_ROWS
 from tests.support.made_up_case import IDS, SEALER, case_of, package_of, rows
 from tests.support.parsed_page import Page
 from tests.support.report_tables import START, complaint, entity, link, member, mention, supplier
@@ -245,6 +246,12 @@ def test_losses_are_not_put_elsewhere_where_no_country_is_shown(tmp_path):
     page = page_of(case_of(tmp_path / "run", rows()))
     losses = page.partition("Losses by jurisdiction")[2].partition("Not converted")[0]
     assert "Total, 2 complaintsUSD20.20" in losses and "Elsewhere" not in losses
+
+
+def test_a_cluster_larger_than_the_timeline_can_be_referred(tmp_path):
+    ids = [f"phone:+1888555{n:04}" for n in range(TIMELINE_ROWS + 2)]
+    case = case_of(tmp_path / "run", rows(ids, ["callback"] * len(ids)))
+    assert "2 more are in Exhibit 9" in page_of(case)
 
 
 def test_a_senders_address_is_no_caller_id(tmp_path):
