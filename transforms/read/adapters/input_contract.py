@@ -38,6 +38,7 @@ from transforms.read.framing import (
     Record,
     parse_exact_json,
     parse_json,
+    require_object,
 )
 from transforms.read.rejects import Reject, make_reject
 from transforms.text_util import may_hold_contact
@@ -153,9 +154,7 @@ def read_objects(
 def parse_object(data: bytes) -> dict[str, Any] | BrokenJsonError:
     """Parses one contract object, with exact numbers; returns the error where it is none."""
     try:
-        value = parse_json(data)
-        if type(value) is not dict:
-            return BrokenJsonError(Code.NOT_AN_OBJECT, "a JSON value, but not an object")
+        value = require_object(parse_json(data))
         return parse_exact_json(data) if _inexact(value) else value
     except BrokenJsonError as broken:
         return broken
