@@ -262,7 +262,7 @@ def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
     by_pair = np.argsort(pair[one])
     one, first, named = one[by_pair], first[by_pair], named[by_pair]
     begin = group_starts(pair[one])
-    victims = np.diff(np.append(begin, len(one)))
+    victims = np.diff(begin, append=len(one))
     tellers = np.add.reduceat(named.astype(np.int64), begin)
     tellers += _unnamed_tellers(pair, victim, teller, known, pair[one[begin]])
     kept = victims >= MIN_VICTIMS
