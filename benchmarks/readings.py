@@ -42,7 +42,8 @@ from benchmarks import measured
 from benchmarks.worlds import REAL, accepted
 from schemas.complaint import COMPLAINT_ACCEPTED
 from schemas.enums import HARD_ROLES, EntityKind, Role
-from transforms.call_scripts import MIN_SHARE, find_families, match_families
+from tests.support.script_texts import find_families
+from transforms.call_scripts import MIN_SHARE, match_families
 from transforms.clustering_metrics import compare_clusterings
 from transforms.extract import impersonation
 from transforms.extract.fields import complaint_mentions

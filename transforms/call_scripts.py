@@ -184,21 +184,6 @@ class _FindPairs(beam.DoFn):
         yield from split_by_partition(found, (found["a"].to_numpy() >> 40) % self._partitions)
 
 
-def find_families(rows: pa.RecordBatch, share: float = MIN_SHARE) -> pa.RecordBatch:
-    """Runs all passes on FINGERPRINT_ROW rows in one place; FAMILY rows as `Scripts` finds them."""
-
-    def count(pairs: Pairs) -> Batches:
-        return [count_pairs(pa.Table.from_batches([shared_pairs(rows, pairs)]))]
-
-    shared = count(own_fingerprints(rows))
-    adjacent = count(adjacent_fingerprints(rows, shared, share))
-    passage = assemble_passages(pair_count_table(shared), pair_count_table(adjacent), share)
-    heard = count(passages_of_texts(rows, [passage]))
-    both = count(co_occurring_passages(rows, [passage], heard, share))
-    shares, hearers, pairs = map(pair_count_table, (shared, heard, both))
-    return assemble_families(passage, shares, hearers, pairs, share)
-
-
 def own_fingerprints(rows: pa.RecordBatch) -> Pairs:
     """Pairs each fingerprint of a text with itself."""
     flat = flatten_fingerprints(rows)
@@ -277,7 +262,7 @@ def count_pairs(pairs: pa.Table) -> pa.RecordBatch:
     by_pair = np.argsort(pair[one])
     one, first, named = one[by_pair], first[by_pair], named[by_pair]
     begin = group_starts(pair[one])
-    victims = np.diff(np.append(begin, len(one)))
+    victims = np.diff(begin, append=len(one))
     tellers = np.add.reduceat(named.astype(np.int64), begin)
     tellers += _unnamed_tellers(pair, victim, teller, known, pair[one[begin]])
     kept = victims >= MIN_VICTIMS

@@ -147,7 +147,7 @@ def trait_rows(uses: pa.Table) -> pa.Table:
     of = np.lexsort((cluster, thing.indices.to_numpy()))
     starts = group_starts(thing.indices.to_numpy()[of], cluster[of])
     trait = np.empty(len(of), np.int64)
-    trait[of] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(of))))
+    trait[of] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(of)))
     ids = uses["entity_id"].combine_chunks()
     named, _ = _distinct_lists(trait, hash_text(ids), MOST_LISTED)
     shown, counted = _distinct_lists(trait, reporter, MOST_REPORTERS)
@@ -171,7 +171,7 @@ def _distinct_lists(
     order = np.lexsort((values, group))
     order = order[group_starts(group[order], values[order])]
     starts = group_starts(group[order])
-    counts = np.diff(np.append(starts, len(order)))
+    counts = np.diff(starts, append=len(order))
     kept = order[np.arange(len(order)) - np.repeat(starts, counts) < most]
     ends = np.append(0, np.cumsum(np.minimum(counts, most)))
     return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(kept)), counts

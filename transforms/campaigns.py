@@ -240,7 +240,7 @@ class Shared:
         blocks = np.flatnonzero(self.kind == BLOCK)
         blocks = blocks[np.argsort(self.thing[blocks], kind="stable")]
         starts = group_starts(self.thing[blocks])
-        sizes = np.diff(np.append(starts, len(blocks)))
+        sizes = np.diff(starts, append=len(blocks))
         left, right, _ = pairs_within_groups(starts, sizes)
         together = self._pair_keys(self.of[blocks[left]], self.of[blocks[right]])
         columns.append(np.isin(self._pair_keys(a, b), together).astype(float))

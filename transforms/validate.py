@@ -18,23 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas import enums
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED
-from schemas.enums import (
-    COUNTRIES,
-    CURRENCIES,
-    EMAIL_ROLES,
-    NUMBER_ROLES,
-    SUSPECT_NUMBER_DIRECTIONS,
-    Attestation,
-    Channel,
-    Direction,
-    PaymentStatus,
-    RecordKind,
-    Role,
-    Speaker,
-    Stage,
-)
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms import casts
@@ -95,8 +81,8 @@ def validate_complaints(
     _check_required_time(batch, "received_at", as_of, clock)
     _check_timestamp(batch, "occurred_at")
     _check_victim(batch)
-    batch.coerce("channel", tuple(Channel), str(Channel.OTHER))
-    batch.coerce("narrative_by", tuple(Speaker), None)
+    batch.coerce("channel", tuple(enums.Channel), str(enums.Channel.OTHER))
+    batch.coerce("narrative_by", tuple(enums.Speaker), None)
     _check_phone_numbers(batch)
     _check_id_hides_no_victim(batch, "complaint_id", _complaint_own_numbers(batch))
     _check_email_roles(batch)
@@ -107,14 +93,14 @@ def validate_complaints(
     )
     batch.keep_known(
         "loss_currency",
-        casts.parse_codes(rows["loss_currency"], CURRENCIES),
+        casts.parse_codes(rows["loss_currency"], enums.CURRENCIES),
         Code.BAD_CURRENCY,
         "not an ISO 4217 code",
     )
     for name in ("victim_region", "language"):
         batch.typed[name] = _without_contacts(batch, casts.trim_text(rows[name]), name)
     batch.typed["claimed_brand"] = casts.trim_text(rows["claimed_brand"])
-    return batch.finish(COMPLAINT_ACCEPTED, RecordKind.COMPLAINT)
+    return batch.finish(COMPLAINT_ACCEPTED, enums.RecordKind.COMPLAINT)
 
 
 def validate_calls(
@@ -134,12 +120,12 @@ def validate_calls(
         Code.BAD_VALUE,
         "not seconds between 0 and a week",
     )
-    batch.coerce("direction", tuple(Direction), None)
+    batch.coerce("direction", tuple(enums.Direction), None)
     _check_id_hides_no_victim(batch, "call_id", _call_own_numbers(batch))
-    batch.coerce("attestation", tuple(Attestation), None)
+    batch.coerce("attestation", tuple(enums.Attestation), None)
     for name in ("orig_id", "carrier", "trunk", "source_ip", "complaint_id", "caller_name"):
         batch.typed[name] = casts.trim_text(rows[name])
-    return batch.finish(CALL_ACCEPTED, RecordKind.CALL)
+    return batch.finish(CALL_ACCEPTED, enums.RecordKind.CALL)
 
 
 @dataclass(eq=False)
@@ -150,7 +136,7 @@ class Validate(beam.PTransform):
     in `erasures` are left out, whatever is wrong with them, and counted.
     """
 
-    kind: RecordKind
+    kind: enums.RecordKind
     as_of: datetime | None = None
     clock: datetime | None = None
     erasures: Erasures = field(default_factory=Erasures)
@@ -163,7 +149,7 @@ class Validate(beam.PTransform):
 
 def _validate(
     rows: pa.RecordBatch,
-    kind: RecordKind,
+    kind: enums.RecordKind,
     as_of: datetime | None,
     clock: datetime | None,
     erasures: Erasures,
@@ -171,7 +157,7 @@ def _validate(
     if erasures.known is not None and (gone := erasures.known.of_rows(rows, kind)).any():
         yield beam.pvalue.TaggedOutput(COUNTERS, ((KIND_PLURAL[kind], ERASED), int(gone.sum())))
         rows = rows.filter(pa.array(~gone))
-    validate = validate_calls if kind is RecordKind.CALL else validate_complaints
+    validate = validate_calls if kind is enums.RecordKind.CALL else validate_complaints
     accepted, rejects, coerced = validate(rows, as_of, clock or datetime.now(UTC))
     yield accepted
     yield beam.pvalue.TaggedOutput(REJECTS, rejects)
@@ -227,7 +213,7 @@ class BatchChecks:
         if strange.any():
             self.coerced[name] += int(strange.sum())
 
-    def finish(self, schema: pa.Schema, kind: RecordKind) -> Validated:
+    def finish(self, schema: pa.Schema, kind: enums.RecordKind) -> Validated:
         """Returns rows without a fault in `schema`, the others as REJECT, and coerced words."""
         accepted = np.ones(self.rows.num_rows, bool)
         accepted[list(self.faults)] = False
@@ -240,7 +226,7 @@ class BatchChecks:
             Reject(
                 **{one: self.rows[one][row].as_py() for one in _KEPT},
                 record_kind=kind,
-                stage=Stage.VALIDATE,
+                stage=enums.Stage.VALIDATE,
                 code=code,
                 field=name,
                 message=message,
@@ -310,7 +296,7 @@ def _check_victim(batch: BatchChecks) -> None:
     )
     batch.keep_known(
         "victim_country",
-        casts.parse_codes(batch.rows["victim_country"], COUNTRIES),
+        casts.parse_codes(batch.rows["victim_country"], enums.COUNTRIES),
         Code.BAD_COUNTRY,
         "not an ISO 3166-1 alpha-2 code (the United Kingdom is GB)",
     )
@@ -336,12 +322,12 @@ def _complaint_own_numbers(batch: BatchChecks) -> Iterator[tuple[np.ndarray, pa.
     lists = batch.typed["phone_numbers"]
     rows = _rows_of_items(lists)
     items = lists.flatten()
-    own = casts.true_mask(pc.equal(pc.struct_field(items, "role"), str(Role.VICTIM)))
+    own = casts.true_mask(pc.equal(pc.struct_field(items, "role"), str(enums.Role.VICTIM)))
     yield rows[own], pc.struct_field(items, "raw").filter(pa.array(own))
 
 
 def _call_own_numbers(batch: BatchChecks) -> Iterator[tuple[np.ndarray, pa.Array]]:
-    for name, suspects in SUSPECT_NUMBER_DIRECTIONS.items():
+    for name, suspects in enums.SUSPECT_NUMBER_DIRECTIONS.items():
         theirs = ~casts.true_mask(pc.equal(batch.typed["direction"], suspects.value))
         rows = np.flatnonzero(theirs)
         yield rows, batch.rows[name].take(pa.array(rows))
@@ -351,16 +337,16 @@ def _check_phone_numbers(batch: BatchChecks) -> None:
     """Takes the numbers typed into fields; an unknown role refuses the row."""
     lists = batch.rows["phone_numbers"]
     items = lists.flatten()
-    roles, strange = casts.parse_choices(pc.struct_field(items, "role"), NUMBER_ROLES, None)
+    roles, strange = casts.parse_choices(pc.struct_field(items, "role"), enums.NUMBER_ROLES, None)
     # An unknown word may mean the victim: taken for a mention, it would show the victim's number.
     batch.refuse(
         _any_of(lists, strange),
         Code.BAD_VALUE,
         "phone_numbers[].role",
-        f"not one of {', '.join(NUMBER_ROLES)}",
+        f"not one of {', '.join(enums.NUMBER_ROLES)}",
     )
     flat = pa.StructArray.from_arrays(
-        [pc.struct_field(items, "raw"), pc.fill_null(roles, str(Role.MENTIONED))],
+        [pc.struct_field(items, "raw"), pc.fill_null(roles, str(enums.Role.MENTIONED))],
         fields=list(COMPLAINT_ACCEPTED.field("phone_numbers").type.value_type.fields),
     )
     batch.typed["phone_numbers"] = with_items(lists, flat)
@@ -369,8 +355,8 @@ def _check_phone_numbers(batch: BatchChecks) -> None:
 def _check_email_roles(batch: BatchChecks) -> None:
     """Takes the roles of the addresses; an unknown one refuses the row, as that of a number."""
     lists = batch.rows["email_roles"]
-    roles, strange = casts.parse_choices(lists.flatten(), EMAIL_ROLES, None)
-    known = f"not one of {', '.join(EMAIL_ROLES)}"
+    roles, strange = casts.parse_choices(lists.flatten(), enums.EMAIL_ROLES, None)
+    known = f"not one of {', '.join(enums.EMAIL_ROLES)}"
     batch.refuse(_any_of(lists, strange), Code.BAD_VALUE, "emails[].role", known)
     given, wanted = (pc.list_value_length(batch.rows[name]) for name in ("email_roles", "emails"))
     uneven = casts.true_mask(
@@ -441,7 +427,7 @@ def _check_stated(batch: BatchChecks, lists: pa.ListArray, paid: pa.Array) -> No
         never = casts.impossible_dates(typed)
         batch.refuse(_any_of(lists, never), Code.IMPOSSIBLE_DATE, name, _OUTSIDE)
     if status.null_count < len(status):
-        _, strange = casts.parse_choices(status, tuple(PaymentStatus), None)
+        _, strange = casts.parse_choices(status, tuple(enums.PaymentStatus), None)
         if strange.any():
             batch.coerced["payments[].status"] += int(strange.sum())
 

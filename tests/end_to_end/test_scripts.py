@@ -5,8 +5,8 @@ import pyarrow.compute as pc
 from schemas.tables import CLUSTERS, MEMBERS, MENTIONS, NARRATIVES, SUPPLIERS
 from tests.support.made_up_evidence import mentions_of
 from tests.support.run_pipeline import complaint, jsonl, read, run
-from tests.support.script_texts import SCRIPT, complaints, own
-from transforms.call_scripts import find_families, script_matches
+from tests.support.script_texts import SCRIPT, complaints, find_families, own
+from transforms.call_scripts import script_matches
 from transforms.extract.fingerprints import fingerprint_rows
 
 

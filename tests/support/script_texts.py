@@ -8,6 +8,20 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from schemas.complaint import COMPLAINT_ACCEPTED
+from transforms.call_scripts import (
+    MIN_SHARE,
+    Batches,
+    Pairs,
+    adjacent_fingerprints,
+    assemble_families,
+    assemble_passages,
+    co_occurring_passages,
+    count_pairs,
+    own_fingerprints,
+    pair_count_table,
+    passages_of_texts,
+    shared_pairs,
+)
 
 SCRIPT = (
     "this is a call about your recent order of a phone if you did not authorize this purchase "
@@ -42,3 +56,18 @@ def complaints(texts: Sequence[str | None], victims: Sequence[str | None] = ()) 
         for number, (text, victim) in enumerate(zip(texts, who, strict=True))
     ]
     return pa.RecordBatch.from_pylist(rows, COMPLAINT_ACCEPTED)
+
+
+def find_families(rows: pa.RecordBatch, share: float = MIN_SHARE) -> pa.RecordBatch:
+    """Runs all passes on FINGERPRINT_ROW rows in one place; FAMILY rows as `Scripts` finds them."""
+
+    def count(pairs: Pairs) -> Batches:
+        return [count_pairs(pa.Table.from_batches([shared_pairs(rows, pairs)]))]
+
+    shared = count(own_fingerprints(rows))
+    adjacent = count(adjacent_fingerprints(rows, shared, share))
+    passage = assemble_passages(pair_count_table(shared), pair_count_table(adjacent), share)
+    heard = count(passages_of_texts(rows, [passage]))
+    both = count(co_occurring_passages(rows, [passage], heard, share))
+    shares, hearers, pairs = map(pair_count_table, (shared, heard, both))
+    return assemble_families(passage, shares, hearers, pairs, share)

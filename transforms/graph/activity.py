@@ -215,7 +215,7 @@ def _first_places(
     At `once` begin the rows of each record of a key, which have one time.
     """
     earliest = np.minimum.reduceat(seen, group_starts(key))[key]
-    of = np.repeat(np.arange(len(once)), np.diff(np.append(once, len(key))))
+    of = np.repeat(np.arange(len(once)), np.diff(once, append=len(key)))
     rows = pa.array(np.flatnonzero(seen == earliest))
     of, key = of[rows], key[rows]
     rest = pc.binary_join_element_wise(
@@ -249,7 +249,7 @@ def settle_carried(mentions: pa.Table) -> pa.Table:
 
 def _record_lists(owned: np.ndarray, starts: np.ndarray, records: pa.Array) -> pa.Array:
     """Lists the records of each key that is owned, which begin at `starts`; null for many."""
-    sizes = np.diff(np.append(starts, len(records)))
+    sizes = np.diff(starts, append=len(records))
     few = owned & (sizes <= MOST_RECORDS)
     ends = np.append(0, np.cumsum(np.where(few, sizes, 0)))
     named = records.filter(pa.array(np.repeat(few, sizes)))
@@ -262,7 +262,7 @@ def _smallest(texts: pa.Array, group: np.ndarray) -> np.ndarray:
     Rows are in an order by group.
     """
     starts = group_starts(group)
-    sizes = np.diff(np.append(starts, len(group)))
+    sizes = np.diff(starts, append=len(group))
     # Most have one row: only the others are compared.
     rows = np.flatnonzero(np.repeat(sizes > 1, sizes))
     rank, _ = rank_texts(texts.take(pa.array(rows)))

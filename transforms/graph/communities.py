@@ -12,23 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from transforms.graph import link_weights
+from transforms.graph import link_weights, refinement
 from transforms.graph.incidence import Incidence, Ties, cluster_ties, sum_by_pair
 from transforms.graph.leiden import (
     ComponentSearch,
     fitted_resolution,
     rounded_density,
     smallest_members,
-)
-from transforms.graph.refinement import (
-    EpochPairs,
-    PhoneLines,
-    attach_loose_ends,
-    doubtful_private_lines,
-    established_communities,
-    merge_communities,
-    move_misplaced_pieces,
-    rejoin_epochs,
 )
 from transforms.graph.robustness import separate_established_parts
 from transforms.graph.supplier_likelihood import SupplierCounts
@@ -80,8 +70,8 @@ def detect_communities(
     evidence: Incidence,
     suppliers: SupplierCounts,
     reporters: np.ndarray,
-    lines: PhoneLines,
-    pairs: EpochPairs,
+    lines: refinement.PhoneLines,
+    pairs: refinement.EpochPairs,
     search: ComponentSearch | None = None,
 ) -> CommunityResult:
     """Clusters the nodes of the evidence.
@@ -112,15 +102,17 @@ def detect_communities(
         if before == (fine, hub.tobytes()):
             break  # the pass before decides this one too
         before = fine, hub.tobytes()
-        joined = merge_communities(trusted, suppliers, search.find_communities(graph, fine))
+        joined = refinement.merge_communities(
+            trusted, suppliers, search.find_communities(graph, fine)
+        )
         settled = _move_pieces(trusted, suppliers, graph, joined, fine, search)
-        label = attach_loose_ends(
-            trusted, suppliers, merge_communities(trusted, suppliers, settled)
+        label = refinement.attach_loose_ends(
+            trusted, suppliers, refinement.merge_communities(trusted, suppliers, settled)
         )
         fitted = fitted_resolution(graph, label)
         resolution = max(1.0, RESOLUTION_FACTOR * fitted) if fitted is not None else resolution
         # What only the left-out nodes tie is loose now: only ties to established communities count.
-        firm = established_communities(trusted, label)[label]
+        firm = refinement.established_communities(trusted, label)[label]
         spread, weight = (
             np.where(hub, apart, plain)
             for apart, plain in zip(
@@ -137,10 +129,12 @@ def detect_communities(
     left = everything.without(hub)
     if (out & ~hub).any():
         # What is no hub after all was alone in the last pass, and so was what it alone ties.
-        label = attach_loose_ends(left, suppliers, merge_communities(left, suppliers, label))
+        label = refinement.attach_loose_ends(
+            left, suppliers, refinement.merge_communities(left, suppliers, label)
+        )
     label = separate_established_parts(left, suppliers, label)
-    label, returned = rejoin_epochs(left, suppliers, label, pairs)
-    doubt = doubtful_private_lines(left, label, lines.without(hub))
+    label, returned = refinement.rejoin_epochs(left, suppliers, label, pairs)
+    doubt = refinement.doubtful_private_lines(left, label, lines.without(hub))
     alone = np.where(hub | doubt, evidence.nodes + np.arange(evidence.nodes), label)
     return CommunityResult(smallest_members(alone), hub, spread, doubt, returned & ~hub & ~doubt)
 
@@ -200,5 +194,5 @@ def _move_pieces(
     for scale in PIECE_SCALES:
         inside = graph.where(label[graph.a] == label[graph.b])
         pieces = search.find_communities(inside, scale * fine)
-        label = move_misplaced_pieces(evidence, suppliers, label, pieces)
-    return move_misplaced_pieces(evidence, suppliers, label, np.arange(len(label)))
+        label = refinement.move_misplaced_pieces(evidence, suppliers, label, pieces)
+    return refinement.move_misplaced_pieces(evidence, suppliers, label, np.arange(len(label)))

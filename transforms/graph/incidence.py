@@ -364,7 +364,7 @@ def cluster_ties(evidence: Incidence, label: np.ndarray) -> Ties:
     """
     group, cluster, sole = group_clusters(evidence, label)
     starts = group_starts(group)
-    sizes = np.diff(np.append(starts, len(group)))
+    sizes = np.diff(starts, append=len(group))
     first, second, of = pairs_within_groups(starts, sizes)
     share = (evidence.worth()[group[starts]] / np.maximum(sizes - 1, 1))[of]
     a, b, reporter = cluster[first], cluster[second], evidence.reporter[group[first]]
@@ -407,7 +407,7 @@ def group_clusters(
     order = stable_order(key)
     group, cluster, node = evidence.group[order], cluster[order], evidence.node[order]
     starts = group_starts(group, cluster)
-    sizes = np.diff(np.append(starts, len(group)))
+    sizes = np.diff(starts, append=len(group))
     members = np.bincount(label, minlength=len(label))
     sole = (sizes == 1) & (members[cluster[starts]] > 1)
     return group[starts], cluster[starts], np.where(sole, node[starts], -1)
@@ -458,7 +458,7 @@ def _largest_share(
     by_key = stable_order(key)
     order = by_pair[by_key]
     starts = group_starts(key[by_key])
-    sizes = np.diff(np.append(starts, len(order)))
+    sizes = np.diff(starts, append=len(order))
     once = order[starts]
     # Few report a pair twice: only their rows are compared.
     many = np.flatnonzero(sizes > 1)

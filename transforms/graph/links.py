@@ -21,14 +21,7 @@ from schemas.enums import SUPPLIER_KINDS, RecordKind, Status
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, explode, pairs_within_groups, with_column
 from transforms.erasure import record_keys
-from transforms.graph.incidence import (
-    are_hard,
-    copied_texts,
-    group_reporters,
-    hard_evidence,
-    incidences,
-    victim_reach,
-)
+from transforms.graph import incidence
 from transforms.graph.link_weights import (
     MAX_HARD_ENTITIES,
     MILLION,
@@ -124,17 +117,17 @@ class BuildLinks(beam.PTransform):
 def _pairs(batch: pa.RecordBatch, crowds: Crowds) -> Iterator[Any]:
     evidence = pa.Table.from_batches([explode(batch, MENTIONS, _RECORD_COLUMNS)])
     found, too_wide = pair_entities(evidence)
-    shown = hard_evidence(evidence)
+    shown = incidence.hard_evidence(evidence)
     yield from batches_of(sum_pairs(found, crowds))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("links", "records_too_wide"), too_wide))
-    named = incidences(shown, MAX_HARD_ENTITIES, copied_texts(evidence))
+    named = incidence.incidences(shown, MAX_HARD_ENTITIES, incidence.copied_texts(evidence))
     yield from tagged_batches(INCIDENCE_ROWS, named)
-    yield from tagged_batches(REACH_ROWS, victim_reach(shown))
+    yield from tagged_batches(REACH_ROWS, incidence.victim_reach(shown))
 
 
 def _entities_by_group(evidence: pa.Table) -> pa.Table:
     """Returns each (group, entity) once, whether it is hard there, and whether a supplier's."""
-    hard = are_hard(evidence["role"])
+    hard = incidence.are_hard(evidence["role"])
     supplier = pc.is_in(evidence["kind"], pa.array([str(kind) for kind in SUPPLIER_KINDS]))
     table = evidence.select(["group_id", "entity_id"])
     table = table.append_column("hard", hard).append_column("supplier", supplier)
@@ -150,4 +143,4 @@ def _group_totals(evidence: pa.Table) -> pa.Table:
     smallest = [(name, "min") for name in ("reporter_key", "source_org", "observed_at")]
     sums = [("complaint", "any"), ("calls", "count_distinct"), *smallest]
     groups = aggregate(table, "group_id", sums)
-    return with_column(groups, "reporter_key", group_reporters(groups))
+    return with_column(groups, "reporter_key", incidence.group_reporters(groups))

@@ -290,7 +290,7 @@ def _parts(
     for _ in range(MAX_ROUNDS):
         of, named = np.divmod(sorted_unique(group * len(label) + part[node]), len(label))
         starts = group_starts(of)
-        first, second, _ = pairs_within_groups(starts, np.diff(np.append(starts, len(of))))
+        first, second, _ = pairs_within_groups(starts, np.diff(starts, append=len(of)))
         pairs = pa.array(named[first] * len(label) + named[second]).dictionary_encode()
         pair = pairs.indices.to_numpy().astype(np.int64)
         once = sorted_unique(pair * reporters + reporter[of[first]])

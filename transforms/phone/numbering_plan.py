@@ -264,15 +264,11 @@ class DigitMatrix(NamedTuple):
             number = number * 10 + row
         return np.where(self.lengths >= count, number, 0)
 
-    def to_strings(self, before: str = "") -> pa.Array:
-        """Returns the numbers as strings, each with `before` in front."""
-        width = len(before) + len(self.digits)
-        signs = np.empty((len(self), width), np.uint8)
-        signs[:, : len(before)] = np.frombuffer(before.encode(), np.uint8)
-        signs[:, len(before) :] = self.digits.T + ord("0")
-        ends = np.concatenate([[0], np.cumsum(self.lengths + len(before))]).astype(np.int32)
-        inside = np.arange(width) < (self.lengths + len(before))[:, None]
-        data = pa.py_buffer(signs[inside])
+    def to_strings(self) -> pa.Array:
+        """Returns the numbers as strings."""
+        inside = np.arange(len(self.digits)) < self.lengths[:, None]
+        data = pa.py_buffer((self.digits.T + ord("0"))[inside])
+        ends = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int32)
         return pa.StringArray.from_buffers(len(self), pa.py_buffer(ends), data)
 
 

@@ -565,7 +565,7 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
     if broken and not any(rows):
         problem = "in each row a quote is never closed, or text follows a closing one"
         raise InputError(path, problem, 'write quotes inside of cells twice: ""')
-    header = framing.join_delimited(columns, delimiter)
+    header = framing.join_cells(columns, delimiter)
     return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), tuple(kept)))
 
 

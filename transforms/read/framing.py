@@ -237,7 +237,7 @@ def split_delimited(record: str, delimiter: str) -> list[str]:
     return [cell.translate(swap) for cell in split_cells(record.translate(swap))]
 
 
-def join_delimited(cells: Sequence[str], delimiter: str) -> str:
+def join_cells(cells: Sequence[str], delimiter: str = ",") -> str:
     """Joins cells to one record of `delimited_records`, quoting those that need it."""
     special = re.compile(f'[{re.escape(delimiter)}"\\n\\r]')
     return delimiter.join(
@@ -306,11 +306,6 @@ def locate_cells(record: str) -> Iterator[tuple[int, int, str]]:
         behind = record[at:comma]
         yield start, comma if behind else stop, cell + behind
         at = comma + 1
-
-
-def join_cells(cells: Sequence[str]) -> str:
-    """Joins cells to one CSV record, quoting those that need it."""
-    return join_delimited(cells, ",")
 
 
 def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:
@@ -651,6 +646,13 @@ def parse_exact_json(data: bytes) -> Any:
     _check_surrogates(value, data)
     _check_depth(value, data)
     return value
+
+
+def require_object(value: Any) -> dict[str, Any]:
+    """Returns a parsed value if it is an object. Raises BrokenJsonError for any other."""
+    if isinstance(value, dict):
+        return value
+    raise BrokenJsonError(Code.NOT_AN_OBJECT, "a JSON value, but not an object")
 
 
 def _check_surrogates(value: Any, data: bytes) -> None:

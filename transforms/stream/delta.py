@@ -104,7 +104,7 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     people = [rows[name].to_numpy() for name in ("value", "victim", "teller")]
     columns = _once((people[0], people[1], people[2], _times(rows)))
     value = columns[0]
-    sizes = np.diff(np.append(group_starts(value), len(value)))
+    sizes = np.diff(group_starts(value), append=len(value))
     many = np.repeat(sizes > 1, sizes)
     few, wide = _newest_people(columns, np.flatnonzero(many))
     kept = np.sort(np.concatenate([np.flatnonzero(~many), few]))

@@ -283,9 +283,9 @@ class KeepState(beam.PTransform):
 
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Adds what arrives to state; at a tick settles it and hands it out."""
-        asked = inputs[TICKS] | "Every partition" >> beam.FlatMap(_everywhere).with_output_types(
-            KEYED_BY_PARTITION
-        )
+        asked = inputs[TICKS] | "Every partition" >> beam.FlatMap(
+            lambda tick: [(partition, tick) for partition in range(PARTITIONS)]
+        ).with_output_types(KEYED_BY_PARTITION)
         refused = inputs[REJECTED] | "Rejects" >> beam.FlatMap(
             split_by_key, ("source",)
         ).with_output_types(KEYED_BY_PARTITION)
@@ -436,11 +436,6 @@ def _records_to_deltas(
 
 def _rejects_to_deltas(rejects: pa.RecordBatch) -> Iterator[tuple[int, Delta]]:
     yield from split_delta(rejects_to_delta(rejects, datetime.now(UTC)), PARTITIONS)
-
-
-def _everywhere(tick: Tick) -> Iterator[tuple[int, Tick]]:
-    for partition in range(PARTITIONS):
-        yield partition, tick
 
 
 class _KeepState(beam.DoFn):

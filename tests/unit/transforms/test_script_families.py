@@ -7,14 +7,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.support.script_texts import OTHER, SCRIPT, complaints, own
-from transforms.call_scripts import (
-    PAIR_COUNT,
-    SHARED_PAIR,
-    count_pairs,
-    find_families,
-    match_families,
-)
+from tests.support.script_texts import OTHER, SCRIPT, complaints, find_families, own
+from transforms.call_scripts import PAIR_COUNT, SHARED_PAIR, count_pairs, match_families
 from transforms.extract.fingerprints import FINGERPRINT_ROW, fingerprint_rows
 
 

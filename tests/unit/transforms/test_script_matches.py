@@ -5,8 +5,8 @@ from hypothesis import given, settings, strategies as st
 
 from schemas.enums import Role
 from tests.support.made_up_evidence import mentions_of
-from tests.support.script_texts import SCRIPT, complaints, own
-from transforms.call_scripts import MIN_TELLERS, find_families, script_matches
+from tests.support.script_texts import SCRIPT, complaints, find_families, own
+from transforms.call_scripts import MIN_TELLERS, script_matches
 from transforms.extract.fingerprints import (
     FINGERPRINT_ROW,
     GAP,

@@ -14,15 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import RecordKind
-from transforms.read.adapters.base import (
-    Adapter,
-    Layout,
-    Parsed,
-    TextRows,
-    build_loose_batch,
-    content_ids,
-    utc_timestamps,
-)
+from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 
 HEADER = tuple(
@@ -52,29 +44,29 @@ def _trunk(channel: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(peer, r"^\d{1,6}$"), None, peer)
 
 
-def convert(rows: TextRows, options: ReadOptions) -> Parsed:
+def convert(rows: base.TextRows, options: ReadOptions) -> base.Parsed:
     """Converts to CALL_LOOSE rows; the duration is the time talked (billsec), without ringing.
 
     A call record does not say which side is the suspect's: that is `options.calls_direction`.
     """
     columns = {
-        "call_id": pc.coalesce(rows.column("uniqueid"), content_ids(rows.cells, "cdr-")),
+        "call_id": pc.coalesce(rows.column("uniqueid"), base.content_ids(rows.cells, "cdr-")),
         "source_org": options.source_org or "asterisk",
-        "started_at": utc_timestamps(rows.column("start")),
+        "started_at": base.utc_timestamps(rows.column("start")),
         "duration_seconds": rows.column("billsec"),
         "direction": options.calls_direction,
         "calling_number": rows.column("src"),
         "called_number": rows.column("dst"),
         "trunk": _trunk(rows.column("channel")),
     }
-    return build_loose_batch(rows.origin, rows.records, columns), []
+    return base.build_loose_batch(rows.origin, rows.records, columns), []
 
 
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="asterisk",
     description="Asterisk call detail records",
     kinds=(RecordKind.CALL,),
-    layout=Layout.CSV,
+    layout=base.Layout.CSV,
     header=HEADER,
     needed_columns=frozenset({"src", "dst", "start", "billsec"}),
     convert=convert,

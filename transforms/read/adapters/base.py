@@ -23,7 +23,14 @@ from schemas.reject import Code
 from transforms.arrow_util import fill_columns
 from transforms.casts import trim_text
 from transforms.read.files import ReadOptions
-from transforms.read.framing import BrokenJsonError, Origin, Record, parse_exact_json, split_cells
+from transforms.read.framing import (
+    BrokenJsonError,
+    Origin,
+    Record,
+    parse_exact_json,
+    require_object,
+    split_cells,
+)
 from transforms.read.rejects import Reject, make_reject
 
 LOOSE_SCHEMAS = {RecordKind.COMPLAINT: COMPLAINT_LOOSE, RecordKind.CALL: CALL_LOOSE}
@@ -191,16 +198,11 @@ def parse_objects(
     rejects: list[Reject] = []
     for record in records:
         try:
-            value = parse_exact_json(record.data)
+            objects.append(require_object(parse_exact_json(record.data)))
         except BrokenJsonError as broken:
             rejects.append(make_reject(origin, record, broken.code, broken.message))
-            continue
-        if not isinstance(value, dict):
-            message = "a JSON value, but not an object"
-            rejects.append(make_reject(origin, record, Code.NOT_AN_OBJECT, message))
-            continue
-        good.append(record)
-        objects.append(value)
+        else:
+            good.append(record)
     return good, objects, rejects
 
 

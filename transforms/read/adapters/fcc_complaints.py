@@ -13,16 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import Channel, RecordKind, Role
-from transforms.read.adapters.base import (
-    Adapter,
-    Layout,
-    Parsed,
-    TextRows,
-    UnrecognizedError,
-    build_loose_batch,
-    parse_objects,
-    phone_numbers_column,
-)
+from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
 
@@ -87,7 +78,7 @@ def parse_moment(date: str | None, time: str | None = None) -> str | None:
     return date
 
 
-def _column(rows: TextRows, name: str) -> pa.Array:
+def _column(rows: base.TextRows, name: str) -> pa.Array:
     found = rows.column(FIELDS[name])
     return pc.if_else(pc.equal(found, "None"), None, found)
 
@@ -97,7 +88,7 @@ def _moments(dates: pa.Array, times: Sequence[str | None]) -> pa.Array:
     return pa.array([parse_moment(date, time) for date, time in pairs], pa.string())
 
 
-def convert(rows: TextRows, _: ReadOptions) -> Parsed:
+def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
     """Converts the CSV export to COMPLAINT_LOOSE rows.
 
     The complaint counts as received when its ticket was made or, where the export leaves
@@ -116,19 +107,19 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
         "channel": pc.if_else(
             pc.fill_null(is_text, False), str(Channel.SMS), str(Channel.PHONE_INBOUND)
         ),
-        "phone_numbers": phone_numbers_column(
+        "phone_numbers": base.phone_numbers_column(
             [
                 (_column(rows, "caller_id_number"), Role.CALLER_ID),
                 (_column(rows, "advertiser_business_phone_number"), Role.MENTIONED),
             ]
         ),
     }
-    return build_loose_batch(rows.origin, rows.records, columns), []
+    return base.build_loose_batch(rows.origin, rows.records, columns), []
 
 
-def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads objects of the JSON export as rows of the CSV export, leaving out inner objects."""
-    good, objects, rejects = parse_objects(origin, records)
+    good, objects, rejects = base.parse_objects(origin, records)
     cells = pa.RecordBatch.from_pydict(
         {
             title: pa.array(
@@ -137,22 +128,22 @@ def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions
             for key, title in FIELDS.items()
         }
     )
-    batch, _ = convert(TextRows(origin, good, cells), options)
+    batch, _ = convert(base.TextRows(origin, good, cells), options)
     return batch, rejects
 
 
 def _has_complaint_keys(keys: AbstractSet[str], in_array: bool) -> bool:
     found = "issue_date" in keys and not keys.isdisjoint(_TYPICAL_KEYS)
     if found and not in_array:
-        raise UnrecognizedError("FCC complaints, but not as a JSON array or CSV export")
+        raise base.UnrecognizedError("FCC complaints, but not as a JSON array or CSV export")
     return found
 
 
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="fcc",
     description="FCC unwanted calls",
     kinds=(RecordKind.COMPLAINT,),
-    layout=Layout.CSV,
+    layout=base.Layout.CSV,
     in_array=True,
     header=HEADER,
     needed_columns=frozenset({"Ticket ID", "Caller ID Number", "Date of Issue"}),

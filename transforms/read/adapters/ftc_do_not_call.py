@@ -7,16 +7,7 @@ no zone for its times; they are taken as UTC.
 from __future__ import annotations
 
 from schemas.enums import Channel, RecordKind, Role
-from transforms.read.adapters.base import (
-    Adapter,
-    Layout,
-    Parsed,
-    TextRows,
-    build_loose_batch,
-    content_ids,
-    phone_numbers_column,
-    utc_timestamps,
-)
+from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 
 HEADER = tuple(
@@ -25,28 +16,28 @@ HEADER = tuple(
 )
 
 
-def convert(rows: TextRows, _: ReadOptions) -> Parsed:
+def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
     """Converts to COMPLAINT_LOOSE rows. The number is the caller ID that the consumer saw."""
     columns = {
-        "complaint_id": content_ids(rows.cells, "dnc-"),
+        "complaint_id": base.content_ids(rows.cells, "dnc-"),
         "source_org": "ftc",
-        "received_at": utc_timestamps(rows.column("Created_Date")),
-        "occurred_at": utc_timestamps(rows.column("Violation_Date")),
+        "received_at": base.utc_timestamps(rows.column("Created_Date")),
+        "occurred_at": base.utc_timestamps(rows.column("Violation_Date")),
         "victim_country": "US",
         "victim_region": rows.column("Consumer_State"),
         "channel": Channel.PHONE_INBOUND,
-        "phone_numbers": phone_numbers_column(
+        "phone_numbers": base.phone_numbers_column(
             [(rows.column("Company_Phone_Number"), Role.CALLER_ID)]
         ),
     }
-    return build_loose_batch(rows.origin, rows.records, columns), []
+    return base.build_loose_batch(rows.origin, rows.records, columns), []
 
 
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="ftc-dnc",
     description="FTC Do Not Call reported calls",
     kinds=(RecordKind.COMPLAINT,),
-    layout=Layout.CSV,
+    layout=base.Layout.CSV,
     header=HEADER,
     needed_columns=frozenset({"Company_Phone_Number", "Created_Date"}),
     convert=convert,

@@ -12,14 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import Channel, RecordKind, Role
-from transforms.read.adapters.base import (
-    PHONE_NUMBERS_TYPE,
-    Adapter,
-    Layout,
-    Parsed,
-    TextRows,
-    build_loose_batch,
-)
+from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 
 HEADER = (
@@ -77,7 +70,7 @@ def _column_name(name: str) -> str:
     return EXTENSION if "extension" in name.casefold() else name
 
 
-def convert(rows: TextRows, _: ReadOptions) -> Parsed:
+def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
     """Converts to COMPLAINT_LOOSE rows.
 
     The numbers are the caller's, as in the FTC's other data: what the consumer says of a company's
@@ -103,17 +96,17 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
         ),
         "phone_numbers": pa.array(
             [[{"raw": raw, "role": Role.CALLER_ID} for raw in raws] for raws in named],
-            PHONE_NUMBERS_TYPE,
+            base.PHONE_NUMBERS_TYPE,
         ),
     }
-    return build_loose_batch(rows.origin, rows.records, columns), []
+    return base.build_loose_batch(rows.origin, rows.records, columns), []
 
 
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="ftc-foia",
     description="FTC Sentinel complaints (FOIA)",
     kinds=(RecordKind.COMPLAINT,),
-    layout=Layout.CSV,
+    layout=base.Layout.CSV,
     header=HEADER,
     needed_columns=frozenset({"Reference Number", *HEADER[5:7]}),
     rename_column=_column_name,

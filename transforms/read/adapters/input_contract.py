@@ -21,15 +21,7 @@ from schemas.enums import RecordKind
 from schemas.field import TIMESTAMP
 from schemas.reject import Code
 from transforms.arrow_util import with_items
-from transforms.read.adapters.base import (
-    BOTH_KINDS,
-    LOOSE_SCHEMAS,
-    Adapter,
-    Layout,
-    Parsed,
-    TextRows,
-    build_loose_batch,
-)
+from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
     MAX_ROW_BYTES,
@@ -38,6 +30,7 @@ from transforms.read.framing import (
     Record,
     parse_exact_json,
     parse_json,
+    require_object,
 )
 from transforms.read.rejects import Reject, make_reject
 from transforms.text_util import may_hold_contact
@@ -94,7 +87,7 @@ def _type(field: pa.Field) -> FieldType:
 
 def _contract_fields(kind: RecordKind) -> ContractFields:
     """Returns the contract's fields of a record kind, by its Arrow schema."""
-    known = {field.name: field for field in LOOSE_SCHEMAS[kind] if field.name not in _EXTRA}
+    known = {field.name: field for field in base.LOOSE_SCHEMAS[kind] if field.name not in _EXTRA}
     types = {name: _type(field) for name, field in known.items()}
     objects = {
         name: {inner.name: inner.name in NUMERIC for inner in known[name].type.value_type}
@@ -107,7 +100,7 @@ def _contract_fields(kind: RecordKind) -> ContractFields:
 FIELDS = {kind: _contract_fields(kind) for kind in RecordKind}
 
 
-def read_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+def read_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads loose rows; a record that is no object of the contract's types becomes a reject.
 
     Text must be a JSON string; amounts and durations a number or a string, kept as written.
@@ -122,7 +115,7 @@ def read_objects(
     records: Sequence[Record],
     objects: Sequence[dict[str, Any] | BrokenJsonError],
     options: ReadOptions,
-) -> Parsed:
+) -> base.Parsed:
     """Reads loose rows as `read_records` does, from objects or the errors of parsing them."""
     known = FIELDS[origin.kind]
     good: list[Record] = []
@@ -143,7 +136,7 @@ def read_objects(
         good.append(record)
         rows.append(one)
         unknown.append(others)
-    fields = [one for one in LOOSE_SCHEMAS[origin.kind] if one.name in known.types]
+    fields = [one for one in base.LOOSE_SCHEMAS[origin.kind] if one.name in known.types]
     whole = pa.array(rows, pa.struct(fields))
     arrays = {one.name: whole.field(one.name) for one in fields}
     arrays["unknown"] = pa.array(unknown, pa.list_(pa.string()))
@@ -153,9 +146,7 @@ def read_objects(
 def parse_object(data: bytes) -> dict[str, Any] | BrokenJsonError:
     """Parses one contract object, with exact numbers; returns the error where it is none."""
     try:
-        value = parse_json(data)
-        if type(value) is not dict:
-            return BrokenJsonError(Code.NOT_AN_OBJECT, "a JSON value, but not an object")
+        value = require_object(parse_json(data))
         return parse_exact_json(data) if _inexact(value) else value
     except BrokenJsonError as broken:
         return broken
@@ -182,10 +173,10 @@ def build_contract_batch(
     if options.source_org is not None:
         given = columns.get("source_org", pa.nulls(len(records), pa.string()))
         columns["source_org"] = pc.coalesce(given, options.source_org)
-    return build_loose_batch(origin, records, columns)
+    return base.build_loose_batch(origin, records, columns)
 
 
-def convert_cells(rows: TextRows, options: ReadOptions) -> Parsed:
+def convert_cells(rows: base.TextRows, options: ReadOptions) -> base.Parsed:
     """Converts CSV, in which an empty cell is absent, by the same checks as JSON Lines."""
     known = FIELDS[rows.origin.kind]
     lists = {
@@ -311,7 +302,7 @@ _TOO_LARGE = "a row of over 8 MiB"
 
 def misfit_columns(schema: pa.Schema, kind: RecordKind) -> list[str]:
     """Lists the columns of the contract that a schema has with a type that cannot be read."""
-    loose = LOOSE_SCHEMAS[kind]
+    loose = base.LOOSE_SCHEMAS[kind]
     return [
         field.name
         for field in schema
@@ -323,9 +314,9 @@ def misfit_columns(schema: pa.Schema, kind: RecordKind) -> list[str]:
 
 def convert_batch(
     origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOptions
-) -> Parsed:
+) -> base.Parsed:
     """Converts a batch whose first row is row `first` of its file to loose rows and rejects."""
-    loose = LOOSE_SCHEMAS[origin.kind]
+    loose = base.LOOSE_SCHEMAS[origin.kind]
     names = batch.schema.names
     known = [name for name in names if name in FIELDS[origin.kind].types]
     batch = _split_email_column(batch.select(known))
@@ -462,36 +453,36 @@ def bad_text_rows(batch: pa.RecordBatch) -> list[int]:
     return []
 
 
-LINES_ADAPTER = Adapter(
+LINES_ADAPTER = base.Adapter(
     name="jsonl",
     description="JSON Lines of the input contract",
-    kinds=BOTH_KINDS,
-    layout=Layout.LINES,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.LINES,
     read=read_records,
 )
 
-ARRAY_ADAPTER = Adapter(
+ARRAY_ADAPTER = base.Adapter(
     name="json",
     description="a JSON array of the input contract's objects",
-    kinds=BOTH_KINDS,
-    layout=Layout.ARRAY,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.ARRAY,
     in_array=True,
     read=read_records,
 )
 
-CSV_ADAPTER = Adapter(
+CSV_ADAPTER = base.Adapter(
     name="csv",
     description="CSV of the input contract",
-    kinds=BOTH_KINDS,
-    layout=Layout.CSV,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.CSV,
     convert=convert_cells,
 )
 
-PARQUET_ADAPTER = Adapter(
+PARQUET_ADAPTER = base.Adapter(
     name="parquet",
     description="Parquet of the input contract",
-    kinds=BOTH_KINDS,
-    layout=Layout.PARQUET,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.PARQUET,
     read=read_records,  # a rejected row is kept as a JSON object
     read_batch=convert_batch,
 )

@@ -436,7 +436,7 @@ def _read_cells(
         if text := unwrapped(cell):
             row.setdefault(name, []).append(text)
         shown.append(_shown(cell, targets))
-    return row, framing.join_delimited(shown, form.delimiter).encode(form.encoding, "replace")
+    return row, framing.join_cells(shown, form.delimiter).encode(form.encoding, "replace")
 
 
 def unwrapped(cell: str) -> str:
@@ -460,12 +460,9 @@ def _shown(text: str, targets: tuple[str, ...] | None) -> str:
 def _read_object(record: Record, by: RecordMap) -> tuple[Row, bytes]:
     """Returns the columns of a JSON object, and the object as a reject may show it."""
     try:
-        value = framing.parse_exact_json(record.data)
+        value = framing.require_object(framing.parse_exact_json(record.data))
     except BrokenJsonError as broken:
         raise _RefusedError(broken.code, broken.message, whole=True) from None
-    if not isinstance(value, dict):
-        message = "a JSON value, but not an object"
-        raise _RefusedError(Code.NOT_AN_OBJECT, message, whole=True)
     row: dict[str, list[str]] = {}
     for name, text in flatten(value):
         row.setdefault(name, []).append(text)

@@ -32,7 +32,7 @@ from transforms.read.adapters.base import (
     text_rows,
 )
 from transforms.read.files import TOO_MUCH, InputFile, ReadOptions
-from transforms.read.framing import MAX_COMMAS, Origin, Record, join_delimited, split_cells
+from transforms.read.framing import MAX_COMMAS, Origin, Record, join_cells, split_cells
 from transforms.read.rejects import decode_raw, make_reject
 
 _NEEDED_COLUMNS = ("record_kind", "format", "raw", "raw_encoding", "raw_bytes")
@@ -98,7 +98,7 @@ def file_origin(file: InputFile) -> Origin:
     if not file.header or file.header == own:
         return Origin(file.label, file.format, file.kind)
     # Records of no map are brought to commas.
-    header = join_delimited(file.header, file.form.delimiter if file.form else ",")
+    header = join_cells(file.header, file.form.delimiter if file.form else ",")
     return Origin(file.label, f"{file.format}:{header}", file.kind)
 
 
