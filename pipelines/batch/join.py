@@ -67,7 +67,7 @@ from transforms.reporters import precision_interval
 
 if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import JointPlan, LiveEvidence
-    from pipelines.batch.options import BatchOptions
+    from pipelines.batch.options import BatchOptions, RunOptions
     from transforms.decisions import Decision
     from transforms.private_files import PrivateStore
     from transforms.victim_register import RegisterSource
@@ -264,7 +264,7 @@ def plan_join(options: BatchOptions) -> argparse.Namespace:
     return made
 
 
-def join_arguments(options: Any, run: str, **others: Any) -> argparse.Namespace:
+def join_arguments(options: RunOptions, run: str, **others: Any) -> argparse.Namespace:
     """Returns the arguments of a join of a run that was made with the options of a batch or stream.
 
     `others` are those of the join itself.

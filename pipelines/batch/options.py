@@ -28,11 +28,9 @@ PARTITIONS_FLAG = "--partitions"
 
 
 @dataclass(frozen=True)
-class BatchOptions:
-    """The checked options of one batch run; `beam` has PARTITIONS_FLAG, too."""
+class RunOptions:
+    """The checked options that a batch run and a stream have in common; `beam` has Beam's flags."""
 
-    complaints: tuple[str, ...]
-    calls: tuple[str, ...]
     output: str
     known_legitimate: tuple[str, ...]
     previous: str | None
@@ -42,11 +40,7 @@ class BatchOptions:
     register_key: str | None
     no_register: bool
     private_output: str | None
-    keep_narratives: bool
-    mask_names: bool
     offer: tuple[str, ...]
-    as_of: datetime | None
-    now: datetime | None
     complaints_format: str | None
     calls_format: str | None
     calls_direction: str | None
@@ -57,10 +51,22 @@ class BatchOptions:
     passport_keys: tuple[str, ...]
     shards: int
     skip_unreadable: bool
-    overwrite: bool
     debug: bool
     no_wait: bool
     beam: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BatchOptions(RunOptions):
+    """The checked options of one batch run; `beam` has PARTITIONS_FLAG, too."""
+
+    complaints: tuple[str, ...]
+    calls: tuple[str, ...]
+    keep_narratives: bool
+    mask_names: bool
+    as_of: datetime | None
+    now: datetime | None
+    overwrite: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

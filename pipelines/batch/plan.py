@@ -15,7 +15,7 @@ from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.options import PARTITIONS_FLAG, BatchOptions
+from pipelines.batch.options import PARTITIONS_FLAG, BatchOptions, RunOptions
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
 from pipelines.options import UsageError
@@ -70,6 +70,24 @@ COMPRESSION_RATIO = 8
 """Bytes that one byte of a compressed file becomes when it is read: the most that was seen."""
 
 
+def read_options(options: RunOptions) -> ReadOptions:
+    """Returns what the options say of the format of records.
+
+    Raises:
+        UsageError: for a key or a map that cannot be used.
+    """
+    return ReadOptions(
+        complaints_format=options.complaints_format,
+        calls_format=options.calls_format,
+        source_org=options.source_org,
+        calls_direction=options.calls_direction,
+        passport_keys=read_passport_keys(options.passport_keys),
+        maps=read_maps(options.map),
+        timezone=options.timezone,
+        victim_country=options.victim_country,
+    )
+
+
 def make_plan(options: BatchOptions, token: str) -> BatchPlan:
     """Checks every input and returns the plan.
 
@@ -80,16 +98,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    reading = ReadOptions(
-        complaints_format=options.complaints_format,
-        calls_format=options.calls_format,
-        source_org=options.source_org,
-        calls_direction=options.calls_direction,
-        passport_keys=read_passport_keys(options.passport_keys),
-        maps=read_maps(options.map),
-        timezone=options.timezone,
-        victim_country=options.victim_country,
-    )
+    reading = read_options(options)
     try:
         survey = survey_inputs(
             options.complaints, options.calls, reading, skip_unreadable=options.skip_unreadable

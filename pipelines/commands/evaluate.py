@@ -194,18 +194,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV entity_id: more known-legitimate identifiers that must be in no cluster",
     )
     for flag, text in (
-        ("victims", "victims' own identifiers that must be in no cluster"),
-        ("innocents", "identifiers that must share a cluster with no other"),
-        ("near-misses", "mistyped identifiers, which must share a cluster with no other"),
-        ("hubs", "holders, the operations that each serves: to score what is called a supplier"),
+        ("victims", "entity_id: victims' own identifiers that must be in no cluster"),
+        ("innocents", "entity_id: identifiers that must share a cluster with no other"),
+        ("near-misses", "entity_id: mistyped identifiers that must share a cluster with no other"),
+        ("hubs", "entity_id,holders: how many operations each serves, to score suppliers"),
+        ("attackers", "entity_id,attacker,aim,other of a simulated world: harm by attacker"),
     ):
-        parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV entity_id: {text}")
-    parser.add_argument(
-        "--attackers",
-        metavar="FILE",
-        type=Path,
-        help="CSV entity_id,attacker,aim,other of a simulated world: harm by attacker",
-    )
+        parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV {text}")
     parser.add_argument(
         "--previous", metavar="RUN", type=Path, help="the run it followed: how many ids survived"
     )

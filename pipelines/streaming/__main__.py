@@ -37,7 +37,7 @@ def _run_on_engine(options: StreamOptions) -> int:
     from pipelines.key_store import has_register_key
     from pipelines.progress import Progress
     from pipelines.streaming.pipeline import build
-    from pipelines.streaming.plan import engine_plan, queue_source, read_options
+    from pipelines.streaming.plan import engine_plan, queue_source, stream_read_options
     from transforms.gc_tuning import gc_tuned
 
     flags = [runner.JOB_SERVER_TIMEOUT, *options.beam, "--streaming"]
@@ -45,7 +45,7 @@ def _run_on_engine(options: StreamOptions) -> int:
         flags += runner.suppress_logs(flags)
     if has_job_server(flags):
         flags += stream_flags(flags)
-    plan = engine_plan(options, queue_source(options, read_options(options)))
+    plan = engine_plan(options, queue_source(options, stream_read_options(options)))
     pipeline = runner.make_pipeline(flags)
     progress = Progress(sys.stderr)
     if not options.no_register and not has_register_key(options.register_key):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pipelines.batch.options import RunOptions
 from pipelines.options import (
     LOCAL_RUNNER,
     Flags,
@@ -56,13 +57,12 @@ _PATTERNS = {
 
 
 @dataclass(frozen=True)
-class StreamOptions:
+class StreamOptions(RunOptions):
     """The checked options of one stream."""
 
     source: str
     """watch, kafka or pubsub."""
     watch: str | None
-    output: str
     stop_after_idle: float | None
     tick_interval: int
     snapshot_interval: int
@@ -71,7 +71,6 @@ class StreamOptions:
     alert_hours: int
     referred: str | None
     webhook: str | None
-    offer: tuple[str, ...]
     kafka_servers: str | None
     kafka_complaints: tuple[str, ...]
     kafka_calls: tuple[str, ...]
@@ -89,27 +88,6 @@ class StreamOptions:
     pubsub_timestamp_attribute: str | None
     encoding: str
     avro_schema: str | None
-    known_legitimate: tuple[str, ...]
-    previous: str | None
-    decisions: str | None
-    sources: str | None
-    priority_weights: str | None
-    register_key: str | None
-    no_register: bool
-    private_output: str | None
-    complaints_format: str | None
-    calls_format: str | None
-    calls_direction: str | None
-    victim_country: str | None
-    source_org: str | None
-    map: tuple[str, ...]
-    timezone: str | None
-    passport_keys: tuple[str, ...]
-    shards: int
-    no_wait: bool
-    skip_unreadable: bool
-    debug: bool
-    beam: tuple[str, ...]
 
     @property
     def local(self) -> bool:

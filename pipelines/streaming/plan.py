@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.plan import find_previous, package_versions
+from pipelines.batch.plan import find_previous, package_versions, read_options
 from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import UsageError
 from pipelines.run_folder import check_private_output, private_store, run_signer
@@ -35,8 +35,6 @@ from pipelines.user_files import (
     file_digest,
     read_decisions,
     read_known_legitimate,
-    read_maps,
-    read_passport_keys,
     read_source_rules,
     read_text,
     read_weights,
@@ -85,26 +83,17 @@ REFERRED_COLUMNS = ("cluster_id", "referred_at")
 """The columns of the file of `--referred`."""
 
 
-def read_options(options: StreamOptions) -> ReadOptions:
+def stream_read_options(options: StreamOptions) -> ReadOptions:
     """Returns what the options say of the format of records.
 
     Raises:
         UsageError: for a key or a map that cannot be used, or a map of no JSON for a queue.
     """
-    maps = read_maps(options.map)
-    for one in maps:
+    reading = read_options(options)
+    for one in reading.maps:
         if options.source != "watch" and one.file.format is not FileFormat.JSONL:
             raise UsageError(f"{one.name}: a queue has records of JSON; use a map of jsonl")
-    return ReadOptions(
-        complaints_format=options.complaints_format,
-        calls_format=options.calls_format,
-        source_org=options.source_org,
-        calls_direction=options.calls_direction,
-        passport_keys=read_passport_keys(options.passport_keys),
-        maps=maps,
-        timezone=options.timezone,
-        victim_country=options.victim_country,
-    )
+    return reading
 
 
 def retention_days(options: StreamOptions) -> dict[str, int]:
@@ -267,7 +256,7 @@ def tick_analysis(
         "retention": retention_days(options),
         "source_org": options.source_org,
         "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
-        **recorded_reading(options.map, read_options(options)),
+        **recorded_reading(options.map, stream_read_options(options)),
     }
     output = options.output.rstrip("/")
     private = private_store(output, options.private_output, "stream")

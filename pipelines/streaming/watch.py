@@ -38,8 +38,8 @@ from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import (
     LiveDecisions,
     current_erasures,
-    read_options,
     retention_days,
+    stream_read_options,
     tick_analysis,
     watch_plan,
 )
@@ -112,7 +112,7 @@ class Watch:
         self._options = options
         self._progress = progress
         self._clock = clock
-        self._reading = read_options(options)
+        self._reading = stream_read_options(options)
         self._feed: Feed = (
             WatchedFolder(options.watch, self._reading)
             if options.watch
@@ -300,7 +300,7 @@ def run_watch(options: StreamOptions) -> int:
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     check_output(options.output)
     # What these refuse is refused before anything is written.
-    read_options(options)
+    stream_read_options(options)
     tick_analysis(options)
     if options.offer:
         from pipelines.exchange.signed_files import recipient_of_offers

@@ -27,7 +27,7 @@ import xxhash
 
 from pipelines.options import UsageError
 from pipelines.streaming.options import StreamOptions
-from pipelines.streaming.plan import client_settings, read_options
+from pipelines.streaming.plan import client_settings, stream_read_options
 from schemas.enums import RecordKind
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.reject import Code
@@ -372,7 +372,7 @@ def topics_from_options(options: StreamOptions) -> Topics:
     """
     kinds = dict.fromkeys(options.kafka_complaints, RecordKind.COMPLAINT)
     kinds |= dict.fromkeys(options.kafka_calls, RecordKind.CALL)
-    by_map = {one.kind for one in read_options(options).maps}
+    by_map = {one.kind for one in stream_read_options(options).maps}
     mapped = {kind: "map-json" if kind in by_map else "jsonl" for kind in RecordKind}
     return Topics(
         servers=options.kafka_servers or "",

@@ -187,7 +187,7 @@ def test_a_map_obeys_its_schema(run, folder):
     [
         (["map", "{in}"], "is a folder"),
         (["map", "{in}/complaints/nw.csv", "--output", "{map}"], "exists; give another"),
-        (["map", "{in}/complaints/nw.csv", "--timezone", "Mars"], "'Mars' is no zone"),
+        (["map", "{in}/complaints/nw.csv", "--timezone", "Mars"], "'Mars' is no time zone"),
         (["map", "{in}/complaints/nw.csv", "--kind", "letter"], "letter"),
         (["map", "{in}/complaints/nw.csv", "--source-org", "My Org"], "is not a slug"),
         (["batch", "--complaints", "{in}/complaints", "--output", "{new}"], "ringtrace map"),

@@ -237,10 +237,10 @@ def test_the_answerer_has_a_floor_of_its_own(parties, tmp_path, capsys):
     asked(tmp_path, range(40), "--min-count", "4")
     act_as(microsoft)
     answered(tmp_path, range(40), "--min-count", "5", status=2)
-    assert "you show none under 5" in capsys.readouterr().err
+    assert "your least is 5" in capsys.readouterr().err
     (microsoft.home / "policy.toml").write_text("least_shared_count = 8\n")
     answered(tmp_path, status=2)
-    assert "you show none under 8" in capsys.readouterr().err
+    assert "your least is 8" in capsys.readouterr().err
     answered(tmp_path, range(40), "--min-count", "4")
 
 

@@ -9,7 +9,7 @@ from pipelines.flex_template import launch
 from pipelines.streaming.__main__ import main
 from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
-from pipelines.streaming.plan import engine_plan, queue_source, read_options
+from pipelines.streaming.plan import engine_plan, queue_source, stream_read_options
 
 pytestmark = pytest.mark.dataflow
 
@@ -54,7 +54,7 @@ def test_the_job_is_unbounded_from_its_sources_on_and_every_step_is_in_it():
     flags = [*JOB, "--streaming"]
     options = parse([*words(), *flags])
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
-    build(pipeline, engine_plan(options, queue_source(options, read_options(options))))
+    build(pipeline, engine_plan(options, queue_source(options, stream_read_options(options))))
     steps = {step.full_label for step in pipeline.transforms_stack[0].parts}
     job = pipeline.run().job.proto_pipeline
     made = job.components.transforms.values()
