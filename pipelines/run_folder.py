@@ -30,7 +30,6 @@ from reports.text import most_first, quantity
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
-    Counts,
     EntryStatus,
     InputEntries,
     InputFile,
@@ -50,7 +49,7 @@ from schemas.tables import (
 from transforms.counters import KIND_PLURAL
 from transforms.decisions import BoundBy
 from transforms.exit_scan import count_in_text, withheld_by_run
-from transforms.manifest import RunSettings
+from transforms.manifest import RunSettings, faulty_rows
 from transforms.phone import normalize_numbers
 from transforms.private_files import PrivateKey, PrivateStore
 from transforms.stream import SNAPSHOTS_FOLDER
@@ -300,8 +299,7 @@ def discard_staging(run: RunSettings) -> None:
 def has_faults(folder: str) -> bool:
     """Returns whether a run rejected every row of a kind, or of one input, or held files back."""
     manifest = Run.open(folder).manifest
-    counts = manifest["counts"]
-    kinds = any(_is_all_rejected(rows) for rows in (counts["complaints"], counts["calls"]))
+    kinds = any(_is_all_rejected(manifest, one) for one in manifest["counts"])
     return kinds or bool(_rejected_inputs(manifest) or withheld_files(manifest))
 
 
@@ -552,7 +550,7 @@ def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
     if rows["rejected"]:
         by_code = run.manifest["tallies"].get(f"{kind}_rejects", {})
         first = f"{plural} rejected"
-        if _is_all_rejected(rows):
+        if _is_all_rejected(run.manifest, plural):
             first = f"every row of the {plural} was rejected"
         how = f"`ringtrace rejects {shlex.quote(run.folder)} --output DIR` exports them"
         yield f"{first}: {_in_words(by_code, REJECT_REASONS)}; {how}"
@@ -595,5 +593,5 @@ def _rejected_inputs(manifest: Mapping[str, Any]) -> list[InputFile]:
     return sorted(vain, key=lambda one: (-one["rows"], one["name"]))
 
 
-def _is_all_rejected(rows: Counts) -> bool:
-    return 0 < rows["read"] == rows["rejected"]
+def _is_all_rejected(manifest: Mapping[str, Any], records: str) -> bool:
+    return 0 < manifest["counts"][records]["read"] == faulty_rows(manifest, records)

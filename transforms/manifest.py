@@ -146,6 +146,16 @@ def reconciled_counts(counters: Mapping[tuple[str, str], int], kind: str) -> Cou
     return count
 
 
+def faulty_rows(manifest: Mapping[str, Any], records: str) -> int:
+    """Returns how many rows of `complaints` or `calls` were rejected as faulty.
+
+    One that came later than --as-of is not: the run of a later day takes it.
+    """
+    codes = manifest["tallies"].get(f"{records.removesuffix('s')}_rejects", {})
+    rejected: int = manifest["counts"][records]["rejected"]
+    return rejected - int(codes.get(Code.AFTER_AS_OF, 0))
+
+
 def find_alarms(counters: Mapping[tuple[str, str], int]) -> list[Alarm]:
     """Returns what an analyst must know before trusting the run."""
     return [Alarm(code=code, message=message) for code, message in _alarms(counters)]

@@ -23,6 +23,7 @@ from transforms.manifest import (
     NOT_WRITTEN,
     AlteredRunError,
     check_private,
+    faulty_rows,
     files_of,
     find_added,
     find_altered,
@@ -119,9 +120,10 @@ def find_problems(
     if not any(count["read"] for count in manifest["counts"].values()):
         yield "empty: no row was read; did the delivery come?"
     for kind, count in manifest["counts"].items():
-        if count["rejected"] > rejected_share * count["read"]:
-            share = f"{count['rejected'] / count['read']:.1%}"
-            yield f"rejected: {count['rejected']} of {count['read']} {kind} ({share}); see rejects/"
+        faulty = faulty_rows(manifest, kind)
+        if faulty > rejected_share * count["read"]:
+            share = f"{faulty / count['read']:.1%}"
+            yield f"rejected: {faulty} of {count['read']} {kind} ({share}); see rejects/"
         earlier = before["counts"][kind]["read"] if before else 0
         if count["read"] < fallen_to * earlier:
             yield f"fallen: {count['read']} {kind}, {earlier} in the run before"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli import main
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import checked_manifest, complaint, jsonl
 
@@ -45,6 +46,14 @@ def test_days_follow_each_other_and_can_be_filled_in_again(daily):
     assert [one["counts"]["complaints"]["accepted"] for one in (first, second)] == [1, 2]
     assert second["options"]["shards"] == 2
     assert daily("2026-03-02") == first
+
+
+def test_what_came_after_the_day_is_no_fault(daily, tmp_path, capsys):
+    for day, accepted in (("2026-03-01", 0), ("2026-03-02", 1)):
+        counts = daily(day)["counts"]["complaints"]
+        assert (counts["accepted"], counts["rejected"]) == (accepted, 3 - accepted)
+        assert main(["health", str(tmp_path / "runs" / day)]) == 0
+        assert capsys.readouterr().out == "well\n"
 
 
 def test_a_day_that_is_not_finished_is_not_followed(daily, tmp_path):

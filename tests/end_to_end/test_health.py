@@ -9,11 +9,12 @@ from pipelines.commands.health import find_problems
 from tests.support.report_tables import manifest
 
 
-def counted(read=1000, rejected=0, alarms=()):
+def counted(read=1000, rejected=0, alarms=(), late=0):
     count = {"read": read, "accepted": read - rejected, "duplicates": 0, "rejected": rejected}
     none = dict.fromkeys(count, 0)
     counts = {"complaints": count, "calls": none}
-    return manifest(counts=counts, alarms=list(alarms))
+    codes = {"complaint_rejects": {"after_as_of": late, "bad_timestamp": rejected - late}}
+    return manifest(counts=counts, alarms=list(alarms), tallies=codes)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,8 @@ def counted(read=1000, rejected=0, alarms=()):
         (counted(), None, []),
         (counted(rejected=10), None, []),
         (counted(rejected=11), None, ["rejected"]),
+        (counted(rejected=500, late=490), None, []),
+        (counted(rejected=500, late=489), None, ["rejected"]),
         (counted(read=0), None, ["empty"]),
         (counted(read=500), counted(), []),
         (counted(read=499), counted(), ["fallen"]),
