@@ -2596,7 +2596,7 @@
         found.regions.length ? first("Regions as written, by complaints", ["Region", "Country", "Complaints"], found.regions, (/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])], [1]) : null,
         first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks, (/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])]),
         first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? h("span", { title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
-        first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses, (/** @type {any} */ one) => [shown(one[0], 12), one[1] === null ? small(null) : count(Math.round(Number(one[1]))), small(one[2])]),
+        first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses, (/** @type {any} */ one) => [one[0] ? shown(one[0], 12) : "No currency stated", one[1] === null ? small(null) : one[0] ? count(Math.round(Number(one[1]))) : "–", small(one[2])]),
         first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])]),
         first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])])),
     ];
