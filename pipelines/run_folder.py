@@ -1,4 +1,7 @@
-"""The folder that a run is written to: checked, locked for one run at a time, and summarized."""
+"""The folder that a run is written to: checked, locked for one run at a time, and summarized.
+
+Long, since whatever of the inputs was not used has its line in one summary.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
 from reports.run import Run, RunError
+from reports.run_summary import BARE_LOSS
 from reports.text import most_first, quantity
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
@@ -356,6 +360,7 @@ def summary_lines(folder: str) -> Iterator[str]:
     yield from rejected_input_lines(run)
     yield from zone_lines(run)
     yield from unread_number_lines(unread_numbers(run))
+    yield from _loss_lines(run)
     yield _cluster_line(run)
     yield from decision_lines(run)
     for name, number in list(withheld_files(run.manifest).items())[:MOST_NAMES]:
@@ -534,6 +539,15 @@ def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
     if all_of_them := sum(reasons.values()):
         words = _in_words(reasons, NUMBER_REASONS)
         yield f"{quantity(all_of_them, 'phone number')} could not be read: {words}"
+
+
+def _loss_lines(run: Run) -> Iterator[str]:
+    """Yields a line on the losses that name no currency, if there are any."""
+    if number := sum(one.num_rows for one in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)):
+        yield (
+            f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give "
+            "loss_currency, of a map as a constant"
+        )
 
 
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:

@@ -30,7 +30,7 @@ from reports.text import most_first, recognize_region, region_atlas
 from schemas.decision import members_digest
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import moment_of
+from schemas.field import AMOUNT, moment_of
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Counts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MEMBERS, REJECTS, Table
@@ -147,6 +147,11 @@ class Breakdown:
 def _known_most_first(counts: Mapping[str | None, int]) -> list[tuple[str, int]]:
     return most_first({value: count for value, count in counts.items() if value})
 
+
+BARE_LOSS = pc.field("loss_currency").is_null() & (
+    pc.field("loss_amount") > pa.scalar(Decimal(0), AMOUNT)
+)
+"""Complaints that state a loss and no currency."""
 
 PLACE_LIMIT = 200
 """Rows of a list of regions, carriers, trunks or institutions."""
@@ -307,20 +312,24 @@ def institution_of(entity_id: str) -> tuple[str, str]:
 
 
 def _losses_by_currency(run: RunFolder, floor: int) -> list[tuple[str, str | None, int | None]]:
-    """Sums the losses that complaints state, by currency, most complaints first."""
+    """Sums the losses that complaints state, by currency, most complaints first.
+
+    Those that name no currency come last, and are counted alone.
+    """
     amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
     counts: Counter[str] = Counter()
     stated = pc.field("loss_amount").is_valid() & pc.field("loss_currency").is_valid()
+    stated |= BARE_LOSS
     for batch in tables.table_batches(run, COMPLAINTS, ["loss_currency", "loss_amount"], stated):
         grouped = pa.Table.from_batches([batch]).group_by("loss_currency")
         summed = grouped.aggregate([("loss_amount", "sum"), ([], "count_all")])
         for one in summed.to_pylist():
-            amounts[one["loss_currency"]] += one["loss_amount_sum"]
-            counts[one["loss_currency"]] += one["count_all"]
-    order = counts.most_common()
+            amounts[one["loss_currency"] or ""] += one["loss_amount_sum"]
+            counts[one["loss_currency"] or ""] += one["count_all"]
+    order = sorted(counts.most_common(), key=lambda one: not one[0])
     shown = suppress_small_counts([count for _, count in order], floor)
     return [
-        (name, None if count is None else f"{amounts[name]:.2f}", count)
+        (name, None if count is None else f"{amounts[name]:.2f}" if name else "", count)
         for (name, _), count in zip(order, shown, strict=True)
     ]
 

@@ -358,6 +358,11 @@ _MULTIPLE = re.compile(
 _AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
 
+def is_amount(text: str) -> bool:
+    """Returns whether a text is one number, with a few words or signs beside it."""
+    return bool(_AMOUNT.fullmatch(text))
+
+
 def plain_amount(text: str, decimal: str) -> str:
     """Returns an amount without currency and separators of thousands; as it is if it is none."""
     found = _AMOUNT.fullmatch(text)
@@ -367,6 +372,31 @@ def plain_amount(text: str, decimal: str) -> str:
     if plain is None or _MULTIPLE.match(text, found.end(1)):
         return text
     return f"-{plain}" if "-" in text[: found.start(1)] or text.startswith("(") else plain
+
+
+_CURRENCY_SIGNS = {
+    "€": "EUR", "EURO": "EUR", "EUROS": "EUR", "£": "GBP", "₹": "INR", "US$": "USD", "C$": "CAD",
+    "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL",
+    "MX$": "MXN", "ZŁ": "PLN", "₺": "TRY", "₽": "RUB", "₪": "ILS", "₩": "KRW", "₱": "PHP",
+}  # fmt: skip
+"""Signs and words of one currency alone: $ and ¥ are of several."""
+
+_CODE_OR_WORD = {"all", "top", "try"}
+"""Codes of currencies that are English words where they are not in capitals."""
+
+
+def amount_currency(text: str) -> str | None:
+    """Returns the currency that an amount names beside its number; null if none or several."""
+    found = _AMOUNT.fullmatch(text)
+    words = re.findall(r"[^\W\d]*[^\w\s.,:;()+-]|[^\W\d]+", text) if found else ()
+    known = set()
+    for word in words:
+        code = word.upper().rstrip("$")
+        if one := _CURRENCY_SIGNS.get(word.upper()):
+            known.add(one)
+        elif code in CURRENCIES and (word not in _CODE_OR_WORD):
+            known.add(code)
+    return known.pop() if len(known) == 1 else None
 
 
 def _without_thousands(text: str, decimal: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from reports.referral.language import Language
@@ -147,6 +148,7 @@ class Document:
 
     `number` is its evidence number, of the cluster or the letter; its frame is in `language`.
     `font` is of the script of its texts, as a language.toml has one, for what Latin fonts lack.
+    `made` is when it was made, as a PDF says: a same package has the same bytes.
     """
 
     kind: str
@@ -156,6 +158,7 @@ class Document:
     tlp: str
     sections: list[Section]
     language: Language
+    made: datetime
     number: str = ""
     font: Mapping[str, Any] | None = None
 

@@ -20,6 +20,7 @@ from reports.referral.case import Case, Row
 from reports.referral.language import AS_WRITTEN
 from reports.referral.method import withheld_names
 from reports.referral.reference import english
+from reports.referral.seal import OPENSSL_CHECK
 from reports.text import plain
 from schemas.enums import Review, Status, Tier
 
@@ -32,6 +33,9 @@ annex-to-verify.csv    identifiers that the referral counts and does not name
 counsel.json           obstacles, overrides, decisions and versions, for machines
 
 To check that nothing was altered: ringtrace verify DIR --key PUBLIC_KEY
+or, without ringtrace, in the folder of seal.json, with OpenSSL 1.1.1 or later:
+
+{check}
 """
 
 ANNEX_COLUMNS = (
@@ -67,7 +71,7 @@ def counsel_payload(
     return replace(_memo(case, package, seal_sha256, versions), font=font), {
         "data/annex-to-verify.csv": _annex_csv(case),
         "data/counsel.json": _facts(case, seal_sha256, versions),
-        "data/README.txt": README.format(code=case.code).encode(),
+        "data/README.txt": README.format(code=case.code, check=OPENSSL_CHECK).encode(),
     }
 
 
@@ -92,6 +96,7 @@ def _memo(
         tlp="red",
         sections=numbered_sections(parts),
         language=english(),
+        made=case.clock,
         number=case.number_of(cluster_thing(case.row["cluster_id"])),
     )
 

@@ -83,6 +83,7 @@ def referral_document(case: Case, made: Sequence[Exhibit]) -> Document:
         tlp=case.tlp,
         sections=numbered_sections(parts),
         language=case.language,
+        made=case.clock,
         font=case.language.form.get("font"),
         number=case.number_of(cluster_thing(case.row["cluster_id"])),
     )

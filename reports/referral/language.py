@@ -114,7 +114,7 @@ TEMPLATE_VALUES: Mapping[str, Mapping[str, Any]] = {
         "weeks": "",
     },
     "ad_request.txt": {**_REQUEST, "platform": "", "clicks": [_CLICK]},
-    "readme.txt": {"code": "", "tlp": "", "parts": ()},
+    "readme.txt": {"code": "", "tlp": "", "parts": (), "check": ""},
 }
 """Names that each template of a language can use."""
 

@@ -497,6 +497,7 @@ def letter_document(case: Case, exhibits: Sequence[str]) -> Document | None:
         tlp=case.tlp,
         sections=[Section(0, title, [Text(plain(one, 4_000)) for one in lines])],
         language=case.language,
+        made=case.clock,
         font=case.language.form.get("font"),
         number=case.number_of(letter_thing(case.row["cluster_id"], "letter")),
     )

@@ -351,7 +351,9 @@ def _payload(case: Case, versions: dict[str, str]) -> dict[str, bytes]:
         records |= _rendered("letter", letter)
     parts = {one.split("/")[1] for one in records}
     template = case.language.templates["readme.txt"]
-    readme = template.render(code=case.code, tlp=case.tlp.upper(), parts=parts)
+    readme = template.render(
+        code=case.code, tlp=case.tlp.upper(), parts=parts, check=seal.OPENSSL_CHECK
+    )
     return (
         records
         | certificate_drafts(case, records, versions.get("ringtrace", ""))

@@ -197,6 +197,7 @@ def _page_maker(document: Document) -> Any:
         def __init__(self, *given: Any, **named: Any) -> None:
             super().__init__(*given, **named | {"initialFontName": PROSE})
             self.setViewerPreference("DisplayDocTitle", "true")
+            self._doc._timeStamp.YMDhms = document.made.timetuple()[:6]  # else the year 2000
             self.pages: list[dict[str, Any]] = []
 
         def showPage(self) -> None:  # noqa: N802 - reportlab's name

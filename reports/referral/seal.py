@@ -49,6 +49,15 @@ _PATH = re.compile(r"(?!\.)[A-Za-z0-9._-]+(/(?!\.)[A-Za-z0-9._-]+)*")
 
 _HEX = re.compile(r"[0-9a-f]{64}")
 
+OPENSSL_CHECK = r"""
+    openssl pkey -pubin -in PUBLIC_KEY -outform DER | sha256sum
+    sed -n 's/.*"signature": "\(.*\)".*/\1/p' seal.json.sig | openssl base64 -d -A > ../seal.raw
+    openssl pkeyutl -verify -pubin -inkey PUBLIC_KEY -rawin -in seal.json -sigfile ../seal.raw
+    grep -c "$(sha256sum < tagmanifest-sha256.txt | cut -c -64)" seal.json
+    sha256sum --quiet -c tagmanifest-sha256.txt manifest-sha256.txt
+""".strip("\n")
+"""Commands that check a package without ringtrace; README.txt says what each prints."""
+
 SealEntry = dict[str, Any]
 
 

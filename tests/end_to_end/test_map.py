@@ -16,6 +16,7 @@ from pipelines.streaming.watch_sources import WatchedFolder, positions_from_json
 from pipelines.user_files import read_maps
 from reports import tables
 from reports.run import Run
+from reports.run_summary import listed_entities, places_and_flows
 from schemas.mapping import map_schema
 from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, REJECTS
 from tests.support.workbook import write_workbook
@@ -353,3 +354,79 @@ def test_times_of_day_alone_are_no_time(tmp_path, capsys):
     words = ["batch", "--calls", str(tmp_path), "--map", str(by), "--output", str(tmp_path / "r")]
     assert cli.main(words) == 2
     assert "times have no date" in capsys.readouterr().err
+
+
+def _guessed(tmp_path, capsys, header, rows):
+    """The map that is guessed for rows, and what the command says."""
+    path = tmp_path / "tickets.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    assert cli.main(["map", str(path), "--output", str(tmp_path / "t.toml")]) == 0
+    return tomllib.loads((tmp_path / "t.toml").read_text()), capsys.readouterr().out
+
+
+DESK = ["Ticket ID", "Created at", "Description", "Amount lost", "Scam website", "Scam site host"]
+
+STORY = "They said that my account was hacked and made me call them at once"
+
+
+def _ticket(n, lost="499", site="amzn-refund.support"):
+    day = f"2026-05-{n % 28 + 1:02}T10:00:00Z"
+    return [f"T-{n}", day, f"{STORY} {n}", lost, site, "hosting.example"]
+
+
+def test_a_ticket_that_was_exported_twice_keeps_the_numbers_of_tickets(tmp_path, capsys):
+    tickets = [_ticket(n) for n in range(30)]
+    found, said = _guessed(tmp_path, capsys, DESK, [*tickets, tickets[3], tickets[3]])
+    assert found["columns"]["Ticket ID"] == "complaint_id" and "CHECK complaint_id" not in said
+    other = [
+        *tickets[3][:2],
+        "another comment on this ticket, in words of its own",
+        *tickets[3][3:],
+    ]
+    (tmp_path / "t.toml").unlink()
+    found, said = _guessed(tmp_path, capsys, DESK, [*tickets, other])
+    assert found["columns"]["Ticket ID"] == "ignore" and "CHECK complaint_id" in said
+
+
+def test_a_site_of_the_scammer_is_read_without_a_scheme(tmp_path, capsys):
+    sites = ["amzn-refund.support", "don't remember", "https://win-help.example/x", ""]
+    rows = [_ticket(n, site=sites[n % 4]) for n in range(40)]
+    found, said = _guessed(tmp_path, capsys, DESK, rows)
+    assert found["columns"]["Scam website"] == "url"
+    assert (
+        found["columns"]["Scam site host"] == "ignore" and "'Scam site host': is not read" in said
+    )
+
+
+def test_amounts_without_a_currency_are_pointed_out_and_those_with_one_keep_it(tmp_path, capsys):
+    losses = ["$499.00", "CAD 500", "C$20", "1,250.00", "80 euros", "USD 2,000", "0", "n/a"]
+    rows = [_ticket(n, lost=losses[n % 8]) for n in range(40)]
+    found, said = _guessed(tmp_path, capsys, DESK, rows)
+    assert "constants" not in found or "loss_currency" not in found["constants"]
+    assert "CHECK loss_currency: no column has it, and amounts of 'Amount lost'" in said
+
+    path, by = tmp_path / "tickets.csv", tmp_path / "t.toml"
+    words = ["batch", "--complaints", str(path), "--map", str(by), *NOW, "--output"]
+    assert cli.main([*words, str(tmp_path / "bare")]) == 0
+    assert "10 losses without a currency, in no total" in capsys.readouterr().err
+    run = Run.open(tmp_path / "bare")
+    sums = places_and_flows(run, listed_entities(run))["losses"]
+    assert sums == [
+        ("CAD", "2600.00", 10), ("EUR", "400.00", 5), ("USD", "10000.00", 5), ("", "", 10)
+    ]  # fmt: skip
+
+    by.write_text(by.read_text() + '\n[constants]\nloss_currency = "USD"\n')
+    assert cli.main([*words, str(tmp_path / "usd")]) == 0
+    assert "without a currency" not in capsys.readouterr().err
+    rows = tables.read_table(Run.open(tmp_path / "usd"), COMPLAINTS).to_pylist()
+    assert {(one["loss_currency"], int(one["loss_amount"])) for one in rows
+            if one["loss_amount"]} == {("USD", 499), ("CAD", 500), ("CAD", 20), ("USD", 1250),
+                                       ("EUR", 80), ("USD", 2000)}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ["£50", "EUR 50"])
+def test_one_amount_in_another_currency_makes_no_constant(tmp_path, capsys, odd):
+    rows = [_ticket(n, lost=odd if n == 7 else "$80") for n in range(40)]
+    found, _ = _guessed(tmp_path, capsys, DESK, rows)
+    assert "loss_currency" not in found.get("constants", {})

@@ -13,6 +13,7 @@ from decimal import Decimal
 import bagit
 import networkx as nx
 import pyarrow.compute as pc
+import pypdfium2
 import pytest
 from case_utils.case_validate import validate as case_validate
 from pymisp import MISPEvent
@@ -340,6 +341,54 @@ def test_notes_to_counsel_are_in_a_bag_of_their_own(office):
     facts = json.loads((counsel(office.package) / "data/counsel.json").read_bytes())
     assert "Priya Rao" in memo and "seen by both" in memo and "never legal advice" in memo
     assert facts["override"] is None or ("Ada Cole" in memo and "counsel agreed" in memo)
+
+
+def checked(package, public):
+    """What the commands of a package's README print, that check it without ringtrace."""
+    text = (package / "data/README.txt").read_text()
+    lines = [
+        line.replace("PUBLIC_KEY", str(public)) for line in re.findall("(?m)^    (\\S.*)", text)
+    ]
+    assert len([one for one in lines if "openssl" in one]) == 3
+    lines = [one for one in lines if "openssl" in one or "sha256sum" in one]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)], cwd=package, text=True, capture_output=True, check=False
+    )
+    return done.stdout.splitlines(), done.stderr
+
+
+@pytest.mark.parametrize("recipient", ["us-fbi-ic3", "de-bka", "es-policia", "cn-psb", None])
+def test_whoever_receives_a_package_can_check_it_with_openssl(office, tmp_path, recipient):
+    public, package = tmp_path / "amazon.pem", tmp_path / "in" / "p"
+    assert cli.main(["keys", "export", "--output", str(public)]) == 0
+    package.parent.mkdir()
+    if recipient is None:
+        shutil.copytree(counsel(office.package), package)
+    else:
+        words = ["--decisions", office.decisions, *office.override]
+        assert office.referral(package, *words, recipient=recipient) == 0
+    with public.open() as file:
+        der = subprocess.check_output(["openssl", "pkey", "-pubin", "-outform", "DER"], stdin=file)
+    holds = [f"{hashlib.sha256(der).hexdigest()}  -", "Signature Verified Successfully", "1"]
+    assert checked(package, public) == (holds, "")
+    document = package / f"data/{'referral' if recipient else 'memo'}.pdf"
+    document.write_bytes(document.read_bytes() + b" ")
+    said, warned = checked(package, public)
+    assert said[:3] == holds and "pdf: FAILED" in said[3] and "1 computed checksum" in warned
+    seal = package / "seal.json"
+    seal.write_bytes(seal.read_bytes() + b" ")
+    assert "Signature Verification Failure" in checked(package, public)[0][1]
+
+
+def test_a_pdf_says_when_it_was_made(office, tmp_path):
+    """Not the year 2000, which is as a forger would have it."""
+    case = tmp_path / "case.toml"
+    case.write_text("date = 2026-06-02\n")
+    words = ["--decisions", office.decisions, *office.override, "--case", case]
+    assert office.referral(tmp_path / "p", *words) == 0
+    for path in (tmp_path / "p/data/referral.pdf", counsel(tmp_path / "p") / "data/memo.pdf"):
+        known = pypdfium2.PdfDocument(path).get_metadata_dict()
+        assert known["CreationDate"] == known["ModDate"] == "D:20260602000000+00'00'"
 
 
 def test_counsels_bag_names_the_rest_by_value_and_its_seal_the_package(office, capsys):

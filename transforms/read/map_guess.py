@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts, times
 from transforms.casts import last_digits, number_digits, plain_words, says_unknown, word_lists
+from transforms.read.adapters.mapped import Row
 from transforms.read.detect import Sample
 from transforms.read.files import InputError
 
@@ -25,24 +26,20 @@ SURE, MOST = 0.95, 0.8
 """Shares of the values of a column that must be of one sort."""
 
 _FORMATTED = re.compile(r"[+() .-]")
-
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
-
 _IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
-
 _SHORT = re.compile(rf"(?!{_EMAIL.pattern}$).{{0,60}}", re.DOTALL)
-
 _URL = re.compile(r"(?:h..ps?://|www\.)\S{4,2000}", re.IGNORECASE)
-
+_SITE = re.compile(rf"{_URL.pattern}|[\w-]{{1,63}}(?:\.[\w-]{{2,63}}){{1,5}}(?:/\S*)?$", re.I)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
-
-_AMOUNT = re.compile(r"[^\d\w]{0,3}[A-Z]{0,3}\s?\d[\d.,' ]{0,20}\s?[^\d\w]?[A-Z]{0,3}")
 
 _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d{1,2}", re.IGNORECASE)
 """A long number as a spreadsheet shows it: 1.88856E+10."""
 
 _MOST_NUMBERS = 1_000
 """Numbers of a column that are looked at, and of all columns to tell their country."""
+
+_SIGNS_OF_CALLS = ("duration_seconds", "direction", "calling_number", "called_number", "trunk")
 
 _SIDES = ("suspect", "victim", "callback", "caller_id", "mentioned")
 """Words by which a column has numbers of somebody in the matter."""
@@ -142,7 +139,8 @@ class _Guesser:
         self._org = org
         self._zone = zone
         self._lists = word_lists()
-        self._columns = {name: _column(sample, name) for name in sample.columns}
+        rows = {repr(sorted(row.items())): row for row in sample.rows}.values()  # each once
+        self._columns = {name: _column(rows, name) for name in sample.columns}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._notes: dict[str, str] = {}
         self._unsure = [*sample.unsure]
@@ -296,13 +294,7 @@ class _Guesser:
         prose = any(one.is_prose for one in columns)
         signs = sum(
             any(self._named(one, "call", field) > 10 for one in columns)
-            for field in (
-                "duration_seconds",
-                "direction",
-                "calling_number",
-                "called_number",
-                "trunk",
-            )
+            for field in _SIGNS_OF_CALLS
         )
         lost = any(self._named(one, "complaint", "loss_amount") > 1 for one in columns)
         if prose or (lost and signs < 3):  # calls may have a price
@@ -396,7 +388,7 @@ class _Guesser:
         if self._best_into(field, lambda one: one.is_id and one not in self._numbers):
             return
         self._unsure.append(
-            f"{field}: no column has one of its own in each row; made of its content"
+            f"{field}: no column of such a name has one of its own in each row; made of its content"
         )
 
     def _best_into(self, field: str, fits: Callable[[Column], bool], note: str = "") -> bool:
@@ -405,11 +397,12 @@ class _Guesser:
     def _guess_complaint(self) -> None:
         self._guess_numbers()
         self._guess_suspects_own()
-        self._best_into("loss_amount", lambda one: one.share(_AMOUNT.fullmatch) >= MOST)
+        self._best_into("loss_amount", lambda one: one.share(casts.is_amount) >= MOST)
+        known = self._best_into("loss_currency", lambda one: one.share(casts.is_currency) >= SURE)
         for name, of in self._targets.items():
             if of == ("loss_amount",):
                 self._guess_decimal(self._columns[name])
-        self._best_into("loss_currency", lambda one: one.share(casts.is_currency) >= SURE)
+                self._guess_currency(self._columns[name], known)
         self._best_into("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
         for field in ("victim_region", "claimed_brand"):
             self._best_into(
@@ -518,6 +511,8 @@ class _Guesser:
                     )
                 continue
             is_url = column.share(_URL.match) >= 0.5
+            ends = column.words.endswith(tuple(self._lists["suspect_only"]["url"]))
+            is_url |= suspect and ends and column.share(_SITE.match) >= 0.5
             if is_url or (self._named(column, "suspect_only", "url") > 10 and not column.is_prose):
                 if suspect:
                     self._take(column, "url")
@@ -578,9 +573,17 @@ class _Guesser:
                 )
         if commas > points:
             self._decimal = ","
-        signs = Counter(sign for one in column.texts for sign in one if sign in _CURRENCY_SIGNS)
-        if len(signs) == 1:
-            self._constants["loss_currency"] = _CURRENCY_SIGNS[next(iter(signs))]
+
+    def _guess_currency(self, amounts: Column, known: bool) -> None:
+        named = Counter(map(casts.amount_currency, amounts.texts))
+        most, number = named.most_common()[0]
+        if most and number >= len(amounts.texts) * SURE:
+            self._constants["loss_currency"] = most
+        elif None in named and not known:
+            self._unsure.append(
+                f"loss_currency: no column has it, and amounts of {amounts.name!r} that name "
+                "none are in no total until a constant loss_currency says which"
+            )
 
     def _guess_words(self, field: str) -> None:
         known = self._lists["words"][field]
@@ -670,16 +673,12 @@ class _Guesser:
             )
 
 
-_CURRENCY_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
-"""Signs that are of one currency alone."""
-
-
-def _column(sample: Sample, name: str) -> Column:
-    cells = (text for row in sample.rows for text in row.get(name, ()))
+def _column(rows: Collection[Row], name: str) -> Column:
+    cells = (text for row in rows for text in row.get(name, ()))
     texts = tuple(
         one for cell in cells if not says_unknown(cell) for one in casts.phone_parts(cell)
     )
-    return Column(name, _without_articles(plain_words(name)), texts, len(sample.rows))
+    return Column(name, _without_articles(plain_words(name)), texts, len(rows))
 
 
 _EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}

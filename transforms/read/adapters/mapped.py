@@ -525,6 +525,8 @@ class _Reading:
         elif id_field not in self._columns:
             loose[id_field] = _hashed_id(record.data)
         loose["source_org"] = loose["source_org"] or self._org
+        if loose.get("loss_amount") and not loose["loss_currency"]:
+            loose["loss_currency"] = casts.amount_currency(self._texts("loss_amount", row)[0])
         for name, value in self._by.constants.items():
             # A word that says nothing of the direction must not become one that names a side.
             if name != "direction" or name not in self._columns:
@@ -615,9 +617,9 @@ class _Reading:
         payment = {
             part: next(iter(self._texts(target, row)), None) for target, part in _PAYMENT.items()
         }
-        payment["amount"] = payment["amount"] and casts.plain_amount(
-            payment["amount"], self._by.decimal
-        )
+        if amount := payment["amount"]:
+            payment["currency"] = payment["currency"] or casts.amount_currency(amount)
+            payment["amount"] = casts.plain_amount(amount, self._by.decimal)
         if paid := self._texts("payment.paid_at", row):
             when = self._time("payment.paid_at", paid)
             payment["paid_at"] = times.time_or_day(when, paid, self._zone)
