@@ -25,9 +25,10 @@ from schemas.cluster import ClusterFlag
 from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import Review, Status, Tier
 from schemas.manifest import Alarm
-from schemas.tables import CLUSTERS, ENTITIES, MEMBERS
+from schemas.tables import CLUSTERS, ENTITIES, MEMBERS, SUPPLIERS
 from transforms.extract.impersonation import BRAND, impersonation_rules
 from transforms.extract.kinds.registry import BY_KIND
+from transforms.manifest import OTHER_FIELDS, UNKNOWN_FIELDS
 
 Row = dict[str, Any]
 
@@ -49,6 +50,9 @@ SUPPRESS_BELOW = 5
 Eurostat and UK ONS use thresholds from 3 to 10.
 """
 
+
+SUPPLIER_PEOPLE = 2
+"""People whose records must name a supplier that leaves: one call may be of anybody."""
 
 CORE = pc.field("tier") == Tier.CORE
 """Chooses the rows of members/ that may leave by value."""
@@ -249,6 +253,40 @@ def redact_alarms(found: Iterable[Alarm]) -> list[Alarm]:
     """Returns alarms without the names of decisions."""
     left_out = Alarm(code=_OF_DECISIONS, message=LEFT_OUT)
     return [left_out if one["code"] == _OF_DECISIONS else one for one in found]
+
+
+def redact_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a run's options with the digests of its files, without their names."""
+    return {name: _without_names(one) for name, one in options.items()}
+
+
+def _without_names(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_names(one) for one in value]
+    if isinstance(value, dict) and "sha256" in value:
+        return {key: one for key, one in value.items() if key != "name"}
+    return value
+
+
+def redact_tallies(tallies: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+    """Returns counts by name, those of fields of no contract in one: their names are of the input.
+
+    Where a file has people as its keys, such a name is one's.
+    """
+    return {
+        group: {OTHER_FIELDS: sum(counts.values())} if group.endswith(UNKNOWN_FIELDS) else counts
+        for group, counts in tallies.items()
+    }
+
+
+def suppliers_shown(run: RunFolder, *, redact: bool) -> pc.Expression:
+    """Chooses the rows of suppliers/: outside only those that records of two people name."""
+    if not redact:
+        return pc.scalar(True)
+    suppliers = tables.read_table(run, SUPPLIERS, ["entity_id"])["entity_id"].unique()
+    where = pc.field("entity_id").isin(suppliers) & (pc.field("victims") >= SUPPLIER_PEOPLE)
+    known = tables.read_table(run, ENTITIES, ["entity_id"], where)["entity_id"]
+    return pc.field("entity_id").isin(known.combine_chunks())
 
 
 def suppress_small_counts(counts: Sequence[int], floor: int) -> list[int | None]:

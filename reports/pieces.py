@@ -117,12 +117,14 @@ def encode_piece(name: str, value: Json, numbers: Numbers | None = None) -> byte
 class PartContext:
     """Inputs of all parts beside their own clusters.
 
-    `shared` has ids that several organisations saw, and how many there are.
+    `suppliers` chooses those that are shown; `shared` has ids that several organisations saw, and
+    how many there are.
     """
 
     redact: bool
     suppress_below: int
     narratives: bool
+    suppliers: pc.Expression
     joint: Joint | None = None
     shared: tuple[Sequence[str], int] = ((), 0)
 
@@ -171,7 +173,7 @@ def gather_job(
     ids = pa.array(clusters, pa.string())
     here = pc.field("cluster_id").isin(ids)
     every, of = read_members(source, here, ids)
-    suppliers = _Suppliers.read(source, here, ids)
+    suppliers = _Suppliers.read(source, here & context.suppliers, ids)
     links = link_tables(source, every, of, suppliers.drawn, _OF_INSIDE, _OF_NEAR, _OF_SOFT)
     starts = group_offsets(of, len(ids))
     earlier = read_positions(source, before, every["entity_id"].combine_chunks())
@@ -269,7 +271,7 @@ def _member_columns(
         "last": Times.of(members["last_seen"]),
         "confidence": Whole.of(members["confidence"], 1_000),
         "reason": cut.reasons(members["reason"]),
-        "carriers": _carriers(source, members["entity_id"].combine_chunks()),
+        "carriers": _carriers(source, members["entity_id"].combine_chunks(), cut),
         "roles": read.roles,
         "days": read.days,
         "x": Whole(x.astype(np.int64), 10_000, _NOWHERE),
@@ -277,9 +279,9 @@ def _member_columns(
     }
 
 
-def _carriers(source: str, ids: pa.Array) -> Texts:
-    """Returns up to twelve carriers of each member, as a list."""
-    found = read_carriers(source, ids)
+def _carriers(source: str, ids: pa.Array, cut: _Cut) -> Texts:
+    """Returns up to twelve carriers, an organisation's own text, of each member, as a list."""
+    found = {} if cut.redact else read_carriers(source, ids)
     rows = pc.index_in(pa.array(list(found), pa.string()), ids).to_numpy(zero_copy_only=False)
     first = [tuple(one[:12]) for one in found.values()]
     known = {one: number for number, one in enumerate(sorted({(), *first}), 1)}

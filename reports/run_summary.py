@@ -175,14 +175,17 @@ def places_and_flows(
     """Counts where victims are, and where numbers, calls and money lead, of `listed_entities`.
 
     Counts of complaints below `suppress_below`, and such as would tell them, are None. With
-    `redact` regions, which are an organisation's own text, and what is known of members that are
-    not core are left out.
+    `redact` regions, carriers and trunks, which are an organisation's own text, and what is known
+    of members that are not core are left out.
     """
     by_country = _counts(run, COMPLAINTS, VICTIM_COUNTRY)
     countries = _known_most_first(by_country)
     shown = suppress_small_counts([count for _, count in countries], suppress_below)
     known = dict(zip((name for name, _ in countries), shown, strict=True))
-    carriers, trunks = (_known_most_first(_counts(run, CALLS, one)) for one in ("carrier", "trunk"))
+    of_calls = ("carrier", "trunk")
+    carriers, trunks = (
+        [] if redact else _known_most_first(_counts(run, CALLS, one)) for one in of_calls
+    )
     used = _infrastructure(entities, core_ids(run) if redact else None)
     regions = [] if redact else _regions(run, known, suppress_below)
     return {

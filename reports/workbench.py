@@ -141,7 +141,8 @@ def write_workbench(
     entities = run_summary.listed_entities(run)
     shared = run_summary.shared_ids(run, entities, LISTED_LIMIT, core_only=redact)
     narratives = not redact and keeps_narratives(run)
-    context = PartContext(redact, suppress_below, narratives, joint, shared)
+    suppliers = disclosure_control.suppliers_shown(run, redact=redact)
+    context = PartContext(redact, suppress_below, narratives, suppliers, joint, shared)
     part_of = {one: place for place, group in enumerate(groups) for one in group}
     first: list[partial[Any]] = [
         partial(_lists, run, entities, previous, part_of, len(groups), context)
@@ -428,6 +429,10 @@ def run_piece(
     lists = {}
     if not redact:
         lists = {"decisions": _decisions(run), "contested": _contested_rows(run, contested)}
+    options, tallies = manifest["options"], manifest["tallies"]
+    if redact:
+        options = disclosure_control.redact_options(options)
+        tallies = disclosure_control.redact_tallies(tallies)
     by_day = run_summary.record_trend(run)
     earlier = previous if previous is None or isinstance(previous, Run) else Run.open(previous)
     trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day.earlier else [])]
@@ -436,7 +441,7 @@ def run_piece(
         "clock": manifest.get("clock"),
         "contract": manifest["contract_version"],
         "versions": dict(manifest["versions"]),
-        "options": {name: str(one)[:500] for name, one in manifest["options"].items()},
+        "options": {name: str(one)[:500] for name, one in options.items()},
         "redacted": redact,
         "suppress_below": context.suppress_below,
         "previous": earlier and earlier.run_id,
@@ -467,7 +472,7 @@ def run_piece(
         "tiers": tables.count_by(run, MEMBERS, ["tier", "review"]).to_pylist(),
         "tallies": {
             str(group): {str(name): number for name, number in counts.items()}
-            for group, counts in manifest["tallies"].items()
+            for group, counts in tallies.items()
         },
         "trends": [_trend(one) for one in trends],
         "breakdowns": [
@@ -476,7 +481,7 @@ def run_piece(
         ],
         "shared": context.shared[1],
         "moved": _moved(run),
-        "suppliers": _all_suppliers(run),
+        "suppliers": _all_suppliers(run, context.suppliers),
         "formats": [named(vars(one), "code name description reviewed") for one in EXPORT_FORMATS],
         "joint": None if joint is None else _joint_run(joint),
     } | lists
@@ -534,9 +539,9 @@ def _moved(run: RunFolder) -> list[Json]:
     return tables.to_dicts(rows)
 
 
-def _all_suppliers(run: RunFolder) -> Json:
+def _all_suppliers(run: RunFolder, shown: pc.Expression) -> Json:
     """Returns the suppliers of most clusters: id, kind, clusters, records, and first clusters."""
-    rows = tables.read_table(run, SUPPLIERS)
+    rows = tables.read_table(run, SUPPLIERS, where=shown)
     ids = rows["entity_id"].combine_chunks().dictionary_encode()
     code, records = ids.indices.to_numpy().astype(np.int64), rows["records"].to_numpy()
     # Rows come by id and cluster, which decide among equals.

@@ -58,6 +58,9 @@ UNKNOWN_FIELDS = "_unknown_fields"
 MOST_NAMES = 1_000
 """Names of such fields that a manifest has; the others are counted together."""
 
+OTHER_FIELDS = "other"
+"""The name under which these are."""
+
 TRIES, PAUSE_SECONDS = 5, 0.2
 """Tries to read a run, and the pause before each other one."""
 
@@ -225,7 +228,8 @@ def build_manifest(
         if group not in _REPORTED_ELSEWHERE and count:
             named = grouped.setdefault(group, {})
             # Names of unknown fields are the input's: a hostile one has a million.
-            key = name if len(named) < MOST_NAMES or not group.endswith(UNKNOWN_FIELDS) else "other"
+            listed = len(named) < MOST_NAMES or not group.endswith(UNKNOWN_FIELDS)
+            key = name if listed else OTHER_FIELDS
             named[key] = named.get(key, 0) + count
     facts = [{name: one[name] for name in one if name != "rejected"} for one in read]  # type: ignore[literal-required]
     identity = repr((facts, sorted(run.options.items()), sorted(run.versions.items())))

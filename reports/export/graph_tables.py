@@ -176,7 +176,9 @@ class GraphExport:
     def _ids(self) -> pa.Array:
         """Ids of members and of suppliers, those of suppliers once."""
         members = self._members(["entity_id"])["entity_id"]
-        suppliers = tables.read_table(self.run, SUPPLIERS, ["entity_id"])["entity_id"].unique()
+        shown = disclosure_control.suppliers_shown(self.run, redact=self.core_only)
+        every = tables.read_table(self.run, SUPPLIERS, ["entity_id"], shown)
+        suppliers = every["entity_id"].unique()
         return pa.concat_arrays([*members.chunks, suppliers])
 
     def _with_flat_columns(

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from reports.disclosure_control import SUPPLIER_PEOPLE
 from reports.evidence_number import link_thing, record_thing
 from reports.export import tabular
 from reports.export.graph_tables import (
@@ -77,9 +78,6 @@ _CODE = re.compile(r"(?=.*\d)(?!.*[A-Za-z]{6})[A-Za-z0-9]+")
 
 LONGEST_NAME = 120
 """Letters of a beneficiary's or a bank's name."""
-
-SUPPLIER_PEOPLE = 2
-"""People whose records must name a shared service, for it to be listed."""
 
 
 @dataclass(frozen=True)

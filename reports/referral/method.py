@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from reports.disclosure_control import is_reviewed_core
+from reports.disclosure_control import SUPPLIER_PEOPLE, is_reviewed_core
 from reports.evidence_number import letter_thing
 from reports.export import tabular
 from reports.link_evidence import RecordKey
@@ -28,7 +28,7 @@ from reports.referral.case_records import (
     format_amount,
     time_paid,
 )
-from reports.referral.exhibits import PAYMENT_METHODS, SUPPLIER_PEOPLE, currency_word, listed_word
+from reports.referral.exhibits import PAYMENT_METHODS, currency_word, listed_word
 from reports.referral.language import format_utc, organisation_name
 from reports.referral.reference import BLANK_VALUE, STATED_VALUES
 from reports.text import most_first, plain

@@ -317,3 +317,43 @@ def test_alerts_to_a_webhook(office, tmp_path):
     assert "phone:+18885550123" in thresholds and None not in thresholds
     # The files of the house name whom the webhook does not.
     assert found(output / "alerts", STRANGERS)
+
+
+def test_what_one_call_or_a_field_of_the_input_names_is_in_no_copy_that_leaves(tmp_path):
+    """A trunk is free text, and the keys of a pivoted file may be people's names."""
+    calls = [
+        call(
+            number,
+            started_at=day(2 * number),
+            direction="inbound",
+            calling_number=RING,
+            victim_id=f"v{number}",
+            trunk="zq-shared" if number < 2 else "zq-jane-roe",
+            carrier="Zq Shared Tel" if number < 2 else "Zq Jane Roe Tel",
+        )
+        for number in range(3)
+    ]
+    rows = [one | {f"Jane Roe {place}": 1} for place, one in enumerate(honest("amazon"))]
+    given = ["--complaints", jsonl(tmp_path / "c.jsonl", rows)]
+    decisions = tmp_path / "zq-decided-by-jane-roe.csv"
+    decisions.write_text("decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n")
+    given += ["--calls", jsonl(tmp_path / "k.jsonl", calls), "--decisions", decisions]
+    run(tmp_path / "run", *given, *AS_OF)
+    ringtrace("report", tmp_path / "run", "--redact", "--output", tmp_path / "copy")
+    for form in ("graphml", "gexf"):
+        out = tmp_path / f"x.{form}"
+        ringtrace("export", tmp_path / "run", "--all", "--format", form, "--output", out)
+    own = [tmp_path / "run/report/data/run.js", *(tmp_path / "run/suppliers").iterdir()]
+    assert "jane roe" in written(own).replace("-", " ")
+    copy = [one for one in (tmp_path / "copy").rglob("*") if one.is_file()]
+    assert "jane roe" not in written(copy).replace("-", " ")
+    for one in (copy, [tmp_path / "x.graphml"], [tmp_path / "x.gexf"]):
+        found = written(one)
+        assert "zq-jane" not in found
+        assert "trunk:amazon:zq-shared" in found
+
+
+def written(files):
+    """All text of files, in lower case."""
+    layers = (layer for one in files for layer in decoded_layers(one.name, one.read_bytes()))
+    return "\n".join(one.decode("utf-8", "replace") for one in layers).lower()

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from schemas.entity import is_withheld
 from schemas.enums import EntityKind
 from transforms.arrow_util import map_distinct
-from transforms.extract.kinds import domain, hosting, iban, remote_access, url
+from transforms.extract.kinds import crypto_wallet, domain, hosting, iban, remote_access, url
 from transforms.text_util import read_reference_data
 
 SHIPPED = "known_legitimate.csv"
@@ -145,6 +145,7 @@ def parse_allowlist(text: str, name: str) -> KnownLegitimate:
             entity_id = canonical_entity_id((row.get("entity_id") or "").strip())
             category = _parse_category(row)
             _check_registry(entity_id, category)
+            _check_value(entity_id)
         except LegitimateListError as error:
             raise LegitimateListError(f"{name}, line {line}: {error}") from None
         rows[entity_id] = (row.get("reason") or "").strip() or "known legitimate"
@@ -183,7 +184,33 @@ def canonical_entity_id(text: str) -> str:
         if not local or at is None or domain.registrable_domain(at) is None:
             raise LegitimateListError(f"{value!r} is not an e-mail address; write name@example.org")
         return f"email:{local.lower()}@{at}"
-    return text
+    read = _read_value(kind, value)
+    return f"{kind}:{read}" if read else text
+
+
+def _read_value(kind: str, value: str) -> str | None:
+    """Returns an account, wallet, remote-access id or web address as a record of it is read.
+
+    None where nothing reads it, or as that of another scheme.
+    """
+    scheme, _, rest = value.partition(":")
+    if kind == EntityKind.URL:
+        host, slash, path = value.removeprefix("https://").removeprefix("http://").partition("/")
+        site = url.classify_host(host, slash + path)
+        return site[1] if site and site[0] == kind else None
+    if kind == EntityKind.ACCOUNT and scheme == "upi":
+        return value.lower()
+    if kind == EntityKind.ACCOUNT and scheme == "iban":
+        return iban.canonical_iban(rest)
+    if kind == EntityKind.WALLET and scheme == "sol":
+        return value if crypto_wallet.is_solana_address(rest) else None
+    if kind == EntityKind.WALLET:
+        wallet = crypto_wallet.canonical_wallet(rest)
+        return wallet if wallet and wallet.startswith(f"{scheme}:") else None
+    if kind == EntityKind.REMOTE:
+        session = remote_access.from_field(scheme, rest)
+        return session.value if session else None
+    return value
 
 
 def reads_as_itself(entity_id: str) -> bool:
@@ -193,24 +220,17 @@ def reads_as_itself(entity_id: str) -> bool:
     knows the id; nor of an account whose check digits are wrong. Kinds without a rule pass.
     """
     kind, _, value = entity_id.partition(":")
-    scheme, _, rest = value.partition(":")
     if kind == EntityKind.PHONE:
         try:
             return _canonical_phone(value) == value
         except LegitimateListError:
             return False
-    if kind in (EntityKind.DOMAIN, EntityKind.URL):
-        host, slash, path = value.partition("/")
-        site = url.classify_host(host, slash + path)
+    if kind == EntityKind.DOMAIN:
+        site = url.classify_host(value)
         return site is not None and site[:2] == (kind, value)
     if kind == EntityKind.EMAIL:
         return domain.registrable_domain(value.rpartition("@")[2]) is not None
-    if kind == EntityKind.ACCOUNT and scheme == "iban":
-        return iban.canonical_iban(rest) == value
-    if kind == EntityKind.REMOTE:
-        session = remote_access.from_field(scheme, rest)
-        return session is not None and session.value == value
-    return True
+    return _read_value(kind, value) == value
 
 
 def is_freemail(address: str) -> bool:
@@ -245,6 +265,13 @@ def _check_registry(entity_id: str, category: str | None) -> None:
     if entity_id.startswith(REGISTRY_PREFIX) and category not in RESTRICTED:
         wanted = ", ".join(sorted(RESTRICTED))
         raise LegitimateListError(f"a whole registry needs a category; use {wanted}")
+
+
+def _check_value(entity_id: str) -> None:
+    """Refuses what no record could show: a row that nothing matches would protect nobody."""
+    kind, _, value = entity_id.partition(":")
+    if kind not in (EntityKind.PHONE, EntityKind.DOMAIN) and not reads_as_itself(entity_id):
+        raise LegitimateListError(f"{value!r} is read as no {kind}; check its characters")
 
 
 def make_allowlist(rows: Mapping[str, str], mail_hosts: Iterable[str] = ()) -> KnownLegitimate:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import MAYBE_NUMBERS, EntityKind, Role
+from schemas.enums import MAYBE_NUMBERS, Direction, EntityKind, Role
 from transforms.arrow_util import ListItems, fill_columns, list_items, map_distinct
 from transforms.extract import mention, narrative
 from transforms.extract.kinds import domain, email, payment_account, phone_link, remote_access, url
@@ -97,6 +97,7 @@ def call_mentions(
     """Returns the mentions of CALL_ACCEPTED rows, in their order, each with its row.
 
     Where the direction is unknown either number may be the victim's: neither is mentioned.
+    Signalling is that of whoever called: only where that is the suspect is it mentioned.
     `readings` are those of their numbers, where they have been read already.
     """
     readings = readings or identifier_matcher.call_readings(batch)
@@ -271,6 +272,7 @@ def _call_numbers(
 
 def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     orgs = batch["source_org"]
+    by_suspect = pc.equal(batch["direction"], Direction.INBOUND.value)
     slugs: dict[str, tuple[EntityKind, Callable[[str], str | None]]] = {
         "orig_id": (EntityKind.ORIG_ID, _plain),
         "carrier": (EntityKind.CARRIER, _slug),
@@ -281,7 +283,7 @@ def _signalling(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         value = map_distinct(batch[name], canonical)
         if kind is EntityKind.TRUNK:
             value = pc.binary_join_element_wise(orgs, value, ":")
-        read = pc.is_valid(value)
+        read = pc.fill_null(pc.and_(by_suspect, pc.is_valid(value)), False)
         raw = batch[name].filter(read)
         columns: dict[str, pa.Array | object] = {
             "row": pa.array(np.arange(len(batch))).filter(read),

@@ -81,6 +81,9 @@ from transforms.victims.number_index import (
 _CALL_TEXTS = ("victim_id", "complaint_id", "suspect_number", "orig_id", "carrier", "trunk")
 """Fields of a call that can contain a victim's number."""
 
+_SIGNALLING = ("orig_id", "carrier", "trunk", "source_ip")
+"""Fields of a call that tell of whoever called: of the victim, unless the suspect did."""
+
 _WITHHELD_KEY = ("source_org", "record_id")
 
 _ID = rf"(?:^|:)\+?[0-9]{{{MIN_IDENTIFIER_LENGTH},}}$"
@@ -257,7 +260,8 @@ def withhold_from_calls(
 
     The suspect's number is in E.164 where it can be read, else as recorded; null where the
     direction is unknown, where both sides are one number, and where some record knows it as a
-    victim's own: then it is spoofed. The rest is as in `withhold_from_complaints`.
+    victim's own: then it is spoofed. Signalling is null where the suspect did not call: it is the
+    victim's. The rest is as in `withhold_from_complaints`.
     """
     inbound = pc.fill_null(pc.equal(batch["direction"], "inbound"), False)
     outbound = pc.fill_null(pc.equal(batch["direction"], "outbound"), False)
@@ -275,6 +279,7 @@ def withhold_from_calls(
     columns["suspect_role"] = pc.case_when(
         by_direction, pa.scalar(Role.CALLER_ID.value), pa.scalar(Role.CALLBACK.value), nothing
     )
+    columns |= {name: pc.if_else(inbound, batch[name], nothing) for name in _SIGNALLING}
     columns["brand"] = known_brands(batch["caller_name"])
     kept = batch_of_columns({name: columns[name] for name in CALL.names}, CALL)
     texts = record_texts.record_texts(kept, _CALL_TEXTS)

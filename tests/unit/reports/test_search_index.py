@@ -1,5 +1,6 @@
 from unittest import mock
 
+import pyarrow.compute as pc
 import pytest
 
 from reports import pieces as module
@@ -10,7 +11,7 @@ PHONE = "phone:+18885550123"
 
 
 def searched(run, ids):
-    job = gather_job(str(run), ids, None, PartContext(False, 0, False))
+    job = gather_job(str(run), ids, None, PartContext(False, 0, False, pc.scalar(True)))
     return search_index(run, ids, job.naming)
 
 

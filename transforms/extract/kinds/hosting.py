@@ -2,11 +2,14 @@
 
 The rules are those of `data/hosting.toml`, and the private part of the Public Suffix List. A domain
 under which others rent names nobody, and is no identifier: two rings on one platform would become
-one. Addresses are read as browsers read them (WHATWG URL, by Ada).
+one. Nor does a filter of mail, a search or an exit page that wraps a link: what it opens counts.
+Addresses are read as browsers read them (WHATWG URL, by Ada).
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -37,6 +40,11 @@ _NOBODYS = r"(?:(?:www|m)\.)?"
 """Labels before a host that are nobody's."""
 
 _BELOW = r"(?:.+\.)?"
+
+_DEEPEST = 4
+"""Wrappers around one link that are taken off: a mail filter's, of a search, of an exit page."""
+
+_WRAPPED = re.compile(r"(?:https?:/*)?(?P<host>[^/?#\s]+)(?P<rest>\S*)", re.IGNORECASE)
 
 
 class Link(NamedTuple):
@@ -97,6 +105,19 @@ def parse_link(host: str, rest: str = "") -> Link | None:
 
 
 @lru_cache(maxsize=domain.REMEMBERED)
+def opened_link(link: Link) -> Link:
+    """Returns the link that opens in the end, without the wrappers that tell of it."""
+    for _ in range(_DEEPEST):
+        end = _last_two_labels(link.host)
+        targets = (_wrapped_by(rule, code, link) for rule, code in _redirects_ending(end))
+        inner = next(filter(None, targets), None)
+        if inner is None:
+            break
+        link = inner
+    return link
+
+
+@lru_cache(maxsize=domain.REMEMBERED)
 def tenant_of(link: Link) -> Tenant | None:
     """Returns the holder of a link whose host is a name, or None where it tells of nobody.
 
@@ -145,6 +166,22 @@ def platform_of(value: str) -> str | None:
 
 def _apply(rule: _Rule, link: Link) -> Tenant | None:
     """Returns the holder of a link if a rule reads one in it."""
+    captured = _captures(rule, link)
+    if captured is None:
+        return None
+    for name, text in captured.items():
+        kept = text if name.isupper() or name == _REST else _in_one_spelling(unquote(text).lower())
+        captured[name] = _click_id().sub("", kept)
+    chosen = captured.get("t") or captured.get("T") or captured.get(_REST, "").partition("/")[0]
+    if not chosen or chosen.lower() in rule.own:
+        return None
+    tenant = Tenant(rule.made.format_map(captured), rule.platform, chosen)
+    is_one = not tenant.is_host or domain.canonical_host(tenant.value) == tenant.value
+    return tenant if is_one else None
+
+
+def _captures(rule: _Rule, link: Link) -> dict[str, str] | None:
+    """Returns what a rule captures of a link, by name; None where it does not read it."""
     matches = [rule.host.fullmatch(link.host)]
     if rule.path:
         matches.append(rule.path.fullmatch(link.path))
@@ -155,15 +192,31 @@ def _apply(rule: _Rule, link: Link) -> Tenant | None:
         if match is None:
             return None
         captured |= match.groupdict()
-    for name, text in captured.items():
-        kept = text if name.isupper() or name == _REST else _in_one_spelling(unquote(text).lower())
-        captured[name] = _click_id().sub("", kept)
-    chosen = captured.get("t") or captured.get("T") or captured.get(_REST, "").partition("/")[0]
-    if not chosen or chosen.lower() in rule.own:
+    return captured
+
+
+def _wrapped_by(rule: _Rule, code: str | None, link: Link) -> Link | None:
+    """Returns the link that another one tells of, in a code, if a rule reads one in it."""
+    captured = _captures(rule, link)
+    if captured is None:
         return None
-    tenant = Tenant(rule.made.format_map(captured), rule.platform, chosen)
-    is_one = not tenant.is_host or domain.canonical_host(tenant.value) == tenant.value
-    return tenant if is_one else None
+    written = captured[_REST]
+    if rule.key is None and link.query:
+        written = f"{written}?{link.query}"
+    if rule.key or not re.match("https?:/", written):
+        written = unquote(written)
+    if code == "proofpoint-2":
+        written = unquote(written.translate({ord("-"): "%", ord("_"): "/"}))
+    elif code == "proofpoint-3":
+        written = written.rpartition("__;")[0]
+    elif code == "base64":
+        try:
+            padded = f"{written}{'=' * (-len(written) % 4)}"
+            written = base64.urlsafe_b64decode(padded).decode()
+        except (binascii.Error, ValueError):
+            return None
+    target = _WRAPPED.match(written)
+    return parse_link(target["host"], target["rest"]) if target else None
 
 
 def _is_parent(host: str, rules: Sequence[_Rule]) -> bool:
@@ -191,8 +244,12 @@ def _click_id() -> re.Pattern[str]:
 
 def _rules_for(host: str) -> Sequence[_Rule]:
     """Returns the rules that may be of a host, those that say most first."""
-    end = ".".join(host.split(".")[-2:])
+    end = _last_two_labels(host)
     return _rules_ending(end if end in _rules_as_written() else "")
+
+
+def _last_two_labels(host: str) -> str:
+    return ".".join(host.split(".")[-2:])
 
 
 @cache
@@ -215,12 +272,24 @@ def _rules_as_written() -> Mapping[str, Sequence[tuple[str, str, frozenset[str]]
     for row in load_reference_data("hosting.toml")["platform"]:
         own = frozenset(("www", *row.get("own", ())))
         for written in row.get("links", ()):
-            end = ".".join(re.split("[/? ]", written, maxsplit=1)[0].split(".")[-2:])
+            end = _last_two_labels(re.split("[/? ]", written, maxsplit=1)[0])
             by_end["" if "{" in end else end].append((written, row["name"], own))
     for host, category in domain.legitimate_domains().items():
         if category == "shortener" and host not in by_end:
             by_end[host].append((f"{host}/{{...}}", host, frozenset()))
     return by_end
+
+
+@cache
+def _redirects_ending(end: str) -> Sequence[tuple[_Rule, str | None]]:
+    """Compiles the rules of links that wrap others, for hosts with these last two labels."""
+    rules = [
+        (_compile_rule(written, row["name"], frozenset()), row.get("code"))
+        for row in load_reference_data("hosting.toml")["redirect"]
+        for written in row["links"]
+        if _last_two_labels(re.split("[/?]", written, maxsplit=1)[0]) == end
+    ]
+    return sorted(rules, key=lambda one: one[0].rank, reverse=True)
 
 
 def _compile_rule(written: str, platform: str, own: frozenset[str]) -> _Rule:

@@ -162,6 +162,7 @@ def classify_host(written: str, rest: str = "") -> tuple[EntityKind, str, str | 
     link = hosting.parse_link(domain.refang(written), domain.refang(rest))
     if link is None:
         return None
+    link = hosting.opened_link(link)
     if address := domain.canonical_ip(link.host):
         return EntityKind.IP, address, None
     tenant = hosting.tenant_of(link)

@@ -307,6 +307,7 @@ def test_calls_by_direction():
 def test_signalling():
     batch = calls(
         {
+            "direction": "inbound",
             "orig_id": "DEADBEEF-1",
             "carrier": "Foo Tel, Inc.",
             "trunk": "TG 7",
@@ -323,6 +324,14 @@ def test_signalling():
         (ID_C, "victim"),
         (f"trunk:amazon:sip-{C}", "victim"),
     ]
+
+
+@pytest.mark.parametrize("direction", ["outbound", None])
+def test_signalling_of_a_call_that_the_suspect_may_not_have_made_is_the_victims(direction):
+    signalling = {"orig_id": "o1", "carrier": "Home Tel", "trunk": "t1", "source_ip": "192.0.2.7"}
+    batch = calls({"direction": direction, "calling_number": C, "called_number": A} | signalling)
+    shown = [r["entity_id"] for r in call_mentions(batch).to_pylist() if r["role"] != "victim"]
+    assert shown == ([ID_A] if direction else [])
 
 
 @pytest.mark.parametrize(

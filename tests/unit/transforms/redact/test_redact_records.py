@@ -161,6 +161,15 @@ def test_victims_are_masked_in_signalling_fields(name):
     assert one["suspect_number"] == SUSPECT
 
 
+@pytest.mark.parametrize("direction", ["inbound", "outbound", None])
+def test_signalling_is_kept_where_the_suspect_called(direction):
+    """The address and the carrier of who called are the victim's where the victim did."""
+    signalling = {"orig_id": "o1", "carrier": "Home Tel", "trunk": "t1", "source_ip": "192.0.2.7"}
+    (one,) = kept(calls({"direction": direction} | signalling), withheld())
+    shown = {name: one[name] for name in signalling}
+    assert shown == (signalling if direction == "inbound" else dict.fromkeys(signalling))
+
+
 def test_records_of_the_other_kind_with_the_same_id_are_not_confused():
     batch = complaints({"complaint_id": "k0", "phone_numbers": [number(VICTIM, "caller_id")]})
     (one,) = kept(batch, withheld("k0"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 import tomllib
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.real_data import ROOT
+from transforms.extract.allowlist import shipped_allowlist
 from transforms.extract.kinds import domain, hosting, url
 
 FILE = tomllib.loads((Path(ROOT) / "transforms/data/hosting.toml").read_text("utf-8"))
@@ -266,3 +269,55 @@ def test_every_row_says_where_it_is_from():
     for row in [*FILE["platform"], *FILE["click_id"]]:
         assert row["source"].removeprefix("[R] ").startswith("https://")
         assert set(row) <= {"name", "source", "links", "psl", "own", "platform", "keys"}
+
+
+REDIRECTS = [(row.get("code"), link) for row in FILE["redirect"] for link in row["links"]]
+
+
+def wrapped(code: str | None, rule: str, target: str) -> str:
+    """A link that wraps a target by a rule, for a reader whose address stands beside."""
+    if code == "proofpoint-2":
+        target = quote(target, safe="").replace("-", "%2D").replace("%2F", "_").replace("%", "-")
+    elif code == "proofpoint-3":
+        target = f"{target}__;!!zq$"
+    elif code == "base64":
+        target = base64.urlsafe_b64encode(target.encode()).decode().rstrip("=")
+    elif "?" in rule:
+        target = quote(target, safe="")
+    link = rule.replace("*", "zq").replace("{x}", "zq").replace("{...}", target)
+    return f"https://{link}{'&' if '?' in link else '?'}data=05%7Cjane.roe%40corp.example%7C0"
+
+
+@pytest.mark.parametrize(("code", "rule"), REDIRECTS)
+def test_a_link_that_wraps_another_is_of_whom_the_other_is(code, rule):
+    for target, expected in (
+        ("https://zq-refund.support/x", "domain:zq-refund.support"),
+        ("http://www.zq-refund.support", "domain:zq-refund.support"),
+        ("https://sites.google.com/view/zqone", "url:sites.google.com/view/zqone"),
+    ):
+        link = wrapped(code, rule, target)
+        assert entity(link) == expected
+        assert {one.entity_id for one in url.find(f"I opened {link} then")} >= {expected}
+
+
+@pytest.mark.parametrize(("code", "rule"), REDIRECTS)
+def test_whoever_wraps_a_link_is_nobodys_site(code, rule):
+    host = re.split("[/?]", rule)[0].replace("*", "zq")
+    known = shipped_allowlist()
+    for link in (f"https://{host}/", f"https://{host}/s/AbC-1", wrapped(code, rule, "%%")):
+        if found := entity(link):
+            assert known.reasons(pa.array([found])).to_pylist() != [None]
+
+
+def test_wrappers_in_wrappers_are_taken_off():
+    link = "https://zq-refund.support/x"
+    for code, rule in (
+        (None, "google.com/url?q={...}"),
+        ("proofpoint-3", "urldefense.com/v3/__{...}"),
+        (None, "*.safelinks.protection.outlook.com?url={...}"),
+    ):
+        link = wrapped(code, rule, link)
+    assert entity(link) == "domain:zq-refund.support"
+    for _ in range(50):
+        link = wrapped(None, "google.com/url?q={...}", link)
+    assert entity(link[:4000]) in ("domain:google.com", None)
