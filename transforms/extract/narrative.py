@@ -225,7 +225,7 @@ def infer_role(
         cue = _cue_over_lines(before, family)
     carried = family is EntityKind.PHONE and earlier is not None and len(clause) < _SHORT_CLAUSE
     if cue is None and carried:
-        cue = _leading_cue(f"{earlier} {clause}", family, suspect_speaks)
+        cue = _leading_cue(f"{earlier}. {clause}", family, suspect_speaks)
     return _role_of_cue(cue, kind, value)
 
 

@@ -157,6 +157,8 @@ def test_a_word_for_a_call_that_is_no_verb_asks_for_none(text):
         "I did not call back {}",
         "They call us every day {}",
         "I could call {}",
+        "Norton scam. Came through as {}",
+        "An Amazon scam. 1471 gave {}",
     ],
 )
 def test_nothing_is_stated(text):
