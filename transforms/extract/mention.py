@@ -55,8 +55,9 @@ MENTION_DRAFT = pa.schema(
 
 _ROLES = pa.array([role.value for role in Role], pa.string())
 
-_VICTIM, _MENTIONED, _CALLER_ID, _SENDER, _LURE_SITE = map(
-    list(Role).index, (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID, Role.SENDER, Role.LURE_SITE)
+_VICTIM, _MENTIONED, _CALLER_ID, _SENDER, _LURE_SITE, _CALLBACK = map(
+    list(Role).index,
+    (Role.VICTIM, Role.MENTIONED, Role.CALLER_ID, Role.SENDER, Role.LURE_SITE, Role.CALLBACK),
 )
 
 NARRATIVE = "narrative"
@@ -206,7 +207,7 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
 
     cited = np.zeros(len(first), bool)
     cited[group[in_narrative & stated & (role == _MENTIONED)]] = True
-    role[cited[group] & (role == _LURE_SITE)] = _MENTIONED
+    role[cited[group] & ((role == _LURE_SITE) | (role == _CALLBACK))] = _MENTIONED
     answered = np.zeros(len(first), bool)
     for answer, known in ((_SENDER, True), (_MENTIONED, False)):
         answered[group[in_narrative & stated & (role == answer)]] = known

@@ -11,6 +11,7 @@ and linear. Long, since the ways to tell a holder by words are one decision.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
@@ -22,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.enums import MAYBE_NUMBERS, EntityKind, Role, Speaker
+from schemas.enums import HARD_ROLES, MAYBE_NUMBERS, EntityKind, Role, Speaker
 from transforms.arrow_util import distinct_rows, fill_columns, repeat_for_duplicates, with_column
 from transforms.extract import allowlist, mention
 from transforms.extract.kinds import domain
@@ -41,13 +42,16 @@ MENTIONED_CONFIDENCE = 0.6
 
 _PLACE = ("row", "start", "end")
 
+Span = tuple[int, ...]
+"""Where an identifier starts, and ends."""
+
 REACH = 400
 """Code points before an identifier in which is looked for who speaks."""
 
 CUE_REACH = 140
 """Code points before it in which its context is looked for."""
 
-REACH_AFTER = 50
+REACH_AFTER = 120
 """Code points after it."""
 
 _BOUNDARY = re.compile(
@@ -94,6 +98,9 @@ _BETWEEN = " :;,=#()<>[]*-\t\"“'‘"
 
 _LAST_WORDS = 80
 """Code points before an identifier in which a phrase begins that ends at it."""
+
+_LISTED = re.compile(r"[^\w.!?\r\n]*(?:\w{1,12}[^\w.!?\r\n]+){0,2}")
+"""The characters and words between two identifiers of one list: "call 1 or at 2"."""
 
 _SIGNS = r"[\s,()-]{0,3}"
 """Characters between an identifier and the words after it."""
@@ -215,7 +222,7 @@ def infer_role(
         cue = _cue_over_lines(before, family)
     carried = family is EntityKind.PHONE and earlier is not None and len(clause) < _SHORT_CLAUSE
     if cue is None and carried:
-        cue = _leading_cue(f"{earlier} {clause}", family, suspect_speaks)
+        cue = _leading_cue(f"{earlier}. {clause}", family, suspect_speaks)
     return _role_of_cue(cue, kind, value)
 
 
@@ -355,7 +362,7 @@ def _find_in_distinct(
     numbers = find.find_numbers(texts, regions)
     numbers = numbers.filter(pa.array(_are_free(numbers, matches)))
     rows = np.union1d(numbers["row"].to_numpy(), np.fromiter(matches, np.int64))
-    roles = _NarrativeRoles(words, suspect_speaks, rows.tolist())
+    roles = _NarrativeRoles(words, suspect_speaks, _spans_by_row(rows.tolist(), numbers, matches))
     others = mention.drafts_from_matches(
         roles.place(row, one) for row, in_row in matches.items() for one in in_row
     )
@@ -369,6 +376,16 @@ def _find_in_distinct(
     columns = [pa.concat_arrays([one[name] for one in both]) for name in MENTION_DRAFT.names]
     order = np.argsort(columns[0].to_numpy(), kind="stable")
     return pa.RecordBatch.from_arrays(columns, schema=MENTION_DRAFT).take(pa.array(order))
+
+
+def _spans_by_row(
+    rows: Sequence[int], numbers: pa.RecordBatch, matches: Mapping[int, list[Match]]
+) -> dict[int, list[Span]]:
+    """Returns where the identifiers of each row stand, in order."""
+    spans = {row: [(one.start, one.end) for one in matches.get(row, ())] for row in rows}
+    for row, start, end in zip(*(numbers[name].to_pylist() for name in _PLACE), strict=True):
+        spans[row].append((start, end))
+    return {row: sorted(found) for row, found in spans.items()}
 
 
 def _matches_by_row(
@@ -411,10 +428,12 @@ class _NarrativeRoles:
     """The roles of identifiers, by the words beside them."""
 
     def __init__(
-        self, words: Sequence[str], suspect_speaks: Sequence[bool], rows: Sequence[int]
+        self, words: Sequence[str], suspect_speaks: Sequence[bool], spans: Mapping[int, list[Span]]
     ) -> None:
         self._words = words
         self._suspect_speaks = suspect_speaks
+        self._spans = spans
+        rows = list(spans)
         self._lower = {row: lower_in_place(words[row]) for row in rows}
         lower = pa.array(self._lower.values(), pa.string())
         self._introduced = dict(zip(rows, may_match(lower, introduction_hint()), strict=True))
@@ -438,11 +457,29 @@ class _NarrativeRoles:
             before, behind, introduced=self._introduced[row]
         )
         role = infer_role(before, behind, kind, value, suspect_speaks=speaks)
+        if role in HARD_ROLES and (since := self._words_since(row, start)):
+            role = infer_role(text[since:start], behind, kind, value, suspect_speaks=speaks)
         is_sure = self._suspect_speaks[row] or line_type in NON_GEOGRAPHIC
         if speaks and not is_sure and may_be_over(before):
             theirs = infer_role(before, behind, kind, value, suspect_speaks=False)
             role = Role.MENTIONED if theirs is Role.VICTIM else role
         return role, speaks
+
+    def _words_since(self, row: int, start: int) -> int:
+        """Returns where words begin that can make an identifier at `start` a suspect's, or 0.
+
+        Those before another identifier are of that one, unless both are in one list.
+        """
+        spans, since = self._spans[row], start
+        for at in range(bisect_left(spans, (start,)) - 1, -1, -1):
+            begin, end = spans[at]
+            if end <= max(0, start - CUE_REACH):
+                break
+            if end <= since:
+                if not _LISTED.fullmatch(self._lower[row], end, since):
+                    return end
+                since = begin
+        return 0
 
     def place(self, row: int, match: Match) -> PlacedMatch:
         """Gives a match of a row the role that its text states, or else the one of its finder."""

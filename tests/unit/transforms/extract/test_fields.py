@@ -109,6 +109,38 @@ def test_a_number_said_to_be_genuine_is_no_callback():
 @pytest.mark.parametrize(
     ("text", "role"),
     [
+        ("They told me to call {}.", "callback"),
+        ("I called {} back.", "callback"),
+        ("The IRS called me, so I called my bank at {}.", "mentioned"),
+        ("I checked with the real company at {}, there was no such order.", "mentioned"),
+        ("I called {} back and an old lady answered, she had no idea.", "mentioned"),
+    ],
+)
+def test_a_number_said_to_be_genuine_is_mentioned_although_a_field_calls_it_back(text, role):
+    batch = complaints({"narrative": text.format(A), "phone_numbers": [number(A, "callback")]})
+    assert {one for _, one, _ in seen(batch)} == {role}
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("I was told to call {}. Rang {} and got some tradie.", "mentioned"),
+        ("A text asked me to phone {} about a warrant, I've spoken to Nationwide on {}.",
+         "mentioned"),
+        ("To call: {}.\nMissed call {}", "mentioned"),
+        ("They told me to call {} or {}.", "callback"),
+        ("They told me to call {}, or later {}.", "callback"),
+        ("They told me to call {}. Then they told me to call {}.", "callback"),
+    ],
+)  # fmt: skip
+def test_words_before_another_identifier_make_no_suspects(text, second):
+    found = {one: role for one, role, _ in seen(complaints({"narrative": text.format(A, B)}))}
+    assert found == {ID_A: "callback", ID_B: second}
+
+
+@pytest.mark.parametrize(
+    ("text", "role"),
+    [
         ("They sent me to {}.", "lure_site"),
         ("The form was full of mistakes.", "lure_site"),
         ("I looked the number up on {} and others had reported it.", "mentioned"),

@@ -155,6 +155,7 @@ def test_what_people_call_their_own_is_the_victims(kind, text):
         (EntityKind.EMAIL, "my mother got one from {}"),
         (EntityKind.EMAIL, "my mother received {}"),
         (EntityKind.PHONE, "on my WhatsApp from {}"),
+        (EntityKind.PHONE, "falls es abbricht, solle ich mich unter {} melden"),
         (EntityKind.PHONE, "I am on the Do Not Call list. {} called"),
         (EntityKind.ACCOUNT, "I paid by my Zelle to {}"),
         (EntityKind.ACCOUNT, "mein Konto ist leer, überwiesen an {}"),

@@ -100,10 +100,49 @@ def test_caller_id(text):
         "told to call the police at {}",
         "I called Amazon at {}",
         "meine Bank unter {}",
+        "I informed the bank toll free {} and blocked the card",
+        "die echte Amazon-Hotline {}",
+        "busqué el teléfono verdadero de Endesa, {}",
     ],
 )
 def test_a_number_said_to_be_genuine_is_only_mentioned(text):
     assert role(text.format(NUMBER)) is Role.MENTIONED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "When I return the call to {} I get a poor guy who says he never called me",
+        "I was told to call {}. I got a dentist, they had no idea",
+        "call {}, a shop owner answers and swears his number is being spoofed",
+        "Beim Rückruf auf {} meldet sich eine Zahnarztpraxis, die können nichts dafür",
+        "al llamar al {} contesta una peluquería que dice que le han clonado el número",
+        "rappeler le {}: une dame répond, elle n'y est pour rien",
+    ],
+)
+def test_who_answers_and_knows_nothing_of_it_is_nobodys_callback(text):
+    found = role(text.format(NUMBER))
+    assert found is (Role.CALLBACK if ". I got" in text else Role.MENTIONED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I was told to call {} and he said my number was spoofed",
+        "call {}, I had no idea who they were",
+        "call {} at once. She never called again",
+    ],
+)
+def test_who_answers_and_knows_of_it_is_called(text):
+    assert role(text.format(NUMBER)) is Role.CALLBACK
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Phone number on the account is {}", "Contact for the detective on my case is {}"],
+)
+def test_a_word_for_a_call_that_is_no_verb_asks_for_none(text):
+    assert role(text.format(NUMBER)) is None
 
 
 @pytest.mark.parametrize(
@@ -118,6 +157,8 @@ def test_a_number_said_to_be_genuine_is_only_mentioned(text):
         "I did not call back {}",
         "They call us every day {}",
         "I could call {}",
+        "Norton scam. Came through as {}",
+        "An Amazon scam. 1471 gave {}",
     ],
 )
 def test_nothing_is_stated(text):
@@ -151,11 +192,13 @@ def test_in_a_transcript_the_speaker_is_the_suspect(text):
         ("connected to my computer from AnyDesk ID 1", EntityKind.REMOTE, "1", Role.OPERATOR),
         ("connected to my computer via AnyDesk ID 1", EntityKind.REMOTE, "1", Role.VICTIM),
         ("left on my phone. The payment went to X1", EntityKind.ACCOUNT, "X1", Role.PAYEE),
+        ("took over my pc (AnyDesk 123 456 789)", EntityKind.REMOTE, "123 456 789", None),
         ("told me to connect to 123 456 789", EntityKind.REMOTE, "123 456 789", Role.OPERATOR),
         ("sent $500 to the account X1", EntityKind.ACCOUNT, "X1", Role.PAYEE),
         ("took it out of my account X1", EntityKind.ACCOUNT, "X1", Role.VICTIM),
         ("told me to go to x.com", EntityKind.DOMAIN, "x.com", Role.LURE_SITE),
         ("reported it at x.com", EntityKind.DOMAIN, "x.com", Role.MENTIONED),
+        ("my son pointed me to x.com", EntityKind.DOMAIN, "x.com", Role.MENTIONED),
     ],
 )
 def test_other_kinds(text, kind, what, expected):
