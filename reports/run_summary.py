@@ -315,14 +315,10 @@ def institution_of(entity_id: str) -> tuple[str, str]:
 
 
 def _losses_by_currency(run: RunFolder, floor: int) -> list[tuple[str, str | None, int | None]]:
-    """Sums the losses that complaints state, by currency, most complaints first.
-
-    Those that name no currency come last, and are counted alone.
-    """
+    """Sums stated losses by currency, most complaints first; those without one come last."""
     amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
     counts: Counter[str] = Counter()
-    stated = pc.field("loss_amount").is_valid() & pc.field("loss_currency").is_valid()
-    stated |= BARE_LOSS
+    stated = BARE_LOSS | (pc.field("loss_amount").is_valid() & pc.field("loss_currency").is_valid())
     for batch in tables.table_batches(run, COMPLAINTS, ["loss_currency", "loss_amount"], stated):
         grouped = pa.Table.from_batches([batch]).group_by("loss_currency")
         summed = grouped.aggregate([("loss_amount", "sum"), ([], "count_all")])

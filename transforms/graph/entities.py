@@ -168,7 +168,7 @@ class Statuses(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """What earlier runs found of some identifiers."""
+    """Findings of earlier runs on identifiers."""
 
     registered: pa.Table = NOT_REGISTERED
     """REGISTERED: who called them a victim's."""

@@ -138,8 +138,7 @@ def test_who_answers_and_knows_of_it_is_called(text):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["Phone number on the account is {}", "Contact for the detective on my case is {}"],
+    "text", ["Phone number on the account is {}", "Contact for the detective on my case is {}"]
 )
 def test_a_word_for_a_call_that_is_no_verb_asks_for_none(text):
     assert role(text.format(NUMBER)) is None
