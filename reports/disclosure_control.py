@@ -268,14 +268,14 @@ def _without_names(value: Any) -> Any:
     return value
 
 
-def redact_tallies(tallies: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+def redact_counters(counters: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     """Returns counts by name, those of fields of no contract in one: their names are of the input.
 
     Where a file has people as its keys, such a name is one's.
     """
     return {
         group: {OTHER_FIELDS: sum(counts.values())} if group.endswith(UNKNOWN_FIELDS) else counts
-        for group, counts in tallies.items()
+        for group, counts in counters.items()
     }
 
 

@@ -429,10 +429,10 @@ def run_piece(
     lists = {}
     if not redact:
         lists = {"decisions": _decisions(run), "contested": _contested_rows(run, contested)}
-    options, tallies = manifest["options"], manifest["tallies"]
+    options, counters = manifest["options"], manifest["tallies"]
     if redact:
         options = disclosure_control.redact_options(options)
-        tallies = disclosure_control.redact_tallies(tallies)
+        counters = disclosure_control.redact_counters(counters)
     by_day = run_summary.record_trend(run)
     earlier = previous if previous is None or isinstance(previous, Run) else Run.open(previous)
     trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day.earlier else [])]
@@ -472,7 +472,7 @@ def run_piece(
         "tiers": tables.count_by(run, MEMBERS, ["tier", "review"]).to_pylist(),
         "tallies": {
             str(group): {str(name): number for name, number in counts.items()}
-            for group, counts in tallies.items()
+            for group, counts in counters.items()
         },
         "trends": [_trend(one) for one in trends],
         "breakdowns": [

@@ -268,6 +268,8 @@ _PLAIN_ADDRESS = re.compile(r"[\w.+-]{1,64}(?:@|＠|%40)[\w-]{1,63}(?:\.[\w-]{1,
 
 _NUMBER_OF_FILE = re.compile(r"\d(?:[\s()._-]{0,2}\d){6,}")
 
+_NAME_OF_MAIL = re.compile(r".*(?=\.(?:eml|emlx|mbox|msg)(?:\.(?:gz|zst))?$)", re.I | re.DOTALL)
+
 _STAMP = re.compile(
     r"0{3}\d*|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?"
 )
@@ -381,11 +383,15 @@ def mask_contacts(text: str, shown: Collection[str] = ()) -> str:
 def mask_file_name(name: str) -> str:
     """Masks numbers and addresses in the name of an input: uploads are named after their senders.
 
-    Days, times and counters stay. So does a name: nothing tells whose it is.
+    Days, times and counters stay. So does a name, but in mail, which programs name after its sender
+    and subject: nothing tells whose it is.
     """
     numbers = (one.span() for one in _NUMBER_OF_FILE.finditer(name) if not _is_stamp(one[0]))
     addresses = (one.span() for one in _PLAIN_ADDRESS.finditer(name))
-    return mask_spans_fully(name, sorted((*numbers, *addresses)))
+    masked = mask_spans_fully(name, sorted((*numbers, *addresses)))
+    mail = _NAME_OF_MAIL.match(name)
+    end = mail.end() if mail else 0
+    return re.sub(r"[^\W\d_]", "#", masked[:end]) + masked[end:]
 
 
 def paper_spans(text: str) -> Iterator[Private]:

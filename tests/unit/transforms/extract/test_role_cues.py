@@ -206,3 +206,50 @@ def test_a_bank_the_police_and_the_writers_office_are_nobodys_callback(text, rol
 def test_our_own_is_the_scammers_where_they_bid_to_use_it(kind, text, role):
     place = text.index("{}")
     assert role_in_text(text.format("x1"), place, place + 2, kind) is role
+
+
+OWN = [
+    "best callback number for me",
+    "best callback number:",
+    "callback # for me is",
+    "callback number (victim):",
+    "preferred call back number is",
+    "the number to call me back on is",
+    "customer requests a callback at",
+    "mi numero para devolver la llamada es",
+    "mi número de teléfono para que me llamen es",
+    "rückrufnummer von mir",
+    "mein rückruf:",
+    "my signature says call",
+    "my own company, call",
+    "my voicemail greeting says call",
+]
+
+
+@pytest.mark.parametrize("words", OWN)
+def test_a_number_at_which_the_victim_wants_to_be_called_back_is_their_own(words):
+    text = f"i was scammed. {words} 415-672-0123. then i hung up"
+    at = text.index("415")
+    assert role_in_text(text, at, at + 12) == Role.VICTIM
+
+
+@pytest.mark.parametrize("mark", ["(you)", "(me)", "(victim)"])
+def test_a_number_that_a_screen_marks_as_the_victims_is_their_own(mark):
+    text = f"whatsapp: call 415-672-0123 {mark}: ok"
+    at = text.index("415")
+    assert role_in_text(text, at, at + 12) == Role.VICTIM
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "he said his best callback number is",
+        "the scammer's best callback number",
+        "the pop up had a callback number",
+        "they left a number to call them back at",
+    ],
+)
+def test_a_callback_number_of_the_callers_is_theirs(words):
+    text = f"i was scammed. {words} 415-672-0123. then i hung up"
+    at = text.index("415")
+    assert role_in_text(text, at, at + 12) == Role.CALLBACK

@@ -254,6 +254,9 @@ def test_a_number_in_the_path_of_a_link_is_no_paper():
         ("calls_20240301T101500Z.csv", None),
         ("export 2024-03-01 10-15-00 part-00012.parquet", None),
         ("part-0000000012.csv", None),
+        ("Fraud report of Jane Roe (2024-03-01).eml", "##### ###### ## #### ### (2024-03-01).eml"),
+        ("jane.roe.mbox.gz", "####.###.mbox.gz"),
+        ("Zoë Müller.EML", "### ######.EML"),
     ],
 )
 def test_numbers_and_addresses_in_names_of_files_are_masked(name, masked):

@@ -266,9 +266,9 @@ def test_platforms_of_columns():
 
 
 def test_every_row_says_where_it_is_from():
-    for row in [*FILE["platform"], *FILE["click_id"]]:
+    for row in [*FILE["platform"], *FILE["redirect"], *FILE["click_id"]]:
         assert row["source"].removeprefix("[R] ").startswith("https://")
-        assert set(row) <= {"name", "source", "links", "psl", "own", "platform", "keys"}
+        assert set(row) <= {"name", "source", "links", "psl", "own", "platform", "keys", "code"}
 
 
 REDIRECTS = [(row.get("code"), link) for row in FILE["redirect"] for link in row["links"]]
