@@ -217,7 +217,7 @@ def test_the_report_is_shown_and_opened(days, capsys, monkeypatch):
         (["URL", "--redact"], "copy it here first"),
         (["RUN", "--redact", "--output", "FULL"], "exists and is not an empty folder"),
         (["RUN", "--redact", "--output", "FILE"], "exists and is not an empty folder"),
-        (["RUN", "--redact", "--output", "FILE/below"], "Not a directory"),
+        (["RUN", "--redact", "--output", "FILE/below"], "is not a folder; name another one"),
         (["EMPTY"], "is not a finished run: it has no manifest.json"),
         (["BROKEN"], "is not JSON; was it edited?"),
         (["BARE"], "has no report/index.html; write one with --output DIR"),
