@@ -8,7 +8,7 @@ has an id of its own: with `log-b-leg` off in json_cdr.conf, a call is one recor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -104,10 +104,6 @@ def _decode_escapes(record: Record) -> Record:
     return record._replace(data=data, size=len(data))
 
 
-def _is_leg(keys: AbstractSet[str], _: bool) -> bool:
-    return {"variables", "callflow"} <= keys
-
-
 ADAPTER = base.Adapter(
     name="freeswitch",
     description="FreeSWITCH call detail records",
@@ -115,5 +111,5 @@ ADAPTER = base.Adapter(
     layout=base.Layout.LINES,
     in_array=True,
     read=read_legs,
-    detect_keys=_is_leg,
+    detect_keys=lambda keys, _: {"variables", "callflow"} <= keys,
 )
