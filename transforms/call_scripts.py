@@ -35,16 +35,8 @@ from transforms.arrow_util import (
     sorted_unique,
     stable_order,
 )
+from transforms.extract import fingerprints
 from transforms.extract.evidence import evidence_of
-from transforms.extract.fingerprints import (
-    GAP,
-    MIN_WORDS,
-    SHINGLE,
-    FlatFingerprints,
-    flatten_fingerprints,
-    flatten_list,
-    phrases,
-)
 from transforms.shuffle import ShuffleOptions, split_by_partition, table_of
 
 Batches = list[pa.RecordBatch]
@@ -186,7 +178,7 @@ class _FindPairs(beam.DoFn):
 
 def own_fingerprints(rows: pa.RecordBatch) -> Pairs:
     """Pairs each fingerprint of a text with itself."""
-    flat = flatten_fingerprints(rows)
+    flat = fingerprints.flatten_fingerprints(rows)
     return flat.row, flat.value, flat.value
 
 
@@ -195,7 +187,7 @@ def adjacent_fingerprints(rows: pa.RecordBatch, shared: Batches, share: float = 
 
     Those that few share are left out of the rows.
     """
-    flat = flatten_fingerprints(rows)
+    flat = fingerprints.flatten_fingerprints(rows)
     values, victims = _victims_of(pair_count_table(shared))
     at, kept = sorted_lookup(values, flat.value)
     row, value, size = flat.row[kept], flat.value[kept], victims[at[kept]]
@@ -208,7 +200,7 @@ def passages_of_texts(rows: pa.RecordBatch, passage: Batches) -> Pairs:
 
     Of a text with more than `MAX_PASSAGES` the smallest are taken, which are the same in all texts.
     """
-    row, of = _passages_by_text(flatten_fingerprints(rows), passage[0])
+    row, of = _passages_by_text(fingerprints.flatten_fingerprints(rows), passage[0])
     compared = np.arange(len(row)) - np.searchsorted(row, row) < MAX_PASSAGES
     return row[compared], of[compared], of[compared]
 
@@ -355,10 +347,10 @@ def script_matches(
     found = match_families(rows, family)
     wide = _widely_shared(family)
     if known is None:
-        _, is_wide = sorted_lookup(wide, flatten_list(rows, "values"))
-        known = phrases(rows, np.flatnonzero(is_wide))
+        _, is_wide = sorted_lookup(wide, fingerprints.flatten_list(rows, "values"))
+        known = fingerprints.phrases(rows, np.flatnonzero(is_wide))
         where = [
-            pa.array(flatten_list(rows, name)[found.order[at]], pa.int32())
+            pa.array(fingerprints.flatten_list(rows, name)[found.order[at]], pa.int32())
             for name, at in (("starts", found.first), ("ends", found.last))
         ]
     else:
@@ -368,19 +360,19 @@ def script_matches(
 
 def match_families(rows: pa.RecordBatch, family: pa.RecordBatch) -> FamilyMatches:
     """Finds the families of FINGERPRINT_ROW rows, by row and family, given the FAMILY rows."""
-    flat = flatten_fingerprints(rows)
+    flat = fingerprints.flatten_fingerprints(rows)
     at, is_known = sorted_lookup(family["value"].to_numpy(), flat.value)
     known = np.flatnonzero(is_known)
     of = family["family"].to_numpy()[at[known]]
     by_family = stable_order(flat.row[known], of)  # stable: by place within
     order, of = known[by_family], of[by_family]
-    row, word = flat.row[order], flatten_list(rows, "words")[order]
+    row, word = flat.row[order], fingerprints.flatten_list(rows, "words")[order]
     first = group_starts(row, of)
     last = np.append(first[1:], len(row))[: len(first)] - 1
-    step = np.minimum(np.diff(word, append=0), SHINGLE)
-    step[last] = SHINGLE
+    step = np.minimum(np.diff(word, append=0), fingerprints.SHINGLE)
+    step[last] = fingerprints.SHINGLE
     words = np.add.reduceat(step, first) if len(first) else np.empty(0, np.int64)
-    long = words >= MIN_WORDS
+    long = words >= fingerprints.MIN_WORDS
     first, last = first[long], last[long]
     return FamilyMatches(row[first], of[first], words[long], first, last, order)
 
@@ -390,11 +382,14 @@ def script_places(rows: pa.RecordBatch, found: FamilyMatches) -> pa.Array:
 
     Words are counted from the narrative's first, as `words:3-21`; a stream has no other places.
     """
-    word = flatten_list(rows, "words")
+    word = fingerprints.flatten_list(rows, "words")
     words = np.zeros(rows.num_rows, np.int64)
-    np.maximum.at(words, flatten_fingerprints(rows).row, word + SHINGLE)
+    np.maximum.at(words, fingerprints.flatten_fingerprints(rows).row, word + fingerprints.SHINGLE)
     covered = np.bincount(found.row, found.words, rows.num_rows)
-    first, last = word[found.order[found.first]], word[found.order[found.last]] + SHINGLE
+    first, last = (
+        word[found.order[found.first]],
+        word[found.order[found.last]] + fingerprints.SHINGLE,
+    )
     begin, end = words.copy(), np.zeros_like(words)
     np.minimum.at(begin, found.row, first)
     np.maximum.at(end, found.row, last)
@@ -415,10 +410,10 @@ def visible_wording(
     `known` are PHRASE rows, those of `wide` among them.
     """
     value, word = (
-        flatten_list(rows, "values")[found.order],
-        flatten_list(rows, "words")[found.order],
+        fingerprints.flatten_list(rows, "values")[found.order],
+        fingerprints.flatten_list(rows, "words")[found.order],
     )
-    size = word[found.last] + SHINGLE - word[found.first]
+    size = word[found.last] + fingerprints.SHINGLE - word[found.first]
     starts = np.concatenate([[0], np.cumsum(size)])
     counts = found.last - found.first + 1
     of = np.repeat(np.arange(len(counts)), counts)
@@ -427,16 +422,16 @@ def visible_wording(
     _, is_wide = sorted_lookup(wide, value[at])
     which = np.where(is_wide, place_or_minus_one(known["value"].to_numpy(), value[at]), -1)
     split = pc.list_flatten(pc.split_pattern(known["words"], " ")).dictionary_encode()
-    numbers = split.indices.to_numpy().reshape(-1, SHINGLE)
+    numbers = split.indices.to_numpy().reshape(-1, fingerprints.SHINGLE)
     number = np.full(starts[-1], -1)
-    for step in range(SHINGLE):
+    for step in range(fingerprints.SHINGLE):
         number[place[which >= 0] + step] = numbers[which[which >= 0], step]
     covered = number >= 0
     # Of the words in a row that are not shown, the first stands for all as the gap.
     alone = covered | np.append(True, covered[:-1])[: len(covered)]
     alone[starts[:-1]] = True
     number = np.where(covered, number, len(split.dictionary))[alone]
-    spellings = pa.concat_arrays([split.dictionary, pa.array([GAP])])
+    spellings = pa.concat_arrays([split.dictionary, pa.array([fingerprints.GAP])])
     bounds = np.concatenate([[0], np.cumsum(alone)])[starts].astype(np.int32)
     lists = pa.ListArray.from_arrays(pa.array(bounds), spellings.take(pa.array(number)))
     return pc.binary_join(lists, " ")
@@ -454,7 +449,7 @@ def _may_join(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
 
 
 def _passages_by_text(
-    flat: FlatFingerprints, passage: pa.RecordBatch
+    flat: fingerprints.FlatFingerprints, passage: pa.RecordBatch
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns (row, passage), sorted and each once."""
     at, known = sorted_lookup(passage["value"].to_numpy(), flat.value)

@@ -33,21 +33,13 @@ from scipy.sparse import csr_array
 from schemas.cluster import CAMPAIGN, CampaignBasis
 from schemas.enums import EntityKind
 from schemas.field import moment_of
+from transforms import campaign_traits
 from transforms.arrow_util import (
     component_labels,
     concat_ranges,
     group_starts,
     pairs_within_groups,
     table_of_rows,
-)
-from transforms.campaign_traits import (
-    BLOCK,
-    MOST_LISTED,
-    THINGS,
-    TRAIT,
-    USE,
-    campaign_uses,
-    trait_rows,
 )
 from transforms.graph.assign import cluster_id
 from transforms.graph.incidence import MICROSECONDS_A_DAY
@@ -84,7 +76,7 @@ OTHER_REPORTERS = 2
 
 MODELS_FILE = "campaigns.toml"
 
-FEATURES = (*map(str, THINGS), BLOCK, "gap")
+FEATURES = (*map(str, campaign_traits.THINGS), campaign_traits.BLOCK, "gap")
 """Log Bayes factor by kind, whether a block is shared, and ln(1 + days between the two)."""
 
 
@@ -147,11 +139,14 @@ class FindCampaigns(beam.PTransform):
     def expand(self, classified: beam.PCollection) -> Any:
         """Brings each thing together, then what all things say of clusters to one place."""
         uses = classified | "Uses" >> beam.FlatMap(
-            lambda rows, assignment: batches_of(campaign_uses(rows, assignment)), self.assigned
+            lambda rows, assignment: batches_of(campaign_traits.campaign_uses(rows, assignment)),
+            self.assigned,
         )  # USE
-        by_thing = {"uses": KeyedInput(USE, ("thing",))}
-        traits = {"uses": uses} | "Traits" >> PerPartition(by_thing, trait_rows)  # TRAIT
-        one_place = {"traits": KeyedInput(TRAIT, ("thing",))}
+        by_thing = {"uses": KeyedInput(campaign_traits.USE, ("thing",))}
+        traits = {"uses": uses} | "Traits" >> PerPartition(
+            by_thing, campaign_traits.trait_rows
+        )  # TRAIT
+        one_place = {"traits": KeyedInput(campaign_traits.TRAIT, ("thing",))}
         return {"traits": traits} | "Group" >> PerPartition(
             one_place, campaign_rows, side=self.simulated, partitions=1
         )
@@ -236,8 +231,8 @@ class Shared:
 
     def features(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Returns the `FEATURES` of pairs, a row each."""
-        columns = [self._log_bayes_factor(str(kind), a, b) for kind in THINGS]
-        blocks = np.flatnonzero(self.kind == BLOCK)
+        columns = [self._log_bayes_factor(str(kind), a, b) for kind in campaign_traits.THINGS]
+        blocks = np.flatnonzero(self.kind == campaign_traits.BLOCK)
         blocks = blocks[np.argsort(self.thing[blocks], kind="stable")]
         starts = group_starts(self.thing[blocks])
         sizes = np.diff(starts, append=len(blocks))
@@ -444,7 +439,7 @@ def _campaign(
         "members": [
             {
                 "cluster_id": clusters[one],
-                "entity_ids": sorted(ids[one])[:MOST_LISTED],
+                "entity_ids": sorted(ids[one])[: campaign_traits.MOST_LISTED],
                 "reporters": count,
             }
             for one, count in zip(of_node.tolist(), reporters.tolist(), strict=True)

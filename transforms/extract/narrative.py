@@ -651,11 +651,7 @@ def _cue_rules(rule: Mapping[str, Any]) -> Iterator[CueRule]:
     for last in (True, False):
         phrases = [one for one in whole if one.endswith("$") == last]
         if phrases:
-            yield CueRule(cue, _between_words(phrases), last)
-
-
-def _between_words(phrases: Iterable[str]) -> re.Pattern[str]:
-    return re.compile(rf"(?<!\w)(?:{_either(phrases)})(?!\w)")
+            yield CueRule(cue, re.compile(rf"(?<!\w)(?:{_either(phrases)})(?!\w)"), last)
 
 
 def _either(phrases: Iterable[str]) -> str:

@@ -386,7 +386,11 @@ def mask_file_name(name: str) -> str:
     Days, times and counters stay. So does a name, but in mail, which programs name after its sender
     and subject: nothing tells whose it is.
     """
-    numbers = (one.span() for one in _NUMBER_OF_FILE.finditer(name) if not _is_stamp(one[0]))
+    numbers = (
+        one.span()
+        for one in _NUMBER_OF_FILE.finditer(name)
+        if not _STAMP.fullmatch("".join(filter(str.isdecimal, one[0])))
+    )
     addresses = (one.span() for one in _PLAIN_ADDRESS.finditer(name))
     masked = mask_spans_fully(name, sorted((*numbers, *addresses)))
     mail = _NAME_OF_MAIL.match(name)
@@ -466,10 +470,6 @@ def _second_address(low: str, start: int, end: int) -> Iterator[Contact]:
     masked = f"{MASK * (end - start)}{low[end : end + _TWO_ADDRESSES]}"
     if more := _ADDRESS.match(masked):
         yield start, start + more.end(), OWN_ADDRESS
-
-
-def _is_stamp(written: str) -> bool:
-    return _STAMP.fullmatch("".join(filter(str.isdecimal, written))) is not None
 
 
 def _digits(written: str) -> str:

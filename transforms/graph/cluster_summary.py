@@ -25,21 +25,12 @@ from schemas.enums import RecordKind, Review, Status, Tier
 from schemas.mention import MENTIONS
 from transforms.arrow_util import aggregate, each_once, explode, hash_text, table_of_rows
 from transforms.decisions import NO_DECISIONS, DecisionsInForce
-from transforms.graph import priority
+from transforms.graph import cuts, priority
 from transforms.graph.cluster_facts import (
     BURST_REPORTERS,
     CLUSTER_TOTAL,
     ClusterFacts,
     cluster_facts,
-)
-from transforms.graph.cuts import (
-    PAIR_SIDE,
-    WAY,
-    Cut,
-    reporter_masks,
-    thin_join,
-    vouched_sets,
-    weakest_cut,
 )
 from transforms.graph.final_status import CLUSTER_LINK, MEMBERSHIP
 from transforms.graph.incidence import are_hard
@@ -258,7 +249,7 @@ def summarize(
     confirmed, disputed = decided.covered(DecisionKind.CONFIRM), decided.disputed()
     reviewed, seen_by_author = decided.reviewed(), decided.reviewed_as_shown()
     links_of, records_of = _rows_by_cluster(links), cluster_facts(totals, crowds, sources)
-    ways = WAY.empty_table() if ways is None else ways
+    ways = cuts.WAY.empty_table() if ways is None else ways
     alike = {one: facts.alike for one, facts in records_of.items()}
     brief = {one: facts.brief for one, facts in records_of.items() if facts.brief}
     masks = _masks(by_cluster, alike | brief, ways, crowds)
@@ -289,9 +280,9 @@ def summarize(
         clusters.append(cluster | ranked)
         all_members.extend(rows)
         core_of[cluster_id] = {one["entity_id"]: one["tier"] is Tier.CORE for one in rows}
-    cuts = _cuts(by_cluster, core_of, masks, decided)
+    cut_columns = _cuts(by_cluster, core_of, masks, decided)
     for row in clusters:
-        row.update(cuts[row["cluster_id"]])
+        row.update(cut_columns[row["cluster_id"]])
         row["flags"] = sorted([*row["flags"], *_source_flags(records_of[row["cluster_id"]])])
     return table_of_rows(clusters, CLUSTER), table_of_rows(all_members, MEMBER)
 
@@ -344,9 +335,9 @@ def _masks(
     ids = {
         one: sorted(row["entity_id"] for row in those)
         for one, those in members.items()
-        if len(those) >= 2 * PAIR_SIDE or (len(those) > 1 and counted_as[one])
+        if len(those) >= 2 * cuts.PAIR_SIDE or (len(those) > 1 and counted_as[one])
     }
-    return reporter_masks(ways, ids, {one: counted_as[one] for one in ids}, crowds)
+    return cuts.reporter_masks(ways, ids, {one: counted_as[one] for one in ids}, crowds)
 
 
 def _bounds(
@@ -394,28 +385,28 @@ def _cuts(
     sought = {
         cluster_id: sorted(those)
         for cluster_id, those in core.items()
-        if sum(those.values()) >= 2 * PAIR_SIDE
+        if sum(those.values()) >= 2 * cuts.PAIR_SIDE
     }
     vouched: defaultdict[str, list[int]] = defaultdict(list)
-    for number, one in enumerate(vouched_sets(decided)):
+    for number, one in enumerate(cuts.vouched_sets(decided)):
         for entity_id in one:
             vouched[entity_id].append(number)
     found = {one: _cut_columns([], None, None) for one in members}
     for cluster_id, ids in sought.items():
         is_core = [core[cluster_id][one] for one in ids]
-        cut = weakest_cut(masks[cluster_id], is_core)
+        cut = cuts.weakest_cut(masks[cluster_id], is_core)
         place = {one: at for at, one in enumerate(ids)}
         sets: defaultdict[int, list[int]] = defaultdict(list)
         for row in members[cluster_id]:
             for number in vouched.get(row["known_as"], ()):
                 sets[number].append(place[row["entity_id"]])
         same = [pair for one in sets.values() for pair in pairwise(one)]
-        thin = thin_join(cut, masks[cluster_id], is_core, same)
+        thin = cuts.thin_join(cut, masks[cluster_id], is_core, same)
         found[cluster_id] = _cut_columns(ids, cut, thin)
     return found
 
 
-def _cut_columns(ids: Sequence[str], cut: Cut | None, thin: Cut | None) -> dict[str, Any]:
+def _cut_columns(ids: Sequence[str], cut: cuts.Cut | None, thin: cuts.Cut | None) -> dict[str, Any]:
     """Returns the columns of the weakest cut of a cluster and of its thin join, if any."""
     flags = [ClusterFlag.CUT_AT_LEAST] if cut and not cut.exact else []
     return {
@@ -483,7 +474,7 @@ class SummarizeClusters(beam.PTransform):
             "members": KeyedInput(MEMBERSHIP, key),
             "links": KeyedInput(CLUSTER_LINK, key),
             "records": KeyedInput(CLUSTER_TOTAL, key),
-            "ways": KeyedInput(WAY, key),
+            "ways": KeyedInput(cuts.WAY, key),
         }
         return inputs | PerPartition(
             keyed,
@@ -506,7 +497,7 @@ def _weak_points(graph: Graph) -> tuple[set[str], dict[tuple[str, str], int]]:
     Returns:
         Articulation points; bridges a < b, and the members of the smaller side of each.
     """
-    cuts: set[str] = set()
+    vertices: set[str] = set()
     bridges: dict[tuple[str, str], int] = {}
     number: dict[str, int] = {}
     for root in graph:
@@ -521,13 +512,13 @@ def _weak_points(graph: Graph) -> tuple[set[str], dict[tuple[str, str], int]]:
             low[parent] = min(low[parent], low[node])
             size[parent] += size[node]
             if parent != root and low[node] >= number[parent]:
-                cuts.add(parent)
+                vertices.add(parent)
             if low[node] > number[parent]:
                 side = min(size[node], len(reached) - size[node])
                 bridges[min(node, parent), max(node, parent)] = side
         if [*reached.values()].count(root) > 2:
-            cuts.add(root)
-    return cuts, bridges
+            vertices.add(root)
+    return vertices, bridges
 
 
 def _search(graph: Graph, root: str) -> dict[str, str]:

@@ -168,7 +168,7 @@ class Statuses(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """Findings of earlier runs on identifiers."""
+    """Findings of earlier runs on some identifiers."""
 
     registered: pa.Table = NOT_REGISTERED
     """REGISTERED: who called them a victim's."""
@@ -213,7 +213,8 @@ def determine_status(
     registered, before, previous = earlier
     settled = ownership.Settled.by(decided)
     activity, owners = ownership.take_sides(with_people(activity, crowds), claims)
-    activity, called = ownership.call_carried(activity, _claimed(owners, registered, before))
+    claimed = (owners["entity_id"], registered["entity_id"], before["known_as"])
+    activity, called = ownership.call_carried(activity, pa.concat_arrays(map(pc.unique, claimed)))
     counted = _sum_by_entity(activity)
     bare = counted["entity_id"].combine_chunks()
     at = pc.index_in(bare, owners["entity_id"].combine_chunks())
@@ -527,12 +528,6 @@ def _annotate_mentions(evidence: pa.Table, statuses: pa.Table) -> Iterator[Any]:
     if found.num_rows:
         yield found
     yield from tagged_batches(WITHHELD_ROWS, withheld)
-
-
-def _claimed(owners: pa.Table, registered: pa.Table, before: pa.Table) -> pa.Array:
-    """Lists the bare ids that somebody calls, or called, a victim's."""
-    said = (owners["entity_id"], registered["entity_id"], before["known_as"])
-    return pa.concat_arrays([pc.unique(one) for one in said])
 
 
 def _sum_by_entity(activity: pa.Table) -> pa.Table:

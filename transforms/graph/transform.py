@@ -10,6 +10,7 @@ import apache_beam as beam
 
 from transforms.decisions import BindDecisions
 from transforms.extract.allowlist import KnownLegitimate
+from transforms.graph import entities
 from transforms.graph.assign import CACHE_COUNTERS, COMPONENTS, AssignClusters
 from transforms.graph.cluster_facts import SUPPLIES, SummarizeSuppliers, sum_records
 from transforms.graph.cluster_summary import (
@@ -19,16 +20,6 @@ from transforms.graph.cluster_summary import (
     source_trials,
 )
 from transforms.graph.cuts import cluster_ways
-from transforms.graph.entities import (
-    CLASSIFIED_ENTITIES,
-    CONTESTED_ROWS,
-    COUNTERS,
-    REGISTER_ROWS,
-    WITHHELD_ROWS,
-    ClassifyEvidence,
-    RegisterUse,
-    end_entries_of_suspects,
-)
 from transforms.graph.epochs import under_own_ids
 from transforms.graph.final_status import (
     CLUSTER_LINKS,
@@ -105,7 +96,7 @@ def find_clusters(
     in_force: beam.PCollection,
     known: KnownLegitimate,
     *,
-    register: RegisterUse | None = None,
+    register: entities.RegisterUse | None = None,
     place: Place | None = None,
     crowds: Crowds = NO_CROWDS,
 ) -> ClusteredWindow:
@@ -132,18 +123,20 @@ def find_clusters(
     to_classify["previous"] = previous | "Under own ids" >> beam.FlatMap(
         under_own_ids, beam.pvalue.AsIter(given["before"])
     )
-    classified: Any = to_classify | "Classify" >> ClassifyEvidence(
+    classified: Any = to_classify | "Classify" >> entities.ClassifyEvidence(
         known, decided, register, place=place, crowds=crowds
     )  # CLASSIFIED of whole groups, CLASSIFIED_ENTITY
-    registered = classified[REGISTER_ROWS]
+    registered = classified[entities.REGISTER_ROWS]
     if register is not None:
-        ends = in_force | "Entries that end" >> beam.FlatMap(end_entries_of_suspects, register.key)
+        ends = in_force | "Entries that end" >> beam.FlatMap(
+            entities.end_entries_of_suspects, register.key
+        )
         registered = (registered, ends) | "Changes of the register" >> beam.Flatten()
     linked = classified[MAIN] | "Link" >> BuildLinks(
         crowds
     )  # LINK, INCIDENCE, VICTIM_REACH, counters
     graph = {
-        "entities": classified[CLASSIFIED_ENTITIES],
+        "entities": classified[entities.CLASSIFIED_ENTITIES],
         "named": linked[INCIDENCE_ROWS],
         "reached": linked[REACH_ROWS],
         "links": linked["links"],
@@ -154,10 +147,10 @@ def find_clusters(
     )  # ASSIGNMENT, COMPONENT, counters
     kept = found[MAIN] | "Keep ids" >> beam.FlatMap(
         follow_previous, beam.pvalue.AsIter(previous), follows
-    ).with_outputs(EVENTS, CHANGES, COUNTERS, main=MAIN)
+    ).with_outputs(EVENTS, CHANGES, entities.COUNTERS, main=MAIN)
     assigned = beam.pvalue.AsSingleton(kept[MAIN])  # one ASSIGNMENT
 
-    entities = classified[CLASSIFIED_ENTITIES] | "Finalize entities" >> beam.FlatMap(
+    finalized = classified[entities.CLASSIFIED_ENTITIES] | "Finalize entities" >> beam.FlatMap(
         finalize_batch, assigned, decided, finalize_entities, MEMBERSHIPS
     ).with_outputs(MEMBERSHIPS, main=MAIN)  # ENTITY, MEMBERSHIP
     links = linked["links"] | "Finalize links" >> beam.FlatMap(
@@ -168,24 +161,24 @@ def find_clusters(
         lineage = {
             "events": lineage,
             "changes": kept[CHANGES],
-            "members": entities[MEMBERSHIPS],
+            "members": finalized[MEMBERSHIPS],
             "mentions": classified[MAIN],
             "links": links[MAIN],
         } | "Name records" >> NameRecords()
     return ClusteredWindow(
         classified=classified[MAIN],
-        withheld=classified[WITHHELD_ROWS],
+        withheld=classified[entities.WITHHELD_ROWS],
         registered=registered,
-        entities=entities[MAIN],
-        memberships=entities[MEMBERSHIPS],
+        entities=finalized[MAIN],
+        memberships=finalized[MEMBERSHIPS],
         links=links[MAIN],
         cluster_links=links[CLUSTER_LINKS],
         ways=linked[INCIDENCE_ROWS] | "Ways" >> beam.FlatMap(cluster_ways, assigned),
         lineage=lineage,
         components=found[COMPONENTS],
         assigned=assigned,
-        contested=classified[CONTESTED_ROWS],
-        counters=tuple(one[COUNTERS] for one in (classified, linked, found, kept)),
+        contested=classified[entities.CONTESTED_ROWS],
+        counters=tuple(one[entities.COUNTERS] for one in (classified, linked, found, kept)),
         cache_counters=found[CACHE_COUNTERS],
         crowds=crowds,
     )

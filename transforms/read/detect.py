@@ -674,14 +674,12 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
     return _checked(path, Sample(form, name, tuple(columns), tuple(rows), tuple(kept), asks))
 
 
-def preview(
-    sample: Sample, by: RecordMap, count: int = 5
-) -> list[tuple[dict[str, Any] | None, str]]:
-    """Returns the first rows as they are read, the victim's own masked, or why they are rejects."""
+def preview(sample: Sample, by: RecordMap) -> list[tuple[dict[str, Any] | None, str]]:
+    """Returns the first five rows as read, the victim's own masked, or why they are rejects."""
     origin = Origin("sample", sample.origin, by.kind)
     options = ReadOptions(maps=(by,))
     found: list[tuple[dict[str, Any] | None, str]] = []
-    for record in sample.records[:count]:
+    for record in sample.records[:5]:
         rows, rejects = mapped.read(origin, [record], options)
         if rejects:
             found.append((None, rejects[0].message))

@@ -18,16 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas import complaint
 from schemas.call import CALL, CALL_KEY, CALL_READ, E164_COLUMNS
-from schemas.complaint import (
-    COMPLAINT,
-    COMPLAINT_KEY,
-    COMPLAINT_READ,
-    COMPLAINT_TEXTS,
-    OTHER_PRIVATE,
-    OWN_NUMBER,
-    PAPER,
-)
 from schemas.enums import EntityKind, RecordKind, Role
 from schemas.mention import CLASSIFIED, MENTION, MENTIONS
 from transforms.arrow_util import (
@@ -115,7 +107,7 @@ class RedactRecords(beam.PTransform):
         schema, key, redact = (
             (CALL_READ, CALL_KEY, redact_calls)
             if self.kind is RecordKind.CALL
-            else (COMPLAINT_READ, COMPLAINT_KEY, redact_complaints)
+            else (complaint.COMPLAINT_READ, complaint.COMPLAINT_KEY, redact_complaints)
         )
         keyed = {"records": KeyedInput(schema, key), "withheld": withheld}
         return inputs | PerPartition(keyed, redact, side=self.numbers)
@@ -188,7 +180,7 @@ def withhold_from_complaints(
             words and letters and obfuscated ones are found by nothing else.
         numbers: All victims' numbers, made by `number_index.hash_dial_formats`.
     """
-    texts = record_texts.record_texts(batch, COMPLAINT_TEXTS)
+    texts = record_texts.record_texts(batch, complaint.COMPLAINT_TEXTS)
     narratives = texts.of_field("narrative")
     whole = {int(narratives[row]): list(those) for row, those in (narrative_spans or {}).items()}
     private = _private_spans(batch, texts, whole)
@@ -228,7 +220,9 @@ def withhold_from_complaints(
     columns["phone_numbers"], withheld = _keep_items(columns["phone_numbers"], keep)
     columns["payments"] = _drop_gift_card_codes(columns["payments"])
     columns["numbers_withheld"] = np.maximum(withheld, changed[narratives])
-    return batch_of_columns({name: columns[name] for name in COMPLAINT.names}, COMPLAINT)
+    return batch_of_columns(
+        {name: columns[name] for name in complaint.COMPLAINT.names}, complaint.COMPLAINT
+    )
 
 
 def _victims_addresses(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -> Iterator[int]:
@@ -438,7 +432,7 @@ def _numbers_of_papers(batch: pa.RecordBatch, texts: record_texts.RecordTexts) -
     fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
     found = set()
     for text, start, end, what in zip(at.tolist(), *fields, strict=True):
-        if what == PAPER:
+        if what == complaint.PAPER:
             written = plain_in_place(texts.texts[text].as_py()[start:end])
             digits = "".join(one for one in written if "0" <= one <= "9")
             if len(digits) >= _LEAST_OF_PAPER:
@@ -459,13 +453,13 @@ def _private_spans(
     fields = (pc.struct_field(items, name).to_pylist() for name in ("start", "end", "what"))
     spans: list[tuple[int, Span, bool]] = []
     for text, start, end, what in zip(at.tolist(), *fields, strict=True):
-        if what in (PAPER, OTHER_PRIVATE):
+        if what in (complaint.PAPER, complaint.OTHER_PRIVATE):
             spans.append((text, (start, end), False))
             continue
         inside = [one for one in withheld.get(text, ()) if one[0] < end and one[1] > start]
         edges = [start, *chain.from_iterable(sorted(inside)), end]
         around = list(zip(edges[::2], edges[1::2], strict=True))
-        of_own = around[:1] if what == OWN_NUMBER else around
+        of_own = around[:1] if what == complaint.OWN_NUMBER else around
         spans += [(text, one, True) for one in of_own if one[0] < one[1]]
     return spans
 

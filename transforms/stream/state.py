@@ -266,7 +266,9 @@ class RejectsToDeltas(beam.PTransform):
 
     def expand(self, rejects: beam.PCollection) -> Any:
         """Converts batch by batch; see `rejects_to_delta`."""
-        return rejects | beam.FlatMap(_rejects_to_deltas).with_output_types(KEYED_BY_PARTITION)
+        return rejects | beam.FlatMap(
+            lambda batch: split_delta(rejects_to_delta(batch, datetime.now(UTC)), PARTITIONS)
+        ).with_output_types(KEYED_BY_PARTITION)
 
 
 @dataclass(eq=False)
@@ -432,10 +434,6 @@ def _records_to_deltas(
         duplicates = accepted.num_rows - delta.records.num_rows
         increment_engine_counter((("live", "duplicates"), duplicates))
         yield from split_delta(delta, PARTITIONS)
-
-
-def _rejects_to_deltas(rejects: pa.RecordBatch) -> Iterator[tuple[int, Delta]]:
-    yield from split_delta(rejects_to_delta(rejects, datetime.now(UTC)), PARTITIONS)
 
 
 class _KeepState(beam.DoFn):

@@ -29,15 +29,7 @@ from transforms.arrow_util import (
     sorted_unique,
     stable_order,
 )
-from transforms.victims.identifier_matcher import (
-    NO_IDENTIFIERS,
-    RowIdentifiers,
-    find_identifiers,
-    find_in_words,
-    identifier_patterns,
-    merge_row_identifiers,
-    plain_country_code,
-)
+from transforms.victims import identifier_matcher
 from transforms.victims.record_texts import MAX_DIGITS, MIN_DIGITS, candidate_digits, find_digits
 
 _FEW_HASHES = 1 << 16
@@ -94,13 +86,13 @@ def are_victims_numbers(e164: pa.Array, own: Array) -> Array:
     return sorted_lookup(own, hash_text(e164))[1]
 
 
-def find_victim_digits(texts: pa.Array, own: Array) -> RowIdentifiers:
+def find_victim_digits(texts: pa.Array, own: Array) -> identifier_matcher.RowIdentifiers:
     """Returns the digits in texts, strings or null, that are a victim's number as dialed, by row.
 
     `own` are the numbers of victims, made by `hash_dial_formats`.
     """
     if not len(own):
-        return NO_IDENTIFIERS
+        return identifier_matcher.NO_IDENTIFIERS
     return victim_digits_among(*candidate_digits(find_digits(texts)), own)
 
 
@@ -110,18 +102,22 @@ def find_victim_numbers(texts: pa.Array, own: Array) -> dict[int, list[tuple[int
     rows, digits = find_victim_digits(texts, own)
     written = texts.take(pa.array(rows)).to_pylist()
     for row, text, one in zip(rows.tolist(), written, digits.to_pylist(), strict=True):
-        patterns = identifier_patterns([one])
-        spans.setdefault(row, []).extend(find_identifiers(text, patterns))
-        spans[row].extend(find_in_words(text, patterns))
+        patterns = identifier_matcher.identifier_patterns([one])
+        spans.setdefault(row, []).extend(identifier_matcher.find_identifiers(text, patterns))
+        spans[row].extend(identifier_matcher.find_in_words(text, patterns))
     return spans
 
 
-def victim_digits_among(rows: Array, digits: pa.Array, own: Array) -> RowIdentifiers:
+def victim_digits_among(
+    rows: Array, digits: pa.Array, own: Array
+) -> identifier_matcher.RowIdentifiers:
     """Returns those of the candidate digits of rows that are a victim's number, each once."""
     theirs = np.flatnonzero(sorted_lookup(own, hash_text(digits))[1])
     rows, digits = rows[theirs], digits.take(pa.array(theirs))
     once, _ = distinct_rows([pa.array(rows), digits])
-    return merge_row_identifiers(RowIdentifiers(rows[once], digits.take(pa.array(once))))
+    return identifier_matcher.merge_row_identifiers(
+        identifier_matcher.RowIdentifiers(rows[once], digits.take(pa.array(once)))
+    )
 
 
 def dial_formats(e164: str) -> list[str]:
@@ -129,7 +125,7 @@ def dial_formats(e164: str) -> list[str]:
 
     It is alone where a number with a plus, as somebody wrote it, has no country code.
     """
-    code = plain_country_code(e164)
+    code = identifier_matcher.plain_country_code(e164)
     if code:
         national = e164[1 + len(code) :]
         at_home = trunk_prefix(code) + national

@@ -179,18 +179,6 @@ def _suffixes() -> tldextract.TLDExtract:
     )
 
 
-_CONFUSABLE = str.maketrans(
-    {
-        "а": "a", "е": "e", "о": "o", "р": "p", "с": "c", "у": "y", "х": "x", "і": "i", "ї": "i",
-        "ј": "j", "ѕ": "s", "һ": "h", "ԁ": "d", "ԛ": "q", "ԝ": "w", "к": "k", "м": "m", "т": "t",
-        "п": "n", "в": "b", "ո": "n", "ս": "u", "օ": "o", "α": "a", "ε": "e", "ο": "o", "ρ": "p",
-        "ν": "v", "υ": "u", "ι": "i", "κ": "k", "τ": "t", "χ": "x", "η": "n", "ɑ": "a", "ɡ": "g",
-        "ı": "i", "ł": "l", "ø": "o", "đ": "d", "ħ": "h", "0": "o", "1": "l", "3": "e", "4": "a",
-        "5": "s", "7": "t", "8": "b", "9": "g", "@": "a", "$": "s", "|": "l",
-    }
-)  # fmt: skip
-"""Letters and digits for the Latin letter that they look like: of Unicode TS 39, those in use."""
-
 _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 _OWN_SUFFIX = re.compile(r"com|net|org|[a-z]{2}|com?\.[a-z]{2}")
@@ -280,6 +268,12 @@ def _is_lure(text: str) -> bool:
 
 
 @cache
+def _confusable() -> dict[int, str]:
+    groups = load_reference_data("look_alikes.toml")["confusable"]
+    return {ord(sign): letter for letter, *signs in groups for sign in signs}
+
+
+@cache
 def _lures() -> re.Pattern[str]:
     words = load_reference_data("look_alikes.toml")["lures"]
     return re.compile(rf"(?:{'|'.join(sorted(words, key=len, reverse=True))}|\d)*")
@@ -314,7 +308,7 @@ def _is_one_letter_off(word: str, look: str) -> bool:
 def _skeletons(shown: str) -> set[str]:
     """Returns the name as it looks in Latin letters, with and without `_PAIRS`."""
     plain = unicodedata.normalize("NFKD", shown.lower())
-    plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_CONFUSABLE)
+    plain = "".join(c for c in plain if not unicodedata.combining(c)).translate(_confusable())
     found = {plain, plain.replace("l", "i"), plain.replace("i", "l")}
     for pair, letter in _PAIRS:
         found |= {one.replace(pair, letter) for one in list(found)}

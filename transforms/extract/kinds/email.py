@@ -121,7 +121,8 @@ def find(text: str) -> Iterator[Match]:
     The role is the sender's until context says more.
     """
     for match in _addresses(text):
-        if is_in_url(text, match.start()) or _is_sip(text, match.start()):
+        start = match.start()
+        if is_in_url(text, start) or _SIP.search(text[max(0, start - _SIP_REACH) : start]):
             continue
         host = domain.canonical_host(match["host"])
         if host is None or domain.registrable_domain(host) is None:
@@ -130,10 +131,6 @@ def find(text: str) -> Iterator[Match]:
         if local:
             value = f"{local}@{host}"
             yield Match(match.start(), match.end(), EntityKind.EMAIL, value, Role.SENDER)
-
-
-def _is_sip(text: str, place: int) -> bool:
-    return _SIP.search(text[max(0, place - _SIP_REACH) : place]) is not None
 
 
 def is_in_url(text: str, place: int) -> bool:

@@ -8,14 +8,14 @@ has an id of its own: with `log-b-leg` off in json_cdr.conf, a call is one recor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from schemas.enums import RecordKind
 from schemas.field import EPOCH
 from schemas.reject import Code
-from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows, parse_objects
+from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject
@@ -28,13 +28,13 @@ _STAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2
 _MICROSECONDS = {"start_uepoch": 1, "start_epoch": 1_000_000}
 
 
-def read_legs(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+def read_legs(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads CALL_LOOSE rows; the duration is the time talked (billsec), without ringing.
 
     A record's `direction` is that of the leg, seen from the switch. It does not say which side is
     the suspect's: that is `options.calls_direction`.
     """
-    good, legs, rejects = parse_objects(origin, [_decode_escapes(one) for one in records])
+    good, legs, rejects = base.parse_objects(origin, [_decode_escapes(one) for one in records])
     kept: list[Record] = []
     rows: list[dict[str, str | None]] = []
     for record, leg in zip(good, legs, strict=True):
@@ -45,7 +45,7 @@ def read_legs(origin: Origin, records: Sequence[Record], options: ReadOptions) -
             continue
         kept.append(record)
         rows.append(_call_fields(variables, _caller_profile(leg.get("callflow")), options))
-    return build_from_rows(origin, kept, rows), rejects
+    return base.build_from_rows(origin, kept, rows), rejects
 
 
 def _call_fields(
@@ -104,16 +104,12 @@ def _decode_escapes(record: Record) -> Record:
     return record._replace(data=data, size=len(data))
 
 
-def _is_leg(keys: AbstractSet[str], _: bool) -> bool:
-    return {"variables", "callflow"} <= keys
-
-
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="freeswitch",
     description="FreeSWITCH call detail records",
     kinds=(RecordKind.CALL,),
-    layout=Layout.LINES,
+    layout=base.Layout.LINES,
     in_array=True,
     read=read_legs,
-    detect_keys=_is_leg,
+    detect_keys=lambda keys, _: {"variables", "callflow"} <= keys,
 )

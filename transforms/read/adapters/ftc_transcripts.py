@@ -10,7 +10,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from schemas.enums import Channel, RecordKind, Speaker
-from transforms.read.adapters.base import Adapter, Layout, Parsed, TextRows, build_loose_batch
+from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
 
 HEADER = ("file", "language", "campaign_id", "transcript")
@@ -19,7 +19,7 @@ PUBLISHED = "2023-11-01T00:00:00Z"
 """The recordings have no dates: each counts as received in the month that the report came out."""
 
 
-def convert(rows: TextRows, _: ReadOptions) -> Parsed:
+def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
     """Converts to COMPLAINT_LOOSE rows, the transcript as narrative.
 
     A campaign is one recording, not one operator: it is counted as an unknown field, and
@@ -40,14 +40,14 @@ def convert(rows: TextRows, _: ReadOptions) -> Parsed:
             pa.list_(pa.string()),
         ),
     }
-    return build_loose_batch(rows.origin, rows.records, columns), []
+    return base.build_loose_batch(rows.origin, rows.records, columns), []
 
 
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="transcripts",
     description="FTC Point of No Entry transcripts",
     kinds=(RecordKind.COMPLAINT,),
-    layout=Layout.CSV,
+    layout=base.Layout.CSV,
     header=HEADER,
     needed_columns=frozenset({"file", "transcript"}),
     convert=convert,

@@ -32,7 +32,7 @@ import orjson
 
 from schemas.enums import Channel, RecordKind, Speaker
 from schemas.reject import Code
-from transforms.read.adapters.base import Adapter, Layout, Parsed
+from transforms.read.adapters import base
 from transforms.read.adapters.input_contract import read_records
 from transforms.read.files import ReadOptions
 from transforms.read.framing import MAX_ROW_BYTES, Origin, Record, physical_lines
@@ -214,7 +214,7 @@ def _message(first: int, lines: list[bytes], size: int) -> Record:
     return Record(first, data, len(data))
 
 
-def read_mail(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+def read_mail(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads messages as COMPLAINT_LOOSE rows, by way of the JSON objects of the input contract.
 
     Rejects hold these objects, which name the victim's addresses as such, and not the message.
@@ -557,11 +557,11 @@ def is_mail(head: bytes) -> bool:
     return len(names & _KNOWN) >= 2
 
 
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="mail",
     description="messages or mailboxes",
     kinds=(RecordKind.COMPLAINT,),
-    layout=Layout.MAIL,
+    layout=base.Layout.MAIL,
     encoding="binary",
     read=read_mail,
     detect_head=is_mail,

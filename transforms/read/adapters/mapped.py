@@ -20,37 +20,12 @@ import orjson
 import pyarrow as pa
 import xxhash
 
+from schemas import mapping
 from schemas.enums import RecordKind
-from schemas.mapping import (
-    EMAIL_TARGETS,
-    HASHED,
-    ID_FIELDS,
-    IGNORE,
-    LIST_FIELDS,
-    NUMBER_TARGETS,
-    PAYMENT_TARGETS,
-    REMOTE_PREFIX,
-    SCALARS,
-    TIME_FIELD,
-    TIME_FIELDS,
-    UNKNOWN,
-    URL_TARGET,
-    FileForm,
-    FileFormat,
-    RecordMap,
-    TimeForm,
-)
 from schemas.reject import Code
 from transforms import casts, times
 from transforms.read import framing
-from transforms.read.adapters.base import (
-    BOTH_KINDS,
-    LOOSE_SCHEMAS,
-    Adapter,
-    Layout,
-    Parsed,
-    build_loose_batch,
-)
+from transforms.read.adapters import base
 from transforms.read.adapters.input_contract import bad_text_rows, shown_names
 from transforms.read.dialects import array_blocks
 from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
@@ -76,7 +51,7 @@ _TAGS = ("id", "name", "key")
 """Keys by which an item of a list names what its `value` is, as Zendesk's custom fields do."""
 
 
-_IGNORED = (IGNORE,)
+_IGNORED = (mapping.IGNORE,)
 
 MOST_TITLES = 20
 """Rows above a header row at most: a title, who made the export and when."""
@@ -101,7 +76,7 @@ def _parquet_names(file: InputFile) -> list[str]:
     return names
 
 
-def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
+def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
     """Returns the file as it is read by a map, by its first decompressed bytes.
 
     Raises:
@@ -110,19 +85,21 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
     """
     form = by.file
     file = replace(file, form=form)
-    if form.format in (FileFormat.JSON, FileFormat.JSONL):
+    if form.format in (mapping.FileFormat.JSON, mapping.FileFormat.JSONL):
         return _fit_objects(file, head, by)
-    if form.format is FileFormat.PARQUET:
+    if form.format is mapping.FileFormat.PARQUET:
         if not head.startswith(b"PAR1") or file.compression != "none":
             raise MisfitError("is not Parquet")
         names = _parquet_names(file)
         _check_columns({name.partition(".")[0] for name in by.read_columns}, names, by)
         return replace(file, format=PARQUET_ADAPTER.name)
-    if form.format is FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
+    if form.format is mapping.FileFormat.XLSX and not head.startswith(framing.ZIP_MAGIC):
         form = _REJECTS_OF_SHEETS
-    name = (SHEET_ADAPTER if form.format is FileFormat.XLSX else CSV_ADAPTER).name
-    if form.format is FileFormat.XLSX:
-        if TimeForm.EXCEL_SERIAL in by.times.values() and framing.counts_from_1904(file.path):
+    name = (SHEET_ADAPTER if form.format is mapping.FileFormat.XLSX else CSV_ADAPTER).name
+    if form.format is mapping.FileFormat.XLSX:
+        if mapping.TimeForm.EXCEL_SERIAL in by.times.values() and framing.counts_from_1904(
+            file.path
+        ):
             remedy = "give the cells a format of dates, and save it again"
             raise InputError(file.path, "its numbers of days begin in 1904", remedy)
         tables = framing.sheet_tables(file.path)
@@ -134,7 +111,7 @@ def fit_file(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
     return replace(file, format=name, header=header, has_header=has_header, form=form)
 
 
-def _fitting_sheet(file: InputFile, by: RecordMap, tables: Collection[str]) -> str:
+def _fitting_sheet(file: InputFile, by: mapping.RecordMap, tables: Collection[str]) -> str:
     """Returns the one sheet that a map without a sheet fits; of none, no text.
 
     Raises InputError where it fits several: all but one would be lost.
@@ -153,7 +130,7 @@ def _fitting_sheet(file: InputFile, by: RecordMap, tables: Collection[str]) -> s
 
 
 def _table_columns(
-    first: Sequence[Sequence[str] | None], by: RecordMap
+    first: Sequence[Sequence[str] | None], by: mapping.RecordMap
 ) -> tuple[tuple[str, ...], bool, int]:
     """Returns the columns of a table by its first rows, whether these begin with them, and `skip`.
 
@@ -175,7 +152,7 @@ def _table_columns(
 
 
 def _named_columns(
-    first: Sequence[Sequence[str] | None], by: RecordMap
+    first: Sequence[Sequence[str] | None], by: mapping.RecordMap
 ) -> tuple[tuple[str, ...], int]:
     """Returns the columns of a table whose map names them, and how many rows are above records.
 
@@ -203,10 +180,10 @@ def _named_columns(
     return names, skip
 
 
-def _first_rows(file: InputFile, head: bytes, form: FileForm) -> list[list[str] | None]:
+def _first_rows(file: InputFile, head: bytes, form: mapping.FileForm) -> list[list[str] | None]:
     """Returns the cells of the first rows, null for one that is broken."""
     most = MOST_TITLES + form.skip
-    if form.format is FileFormat.XLSX:
+    if form.format is mapping.FileFormat.XLSX:
         found = list(islice(framing.sheet_records(file.path, form.sheet), most))
         if all(one.fault for one in found):
             next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
@@ -222,11 +199,11 @@ def _first_rows(file: InputFile, head: bytes, form: FileForm) -> list[list[str] 
     return rows
 
 
-_REJECTS_OF_SHEETS = FileForm(FileFormat.CSV)
+_REJECTS_OF_SHEETS = mapping.FileForm(mapping.FileFormat.CSV)
 """The form in which `ringtrace rejects` writes rows of a sheet."""
 
 
-def _may_be_record(header: Sequence[str], cells: Sequence[str], by: RecordMap) -> bool:
+def _may_be_record(header: Sequence[str], cells: Sequence[str], by: mapping.RecordMap) -> bool:
     """Returns whether a row has a time, a number or prose: one without may be skipped."""
     if any(len(_DIGIT.findall(one)) >= _MIN_DIGITS or len(one.split()) >= 8 for one in cells):
         return True
@@ -261,7 +238,7 @@ def distinct_names(cells: Sequence[str], above: Sequence[str] | None) -> tuple[s
     )
 
 
-def _check_columns(needed: Iterable[str], names: Iterable[str], by: RecordMap) -> None:
+def _check_columns(needed: Iterable[str], names: Iterable[str], by: mapping.RecordMap) -> None:
     lacking = [one for one in needed if one not in set(names)]
     if lacking:
         few = ", ".join(one[:60] for one in lacking[:3])
@@ -269,8 +246,8 @@ def _check_columns(needed: Iterable[str], names: Iterable[str], by: RecordMap) -
         raise MisfitError(f"lacks columns that {by.name} reads ({few}{more})")
 
 
-def _fit_objects(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
-    in_array = by.file.format is FileFormat.JSON
+def _fit_objects(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
+    in_array = by.file.format is mapping.FileFormat.JSON
     wanted = b"{" if not in_array or by.file.rows else b"["
     if head.lstrip()[:1] != wanted:
         raise MisfitError(f"is not {by.file.format} of such records")
@@ -282,7 +259,7 @@ def _fit_objects(file: InputFile, head: bytes, by: RecordMap) -> InputFile:
             keys.update(name for name, _ in flatten(framing.parse_exact_json(record.data)))
         except BrokenJsonError:
             continue
-    times = [name for name, of in by.columns.items() if TIME_FIELD[by.kind] in of]
+    times = [name for name, of in by.columns.items() if mapping.TIME_FIELD[by.kind] in of]
     if keys.isdisjoint(times):
         _check_columns(times, keys, by)
     return replace(file, format=JSON_ADAPTER.name, in_array=in_array)
@@ -324,7 +301,7 @@ def _text(value: Any) -> str:
     return unwrapped(str(value))
 
 
-def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads loose rows by the map of their kind; a row that breaks it becomes a reject."""
     by = options.map_for(origin.kind)
     name, _, header = origin.format.partition(":")
@@ -332,8 +309,8 @@ def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Par
     if by is None:
         message = "read by a map, and none of its kind is given; give --map"
         none = [make_reject(origin, one, Code.BAD_VALUE, message, "format") for one in records]
-        return pa.RecordBatch.from_pylist([], schema=LOOSE_SCHEMAS[origin.kind]), none
-    if form is None or form.format is not FileFormat.CSV:
+        return pa.RecordBatch.from_pylist([], schema=base.LOOSE_SCHEMAS[origin.kind]), none
+    if form is None or form.format is not mapping.FileFormat.CSV:
         form = _REJECTS_OF_SHEETS
     reading = _Reading(origin, by, options)
     is_table = name in (CSV_ADAPTER.name, SHEET_ADAPTER.name)
@@ -355,14 +332,20 @@ def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Par
             continue
         good.append(record._replace(data=shown))
         rows.append(loose)
-    schema = LOOSE_SCHEMAS[origin.kind]
-    fields = [one for one in schema if one.name in (*SCALARS[origin.kind], *LIST_FIELDS, "unknown")]
+    schema = base.LOOSE_SCHEMAS[origin.kind]
+    fields = [
+        one
+        for one in schema
+        if one.name in (*mapping.SCALARS[origin.kind], *mapping.LIST_FIELDS, "unknown")
+    ]
     whole = pa.array(rows, pa.struct(fields))
     columns = {one.name: whole.field(one.name) for one in fields}
-    return build_loose_batch(origin, good, columns), rejects
+    return base.build_loose_batch(origin, good, columns), rejects
 
 
-def read_batch(origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOptions) -> Parsed:
+def read_batch(
+    origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOptions
+) -> base.Parsed:
     """Reads a batch of Parquet whose first row has the number `first`, each row as JSON."""
     records, rejects = parquet_records(origin, batch, first)
     found, refused = read(origin, records, options)
@@ -409,12 +392,12 @@ def _without_numbers(data: bytes) -> bytes:
     return _NUMBER.sub(lambda found: re.sub(rb"\d", b"#", found[0]), data)
 
 
-def _cells(record: Record, form: FileForm) -> list[str]:
+def _cells(record: Record, form: mapping.FileForm) -> list[str]:
     return framing.split_delimited(record.data.decode(form.encoding), form.delimiter)
 
 
 def _read_cells(
-    record: Record, names: Sequence[str], form: FileForm, by: RecordMap
+    record: Record, names: Sequence[str], form: mapping.FileForm, by: mapping.RecordMap
 ) -> tuple[Row, bytes]:
     """Returns the columns of a row of cells, and the row as a reject may show it."""
     if b"\0" in record.data:
@@ -457,7 +440,7 @@ def _shown(text: str, targets: tuple[str, ...] | None) -> str:
     return _DIGIT.sub("#", text) if "phone.victim" in targets else text
 
 
-def _read_object(record: Record, by: RecordMap) -> tuple[Row, bytes]:
+def _read_object(record: Record, by: mapping.RecordMap) -> tuple[Row, bytes]:
     """Returns the columns of a JSON object, and the object as a reject may show it."""
     try:
         value = framing.require_object(framing.parse_exact_json(record.data))
@@ -469,7 +452,7 @@ def _read_object(record: Record, by: RecordMap) -> tuple[Row, bytes]:
     return row, orjson.dumps(_shown_value(value, "", by) or {})
 
 
-def _shown_value(value: Any, path: str, by: RecordMap) -> Any:
+def _shown_value(value: Any, path: str, by: mapping.RecordMap) -> Any:
     if isinstance(value, dict):
         inner = {
             key: _shown_value(one, f"{path}.{key}" if path else key, by)
@@ -493,7 +476,7 @@ def _shown_value(value: Any, path: str, by: RecordMap) -> Any:
 class _Reading:
     """The reading of rows of one origin by a map."""
 
-    def __init__(self, origin: Origin, by: RecordMap, options: ReadOptions) -> None:
+    def __init__(self, origin: Origin, by: mapping.RecordMap, options: ReadOptions) -> None:
         self._kind = origin.kind
         self._by = by
         self._zone = times.parse_zone(options.timezone or by.timezone or "UTC")
@@ -504,23 +487,23 @@ class _Reading:
         for name, targets in by.columns.items():
             for target in targets:
                 self._columns.setdefault(target, []).append(name)
-        for one in TIME_FIELDS:  # the date first
+        for one in mapping.TIME_FIELDS:  # the date first
             self._columns.get(one, []).sort(
-                key=lambda name: by.times.get(name) is TimeForm.TIME_OF_DAY
+                key=lambda name: by.times.get(name) is mapping.TimeForm.TIME_OF_DAY
             )
-        self._scalars = [one for one in SCALARS[self._kind] if one in self._columns]
-        self._numbers = [one for one in NUMBER_TARGETS if one in self._columns]
-        self._emails = [one for one in EMAIL_TARGETS if one in self._columns]
-        self._remote = [one for one in self._columns if one.startswith(REMOTE_PREFIX)]
+        self._scalars = [one for one in mapping.SCALARS[self._kind] if one in self._columns]
+        self._numbers = [one for one in mapping.NUMBER_TARGETS if one in self._columns]
+        self._emails = [one for one in mapping.EMAIL_TARGETS if one in self._columns]
+        self._remote = [one for one in self._columns if one.startswith(mapping.REMOTE_PREFIX)]
         self._pays = not _PAYMENT.keys().isdisjoint(self._columns)
-        self._absent: dict[str, Any] = dict.fromkeys(SCALARS[self._kind])
-        self._times: dict[tuple[str, TimeForm], str | times.TimeFormError | None] = {}
+        self._absent: dict[str, Any] = dict.fromkeys(mapping.SCALARS[self._kind])
+        self._times: dict[tuple[str, mapping.TimeForm], str | times.TimeFormError | None] = {}
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
         """Returns the fields of a row. Raises _RefusedError for a time that cannot be read."""
         loose = self._absent | {one: self._scalar(one, row) for one in self._scalars}
-        id_field = ID_FIELDS[self._kind]
-        if hashed := self._texts(f"{id_field}{HASHED}", row):
+        id_field = mapping.ID_FIELDS[self._kind]
+        if hashed := self._texts(f"{id_field}{mapping.HASHED}", row):
             loose[id_field] = _hashed_id("\x1f".join(hashed).encode())
         elif id_field not in self._columns:
             loose[id_field] = _hashed_id(record.data)
@@ -547,14 +530,14 @@ class _Reading:
         texts = self._texts(field, row)
         if not texts:
             return None
-        if field in TIME_FIELDS:
+        if field in mapping.TIME_FIELDS:
             return self._time(field, texts)
         if field == "narrative":
             return "\n\n".join(dict.fromkeys(texts))
         first = texts[0]
         words = self._by.words.get(field)
         if words is not None and (meant := words.get(first.strip().casefold())) is not None:
-            return None if meant == UNKNOWN else meant
+            return None if meant == mapping.UNKNOWN else meant
         if field == "direction" and words is not None:
             return "unmapped"  # counted as a word that is not known, and never taken for one
         if field == "victim_country":
@@ -573,12 +556,12 @@ class _Reading:
             self._times[key] = self._read_time(*key)
         found = self._times[key]
         if isinstance(found, times.TimeFormError):
-            if field != TIME_FIELD[self._kind] and casts.says_unknown(key[0]):
+            if field != mapping.TIME_FIELD[self._kind] and casts.says_unknown(key[0]):
                 return key[0]  # which validation counts, and leaves out
             raise _RefusedError(Code.BAD_TIMESTAMP, str(found), field, whole=False)
         return found
 
-    def _read_time(self, text: str, form: TimeForm) -> str | times.TimeFormError | None:
+    def _read_time(self, text: str, form: mapping.TimeForm) -> str | times.TimeFormError | None:
         try:
             time = times.time_of_form(text, form, self._zone, self._country)
         except times.TimeFormError as error:
@@ -600,13 +583,14 @@ class _Reading:
             if address
         ]
         remote = [
-            {"tool": target.removeprefix(REMOTE_PREFIX), "id": text}
+            {"tool": target.removeprefix(mapping.REMOTE_PREFIX), "id": text}
             for target in self._remote
             for text in self._texts(target, row)
         ]
         return {
             "phone_numbers": numbers or None,
-            "urls": [one for text in self._texts(URL_TARGET, row) for one in text.split()] or None,
+            "urls": [one for text in self._texts(mapping.URL_TARGET, row) for one in text.split()]
+            or None,
             "emails": [one for one, _ in emails] or None,
             "email_roles": [role for _, role in emails] or None,
             "remote_access": remote or None,
@@ -626,7 +610,7 @@ class _Reading:
         return [payment] if any(payment.values()) else None
 
 
-_PAYMENT = {one: one.partition(".")[2] for one in PAYMENT_TARGETS}
+_PAYMENT = {one: one.partition(".")[2] for one in mapping.PAYMENT_TARGETS}
 
 
 def _hashed_id(data: bytes) -> str:
@@ -649,37 +633,37 @@ def _check_options(options: ReadOptions) -> None:
             raise InputError("timezone", "no such zone", remedy) from None
 
 
-CSV_ADAPTER = Adapter(
+CSV_ADAPTER = base.Adapter(
     name="map-csv",
     description="CSV read by a map",
-    kinds=BOTH_KINDS,
-    layout=Layout.CSV,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.CSV,
     read=read,
     check_options=_check_options,
 )
 
-SHEET_ADAPTER = Adapter(
+SHEET_ADAPTER = base.Adapter(
     name="map-xlsx",
     description="Excel read by a map",
-    kinds=BOTH_KINDS,
-    layout=Layout.SHEET,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.SHEET,
     read=read,
 )
 
-JSON_ADAPTER = Adapter(
+JSON_ADAPTER = base.Adapter(
     name="map-json",
     description="JSON objects read by a map",
-    kinds=BOTH_KINDS,
-    layout=Layout.LINES,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.LINES,
     in_array=True,
     read=read,
 )
 
-PARQUET_ADAPTER = Adapter(
+PARQUET_ADAPTER = base.Adapter(
     name="map-parquet",
     description="Parquet read by a map",
-    kinds=BOTH_KINDS,
-    layout=Layout.PARQUET,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.PARQUET,
     read=read,  # a rejected row is kept as a JSON object
     read_batch=read_batch,
 )

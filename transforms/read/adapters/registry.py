@@ -13,6 +13,7 @@ from schemas.enums import RecordKind
 from schemas.reject import RAW_LIMIT, REJECT, Code
 from transforms.read.adapters import (
     asterisk_cdr,
+    base,
     fcc_complaints,
     freeswitch_cdr,
     ftc_do_not_call,
@@ -22,14 +23,6 @@ from transforms.read.adapters import (
     mail,
     mapped,
     shaken_passport,
-)
-from transforms.read.adapters.base import (
-    BOTH_KINDS,
-    LOOSE_SCHEMAS,
-    Adapter,
-    Layout,
-    Parsed,
-    text_rows,
 )
 from transforms.read.files import TOO_MUCH, InputFile, ReadOptions
 from transforms.read.framing import MAX_COMMAS, Origin, Record, join_cells, split_cells
@@ -43,17 +36,20 @@ def _is_rejects_schema(schema: pa.Schema) -> bool:
     return {"code", "stage", *_NEEDED_COLUMNS} <= set(schema.names) <= set(REJECT.names)
 
 
-REJECTED_ROWS = Adapter(
+REJECTED_ROWS = base.Adapter(
     name="rejects",
     description="the rejects/ of a run, to be read again",
-    kinds=BOTH_KINDS,
-    layout=Layout.REJECTS,
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.REJECTS,
     detect_schema=_is_rejects_schema,
 )
 """The rejects/ of a run, given as input: each row is read by the adapter that first read it."""
 
-EMPTY = Adapter(
-    name="empty", description="a file without a row", kinds=BOTH_KINDS, layout=Layout.EMPTY
+EMPTY = base.Adapter(
+    name="empty",
+    description="a file without a row",
+    kinds=base.BOTH_KINDS,
+    layout=base.Layout.EMPTY,
 )
 
 ADAPTERS = (
@@ -87,9 +83,9 @@ _FAULTS = {
 }
 
 
-def file_layout(file: InputFile) -> Layout:
+def file_layout(file: InputFile) -> base.Layout:
     """Returns the way the rows of a recognized file lie in it."""
-    return Layout.ARRAY if file.in_array else ADAPTERS_BY_NAME[file.format].layout
+    return base.Layout.ARRAY if file.in_array else ADAPTERS_BY_NAME[file.format].layout
 
 
 def file_origin(file: InputFile) -> Origin:
@@ -102,7 +98,7 @@ def file_origin(file: InputFile) -> Origin:
     return Origin(file.label, f"{file.format}:{header}", file.kind)
 
 
-def parse_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+def parse_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Parses records of one origin: loose rows of its kind, and a reject for every other one."""
     rejects = [
         make_reject(origin, one, one.fault, _FAULTS[one.fault]) for one in records if one.fault
@@ -112,14 +108,14 @@ def parse_records(origin: Origin, records: Sequence[Record], options: ReadOption
     if parsed is None:
         message = "no adapter of that name reads such records"
         rejects += [make_reject(origin, one, Code.BAD_VALUE, message, "format") for one in good]
-        return pa.RecordBatch.from_pylist([], schema=LOOSE_SCHEMAS[origin.kind]), rejects
+        return pa.RecordBatch.from_pylist([], schema=base.LOOSE_SCHEMAS[origin.kind]), rejects
     batch, refused = parsed
     return batch, rejects + refused
 
 
 def parse_batch(
     file: InputFile, batch: pa.RecordBatch, first: int, options: ReadOptions
-) -> Iterator[Parsed]:
+) -> Iterator[base.Parsed]:
     """Parses a batch of a Parquet file that begins with row `first` of the file."""
     adapter = ADAPTERS_BY_NAME[file.format]
     if adapter.read_batch is not None:
@@ -129,7 +125,9 @@ def parse_batch(
         yield parse_records(origin, records, options)
 
 
-def _parse_whole(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed | None:
+def _parse_whole(
+    origin: Origin, records: Sequence[Record], options: ReadOptions
+) -> base.Parsed | None:
     """Parses records without a fault; None where no adapter can read any such record."""
     name, _, cells = origin.format.partition(":")
     adapter = ADAPTERS_BY_NAME.get(name)
@@ -142,7 +140,7 @@ def _parse_whole(origin: Origin, records: Sequence[Record], options: ReadOptions
         return None
     if adapter.read and records and all(one.data.startswith(b"{") for one in records):
         return adapter.read(origin, records, options)
-    rows, broken = text_rows(origin, records, header, adapter.encoding)
+    rows, broken = base.text_rows(origin, records, header, adapter.encoding)
     batch, refused = adapter.convert(rows, options)
     return batch, broken + refused
 

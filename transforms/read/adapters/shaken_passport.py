@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.enums import Direction, RecordKind
 from schemas.reject import Code
 from transforms.read import framing
-from transforms.read.adapters.base import Adapter, Layout, Parsed, build_from_rows
+from transforms.read.adapters import base
 from transforms.read.files import InputError, ReadOptions
 from transforms.read.framing import BrokenJsonError, Origin, Record
 from transforms.read.rejects import Reject, make_reject
@@ -202,7 +202,7 @@ def _token_text(data: bytes) -> str:
     return identity
 
 
-def read_passports(origin: Origin, records: Sequence[Record], options: ReadOptions) -> Parsed:
+def read_passports(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Reads CALL_LOOSE rows; a line that holds no PASSporT becomes a reject.
 
     The call's id is a hash of the token, so that a token seen twice is one call. A number in
@@ -228,7 +228,7 @@ def read_passports(origin: Origin, records: Sequence[Record], options: ReadOptio
         else:
             good.append(record)
             rows.append({"source_org": options.source_org or "passport", **row})
-    return build_from_rows(origin, good, rows), rejects
+    return base.build_from_rows(origin, good, rows), rejects
 
 
 def _has_token_keys(keys: AbstractSet[str], _: bool) -> bool:
@@ -250,11 +250,11 @@ def _check_options(options: ReadOptions) -> None:
         raise InputError("PASSporT keys", "not elliptic curve keys", remedy) from None
 
 
-ADAPTER = Adapter(
+ADAPTER = base.Adapter(
     name="passport",
     description="SHAKEN PASSporTs",
     kinds=(RecordKind.CALL,),
-    layout=Layout.LINES,
+    layout=base.Layout.LINES,
     read=read_passports,
     detect_keys=_has_token_keys,
     detect_line=_is_token_line,
