@@ -144,6 +144,17 @@ sys.exit(cli.main(["batch", *sys.argv[1:]]))
 """
 
 
+SLOW = """
+import sys, time
+from pipelines import cli
+from transforms.write import publish
+
+sign = publish.build_private_manifest
+publish.build_private_manifest = lambda *words: [time.sleep(60), sign(*words)][1]
+sys.exit(cli.main(["batch", *sys.argv[1:]]))
+"""
+
+
 @pytest.mark.parametrize(
     "flags",
     [
@@ -187,6 +198,34 @@ def killed_at(seconds, output, *flags):
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_a_scheduler_stops_leaves_nothing(tmp_path, reports, how):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "--complaints", reports, "--output", tmp_path / "run"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(tmp_path.glob(".run.staging-*/complaints/*")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(how)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert printed.splitlines()[-1] == "ringtrace: stopped"
+    assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
+
+
+def test_a_run_removes_what_a_killed_one_to_another_output_left(tmp_path, reports):
+    for name in ("killed", "running", "foreign"):
+        (tmp_path / f".{name}.staging-1" / "private").mkdir(parents=True)
+    (tmp_path / ".killed.lock").touch()
+    with (tmp_path / ".running.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run(tmp_path / "run", "--complaints", reports)
+    left = {path.name for path in tmp_path.iterdir()} - {"reports.jsonl", "run"}
+    assert left == {".running.staging-1", ".running.lock", ".foreign.staging-1"}
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_run_or_none(tmp_path, reports):
