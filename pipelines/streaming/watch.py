@@ -88,8 +88,8 @@ JOINT = "joint"
 RETRY_SECONDS = 60
 """Seconds after which an alert that a webhook did not take is sent again, if nothing comes."""
 
-POLL_SECONDS = 0.5
-"""Seconds between two polls."""
+POLL_SECONDS, POLL_SHARE = 0.5, 4.0
+"""Least seconds between two polls, and times the CPU seconds that one takes."""
 
 
 class Feed(Protocol):
@@ -167,7 +167,10 @@ class Watch:
         while not stopping.is_set():
             idle = self._options.stop_after_idle
             ending = idle is not None and time.monotonic() - idle_since >= idle
+            begun = time.thread_time()
             news = self._feed.poll(self._state.positions, final=ending)
+            # To look at many thousand files takes seconds: not all of the time.
+            pause = max(POLL_SECONDS, POLL_SHARE * (time.thread_time() - begun))
             self.entries = news.entries
             if not news:
                 # Of a file that was only touched, or a partition that is empty yet.
@@ -184,7 +187,7 @@ class Watch:
             elif self._state.tick and (self.decisions.changed() or self._owes_erasure()):
                 self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             else:
-                stopping.wait(POLL_SECONDS)
+                stopping.wait(pause)
         if self._changed:
             self.tick(NewRecords((), (), self._state.positions), snapshot=True)
         for steps in self._steps.values():

@@ -3,15 +3,18 @@
 import json
 import random
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pyarrow.dataset as ds
 import pytest
 
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
+from pipelines.streaming import watch
 from pipelines.streaming.__main__ import main
+from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.enums import EntityKind
 from schemas.manifest import MANIFEST_NAME, SIMULATED_NAME
 from schemas.tables import (
@@ -116,6 +119,29 @@ def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):
     assert len(list((output / "snapshots").iterdir())) >= 3
     assert files_of(last) == batch_like(last, tmp_path / "batch", "--complaints", everything)
     assert {path.name[:2] for path in (output / "alerts").iterdir()} == {"a-"}
+
+
+def test_a_folder_that_takes_long_to_look_at_is_looked_at_less_often(
+    watched, tmp_path, monkeypatch
+):
+    waits, poll = [], WatchedFolder.poll
+
+    class Stopping(Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            self.set()
+            return True
+
+    def slow(*words, **named):
+        until = time.thread_time() + 0.3
+        while time.thread_time() < until:
+            pass
+        return poll(*words, **named)
+
+    monkeypatch.setattr(WatchedFolder, "poll", slow)
+    monkeypatch.setattr(watch, "stop_on_signals", lambda: nullcontext(Stopping()))
+    assert main(["--watch", str(watched), "--output", str(tmp_path / "out")]) == 0
+    assert waits[0] >= 4 * 0.3
 
 
 def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
