@@ -37,6 +37,7 @@ from reports.text import most_first, quantity
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
+    PRIVATE_MANIFEST,
     EntryStatus,
     InputEntries,
     InputFile,
@@ -138,15 +139,24 @@ def check_output(output: str, *, overwrite: bool) -> None:
     """Refuses an output that has a run, unless it may be overwritten, or anything else.
 
     Raises:
-        UsageError: in both cases.
+        UsageError: in both cases, and where it cannot be looked at.
     """
-    whole = FileSystems.exists(FileSystems.join(output.rstrip("/"), MANIFEST_NAME))
+    whole = _exists(output, MANIFEST_NAME)
     if whole and not overwrite:
         raise UsageError(f"{output}: contains a run already; give --overwrite, or another --output")
     if is_local(output):
         folder = Path(output)
         if folder.exists() and not whole and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{output}: exists and is not a run; give another --output")
+
+
+def _exists(folder: str, name: str) -> bool:
+    """Tests if a folder has a file. Raises UsageError where its file system does not answer."""
+    try:
+        return bool(FileSystems.exists(FileSystems.join(folder.rstrip("/"), name)))
+    except Exception as error:  # each file system raises its own kinds
+        problem = " ".join(f"cannot be looked at ({error})".split())[:300]
+        raise UsageError(f"{folder}: {problem}; check the address and your access") from None
 
 
 def private_store(output: str, given: str | None, token: str) -> PrivateStore:
@@ -216,7 +226,10 @@ def check_private_output(
         UsageError: if it cannot be made, or has something: private files that may not be
             overwritten, or anything else. Where it is for `snapshots`, it may have theirs.
     """
-    if private.output is None or not is_local(private.output):
+    if private.output is None:
+        return
+    if not is_local(private.output):
+        _exists(private.output, PRIVATE_MANIFEST)
         return
     folder = Path(private.output)
     try:

@@ -385,7 +385,9 @@ def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str
 
 
 def check_output(output: str) -> None:
-    """Raises UsageError for an output with anything in it but what a stream writes."""
+    """Raises UsageError for an output with anything in it but what a stream writes, or a store."""
+    if not is_local(output):
+        raise UsageError(f"--output {output}: a stream on this machine writes to a disk; give one")
     folder = Path(output)
     taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if taken and not any(Path(output, one).is_dir() for one in (STATE_FOLDER, ALERTS, SNAPSHOTS)):

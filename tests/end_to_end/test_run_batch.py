@@ -72,6 +72,20 @@ def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["noise.bin", "reports.jsonl"]
 
 
+@pytest.mark.parametrize("option", ["--output", "--private-output"])
+def test_a_store_that_cannot_be_reached_is_one_line(tmp_path, capsys, reports, option, monkeypatch):
+    def refuse(_):
+        raise ValueError("Must provide one of client or options")
+
+    monkeypatch.setattr(run_folder.FileSystems, "exists", refuse)
+    words = ["--complaints", reports, "--output", tmp_path / "run", option, "s3://bucket/run"]
+    assert main([str(one) for one in words]) == 2
+    printed = capsys.readouterr().err
+    assert len(printed.splitlines()) == 1
+    assert "cannot be looked at (Must provide" in printed
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_output_that_holds_something_is_kept(tmp_path, capsys, reports):
     output = tmp_path / "run"
     output.mkdir()

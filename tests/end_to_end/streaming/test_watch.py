@@ -177,6 +177,7 @@ def test_wrong_usage_is_one_line(watched, tmp_path, capsys):
             ["--watch", watched, "--output", tmp_path / "o", "--tick-interval", "0"],
             "from 1 to 604800",
         ),
+        (["--watch", watched, "--output", "gs://bucket/o"], "writes to a disk"),
         (["--watch", watched, "--output", tmp_path / "o", "--runner=FlinkRunner"], "alone"),
         (["--watch", watched, "--output", tmp_path / "o", "--previous", watched], "not a finished"),
         (["--watch", watched, "--output", tmp_path / "o", "--wach", "x"], "unknown option --wach"),
