@@ -123,6 +123,7 @@ class Watch:
         self._erasures = current_erasures(options)
         self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
+        self._gone = False
         self._evidence = _new_evidence() if options.offer else None
         self._raised: list[pa.RecordBatch] = []
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
@@ -172,6 +173,7 @@ class Watch:
             # To look at many thousand files takes seconds: not all of the time.
             pause = max(POLL_SECONDS, POLL_SHARE * (time.thread_time() - begun))
             self.entries = news.entries
+            self._show_gone()
             if not news:
                 # Of a file that was only touched, or a partition that is empty yet.
                 self._state.positions = dict(news.positions)
@@ -255,6 +257,15 @@ class Watch:
             return set()
         return self._alerts - alert_files(self._options.output, DELIVERED)
 
+    def _show_gone(self) -> None:
+        """Says that the watched folder is gone, as where a disk is not mounted, or is back."""
+        watched, before = self._options.watch, self._gone
+        self._gone = watched is not None and not has_folders(watched)
+        if self._gone and not before:
+            self._progress.say(f"warning: {watched}: is gone; nothing is read until it is back")
+        elif before and not self._gone:
+            self._progress.say(f"{watched}: is there again")
+
     def _show_owed(self) -> None:
         """Says which alerts are owed to the webhook, where that has changed.
 
@@ -303,7 +314,7 @@ def run_watch(options: StreamOptions) -> int:
             raise UsageError(
                 f"--watch {source}: is not a folder; give the one that records arrive in"
             )
-        if not any(Path(source, one).is_dir() for one in FOLDERS.values()):
+        if not has_folders(source):
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     check_output(options.output)
     # What these refuse is refused before anything is written.
@@ -382,6 +393,11 @@ def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str
     )
     join_run(made, live)
     return made.output
+
+
+def has_folders(watched: str) -> bool:
+    """Tests if a watched folder has one for complaints or for calls."""
+    return any(Path(watched, one).is_dir() for one in FOLDERS.values())
 
 
 def check_output(output: str) -> None:

@@ -144,6 +144,32 @@ def test_a_folder_that_takes_long_to_look_at_is_looked_at_less_often(
     assert waits[0] >= 4 * 0.3
 
 
+def test_a_folder_that_goes_away_is_said_and_read_on_when_it_is_back(watched, tmp_path, capsys):
+    rows = [complaint(n) for n in range(4)]
+    away, output = watched.with_name("away"), tmp_path / "out"
+
+    def feed():
+        jsonl(watched / "complaints" / "a.jsonl", rows[:2])
+        while not list((output / "state").glob("000000000001.*")):
+            time.sleep(0.05)
+        watched.rename(away)
+        jsonl(away / "complaints" / "b.jsonl", rows[2:])
+        time.sleep(2)
+        away.rename(watched)
+
+    feeding = Thread(target=feed)
+    feeding.start()
+    last = stream(watched, output, "--stop-after-idle", 5)
+    feeding.join()
+    counts = json.loads((last / MANIFEST_NAME).read_text())["counts"]["complaints"]
+    assert (counts["accepted"], counts["rejected"]) == (4, 0)
+    printed = [line for line in capsys.readouterr().err.splitlines() if f"{watched}: is" in line]
+    assert [line.partition(": is ")[2] for line in printed] == [
+        "gone; nothing is read until it is back",
+        "there again",
+    ]
+
+
 def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
     good = complaint(1, phone_numbers=[{"raw": "(888) 555-0123", "role": "callback"}])
     victim = complaint(2, phone_numbers=[{"raw": "+12025550147", "role": "victim"}])
