@@ -7,9 +7,14 @@
 #
 # Further arguments go to `ringtrace batch`. A run that is repeated replaces itself, so a retry is
 # safe. Exit status: that of `ringtrace batch`.
+#
+# `daily.sh check [DAY]` compares that run with the one that it followed: `ringtrace health`, to
+# which further arguments go. Its exit status 1 needs a person, and no retry.
 set -eu
 
 : "${RINGTRACE_INPUT:?name the folder of the records}" "${RINGTRACE_RUNS:?name the folder of the runs}"
+check=
+[ "${1-}" = check ] && check=yes && shift
 day=$(date -u +%F)
 case ${1-} in
 [0-9]*) day=$1 && shift ;;
@@ -23,8 +28,9 @@ for run in "$RINGTRACE_RUNS"/[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]; do
   fi
 done
 
+[ -n "$previous" ] && set -- --previous "$previous" "$@"
+[ -n "$check" ] && exec ringtrace health "$RINGTRACE_RUNS/$day" "$@"
 set -- --complaints "$RINGTRACE_INPUT/complaints" --as-of "${day}T00:00:00Z" \
   --output "$RINGTRACE_RUNS/$day" --overwrite "$@"
 [ -d "$RINGTRACE_INPUT/calls" ] && set -- --calls "$RINGTRACE_INPUT/calls" "$@"
-[ -n "$previous" ] && set -- --previous "$previous" "$@"
 exec ringtrace batch "$@"

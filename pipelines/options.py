@@ -534,11 +534,9 @@ def run_command(
                     status = int(module.run(parse_with_beam(parser, arguments)))
         sys.stderr.writelines(f"ringtrace: {printable(line)}\n" for line in take_notices())
         return status
-    except FailedError as error:
-        sys.stderr.write(f"{printable(str(error))}\n")
-        return 1
-    except UsageError as error:
-        sys.stderr.write(f"{printable(str(error))}\n")
+    except (FailedError, UsageError, KeyboardInterrupt) as error:
+        sys.stderr.write(f"{printable(str(error)) or 'ringtrace: stopped'}\n")
+        return 2 if isinstance(error, UsageError) else 1
     except ValueError as error:
         from reports.run import RunError  # loads Arrow, which not every command needs
         from reports.tables import TableError

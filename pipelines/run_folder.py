@@ -1,22 +1,26 @@
 """The folder that a run is written to: checked, locked for one run at a time, and summarized.
 
-Long, since whatever of the inputs was not used has its line in one summary.
+Long, since what a run says of itself at its end is looked up in the folder, reason by reason.
 """
 
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import shlex
 import shutil
+import signal
 import stat
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any, TextIO
 
 import pyarrow as pa
@@ -34,6 +38,7 @@ from reports.text import most_first, quantity
 from schemas.enums import LineageEvent, RecordKind
 from schemas.manifest import (
     MANIFEST_NAME,
+    PRIVATE_MANIFEST,
     EntryStatus,
     InputEntries,
     InputFile,
@@ -67,6 +72,9 @@ MOST_REASONS = 4
 
 MOST_NAMES = 2
 """Files that a line of the summary names; the rest are counted."""
+
+SECONDS_TO_END = 5.0
+"""Seconds within which a run that was stopped ends by itself."""
 
 REJECT_REASONS: Mapping[str, str] = {
     Code.BAD_ENCODING: "not in UTF-8",
@@ -132,15 +140,24 @@ def check_output(output: str, *, overwrite: bool) -> None:
     """Refuses an output that has a run, unless it may be overwritten, or anything else.
 
     Raises:
-        UsageError: in both cases.
+        UsageError: in both cases, and where it cannot be looked at.
     """
-    whole = FileSystems.exists(FileSystems.join(output.rstrip("/"), MANIFEST_NAME))
+    whole = _exists(output, MANIFEST_NAME)
     if whole and not overwrite:
         raise UsageError(f"{output}: contains a run already; give --overwrite, or another --output")
     if is_local(output):
         folder = Path(output)
         if folder.exists() and not whole and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{output}: exists and is not a run; give another --output")
+
+
+def _exists(folder: str, name: str) -> bool:
+    """Tests if a folder has a file. Raises UsageError where its file system does not answer."""
+    try:
+        return bool(FileSystems.exists(FileSystems.join(folder.rstrip("/"), name)))
+    except Exception as error:  # each file system raises its own kinds
+        problem = " ".join(f"cannot be looked at ({error})".split())[:300]
+        raise UsageError(f"{folder}: {problem}; check the address and your access") from None
 
 
 def private_store(output: str, given: str | None, token: str) -> PrivateStore:
@@ -212,7 +229,10 @@ def check_private_output(
         UsageError: if it cannot be made, or has something: private files that may not be
             overwritten, or anything else. Where it is for `snapshots`, it may have theirs.
     """
-    if private.output is None or not is_local(private.output):
+    if private.output is None:
+        return
+    if not is_local(private.output):
+        _exists(private.output, PRIVATE_MANIFEST)
         return
     folder = Path(private.output)
     try:
@@ -260,6 +280,8 @@ def _keeps_modes(folder: str) -> bool:
 def lock_output(output: str) -> Iterator[None]:
     """Locks the output for this run alone, and removes what killed runs left beside it.
 
+    Also what runs to other outputs there left: a scheduler names each day's run anew.
+
     Raises:
         UsageError: if another run holds it, or its parent folder cannot be made or written.
     """
@@ -267,6 +289,17 @@ def lock_output(output: str) -> Iterator[None]:
         yield
         return
     whole = Path(output).resolve()
+    with _locked(whole, output), _ended_by_signals(whole):
+        for left in sorted(whole.parent.glob(".*.lock")):
+            other = whole.with_name(left.name[1 : -len(".lock")])
+            if any(whole.parent.glob(f".{glob.escape(other.name)}.staging-*")):
+                with suppress(UsageError, OSError), _locked(other, other.name):
+                    pass
+        yield
+
+
+@contextmanager
+def _locked(whole: Path, output: str) -> Iterator[None]:
     lock = whole.with_name(f".{whole.name}.lock")
     try:
         whole.parent.mkdir(parents=True, exist_ok=True)
@@ -276,10 +309,47 @@ def lock_output(output: str) -> Iterator[None]:
     with file:
         _lock(file, lock, output)
         try:
-            recover_output(output)
+            recover_output(str(whole))
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+@contextmanager
+def _ended_by_signals(whole: Path) -> Iterator[None]:
+    """Ends a run that a scheduler or a closed terminal stops, and leaves nothing of it.
+
+    It ends as by Ctrl-C. Beam may lose that, or leave a thread that keeps the process from its
+    end, so an alarm ends it for good.
+    """
+    owner, held = os.getpid(), True
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if os.getpid() != owner:  # a fork
+            os._exit(1)
+        if number != signal.SIGALRM:
+            # No thread: this one may have been interrupted as it held the lock of all threads.
+            signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_END)
+            raise KeyboardInterrupt
+        if held:
+            recover_output(str(whole))
+            whole.with_name(f".{whole.name}.lock").unlink(missing_ok=True)
+            os.write(2, b"ringtrace: stopped\n")
+        os._exit(1)
+
+    here = threading.current_thread() is threading.main_thread()
+    ending = [signal.SIGTERM, signal.SIGHUP] if here else []
+    changed = [one for one in ending if signal.getsignal(one) == signal.SIG_DFL]
+    if changed and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL:
+        signal.signal(signal.SIGALRM, stop)
+    for one in changed:
+        signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        held = False
+        for one in changed:
+            signal.signal(one, signal.SIG_DFL)
 
 
 def _lock(file: TextIO, lock: Path, output: str) -> None:

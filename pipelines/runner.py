@@ -592,14 +592,15 @@ def report_failure(error: BaseException, *, debug: bool) -> int:
     """
     if debug:
         raise error
-    sys.stderr.write(f"ringtrace: failed: {describe_error(error)}; --debug shows more\n")
+    stopped = isinstance(_first_error(error), KeyboardInterrupt)
+    what = "stopped" if stopped else f"failed: {describe_error(error)}; --debug shows more"
+    sys.stderr.write(f"ringtrace: {what}\n")
     return 1
 
 
 def describe_error(error: BaseException) -> str:
     """Returns the kind and the place of an error, without its text, which may hold data."""
-    while (before := error.__cause__ or _before_beam(error)) is not None:
-        error = before
+    error = _first_error(error)
     where = error.__traceback__
     while where is not None and where.tb_next is not None:
         where = where.tb_next
@@ -609,6 +610,12 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return f"not enough memory{place}; give more, or a smaller input"
     return f"{type(error).__name__}{place}"
+
+
+def _first_error(error: BaseException) -> BaseException:
+    while (before := error.__cause__ or _before_beam(error)) is not None:
+        error = before
+    return error
 
 
 def _before_beam(error: BaseException) -> BaseException | None:

@@ -26,19 +26,19 @@ with DAG(
         "execution_timeout": timedelta(hours=6),
     },
 ) as dag:
+    settings = {
+        "PATH": f"{HOME}/.venv/bin:/usr/local/bin:/usr/bin:/bin",
+        "RINGTRACE_INPUT": "{{ var.value.ringtrace_input }}",
+        "RINGTRACE_RUNS": "{{ var.value.ringtrace_runs }}",
+    }
     run = BashOperator(
-        task_id="run",
-        bash_command=f"{HOME}/deploy/daily.sh {DAY}",
-        append_env=True,
-        env={
-            "PATH": f"{HOME}/.venv/bin:/usr/local/bin:/usr/bin:/bin",
-            "RINGTRACE_INPUT": "{{ var.value.ringtrace_input }}",
-            "RINGTRACE_RUNS": "{{ var.value.ringtrace_runs }}",
-        },
+        task_id="run", bash_command=f"{HOME}/deploy/daily.sh {DAY}", append_env=True, env=settings
     )
     check = BashOperator(
         task_id="check",
-        bash_command=f"{HOME}/.venv/bin/ringtrace health {{{{ var.value.ringtrace_runs }}}}/{DAY}",
+        bash_command=f"{HOME}/deploy/daily.sh check {DAY}",
+        append_env=True,
+        env=settings,
         retries=0,
     )
     run >> check

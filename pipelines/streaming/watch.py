@@ -89,8 +89,8 @@ JOINT = "joint"
 RETRY_SECONDS = 60
 """Seconds after which an alert that a webhook did not take is sent again, if nothing comes."""
 
-POLL_SECONDS = 0.5
-"""Seconds between two polls."""
+POLL_SECONDS, POLL_SHARE = 0.5, 4.0
+"""Least seconds between two polls, and times the CPU seconds that one takes."""
 
 
 class Feed(Protocol):
@@ -124,6 +124,7 @@ class Watch:
         self._erasures = current_erasures(options)
         self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
+        self._gone = False
         self._evidence = _new_evidence() if options.offer else None
         self._raised: list[pa.RecordBatch] = []
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
@@ -163,8 +164,12 @@ class Watch:
         while not stopping.is_set():
             idle = self._options.stop_after_idle
             ending = idle is not None and time.monotonic() - idle_since >= idle
+            begun = time.thread_time()
             news = self._feed.poll(self._state.positions, final=ending)
+            # To look at many thousand files takes seconds: not all of the time.
+            pause = max(POLL_SECONDS, POLL_SHARE * (time.thread_time() - begun))
             self.entries = news.entries
+            self._show_gone()
             if not news:
                 # Positions can move without records: a file was touched, a partition is empty.
                 self._state.positions = dict(news.positions)
@@ -180,7 +185,7 @@ class Watch:
             elif self._state.tick and (self.decisions.changed() or self._owes_erasure()):
                 self.tick(NewRecords((), (), self._state.positions), snapshot=False)
             else:
-                stopping.wait(POLL_SECONDS)
+                stopping.wait(pause)
         if self._changed:
             self.tick(NewRecords((), (), self._state.positions), snapshot=True)
         for steps in self._steps.values():
@@ -248,6 +253,15 @@ class Watch:
             return set()
         return self._alerts - alert_files(self._options.output, DELIVERED)
 
+    def _show_gone(self) -> None:
+        """Says that the watched folder is gone, as where a disk is not mounted, or is back."""
+        watched, before = self._options.watch, self._gone
+        self._gone = watched is not None and not has_folders(watched)
+        if self._gone and not before:
+            self._progress.say(f"warning: {watched}: is gone; nothing is read until it is back")
+        elif before and not self._gone:
+            self._progress.say(f"{watched}: is there again")
+
     def _show_owed(self) -> None:
         """Says which alerts are owed to the webhook, where that has changed.
 
@@ -296,7 +310,7 @@ def run_watch(options: StreamOptions) -> int:
             raise UsageError(
                 f"--watch {source}: is not a folder; give the one that records arrive in"
             )
-        if not any(Path(source, one).is_dir() for one in FOLDERS.values()):
+        if not has_folders(source):
             raise UsageError(f"{source}: has no folder {' or '.join(FOLDERS.values())}; make one")
     check_output(options.output)
     # What these refuse is refused before anything is written.
@@ -378,8 +392,15 @@ def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str
     return made.output
 
 
+def has_folders(watched: str) -> bool:
+    """Tests if a watched folder has one for complaints or for calls."""
+    return any(Path(watched, one).is_dir() for one in FOLDERS.values())
+
+
 def check_output(output: str) -> None:
-    """Raises UsageError for an output with anything in it but what a stream writes."""
+    """Raises UsageError for an output with anything in it but what a stream writes, or a store."""
+    if not is_local(output):
+        raise UsageError(f"--output {output}: a stream on this machine writes to a disk; give one")
     folder = Path(output)
     taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if taken and not any(Path(output, one).is_dir() for one in (STATE_FOLDER, ALERTS, SNAPSHOTS)):

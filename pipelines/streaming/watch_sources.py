@@ -269,7 +269,7 @@ class WatchedFolder:
             if not base.is_dir():
                 continue
             try:
-                below = sorted(folder_entries(str(base)), key=lambda one: Path(one[0]).parts)
+                below = sorted(folder_entries(str(base)), key=lambda one: one[0].split("/"))
             except InputError as error:
                 yield kind, folder, base, error
                 continue

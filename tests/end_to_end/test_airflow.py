@@ -19,6 +19,7 @@ def test_the_dag_loads_and_calls_what_exists():
     assert (run.task_id, check.task_id) == ("run", "check")
     assert dag.max_active_runs == 1
     assert run.depends_on_past
-    assert (ROOT / re.search(r"}}/(\S+)", run.bash_command)[1]).is_file()
-    assert "/.venv/bin/ringtrace health " in check.bash_command
-    assert {"RINGTRACE_INPUT", "RINGTRACE_RUNS"} <= set(run.env)
+    for task, words in ((run, "daily.sh {{"), (check, "daily.sh check {{")):
+        assert (ROOT / re.search(r"}}/(\S+)", task.bash_command)[1]).is_file()
+        assert words in task.bash_command
+        assert {"RINGTRACE_INPUT", "RINGTRACE_RUNS"} <= set(task.env)

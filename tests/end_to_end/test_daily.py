@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import main
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import checked_manifest, complaint, jsonl
 
@@ -23,7 +22,7 @@ def daily(tmp_path):
         rows = [complaint(day, phone_numbers=number, received_at=f"2026-03-0{day}T09:00:00Z")]
         jsonl(tmp_path / "input" / "complaints" / f"{day}.jsonl", rows)
 
-    def run(*words):
+    def run(*words, status=0):
         settings = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "RINGTRACE_INPUT": str(tmp_path / "input"),
@@ -32,8 +31,10 @@ def daily(tmp_path):
         done = subprocess.run(
             [SCRIPT, *words], check=False, capture_output=True, text=True, env=os.environ | settings
         )
-        assert done.returncode == 0, done.stderr
-        return checked_manifest(tmp_path / "runs" / words[0])
+        assert done.returncode == status, done.stderr
+        return (
+            done.stdout if words[0] == "check" else checked_manifest(tmp_path / "runs" / words[0])
+        )
 
     return run
 
@@ -48,12 +49,21 @@ def test_days_follow_each_other_and_can_be_filled_in_again(daily):
     assert daily("2026-03-02") == first
 
 
-def test_what_came_after_the_day_is_no_fault(daily, tmp_path, capsys):
+def test_what_came_after_the_day_is_no_fault(daily):
     for day, accepted in (("2026-03-01", 0), ("2026-03-02", 1)):
         counts = daily(day)["counts"]["complaints"]
         assert (counts["accepted"], counts["rejected"]) == (accepted, 3 - accepted)
-        assert main(["health", str(tmp_path / "runs" / day)]) == 0
-        assert capsys.readouterr().out == "well\n"
+        assert daily("check", day) == "well\n"
+
+
+def test_a_check_compares_a_day_with_the_one_that_it_followed(daily, tmp_path):
+    daily("2026-03-04")
+    for day in (2, 3):
+        (tmp_path / "input" / "complaints" / f"{day}.jsonl").unlink()
+    daily("2026-03-05")
+    fallen = "fallen: 1 complaints, 3 in the run before\n"
+    assert daily("check", "2026-03-05", status=1) == fallen
+    assert daily("check", "2026-03-05", "--fallen-to", "0.3") == "well\n"
 
 
 def test_a_day_that_is_not_finished_is_not_followed(daily, tmp_path):

@@ -72,6 +72,20 @@ def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["noise.bin", "reports.jsonl"]
 
 
+@pytest.mark.parametrize("option", ["--output", "--private-output"])
+def test_a_store_that_cannot_be_reached_is_one_line(tmp_path, capsys, reports, option, monkeypatch):
+    def refuse(_):
+        raise ValueError("Must provide one of client or options")
+
+    monkeypatch.setattr(run_folder.FileSystems, "exists", refuse)
+    words = ["--complaints", reports, "--output", tmp_path / "run", option, "s3://bucket/run"]
+    assert main([str(one) for one in words]) == 2
+    printed = capsys.readouterr().err
+    assert len(printed.splitlines()) == 1
+    assert "cannot be looked at (Must provide" in printed
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_output_that_holds_something_is_kept(tmp_path, capsys, reports):
     output = tmp_path / "run"
     output.mkdir()
@@ -144,6 +158,17 @@ sys.exit(cli.main(["batch", *sys.argv[1:]]))
 """
 
 
+SLOW = """
+import sys, time
+from pipelines import cli
+from transforms.write import publish
+
+sign = publish.build_private_manifest
+publish.build_private_manifest = lambda *words: [time.sleep(60), sign(*words)][1]
+sys.exit(cli.main(["batch", *sys.argv[1:]]))
+"""
+
+
 @pytest.mark.parametrize(
     "flags",
     [
@@ -187,6 +212,34 @@ def killed_at(seconds, output, *flags):
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_a_scheduler_stops_leaves_nothing(tmp_path, reports, how):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "--complaints", reports, "--output", tmp_path / "run"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(tmp_path.glob(".run.staging-*/complaints/*")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(how)
+    _, printed = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert printed.splitlines()[-1] == "ringtrace: stopped"
+    assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
+
+
+def test_a_run_removes_what_a_killed_one_to_another_output_left(tmp_path, reports):
+    for name in ("killed", "running", "foreign"):
+        (tmp_path / f".{name}.staging-1" / "private").mkdir(parents=True)
+    (tmp_path / ".killed.lock").touch()
+    with (tmp_path / ".running.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run(tmp_path / "run", "--complaints", reports)
+    left = {path.name for path in tmp_path.iterdir()} - {"reports.jsonl", "run"}
+    assert left == {".running.staging-1", ".running.lock", ".foreign.staging-1"}
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_run_or_none(tmp_path, reports):

@@ -200,7 +200,8 @@ def _entry(given: str, name: str) -> _Found:
     """Returns an entry of a local path that is meant: a file, or the reason why it is none."""
     path = Path(given)
     try:
-        return _absolute(given), _shown(name), FileMetadata(_absolute(given), _checked_size(path))
+        size, whole = _checked_size(path), _absolute(given)
+        return whole, _shown(name), FileMetadata(whole, size)
     except InputError as error:
         return str(path.absolute()), _shown(name), error
 

@@ -3,15 +3,18 @@
 import json
 import random
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pyarrow.dataset as ds
 import pytest
 
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
+from pipelines.streaming import watch
 from pipelines.streaming.__main__ import main
+from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.enums import EntityKind
 from schemas.manifest import MANIFEST_NAME, SIMULATED_NAME
 from schemas.tables import (
@@ -118,6 +121,55 @@ def test_a_stream_goes_on_from_tick_to_tick(watched, tmp_path):
     assert {path.name[:2] for path in (output / "alerts").iterdir()} == {"a-"}
 
 
+def test_a_folder_that_takes_long_to_look_at_is_looked_at_less_often(
+    watched, tmp_path, monkeypatch
+):
+    waits, poll = [], WatchedFolder.poll
+
+    class Stopping(Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            self.set()
+            return True
+
+    def slow(*words, **named):
+        until = time.thread_time() + 0.3
+        while time.thread_time() < until:
+            pass
+        return poll(*words, **named)
+
+    monkeypatch.setattr(WatchedFolder, "poll", slow)
+    monkeypatch.setattr(watch, "stop_on_signals", lambda: nullcontext(Stopping()))
+    assert main(["--watch", str(watched), "--output", str(tmp_path / "out")]) == 0
+    assert waits[0] >= 4 * 0.3
+
+
+def test_a_folder_that_goes_away_is_said_and_read_on_when_it_is_back(watched, tmp_path, capsys):
+    rows = [complaint(n) for n in range(4)]
+    away, output = watched.with_name("away"), tmp_path / "out"
+
+    def feed():
+        jsonl(watched / "complaints" / "a.jsonl", rows[:2])
+        while not list((output / "state").glob("000000000001.*")):
+            time.sleep(0.05)
+        watched.rename(away)
+        jsonl(away / "complaints" / "b.jsonl", rows[2:])
+        time.sleep(2)
+        away.rename(watched)
+
+    feeding = Thread(target=feed)
+    feeding.start()
+    last = stream(watched, output, "--stop-after-idle", 5)
+    feeding.join()
+    counts = json.loads((last / MANIFEST_NAME).read_text())["counts"]["complaints"]
+    assert (counts["accepted"], counts["rejected"]) == (4, 0)
+    printed = [line for line in capsys.readouterr().err.splitlines() if f"{watched}: is" in line]
+    assert [line.partition(": is ")[2] for line in printed] == [
+        "gone; nothing is read until it is back",
+        "there again",
+    ]
+
+
 def test_poison_goes_to_rejects_once_and_the_rest_goes_on(watched, tmp_path):
     good = complaint(1, phone_numbers=[{"raw": "(888) 555-0123", "role": "callback"}])
     victim = complaint(2, phone_numbers=[{"raw": "+12025550147", "role": "victim"}])
@@ -151,6 +203,7 @@ def test_wrong_usage_is_one_line(watched, tmp_path, capsys):
             ["--watch", watched, "--output", tmp_path / "o", "--tick-interval", "0"],
             "from 1 to 604800",
         ),
+        (["--watch", watched, "--output", "gs://bucket/o"], "writes to a disk"),
         (["--watch", watched, "--output", tmp_path / "o", "--runner=FlinkRunner"], "alone"),
         (["--watch", watched, "--output", tmp_path / "o", "--previous", watched], "not a finished"),
         (["--watch", watched, "--output", tmp_path / "o", "--wach", "x"], "unknown option --wach"),
