@@ -430,6 +430,7 @@ def run_piece(
     if not redact:
         lists = {"decisions": _decisions(run), "contested": _contested_rows(run, contested)}
     by_day = run_summary.record_trend(run)
+    earlier = previous if previous is None or isinstance(previous, Run) else Run.open(previous)
     trends = [by_day, *([run_summary.record_trend(run, 7)] if by_day.earlier else [])]
     return {
         "run": run.run_id,
@@ -439,7 +440,8 @@ def run_piece(
         "options": {name: str(one)[:500] for name, one in manifest["options"].items()},
         "redacted": redact,
         "suppress_below": context.suppress_below,
-        "previous": None if previous is None else _run_id(previous),
+        "previous": earlier and earlier.run_id,
+        "previous_clock": earlier and earlier.manifest.get("clock"),
         "compared": any(row[event] not in ("", LineageEvent.BORN) for row in rows),
         "snapshot": "snapshot" in manifest["options"],
         "clusters": sum(1 for row in rows if row[size] > 1),
@@ -510,10 +512,6 @@ def _joint_run(joint: Joint) -> Json:
         "links": joint.links,
         "merged": joint.merged,
     }
-
-
-def _run_id(previous: RunFolder) -> str:
-    return previous.run_id if isinstance(previous, Run) else Run.open(previous).run_id
 
 
 def _shared(run: RunFolder, ids: Sequence[str], by_org: Mapping[str, list[OrgRecords]]) -> Json:

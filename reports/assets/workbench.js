@@ -1119,12 +1119,21 @@
     return found.sort((a, b) => b.weight - a.weight || a.text.length - b.text.length).slice(0, 60);
   }
 
+  /** @param {string} query @returns {string[]} the numbers and other identifiers among the words of a note */
+  function identifiersIn(query) {
+    const text = query.normalize("NFKC");
+    const words = text.split(/[\s,;<>"']+/).map((one) => one.replace(/^[([]+|[)\].:!?]+$/g, ""));
+    return [...new Set([...(text.match(/[+(]*\d[\d\s().\/\u2010-\u2015-]{5,}\d/g) ?? []), ...words.filter((one) => one.length > 5 && /[\d.@]/.test(one))])].slice(0, 12);
+  }
+
   async function search() {
     const query = field.value.slice(0, 300);
     if (!query.trim()) return closeHits();
     if (!index) await loadIndex();
     if (query !== field.value.slice(0, 300)) return;
-    const found = find(query);
+    let found = find(query);
+    const whole = found.length > 0;
+    if (!whole) found = [...new Map(identifiersIn(query).flatMap(find).map((hit) => [hit.text + hit.href, hit])).values()].slice(0, 60);
     marked = 0;
     hits.replaceChildren(...found.map((hit, at) => {
       const inner = [briefly(hit.text, 70), pretty(hit.text) ? h("span.quiet", null, ` ${pretty(hit.text)}`) : null, h("span.note", null, isolated(hit.note))];
@@ -1132,7 +1141,8 @@
         ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
         : h("div", { role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
     }));
-    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", null, "ringtrace explain"), "."));
+    if (found.length && !whole) hits.prepend(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing has all of this. What is found for a part of it:"));
+    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", null, "ringtrace explain"), /^\s*RT-/i.test(query) ? ["; for an evidence number, ", h("code", null, "ringtrace resolve")] : "", "."));
     hits.hidden = false;
     field.setAttribute("aria-expanded", "true");
     field.setAttribute("aria-activedescendant", found.length ? "hit-0" : "");
@@ -1338,11 +1348,11 @@
     const unreviewed = clusters.reduce((sum, row) => sum + row.unreviewed, 0);
     const disputed = clusters.filter((row) => row.status === "disputed").length;
     const several = clusters.filter((row) => row.orgs.length > 1).length;
-    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
+    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(Date.parse(run.previous_clock) / 1000)}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
     return [
       h("div.headline", null,
         h("h1", null, "Queue"),
-        h("p", null, changed, "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
+        h("p", null, h("span", { title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
         alarms()),
       h("div.facts", null,
         leads(run.shared, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),

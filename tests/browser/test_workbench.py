@@ -382,6 +382,9 @@ def test_from_a_pasted_number_to_its_records_in_one_step(browser, page, written_
         ("amazon/AMAZON-0-0-0", "record of Amazon in"),
         ("microsoft at", "Microsoft at"),
         (FIRST, "cluster of 72 members"),
+        ("told to call +1 (888) 555-0000 ext. 5, now", PHONE),
+        ("the page was (support-msft31.support), she says", "domain:support-msft31.support"),
+        ("RT-MC55-B7NH-68", "ringtrace resolve"),
     ],
 )
 def test_search_finds_sites_ids_records_and_names(browser, page, query, found):

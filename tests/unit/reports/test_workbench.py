@@ -117,6 +117,7 @@ def test_files_are_few_and_every_cluster_is_in_one(tmp_path):
 def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
     before = {"clusters": [cluster("c-0", size=2, reporters=4, status="confirmed")]}
     previous = Run(str(write_run(tmp_path / "before", before)), manifest(run_id="run-0"))
+    previous.manifest["clock"] = "2026-03-01T00:00:00+00:00"
     files = report_files(*small_run(tmp_path / "r"), previous=previous)
     (row,) = rows(piece(files, "clusters"))
     assert (row["event"], row["gained"], row["reporters"]) == ("grew", 1, 9)
@@ -124,7 +125,8 @@ def test_what_changed_is_told_with_the_numbers_of_the_run_before(tmp_path):
     assert row["losses"] == [["USD", "70.50", 2]]
     (earlier,) = row["before"]
     assert (earlier["reporters"], earlier["status"]) == (4, "confirmed")
-    assert piece(files, "run")["previous"] == "run-0"
+    said = piece(files, "run")
+    assert (said["previous"], said["previous_clock"]) == ("run-0", "2026-03-01T00:00:00+00:00")
 
 
 @pytest.mark.parametrize("turned", [False, True])
