@@ -1120,7 +1120,7 @@
   }
 
   /** @param {string} query @returns {string[]} the numbers and other identifiers among the words of a note */
-  function partsOf(query) {
+  function identifiersIn(query) {
     const text = query.normalize("NFKC");
     const words = text.split(/[\s,;<>"']+/).map((one) => one.replace(/^[([]+|[)\].:!?]+$/g, ""));
     return [...new Set([...(text.match(/[+(]*\d[\d\s().\/\u2010-\u2015-]{5,}\d/g) ?? []), ...words.filter((one) => one.length > 5 && /[\d.@]/.test(one))])].slice(0, 12);
@@ -1133,7 +1133,7 @@
     if (query !== field.value.slice(0, 300)) return;
     let found = find(query);
     const whole = found.length > 0;
-    if (!whole) found = [...new Map(partsOf(query).flatMap(find).map((hit) => [hit.text + hit.href, hit])).values()].slice(0, 60);
+    if (!whole) found = [...new Map(identifiersIn(query).flatMap(find).map((hit) => [hit.text + hit.href, hit])).values()].slice(0, 60);
     marked = 0;
     hits.replaceChildren(...found.map((hit, at) => {
       const inner = [briefly(hit.text, 70), pretty(hit.text) ? h("span.quiet", null, ` ${pretty(hit.text)}`) : null, h("span.note", null, isolated(hit.note))];

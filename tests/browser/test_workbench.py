@@ -1412,6 +1412,16 @@ def stream(served, made, tmp_path):
     return served
 
 
+@pytest.mark.parametrize("width", [1280, 1366, 1440, 1920])
+def test_every_view_is_in_the_window_beside_the_switch_of_runs(browser, stream, width):
+    browser.size(width, 900)
+    browser.page.goto(f"{stream.address}#/queue")
+    browser.wait("document.getElementById('runs') && document.querySelector('nav a')")
+    ends = "return [...document.querySelectorAll('#top a, #top button')].map((one) => one"
+    assert max(browser.run(f"{ends}.getBoundingClientRect().right)")) <= width
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+
+
 def test_alerts_are_acknowledged_and_lead_to_the_cluster(browser, stream, tmp_path):
     browser.size(1440, 900)
     browser.page.goto(f"{stream.address}#/alerts")
