@@ -43,7 +43,7 @@ MENTIONED_CONFIDENCE = 0.6
 _PLACE = ("row", "start", "end")
 
 Span = tuple[int, ...]
-"""Where an identifier starts, and ends."""
+"""The start and the end of an identifier."""
 
 REACH = 400
 """Code points before an identifier in which is looked for who speaks."""

@@ -130,6 +130,7 @@ def test_who_answers_and_knows_nothing_of_it_is_nobodys_callback(text):
     [
         "I was told to call {} and he said my number was spoofed",
         "call {}, I had no idea who they were",
+        "I was told to call {} and they had no idea I was recording",
         "call {} at once. She never called again",
     ],
 )
@@ -138,8 +139,7 @@ def test_who_answers_and_knows_of_it_is_called(text):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["Phone number on the account is {}", "Contact for the detective on my case is {}"],
+    "text", ["Phone number on the account is {}", "Contact for the detective on my case is {}"]
 )
 def test_a_word_for_a_call_that_is_no_verb_asks_for_none(text):
     assert role(text.format(NUMBER)) is None
