@@ -181,8 +181,9 @@ def reconcile(drafts: pa.RecordBatch, own: RowIdentifiers) -> pa.RecordBatch:
     The victim's own anywhere is the victim's own everywhere, and so is what has a victim's number
     in it (`own`), such as an account that is named by it. A reading of the narrative takes the role
     that a field gives; without one, what the narrative says of it. But a site of which it says that
-    the victim read, checked or shopped there is mentioned, although a field has it; and where it
-    says that somebody had to reply to an address, that counts for more than what a From shows. A
+    the victim read, checked or shopped there is mentioned, although a field has it, and so is a
+    number that it calls genuine, although a field calls it a callback; and where it says that
+    somebody had to reply to an address, that counts for more than what a From shows. A
     number that a link carries, and that may be an order's, has the role that the rest of its record
     gives it; so has one in a link to a site that the victim read or looked it up on, and one of
     a line of a private person that the record shows as the caller's: it may be an innocent's.

@@ -130,6 +130,7 @@ def test_who_answers_and_knows_nothing_of_it_is_nobodys_callback(text):
     [
         "I was told to call {} and he said my number was spoofed",
         "call {}, I had no idea who they were",
+        "I was told to call {} and they had no idea I was recording",
         "call {} at once. She never called again",
     ],
 )
