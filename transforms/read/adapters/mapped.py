@@ -607,7 +607,8 @@ class _Reading:
         ]
         return {
             "phone_numbers": numbers or None,
-            "urls": [one for text in self._texts(URL_TARGET, row) for one in text.split()] or None,
+            "urls": [one for text in self._texts(URL_TARGET, row) for one in casts.links(text)]
+            or None,
             "emails": [one for one, _ in emails] or None,
             "email_roles": [role for _, role in emails] or None,
             "remote_access": remote or None,
@@ -615,15 +616,20 @@ class _Reading:
         }
 
     def _payments(self, row: Row) -> list[dict[str, str | None]] | None:
-        payment = {
-            part: next(iter(self._texts(target, row)), None) for target, part in _PAYMENT.items()
-        }
+        """Returns a payment a payee; what was paid stands only where there is one."""
+        first = {part: self._texts(target, row)[:1] for target, part in _PAYMENT.items()}
+        payment = {part: texts[0] if texts else None for part, texts in first.items()}
         payment["amount"] = payment["amount"] and casts.plain_amount(
             payment["amount"], self._by.decimal
         )
         if paid := self._texts("payment.paid_at", row):
             when = self._time("payment.paid_at", paid)
             payment["paid_at"] = times.time_or_day(when, paid, self._zone)
+        texts = dict.fromkeys(self._texts("payment.payee", row))
+        payees = [one for text in texts for one in casts.several_payees(text)]
+        if len(payees) > 1:
+            shared = {part: payment[part] for part in ("method", "paid_at") if part in payment}
+            return [dict.fromkeys(_PAYMENT.values()) | shared | {"payee": one} for one in payees]
         return [payment] if any(payment.values()) else None
 
 
