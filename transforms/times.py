@@ -139,6 +139,8 @@ def time_of_form(
         raise TimeFormError(f"not a time of the form {form}")
     try:
         if form in _EPOCH_UNITS:
+            if text.startswith("+"):
+                raise TimeFormError("a number with a plus, as a telephone has")
             return _epoch_time(text, _EPOCH_UNITS[form])
         if form is TimeForm.TIME_OF_DAY:
             raise TimeFormError("a time of day alone; a date must stand beside it")

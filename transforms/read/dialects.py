@@ -22,6 +22,7 @@ from transforms.read.files import InputError, InputFile, decompressed_blocks
 from transforms.read.framing import (
     MAX_ROW_BYTES,
     Record,
+    cut_blank_end,
     delimited_records,
     join_cells,
     split_delimited,
@@ -334,6 +335,14 @@ def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple
         "[file], or save the file as UTF-8"
     )
     return best[1], best[2], () if sure else (ask,)
+
+
+def cut_blank_ends(rows: Sequence[list[str]]) -> list[list[str]]:
+    """Returns rows without the empty cells that they have beyond the row of their names."""
+    width, _ = Counter(map(len, rows)).most_common(1)[0]
+    names = max((len(one) for one in rows if len(one) < width), default=width)
+    cut = [cut_blank_end(one, names) for one in rows]
+    return cut if names > 1 and not any(len(one) == width for one in cut) else [*rows]
 
 
 SURE, MOST = 0.95, 0.8

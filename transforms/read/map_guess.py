@@ -220,6 +220,8 @@ class _Guesser:
     def _has_numbers(self, column: Column) -> bool:
         if column.is_prose or not column.texts or column.is_calendar:
             return False
+        if self._named(column, "numbers", "never"):
+            return False
         phone = self._named(column, "numbers", "phone")
         named = phone or self._is_side(column)
         if column.time_forms and not named:  # ten digits may be seconds since 1970, too
@@ -302,6 +304,8 @@ class _Guesser:
             and one.share(times.is_time_of_day) >= SURE
             and not self._named(one, "call", "duration_seconds")
         ]
+        began = [one for one in clocks if not self._named(one, "marks", "changed")]
+        clocks = began or clocks  # when a call began, not when it ended
         shared = [len({*one.words.split()} & {*date.words.split()}) for one in clocks]
         best = [one for one, n in zip(clocks, shared, strict=True) if n == max(shared)]
         if len(best) == 1:
@@ -376,10 +380,14 @@ class _Guesser:
         self._best_into(
             "victim_id", lambda one: one.is_pseudonym, "shown in outputs: a pseudonym, never a name"
         )
+        states = self._lists["marks"]["states"]
+
+        def is_short(one: Column) -> bool:
+            is_state = one.share(lambda text: plain_words(text) in states) >= 0.5
+            return not one.is_prose and not is_state and one.share(_SHORT.fullmatch) >= SURE
+
         for field in ("victim_region", "claimed_brand"):
-            self._best_into(
-                field, lambda one: not one.is_prose and one.share(_SHORT.fullmatch) >= SURE
-            )
+            self._best_into(field, is_short)
         self._best_into("language", lambda one: one.share(casts.is_language) >= SURE)
         self._guess_words("channel")
         for column in list(self._free()):
@@ -590,6 +598,7 @@ class _Guesser:
             if "direction" in self._words:
                 self._words["direction"] = dict.fromkeys(self._words["direction"], UNKNOWN)
                 where = "[words.direction] says so"
+                self._ask_of_one_line()
             self._unsure.append(
                 "direction: whether the caller or the called is the suspect cannot be told, so no "
                 f"call names either until {where}"
@@ -597,6 +606,17 @@ class _Guesser:
         self._best_into("victim_id", lambda one: one.is_pseudonym)
         for field in ("attestation", "orig_id", "carrier", "trunk", "complaint_id"):
             self._best_into(field, lambda one: not one.is_prose and one not in self._numbers)
+
+    def _ask_of_one_line(self) -> None:
+        """Asks about calls of one line, which some systems name first, whoever called."""
+        for one in self._numbers:
+            is_line = len(one.texts) >= 10 and len(number_digits(one.texts)) == 1
+            if is_line and self._targets.get(one.name) == ("calling_number",):
+                self._unsure.append(
+                    f"direction: {one.name!r} has one number, whoever called; give all words of "
+                    "[words.direction] one meaning: inbound where it is the suspect's, outbound "
+                    "where the other side is"
+                )
 
     def _take_suspect(self, suspect: Column) -> None:
         """Sets who is the suspect by the one column that is named as the suspect's number."""

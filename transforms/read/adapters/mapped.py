@@ -184,6 +184,7 @@ def _named_columns(
     that may be a record is skipped. Raises MisfitError where other columns are there.
     """
     names, needed = by.file.names, {*by.read_columns}
+    first = [one and framing.cut_blank_end([*one], len(names)) for one in first]
     for at, row in enumerate(first):
         written = {one.strip() for one in row or ()} - {""}
         found = distinct_names(row or (), first[at - 1] if at else None)
@@ -420,7 +421,7 @@ def _read_cells(
     if b"\0" in record.data:
         raise _RefusedError(Code.BROKEN_CSV, "a NUL byte in the row", whole=True)
     try:
-        cells = _cells(record, form)
+        cells = framing.cut_blank_end(_cells(record, form), len(names))
     except UnicodeDecodeError:
         raise _RefusedError(Code.BAD_ENCODING, f"not {form.encoding} text", whole=True) from None
     if len(cells) != len(names):

@@ -1266,3 +1266,53 @@ def test_a_form_that_is_no_table_is_named(tmp_path, start):
     with pytest.raises(InputError) as error:
         guess(tmp_path, f"{start}\nsms,2026-06-02\n" * 3)
     assert "is not supported; convert it" in str(error.value)
+
+
+INTERCEPTED = (
+    "Target /A PARTY NUMBER,CALL_TYPE,B PARTY NUMBER,Call date,Call Time,Call End Time,Dur(s),"
+    "IMEI,Cell ID"
+)
+
+
+def intercepted(end):
+    ways = ("Incoming", "Outgoing")
+    return [
+        f"919876512345,{ways[n % 2]},9198765123{n},{n + 10}-08-2026,00:{n}:06,00:{n}:36,30,"
+        f"356789101234567,404-20-1-{n}{end}"
+        for n in range(10, 20)
+    ]
+
+
+@pytest.mark.parametrize("above", ["", "Call records\nNumber : 919876512345\n\n"])
+@pytest.mark.parametrize("end", ["", ",", ",,"])
+def test_a_separator_that_ends_each_row_loses_none(tmp_path, above, end):
+    # So a carrier writes them: names of 9 columns above rows of 10 cells.
+    path = tmp_path / "acme_cases.csv"
+    text = above + "\n".join([INTERCEPTED, *intercepted(end)]) + "\n"
+    found = guess(tmp_path, text)
+    by = found.by
+    assert by.columns["Target /A PARTY NUMBER"] == ("calling_number",)
+    assert by.columns["B PARTY NUMBER"] == ("called_number",)
+    assert by.columns["Call Time"] == ("started_at",)  # and not when it ended
+    assert {by.columns[one] for one in ("Call End Time", "IMEI", "Cell ID")} == {("ignore",)}
+    # Whoever called, the line is named first: as a caller it may be the victim's.
+    assert any("has one number, whoever called" in one for one in found.unsure)
+    read, _ = read_file(path, calls=True, maps=(by,))
+    assert len(read["calls"]) == 10 and not read["rejects"]
+    path.write_text(path.read_text() + intercepted(",more")[0] + "\n")
+    read, _ = read_file(path, calls=True, maps=(by,))
+    assert len(read["calls"]) == 10 and len(read["rejects"]) == 1
+
+
+def test_a_number_with_a_plus_is_no_time(tmp_path):
+    # 919876512345 is also a time of 1999 in milliseconds.
+    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},+91987651234{n}" for n in range(9)]
+    by = guess(tmp_path, "case id,created,description,Whatsapp\n" + "\n".join(rows)).by
+    assert by.columns["Whatsapp"] == ("phone.victim",)
+
+
+@pytest.mark.parametrize(("word", "target"), [("Texas", "victim_region"), ("Open", "ignore")])
+def test_the_state_of_a_case_is_no_region(tmp_path, word, target):
+    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},{word}" for n in range(9)]
+    by = guess(tmp_path, "case id,created,description,State\n" + "\n".join(rows)).by
+    assert by.columns["State"] == (target,)
