@@ -350,9 +350,11 @@ class _Guesser:
         field, table = ID_FIELDS[self._kind], str(self._kind)
 
         def is_records(one: Column) -> bool:
-            generic = self._named(one, table, field) <= max(1, self._named(one, table, "victim_id"))
-            of_somebody = generic and (self._is_side(one) or self._named(one, table, "victim_id"))
-            return one.is_id and one not in self._numbers and not of_somebody
+            of_whom = self._named(one, table, "victim_id")
+            owned = self._is_side(one) and not self._named(one, "marks", "happened")
+            owned = owned or bool(of_whom or self._named(one, "suspect_only", "payee"))
+            generic = self._named(one, table, field) <= max(1, of_whom)  # "id", as of "customer id"
+            return one.is_id and one not in self._numbers and not (generic and owned)
 
         if self._best_into(field, is_records):
             name = next(name for name, of in self._targets.items() if field in of)

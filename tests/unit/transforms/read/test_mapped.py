@@ -1316,3 +1316,37 @@ def test_the_state_of_a_case_is_no_region(tmp_path, word, target):
     rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},{word}" for n in range(9)]
     by = guess(tmp_path, "case id,created,description,State\n" + "\n".join(rows)).by
     assert by.columns["State"] == (target,)
+
+
+def test_the_questions_of_a_form_are_names_of_columns(tmp_path):
+    head = (
+        "Timestamp,Your phone number,What number did the scammer call you from?,"
+        "What number were you told to call back?,What happened?,How much money did you lose? (USD),"
+        "Which company did they claim to be from?,What website did they send you to?,"
+        "When did this happen?,What number did they call?\n"
+    )
+    rows = [
+        f"6/{n}/2026 10:00,(202) 555-010{n % 10},(312) 555-010{n % 10},1-888-555-0100,{TEXT},$1{n},"
+        f"Amazon,refund.example,5/{n}/2026,(202) 555-010{n % 10}"
+        for n in range(10, 20)
+    ]
+    found = guess(tmp_path, head + "\n".join(rows)).by.columns
+    assert [targets[0] for targets in found.values()] == [
+        "received_at",
+        "phone.victim",
+        "phone.caller_id",
+        "phone.callback",
+        "narrative",
+        "loss_amount",
+        "claimed_brand",
+        "url",
+        "occurred_at",
+        "phone.victim",
+    ]
+
+
+@pytest.mark.parametrize("name", ["scam_id", "Fraud ID"])
+def test_an_id_of_a_scam_is_that_of_its_record(tmp_path, name):
+    rows = [f"S{n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
+    by = guess(tmp_path, f"{name},created,description\n" + "\n".join(rows)).by
+    assert by.columns[name] == ("complaint_id",)
