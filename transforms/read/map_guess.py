@@ -457,7 +457,8 @@ class _Guesser:
     def _names_victim(self, column: Column) -> bool:
         """Returns whether a name says that the victim's own is in a column."""
         sides = self._lists["sides"]
-        of_line = column.named(sides["line"]) and not column.named(sides["suspect"])
+        of_person = column.named(sides["suspect"]) and not column.named(sides["event"])
+        of_line = column.named(sides["line"]) and not of_person
         return bool(column.named(sides["victim"]) or of_line)
 
     def _is_doubled(self, column: Column) -> bool:
