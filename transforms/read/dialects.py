@@ -337,12 +337,26 @@ def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple
     return best[1], best[2], () if sure else (ask,)
 
 
+def counts_rows(ids: Sequence[str]) -> bool:
+    """Returns whether ids are 1, 2, 3 and so on, as of the rows of one file."""
+    return (
+        len(ids) > 1
+        and all(one.isdecimal() for one in ids)
+        and {*map(int, ids)} in ({*range(len(ids))}, {*range(1, len(ids) + 1)})
+    )
+
+
 def cut_blank_ends(rows: Sequence[list[str]]) -> list[list[str]]:
-    """Returns rows without the empty cells that they have beyond the row of their names."""
+    """Returns rows without the empty cells that they have beyond the row of their names.
+
+    Not where numbers of the rows begin them: these may be what has no name, and shift all others.
+    """
     width, _ = Counter(map(len, rows)).most_common(1)[0]
     names = max((len(one) for one in rows if len(one) < width), default=width)
     cut = [cut_blank_end(one, names) for one in rows]
-    return cut if names > 1 and not any(len(one) == width for one in cut) else [*rows]
+    shifted = counts_rows([one[0].strip() for one in rows if len(one) == width])
+    cuts_all = names > 1 and not any(len(one) == width for one in cut)
+    return cut if cuts_all and not shifted else [*rows]
 
 
 SURE, MOST = 0.95, 0.8

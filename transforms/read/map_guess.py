@@ -18,7 +18,16 @@ from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, Re
 from transforms import casts, times
 from transforms.casts import last_digits, number_digits, plain_words, word_lists
 from transforms.read.detect import Sample
-from transforms.read.dialects import EMAIL, FORMATTED, MOST, MOST_NUMBERS, SURE, Column, column_of
+from transforms.read.dialects import (
+    EMAIL,
+    FORMATTED,
+    MOST,
+    MOST_NUMBERS,
+    SURE,
+    Column,
+    column_of,
+    counts_rows,
+)
 from transforms.read.files import InputError
 
 _IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
@@ -358,7 +367,8 @@ class _Guesser:
 
         if self._best_into(field, is_records):
             name = next(name for name, of in self._targets.items() if field in of)
-            if _counts_rows(self._columns[name].texts):
+            ids = self._columns[name].texts
+            if len(ids) >= 10 and counts_rows(ids):
                 self._unsure.append(
                     f"{field}: {name!r} counts the rows; if each file begins at 1 again, write "
                     "ignore, or rows of two files with the same number are one record"
@@ -671,12 +681,3 @@ _CURRENCY_SIGNS = {"\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
 
 _EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}
 """Forms of times that have too many digits for a telephone number."""
-
-
-def _counts_rows(ids: Sequence[str]) -> bool:
-    """Returns whether ids are 1, 2, 3 and so on, as of the rows of one file."""
-    return (
-        len(ids) >= 10
-        and all(one.isdecimal() for one in ids)
-        and {*map(int, ids)} in ({*range(len(ids))}, {*range(1, len(ids) + 1)})
-    )

@@ -1354,3 +1354,18 @@ def test_an_id_of_a_scam_is_that_of_its_record(tmp_path, name):
     rows = [f"S{n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
     by = guess(tmp_path, f"{name},created,description\n" + "\n".join(rows)).by
     assert by.columns[name] == ("complaint_id",)
+
+
+def test_rows_that_are_shifted_by_an_unnamed_column_are_never_read(tmp_path):
+    # As R writes a table: without a name above the names of its rows. The last cells are empty.
+    rows = [
+        f"{n},A{n},2026-06-02T00:00Z,+1 888 555 01{n:02},+1 202 555 01{n:02}," for n in range(12)
+    ]
+    head = "case id,received at,scammer phone,victim phone,notes\n"
+    with pytest.raises(InputError):
+        guess(tmp_path, head + "\n".join(rows))
+    by = guess(tmp_path, head + "\n".join(one.split(",", 1)[1] for one in rows)).by
+    path = tmp_path / "shifted.csv"
+    path.write_text(head + "\n".join(rows) + "\n")
+    found, _ = read_file(path, maps=(by,))
+    assert not found["complaints"] and len(found["rejects"]) == 4
