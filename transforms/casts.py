@@ -341,6 +341,25 @@ def has_words(text: str) -> bool:
     return len(text.split()) >= 3
 
 
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+"""A letter of a script without blanks between words: Thai, Lao, Burmese, Khmer, Japanese, Han."""
+
+
+def is_prose(text: str) -> bool:
+    """Returns whether a text has eight words or more, or as many letters as these would have."""
+    return len(text.split()) >= 8 or len(_UNSPACED.findall(text)) >= 20
+
+
+def is_ip_address(text: str) -> bool:
+    """Returns whether a text is an IPv4 address, which is written as some telephone numbers are."""
+    return bool(re.fullmatch(r"(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})", text))
+
+
+def is_site(text: str) -> bool:
+    """Returns whether a text begins as a link or as the name of a host."""
+    return bool(re.match(r"(?:h..ps?://|(?:[\w-]{1,63}(?:\.|\[\.\]|\(\.\)))+[a-z]{2})", text, re.I))
+
+
 def organisation_of(path: str) -> tuple[str, bool]:
     """Returns a slug by the name of a file, and whether that says anything."""
     words = re.findall(r"[a-z]+", plain_words(Path(path).name.split(".")[0]))
@@ -359,8 +378,8 @@ _AMOUNT = re.compile(r"[^\d]{0,8}(\d[\d.,' \u00a0\u202f]{0,40})[^\d]{0,8}")
 
 
 def is_amount(text: str) -> bool:
-    """Returns whether a text is one number, with a few words or signs beside it."""
-    return bool(_AMOUNT.fullmatch(text))
+    """Returns whether a text is an amount, with or without a currency: R$ 1.250,00, Rs. 500."""
+    return _AMOUNT.fullmatch(text) is not None
 
 
 def plain_amount(text: str, decimal: str) -> str:
@@ -441,6 +460,27 @@ def several_numbers(text: str) -> list[str]:
     parts = [one for one in _SEVERAL.split(text) if one]
     enough = all(len(re.findall(r"\d", one)) >= _LEAST_DIGITS for one in parts)
     return parts if len(parts) > 1 and enough else [text]
+
+
+_PAYEE = re.compile(
+    r"[^\s@]+@[^\s@]+|[A-Z]{2}\d\d(?: ?[A-Z0-9]){11,30}|[A-Za-z0-9]{25,90}", re.ASCII
+)
+"""A payee that is known by its shape alone: an id of UPI, an IBAN, a wallet."""
+
+
+def several_payees(text: str) -> list[str]:
+    """Splits a cell with several payees, where the shape of each part says that it is one."""
+    parts = [one.strip() for one in re.split(r"[;,|\n]", text) if one.strip()]
+    return parts if len(parts) > 1 and all(map(_PAYEE.fullmatch, parts)) else [text]
+
+
+_BETWEEN_LINKS = re.compile(r"\s+|[;,|](?=\s|$|h..ps?:|www\.)", re.IGNORECASE)
+
+
+def links(text: str) -> list[str]:
+    """Splits a cell with links, or with several names of hosts."""
+    between = _BETWEEN_LINKS.split(text) if "/" in text else re.split(r"[\s;,|]+", text)
+    return [one for one in between if one]
 
 
 def phone_parts(cell: str) -> list[str]:

@@ -28,13 +28,17 @@ _ZONE = (
 _CLOCK = (
     r"(?:(?:,? -(?= )|[,:])?[ T]*(?<![0-9])(?:(?:at|um|om|as|à|às|alle|ore|a las|a la) )?"
     r"(?P<hour>\d{1,2})(?: ?[:.h] ?)(?P<minute>\d{2})(?:[:.](?P<second>\d{2})"
-    r"(?:[.,](?P<fraction>\d{1,9}))?)?(?: ?(?P<half>[ap])\.? ?m\b\.?)?(?: (?:uhr|hrs?|h)\b\.?)?"
+    r"(?:[.,](?P<fraction>\d{1,9}))?)?(?: ?(?P<half>[ap])(?:\.? ?m\b\.?|\b))?"
+    r"(?: (?:uhr|hrs?|h)\b\.?)?"
     rf"(?: ?{_ZONE}(?: ?(?:UTC|GMT)| \(.{{0,60}}\)|\[.{{0,60}}\])?)?)?"
 )
 
 _COMPACT_DATE = re.compile(r"^(\d{4})(\d\d)(\d\d)(?:[ T]*(?=\d{6})|(?=[ T]|$))")
 
 _COMPACT_CLOCK = re.compile(r"(?<=\d )(\d\d)(\d\d)(\d\d)(?!\d)")
+
+_MILITARY = re.compile(r"(?<=\d )([01]\d|2[0-3])([0-5]\d) ?(?:hrs?|h)\b\.?", re.IGNORECASE)
+"""A time of day as police and armies write it: 1015hrs."""
 
 _HAN_DATE = re.compile(r"^(\d{4})年 ?(\d{1,2})月 ?(\d{1,2})日 ?")
 
@@ -66,7 +70,7 @@ _SERIAL_START = datetime(1899, 12, 30)
 """Day 0 of the dates of spreadsheets. Those of 1904, of old ones for Macintosh, are never meant."""
 
 _TIME_OF_DAY = re.compile(
-    r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?:\.\d+)?(?:\s?[ap]\.?m\.?)?|(?:[01]\d|2[0-3])(?:[0-5]\d){2}",
+    r"(?:[01]?\d|2[0-3])(?::[0-5]\d){1,2}(?:\.\d+)?(?:\s?[ap](?:\.?m\.?)?)?|(?:[01]\d|2[0-3])(?:[0-5]\d){2}",
     re.IGNORECASE,
 )
 
@@ -139,6 +143,8 @@ def time_of_form(
         raise TimeFormError(f"not a time of the form {form}")
     try:
         if form in _EPOCH_UNITS:
+            if text.startswith("+"):
+                raise TimeFormError("a number with a plus, as a telephone has")
             return _epoch_time(text, _EPOCH_UNITS[form])
         if form is TimeForm.TIME_OF_DAY:
             raise TimeFormError("a time of day alone; a date must stand beside it")
@@ -150,6 +156,7 @@ def time_of_form(
         if form is TimeForm.EXCEL_SERIAL:
             return _serial_time(text, zone)
         plain = unicodedata.normalize("NFC", " ".join(text.split()))
+        plain = _MILITARY.sub(r"\1:\2", plain)
         return _calendar_time(plain, form, zone, country)
     except TimeFormError:
         raise

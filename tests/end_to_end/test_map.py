@@ -305,7 +305,7 @@ RECORDS = {row[0]: dict(zip(COLUMNS[1:], row[1:], strict=True)) for row in ROWS}
     [
         ("a.zip", zipped("a.csv", text_of([COLUMNS, *ROWS])), "zip is not supported"),
         ("a.json", json.dumps(RECORDS).encode(), "its records are keyed by their ids"),
-        ("a.csv", text_of([COLUMNS, *([*row, ""] for row in ROWS)]).encode(), "have 5 cells"),
+        ("a.csv", text_of([COLUMNS, *(["1", *row] for row in ROWS)]).encode(), "have 5 cells"),
     ],
 )
 def test_what_cannot_be_mapped_is_named(tmp_path, capsys, name, data, says):

@@ -531,10 +531,8 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
             next(framing.sheet_rows(path, form.sheet), None)  # raises what is wrong
         raise InputError(path, "has no rows", "give a file with records")
     delimiter = form.delimiter
-    split = [
-        framing.split_delimited(one.data.decode(form.encoding, "replace"), delimiter)
-        for one in records
-    ]
+    texts = [one.data.decode(form.encoding, "replace") for one in records]
+    split = dialects.cut_blank_ends([framing.split_delimited(one, delimiter) for one in texts])
     if titles := _titles(split):
         columns = mapped.distinct_names(split[titles], split[titles - 1])
         form = replace(form, names=columns, skip=titles + 1)

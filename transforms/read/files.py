@@ -74,6 +74,8 @@ _FOREIGN: Mapping[bytes, tuple[str, str]] = {
     b"ORC": ("ORC", "convert it to Parquet"),
     b"%PDF-": ("PDF", "give the table that it was made of"),
     b"SQLite format 3\0": ("SQLite", "export its tables as CSV"),
+    b"<?xml": ("XML", "convert it to CSV or JSON Lines"),
+    b"BEGIN:VCARD": ("vCard", "convert it to CSV"),
 }
 """First bytes of what is no text and no Parquet, by what to do with it."""
 

@@ -237,6 +237,11 @@ def split_delimited(record: str, delimiter: str) -> list[str]:
     return [cell.translate(swap) for cell in split_cells(record.translate(swap))]
 
 
+def cut_blank_end(cells: list[str], width: int) -> list[str]:
+    """Returns cells without empty ones beyond a width, as where a separator ends the row."""
+    return cells[:width] if len(cells) > width and not any(cells[width:]) else cells
+
+
 def join_cells(cells: Sequence[str], delimiter: str = ",") -> str:
     """Joins cells to one record of `delimited_records`, quoting those that need it."""
     special = re.compile(f'[{re.escape(delimiter)}"\\n\\r]')

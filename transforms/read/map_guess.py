@@ -9,39 +9,39 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
 from typing import Any
 
 from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
 from transforms import casts, times
-from transforms.casts import last_digits, number_digits, plain_words, says_unknown, word_lists
-from transforms.read.adapters.mapped import Row
+from transforms.casts import last_digits, number_digits, plain_words, word_lists
 from transforms.read.detect import Sample
+from transforms.read.dialects import (
+    EMAIL,
+    FORMATTED,
+    MOST,
+    MOST_NUMBERS,
+    SURE,
+    Column,
+    column_of,
+    counts_rows,
+)
 from transforms.read.files import InputError
 
-SURE, MOST = 0.95, 0.8
-"""Shares of the values of a column that must be of one sort."""
-
-_FORMATTED = re.compile(r"[+() .-]")
-_EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,190}\.[A-Za-z]{2,24}")
 _IBAN = re.compile(r"(?:[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){10,30}) ?")
-_SHORT = re.compile(rf"(?!{_EMAIL.pattern}$).{{0,60}}", re.DOTALL)
+
+_SHORT = re.compile(rf"(?!{EMAIL.pattern}$).{{0,60}}", re.DOTALL)
+
 _URL = re.compile(r"(?:h..ps?://|www\.)\S{4,2000}", re.IGNORECASE)
-_SITE = re.compile(rf"{_URL.pattern}|[\w-]{{1,63}}(?:\.[\w-]{{2,63}}){{1,5}}(?:/\S*)?$", re.I)
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#@-]{0,127}")
 
 _ROUNDED = re.compile(r"\d[.,]?\d*E\+\d{1,2}", re.IGNORECASE)
 """A long number as a spreadsheet shows it: 1.88856E+10."""
 
-_MOST_NUMBERS = 1_000
-"""Numbers of a column that are looked at, and of all columns to tell their country."""
-
 _SIGNS_OF_CALLS = ("duration_seconds", "direction", "calling_number", "called_number", "trunk")
 
-_SIDES = ("suspect", "victim", "callback", "caller_id", "mentioned")
+_SIDES = ("suspect", "victim", "line", "callback", "caller_id", "mentioned")
 """Words by which a column has numbers of somebody in the matter."""
 
 
@@ -52,73 +52,6 @@ class Guess:
     by: RecordMap
     notes: Mapping[str, str]
     unsure: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a sample: its name in plain words, and the texts in it."""
-
-    name: str
-    words: str
-    texts: tuple[str, ...]
-    rows: int
-
-    def share(self, fits: Callable[[str], object]) -> float:
-        """Returns the share of the texts that fit."""
-        return sum(1 for one in self.texts if fits(one)) / len(self.texts) if self.texts else 0.0
-
-    def named(self, phrases: Iterable[str]) -> int:
-        """Returns how well a phrase fits the name: its words, and more where it is the whole."""
-        best = 0
-        for phrase in map(_without_articles, phrases):
-            if f" {phrase} " in f" {self.words} ":
-                best = max(best, len(phrase.split()) + (10 if phrase == self.words else 0))
-        return best
-
-    @cached_property
-    def time_forms(self) -> tuple[TimeForm, ...]:
-        """The forms by which nearly all texts are times."""
-        texts = self.texts[:100]
-        return tuple(form for form in TimeForm if texts and times.time_share(texts, form) >= MOST)
-
-    @property
-    def is_nameless(self) -> bool:
-        """True for a column of a table without a header row."""
-        return self.name.startswith("column ") and self.name[7:].isdecimal()
-
-    @cached_property
-    def looks_dialed(self) -> bool:
-        """True for what is written as telephone numbers are, and is no date."""
-        shaped = self.share(_FORMATTED.search) >= MOST and self.share(casts.is_phone_shaped) >= MOST
-        return shaped and not self.time_forms
-
-    @cached_property
-    def is_prose(self) -> bool:
-        """True for words of people, which numbers and links may be among."""
-        long = sum(1 for one in self.texts if len(one.split()) >= 8)
-        return bool(self.texts) and long / len(self.texts) >= 0.3
-
-    @cached_property
-    def is_id(self) -> bool:
-        """True where each row has a short text of its own."""
-        distinct = len(set(self.texts))
-        return (
-            distinct == len(self.texts)
-            and len(self.texts) >= self.rows * SURE
-            and self.share(_ID.fullmatch) >= SURE
-            and self.share(_EMAIL.fullmatch) < 0.05
-        )
-
-    def numbers(self, region: str | None) -> float:
-        """Returns the share of the texts that are valid telephone numbers."""
-        texts = self.texts[:_MOST_NUMBERS]
-        return sum(casts.is_phone_number(one, region) for one in texts) / max(1, len(texts))
-
-
-@cache
-def _without_articles(words: str) -> str:
-    articles = word_lists()["marks"]["articles"]
-    return " ".join(one for one in words.split() if one not in articles) or words
 
 
 def guess_map(
@@ -139,8 +72,8 @@ class _Guesser:
         self._org = org
         self._zone = zone
         self._lists = word_lists()
-        rows = {repr(sorted(row.items())): row for row in sample.rows}.values()  # each once
-        self._columns = {name: _column(rows, name) for name in sample.columns}
+        rows = [*{repr(sorted(row.items())): row for row in sample.rows}.values()]  # each once
+        self._columns = {name: column_of(name, rows) for name in sample.columns}
         self._targets: dict[str, tuple[str, ...]] = {}
         self._notes: dict[str, str] = {}
         self._unsure = [*sample.unsure]
@@ -253,7 +186,17 @@ class _Guesser:
             if one.texts and (one in self._numbers or not self._is_person(one))
         ]
         fitting = [(score, one) for score, one in scored if score and fits(one)]
+        if field == "received_at":
+            fitting = [(score * 3 - self._lateness(one), one) for score, one in fitting]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+    def _lateness(self, column: Column) -> int:
+        """Returns 1 for a name of when the scam happened, 2 of when its report was changed."""
+        return (
+            2
+            if self._named(column, "marks", "changed")
+            else bool(self._named(column, "marks", "happened"))
+        )
 
     def _is_person(self, column: Column) -> bool:
         """Returns whether a name says who or where somebody is, and nothing says it better."""
@@ -262,28 +205,43 @@ class _Guesser:
         return never > 10 or bool(never and words and words[-1] in ("name", "address", "nombre"))
 
     def _national_regions(self) -> list[str]:
-        """Returns the regions of which the numbers may be that name no country, best first."""
-        shaped = [
-            text
-            for one in self._columns.values()
-            if (one.looks_dialed or self._named(one, "numbers", "phone") or one.is_nameless)
-            and not one.is_prose
-            for text in one.texts[:200]
-            if casts.is_phone_shaped(text)
+        """Returns the regions of which the numbers may be that name no country, best first.
+
+        Digits of somebody, as in "Customer number", count where nothing is surely a number.
+        """
+        columns = [one for one in self._columns.values() if not one.is_prose]
+        phones = [
+            one
+            for one in columns
+            if one.looks_dialed or self._named(one, "numbers", "phone") or one.is_nameless
         ]
-        return casts.number_regions(shaped[:: 1 + len(shaped) // _MOST_NUMBERS])
+        sides = [one for one in columns if self._is_side(one) and not one.is_calendar]
+        return self._regions_of(phones) or self._regions_of([*phones, *sides])
+
+    def _regions_of(self, columns: Sequence[Column]) -> list[str]:
+        texts = [text for one in columns for text in one.texts[:200]]
+        shaped = [one for one in texts if casts.is_phone_shaped(one)]
+        return casts.number_regions(shaped[:: 1 + len(shaped) // MOST_NUMBERS])
+
+    def _is_side(self, column: Column) -> bool:
+        """Returns whether a name says that a column has something of somebody in the matter."""
+        return any(self._named(column, "sides", one) for one in _SIDES) or any(
+            self._named(column, "call", f"{one}_number") > 10 for one in ("calling", "called")
+        )
 
     def _has_numbers(self, column: Column) -> bool:
-        if column.is_prose or not column.texts or _is_calendar(column):
+        if column.is_prose or not column.texts or column.is_calendar:
             return False
-        if column.time_forms and not self._named(column, "numbers", "phone"):
+        if self._named(column, "numbers", "never"):
+            return False
+        phone = self._named(column, "numbers", "phone")
+        named = phone or self._is_side(column)
+        if column.time_forms and not named:  # ten digits may be seconds since 1970, too
             return False
         share = column.numbers(self._region)
         if column.is_nameless:
             return share >= MOST
-        phone = self._named(column, "numbers", "phone")
-        named = phone or any(self._named(column, "sides", one) for one in _SIDES)
-        formatted = column.share(_FORMATTED.search) >= 0.5
+        formatted = column.share(FORMATTED.search) >= 0.5
         fits = casts.is_phone_shaped if self._is_suspects(column) else casts.holds_phone
         if phone and column.share(fits) >= MOST:
             return True  # of no country that can be told, or among words, and yet somebody's
@@ -299,7 +257,12 @@ class _Guesser:
         lost = any(self._named(one, "complaint", "loss_amount") > 1 for one in columns)
         if prose or (lost and signs < 3):  # calls may have a price
             return RecordKind.COMPLAINT
-        if signs >= 2:
+        lasts = any(
+            self._named(one, "call", "duration_seconds") > 10
+            and one.share(casts.is_duration) >= SURE
+            for one in columns
+        )
+        if signs >= 2 or (lasts and self._numbers):
             return RecordKind.CALL
         if len(self._numbers) >= 2 and not any(
             self._named(one, "sides", side) for one in self._numbers for side in _SIDES
@@ -319,7 +282,7 @@ class _Guesser:
             column = self._best(table, field, lambda one: bool(one.time_forms))
             if column is None and field == needed:
                 free = list(self._free())
-                dated = [one for one in free if _is_calendar(one)] or [
+                dated = [one for one in free if one.is_calendar] or [
                     one for one in free if _EPOCHS.intersection(one.time_forms)
                 ]
                 column = dated[0] if dated else None
@@ -338,11 +301,17 @@ class _Guesser:
 
     def _join_time_of_day(self, date: Column, field: str) -> None:
         """Takes the one column that has the times of day of a column of mere dates."""
-        if not _is_calendar(date) or date.share(times.names_time_of_day) > 1 - SURE:
+        if not date.is_calendar or date.share(times.names_time_of_day) > 1 - SURE:
             return
         clocks = [
-            one for one in self._free() if one.texts and one.share(times.is_time_of_day) >= SURE
+            one
+            for one in self._free()
+            if one.texts
+            and one.share(times.is_time_of_day) >= SURE
+            and not self._named(one, "call", "duration_seconds")
         ]
+        began = [one for one in clocks if not self._named(one, "marks", "changed")]
+        clocks = began or clocks  # when a call began, not when it ended
         shared = [len({*one.words.split()} & {*date.words.split()}) for one in clocks]
         best = [one for one, n in zip(clocks, shared, strict=True) if n == max(shared)]
         if len(best) == 1:
@@ -384,8 +353,23 @@ class _Guesser:
         return forms[0]
 
     def _guess_id(self) -> None:
-        field = ID_FIELDS[self._kind]
-        if self._best_into(field, lambda one: one.is_id and one not in self._numbers):
+        field, table = ID_FIELDS[self._kind], str(self._kind)
+
+        def is_records(one: Column) -> bool:
+            of_whom = self._named(one, table, "victim_id")
+            owned = self._is_side(one) and not self._named(one, "marks", "happened")
+            owned = owned or bool(of_whom or self._named(one, "suspect_only", "payee"))
+            generic = self._named(one, table, field) <= max(1, of_whom)  # "id", as of "customer id"
+            return one.is_id and one not in self._numbers and not (generic and owned)
+
+        if self._best_into(field, is_records):
+            name = next(name for name, of in self._targets.items() if field in of)
+            ids = self._columns[name].texts
+            if len(ids) >= 10 and counts_rows(ids):
+                self._unsure.append(
+                    f"{field}: {name!r} counts the rows; if each file begins at 1 again, write "
+                    "ignore, or rows of two files with the same number are one record"
+                )
             return
         self._unsure.append(
             f"{field}: no column of such a name has one of its own in each row; made of its content"
@@ -403,11 +387,17 @@ class _Guesser:
             if of == ("loss_amount",):
                 self._guess_decimal(self._columns[name])
                 self._guess_currency(self._columns[name], known)
-        self._best_into("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
+        self._best_into(
+            "victim_id", lambda one: one.is_pseudonym, "shown in outputs: a pseudonym, never a name"
+        )
+        states = self._lists["marks"]["states"]
+
+        def is_short(one: Column) -> bool:
+            is_state = one.share(lambda text: plain_words(text) in states) >= 0.5
+            return not one.is_prose and not is_state and one.share(_SHORT.fullmatch) >= SURE
+
         for field in ("victim_region", "claimed_brand"):
-            self._best_into(
-                field, lambda one: not one.is_prose and one.share(_SHORT.fullmatch) >= SURE
-            )
+            self._best_into(field, is_short)
         self._best_into("language", lambda one: one.share(casts.is_language) >= SURE)
         self._guess_words("channel")
         for column in list(self._free()):
@@ -422,14 +412,14 @@ class _Guesser:
         victims = [
             one
             for one in self._numbers
-            if one.named(sides["victim"])
+            if self._names_victim(one)
             and not one.named(sides["suspect"])
             and not one.named(sides["caller_id"])
         ]
         for column in self._numbers:
             if column.name in self._targets:
                 continue
-            suspect, victim = column.named(sides["suspect"]), column.named(sides["victim"])
+            suspect, victim = column.named(sides["suspect"]), self._names_victim(column)
             callback, caller = column.named(sides["callback"]), column.named(sides["caller_id"])
             if self._is_suspects(column) and not self._meets(column, victims):
                 if callback:
@@ -469,8 +459,15 @@ class _Guesser:
         if self._is_doubled(column):
             return False
         reached = column.named(sides["reached"]) and not column.named(sides["told"])
-        others = reached or column.named(sides["victim"]) or column.named(sides["own"])
+        others = reached or self._names_victim(column) or column.named(sides["own"])
         return bool(column.named(sides["suspect"])) and not others
+
+    def _names_victim(self, column: Column) -> bool:
+        """Returns whether a name says that the victim's own is in a column."""
+        sides = self._lists["sides"]
+        of_person = column.named(sides["suspect"]) and not column.named(sides["event"])
+        of_line = column.named(sides["line"]) and not of_person
+        return bool(column.named(sides["victim"]) or of_line)
 
     def _is_doubled(self, column: Column) -> bool:
         """Returns whether two columns have this name: one may be the victim's."""
@@ -502,9 +499,9 @@ class _Guesser:
         sides = self._lists["sides"]
         for column in list(self._free()):
             suspect = self._is_suspects(column)
-            if column.share(_EMAIL.fullmatch) >= MOST:
+            if column.share(EMAIL.fullmatch) >= MOST:
                 self._take(column, "email.sender" if suspect else "email.victim")
-                if not suspect and not column.named(sides["victim"]):
+                if not suspect and not self._names_victim(column):
                     self._unsure.append(
                         f"{column.name!r}: whose addresses these are cannot be told, so they are "
                         "withheld as victims'; write email.sender if they are the suspect's"
@@ -512,8 +509,8 @@ class _Guesser:
                 continue
             is_url = column.share(_URL.match) >= 0.5
             ends = column.words.endswith(tuple(self._lists["suspect_only"]["url"]))
-            is_url |= suspect and ends and column.share(_SITE.match) >= 0.5
-            if is_url or (self._named(column, "suspect_only", "url") > 10 and not column.is_prose):
+            named = self._named(column, "suspect_only", "url") > 10 or (suspect and ends)
+            if is_url or (named and not column.is_prose and column.share(casts.is_site) >= 0.5):
                 if suspect:
                     self._take(column, "url")
                 elif is_url:
@@ -530,7 +527,7 @@ class _Guesser:
             ):
                 if not self._named(column, "suspect_only", key) or column.is_prose:
                     continue
-                if column.named(sides["suspect"]) and not column.named(sides["victim"]):
+                if column.named(sides["suspect"]) and not self._names_victim(column):
                     self._take(column, target)
                 else:
                     self._unsure.append(
@@ -621,13 +618,25 @@ class _Guesser:
             if "direction" in self._words:
                 self._words["direction"] = dict.fromkeys(self._words["direction"], UNKNOWN)
                 where = "[words.direction] says so"
+                self._ask_of_one_line()
             self._unsure.append(
                 "direction: whether the caller or the called is the suspect cannot be told, so no "
                 f"call names either until {where}"
             )
-        self._best_into("victim_id", _is_pseudonym)
+        self._best_into("victim_id", lambda one: one.is_pseudonym)
         for field in ("attestation", "orig_id", "carrier", "trunk", "complaint_id"):
             self._best_into(field, lambda one: not one.is_prose and one not in self._numbers)
+
+    def _ask_of_one_line(self) -> None:
+        """Asks about calls of one line, which some systems name first, whoever called."""
+        for one in self._numbers:
+            is_line = len(one.texts) >= 10 and len(number_digits(one.texts)) == 1
+            if is_line and self._targets.get(one.name) == ("calling_number",):
+                self._unsure.append(
+                    f"direction: {one.name!r} has one number, whoever called; give all words of "
+                    "[words.direction] one meaning: inbound where it is the suspect's, outbound "
+                    "where the other side is"
+                )
 
     def _take_suspect(self, suspect: Column) -> None:
         """Sets who is the suspect by the one column that is named as the suspect's number."""
@@ -673,27 +682,5 @@ class _Guesser:
             )
 
 
-def _column(rows: Collection[Row], name: str) -> Column:
-    cells = (text for row in rows for text in row.get(name, ()))
-    texts = tuple(
-        one for cell in cells if not says_unknown(cell) for one in casts.phone_parts(cell)
-    )
-    return Column(name, _without_articles(plain_words(name)), texts, len(rows))
-
-
 _EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}
 """Forms of times that have too many digits for a telephone number."""
-
-
-def _is_calendar(column: Column) -> bool:
-    """Returns whether a column has times that are no mere numbers."""
-    return any(not form.startswith(("epoch", "excel")) for form in column.time_forms)
-
-
-def _is_pseudonym(column: Column) -> bool:
-    """Returns whether a column may be the pseudonym of a person: short, and no way to reach one."""
-    return (
-        column.share(lambda one: len(one) <= 64 and bool(_ID.fullmatch(one))) >= SURE
-        and column.share(_EMAIL.fullmatch) == 0
-        and column.share(lambda one: one.startswith("+")) == 0
-    )

@@ -299,3 +299,23 @@ def test_a_zone_that_is_none_is_an_error(name):
 )
 def test_names_of_countries_become_codes(name, code):
     assert country_code(name) == code
+
+
+@pytest.mark.parametrize(
+    ("written", "form", "hour", "minute"),
+    [
+        ("01/03/2026 1015hrs", TimeForm.DAY_FIRST, 10, 15),
+        ("1 March 2026 2215 hrs", TimeForm.MONTH_NAME, 22, 15),
+        ("2026-03-01 0915H", TimeForm.ISO_LOCAL, 9, 15),
+        ("3/1/2026 1:07P", TimeForm.MONTH_FIRST, 13, 7),
+        ("3/1/2026 11:07a", TimeForm.MONTH_FIRST, 11, 7),
+    ],
+)
+def test_times_of_day_as_police_and_phone_bills_write_them(written, form, hour, minute):
+    expected = datetime(2026, 3, 1, hour, minute, tzinfo=UTC)
+    assert time_of_form(written, form, UTC) == expected
+
+
+def test_a_number_that_is_no_time_of_day_is_refused():
+    with pytest.raises(TimeFormError):
+        time_of_form("01/03/2026 2575hrs", TimeForm.DAY_FIRST, UTC)

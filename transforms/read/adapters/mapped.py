@@ -161,6 +161,7 @@ def _named_columns(
     that may be a record is skipped. Raises MisfitError where other columns are there.
     """
     names, needed = by.file.names, {*by.read_columns}
+    first = [one and framing.cut_blank_end([*one], len(names)) for one in first]
     for at, row in enumerate(first):
         written = {one.strip() for one in row or ()} - {""}
         found = distinct_names(row or (), first[at - 1] if at else None)
@@ -403,7 +404,7 @@ def _read_cells(
     if b"\0" in record.data:
         raise _RefusedError(Code.BROKEN_CSV, "a NUL byte in the row", whole=True)
     try:
-        cells = _cells(record, form)
+        cells = framing.cut_blank_end(_cells(record, form), len(names))
     except UnicodeDecodeError:
         raise _RefusedError(Code.BAD_ENCODING, f"not {form.encoding} text", whole=True) from None
     if len(cells) != len(names):
@@ -589,7 +590,9 @@ class _Reading:
         ]
         return {
             "phone_numbers": numbers or None,
-            "urls": [one for text in self._texts(mapping.URL_TARGET, row) for one in text.split()]
+            "urls": [
+                link for one in self._texts(mapping.URL_TARGET, row) for link in casts.links(one)
+            ]
             or None,
             "emails": [one for one, _ in emails] or None,
             "email_roles": [role for _, role in emails] or None,
@@ -598,6 +601,7 @@ class _Reading:
         }
 
     def _payments(self, row: Row) -> list[dict[str, str | None]] | None:
+        """Returns a payment a payee; what was paid stands only where there is one."""
         payment = {
             part: next(iter(self._texts(target, row)), None) for target, part in _PAYMENT.items()
         }
@@ -607,6 +611,11 @@ class _Reading:
         if paid := self._texts("payment.paid_at", row):
             when = self._time("payment.paid_at", paid)
             payment["paid_at"] = times.time_or_day(when, paid, self._zone)
+        texts = dict.fromkeys(self._texts("payment.payee", row))
+        payees = [one for text in texts for one in casts.several_payees(text)]
+        if len(payees) > 1:
+            shared = {part: payment[part] for part in ("method", "paid_at") if part in payment}
+            return [dict.fromkeys(_PAYMENT.values()) | shared | {"payee": one} for one in payees]
         return [payment] if any(payment.values()) else None
 
 

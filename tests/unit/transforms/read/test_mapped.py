@@ -882,6 +882,17 @@ TEXT = "I was told to call the number because of a virus on the computer"
         ("Teléfono del departamento de fraude", "phone.victim"),
         ("Betrug Meldestelle Telefon", "phone.victim"),
         ("Number the scammer told to call", "phone.callback"),
+        ("Suspect Mobile No.", "phone.caller_id"),
+        ("Accused mobile", "phone.caller_id"),
+        ("Teléfono del presunto autor", "phone.caller_id"),
+        ("Telefone do burlão", "phone.caller_id"),
+        ("Suspect Contact No.", "phone.caller_id"),
+        ("Scammer's Contact", "phone.caller_id"),
+        ("Fraud contact phone", "phone.victim"),
+        ("Telefoonnummer melder", "phone.victim"),
+        ("Scam victim mobile", "phone.victim"),
+        ("Fraud alert mobile", "phone.victim"),
+        ("Mobile", "phone.victim"),
     ],
 )
 def test_a_number_is_a_suspects_only_where_its_name_says_so(tmp_path, column, target):
@@ -1097,3 +1108,264 @@ def test_a_hostile_file_is_guessed_at_or_one_error(tmp_path, text):
 def test_a_number_that_is_too_long_is_an_error_of_the_file():
     with pytest.raises(MapError, match="not TOML: a number that is too long"):
         parse_map(f"version = {'9' * 5_000}\n", "m.toml")
+
+
+def test_the_victims_number_in_mere_digits_is_no_pseudonym(tmp_path):
+    # Ten digits may be seconds since 1970 too; as a victim_id they would be shown in outputs.
+    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},202555010{n}" for n in range(10)]
+    by = guess(tmp_path, "case id,created,description,Customer number\n" + "\n".join(rows)).by
+    assert by.columns["Customer number"] == ("phone.victim",)
+
+
+def test_an_id_of_somebody_is_no_id_of_the_record(tmp_path):
+    rows = [f"C{n},2026-06-02T00:00Z,{TEXT},pay{n}@okbank" for n in range(20)]
+    by = guess(tmp_path, "Customer ID,created,description,Suspect UPI Id\n" + "\n".join(rows)).by
+    # As ids, the second report of one customer would be a duplicate of the first.
+    assert by.columns["Customer ID"] == ("victim_id",)
+    assert by.columns["Suspect UPI Id"] == ("payment.payee",)
+    assert not any("complaint_id" in of for of in by.columns.values())
+
+
+@pytest.mark.parametrize(("first", "asks"), [(0, True), (1, True), (7001, False)])
+def test_ids_that_count_the_rows_are_asked_about(tmp_path, first, asks):
+    rows = [f"{first + n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
+    found = guess(tmp_path, "id,created,description\n" + "\n".join(rows))
+    assert found.by.columns["id"] == ("complaint_id",)
+    assert any("counts the rows" in one for one in found.unsure) is asks
+
+
+@pytest.mark.parametrize(
+    ("happened", "received"),
+    [
+        ("incident_timestamp", "complaint_timestamp"),
+        ("Fecha de la llamada", "Fecha"),
+        ("Incident date", "Date"),
+    ],
+)
+def test_when_it_happened_is_not_when_it_was_received(tmp_path, happened, received):
+    rows = [f"{n}A,2026-06-01 10:00,2026-06-02 11:00,{TEXT},2026-06-09 09:00" for n in range(9)]
+    head = f"case id,{happened},{received},description,Date modified\n"
+    by = guess(tmp_path, head + "\n".join(rows)).by
+    assert by.columns[received] == ("received_at",)
+    assert by.columns[happened] == ("occurred_at",)
+
+
+def test_both_sides_of_a_call_are_taken_by_their_words(tmp_path):
+    sides = [(f"+1202555010{n}", f"+1888555010{n}") for n in range(9)]
+    calls = [
+        {
+            "startTime": f"2026-06-02T00:00:0{n}Z",
+            "duration": 9,
+            "to": {"phoneNumber": to},
+            "from": {"phoneNumber": by},
+        }
+        for n, (to, by) in enumerate(sides)
+    ]
+    found = guess(tmp_path, json.dumps(calls), name="calls.json").by
+    assert found.columns["to.phoneNumber"] == ("called_number",)
+    assert found.columns["from.phoneNumber"] == ("calling_number",)
+    rows = [f"2026-06-02T00:00:0{n}Z,{to},{by},9" for n, (to, by) in enumerate(sides)]
+    found = guess(tmp_path, "Start time,B Number,A Number,Duration\n" + "\n".join(rows)).by
+    assert found.columns["A Number"] == ("calling_number",)
+    assert found.columns["B Number"] == ("called_number",)
+
+
+@pytest.mark.parametrize("names", [("Source", "Destination"), ("caller", "receiver_number")])
+def test_sides_of_a_call_in_mere_digits_are_numbers(tmp_path, names):
+    rows = [f"2026-06-02T00:00:0{n}Z,202555010{n},312555010{n},9" for n in range(9)]
+    head = f"Start time,{','.join(names)},Duration\n"
+    by = guess(tmp_path, head + "\n".join(rows)).by
+    assert [by.columns[one] for one in names] == [("calling_number",), ("called_number",)]
+
+
+def test_a_duration_is_no_time_of_day(tmp_path):
+    rows = [f"01.06.2026,09:1{n}:05,+49301234560{n},+49301234500,00:01:1{n}" for n in range(9)]
+    by = guess(tmp_path, "Datum,Uhrzeit,Von,An,Dauer\n" + "\n".join(rows)).by
+    assert by.columns["Uhrzeit"] == ("started_at",)
+    assert by.columns["Dauer"] == ("duration_seconds",)
+
+
+def test_addresses_of_computers_hide_no_numbers(tmp_path):
+    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},198.51.100.{n},(202) 555-010{n}" for n in range(9)]
+    by = guess(tmp_path, "case id,created,description,IP,Q1\n" + "\n".join(rows)).by
+    assert by.columns["Q1"] == ("phone.victim",)
+    assert by.columns["IP"] == ("ignore",)
+
+
+def test_words_without_blanks_are_prose(tmp_path):
+    told = "画面に表示された番号に電話したところ遠隔操作をされ電子マネーで支払うように言われた"
+    rows = [f"2026/06/02 09:0{n},+8131234560{n},+8180123456{n}0,{told}" for n in range(9)]
+    by = guess(tmp_path, "日時,電話,相手,内容\n" + "\n".join(rows)).by
+    assert by.kind is RecordKind.COMPLAINT
+    assert by.columns["内容"] == ("narrative",)
+
+
+@pytest.mark.parametrize("amount", ["R$ 1.250,00", "Rs. 1,250.00", "US$ 1,250.00", "1250 kr."])
+def test_losses_with_any_sign_of_currency_are_read(tmp_path, amount):
+    rows = [f'{n}A;2026-06-02T00:00Z;{TEXT};"{amount}"' for n in range(9)]
+    path = tmp_path / "acme_cases.csv"
+    by = guess(tmp_path, "case id;created;description;amount (x)\n" + "\n".join(rows)).by
+    found, _ = read_file(path, maps=(by,))
+    assert {float(row["loss_amount"]) for row in found["complaints"]} == {1250}
+
+
+def test_a_suspects_site_without_a_scheme_is_a_link(tmp_path):
+    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},refund{n}.example" for n in range(9)]
+    by = guess(tmp_path, "case id,created,description,scammer_website\n" + "\n".join(rows)).by
+    assert by.columns["scammer_website"] == ("url",)
+
+
+@pytest.mark.parametrize(
+    ("cell", "payees"),
+    [
+        ("ab1@okbank;cd2@okpay", ["ab1@okbank", "cd2@okpay"]),
+        ("DE89 3704 0044 0532 0130 00, FR7630006000011234567890189", 2),
+        ("55779911, 20-00-00", 1),
+        ("Smith, John", 1),
+        ("DE89370400440532013000; COBADEFFXXX", 1),
+    ],
+)
+def test_several_payees_in_a_cell_are_payments_each(tmp_path, cell, payees):
+    path = tmp_path / "a.csv"
+    path.write_text(f'Case,When,Payee,Paid\nA1,2026-06-01 10:00,"{cell}",100\n')
+    columns = """
+[columns]
+"Case" = "complaint_id"
+"When" = "received_at"
+"Payee" = "payment.payee"
+"Paid" = "payment.amount"
+[times]
+"When" = "iso-local"
+"""
+    found, _ = read_file(path, maps=(a_map(columns=columns),))
+    (row,) = found["complaints"]
+    payments = row["payments"]
+    assert len(payments) == (payees if isinstance(payees, int) else len(payees))
+    if isinstance(payees, list):
+        assert [one["payee"] for one in payments] == payees
+    # How much each was paid is not known where there are several.
+    assert all((one["amount"] is None) == (len(payments) > 1) for one in payments)
+
+
+@pytest.mark.parametrize(
+    ("cell", "count"),
+    [
+        ("https://a.example/x;https://b.example/y", 2),
+        ("a.example, b.example", 2),
+        ("https://a.example/x?p=1,2;q=3", 1),
+    ],
+)
+def test_several_links_in_a_cell_are_read(tmp_path, cell, count):
+    path = tmp_path / "a.csv"
+    path.write_text(f'Case,When,Site\nA1,2026-06-01 10:00,"{cell}"\n')
+    columns = (
+        COLUMNS.split('"Name"', maxsplit=1)[0] + '"Site" = "url"\n[times]\n"When" = "iso-local"\n'
+    )
+    found, _ = read_file(path, maps=(a_map(columns=columns),))
+    assert len(found["complaints"][0]["urls"]) == count
+
+
+@pytest.mark.parametrize("start", ["<?xml version='1.0'?>\n<smses>", "BEGIN:VCARD\nVERSION:3.0"])
+def test_a_form_that_is_no_table_is_named(tmp_path, start):
+    with pytest.raises(InputError) as error:
+        guess(tmp_path, f"{start}\nsms,2026-06-02\n" * 3)
+    assert "is not supported; convert it" in str(error.value)
+
+
+INTERCEPTED = (
+    "Target /A PARTY NUMBER,CALL_TYPE,B PARTY NUMBER,Call date,Call Time,Call End Time,Dur(s),"
+    "IMEI,Cell ID"
+)
+
+
+def intercepted(end):
+    ways = ("Incoming", "Outgoing")
+    return [
+        f"919876512345,{ways[n % 2]},9198765123{n},{n + 10}-08-2026,00:{n}:06,00:{n}:36,30,"
+        f"356789101234567,404-20-1-{n}{end}"
+        for n in range(10, 20)
+    ]
+
+
+@pytest.mark.parametrize("above", ["", "Call records\nNumber : 919876512345\n\n"])
+@pytest.mark.parametrize("end", ["", ",", ",,"])
+def test_a_separator_that_ends_each_row_loses_none(tmp_path, above, end):
+    # So a carrier writes them: names of 9 columns above rows of 10 cells.
+    path = tmp_path / "acme_cases.csv"
+    text = above + "\n".join([INTERCEPTED, *intercepted(end)]) + "\n"
+    found = guess(tmp_path, text)
+    by = found.by
+    assert by.columns["Target /A PARTY NUMBER"] == ("calling_number",)
+    assert by.columns["B PARTY NUMBER"] == ("called_number",)
+    assert by.columns["Call Time"] == ("started_at",)  # and not when it ended
+    assert {by.columns[one] for one in ("Call End Time", "IMEI", "Cell ID")} == {("ignore",)}
+    # Whoever called, the line is named first: as a caller it may be the victim's.
+    assert any("has one number, whoever called" in one for one in found.unsure)
+    read, _ = read_file(path, calls=True, maps=(by,))
+    assert len(read["calls"]) == 10 and not read["rejects"]
+    path.write_text(path.read_text() + intercepted(",more")[0] + "\n")
+    read, _ = read_file(path, calls=True, maps=(by,))
+    assert len(read["calls"]) == 10 and len(read["rejects"]) == 1
+
+
+def test_a_number_with_a_plus_is_no_time(tmp_path):
+    # 919876512345 is also a time of 1999 in milliseconds.
+    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},+91987651234{n}" for n in range(9)]
+    by = guess(tmp_path, "case id,created,description,Whatsapp\n" + "\n".join(rows)).by
+    assert by.columns["Whatsapp"] == ("phone.victim",)
+
+
+@pytest.mark.parametrize(("word", "target"), [("Texas", "victim_region"), ("Open", "ignore")])
+def test_the_state_of_a_case_is_no_region(tmp_path, word, target):
+    rows = [f"{n}A,2026-06-02T00:00Z,{TEXT},{word}" for n in range(9)]
+    by = guess(tmp_path, "case id,created,description,State\n" + "\n".join(rows)).by
+    assert by.columns["State"] == (target,)
+
+
+def test_the_questions_of_a_form_are_names_of_columns(tmp_path):
+    head = (
+        "Timestamp,Your phone number,What number did the scammer call you from?,"
+        "What number were you told to call back?,What happened?,How much money did you lose? (USD),"
+        "Which company did they claim to be from?,What website did they send you to?,"
+        "When did this happen?,What number did they call?\n"
+    )
+    rows = [
+        f"6/{n}/2026 10:00,(202) 555-010{n % 10},(312) 555-010{n % 10},1-888-555-0100,{TEXT},$1{n},"
+        f"Amazon,refund.example,5/{n}/2026,(202) 555-010{n % 10}"
+        for n in range(10, 20)
+    ]
+    found = guess(tmp_path, head + "\n".join(rows)).by.columns
+    assert [targets[0] for targets in found.values()] == [
+        "received_at",
+        "phone.victim",
+        "phone.caller_id",
+        "phone.callback",
+        "narrative",
+        "loss_amount",
+        "claimed_brand",
+        "url",
+        "occurred_at",
+        "phone.victim",
+    ]
+
+
+@pytest.mark.parametrize("name", ["scam_id", "Fraud ID"])
+def test_an_id_of_a_scam_is_that_of_its_record(tmp_path, name):
+    rows = [f"S{n},2026-06-02T00:00Z,{TEXT}" for n in range(20)]
+    by = guess(tmp_path, f"{name},created,description\n" + "\n".join(rows)).by
+    assert by.columns[name] == ("complaint_id",)
+
+
+def test_rows_that_are_shifted_by_an_unnamed_column_are_never_read(tmp_path):
+    # As R writes a table: without a name above the names of its rows. The last cells are empty.
+    rows = [
+        f"{n},A{n},2026-06-02T00:00Z,+1 888 555 01{n:02},+1 202 555 01{n:02}," for n in range(12)
+    ]
+    head = "case id,received at,scammer phone,victim phone,notes\n"
+    with pytest.raises(InputError):
+        guess(tmp_path, head + "\n".join(rows))
+    by = guess(tmp_path, head + "\n".join(one.split(",", 1)[1] for one in rows)).by
+    path = tmp_path / "shifted.csv"
+    path.write_text(head + "\n".join(rows) + "\n")
+    found, _ = read_file(path, maps=(by,))
+    assert not found["complaints"] and len(found["rejects"]) == 4
