@@ -1368,4 +1368,4 @@ def test_rows_that_are_shifted_by_an_unnamed_column_are_never_read(tmp_path):
     path = tmp_path / "shifted.csv"
     path.write_text(head + "\n".join(rows) + "\n")
     found, _ = read_file(path, maps=(by,))
-    assert not found["complaints"] and len(found["rejects"]) == 4
+    assert not found["complaints"] and len(found["rejects"]) == len(rows)
