@@ -37,7 +37,7 @@ from transforms.shuffle import MAIN, Place
 from transforms.victims.stated_numbers import CLAIMS
 
 _MAY_LACK = ("before", CLAIMS, "components", "previous")
-"""What may have no batches to cluster by."""
+"""Inputs of `find_clusters` that may be absent: they have no batches then."""
 
 
 @dataclass(frozen=True)
