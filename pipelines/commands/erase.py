@@ -270,9 +270,9 @@ def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstandin
     entries = ledger.read_ledger(arguments.ledger)
     issued = [one for one in entries if one.kind in ledger.ISSUED]
     if issued and not any(one.searched for one in found):
+        number = quantity(len(issued), "offer or package", "offers or packages")
         raise UsageError(
-            "--run: offers or packages were issued; name a run that has the record, to see if one "
-            "cites it"
+            f"--run: {number} left here; name a run that has the record, to see if one cites it"
         )
     shown = {entity for one in found for entity in one.entities}
     holds = {one.entry.issue_id: one for one in ledger.outstanding(entries, shown)}
