@@ -615,8 +615,8 @@ def _loss_lines(run: Run) -> Iterator[str]:
     """Yields a line on the losses that name no currency, if there are any."""
     if number := sum(one.num_rows for one in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)):
         yield (
-            f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give "
-            "loss_currency, of a map as a constant"
+            f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
+            "loss_currency, or write the constant loss_currency in the map"
         )
 
 

@@ -793,7 +793,7 @@
       draft.decision_id = found.added;
       setTimeout(refresh, found.seconds * 1000 + 500);
       const said = found.said.split("\n")[0].replace(`: ${draft.kind} covers `, `: ${words(draft.kind)} covers `);
-      notice(`${said}; recorded in ${count(found.seconds)} s.`, draft);
+      notice(`${said}; recorded once ${count(found.seconds)} s have passed.`, draft);
     } else {
       if (!author) throw new Error("Give an author: who decides.");
       readDecisions();

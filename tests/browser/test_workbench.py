@@ -920,7 +920,7 @@ def test_six_clicks_to_a_confirmed_cluster_and_a_disputed_member(browser, served
     browser.wait("document.querySelector('#toast').textContent.includes('is undone')")
     click("tbody tr .quick button[aria-label^=Dispute]")
     click("dialog .primary")
-    browser.wait("document.querySelector('#toast').textContent.includes('recorded in')")
+    browser.wait("document.querySelector('#toast').textContent.includes('recorded once')")
     assert ": Dispute covers " in browser.text("#toast")
     served.flush()
     made = parse_decisions((tmp_path / "d.csv").read_text(), "d.csv")
