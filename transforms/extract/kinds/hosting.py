@@ -109,6 +109,8 @@ def opened_link(link: Link) -> Link:
     """Returns the link that opens in the end, without the wrappers that tell of it."""
     for _ in range(_DEEPEST):
         end = _last_two_labels(link.host)
+        if end not in _redirects_as_written():
+            break
         targets = (_wrapped_by(rule, code, link) for rule, code in _redirects_ending(end))
         inner = next(filter(None, targets), None)
         if inner is None:
@@ -283,13 +285,20 @@ def _rules_as_written() -> Mapping[str, Sequence[tuple[str, str, frozenset[str]]
 @cache
 def _redirects_ending(end: str) -> Sequence[tuple[_Rule, str | None]]:
     """Compiles the rules of links that wrap others, for hosts with these last two labels."""
-    rules = [
-        (_compile_rule(written, row["name"], frozenset()), row.get("code"))
-        for row in load_reference_data("hosting.toml")["redirect"]
-        for written in row["links"]
-        if _last_two_labels(re.split("[/?]", written, maxsplit=1)[0]) == end
-    ]
+    written = _redirects_as_written()[end]
+    rules = [(_compile_rule(link, name, frozenset()), code) for link, name, code in written]
     return sorted(rules, key=lambda one: one[0].rank, reverse=True)
+
+
+@cache
+def _redirects_as_written() -> Mapping[str, Sequence[tuple[str, str, str | None]]]:
+    """Returns such links, with name and code, by the last two labels of their hosts."""
+    by_end: dict[str, list[tuple[str, str, str | None]]] = defaultdict(list)
+    for row in load_reference_data("hosting.toml")["redirect"]:
+        for link in row["links"]:
+            end = _last_two_labels(re.split("[/?]", link, maxsplit=1)[0])
+            by_end[end].append((link, row["name"], row.get("code")))
+    return by_end
 
 
 def _compile_rule(written: str, platform: str, own: frozenset[str]) -> _Rule:
