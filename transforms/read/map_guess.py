@@ -508,7 +508,9 @@ class _Guesser:
                     )
                 continue
             is_url = column.share(_URL.match) >= 0.5
-            ends = column.words.endswith(tuple(self._lists["suspect_only"]["url"]))
+            asked = re.sub("^wh(?:at|ich) ", "", column.words)  # "Which website did they send"
+            sites = tuple(self._lists["suspect_only"]["url"])  # but not "Scam site host"
+            ends = asked.endswith(sites) or (asked != column.words and asked.startswith(sites))
             named = self._named(column, "suspect_only", "url") > 10 or (suspect and ends)
             if is_url or (named and not column.is_prose and column.share(casts.is_site) >= 0.5):
                 if suspect:
