@@ -27,13 +27,14 @@ MEMBERSHIP = pa.schema(
         ("cluster_id", pa.string()),
         ("role", pa.string()),
         *((name, pa.int64()) for name in TIE_COUNTS),
+        ("doubted", pa.bool_()),
         ("known_as", pa.string()),
     ]
 )
 """An infrastructure entity, contested or not, and its cluster.
 
-`link_reporters` and `tying_reporters` are as ASSIGNMENT has them. `known_as` is its own id, which
-is not written.
+`link_reporters`, `tying_reporters` and `doubted` are as ASSIGNMENT has them. `known_as` is its own
+id, which is not written.
 """
 
 CLUSTER_LINK = pa.schema(
@@ -84,6 +85,7 @@ def finalize_entities(
         "cluster_id": cluster_ids(clusters_of(assigned)),
         "role": found["role"],
         **{name: pc.fill_null(assigned[name], 0) for name in TIE_COUNTS},
+        "doubted": pc.fill_null(assigned["doubted"], False),
         "known_as": found["known_as"],
     }
     members = batch_of_columns(columns, MEMBERSHIP)

@@ -55,7 +55,7 @@ NEAR_MISS_RATIO = 3
 NEAR_MISS_KINDS = (EntityKind.PHONE, EntityKind.ACCOUNT, EntityKind.REMOTE)
 """Kinds whose ids people copy digit by digit."""
 
-CORE_COLUMNS = ("entity_id", "known_as", "status", "reporters", "link_reporters")
+CORE_COLUMNS = ("entity_id", "known_as", "status", "reporters", "link_reporters", "doubted")
 """Columns of MEMBERSHIP that `standings` reads."""
 
 _ANY_DIGIT, _SAME_DIGITS = "\x00", "\x01"
@@ -241,7 +241,8 @@ def standings(
 
     `most` bounds the robustness of some members.
 
-    The robustness of a cluster of one is that of the reporters who show its member in a hard role.
+    The robustness of a cluster of one is that of the reporters who show its member in a hard role;
+    of a private line that too few tie to the others they name, `UNCONFIRMED` less.
     A contested member is never of the core; its near misses go by what it stands for, so that
     nobody can hide it by a contest.
     """
@@ -250,7 +251,9 @@ def standings(
     like = near_misses({one["known_as"]: one["reporters"] for one in rows})
     found = {}
     for one in rows:
-        tying = one["reporters"] if len(rows) == 1 else one["link_reporters"]
+        tying = one["link_reporters"]
+        if len(rows) == 1:
+            tying = one["reporters"] - UNCONFIRMED * one["doubted"]
         bound = (most or {}).get(one["entity_id"], tying)
         robustness = min(one["reporters"], tying, bound)
         better = like.get(one["known_as"], "")

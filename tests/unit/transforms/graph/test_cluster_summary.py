@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from schemas.cluster import CLUSTER, MEMBER
-from schemas.enums import Status
+from schemas.enums import Status, Tier
 from schemas.field import TIMESTAMP
 from tests.support.made_up_evidence import DAY, MONEY
 from transforms.graph.cluster_facts import (
@@ -99,6 +99,7 @@ def membership(entity, cluster="c-1", **fields):
         "reporters": 1,
         "link_reporters": 0,
         "tying_reporters": 0,
+        "doubted": False,
         "known_as": entity,
     } | fields
 
@@ -115,6 +116,15 @@ def test_no_liars_ties_elsewhere_end_a_dispute(shown, tying, counted, disputed):
     other = membership("phone:+18885550122", reporters=5, tying_reporters=4, link_reporters=4)
     status = cluster_status([one, other], frozenset(), {one["known_as"]})
     assert status == (DISPUTED if disputed else CANDIDATE)
+
+
+@pytest.mark.parametrize(
+    ("shown", "doubted", "tier"),
+    [(2, False, Tier.CORE), (2, True, Tier.VERIFY), (3, True, Tier.CORE), (1, False, Tier.VERIFY)],
+)
+def test_a_line_that_too_few_tie_is_no_better_attested_alone(shown, doubted, tier):
+    one = membership("phone:+12025550101", reporters=shown, doubted=doubted)
+    assert standings([one])[one["entity_id"]].tier == tier
 
 
 def test_a_near_miss_keeps_its_dispute():

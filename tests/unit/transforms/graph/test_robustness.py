@@ -211,7 +211,7 @@ def test_core_needs_two_reporters_and_no_better_number():
     shown |= {"domain:b.top": (1, 4), "domain:c.top": (2, 2)}
     members = [
         {"entity_id": one, "known_as": one, "status": "infrastructure"}
-        | {"reporters": reporters, "link_reporters": tying}
+        | {"reporters": reporters, "link_reporters": tying, "doubted": False}
         for one, (reporters, tying) in shown.items()
     ]
     assert core_members(members) == {"phone:+18885550123", "domain:c.top"}
