@@ -118,7 +118,7 @@ def key_of(row):
 @given(st.lists(OWN, max_size=5), st.lists(OFFERED, min_size=1, max_size=6))
 def test_weights_give_the_tables_that_rows_give(own, offered):
     # A day's people are a burst only as rows: an offer has weeks.
-    with patch("transforms.graph.cluster_facts.BRIEF_SPAN", -1):
+    with patch("transforms.graph.incidence.BRIEF_SPAN", -1):
         by_rows = tables_of(*rows_of(own, offered, expand=True))
     by_weights = tables_of(*rows_of(own, offered, expand=False))
     for rows, weighted in zip(by_rows, by_weights, strict=True):
