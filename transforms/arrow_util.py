@@ -109,10 +109,11 @@ def concat_ranges(starts: Array, lengths: Array) -> Array:
 
 
 def map_distinct(
-    texts: pa.Array, of: Callable[[str], object], kind: pa.DataType = _TEXT
+    texts: pa.Array | pa.ChunkedArray, of: Callable[[str], object], kind: pa.DataType = _TEXT
 ) -> pa.Array:
     """Applies a function once to each distinct text of a column; null stays null."""
-    encoded = texts.dictionary_encode()
+    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    encoded = whole.dictionary_encode()
     found = [of(text) for text in encoded.dictionary.to_pylist()]
     return pa.array(found, kind).take(encoded.indices)
 

@@ -159,7 +159,8 @@ sys.exit(cli.main(["batch", *sys.argv[1:]]))
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it
 from pipelines import cli
 from transforms.write import publish
 
