@@ -6,7 +6,6 @@ Long, since what a run says of itself at its end is looked up in the folder, rea
 from __future__ import annotations
 
 import fcntl
-import glob
 import os
 import shlex
 import shutil
@@ -21,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -290,10 +289,11 @@ def lock_output(output: str) -> Iterator[None]:
         return
     whole = Path(output).resolve()
     with _locked(whole, output), _ended_by_signals(whole):
-        for left in sorted(whole.parent.glob(".*.lock")):
-            other = whole.with_name(left.name[1 : -len(".lock")])
-            if any(whole.parent.glob(f".{glob.escape(other.name)}.staging-*")):
-                with suppress(UsageError, OSError), _locked(other, other.name):
+        staged = whole.parent.glob(".*.staging-*")
+        left = {one.name[1:].rpartition(".staging-")[0] for one in staged}
+        for name in sorted(left - {"", ".", "..", whole.name}):
+            if whole.with_name(f".{name}.lock").is_file():
+                with suppress(UsageError, OSError), _locked(whole.with_name(name), name):
                     pass
         yield
 
@@ -303,7 +303,9 @@ def _locked(whole: Path, output: str) -> Iterator[None]:
     lock = whole.with_name(f".{whole.name}.lock")
     try:
         whole.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
+        # Whoever may write there could have put a link: what it leads to stays as it is.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        file = open(lock, "wb", opener=lambda path, _: os.open(path, flags, 0o666))  # noqa: SIM115
     except OSError as error:
         raise UsageError(f"{output}: {error.strerror}; give a folder that can be made") from None
     with file:
@@ -352,7 +354,7 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
             signal.signal(one, signal.SIG_DFL)
 
 
-def _lock(file: TextIO, lock: Path, output: str) -> None:
+def _lock(file: BinaryIO, lock: Path, output: str) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # A run that ended meanwhile took its lock file away: this would be a lock on nothing.

@@ -272,7 +272,7 @@ def test_what_costs_a_liar_nothing_frees_no_burst(made, changes):
 
 
 def test_copies_of_two_texts_or_days_count_as_many_as_these(made):
-    """Who sends a copy of two texts each, or one on two days each, is no more than two people."""
+    """Senders of a copy of two texts each, or one on two days each, are no more than two people."""
     other = " ".join(reversed(TEXT.split()))
     texts = [*burst(), *(one | {"complaint_id": f"d{n}", "narrative": other}
                          for n, one in enumerate(burst()))]  # fmt: skip

@@ -344,7 +344,7 @@ def test_notes_to_counsel_are_in_a_bag_of_their_own(office):
 
 
 def checked(package, public):
-    """What the commands of a package's README print, that check it without ringtrace."""
+    """The lines that the commands of a package's README print, which check it without ringtrace."""
     text = (package / "data/README.txt").read_text()
     lines = [
         line.replace("PUBLIC_KEY", str(public)) for line in re.findall("(?m)^    (\\S.*)", text)

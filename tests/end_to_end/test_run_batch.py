@@ -1,6 +1,7 @@
 """A run from outside: wrong usage is one line, failures tell no data, kills leave no half run."""
 
 import fcntl
+import os
 import random
 import signal
 import subprocess
@@ -241,6 +242,21 @@ def test_a_run_removes_what_a_killed_one_to_another_output_left(tmp_path, report
         run(tmp_path / "run", "--complaints", reports)
     left = {path.name for path in tmp_path.iterdir()} - {"reports.jsonl", "run"}
     assert left == {".running.staging-1", ".running.lock", ".foreign.staging-1"}
+
+
+def test_what_others_put_beside_an_output_changes_nothing_and_holds_nothing_up(tmp_path, reports):
+    odd = ("", ".", "..", "linked", "pipe")
+    for name in odd:
+        (tmp_path / f".{name}.staging-1").mkdir()
+    for name in odd[:3]:
+        (tmp_path / f".{name}.lock").touch()
+    (tmp_path / "kept").write_text("not of ringtrace")
+    (tmp_path / ".linked.lock").symlink_to("kept")
+    os.mkfifo(tmp_path / ".pipe.lock")
+    before = {path.name for path in tmp_path.iterdir()}
+    run(tmp_path / "run", "--complaints", reports)
+    assert {path.name for path in tmp_path.iterdir()} == before | {"run"}
+    assert (tmp_path / "kept").read_text() == "not of ringtrace"
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_run_or_none(tmp_path, reports):

@@ -75,7 +75,7 @@ def full_case(folder, chosen):
 
 
 def texts_of(files):
-    """What people read of a package, by file, without addresses, files and identifiers."""
+    """The words that people read of a package, by file, without addresses, files, identifiers."""
     pages = {
         path: unescape(
             re.sub(r"<style>.*?</style>|<[^>]+>", " ", content.decode(), flags=re.DOTALL)

@@ -44,7 +44,7 @@ def sides(rows, entity):
 
 
 def owners_counted(rows, entity):
-    """How many of the owners count: all who say so in a field, two more at most."""
+    """The number of owners that count: all who say so in a field, two more at most."""
     mine = [row for row in rows if row["entity_id"] == entity]
     owned = {row["group_id"] for row in mine if row["role"] == Role.VICTIM}
     owning = [row for row in mine if row["group_id"] in owned]
