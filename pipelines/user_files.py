@@ -31,6 +31,7 @@ from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
 from schemas.enums import Tier
+from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import MapError, RecordMap, parse_map, parse_toml
 from schemas.tables import CONTESTED, DECISIONS, ENTITIES, MEMBERS
@@ -218,7 +219,7 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
     except ValueError:
         # Beam names no file system for the scheme where the library for it is absent.
         raise UsageError(
-            f"{path}: no access to such a store; for gs:// pip install '.[gcp]'"
+            f"{path}: no access to such a store; for gs:// {install_command('gcp')}"
         ) from None
 
 

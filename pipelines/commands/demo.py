@@ -1,8 +1,8 @@
 """`ringtrace demo DIR`: runs on the bundled records, and what to look at in their reports.
 
-Two worlds: public FTC complaints, in which nothing may be clustered and forged numbers are to be
-recognized; and a small simulated world of two companies with six rings, each of which a company
-sees in pieces.
+Two worlds: a small simulated one of two companies with six rings, each of which a company sees in
+pieces; and public FTC complaints, in which nothing may be clustered and forged numbers are to be
+recognized.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pipelines.user_files import read_known_legitimate
 from reports.run import Run
 from reports.text import plain, quantity
 from schemas.enums import Status
+from schemas.extras import install_command
 from schemas.manifest import MANIFEST_NAME
 
 SIMULATED = "--seed 13 --complaints 300 --operations 6 --days 75"
@@ -49,6 +50,9 @@ RUNS = (FTC, WORLD, *COMPANIES)
 """Folders of DIR that are runs; a company's is of its own records alone."""
 
 SUFFIXES = (".csv", ".jsonl")
+
+RECIPIENT = "in-cbi"
+"""The authority to which the demo's last command refers the ring."""
 
 NAME_WIDTH = 36
 """Characters of a cluster's name in the table of clusters."""
@@ -81,22 +85,21 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{error.filename or folder}: {why}; name a folder to write") from None
 
     world = folder / INPUT / WORLD
-    _print("1. Public complaints: three excerpts of records that the FTC released")
-    if status := _batch(folder / FTC, complaints=folder / INPUT / FTC / "*.csv"):
-        return status
-    _print(*ftc_summary(Run.open(folder / FTC)))
-
-    _print("", "2. Two companies: simulated complaints and calls about six rings")
+    _print("1. Two companies: simulated complaints and calls about six rings")
     views = ((WORLD, ""), *((one, f"{one}.jsonl") for one in COMPANIES))
     for name, files in views:
         if name == COMPANIES[0]:
             _print("", "The same for each company alone, to see what only both together show")
-        given = {kind: world / kind / files for kind in ("complaints", "calls")}
-        if status := _batch(folder / name, **given):
+        if status := _batch(folder / name, **_inputs(folder, files)):
             return status
     joint, *alone = (Run.open(folder / name) for name, _ in views)
     clusters = joint_clusters(joint, dict(zip(COMPANIES, alone, strict=True)))
     _print(*world_summary(joint, clusters), "", *truth_lines(folder / WORLD, world))
+
+    _print("", "2. Public complaints: three excerpts of records that the FTC released")
+    if status := _batch(folder / FTC, complaints=folder / INPUT / FTC / "*.csv"):
+        return status
+    _print(*ftc_summary(Run.open(folder / FTC)))
 
     _print("", *what_to_look_at(folder, clusters[0]))
     _print("", f"Done in {time.monotonic() - started:.0f} s.")
@@ -208,6 +211,7 @@ class JointCluster:
         victims: how many victims name one.
         parts: by company, how many members are in each cluster of that company's run, largest
             first.
+        core: the member with the most independent reports.
         pair: two members that each company knows and none alone has in one cluster, if any.
     """
 
@@ -218,6 +222,7 @@ class JointCluster:
     size: int
     victims: int
     parts: Mapping[str, tuple[int, ...]]
+    core: str
     pair: tuple[str, str] | None
 
 
@@ -229,8 +234,10 @@ def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
         alone: by company, the run on its records alone.
     """
     members: dict[str, list[str]] = defaultdict(list)
-    for entity, cluster in sorted(_cluster_of(joint).items()):
-        members[cluster].append(entity)
+    robustness: dict[str, int] = {}
+    for row in joint.table("members").sort_by("entity_id").to_pylist():
+        members[row["cluster_id"]].append(row["entity_id"])
+        robustness[row["entity_id"]] = row["robustness"]
     cluster_of = {org: _cluster_of(run) for org, run in alone.items()}
     found = [
         JointCluster(
@@ -241,6 +248,7 @@ def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
             row["size"],
             row["victims"],
             {org: _parts(members[row["cluster_id"]], of) for org, of in cluster_of.items()},
+            max(members[row["cluster_id"]], key=robustness.__getitem__),
             _pair(members[row["cluster_id"]], list(cluster_of.values())),
         )
         for row in joint.table("clusters", where=pc.field("size") > 1).to_pylist()
@@ -308,25 +316,46 @@ def truth_lines(run: Path, world: Path) -> list[str]:
 
 
 def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
-    """Returns the page to open of each report, and what to see there."""
+    """Returns the pages to open, what to see there, and the commands that refer the ring."""
     ftc, world = (folder.resolve() / name / "report" / "index.html" for name in (FTC, WORLD))
+    decisions, confirmed = f"{folder}-decisions.csv", f"{folder}-confirmed"
+    records = [word for kind, path in _inputs(folder).items() for word in (f"--{kind}", str(path))]
+    run = str(folder / WORLD)
     return [
-        "Open these two pages in a browser:",
-        "",
-        f"  {ftc}",
-        '    "Shared": numbers that recordings ask to call back, and who else',
-        '    reported them. "Suppressed": real lines that scammers forged. "Clusters": none of',
-        "    two or more, because a caller id alone ties nothing.",
+        "Open this page in a browser, the ring that only both companies see:",
         "",
         f"  {world}",
         f'    "Clusters": open {plain(largest.name)}',
         f"    ({largest.size} members). Its graph shows what ties them: click an identifier for",
         "    the evidence. Its timeline shows how the ring replaced its numbers.",
         "",
+        "Then the FTC's records. They have no cluster, because a caller id can be forged and ties",
+        "nothing:",
+        "",
+        f"  {ftc}",
+        '    "Shared": numbers that recordings ask to call back, and who else',
+        '    reported them. "Suppressed": real lines that scammers forged.',
+        "",
         "Why two identifiers are in one cluster that neither company alone ties, down to the",
         "records:",
         "",
-        _shown("explain", str(folder / WORLD), *(largest.pair or ("ID", "ID"))),
+        _shown("explain", run, *(largest.pair or ("ID", "ID"))),
+        "",
+        "To confirm this ring and seal it for an authority, first install the extra referral:",
+        f"{install_command('referral')}",
+        "",
+        _shown(
+            *("decide", run, "confirm", largest.core, "--decisions", decisions),
+            *("--author", "Your Name", "--reason", "Read its evidence"),
+        ),
+        _shown(
+            *("batch", *records, "--previous", run),
+            *("--decisions", decisions, "--output", confirmed),
+        ),
+        _shown(
+            *("referral", confirmed, "--cluster", largest.cluster_id, "--recipient", RECIPIENT),
+            *(*records, "--output", f"{folder}-referral"),
+        ),
     ]
 
 
@@ -338,6 +367,11 @@ def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
             yield from _files(one, path)
         elif one.name.endswith(SUFFIXES):
             yield path, one.read_bytes()
+
+
+def _inputs(folder: Path, files: str = "") -> dict[str, Path]:
+    """Returns the records of the two companies by option, or of those whose file is named."""
+    return {kind: folder / INPUT / WORLD / kind / files for kind in ("complaints", "calls")}
 
 
 def _batch(output: Path, **inputs: Path) -> int:

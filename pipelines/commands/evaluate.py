@@ -30,6 +30,7 @@ from reports.run import Run, RunError
 from reports.tables import RunFolder
 from schemas.entity import without_epoch, without_epochs
 from schemas.enums import Review, Status, Strength, Tier
+from schemas.extras import install_command
 from schemas.tables import ENTITIES, LINKS, MEMBERS
 from transforms import clustering_metrics
 from transforms.clustering_metrics import (
@@ -61,8 +62,6 @@ HUB_REASON = "hub: "
 MEMBER_COLUMNS = ("entity_id", "cluster_id", "tier", "review", "robustness", "near_miss_of")
 
 SPLINK_NAME = "Splink itself"
-
-SPLINK_INSTALL = "--splink needs the packages of the extra: pip install '.[splink]'"
 
 
 @dataclass(frozen=True)
@@ -370,7 +369,7 @@ def splink_clusters(
         from splink import DuckDBAPI
         from splink.clustering import cluster_pairwise_predictions_at_threshold
     except ImportError:
-        raise UsageError(SPLINK_INSTALL) from None
+        raise UsageError(f"--splink needs Splink: {install_command('splink')}") from None
     with duckdb.connect() as connection:
         found = cluster_pairwise_predictions_at_threshold(
             pa.table({"node": np.arange(nodes)}),

@@ -53,6 +53,7 @@ from reports.tables import TableError
 from reports.workbench import static_files
 from schemas.decision import DecisionKind
 from schemas.entity import is_withheld
+from schemas.extras import install_command
 from schemas.tables import MEMBERS
 from transforms.decisions import Decision
 from transforms.manifest import AlteredRunError, current_time
@@ -156,7 +157,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         import uvicorn
     except ModuleNotFoundError:
-        raise UsageError("serving needs starlette and uvicorn: pip install '.[serve]'") from None
+        install = install_command("serve")
+        raise UsageError(f"serving needs starlette and uvicorn: {install}") from None
     if "://" in str(arguments.run):
         raise UsageError(f"{arguments.run}: only a local run can be served; copy it here first")
     _check_flags(arguments)

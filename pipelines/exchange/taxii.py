@@ -42,6 +42,7 @@ from pipelines.options import UsageError, moment
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
 from reports.text import plain, quantity
+from schemas.extras import install_command
 
 StixObject = dict[str, Any]
 
@@ -86,7 +87,8 @@ class Collection:
         try:
             from taxii2client.v21 import Collection as Remote
         except ImportError:
-            raise UsageError(f"{url}: TAXII needs taxii2-client; pip install '.[taxii]'") from None
+            install = install_command("taxii")
+            raise UsageError(f"{url}: TAXII needs taxii2-client; {install}") from None
         self.url = url
         self._remote = Remote(url if url.endswith("/") else f"{url}/")
 

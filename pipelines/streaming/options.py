@@ -200,7 +200,7 @@ def add_alert_options(flags: Flags) -> None:
 def add_queue_options(parser: argparse.ArgumentParser) -> None:
     """Declares the flags of sources of records and recipients of alerts other than files."""
     kafka = parser.add_argument_group(
-        "Kafka (needs pip install '.[kafka]'; with --runner, Java where the job starts)"
+        "Kafka (needs the extra kafka; with --runner, Java where the job starts)"
     )
     kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="brokers")
     kafka.add_argument("--kafka-complaints", **repeatable("TOPIC"), help="topics of complaints")
@@ -241,9 +241,7 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help="a running expansion service, if Beam is not to start one",
     )
-    pubsub = parser.add_argument_group(
-        "Pub/Sub (needs --runner=DataflowRunner and pip install '.[gcp]')"
-    )
+    pubsub = parser.add_argument_group("Pub/Sub (needs --runner=DataflowRunner and the extra gcp)")
     pubsub.add_argument("--pubsub-complaints", metavar="NAME", help="subscription of complaints")
     pubsub.add_argument("--pubsub-calls", metavar="NAME", help="subscription of call records")
     pubsub.add_argument("--pubsub-alerts", metavar="NAME", help="topic to also send each alert to")

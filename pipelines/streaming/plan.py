@@ -44,6 +44,7 @@ from reports.run import RunError
 from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
 from schemas.enums import RecordKind
+from schemas.extras import install_command
 from schemas.mapping import FileFormat, parse_toml
 from schemas.tables import DECISIONS
 from transforms.alerts import (
@@ -368,7 +369,7 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
         import_module("google.cloud.pubsub")
     except ImportError:
         raise UsageError(
-            "--pubsub-complaints: Pub/Sub is not installed; pip install '.[gcp]'"
+            f"--pubsub-complaints: Pub/Sub is not installed; {install_command('gcp')}"
         ) from None
     names = {RecordKind.COMPLAINT: options.pubsub_complaints, RecordKind.CALL: options.pubsub_calls}
     queues = {

@@ -29,6 +29,7 @@ from pipelines.options import UsageError
 from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.plan import client_settings, stream_read_options
 from schemas.enums import RecordKind
+from schemas.extras import install_command
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.reject import Code
 from transforms.read import (
@@ -621,7 +622,7 @@ def _kafka_library() -> Any:
         import kafka.errors
     except ImportError:
         raise UsageError(
-            "--kafka-servers: needs the package kafka-python: pip install '.[kafka]'"
+            f"--kafka-servers: needs the package kafka-python: {install_command('kafka')}"
         ) from None
     return kafka
 

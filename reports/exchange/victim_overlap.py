@@ -41,6 +41,7 @@ import pyarrow.compute as pc
 from reports import signing
 from reports.exchange.read_offer import CLOCK_TOLERANCE, parse_moment
 from reports.signing import NotCanonicalError
+from schemas.extras import install_command
 from schemas.offer import (
     COMPARED_KINDS,
     MAX_SET_SIZE,
@@ -179,7 +180,7 @@ def ristretto255() -> ModuleType:
         import rbcl
     except ImportError:
         raise MissingOverlapLibraryError(
-            "counting shared victims needs the package rbcl: pip install '.[overlap]'"
+            f"counting shared victims needs the package rbcl: {install_command('overlap')}"
         ) from None
     return rbcl
 

@@ -45,6 +45,7 @@ from reports.export.graph_tables import ClusterExport
 from reports.text import plain
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
+from schemas.extras import install_command
 from schemas.offer import HubEntry
 from transforms.extract.impersonation import Technique, techniques_of
 from transforms.extract.kinds.registry import lookup_kind
@@ -614,7 +615,8 @@ def check_with_stix2(bundle: bytes) -> bytes:
     try:
         import stix2
     except ImportError:
-        raise MissingStixError("STIX needs the stix2 library: pip install '.[referral]'") from None
+        install = install_command("referral")
+        raise MissingStixError(f"STIX needs the stix2 library: {install}") from None
     # OpenCTI's observables are custom types to stix2, so that references to them must be allowed.
     stix2.parse(bundle.decode(), allow_custom=True)
     return bundle

@@ -36,6 +36,7 @@ from reports.referral.blocks import (
 )
 from reports.referral.language import Language
 from reports.text import plain
+from schemas.extras import install_command
 
 PROSE, BOLD, MONO = "Mukta", "Mukta-SemiBold", "IBMPlexMono"
 
@@ -89,7 +90,8 @@ def render_pdf(document: Document) -> bytes:
 
         register_fonts()
     except ImportError as error:
-        raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[referral]'") from None
+        install = install_command("referral")
+        raise MissingPdfError(f"the PDF needs {error.name}: {install}") from None
     _register_script(document)
     before = _script.set(document.font)
     try:
@@ -104,8 +106,8 @@ def _register_script(document: Document) -> None:
         try:
             _register(_font_name(font), font["package"], font["file"])
         except ImportError as error:
-            extra = font["extra"]
-            raise MissingPdfError(f"the PDF needs {error.name}: pip install '.[{extra}]'") from None
+            install = install_command(font["extra"])
+            raise MissingPdfError(f"the PDF needs {error.name}: {install}") from None
 
 
 def _font_name(font: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ from cryptography.x509 import Certificate
 
 from reports import signing
 from reports.signing import SignatureError, UnknownKeyError, key_id, merkle_leaf, merkle_tree_hash
+from schemas.extras import install_command
 
 SEAL_FORMAT, SEAL_VERSION = "ringtrace-referral-seal", 1
 
@@ -177,7 +178,7 @@ class TimeStamp:
     def text(self) -> str:
         """The time, the signer, and what was checked, in words."""
         if self.when is None:
-            return "present; its signature was not checked: pip install '.[referral]'"
+            return f"present; its signature was not checked: {install_command('referral')}"
         stamped = f"{self.when:%Y-%m-%dT%H:%M:%SZ} by {self.by}"
         if self.checked:
             return f"{stamped}; its signature and certificates hold"
@@ -209,7 +210,7 @@ def read_time_stamp(token: bytes, seal: bytes, roots: Sequence[x509.Certificate]
     except ImportError:
         if roots:
             raise MissingTimeStampLibraryError(
-                "checking a time stamp needs rfc3161-client: pip install '.[referral]'"
+                f"checking a time stamp needs rfc3161-client: {install_command('referral')}"
             ) from None
         if hashlib.sha256(seal).digest() not in token:
             raise TimeStampError("is not a time stamp of this seal") from None

@@ -11,10 +11,11 @@ from hypothesis import given, settings, strategies as st
 
 from pipelines.cli import main
 from pipelines.commands import evaluate
-from pipelines.commands.evaluate import SPLINK_INSTALL, splink_clusters
+from pipelines.commands.evaluate import splink_clusters
 from schemas.cluster import LINK, MEMBER
 from schemas.entity import ENTITY
 from schemas.enums import Review, Tier
+from schemas.extras import install_command
 from tests.support.run_pipeline import complaint, jsonl, run as batch
 from transforms.clustering_metrics import SPLINK_THRESHOLD, baseline_clusterings, match_probability
 from transforms.extract import allowlist
@@ -255,7 +256,7 @@ def test_without_the_package_splink_says_what_to_install(run_folder, capsys, mon
         (run_folder / "run" / name).mkdir()
         pq.write_table(table, run_folder / "run" / name / "part-0.parquet")
     assert main(printed) == 2
-    assert capsys.readouterr().err == f"{SPLINK_INSTALL}\n"
+    assert capsys.readouterr().err == f"--splink needs Splink: {install_command('splink')}\n"
 
 
 @given(

@@ -1,12 +1,15 @@
 """README.md and docs/: links lead somewhere, extras exist, the first page is short."""
 
 import re
+import shlex
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from schemas.enums import RecordKind
+from schemas.extras import install_command
 from tests.support.real_data import ROOT
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import ADAPTERS
@@ -20,9 +23,9 @@ PACKAGES = ("schemas", "transforms", "reports", "pipelines")
 MOST_LINES, MOST_WORDS = 120, 900
 """Of README.md: three screens."""
 
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
-    "optional-dependencies"
-]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+EXTRAS = PROJECT["project"]["optional-dependencies"]
 
 
 def prose(page: Path) -> str:
@@ -58,22 +61,29 @@ def test_readme_fits_three_screens():
 
 def test_an_extra_that_is_to_be_installed_exists():
     sources = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    for folder in ("benchmarks", "tools"):
-        sources += (ROOT / folder).rglob("*.py")
-    sources += PAGES
     named = set()
-    for path in sources:
+    for path in [*sources, *PAGES, *(ROOT / "docs/recipes").glob("*.md")]:
         text = path.read_text(encoding="utf-8")
-        assert "pip install 'ringtrace" not in text, f"{path}: no such package on PyPI"
-        named |= set(re.findall(r"'[\w.]*\[([a-z,]+)\]'", text))
-    assert {"referral", "overlap", "kafka", "remote"} <= named <= set(EXTRAS)
+        named |= set(re.findall(r"EXTRAS=(\w+)|install_command\([\"'](\w+)|extra `(\w+)`", text))
+    assert {"referral", "overlap", "kafka"} <= set(chain(*named)) - {""} <= set(EXTRAS)
 
 
-def test_dev_has_the_extras_that_tests_need():
-    """All but what another environment holds: gcp for Dataflow, bench for the benchmarks."""
-    (own,) = (one for one in EXTRAS["dev"] if one.startswith("ringtrace["))
-    named = set(own.removeprefix("ringtrace[").removesuffix("]").split(","))
-    assert named == set(EXTRAS) - {"dev", "gcp", "bench"}
+def test_every_dependency_has_a_bound_above():
+    groups = [*EXTRAS.values(), *PROJECT["dependency-groups"].values()]
+    build = PROJECT["build-system"]["requires"]
+    for requirement in chain(PROJECT["project"]["dependencies"], build, *groups):
+        assert re.search(r"<|==", requirement), requirement
+
+
+def test_the_command_that_installs_an_extra_fits_the_installation(monkeypatch):
+    monkeypatch.setattr("sys.prefix", str(ROOT / ".venv"))
+    monkeypatch.chdir(ROOT)
+    assert install_command("serve") == "make install EXTRAS=serve"
+    monkeypatch.chdir("/")
+    assert install_command("serve") == f"make -C {shlex.quote(str(ROOT))} install EXTRAS=serve"
+    monkeypatch.setattr("sys.prefix", "/elsewhere")
+    *_, starlette, uvicorn = shlex.split(install_command("serve"))
+    assert (starlette, uvicorn) == ("starlette<2,>=1.0", "uvicorn<1,>=0.30")
 
 
 def test_operations_lists_every_format():

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.enums import RecordKind
+from schemas.extras import install_command
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.mapping import FileForm, FileFormat, RecordMap
 from transforms.read import dialects, framing
@@ -210,7 +211,7 @@ def _check_modules(file: InputFile, adapter: Adapter) -> None:
     """Raises InputError for a format whose extra is not installed."""
     missing = [one for one in adapter.needed_modules if find_spec(one) is None]
     if missing:
-        remedy = f"pip install '.[{adapter.name}]', or leave it out"
+        remedy = f"{install_command(adapter.name)}, or leave it out"
         raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
 
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from schemas.enums import RecordKind
+from schemas.extras import install_command
 from schemas.reject import RAW_LIMIT, Code
 from transforms.read.files import (
     BLOCK_BYTES,
@@ -544,7 +545,7 @@ def _sheet_lines(path: str, wanted: str, sheet: str) -> Iterator[bytes]:
     try:
         import_module("python_calamine")
     except ImportError:
-        remedy = "pip install '.[excel]', or save the sheet as CSV"
+        remedy = f"{install_command('excel')}, or save the sheet as CSV"
         raise InputError(path, "needs python-calamine to be read", remedy) from None
     with open_raw(path) as stream:
         data = stream.read(MOST_WORKBOOK_BYTES + 1)

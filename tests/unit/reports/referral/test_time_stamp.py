@@ -10,6 +10,7 @@ from pipelines import cli
 from reports import signing
 from reports.referral import seal
 from reports.referral.seal import verify_package
+from schemas.extras import install_command
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -155,7 +156,7 @@ def test_without_the_package_nothing_is_claimed(package, token, monkeypatch):
     monkeypatch.setitem(sys.modules, "rfc3161_client", None)
     result, found = checked(package, token, [])
     assert found == [] and not result.time_stamp.checked
-    assert "was not checked: pip install" in result.time_stamp.text
+    assert f"was not checked: {install_command('referral')}" in result.time_stamp.text
     assert checked(package, b"0...", [])[1] == [
         (seal.TOKEN_FILE, "is not a time stamp of this seal")
     ]
