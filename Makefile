@@ -110,8 +110,8 @@ requirements.txt: pyproject.toml uv.lock | $(UV_READY)
 wheels: | $(UV_READY)  ## fetch what all commands need into TO=FOLDER, for WHEELS=FOLDER on a machine without a network
 	@mkdir -p $(TO)
 	@$(UV) export --quiet --frozen --no-emit-project $(DEV) --output-file $(TO)/requirements.txt >/dev/null
-	@$(UV) tool run pip download --quiet --only-binary :all: --dest $(TO) --requirement $(TO)/requirements.txt
-	@$(UV) tool run pip download --quiet --only-binary :all: --dest $(TO) 'uv==$(UV_VERSION)' 'setuptools>=77,<84'
+	@$(UV) tool run pip download --quiet --dest $(TO) --requirement $(TO)/requirements.txt
+	@$(UV) tool run pip download --quiet --only-binary :all: --dest $(TO) 'uv==$(UV_VERSION)' 'setuptools>=77,<84' setuptools-scm wheel
 
 bench: $(READY_DEV)  ## the measurements that the docs quote (an hour)
 	@$(UV) sync --quiet --frozen $(DEV) --group bench
