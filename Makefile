@@ -101,5 +101,23 @@ world:  ## fetch outlines of countries and middles of regions again (100 MB), as
 	    build/world/package/data/build.json
 	@awk '$$1 == "sha256" {print $$2 "  " $$3}' reports/assets/world.NOTICE.txt | sha256sum --check
 
+RELEASE = $(UV) run --quiet --isolated --frozen --only-group release python -m
+
+.PHONY: dist release-check sbom pin-images
+
+dist:  ## build the wheel and sdist of HEAD into dist/, the same bytes wherever it is built
+	@$(RELEASE) tools.release build
+
+release-check: dist  ## build again elsewhere and compare; try the wheel in an empty environment
+	@$(RELEASE) tools.release check
+	@$(RELEASE) twine check --strict dist/*
+	@$(RELEASE) tools.try_wheel
+
+sbom:  ## name every distribution of the lock in an SBOM, with its licence; refuses the GPL
+	@$(RELEASE) tools.third_party
+
+pin-images:  ## write the digests of the base images into the Dockerfile (docker or crane)
+	@$(PYTHON) -m tools.pin_images deploy/dataflow/Dockerfile
+
 clean:  ## remove what these commands made
 	rm -rf $(VENV) runs build *.egg-info
