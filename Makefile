@@ -38,7 +38,7 @@ define install
 @rm $(BEGUN)
 endef
 
-.PHONY: help install demo test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world clean
+.PHONY: help install demo test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world dist release-check sbom pin-images clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -153,5 +153,21 @@ world:  ## fetch outlines of countries and middles of regions again (100 MB), as
 	    build/world/package/data/build.json
 	@awk '$$1 == "sha256" {print $$2 "  " $$3}' reports/assets/world.NOTICE.txt | sha256sum --check
 
+RELEASE = UV=$(UV) $(UV) run --quiet --isolated --frozen --only-group release python -m
+
+dist: | $(UV_READY)  ## build the wheel and sdist of HEAD into dist/, the same bytes wherever it is built
+	@$(RELEASE) tools.release build
+
+release-check: dist  ## build again elsewhere and compare; try the wheel in an empty environment
+	@$(RELEASE) tools.release check
+	@$(RELEASE) twine check --strict dist/*
+	@$(RELEASE) tools.try_wheel
+
+sbom: | $(UV_READY)  ## name every distribution of the lock in an SBOM, with its licence; refuses the GPL
+	@$(RELEASE) tools.third_party
+
+pin-images:  ## write the digests of the base images into the Dockerfile (docker or crane)
+	@$(PYTHON) -m tools.pin_images deploy/dataflow/Dockerfile
+
 clean:  ## remove what these commands made
-	rm -rf $(VENV) runs build *.egg-info
+	rm -rf $(VENV) .uv runs build dist *.egg-info

@@ -1,1 +1,1 @@
-"""Commands that compile data which is shipped, each from what others publish; not installed."""
+"""Commands that compile shipped data or make a release; not installed."""

@@ -14,7 +14,7 @@ from tests.support.real_data import ROOT
 from transforms.read.adapters.base import Layout
 from transforms.read.adapters.registry import ADAPTERS
 
-TOP = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")
+TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md")
 
 PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
 
