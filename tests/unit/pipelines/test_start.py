@@ -4,9 +4,11 @@ import inspect
 import subprocess
 import sys
 
+import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, TypeOptions
-from apache_beam.transforms import core
+from apache_beam.transforms import core, userstate
+from apache_beam.transforms.userstate import CombiningValueStateSpec
 
 from pipelines import runner
 from pipelines.options import not_imported
@@ -86,9 +88,28 @@ def test_a_signature_that_is_kept_is_as_beam_reads_it(given):
         names.append("changed")
 
 
+class Counts(beam.DoFn):
+    COUNT = CombiningValueStateSpec("count", sum)
+
+    def process(self, element, count=beam.DoFn.StateParam(COUNT)):
+        yield element
+
+
+def test_states_of_a_step_are_those_of_its_class_or_of_the_method_that_it_was_given():
+    plain, given = beam.DoFn(), beam.DoFn()
+    given.process = Counts().process
+    for _ in range(2):
+        assert runner.dofn_specs(plain) == (set(), set())
+        for step in (Counts(), given):
+            states, timers = runner.dofn_specs(step)
+            assert (states, timers) == ({Counts.COUNT}, set())
+            states.clear()
+
+
 def test_views_of_options_are_kept_and_share_values():
     options = runner.make_pipeline(["--runner=FnApiRunner"]).options
     assert core.get_function_args_defaults is runner.arguments_and_defaults
+    assert userstate.get_dofn_specs is runner.dofn_specs
     view = options.view_as(DirectOptions)
     view.direct_num_workers = 3
     assert options.view_as(DirectOptions) is view
