@@ -139,8 +139,8 @@ def _of_method(function: FunctionType) -> tuple[list[str], list[Any]]:
 def dofn_specs(dofn: beam.DoFn) -> tuple[set[Any], set[Any]]:
     """Returns the states and timers of a DoFn, inspecting each class once.
 
-    Beam asks 1,200 times in an empty run, which was a quarter of its CPU. A method in an instance is
-    a function that Beam was given, so that its class does not tell.
+    Beam asks 1,200 times in an empty run, which was a quarter of its CPU. A method that an instance
+    was given is not its class's.
     """
     if any(isinstance(value, MethodType) for value in vars(dofn).values()):
         return _inspect_dofn(dofn)

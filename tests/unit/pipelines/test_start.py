@@ -91,7 +91,7 @@ def test_a_signature_that_is_kept_is_as_beam_reads_it(given):
 class Counts(beam.DoFn):
     COUNT = CombiningValueStateSpec("count", sum)
 
-    def process(self, element, count=beam.DoFn.StateParam(COUNT)):
+    def process(self, element, count=beam.DoFn.StateParam(COUNT)):  # noqa: B008 - Beam's way
         yield element
 
 
