@@ -26,7 +26,7 @@ IMAGE_VARIABLE = "RINGTRACE_IMAGE"
 """Environment variable in the image: its own name, for the workers to run the same one."""
 
 LAUNCHER_ONLY = frozenset(
-    {"help", "config", "debug", "no_wait", "offer", "watch", "stop_after_idle"}
+    {"help", "config", "debug", "no_wait", "offer", "watch", "stop_after_idle", "migrate_state"}
 )
 """Options that make no sense in a template: they are about the machine that starts it."""
 

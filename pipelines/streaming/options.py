@@ -88,6 +88,7 @@ class StreamOptions(RunOptions):
     pubsub_timestamp_attribute: str | None
     encoding: str
     avro_schema: str | None
+    migrate_state: bool
 
     @property
     def local(self) -> bool:
@@ -164,6 +165,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=UP_TO_A_WEEK,
         metavar="SECONDS",
         help="write a last snapshot and end when nothing has come for so long",
+    )
+    process.add_argument(
+        "--migrate-state",
+        action="store_true",
+        help="go on from a state/ of an earlier version, which is written again in this one",
     )
     add_process_options(process)
 
@@ -344,6 +350,8 @@ def stream_options(arguments: argparse.Namespace) -> StreamOptions:
         usage_error("give --runner=DataflowRunner: Pub/Sub is read there alone")
     elif fields["stop_after_idle"] is not None:
         usage_error("--stop-after-idle: not with --runner; drain the job instead")
+    elif fields["migrate_state"]:
+        usage_error("--migrate-state: not with --runner; an engine keeps the state of its job")
     days = dict(one.split("=") for one in fields["retention"])
     fields["retention"] = {kind: int(count) for kind, count in days.items()}
     return StreamOptions(**fields, source=source, beam=flags)

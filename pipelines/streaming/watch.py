@@ -1,17 +1,8 @@
-"""Runs a stream on this machine: polls, runs a tick of the pipeline on what is new, commits.
-
-Its state on disk is what was alive, and then a file a tick of what that added, so that what a tick
-writes does not grow with what is alive. Now and then a file has the whole, and those before it are
-deleted. A file appears whole or not at all. Long, since a tick and its state are committed as one.
-"""
+"""Runs a stream on this machine: polls, runs a tick of the pipeline on what is new, commits."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
-import re
 import signal
 import sys
 import threading
@@ -22,11 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
-import xxhash
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import key_store, run_folder
@@ -43,6 +33,7 @@ from pipelines.streaming.plan import (
     tick_analysis,
     watch_plan,
 )
+from pipelines.streaming.state_folder import STATE_FOLDER, VERSION, StreamState
 from pipelines.streaming.watch_sources import (
     FOLDERS,
     DueTick,
@@ -51,8 +42,6 @@ from pipelines.streaming.watch_sources import (
     ReadPosition,
     TopicFeed,
     WatchedFolder,
-    positions_from_json,
-    positions_to_json,
     topics_from_options,
 )
 from pipelines.user_files import read_source_rules
@@ -60,22 +49,15 @@ from reports.text import quantity
 from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
-from transforms.erasure import ErasureList
 from transforms.gc_tuning import gc_tuned
-from transforms.read import raw_blocks
-from transforms.reporters import NO_RULES, SourceRules
 from transforms.stream import (
-    DELTA_SCHEMAS,
     SINGLE_PARTITION_OPTIONS,
     SNAPSHOTS_FOLDER as SNAPSHOTS,
-    Delta,
     InProcessRunner,
     KeepStateInMemory,
-    LiveState,
     Tick,
-    empty_delta,
 )
-from transforms.write import is_local, recover_output, sync_path
+from transforms.write import is_local, recover_output
 
 if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import LiveEvidence
@@ -119,7 +101,11 @@ class Watch:
             else TopicFeed(topics_from_options(options), str(Path(options.output, STATE_FOLDER)))
         )
         rules = read_source_rules(options.sources)
-        self._state = StreamState(options.output, retention_days(options), rules)
+        self._state = StreamState(
+            options.output, retention_days(options), rules, migrate=options.migrate_state
+        )
+        if (version := self._state.migrated_from) is not None:
+            progress.say(f"{STATE_FOLDER}/ was of version {version} and is of {VERSION} now")
         self.decisions = LiveDecisions(options)
         self._erasures = current_erasures(options)
         self._erasures_seen = key_store.erasures_stamp()
@@ -435,184 +421,3 @@ def recover_snapshots(folder: Path) -> None:
     """Removes what a killed stream left of a snapshot that it was writing."""
     for left in sorted(folder.glob(".*.staging-*")):
         recover_output(str(left.with_name(left.name.removeprefix(".").partition(".staging-")[0])))
-
-
-VERSION = 9
-"""The version that is read: since it, a file ends with a digest of all before it."""
-
-STATE_FOLDER = "state"
-
-MOST_FILES = 256
-"""Files after which the whole is written again, however little is in them."""
-
-_STATE_KEY = b"ringtrace"
-"""The key in the metadata of a file's first schema that has the rest of the state, as JSON."""
-
-_WHOLE, _PART = ".whole.state", ".part.state"
-
-_NAME = re.compile(r"[0-9]{12}\.(whole|part)\.state")
-
-_DIGEST_BYTES = 16
-"""Bytes of the XXH3 at the end of a file: Arrow takes a flipped bit for other evidence, or ends
-the process."""
-
-_BROKEN = (OSError, ValueError, KeyError, TypeError, StopIteration, pa.ArrowException)
-"""Errors of Arrow and JSON over a file that was not written so."""
-
-
-class StreamState:
-    """The state below a stream's output: a file a tick, readable by its owner alone.
-
-    Its evidence names reporters by the `rules` of --sources: a stream goes on with the same.
-    """
-
-    def __init__(self, output: str, days: Mapping[str, int], rules: SourceRules = NO_RULES) -> None:
-        self._rules = {org: str(rule) for org, rule in sorted(rules.items())}
-        self._folder = Path(output, STATE_FOLDER)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in self._folder.glob(".next*"):
-            left.unlink()
-        self.tick = 0
-        self.positions: dict[str, ReadPosition] = {}
-        self.alive = LiveState()
-        self.erasures: str | None = None
-        self._rewrite = False
-        self._files, self._rows = 0, 0
-        self._days = days
-        self._read()
-
-    def erase(self, known: ErasureList | None) -> None:
-        """Takes out the records of a list; the next commit writes the whole without them."""
-        if known is not None:
-            self.alive.erase(known, self._days)
-        self.erasures = known.digest if known else None
-        self._rewrite = True
-
-    def commit(self, positions: Mapping[str, ReadPosition]) -> None:
-        """Writes what is alive now, and how far was read, for a restart to read."""
-        self.positions = dict(positions)
-        fresh = self.alive.fresh
-        self._files, self._rows = self._files + 1, self._rows + _record_rows(fresh)
-        rows = sum(map(_record_rows, self.alive.deltas()))
-        whole = self._files >= MOST_FILES or self._rows * 2 >= rows
-        whole, self._rewrite = whole or self._rewrite, False
-        self.tick += 1
-        name = _file_name(self.tick, whole=whole)
-        aside = self._folder / f".next-{name}"
-        header = {
-            "version": VERSION,
-            "duplicates": self.alive.duplicates,
-            "expired": self.alive.expired,
-            "erased": self.alive.erased,
-            "erasures": self.erasures,
-            "picked": positions_to_json(positions),
-            "sources": self._rules,
-        }
-        _write(aside, self.alive.settled(self._days) if whole else fresh, header)
-        aside.rename(self._folder / name)
-        sync_path(self._folder)
-        if whole:
-            self._files, self._rows = 0, 0
-            for path in sorted(self._folder.glob("[0-9]*")):
-                if path.name < name:
-                    path.unlink()
-
-    def _read(self) -> None:
-        paths = sorted(self._folder.glob("[0-9]*"))
-        if not all(_NAME.fullmatch(path.name) for path in paths):
-            raise self._version_error()
-        if not paths:
-            return
-        first = max((path for path in paths if path.name.endswith(_WHOLE)), default=paths[0])
-        parts = [path for path in paths if path > first]
-        blocks: list[Delta] = []
-        for number, path in enumerate((first, *parts), _number(first)):
-            wanted = _file_name(number, whole=not blocks)
-            if path.name != wanted:
-                raise _unreadable(self._folder / wanted, "is missing")
-            try:
-                block, header = _read_file(path)
-            except _BROKEN:
-                problem = "cannot be read as the state of a stream"
-                raise _unreadable(path, problem) from None
-            if block is None:
-                raise self._version_error()
-            if header["sources"] != self._rules:
-                raise UsageError(
-                    f"{self._folder}: counts reporters by other --sources; give the same, or a new "
-                    "--output, and the watched folder is read again"
-                )
-            blocks.append(block)
-        self._files, self._rows = len(parts), sum(map(_record_rows, blocks[1:]))
-        self.tick = _number(path)
-        self.positions = positions_from_json(header["picked"])
-        self.alive.restore(blocks, self._days)
-        self.alive.duplicates, self.alive.expired = header["duplicates"], header["expired"]
-        self.alive.erased, self.erasures = header.get("erased", 0), header.get("erasures")
-
-    def _version_error(self) -> UsageError:
-        return UsageError(
-            f"{self._folder}: is of another version of ringtrace; give a new --output, "
-            "and the watched folder is read again"
-        )
-
-
-def _file_name(number: int, *, whole: bool) -> str:
-    return f"{number:012d}{_WHOLE if whole else _PART}"
-
-
-def _number(path: Path) -> int:
-    return int(path.name.partition(".")[0])
-
-
-def _unreadable(path: Path, problem: str) -> UsageError:
-    return UsageError(
-        f"{path}: {problem}; put a copy in its place, or give a new --output, and what the watched "
-        "folder still has is read again"
-    )
-
-
-def _record_rows(block: Delta) -> int:
-    """Counts the rows of a delta that grow with its records: phrase counts settle into few."""
-    return sum(batch.num_rows for batch in block._replace(phrases=empty_delta().phrases))
-
-
-def _write(path: Path, block: Delta, header: Mapping[str, object]) -> None:
-    """Writes the tables of a delta, each as one Arrow stream, the header in the first; a digest."""
-    text = json.dumps(header, sort_keys=True).encode()
-    records = block.records.replace_schema_metadata({_STATE_KEY: text})
-    with path.open("w+b") as file:
-        for batch in block._replace(records=records):
-            with pa.ipc.new_stream(file, batch.schema) as writer:
-                writer.write_batch(batch)
-        file.seek(0)
-        file.write(hashlib.file_digest(file, xxhash.xxh3_128).digest())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_file(path: Path) -> tuple[Delta | None, dict[str, Any]]:
-    """Reads a delta, None if it is of a version that is not read, and the header."""
-    digest = xxhash.xxh3_128()
-    end = path.stat().st_size - _DIGEST_BYTES
-    for part in raw_blocks(str(path), 0, max(end, 0)):
-        digest.update(part)
-    with path.open("rb") as file:
-        file.seek(max(end, 0))
-        if file.read() != digest.digest():
-            raise ValueError("is not what was written")
-    header: dict[str, Any] = {}
-    tables: list[pa.RecordBatch] = []
-    with path.open("rb") as file:
-        while len(tables) < len(DELTA_SCHEMAS):
-            with pa.ipc.open_stream(file) as reader:
-                if not header:
-                    header = json.loads((reader.schema.metadata or {})[_STATE_KEY])
-                    if header["version"] != VERSION:
-                        return None, header
-                columns = reader.read_next_batch().columns
-                tables.append(
-                    pa.RecordBatch.from_arrays(columns, schema=DELTA_SCHEMAS[len(tables)])
-                )
-                reader.read_all()
-    return Delta(*tables), header

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines import cli, key_store, ledger
-from pipelines.streaming.watch import STATE_FOLDER, StreamState
+from pipelines.streaming.state_folder import STATE_FOLDER, StreamState
 from reports import signing
 from reports.run import Run, private_table
 from reports.run_summary import check_accounting

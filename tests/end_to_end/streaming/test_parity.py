@@ -16,7 +16,8 @@ from pipelines.progress import Progress
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
 from pipelines.streaming.options import parse
-from pipelines.streaming.watch import StreamState, Watch
+from pipelines.streaming.state_folder import StreamState
+from pipelines.streaming.watch import Watch
 from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.manifest import SIMULATED_NAME
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report

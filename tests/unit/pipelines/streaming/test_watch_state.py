@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import xxhash
 from hypothesis import given, settings, strategies as st
 
 from pipelines.options import UsageError
-from pipelines.streaming.watch import STATE_FOLDER, StreamState
+from pipelines.streaming.state_folder import STATE_FOLDER, STEPS, StreamState
 from pipelines.streaming.watch_sources import ReadPosition
 from schemas.enums import SourceRule
 from tests.support.made_up_deltas import contents_of, delta_of
@@ -99,7 +100,7 @@ def killed_at(patched, where):
 
 def test_a_tick_writes_what_came_and_not_what_is_alive(tmp_path, monkeypatch):
     most = 24
-    monkeypatch.setattr("pipelines.streaming.watch.MOST_FILES", most)
+    monkeypatch.setattr("pipelines.streaming.state_folder.MOST_FILES", most)
     state = StreamState(str(tmp_path), RETENTION_DAYS)
     many = delta_of(*({"id": f"m{n}", "day": 0, "numbers": ["+18885550100"]} for n in range(2000)))
     state.alive.settle([many], RETENTION_DAYS)
@@ -208,13 +209,72 @@ def test_a_file_of_a_state_that_is_missing_is_named(tmp_path):
     assert shown(StreamState(str(tmp_path), RETENTION_DAYS)) == shown(state)
 
 
-def test_a_state_of_another_version_is_refused(tmp_path):
-    (tmp_path / STATE_FOLDER / "000000000001").mkdir(parents=True)
-    with pytest.raises(UsageError, match="of another version"):
-        StreamState(str(tmp_path), RETENTION_DAYS)
-    newer = StreamState(str(tmp_path / "newer"), RETENTION_DAYS)
+def written_by(version: int, output: Path) -> StreamState:
+    """A state of two ticks, its files as a version wrote them: 8 wrote no digest."""
+    state = StreamState(str(output), RETENTION_DAYS)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipelines.streaming.watch.VERSION", 99)
-        ticked(newer, 0, 3, 0)
-    with pytest.raises(UsageError, match="of another version"):
-        StreamState(str(tmp_path / "newer"), RETENTION_DAYS)
+        patched.setattr("pipelines.streaming.state_folder.VERSION", version)
+        for number, records in enumerate((9, 1)):
+            ticked(state, number, records, 0)
+    if version == 8:
+        for path in (output / STATE_FOLDER).iterdir():
+            path.with_suffix(".arrow").write_bytes(path.read_bytes()[:-16])
+            path.unlink()
+    return state
+
+
+@pytest.mark.parametrize("where", ["written in part", "written", "renamed", "rename", "unlink"])
+def test_a_state_of_an_earlier_version_is_migrated_whenever_that_is_killed(tmp_path, where):
+    output, wanted = str(tmp_path), shown(written_by(8, tmp_path))
+    earlier = sorted((tmp_path / STATE_FOLDER).iterdir())
+    with pytest.raises(UsageError, match=r"is of version 8, .* same command with --migrate-state"):
+        StreamState(output, RETENTION_DAYS)
+    with pytest.MonkeyPatch.context() as patched:
+        killed_at(patched, where)
+        with suppress(KilledError):
+            StreamState(output, RETENTION_DAYS, migrate=True)
+    migrated = StreamState(output, RETENTION_DAYS, migrate=True)
+    there = where in {"renamed", "unlink"}
+    assert migrated.migrated_from == (None if there else 8)
+    assert shown(migrated) == (*wanted[:-1], len(earlier) + 1)
+    ticked(migrated, 2, 20, 0)
+    assert shown(StreamState(output, RETENTION_DAYS)) == shown(migrated)
+    assert not any(path.exists() for path in earlier)
+
+
+def test_each_version_in_between_has_its_step(tmp_path, monkeypatch):
+    state = written_by(8, tmp_path)
+    folder = "pipelines.streaming.state_folder"
+    later = {
+        9: lambda file: file._replace(header=file.header | {"left_out": file.header["duplicates"]}),
+        10: lambda file: file._replace(header=file.header | {"expired": file.header["left_out"]}),
+    }
+    monkeypatch.setattr(f"{folder}.VERSION", 11)
+    monkeypatch.setattr(f"{folder}.STEPS", STEPS | later)
+    migrated = StreamState(str(tmp_path), RETENTION_DAYS, migrate=True)
+    assert migrated.alive.expired == state.alive.duplicates > 0
+    monkeypatch.setitem(later, 9, lambda file: file._replace(tables=file.tables[1:]))
+    monkeypatch.setattr(f"{folder}.STEPS", STEPS | later)
+    written_by(9, tmp_path / "9")
+    with pytest.raises(UsageError, match=r"whole\.state: cannot be read as the state"):
+        StreamState(str(tmp_path / "9"), RETENTION_DAYS, migrate=True)
+
+
+@pytest.mark.parametrize("migrate", [False, True])
+def test_a_state_that_no_step_leads_from_is_refused(tmp_path, migrate):
+    (tmp_path / STATE_FOLDER / "000000000001").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"is of an early version, .* reads 8 to 9"):
+        StreamState(str(tmp_path), RETENTION_DAYS, migrate=migrate)
+    written_by(99, tmp_path / "newer")
+    with pytest.raises(UsageError, match=r"is of version 99, .* run the ringtrace that wrote it"):
+        StreamState(str(tmp_path / "newer"), RETENTION_DAYS, migrate=migrate)
+
+
+def test_garbage_with_a_digest_is_named(tmp_path):
+    path = tmp_path / STATE_FOLDER / "000000000001.whole.state"
+    path.parent.mkdir()
+    header = pa.schema([]).with_metadata({"ringtrace": '{"version": 9}'})
+    for content in (b"", b"x" * 99, bytes(header.serialize())):
+        path.write_bytes(content + xxhash.xxh3_128(content).digest())
+        with pytest.raises(UsageError, match=f"{path.name}: cannot be read"):
+            StreamState(str(tmp_path), RETENTION_DAYS, migrate=True)
