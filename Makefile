@@ -69,6 +69,12 @@ test: $(READY_DEV)  ## run the tests
 	@$(BIN)/python -m tests.browser.driver
 	@$(BIN)/python -m pytest -n auto --dist worksteal -rs
 
+test-fast: $(READY_DEV)  ## run the unit tests that are quick, on a few examples each
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' tests/unit
+
+test-long: $(READY_DEV)  ## run the tests on four times the examples, and those that take long (a night)
+	@RINGTRACE_LONG=1 $(BIN)/python -m pytest -n auto --dist worksteal -rs -m 'not engine'
+
 test-engines: $(READY_DEV)  ## run the tests on Prism, Kafka and Flink (Java 17, Maven, Go)
 	@echo "Fetching the engines once (350 MB and a Go build); a test whose engine is missing says why"
 	@$(BIN)/python -m pytest -m 'prism or flink or kafka' -rs -n 2 --dist loadfile tests/engines

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.examples import draws
+
 # Where CI runs them the examples are the same each time, so that a commit has one verdict.
-settings.register_profile("ringtrace", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("ringtrace", draws(100), deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("ringtrace")
 
 # A run makes a key of the victim register where there is none yet.

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from pipelines import cli
 from schemas.manifest import MANIFEST_NAME
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, MEMBERS
+from tests.support.examples import draws
 from tests.support.run_pipeline import NOW, complaint, jsonl, read, run
 
 HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
@@ -187,9 +188,7 @@ def decided(tmp_path_factory):
     return folder, given
 
 
-@settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(draws(6), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records)
 def test_no_record_changes_what_a_decision_covers_or_does(decided, tmp_path_factory, rows):
     folder, given_ = decided

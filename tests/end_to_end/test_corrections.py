@@ -5,7 +5,7 @@ import json
 import stat
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from pipelines import key_store, ledger
 from pipelines.commands import correct as correct_command
@@ -15,6 +15,7 @@ from reports import signing, tables
 from schemas.decision import DECISION
 from schemas.entity import without_epoch
 from schemas.tables import CLUSTERS, HELD_FOLDER, MEMBERS
+from tests.support.examples import draws
 from tests.support.exchange_world import ringtrace
 from tests.support.run_pipeline import complaint, jsonl, run as batch
 
@@ -389,7 +390,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(ENTRIES, st.sets(st.sampled_from(IDS)))
 def test_what_is_due_by_the_rule(entries, withdrawn):
     """Each identifier of an issue is due if it left after the last time it was taken back."""
@@ -408,7 +409,7 @@ def test_what_is_due_by_the_rule(entries, withdrawn):
     assert named == due
 
 
-@settings(deadline=None, max_examples=40)
+@draws(40)
 @given(ENTRIES, st.data())
 def test_entries_are_read_as_recorded_and_no_line_can_be_changed(tmp_path_factory, entries, data):
     path = tmp_path_factory.mktemp("ledger") / "issued.jsonl"

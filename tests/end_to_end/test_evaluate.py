@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from pipelines.cli import main
 from pipelines.commands import evaluate
@@ -16,6 +16,7 @@ from schemas.cluster import LINK, MEMBER
 from schemas.entity import ENTITY
 from schemas.enums import Review, Tier
 from schemas.extras import install_command
+from tests.support.examples import draws
 from tests.support.run_pipeline import complaint, jsonl, run as batch
 from transforms.clustering_metrics import SPLINK_THRESHOLD, baseline_clusterings, match_probability
 from transforms.extract import allowlist
@@ -266,7 +267,7 @@ def test_without_the_package_splink_says_what_to_install(run_folder, capsys, mon
         max_size=20,
     )
 )
-@settings(max_examples=10, deadline=None)
+@draws(10)
 def test_splink_itself_finds_what_its_rule_finds(links):
     ends = np.array(sorted(links), np.int64).reshape(-1, 2)
     weight = np.array([links[tuple(pair)] for pair in ends.tolist()])

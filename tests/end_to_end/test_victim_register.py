@@ -9,7 +9,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from pipelines import cli, key_store
 from pipelines.batch import options
@@ -20,6 +20,7 @@ from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Status
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import CONTESTED, ENTITIES, VICTIMS
+from tests.support.examples import draws
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from transforms.erasure import RegisterKey
 from transforms.victim_register import (
@@ -446,7 +447,7 @@ def changes(draw):
 
 
 @given(changes())
-@settings(max_examples=60)
+@draws(60)
 def test_a_register_does_not_depend_on_the_order_and_keeps_the_most(made):
     rows, leaving, order = made
     ends = entries_that_leave(leaving, KEY)

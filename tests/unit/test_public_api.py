@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 import ringtrace as rt
 from pipelines import runner
@@ -31,6 +31,7 @@ from pipelines.cli import main
 from pipelines.reference_docs import markdown_page
 from schemas.complaint import COMPLAINT_LOOSE
 from schemas.tables import ALL_TABLES, NARRATIVES, TABLES_BY_NAME
+from tests.support.examples import draws
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import call, complaint, jsonl, read, run as run_command
 
@@ -125,7 +126,7 @@ FRAGMENTS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@draws(40)
 @given(FRAGMENTS.map(" ".join))
 def test_offsets_are_those_of_the_text(text):
     found = rt.extract_identifiers(text, "US")
@@ -134,7 +135,7 @@ def test_offsets_are_those_of_the_text(text):
     assert found == sorted(found, key=lambda one: one.start)
 
 
-@settings(max_examples=40, deadline=None)
+@draws(40)
 @given(FRAGMENTS.map(" and ".join))
 def test_a_number_between_words_is_found(text):
     """A digit beside a number would make another number of it, which nobody can dial."""

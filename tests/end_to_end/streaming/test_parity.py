@@ -22,6 +22,7 @@ from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.manifest import SIMULATED_NAME
 from tests.end_to_end.streaming.test_alerts import CALLS, INNOCENT, KNOWN, NEW, report
 from tests.end_to_end.streaming.test_watch import FOR_EVER, files_of
+from tests.support.examples import draws
 from tests.support.run_pipeline import NOW, complaint, jsonl, run
 from transforms.read.files import ReadOptions
 from transforms.reporters import shipped_source_rules
@@ -79,9 +80,7 @@ def batch(tmp_path_factory):
     return files_of(folder / "run")
 
 
-@settings(
-    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(draws(3), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False), st.integers(1, 3))
 def test_any_order_lateness_duplication_and_batching_ends_in_the_batch_runs_clusters(
     batch, tmp_path_factory, chance: random.Random, count
@@ -150,9 +149,7 @@ def tipped(request, tmp_path_factory):
     return rows, whole
 
 
-@settings(
-    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(draws(2), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False), st.integers(2, 4))
 def test_where_scripts_tip_ties_any_order_duplication_and_batching_is_the_batch_run(
     tipped, tmp_path_factory, chance: random.Random, count

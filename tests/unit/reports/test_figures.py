@@ -6,16 +6,17 @@ import sys
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from reports import figures
 from reports.figures import layout_clusters, layout_positions
 from reports.partition import NodePositions
+from tests.support.examples import draws
 
 NODES = [f"phone:+1888555{n:04d}" for n in range(12)]
 
 
-@settings(max_examples=25, deadline=None)
+@draws(25)
 @given(
     st.lists(st.tuples(st.sampled_from(NODES), st.sampled_from(NODES)), max_size=30), st.randoms()
 )

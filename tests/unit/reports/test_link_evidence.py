@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
@@ -26,6 +26,7 @@ from reports.link_evidence import (
 from reports.tables import Numbers
 from schemas.enums import Strength
 from schemas.tables import LINKS, MEMBERS, MENTIONS
+from tests.support.examples import draws
 from tests.support.run_pipeline import run
 from tests.support.written_report import values
 
@@ -104,7 +105,6 @@ def as_graph(links):
     return graph
 
 
-@settings(deadline=None)
 @given(graphs(), st.randoms())
 def test_the_path_is_the_likeliest_of_all(links, random):
     graph = as_graph(links)
@@ -125,7 +125,6 @@ def test_the_path_is_the_likeliest_of_all(links, random):
     assert strongest_path(links, "a", "f") == found
 
 
-@settings(deadline=None)
 @given(graphs())
 def test_cuts_are_the_bridges(links):
     bridges = {tuple(sorted(one)) for one in nx.bridges(as_graph(links))}
@@ -194,7 +193,7 @@ LINKS_OF_ORGS = st.lists(
 )
 
 
-@settings(max_examples=500)
+@draws(500)
 @given(LINKS_OF_ORGS, st.lists(st.integers(2, 3), min_size=3, max_size=3))
 def test_clusters_whole_only_in_the_union_are_those_of_brute_force(rows, sizes):
     starts = np.append(0, np.cumsum(sizes))

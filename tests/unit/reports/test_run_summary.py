@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from reports.link_evidence import read_records
 from reports.run_summary import (
@@ -22,6 +22,7 @@ from reports.run_summary import (
     shared_ids,
 )
 from schemas.enums import Status
+from tests.support.examples import draws
 from tests.support.report_tables import START, call, complaint, entity, member, mention, write_run
 
 IDS = [f"phone:+1888555010{n}" for n in range(4)]
@@ -64,7 +65,7 @@ def expected_records(rows: list[dict]) -> dict[str, list[OrgRecords]]:
 
 
 @given(mentions, st.integers(1, 3), st.sampled_from([2, 7, 1 << 20]), st.integers(0, 1))
-@settings(max_examples=40, deadline=None)
+@draws(40)
 def test_each_record_counts_once_for_the_organisation_that_holds_it(
     tmp_path_factory, rows, files, size, per_org
 ):

@@ -7,13 +7,14 @@ from unittest import mock
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from reports import tables
 from reports.tables import IdIndex, Numbers, Texts, flatten_column, flatten_column_to_seconds
 from schemas.enums import EntityKind, Status
 from schemas.field import TIMESTAMP
 from schemas.tables import CLUSTERS, ENTITIES, MENTIONS
+from tests.support.examples import draws
 from tests.support.report_tables import entity, mention, write_run
 
 ORDER = (("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending"))
@@ -35,7 +36,7 @@ def entity_rows(draw):
 
 
 @given(entity_rows(), st.integers(1, 4), st.integers(1, 8))
-@settings(max_examples=40, deadline=None)
+@draws(40)
 def test_top_rows_and_counts_agree_with_plain_python(tmp_path_factory, rows, files, limit):
     run = write_run(tmp_path_factory.mktemp("run") / "r", {"entities": rows}, files)
     hidden = pc.field("status") != Status.VICTIM_SIDE

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.entity import epoch_number, id_epochs, with_epoch, without_epoch, without_epochs
 
@@ -11,7 +11,6 @@ IDS = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(IDS, st.integers(1, 400))
 def test_there_and_back(entity_id, epoch):
     one = with_epoch(entity_id, epoch)

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch
+from tests.support.examples import draws
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers
 from transforms.decisions import (
     SHOWN,
@@ -373,7 +374,7 @@ def _linked(nodes, must):
     return graph
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(bound())
 def test_decisions_bind_the_communities(drawn):
     nodes, groups, must, cannot = drawn
@@ -399,7 +400,7 @@ def test_the_weakest_link_gives_way():
     assert apply_constraints(one_community(4), named, [], [(0, 3)]).label.tolist() == [0, 0, 2, 2]
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(bound())
 def test_no_cut_is_lighter(drawn):
     nodes, groups, _, _ = drawn

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pyarrow as pa
 import xxhash
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.call import CALL_ACCEPTED
 from schemas.complaint import COMPLAINT_ACCEPTED, ORIGIN
@@ -45,7 +45,6 @@ def expected(table, id_field, rank):
     return sorted(best, key=repr)
 
 
-@settings(deadline=None)
 @given(st.lists(complaint_rows(), max_size=12), st.randoms())
 def test_the_latest_complaint_then_the_smallest_content(rows, random):
     table = pa.Table.from_batches([complaints(*rows)], COMPLAINT_ACCEPTED)
@@ -69,7 +68,6 @@ def call_rows(draw):
     }
 
 
-@settings(deadline=None)
 @given(st.lists(call_rows(), max_size=12))
 def test_of_the_legs_of_a_call_the_latest_and_longest(rows):
     table = pa.Table.from_batches([calls(*rows)], CALL_ACCEPTED)

@@ -4,9 +4,10 @@ import io
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.tables import CONTESTED, NARRATIVES
+from tests.support.examples import draws
 from transforms import private_files as module
 from transforms.private_files import (
     CHUNK_BYTES,
@@ -46,7 +47,7 @@ def test_a_file_that_is_not_sealed_is_as_it_is():
 
 
 @given(st.integers(0, 2 * CHUNK_BYTES + 200), st.integers(1, 255))
-@settings(max_examples=25, deadline=None)
+@draws(25)
 def test_no_byte_can_be_changed(place, by):
     made = bytearray(sealed(b"n" * (2 * CHUNK_BYTES)))
     place %= len(made)

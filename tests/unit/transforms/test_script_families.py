@@ -5,8 +5,9 @@ import time
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from tests.support.script_texts import OTHER, SCRIPT, complaints, find_families, own
 from transforms.call_scripts import PAIR_COUNT, SHARED_PAIR, count_pairs, match_families
 from transforms.extract.fingerprints import FINGERPRINT_ROW, fingerprint_rows
@@ -71,7 +72,7 @@ TEXTS = st.lists(
 ).map(lambda cuts: [" ".join(script.split()[a : a + n]) for script, a, n in cuts])
 
 
-@settings(deadline=None, max_examples=40)
+@draws(40)
 @given(TEXTS, st.randoms(use_true_random=False))
 def test_the_order_of_the_records_does_not_matter(texts, random):
     rows = fingerprint_rows(complaints(texts)).to_pylist()
@@ -111,7 +112,7 @@ def test_copies_cost_in_proportion(text):
 SMALL = st.integers(0, 3)
 
 
-@settings(deadline=None, max_examples=300)
+@draws(300)
 @given(st.lists(st.tuples(SMALL, SMALL, SMALL, SMALL | st.integers(10, 12), st.integers(0, 5))))
 def test_pairs_are_counted_as_sets_would(rows):
     pairs = pa.Table.from_pylist(

@@ -1,9 +1,10 @@
 """The template of a script that is shown: the words of many, never of one."""
 
 import numpy as np
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import Role
+from tests.support.examples import draws
 from tests.support.made_up_evidence import mentions_of
 from tests.support.script_texts import SCRIPT, complaints, find_families, own
 from transforms.call_scripts import MIN_TELLERS, script_matches
@@ -56,7 +57,7 @@ def test_one_person_who_writes_often_shows_nothing():
     assert [one["raw"] for one in evidence([text] * 9, ["v1"] * 5 + ["v2"] * 4)] == [GAP] * 9
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(5, 30), st.integers(0, 3)), max_size=16))
 def test_every_word_shown_was_written_by_enough(cuts):
     """Also for texts that share parts of a script and of each other's words."""
@@ -67,7 +68,7 @@ def test_every_word_shown_was_written_by_enough(cuts):
             assert word == GAP or sum(word in text.split() for text in texts) >= MIN_TELLERS
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(5, 30), st.integers(0, 3)), max_size=16))
 def test_from_fingerprints_and_shared_words_the_same_is_found_but_for_places(cuts):
     words = SCRIPT.replace("1", "#").split()

@@ -6,8 +6,9 @@ import re
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from transforms.extract import impersonation
 from transforms.text_spans import FEW_TEXTS, Spans, find_rare_spans, find_spans, slice_spans
 from transforms.text_util import fold_column, fold_text
@@ -28,7 +29,6 @@ def by_hand(texts, pattern):
     ]
 
 
-@settings(deadline=None)
 @given(TEXTS, st.sampled_from(PATTERNS))
 @pytest.mark.parametrize("find", [find_spans, find_rare_spans])
 @pytest.mark.parametrize("copies", [1, FEW_TEXTS])
@@ -76,7 +76,7 @@ def test_rules_begin_and_end_with_a_word():
             assert not phrase.endswith((r"\$", "'", r"\W")), rule
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(
     st.lists(
         st.lists(

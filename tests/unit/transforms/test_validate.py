@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.call import CALL_ACCEPTED, CALL_LOOSE
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_LOOSE
 from schemas.enums import COUNTRIES, Stage
 from schemas.reject import REJECT, Code
+from tests.support.examples import draws
 from tests.support.made_up_loose import CALL_ROWS, COMPLAINT_ROWS, call, complaint
 from transforms.casts import word_lists
 from transforms.validate import validate_calls, validate_complaints
@@ -214,13 +215,13 @@ def check_rows_alone_and_together(rows, loose, schema, validate):
     assert [row for one in alone for row in one[1].to_pylist()] == rejects.to_pylist()
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(COMPLAINT_ROWS)
 def test_any_complaints_are_accepted_or_rejected_each_on_its_own(rows):
     check_rows_alone_and_together(rows, *CASES[0][1:])
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(CALL_ROWS)
 def test_any_calls_are_accepted_or_rejected_each_on_its_own(rows):
     check_rows_alone_and_together(rows, *CASES[1][1:])

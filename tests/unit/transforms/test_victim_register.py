@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.decision import DecisionKind
 from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Role, Status
+from tests.support.examples import draws
 from tests.support.made_up_evidence import evidence, piece, records
 from transforms.decisions import NO_DECISIONS, Decision, DecisionsInForce
 from transforms.erasure import RegisterKey
@@ -67,7 +68,7 @@ def status_of(rows, registered=NOT_REGISTERED):
     return one["status"], one["value"]
 
 
-@settings(max_examples=60)
+@draws(60)
 @given(records(roles=ROLES), st.randoms(use_true_random=False))
 def test_it_does_not_depend_on_the_order_nor_on_how_entities_are_shared_out(rows, rng):
     whole = register(rows)
@@ -78,7 +79,7 @@ def test_it_does_not_depend_on_the_order_nor_on_how_entities_are_shared_out(rows
     assert merge_changes(pa.concat_tables([*parts, changes([])])).sort_by("mac").equals(whole)
 
 
-@settings(max_examples=60)
+@draws(60)
 @given(records(roles=ROLES))
 def test_an_entry_is_the_keyed_hash_and_counts_who_said_so(rows):
     activity = sum_activity(evidence(rows))

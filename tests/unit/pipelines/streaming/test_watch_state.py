@@ -7,12 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import xxhash
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from pipelines.options import UsageError
 from pipelines.streaming.state_folder import STATE_FOLDER, STEPS, StreamState
 from pipelines.streaming.watch_sources import ReadPosition
 from schemas.enums import SourceRule
+from tests.support.examples import draws
 from tests.support.made_up_deltas import contents_of, delta_of
 from tests.support.script_texts import SCRIPT, own
 from transforms.call_scripts import MIN_TELLERS
@@ -50,7 +51,7 @@ class KilledError(BaseException):
     """Stands for SIGKILL: nothing after it is done."""
 
 
-@settings(max_examples=25, deadline=None)
+@draws(25)
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 500)), min_size=2, max_size=9),
     st.integers(0, 8),

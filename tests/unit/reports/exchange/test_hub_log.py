@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from pipelines.exchange.hub_host import Day
 from reports import signing
@@ -44,6 +44,7 @@ from schemas.offer import (
     HubTie,
     KindLife,
 )
+from tests.support.examples import draws
 
 DAY = date(2026, 6, 2)
 
@@ -59,7 +60,7 @@ CHARTER = HubCharter(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(st.integers(1, 300), st.data())
 def test_a_proof_of_consistency_holds_for_what_grew_and_for_nothing_else(size, data):
     first = data.draw(st.integers(1, size))
@@ -86,7 +87,7 @@ people = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@draws(300)
 @given(people, st.integers(3, 7))
 def test_ties_count_nobody_twice_and_no_less_than_two(reports, k):
     rows = [(named, number, f"2026-W{10 + at}") for at, (named, number) in enumerate(reports)]

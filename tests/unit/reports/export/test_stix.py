@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow.parquet as pq
 import pytest
 import stix2
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from stix2.exceptions import STIXError
 from stix2.registry import STIX2_OBJ_MAPS
 from stix2validator import ValidationOptions, validate_string
@@ -20,6 +20,7 @@ from reports.export.registry import RunExport, leaving_formats
 from reports.export.stix import TLP_LEVELS, stix_observable, tlp_marking
 from schemas.extras import install_command
 from schemas.offer import HubEntry
+from tests.support.examples import draws
 from tests.support.hostile_text import HOSTILE
 from tests.support.report_tables import (
     cluster,
@@ -225,7 +226,7 @@ def clusters(draw):
     return ClusterFacts(row=row, members=members, inside=inside, **nothing)
 
 
-@settings(max_examples=40, deadline=None)
+@draws(40)
 @given(facts=clusters(), moment=TIMES)
 def test_every_cluster_is_strictly_valid(facts, moment):
     made = stix.stix_bundle(facts, moment, "run-1")

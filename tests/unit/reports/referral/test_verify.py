@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from reports import signing
 from reports.referral import seal
 from reports.referral.seal import verify_package
+from tests.support.examples import draws
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 
 PUBLIC = KEY.public_key()
@@ -41,9 +42,7 @@ def test_a_package_as_it_was_made_holds(package, files):
     assert result.package["recipient"] == "us-fbi-ic3"
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(draws(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_altered_byte_is_named_with_its_place(package, files, data):
     name = data.draw(st.sampled_from(sorted(one for one in files if files[one])))

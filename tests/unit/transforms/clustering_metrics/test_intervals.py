@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from transforms.clustering_metrics import (
     MAX_LINKS,
     baseline_clusterings,
@@ -14,7 +15,7 @@ from transforms.clustering_metrics import (
 LABELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30)
 
 
-@settings(deadline=None, max_examples=30)
+@draws(30)
 @given(LABELS, st.randoms())
 def test_intervals_depend_on_no_order_and_no_names(pairs, random):
     truth, predicted = np.array(pairs).T

@@ -1,7 +1,7 @@
 """Winnowing against its definition, and the promise that makes it useful."""
 
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from transforms.extract.fingerprints import (
     SHINGLE,
@@ -39,7 +39,6 @@ def shingles(text):
     ]
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_the_smallest_of_every_window_is_kept(texts):
     tokens = tokenize(texts)
@@ -57,7 +56,6 @@ AROUND = st.tuples(*[st.lists(st.sampled_from("uvwxyz"), max_size=5) for _ in ra
 PASSAGE = st.lists(st.sampled_from("abcdefgh"), min_size=SHINGLE + WINDOW - 1, max_size=12)
 
 
-@settings(deadline=None)
 @given(PASSAGE, AROUND)
 def test_a_shared_passage_shares_a_fingerprint(passage, around):
     texts = [

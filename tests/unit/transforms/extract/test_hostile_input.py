@@ -17,10 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.complaint import COMPLAINT_TEXTS
 from schemas.reject import RAW_LIMIT
+from tests.support.examples import draws
 from tests.support.made_up_records import complaints, number, read_complaints, victims
 from transforms.extract import impersonation
 from transforms.extract.evidence import complaint_evidence
@@ -131,7 +132,7 @@ def reference() -> float:
     return (time.process_time() - started) / IDLE
 
 
-@settings(deadline=None, max_examples=40)
+@draws(40)
 @given(st.text(max_size=400))
 def test_no_text_raises(text):
     for read in READERS:
@@ -162,7 +163,7 @@ ODD = "\x00\x80\u0130\u00df\u0663\u2126\ud7ff\U0001f600 1lO0."
 METHODS = ("bank", "upi", "crypto", "solana", "zelle", "paypal", "cashapp", "telegram", "whatsapp")
 
 
-@settings(deadline=None, max_examples=400)
+@draws(400)
 @given(st.sampled_from(VALUES), st.data())
 def test_no_identifier_with_an_odd_letter_raises(value, data):
     """Nor one of the lengths at which a kind is decoded."""

@@ -1,9 +1,10 @@
 from itertools import pairwise
 
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from xxhash import xxh3_64_intdigest
 
+from tests.support.examples import draws
 from transforms.extract.fingerprints import LONGEST, NUMBER, tokenize
 
 
@@ -45,7 +46,6 @@ LETTERS = st.text(
 )
 
 
-@settings(deadline=None)
 @given(st.text() | LETTERS)
 def test_places_hold_what_they_say(text):
     (found,) = tokens(text)
@@ -57,7 +57,7 @@ def test_places_hold_what_they_say(text):
             assert text[start:end].lower() == word
 
 
-@settings(deadline=None, max_examples=200)
+@draws(200)
 @given(st.lists(st.none() | LETTERS, max_size=6))
 def test_a_column_is_read_as_its_texts_are(texts):
     assert tokens(*texts) == [tokens(text)[0] for text in texts]

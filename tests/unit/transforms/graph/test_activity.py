@@ -5,10 +5,11 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import Role
 from schemas.mention import EVIDENCE_MENTION
+from tests.support.examples import draws
 from tests.support.made_up_evidence import DAY, evidence, piece, records
 from transforms.extract import allowlist
 from transforms.graph.activity import ACTIVITY, ROLE_COUNTS, sum_activity
@@ -55,7 +56,7 @@ def test_a_copied_list_tells_of_no_line(named, reported_by):
     assert (line["reporters"], line["reported_by"]) == (2, reported_by)
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(records(roles=ROLES), st.integers(1, 4))
 def test_records_counted_apart_are_judged_as_if_together(rows, shares):
     rows = settle_roles(evidence(rows)).to_pylist()
@@ -79,7 +80,7 @@ def test_records_counted_apart_are_judged_as_if_together(rows, shares):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@draws(40)
 @given(records(roles=ROLES))
 def test_every_mention_is_counted_in_its_role(rows):
     added = sum_activity(evidence(rows))

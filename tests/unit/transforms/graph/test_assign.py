@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.pvalue import AsSingleton
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import Role, Status
+from tests.support.examples import draws
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, classified, piece, records
 from transforms.arrow_util import hash_text
@@ -54,7 +55,7 @@ def clustered(rows):
     )
 
 
-@settings(deadline=None, max_examples=50)
+@draws(50)
 @given(records(), st.randoms())
 def test_exactly_the_infrastructure_is_assigned_in_any_order(rows, random):
     result, found = clustered(rows)

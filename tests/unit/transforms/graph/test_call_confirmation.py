@@ -4,9 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import HARD_ROLES, Role, Status
+from tests.support.examples import draws
 from tests.support.made_up_evidence import classified, piece, records, with_statuses
 from transforms.arrow_util import hash_text
 from transforms.graph.incidence import (
@@ -17,7 +18,7 @@ from transforms.graph.incidence import (
 )
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(records(), st.randoms())
 def test_every_reporter_counts_once(drawn, random):
     rows = with_statuses(drawn, set())

@@ -8,7 +8,7 @@ from itertools import pairwise
 import networkx as nx
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.cluster import CLUSTER, MEMBER
 from schemas.enums import Status, Tier
@@ -59,7 +59,6 @@ def pieces(members, links):
     return list(nx.connected_components(graph))
 
 
-@settings(deadline=None)
 @given(connected(), st.randoms())
 def test_weak_points_are_those_whose_removal_splits(graph, random):
     members, links = graph
@@ -197,7 +196,6 @@ def ranked_without_one(rows):
     }
 
 
-@settings(deadline=None)
 @given(connected(), RECORDS, st.randoms())
 def test_a_cluster_is_the_sum_of_its_records_in_any_order_and_shares(graph, rows, random):
     cuts = [random.randint(0, len(rows)) for _ in range(random.randint(0, 3))]
@@ -365,7 +363,6 @@ def test_clusters_come_whole_and_a_few_at_a_time(named, rows):
         assert sorted((row["row"], row["cluster_id"]) for row in found) == list(enumerate(ids))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2000), st.integers(1, 50))
 def test_calls_travel_as_their_reporters(calls, victims):
     rows = [

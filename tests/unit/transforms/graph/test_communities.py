@@ -1,9 +1,10 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 from scipy.sparse import csr_array
 
+from tests.support.examples import draws
 from tests.support.graphs import evidence, no_epochs, no_lines, no_suppliers, parts
 from transforms.graph import communities as recipe, refinement
 from transforms.graph.communities import detect_communities
@@ -46,7 +47,7 @@ def test_one_record_cannot_join_two_established_clusters(wide):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@draws(60)
 def test_one_record_cannot_join_whatever_its_width_and_time(data):
     size = data.draw(st.integers(2, 5))
     ring_a, ring_b = set(range(size)), set(range(size, 2 * size))
@@ -192,7 +193,7 @@ def test_independent_records_outweigh_suppliers_that_hardly_disagree():
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=10, deadline=None)
+@draws(10)
 def test_order_of_the_rows_does_not_matter(rng):
     """Groups and nodes are numbered by their hashes, so the rows may come in any order."""
     rows = [

@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.cluster import COMPONENT
+from tests.support.examples import draws
 from tests.support.graphs import evidence, parts
 from transforms.graph.incidence import cluster_ties
 from transforms.graph.leiden import (
@@ -42,7 +43,7 @@ def graph_of(groups, nodes=40):
     return cluster_ties(evidence(groups, nodes), np.arange(nodes))
 
 
-@settings(deadline=None, max_examples=100)
+@draws(100)
 @given(records(), st.data(), st.sampled_from((0.01, 0.1, 0.5, 2.0)))
 def test_what_an_earlier_day_found_changes_nothing(groups, data, fine):
     first = groups[: data.draw(st.integers(1, len(groups)))]
@@ -62,7 +63,7 @@ def test_what_an_earlier_day_found_changes_nothing(groups, data, fine):
     assert not with_it.refused
 
 
-@settings(deadline=None, max_examples=100)
+@draws(100)
 @given(records(), st.sampled_from((0.01, 0.1, 0.5, 2.0)))
 def test_a_component_gets_the_same_communities_alone(groups, fine):
     """Each component by itself, with its nodes renumbered, has the same communities."""
@@ -78,7 +79,7 @@ def test_a_component_gets_the_same_communities_alone(groups, fine):
         assert np.array(island)[alone].tolist() == whole[island].tolist()
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(records(), st.floats(0.2, 20))
 def test_it_is_as_good_as_a_search_of_all_at_once(groups, resolution):
     """By networkx's modularity, at the same resolution."""
@@ -97,7 +98,7 @@ def test_it_is_as_good_as_a_search_of_all_at_once(groups, resolution):
     assert apart >= quality(np.arange(40)) - 1e-9
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(records(), st.sampled_from((0.1, 0.5)))
 def test_the_quality_of_components_adds_up_to_modularity(groups, fine):
     tied = graph_of(groups)

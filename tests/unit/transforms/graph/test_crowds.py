@@ -5,10 +5,11 @@ from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.cluster import ClusterFlag
 from schemas.enums import Role
+from tests.support.examples import draws
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.extract.allowlist import parse_allowlist
@@ -114,7 +115,7 @@ def key_of(row):
     return [row[one] for one in ("entity_id", "entity_a", "entity_b", "cluster_id") if one in row]
 
 
-@settings(max_examples=100, deadline=None)
+@draws(100)
 @given(st.lists(OWN, max_size=5), st.lists(OFFERED, min_size=1, max_size=6))
 def test_weights_give_the_tables_that_rows_give(own, offered):
     # A day's people are a burst only as rows: an offer has weeks.

@@ -7,8 +7,9 @@ from unittest import mock
 import networkx as nx
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from transforms.arrow_util import hash_text
 from transforms.graph import cuts, robustness
 from transforms.graph.cuts import (
@@ -74,7 +75,7 @@ def least_by_networkx(named, core, same=()):
     return best
 
 
-@settings(max_examples=40, deadline=None)
+@draws(40)
 @given(clusters(), st.data())
 def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(cluster, data):
     named, core = cluster
@@ -92,7 +93,7 @@ def test_a_cut_is_the_smallest_of_all_that_leave_core_members_on_both_sides(clus
     assert (left and left.reporters) == least_by_networkx(named, core, [pair])
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(clusters())
 def test_no_cut_between_tied_members_has_fewer_reporters(cluster):
     named, core = cluster
@@ -103,7 +104,7 @@ def test_no_cut_between_tied_members_has_fewer_reporters(cluster):
         assert reporters <= min(crossing(named, side) for side in sides)
 
 
-@settings(max_examples=30, deadline=None)
+@draws(30)
 @given(clusters(), st.randoms())
 def test_a_cut_does_not_depend_on_the_order_of_reporters(cluster, random):
     named, core = cluster
@@ -112,7 +113,7 @@ def test_a_cut_does_not_depend_on_the_order_of_reporters(cluster, random):
     assert weakest_cut(sorted(shuffled), core) == weakest_cut(sorted(named), core)
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(clusters())
 def test_a_search_that_takes_too_long_gives_a_lower_bound(cluster):
     named, core = cluster

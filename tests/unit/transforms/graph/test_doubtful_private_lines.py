@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
 from tests.support.made_up_evidence import DAY
 from transforms.graph.incidence import INCIDENCE, incidence_from_rows
@@ -28,7 +28,6 @@ def evidence(groups, victims):
     return incidence_from_rows(pa.Table.from_pylist(rows, INCIDENCE), np.arange(NODES))
 
 
-@settings(deadline=None)
 @example(
     groups=[{0, 1}, {0, 1}, {0, 1}, {0, 1}, {0, 7}, {2, 7}],
     label=[0, 0, 1, 0, 0, 0, 0, 1],

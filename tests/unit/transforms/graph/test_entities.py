@@ -4,10 +4,11 @@ from collections import defaultdict
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status
+from tests.support.examples import draws
 from tests.support.graphs import classify_evidence
 from tests.support.made_up_evidence import PHONE_ROLES, PHONES, evidence, piece, records
 from transforms.extract import allowlist
@@ -97,7 +98,7 @@ def places_of(rows, hidden):
     }
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(records(roles=ROLES), st.sampled_from((NOBODY, KNOWN)), st.randoms())
 def test_classification_by_the_rules_in_any_order(rows, known, random):
     result = classify_evidence(evidence(rows), known)
@@ -287,7 +288,7 @@ def test_a_claim_counts_though_no_record_shows_it():
 SIDES = st.sampled_from((Role.VICTIM, *PHONE_ROLES))
 
 
-@settings(max_examples=80, deadline=None)
+@draws(80)
 @given(
     st.lists(st.tuples(SIDES, st.booleans(), st.integers(0, 3)), min_size=1, max_size=8),
     st.integers(0, 7),

@@ -7,12 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import assume, given, settings, strategies as st
+from hypothesis import assume, given, strategies as st
 
 from schemas.decision import DecisionKind
 from schemas.entity import epoch_number, with_epoch, without_epoch
 from schemas.enums import HARD_ROLES, Role, Status
 from schemas.mention import EVIDENCE_MENTION
+from tests.support.examples import draws
 from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.decisions import DecisionsInForce
@@ -118,7 +119,7 @@ def epochs_of(rows, previous=None, lives=LIVES):
     return found, [with_epoch(row["entity_id"], int(n)) for row, n in zip(rows, turn, strict=True)]
 
 
-@settings(deadline=None, max_examples=300)
+@draws(300)
 @given(ROWS)
 def test_epochs_by_the_rule(rows):
     found, told = epochs_of(rows)
@@ -156,7 +157,7 @@ ATTACKS = st.lists(
 ).map(lambda dates: [used(day, "mal", role) for day, role in dates])
 
 
-@settings(deadline=None, max_examples=300)
+@draws(300)
 @given(ATTACKS, st.sampled_from([None, previous((1, 0, 5), (2, 200, 205))]))
 def test_no_single_reporter_bridges_or_renames_epochs_of_others(attack, before):
     """Far off, between or beside, on any number of days: nobody else's record changes its epoch."""
@@ -165,7 +166,7 @@ def test_no_single_reporter_bridges_or_renames_epochs_of_others(attack, before):
     assert numbers([*rows, *attack], before)[:count] == [1, 1, 2, 2] * 2
 
 
-@settings(deadline=None, max_examples=300)
+@draws(300)
 @given(
     st.lists(st.tuples(st.integers(0, 50), st.sampled_from(REPORTERS)), min_size=3, max_size=8),
     st.lists(st.integers(-60, 110), max_size=4),
@@ -241,7 +242,7 @@ def test_an_epoch_begins_with_the_day_of_its_first_record():
     assert ids == [PHONE, PHONE, f"{PHONE}#2", f"{PHONE}#2"]
 
 
-@settings(deadline=None, max_examples=300)
+@draws(300)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_entities_are_counted_by_epoch_in_any_order(rows, random):
     result = classify_evidence(evidence(rows), NOBODY, LIVES)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.cluster import LINK
 from schemas.enums import Status, Strength
@@ -73,7 +73,6 @@ CLUSTERS = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(CLUSTERS)
 def test_every_infrastructure_entity_is_a_member_or_a_hub(clusters):
     statuses = dict.fromkeys(clusters, Status.INFRASTRUCTURE)
@@ -101,7 +100,6 @@ def test_every_infrastructure_entity_is_a_member_or_a_hub(clusters):
             assert in_cluster[entity] == cluster_ids(np.array([cluster]))[0].as_py()
 
 
-@settings(deadline=None)
 @given(
     CLUSTERS,
     st.lists(

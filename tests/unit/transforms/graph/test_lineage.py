@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.cluster import LINEAGE, LINK
 from schemas.enums import LineageEvent
@@ -64,7 +64,6 @@ def parts(those):
 runs = st.tuples(LABELS, LABELS, st.sets(st.integers(0, 11), max_size=2))
 
 
-@settings(deadline=None)
 @given(runs)
 def test_the_partition_is_kept_and_no_old_id_is_given_to_a_stranger(drawn):
     before, now, hubs = drawn
@@ -79,7 +78,6 @@ def test_the_partition_is_kept_and_no_old_id_is_given_to_a_stranger(drawn):
     assert kept["hub"].equals(fresh["hub"])
 
 
-@settings(deadline=None)
 @given(runs)
 def test_ids_are_the_greedy_matching_by_overlap(drawn):
     before, now, hubs = drawn
@@ -96,7 +94,6 @@ def test_ids_are_the_greedy_matching_by_overlap(drawn):
                 assert max(better_p, better_c) >= shared
 
 
-@settings(deadline=None)
 @given(runs)
 def test_events_reconcile_with_members(drawn):
     before, now, hubs = drawn
@@ -140,7 +137,6 @@ def test_events_reconcile_with_members(drawn):
     assert told["since_previous", "ids_kept"] == len(set(old) & set(new))
 
 
-@settings(deadline=None)
 @given(LABELS)
 def test_a_run_that_follows_itself_changes_nothing(labels):
     fresh = assigned(labels)
@@ -150,7 +146,6 @@ def test_a_run_that_follows_itself_changes_nothing(labels):
     assert set(events["event"].to_pylist()) <= {LineageEvent.UNCHANGED}
 
 
-@settings(deadline=None)
 @given(LABELS)
 def test_without_a_previous_run_every_cluster_is_born(labels):
     fresh = assigned(labels)
@@ -161,7 +156,6 @@ def test_without_a_previous_run_every_cluster_is_born(labels):
     assert events.num_rows == len(np.unique(fresh["cluster"].to_numpy()))
 
 
-@settings(deadline=None)
 @given(runs)
 def test_changed_members_are_those_of_another_cluster_or_none(drawn):
     before, now, hubs = drawn
@@ -218,7 +212,6 @@ WORLDS = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(WORLDS)
 def test_what_rests_on_one_reporter_names_that_reporters_records(drawn):
     shown, tied, changed, alone, mentions, ties = drawn

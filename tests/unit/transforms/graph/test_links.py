@@ -5,9 +5,10 @@ from itertools import combinations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import HARD_ROLES, SUPPLIER_KINDS, Role, Status, Strength
+from tests.support.examples import draws
 from tests.support.made_up_evidence import PHONES, classified, piece, records, with_statuses
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION, PAIR, build_links, sum_pairs
 from transforms.graph.links import pair_entities
@@ -100,7 +101,7 @@ def links_of(rows):
 SUPPRESSED = st.sets(st.sampled_from(PHONES), max_size=2)
 
 
-@settings(max_examples=50, deadline=None)
+@draws(50)
 @given(records(), SUPPRESSED)
 def test_pairs_and_links_are_those_of_the_rules(rows, suppressed):
     rows = with_statuses(rows, suppressed)
@@ -111,7 +112,7 @@ def test_pairs_and_links_are_those_of_the_rules(rows, suppressed):
     assert by_pair(build_links(sum_pairs(found))) == naive_links(expected)
 
 
-@settings(max_examples=50, deadline=None)
+@draws(50)
 @given(records(), st.randoms())
 def test_the_order_of_the_rows_never_matters(rows, random):
     rows = with_statuses(rows, set())
@@ -122,7 +123,7 @@ def test_the_order_of_the_rows_never_matters(rows, random):
     assert by_pair(build_links(sum_pairs(turned))) == by_pair(build_links(sum_pairs(first)))
 
 
-@settings(max_examples=50, deadline=None)
+@draws(50)
 @given(records(), st.integers(1, 4), st.randoms())
 def test_any_shares_of_the_records_add_up_to_the_same_links(rows, shares, random):
     rows = with_statuses(rows, set())
@@ -145,7 +146,7 @@ def test_a_pair_of_many_calls_travels_as_its_reporters():
     assert (link["records"], link["victims"], link["weight"]) == (1000, 40, 40)
 
 
-@settings(max_examples=50, deadline=None)
+@draws(50)
 @given(records(roles=(Role.CALLER_ID, Role.MENTIONED)))
 def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
     found, _ = pair_entities(classified(with_statuses(rows, set())))
@@ -153,7 +154,7 @@ def test_caller_ids_and_mentions_alone_never_make_a_hard_pair(rows):
     assert set(build_links(sum_pairs(found))["strength"].to_pylist()) <= {Strength.SOFT}
 
 
-@settings(max_examples=50, deadline=None)
+@draws(50)
 @given(records(), SUPPRESSED)
 def test_suppressed_entities_link_nothing_and_carry_nothing(rows, suppressed):
     rows = with_statuses(rows, suppressed)

@@ -1,9 +1,10 @@
 """Pieces that go where their suppliers know them, and nowhere that nobody tied them to."""
 
 import numpy as np
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from scipy.sparse import csr_array
 
+from tests.support.examples import draws
 from tests.support.graphs import evidence, no_suppliers, parts
 from transforms.graph.refinement import move_misplaced_pieces
 from transforms.graph.supplier_likelihood import SupplierCounts
@@ -54,7 +55,7 @@ def test_many_ties_outweigh_suppliers():
     assert label[STRAY] == label[0]
 
 
-@settings(max_examples=40, deadline=None)
+@draws(40)
 @given(
     st.lists(st.sets(st.integers(0, 6), min_size=2, max_size=4), max_size=12),
     st.integers(0, 3),

@@ -11,11 +11,12 @@ from datetime import timedelta
 from itertools import combinations
 
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.decision import DecisionKind
 from schemas.entity import without_epoch
 from schemas.enums import HARD_ROLES, EntityKind, Review, Role, Tier
+from tests.support.examples import draws
 from tests.support.graphs import classify_evidence, decision
 from tests.support.made_up_evidence import DAY, evidence, piece
 from transforms.decisions import DecisionsInForce
@@ -190,7 +191,7 @@ def near_misses(members):
     return {one for one, row in members.items() if row["near_miss_of"] is not None}
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@draws(EXAMPLES)
 @given(honest(), lies())
 def test_a_liar_adds_no_core_member_that_no_honest_reporter_shows(rows, lied):
     before, after = core(members_of(rows)), core(members_of(rows + lied))
@@ -198,7 +199,7 @@ def test_a_liar_adds_no_core_member_that_no_honest_reporter_shows(rows, lied):
         assert len(honest_reporters(rows, one)) >= CORE_ROBUSTNESS - 1
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@draws(EXAMPLES)
 @given(honest(), lies())
 def test_a_liar_adds_nothing_to_what_may_leave_that_no_analyst_saw(rows, lied):
     decided = confirmed(members_of(rows))
@@ -208,7 +209,7 @@ def test_a_liar_adds_nothing_to_what_may_leave_that_no_analyst_saw(rows, lied):
         assert len(honest_reporters(rows, one)) >= CORE_ROBUSTNESS - 1
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@draws(EXAMPLES)
 @given(rings(), lies())
 def test_beside_what_three_reporters_tie_a_liar_adds_nothing(rows, lied):
     decided = confirmed(members_of(rows))
@@ -218,7 +219,7 @@ def test_beside_what_three_reporters_tie_a_liar_adds_nothing(rows, lied):
     assert leaving(after) - freed <= leaving(before)
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@draws(EXAMPLES)
 @given(rings(), lies())
 def test_a_liar_regroups_no_core_members_that_three_tie(rows, lied):
     before, after = core(members_of(rows)), core(members_of(rows + lied))
@@ -226,7 +227,7 @@ def test_a_liar_regroups_no_core_members_that_three_tie(rows, lied):
         assert (before[one] == before[other]) == (after[one] == after[other])
 
 
-@settings(deadline=None, max_examples=EXAMPLES)
+@draws(EXAMPLES)
 @given(rings(), lies())
 def test_a_liar_takes_away_only_what_he_calls_a_victims_own(rows, lied):
     """Else a core member that others are with stays one, but for a near miss at its threshold."""

@@ -1,9 +1,10 @@
 """An identifier that came back rejoins its other epoch only where the rest shows one owner."""
 
 import numpy as np
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from scipy.sparse import csr_array
 
+from tests.support.examples import draws
 from tests.support.graphs import evidence, no_suppliers, parts
 from transforms.graph.refinement import (
     EpochPairs,
@@ -86,7 +87,7 @@ def pairs_of(bare, first_seen, reporters):
     return set(zip(found.before.tolist(), found.after.tolist(), strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@draws(60)
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12),
     st.integers(0, 11),

@@ -41,7 +41,6 @@ def tying(groups, reporters, label, node, *, inside):
     }
 
 
-@settings(deadline=None)
 @given(GROUPS, REPORTERS, LABELS)
 def test_reporters_of_a_members_links_are_those_who_name_it_beside_others(groups, who, label):
     label = np.array(label)
@@ -85,7 +84,7 @@ def fewest_that_part(groups, who, label, one, other):
 
 
 @pytest.mark.parametrize("levels", [(), (1, 2, 3, 4)])
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(GROUPS, REPORTERS, LABELS, MASKS)
 def test_a_cut_is_the_fewest_reporters_without_whom_a_member_is_parted(
     monkeypatch, levels, groups, who, label, exact
@@ -146,7 +145,6 @@ def test_a_private_line_needs_one_reporter_more():
         assert link_reporters(named, agree, label, private)[0][6] == counted
 
 
-@settings(deadline=None)
 @given(GROUPS, REPORTERS, LABELS, st.integers(0, 5))
 def test_the_main_part_holds_together_without_any_one_reporter(groups, who, label, gone):
     """Of a part of two or more, no reporter's records are all that ties it."""
@@ -165,7 +163,6 @@ def test_the_main_part_holds_together_without_any_one_reporter(groups, who, labe
         assert len(parts) == 1
 
 
-@settings(deadline=None)
 @given(GROUPS, REPORTERS, LABELS, GROUPS)
 def test_one_more_reporter_makes_no_member_of_one_reporter_core(groups, who, label, lies):
     """A liar ties whatever he likes: where nobody else ties a node, one reporter counts."""

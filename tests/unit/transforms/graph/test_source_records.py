@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.made_up_evidence import DAY
 from tests.unit.transforms.graph.test_cluster_summary import totals_of
@@ -59,7 +59,6 @@ RECORD = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(RECORD, min_size=1, max_size=9), RECORD)
 def test_no_record_more_lowers_a_cluster(rows, more):
     def ranked_by(those):

@@ -5,7 +5,7 @@ from math import lgamma
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from scipy.sparse import csr_array
 
 from schemas.cluster import LINK
@@ -39,7 +39,6 @@ def factor(one, other, frequency):
     )
 
 
-@settings(deadline=None)
 @given(RECORDS, RECORDS)
 def test_the_factor_by_definition(first, second):
     label = np.array([0, 0, 2, 3, 3])
@@ -54,7 +53,6 @@ def test_the_factor_by_definition(first, second):
     assert found == pytest.approx(expected, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(RECORDS)
 def test_a_piece_is_compared_with_the_rest_of_its_own_cluster(rows):
     records = np.array(rows, float)

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import SUPPLIER_KINDS, Status
 from tests.support.made_up_evidence import PHONES, SUPPLIERS, classified, records, with_statuses
@@ -21,7 +21,6 @@ def name(cluster):
     return cluster_ids(np.array([cluster]))[0].as_py()
 
 
-@settings(deadline=None)
 @given(records(), CLUSTERS, st.sets(st.sampled_from(SUPPLIERS), max_size=1))
 def test_records_and_supplies(rows, clusters, suppressed):
     rows = with_statuses(rows, suppressed)
@@ -48,7 +47,6 @@ def test_records_and_supplies(rows, clusters, suppressed):
     assert sorted(tuple(row.values()) for row in supplies.to_pylist()) == sorted(beside)
 
 
-@settings(deadline=None)
 @given(
     st.sets(
         st.tuples(st.sampled_from(SUPPLIERS), st.sampled_from("abc"), st.sampled_from("123")),

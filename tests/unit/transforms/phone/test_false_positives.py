@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import example, given, strategies as st
 
+from tests.support.examples import draws
 from transforms.phone.false_positives import (
     LABEL_SUFFIXES,
     LABELS,
@@ -34,7 +35,7 @@ JOINTS = st.text(st.sampled_from(" \t\n#:.=-"), min_size=1, max_size=4)
 
 
 @pytest.mark.parametrize(("may_be", "pattern"), RARE, ids=["product", "bare", "mixed"])
-@settings(deadline=None, max_examples=800)
+@draws(800)
 @given(st.lists(PIECES, max_size=8).map("".join))
 @example("12345 rupees")
 @example("2020.01.02")

@@ -10,8 +10,9 @@ from random import Random
 import phonenumbers as pn
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from tests.support.phone_oracle import draw, examples
 from tests.support.real_data import real
 from tests.unit.transforms.extract.test_hostile_input import PIECES
@@ -288,7 +289,7 @@ def agree(texts, regions):
     assert [one[-1] for one in ours] == pytest.approx([one[-1] for one in theirs])
 
 
-@settings(deadline=None, max_examples=150)
+@draws(150)
 @given(st.integers(0, 2**40))
 def test_columns_find_what_each_text_contains(seed):
     rng = Random(seed)
@@ -302,7 +303,7 @@ def test_columns_find_what_each_text_contains(seed):
     agree(texts, rng.choices(REGIONS, k=len(texts)))
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(st.lists(st.text(st.sampled_from("0123456789 -.()/+xé@\n#$:,ab"), max_size=60), min_size=1))
 def test_columns_find_the_same_in_any_text(texts):
     texts = [f"{text} call 866-212-7251 {i}" for i, text in enumerate(texts * MANY)]

@@ -7,8 +7,9 @@ from random import Random
 import phonenumbers as pn
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from tests.support.phone_oracle import COMMON, draw, examples, oracle
 from transforms.phone import normalize, normalize_columns
 
@@ -47,7 +48,7 @@ def test_every_regions_examples_of_every_type_in_every_format():
         assert few == {i: found[row] for i, row in enumerate(some) if row in found}
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(st.integers(0, 2**32))
 def test_random_draws(seed):
     rng = Random(seed)
@@ -60,7 +61,7 @@ def test_random_draws(seed):
         assert not (row in refused and wanted), (text, region)
 
 
-@settings(deadline=None, max_examples=60)
+@draws(60)
 @given(st.integers(0, 2**32))
 def test_a_column_is_read_as_its_numbers_are_one_by_one(seed):
     rng = Random(seed)
@@ -79,7 +80,7 @@ SIGNED = st.tuples(
 ).map(lambda parts: f"{parts[0]}{parts[1]}{parts[3]}{parts[2]}")
 
 
-@settings(deadline=None, max_examples=200)
+@draws(200)
 @given(
     st.lists(st.tuples(SIGNED, st.sampled_from((*COMMON, None))), min_size=1, max_size=30),
     st.integers(0, 2**32),

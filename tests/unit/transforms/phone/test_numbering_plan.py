@@ -7,7 +7,7 @@ import re
 import phonenumbers as pn
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from transforms.phone import numbering_plan
 from transforms.phone.numbering_plan import build_automaton, digit_matrix
@@ -20,7 +20,6 @@ PATTERNS = (
 DIGITS = st.lists(st.text(st.sampled_from("0123456789"), max_size=9), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(DIGITS)
 def test_matches_as_the_patterns_do(texts):
     made = build_automaton(PATTERNS)

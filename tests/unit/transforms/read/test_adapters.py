@@ -120,7 +120,7 @@ def fcc_cells(ticket):
     ]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FCC_TICKETS, min_size=1, max_size=5, unique_by=lambda one: one["id"]), st.randoms())
 def test_both_exports_of_the_fcc_give_the_same_records(tmp_path, tickets, random):
     order = random.sample(range(len(fcc_complaints.HEADER)), len(fcc_complaints.HEADER))

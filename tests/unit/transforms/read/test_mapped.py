@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import RecordKind
 from schemas.mapping import FileForm, FileFormat, MapError, parse_map, write_map
 from schemas.reject import Code
+from tests.support.examples import draws
 from tests.support.read_files import read_file
 from tests.support.workbook import write_workbook
 from transforms.read import sample_file
@@ -745,7 +746,7 @@ def test_an_unknown_file_says_that_there_are_maps(tmp_path):
         plan_input_files([str(tmp_path / "b.csv")], [], ReadOptions())
 
 
-@settings(max_examples=300)
+@draws(300)
 @given(
     name=st.sampled_from(
         ["map-csv:Case,When,Scammer", "map-csv:Case;When", "map-json", "map-xlsx"]

@@ -8,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from tests.support.examples import draws
 from tests.support.read_files import read_file
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
 from transforms.read.read_records import scan_file
 
-once_a_test = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+once_a_test = settings(draws(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 json_lines = st.lists(
     st.sampled_from(

@@ -5,11 +5,12 @@ import random
 from datetime import timedelta
 
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.enums import EntityKind, RecordKind
 from schemas.field import TIMESTAMP
 from schemas.mention import EVIDENCE
+from tests.support.examples import draws
 from tests.support.made_up_deltas import START, accepted, contents_of, delta_of
 from tests.support.made_up_evidence import evidence, listed, mentions_of, piece
 from tests.support.script_texts import SCRIPT, own
@@ -153,7 +154,7 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@draws(30)
 @given(rows, st.randoms(use_true_random=False))
 def test_any_order_batching_and_number_of_settlings_gives_the_same(records, chance: random.Random):
     once = settle_deltas([delta_of(one) for one in records], RETENTION_DAYS).delta
@@ -241,7 +242,7 @@ versions = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@draws(40)
 @given(st.lists(versions, min_size=1, max_size=10), st.randoms(use_true_random=False))
 def test_the_evidence_is_the_batch_runs_whatever_came_when_and_how_often(records, chance):
     """Parity: from here on both are the same steps, which depend on no order."""

@@ -6,8 +6,9 @@ from apache_beam.coders import PickleCoder
 from apache_beam.pvalue import AsIter, AsList, AsSingleton, TaggedOutput
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.userstate import BagStateSpec
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from transforms.shuffle import Pure
 from transforms.stream.in_process import InProcessRunner, UnsupportedStepError
 
@@ -68,7 +69,7 @@ def steps(numbers):
     return (together, sums, none) | "All" >> beam.Flatten() | beam.Map(repr)
 
 
-@settings(max_examples=5, deadline=None)
+@draws(5)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=9))
 def test_it_gives_what_beams_runner_gives(numbers):
     here = beam.Pipeline()

@@ -4,8 +4,9 @@ import random
 from collections import defaultdict
 
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from tests.support.made_up_deltas import accepted
 from transforms.call_scripts import MIN_TELLERS
 from transforms.extract.fingerprints import fingerprint_rows
@@ -40,7 +41,7 @@ def shown_values(phrases, oldest):
     return {one for one in victims if min(len(victims[one]), len(tellers[one])) >= MIN_TELLERS}
 
 
-@settings(deadline=None, max_examples=200)
+@draws(200)
 @given(PHRASES, st.lists(st.integers(0, 8), min_size=1, max_size=6), st.randoms())
 def test_in_any_batching_words_are_those_of_enough_people(phrases, sizes, chance: random.Random):
     coming = phrases + chance.choices(phrases, k=3) if phrases else []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from transforms.victims.identifier_matcher import (
     RowIdentifiers,
     contains_identifier,
@@ -58,7 +59,7 @@ def cases(draw):
     return sorted(victims), values
 
 
-@settings(deadline=None, max_examples=400)
+@draws(400)
 @given(cases(), st.booleans())
 def test_no_contained_identifier_is_missed(case, as_written):
     victims, values = case

@@ -7,8 +7,9 @@ import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
+from tests.support.examples import draws
 from transforms import text_util
 from transforms.graph.entities import WITHHELD
 from transforms.text_util import mask_spans
@@ -62,7 +63,6 @@ def test_every_way_of_writing_is_found_and_masked(number):
         assert national not in "".join(c for c in masked if c.isdigit())
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.sampled_from(NUMBERS))
 def test_nothing_else_is_found(text, number):
     if not any(c.isdigit() for c in text):
@@ -165,7 +165,7 @@ def test_a_web_encoded_number_is_found(text):
     assert "2025550123" in {one[-10:] for one in found(text, own)}
 
 
-@settings(max_examples=50, deadline=None)
+@draws(50)
 @given(st.lists(st.lists(st.integers(0, 200), max_size=90), max_size=8))
 def test_the_union_has_each_hash_once(parts):
     union = UnionOfHashes(few=40)

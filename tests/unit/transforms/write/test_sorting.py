@@ -6,9 +6,10 @@ from unittest import mock
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.tables import ALL_TABLES, MEMBERS, REJECTS
+from tests.support.examples import draws
 from tests.support.made_up_tables import rows_of
 from transforms.write import parquet_files
 from transforms.write.parquet_files import ExternalSorter, sort_order, sorted_row_groups
@@ -25,7 +26,7 @@ def groups(table, batches, folder, part):
 
 
 @EACH
-@settings(max_examples=10, deadline=None)
+@draws(10)
 @given(data=st.data())
 def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_factory, data):
     rows = pa.Table.from_pylist(data.draw(rows_of(table)), table.schema)

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from apache_beam.testing.util import assert_that
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from schemas.tables import ALL_TABLES, MEMBERS, SUPPLIERS
+from tests.support.examples import draws
 from tests.support.made_up_tables import rows_of
 from transforms.arrow_util import hash_columns
 from transforms.manifest import RunSettings
@@ -24,7 +25,7 @@ def read(content):
 
 
 @EACH
-@settings(max_examples=8, deadline=None)
+@draws(8)
 @given(data=st.data())
 def test_the_same_rows_in_any_order_are_the_same_bytes(table, data):
     rows = data.draw(rows_of(table))
@@ -42,7 +43,7 @@ def test_the_same_rows_in_any_order_are_the_same_bytes(table, data):
 
 
 @EACH
-@settings(max_examples=5, deadline=None)
+@draws(5)
 @given(data=st.data())
 def test_rows_come_sorted_by_key(table, data):
     rows = data.draw(rows_of(table, least=2))
