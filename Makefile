@@ -10,7 +10,7 @@ DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
 
-.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites cytoscape world clean
+.PHONY: help install demo test test-engines engines-up test-dataflow test-airflow check bench schemas known-sites cytoscape world mutants clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -100,6 +100,10 @@ world:  ## fetch outlines of countries and middles of regions again (100 MB), as
 	@$(BIN)/python -m tools.world_outline build/world/package/countries-110m.json build/world/package/codes.json \
 	    build/world/package/data/build.json
 	@awk '$$1 == "sha256" {print $$2 "  " $$3}' reports/assets/world.NOTICE.txt | sha256sum --check
+
+mutants: $(READY)  ## how many small changes of the code the unit tests notice (half an hour)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@$(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) runs build *.egg-info
