@@ -160,6 +160,9 @@ def test_distrust(theirs, capsys):
     assert keys("distrust", "microsoft", signer) == 0
     assert key_store.trusted("microsoft") == []
     assert key_store.trusted_orgs() == []
+    assert key_store.read_note("microsoft", signer).revoked_since is not None
+    assert keys("trust", "microsoft", path, "--fingerprint", signer) == 0
+    assert key_store.read_note("microsoft", signer).revoked_since is None
 
 
 @pytest.mark.parametrize("org", ["../up", "a/b", "", ".", "A", "x" * 65, "a\nb", "..", "-x", "é"])
@@ -317,6 +320,18 @@ def test_a_passphrase_locks_the_private_key_and_not_the_public_one(
     monkeypatch.setenv("RINGTRACE_PASSPHRASE_FILE", str(secret))
     assert keys("protect") == 2
     assert "chmod 600" in capsys.readouterr().err
+
+
+def test_a_locked_key_behind_another_public_key_is_refused(monkeypatch):
+    key_store.own_key()
+    monkeypatch.setenv("RINGTRACE_PASSPHRASE", "correct horse battery")
+    assert keys("protect") == 0
+    path = key_store.own_path()
+    content = path.read_bytes()
+    other = signing.public_pem(signing.make_signing_key().public_key())
+    path.write_bytes(other + content[content.index(b"-----BEGIN ENCRYPTED") :])
+    with pytest.raises(UsageError, match="two halves are not one key"):
+        key_store.own_key()
 
 
 def test_the_keyring_keeps_the_passphrase(home, monkeypatch):
