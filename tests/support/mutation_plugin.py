@@ -1,4 +1,4 @@
-"""The plugin of pytest that mutmut's runs load: few examples, quick tests first, no warm caches."""
+"""The plugin of pytest that mutmut loads: few examples, quick tests first, caches seen through."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable
+from functools import _lru_cache_wrapper, wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 from mutmut.state import state
 
-EXAMPLES = 20
+EXAMPLES = 10
 """Examples of a property, at most, so that a mutant that survives costs seconds."""
 
 PACKAGES = {"benchmarks", "pipelines", "reports", "ringtrace", "schemas", "tests", "transforms"}
@@ -39,7 +42,13 @@ def _collecting_stats() -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bounds the examples of each property, and puts the files whose tests are quick first."""
+    """Bounds the examples of each property, and puts the files whose tests are quick first.
+
+    mutmut runs all tests twice before the mutants: to collect which function each calls, and to see
+    that they pass. The first has shown that already.
+    """
+    if os.environ.get("MUTANT_UNDER_TEST") == "":
+        del items[1:]
     for item in items:
         function = getattr(item, "obj", None)
         own = getattr(function, "_hypothesis_internal_use_settings", None)
@@ -60,20 +69,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keeps the functions that ran while the tests were imported."""
-    if _collecting_stats():
-        _run_at_import.update(state()._stats)
+    """Keeps the functions that ran while the tests were imported, and empties caches."""
+    if not _collecting_stats():
+        return
+    _run_at_import.update(state()._stats)
+    caches: dict[int, Callable[..., Any]] = {}
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in PACKAGES:
+            for key, value in list(vars(module).items()):
+                if isinstance(value, _lru_cache_wrapper):
+                    value.cache_clear()
+                    setattr(module, key, caches.setdefault(id(value), _remembering(value)))
+
+
+def _remembering(cached: Any) -> Callable[..., Any]:
+    """Wraps a cached function, so that each call counts as one of what it called when it ran."""
+    ran: set[str] = set()
+
+    @wraps(cached)
+    def call(*args: Any, **keywords: Any) -> Any:
+        before, state()._stats = state()._stats, set()
+        try:
+            return cached(*args, **keywords)
+        finally:
+            ran.update(state()._stats)
+            state()._stats = before | ran
+
+    call.cache_clear, call.cache_info = cached.cache_clear, cached.cache_info  # type: ignore
+    return call
 
 
 def pytest_runtest_setup() -> None:
-    """Counts what ran at import as covered by each test, and so what an earlier test had cached."""
+    """Counts what ran at import as covered by each test."""
     if _collecting_stats():
         state()._stats.update(_run_at_import)
-        for name, module in list(sys.modules.items()):
-            if name.partition(".")[0] in PACKAGES:
-                for value in list(vars(module).values()):
-                    if hasattr(value, "cache_clear"):
-                        value.cache_clear()
 
 
 def pytest_sessionfinish() -> None:
