@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "mutants"
 
 PACKAGES = ("schemas", "transforms", "reports", "pipelines")
-"""What mutmut holds as sources; it copies all else."""
+"""Folders that mutmut takes as sources; it copies all else."""
 
 COLUMNS = ("killed", "timeout", "survived", "untested")
 

@@ -19,7 +19,7 @@ EXAMPLES = 10
 """Examples of a property, at most, so that a mutant that survives costs seconds."""
 
 PACKAGES = {"benchmarks", "pipelines", "reports", "ringtrace", "schemas", "tests", "transforms"}
-"""What each mutant imports afresh: code that runs at import is mutated, too."""
+"""Packages that each mutant imports afresh: code that runs at import is mutated, too."""
 
 WARM_UP = Path("warm_up.txt")
 """Installed modules that the tests import, which mutmut's server loads once."""
