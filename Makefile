@@ -38,7 +38,7 @@ define install
 @rm $(BEGUN)
 endef
 
-.PHONY: help install demo test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world dist release-check sbom pin-images clean
+.PHONY: help install demo test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world dist release-check sbom pin-images mutants clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -120,7 +120,7 @@ wheels: | $(UV_READY)  ## fetch what all commands need into TO=FOLDER, for WHEEL
 	@$(UV) tool run pip download --quiet --only-binary :all: --dest $(TO) 'uv==$(UV_VERSION)' 'setuptools>=77,<84' setuptools-scm wheel
 
 bench: $(READY_DEV)  ## the measurements that the docs quote (an hour)
-	@$(UV) sync --quiet --frozen $(DEV) --group bench
+	@$(UV) sync --quiet --frozen --inexact $(DEV) --group bench
 	@$(BIN)/python -m benchmarks
 
 pictures: $(READY_DEV)  ## take the pictures of the README again, in a Chromium
@@ -174,6 +174,10 @@ sbom: | $(UV_READY)  ## name every distribution of the lock in an SBOM, with its
 
 pin-images:  ## write the digests of the base images into the Dockerfile (docker or crane)
 	@$(PYTHON) -m tools.pin_images deploy/dataflow/Dockerfile
+
+mutants: $(READY_DEV)  ## how many small changes of the code the unit tests notice (half an hour)
+	@$(UV) sync --quiet --frozen --inexact $(DEV) --group bench
+	@$(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove what these commands made
 	rm -rf $(VENV) .uv runs build dist *.egg-info

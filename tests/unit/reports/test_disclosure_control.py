@@ -1,11 +1,19 @@
 """A copy for a reader outside has no words of analysts and no small counts."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
 from reports import disclosure_control
-from reports.disclosure_control import LEFT_OUT, sum_shown_counts, suppress_small_counts
+from reports.disclosure_control import (
+    LEFT_OUT,
+    keep_members,
+    sum_shown_counts,
+    suppress_small_counts,
+)
+from tests.support.made_up_case import IDS, case_of, rows
 
 
 @pytest.mark.parametrize(
@@ -72,3 +80,16 @@ def test_a_sum_tells_what_is_shown_alone_and_whether_that_is_all(counts, floor):
     assert number == (sum(filter(None, shown)) if {*shown} - {None} else None)
     assert whole == (None not in shown)
     assert not whole or (number or 0) == sum(counts)
+
+
+def test_a_cluster_without_some_members_names_none_of_them(tmp_path):
+    facts = case_of(tmp_path / "run", rows()).facts
+    sides = {"weakest_side": IDS[:3], "thin_side": IDS[1:4]}
+    kept = keep_members(replace(facts, row=facts.row | sides), set(IDS[:2]))
+    assert [member["entity_id"] for member in kept.members] == sorted(IDS[:2])
+    assert (kept.row["size"], kept.left_out) == (2, facts.left_out + len(facts.members) - 2)
+    assert kept.row["weakest_side"] == IDS[:2]
+    assert kept.row["thin_side"] == IDS[1:2]
+    (link,) = kept.inside
+    assert {link["entity_a"], link["entity_b"]} == set(IDS[:2])
+    assert not [gone for gone in IDS[2:] if gone in repr(kept.row)]

@@ -14,6 +14,7 @@ from transforms.counters import ENGINE_COUNTERS, NAMESPACE
 def test_counters_of_a_run_equal_its_manifest(tmp_path):
     number = {"raw": "+18882223344", "role": "callback"}
     rows = [complaint(n, phone_numbers=[number]) for n in (1, 2, 2)]
+    rows[0] |= {"channel": "pigeon", "frob": 1}
     bad = complaint(3, received_at="now")
     flags = [
         f"--complaints={jsonl(tmp_path / 'c.jsonl', [*rows, bad])}",
@@ -35,5 +36,7 @@ def test_counters_of_a_run_equal_its_manifest(tmp_path):
     }
     assert counts["complaints_rejected"] == counts["complaints_duplicates"] == 1
     assert {name: shown.get(name, 0) for name in counts} == counts
+    assert manifest["tallies"]["complaint_words_coerced"] == {"channel": 1}
+    assert manifest["tallies"]["complaint_unknown_fields"] == {"frob": 1}
     assert (shown["clusters"], shown["members"]) == (1, 1)
     assert set(shown) <= set(ENGINE_COUNTERS.values())

@@ -3,9 +3,12 @@
 import gzip
 import io
 import json
+import os
+import stat
 import zipfile
 import zlib
 from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -24,6 +27,7 @@ from transforms.exit_scan import (
     count_in_text,
     count_withheld,
     forms_of_token,
+    set_aside,
     without_ids,
 )
 from transforms.victim_register import entries_of_ids, make_lookup, merge_changes, paper_changes
@@ -245,3 +249,19 @@ def test_lines_and_quotes_cut_a_text(parts):
     content = "".join(parts).encode()
     (texts,) = exit_scan.texts_of_file(content)
     assert texts.to_pylist() == content.decode().replace('"', "\n").split("\n")
+
+
+def test_a_file_that_is_held_back_is_its_owners_alone(tmp_path):
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    outside.write_bytes(b"before")
+    before = os.umask(0)
+    try:
+        place = Path(set_aside(f"{run}/", "a/b.csv", b"first"))
+        place.unlink()
+        place.symlink_to(outside)
+        assert set_aside(str(run), "a/b.csv", b"second") == str(place)
+    finally:
+        os.umask(before)
+    assert (place.read_bytes(), outside.read_bytes()) == (b"second", b"before")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700

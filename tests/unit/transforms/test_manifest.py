@@ -1,5 +1,7 @@
 """The accounting reconciles or stops the run; the manifest is a function of its inputs."""
 
+import hashlib
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,15 +10,21 @@ import pytest
 from hypothesis import given, strategies as st
 
 from schemas.cluster import CLUSTER
+from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
 from schemas.reject import REJECT
+from schemas.tables import CONTESTED, NARRATIVES, PRIVATE_FOLDER
 from tests.support.made_up_evidence import DAY
 from transforms.counters import count_members, count_read, count_rejects
 from transforms.manifest import (
     GIANT_CLUSTER_MIN_MEMBERS,
+    AlteredRunError,
     RunSettings,
     build_manifest,
+    build_private_manifest,
+    check_private,
     find_alarms,
     input_file_entry,
+    manifest_bytes,
     reconciled_counts,
 )
 
@@ -177,3 +185,49 @@ def test_the_run_id_depends_on_the_clock_by_what_it_leaves_out_alone():
     for counted in (("decisions", "expired"), ("complaint_rejects", "in_future")):
         changed = build_manifest(later, [line("p")], [], {counted: 1})
         assert changed["run_id"] != now["run_id"]
+
+
+@pytest.fixture
+def private_run(tmp_path):
+    """A run with two private files: its folder and its manifest."""
+    files = []
+    for table in (CONTESTED, NARRATIVES):
+        name = f"{table.name}/part-00000-of-00001.parquet"
+        content = table.name.encode()
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        files.append({"name": name, "bytes": len(content), "sha256": digest, "rows": 1})
+    private = [{"name": file["name"], "rows": 1} for file in files]
+    manifest = {"run_id": "r-1", "private": private, "private_manifest": PRIVATE_MANIFEST}
+    (tmp_path / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+    listed = build_private_manifest("r-1", manifest_bytes(manifest), files[::-1])
+    (tmp_path / PRIVATE_MANIFEST).write_bytes(manifest_bytes(listed))
+    return tmp_path, manifest, files
+
+
+def test_private_files_are_as_their_own_manifest_says(private_run):
+    folder, manifest, files = private_run
+    assert check_private(f"{folder}/", manifest)["files"] == files
+    (folder / files[1]["name"]).write_bytes(b"other")
+    assert check_private(str(folder), manifest, CONTESTED)["files"] == files
+    with pytest.raises(AlteredRunError, match=files[1]["name"]):
+        check_private(str(folder), manifest)
+
+
+def test_a_private_manifest_is_that_of_its_run(private_run):
+    folder, manifest, files = private_run
+    whole = manifest_bytes(manifest)
+    for listed in (
+        build_private_manifest("r-2", whole, files),
+        build_private_manifest("r-1", whole + b" ", files),
+        build_private_manifest("r-1", whole, [*files, files[0] | {"name": "private/x"}]),
+    ):
+        (folder / PRIVATE_MANIFEST).write_bytes(manifest_bytes(listed))
+        with pytest.raises(AlteredRunError, match="that of another run"):
+            check_private(str(folder), manifest)
+    (folder / PRIVATE_MANIFEST).unlink()
+    with pytest.raises(AlteredRunError, match="gone"):
+        check_private(str(folder), manifest)
+    shutil.rmtree(folder / PRIVATE_FOLDER)
+    assert check_private(str(folder), manifest) is None

@@ -1,11 +1,13 @@
 """A sealed file opens to what was sealed, under its own key and as its own table alone."""
 
 import io
+import json
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, strategies as st
 
+from schemas.manifest import PRIVATE_MANIFEST
 from schemas.tables import CONTESTED, NARRATIVES
 from tests.support.examples import draws
 from transforms import private_files as module
@@ -16,6 +18,7 @@ from transforms.private_files import (
     PrivateKey,
     open_private,
     private_files,
+    read_private_manifest,
     seal,
 )
 
@@ -97,3 +100,20 @@ def test_a_manifest_leads_nowhere_else(monkeypatch):
     assert private_files("run/", manifest, CONTESTED) == {f"run/{names[0]}": 2}
     manifest["private_output"] = "gs://closed/run"
     assert private_files("run", manifest, CONTESTED) == {f"gs://closed/run/{names[0]}": 2}
+
+
+def test_the_private_manifest_says_what_is_there_now(tmp_path):
+    name = "private/contested/part-00000-of-00001.parquet"
+    run = {"private": [{"name": name, "rows": 2}]}
+    assert private_files(str(tmp_path), run, CONTESTED) == {f"{tmp_path}/{name}": 2}
+    file = {"name": name, "bytes": 9, "sha256": "a" * 64, "rows": 1}
+    whole = {"run_id": "r-1", "manifest_sha256": "b" * 64, "files": [file]}
+    path = tmp_path / PRIVATE_MANIFEST
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(whole))
+    assert read_private_manifest(str(tmp_path)) == whole
+    assert private_files(str(tmp_path), run, CONTESTED) == {f"{tmp_path}/{name}": 1}
+    for missing in whole:
+        path.write_text(json.dumps({key: whole[key] for key in whole if key != missing}))
+        with pytest.raises(PrivateFileError, match="is not what the run wrote"):
+            read_private_manifest(str(tmp_path))

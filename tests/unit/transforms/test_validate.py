@@ -60,6 +60,7 @@ COMPLAINT_FAULTS = [
     ("payments", [{"paid_at": "2026-02-30"}], Code.BAD_TIMESTAMP),
     ("payments", [{"paid_at": "2026-02-28"}, {"paid_at": "1066-10-14"}], Code.IMPOSSIBLE_DATE),
     ("phone_numbers", [{"raw": "1", "role": "customer"}], Code.BAD_VALUE),
+    ("email_roles", ["victim"], Code.BAD_VALUE),
 ]
 
 CALL_FAULTS = [

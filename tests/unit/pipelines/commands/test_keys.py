@@ -1,5 +1,6 @@
 """`ringtrace keys`: made once, for its owner's eyes; a partner's is trusted by fingerprint."""
 
+import json
 import os
 import pickle
 import shutil
@@ -13,6 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipelines import cli, key_store, private_keys
@@ -20,7 +23,9 @@ from pipelines.options import UsageError
 from pipelines.run_folder import run_signer
 from pipelines.user_files import custody_policy
 from reports import signing
+from schemas.entity import VICTIM_ENTRY
 from schemas.extras import install_command
+from transforms.erasure import RECORD_MAC_BYTES, RegisterKey
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +166,9 @@ def test_distrust(theirs, capsys):
     assert keys("distrust", "microsoft", signer) == 0
     assert key_store.trusted("microsoft") == []
     assert key_store.trusted_orgs() == []
+    assert key_store.read_note("microsoft", signer).revoked_since is not None
+    assert keys("trust", "microsoft", path, "--fingerprint", signer) == 0
+    assert key_store.read_note("microsoft", signer).revoked_since is None
 
 
 @pytest.mark.parametrize("org", ["../up", "a/b", "", ".", "A", "x" * 65, "a\nb", "..", "-x", "é"])
@@ -320,6 +328,18 @@ def test_a_passphrase_locks_the_private_key_and_not_the_public_one(
     assert "chmod 600" in capsys.readouterr().err
 
 
+def test_a_locked_key_behind_another_public_key_is_refused(monkeypatch):
+    key_store.own_key()
+    monkeypatch.setenv("RINGTRACE_PASSPHRASE", "correct horse battery")
+    assert keys("protect") == 0
+    path = key_store.own_path()
+    content = path.read_bytes()
+    other = signing.public_pem(signing.make_signing_key().public_key())
+    path.write_bytes(other + content[content.index(b"-----BEGIN ENCRYPTED") :])
+    with pytest.raises(UsageError, match="two halves are not one key"):
+        key_store.own_key()
+
+
 def test_the_keyring_keeps_the_passphrase(home, monkeypatch):
     keyring = pytest.importorskip("keyring")
     kept = {}
@@ -447,3 +467,85 @@ def test_a_write_that_fails_leaves_what_was_there(home, monkeypatch):
         key_store.write_whole(path, b"after")
     assert path.read_bytes() == b"before"
     assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+def test_what_was_built_before_a_key_was_void_stays(theirs):
+    path, signer = theirs
+    since = datetime(2024, 6, 1, tzinfo=UTC)
+    before = since - timedelta(seconds=1)
+    assert "no longer trusted" in key_store.void_reason("microsoft", signer, before)
+    key_store.trust("microsoft", key_store.public_key(path))
+    assert key_store.void_reason("microsoft", signer, since) == ""
+    key_store.distrust("microsoft", signer, since)
+    assert key_store.void_reason("microsoft", signer, before) == ""
+    assert "void from 2024-06-01" in key_store.void_reason("microsoft", signer, since)
+
+
+@pytest.fixture
+def register(tmp_path):
+    """Writes a victim register of a key, and returns its folder."""
+    schema = pa.schema([field.with_nullable(True) for field in VICTIM_ENTRY])
+
+    def write(key_id):
+        folder = tmp_path / "victims"
+        folder.mkdir(exist_ok=True)
+        pq.write_table(pa.Table.from_pylist([{"key_id": key_id}], schema), folder / "x.parquet")
+        return str(folder)
+
+    return write
+
+
+def test_a_register_counts_under_its_own_secret_alone(home, register, capsys):
+    assert key_store.register_source(None, use=True) is None
+    assert not home.exists()
+    key = key_store.register_source(None, use=True, make=True).key
+    assert str(key_store.register_path()) in capsys.readouterr().err
+    folder = register(key.key_id)
+    source = key_store.register_source(None, use=True, files=[folder])
+    assert (source.key, source.files) == (key, (f"{folder}/x.parquet",))
+    register("0" * 16)
+    with pytest.raises(UsageError, match=rf"of the key 0+, here is {key.key_id}"):
+        key_store.register_source(None, use=True, files=[folder])
+    key_store.register_path().unlink()
+    with pytest.raises(UsageError, match=r"of the key 0+, none is here"):
+        key_store.register_source(None, use=True, files=[folder])
+
+
+def test_a_given_secret_of_the_register_is_the_one_that_counts(tmp_path, register):
+    given = tmp_path / "secret"
+    given.write_bytes(b"s" * 32)
+    given.chmod(0o600)
+    key = RegisterKey(b"s" * 32)
+    assert key_store.register_key(None) != key
+    files = [register(key.key_id)]
+    assert key_store.register_source(str(given), use=True, files=files).key == key
+    given.write_bytes(b"s" * 31)
+    with pytest.raises(UsageError, match="is not a key of 32 bytes"):
+        key_store.register_key(str(given))
+
+
+@pytest.mark.parametrize(
+    ("given", "files", "named"),
+    [("secret", [], "--register-key,"), (None, ["victims"], "--register,")],
+)
+def test_no_register_goes_with_no_other_option_of_it(given, files, named):
+    with pytest.raises(UsageError, match=f"leave out {named}"):
+        key_store.register_source(given, use=False, files=files)
+    assert key_store.register_source(None, use=False) is None
+
+
+def test_erased_records_are_known_by_the_secret_that_named_them(capsys):
+    assert key_store.erasures(None) is None
+    key = key_store.register_key(None)
+    path, mac = key_store.erased_path(), bytes(RECORD_MAC_BYTES)
+    path.write_text(json.dumps({"key_id": key.key_id, "macs": [mac.hex()]}) + "\n")
+    erased = key_store.erasures(None)
+    assert (erased.key, erased.macs) == (key, {mac})
+    key_store.register_path().unlink()
+    with pytest.raises(UsageError, match=f"under the key {key.key_id}, none is here"):
+        key_store.erasures(None)
+    assert not key_store.register_path().exists()
+    for line in ("{}", "x", json.dumps({"key_id": key.key_id, "macs": ["00"]})):
+        path.write_text(f"{line}\n")
+        with pytest.raises(UsageError, match="line 1: was changed"):
+            key_store.erasures(None)

@@ -133,14 +133,31 @@ def test_differences_name_members_losses_and_roles(tmp_path):
     before = package.package_facts(case_of(tmp_path / "1", rows()), {})
     tables = rows([*IDS[:4], "handle:telegram:x"], [*ROLES[:3], "payee", "sender"], victims=4)
     now = package.package_facts(case_of(tmp_path / "2", tables), {})
-    now |= {"losses": {"USD": "30.00"}, "victims": 4}
+    now |= {"losses": {"USD": "30.00"}, "victims": 4, "organisations": ["amazon", "microsoft"]}
     told = package.fact_differences(before, now, english())
     assert ("victims", "3", "4") in told
     assert ("loss in USD", "20.20", "30.00") in told
     assert ("member handle:telegram:x", "not in it", "added as sender") in told
     assert ("member email:x@gmail.com", "in it", "removed") in told
     assert ("role of remote:anydesk:123456789", "operator", "payee") in told
+    assert ("organisations", "amazon", "amazon, microsoft") in told
     assert package.fact_differences(before, before, english()) == []
+    assert package.fact_differences(package.compared_facts(before), now, english()) == told
+
+
+def test_the_identifiers_of_a_package_are_in_the_files_that_it_says(tmp_path):
+    case = case_of(tmp_path / "run", rows())
+    files = package_of(case)
+    named = package.package_identifiers(case, files)
+    assert named.keys() == set(IDS)
+    for paths in named.values():
+        assert {"data/referral.html", "data/referral.pdf"} <= set(paths) <= files.keys()
+    longer = {"data/x.csv": b"phone:+188855501239 \xff", "x.csv": b"domain:amzn-refund.support"}
+    assert package.package_identifiers(case, longer) == {}
+    (phone, *_) = IDS
+    assert package.package_identifiers(case, {"data/x.csv": b"phone:+18885550123 \xff"}) == {
+        phone: ("data/x.csv",)
+    }
 
 
 def test_machine_facts_are_json(tmp_path):
