@@ -57,8 +57,11 @@ BYTES_A_PARTITION = 32 << 20
 """Bytes of an input that a partition of it may hold: what a worker makes of them is some ten times
 that (docs/scale.md). Many more partitions than that cost, as each batch is cut into all of them."""
 
+TINY = 512 << 10
+"""Bytes of an input that is one partition: some thousand complaints, which no fork pays for."""
+
 LEAST_PARTITIONS, SMALL_PARTITION = 5, 10 << 20
-"""Partitions of any input, and the bytes from which on it has more of them, up to `PARTITIONS`.
+"""Partitions of a larger one, and the bytes from which on it has more, up to `PARTITIONS`.
 
 Each costs 0.2 s of CPU, for compiling patterns and calls of Arrow. A local run times a step's first
 partition, and shares the others among its processes: of an odd number two have as many each."""
@@ -196,6 +199,8 @@ def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str
     plain = sum(one.size * (1 if one.compression == "none" else COMPRESSION_RATIO) for one in files)
     if any(one.partition("=")[0] == PARTITIONS_FLAG for one in given):
         return []
+    if plain <= TINY:
+        return [f"{PARTITIONS_FLAG}=1"]
     small = min(max(plain // SMALL_PARTITION, LEAST_PARTITIONS), PARTITIONS)
     count = min(max(plain // BYTES_A_PARTITION, small) | 1, MAX_PARTITIONS)
     return [f"{PARTITIONS_FLAG}={count}"]

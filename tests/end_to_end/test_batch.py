@@ -155,7 +155,7 @@ def test_nobody_but_its_owner_reads_a_run_whatever_the_umask(small, tmp_path, pr
     before = os.umask(0)
     try:
         *_, files, _ = small
-        run(tmp_path / "run", *given(files), f"--direct_num_workers={processes}")
+        run(tmp_path / "run", *given(files), f"--direct_num_workers={processes}", "--partitions=5")
     finally:
         os.umask(before)
     found = [tmp_path / "run", *(tmp_path / "run").rglob("*")]
@@ -168,7 +168,7 @@ def test_forks_write_the_same_bytes(small, tmp_path, monkeypatch):
     monkeypatch.setattr("pipelines.runner.LEAST_SECONDS", 0)
     monkeypatch.setattr("pipelines.runner.BESIDE_SECONDS", 0)
     *_, files, first = small
-    run(tmp_path / "run", *given(files), "--direct_num_workers=3")
+    run(tmp_path / "run", *given(files), "--direct_num_workers=3", "--partitions=5")
     assert files_of(tmp_path / "run") == files_of(first)
     names = ["manifest.json", "report/data/part-0.js"]
     assert all((tmp_path / "run" / one).read_bytes() == (first / one).read_bytes() for one in names)
@@ -176,7 +176,7 @@ def test_forks_write_the_same_bytes(small, tmp_path, monkeypatch):
 
 def test_several_processes_write_the_same_bytes(small, tmp_path):
     *_, files, first = small
-    several = ["--direct_num_workers=2", "--direct_running_mode=multi_processing"]
+    several = ["--direct_num_workers=2", "--direct_running_mode=multi_processing", "--partitions=5"]
     output = tmp_path / "run"
     done = command("batch", *given(files), "--now", NOW, "--output", output, *several)
     assert done.returncode == 0, done.stderr

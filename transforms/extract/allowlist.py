@@ -126,8 +126,9 @@ class KnownLegitimate:
         return site is not None and site.category in OWN_MAIL
 
 
+@cache
 def shipped_allowlist() -> KnownLegitimate:
-    """Returns the list that ships with ringtrace."""
+    """Returns the list that ships with ringtrace; reads it once."""
     return replace(parse_allowlist(read_reference_data(SHIPPED), SHIPPED), with_sites=True)
 
 

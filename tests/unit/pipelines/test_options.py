@@ -220,7 +220,8 @@ def flags(size, compression="none", given=()):
 
 
 def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
-    assert flags(0)["--partitions"] == flags(10**7)["--partitions"] == "5"
+    assert flags(0)["--partitions"] == flags(2**19)["--partitions"] == "1"
+    assert flags(2**20)["--partitions"] == flags(10**7)["--partitions"] == "5"
     assert flags(10 * 2**20 * 12)["--partitions"] == "13"
     assert flags(10**8 * 2)["--partitions"] == flags(10**8 * 5)["--partitions"] == "17"
     assert flags(32 * 2**20 * 100)["--partitions"] == "101"
