@@ -73,7 +73,7 @@ test-fast: $(READY_DEV)  ## run the unit tests that are quick, on a few examples
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' tests/unit
 
 test-long: $(READY_DEV)  ## run the tests on four times the examples, and those that take long (a night)
-	@RINGTRACE_LONG=1 $(BIN)/python -m pytest -n auto --dist worksteal -rs -m 'not engine'
+	@RINGTRACE_LONG=1 $(BIN)/python -m pytest -n auto --dist worksteal -rs -m 'not (prism or flink or kafka or dataflow or airflow)'
 
 test-engines: $(READY_DEV)  ## run the tests on Prism, Kafka and Flink (Java 17, Maven, Go)
 	@echo "Fetching the engines once (350 MB and a Go build); a test whose engine is missing says why"

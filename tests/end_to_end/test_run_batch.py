@@ -14,6 +14,7 @@ from pipelines import run_folder
 from pipelines.batch import pipeline
 from pipelines.batch.__main__ import main
 from pipelines.options import UsageError
+from tests.support.examples import some
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import checked_manifest, command, complaint, jsonl, run
 
@@ -172,12 +173,7 @@ sys.exit(cli.main(["batch", *sys.argv[1:]]))
 
 
 @pytest.mark.parametrize(
-    "flags",
-    [
-        (),
-        ("--direct_num_workers=1",),
-        ("--direct_num_workers=2", "--direct_running_mode=multi_processing"),
-    ],
+    "flags", [(), ("--direct_num_workers=2", "--direct_running_mode=multi_processing")]
 )
 def test_a_failure_tells_where_and_no_data(tmp_path, reports, flags):
     words = ["--complaints", reports, "--output", tmp_path / "run", *flags]
@@ -216,7 +212,7 @@ def killed_at(seconds, output, *flags):
     process.wait()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("how", some([signal.SIGTERM, signal.SIGHUP]))
 def test_a_run_that_a_scheduler_stops_leaves_nothing(tmp_path, reports, how):
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW, "--complaints", reports, "--output", tmp_path / "run"],

@@ -5,6 +5,7 @@ import builtins
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,18 @@ def test_imports_run_one_way():
     assert done.returncode == 0, done.stdout
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """The tree of a module."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def docstrings(path: Path) -> list[str]:
     """The docstrings of a module, its classes and functions, and those below its constants."""
     expressions = (
         one.value
-        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for one in ast.walk(parsed(path))
         if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
     )
     return [one.value for one in expressions if isinstance(one.value, str)]
@@ -72,7 +80,7 @@ def read(node: ast.AST) -> list[str]:
 
 def test_docstrings_name_errors_that_exist():
     every = [path for package in [*PACKAGES, "benchmarks", "tools"] for path in modules(package)]
-    nodes = [one for path in every for one in ast.walk(ast.parse(path.read_text("utf-8")))]
+    nodes = [one for path in every for one in ast.walk(parsed(path))]
     classes = {one.name for one in nodes if isinstance(one, ast.ClassDef)}
     known = {*dir(builtins), *classes, *(name for one in nodes for name in read(one))}
     for path in every:
@@ -83,7 +91,7 @@ def test_docstrings_name_errors_that_exist():
 
 def test_no_function_class_or_constant_is_unused():
     packages = [*PACKAGES, "benchmarks", "tools", "deploy"]
-    trees = {path: ast.parse(path.read_text("utf-8")) for one in packages for path in modules(one)}
+    trees = {path: parsed(path) for one in packages for path in modules(one)}
     used = {name for tree in trees.values() for node in ast.walk(tree) for name in read(node)}
     unused = [
         f"{path.relative_to(ROOT)}: {name}"

@@ -16,6 +16,7 @@ def test_each_step_has_the_peak_of_all_its_stages():
     assert (link.name, link.peak, link.cpu) == ("Link", 30, 0.5)
 
 
+@pytest.mark.long
 def test_a_run_without_its_report_tells_its_steps_and_what_it_shuffled(tmp_path):
     size = ("--complaints", 20, "--operations", 2)
     run(python("pipelines.cli", "simulate", tmp_path / "world", *size))

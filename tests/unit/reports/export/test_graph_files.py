@@ -22,9 +22,13 @@ def exported(run, whole) -> dict[str, bytes]:
     return export_files(run, whole, ids, include_verify=True)
 
 
-def two_runs(folder):
+@pytest.fixture(scope="module")
+def files_of_two(tmp_path_factory):
+    """The exports of a plain run and of a hostile one, by name."""
+    folder = tmp_path_factory.mktemp("runs")
     rows, whole = world(6)
-    return [(write_run(folder / "w", rows), whole), hostile_run(folder / "h")]
+    plain = exported(write_run(folder / "w", rows), whole)
+    return plain, exported(*hostile_run(folder / "h"))
 
 
 def test_every_cluster_can_be_exported_in_every_format(tmp_path):
@@ -44,8 +48,8 @@ def test_every_cluster_can_be_exported_in_every_format(tmp_path):
     assert len(together) == len(rows["clusters"])
 
 
-def test_a_spreadsheet_sees_no_formula(tmp_path):
-    files = exported(*hostile_run(tmp_path / "r"))
+def test_a_spreadsheet_sees_no_formula(files_of_two):
+    _, files = files_of_two
     tables = [data.decode() for name, data in files.items() if name.endswith(".csv")]
     assert len(tables) > 5
     for text in tables:
@@ -55,9 +59,9 @@ def test_a_spreadsheet_sees_no_formula(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["graphml", "gexf"])
-def test_networkx_opens_the_graphs(tmp_path, kind):
-    for run, whole in two_runs(tmp_path):
-        for name, data in exported(run, whole).items():
+def test_networkx_opens_the_graphs(files_of_two, kind):
+    for files in files_of_two:
+        for name, data in files.items():
             if name.endswith(kind):
                 graph = getattr(nx, f"read_{kind}")(io.BytesIO(data))
                 assert graph.number_of_nodes() >= 1
@@ -93,14 +97,14 @@ def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["graphml", "gexf"])
-def test_graphs_are_valid_by_the_published_schemas(tmp_path, kind):
+def test_graphs_are_valid_by_the_published_schemas(files_of_two, kind):
     try:
         schema = published_run.schema(kind)
     except OSError as error:
         pytest.skip(f"no published schemas: {error}")
     checked = 0
-    for run, whole in two_runs(tmp_path):
-        for name, data in exported(run, whole).items():
+    for files in files_of_two:
+        for name, data in files.items():
             if name.endswith(kind):
                 # The schema has positions in its own namespace; Gephi writes and reads them in viz.
                 content = data.replace(b"<viz:position", b"<position")
