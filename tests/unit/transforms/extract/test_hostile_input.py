@@ -293,4 +293,4 @@ def test_a_megabyte_of_mixed_pieces_through_the_steps_that_keep_it():
         text = "".join(rng.choices(pieces, k=MEGABYTE // 6))[:MEGABYTE]
         for step in STEPS:
             assert READ[text]
-            assert seconds(step, text) < LIMIT, (some, step)
+            assert seconds(step, text) < LIMIT, (pieces, step)
