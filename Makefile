@@ -10,11 +10,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 DEV := --all-extras --no-extra gcp
+TESTED = $(shell sed -n "/^.project.optional/,/^.dep/s/^\([a-z]*\) = .*/\1,/p" pyproject.toml | grep -v gcp | tr -d "\n")
 DEMO := runs/demo
 RINGTRACE_CACHE ?= $(HOME)/.cache/ringtrace
 DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
+LOWEST := $(RINGTRACE_CACHE)/lowest
 FETCHED := 2026-11-30
 BEGUN := $(VENV)/.begun
 export UV_NO_PROGRESS := 1
@@ -38,7 +40,7 @@ define install
 @rm $(BEGUN)
 endef
 
-.PHONY: help install demo test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world dist release-check sbom pin-images mutants clean
+.PHONY: help install demo lowest test test-long test-fast test-engines engines-up test-dataflow test-airflow test-opencti check wheels bench pictures schemas known-sites cytoscape world dist release-check sbom pin-images mutants clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -69,8 +71,8 @@ test: $(READY_DEV)  ## run the tests
 	@$(BIN)/python -m tests.browser.driver
 	@$(BIN)/python -m pytest -n auto --dist worksteal -rs
 
-test-fast: $(READY_DEV)  ## run the unit tests that are quick, on a few examples each
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' tests/unit
+test-fast: $(READY_DEV)  ## run the unit tests that are quick: an eighth of them all
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m 'not (slow or long)' tests/unit
 
 test-long: $(READY_DEV)  ## run the tests on four times the examples, and those that take long (a night)
 	@RINGTRACE_LONG=1 $(BIN)/python -m pytest -n auto --dist worksteal -rs -m 'not (prism or flink or kafka or dataflow or airflow)'
@@ -97,11 +99,11 @@ test-opencti: $(READY_DEV)  ## parse the STIX bundles with OpenCTI's own client 
 	@$(UV) pip install --quiet --python $(OPENCTI) --exclude-newer $(FETCHED) 'pycti>=7,<8'
 	@RINGTRACE_PYCTI=$(OPENCTI)/bin/python $(BIN)/python -m pytest -rs tests/engines/opencti
 
-lowest: | $(UV_READY)  ## the demo and the unit tests on the lowest versions that pyproject.toml allows
+lowest: | $(UV_READY)  ## the demo and the quick unit tests on the lowest versions that pyproject.toml allows
 	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(LOWEST)
-	@$(UV) pip install --quiet --python $(LOWEST) --resolution lowest-direct --group dev --requirements pyproject.toml $(DEV)
+	@$(UV) pip install --quiet --python $(LOWEST) --resolution lowest-direct --group dev --editable '.[$(TESTED)]'
 	@$(LOWEST)/bin/ringtrace demo $(DEMO) --overwrite
-	@$(LOWEST)/bin/python -m pytest -n auto --dist worksteal tests/unit
+	@$(LOWEST)/bin/python -m pytest -n auto --dist worksteal -m 'not (slow or long)' tests/unit
 
 check: $(READY_DEV)  ## lint, types, import direction
 	@$(BIN)/ruff check .

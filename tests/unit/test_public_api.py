@@ -35,6 +35,8 @@ from tests.support.examples import draws
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import call, complaint, jsonl, read, run as run_command
 
+pytestmark = pytest.mark.slow
+
 HEAVY = ("apache_beam", "pyarrow", "networkx", "numpy", "phonenumbers", "scipy")
 
 PHONE, MAIL = "phone:+18885550142", "email:billing@amzn-refund.support"

@@ -17,6 +17,8 @@ from pipelines.batch.plan import make_plan
 from pipelines.options import LOCAL_RUNNER, UsageError
 from tests.support.run_pipeline import complaint, jsonl
 
+pytestmark = pytest.mark.slow
+
 COUNT = 64
 
 

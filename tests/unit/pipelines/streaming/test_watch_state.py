@@ -19,6 +19,8 @@ from tests.support.script_texts import SCRIPT, own
 from transforms.call_scripts import MIN_TELLERS
 from transforms.stream.state import RETENTION_DAYS, longest_retention
 
+pytestmark = pytest.mark.slow
+
 
 def arrived(number: int, records: int, day: int):
     """A block of records, some of which came before, and how far was read."""

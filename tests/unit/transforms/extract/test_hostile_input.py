@@ -36,6 +36,8 @@ from transforms.text_util import SEARCH_LIMIT, cut_to_search_limit
 from transforms.victims.number_index import find_victim_digits, hash_dial_formats
 from transforms.victims.record_texts import find_digits, record_texts
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 
 LIMIT = 0.100 * float(os.environ.get("RINGTRACE_SLOW_MACHINE", "1"))

@@ -17,6 +17,8 @@ from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
 from transforms.read.read_records import read_shard, scan_file
 
+pytestmark = pytest.mark.slow
+
 MEASURE = """
 import json, resource, sys, time
 from collections import Counter

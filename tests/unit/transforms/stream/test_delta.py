@@ -5,6 +5,7 @@ import random
 from datetime import timedelta
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.enums import EntityKind, RecordKind
@@ -37,6 +38,8 @@ from transforms.stream.state import (
     unexpired,
     with_record_times,
 )
+
+pytestmark = pytest.mark.slow
 
 MANY = call_scripts.MIN_TELLERS
 """People who must have the same words."""

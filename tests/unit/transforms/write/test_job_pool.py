@@ -14,6 +14,8 @@ from transforms.write import job_pool as module
 from transforms.write.job_pool import JobError, ProcessPool, forking, local_job_pool
 from transforms.write.parquet_files import write_local_file
 
+pytestmark = pytest.mark.slow
+
 
 def job(name, size, put):
     put(f"a/{name}", [b"x" * size, memoryview(b"y")])
