@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 DEV := --all-extras --no-extra gcp
-TESTED = $(shell sed -n "/^.project.optional/,/^.dep/s/^\([a-z]*\) = .*/\1,/p" pyproject.toml | grep -v gcp | tr -d "\n")
+TESTED = $(shell sed -n "/^.project.optional/,/^.dep/s/^\([a-z]*\) = .*/\1,/p" pyproject.toml | grep -v gcp | tr -d "\n" | sed "s/,$$//")
 DEMO := runs/demo
 RINGTRACE_CACHE ?= $(HOME)/.cache/ringtrace
 DATAFLOW := $(RINGTRACE_CACHE)/dataflow
