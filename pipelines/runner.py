@@ -46,6 +46,7 @@ from pipelines.progress import Progress, suppress_stderr
 from transforms.batch_codec import SpillFile
 from transforms.gc_tuning import gc_tuned, keep_memory
 from transforms.manifest import RunSettings
+from transforms.shuffle import OptionsParsedOnce
 from transforms.write import available_cpus, end_fork, fork, forking, is_local, may_fork
 
 OPEN_PORTS_WARNING = (
@@ -87,7 +88,7 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     userstate.get_dofn_specs = dofn_specs
     core._check_fn_use_yield_and_return = _take_as_it_is
     try:
-        options = _Options(flags)
+        options = OptionsParsedOnce(flags)
         check_job_server(options)
         return beam.Pipeline(options=options, runner=_local_runner(options, flags))
     except UsageError:
@@ -95,25 +96,6 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     except Exception as error:
         # The runner's check of its own options, which know nothing of the input.
         raise UsageError(f"Beam options: {' '.join(str(error).split())}") from None
-
-
-class _Options(PipelineOptions):
-    """Beam's options that parse the flags once for each kind of view.
-
-    Beam asks for the view of its type checks twice a step. All views share the values, so that one
-    which is kept is as good as a new one.
-    """
-
-    def view_as(self, cls: Any) -> Any:
-        """Returns a view of these options."""
-        views: dict[Any, Any] = self.__dict__.setdefault("_views", {})
-        if cls not in views:
-            views[cls] = super().view_as(cls)
-        return views[cls]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Returns the state without the views, which refer to it."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
 
 
 def arguments_and_defaults(function: Callable[..., Any]) -> tuple[list[str], list[Any]]:

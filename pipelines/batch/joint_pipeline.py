@@ -12,7 +12,6 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.batch.pipeline import kept_register, use_register, write_report as write_run_report
 from pipelines.user_files import lone_mailboxes
@@ -75,7 +74,7 @@ from transforms.manifest import (
 )
 from transforms.private_files import PrivateKey, PrivateStore
 from transforms.redact import redact_mentions
-from transforms.shuffle import MAIN, batches_of
+from transforms.shuffle import MAIN, OptionsParsedOnce, batches_of
 from transforms.stream import SINGLE_PARTITION_OPTIONS
 from transforms.victim_register import RegisterSource
 from transforms.victims import CLAIMS
@@ -253,7 +252,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
 
 def live_pipeline(plan: JointPlan) -> beam.Pipeline:
     """Returns the joint run of a snapshot, for `InProcessRunner`."""
-    pipeline = beam.Pipeline(options=PipelineOptions([*SINGLE_PARTITION_OPTIONS]))
+    pipeline = beam.Pipeline(options=OptionsParsedOnce([*SINGLE_PARTITION_OPTIONS]))
     build_joint_pipeline(pipeline, plan)
     return pipeline
 

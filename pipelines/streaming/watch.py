@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines import key_store, run_folder
 from pipelines.options import FailedError, UsageError
@@ -50,6 +49,7 @@ from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.gc_tuning import gc_tuned
+from transforms.shuffle import OptionsParsedOnce
 from transforms.stream import (
     SINGLE_PARTITION_OPTIONS,
     SNAPSHOTS_FOLDER as SNAPSHOTS,
@@ -136,7 +136,7 @@ class Watch:
             analyze = replace(analyze, snapshots=None, joined=None)
         plan = watch_plan(options, source, keep, analyze, erasures, self._raised)
         pipeline = beam.Pipeline(
-            options=PipelineOptions([*SINGLE_PARTITION_OPTIONS, *self._options.beam])
+            options=OptionsParsedOnce([*SINGLE_PARTITION_OPTIONS, *self._options.beam])
         )
         build(pipeline, plan)
         return InProcessRunner(pipeline, remembers=not snapshot)

@@ -24,12 +24,11 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
-from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pipeline import AppliedPTransform, PipelineVisitor
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.runners.common import DoFnSignature
 
-from transforms.shuffle import Pure
+from transforms.shuffle import OptionsParsedOnce, Pure
 from transforms.stream.state import STATE_OUTPUTS, TICKS
 
 SINGLE_PARTITION_OPTIONS = ("--partitions=1",)
@@ -274,7 +273,7 @@ class _TickPipeline:
     """Runs `analyze` on all that one tick handed out."""
 
     def __init__(self, analyze: Any) -> None:
-        pipeline = beam.Pipeline(options=PipelineOptions(list(SINGLE_PARTITION_OPTIONS)))
+        pipeline = beam.Pipeline(options=OptionsParsedOnce(list(SINGLE_PARTITION_OPTIONS)))
         whole = pipeline | "Whole" >> beam.Impulse()
         kept = {
             name: whole | f"Take {name}" >> beam.FlatMap(itemgetter(name)) for name in STATE_OUTPUTS
