@@ -131,6 +131,7 @@ def pem(key, encryption=None):
         (pem(KEY, serialization.BestAvailableEncryption(b"x")), "encrypted"),
         (pem(ec.generate_private_key(ec.SECP256R1())), "Ed25519"),
     ],
+    ids=["empty", "too large", "public", "encrypted", "of another curve"],
 )
 def test_files_that_are_no_private_key(content, word):
     with pytest.raises(signing.KeyFileError, match=word) as error:
@@ -153,6 +154,7 @@ def test_files_that_are_no_private_key(content, word):
             "Ed25519",
         ),
     ],
+    ids=["empty", "private", "too large", "of another curve"],
 )
 def test_files_that_are_no_public_key(content, word):
     with pytest.raises(signing.KeyFileError, match=word):
