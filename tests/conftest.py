@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from apache_beam.runners.worker import statecache
 from hypothesis import settings
 
 from tests.support.examples import draws
@@ -15,9 +14,6 @@ from tests.support.examples import draws
 # Where CI runs them the examples are the same each time, so that a commit has one verdict.
 settings.register_profile("ringtrace", draws(100), deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("ringtrace")
-
-# Beam weighs a side input by a walk over the globals of all modules: a twelfth of a small run.
-statecache.get_deep_size = lambda *values: len(values)
 
 # A run makes a key of the victim register where there is none yet.
 _HOME = tempfile.TemporaryDirectory(prefix="ringtrace-home-")
