@@ -276,14 +276,14 @@ def world(make, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(world):
+def run_folder(world):
     return world[0]
 
 
 @pytest.fixture(scope="module")
-def left(found, tmp_path_factory):
+def left(run_folder, tmp_path_factory):
     """What leaves the run by value: in exports, and in exports and an offer."""
-    return leaving(found, tmp_path_factory.mktemp("left"))
+    return leaving(run_folder, tmp_path_factory.mktemp("left"))
 
 
 def leaving(run_folder, folder):
@@ -304,10 +304,10 @@ def numbers_in(texts, candidates):
 
 
 @pytest.mark.parametrize("name", COSTS_NOTHING)
-def test_what_costs_a_liar_nothing_frees_no_burst(name, found, left):
+def test_what_costs_a_liar_nothing_frees_no_burst(name, run_folder, left):
     """One text; few words, a loss of nothing, a date that is only stated, several channels."""
-    row, member = cluster_of(found, BURSTS[name].numbers[0])
-    ring, of_ring = cluster_of(found, numbers(0)[1])
+    row, member = cluster_of(run_folder, BURSTS[name].numbers[0])
+    ring, of_ring = cluster_of(run_folder, numbers(0)[1])
     assert not {"burst", "same_text"} & set(ring["flags"])
     assert row["reporters"] == 50  # the count itself stays
     assert {"burst", "same_text"} <= set(row["flags"])
@@ -319,10 +319,12 @@ def test_what_costs_a_liar_nothing_frees_no_burst(name, found, left):
 
 
 @pytest.mark.parametrize(("kind", "calls"), [(kind, calls) for kind in VARIED for calls in (0, 1)])
-def test_fifty_of_a_day_neither_rank_first_nor_leave_whatever_they_say(kind, calls, found, left):
+def test_fifty_of_a_day_neither_rank_first_nor_leave_whatever_they_say(
+    kind, calls, run_folder, left
+):
     burst = BURSTS[kind, bool(calls)]
-    row, _ = cluster_of(found, burst.numbers[0])
-    ring, of_ring = cluster_of(found, numbers(0)[1])
+    row, _ = cluster_of(run_folder, burst.numbers[0])
+    ring, of_ring = cluster_of(run_folder, numbers(0)[1])
     assert "burst" in row["flags"] and "burst" not in ring["flags"] and row["reporters"] == 50
     assert (row["calls"] == 50) == bool(calls)
     assert row["priority"] < ring["priority"]
@@ -332,75 +334,75 @@ def test_fifty_of_a_day_neither_rank_first_nor_leave_whatever_they_say(kind, cal
     assert not numbers_in(left, burst.numbers)
 
 
-def test_a_burst_beside_a_ring_adds_no_core_member_and_takes_none_away(found):
+def test_a_burst_beside_a_ring_adds_no_core_member_and_takes_none_away(run_folder):
     """The ring has the members of one beside which there is no burst."""
-    _, member = cluster_of(found, BURSTS["beside"].numbers[0])
+    _, member = cluster_of(run_folder, BURSTS["beside"].numbers[0])
     assert member["tier"] == "verify"
     core = pc.field("tier") == "core"
-    rows = tables.read_table(found, MEMBERS, where=core).to_pylist()
+    rows = tables.read_table(run_folder, MEMBERS, where=core).to_pylist()
     for ring in (0, RINGS["beside"]):
-        cluster, _ = cluster_of(found, numbers(ring)[1])
+        cluster, _ = cluster_of(run_folder, numbers(ring)[1])
         names = {row["entity_id"] for row in rows if row["cluster_id"] == cluster["cluster_id"]}
         assert names == {f"phone:{number}" for number in numbers(ring)}
 
 
 @pytest.mark.parametrize("kind", OF_THEIR_OWN)
-def test_people_with_days_of_their_own_all_count(kind, found):
-    row, member = cluster_of(found, BURSTS["own", kind].numbers[0])
+def test_people_with_days_of_their_own_all_count(kind, run_folder):
+    row, member = cluster_of(run_folder, BURSTS["own", kind].numbers[0])
     assert not {"burst", "same_text"} & set(row["flags"])
     assert (member["tier"], member["robustness"]) == ("core", 6)
 
 
-def test_few_people_with_words_of_their_own_all_count(found):
-    row, member = cluster_of(found, BURSTS["few"].numbers[0])
+def test_few_people_with_words_of_their_own_all_count(run_folder):
+    row, member = cluster_of(run_folder, BURSTS["few"].numbers[0])
     assert "burst" not in row["flags"] and member["robustness"] == 4
 
 
 @pytest.mark.parametrize("kind", TWICE)
-def test_copies_of_two_texts_or_days_count_as_many_as_these(kind, found):
+def test_copies_of_two_texts_or_days_count_as_many_as_these(kind, run_folder):
     """Senders of a copy of two texts each, or one on two days each, are no more than two people."""
-    row, _ = cluster_of(found, BURSTS["twice", kind].numbers[0])
+    row, _ = cluster_of(run_folder, BURSTS["twice", kind].numbers[0])
     assert row["confidence"] <= 0.75 and (row["reporters"], row["complaints"]) == (50, 100)
 
 
-def test_a_burst_through_two_organisations_is_no_joint_case(found):
-    row, _ = cluster_of(found, BURSTS["joint"].numbers[0])
+def test_a_burst_through_two_organisations_is_no_joint_case(run_folder):
+    row, _ = cluster_of(run_folder, BURSTS["joint"].numbers[0])
     parts = {each["part"]: each["value"] for each in row["priority_parts"]}
     assert row["orgs"] == ["amazon", "microsoft"] and parts["companies"] == 0
     assert row["confidence"] <= 0.75
 
 
-def test_stated_dates_are_no_days_on_which_three_reported(found, left):
+def test_stated_dates_are_no_days_on_which_three_reported(run_folder, left):
     """Three in one minute, each with words and a date of their own, reach no offer."""
     for name in ("stated", "came"):
         number = BURSTS[name].numbers[0]
-        assert cluster_of(found, number)[1]["tier"] == "core"
+        assert cluster_of(run_folder, number)[1]["tier"] == "core"
         assert (number in left[1]) == (name == "came")
 
 
-def test_nearly_equal_texts_count_as_one(found):
-    row, member = cluster_of(found, BURSTS["reworded"].numbers[0])
+def test_nearly_equal_texts_count_as_one(run_folder):
+    row, member = cluster_of(run_folder, BURSTS["reworded"].numbers[0])
     assert {"burst", "same_text"} <= set(row["flags"])
     assert (member["tier"], member["robustness"]) == ("verify", 1)
 
 
-def test_copies_of_an_honest_text_that_quotes_a_script_count_as_one(found):
-    row, member = cluster_of(found, BURSTS["script"].numbers[0])
+def test_copies_of_an_honest_text_that_quotes_a_script_count_as_one(run_folder):
+    row, member = cluster_of(run_folder, BURSTS["script"].numbers[0])
     assert "same_text" in row["flags"] and member["robustness"] == 1
-    ring, member = cluster_of(found, numbers(QUOTED)[0])
+    ring, member = cluster_of(run_folder, numbers(QUOTED)[0])
     assert "same_text" not in ring["flags"] and member["robustness"] > 2
 
 
-def test_pseudonyms_who_send_one_text_often_are_one_too(found):
-    row, member = cluster_of(found, BURSTS["often"].numbers[0])
+def test_pseudonyms_who_send_one_text_often_are_one_too(run_folder):
+    row, member = cluster_of(run_folder, BURSTS["often"].numbers[0])
     assert "same_text" in row["flags"]
     assert (row["confidence"], member["robustness"]) == (0.5, 1)
 
 
-def test_a_burst_is_the_same_in_any_order(found, world):
+def test_a_burst_is_the_same_in_any_order(run_folder, world):
     other = world[1]("reversed", "--partitions", "3", step=-1)
     for table in (CLUSTERS, MEMBERS):
-        assert tables.read_table(found, table).equals(tables.read_table(other, table))
+        assert tables.read_table(run_folder, table).equals(tables.read_table(other, table))
 
 
 def decided(path, *rows):
@@ -420,11 +422,11 @@ def assert_first_alone_leaves(run_folder, burst, texts):
 
 
 def test_what_an_analyst_reviewed_of_a_days_burst_leaves_and_the_rest_does_not(world, tmp_path):
-    found, again = world
+    run_folder, again = world
     pair = [BURSTS["words of their own", calls] for calls in (False, True)]
     rows = [f"{kind},phone:{burst.numbers[0]}," for kind, burst in
             zip(("review", "confirm"), pair, strict=True)]  # fmt: skip
-    after = again("after", "--previous", found, *decided(tmp_path / "decisions.csv", *rows))
+    after = again("after", "--previous", run_folder, *decided(tmp_path / "decisions.csv", *rows))
     texts = leaving(after, tmp_path)
     for burst in pair:
         assert_first_alone_leaves(after, burst, texts)
@@ -453,12 +455,22 @@ def test_a_days_burst_welds_no_rings_beside_which_it_names_them(make, tmp_path):
     burst = Burst(0)
     burst.numbers = [*numbers(0)[:2], *numbers(1)[:2]]
     rows += burst.rows(30, lambda burst, number: {"narrative": words(7 * number)})
-    found = make(rows, "welded")
-    ring, member = cluster_of(found, numbers(0)[0])
+    run_folder = make(rows, "welded")
+    ring, member = cluster_of(run_folder, numbers(0)[0])
     assert {"burst", "thin"} <= set(ring["flags"]) and ring["weakest_cut"] < 8
     assert member["tier"] == "core"
     out = tmp_path / "offer"
-    flags = ["exchange", "offer", found, "--from", "amazon", "--to", "microsoft", "--output", out]
+    flags = [
+        "exchange",
+        "offer",
+        run_folder,
+        "--from",
+        "amazon",
+        "--to",
+        "microsoft",
+        "--output",
+        out,
+    ]
     assert ringtrace(*flags, *NOW) == 0
     offered = json.loads((out / "offer.json").read_text())["entities"]
     assert_two({row["entity_id"]: row["cluster"] for row in offered})

@@ -194,10 +194,10 @@ def entities(output):
 
 def named(output, number, complaints):
     """The entity of a number: the one that shows it, or the victim's with so many complaints."""
-    found = entities(output)
-    if shown := found.get(f"phone:{number}"):
+    by_id = entities(output)
+    if shown := by_id.get(f"phone:{number}"):
         return shown
-    withheld = [row for row in found.values() if row["status"] == Status.VICTIM_SIDE]
+    withheld = [row for row in by_id.values() if row["status"] == Status.VICTIM_SIDE]
     (row,) = [row for row in withheld if row["complaints"] == complaints]
     assert row["value"] is None
     return row
@@ -237,9 +237,9 @@ def world(tmp_path_factory):
     )
     rules = ["--sources", folder / "sources.csv"]
     batch(folder, "honest", honest_rows(), *rules)
-    given = [*rules, "--calls", jsonl(folder / "calls.jsonl", [CALL])]
+    flags = [*rules, "--calls", jsonl(folder / "calls.jsonl", [CALL])]
     path = jsonl(folder / "lied.jsonl", [*honest_rows(), *lying_rows()])
-    run(folder / "lied", "--complaints", path, *given, status=0)
+    run(folder / "lied", "--complaints", path, *flags)
     return folder
 
 
@@ -359,8 +359,8 @@ def test_identifiers_of_other_kinds_are_hidden_as_well(kind, lied):
     (row,) = [row for told, row in hidden(lied).items() if told.endswith(value)]
     told = entities(lied)[row["entity_id"]]
     assert (told["kind"], told["status"], told["value"]) == (kind, Status.CONTESTED, None)
-    found = members(lied)
-    assert found[row["entity_id"]]["cluster_id"] == found[ring.entity]["cluster_id"]
+    by_id = members(lied)
+    assert by_id[row["entity_id"]]["cluster_id"] == by_id[ring.entity]["cluster_id"]
 
 
 def test_the_same_records_contest_the_same_in_any_order(world, lied, tmp_path, capfd):
@@ -451,12 +451,12 @@ def test_a_decision_shows_no_number_that_every_record_calls_a_victims(role, deci
 
 
 def test_links_that_analysts_forbid_and_disputes_hold_for_contested_numbers(decided):
-    found, shown = members(decided), hidden(decided)
+    by_id, shown = members(decided), hidden(decided)
     clusters = {row["cluster_id"]: row for row in read(decided, CLUSTERS).to_pylist()}
     forbidden, disputed = (
-        found[shown[ring.number]["entity_id"]]["cluster_id"] for ring in (FORBIDDEN, DISPUTED)
+        by_id[shown[ring.number]["entity_id"]]["cluster_id"] for ring in (FORBIDDEN, DISPUTED)
     )
-    assert forbidden != found[f"domain:{FORBIDDEN.site}"]["cluster_id"]
+    assert forbidden != by_id[f"domain:{FORBIDDEN.site}"]["cluster_id"]
     assert clusters[disputed]["status"] == "disputed"
 
 
@@ -584,11 +584,11 @@ def test_what_was_contested_stays_so_in_later_runs_until_a_decision(days, tmp_pa
     # Without what it held privately, a run is no previous one.
     shutil.copytree(days / "settled", tmp_path / "run")
     (tmp_path / "run" / CONTESTED.name / "part-00000-of-00001.parquet").unlink()
-    given = ["--complaints", str(days / "settled.jsonl"), "--output", str(tmp_path / "next")]
-    assert main(["batch", *given, "--previous", str(tmp_path / "run")]) == 2
+    flags = ["--complaints", str(days / "settled.jsonl"), "--output", str(tmp_path / "next")]
+    assert main(["batch", *flags, "--previous", str(tmp_path / "run")]) == 2
 
 
-def test_of_what_is_contested_day_after_day_nothing_is_shown_and_everybody_hears(days, capfd):
+def test_no_day_shows_what_is_contested_and_everybody_hears_of_it(days, capfd):
     for name in ("second", "busy", "silent", "quiet", "claimed", "again", "back", "settled"):
         contested = hidden(days / name)
         assert_nowhere(days / name, *contested)
