@@ -101,24 +101,17 @@ def test_a_new_decision_is_bound_to_what_the_previous_run_shows_and_stays_so(day
     assert (tallies[0]["bound_to_previous"], tallies[1]["bound_before"]) == (3, 3)
 
 
-def test_without_a_previous_run_it_is_bound_here_but_to_nothing_that_came_later(days, tmp_path):
+def test_without_a_previous_run_it_is_bound_here_but_to_nothing_that_came_later(
+    days, tmp_path, capfd
+):
     _, given = days
     manifest = run(tmp_path / "run", *given)
+    assert "3 decisions bound to what this run shows" in capfd.readouterr().err
     members = set(bound(tmp_path / "run")["d1"]["members"])
     assert set(ids(*RING, BACKDATED)) <= members
     assert not {f"phone:{LATE}", f"phone:{STRANGER}"} & members
     assert bound(tmp_path / "run")["d1"]["run_id"] is None
     assert manifest["tallies"]["decisions"]["bound_here"] == 3
-
-
-def test_the_run_says_what_it_bound(days, tmp_path, capfd):
-    folder, given = days
-    run(tmp_path / "a", *given)
-    assert "3 decisions bound to what this run shows" in capfd.readouterr().err
-    run(tmp_path / "b", *given, "--previous", folder / "1")
-    assert "3 new decisions bound to what the previous run shows" in capfd.readouterr().err
-    run(tmp_path / "c", *given, "--previous", folder / "2")
-    assert "bound to" not in capfd.readouterr().err
 
 
 def test_a_victims_own_identifier_stands_in_the_decision_file_alone(days):
@@ -136,7 +129,7 @@ def test_a_changed_row_is_bound_anew(days, tmp_path):
     assert bound(tmp_path / "run")["d1"]["members"] == ids(*RING, BACKDATED)
 
 
-def test_one_that_has_expired_or_is_set_aside_keeps_its_binding(days, tmp_path):
+def test_one_that_has_expired_or_is_set_aside_keeps_its_binding(days, tmp_path, capfd):
     folder, given = days
     file = decisions(
         tmp_path / "d.csv",
@@ -146,9 +139,11 @@ def test_one_that_has_expired_or_is_set_aside_keeps_its_binding(days, tmp_path):
     )
     flags = [*given[:2], "--decisions", file, "--previous"]
     run(tmp_path / "a", *flags, folder / "1", "--now", "2024-03-04T12:00:00Z")
+    assert "3 new decisions bound to what the previous run shows" in capfd.readouterr().err
     rows = bound(tmp_path / "a")
     assert [rows[one]["in_force"] for one in ("d1", "d2", "d4")] == [False, False, True]
     run(tmp_path / "b", *flags, tmp_path / "a", "--now", "2024-03-06T00:00:00Z")
+    assert "bound to" not in capfd.readouterr().err
     later = bound(tmp_path / "b")
     assert [later[one]["in_force"] for one in ("d1", "d2", "d4")] == [False, True, False]
     assert {one: row["members"] for one, row in rows.items()} == {
@@ -178,13 +173,12 @@ KINDS = (
 
 
 @pytest.fixture(scope="module")
-def decided(tmp_path_factory):
-    """A first run, decisions on it, and the run after, without any more records."""
-    folder = tmp_path_factory.mktemp("decided")
+def decided(days, tmp_path_factory):
+    """Decisions on the first day, and the run after, without any more records."""
+    folder, (first, _) = tmp_path_factory.mktemp("decided"), days
     file = decisions(folder / "d.csv", *KINDS)
-    run(folder / "1", "--complaints", jsonl(folder / "1.jsonl", first_day()))
-    given = ["--decisions", file, "--now", "2024-03-28T00:00:00Z", "--previous", folder / "1"]
-    run(folder / "2", "--complaints", folder / "1.jsonl", *given)
+    given = ["--decisions", file, "--now", "2024-03-28T00:00:00Z", "--previous", first / "1"]
+    run(folder / "2", "--complaints", first / "1.jsonl", *given)
     return folder, given
 
 

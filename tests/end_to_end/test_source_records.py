@@ -4,9 +4,10 @@ from itertools import combinations
 
 import pytest
 
+from pipelines import key_store
 from reports import tables
 from schemas.tables import ALL_TABLES, CLUSTERS
-from tests.end_to_end.test_thin_joins import LATER, numbers, office, ringtrace, told  # noqa: F401
+from tests.end_to_end.test_thin_joins import LATER, Office, numbers, ringtrace, told
 
 SHOPS = [f"+1877421{n:04d}" for n in range(2013, 2103, 10)]
 
@@ -29,19 +30,40 @@ def misled(reporters, channel="web", shops=SHOPS):
     ]
 
 
-@pytest.fixture
-def decided(office):  # noqa: F811
-    """Returns a function that runs rows after shops were decided to be legitimate."""
+def rings():
+    return [*ring(0, 10, "web"), *ring(1, 8, "email")]
 
-    def make(rows, name, *, shops=SHOPS):
-        made = office(rows)
-        made.decisions.unlink(missing_ok=True)
-        first = made.batch(f"{name}-first")
-        rows = [f"D-{n},legitimate,{one},,Ada,a shop,{LATER}," for n, one in enumerate(shops)]
-        made.typed(*rows)
-        return made.batch(name, "--previous", first)
 
-    return make
+@pytest.fixture(scope="module")
+def offices(tmp_path_factory):
+    """Returns a function that makes an office of rows and a first run of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+
+        def make(rows):
+            office = Office(tmp_path_factory.mktemp("office"), rows)
+            return office, office.batch("first")
+
+        yield make
+
+
+def decide_shops(office, first, name="decided"):
+    """The run after shops were decided to be legitimate."""
+    office.typed(*(f"D-{n},legitimate,{shop},,Ada,a shop,{LATER}," for n, shop in enumerate(SHOPS)))
+    return office.batch(name, "--previous", first)
+
+
+@pytest.fixture(scope="module")
+def before(offices):
+    """The ranks of the rings where nothing was decided."""
+    return ranks(offices(rings())[1])
+
+
+@pytest.fixture(scope="module")
+def wrong(offices):
+    """An office whose source was wrong nine times, and its runs before and after decisions."""
+    office, first = offices([*rings(), *misled(9)])
+    return office, first, decide_shops(office, first)
 
 
 def ranks(made):
@@ -54,11 +76,9 @@ def ranks(made):
 WEB, EMAIL = (one[0][:8] for one in (numbers(0), numbers(1)))
 
 
-def test_what_a_source_that_was_wrong_sends_ranks_lower(decided, capsys):
-    rows = [*ring(0, 10, "web"), *ring(1, 8, "email")]
-    before = ranks(decided(rows, "unknown", shops=[]))
+def test_what_a_source_that_was_wrong_sends_ranks_lower(before, wrong, capsys):
     assert before[WEB] > before[EMAIL]
-    made = decided([*rows, *misled(9)], "known")
+    *_, made = wrong
     after = ranks(made)
     assert after[WEB] < after[EMAIL] == before[EMAIL]
     capsys.readouterr()
@@ -68,21 +88,18 @@ def test_what_a_source_that_was_wrong_sends_ranks_lower(decided, capsys):
     assert line in said and "each counts as 0.50 in ranks" in said
 
 
-def test_one_liar_sinks_no_source(decided):
-    rows = [*ring(0, 10, "web"), *ring(1, 8, "email")]
-    before = ranks(decided(rows, "unknown", shops=[]))
-    assert ranks(decided([*rows, *misled(1)], "one")) == before
+def test_one_liar_sinks_no_source(before, offices):
+    assert ranks(decide_shops(*offices([*rings(), *misled(1)]))) == before
 
 
-def test_a_source_that_was_wrong_changes_nothing_but_ranks(decided, monkeypatch):
-    rows = [*ring(0, 10, "web"), *ring(1, 8, "email"), *misled(9)]
-    one = decided(rows, "with")
+def test_a_source_that_was_wrong_changes_nothing_but_ranks(wrong, monkeypatch):
+    office, first, made = wrong
     monkeypatch.setattr("transforms.reporters.LEAST_WEIGHT", 1.0)
-    other = decided(rows, "without")
+    other = decide_shops(office, first, "without")
     for table in ALL_TABLES:
-        if not (one / table.name).exists():
+        if not (made / table.name).exists():
             continue
-        pair = [tables.read_table(made, table) for made in (one, other)]
+        pair = [tables.read_table(folder, table) for folder in (made, other)]
         if table is CLUSTERS:
             assert not pair[0].equals(pair[1])
             pair = [rows.drop_columns(["priority", "priority_parts"]) for rows in pair]

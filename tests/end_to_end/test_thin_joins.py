@@ -128,6 +128,25 @@ def office(tmp_path, monkeypatch):
     return lambda rows: Office(tmp_path, rows)
 
 
+@pytest.fixture(scope="module")
+def welded(tmp_path_factory):
+    """Returns an office in a folder of its own, and its first run: two rings and who weld them."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv(key_store.HOME_VARIABLE, str(home))
+        rows = [*rings(), *welds()]
+        first = Office(tmp_path_factory.mktemp("welded"), rows).batch("first")
+        yield lambda: (Office(tmp_path_factory.mktemp("office"), rows), first)
+
+
+@pytest.fixture(scope="module")
+def typed(welded):
+    """The same with a row that was typed before anybody saw the weld, and a run without another."""
+    made, _ = welded()
+    made.typed(f"C-1,confirm,{numbers(0)[0]},,Ada,looked at,{LATER},")
+    return made, made.batch("typed")
+
+
 def assert_two(offered):
     """An offer names both rings, and no cluster of it numbers of both."""
     of = [
@@ -137,9 +156,8 @@ def assert_two(offered):
     assert of[0] and of[1] and of[0].isdisjoint(of[1])
 
 
-def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(office, capsys):
-    made = office([*rings(), *welds()])
-    first = made.batch("first")
+def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(welded, typed, capsys):
+    made, first = welded()
     (cluster,) = clusters(first)
     assert cluster["size"] == 8
     assert "thin" in cluster["flags"] and cluster["weakest_cut"] <= WELDERS
@@ -147,15 +165,14 @@ def test_a_weld_by_seven_leaves_in_nothing_and_in_an_offer_as_two(office, capsys
     assert core.num_rows == 8
     assert_two(made.offer(first, "offer-1"))
     # A row that was typed before anybody saw the weld confirms it, and vouches for nothing.
-    made.typed(f"C-1,confirm,{numbers(0)[0]},,Ada,looked at,{LATER},")
-    typed = made.batch("typed")
-    (cluster,) = clusters(typed)
+    made, confirmed = typed
+    (cluster,) = clusters(confirmed)
     assert cluster["status"] == "confirmed" and "thin" in cluster["flags"]
-    assert made.referral(typed, "package-1") == 1
+    assert made.referral(confirmed, "package-1") == 1
     assert "thin_join" in capsys.readouterr().err
     assert not (made.folder / "package-1").exists()
-    assert made.stix(typed, "stix-1.json") == 2
-    assert_two(made.offer(typed, "offer-2"))
+    assert made.stix(confirmed, "stix-1.json") == 2
+    assert_two(made.offer(confirmed, "offer-2"))
 
 
 def pairs(ring, count=10):
@@ -232,9 +249,8 @@ def test_a_confirm_of_before_the_weld_does_not_vouch_for_it(office, capsys):
 
 
 @pytest.mark.parametrize("kind", ["confirm", "must_link"])
-def test_it_leaves_once_somebody_was_shown_the_join(office, kind, capsys):
-    made = office([*rings(), *welds()])
-    first = made.batch("first")
+def test_it_leaves_once_somebody_was_shown_the_join(welded, kind, capsys):
+    made, first = welded()
     (cluster,) = clusters(first)
     on_side = cluster["thin_side"][0]
     members = tables.read_table(first, MEMBERS)["entity_id"].to_pylist()
@@ -255,10 +271,8 @@ def test_it_leaves_once_somebody_was_shown_the_join(office, kind, capsys):
         assert made.referral(second, "package") == 0
 
 
-def test_a_confirm_that_was_typed_before_the_first_run_vouches_for_no_join(office):
-    made = office([*rings(), *welds()])
-    made.typed(f"D-1,confirm,{numbers(0)[0]},,Ada,looked at,{LATER},")
-    first = made.batch("first")
+def test_a_confirm_that_was_typed_before_the_first_run_vouches_for_no_join(typed):
+    made, first = typed
     second = made.batch("second", "--previous", first)
     third = made.batch("third", "--previous", second)
     for one in (first, second, third):
@@ -270,8 +284,8 @@ def test_a_confirm_that_was_typed_before_the_first_run_vouches_for_no_join(offic
     assert names == [f"phone:{numbers(0)[0]}"]
 
 
-def test_explain_names_the_records_that_bear_a_join(office, capsys):
-    made = office([*rings(), *welds()]).batch("run")
+def test_explain_names_the_records_that_bear_a_join(welded, capsys):
+    _, made = welded()
     (cluster,) = clusters(made)
     capsys.readouterr()
     assert ringtrace("explain", made, numbers(0)[0], "--json") == 0
@@ -290,9 +304,8 @@ def test_what_many_bear_is_not_thin(office):
     assert "thin" not in cluster["flags"] or cluster["weakest_cut"] < 8
 
 
-def test_every_row_of_the_cut_is_the_same_in_any_order(office, tmp_path):
-    rows = [*rings(), *welds()]
-    made = office(rows)
-    first = tables.read_table(made.batch("one"), CLUSTERS)
-    jsonl(made.complaints, rows[::-1])
-    assert tables.read_table(made.batch("two", "--partitions", "3"), CLUSTERS).equals(first)
+def test_every_row_of_the_cut_is_the_same_in_any_order(welded):
+    made, first = welded()
+    jsonl(made.complaints, [*rings(), *welds()][::-1])
+    other = tables.read_table(made.batch("two", "--partitions", "3"), CLUSTERS)
+    assert other.equals(tables.read_table(first, CLUSTERS))
