@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -119,13 +120,34 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
+def fill(inbox):
+    for kind, records in (("complaints", PERSON + OTHERS), ("calls", CALLS)):
+        (inbox / kind).mkdir(parents=True)
+        jsonl(inbox / kind / "a.jsonl", records)
+    return inbox
+
+
 @pytest.fixture
 def inbox(tmp_path):
     """A folder of both kinds of records, to read or to watch."""
-    for kind, rows in (("complaints", PERSON + OTHERS), ("calls", CALLS)):
-        (tmp_path / "inbox" / kind).mkdir(parents=True)
-        jsonl(tmp_path / "inbox" / kind / "a.jsonl", rows)
-    return tmp_path / "inbox"
+    return fill(tmp_path / "inbox")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of both kinds of records, and its key."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+        batch(fill(folder / "inbox"), folder / "one")
+    return folder
+
+
+@pytest.fixture
+def one(finished, home, tmp_path):
+    """A copy of the run, for a test to change, and of its key."""
+    shutil.copytree(finished / "home", home, dirs_exist_ok=True)
+    return Path(shutil.copytree(finished / "one", tmp_path / "one"))
 
 
 def batch(inbox, output, *flags):
@@ -136,9 +158,8 @@ def rows(folder, table):
     return read(folder, table).num_rows
 
 
-def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, tmp_path, capsys):
-    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
-    batch(inbox, one)
+def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, one, tmp_path, capsys):
+    two, three = tmp_path / "two", tmp_path / "three"
     before = {path: path.read_bytes() for path in one.rglob("*") if path.is_file()}
     assert {line.partition(": b")[2] for line in hits(one)} >= {"'lullaby'", "'zq-7700123-erase'"}
     assert (rows(one, NARRATIVES), rows(one, VICTIMS)) == (4, 5)
@@ -175,17 +196,15 @@ def test_the_next_run_and_the_private_stores_have_nothing_of_it(home, inbox, tmp
     assert json.loads(again)["author"] == "Ada Cole"
 
 
-def test_the_register_of_a_run_that_is_not_named_is_not_carried_on(home, inbox, tmp_path):
-    two = tmp_path / "two"
-    batch(inbox, two)
+def test_the_register_of_a_run_that_is_not_named_is_not_carried_on(home, inbox, one, tmp_path):
     assert erase() == 0
     (inbox / "calls" / "a.jsonl").unlink()
     jsonl(inbox / "complaints" / "a.jsonl", OTHERS)
-    assert rows(two, VICTIMS) == 5
-    run(tmp_path / "three", "--complaints", inbox / "complaints", "--previous", two)
+    assert rows(one, VICTIMS) == 5
+    run(tmp_path / "three", "--complaints", inbox / "complaints", "--previous", one)
     # The call of the complaint is known from a run alone: its hash keeps the entry.
     assert rows(tmp_path / "three", VICTIMS) == 5
-    assert erase("--run", two) == 0
+    assert erase("--run", one) == 0
     run(tmp_path / "four", "--complaints", inbox / "complaints", "--previous", tmp_path / "three")
     assert rows(tmp_path / "four", VICTIMS) == 4
 
@@ -304,8 +323,7 @@ def refused(capsys, words, *named):
         assert str(one) in error, error
 
 
-def test_wrong_usage_is_one_line(home, inbox, tmp_path, capsys):
-    batch(inbox, tmp_path / "one")
+def test_wrong_usage_is_one_line(home, inbox, one, tmp_path, capsys):
     right = ["erase", "--record", "amazon/zq-7700123-erase", *WHO]
     refused(capsys, ["erase", "--record", "amazon", *WHO], "ORG/ID")
     unknown = ["erase", "--record", "amazon/nobody", "--run", tmp_path / "one", *WHO]

@@ -1,6 +1,7 @@
 """A file that names what the run withheld, as a mask failed, is held back and named."""
 
 import io
+import shutil
 import stat
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from pipelines import cli
 from reports import pieces, workbench
 from schemas.tables import HELD_FOLDER
+from tests.support.examples import some
 from tests.support.run_pipeline import call, complaint, jsonl, run
 from transforms.redact import records
 from transforms.write import job_pool
@@ -43,27 +45,36 @@ PIECE, TABLE = "/data/part-", ".parquet"
 """Within the names of files of a report and of a graph."""
 
 
-def planted(monkeypatch, within, text):
-    """Makes every file of a kind that a report writes end in a text."""
+def planted(monkeypatch, texts):
+    """Makes every file that a report writes end in the text of its kind."""
     write = job_pool.write_local_file
 
     def leaking(folder, name, chunks):
-        if name.endswith(TABLE) and within == TABLE:
-            table = pa.table({"label": [text]})
+        if name.endswith(TABLE) and TABLE in texts:
+            table = pa.table({"label": [texts[TABLE]]})
             sink = io.BytesIO()
             pq.write_table(table, sink)
             chunks = [sink.getvalue()]
-        elif within in name:
-            chunks = [*chunks, text.encode()]
+        chunks = [
+            *chunks,
+            *(texts[kind].encode() for kind in texts.keys() - {TABLE} if kind in name),
+        ]
         return write(folder, name, chunks)
 
     monkeypatch.setattr(job_pool, "write_local_file", leaking)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    run(folder / "run", *inputs(folder))
+    return folder / "run"
+
+
 @pytest.fixture
-def clean(tmp_path):
-    run(tmp_path / "run", *inputs(tmp_path))
-    return tmp_path / "run"
+def clean(finished, tmp_path):
+    """A run without a leak, for a test to change."""
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def health(folder, capsys):
@@ -82,20 +93,27 @@ def test_a_run_without_a_leak_holds_nothing_back(clean, capsys):
     assert health(clean, capsys) == (0, "well\n")
 
 
-@pytest.mark.parametrize("within", [PIECE, "/data/run", "/data/clusters", TABLE])
-@pytest.mark.parametrize("value", ["%28202%29 456-2131", "4111111111111111"])
-def test_a_file_of_a_run_with_a_victims_value_is_held_back(
-    tmp_path, monkeypatch, capsys, within, value
-):
-    planted(monkeypatch, within, f"\n{value}")
+KINDS = (PIECE, "/data/run", "/data/clusters", TABLE)
+
+NUMBER, CARD = "%28202%29 456-2131", "4111111111111111"
+
+
+@pytest.mark.parametrize(
+    "values", some([(NUMBER, CARD, CARD, NUMBER), (CARD, NUMBER, NUMBER, CARD)])
+)
+def test_a_file_of_a_run_with_a_victims_value_is_held_back(tmp_path, monkeypatch, capsys, values):
+    texts = {kind: f"\n{value}" for kind, value in zip(KINDS, values, strict=True)}
+    planted(monkeypatch, texts)
     manifest = run(tmp_path / "run", *inputs(tmp_path), status=1)
     said = capsys.readouterr().err
-    given_out = [one["name"] for one in manifest["outputs"]]
-    leaky = [one for one in given_out if one.startswith(("report/", "graph/"))]
-    assert not [one for one in leaky if within in one]
-    held = {one["name"]: one["rows"] for one in manifest["private"]}
+    given_out = [line["name"] for line in manifest["outputs"]]
+    leaky = [name for name in given_out if name.startswith(("report/", "graph/"))]
+    held = {line["name"]: line["rows"] for line in manifest["private"]}
     held = {name: rows for name, rows in held.items() if name.startswith(HELD_FOLDER)}
-    assert held and set(held.values()) == {1}
+    for kind in KINDS:
+        assert not [name for name in leaky if kind in name]
+        assert [name for name in held if kind in name]
+    assert set(held.values()) == {1}
     for name in held:
         assert stat.S_IMODE((tmp_path / "run" / name).stat().st_mode) == 0o600
     assert "warning: held back: " in said and "1 withheld value" in said
@@ -104,7 +122,7 @@ def test_a_file_of_a_run_with_a_victims_value_is_held_back(
     assert status == 1 and told.count("held: ") == len(held) and not names_a_victim(told)
 
 
-@pytest.mark.parametrize("value", ["%28202%29 456-2131", "4111111111111111"])
+@pytest.mark.parametrize("value", [NUMBER, CARD])
 def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
     clean, tmp_path, monkeypatch, capsys, value
 ):
@@ -156,7 +174,7 @@ def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, mon
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
         "D-1,suspect_held,phone:+12024562131,,Ann,the ring's own,2026-05-01T00:00:00Z,\n"
     )
-    planted(monkeypatch, PIECE, VICTIM)
+    planted(monkeypatch, {PIECE: VICTIM})
     run(tmp_path / "one", *given, status=1)
     assert list((tmp_path / "one" / HELD_FOLDER).rglob("*.js"))
     after = "--previous", tmp_path / "one", "--decisions", decisions
@@ -165,12 +183,12 @@ def test_what_is_contested_is_a_leak_until_a_decision_publishes_it(tmp_path, mon
 
 
 def test_a_suspects_own_values_are_no_leak(tmp_path, monkeypatch):
-    planted(monkeypatch, PIECE, f" {SUSPECT} amzn-help-desk.com 2024562131999")
+    planted(monkeypatch, {PIECE: f" {SUSPECT} amzn-help-desk.com 2024562131999"})
     run(tmp_path / "run", *inputs(tmp_path))
 
 
 def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monkeypatch, capsys):
-    planted(monkeypatch, PIECE, f"\n{VICTIM}")
+    planted(monkeypatch, {PIECE: f"\n{VICTIM}"})
     out = clean.with_name("out")
     assert cli.main(["report", str(clean), "--redact", "--output", str(out)]) == 2
     said = capsys.readouterr().err
@@ -185,7 +203,7 @@ def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monk
 
 
 def test_without_a_key_only_what_is_contested_is_known(clean, monkeypatch):
-    planted(monkeypatch, PIECE, f"\n{VICTIM}")
+    planted(monkeypatch, {PIECE: f"\n{VICTIM}"})
     out = clean.with_name("out")
     words = ["report", str(clean), "--redact", "--output", str(out), "--no-register"]
     assert cli.main(words) == 0

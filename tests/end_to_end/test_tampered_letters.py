@@ -21,6 +21,7 @@ from reports.referral import seal
 from schemas.offer import CountryCount, KeyList, ListedKey
 from tests.end_to_end.test_bound_decisions import RING, first_day
 from tests.support import fuzz_readers
+from tests.support.examples import LONG
 from tests.support.made_up_case import KEY, case_of, package_of, rows, written
 from tests.support.run_pipeline import jsonl, run
 from transforms.decisions import members_digest
@@ -532,31 +533,33 @@ COPIES = {
 }
 
 
-@pytest.mark.parametrize("given", [*COPIES, "no file"])
 def test_a_cut_copy_is_noticed_where_the_run_before_knows_the_chain(
-    decided, world, home, tmp_path, capsys, given
+    decided, world, home, tmp_path, capsys
 ):
     rows = ["--complaints", world.parent / "1.jsonl", "--now", "2024-03-03T00:00:00Z"]
     assert ringtrace("batch", *rows, "--decisions", decided, "--output", tmp_path / "run") == 0
-    # Another store has no note of the last row, and the copy has another name.
-    (home / "decisions.json").unlink()
-    more = []
-    if given != "no file":
-        copy = tmp_path / "copy.csv"
-        copy.write_bytes(decided.read_bytes())
-        changed(copy, COPIES[given])
-        more = ["--decisions", copy]
-    capsys.readouterr()
-    again = ["--output", tmp_path / "again", "--previous", tmp_path / "run"]
-    assert ringtrace("batch", *rows, *more, *again) == 2
-    error = capsys.readouterr().err
-    lost = "review-20240302-2" if more and given != "all cut off" else "review-20240302-1"
-    assert f"lacks {lost} (review by Ada Cole), which {tmp_path / 'run'} has" in error
-    assert error.count("\n") == 1 and not (tmp_path / "again").exists()
-    # It can be begun anew where nothing knows it, and what is decided says so.
-    assert ringtrace("batch", *rows, *more, *again[:2]) == 0
-    assert decide(tmp_path / "run", tmp_path / "new.csv", "legitimate", RING[0]) == 0
-    assert f"lacks {'review-20240302-1'}" in capsys.readouterr().err
+    for case in (*COPIES, "no file"):
+        # Another store has no note of the last row, and the copy has another name.
+        (home / "decisions.json").unlink()
+        more, folder = [], tmp_path / case
+        folder.mkdir()
+        if case != "no file":
+            copy = folder / "copy.csv"
+            copy.write_bytes(decided.read_bytes())
+            changed(copy, COPIES[case])
+            more = ["--decisions", copy]
+        capsys.readouterr()
+        again = ["--output", folder / "again", "--previous", tmp_path / "run"]
+        assert ringtrace("batch", *rows, *more, *again) == 2
+        error = capsys.readouterr().err
+        lost = "review-20240302-2" if more and case != "all cut off" else "review-20240302-1"
+        assert f"lacks {lost} (review by Ada Cole), which {tmp_path / 'run'} has" in error
+        assert error.count("\n") == 1 and not (folder / "again").exists()
+        # It can be begun anew where nothing knows it, and what is decided says so.
+        if LONG or case in ("the last signature", "no file"):
+            assert ringtrace("batch", *rows, *more, *again[:2]) == 0
+        assert decide(tmp_path / "run", folder / "new.csv", "legitimate", RING[0]) == 0
+        assert "lacks review-20240302-1" in capsys.readouterr().err
 
 
 def test_a_typed_row_may_change_and_is_counted(decided, world, capsys):
@@ -625,9 +628,10 @@ def test_what_a_void_key_accused_has_no_effect_and_what_it_protects_stays(
 
 
 def test_every_reader_bears_mutations():
-    refused, longest = fuzz_readers.fuzz(6_500, 7)
-    assert sum(refused.values()) > 5_000
-    assert min(refused.values()) > 200
+    count = 6_500 if LONG else 1_625
+    refused, longest = fuzz_readers.fuzz(count, 7)
+    assert sum(refused.values()) > count * 10 // 13
+    assert min(refused.values()) > count * 2 // 65
     assert longest < 20
 
 

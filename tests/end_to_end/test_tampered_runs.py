@@ -13,6 +13,7 @@ import ringtrace as rt
 from pipelines import key_store
 from reports import signing
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
+from tests.support.examples import some
 from tests.support.small_ring import NOW, PART, RING, SmallRing, ringtrace
 
 
@@ -288,7 +289,8 @@ def test_each_command_that_builds_on_it_names_it(world, run, tmp_path, capsys, t
 
 
 def test_what_is_as_it_was_written_is_taken_in_silence(world, run, tmp_path, capsys):
-    for name, words in world.builders(run, tmp_path / "out").items():
+    # All of them take the unsigned run of the next test by the same way.
+    for name, words in some([*world.builders(run, tmp_path / "out").items()]):
         capsys.readouterr()
         assert ringtrace(*words) == 0, (name, capsys.readouterr().err)
         assert "signed" not in capsys.readouterr().err

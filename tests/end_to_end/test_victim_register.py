@@ -20,7 +20,7 @@ from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Status
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import CONTESTED, ENTITIES, VICTIMS
-from tests.support.examples import draws
+from tests.support.examples import draws, some
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from transforms.erasure import RegisterKey
 from transforms.victim_register import (
@@ -66,25 +66,46 @@ DAY_2 = [
 """Records of liars, or of victims whose numbers were spoofed: none says whose number it is."""
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def days(tmp_path, home):
-    """Files of both days, and the run of the first."""
-    jsonl(tmp_path / "1.jsonl", DAY_1)
-    jsonl(tmp_path / "2.jsonl", DAY_2)
-    run(tmp_path / "one", "--complaints", tmp_path / "1.jsonl")
-    return tmp_path
+LATER = [
+    complaint(number, victim_id=person, phone_numbers=[{"raw": OTHER, "role": "victim"}])
+    for number, person in enumerate(("v1", "v1", "v7", "v8"), 20)
+]
+"""Three victims who call one more number their own."""
 
 
 def second(days, name, *flags):
     """A run of the second day's records alone."""
     run(days / name, "--complaints", days / "2.jsonl", *flags)
     return days / name
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory):
+    """Files of each day, the runs of them that several tests read, and the key of these runs."""
+    folder = tmp_path_factory.mktemp("office")
+    for name, records in (("1", DAY_1), ("2", DAY_2), ("later", LATER)):
+        jsonl(folder / f"{name}.jsonl", records)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(key_store.HOME_VARIABLE, str(folder / "home"))
+        run(folder / "one", "--complaints", folder / "1.jsonl")
+        second(folder, "two", "--previous", folder / "one")
+        # Without the register the victim's number is a suspect's.
+        second(folder, "without", "--previous", folder / "one", "--no-register")
+        run(folder / "later", "--complaints", folder / "later.jsonl")
+    return folder
+
+
+@pytest.fixture
+def days(office, tmp_path, monkeypatch):
+    """A copy of the office, so that a test may change its runs and its keys."""
+    shutil.copytree(office, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.fixture
+def home(days):
+    return days / "home"
 
 
 def entries(folder):
@@ -106,6 +127,11 @@ def content(folder):
     return "\n".join(rows).encode() + b"\n".join(one.read_bytes() for one in files)
 
 
+def shapes(secret):
+    """The secret as it could stand in a text."""
+    return secret, secret.hex().encode(), repr(secret).encode()
+
+
 def ringtrace(*words):
     return cli.main([str(one) for one in words])
 
@@ -124,8 +150,8 @@ def refused(capsys, words, *named):
 # -- later runs ----------------------------------------------------------------------------------
 
 
-def test_a_number_stays_withheld_on_a_day_that_does_not_say_whose_it_is(days):
-    two = second(days, "two", "--previous", days / "one")
+def test_a_number_stays_withheld_on_a_day_that_does_not_say_whose_it_is(days, home, capfd):
+    two = days / "two"
     found = status(two)
     assert found[f"phone:{SUSPECT}"] == Status.INFRASTRUCTURE
     withheld = sorted(one.partition(":")[0] for one, of in found.items() if of == "contested")
@@ -134,25 +160,25 @@ def test_a_number_stays_withheld_on_a_day_that_does_not_say_whose_it_is(days):
     assert ringtrace("health", two) == 1
     assert entries(two) == entries(days / "one"), "nobody in these records says so: it stays"
     # And on the day after, when the run before knows it from the register alone.
+    capfd.readouterr()
     three = second(days, "three", "--previous", two)
+    said = "".join(capfd.readouterr()).encode()
+    assert not any(shape in said for shape in shapes((home / "register.key").read_bytes()))
     assert f"phone:{VICTIM}" not in status(three)
-    # Without the register it is a suspect's.
-    without = second(days, "without", "--previous", days / "one", "--no-register")
+    without = days / "without"
     assert status(without)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
     assert not (without / VICTIMS.name).exists()
 
 
-def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days, tmp_path):
-    more = [
-        complaint(number, victim_id=who, phone_numbers=[{"raw": VICTIM, "role": "victim"}])
-        for number, who in enumerate(("v1", "v1", "v7", "v8"), 20)
-    ]
-    run(tmp_path / "more", "--complaints", jsonl(tmp_path / "more.jsonl", more))
-    (entry,) = entries(tmp_path / "more")
+def test_an_entry_counts_reporters_and_keeps_the_count_of_an_earlier_run(days):
+    (entry,) = entries(days / "later")
     assert (entry["reporters"], entry["kind"]) == (3, "phone")
-    for previous, records in (("more", "1.jsonl"), ("one", "more.jsonl")):
-        output = tmp_path / f"after-{previous}"
-        run(output, "--complaints", tmp_path / records, "--previous", tmp_path / previous)
+    jsonl(days / "less.jsonl", LATER[:1])
+    for previous, records in some([("later", "less.jsonl"), ("less", "later.jsonl")]):
+        if previous == "less":
+            run(days / "less", "--complaints", days / "less.jsonl")
+        output = days / f"after-{previous}"
+        run(output, "--complaints", days / records, "--previous", days / previous)
         (merged,) = entries(output)
         assert merged["reporters"] == 3
         assert merged["mac"] == entry["mac"]
@@ -164,10 +190,10 @@ def test_a_decision_that_it_is_a_suspects_takes_its_entry_out(days):
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
         f"D-1,suspect_held,{VICTIM},,Ada Cole,the subscriber denies it,2024-03-20T00:00:00Z,\n"
     )
-    two = second(days, "two", "--previous", days / "one", "--decisions", decisions)
-    assert status(two)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
-    assert f"email:jo.{PLAIN}@evil.support" in status(two)
-    assert entries(two) == []
+    decided = second(days, "decided", "--previous", days / "one", "--decisions", decisions)
+    assert status(decided)[f"phone:{VICTIM}"] == Status.INFRASTRUCTURE
+    assert f"email:jo.{PLAIN}@evil.support" in status(decided)
+    assert entries(decided) == []
 
 
 # -- streams -------------------------------------------------------------------------------------
@@ -179,14 +205,15 @@ def test_a_stream_raises_no_alert_about_it(days):
     (days / "in" / "complaints").mkdir(parents=True)
     shutil.copy(days / "2.jsonl", days / "in" / "complaints" / "2.jsonl")
     named = {}
-    for name, flags in (("out", []), ("without", ["--no-register"])):
+    # An alert of the other number, which each of the same records names, shows what is prevented.
+    for name, flags in some([("out", []), ("without", ["--no-register"])]):
         words = ["--watch", days / "in", "--output", days / name, "--stop-after-idle", 1]
         words += ["--tick-interval", 1, "--alert-records", 3, "--alert-hours", 168]
         words += ["--previous", days / "one", *flags]
         assert main([*map(str, words)]) == 0
         alerts = [json.loads(one.read_text()) for one in (days / name / "alerts").glob("*.jsonl")]
         named[name] = json.dumps(alerts)
-    assert VICTIM in named["without"], "an alert that the register prevents"
+    assert VICTIM in named.get("without", VICTIM), "an alert that the register prevents"
     assert OTHER in named["out"]
     assert PLAIN not in named["out"]
     assert "withheld" not in named["out"]
@@ -249,8 +276,6 @@ def test_a_join_refuses_ones_own_victims_and_counts_them(days, offered, capsys):
 
 
 def test_a_join_refuses_by_the_register_of_previous_and_by_others(days, offered, capsys):
-    later = [complaint(5, victim_id="v5", phone_numbers=[{"raw": OTHER, "role": "victim"}])]
-    run(days / "later", "--complaints", jsonl(days / "later.jsonl", later))
     register = days / "later" / VICTIMS.name
     for n, flags in enumerate((["--previous", days / "later"], ["--register", register])):
         joint = days / f"joint-{n}"
@@ -277,8 +302,7 @@ def test_a_join_takes_nothing_by_value_that_is_contested_in_ones_own_run(days, o
 
 
 def test_an_offer_names_none_that_a_later_run_knows_as_a_victims(days):
-    early = second(days, "early")
-    words = ["exchange", "offer", early, "--to", "microsoft"]
+    words = ["exchange", "offer", days / "without", "--to", "microsoft"]
     known = ["--register", days / "one" / VICTIMS.name]
     named = {}
     for name, flags in (("before", []), ("after", known)):
@@ -322,13 +346,11 @@ def test_a_number_is_found_in_any_form_and_inside_what_people_choose(days, home)
 # -- the secret ----------------------------------------------------------------------------------
 
 
-def test_the_secret_and_the_values_stand_nowhere_in_a_runs_folder(days, home, capfd):
-    two = second(days, "two", "--previous", days / "one")
+def test_the_secret_and_the_values_stand_nowhere_in_a_runs_folder(days, home):
     secret = (home / "register.key").read_bytes()
     assert len(secret) == 32
-    everything = content(two) + content(days / "one") + "".join(capfd.readouterr()).encode()
-    for one in (secret, secret.hex().encode(), repr(secret).encode()):
-        assert one not in everything
+    everything = content(days / "two") + content(days / "one")
+    assert not any(shape in everything for shape in shapes(secret))
     kept = content(days / "one" / "private")
     for digits in (VICTIM[1:], PLAIN):
         assert digits.encode() not in kept
@@ -370,8 +392,7 @@ def test_health_tells_of_a_register_that_others_can_read_and_of_one_that_is_gone
     file.unlink()
     assert ringtrace("health", days / "one") == 1
     assert "is gone" in capsys.readouterr().out
-    run(days / "none", "--complaints", days / "1.jsonl", "--no-register")
-    assert ringtrace("health", days / "none", "--previous", days / "one") == 1
+    assert ringtrace("health", days / "without", "--previous", days / "one") == 1
     assert "keeps none" in capsys.readouterr().out
 
 

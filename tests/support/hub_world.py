@@ -95,7 +95,7 @@ def agree(world: HubWorld, org: str, day: int = 1) -> None:
 def make_world(folder: Path) -> HubWorld:
     """Simulates one world, of which each organisation has a third of the complaints."""
     world = HubWorld(folder)
-    made = "--complaints 1200 --operations 6 --seed 7".split()
+    made = "--complaints 700 --operations 6 --seed 7".split()
     assert ringtrace("simulate", folder / "in", *made) == 0
     moved = set()
     for kind in ("complaints", "calls"):

@@ -57,6 +57,23 @@ def world(filled, tmp_path):
     return filled.copy(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def pulled(filled, tmp_path_factory):
+    """The hub of 2 June, whose feed amazon pulled and joined on 3 June."""
+    world = filled.copy(tmp_path_factory.mktemp("pulled"))
+    assert join(world, "amazon", pull(world, "amazon"), world.folder / "joint") == 0
+    return world
+
+
+@pytest.fixture
+def joined(pulled, tmp_path):
+    """A copy of it: its feed is `feed-amazon-6-3`, its joint run `joint`."""
+    world = pulled.copy(tmp_path)
+    for name in ("feed-amazon-6-3", "joint"):
+        shutil.copytree(pulled.folder / name, tmp_path / name)
+    return world
+
+
 def another_hub(made, folder, *words):
     """A hub of the same members, of another day or charter."""
     world = made.copy(folder)
@@ -116,14 +133,13 @@ def from_hub(run):
     return {without_epoch(one) for one in rows["entity_id"].to_pylist()}
 
 
-def test_what_two_publish_is_evidence_in_the_join_of_the_third(world):
-    feed = pull(world, "amazon")
+def test_what_two_publish_is_evidence_in_the_join_of_the_third(joined):
+    world, feed = joined, joined.folder / "feed-amazon-6-3"
     rows = entries(feed)
     assert len({one["contributor"] for one in rows}) == 3  # own, and two tokens
     own = {one["entity_id"] for one in rows if one["contributor"] == "own"}
     others = {one["entity_id"] for one in rows if one["contributor"] != "own"}
     assert offered(feed) == others and own - others
-    assert join(world, "amazon", feed, world.folder / "joint") == 0
     seen = from_hub(world.folder / "joint")
     assert len(seen) > 10 and seen <= {without_epoch(one) for one in others}
 
@@ -146,24 +162,23 @@ def test_nothing_but_reviewed_core_of_confirmed_clusters_is_published(world):
         assert published and published <= may
 
 
-def test_what_is_withdrawn_is_out_of_the_next_join_and_of_every_byte(world, capsys):
+def test_what_is_withdrawn_is_out_of_the_next_join_and_of_every_byte(joined, capsys):
+    world, old = joined, joined.folder / "feed-amazon-6-3"
     entry, entity = own_entry(world, "microsoft")
-    old = pull(world, "amazon", name="old")
     assert entity in offered(old)
-    assert join(world, "amazon", old, world.folder / "before") == 0
     assert world.do("microsoft", "withdraw", entity, day=3) == 0
     assert world.do(HOST, "collect", day=3) == 0
     new = pull(world, "amazon", day=4)
     assert offered(old) - offered(new) == {entity}
     assert join(world, "amazon", new, world.folder / "after", day=4) == 0
-    assert from_hub(world.folder / "before") >= from_hub(world.folder / "after")
+    assert from_hub(world.folder / "joint") >= from_hub(world.folder / "after")
     assert without_epoch(entity) not in from_hub(world.folder / "after")
     # The old feed is no way around it, and what rested on it is void.
     capsys.readouterr()
     assert join(world, "amazon", old, world.folder / "again", day=4) == 0
     assert "revoked; its evidence is left out" in capsys.readouterr().err
     assert not from_hub(world.folder / "again")
-    assert world.at("amazon", "health", world.folder / "before") == 1
+    assert world.at("amazon", "health", world.folder / "joint") == 1
     assert "revoked" in capsys.readouterr().out
     log = b"".join(one.read_bytes() for one in (world.hub / "log").iterdir())
     assert entity.encode() not in log and entry.encode() in log
@@ -878,12 +893,10 @@ def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
     assert "the last head is 3 days old" in capsys.readouterr().out
 
 
-def test_what_a_hub_says_goes_no_further_than_its_charter(world, capsys, monkeypatch):
+def test_what_a_hub_says_goes_no_further_than_its_charter(joined, capsys, monkeypatch):
     now = datetime(2026, 6, 4, 10, tzinfo=UTC)
     monkeypatch.setattr("pipelines.commands.export.current_time", lambda: now)
-    joint = world.folder / "joint"
-    assert join(world, "amazon", pull(world, "amazon"), joint) == 0
-    capsys.readouterr()
+    world, joint = joined, joined.folder / "joint"
     words = ["--all", "--output", world.folder / "gse.json", "--format", "gse"]
     assert world.at("amazon", "export", joint, *words) == 2
     assert "joined with what acx marked TLP:AMBER+STRICT" in refusal(capsys)
