@@ -5,8 +5,10 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.worker import statecache
 from hypothesis import settings
 
@@ -18,6 +20,20 @@ settings.load_profile("ringtrace")
 
 # Beam weighs a side input by a walk over the globals of all modules: a twelfth of a small run.
 statecache.get_deep_size = lambda *values: len(values)
+
+# Beam parses the flags anew at each step of a pipeline: two thirds of the building of a stream.
+_parse_view, _views = PipelineOptions.view_as, WeakKeyDictionary()
+
+
+def _view_once(options, kind):
+    """Parses the flags once for each kind of view; all views share their values."""
+    views = _views.setdefault(options, {})
+    if kind not in views:
+        views[kind] = _parse_view(options, kind)
+    return views[kind]
+
+
+PipelineOptions.view_as = _view_once
 
 # A run makes a key of the victim register where there is none yet.
 _HOME = tempfile.TemporaryDirectory(prefix="ringtrace-home-")
