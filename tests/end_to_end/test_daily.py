@@ -18,9 +18,10 @@ def daily(tmp_path):
     """Runs the script for a day, as a scheduler does."""
     (tmp_path / "input" / "complaints").mkdir(parents=True)
     number = [{"raw": "+18882223344", "role": "callback"}]
-    for day in (1, 2, 3):
-        rows = [complaint(day, phone_numbers=number, received_at=f"2026-03-0{day}T09:00:00Z")]
-        jsonl(tmp_path / "input" / "complaints" / f"{day}.jsonl", rows)
+    for name, numbers, day in (("a", [1], 1), ("b", [2, 3], 1), ("c", [4], 3)):
+        moment = f"2026-03-0{day}T09:00:00Z"
+        rows = [complaint(n, phone_numbers=number, received_at=moment) for n in numbers]
+        jsonl(tmp_path / "input" / "complaints" / f"{name}.jsonl", rows)
 
     def run(*words, status=0):
         settings = {
@@ -39,37 +40,30 @@ def daily(tmp_path):
     return run
 
 
-def test_days_follow_each_other_and_can_be_filled_in_again(daily):
-    first = daily("2026-03-02")
-    second = daily("2026-03-03", "--shards", "2")
-    assert first["options"]["previous"] is None
-    assert second["options"]["previous"] == first["run_id"]
-    assert [one["counts"]["complaints"]["accepted"] for one in (first, second)] == [1, 2]
-    assert second["options"]["shards"] == 2
-    assert daily("2026-03-02") == first
-
-
-def test_what_came_after_the_day_is_no_fault(daily):
-    for day, accepted in (("2026-03-01", 0), ("2026-03-02", 1)):
-        counts = daily(day)["counts"]["complaints"]
-        assert (counts["accepted"], counts["rejected"]) == (accepted, 3 - accepted)
+def test_days_follow_each_other_are_checked_and_can_be_filled_in_again(daily, tmp_path):
+    runs = {}
+    for day, accepted in (("2026-03-01", 0), ("2026-03-02", 3)):
+        runs[day] = daily(day)
+        counts = runs[day]["counts"]["complaints"]  # what came after the day is no fault
+        assert (counts["accepted"], counts["rejected"]) == (accepted, 4 - accepted)
         assert daily("check", day) == "well\n"
+    empty, first = runs.values()
+    assert empty["options"]["previous"] is None
+    assert first["options"]["previous"] == empty["run_id"]
 
+    (tmp_path / "runs" / "2026-03-03").mkdir()  # a day that is not finished is not followed
+    for name in ("b", "c"):
+        (tmp_path / "input" / "complaints" / f"{name}.jsonl").rename(tmp_path / name)
+    later = daily("2026-03-04", "--shards", "2")
+    assert later["options"]["previous"] == first["run_id"]
+    assert later["options"]["shards"] == 2
+    fallen = "fallen: 1 complaints, 4 in the run before\n"
+    assert daily("check", "2026-03-04", status=1) == fallen
+    assert daily("check", "2026-03-04", "--fallen-to", "0.2") == "well\n"
 
-def test_a_check_compares_a_day_with_the_one_that_it_followed(daily, tmp_path):
-    daily("2026-03-04")
-    for day in (2, 3):
-        (tmp_path / "input" / "complaints" / f"{day}.jsonl").unlink()
-    daily("2026-03-05")
-    fallen = "fallen: 1 complaints, 3 in the run before\n"
-    assert daily("check", "2026-03-05", status=1) == fallen
-    assert daily("check", "2026-03-05", "--fallen-to", "0.3") == "well\n"
-
-
-def test_a_day_that_is_not_finished_is_not_followed(daily, tmp_path):
-    first = daily("2026-03-02")
-    (tmp_path / "runs" / "2026-03-03").mkdir()
-    assert daily("2026-03-04")["options"]["previous"] == first["run_id"]
+    for name in ("b", "c"):
+        (tmp_path / name).rename(tmp_path / "input" / "complaints" / f"{name}.jsonl")
+    assert daily("2026-03-02") == first
 
 
 def test_without_its_settings_it_says_which(tmp_path):

@@ -18,14 +18,14 @@ from tests.support.run_pipeline import checked_manifest, read, run, three_quarte
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory):
-    """(flags of the second day, the first day's run, the second's, its manifest)."""
+    """(flags of the second run, the first run, the second four days later, its manifest)."""
     folder = tmp_path_factory.mktemp("days")
-    simulate(World(seed=24, complaints=600, operations=15), folder / "world")
+    simulate(World(seed=25, complaints=200, operations=10), folder / "world")
     world = folder / "world"
     given = ["--complaints", world / "complaints", "--calls", world / "calls"]
     day = three_quarters(world)
     run(folder / "first", *given, "--as-of", day.isoformat())
-    after = [*given, "--as-of", (day + timedelta(days=1)).isoformat()]
+    after = [*given, "--as-of", (day + timedelta(days=4)).isoformat()]
     manifest = run(folder / "second", *after, "--previous", folder / "first")
     return after, folder / "first", folder / "second", manifest
 

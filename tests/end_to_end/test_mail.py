@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.cli import main
 from tests.end_to_end.test_victim_data import places_of
+from tests.support.examples import LONG
 from tests.support.mails import (
     VICTIM,
     hostile_mails,
@@ -101,27 +102,22 @@ def test_the_number_to_call_is_found_and_no_victims_address_is_shown(batch):
     assert set(places_of(output, [VICTIM, *OTHERS], owners=True)) <= {VICTIM}
 
 
-@pytest.mark.parametrize(("country", "found"), [(None, False), ("US", True), ("us", True)])
-def test_a_number_without_a_country_code_is_read_where_the_country_is_given(
-    tmp_path, country, found
+@pytest.mark.parametrize(
+    ("country", "rule", "tier", "reporters"),
+    [
+        (None, None, "verify", 1),
+        ("us", "each_row", "core", 3),
+        *([("US", None, "verify", 1)] if LONG else []),
+    ],
+)
+def test_a_country_and_a_rule_of_the_source_say_how_mails_are_read_and_counted(
+    tmp_path, country, rule, tier, reporters
 ):
+    """A number without a country code, and mails of three days by one reporter or by three."""
     pdf = invoice_pdf("To cancel your order, call 888-555-0142.")
     mail = scam_mail("See the invoice.")
     mail.add_attachment(pdf, maintype="application", subtype="pdf")
     (tmp_path / "a.eml").write_bytes(bytes(mail))
-    flags = ["--victim-country", country] if country else []
-    manifest = run(tmp_path / "out", "--complaints", tmp_path / "a.eml", "--no-register", *flags)
-    ids = ds.dataset(tmp_path / "out/entities").to_table()["entity_id"].to_pylist()
-    assert ("phone:+18885550142" in ids) is found
-    assert manifest["options"].get("victim_country") == ("US" if found else None)
-
-
-@pytest.mark.parametrize(
-    ("rule", "tier", "reporters"), [(None, "verify", 1), ("each_row", "core", 3)]
-)
-def test_mails_of_three_days_are_one_reporter_until_a_rule_counts_each(
-    tmp_path, rule, tier, reporters
-):
     for day in (4, 5, 6):
         stamp = f"by mx.comcast.net for <{VICTIM}>; Mon, {day:02d} Nov 2024 10:00:00 -0500"
         words = f"Call {NUMBER} today, says our desk number {day}."
@@ -130,7 +126,11 @@ def test_mails_of_three_days_are_one_reporter_until_a_rule_counts_each(
     sources = tmp_path / "sources.csv"
     sources.write_text(f"source_org,rule\nacme,{rule}\n" if rule else "source_org,rule\n")
     flags = ["--source-org", "acme", "--sources", sources, "--no-register"]
-    run(tmp_path / "out", "--complaints", tmp_path / "*.eml", *flags)
+    flags += ["--victim-country", country] if country else []
+    manifest = run(tmp_path / "out", "--complaints", tmp_path / "*.eml", *flags)
+    ids = ds.dataset(tmp_path / "out/entities").to_table()["entity_id"].to_pylist()
+    assert ("phone:+18885550142" in ids) is bool(country)
+    assert manifest["options"].get("victim_country") == ("US" if country else None)
     members = ds.dataset(tmp_path / "out/members").to_table().to_pylist()
-    found = {one["entity_id"]: (one["tier"], one["reporters"]) for one in members}
-    assert found["phone:+18885550177"] == (tier, reporters)
+    counted = {row["entity_id"]: (row["tier"], row["reporters"]) for row in members}
+    assert counted["phone:+18885550177"] == (tier, reporters)

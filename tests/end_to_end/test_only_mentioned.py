@@ -10,7 +10,7 @@ from schemas.enums import Status
 from schemas.tables import CONTESTED, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
-from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, run
 from transforms.graph.ownership import ONE_NAMES
 
 RING, SITE, PHONE, MAIL, TAG = (
@@ -81,12 +81,19 @@ ASKED = complaint(3, victim_id="v3", narrative=f"Call 1-{RING[2:]} or reply.",
                   emails=[{"address": DESK, "role": "reply_to"}])  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """The input and the run of reports of which one names a mailbox."""
+    folder = tmp_path_factory.mktemp("asked")
+    rows = jsonl(folder / "rows.jsonl", reports(ASKED))
+    run(folder / "run", "--complaints", rows)
+    return rows, folder / "run"
+
+
 def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withheld_id(
-    tmp_path, capsys
+    asked, tmp_path
 ):
-    rows = jsonl(tmp_path / "rows.jsonl", reports(ASKED))
-    output = tmp_path / "run"
-    manifest = run(output, "--complaints", rows)
+    rows, output = asked
     (one,) = [row for row in values(output).values() if row["reason"].endswith(ONE_NAMES)]
     assert is_withheld(one["entity_id"])
     assert (one["status"], one["value"], one["reporters"]) == (Status.INFRASTRUCTURE, None, 1)
@@ -101,7 +108,7 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
     (kept,) = read(output, CONTESTED).to_pylist()
     assert (kept["entity_id"], kept["value"]) == (one["entity_id"], DESK)
     assert (kept["suspect_reporters"], kept["victim_reporters"]) == (1, 0)
-    assert not manifest["alarms"]
+    assert not checked_manifest(output)["alarms"]
     decisions = str(tmp_path / "decisions.csv")
     words = ["--author", "Ada", "--reason", "we wrote to it", "--decisions", decisions]
     assert main(["decide", str(output), *words, "suspect_held", one["entity_id"]]) == 0
@@ -118,12 +125,13 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
     assert {row["event"] for row in lineage} <= {"unchanged", "grew"}
 
 
-def test_a_snapshot_of_a_stream_is_equal(tmp_path):
+def test_a_snapshot_of_a_stream_is_equal(asked, tmp_path):
+    _, output = asked
     watched = tmp_path / "in"
     (watched / "complaints").mkdir(parents=True)
-    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", reports(ASKED)))
-    for number, row in enumerate(reports(ASKED)):
-        jsonl(watched / "complaints" / f"{number}.jsonl", [row])
+    first, *others = reports(ASKED)
+    for name, rows in (("a", [first]), ("b", others)):
+        jsonl(watched / "complaints" / f"{name}.jsonl", rows)
         last = stream(watched, tmp_path / "live")
     for table in (ENTITIES, MEMBERS, LINKS, CONTESTED):
-        assert read(last, table).to_pylist() == read(tmp_path / "run", table).to_pylist()
+        assert read(last, table).to_pylist() == read(output, table).to_pylist()

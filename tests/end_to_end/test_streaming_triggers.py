@@ -23,6 +23,8 @@ A, B = OLD["A"][0], OLD["B"][0]
 
 NEW, OTHER = "(855) 555-0106", "(866) 555-0199"
 
+SHARED, BURSTING, JOINING = "(844) 555-0108", "(833) 555-0109", "(866) 555-0110"
+
 ENTITY = "phone:+18555550106"
 
 
@@ -79,30 +81,26 @@ def numbered(first, callbacks, days, org="amazon"):
     return [report(first + n, *callbacks, day=day, org=org) for n, day in enumerate(days)]
 
 
-FIVE = numbered(100, [NEW], [9] * 5)
+RECORDS = {
+    "threshold": numbered(100, [NEW], [9] * 5),
+    "several_orgs": [*numbered(200, [SHARED], [9]), *numbered(300, [SHARED], [9], "microsoft")],
+    "burst": [*numbered(400, [BURSTING], [1, 5]), *numbered(500, [BURSTING], [12] * 12)],
+    "joined_cluster": numbered(600, [A, JOINING], [8] * 3),
+}
 
-BOTH = [*numbered(100, [NEW], [9]), *numbered(200, [NEW], [9], "microsoft")]
-
-SUDDEN = [*numbered(100, [NEW], [1, 5]), *numbered(200, [NEW], [12] * 12)]
-
-JOINS = numbered(100, [A, NEW], [8] * 3)
+LAST = {"threshold": 1, "several_orgs": 1, "burst": 9, "joined_cluster": 3}
+"""Records of each kind that come with the second tick."""
 
 
-@pytest.mark.parametrize(
-    ("kind", "records", "last"),
-    [("threshold", FIVE, 1), ("several_orgs", BOTH, 1), ("burst", SUDDEN, 9)],
-)
-def test_a_number_is_raised_at_the_tick_after_its_last_record_and_at_no_other(
-    tmp_path, kind, records, last
-):
-    raised = raised_at(tmp_path, ticks(records[:-last], records, records))
-    assert of(kind, raised) == [(20, ENTITY)]
+def test_a_number_is_raised_at_the_tick_after_its_last_record_and_at_no_other(known, tmp_path):
+    before = [row for kind, rows in RECORDS.items() for row in rows[: -LAST[kind]]]
+    whole = [row for rows in RECORDS.values() for row in rows]
+    raised = raised_at(tmp_path, ticks([*KNOWN, *before], whole, whole), "--previous", known)
+    assert sorted(of("threshold", raised)) == [(20, "phone:+18335550109"), (20, ENTITY)]
+    assert of("several_orgs", raised) == [(20, "phone:+18445550108")]
+    assert of("burst", raised) == [(20, "phone:+18335550109")]
+    assert of("joined_cluster", raised) == [(20, "phone:+18665550110")]
     assert len(set(raised)) == len(raised)
-
-
-def test_a_new_number_of_a_known_cluster_is_raised_when_it_is_tied(known, tmp_path):
-    raised = raised_at(tmp_path, ticks(KNOWN, JOINS, JOINS), "--previous", known)
-    assert of("joined_cluster", raised) == [(20, ENTITY)]
 
 
 def test_clusters_that_merge_and_a_referred_one_that_wakes_are_raised_once(known, tmp_path):

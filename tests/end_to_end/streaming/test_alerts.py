@@ -4,20 +4,20 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from threading import Thread
+from typing import TextIO
 
 import pytest
 import requests
 
 from pipelines.streaming.__main__ import main
 from schemas.tables import HELD_FOLDER
-from tests.support.real_data import ROOT
+from tests.support.examples import LONG
 from tests.support.run_pipeline import call, complaint, jsonl, run
 from transforms.alerts import raise_alerts as sinks
 
@@ -63,6 +63,12 @@ INNOCENT = [
     report(80, day=9, others=[{"raw": VICTIM, "role": "victim"}]),
 ]
 
+SUDDEN = [
+    *(report(300 + n, "(866) 555-0199", day=1 + 4 * n) for n in range(2)),
+    *(report(400 + n, "(866) 555-0199", day=12) for n in range(12)),
+]
+"""A burst against its own history."""
+
 CALLS = [
     call(n, started_at=moment(9), direction="inbound", calling_number=SPOOFED, attestation="A",
          called_number=VICTIM)
@@ -104,11 +110,31 @@ def known(tmp_path_factory):
     return folder / "run"
 
 
+def folders(base: Path) -> Path:
+    for name in ("complaints", "calls"):
+        (base / "in" / name).mkdir(parents=True)
+    return base / "in"
+
+
 @pytest.fixture
 def watched(tmp_path):
-    for name in ("complaints", "calls"):
-        (tmp_path / "in" / name).mkdir(parents=True)
-    return tmp_path / "in"
+    return folders(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def told(known, tmp_path_factory):
+    """The output of a stream over all of them, the alerts of its first tick, and their files."""
+    folder = tmp_path_factory.mktemp("told")
+    watched, output = folders(folder), folder / "out"
+    jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *NEW, *INNOCENT, *SUDDEN])
+    jsonl(watched / "calls" / "a.jsonl", CALLS)
+    alerts = stream(watched, output, "--previous", known)
+    files = {path.name: path.read_bytes() for path in (output / "alerts").iterdir()}
+    late = [report(n, "(855) 555-0106", day=9) for n in range(90, 92)]  # before the newest
+    more = [report(500 + n, "(866) 555-0199", day=12) for n in range(3)]
+    jsonl(watched / "complaints" / "b.jsonl", [*NEW, *late, *more])
+    stream(watched, output, "--previous", known)
+    return output, alerts, files
 
 
 def clusters_of(folder: Path) -> dict[str, str]:
@@ -118,22 +144,22 @@ def clusters_of(folder: Path) -> dict[str, str]:
     return {one["entity_id"]: one["cluster_id"] for one in rows}
 
 
-def test_each_alert_is_raised_and_nobody_innocent_is_named(known, watched, tmp_path):
-    jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *NEW, *INNOCENT])
-    jsonl(watched / "calls" / "a.jsonl", CALLS)
-    alerts = stream(watched, tmp_path / "out", "--previous", known)
+def test_each_alert_is_raised_and_nobody_innocent_is_named(known, told):
+    output, alerts, _ = told
     # Ten people say that a number is the scammer's, one that it is their own: it is contested.
     assert kinds_of(alerts) == {
         ("joined_cluster", "phone:+18665550105"),
         ("threshold", "phone:+18555550106"),
         ("several_orgs", "phone:+18445550107"),
+        ("threshold", "phone:+18665550199"),
+        ("burst", "phone:+18665550199"),
     }
     before = clusters_of(known)
     (joined,) = (one for one in alerts.values() if one["kind"] == "joined_cluster")
     assert joined["known_clusters"] == [before["phone:+18885550101"]]
     assert joined["tied_to"] == ["phone:+18885550101"]
     assert joined["record_ids"] == ["amazon|c22", "amazon|c21", "amazon|c20"]
-    text = "".join(path.read_text() for path in (tmp_path / "out" / "alerts").iterdir())
+    text = "".join(path.read_text() for path in (output / "alerts").iterdir())
     for secret in ("555-0177", "5550177", "5550147", "8291040", "Jane"):
         assert secret not in text
     assert not re.search(r"\bv\d", text)
@@ -158,14 +184,17 @@ def test_an_alert_that_names_a_victim_is_held_back(watched, tmp_path, monkeypatc
     assert path.stat().st_mode & 0o777 == 0o600 and "18555550106" in path.read_text()
 
 
-def test_late_and_repeated_records_raise_nothing_twice(known, watched, tmp_path):
-    output = tmp_path / "out"
-    jsonl(watched / "complaints" / "a.jsonl", [*KNOWN, *NEW])
-    first = stream(watched, output, "--previous", known)
-    files = {path.name: path.read_bytes() for path in (output / "alerts").iterdir()}
-    late = [report(n, "(855) 555-0106", day=9) for n in range(90, 92)]  # before the newest
-    jsonl(watched / "complaints" / "b.jsonl", [*NEW, *late])
-    assert stream(watched, output, "--previous", known) == first
+def test_a_burst_is_raised_with_its_day(told):
+    _, alerts, _ = told
+    (burst,) = (alert for alert in alerts.values() if alert["kind"] == "burst")
+    assert burst["reason"] == "12 people on 2026-03-12, after 2 in 11 days"
+    assert (burst["records"], burst["victims"], burst["orgs"]) == (14, 14, ["amazon"])
+    assert set(burst["record_ids"]) < {f"amazon|c{400 + n}" for n in range(12)}
+
+
+def test_late_and_repeated_records_raise_nothing_twice(told):
+    output, alerts, files = told
+    assert alerts_in(output) == alerts
     assert {path.name: path.read_bytes() for path in (output / "alerts").iterdir()} == files
 
 
@@ -211,56 +240,39 @@ def test_a_wrong_file_of_referrals_is_one_line(content, problem, watched, tmp_pa
     assert len(error.splitlines()) == 1
 
 
-def test_killed_at_any_moment_no_alert_is_lost_or_doubled(known, watched, tmp_path):
-    whole = tmp_path / "whole"
-    for name in ("complaints", "calls"):
-        (whole / name).mkdir(parents=True)
-    parts = [[*KNOWN, *NEW[:3]], [*NEW[3:6], *INNOCENT], [*NEW[6:9]], [*NEW[9:]]]
-    for number, rows in enumerate(parts):
-        jsonl(whole / "complaints" / f"{number}.jsonl", rows)
-    wanted = stream(whole, tmp_path / "wanted", "--previous", known)
+def forked(words: list[str]) -> tuple[int, TextIO]:
+    """A process that watches, which has loaded what this one has, and what it says."""
+    reading, writing = os.pipe()
+    if process := os.fork():
+        os.close(writing)
+        return process, os.fdopen(reading, encoding="utf-8")
+    try:
+        os.dup2(writing, 2)
+        sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8")
+        main(words)
+    finally:
+        os._exit(1)
+
+
+def test_killed_at_any_moment_no_alert_is_lost_or_doubled(known, told, watched, tmp_path):
+    _, expected, _ = told
+    parts = [[*KNOWN, *NEW[:3]], [*NEW[3:6], *INNOCENT, *SUDDEN[:6]], [*NEW[6:], *SUDDEN[6:]]]
+    if LONG:
+        parts[2:] = [NEW[6:9], [*NEW[9:], *SUDDEN[6:]]]
     output = tmp_path / "out"
-    words = [
-        "stream",
-        "--watch",
-        watched,
-        "--output",
-        output,
-        "--tick-interval",
-        1,
-        "--previous",
-        known,
-    ]
+    words = ["--watch", watched, "--output", output, "--tick-interval", 1, "--previous", known]
     for number, rows in enumerate(parts):
         jsonl(watched / "complaints" / f"{number}.jsonl", rows)
-        with subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", *map(str, words)],
-            cwd=ROOT, stderr=subprocess.PIPE, text=True, env=os.environ,
-        ) as process:  # fmt: skip
-            assert process.stderr is not None
-            assert any("watching" in line for line in process.stderr)
-            time.sleep(0.4 + number)  # while it reads, counts or writes
-            process.send_signal(signal.SIGKILL)
+        process, stderr = forked([*map(str, words)])
+        assert any("watching" in line for line in stderr)
+        time.sleep(0.2 + 0.4 * number)  # while it reads, counts or writes
+        os.kill(process, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+        stderr.close()
     alerts = stream(watched, output, "--previous", known)
-    assert alerts.keys() == wanted.keys()
-    assert kinds_of(alerts) == kinds_of(wanted)
+    assert alerts.keys() == expected.keys()
+    assert kinds_of(alerts) == kinds_of(expected)
     assert not [path for path in (output / "alerts").iterdir() if not path.name.endswith(".jsonl")]
-
-
-def test_a_burst_against_its_own_history_is_raised_with_its_day_and_once(watched, tmp_path):
-    sparse = [report(n, "(866) 555-0199", day=1 + 4 * n) for n in range(2)]
-    sudden = [report(100 + n, "(866) 555-0199", day=12) for n in range(12)]
-    jsonl(watched / "complaints" / "a.jsonl", [*sparse, *sudden])
-    alerts = stream(watched, tmp_path / "out")
-    (burst,) = (one for one in alerts.values() if one["kind"] == "burst")
-    assert burst["entity_id"] == "phone:+18665550199"
-    assert burst["reason"] == "12 people on 2026-03-12, after 2 in 11 days"
-    assert (burst["records"], burst["victims"], burst["orgs"]) == (14, 14, ["amazon"])
-    assert set(burst["record_ids"]) < {f"amazon|c{100 + n}" for n in range(12)}
-    more = [report(200 + n, "(866) 555-0199", day=12) for n in range(3)]
-    jsonl(watched / "complaints" / "b.jsonl", more)
-    again = stream(watched, tmp_path / "out")
-    assert [one for one in again.values() if one["kind"] == "burst"] == [burst]
 
 
 def test_what_a_webhook_does_not_take_is_said_and_owed_while_it_is_raised(

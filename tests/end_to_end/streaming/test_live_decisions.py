@@ -100,8 +100,9 @@ def test_a_changed_file_is_taken_at_the_next_tick_and_a_broken_one_changes_nothi
     assert len(said) == 1
     assert f"{stream.file}, row 2" in said[0]
     assert "the decisions of before stay in force" in said[0]
-    decisions(stream.file, CONFIRM)
+    decisions(stream.file, f"{CONFIRM}2024-03-02T13:00:06Z")
     assert status_of(stream.tick(), RING[0]) == "confirmed"
+    assert status_of(stream.tick(), RING[0]) == "candidate"  # it expires by the tick's clock
 
 
 def test_a_stream_misses_a_row_that_was_signed_also_after_a_restart(stream):
@@ -120,9 +121,3 @@ def test_a_stream_misses_a_row_that_was_signed_also_after_a_restart(stream):
     assert "lacks confirm-20240302-1 (confirm by Ada)" in stream.says.getvalue()
     with pytest.raises(UsageError, match="lacks confirm-20240302-1"):
         stream.start()
-
-
-def test_a_decision_expires_by_the_clock_of_the_tick(stream):
-    decisions(stream.file, f"d1,confirm,{RING[0]},,anna,seen,{DECIDED_AT},2024-03-02T13:00:02Z")
-    assert status_of(stream.tick(*first_day()), RING[0]) == "confirmed"
-    assert status_of(stream.tick(), RING[0]) == "candidate"
