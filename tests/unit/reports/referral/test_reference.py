@@ -13,6 +13,7 @@ import pytest
 from pipelines import cli
 from reports.referral import counsel, pdf, reference
 from reports.referral.document import element_evidence
+from schemas.extras import install_command
 from tests.support.made_up_case import (
     IDS,
     case_of,
