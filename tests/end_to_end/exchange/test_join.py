@@ -240,15 +240,31 @@ def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
             ).read_bytes(), name
 
 
-def batch_with_offers(world, output, *flags, now=NOW):
-    words = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Makes files of a quarter of a company's records, for what does not depend on their number."""
+
+    def quarter(company):
+        folder = tmp_path_factory.mktemp("few")
+        for kind in ("complaints", "calls"):
+            records = rows(getattr(company, kind))
+            (folder / kind).mkdir()
+            jsonl(folder / kind / f"{company.org}.jsonl", records[: len(records) // 4])
+        return folder
+
+    return quarter
+
+
+def batch_with_offers(folder, output, *flags, now=NOW):
+    words = ["--complaints", folder / "complaints", "--calls", folder / "calls"]
     return ringtrace("batch", *words, "--output", output, "--now", now, *flags)
 
 
-def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path, capsys):
+def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, few, joined, at, tmp_path, capsys):
     at(world.amazon)
+    own_records = few(world.amazon)
     own, offer = tmp_path / "run", joined / "offer"
-    assert batch_with_offers(world, own, "--offer", offer, now=AT) == 0
+    assert batch_with_offers(own_records, own, "--offer", offer, now=AT) == 0
     words = [own, offer, "--output", tmp_path / "apart", "--now", AT]
     assert ringtrace("exchange", "join", *words) == 0
     one, other = (checked_manifest(tmp_path / name) for name in ("run-joint", "apart"))
@@ -258,12 +274,15 @@ def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path
     assert "single identifiers among them" in told and "seen by several organisations" in told
     # The next day's joint run goes on with the ids of the one before.
     flags = ["--offer", offer, "--previous", own]
-    assert batch_with_offers(world, tmp_path / "next", *flags, now=AT) == 0
+    assert batch_with_offers(own_records, tmp_path / "next", *flags, now=AT) == 0
     assert checked_manifest(tmp_path / "next-joint")["options"]["previous"] == one["run_id"]
     assert members(tmp_path / "next-joint") == members(tmp_path / "run-joint")
 
 
-def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tmp_path, capsys):
+def test_a_batch_writes_nothing_where_an_offer_is_refused(
+    world, few, offered, at, tmp_path, capsys
+):
+    own_records = few(world.amazon)
     offer, other = offered(), offered("other", **{"--to": "ftc"})
     altered = offered("altered")
     (altered / "offer.json").write_bytes((altered / "offer.json").read_bytes()[:-1])
@@ -275,12 +294,12 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tm
         (["--offer", offer, "--offer", other], f"but {offer / 'offer.json'} is for amazon"),
         (["--offer", offer, "--no-wait"], "leave --no-wait out"),
     ):
-        assert batch_with_offers(world, tmp_path / "run", *flags) == 2
+        assert batch_with_offers(own_records, tmp_path / "run", *flags) == 2
         said = capsys.readouterr().err
         assert word in said and said.count("\n") == 1
         assert not (tmp_path / "run").exists() and not (tmp_path / "run-joint").exists()
     # Whose records are in the run is known at its end: it stands, and is not joined.
-    assert batch_with_offers(world, tmp_path / "run", "--offer", other) == 2
+    assert batch_with_offers(own_records, tmp_path / "run", "--offer", other) == 2
     assert "is for ftc, of whom" in capsys.readouterr().err
     assert (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run-joint").exists()
@@ -297,15 +316,12 @@ def manifest_of(folder):
 
 
 def test_a_streams_snapshot_is_joined_as_a_run_is(
-    world, offered, at, tmp_path, capsys, monkeypatch
+    world, few, offered, at, tmp_path, capsys, monkeypatch
 ):
     policy = dataclasses.replace(join.custody_policy(), most_people_of_sender=1)
     monkeypatch.setattr(join, "custody_policy", lambda: policy)
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    offer, watched, output = offered(**{"--now": now}), tmp_path / "in", tmp_path / "out"
-    for kind in ("complaints", "calls"):
-        (watched / kind).mkdir(parents=True)
-        shutil.copy2(getattr(world.amazon, kind), watched / kind)
+    offer, watched, output = offered(**{"--now": now}), few(world.amazon), tmp_path / "out"
     # What is accepted of today would be newer than the offers of other tests.
     home = shutil.copytree(world.amazon.home, tmp_path / "home")
     at(dataclasses.replace(world.amazon, home=home))
@@ -314,7 +330,7 @@ def test_a_streams_snapshot_is_joined_as_a_run_is(
     snapshot = output / "snapshots" / joint.name
     clock = manifest_of(joint)["clock"]
     assert clock == manifest_of(snapshot)["clock"]
-    own = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+    own = ["--complaints", watched / "complaints", "--calls", watched / "calls"]
     assert ringtrace("batch", *own, "--output", tmp_path / "run", "--now", clock) == 0
     words = [tmp_path / "run", offer, "--output", tmp_path / "joint", "--now", clock]
     assert ringtrace("exchange", "join", *words) == 0
