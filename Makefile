@@ -17,6 +17,7 @@ DATAFLOW := $(RINGTRACE_CACHE)/dataflow
 OPENCTI := $(RINGTRACE_CACHE)/opencti
 AIRFLOW := $(RINGTRACE_CACHE)/airflow
 LOWEST := $(RINGTRACE_CACHE)/lowest
+LOWEST_TESTS ?= tests/unit
 FETCHED := 2026-11-30
 BEGUN := $(VENV)/.begun
 export UV_NO_PROGRESS := 1
@@ -103,7 +104,7 @@ lowest: | $(UV_READY)  ## the demo and the quick unit tests on the lowest versio
 	@$(UV) venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(LOWEST)
 	@$(UV) pip install --quiet --python $(LOWEST) --resolution lowest-direct --group dev --editable '.[$(TESTED)]'
 	@$(LOWEST)/bin/ringtrace demo $(DEMO) --overwrite
-	@$(LOWEST)/bin/python -m pytest -n auto --dist worksteal -m 'not (slow or long)' tests/unit
+	@$(LOWEST)/bin/python -m pytest -n auto --dist worksteal -m 'not (slow or long)' $(LOWEST_TESTS)
 
 check: $(READY_DEV)  ## lint, types, import direction
 	@$(BIN)/ruff check .
