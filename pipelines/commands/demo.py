@@ -1,8 +1,7 @@
 """`ringtrace demo DIR`: runs on the bundled records, and what to look at in their reports.
 
-Two worlds: a small simulated one of two companies with six rings, each of which a company sees in
-pieces; and public FTC complaints, in which nothing may be clustered and forged numbers are to be
-recognized.
+The first world is simulated: two companies, each of which sees six rings in pieces. The second has
+public FTC complaints. Nothing in it may be clustered, and forged numbers must be recognized.
 """
 
 from __future__ import annotations

@@ -1589,10 +1589,10 @@ def test_axe_finds_nothing(browser, page, fragment):
     for scheme, asked in rules.items():
         browser.colors(scheme)
         options = {"runOnly": asked, "resultTypes": ["violations"]}
-        found = Axe().run(browser.page, options=options).response
+        answer = Axe().run(browser.page, options=options).response
         violations = [
             (rule["id"], rule["impact"], [node["target"] for node in rule["nodes"][:3]])
-            for rule in found["violations"]
+            for rule in answer["violations"]
         ]
         assert violations == [], scheme
 

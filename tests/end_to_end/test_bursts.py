@@ -159,7 +159,7 @@ COSTS_NOTHING = {
     "a date": lambda burst, number: {"occurred_at": f"2026-04-{1 + number % 20:02d}T10:00:00Z"},
     "channels": lambda burst, number: {"channel": ("web", "email")[number % 2]},
 }
-"""What fifty can add to one text at no cost: each burst stays one."""
+"""Additions of fifty to one text at no cost: each burst stays one."""
 
 
 def reworded(burst, number):
@@ -188,7 +188,7 @@ OF_THEIR_OWN = {
     "losses": {"loss_amount": "10.00", "loss_currency": "USD"},
     "wordless": {"narrative": None},
 }
-"""What six people on a day each have in common beside the day."""
+"""Traits that six people on a day each share beside the day."""
 
 
 def stated(came):
@@ -282,7 +282,7 @@ def run_folder(world):
 
 @pytest.fixture(scope="module")
 def left(run_folder, tmp_path_factory):
-    """What leaves the run by value: in exports, and in exports and an offer."""
+    """The identifiers that leave the run by value: in exports, and in exports and an offer."""
     return leaving(run_folder, tmp_path_factory.mktemp("left"))
 
 
@@ -483,7 +483,7 @@ LIES = {
     "must_link": {},
     "legitimate": {},
 }
-"""What twelve have in common who name a ring's account beside numbers of others."""
+"""Traits shared by twelve who name a ring's account beside numbers of others."""
 
 
 class Account:

@@ -538,7 +538,7 @@ def days(tmp_path_factory):
 
 
 def covered(output):
-    """What the decisions of a run cover, by their ids."""
+    """The members that the decisions of a run cover, by decision id."""
     return {row["decision_id"]: row["members"] for row in read(output, DECISIONS).to_pylist()}
 
 
