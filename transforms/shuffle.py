@@ -37,25 +37,6 @@ Place = Callable[[pa.RecordBatch | pa.Table], np.ndarray]
 """Returns the partition of each row, the same for all rows of a key."""
 
 
-class OptionsParsedOnce(PipelineOptions):
-    """Beam's options that parse the flags once for each kind of view.
-
-    Beam asks for the view of its type checks twice a step. All views share the values, so that one
-    which is kept is as good as a new one.
-    """
-
-    def view_as(self, cls: Any) -> Any:
-        """Returns a view of these options."""
-        views: dict[Any, Any] = self.__dict__.setdefault("_views", {})
-        if cls not in views:
-            views[cls] = super().view_as(cls)
-        return views[cls]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Returns the state without the views, which refer to it."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_views"}
-
-
 class ShuffleOptions(PipelineOptions):
     """Beam options of every shuffle of a pipeline.
 

@@ -28,8 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.progress import BATCH_STEPS, Progress
     from reports.text import quantity
 
-    # Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
-    flags = [*options.beam, "--no_pipeline_type_check"]
+    flags = [*options.beam]
     if not options.debug:
         flags += runner.suppress_logs(flags)
     with run_folder.lock_output(options.output):

@@ -415,7 +415,7 @@ def _run_joint(
     from pipelines import run_folder, runner
     from pipelines.batch.joint_pipeline import build_joint_pipeline, live_pipeline
     from pipelines.progress import Progress
-    from transforms.stream import InProcessRunner
+    from transforms.local import LocalExecutor
     from transforms.write import staging_folder
 
     flags = [f"--runner={LOCAL_RUNNER}"]
@@ -429,7 +429,7 @@ def _run_joint(
         run_folder.check_private_output(private, overwrite=arguments.overwrite)
         plan = _joint_plan(arguments, checked, staging_folder(output, token), private, live)
         if live is not None:
-            steps = InProcessRunner(live_pipeline(plan))
+            steps = LocalExecutor(live_pipeline(plan))
             try:
                 steps.run(None)
             finally:

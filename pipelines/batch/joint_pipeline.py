@@ -65,6 +65,7 @@ from transforms.joint import (
     evidence_from_tables,
     evidence_of_offer,
 )
+from transforms.local import local_pipeline
 from transforms.manifest import (
     OFFERED_VICTIMS,
     CounterValue,
@@ -74,8 +75,7 @@ from transforms.manifest import (
 )
 from transforms.private_files import PrivateKey, PrivateStore
 from transforms.redact import redact_mentions
-from transforms.shuffle import MAIN, OptionsParsedOnce, batches_of
-from transforms.stream import SINGLE_PARTITION_OPTIONS
+from transforms.shuffle import MAIN, batches_of
 from transforms.victim_register import RegisterSource
 from transforms.victims import CLAIMS
 from transforms.write import JobPool, PublishRun, PutFile, Record, Sign, WriteTables, parquet_bytes
@@ -251,8 +251,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
 
 
 def live_pipeline(plan: JointPlan) -> beam.Pipeline:
-    """Returns the joint run of a snapshot, for `InProcessRunner`."""
-    pipeline = beam.Pipeline(options=OptionsParsedOnce([*SINGLE_PARTITION_OPTIONS]))
+    """Returns the joint run of a snapshot, for `LocalExecutor`."""
+    pipeline = local_pipeline()
     build_joint_pipeline(pipeline, plan)
     return pipeline
 

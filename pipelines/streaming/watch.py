@@ -15,7 +15,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
-import apache_beam as beam
 import pyarrow as pa
 
 from pipelines import key_store, run_folder
@@ -49,14 +48,8 @@ from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.gc_tuning import gc_tuned
-from transforms.shuffle import OptionsParsedOnce
-from transforms.stream import (
-    SINGLE_PARTITION_OPTIONS,
-    SNAPSHOTS_FOLDER as SNAPSHOTS,
-    InProcessRunner,
-    KeepStateInMemory,
-    Tick,
-)
+from transforms.local import LocalExecutor, local_pipeline
+from transforms.stream import SNAPSHOTS_FOLDER as SNAPSHOTS, KeepStateInMemory, Tick
 from transforms.write import is_local, recover_output
 
 if TYPE_CHECKING:
@@ -121,12 +114,13 @@ class Watch:
         self._alerts = alert_files(options.output, ALERTS)
         self._owed = self._not_delivered()
         self.entries: InputEntries | None = None
+        remove_begun_alerts(Path(options.output))
         recover_snapshots(Path(options.output, SNAPSHOTS))
         recover_snapshots(Path(options.output, JOINT))
         if options.private_output and is_local(options.private_output):
             recover_snapshots(Path(options.private_output))
 
-    def _built(self, *, snapshot: bool) -> InProcessRunner:
+    def _built(self, *, snapshot: bool) -> LocalExecutor:
         keep = KeepStateInMemory(retention_days(self._options), self._state.alive)
         source = OneTick(self._reading)
         options, erasures = self._options, self._erasures
@@ -135,11 +129,9 @@ class Watch:
         if not snapshot:
             analyze = replace(analyze, snapshots=None, joined=None)
         plan = watch_plan(options, source, keep, analyze, erasures, self._raised)
-        pipeline = beam.Pipeline(
-            options=OptionsParsedOnce([*SINGLE_PARTITION_OPTIONS, *self._options.beam])
-        )
+        pipeline = local_pipeline(self._options.beam)
         build(pipeline, plan)
-        return InProcessRunner(pipeline, remembers=not snapshot)
+        return LocalExecutor(pipeline, remembers=not snapshot)
 
     def run(self, stopping: threading.Event) -> int:
         """Runs ticks until stopped, or idle for long enough; then writes a last snapshot.
@@ -415,6 +407,13 @@ def alert_files(output: str, folder: str) -> set[str]:
     # To match each name by Path.glob takes ten times as long.
     names = [one.name for one in path.iterdir()] if path.is_dir() else ()
     return {one for one in names if one.startswith("a-") and one.endswith(".jsonl")}
+
+
+def remove_begun_alerts(output: Path) -> None:
+    """Removes what a killed stream left of alert files that it was writing."""
+    for folder in (ALERTS, DELIVERED, f"{HELD_FOLDER}/{ALERTS}"):
+        for path in (output / folder).glob(".a-*"):
+            path.unlink()
 
 
 def recover_snapshots(folder: Path) -> None:

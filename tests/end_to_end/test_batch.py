@@ -165,8 +165,8 @@ def test_nobody_but_its_owner_reads_a_run_whatever_the_umask(small, tmp_path, pr
 
 
 def test_forks_write_the_same_bytes(small, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.runner.LEAST_SECONDS", 0)
-    monkeypatch.setattr("pipelines.runner.BESIDE_SECONDS", 0)
+    monkeypatch.setattr("transforms.local.executor.LEAST_SECONDS", 0)
+    monkeypatch.setattr("transforms.local.executor.BESIDE_SECONDS", 0)
     *_, files, first = small
     run(tmp_path / "run", *given(files), "--direct_num_workers=3", "--partitions=5")
     assert files_of(tmp_path / "run") == files_of(first)

@@ -53,7 +53,9 @@ def published(folder, number):
     pipeline = runner.make_pipeline([f"--runner={LOCAL_RUNNER}", "--direct_num_workers=1"])
     start = pipeline | "Start" >> beam.Create([settings], reshuffle=False)
     parts = {"digests": [], "counters": [(("complaints", "read"), 0)], "outputs": lines}
-    inputs = {name: pipeline | name >> beam.Create(rows) for name, rows in parts.items()}
+    inputs = {
+        name: pipeline | name >> beam.Create(rows, reshuffle=False) for name, rows in parts.items()
+    }
     made = datetime(2026, 6, 1, tzinfo=UTC)
     record = partial(signed_files.accepted, offers=[offer], output=settings.output, made=made)
     _ = inputs | PublishRun(start, lambda *_: None, lambda content: b"{}", record)

@@ -37,7 +37,7 @@ from tests.support.script_texts import SCRIPT, own
 from transforms.counters import NAMESPACE
 from transforms.read.files import ReadOptions
 from transforms.read.read_records import ReadShards
-from transforms.stream.in_process import RunOnOneWorker
+from transforms.stream import RunOnOneWorker
 from transforms.stream.state import TICKS, KeepStateInMemory, LiveState, Tick
 
 SCRIPTED = [

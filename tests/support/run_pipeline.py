@@ -14,7 +14,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from apache_beam.runners.worker import statecache
 
 from pipelines.batch.__main__ import main
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
@@ -22,9 +21,6 @@ from schemas.tables import ALL_TABLES, HELD_FOLDER, Table
 from tests.support.real_data import ROOT
 
 EXAMPLES = ROOT / "examples"
-
-# Beam weighs a side input by a walk over the globals of all modules: a twelfth of a small run.
-statecache.get_deep_size = lambda *values: len(values)
 
 
 def jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:

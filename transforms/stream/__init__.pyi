@@ -6,11 +6,7 @@ from .delta import (
     stated_in_records as stated_in_records,
     unexpired_stated as unexpired_stated,
 )
-from .in_process import (
-    SINGLE_PARTITION_OPTIONS as SINGLE_PARTITION_OPTIONS,
-    InProcessRunner as InProcessRunner,
-    RunOnOneWorker as RunOnOneWorker,
-)
+from .one_worker import RunOnOneWorker as RunOnOneWorker
 from .sources import (
     Decoder as Decoder,
     Encoding as Encoding,

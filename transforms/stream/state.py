@@ -301,7 +301,7 @@ class KeepState(beam.PTransform):
 class KeepStateInMemory(beam.PTransform):
     """Does what `KeepState` does for a stream that is one process, tick after tick in `live`.
 
-    For an `InProcessRunner`. `live` is the state of a tick when the whole tick has succeeded.
+    For a `LocalExecutor`. `live` is the state of a tick when the whole tick has succeeded.
     """
 
     days: Mapping[str, int]

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from ast import literal_eval
+from pathlib import Path
 
 import apache_beam as beam
 import pytest
@@ -16,16 +17,31 @@ from pipelines.batch.pipeline import build
 from pipelines.batch.plan import make_plan
 from pipelines.options import LOCAL_RUNNER, UsageError
 from tests.support.run_pipeline import complaint, jsonl
+from transforms.local import executor, forks
 
 pytestmark = pytest.mark.slow
 
 COUNT = 64
 
 
+class Written(beam.DoFn):
+    """Writes lines to a new file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def setup(self):
+        Path(self.path).write_text("")
+
+    def process(self, line):
+        with Path(self.path).open("a") as file:
+            file.write(f"{line}\n")
+
+
 @pytest.fixture(autouse=True)
 def share_all(monkeypatch):
     """Shares all work, whatever threads a test before left waiting in this process."""
-    monkeypatch.setattr(runner, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(executor, "LEAST_SECONDS", 0)
     every, before = threading.enumerate, set(threading.enumerate())
     monkeypatch.setattr(
         threading, "enumerate", lambda: [one for one in every() if one not in before]
@@ -44,7 +60,7 @@ def run(tmp_path, work, processes=3):
             | "Work" >> beam.FlatMap(work, weight)
             | "Together" >> beam.GroupByKey()
             | beam.Map(lambda keyed: f"{keyed[0]} {sorted(keyed[1])}")
-            | beam.io.WriteToText(str(tmp_path / "found"), shard_name_template="")
+            | beam.ParDo(Written(str(tmp_path / "found")))
         )
     return sorted((tmp_path / "found").read_text().splitlines())
 
@@ -91,7 +107,7 @@ def test_a_count_below_none_is_refused():
 
 
 def test_little_work_is_not_shared(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "LEAST_SECONDS", 60)
+    monkeypatch.setattr(executor, "LEAST_SECONDS", 60)
     (line,) = run(tmp_path, by_process)
     assert line.startswith(f"{os.getpid()} ")
 
@@ -130,8 +146,8 @@ def test_the_share_of_a_fork_that_is_killed_is_done_here(tmp_path):
 
 
 def test_the_share_of_a_fork_that_hangs_is_done_here(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "LEAST_PATIENCE", 1.0)
-    monkeypatch.setattr(runner, "PATIENCE", 0.0)
+    monkeypatch.setattr(forks, "LEAST_PATIENCE", 1.0)
+    monkeypatch.setattr(forks, "PATIENCE", 0.0)
     here, before = os.getpid(), children()
 
     def hanging(keyed, weight):
@@ -162,9 +178,9 @@ def test_no_fork_outlives_a_run_that_fails(tmp_path):
 
 def run_beside(tmp_path, apart, monkeypatch, own=lambda one: (one[0], os.getpid())):
     """Runs `apart` on groups, in a fork, while `own` works on others; returns what came out."""
-    monkeypatch.setattr(runner, "LEAST_SECONDS", 60)
+    monkeypatch.setattr(executor, "LEAST_SECONDS", 60)
     monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
-    monkeypatch.setattr(runner, "BESIDE_SECONDS", 0)
+    monkeypatch.setattr(executor, "BESIDE_SECONDS", 0)
     with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
         groups = [
             pipeline
@@ -173,12 +189,7 @@ def run_beside(tmp_path, apart, monkeypatch, own=lambda one: (one[0], os.getpid(
             for name in ("here", "apart")
         ]
         done = (groups[0] | "Here" >> beam.Map(own), groups[1] | "Apart" >> beam.Map(apart))
-        _ = (
-            done
-            | beam.Flatten()
-            | beam.Map(str)
-            | beam.io.WriteToText(str(tmp_path / "found"), shard_name_template="")
-        )
+        _ = done | beam.Flatten() | beam.Map(str) | beam.ParDo(Written(str(tmp_path / "found")))
     return sorted((tmp_path / "found").read_text().splitlines())
 
 
@@ -227,7 +238,7 @@ def test_what_a_fork_made_that_is_killed_in_its_answer_is_made_here(tmp_path, mo
 
 def test_a_fork_that_is_busy_leaves_its_processor_to_nobody_else(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
-    monkeypatch.setattr(runner, "BESIDE_SECONDS", 0)
+    monkeypatch.setattr(executor, "BESIDE_SECONDS", 0)
 
     def pids(seconds):
         with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
@@ -240,19 +251,19 @@ def test_a_fork_that_is_busy_leaves_its_processor_to_nobody_else(tmp_path, monke
             _ = (
                 here
                 | "Here" >> beam.Map(lambda _: str(os.getpid()))
-                | beam.io.WriteToText(str(tmp_path / "pids"), shard_name_template="")
+                | beam.ParDo(Written(str(tmp_path / "pids")))
             )
             _ = apart | "Apart" >> beam.Map(lambda one: time.sleep(seconds if not one[0] else 0))
         return set((tmp_path / "pids").read_text().split())
 
     assert pids(3) == {str(os.getpid())}
-    monkeypatch.setattr(runner, "BESIDE_SECONDS", 1e9)
+    monkeypatch.setattr(executor, "BESIDE_SECONDS", 1e9)
     assert len(pids(0)) == 2
 
 
 def test_what_a_fork_makes_is_taken_when_nothing_else_is_ready(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
-    monkeypatch.setattr(runner, "BESIDE_SECONDS", 0)
+    monkeypatch.setattr(executor, "BESIDE_SECONDS", 0)
 
     def ended(name, one, seconds):
         time.sleep(seconds)
@@ -272,12 +283,7 @@ def test_what_a_fork_makes_is_taken_when_nothing_else_is_ready(tmp_path, monkeyp
             | "Later" >> beam.Map(lambda one: ended("later", one, 0))
         )
         done = later, apart | "Apart" >> beam.Map(lambda one: ended("apart", one, 2))
-        _ = (
-            done
-            | beam.Flatten()
-            | beam.Map(str)
-            | beam.io.WriteToText(str(tmp_path / "found"), shard_name_template="")
-        )
+        _ = done | beam.Flatten() | beam.Map(str) | beam.ParDo(Written(str(tmp_path / "found")))
     found = dict(map(literal_eval, (tmp_path / "found").read_text().splitlines()))
     assert found["later"] < found["apart"]
 

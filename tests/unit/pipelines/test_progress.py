@@ -158,6 +158,7 @@ def test_a_line_moves_no_cursor_and_turns_no_text():
         ("(((ref_AppliedPTransform_Read-Files-Impulse_4)+(Read/Spread/Write))", 1),
         ("((Link/Pair/Read)+(ref_AppliedPTransform_Decide-links-ParDo_7))", 2),
         ("((ref_AppliedPTransform_Write-links-links-shards-Impulse_227))", 0),
+        ("(Write links/Impulse)+(Write links/Map)", 0),
         ("(Write links/GroupByKey/Read)", 4),
         ("(ref_PCollection_PCollection_41/Flatten)", 0),
     ],

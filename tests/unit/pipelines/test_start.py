@@ -12,6 +12,7 @@ from apache_beam.transforms.userstate import CombiningValueStateSpec
 
 from pipelines import runner
 from pipelines.options import not_imported
+from transforms.local import arguments_and_defaults, dofn_specs
 
 UNUSED = [
     "Crypto.Hash.keccak",
@@ -82,7 +83,7 @@ def test_a_signature_that_is_kept_is_as_beam_reads_it(given):
     parameters = inspect.signature(given).parameters.values()
     plain = [one for one in parameters if one.kind <= one.POSITIONAL_OR_KEYWORD]
     for _ in range(2):
-        names, defaults = runner.arguments_and_defaults(given)
+        names, defaults = arguments_and_defaults(given)
         assert names == [one.name for one in plain]
         assert defaults == [one.default for one in plain if one.default is not one.empty]
         names.append("changed")
@@ -99,17 +100,17 @@ def test_states_of_a_step_are_those_of_its_class_or_of_the_method_that_it_was_gi
     plain, given = beam.DoFn(), beam.DoFn()
     given.process = Counts().process
     for _ in range(2):
-        assert runner.dofn_specs(plain) == (set(), set())
+        assert dofn_specs(plain) == (set(), set())
         for step in (Counts(), given):
-            states, timers = runner.dofn_specs(step)
+            states, timers = dofn_specs(step)
             assert (states, timers) == ({Counts.COUNT}, set())
             states.clear()
 
 
 def test_views_of_options_are_kept_and_share_values():
     options = runner.make_pipeline(["--runner=FnApiRunner"]).options
-    assert core.get_function_args_defaults is runner.arguments_and_defaults
-    assert userstate.get_dofn_specs is runner.dofn_specs
+    assert core.get_function_args_defaults is arguments_and_defaults
+    assert userstate.get_dofn_specs is dofn_specs
     view = options.view_as(DirectOptions)
     view.direct_num_workers = 3
     assert options.view_as(DirectOptions) is view

@@ -35,8 +35,8 @@ from transforms.graph.incidence import (
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, build_links, sum_pairs as add_up_pairs
 from transforms.graph.links import pair_entities
 from transforms.graph.supplier_likelihood import SUPPLIER_USE, supplier_use
+from transforms.local import LocalExecutor
 from transforms.shuffle import MAIN
-from transforms.stream.in_process import InProcessRunner
 
 NOBODY = parse_allowlist("entity_id,reason\n", "none.csv")
 
@@ -184,7 +184,7 @@ def test_a_tick_takes_over_what_the_one_before_met():
     heard = {name: _ReceivedCounters() for name in (MAIN, COMPONENTS, COUNTERS, CACHE_COUNTERS)}
     for name, one in heard.items():
         _ = found[name] | f"Hear {name}" >> beam.ParDo(one)
-    steps = InProcessRunner(pipeline)
+    steps = LocalExecutor(pipeline)
     ticks = []
     for _ in range(2):
         steps.run(b"")

@@ -16,9 +16,9 @@ from schemas.reject import Code
 from tests.end_to_end.streaming.test_alerts import KNOWN, NEW
 from tests.support.run_pipeline import jsonl, run
 from transforms import manifest
+from transforms.local import LocalExecutor
 from transforms.read import Origin, Record, make_reject, rejects_batch
 from transforms.stream import WriteRejects, tick_files
-from transforms.stream.in_process import InProcessRunner
 from transforms.stream.tick_files import KnownMembers, read_known_members, rejects_file_name
 
 
@@ -36,7 +36,7 @@ def ticks_on(folder):
     """A tick at every `next`: how many members it knows."""
     pipeline, counter = beam.Pipeline(), CountMembers()
     _ = pipeline | beam.Impulse() | beam.ParDo(KnownMembers(folder)) | beam.ParDo(counter)
-    steps = InProcessRunner(pipeline)
+    steps = LocalExecutor(pipeline)
     while True:
         counter.members = 0
         steps.run("tick")
@@ -91,7 +91,7 @@ def test_rejects_are_there_whole_or_as_they_were(tmp_path, monkeypatch):
             "broken",
         )
         _ = pipeline | beam.Impulse() | WriteRejects(str(tmp_path))
-        InProcessRunner(pipeline).run(rejects_batch([reject]))
+        LocalExecutor(pipeline).run(rejects_batch([reject]))
 
     def full(content, folder, name, _):
         (tmp_path / name).write_bytes(bytes(content)[:100])

@@ -1,5 +1,8 @@
 """The steps of a pipeline run in place give what a runner of Beam's gives."""
 
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
 import apache_beam as beam
 import pytest
 from apache_beam.coders import PickleCoder
@@ -9,8 +12,10 @@ from apache_beam.transforms.userstate import BagStateSpec
 from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
+from transforms.batch_codec import SpillFile
+from transforms.local import LocalExecutor, UnsupportedStepError, executor
 from transforms.shuffle import Pure
-from transforms.stream.in_process import InProcessRunner, UnsupportedStepError
+from transforms.write import forking
 
 
 class Collected(beam.DoFn):
@@ -72,13 +77,47 @@ def steps(numbers):
 @draws(5)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=9))
 def test_it_gives_what_beams_runner_gives(numbers):
-    here = beam.Pipeline()
-    collected = Collected()
-    _ = here | beam.Create(numbers, reshuffle=False) | "Steps" >> Whole() | beam.ParDo(collected)
-    InProcessRunner(here).run(b"")
+    values = [gathered(numbers), gathered(numbers, processes=2)]
+    with TemporaryDirectory() as folder, SpillFile(folder).spilling():
+        values += [gathered(numbers), gathered(numbers, processes=2)]
+    assert all(sorted(found) == sorted(values[0]) for found in values)
     with beam.Pipeline(runner="FnApiRunner") as there:
         found = there | beam.Create(numbers) | "Steps" >> Whole()
-        assert_that(found, equal_to(collected.values))
+        assert_that(found, equal_to(values[0]))
+
+
+def gathered(numbers, processes=1):
+    """What `steps` gives here; all work is shared among so many processes."""
+    pipeline = beam.Pipeline()
+    collected = Collected()
+    start = pipeline | beam.Create(numbers, reshuffle=False) | "Steps" >> Whole()
+    _ = (
+        start
+        | "Together" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+        | beam.ParDo(collected)
+    )
+    with forking(processes), patch.object(executor, "LEAST_SECONDS", 0):
+        LocalExecutor(pipeline).run(b"")
+    return collected.values[0]
+
+
+def test_an_element_is_through_before_the_next_is_made():
+    happened = []
+
+    def made(_):
+        for number in range(3):
+            happened.append(f"made {number}")
+            yield number
+
+    def taken(number):
+        happened.append(f"took {number}")
+        yield number
+
+    pipeline = beam.Pipeline()
+    numbers = pipeline | beam.Impulse() | "Make" >> beam.FlatMap(made)
+    _ = (numbers, numbers) | beam.Flatten() | "Take" >> beam.FlatMap(taken)
+    LocalExecutor(pipeline).run(b"")
+    assert happened == [f"{done} {n}" for n in range(3) for done in ("made", "took", "took")]
 
 
 class Whole(beam.PTransform):
@@ -96,7 +135,7 @@ def test_each_run_is_given_its_own_element_and_steps_live_from_run_to_run():
     pipeline = beam.Pipeline()
     collected = Collected()
     _ = pipeline | beam.Impulse() | beam.FlatMap(counted) | beam.ParDo(collected)
-    again = InProcessRunner(pipeline)
+    again = LocalExecutor(pipeline)
     for number in (2, 0, 3):
         again.run(number)
     assert collected.values == [0, 1, 0, 1, 2]
@@ -115,7 +154,7 @@ def test_what_a_step_raises_ends_the_run():
     pipeline = beam.Pipeline()
     _ = pipeline | beam.Impulse() | beam.Map(doubled)
     with pytest.raises(ValueError, match="no number"):
-        InProcessRunner(pipeline).run("x")
+        LocalExecutor(pipeline).run("x")
 
 
 class Stateful(beam.DoFn):
@@ -153,7 +192,7 @@ def test_a_step_that_needs_a_runner_is_refused(step):
     start = pipeline if isinstance(step, beam.io.ReadFromText) else pipeline | beam.Impulse()
     _ = start | "It" >> step
     with pytest.raises(UnsupportedStepError, match="It"):
-        InProcessRunner(pipeline)
+        LocalExecutor(pipeline)
 
 
 def test_a_pure_step_is_given_what_is_another_value_than_at_the_run_before():
@@ -168,7 +207,7 @@ def test_a_pure_step_is_given_what_is_another_value_than_at_the_run_before():
     numbers = start | "Numbers" >> beam.FlatMap(lambda both: both[0])
     more = AsSingleton(start | "More" >> beam.Map(lambda both: both[1]))
     _ = numbers | beam.ParDo(Pure(added), more) | beam.ParDo(collected)
-    again = InProcessRunner(pipeline, remembers=True)
+    again = LocalExecutor(pipeline, remembers=True)
     for element in (([1, 2, 3], 10), ([1, 5, 3, 4], 10), ([1, 5], 20), ([1, 5], 20)):
         again.run(element)
     assert collected.values == [11, 12, 13, 11, 15, 13, 14, 21, 25, 21, 25]

@@ -1,0 +1,5 @@
+"""Runs a pipeline on this machine: in this process, and in forks of it where that pays."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
