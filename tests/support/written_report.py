@@ -25,16 +25,17 @@ def report_files(run, whole, **options) -> dict[str, bytes]:
     return found
 
 
-def export_files(run, whole, cluster_ids, **options) -> dict[str, bytes]:
-    """The file of each cluster and of the whole in every format, by name."""
+def export_files(run, whole, cluster_ids, suffixes=None, **options) -> dict[str, bytes]:
+    """The file of each cluster and of the whole in every format, or in some, by name."""
     made = Run(str(run), whole)
     export = RunExport(made, made.run_id, made.moment, **options)
-    found = {}
+    files = {}
     for form in EXPORT_FORMATS:
-        found[f"all.{form.suffix}"] = b"".join(export.whole(form))
-        for one in cluster_ids:
-            found[f"{one}.{form.suffix}"] = export.cluster(one, form)
-    return found
+        if suffixes is None or form.suffix in suffixes:
+            files[f"all.{form.suffix}"] = b"".join(export.whole(form))
+            for cluster_id in cluster_ids:
+                files[f"{cluster_id}.{form.suffix}"] = export.cluster(cluster_id, form)
+    return files
 
 
 def piece(files: dict[str, bytes], name: str) -> dict:

@@ -16,6 +16,7 @@ from reports.partition import NODE_POSITIONS, partition_run, positions_dataset, 
 from reports.run import Run
 from schemas.field import TIMESTAMP
 from schemas.tables import ALL_TABLES, LINKS
+from tests.support.examples import LONG
 from tests.support.hostile_text import hostile_run
 from tests.support.report_tables import (
     START,
@@ -123,29 +124,38 @@ def test_a_part_has_the_positions_of_the_run_before(tmp_path):
     assert found == positions == read_positions("run", path, pa.array(ids)).of_entity
 
 
-@pytest.mark.parametrize(
-    ("redact", "processes"), [(False, partial(forking, 2)), (True, nullcontext)]
-)
-def test_the_report_is_the_same_however_it_is_cut_and_shared(
-    tmp_path, monkeypatch, redact, processes
-):
+def tangled_run(folder):
     rows, whole = tangled()
-    run = write_run(tmp_path / "run", rows, 2)
-    for made in ((run, whole), hostile_run(tmp_path / "hostile")):
-        whole_files = report_files(*made, redact=redact)
-        monkeypatch.setattr(workbench, "MEMBERS_OF_PART", 20)
-        cut_files = report_files(*made, redact=redact)
-        assert len(cut_files) >= len(whole_files)
-        assert parts(cut_files) == parts(whole_files)
-        out = tmp_path / f"out-{made[0].name}"
-        out.mkdir()
-        monkeypatch.setattr(job_pool, "MIN_CPU_SECONDS", 0.0)
-        monkeypatch.setattr(job_pool, "MIN_FORKED_CPU_SECONDS", 0.0)
-        with processes(), local_job_pool(str(out), 2) as pool:
-            workbench.write_workbench(Run(str(made[0]), made[1]), pool, redact=redact)
-        assert sorted(one["name"] for one in pool.written) == sorted(cut_files)
-        assert all((out / name).read_bytes() == data for name, data in cut_files.items())
-        monkeypatch.undo()
+    return write_run(folder, rows, 2), whole
+
+
+CUTS = [
+    (tangled_run, False, partial(forking, 2)),
+    (hostile_run, True, nullcontext),
+    (hostile_run, False, partial(forking, 2)),
+    (tangled_run, True, nullcontext),
+]
+"""A run, whether its report is redacted, and the workers: forks, or other Pythons."""
+
+
+@pytest.mark.parametrize(("made_run", "redact", "processes"), CUTS if LONG else CUTS[:2])
+def test_the_report_is_the_same_however_it_is_cut_and_shared(
+    tmp_path, monkeypatch, made_run, redact, processes
+):
+    run, whole = made_run(tmp_path / "run")
+    whole_files = report_files(run, whole, redact=redact)
+    monkeypatch.setattr(workbench, "MEMBERS_OF_PART", 20)
+    cut_files = report_files(run, whole, redact=redact)
+    assert len(cut_files) >= len(whole_files)
+    assert parts(cut_files) == parts(whole_files)
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setattr(job_pool, "MIN_CPU_SECONDS", 0.0)
+    monkeypatch.setattr(job_pool, "MIN_FORKED_CPU_SECONDS", 0.0)
+    with processes(), local_job_pool(str(out), 2) as pool:
+        workbench.write_workbench(Run(str(run), whole), pool, redact=redact)
+    assert sorted(file["name"] for file in pool.written) == sorted(cut_files)
+    assert all((out / name).read_bytes() == data for name, data in cut_files.items())
 
 
 def test_the_estimate_counts_members_and_all_entities(tmp_path):
@@ -166,7 +176,8 @@ def test_the_estimate_counts_members_and_all_entities(tmp_path):
 
 
 def test_scratch_files_are_beside_the_run(tmp_path, monkeypatch):
-    run, whole = hostile_run(tmp_path / "hostile")
+    rows, whole = world(1)
+    run = write_run(tmp_path / "run", rows)
     out = tmp_path / "out"
     out.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))  # no such folder

@@ -17,24 +17,39 @@ from tests.support.report_tables import listed, world, write_run
 from tests.support.written_report import export_files, report_files
 
 
-def exported(run, whole) -> dict[str, bytes]:
+def exported(run, whole, suffixes=None) -> dict[str, bytes]:
     ids = pq.read_table(run / "clusters", columns=["cluster_id"])["cluster_id"].to_pylist()
-    return export_files(run, whole, ids, include_verify=True)
+    return export_files(run, whole, ids, suffixes, include_verify=True)
 
 
 @pytest.fixture(scope="module")
-def files_of_two(tmp_path_factory):
-    """The exports of a plain run and of a hostile one, by name."""
-    folder = tmp_path_factory.mktemp("runs")
+def plain_run(tmp_path_factory):
+    """A run whose members were reviewed, its rows, and its manifest."""
     rows, whole = world(6)
-    plain = exported(write_run(folder / "w", rows), whole)
-    return plain, exported(*hostile_run(folder / "h"))
+    rows["members"] = [member | {"review": "reviewed"} for member in rows["members"]]
+    run = write_run(tmp_path_factory.mktemp("plain") / "r", rows)
+    whole["outputs"] = listed(run)
+    (run / "manifest.json").write_text(json.dumps(whole))
+    return run, rows, whole
 
 
-def test_every_cluster_can_be_exported_in_every_format(tmp_path):
-    rows, whole = world(12)
-    rows["members"] = [one | {"review": "reviewed"} for one in rows["members"]]
-    files = exported(write_run(tmp_path / "r", rows), whole)
+@pytest.fixture(scope="module")
+def plain_files(plain_run):
+    """The exports of the plain run, by name."""
+    run, _, whole = plain_run
+    return exported(run, whole)
+
+
+@pytest.fixture(scope="module")
+def files_of_two(plain_files, tmp_path_factory):
+    """The graphs and tables of the plain run and of a hostile one, by name."""
+    hostile = hostile_run(tmp_path_factory.mktemp("hostile") / "r")
+    return plain_files, exported(*hostile, ["graphml", "gexf", "csv"])
+
+
+def test_every_cluster_can_be_exported_in_every_format(plain_run, plain_files):
+    _, rows, _ = plain_run
+    files = plain_files
     for row in rows["clusters"]:
         stem, members = row["cluster_id"], row["size"]
         assert nx.read_graphml(io.BytesIO(files[f"{stem}.graphml"])).number_of_nodes() == members
@@ -68,11 +83,9 @@ def test_networkx_opens_the_graphs(files_of_two, kind):
                 assert all("kind" in one for _, one in graph.nodes(data=True)), name
 
 
-def test_the_whole_graph_is_the_same_in_every_format(tmp_path):
-    rows, whole = world(6)
-    run = write_run(tmp_path / "r", rows)
-    (tmp_path / "r" / "manifest.json").write_text(json.dumps(whole | {"outputs": listed(run)}))
-    found = report_files(run, whole) | exported(run, whole)
+def test_the_whole_graph_is_the_same_in_every_format(plain_run, plain_files):
+    run, rows, whole = plain_run
+    found = report_files(run, whole) | plain_files
     opened = Run.open(run)
     nodes = pq.read_table(io.BytesIO(found["graph/nodes.parquet"]))
     edges = pq.read_table(io.BytesIO(found["graph/edges.parquet"]))

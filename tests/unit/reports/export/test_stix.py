@@ -84,8 +84,8 @@ def facts_of(folder, ids):
     return gather_facts(folder, ids)
 
 
-def every_kind(folder, **changed):
-    ids = sorted(EVERY_KIND)
+def every_kind(folder, kinds=EVERY_KIND, **changed):
+    ids = sorted(kinds)
     rows = {
         "clusters": [cluster("c-1", size=len(ids), **changed)],
         "members": [member(one, "c-1") for one in ids],
@@ -99,7 +99,7 @@ def every_kind(folder, **changed):
 
 def test_clusters_of_a_run_are_strictly_valid_and_repeat(run):
     rows = world(6)[0]["clusters"]
-    for facts in facts_of(run, [one["cluster_id"] for one in rows]):
+    for facts in facts_of(run, [row["cluster_id"] for row in rows[1:3]]):
         made = stix.stix_bundle(facts, MOMENT, "run-1")
         assert problems(made) == []
         assert again(made) == cut(made.decode())
@@ -134,8 +134,11 @@ def test_ids_of_observables_are_those_that_stix2_gives():
     assert compared == 8
 
 
+TWO_KINDS = sorted(EVERY_KIND)[:2]
+
+
 def test_the_marking_is_the_published_one_for_every_level(tmp_path):
-    facts = every_kind(tmp_path / "run")
+    facts = every_kind(tmp_path / "run", TWO_KINDS)
     assert TLP_LEVELS == ("clear", "green", "amber", "amber+strict", "red")
     for level in TLP_LEVELS:
         made = stix.stix_bundle(facts, MOMENT, "run-1", tlp=level)
@@ -157,7 +160,7 @@ def test_another_run_gives_other_objects_but_the_same_observables(tmp_path):
 
 def test_hostile_names_stay_text(tmp_path):
     for number, nasty in enumerate([*HOSTILE, "x" * 10_000]):
-        facts = every_kind(tmp_path / f"run{number}", name=nasty, brands=[nasty])
+        facts = every_kind(tmp_path / f"run{number}", TWO_KINDS, name=nasty, brands=[nasty])
         made = stix.stix_bundle(facts, MOMENT, "run-1")
         assert problems(made) == []
         assert len(made) < 60_000

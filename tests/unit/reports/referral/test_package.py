@@ -15,25 +15,27 @@ from reports.referral import blocking_checks, package, pdf
 from reports.referral.pdf import MONO, PROSE, register_fonts
 from reports.referral.reference import english
 from reports.tables import kept_narratives
+from tests.support.examples import LONG
 from tests.support.leaks import decoded_layers
 from tests.support.made_up_case import IDS, ROLES, SEALER, case_of, package_of, rows, written
 from tests.support.parsed_page import Page
 from tests.support.report_tables import cluster, complaint, entity, link, member, mention
 from tests.unit.reports.export.test_stix import problems
 
-EVIL = [
-    "x" * 10_000,
+EVIL_ANYWHERE = [
     "<script>alert(1)</script>",
-    '=HYPERLINK("http://evil.example")',
-    "@SUM(1+1)*cmd|' /C calc'!A0",
     "\u202eevil\x00\x1b[31m\r\nBag-Size: 9",
     "{{ 7 * 7 }}{% raw %}",
     "</para><para fontSize=90>",
     "अमेज़न सहायता",
 ]
 
+EVIL = ["".join(EVIL_ANYWHERE), '=HYPERLINK("http://evil.example")', "x" * 10_000]
 
-@pytest.mark.parametrize("evil", EVIL)
+MORE_EVIL = [*EVIL_ANYWHERE, "@SUM(1+1)*cmd|' /C calc'!A0"]
+
+
+@pytest.mark.parametrize("evil", EVIL + MORE_EVIL if LONG else EVIL)
 def test_hostile_texts_stay_text_in_every_file(tmp_path, evil):
     ids = [f"handle:telegram:{evil}", *IDS[1:]]
     tables = rows(ids, name=evil, brands=[evil], orgs=["amazon", evil])
@@ -56,9 +58,8 @@ def test_hostile_texts_stay_text_in_every_file(tmp_path, evil):
     assert len(files["data/referral.pdf"]) < 400_000
 
 
-def test_the_page_asks_nothing_of_the_network_and_runs_nothing(tmp_path):
-    text = package_of(case_of(tmp_path / "run", rows()))["data/referral.html"].decode()
-    page = Page(text)
+def test_the_page_asks_nothing_of_the_network_and_runs_nothing(plain_files):
+    page = Page(plain_files["data/referral.html"].decode())
     policies = [
         one["content"]
         for tag, one in page.elements
@@ -71,9 +72,10 @@ def test_the_page_asks_nothing_of_the_network_and_runs_nothing(tmp_path):
     assert links and all(one.startswith("#") for one in links)
 
 
-def test_the_same_case_gives_the_same_bytes_and_key_and_time_change_the_seal_alone(tmp_path):
-    case = case_of(tmp_path / "run", rows())
-    files = package_of(case)
+def test_the_same_case_gives_the_same_bytes_and_key_and_time_change_the_seal_alone(
+    plain_case, plain_files
+):
+    case, files = plain_case, plain_files
     assert package_of(case) == files
     key = signing.make_signing_key()
     for sealer in (SEALER._replace(key=key), SEALER._replace(when="2024-05-02T00:00:00Z")):
@@ -123,8 +125,8 @@ def test_the_exculpatory_section_names_thin_evidence(tmp_path):
     assert f"{len(IDS)} identifiers were only ever read with doubt" in page
 
 
-def test_small_groups_of_victims_are_not_shown_by_country(tmp_path):
-    page = package_of(case_of(tmp_path / "run", rows()))["data/referral.html"].decode()
+def test_small_groups_of_victims_are_not_shown_by_country(plain_files):
+    page = plain_files["data/referral.html"].decode()
     assert "of fewer than 10 victims no country is told" in page
     assert "<td>US</td>" not in page.split("Victims by country")[1].split("</table>")[0]
 
@@ -145,9 +147,8 @@ def test_differences_name_members_losses_and_roles(tmp_path):
     assert package.fact_differences(package.compared_facts(before), now, english()) == told
 
 
-def test_the_identifiers_of_a_package_are_in_the_files_that_it_says(tmp_path):
-    case = case_of(tmp_path / "run", rows())
-    files = package_of(case)
+def test_the_identifiers_of_a_package_are_in_the_files_that_it_says(plain_case, plain_files):
+    case, files = plain_case, plain_files
     named = package.package_identifiers(case, files)
     assert named.keys() == set(IDS)
     for paths in named.values():
@@ -160,9 +161,8 @@ def test_the_identifiers_of_a_package_are_in_the_files_that_it_says(tmp_path):
     }
 
 
-def test_machine_facts_are_json(tmp_path):
-    files = package_of(case_of(tmp_path / "run", rows()))
-    facts = json.loads(files[package.FACTS_FILE])
+def test_machine_facts_are_json(plain_files):
+    facts = json.loads(plain_files[package.FACTS_FILE])
     assert facts["losses"] == {"USD": "20.20"} and set(facts["members"]) == set(IDS)
 
 

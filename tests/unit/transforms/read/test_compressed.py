@@ -10,7 +10,7 @@ from tests.support.read_files import COMPRESS, read_file
 
 ROWS = [
     json.dumps({"complaint_id": f"{n}", "source_org": "x", "narrative": f"{n * 7919 % 104729}"})
-    for n in range(60_000)
+    for n in range(20_000)
 ]
 
 DATA = ("\n".join(ROWS) + "\n").encode()
@@ -26,7 +26,7 @@ def test_several_members_are_one_stream(tmp_path, name):
     path = tmp_path / "rows"
     path.write_bytes(COMPRESS[name](DATA[:half]) + COMPRESS[name](DATA[half:]))
     found, shards = read_file(path)
-    assert ids(found) == [str(n) for n in range(60_000)]
+    assert ids(found) == [str(n) for n in range(20_000)]
     assert not found["rejects"]
     assert len(shards) == 1
 
@@ -67,7 +67,7 @@ def test_a_corrupt_file_ends_in_one_reject(tmp_path):
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(DATA) + b"garbage")
     found, _ = read_file(path)
-    assert len(found["complaints"]) == 60_000
+    assert len(found["complaints"]) == 20_000
     assert [row["code"] for row in found["rejects"]] == ["unreadable_file"]
 
 

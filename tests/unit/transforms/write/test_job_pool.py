@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.support.examples import LONG
 from transforms.write import job_pool as module
 from transforms.write.job_pool import JobError, ProcessPool, forking, local_job_pool
 from transforms.write.parquet_files import write_local_file
@@ -55,25 +57,22 @@ def below(folder):
 
 @pytest.fixture(params=[0, 2], ids=["another Python", "forks"])
 def forks(request):
-    """Workers are other Pythons, or forks."""
-    if request.param:
-        with forking(request.param):
-            yield
-    else:
-        yield
+    """Workers are other Pythons, or as many forks."""
+    with forking(request.param) if request.param else nullcontext():
+        yield request.param
 
 
-@pytest.mark.usefixtures("forks")
-def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path):
+def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path, forks):
+    counts = (1, 2, 3) if forks or LONG else (1, 2)
     found = {}
-    for count in (1, 2, 3):
+    for count in counts:
         answers, written = done(tmp_path / str(count), count, jobs(7))
         assert [name for name, _ in answers] == [f"file-{n}" for n in range(7)]
         used = {process for _, process in answers}
         assert (used == {os.getpid()}) == (count == 1)
         assert len(used) <= count
         found[count] = written, below(tmp_path / str(count))
-    assert found[1] == found[2] == found[3]
+    assert all(found[count] == found[1] for count in counts)
     assert len(found[1][0]) == len(found[1][1]) == 14
 
 
@@ -101,14 +100,24 @@ def test_a_process_loads_no_beam_and_may_print(tmp_path):
     assert "apache_beam" not in answer
 
 
-@pytest.mark.usefixtures("forks")
-@pytest.mark.parametrize(
-    ("wanted", "message"),
-    [(failing, r"ValueError in test_job_pool\.py:\d+"), (ending, "ended early")],
-)
-def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(tmp_path, wanted, message):
+FAILURES = [
+    (failing, r"ValueError in test_job_pool\.py:\d+", 0),
+    (failing, r"ValueError in test_job_pool\.py:\d+", 2),
+    (ending, "ended early", 2),
+    (ending, "ended early", 0),
+]
+"""A job, the error of the run, and how many forks there are; without, other Pythons."""
+
+
+@pytest.mark.parametrize(("wanted", "message", "forks"), FAILURES if LONG else FAILURES[:3])
+def test_a_job_that_fails_fails_the_run_and_says_nothing_of_its_data(
+    tmp_path, wanted, message, forks
+):
     others = children()  # a browser of other tests, for one
-    with pytest.raises(JobError, match=message) as raised:
+    with (
+        forking(forks) if forks else nullcontext(),
+        pytest.raises(JobError, match=message) as raised,
+    ):
         done(tmp_path / "r", 2, [*jobs(2), wanted, *jobs(50)])
     assert "victim" not in str(raised.value)
     assert children() <= others
@@ -165,8 +174,18 @@ def waiting(put):
     time.sleep(0.5)
 
 
-@pytest.mark.parametrize("forks", [0, 2])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+ENDS = [
+    (signal.SIGINT, 0),
+    (signal.SIGKILL, 0),
+    (signal.SIGINT, 2),
+    (signal.SIGTERM, 2),
+    (signal.SIGTERM, 0),
+    (signal.SIGKILL, 2),
+]
+"""How a run ends, and its forks. Nothing catches a SIGTERM, which is as a SIGKILL."""
+
+
+@pytest.mark.parametrize(("how", "forks"), ENDS if LONG else ENDS[:4])
 def test_no_process_outlives_the_run(tmp_path, how, forks):
     path = {**os.environ, "PYTHONPATH": str(Path.cwd())}
     run = subprocess.Popen(
