@@ -11,7 +11,6 @@ import pytest
 from pipelines.cli import main
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import World
-from schemas.manifest import SIMULATED_NAME
 from schemas.tables import CAMPAIGNS, CLUSTERS, ENTITIES, LINKS, MEMBERS, SUPPLIERS
 from tests.support.leaks import decoded_layers
 from tests.support.real_data import ROOT, real
@@ -40,21 +39,19 @@ def test_the_script_of_ten_numbers_is_the_first_lead_and_says_that_it_is_only_ra
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A run of a simulated world, in which an analyst confirmed every cluster of two or more."""
+    """A run of a simulated world, in which an analyst confirmed every operation."""
     folder = tmp_path_factory.mktemp("campaigns")
-    simulate(World(seed=5, complaints=900, operations=14), folder / "world")
+    simulate(World(seed=5, complaints=600, operations=14), folder / "world")
     inputs = [f"--{kind}={folder / 'world' / kind}" for kind in ("complaints", "calls")]
-    run(folder / "first", *inputs)
     decisions = folder / "decisions.csv"
     with decisions.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(
             "decision_id kind entity_a entity_b author reason decided_at expires_at".split()
         )
-        members = read(folder / "first", MEMBERS).to_pylist()
-        for number, one in enumerate({one["cluster_id"]: one for one in members}.values()):
-            if ":withheld-" not in one["entity_id"]:
-                row = [f"C-{number}", "confirm", one["entity_id"], "", "ann", "seen"]
+        for number, operated in enumerate(csv.DictReader((folder / "world/truth.csv").open())):
+            if "#" not in operated["entity_id"]:
+                row = [f"C-{number}", "confirm", operated["entity_id"], "", "ann", "seen"]
                 rows.writerow([*row, "2026-03-20T00:00:00Z", ""])
     run(folder / "run", *inputs, "--decisions", decisions)
     return folder / "run"
@@ -77,24 +74,19 @@ def test_members_are_clusters_of_the_run_and_their_identifiers(finished):
 
 
 def test_a_probability_is_stated_of_simulated_worlds_alone(finished, tmp_path):
-    """The same records with a byte more, or without the simulator's list, are real to a run."""
-    world = finished.parent / "world"
+    """The same records with a byte more are real to a run, as those without a list are."""
     stated = read(finished, CAMPAIGNS)
     assert stated["probability"].null_count < stated.num_rows
-    for name in ("changed", "unlisted"):
-        shutil.copytree(world, tmp_path / name)
-    with (tmp_path / "changed/complaints/amazon.jsonl").open("ab") as file:
+    world = shutil.copytree(finished.parent / "world", tmp_path / "world")
+    with (world / "complaints/amazon.jsonl").open("ab") as file:
         file.write(b"\n")
-    (tmp_path / "unlisted" / SIMULATED_NAME).unlink()
-    for name in ("changed", "unlisted"):
-        inputs = [f"--{kind}={tmp_path / name / kind}" for kind in ("complaints", "calls")]
-        run(tmp_path / f"run-{name}", *inputs, "--decisions", finished.parent / "decisions.csv")
-        found = read(tmp_path / f"run-{name}", CAMPAIGNS)
-        columns = ["basis", "probability"]
-        assert found.drop_columns(columns).equals(stated.drop_columns(columns))
-        assert found.select(columns).to_pylist() == [
-            {"basis": "rank", "probability": None} for _ in range(found.num_rows)
-        ]
+    inputs = [f"--{kind}={world / kind}" for kind in ("complaints", "calls")]
+    run(tmp_path / "run", *inputs, "--decisions", finished.parent / "decisions.csv")
+    changed = read(tmp_path / "run", CAMPAIGNS)
+    columns = ["basis", "probability"]
+    assert changed.drop_columns(columns).equals(stated.drop_columns(columns))
+    rank = {"basis": "rank", "probability": None}
+    assert changed.select(columns).to_pylist() == [rank] * changed.num_rows
 
 
 def words_of(path: Path) -> bytes:

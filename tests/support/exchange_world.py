@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import json
 import shutil
@@ -14,6 +15,9 @@ from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
+
+CLOCK = "2026-05-02T00:00:00Z"
+"""The clock of the runs of the world."""
 
 ISSUED = "2026-06-01T00:00:00Z"
 
@@ -76,7 +80,7 @@ def reviewed_run(company: Company, folder: Path) -> Path:
     decisions.write_text("\n".join(lines) + "\n")
     files = ["--complaints", company.complaints, "--calls", company.calls]
     seen = ["--previous", company.run, "--decisions", decisions]
-    assert ringtrace("batch", *files, *seen, "--output", folder / "reviewed") == 0
+    assert ringtrace("batch", *files, *seen, "--output", folder / "reviewed", "--now", CLOCK) == 0
     return folder / "reviewed"
 
 
@@ -84,47 +88,56 @@ AGREED = ["--override-by", "Ada Cole", "--override-reason", "microsoft agreed on
 
 
 class Joint:
-    """A joint run of amazon with microsoft's offer, of which one joint cluster is confirmed."""
+    """A joint run of amazon with microsoft's offer, of which one joint cluster is confirmed.
 
-    def __init__(self, world, patch, folder):
+    Attributes:
+        home: The keys of amazon, with a record of their own of what was accepted.
+    """
+
+    def __init__(self, world, first, patch, folder):
         self.world, self.run, self.package = world, folder / "run", folder / "package"
-        self.offer = folder / "offer"
+        self.folder, self.home, self.offer = folder, folder / "home", folder / "offer"
         patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
         words = ["exchange", "offer", world.microsoft.run, "--to", "amazon"]
         assert ringtrace(*words, "--output", self.offer, "--now", ISSUED) == 0
-        # Keys of its own: offers are accepted in the order of their days, for good.
-        own = dataclasses.replace(world.amazon, home=folder / "home")
-        trust_key(own, world.microsoft)
-        shutil.copy2(world.amazon.home / "register.key", own.home)
-        patch.setenv(key_store.HOME_VARIABLE, str(own.home))
-        first = folder / "first"
-        words = ["exchange", "join", world.amazon.run, self.offer, "--now", NOW]
-        assert ringtrace(*words, "--output", first) == 0
+        self.home.mkdir()
+        for name in ("register.key", "own.pem"):
+            shutil.copy2(world.amazon.home / name, self.home)
+        trust_key(dataclasses.replace(world.amazon, home=self.home), world.microsoft)
+        patch.setenv(key_store.HOME_VARIABLE, str(self.home))
         who = tables.read_table(first, CONTRIBUTORS, ["entity_id", "cluster_id", "contributor"])
         by = {}
-        for one in who.to_pylist():
-            by.setdefault(one["cluster_id"], {}).setdefault(one["contributor"], []).append(
-                one["entity_id"]
-            )
-        both = [one for one in by.values() if set(one) == {"amazon", "microsoft"}]
-        largest = max(both, key=lambda one: sum(map(len, one.values())))
-        ids = sorted({each for those in largest.values() for each in those})
+        for row in who.to_pylist():
+            ids = by.setdefault(row["cluster_id"], {}).setdefault(row["contributor"], [])
+            ids.append(row["entity_id"])
+        both = [cluster for cluster in by.values() if set(cluster) == {"amazon", "microsoft"}]
+        largest = max(both, key=lambda cluster: sum(map(len, cluster.values())))
+        ids = sorted({entity for seen in largest.values() for entity in seen})
         decisions = folder / "decisions.csv"
         # The analyst saw all but the calls since the last complaint.
         newest = pc.max(tables.read_table(first, COMPLAINTS, ["received_at"])["received_at"])
         when = f"{newest.as_py():%Y-%m-%dT%H:%M:%SZ}"
         lines = ["decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"]
         lines += [
-            f"C-{n},confirm,{one},,Priya Rao,seen by both,{when},"
-            for n, one in enumerate(ids)
-            if "#" not in one and not is_withheld(one)
+            f"C-{n},confirm,{entity},,Priya Rao,seen by both,{when},"
+            for n, entity in enumerate(ids)
+            if "#" not in entity and not is_withheld(entity)
         ]
         decisions.write_text("\n".join(lines) + "\n")
+        words = ["exchange", "join", world.amazon.run, self.offer, "--now", NOW]
         seen = ["--previous", first, "--decisions", decisions]
         assert ringtrace(*words, *seen, "--output", self.run) == 0
         where = pc.field("status") == "confirmed"
-        found = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
-        self.cluster = max(found, key=lambda one: (one["size"], one["cluster_id"]))
+        confirmed = tables.read_table(self.run, CLUSTERS, where=where).to_pylist()
+        self.cluster = max(confirmed, key=lambda row: (row["size"], row["cluster_id"]))
+        assert self.referral(self.package, *AGREED) == 0
+
+    def with_a_copy_of_its_keys(self, patch, folder):
+        """The same runs, with keys and a ledger that a module may change."""
+        other = copy.copy(self)
+        other.patch, other.home = patch, shutil.copytree(self.home, folder / "home")
+        patch.setenv(key_store.HOME_VARIABLE, str(other.home))
+        return other
 
     def referral(self, output, *more):
         words = ["referral", self.run, "--cluster", self.cluster["cluster_id"]]
@@ -159,11 +172,14 @@ def people(path, numbered):
 
 
 class Counted(Joint):
-    """The joint run, with the victims of its cluster on both sides, of whom SHARED are shared."""
+    """The joint run, with the victims of its cluster on both sides, of whom SHARED are shared.
 
-    def __init__(self, world, patch, folder):
-        super().__init__(world, patch, folder)
-        self.folder, self.patch = folder, patch
+    Its package is for another recipient, and holds the count.
+    """
+
+    def __init__(self, joint, patch, folder):
+        vars(self).update(vars(joint.with_a_copy_of_its_keys(patch, folder)))
+        self.folder, self.package, world = folder, folder / "package", joint.world
         cluster_id = self.cluster["cluster_id"]
         here = pc.field("cluster_id") == cluster_id
         members = tables.read_table(self.run, MEMBERS, ["entity_id"], here)["entity_id"].to_pylist()
@@ -181,9 +197,22 @@ class Counted(Joint):
         self.files = people(folder / "a.csv", both), people(folder / "m.csv", numbers)
         one = ["--run", self.run, "--cluster", cluster_id, "--offer", self.offer]
         self.letter("request", self.files[0], "--by", "phone", "--to", "microsoft", *one, out="1")
+        # The partner trusts this key for the time being.
+        self.at("amazon")
+        key = key_store.own_key().public_key()
+        self.at("microsoft")
+        key_store.trust("amazon", key)
+        flags = ["--run", world.microsoft.run, "--offer", self.offer, "--ignore-cooldown"]
+        self.letter("respond", self.folder / "1", self.files[1], *flags, out="2", org="microsoft")
+        self.result = self.letter("compute", self.folder / "2", out="3")
+        self.at("microsoft")
+        key_store.distrust("amazon", signing.key_id(key))
+        self.at("amazon")
+        words = ["--overlap", self.result, "--recipient", "us-fbi-ic3"]
+        assert self.referral(self.package, *AGREED, *words) == 0
 
     def at(self, org):
-        home = self.folder / "home" if org == "amazon" else self.world.microsoft.home
+        home = self.home if org == "amazon" else self.world.microsoft.home
         self.patch.setenv(key_store.HOME_VARIABLE, str(home))
         return ["--from", org, *AT]
 

@@ -8,9 +8,10 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+import numpy as np
 import phonenumbers
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,6 +49,24 @@ def leak_forms(value: str) -> set[bytes]:
             digest = hashlib.new(name, raw, usedforsecurity=False).digest()
             found |= {digest, digest.hex().encode(), base64.b64encode(digest).rstrip(b"=")}
     return {one for one in found if len(one) >= 5}
+
+
+def values_in(whole: bytes, values: Iterable[str]) -> set[str]:
+    """Values of which a form is in some bytes: the last bytes of all forms are sought at once."""
+    value_of = {form: value for value in values for form in leak_forms(value)}
+    content = np.frombuffer(whole, np.uint8)
+    there = set()
+    for width in {min(len(form), 8) for form in value_of}:
+        ends = {form[-width:] for form in value_of if min(len(form), 8) == width}
+        windows = np.zeros(max(len(whole) - width + 1, 0), np.uint64)
+        for place in range(width):
+            windows <<= np.uint64(8)
+            windows |= content[place : place + len(windows)]
+        wanted = np.array([int.from_bytes(end) for end in sorted(ends)], np.uint64)
+        seen = set(wanted[np.isin(wanted, windows)].tolist())
+        there |= {end for end in ends if int.from_bytes(end) in seen}
+    likely = (form for form in value_of if form[-8:] in there)
+    return {value_of[form] for form in likely if form in whole}
 
 
 def decoded_layers(name: str, content: bytes) -> Iterator[bytes]:

@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 
 from pipelines import key_store
-from reports import signing
 from schemas.manifest import SIMULATED_NAME
-from tests.support.exchange_world import ISSUED, Company, Counted, World, ringtrace, trust_key
+from tests.support.exchange_world import (
+    CLOCK,
+    ISSUED,
+    Company,
+    Counted,
+    Joint,
+    World,
+    reviewed_run,
+    ringtrace,
+    trust_key,
+)
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +37,7 @@ def world(tmp_path_factory):
         files = ["--complaints", one.complaints, "--calls", one.calls]
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv(key_store.HOME_VARIABLE, str(one.home))
-            assert ringtrace("batch", *files, "--output", one.run) == 0
+            assert ringtrace("batch", *files, "--output", one.run, "--now", CLOCK) == 0
         companies.append(one)
     whole = World(folder / "in", *companies)
     trust_key(whole.amazon, whole.microsoft)
@@ -60,20 +69,42 @@ def offered(world, at, tmp_path):
     return make
 
 
-@pytest.fixture(scope="module")
-def counted(world, tmp_path_factory):
+@pytest.fixture(scope="session")
+def joined(world, tmp_path_factory):
+    """Amazon's run joined with microsoft's offer of what it reviewed, each with their own keys."""
+    folder = tmp_path_factory.mktemp("joined")
     with pytest.MonkeyPatch.context() as patch:
-        made = Counted(world, patch, tmp_path_factory.mktemp("counted"))
-        # The partner trusts this key for the time being.
-        made.at("amazon")
-        key = key_store.own_key().public_key()
-        made.at("microsoft")
-        key_store.trust("amazon", key)
-        flags = ["--run", world.microsoft.run, "--offer", made.offer, "--ignore-cooldown"]
-        made.letter("respond", made.folder / "1", made.files[1], *flags, out="2", org="microsoft")
-        made.letter("compute", made.folder / "2", out="3")
-        made.at("microsoft")
-        key_store.distrust("amazon", signing.key_id(key))
-        made.at("amazon")
-        made.result = made.folder / "3"
-        yield made
+        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
+        made = ["--to", "amazon", "--output", folder / "offer", "--now", "2026-05-01T00:00:00Z"]
+        theirs = reviewed_run(world.microsoft, folder)
+        assert ringtrace("exchange", "offer", theirs, *made) == 0
+        patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
+        words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--now", CLOCK]
+        assert ringtrace("exchange", "join", *words) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole_joint(world, joined, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        return Joint(world, joined / "run", patch, tmp_path_factory.mktemp("joint"))
+
+
+@pytest.fixture(scope="session")
+def whole_counted(whole_joint, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        return Counted(whole_joint, patch, tmp_path_factory.mktemp("counted"))
+
+
+@pytest.fixture(scope="module")
+def joint(whole_joint, tmp_path_factory):
+    """A joint run and a package of it, with keys and a ledger of the module."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield whole_joint.with_a_copy_of_its_keys(patch, tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def counted(whole_counted, tmp_path_factory):
+    """The joint run with a count of shared victims, with keys and a ledger of the module."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield whole_counted.with_a_copy_of_its_keys(patch, tmp_path_factory.mktemp("keys"))

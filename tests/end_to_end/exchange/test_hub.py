@@ -1,7 +1,9 @@
 """Three organisations and a host: what one publishes, the others join, until it is taken back."""
 
 import base64
+import contextlib
 import csv
+import dataclasses
 import hashlib
 import json
 import re
@@ -15,6 +17,7 @@ import pyarrow.compute as pc
 import pytest
 import stix2
 
+from pipelines.batch import join as batch_join
 from pipelines.exchange import hub_host, taxii as taxii_module
 from reports import signing, tables
 from reports.exchange import OfferError, open_letter
@@ -22,11 +25,11 @@ from reports.export.stix import stix_observable
 from schemas.entity import without_epoch
 from schemas.enums import EntityKind
 from schemas.extras import install_command
-from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS
+from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS, MENTIONS
 from tests.support.full_disk import FullDisk
 from tests.support.hub_world import HOST, ORGS, HubWorld, agree, make_hub, make_world, newest_list
-from tests.support.leaks import leak_forms, number_forms
+from tests.support.leaks import number_forms, values_in
 from tests.support.taxii_server import running
 
 NOON = datetime(2026, 6, 2, 12, tzinfo=UTC)
@@ -59,9 +62,11 @@ def world(filled, tmp_path):
 
 @pytest.fixture(scope="module")
 def pulled(filled, tmp_path_factory):
-    """The hub of 2 June, whose feed amazon pulled and joined on 3 June."""
+    """The hub of 2 June, whose feed amazon pulled and joined on 3 June; `told` says so."""
     world = filled.copy(tmp_path_factory.mktemp("pulled"))
-    assert join(world, "amazon", pull(world, "amazon"), world.folder / "joint") == 0
+    feed = pull(world, "amazon")
+    with (world.folder / "told").open("w") as told, contextlib.redirect_stdout(told):
+        assert join(world, "amazon", feed, world.folder / "joint") == 0
     return world
 
 
@@ -160,29 +165,6 @@ def test_nothing_but_reviewed_core_of_confirmed_clusters_is_published(world):
                and one["cluster_id"] in confirmed}  # fmt: skip
         published = {entity for entity, _ in world.record(org)["own"].values()}
         assert published and published <= may
-
-
-def test_what_is_withdrawn_is_out_of_the_next_join_and_of_every_byte(joined, capsys):
-    world, old = joined, joined.folder / "feed-amazon-6-3"
-    entry, entity = own_entry(world, "microsoft")
-    assert entity in offered(old)
-    assert world.do("microsoft", "withdraw", entity, day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
-    new = pull(world, "amazon", day=4)
-    assert offered(old) - offered(new) == {entity}
-    assert join(world, "amazon", new, world.folder / "after", day=4) == 0
-    assert from_hub(world.folder / "joint") >= from_hub(world.folder / "after")
-    assert without_epoch(entity) not in from_hub(world.folder / "after")
-    # The old feed is no way around it, and what rested on it is void.
-    capsys.readouterr()
-    assert join(world, "amazon", old, world.folder / "again", day=4) == 0
-    assert "revoked; its evidence is left out" in capsys.readouterr().err
-    assert not from_hub(world.folder / "again")
-    assert world.at("amazon", "health", world.folder / "joint") == 1
-    assert "revoked" in capsys.readouterr().out
-    log = b"".join(one.read_bytes() for one in (world.hub / "log").iterdir())
-    assert entity.encode() not in log and entry.encode() in log
-    assert world.do("google", "log", day=4) == 0
 
 
 def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world, capsys):
@@ -319,19 +301,6 @@ def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
     assert world.do(owner, "dispute", row["entry"], "--answer", day=4) == 0
     assert world.do(HOST, "collect", day=4) == 0
     assert entity in offered(pull(world, "google", day=5))
-
-
-def test_of_two_pulls_within_a_second_the_last_one_is_taken(world, capsys):
-    first = pull(world, "amazon", name="first")
-    rows = entries(first)
-    token = next(one["contributor"] for one in rows if one["contributor"] != "own")
-    assert world.do("amazon", "pull", "--without", token, "--output", world.folder / "second",
-                    day=3) == 0  # fmt: skip
-    capsys.readouterr()
-    assert join(world, "amazon", first, world.folder / "a") == 2
-    assert "is older than the offer of" in refusal(capsys)
-    assert join(world, "amazon", world.folder / "second", world.folder / "b") == 0
-    assert from_hub(world.folder / "b")
 
 
 def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world, capsys):
@@ -667,17 +636,7 @@ def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
     files = [one for one in files if one.is_file() and one.suffix != ".sealed"]
     whole = b"\n".join([*parts, *(one.read_bytes() for one in files)])
     assert len(parts) == 8 and entry.encode() in whole
-    assert found_in(whole, values | {"google"}) == {"google"}
-
-
-def found_in(whole, values):
-    """The values of which a form is in some bytes, by slices of each length."""
-    of = {form: one for one in values for form in leak_forms(one)}
-    found = set()
-    for length in {len(form) for form in of}:
-        slices = {whole[at : at + length] for at in range(len(whole))}
-        found |= {one for form, one in of.items() if form in slices}
-    return found
+    assert values_in(whole, values | {"google"}) == {"google"}
 
 
 def test_the_log_names_no_contributor(world):
@@ -801,18 +760,20 @@ def test_each_member_decides_for_itself(world, capsys):
 
 def senders(run):
     """Returns the contributors of the hub in a manifest, by digits of their tokens."""
-    options = json.loads((run / "manifest.json").read_bytes())["options"]
-    return options["senders"]["acx"]["contributors"]
+    return partners(run)["acx"]["contributors"]
 
 
-def test_each_contributor_bears_and_has_a_record_of_its_own(world, capsys):
-    feed = pull(world, "amazon")
-    rows = [one for one in entries(feed) if one["contributor"] != "own"]
+def partners(run):
+    return json.loads((run / "manifest.json").read_bytes())["options"]["senders"]
+
+
+def test_each_contributor_bears_and_has_a_record_of_its_own(joined, pulled, capsys):
+    world = joined
+    feed = entries(world.folder / "feed-amazon-6-3")
+    rows = [one for one in feed if one["contributor"] != "own"]
     names = Counter(one["entity_id"] for one in rows)
     tokens = sorted({one["contributor"] for one in rows})
-    capsys.readouterr()
-    assert join(world, "amazon", feed, world.folder / "joint") == 0
-    told = capsys.readouterr().out
+    told = (pulled.folder / "told").read_text()
     assert "acx: counts" in told and "people, by 2 contributors" in told
     for token in tokens:
         assert f"    {token[:8]}: counts " in told and token not in told
@@ -828,8 +789,16 @@ def test_each_contributor_bears_and_has_a_record_of_its_own(world, capsys):
     lines = [f"L-{n},legitimate,{one},,Ada Cole,asked,2026-06-03T00:00:00Z,"
              for n, one in enumerate(wrong)]  # fmt: skip
     path = world.folder / "decisions.csv"
-    path.write_text(path.read_text() + "\n".join(lines) + "\n")
-    assert join(world, "amazon", feed, world.folder / "again") == 0
+    decided = (pulled.folder / "decisions.csv").read_text()
+    path.write_text(decided + "\n".join(lines) + "\n")
+    # Of two pulls within a second the last one is taken.
+    first, last = world.folder / "first", world.folder / "last"
+    assert world.do("amazon", "pull", "--without", tokens[0], "--output", first, day=4) == 0
+    assert world.do("amazon", "pull", "--output", last, day=4) == 0
+    capsys.readouterr()
+    assert join(world, "amazon", first, world.folder / "refused", day=4) == 2
+    assert "is older than the offer of" in refusal(capsys)
+    assert join(world, "amazon", last, world.folder / "again", day=4) == 0
     after = senders(world.folder / "again")
     assert after[tokens[1][:8]] == before[tokens[1][:8]]
     assert after[tokens[0][:8]]["wrong"] == len(wrong)
@@ -930,7 +899,11 @@ def test_what_a_hub_says_goes_no_further_than_its_charter(joined, capsys, monkey
     assert not (world.folder / "case").exists()
 
 
-def test_a_streams_snapshot_is_joined_with_a_feed_as_a_run_is(made, tmp_path, capsys):
+def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
+    made, tmp_path, capsys, monkeypatch
+):
+    policy = dataclasses.replace(batch_join.custody_policy(), most_people_of_sender=1)
+    monkeypatch.setattr(batch_join, "custody_policy", lambda: policy)
     # A stream has the clock of the machine, and so has its hub.
     world = another_hub(made, tmp_path, 0)
     for org in ("google", "microsoft"):
@@ -938,6 +911,13 @@ def test_a_streams_snapshot_is_joined_with_a_feed_as_a_run_is(made, tmp_path, ca
     assert world.do(HOST, "collect", day=0) == 0
     feed = pull(world, "amazon", day=0)
     assert len(offered(feed)) > 10
+    offer, partner = tmp_path / "offer", world.pem("microsoft")
+    words = ["exchange", "offer", world.run("microsoft"), "--to", "amazon", "--output", offer]
+    assert world.at("microsoft", *words) == 0
+    key_id = signing.key_id(signing.read_public_key(partner.read_bytes(), "microsoft"))
+    words = ["keys", "trust", "microsoft", partner, "--fingerprint", key_id]
+    assert world.at("amazon", *words) == 0
+    both = ["--offer", feed, "--offer", offer]
     source, watched, output = made.folder / "records", tmp_path / "in", tmp_path / "out"
     for kind in ("complaints", "calls"):
         (watched / kind).mkdir(parents=True)
@@ -945,42 +925,50 @@ def test_a_streams_snapshot_is_joined_with_a_feed_as_a_run_is(made, tmp_path, ca
     words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--tick-interval", 1]
     days = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
     decided = ["--decisions", made.folder / "decisions.csv"]
-    assert world.at("amazon", "stream", *words, *days, *decided, "--offer", feed) == 0
+    assert world.at("amazon", "stream", *words, *days, *decided, *both) == 0
     (joint,) = (output / "joint").iterdir()
     manifest = json.loads((joint / "manifest.json").read_bytes())
     files = ["--complaints", source / "complaints" / "amazon.jsonl"]
     files += ["--calls", source / "calls" / "amazon.jsonl", "--now", manifest["clock"]]
     run = tmp_path / "run"
-    assert world.at("amazon", "batch", *files, *decided, "--output", run, "--offer", feed) == 0
-    for table in (ENTITIES, LINKS, CLUSTERS, MEMBERS, CONTRIBUTORS, OFFERED_CLUSTERS):
+    assert world.at("amazon", "batch", *files, *decided, "--output", run, *both) == 0
+    for table in (ENTITIES, LINKS, CLUSTERS, MEMBERS, CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS):
         found = [tables.read_table(one, table) for one in (joint, tmp_path / "run-joint")]
         assert found[0].num_rows and found[0].equals(found[1]), table.name
     assert len(senders(joint)) == 2 and senders(joint) == senders(tmp_path / "run-joint")
-    # On an engine neither is taken, and it says so.
+    told = [partners(one) for one in (joint, tmp_path / "run-joint")]
+    assert told[0] == told[1] and told[0]["microsoft"]["most_people"]
+    # What others say raises no alert, and is in no snapshot of one's own.
+    snapshot = output / "snapshots" / joint.name
+    assert manifest["clock"] == json.loads((snapshot / "manifest.json").read_bytes())["clock"]
+    orgs = tables.read_table(snapshot, ENTITIES, ["orgs"])["orgs"].to_pylist()
+    assert {org for row in orgs for org in row} == {"amazon"}
+    members = [tables.read_table(one, MEMBERS).num_rows for one in (joint, snapshot)]
+    assert members[0] > members[1]
+    # An offer that is damaged later stops no stream, and joins nothing.
+    (offer / "offer.json").write_bytes((offer / "offer.json").read_bytes()[:-1])
     capsys.readouterr()
+    assert world.at("amazon", "stream", *words, *days, *decided, "--offer", offer) == 2
+    assert "altered" in capsys.readouterr().err
+    shutil.rmtree(offer)
+    assert world.at("amazon", "stream", *words, *days, *decided) == 0
+    assert len(list((output / "snapshots").iterdir())) == 2
+    assert [one.name for one in (output / "joint").iterdir()] == [joint.name]
+
+
+def test_a_stream_on_an_engine_takes_no_feed_and_says_so(pulled, tmp_path, capsys):
+    feed = pulled.folder / "feed-amazon-6-3"
     engine = ["--kafka-servers", "b:9092", "--kafka-complaints", "c", "--kafka-calls", "k"]
     engine += ["--output", tmp_path / "no", "--runner=FlinkRunner", "--offer", feed]
-    assert world.at("amazon", "stream", *engine) == 2
+    assert pulled.at("amazon", "stream", *engine) == 2
     assert "--offer: not with --runner, since nobody joins" in refusal(capsys)
     assert not (tmp_path / "no").exists()
 
 
-def test_three_organisations_from_the_first_claim_to_an_expulsion(empty, capsys):
+def test_three_organisations_from_the_first_claim_to_an_expulsion(joined, capsys):
     """All of it in one log: what each step takes away is out of the next join of everybody."""
-    world = empty
-    for org in ORGS:
-        assert world.do(org, "publish", day=2) == 0
-    assert world.do(HOST, "collect", day=2) == 0
-    first = shutil.copytree(world.hub / "heads", world.folder / "first")
-    feed = pull(world, "amazon", day=3)
-    # Joined by the batch itself.
-    source = world.run("amazon").resolve().parent
-    words = ["--complaints", source / "records" / "complaints" / "amazon.jsonl"]
-    words += ["--calls", source / "records" / "calls" / "amazon.jsonl"]
-    words += ["--decisions", source / "decisions.csv", "--now", "2026-06-03T12:00:00Z"]
-    words += ["--output", world.folder / "run", "--offer", feed]
-    assert world.at("amazon", "batch", *words) == 0
-    assert from_hub(world.folder / "run-joint") and not from_hub(world.folder / "run")
+    world, old = joined, joined.folder / "feed-amazon-6-3"
+    first = shutil.copytree(world.hub / "heads", world.folder / "heads")
     # Withdrawn by one, disputed at another, and both are out at the third.
     withdrawn, gone = own_entry(world, "microsoft")
     disputed, frozen = own_entry(world, "google")
@@ -988,10 +976,20 @@ def test_three_organisations_from_the_first_claim_to_an_expulsion(empty, capsys)
     assert world.do("amazon", "dispute", disputed, day=3) == 0
     assert world.do(HOST, "collect", day=3) == 0
     feed = pull(world, "amazon", day=4)
-    assert {gone, frozen}.isdisjoint(offered(feed))
+    assert offered(old) - offered(feed) == {gone, frozen}
     assert join(world, "amazon", feed, world.folder / "two", day=4) == 0
+    assert from_hub(world.folder / "joint") >= from_hub(world.folder / "two")
     assert {without_epoch(gone), without_epoch(frozen)}.isdisjoint(from_hub(world.folder / "two"))
-    assert world.at("amazon", "health", world.folder / "run-joint") == 1
+    log = b"".join(path.read_bytes() for path in (world.hub / "log").iterdir())
+    assert gone.encode() not in log and withdrawn.encode() in log
+    # The old feed is no way around it, and what rested on it is void.
+    capsys.readouterr()
+    assert join(world, "amazon", old, world.folder / "again", day=4) == 0
+    assert "revoked; its evidence is left out" in capsys.readouterr().err
+    assert not from_hub(world.folder / "again")
+    assert world.at("amazon", "health", world.folder / "joint") == 1
+    assert "revoked" in capsys.readouterr().out
+    assert world.do("google", "log", day=4) == 0
     # Corrected: claimed again by another publication, under another id.
     assert world.do("microsoft", "publish", day=5) == 0
     assert world.do(HOST, "collect", day=5) == 0
@@ -1107,7 +1105,7 @@ def test_nothing_of_a_victim_is_in_what_a_server_keeps(empty, taxii):
     parts += [base64.b64decode(one["content"]) for one in of_type(taxii, "note")]
     parts.append(json.dumps([one for one in taxii.stored if one["type"] != "note"]).encode())
     assert len(of_type(taxii, "observed-data")) > 20
-    assert found_in(b"\n".join(parts), victims_values(world) | {"google"}) == {"google"}
+    assert values_in(b"\n".join(parts), victims_values(world) | {"google"}) == {"google"}
     # Members are named in their letters and the list of members, and in no entry.
     shown = json.dumps([one for one in taxii.stored if one["type"] != "note"])
     assert not any(f'"{org}"' in shown for org in ORGS)

@@ -10,39 +10,19 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines import key_store
-from pipelines.batch import join
 from pipelines.batch.joint_pipeline import offered_evidence
 from pipelines.commands import evaluate
 from reports import signing
 from reports.exchange import read_offer
 from schemas.entity import without_epoch
-from schemas.enums import EntityKind
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.offer import CountryCount, Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import ALL_TABLES, CLUSTERS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
-from tests.support.exchange_world import ISSUED, NOW, reviewed_run, ringtrace, rows
+from tests.support.exchange_world import CLOCK, ISSUED, NOW, ringtrace, rows
 from tests.support.run_pipeline import checked_manifest, jsonl, read, run as batch
 from tests.support.written_report import parts, piece
 from transforms.extract import allowlist
 from transforms.joint import AcceptedOffer
-
-
-@pytest.fixture(scope="session")
-def joined(world, tmp_path_factory):
-    """Amazon's run joined with microsoft's offer of what it reviewed, each with their own keys."""
-    folder = tmp_path_factory.mktemp("joined")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(key_store.HOME_VARIABLE, str(world.microsoft.home))
-        made = ["--to", "amazon", "--output", folder / "offer", "--now", "2026-05-01T00:00:00Z"]
-        theirs = reviewed_run(world.microsoft, folder)
-        assert ringtrace("exchange", "offer", theirs, *made) == 0
-        patch.setenv(key_store.HOME_VARIABLE, str(world.amazon.home))
-        words = [world.amazon.run, folder / "offer", "--output", folder / "run", "--now", AT]
-        assert ringtrace("exchange", "join", *words) == 0
-    return folder
-
-
-AT = "2026-05-02T00:00:00Z"
 
 
 def members(run):
@@ -214,75 +194,39 @@ def test_ids_and_lineage_go_on(world, joined):
     assert set(joint.values()) - kept <= events["born"] | events["split"] | events["merged"]
 
 
-def test_without_the_offer_its_evidence_is_out_again(world, joined, at, tmp_path):
+def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, joined, at, tmp_path, capsys):
+    """The next day's run beside the one before, whose ids both of its runs go on with."""
     at(world.amazon)
-    words = [world.amazon.run, "--output", tmp_path / "run", "--previous", joined / "run"]
-    assert ringtrace("exchange", "join", *words) == 0
-    checked_manifest(tmp_path / "run")
-    same = [table for table in ALL_TABLES if table not in (LINEAGE, CLUSTERS, MEMBERS)]
-    for table in (*same, MENTIONS):
-        if table.name not in ("suppliers", "campaigns"):  # they name clusters, by the joint ids
-            assert read(tmp_path / "run", table).equals(read(world.amazon.run, table)), table.name
-    assert partition(members(tmp_path / "run")) == partition(members(world.amazon.run))
-    assert "split" in read(tmp_path / "run", LINEAGE)["event"].to_pylist()
-
-
-def test_a_run_without_offers_is_ones_own_to_the_byte(world, at, tmp_path):
-    at(world.amazon)
-    clock = ["--now", checked_manifest(world.amazon.run)["clock"]]
-    words = [world.amazon.run, "--output", tmp_path / "run", *clock]
-    assert ringtrace("exchange", "join", *words) == 0
-    for table in ALL_TABLES:
-        if table is not LINEAGE:
-            name = f"{table.name}/part-00000-of-00001.parquet"
-            assert (tmp_path / "run" / name).read_bytes() == (
-                world.amazon.run / name
-            ).read_bytes(), name
-
-
-@pytest.fixture(scope="module")
-def few(tmp_path_factory):
-    """Makes files of a quarter of a company's records, for what does not depend on their number."""
-
-    def quarter(company):
-        folder = tmp_path_factory.mktemp("few")
-        for kind in ("complaints", "calls"):
-            records = rows(getattr(company, kind))
-            (folder / kind).mkdir()
-            jsonl(folder / kind / f"{company.org}.jsonl", records[: len(records) // 4])
-        return folder
-
-    return quarter
-
-
-def batch_with_offers(folder, output, *flags, now=NOW):
-    words = ["--complaints", folder / "complaints", "--calls", folder / "calls"]
-    return ringtrace("batch", *words, "--output", output, "--now", now, *flags)
-
-
-def test_a_batch_with_an_offer_is_a_batch_and_a_join(world, few, joined, at, tmp_path, capsys):
-    at(world.amazon)
-    own_records = few(world.amazon)
-    own, offer = tmp_path / "run", joined / "offer"
-    assert batch_with_offers(own_records, own, "--offer", offer, now=AT) == 0
-    words = [own, offer, "--output", tmp_path / "apart", "--now", AT]
-    assert ringtrace("exchange", "join", *words) == 0
-    one, other = (checked_manifest(tmp_path / name) for name in ("run-joint", "apart"))
-    assert one["outputs"] == other["outputs"]
-    assert one["options"] == other["options"] and one["options"]["senders"]["microsoft"]
+    before = tmp_path / "run"
+    before.symlink_to(world.amazon.run)
+    (tmp_path / "run-joint").symlink_to(joined / "run")
+    words = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+    words += ["--previous", before, "--offer", joined / "offer", "--now", CLOCK]
+    assert ringtrace("batch", *words, "--output", tmp_path / "next") == 0
     told = capsys.readouterr().out
     assert "single identifiers among them" in told and "seen by several organisations" in told
-    # The next day's joint run goes on with the ids of the one before.
-    flags = ["--offer", offer, "--previous", own]
-    assert batch_with_offers(own_records, tmp_path / "next", *flags, now=AT) == 0
-    assert checked_manifest(tmp_path / "next-joint")["options"]["previous"] == one["run_id"]
-    assert members(tmp_path / "next-joint") == members(tmp_path / "run-joint")
+    for run, earlier in (("next", world.amazon.run), ("next-joint", joined / "run")):
+        checked_manifest(tmp_path / run)
+        for table in ALL_TABLES:
+            if table is not LINEAGE:
+                assert read(tmp_path / run, table).equals(read(earlier, table)), table.name
+    own, joint, alone = (
+        checked_manifest(run)
+        for run in (tmp_path / "next", tmp_path / "next-joint", joined / "run")
+    )
+    options = [manifest["options"] for manifest in (joint, alone)]
+    assert joint["options"]["previous"] == alone["run_id"]
+    assert joint["options"]["own_run"] == own["run_id"]
+    for value in options:
+        del value["previous"], value["own_run"]
+    assert options[0] == options[1] and options[0]["senders"]["microsoft"]
+    for table in (CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS):
+        assert read(tmp_path / "next-joint", table).equals(read(joined / "run", table)), table.name
 
 
-def test_a_batch_writes_nothing_where_an_offer_is_refused(
-    world, few, offered, at, tmp_path, capsys
-):
-    own_records = few(world.amazon)
+def test_a_batch_writes_nothing_where_an_offer_is_refused(world, offered, at, tmp_path, capsys):
+    records = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:40])
+    words = ["batch", "--complaints", records, "--output", tmp_path / "run", "--now", NOW]
     offer, other = offered(), offered("other", **{"--to": "ftc"})
     altered = offered("altered")
     (altered / "offer.json").write_bytes((altered / "offer.json").read_bytes()[:-1])
@@ -294,62 +238,15 @@ def test_a_batch_writes_nothing_where_an_offer_is_refused(
         (["--offer", offer, "--offer", other], f"but {offer / 'offer.json'} is for amazon"),
         (["--offer", offer, "--no-wait"], "leave --no-wait out"),
     ):
-        assert batch_with_offers(own_records, tmp_path / "run", *flags) == 2
+        assert ringtrace(*words, *flags) == 2
         said = capsys.readouterr().err
         assert word in said and said.count("\n") == 1
         assert not (tmp_path / "run").exists() and not (tmp_path / "run-joint").exists()
     # Whose records are in the run is known at its end: it stands, and is not joined.
-    assert batch_with_offers(own_records, tmp_path / "run", "--offer", other) == 2
+    assert ringtrace(*words, "--offer", other) == 2
     assert "is for ftc, of whom" in capsys.readouterr().err
     assert (tmp_path / "run" / "manifest.json").exists()
     assert not (tmp_path / "run-joint").exists()
-
-
-def stream(watched, output, *flags):
-    words = ["--watch", watched, "--output", output, "--stop-after-idle", 1, "--tick-interval", 1]
-    days = ["--retention", *(f"{kind}=36500" for kind in EntityKind)]
-    return ringtrace("stream", *words, *days, *flags)
-
-
-def manifest_of(folder):
-    return json.loads((folder / "manifest.json").read_bytes())
-
-
-def test_a_streams_snapshot_is_joined_as_a_run_is(
-    world, few, offered, at, tmp_path, capsys, monkeypatch
-):
-    policy = dataclasses.replace(join.custody_policy(), most_people_of_sender=1)
-    monkeypatch.setattr(join, "custody_policy", lambda: policy)
-    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    offer, watched, output = offered(**{"--now": now}), few(world.amazon), tmp_path / "out"
-    # What is accepted of today would be newer than the offers of other tests.
-    home = shutil.copytree(world.amazon.home, tmp_path / "home")
-    at(dataclasses.replace(world.amazon, home=home))
-    assert stream(watched, output, "--offer", offer) == 0
-    (joint,) = (output / "joint").iterdir()
-    snapshot = output / "snapshots" / joint.name
-    clock = manifest_of(joint)["clock"]
-    assert clock == manifest_of(snapshot)["clock"]
-    own = ["--complaints", watched / "complaints", "--calls", watched / "calls"]
-    assert ringtrace("batch", *own, "--output", tmp_path / "run", "--now", clock) == 0
-    words = [tmp_path / "run", offer, "--output", tmp_path / "joint", "--now", clock]
-    assert ringtrace("exchange", "join", *words) == 0
-    for table in (ENTITIES, LINKS, CLUSTERS, MEMBERS, CONTRIBUTORS, UNION_LINKS, OFFERED_CLUSTERS):
-        assert read(joint, table).equals(read(tmp_path / "joint", table)), table.name
-    senders = [manifest_of(one)["options"]["senders"] for one in (joint, tmp_path / "joint")]
-    assert senders[0] == senders[1] and senders[0]["microsoft"]["most_people"]
-    # What others say raises no alert, and is in no snapshot of one's own.
-    assert "microsoft" not in {org for one in read(snapshot, ENTITIES)["orgs"].to_pylist()
-                               for org in one}  # fmt: skip
-    assert len(members(joint)) > len(members(snapshot))
-    # A feed that is damaged later stops no stream, and joins nothing.
-    (offer / "offer.json").write_bytes((offer / "offer.json").read_bytes()[:-1])
-    assert stream(watched, output, "--offer", offer) == 2
-    assert "altered" in capsys.readouterr().err
-    shutil.rmtree(offer)
-    assert stream(watched, output) == 0
-    assert len(list((output / "snapshots").iterdir())) == 2
-    assert [one.name for one in (output / "joint").iterdir()] == [joint.name]
 
 
 # -- what is refused -----------------------------------------------------------------------------
@@ -412,26 +309,47 @@ def test_one_for_somebody_else_and_one_of_tomorrow(world, offered, at, tmp_path,
     refused(world, capsys, tmp_path, [early], "in the future")
 
 
-def left_out(world, capsys, run, offers, why, *flags):
-    """The join is done without the offer, which terminal and manifest say."""
-    words = [world.amazon.run, *offers, "--output", run, "--now", NOW, *flags]
+def left_out(world, capsys, run, offers, whys, *flags):
+    """The join is done without the offers, which terminal and manifest say."""
+    words = [world.amazon.run, *offers, "--output", run, "--now", CLOCK, *flags]
     capsys.readouterr()
     assert ringtrace("exchange", "join", *words) == 0
-    assert f"{why}; its evidence is left out\n" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert all(f"{why}; its evidence is left out\n" in said for why in whys)
     options = checked_manifest(run)["options"]
     assert options["offers"] == []
-    assert [(one["sender"], one["why"]) for one in options["offers_left_out"]] == [
-        ("microsoft", why)
-    ]
-    for table in (MENTIONS, MEMBERS, LINKS):
-        name = f"{table.name}/part-00000-of-00001.parquet"
-        assert (run / name).read_bytes() == (world.amazon.run / name).read_bytes()
+    told = [(offer["sender"], offer["why"]) for offer in options["offers_left_out"]]
+    assert told == [("microsoft", why) for why in whys]
 
 
-def test_an_expired_one_is_left_out_and_the_join_goes_on(world, offered, at, tmp_path, capsys):
+def test_what_is_void_is_left_out_and_the_join_goes_on(
+    world, joined, offered, at, tmp_path, monkeypatch, capsys
+):
     late = offered("late", **{"--now": "2026-01-01T00:00:00Z"})
+    offer = offered("offer", **{"--now": "2026-05-01T12:00:00Z"})
+    words = [offer, "--output", tmp_path / "revocation", "--now", CLOCK]
+    assert ringtrace("exchange", "revoke", *words) == 0
     at(world.amazon)
-    left_out(world, capsys, tmp_path / "run", [late], "expired at 2026-01-31T00:00:00Z")
+    assert ringtrace("exchange", "revoke", offer, "--output", tmp_path / "no") == 2
+    assert "not trusted" in capsys.readouterr().err
+    home = shutil.copytree(world.amazon.home, tmp_path / "home")
+    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
+    # Without any evidence of others the run is one's own, to the byte.
+    alone, offers = tmp_path / "alone", [late, offer, tmp_path / "revocation"]
+    left_out(world, capsys, alone, offers, ["expired at 2026-01-31T00:00:00Z", "revoked"])
+    for table in ALL_TABLES:
+        if table is not LINEAGE:
+            name = f"{table.name}/part-00000-of-00001.parquet"
+            assert (alone / name).read_bytes() == (world.amazon.run / name).read_bytes(), name
+    # The revocation stays, and what an earlier join took of the sender is out again.
+    run = tmp_path / "run"
+    left_out(world, capsys, run, [offer], ["revoked"], "--previous", joined / "run")
+    same = [table for table in ALL_TABLES if table not in (LINEAGE, CLUSTERS, MEMBERS)]
+    for table in (*same, MENTIONS):
+        if table.name not in ("suppliers", "campaigns"):  # they name clusters, by the joint ids
+            assert read(run, table).equals(read(world.amazon.run, table)), table.name
+    assert partition(members(run)) == partition(members(world.amazon.run))
+    assert "split" in read(run, LINEAGE)["event"].to_pylist()
     # What is void must still be signed, and whole.
     (late / "offer.json").write_bytes((late / "offer.json").read_bytes()[:-1])
     refused(world, capsys, tmp_path, [late], "altered")
@@ -447,25 +365,10 @@ def test_a_trusted_partner_cannot_speak_for_another(world, offered, at, tmp_path
     refused(world, capsys, tmp_path, [offer], "says that it is fcc's, but microsoft signed it")
 
 
-def test_two_of_one_sender_and_the_runs_own_organisation(world, offered, at, tmp_path, capsys):
-    one, two = offered("one"), offered("two", **{"--now": "2026-06-01T01:00:00Z"})
+def test_two_of_one_sender(world, offered, at, tmp_path, capsys):
+    offers = offered("first"), offered("second", **{"--now": "2026-06-01T01:00:00Z"})
     at(world.amazon)
-    refused(world, capsys, tmp_path, [one, two], "give the newest alone")
-    at(world.microsoft)
-    made = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "mine"]
-    made += ["--register-key", world.amazon.home / "register.key"]
-    assert ringtrace("exchange", "offer", world.amazon.run, *made, "--now", NOW) == 0
-    mine = key_store.own_key().public_key()
-    key_store.trust("amazon", mine)
-    flags = ["--output", tmp_path / "x", "--now", NOW]
-    run = tmp_path / "both"
-    files = [world.amazon.complaints, world.microsoft.complaints]
-    batch(run, "--complaints", *files)
-    capsys.readouterr()
-    words = [run, tmp_path / "mine", *flags, "--from", "microsoft"]
-    assert ringtrace("exchange", "join", *words) == 2
-    assert "would count twice" in capsys.readouterr().err
-    key_store.distrust("amazon", None)
+    refused(world, capsys, tmp_path, offers, "give the newest alone")
 
 
 def test_an_older_one_is_not_taken_after_a_newer(
@@ -482,23 +385,6 @@ def test_an_older_one_is_not_taken_after_a_newer(
     (world.amazon.home / "offers" / "microsoft.json").unlink()
 
 
-def test_a_revoked_one_is_not_taken_and_the_revocation_stays(
-    world, offered, at, tmp_path, monkeypatch, capsys
-):
-    offer = offered()
-    words = [offer, "--output", tmp_path / "revocation", "--now", NOW]
-    assert ringtrace("exchange", "revoke", *words) == 0
-    home = tmp_path / "home"
-    shutil.copytree(world.amazon.home, home)
-    at(world.amazon)
-    assert ringtrace("exchange", "revoke", offer, "--output", tmp_path / "no") == 2
-    assert "not trusted" in capsys.readouterr().err
-    monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
-    both = [offer, tmp_path / "revocation"]
-    left_out(world, capsys, tmp_path / "one", both, "revoked")
-    left_out(world, capsys, tmp_path / "two", [offer], "revoked")
-
-
 def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, at, tmp_path, capsys):
     at(world.amazon)
     flags = ["--output", tmp_path / "out"]
@@ -509,9 +395,14 @@ def test_a_joint_run_is_neither_offered_nor_joined_again(world, joined, at, tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_what_bound_the_run_must_be_given_again(world, at, tmp_path, capsys):
-    at(world.amazon)
-    some = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:40])
+def test_what_bound_the_run_must_be_given_again_and_its_own_records_count_once(
+    world, at, tmp_path, capsys
+):
+    at(world.microsoft)
+    made = ["--to", "microsoft", "--from", "amazon", "--output", tmp_path / "mine"]
+    made += ["--register-key", world.amazon.home / "register.key"]
+    assert ringtrace("exchange", "offer", world.amazon.run, *made, "--now", NOW) == 0
+    key_store.trust("amazon", key_store.own_key().public_key())
     listed = tmp_path / "bank.csv"
     listed.write_text("entity_id,reason\n+18005551234,a bank\n")
     decided = tmp_path / "decided.csv"
@@ -519,13 +410,23 @@ def test_what_bound_the_run_must_be_given_again(world, at, tmp_path, capsys):
         "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
         "d1,dispute,+18005551234,,ann,unclear,2025-01-01T00:00:00Z,\n"
     )
-    for flag, file in (("--known-legitimate", listed), ("--decisions", decided)):
-        run = tmp_path / flag
-        batch(run, "--complaints", some, flag, file)
+    files = [
+        jsonl(tmp_path / f"{company.org}.jsonl", rows(company.complaints)[:40])
+        for company in (world.amazon, world.microsoft)
+    ]
+    lists, decisions = ["--known-legitimate", listed], ["--decisions", decided]
+    batch(tmp_path / "run", "--complaints", *files, *lists, *decisions)
+    words = [tmp_path / "run", tmp_path / "mine", "--from", "microsoft", "--now", NOW]
+    for flags, word in (
+        (decisions, f"was made with --known-legitimate {listed.name}; give it"),
+        (lists, f"was made with --decisions {decided.name}; give it"),
+        ([*lists, *decisions], "would count twice"),
+    ):
         capsys.readouterr()
-        assert ringtrace("exchange", "join", run, "--output", tmp_path / "out") == 2
-        assert f"was made with {flag} {file.name}; give it" in capsys.readouterr().err
+        assert ringtrace("exchange", "join", *words, *flags, "--output", tmp_path / "out") == 2
+        assert word in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
+    key_store.distrust("amazon", None)
 
 
 # -- what an offer cannot do ---------------------------------------------------------------------
@@ -570,9 +471,7 @@ def test_a_hostile_offer_names_no_innocent_and_breaks_nothing(
     folder = sent("hostile", *named)
     mine = tmp_path / "victims.csv"
     mine.write_text("phone,country\n(202) 555-0173,US\n")
-    run = tmp_path / "run"
-    some = jsonl(tmp_path / "c.jsonl", rows(world.amazon.complaints)[:60])
-    batch(run, "--complaints", some)
+    run = world.amazon.run
     for number, one in enumerate(MARKUP):
         bad = sent(f"bad{number}", *named, one)
         words = [run, bad, "--output", tmp_path / "joint", "--now", NOW]

@@ -8,26 +8,17 @@ import shutil
 from datetime import UTC, datetime
 
 import bagit
-import pytest
 
 from pipelines import key_store, ledger
 from pipelines.exchange.signed_files import void_offers
 from reports.run import Run
-from tests.support.exchange_world import AGREED, ISSUED, NOW, Joint, ringtrace, rows
+from tests.support.exchange_world import AGREED, ISSUED, NOW, ringtrace, rows
 from tests.unit.reports.export.test_stix import problems
 
 
 def exhibit(package, number):
     (path,) = (package / "data/exhibits").glob(f"{number:02d}-*.csv")
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
-
-
-@pytest.fixture(scope="module")
-def joint(world, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        made = Joint(world, patch, tmp_path_factory.mktemp("joint"))
-        assert made.referral(made.package, *AGREED) == 0
-        yield made
 
 
 def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_path, capsys):
@@ -49,6 +40,9 @@ def test_the_package_holds_and_says_who_agreed(joint, capsys):
     assert "holds: " in capsys.readouterr().out
     page = (joint.package / "data/referral.html").read_text()
     assert "TLP:AMBER+STRICT" in page and "agreed" not in page
+    # Nobody counted the victims that both know.
+    assert "how many did is not known" in page
+    assert "distinct victim" not in page.split("Victims by country")[0].split("Summary")[-1]
     memo = (joint.package.with_name("package-counsel") / "data/memo.html").read_text()
     assert "microsoft agreed on 1 June 2026" in memo
     assert bagit.Bag(str(joint.package)).validate()

@@ -15,9 +15,8 @@ def test_only_victims_of_the_cluster_are_compared(counted):
     assert told["shared"] == SHARED
 
 
-def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, capsys):
-    package = tmp_path / "p"
-    assert counted.referral(package, *AGREED, "--overlap", counted.result) == 0
+def test_the_referral_prints_the_count_and_doubles_nobody(counted):
+    package = counted.package
     facts = json.loads((package / "data/package.json").read_bytes())
     # The count is about all victims of the cluster, the total about those of the named members.
     total, most = (
@@ -30,6 +29,9 @@ def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, cap
     assert f"At most {most} distinct victims" in page
     assert f"{SHARED} shared with Microsoft, of the {total} of the whole cluster" in page
     assert f"{total} distinct victims" not in page
+    # IC3's form has the bound that the summary has.
+    forms = [path.read_text() for path in (package / "data/forms").glob("*.csv")]
+    assert any(f"Number of victims,at most {most}" in text for text in forms)
     for name in ("result.json", "result.json.sig"):
         assert (package / f"data/overlaps/01-{name}").read_bytes() == (
             counted.result / name
@@ -37,28 +39,11 @@ def test_the_referral_prints_the_count_and_doubles_nobody(counted, tmp_path, cap
     assert ringtrace("verify", package) == 0
 
 
-def test_ic3s_form_has_the_bound_that_the_summary_has(counted, tmp_path):
-    words = ["--overlap", counted.result, "--recipient", "us-fbi-ic3"]
-    assert counted.referral(tmp_path / "p", *AGREED, *words) == 0
-    most = json.loads((tmp_path / "p/data/package.json").read_bytes())["victims_at_most"]
-    forms = [one.read_text() for one in (tmp_path / "p/data/forms").glob("*.csv")]
-    page = (tmp_path / "p/data/referral.html").read_text()
-    assert any(f"Number of victims,at most {most}" in one for one in forms)
-    assert f"At most {most} distinct victims" in page
-
-
-def test_without_a_count_the_total_says_that_some_are_counted_twice(counted, tmp_path):
-    assert counted.referral(tmp_path / "p", *AGREED) == 0
-    page = (tmp_path / "p/data/referral.html").read_text()
-    assert "how many did is not known" in page
-    assert "distinct victim" not in page.split("Victims by country")[0].split("Summary")[-1]
-
-
 def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
     path = counted.result / "result.json"
     whole, signature = path.read_bytes(), (counted.result / "result.json.sig").read_bytes()
     value = json.loads(whole)
-    state = next((counted.folder / "home/overlap").glob("counted-*.json"))
+    state = next((counted.home / "overlap").glob("counted-*.json"))
     kept = state.read_text()
     key = key_store.own_key()
 

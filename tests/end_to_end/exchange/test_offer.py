@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import phonenumbers
@@ -13,6 +14,7 @@ import pytest
 import xxhash
 
 from pipelines import key_store, ledger
+from pipelines.exchange import signed_files
 from reports import signing, tables
 from reports.exchange import read_offer
 from reports.exchange.offer import shipped_policy
@@ -422,12 +424,9 @@ def test_one_liar_adds_nothing_to_a_reply_that_could_not_leave_without_the_lie(
 
 
 def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
-    world, at, replying, tmp_path, monkeypatch, capsys
+    world, replying, tmp_path, monkeypatch, capsys
 ):
     home = shutil.copytree(world.microsoft.home, tmp_path / "home")
-    at(world.amazon)
-    revoke = ["exchange", "revoke", replying / "theirs", "--now", ISSUED.replace("T00", "T03")]
-    assert ringtrace(*revoke, "--output", tmp_path / "revoked") == 0
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(home))
     to = ["--to", "amazon", "--now", ISSUED.replace("T00", "T02")]
     offer = ["exchange", "offer", world.microsoft.run, *to]
@@ -439,8 +438,9 @@ def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
     capsys.readouterr()
     ringtrace("health", *given)
     assert "correction: " not in capsys.readouterr().out
-    join = ["exchange", "join", world.microsoft.run, tmp_path / "revoked", *given[1:]]
-    assert ringtrace(*join, "--output", tmp_path / "again") == 0
+    before = signed_files.accepted_before("amazon")  # as a join with the revocation records it
+    sha256 = hashlib.sha256((replying / "theirs/offer.json").read_bytes()).hexdigest()
+    signed_files.save_accepted("amazon", replace(before, revoked=before.revoked | {sha256}))
     capsys.readouterr()
     assert ringtrace("health", *given) == 1
     said = capsys.readouterr().out
@@ -455,17 +455,17 @@ def test_a_reply_to_an_offer_that_its_sender_took_back_is_taken_back(
 
 
 def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
-    world, at, replying, tmp_path, capsys
+    world, joined, at, replying, tmp_path, capsys
 ):
     at(world.microsoft)
     joint = replying / "joint"
-    reply = ["exchange", "offer", world.microsoft.run, "--output", tmp_path / "reply"]
+    reply = ["--output", tmp_path / "reply"]
     to = {"to": "amazon", "now": ISSUED.replace("T00", "T02")}
 
-    def refused(given, word, **changes):
+    def refused(given, word, run=world.microsoft.run, **changes):
         flags = [word for name, value in (to | changes).items() for word in (f"--{name}", value)]
         capsys.readouterr()
-        assert ringtrace(*reply, "--joint", given, *flags) == 2
+        assert ringtrace("exchange", "offer", run, *reply, "--joint", given, *flags) == 2
         said = capsys.readouterr().err
         assert word in said
         assert said.count("\n") == 1
@@ -475,11 +475,7 @@ def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
     refused(world.microsoft.run, "joined with no offer")
     refused(joint, "holds no offer of apple", to="apple")
     refused(joint, "void (expired at 2026-", now="2027-06-01T00:00:00Z")
-    again = ["--complaints", world.microsoft.complaints, "--output", tmp_path / "other"]
-    assert ringtrace("batch", *again) == 0
-    join = ["exchange", "join", tmp_path / "other", replying / "theirs", "--now", to["now"]]
-    assert ringtrace(*join, "--output", tmp_path / "of-another") == 0
-    refused(tmp_path / "of-another", "joins another run")
+    refused(joint, "joins another run", run=joined / "reviewed")
     path = world.microsoft.home / "offers" / "amazon.json"
     before = path.read_text()
     sha256 = json.loads(before)["sha256"]
@@ -490,7 +486,8 @@ def test_a_reply_is_made_of_this_run_joined_with_an_offer_in_force(
     pem.rename(tmp_path / "amazon.pem")
     refused(joint, "a key that is no longer trusted")
     (tmp_path / "amazon.pem").rename(pem)
-    assert ringtrace(*reply, "--joint", joint, "--to", "amazon", "--now", to["now"]) == 0
+    words = ["--joint", joint, "--to", "amazon", "--now", to["now"]]
+    assert ringtrace("exchange", "offer", world.microsoft.run, *reply, *words) == 0
 
 
 def test_it_can_be_read_before_it_is_mailed_and_after(world, offered, at, tmp_path, capsys):

@@ -10,32 +10,28 @@ from pipelines.exchange import signed_files
 from pipelines.ledger import EntryKind, outstanding, read_ledger
 from reports import tables
 from schemas.tables import CLUSTERS, DECISIONS, MEMBERS
-from tests.support.exchange_world import AGREED, NOW, Joint, ringtrace
+from tests.support.exchange_world import NOW, ringtrace
 
 LATER = "2026-06-04T00:00:00Z"
 
 
 @pytest.fixture(scope="module")
-def made(world, tmp_path_factory):
+def made(world, joint, tmp_path_factory):
     """A joint run, a package of it, a decision made on it, and a run of one's own made with that.
 
     The decision is in `signed.csv`, the own run in `own`.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("void")
-        joint = Joint(world, patch, folder)
-        assert joint.referral(joint.package, *AGREED) == 0
-        shown = tables.read_table(joint.run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
-        inside = joint.cluster["cluster_id"]
-        one = min(row["entity_id"] for row in shown if row["cluster_id"] == inside)
-        who = ["--author", "Ada", "--reason", "seen", "--now", LATER]
-        decided = ["--decisions", folder / "signed.csv"]
-        assert ringtrace("decide", joint.run, "confirm", one, *who, *decided) == 0
-        files = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
-        own = ["--now", "2026-06-05T00:00:00Z", "--output", folder / "own"]
-        assert ringtrace("batch", *files, *decided, "--previous", joint.run, *own) == 0
-        joint.folder = folder
-        yield joint
+    joint.folder = folder = tmp_path_factory.mktemp("void")
+    shown = tables.read_table(joint.run, MEMBERS, ["entity_id", "cluster_id"]).to_pylist()
+    inside = joint.cluster["cluster_id"]
+    member = min(row["entity_id"] for row in shown if row["cluster_id"] == inside)
+    who = ["--author", "Ada", "--reason", "seen", "--now", LATER]
+    decided = ["--decisions", folder / "signed.csv"]
+    assert ringtrace("decide", joint.run, "confirm", member, *who, *decided) == 0
+    files = ["--complaints", world.amazon.complaints, "--calls", world.amazon.calls]
+    own = ["--now", "2026-06-05T00:00:00Z", "--output", folder / "own"]
+    assert ringtrace("batch", *files, *decided, "--previous", joint.run, *own) == 0
+    return joint
 
 
 @pytest.fixture
