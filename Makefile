@@ -20,6 +20,8 @@ LOWEST := $(RINGTRACE_CACHE)/lowest
 LOWEST_TESTS ?= tests/unit
 FETCHED := 2026-11-30
 BEGUN := $(VENV)/.begun
+# Python keeps what it compiles; else every process of ours compiles what it loads again.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_NO_PROGRESS := 1
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 

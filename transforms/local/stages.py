@@ -31,7 +31,7 @@ class Pairs:
 
 
 Whole: TypeAlias = PCollection | Pairs
-"""What an earlier stage leaves whole for a later one."""
+"""Elements that earlier stages leave whole for a later one."""
 
 
 @dataclass(eq=False)
