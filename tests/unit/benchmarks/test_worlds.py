@@ -1,6 +1,7 @@
 """Worlds are those of the simulator as it is; odd ones have their numbers written otherwise."""
 
 import pyarrow as pa
+import pytest
 
 from benchmarks.worlds import MADE_BY, world, write_oddly
 from transforms.phone import normalize_numbers
@@ -49,6 +50,7 @@ def test_a_rings_number_can_be_read_and_some_forged_ones_are_invalid():
     assert len(set(forged)) > 0.4 * len(rows)
 
 
+@pytest.mark.slow
 def test_a_world_that_other_code_made_is_made_anew(tmp_path):
     folder = world(40, tmp_path)
     complaints = folder / "complaints" / "amazon.jsonl"

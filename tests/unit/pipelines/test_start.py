@@ -38,6 +38,7 @@ print(status, len(asked), *(one for one in sys.argv[3:] if one in sys.modules))
 """
 
 
+@pytest.mark.slow
 def test_an_empty_run_loads_nothing_unused_and_inspects_each_function_once(tmp_path):
     (tmp_path / "none.jsonl").touch()
     words = [sys.executable, "-c", EMPTY_RUN, tmp_path / "none.jsonl", tmp_path / "run", *UNUSED]

@@ -86,6 +86,7 @@ def facts(source, ids):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_group_is_gathered_as_from_the_whole_run(tmp_path, size):
     rows, _ = tangled()
@@ -138,6 +139,7 @@ CUTS = [
 """A run, whether its report is redacted, and the workers: forks, or other Pythons."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("made_run", "redact", "processes"), CUTS if LONG else CUTS[:2])
 def test_the_report_is_the_same_however_it_is_cut_and_shared(
     tmp_path, monkeypatch, made_run, redact, processes

@@ -69,6 +69,7 @@ def several(folder, records):
 RECORDS = [(record, {n for n in range(4) if record >> n & 1}) for record in range(16)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 7, 15, 22, 23, 24, 100])
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_as_many_records_as_there_is_room_for_are_those_that_come_first(tmp_path, limit, size):

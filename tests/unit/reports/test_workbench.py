@@ -221,6 +221,7 @@ def read_lookup_of(key, ids):
     return read_lookup(RegisterSource(key), [entries_of_ids(ids, key)])
 
 
+@pytest.mark.slow
 def test_hostile_text_is_data_and_ids_are_whole(tmp_path):
     files = report_files(*hostile_run(tmp_path / "r"))
     for name, content in files.items():

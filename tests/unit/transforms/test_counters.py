@@ -1,6 +1,7 @@
 """The counters say what the manifest says, and no more."""
 
 import apache_beam as beam
+import pytest
 from apache_beam.metrics import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -11,6 +12,7 @@ from tests.support.run_pipeline import call, checked_manifest, complaint, jsonl
 from transforms.counters import ENGINE_COUNTERS, NAMESPACE
 
 
+@pytest.mark.slow
 def test_counters_of_a_run_equal_its_manifest(tmp_path):
     number = {"raw": "+18882223344", "role": "callback"}
     rows = [complaint(n, phone_numbers=[number]) for n in (1, 2, 2)]

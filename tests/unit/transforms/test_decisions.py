@@ -418,6 +418,7 @@ def test_no_cut_is_lighter(drawn):
     assert cut(label == label[-1]) == pytest.approx(min(map(cut, every)), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_long_file_of_decisions_takes_time_in_proportion():
     head = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at\n"
     row = "D-{0},legitimate,phone:+1{0:010d},,Ada Cole,asked,2026-01-01T00:00:00Z,\n"

@@ -91,6 +91,7 @@ def test_no_text_gives_no_family():
     assert families([None, "", "hm"]) == [set()] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", [SCRIPT, " ".join(f"w{a}x w{b}y" for a in range(8) for b in range(9))]
 )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.decision import DecisionKind
@@ -68,6 +69,7 @@ def status_of(rows, registered=NOT_REGISTERED):
     return one["status"], one["value"]
 
 
+@pytest.mark.slow
 @draws(60)
 @given(records(roles=ROLES), st.randoms(use_true_random=False))
 def test_it_does_not_depend_on_the_order_nor_on_how_entities_are_shared_out(rows, rng):

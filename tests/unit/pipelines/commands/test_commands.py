@@ -55,6 +55,7 @@ def test_a_command_is_one_module_and_one_row(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.startswith("ringtrace toy-command: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "absent"),
     [
@@ -122,6 +123,7 @@ def test_help_of_a_command_is_what_it_prints_itself(capsys):
     assert "unknown command 'frob'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module",
     ["benchmarks", "schemas.contract_docs", "pipelines.flex_template", "pipelines.reference_docs"],

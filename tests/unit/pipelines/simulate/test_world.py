@@ -84,6 +84,7 @@ def test_equal_worlds_are_equal_bytes_and_seeds_differ(tmp_path):
     assert content(tmp_path / "a") != content(tmp_path / "c")
 
 
+@pytest.mark.slow
 def test_records_keep_the_input_contract(world):
     contracts = json_schemas()
     for kind, contract in (("complaints", "input/complaint"), ("calls", "input/call")):
@@ -193,6 +194,7 @@ def test_victims_are_really_in_it(world):
     assert any(one.startswith("remote:") for one in victims)
 
 
+@pytest.mark.slow
 def test_callback_numbers_live_two_weeks(tmp_path):
     simulate(World(complaints=6000, operations=4, noise=0), tmp_path)
     seen = {}

@@ -119,6 +119,7 @@ def letter(org, rng, actors):
     return HubLetter(HUB, org, "2026-06-02T10:00:00Z", tuple(made), (), (), (), ())
 
 
+@pytest.mark.slow
 def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
     """Learns from the letters of two senders, one of whom has fifty times as much to say."""
     opens = X25519PrivateKey.generate()

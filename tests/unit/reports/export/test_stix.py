@@ -229,6 +229,7 @@ def clusters(draw):
     return ClusterFacts(row=row, members=members, inside=inside, **nothing)
 
 
+@pytest.mark.slow
 @draws(40)
 @given(facts=clusters(), moment=TIMES)
 def test_every_cluster_is_strictly_valid(facts, moment):

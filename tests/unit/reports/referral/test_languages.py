@@ -143,6 +143,7 @@ ALSO_THEIRS = {"de": {"all", "was", "person", "link"}, "es": {"no"}}
 """Words of another language that are English ones, too."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_no_english_is_left_in_a_document(tmp_path, code):
     chosen = reference.load_reference(code)
@@ -180,6 +181,7 @@ def printed(folder, content):
     return subprocess.run(words, capture_output=True, check=True, text=True).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "words"),
     [

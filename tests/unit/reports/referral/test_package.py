@@ -35,6 +35,7 @@ EVIL = ["".join(EVIL_ANYWHERE), '=HYPERLINK("http://evil.example")', "x" * 10_00
 MORE_EVIL = [*EVIL_ANYWHERE, "@SUM(1+1)*cmd|' /C calc'!A0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evil", EVIL + MORE_EVIL if LONG else EVIL)
 def test_hostile_texts_stay_text_in_every_file(tmp_path, evil):
     ids = [f"handle:telegram:{evil}", *IDS[1:]]

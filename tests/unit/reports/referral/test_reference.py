@@ -400,6 +400,7 @@ def test_a_mistake_in_a_form_is_one_line_that_names_it(own, capsys, old, new, to
     assert told in refused(capsys, own.parent)
 
 
+@pytest.mark.slow
 def test_a_letter_in_chinese_has_its_letters_in_the_pdf(tmp_path, monkeypatch):
     case = case_of(tmp_path / "run", rows(), recipient="cn-psb")
     files = package_of(case)

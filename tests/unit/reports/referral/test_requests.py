@@ -99,6 +99,7 @@ def test_no_letter_shows_one_institution_anothers_accounts(tmp_path):
     assert "To:         Bank with ABA routing number 026010090\n" in whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("entity_id", "to"),
     [

@@ -251,6 +251,7 @@ def test_losses_are_not_put_elsewhere_where_no_country_is_shown(tmp_path):
     assert "Total, 2 complaintsUSD20.20" in losses and "Elsewhere" not in losses
 
 
+@pytest.mark.slow
 def test_a_cluster_larger_than_the_timeline_can_be_referred(tmp_path):
     ids = [f"phone:+1888555{n:04}" for n in range(TIMELINE_ROWS + 2)]
     case = case_of(tmp_path / "run", rows(ids, ["callback"] * len(ids)))
@@ -339,6 +340,7 @@ def test_counsel_is_told_which_exhibits_and_whose_decisions(plain_case):
     assert "Decisions that confirm the cluster" not in memo
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", some(["cn-psb", "de-bka", "es-policia", "us-fbi-ic3"]))
 def test_nothing_leaves_the_page_and_no_number_or_day_is_broken(tmp_path, code):
     pdfium = pytest.importorskip("pypdfium2")

@@ -115,6 +115,7 @@ def key_of(row):
     return [row[one] for one in ("entity_id", "entity_a", "entity_b", "cluster_id") if one in row]
 
 
+@pytest.mark.slow
 @draws(100)
 @given(st.lists(OWN, max_size=5), st.lists(OFFERED, min_size=1, max_size=6))
 def test_weights_give_the_tables_that_rows_give(own, offered):

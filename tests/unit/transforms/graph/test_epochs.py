@@ -242,6 +242,7 @@ def test_an_epoch_begins_with_the_day_of_its_first_record():
     assert ids == [PHONE, PHONE, f"{PHONE}#2", f"{PHONE}#2"]
 
 
+@pytest.mark.slow
 @draws(300)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_entities_are_counted_by_epoch_in_any_order(rows, random):

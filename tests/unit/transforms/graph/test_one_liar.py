@@ -11,6 +11,7 @@ from datetime import timedelta
 from itertools import combinations
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, strategies as st
 
 from schemas.decision import DecisionKind
@@ -191,6 +192,7 @@ def near_misses(members):
     return {one for one, row in members.items() if row["near_miss_of"] is not None}
 
 
+@pytest.mark.slow
 @draws(EXAMPLES)
 @given(honest(), lies())
 def test_a_liar_adds_no_core_member_that_no_honest_reporter_shows(rows, lied):
@@ -199,6 +201,7 @@ def test_a_liar_adds_no_core_member_that_no_honest_reporter_shows(rows, lied):
         assert len(honest_reporters(rows, one)) >= CORE_ROBUSTNESS - 1
 
 
+@pytest.mark.slow
 @draws(EXAMPLES)
 @given(honest(), lies())
 def test_a_liar_adds_nothing_to_what_may_leave_that_no_analyst_saw(rows, lied):
@@ -209,6 +212,7 @@ def test_a_liar_adds_nothing_to_what_may_leave_that_no_analyst_saw(rows, lied):
         assert len(honest_reporters(rows, one)) >= CORE_ROBUSTNESS - 1
 
 
+@pytest.mark.slow
 @draws(EXAMPLES)
 @given(rings(), lies())
 def test_a_liar_moves_nothing_that_three_reporters_tie(rows, lied):

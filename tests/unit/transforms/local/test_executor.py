@@ -74,6 +74,7 @@ def steps(numbers):
     return (together, sums, none) | "All" >> beam.Flatten() | beam.Map(repr)
 
 
+@pytest.mark.slow
 @draws(5)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=9))
 def test_it_gives_what_beams_runner_gives(numbers):

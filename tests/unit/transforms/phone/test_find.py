@@ -289,6 +289,7 @@ def agree(texts, regions):
     assert [one[-1] for one in ours] == pytest.approx([one[-1] for one in theirs])
 
 
+@pytest.mark.slow
 @draws(150)
 @given(st.integers(0, 2**40))
 def test_columns_find_what_each_text_contains(seed):

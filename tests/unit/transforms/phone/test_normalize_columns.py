@@ -32,6 +32,7 @@ def columns(texts, regions):
     return read, dict(zip(read.rows.tolist(), rows, strict=True))
 
 
+@pytest.mark.slow
 def test_every_regions_examples_of_every_type_in_every_format():
     """All at once, so that RE2 is used, and as one column each, so that Python's patterns are."""
     cases = [(pn.format_number(n, form), region) for region, n in KNOWN for form in FORMS]

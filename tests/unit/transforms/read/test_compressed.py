@@ -31,6 +31,7 @@ def test_several_members_are_one_stream(tmp_path, name):
     assert len(shards) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPRESS)
 @pytest.mark.parametrize("part", [0.1, 0.7, 0.999])
 def test_a_cut_file_keeps_every_whole_row(tmp_path, name, part):

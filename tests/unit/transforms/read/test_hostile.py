@@ -25,6 +25,7 @@ SAMPLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_flipped_cut_and_spliced_bytes(tmp_path, name):
     chance = random.Random(name)
@@ -50,6 +51,7 @@ def test_flipped_cut_and_spliced_bytes(tmp_path, name):
             assert whole == cut
 
 
+@pytest.mark.slow
 def test_a_row_of_fifty_megabytes_costs_one_reject(tmp_path):
     row = b'{"complaint_id":"1"}\n'
     path = tmp_path / "a.gz"

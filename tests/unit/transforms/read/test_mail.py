@@ -199,6 +199,7 @@ OVER_A_BOUND = {
 """What is counted as not read, by the name of the message."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_message_is_read_in_time_and_what_is_over_a_bound_counted(tmp_path, name):
     data = HOSTILE[name]
@@ -214,6 +215,7 @@ def test_a_hostile_message_is_read_in_time_and_what_is_over_a_bound_counted(tmp_
     assert (row["unknown"] or None, rejects) == (OVER_A_BOUND.get(name), [])
 
 
+@pytest.mark.slow
 def test_a_bomb_does_not_hide_the_next_attachment(tmp_path):
     bomb = HOSTILE["pdf_bomb"].removesuffix(b"--b--\n")
     mail = scam_mail()

@@ -757,6 +757,7 @@ OF_EVERY_TARGET = ReadOptions(
 """A map of a column into fields of every type."""
 
 
+@pytest.mark.slow
 @draws(300)
 @given(
     name=st.sampled_from(

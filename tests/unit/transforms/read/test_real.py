@@ -17,6 +17,7 @@ def one_number(row):
     return [number["raw"] for number in row["phone_numbers"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shard_bytes", [16 << 20, 50_000])
 def test_do_not_call(shard_bytes):
     path = real("ftc_dnc/dnc_complaint_numbers_2019-12-16.csv")

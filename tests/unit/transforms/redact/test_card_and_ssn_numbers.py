@@ -53,6 +53,7 @@ def test_other_numbers_stay(text):
     assert shown(text, None) == [text, None]
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from("0123456789 -ssnSINninoQC\n"), max_size=60))
 def test_the_hint_matches_every_text_with_a_number(text):
     found = list(card_and_ssn_spans(text))

@@ -47,6 +47,7 @@ def test_what_is_neither_stays(text):
     assert masked(text) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", range(WINDOW - 40, WINDOW + 40, 7))
 def test_a_name_is_found_wherever_windows_end(before):
     filler = ("They called me again. " * (before // 22 + 1))[:before] + " "
@@ -75,6 +76,7 @@ def test_only_narratives_change():
     assert after.select(others).equals(batch.select(others))
 
 
+@pytest.mark.slow
 def test_most_labelled_names_and_addresses_are_masked_and_little_else():
     """As docs/benchmarks.md has it; another processor may read a few of them otherwise."""
     every = readings.load_names()

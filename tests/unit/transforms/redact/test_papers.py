@@ -145,6 +145,7 @@ def shown(*texts, field="narrative"):
     return kept[field].to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "paper", "behind"), PAPERS)
 def test_a_paper_is_masked_at_its_length(before, paper, behind):
     (kept,) = shown(before + paper + behind)
@@ -153,6 +154,7 @@ def test_a_paper_is_masked_at_its_length(before, paper, behind):
     assert len(masked) == len(paper) and not any(map(str.isalnum, masked))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", OTHERS)
 def test_what_only_looks_like_a_paper_stays(text):
     assert shown(text) == [text]

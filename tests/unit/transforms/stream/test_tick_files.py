@@ -43,6 +43,7 @@ def ticks_on(folder):
         yield counter.members
 
 
+@pytest.mark.slow
 def test_a_run_that_is_replaced_is_known_from_the_next_tick_on(tmp_path, monkeypatch):
     monkeypatch.setattr(manifest, "PAUSE_SECONDS", 0.0)
     folder = tmp_path / "run"

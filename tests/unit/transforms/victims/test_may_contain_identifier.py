@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import phonenumbers as pn
 import pyarrow as pa
+import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
@@ -59,6 +60,7 @@ def cases(draw):
     return sorted(victims), values
 
 
+@pytest.mark.slow
 @draws(400)
 @given(cases(), st.booleans())
 def test_no_contained_identifier_is_missed(case, as_written):
