@@ -217,11 +217,20 @@ class HubLog:
                 raise OfferError(f"answers {one.dispute}, which is no dispute")
             self.answered.add(one.dispute)
         elif isinstance(one, LoggedEnd):
-            self.entries.pop(one.entry, None)
-            self._ended[one.leaf] = one.entry
-            self._ids.add(one.entry)
+            self._end(one)
         else:
             self.openings.append(one)
+
+    def _end(self, end: LoggedEnd) -> None:
+        """Takes an entry out; the line of no other entry may be erased for it."""
+        entry = self.entries.pop(end.entry, None)
+        leaf = entry.leaf if entry else None
+        if (leaf is None and end.leaf not in self._erased) or leaf not in (None, end.leaf):
+            raise OfferError(f"ends {end.entry} with line {end.leaf}, which is not its line")
+        if leaf is None and end.entry in self._ids:
+            raise OfferError(f"ends {end.entry} again")
+        self._ended[end.leaf] = end.entry
+        self._ids.add(end.entry)
 
     def check_erasures(self) -> None:
         """Checks that every erased line is of an entry that the log says is out.

@@ -13,7 +13,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -99,13 +99,15 @@ def priority_parts(
 
     `cluster` has reporters and confidence, and losses, orgs and last_seen as no reporter alone
     moves them (`ranked_by` of a summary's facts). `members` are MEMBERSHIP rows, `complaint_times`,
-    one a reporter, are in microseconds since 1970, beside the people of each; `when` is the moment
-    that recency and growth count from. A part is a dict of part, value, weight and points; points
-    add up to the priority, 0 to 100.
+    one a reporter, are in microseconds since 1970, beside the people of each. Recency and growth
+    count whole days, in UTC, back from the day of `when`. A part is a dict of part, value, weight
+    and points; points add up to the priority, 0 to 100.
     """
     scale = by.scale
-    lost = sum(by.usd.get(one["currency"], 0.0) * float(one["amount"]) for one in cluster["losses"])
-    age = max((when - cluster["last_seen"]) / timedelta(days=1), 0.0)
+    lost = math.fsum(
+        by.usd.get(loss["currency"], 0.0) * float(loss["amount"]) for loss in cluster["losses"]
+    )
+    age = max((when.date() - cluster["last_seen"].date()).days, 0)
     values = {
         "victims": _log_share(cluster["reporters"], scale["victims"]),
         "losses": _log_share(lost, scale["losses"]),
@@ -163,10 +165,11 @@ def _growth(
 
     One is added to the whole, so that a single complaint is not growth in full.
     """
-    now, ago = microseconds_of(when), span // timedelta(microseconds=1)
+    midnight = datetime.combine(when.date() + timedelta(days=1), time(), UTC)
+    end, ago = microseconds_of(midnight), span // timedelta(microseconds=1)
     moments, people = complaint_times
-    late = int(people[moments > now - ago].sum())
-    before = int(people[(moments > now - 2 * ago) & (moments <= now - ago)].sum())
+    late = int(people[moments >= end - ago].sum())
+    before = int(people[(moments >= end - 2 * ago) & (moments < end - ago)].sum())
     return late / (late + before + 1)
 
 

@@ -5,6 +5,7 @@ import itertools
 import random
 import secrets
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from reports.exchange import (
     parse_hub_file,
     seal_letter,
 )
-from reports.exchange.hub_log import shown_ties
+from reports.exchange.hub_log import log_line, shown_ties
 from reports.signing import (
     MerkleTree,
     consistency_proof,
@@ -43,6 +44,7 @@ from schemas.offer import (
     HubLetter,
     HubTie,
     KindLife,
+    LoggedEnd,
 )
 from tests.support.examples import draws
 
@@ -389,3 +391,20 @@ def test_a_letter_that_a_log_cannot_hold_is_none():
     ahead = replace(first.ties[0], week="2026-W30")
     with pytest.raises(OfferError, match="ties"):
         sent(replace(one, actors=(replace(first, ties=(ahead,)),)))
+
+
+def test_an_entry_is_ended_by_its_own_line_alone_and_once():
+    hub = empty_hub()
+    first, *others = claimed(hub)
+    own, other = (hub.log.entries[name].leaf for name in (first, others[0]))
+
+    def left(*ends):
+        log = deepcopy(hub.log)
+        lines = [log_line(LoggedEnd("2026-06-03", name, leaf)) for name, leaf in ends]
+        log.add_day("2026-06-03", b"".join(line + b"\n" for line in sorted(lines)))
+        return log.entries.keys()
+
+    assert left((first, own)) == set(others)
+    for ends in [(first, other)], [("0" * 32, other)], [(first, own), (first, other)]:
+        with pytest.raises(OfferError, match="not its line"):
+            left(*ends)

@@ -82,6 +82,17 @@ def test_each_part_moves_it_alone(part, more):
     assert [one for one in PRIORITY_PARTS if before[one] != after[one]] == [part]
 
 
+def test_runs_of_one_day_agree_in_whatever_order_losses_come():
+    losses = [{"currency": code, "amount": amount} for code, amount in
+              (("USD", 0.1), ("EUR", 0.2), ("GBP", 0.3), ("CAD", 1e6))]  # fmt: skip
+    times = [WHEN - timedelta(days=14), WHEN - timedelta(days=13, hours=12)]
+    runs = [
+        points(when=WHEN + later, losses=order, complaint_times=times, last_seen=WHEN)
+        for later, order in ((timedelta(), losses), (timedelta(hours=23.9), losses[::-1]))
+    ]
+    assert runs[0] == runs[1] != points(when=WHEN + timedelta(days=1), complaint_times=times)
+
+
 def test_recency_halves_in_its_half_life():
     assert points(when=DAY)[1]["recency"]["value"] == 1
     assert points(when=DAY + timedelta(days=14))[1]["recency"]["value"] == 0.5
