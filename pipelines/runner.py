@@ -30,7 +30,7 @@ from pipelines.options import LOCAL_RUNNER, UsageError, describe_system_error, h
 from pipelines.progress import Progress, suppress_stderr
 from transforms.batch_codec import SpillFile
 from transforms.gc_tuning import gc_tuned, keep_memory
-from transforms.local import UNCHECKED, LocalExecutor, OptionsParsedOnce, new_pipeline
+from transforms.local import LocalExecutor, OptionsParsedOnce, new_pipeline
 from transforms.manifest import RunSettings
 from transforms.write import available_cpus, forking, is_local
 
@@ -70,7 +70,7 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
         UsageError: where the runner refuses them.
     """
     try:
-        options = OptionsParsedOnce([*flags, UNCHECKED])
+        options = OptionsParsedOnce(flags)
         check_job_server(options)
         return new_pipeline(options, _local_runner(options, flags))
     except UsageError:

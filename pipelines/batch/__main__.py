@@ -27,8 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.batch.plan import flags_for_size, make_plan, with_register
     from pipelines.progress import BATCH_STEPS, Progress
     from reports.text import quantity
+    from transforms.local import UNCHECKED
 
-    flags = [*options.beam]
+    flags = [*options.beam, UNCHECKED]
     if not options.debug:
         flags += runner.suppress_logs(flags)
     with run_folder.lock_output(options.output):

@@ -415,10 +415,10 @@ def _run_joint(
     from pipelines import run_folder, runner
     from pipelines.batch.joint_pipeline import build_joint_pipeline, live_pipeline
     from pipelines.progress import Progress
-    from transforms.local import LocalExecutor
+    from transforms.local import UNCHECKED, LocalExecutor
     from transforms.write import staging_folder
 
-    flags = [f"--runner={LOCAL_RUNNER}"]
+    flags = [f"--runner={LOCAL_RUNNER}", UNCHECKED]
     if not arguments.debug:
         flags += runner.suppress_logs(flags)
     output = arguments.output

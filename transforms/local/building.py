@@ -18,7 +18,9 @@ from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms import core, userstate
 
 UNCHECKED = "--no_pipeline_type_check"
-"""Beam's check of how steps fit together is for who writes them: a tenth of an empty run."""
+"""Beam's check of how steps fit together is for who writes them: a tenth of an empty run.
+
+Not for a stream on an engine: its steps in Java take their types from what the check infers."""
 
 _inspect, _inspect_dofn = core.get_function_args_defaults, userstate.get_dofn_specs
 
