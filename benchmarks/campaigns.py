@@ -201,7 +201,7 @@ def print_reliability(runs: Iterable[tuple[str, SimulatedRun]]) -> None:
         ]
         stated = np.array([one for one in found if one[0] is not None]).reshape(-1, 2)
         ranked = [share for likely, share in found if likely is None]
-        every += stated.tolist()
+        every += [(likely, share) for likely, share in stated]
         cells = [name, f"{len(owner):,}", len(rows), len(stated), *_brier(stated)]
         cells.append(f"{np.mean(ranked):.3f}" if ranked else "-")
         print("| " + " | ".join(map(str, cells)) + " |", flush=True)

@@ -93,7 +93,7 @@ def print_ways(folder: Path, complaints: int, seed: int) -> dict[str, float]:
         made += options
         offered = folder / f"microsoft{suffix}"
         ringtrace(microsoft, "exchange", "offer", offered, *made, "--output", offer)
-        own = [folder / f"amazon{suffix}", offer]
+        own: list[str | Path] = [folder / f"amazon{suffix}", offer]
         if suffix:
             own += ["--decisions", folder / "amazon.csv"]
         later = ["--now", "2026-01-02T00:00:00Z"]
@@ -171,9 +171,9 @@ def print_scores(folder: Path, *names: str) -> dict[str, float]:
         score = found.agreement.bcubed
         scores[name] = score.f1
         harms = (found.known_legitimate, found.victim_side, found.innocent, found.near_miss)
-        core = f"\tcore {found.tiers.core.precision:.3f}, {found.tiers.core.recall:.2f}" * bool(
-            found.tiers
-        )
+        core = ""
+        if found.tiers:
+            core = f"\tcore {found.tiers.core.precision:.3f}, {found.tiers.core.recall:.2f}"
         print(f"{name}\tF1 {score.f1:.2f}\tprecision {score.precision:.2f}"
               f"\trecall {score.recall:.2f}{core}\tharms {harms}", flush=True)  # fmt: skip
     return scores

@@ -44,7 +44,7 @@ SECONDS_A_MEGABYTE, MEMORY = 20, 1024
 
 _TIME = "2026-01-01T00:00:00Z"
 
-Make = Callable[[Path, int], None]
+Make = Callable[[Path, int], object]
 """Writes a file of about so many bytes before it is compressed."""
 
 
@@ -550,8 +550,8 @@ def cases() -> Iterator[Case]:
         for name in ("rows", "truth", "line", "quote", "commas", "header", "nul"):
             given = ("evaluate", "{run}", *(("{truth}", option) if option else ()), "{file}")
             yield Case(f"evaluate{option}/{name}", LISTS[name], "a.list", given)
-    stream = ("stream", "--watch", "{folder}", "--output", "{out}", "--no-register")
-    stream += ("--stop-after-idle", "1", "--tick-interval", "1")
+    ends = ("--stop-after-idle", "1", "--tick-interval", "1")
+    stream = ("stream", "--watch", "{folder}", "--output", "{out}", "--no-register", *ends)
     for name, make in FILES.items():
         yield Case(f"stream/{name}", make, f"complaints/{name}", stream)
     for name, row in ROWS.items():

@@ -29,11 +29,11 @@ SECONDS_A_SAMPLE = 0.1
 class Parser(argparse.ArgumentParser):
     """Shows a module's docstring as its help, and refuses wrong words in one line."""
 
-    def __init__(self, module: str, about: str | None, **more: str) -> None:
+    def __init__(self, module: str, about: str | None, epilog: str | None = None) -> None:
         """Reads the words of `python -m MODULE`."""
         shape = argparse.RawDescriptionHelpFormatter
         prog = f"python -m {module}"
-        super().__init__(prog=prog, description=about, formatter_class=shape, **more)
+        super().__init__(prog=prog, description=about, formatter_class=shape, epilog=epilog)
 
     def error(self, message: str) -> NoReturn:
         """Exits with 2."""

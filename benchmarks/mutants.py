@@ -216,7 +216,7 @@ def mutmut_in(tree: Path) -> Iterator[None]:
         yield
 
 
-def exit_statuses(names: Sequence[str] = ()) -> dict[str, int | None]:
+def exit_statuses(names: tuple[str, ...] = ()) -> dict[str, int | None]:
     """The status of each mutant of the tree that was entered, or of some; None if not yet run."""
     from mutmut.__main__ import collect_source_file_mutation_data
 
@@ -248,14 +248,15 @@ def run_mutants(tree: Path, names: Sequence[str]) -> dict[str, str]:
         MutationError: mutmut failed, such as by a test that fails without any mutant.
     """
     log = tree.with_suffix(".log")
-    command = [Path(sys.executable).with_name("mutmut"), "run", "--max-children", "1", *names]
+    mutmut = str(Path(sys.executable).with_name("mutmut"))
+    command = [mutmut, "run", "--max-children", "1", *names]
     with log.open("w", encoding="utf-8") as file:
         done = subprocess.run(command, cwd=tree, check=False, stdout=file, stderr=file)
     with mutmut_in(tree):
-        statuses = exit_statuses(names)
+        statuses = exit_statuses(tuple(names))
     if done.returncode or None in statuses.values():
         raise MutationError(f"mutmut failed on {tree.name}: see the end of {log}")
-    return {name: OUTCOMES.get(status, "killed") for name, status in statuses.items()}
+    return {name: OUTCOMES.get(status or 0, "killed") for name, status in statuses.items()}
 
 
 def diffs(tree: Path, names: Iterable[str]) -> list[str]:

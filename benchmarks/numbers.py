@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import phonenumbers as pn
 import pyarrow as pa
@@ -207,8 +208,8 @@ def _agreement() -> None:
     print(f"{found - missed} agree. What differs, and why ours is better:\n")
     print("| input | region | libphonenumber | ringtrace | why |")
     print("|---|---|---|---|---|")
-    for text, region, wanted, ours in rows:
-        print(f"| `{text}` | {region} | {wanted} | {ours} | {_why(text)} |")
+    for text, region, wanted, reading in rows:
+        print(f"| `{text}` | {region} | {wanted} | {reading} | {_why(text)} |")
 
 
 def _why(text: str) -> str:
@@ -325,7 +326,7 @@ def speed() -> None:
         ("complaints, all identifiers", complaints, complaint_mentions),
         ("calls, all identifiers", calls, call_mentions),
     ):
-        _line(what, len(records), None, seconds(lambda w=work, r=records: w(r)))
+        _line(what, len(records), None, seconds(partial(work, records)))
 
 
 def main(words: list[str] | None = None) -> None:

@@ -270,7 +270,7 @@ def _text(path: Path, pattern: str) -> str:
 def _member(package: tarfile.TarFile, name: str) -> Any:
     file = package.extractfile(name)
     if file is None:
-        raise ValueError(f"{package.name} has no {name}")
+        raise ValueError(f"{package.name!r} has no {name}")
     return json.load(file)
 
 

@@ -60,14 +60,14 @@ def normalized(name: str) -> str:
 
 def licence_of(fields: metadata.PackageMetadata) -> str:
     """Returns an SPDX expression, else the classifiers and the first line of a licence field."""
-    if expression := fields.get("License-Expression"):
-        return expression
+    if expression := fields.json.get("license_expression"):
+        return str(expression)
     classifiers = [
         classifier.rpartition(" :: ")[2]
         for classifier in fields.get_all("Classifier", [])
         if classifier.startswith("License :: ")
     ]
-    lines = fields.get("License", "").strip().splitlines()
+    lines = str(fields.json.get("license", "")).strip().splitlines()
     return "; ".join([*classifiers, *lines[:1]])
 
 
@@ -79,7 +79,7 @@ def read_licences(site: Path) -> list[Licensed]:
             distribution.version,
             licence_of(distribution.metadata),
             tuple(
-                file.locate().read_text("utf-8", errors="replace").strip()
+                Path(file.locate()).read_text("utf-8", errors="replace").strip()
                 for file in sorted(distribution.files or [])
                 if LICENCE_FILE.search(str(file))
             ),

@@ -98,7 +98,7 @@ def install(wheel: Path, environment: Path) -> None:
     subprocess.run([*export, "--output-file", locked], cwd=ROOT, check=True)
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     subprocess.run([UV, "venv", "--quiet", "--python", version, environment], check=True)
-    pip = [UV, "pip", "install", "--quiet", "--python", environment]
+    pip: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", environment]
     subprocess.run([*pip, "--require-hashes", "--requirements", locked], check=True)
     subprocess.run([*pip, "--no-deps", wheel], check=True)
     subprocess.run([UV, "pip", "check", "--quiet", "--python", environment], check=True)
