@@ -113,6 +113,7 @@ check: $(READY_DEV)  ## lint, types, import direction
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/oxlint --silent --deny-warnings reports/assets/workbench.js
 	@$(UV) lock --quiet --check
 
 requirements.txt: pyproject.toml uv.lock | $(UV_READY)

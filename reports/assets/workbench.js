@@ -36,7 +36,7 @@
   function load(name) {
     const known = pieces.get(name);
     if (known) return known.promise;
-    let done = (/** @type {any} */ _) => {};
+    let done = (/** @type {any} */ _found) => {};
     const promise = new Promise((resolve, reject) => {
       done = resolve;
       addScript(name === "world" ? "world.js" : `data/${name}.js`, reject);
@@ -310,8 +310,6 @@
     const time = new Date(seconds * 1000).toISOString().slice(11, 16);
     return `${day(seconds)}, ${time} UTC`;
   }
-  /** @param {string[]} words */
-  const joined = (words) => [words.slice(0, -1).join(", "), ...words.slice(-1)].filter(Boolean).join(" and ");
 
   const WORDS = /** @type {Record<string, string>} */ ({
     callback: "Callback number", caller_id: "Caller ID (can be spoofed)", payee: "Payee", operator: "Remote-access ID",
@@ -879,7 +877,7 @@
 
   // ---------------------------------------------------------------- notes on clusters, which bind no run
 
-  const WORK_KEY = "ringtrace workbench", ALERT_KEY = "ringtrace alerts";
+  const WORK_KEY = "ringtrace workbench";
   const STATES = /** @type {[string, string][]} */ ([["open", "In work"], ["waiting", "Waiting"], ["done", "Done"]]);
   /** @type {any} */ let work = { version: 1, clusters: Object.create(null), acknowledged: {} };
 
@@ -1123,7 +1121,7 @@
   function identifiersIn(query) {
     const text = query.normalize("NFKC");
     const words = text.split(/[\s,;<>"']+/).map((one) => one.replace(/^[([]+|[)\].:!?]+$/g, ""));
-    return [...new Set([...(text.match(/[+(]*\d[\d\s().\/\u2010-\u2015-]{5,}\d/g) ?? []), ...words.filter((one) => one.length > 5 && /[\d.@]/.test(one))])].slice(0, 12);
+    return [...new Set([...(text.match(/[+(]*\d[\d\s()./\u2010-\u2015-]{5,}\d/g) ?? []), ...words.filter((one) => one.length > 5 && /[\d.@]/.test(one))])].slice(0, 12);
   }
 
   async function search() {
