@@ -161,6 +161,7 @@ SUBJECTS = {
         ),
         (
             "tests/unit/pipelines/commands/test_keys.py",
+            "tests/unit/pipelines/test_key_store.py",
             "tests/unit/reports/referral/test_package.py",
             "tests/unit/reports/referral/test_seal.py",
             "tests/unit/reports/referral/test_sections.py",
