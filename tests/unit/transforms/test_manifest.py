@@ -12,7 +12,7 @@ from hypothesis import given, strategies as st
 from schemas.cluster import CLUSTER
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST
 from schemas.reject import REJECT
-from schemas.tables import CONTESTED, NARRATIVES, PRIVATE_FOLDER
+from schemas.tables import CONTESTED, LINKS, NARRATIVES, PRIVATE_FOLDER
 from tests.support.made_up_evidence import DAY
 from transforms.counters import count_members, count_read, count_rejects
 from transforms.manifest import (
@@ -22,7 +22,10 @@ from transforms.manifest import (
     build_manifest,
     build_private_manifest,
     check_private,
+    faulty_rows,
+    find_added,
     find_alarms,
+    find_altered,
     input_file_entry,
     manifest_bytes,
     reconciled_counts,
@@ -231,3 +234,55 @@ def test_a_private_manifest_is_that_of_its_run(private_run):
         check_private(str(folder), manifest)
     shutil.rmtree(folder / PRIVATE_FOLDER)
     assert check_private(str(folder), manifest) is None
+
+
+def test_each_way_to_alter_a_run_has_its_word(tmp_path):
+    def line_of(name, content=b"four"):
+        digest = hashlib.sha256(content).hexdigest()
+        return {"name": name, "bytes": len(content), "sha256": digest}
+
+    ways = {
+        "links/cut": (b"fou", "cut off"),
+        "links/empty": (b"", "empty"),
+        "links/long": (b"fours", "longer"),
+        "links/other": (b"FOUR", "other bytes"),
+        "links/same": (b"four", None),
+    }
+    (tmp_path / "links").mkdir()
+    for name, (content, _) in ways.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "links/folder").mkdir()
+    (tmp_path / "links/link").symlink_to("same")
+    (tmp_path / "behind").symlink_to("links")
+    wrong = {name: word for name, (_, word) in ways.items() if word} | {
+        "links/folder": "no file",
+        "links/link": "a link",
+        "links/gone": "gone",
+        "behind/same": "behind a link, behind",
+        "links/../links/same": "no name of a file of a run",
+    }
+    listed = [line_of(name) for name in (*wrong, "links/same")]
+    for _ in range(2):  # what was compared once is known
+        assert dict(find_altered(f"{tmp_path}/", listed)) == wrong
+    (tmp_path / "links/same").write_bytes(b"FOUR")
+    assert dict(find_altered(str(tmp_path), listed))["links/same"] == "other bytes"
+
+
+def test_files_that_a_manifest_does_not_list_are_added(tmp_path):
+    names = ("manifest.json", "private/part", "links/part", "links/.crc", "_tmp/part", "report/x")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    manifest = {"outputs": [{"name": "links/part"}]}
+    assert list(find_added(str(tmp_path), manifest)) == [("report/x", "added")]
+    assert list(find_added(str(tmp_path), manifest, LINKS)) == []
+    (tmp_path / "links/link").symlink_to("part")
+    assert list(find_added(str(tmp_path), manifest, LINKS)) == [("links/link", "added")]
+    assert list(find_added(str(tmp_path / "none"), manifest)) == []
+
+
+def test_a_row_of_a_later_day_is_no_fault():
+    manifest = {"counts": {"calls": {"rejected": 3}},
+                "tallies": {"call_rejects": {"after_as_of": 2, "bad_time": 1}}}  # fmt: skip
+    assert faulty_rows(manifest, "calls") == 1
+    assert faulty_rows(manifest | {"tallies": {}}, "calls") == 3
