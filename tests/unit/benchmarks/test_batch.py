@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.batch import BETWEEN_STEPS, main, observe, samples_by_module, share_within, steps
+from benchmarks.batch import BETWEEN_STEPS, observe, samples_by_module, share_within, steps
 from benchmarks.measured import python, run
 
 
@@ -43,14 +43,3 @@ def test_time_belongs_to_the_innermost_module_of_ours():
     assert share_within(stacks, re.compile(r"phone/normalize\.py")) == pytest.approx(3 / 9)
     assert share_within(stacks, re.compile("cli|normalize")) == 1
     assert share_within(stacks, re.compile("nowhere")) == 0
-
-
-@pytest.mark.parametrize(
-    "words",
-    ["--svg a.svg", "--by-module --stages", "--by-module --within (", "--record --no-report"],
-)
-def test_options_that_do_not_go_together_are_one_line(words, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["20", *words.split()])
-    assert ended.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("python -m benchmarks.batch: ")

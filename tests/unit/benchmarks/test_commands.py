@@ -24,14 +24,6 @@ def test_every_command_is_listed_once():
     assert sorted(rows) == sorted(every.COMMANDS)
 
 
-def test_help_has_a_line_for_each_command(capsys):
-    with pytest.raises(SystemExit):
-        every.main(["--help"])
-    lines = capsys.readouterr().out.splitlines()
-    named = [one.split()[0] for one in lines if one.startswith("benchmarks.")]
-    assert named == [f"benchmarks.{name}" for name in every.COMMANDS]
-
-
 def test_all_are_run_and_a_failure_is_said_at_the_end(monkeypatch):
     ran = []
 
