@@ -7,7 +7,7 @@ import secrets
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -60,6 +60,8 @@ CHARTER = HubCharter(
     "acx", "isac", "2026-06-01T00:00:00Z", base64.b64encode(b"\1" * 32).decode(), 90, 14, 7, 5,
     "TLP:AMBER", tuple(KindLife(kind, days) for kind, days in sorted(HUB_LIVES.items())),
 )  # fmt: skip
+
+LONG_LIVES = tuple(KindLife(life.kind, 366) for life in CHARTER.lives)
 
 
 @draws(60)
@@ -154,9 +156,8 @@ def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
     assert b'"sender":"google"' in content and b"signature" in signature
 
 
-def lines_of(letters):
-    hub = SimpleNamespace(charter=CHARTER, log=HubLog(CHARTER))
-    day = Day(hub, SECRET, DAY)
+def lines_of(letters, secret=SECRET):
+    day = Day(empty_hub(), secret, DAY)
     for org, one in letters:
         day.add(org, one)
     return sorted(day.lines)
@@ -170,11 +171,7 @@ def test_the_order_and_size_of_letters_do_not_show_in_the_lines_of_a_day():
         secret = secrets.token_bytes(32)
         letters = [(org, letter(org, rng, rng.randrange(1, 4))) for org in ORGS]
         rng.shuffle(letters)
-        hub = SimpleNamespace(charter=CHARTER, log=HubLog(CHARTER))
-        day = Day(hub, secret, DAY)
-        for org, one in letters:
-            day.add(org, one)
-        lines = sorted(day.lines)
+        lines = lines_of(letters, secret)
         tokens = {org: contributor_token(secret, CHARTER, org, DAY) for org in ORGS}
         first = {token: min(at for at, line in enumerate(lines) if token.encode() in line)
                  for token in tokens.values()}  # fmt: skip
@@ -196,12 +193,11 @@ def test_lines_of_a_day_are_the_same_in_whatever_order_letters_came(monkeypatch)
 
 def test_nobody_claims_an_identifier_twice_whatever_the_epoch():
     """Two tokens with one identifier in force are so two members, which a feed rests on."""
-    lives = tuple(KindLife(one.kind, 366) for one in CHARTER.lives)
-    hub = SimpleNamespace(charter=CHARTER, log=HubLog(replace(CHARTER, lives=lives)))
+    hub = empty_hub(LONG_LIVES)
     first = letter("google", random.Random(4), 1)
     day = Day(hub, SECRET, DAY)
     day.add("google", first)
-    hub.log.add_day(DAY.isoformat(), b"".join(line + b"\n" for line in sorted(day.lines)))
+    close(hub, day)
     claimed = first.actors[0].entries[0].entity_id
 
     def again(replaces=()):
@@ -231,12 +227,6 @@ def test_tokens_are_of_one_epoch_and_of_one_hub():
 def test_bytes_of_nobody_are_no_letter(size):
     with pytest.raises(OfferError, match="is not sealed to this hub's key"):
         open_letter(bytes(size), b"\1" * 32, HUB)
-
-
-def test_the_charter_of_these_tests_is_right():
-    content = signing.canonical_json(CHARTER)
-    assert parse_hub_file(HubCharter, content) == CHARTER
-    assert datetime(2026, 6, 1, tzinfo=UTC).date() < DAY
 
 
 def empty_hub(lives=None):
@@ -314,7 +304,7 @@ def test_many_letters_of_a_day_freeze_no_more_than_one():
 
 
 def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
-    hub = empty_hub(tuple(KindLife(one.kind, 366) for one in CHARTER.lives))
+    hub = empty_hub(LONG_LIVES)
     first = letter("google", random.Random(7), 1)
     day = Day(hub, SECRET, DAY)
     day.add("google", first)

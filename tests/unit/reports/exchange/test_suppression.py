@@ -93,18 +93,6 @@ def test_nothing_small_is_hidden_for_nothing(table, k):
         assert named == {c for c, n in table.items() if n and c is not None}
 
 
-def test_examples():
-    assert key({"US": 40, "CA": 9, "DE": 2}, 5) == ((("US", 40),), 11)
-    assert key({"US": 40, "CA": 9}, 5) == ((("CA", 9), ("US", 40)), 0)
-    assert key({"US": 40, "CA": 40, "DE": 2}, 5) == ((), 82)
-    assert key({"US": 5, "CA": 5, "DE": 4}, 5) == ((), 14)
-    assert disclose_counts({"US": 5, "DE": 4}, 5) == NOTHING_DISCLOSED
-    assert disclose_counts({"US": 9}, 5) == NOTHING_DISCLOSED
-    assert key({"US": 10}, 5) == ((("US", 10),), 0)
-    assert key({"US": 40, "CA": 9, None: 2}, 5) == ((("US", 40),), 11)
-    assert disclose_counts({}, 5) == NOTHING_DISCLOSED
-
-
 RULES = offer.shipped_policy()
 
 WIDE = disclose_counts({"US": 30, "CA": 20}, 5)

@@ -23,7 +23,7 @@ from tests.support.report_tables import (
     mention,
     write_run,
 )
-from tests.support.written_report import export_files, parts, report_files
+from tests.support.written_report import export_files, parts, piece, report_files
 
 PHONE, ACCOUNT = "phone:+18885550123", "account:upi:refund@okbank"
 
@@ -191,11 +191,14 @@ def test_ones_own_files_name_all_and_mark_each(tmp_path):
 
 def test_a_redacted_copy_names_core_members_alone(tmp_path):
     files = report_files(*liars_run(tmp_path / "r"), redact=True, suppress_below=5)
-    hidden = [*VALUES, "+13125550177", "call_jane_roe", "5550155", "5550144"]
+    hidden = [*VALUES, "+13125550177", "call_jane_roe", "A-1", "5550155", "5550144"]
+    hidden += ["decision d-1", "decision d-2"]
     assert naming(files, hidden) == []
     seen = naming(files, ["+18885550123"])
     for name in ("report/data/clusters.js", "report/data/part-0.js", "graph/nodes.parquet"):
         assert name in seen
+    told = piece(files, "run")
+    assert told["redacted"] and not {"decisions", "contested"} & told.keys()
     found = parts(files)
     assert {one: facts["left_out"] for one, facts in found.items() if facts["left_out"]} == {
         "c-1": 1,
