@@ -29,16 +29,6 @@ def asked(code, national):
     return phonenumbers.is_valid_number(parsed), told
 
 
-@given(
-    st.sampled_from(sorted(identifiers.CALLING_CODES.values())), st.integers(10**5, 10**12).map(str)
-)
-def test_any_number_is_as_the_library_says(code, national):
-    assert (
-        identifiers.is_assigned(code, national),
-        identifiers.national_and_international(code, national),
-    ) == asked(code, national)
-
-
 @given(SEEDS, PLACES, LINES)
 def test_numbers_that_worlds_ask_for_are_as_the_library_says(seed, country, line):
     rng = Random(seed)
