@@ -3,12 +3,9 @@
 import json
 
 import networkx as nx
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.peers import __main__ as peers, programs, script
+from benchmarks.peers import script
 
 
 def complaint(number, raw, **more):
@@ -58,18 +55,3 @@ def test_the_script_clusters_what_records_name_together(small):
         frozenset({"phone:+18882040123", "phone:+18882040124", "domain:refund-desk.com"}),
         frozenset({"phone:+18882040125", "phone:+18882040126"}),
     }
-
-
-def test_the_components_of_networkx_and_scipy_are_the_same(tmp_path):
-    rng = np.random.default_rng(5)
-    a, b = rng.integers(0, 1 << 62, (2, 300))
-    pairs = pa.table({"a": np.concatenate([a, a]), "b": np.concatenate([b, np.roll(b, 1) * 2])})
-    pq.write_table(pairs, tmp_path / "edges.parquet")
-    found = [tmp_path / f"{peer}.parquet" for peer in ("networkx", "scipy")]
-    for peer, out in zip(("networkx", "scipy"), found, strict=True):
-        programs.COMPONENTS[peer](tmp_path / "edges.parquet", out)
-    assert peers.same_partition(*found)
-    table = pq.read_table(found[1])
-    merged = table.set_column(1, "label", pa.array(np.zeros(table.num_rows, np.int64)))
-    pq.write_table(merged, tmp_path / "merged.parquet")
-    assert not peers.same_partition(found[0], tmp_path / "merged.parquet")

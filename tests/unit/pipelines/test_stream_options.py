@@ -5,7 +5,6 @@ import json
 import pytest
 from apache_beam.options.pipeline_options import PortableOptions
 
-from pipelines import cli
 from pipelines.options import UsageError
 from pipelines.streaming.__main__ import main
 from pipelines.streaming.options import parse
@@ -138,12 +137,3 @@ def test_an_avro_schema_is_checked_first(tmp_path):
         path.write_text(content)
         with pytest.raises(UsageError, match="is not an Avro schema"):
             queue_source(parse(words), ReadOptions())
-
-
-def test_a_list_in_a_toml_file_is_checked_as_the_option_is(tmp_path, capsys):
-    path = tmp_path / "stream.toml"
-    path.write_text('retention = ["phone"]')
-    words = ["--watch", str(tmp_path), "--output", str(tmp_path / "out"), "--config", str(path)]
-    assert cli.main(["stream", *words]) == 2
-    error = capsys.readouterr().err
-    assert "retention" in error and "phone" in error and error.count("\n") == 1

@@ -69,20 +69,6 @@ def test_neighbours_share_all_but_four_digits(seed, country):
     assert identifiers.is_valid(other)
 
 
-@given(SEEDS, PLACES)
-def test_mistyped_differs_in_one_digit(seed, country):
-    rng = Random(seed)
-    number = identifiers.draw_number(rng, country, "service")
-    wrong = identifiers.mistype(rng, number)
-    assert len(wrong) == len(number)
-    assert sum(a != b for a, b in zip(wrong, number, strict=True)) == 1
-
-
-def test_blocks_are_consecutive():
-    block = identifiers.following("+18885550190", 12)
-    assert block == [f"+1888555{n:04}" for n in range(190, 202)]
-
-
 @pytest.mark.parametrize("key", identifiers.PREFIXES)
 def test_every_prefix_has_valid_numbers(key):
     rng = Random(1)

@@ -195,7 +195,7 @@ def test_nobody_claims_an_identifier_twice_whatever_the_epoch():
     """Two tokens with one identifier in force are so two members, which a feed rests on."""
     hub = empty_hub(LONG_LIVES)
     first = letter("google", random.Random(4), 1)
-    day = Day(hub, SECRET, DAY)
+    day = day_of(hub)
     day.add("google", first)
     close(hub, day)
     claimed = first.actors[0].entries[0].entity_id
@@ -206,7 +206,7 @@ def test_nobody_claims_an_identifier_twice_whatever_the_epoch():
         return replace(first, actors=actors)
 
     for days in (1, 91, 181):
-        later = Day(hub, SECRET, DAY + timedelta(days))
+        later = day_of(hub, days)
         with pytest.raises(OfferError, match="claims what the entry"):
             later.add("google", again())
         later.add("amazon", again())
@@ -234,9 +234,13 @@ def empty_hub(lives=None):
     return SimpleNamespace(charter=charter, log=HubLog(charter))
 
 
-def close(hub, day, expelled=()):
+def day_of(hub, days=0):
+    return Day(hub, SECRET, DAY + timedelta(days))
+
+
+def close(hub, day):
     """Puts the lines of a day into the log, as a host does."""
-    day.end(expelled)
+    day.end(())
     lines = b"".join(line + b"\n" for line in sorted(day.lines))
     hub.log.add_day(day.day, lines)
 
@@ -246,10 +250,10 @@ def nothing(org, when=DAY, **parts):
     return replace(HubLetter(HUB, org, written, (), (), (), (), ()), **parts)
 
 
-def claimed(hub, org="google", actors=1, when=DAY):
-    """Lets an organisation claim; returns the ids of its entries."""
-    one, day = letter(org, random.Random(5), actors), Day(hub, SECRET, when)
-    day.add(org, one)
+def claimed(hub, actors=1):
+    """Lets google claim; returns the ids of its entries."""
+    one, day = letter("google", random.Random(5), actors), day_of(hub)
+    day.add("google", one)
     close(hub, day)
     return sorted(entry.entry for actor in one.actors for entry in actor.entries)
 
@@ -257,11 +261,11 @@ def claimed(hub, org="google", actors=1, when=DAY):
 def test_two_letters_that_renew_or_answer_the_same_are_one_line():
     hub = empty_hub()
     names = claimed(hub)
-    day = Day(hub, SECRET, DAY + timedelta(1))
+    day = day_of(hub, 1)
     wanted = HubDispute(secrets.token_hex(16), names[0], "")
     day.add("amazon", nothing("amazon", disputes=(wanted,)))
     close(hub, day)
-    day = Day(hub, SECRET, DAY + timedelta(2))
+    day = day_of(hub, 2)
     for _ in range(2):
         day.add("google", nothing("google", renewals=tuple(names), answers=(wanted.dispute,)))
     close(hub, day)
@@ -271,7 +275,7 @@ def test_two_letters_that_renew_or_answer_the_same_are_one_line():
 
 def test_two_letters_of_a_day_claim_an_identifier_once():
     hub = empty_hub()
-    day = Day(hub, SECRET, DAY)
+    day = day_of(hub)
     first = letter("google", random.Random(6), 1)
     day.add("google", first)
     same = replace(entry(), entity_id=first.actors[0].entries[0].entity_id)
@@ -284,7 +288,7 @@ def test_two_letters_of_a_day_claim_an_identifier_once():
 def test_many_letters_of_a_day_freeze_no_more_than_one():
     hub = empty_hub()
     names = claimed(hub, actors=60)
-    day = Day(hub, SECRET, DAY + timedelta(1))
+    day = day_of(hub, 1)
 
     def disputes(those):
         made = sorted((HubDispute(secrets.token_hex(16), one, "") for one in those),
@@ -306,7 +310,7 @@ def test_many_letters_of_a_day_freeze_no_more_than_one():
 def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
     hub = empty_hub(LONG_LIVES)
     first = letter("google", random.Random(7), 1)
-    day = Day(hub, SECRET, DAY)
+    day = day_of(hub)
     day.add("google", first)
     close(hub, day)
     name = first.actors[0].entries[0].entry
@@ -317,11 +321,11 @@ def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
     close(hub, day)
     moved = replace(entry(), entity_id=first.actors[0].entries[0].entity_id)
     actor = HubActor(secrets.token_hex(16), (moved,), (), (first.actors[0].actor,))
-    day = Day(hub, SECRET, DAY + timedelta(92))
+    day = day_of(hub, 92)
     day.add("google", nothing("google", DAY + timedelta(92), actors=(actor,)))
     close(hub, day)
     assert hub.log.status(moved.entry, DAY + timedelta(92)) == "frozen"
-    day = Day(hub, SECRET, DAY + timedelta(93))
+    day = day_of(hub, 93)
     again = HubDispute(secrets.token_hex(16), moved.entry, "")
     with pytest.raises(OfferError, match="a second time"):
         day.add("amazon", nothing("amazon", disputes=(again,)))
@@ -330,19 +334,19 @@ def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
 def test_what_was_renewed_or_answered_in_time_lives_however_late_the_host_collects():
     hub = empty_hub()
     renewed, disputed, late = claimed(hub, actors=1), claimed(hub), claimed(hub)
-    day = Day(hub, SECRET, DAY + timedelta(1))
+    day = day_of(hub, 1)
     wanted = [HubDispute(f"{at:032x}", those[0], "") for at, those in enumerate((disputed, late))]
     day.add("amazon", nothing("amazon", disputes=tuple(wanted)))
     close(hub, day)
     # Phones live 45 days, and a dispute waits 14.
-    day = Day(hub, SECRET, DAY + timedelta(20))
+    day = day_of(hub, 20)
     answer = DAY + timedelta(15)
     day.add("google", nothing("google", answer, answers=(wanted[0].dispute,)))
     answer = DAY + timedelta(16)
     day.add("google", nothing("google", answer, answers=(wanted[1].dispute,)))
     close(hub, day)
     assert disputed[0] in hub.log.entries and late[0] not in hub.log.entries
-    day = Day(hub, SECRET, DAY + timedelta(50))
+    day = day_of(hub, 50)
     day.add("google", nothing("google", DAY + timedelta(44), renewals=tuple(renewed)))
     day.add("google", nothing("google", DAY + timedelta(45), renewals=tuple(disputed)))
     close(hub, day)

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from pymisp import MISPEvent
 
-from reports.export.graph_tables import left_out_note
 from reports.export.registry import EXPORT_FORMATS
 from tests.support.leaks import decoded_layers
 from tests.support.report_tables import (
@@ -219,18 +218,3 @@ def test_a_report_says_how_well_each_member_is_attested(tmp_path, redact):
     assert (STRANGERS[0] in members) is (not redact)
     slip = members.get(STRANGERS[2])
     assert slip is None if redact else slip["near"] == PHONE
-
-
-@pytest.mark.parametrize(
-    ("count", "what", "why"),
-    [
-        (1, "1 identifier is", "it independently, or it is nearly another"),
-        (19, "19 identifiers are", "each independently, or they are nearly another"),
-    ],
-)
-def test_what_is_left_out_is_counted_in_good_english(count, what, why):
-    assert left_out_note(count) == (
-        f"{what} left out: to be verified before use, since fewer than two people reported or tied "
-        f"{why}"
-    )
-    assert left_out_note(0) == ""
