@@ -105,14 +105,6 @@ def test_ids_with_the_same_hash_are_distinguished(ids, column, hashes):
     assert found.tolist() == expected_places(ids, column)
 
 
-@pytest.mark.parametrize("step", [1, 100])
-def test_near_and_scattered_ids_of_many(step):
-    ids = [f"phone:+1{n:05d}" for n in range(0, 3000, 3)]
-    column = [f"phone:+1{n * step % 3000:05d}" for n in range(300)]
-    found = IdIndex(pa.array(ids[::-1]))
-    assert found.places(pa.array(column)).tolist() == expected_places(ids[::-1], column)
-
-
 MOMENTS = [
     datetime(2024, 2, 29, 23, 59, 59, 999_999, UTC),
     None,

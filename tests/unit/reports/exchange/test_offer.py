@@ -26,7 +26,7 @@ from reports.signing import canonical_json
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION
 from tests.support.real_data import ROOT
-from tests.support.report_tables import ATTESTED
+from tests.support.report_tables import member
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import OF_DAY, UNNAMED
 
@@ -63,30 +63,11 @@ def evidence(*reports, role="callback", record_kind="complaint"):
 
 
 def offer(
-    rows,
-    clusters=None,
-    rules=RULES,
-    private=(),
-    status=None,
-    confidence=0.9,
-    words=None,
-    returned=(),
-    **changed,
+    rows, clusters=None, rules=RULES, private=(), status=None, words=None, returned=(), **changed
 ):
     clusters = clusters or {A: "c-1", B: "c-1", C: "c-2", D: "c-2"}
-    members = [
-        {
-            "entity_id": e,
-            "cluster_id": c,
-            "role": "callback",
-            "confidence": confidence,
-            "bridge": False,
-        }
-        | ATTESTED
-        | {"review": "reviewed"}
-        | changed
-        for e, c in clusters.items()
-    ]
+    changed = {"review": "reviewed"} | changed
+    members = [member(name, cluster, **changed) for name, cluster in clusters.items()]
     states = {"c-1": "candidate", "c-2": "candidate"} | (status or {})
     source = OfferSource(
         members=pa.Table.from_pylist(members, MEMBER),

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import subprocess
 from dataclasses import replace
 from decimal import Decimal
 from html import unescape
@@ -19,6 +18,7 @@ from tests.support.made_up_case import (
     IDS,
     case_of,
     package_of,
+    printed,
     rows,
     write_language,
     write_recipient,
@@ -173,12 +173,6 @@ SAME = {"WhatsApp", "Telegram", "Zelle", "PayPal", "Wallet", "wallet", "Domain",
     "Organisation", "Status", "status", "cheque", "Total", "once", "IBAN",
 }  # fmt: skip
 """Messages that another language writes as English does."""
-
-
-def printed(folder, content):
-    (folder / "a.pdf").write_bytes(content)
-    words = ["pdftotext", "-layout", str(folder / "a.pdf"), "-"]
-    return subprocess.run(words, capture_output=True, check=True, text=True).stdout
 
 
 @pytest.mark.slow

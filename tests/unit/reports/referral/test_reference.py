@@ -18,6 +18,7 @@ from tests.support.made_up_case import (
     IDS,
     case_of,
     package_of,
+    printed,
     rows,
     write_language,
     write_recipient,
@@ -380,11 +381,9 @@ def test_a_letter_in_chinese_has_its_letters_in_the_pdf(tmp_path, monkeypatch):
     case = case_of(tmp_path / "run", rows(), recipient="cn-psb")
     files = package_of(case)
     assert "刑事控告书" in files["data/letter.html"].decode()
-    (tmp_path / "letter.pdf").write_bytes(files["data/letter.pdf"])
-    words = ["pdftotext", "-layout", str(tmp_path / "letter.pdf"), "-"]
-    printed = subprocess.run(words, capture_output=True, check=True, text=True).stdout
-    assert "刑事控告书" in printed.replace(" ", "") and "[U+" not in printed
-    words = ["pdffonts", str(tmp_path / "letter.pdf")]
+    text = printed(tmp_path, files["data/letter.pdf"])
+    assert "刑事控告书" in text.replace(" ", "") and "[U+" not in text
+    words = ["pdffonts", str(tmp_path / "a.pdf")]
     told = subprocess.run(words, capture_output=True, check=True, text=True).stdout
     fonts = [line for line in told.splitlines() if "NotoSansSC" in line]
     assert fonts and all("yes yes" in one for one in fonts), "embedded, as subsets"
