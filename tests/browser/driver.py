@@ -120,10 +120,8 @@ class Browser:
         """`print`, or None for the screen again."""
         self.page.emulate_media(media=kind or "screen")
 
-    def screenshot(self, *, whole: bool = False, css: str | None = None) -> bytes:
-        if css is not None:
-            return self.page.locator(css).first.screenshot()
-        return self.page.screenshot(full_page=whole)
+    def screenshot(self) -> bytes:
+        return self.page.screenshot()
 
     def print(self) -> bytes:
         return self.page.pdf(prefer_css_page_size=True, print_background=True)

@@ -1,6 +1,7 @@
 """A small run, made up, and the case and package of its one cluster."""
 
 import json
+import subprocess
 import tomllib
 from datetime import timedelta
 from decimal import Decimal
@@ -126,6 +127,13 @@ date = "2026-01-01"
     "xx-oath.txt": "DRAFT. I swear: {{ code }}, {{ files }}, {{ local_time }}, {{ version }}.\n",
 }
 """The files of a made-up recipient."""
+
+
+def printed(folder, content):
+    """The text of a PDF as it lies on its pages; leaves the file as a.pdf."""
+    (folder / "a.pdf").write_bytes(content)
+    words = ["pdftotext", "-layout", str(folder / "a.pdf"), "-"]
+    return subprocess.run(words, capture_output=True, check=True, text=True).stdout
 
 
 def write_recipient(folder):

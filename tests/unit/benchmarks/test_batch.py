@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from benchmarks.batch import BETWEEN_STEPS, main, observe, samples_by_module, share_within, steps
-from benchmarks.measured import python, run
+from benchmarks.batch import samples_by_module, share_within, steps
 
 
 def test_each_step_has_the_peak_of_all_its_stages():
@@ -14,18 +13,6 @@ def test_each_step_has_the_peak_of_all_its_stages():
     read, link = steps(stages, samples)
     assert (read.name, read.peak, read.cpu) == ("Read", 20, 2.5)
     assert (link.name, link.peak, link.cpu) == ("Link", 30, 0.5)
-
-
-@pytest.mark.long
-def test_a_run_without_its_report_tells_its_steps_and_what_it_shuffled(tmp_path):
-    size = ("--complaints", 20, "--operations", 2)
-    run(python("pipelines.cli", "simulate", tmp_path / "world", *size))
-    found = observe(tmp_path / "world", tmp_path / "run", report=False)
-    assert not (tmp_path / "run" / "report").exists()
-    assert (tmp_path / "run" / "members").exists()
-    assert found.steps[0].name == "Read"
-    assert {"evidence", "written mentions", BETWEEN_STEPS} <= set(found.encoded)
-    assert found.shuffled == sum(n for one, n in found.encoded.items() if one != BETWEEN_STEPS)
 
 
 def test_time_belongs_to_the_innermost_module_of_ours():
@@ -43,14 +30,3 @@ def test_time_belongs_to_the_innermost_module_of_ours():
     assert share_within(stacks, re.compile(r"phone/normalize\.py")) == pytest.approx(3 / 9)
     assert share_within(stacks, re.compile("cli|normalize")) == 1
     assert share_within(stacks, re.compile("nowhere")) == 0
-
-
-@pytest.mark.parametrize(
-    "words",
-    ["--svg a.svg", "--by-module --stages", "--by-module --within (", "--record --no-report"],
-)
-def test_options_that_do_not_go_together_are_one_line(words, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["20", *words.split()])
-    assert ended.value.code == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("python -m benchmarks.batch: ")

@@ -2,7 +2,6 @@
 
 import re
 from importlib import import_module
-from types import SimpleNamespace
 
 import pytest
 
@@ -22,28 +21,6 @@ def test_every_command_is_listed_once():
     opening = page.partition("\n## ")[0]
     rows = re.findall(r"^\| `python -m benchmarks\.(\w+)", opening, re.M)
     assert sorted(rows) == sorted(every.COMMANDS)
-
-
-def test_help_has_a_line_for_each_command(capsys):
-    with pytest.raises(SystemExit):
-        every.main(["--help"])
-    lines = capsys.readouterr().out.splitlines()
-    named = [one.split()[0] for one in lines if one.startswith("benchmarks.")]
-    assert named == [f"benchmarks.{name}" for name in every.COMMANDS]
-
-
-def test_all_are_run_and_a_failure_is_said_at_the_end(monkeypatch):
-    ran = []
-
-    def run(command, *, check):
-        ran.append(" ".join(command[2:]).removeprefix("benchmarks."))
-        return SimpleNamespace(returncode=ran[-1] == "report")
-
-    monkeypatch.setattr(every.subprocess, "run", run)
-    with pytest.raises(SystemExit, match=r"failed: report$"):
-        every.main([])
-    assert tuple(ran) == every.RUNS
-    assert {one.split()[0] for one in ran} <= every.COMMANDS.keys()
 
 
 @pytest.mark.parametrize("name", ["__main__", *every.COMMANDS])

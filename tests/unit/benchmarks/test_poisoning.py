@@ -6,10 +6,9 @@ from random import Random
 import jsonschema
 import pytest
 
-from benchmarks.poisoning import harms, kinds
-from benchmarks.poisoning.attacks import BUDGETS, BURSTS, INVENTED, Budget, Target
-from benchmarks.poisoning.harms import ATTACKS, HARMS, Case, Outcome
-from benchmarks.poisoning.kinds import MEANS, STRANGERS, Cell, Known
+from benchmarks.poisoning.attacks import INVENTED, Budget, Target
+from benchmarks.poisoning.harms import ATTACKS, HARMS, Case
+from benchmarks.poisoning.kinds import MEANS, STRANGERS, Known
 from benchmarks.poisoning.lies import Forgery, Tables
 from schemas.contract_docs import json_schemas
 
@@ -71,13 +70,6 @@ def test_strangers_of_every_kind_are_named_by_liars_of_their_own(means):
     assert len({row["victim_id"] for row in made.complaints}) == len(made.complaints) == 3 * named
 
 
-def test_a_cell_has_the_fewest_liars_of_each_outcome_and_a_dash_where_none_did_it():
-    cells = {(kind, means): Cell() for kind in STRANGERS for means in MEANS}
-    cells["email", "alone"].least |= {"cluster": 1, "core": 2}
-    (line,) = [one for one in kinds.table_lines(cells, full=False) if one.startswith("| email")]
-    assert line.startswith("| email | 1 · 2 · – · – |")
-
-
 def with_members(tables, **changed):
     """The tables with some members put elsewhere: cluster ids by entity id, None to take out."""
     rows = dict(tables.members)
@@ -136,18 +128,3 @@ def test_what_is_welded_thinly_is_in_no_package():
     thin = replace(after, thin=frozenset(["c-a"]))
     assert Case(target(before, other), before, after).weld_in_package()
     assert not Case(target(before, other), before, thin).weld_in_package()
-
-
-def test_the_table_names_the_least_budget_and_what_did_not_succeed():
-    outcomes = {harm.name: Outcome() for harm in HARMS}
-    first = HARMS[0].name
-    outcomes[first] = Outcome(Budget(2, 1), {1, 2}, {"second_doubtful"}, {"contested"})
-    lines = list(harms.table_lines(outcomes, full=True))
-    assert (
-        f"| {first} | 2 reporters, 1 complaint each | 2 of 3 | second doubtful | contested |"
-        in lines
-    )
-    most = [BUDGETS[True][-1], BURSTS[-1]]
-    assert [sum(f"nothing up to {one}" in line for line in lines) for one in most] == [
-        len(HARMS) - 3, 2
-    ]  # fmt: skip

@@ -16,7 +16,6 @@ FLUSHED = "--finish_bundle_before_checkpointing"
     [
         "--checkpointing_interval=5000",
         "--savepoint_path=/s/chk-7",
-        "--state_backend=filesystem",
         "--externalized_checkpoints_enabled",
         "--number_of_execution_retries=3",
     ],
@@ -40,7 +39,6 @@ def test_a_stream_takes_checkpoints_as_often_as_it_is_asked():
         (["--runner=FlinkRunner"], "ERROR"),
         (["--runner", "portablerunner"], "ERROR"),
         (["--runner=BundleBasedDirectRunner"], "CRITICAL"),
-        (["--runner=DataflowRunner"], "CRITICAL"),
     ],
 )
 def test_workers_are_silenced_in_words_that_their_server_knows(flags, level):

@@ -176,19 +176,24 @@ def test_no_fork_outlives_a_run_that_fails(tmp_path):
     assert children() == before
 
 
-def run_beside(tmp_path, apart, monkeypatch, own=lambda one: (one[0], os.getpid())):
+def two_groups(pipeline, rows):
+    """Groups of rows by their first value, twice: for here, and for a step beside it."""
+    return [
+        pipeline
+        | f"Make {name}" >> beam.Create(rows, reshuffle=False)
+        | f"Group {name}" >> beam.GroupByKey()
+        for name in ("here", "apart")
+    ]
+
+
+def run_beside(tmp_path, apart, monkeypatch, own=lambda _: ("here", os.getpid())):
     """Runs `apart` on groups, in a fork, while `own` works on others; returns what came out."""
     monkeypatch.setattr(executor, "LEAST_SECONDS", 60)
     monkeypatch.setattr(runner, "BESIDE_OTHERS", ("Apart",))
     monkeypatch.setattr(executor, "BESIDE_SECONDS", 0)
     with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
-        groups = [
-            pipeline
-            | f"Make {name}" >> beam.Create([(name, one) for one in range(4)], reshuffle=False)
-            | f"Group {name}" >> beam.GroupByKey()
-            for name in ("here", "apart")
-        ]
-        done = (groups[0] | "Here" >> beam.Map(own), groups[1] | "Apart" >> beam.Map(apart))
+        here, there = two_groups(pipeline, [("apart", number) for number in range(4)])
+        done = here | "Here" >> beam.Map(own), there | "Apart" >> beam.Map(apart)
         _ = done | beam.Flatten() | beam.Map(str) | beam.ParDo(Written(str(tmp_path / "found")))
     return sorted((tmp_path / "found").read_text().splitlines())
 
@@ -227,7 +232,7 @@ def test_what_a_fork_made_that_is_killed_in_its_answer_is_made_here(tmp_path, mo
         time.sleep(1)  # until the fork waits for somebody to read on
         for fork in children() - before:
             os.kill(fork, signal.SIGKILL)
-        return one[0], here
+        return "here", here
 
     def made(one):
         return one[0], "x" * (1 if os.getpid() == here else 1 << 20)
@@ -242,12 +247,7 @@ def test_a_fork_that_is_busy_leaves_its_processor_to_nobody_else(tmp_path, monke
 
     def pids(seconds):
         with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
-            here, apart = (
-                pipeline
-                | f"Make {name}" >> beam.Create([(one, one) for one in range(32)], reshuffle=False)
-                | f"Group {name}" >> beam.GroupByKey()
-                for name in ("here", "apart")
-            )
+            here, apart = two_groups(pipeline, [(number, number) for number in range(32)])
             _ = (
                 here
                 | "Here" >> beam.Map(lambda _: str(os.getpid()))
@@ -270,12 +270,7 @@ def test_what_a_fork_makes_is_taken_when_nothing_else_is_ready(tmp_path, monkeyp
         return name, time.monotonic()
 
     with runner.make_pipeline(["--runner=FnApiRunner", "--direct_num_workers=2"]) as pipeline:
-        here, apart = (
-            pipeline
-            | f"Make {name}" >> beam.Create([(0, 0)], reshuffle=False)
-            | f"Group {name}" >> beam.GroupByKey()
-            for name in ("here", "apart")
-        )
+        here, apart = two_groups(pipeline, [(0, 0)])
         later = (
             here
             | "Here" >> beam.Map(lambda one: (one[0], 0))

@@ -1,7 +1,5 @@
 """The flags of `ringtrace batch`: strict, also where Beam's own are not."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -42,14 +40,7 @@ def test_lists_may_be_given_together_and_again():
 
 
 @pytest.mark.parametrize(
-    "flags",
-    [
-        ["--known-legitmate", "list.csv"],
-        ["--direct_num_worker=2"],
-        ["--runer", "FlinkRunner"],
-        ["--nonsense"],
-        ["-x"],
-    ],
+    "flags", [["--direct_num_worker=2"], ["--runer", "FlinkRunner"], ["--nonsense"], ["-x"]]
 )
 def test_a_flag_that_nobody_knows_is_refused(flags):
     refused([*LEAST, *flags], "unknown option", flags[0].partition("=")[0])
@@ -59,7 +50,7 @@ def test_an_unexpected_word_is_refused():
     refused(["unexpected", *LEAST], "unexpected")
 
 
-@pytest.mark.parametrize("flag", ["--over", "--know", "--complaint", "--shard", "--direct_num=2"])
+@pytest.mark.parametrize("flag", ["--over", "--complaint", "--direct_num=2"])
 def test_abbreviations_are_refused(flag):
     refused([*LEAST, flag], flag.partition("=")[0])
 
@@ -68,11 +59,9 @@ def test_abbreviations_are_refused(flag):
     ("arguments", "word"),
     [
         ([], "--complaints or --calls"),
-        (["--output", "x"], "--complaints or --calls"),
         (["--complaints", "a"], "--output"),
         (["--complaints"], "--complaints"),
         ([*LEAST, "--shards", "0"], "1 to 10000"),
-        ([*LEAST, "--shards", "1.5"], "1 to 10000"),
         ([*LEAST, "--as-of", "tomorrow"], "ISO 8601"),
         ([*LEAST, "--as-of", "2024-03-01"], "no zone"),
         ([*LEAST, "--calls-direction", "sideways"], "inbound"),
@@ -141,21 +130,15 @@ def test_the_command_line_wins_over_the_file(tmp_path):
     ("text", "word"),
     [
         ("colour = 1", "unknown option 'colour' (see"),
-        ("outptu = 'x'", "unknown option 'outptu'; did you mean output? (see"),
         ("weights = 'x'", "unknown option 'weights'; did you mean priority-weights? (see"),
-        ("config = 'x'", "unknown option 'config'"),
         ("help = true", "unknown option 'help'"),
         ("overwrite = 'yes'", "overwrite"),
-        ("complaints = 3", "complaints"),
         ("complaints = ['a', 3]", "complaints"),
         ("output = 3", "output"),
-        ("output = ['a']", "output"),
         ("shards = 0", "1 to 10000"),
         ("shards = true", "1 to 10000"),
-        ("shards = 1.5", "shards"),
         ("as_of = 2024-03-01", "as_of"),
         ("as_of = 2024-03-01T00:00:00", "no zone"),
-        ("calls_direction = 'sideways'", "inbound"),
         ("output = ", "not TOML"),
         ("output = " + "1" * 10_000, "a number that is too long"),
         ("[batch]\noutput = 'x'", "batch"),
@@ -169,23 +152,6 @@ def test_a_toml_file_that_is_not_there_or_not_text(tmp_path):
     refused([*LEAST, "--config", str(tmp_path / "none.toml")], "No such file")
     (tmp_path / "latin.toml").write_bytes(b"output = '\xe9'")
     refused([*LEAST, "--config", str(tmp_path / "latin.toml")], "not TOML")
-
-
-@pytest.mark.parametrize("words", [["--help"], ["batch", "--help"], ["simulate", "--help"], []])
-def test_help_does_not_wait_for_beam(words):
-    script = f"""
-import sys
-from pipelines.cli import main
-try:
-    main({words!r})
-except SystemExit as exit:
-    assert not exit.code
-assert "apache_beam" not in sys.modules
-"""
-    words = [sys.executable, "-c", script]
-    done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
-    assert "usage: ringtrace" in (done.stdout or done.stderr)
 
 
 @pytest.mark.parametrize("count", ["0", "x", "65537"])
@@ -222,7 +188,6 @@ def flags(size, compression="none", given=()):
 def test_partitions_are_as_many_as_bound_what_one_holds_unless_given():
     assert flags(0)["--partitions"] == flags(2**19)["--partitions"] == "1"
     assert flags(2**20)["--partitions"] == flags(10**7)["--partitions"] == "5"
-    assert flags(10 * 2**20 * 12)["--partitions"] == "13"
     assert flags(10**8 * 2)["--partitions"] == flags(10**8 * 5)["--partitions"] == "17"
     assert flags(32 * 2**20 * 100)["--partitions"] == "101"
     assert flags(32 * 2**20 * 100, "zstd")["--partitions"] == "801"

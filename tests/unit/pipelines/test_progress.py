@@ -9,14 +9,12 @@ import pytest
 from pipelines.progress import (
     BATCH_STEPS,
     BUNDLE_LOGGER,
-    SECONDS_A_LINE,
     SECONDS_UNTIL_ESTIMATE,
     Progress,
     ProgressLines,
     StepCost,
     WorkDone,
     about,
-    exactly,
     printable,
     step_number,
     step_of_record,
@@ -138,13 +136,6 @@ def test_an_estimate_is_rough(seconds, words):
     assert about(seconds) == words
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(8.26, "8.3 s"), (544, "9 min 4 s"), (4693, "1 h 18 min")]
-)
-def test_the_time_of_a_run_is_exact(seconds, words):
-    assert exactly(seconds) == words
-
-
 def test_a_line_moves_no_cursor_and_turns_no_text():
     assert printable("runs/\x1b[2J\u202eday é") == "runs/<U+001B>[2J<U+202E>day é"
     shown = io.StringIO()
@@ -180,17 +171,6 @@ def test_only_the_beginning_of_a_stage_is_one():
     begins = "Running bundle for stage %s\n\tExpected outputs: %s timers: %s"
     assert step_of_record(STEPS, record(begins, "(Link/Read)", {"(Read/": 1}, {})) == 2
     assert step_of_record(STEPS, record("Update: %s %s", "(Link/Read)", 1)) == 0
-
-
-def test_plain_lines_are_few(tmp_path):
-    now = [0.0]
-    shown = io.StringIO()
-    lines = ProgressLines(shown, lambda: now[0])
-    lines.show("step 1 of 4: Read")
-    now[0] = SECONDS_A_LINE
-    lines.show("step 2 of 4: Link")
-    lines.show("step 3 of 4: Decide links")
-    assert shown.getvalue() == "ringtrace: step 2 of 4: Link\n"
 
 
 def test_a_day_has_some_hundred_plain_lines():

@@ -160,23 +160,6 @@ def test_the_report_is_the_same_however_it_is_cut_and_shared(
     assert all((out / name).read_bytes() == data for name, data in cut_files.items())
 
 
-def test_the_estimate_counts_members_and_all_entities(tmp_path):
-    estimates = []
-
-    class Pool:
-        scratch = str(tmp_path)
-
-        def run(self, jobs, seconds):
-            estimates.append(seconds)
-            return iter([])
-
-    rows, whole = tangled()
-    run = Run(str(write_run(tmp_path / "run", rows)), whole)
-    workbench.write_workbench(run, Pool())
-    shown = sum(one["size"] for one in rows["clusters"]) * workbench.MEMBER_SECONDS
-    assert estimates[0] == shown + len(rows["entities"]) * workbench.ENTITY_SECONDS
-
-
 def test_scratch_files_are_beside_the_run(tmp_path, monkeypatch):
     rows, whole = world(1)
     run = write_run(tmp_path / "run", rows)

@@ -5,7 +5,7 @@ import pytest
 
 from reports import pieces as module
 from reports.pieces import PartContext, gather_job, search_index
-from tests.support.report_tables import complaint, entity, mention, write_run
+from tests.support.report_tables import complaint, entity, member, mention, write_run
 
 PHONE = "phone:+18885550123"
 
@@ -18,15 +18,7 @@ def searched(run, ids):
 def run_of(folder):
     rows = {
         "entities": [entity(PHONE)],
-        "members": [
-            {
-                "entity_id": PHONE,
-                "cluster_id": "c-1",
-                "role": "callback",
-                "confidence": 1.0,
-                "bridge": False,
-            }
-        ],
+        "members": [member(PHONE, "c-1")],
         "mentions": [mention(PHONE, "a-1"), mention("phone:+12125550100", "a-2")],
         "complaints": [complaint("a-1"), complaint("a-2"), complaint("a-3")],
     }
@@ -48,16 +40,7 @@ def several(folder, records):
     members = [f"phone:+1888555{n:04d}" for n in range(4)]
     rows = {
         "entities": [entity(one) for one in members],
-        "members": [
-            {
-                "entity_id": one,
-                "cluster_id": f"c-{n % 2}",
-                "role": "callback",
-                "confidence": 1.0,
-                "bridge": False,
-            }
-            for n, one in enumerate(members)
-        ],
+        "members": [member(name, f"c-{n % 2}") for n, name in enumerate(members)],
         "mentions": [
             mention(members[n], f"a-{record}") for record, named in records for n in sorted(named)
         ],

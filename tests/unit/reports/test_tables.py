@@ -55,15 +55,6 @@ def test_top_rows_and_counts_agree_with_plain_python(tmp_path_factory, rows, fil
     assert tables.count_rows(run, ENTITIES) == len(rows)
 
 
-def test_read_gives_the_contract_sorted_by_its_key(tmp_path):
-    rows = [entity(f"phone:+1888555010{n}") for n in (7, 1, 3)]
-    run = write_run(tmp_path / "r", {"entities": rows}, files=3)
-    found = tables.read_table(run, ENTITIES)
-    assert found.schema.equals(ENTITIES.schema)
-    assert found["entity_id"].to_pylist() == sorted(row["entity_id"] for row in rows)
-    assert tables.read_table(run, ENTITIES, ["kind"]).column_names == ["kind"]
-
-
 def test_a_folder_without_files_is_an_empty_table(tmp_path):
     (tmp_path / "clusters").mkdir()
     assert tables.read_table(tmp_path, CLUSTERS).num_rows == 0
@@ -112,14 +103,6 @@ def test_ids_with_the_same_hash_are_distinguished(ids, column, hashes):
     with mock.patch.object(tables.xxhash, "xxh3_64_intdigest", few_hashes):
         found = index.places(pa.array(column, pa.string()))
     assert found.tolist() == expected_places(ids, column)
-
-
-@pytest.mark.parametrize("step", [1, 100])
-def test_near_and_scattered_ids_of_many(step):
-    ids = [f"phone:+1{n:05d}" for n in range(0, 3000, 3)]
-    column = [f"phone:+1{n * step % 3000:05d}" for n in range(300)]
-    found = IdIndex(pa.array(ids[::-1]))
-    assert found.places(pa.array(column)).tolist() == expected_places(ids[::-1], column)
 
 
 MOMENTS = [

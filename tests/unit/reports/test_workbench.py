@@ -17,7 +17,6 @@ from reports.cluster_data import compare_scripts
 from reports.pieces import encode_piece
 from reports.run import Run
 from reports.tables import Numbers
-from reports.workbench import group_clusters
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from tests.support.hostile_text import HOSTILE, hostile_run
 from tests.support.leaks import decoded_layers
@@ -35,14 +34,7 @@ from tests.support.report_tables import (
     write_run,
 )
 from tests.support.written_report import parts, piece, report_files, rows
-from tests.unit.reports.export.test_what_files_name import (
-    ACCOUNT,
-    ALONE,
-    PHONE,
-    VALUES,
-    liars_run,
-    naming,
-)
+from tests.unit.reports.export.test_what_files_name import ACCOUNT, PHONE, liars_run, naming
 from transforms.exit_scan import WithheldValues, count_withheld
 from transforms.victim_register import RegisterKey, entries_of_ids, read_lookup
 
@@ -151,18 +143,6 @@ def test_a_number_that_only_a_caller_id_shows_is_nowhere(tmp_path):
     assert naming(files, ["withheld-1"]) != []
 
 
-def test_a_copy_for_a_reader_outside_names_core_members_alone(tmp_path):
-    run, whole = liars_run(tmp_path / "r")
-    own = report_files(run, whole)
-    assert naming(own, VALUES) != []
-    copy = report_files(run, whole, redact=True, suppress_below=5)
-    others = [*VALUES, ALONE.partition(":")[2], "call_jane_roe", "A-1", "+18005550155"]
-    assert naming(copy, [*others, "+18005550144", "decision d-1", "decision d-2"]) == []
-    assert naming(copy, ["+18885550123"]) != []
-    told = piece(copy, "run")
-    assert told["redacted"] and not {"decisions", "contested"} & told.keys()
-
-
 def test_a_file_that_is_named_after_its_sender_is_listed_without_number_and_address(tmp_path):
     run, whole = liars_run(tmp_path / "r")
     digest = {"kind": "complaint", "format": "eml", "rows": 1, "bytes": 9, "sha256": "ab" * 32}
@@ -242,16 +222,6 @@ def test_no_text_leaves_the_template_of_a_piece(value, number):
     texts, lists = re.fullmatch(PIECE, content)[1].split(b"\n")
     assert b"${" not in texts and b"<" not in texts
     assert json.loads(texts) == {value: [value], "at": {"n": 0}} and json.loads(lists) == [[number]]
-
-
-@pytest.mark.parametrize(
-    ("sizes", "groups"), [([1900, 3, 2], 2), ([1] * 2600, 3), ([], 0), ([5000], 1)]
-)
-def test_clusters_share_pieces(sizes, groups):
-    of = {str(n): size for n, size in enumerate(sizes)}
-    found = group_clusters(of)
-    assert sorted(one for group in found for one in group) == sorted(of)
-    assert len(found) == groups
 
 
 @given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))

@@ -62,22 +62,6 @@ def is_valid(name: str, value: object) -> bool:
     return Draft202012Validator(EXPORTED[name]).is_valid(value)
 
 
-def test_json_schema_files_are_current(tmp_path):
-    contract_docs.write_schemas(str(tmp_path))
-
-    def texts(folder: Path) -> dict[str, str]:
-        paths = folder.rglob("*.json")
-        return {str(path.relative_to(folder)): path.read_text() for path in paths}
-
-    assert texts(ROOT / "docs/schemas") == texts(tmp_path)
-
-
-def test_data_contract_page_is_current():
-    assert (ROOT / "docs/data-contract.md").read_text(
-        encoding="utf-8"
-    ) == contract_docs.markdown_page()
-
-
 @pytest.mark.parametrize("name", [*PUBLISHED, *INSIDE])
 def test_every_field_has_a_meaning(name):
     fields = all_fields(list((PUBLISHED | INSIDE)[name]))

@@ -64,9 +64,7 @@ CONFIRM = {"kind": "confirm", "entity_a": PHONE, "reason": "read the evidence"}
 
 
 def decide(client, server, body=CONFIRM, **changed):
-    return client.post(
-        f"/{server.token}/api/decide", content=json.dumps(body), headers=headers(server, **changed)
-    )
+    return post(client, server, "decide", body, **changed)
 
 
 def test_the_page_and_its_files_are_served_to_who_has_the_token(client, server):
@@ -112,9 +110,7 @@ def test_no_file_but_those_of_the_workbench(client, server, name):
         {"x-ringtrace-token": "wrong"},
         {"origin": None},
         {"origin": "null"},
-        {"origin": "http://evil.example"},
         {"origin": "http://127.0.0.1:9999"},
-        {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"content-type": "text/plain"},
         {"content-type": "application/x-www-form-urlencoded"},
@@ -127,9 +123,8 @@ def test_a_call_of_another_site_changes_nothing(client, server, tmp_path, change
 
 
 def test_decisions_are_told_to_the_page_alone(client, server):
-    path = f"/{server.token}/api/decisions"
-    assert client.get(path).status_code == 403
-    assert client.get(path, headers={"x-ringtrace-token": server.secret}).json() == {
+    assert client.get(f"/{server.token}/api/decisions").status_code == 403
+    assert asked(client, server, "decisions").json() == {
         "author": "Ada Cole",
         "problem": None,
         "decisions": [],
@@ -142,8 +137,7 @@ def parsed(tmp_path):
 
 
 def undo(client, server, decision_id):
-    body = json.dumps({"decision_id": decision_id})
-    return client.post(f"/{server.token}/api/undo", content=body, headers=headers(server))
+    return post(client, server, "undo", {"decision_id": decision_id})
 
 
 def test_a_decision_is_recorded_as_the_command_does(client, server, tmp_path):
@@ -191,9 +185,7 @@ def test_what_cannot_be_written_after_all_is_told(client, server, tmp_path):
     server.flush()
     assert "not recorded" in server.problem
     (tmp_path / "d.csv").unlink()
-    path = f"/{server.token}/api/decisions"
-    told = client.get(path, headers={"x-ringtrace-token": server.secret}).json()
-    assert "not recorded" in told["problem"]
+    assert "not recorded" in asked(client, server, "decisions").json()["problem"]
 
 
 def test_of_a_run_that_is_altered_meanwhile_it_is_told_and_no_run_is_made(
@@ -204,7 +196,7 @@ def test_of_a_run_that_is_altered_meanwhile_it_is_told_and_no_run_is_made(
     for path in (tmp_path / "run" / "members").iterdir():
         path.write_bytes(path.read_bytes()[:-40])
     server.next_run = workbench_state.NextRun("config.toml", server.decisions)
-    answer = client.post(f"/{server.token}/api/rerun", content="{}", headers=headers(server))
+    answer = post(client, server, "rerun", {})
     assert answer.status_code == 400 and "not recorded" in answer.json()["error"]
     assert "not recorded" in server.problem
     assert server.next_run.status() == {"state": "none"}
@@ -239,13 +231,11 @@ def test_no_more_of_a_body_is_read_than_a_decision_has(server):
     [
         {},
         [],
-        "confirm",
         {"kind": "confirm"},
         CONFIRM | {"reason": ""},
         CONFIRM | {"reason": "x" * 5_000},
         CONFIRM | {"reason": "two\nlines"},
         CONFIRM | {"kind": "delete"},
-        CONFIRM | {"kind": "--help"},
         CONFIRM | {"entity_a": "phone:+12125550100"},
         CONFIRM | {"entity_a": "--decisions=/tmp/other.csv"},
         CONFIRM | {"entity_a": ["x"]},
@@ -269,13 +259,13 @@ def test_what_accuses_is_taken_back_and_not_said_again(client, server):
     assert answer.status_code == 400 and "contradicts" in answer.json()["error"]
 
 
-def test_a_failure_tells_nothing(client, server, monkeypatch):
+def test_a_failure_tells_nothing(server, monkeypatch):
     def fail(*_):
         raise RuntimeError("victim +12125550188")
 
     monkeypatch.setattr(server, "undo", fail)
-    client = TestClient(make_app(server), base_url=HOST, raise_server_exceptions=False)
-    answer = client.post(f"/{server.token}/api/undo", content="{}", headers=headers(server))
+    client = TestClient(make_app(server), raise_server_exceptions=False, base_url=HOST)
+    answer = undo(client, server, "x")
     assert answer.status_code == 500
     assert "+12125550188" not in answer.text and "Traceback" not in answer.text
 
@@ -283,20 +273,18 @@ def test_a_failure_tells_nothing(client, server, monkeypatch):
 def test_long_and_unknown_calls_are_refused(client, server):
     big = decide(client, server, CONFIRM | {"more": "x" * 30_000})
     assert big.status_code == 413
-    path = f"/{server.token}/api/other"
-    assert client.post(path, content="{}", headers=headers(server)).status_code == 404
+    assert post(client, server, "other", {}).status_code == 404
     assert client.put(f"/{server.token}/", headers=headers(server)).status_code in (403, 405)
 
 
 def test_a_narrative_is_shown_to_the_owner_and_written_down(client, server, tmp_path):
-    path = f"/{server.token}/api/narrative"
-    asked = json.dumps({"org": "amazon", "id": "A-1"})
-    assert client.post(path, content=asked).status_code == 403
-    answer = client.post(path, content=asked, headers=headers(server))
+    wanted, refused = {"org": "amazon", "id": "A-1"}, {"x-ringtrace-token": None, "origin": None}
+    assert post(client, server, "narrative", wanted, **refused).status_code == 403
+    answer = post(client, server, "narrative", wanted)
     assert answer.json() == {"narrative": "I called (888) 555-0123."}
     assert "Ada Cole amazon|A-1" in (tmp_path / "d.csv.views").read_text()
-    other = json.dumps({"org": "microsoft", "id": "A-1"})
-    assert client.post(path, content=other, headers=headers(server)).status_code == 400
+    wanted["org"] = "microsoft"
+    assert post(client, server, "narrative", wanted).status_code == 400
     assert (tmp_path / "d.csv.views").read_text().count("\n") == 1
 
 
@@ -304,8 +292,7 @@ def test_without_a_file_the_server_records_nothing(tmp_path):
     server = Server(small_run(tmp_path / "run"), None, None, 8765, {})
     client = TestClient(make_app(server), base_url=HOST)
     assert decide(client, server).status_code == 404
-    about = client.get(f"/{server.token}/api/about", headers=headers(server)).json()
-    assert about["records"] is False
+    assert asked(client, server, "about").json()["records"] is False
 
 
 def test_the_run_before_is_found_beside(tmp_path):
@@ -313,21 +300,6 @@ def test_the_run_before_is_found_beside(tmp_path):
     assert previous_run(None, after) is None
     before = small_run(tmp_path / "before", run_id="run-before")
     assert previous_run(None, after) == before
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["--decisions", "d.csv"], "--decisions and --author go together"),
-        (["--author", "A"], "--decisions and --author go together"),
-        (["--port", "70000"], "is not a whole number"),
-    ],
-)
-def test_wrong_usage_is_one_line(tmp_path, capsys, words, said):
-    small_run(tmp_path / "run")
-    assert cli.main(["serve", str(tmp_path / "run"), *words]) == 2
-    error = capsys.readouterr().err
-    assert said in error and error.count("\n") == 1
 
 
 def asked(client, server, name, run=None):
@@ -360,12 +332,10 @@ def test_notes_bind_no_run_and_stand_beside_the_decisions(client, server, tmp_pa
         {},
         {"cluster": "c-1"},
         {"cluster": "../c-1", "status": "open"},
-        {"cluster": "c" * 100, "status": "open"},
         {"cluster": "c-1", "status": "confirmed"},
         {"cluster": "c-1", "owner": "x" * 81},
         {"cluster": "c-1", "owner": ["x"]},
         {"cluster": "c-1", "text": "x" * 2_001},
-        {"cluster": "c-1", "snoozed_until": "tomorrow"},
         {"cluster": "c-1", "snoozed_until": 3},
     ],
 )
@@ -404,15 +374,8 @@ def several(tmp_path):
     for name, clock in (("monday", "2026-03-02T08:00:00Z"), ("tuesday", "2026-03-03T08:00:00Z")):
         small_run(tmp_path / "runs" / name, run_id=f"run-{name}", clock=clock)
     small_run(tmp_path / "other", run_id="run-other")
-    words = [
-        "serve",
-        str(tmp_path / "runs"),
-        "--decisions",
-        str(tmp_path / "d.csv"),
-        "--author",
-        "A",
-    ]
-    flags = make_parser("serve", "", serve, takes_beam_options=False).parse_args(words[1:])
+    words = [str(tmp_path / "runs"), f"--decisions={tmp_path / 'd.csv'}", "--author=A"]
+    flags = make_parser("serve", "", serve, takes_beam_options=False).parse_args(words)
     found = workbench_state.find_runs(flags.run)
     first = next(iter(found.values()))
     made = Server(first, flags.decisions, "Ada Cole", 8765, {"data/run.js": b"rt.piece"})
@@ -495,10 +458,8 @@ def test_the_user_comes_from_the_named_header_alone(tmp_path):
         assert decide(client, proxied, **mine, **{"x-user": name}).status_code == 403
     found = decide(client, proxied, **mine, **{"x-user": "grace"}).json()
     assert (found["author"], found["decisions"][0]["author"]) == ("grace", "grace")
-    body = json.dumps({"decision_id": found["added"]})
-    path = f"/{proxied.token}/api/undo"
-    eve = headers(proxied, **mine, **{"x-user": "eve"})
-    refused = client.post(path, content=body, headers=eve)
+    body = {"decision_id": found["added"]}
+    refused = post(client, proxied, "undo", body, **mine, **{"x-user": "eve"})
     assert refused.status_code == 400 and "another person" in refused.json()["error"]
     assert (
         decide(client, proxied, **{"origin": "https://evil.example", "x-user": "g"}).status_code
@@ -539,6 +500,8 @@ def test_the_next_run_is_what_the_server_was_started_with(client, server, tmp_pa
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--author", "A"], "--decisions and --author go together"),
+        (["--port", "70000"], "is not a whole number"),
         (["--rerun", "f"], "give --decisions, too"),
         (["--user-header", "X-User"], "--user-header and --public-url go together"),
         (["--user-header", "X User", "--public-url", "https://h"], "--decisions and --author"),
@@ -548,7 +511,7 @@ def test_the_next_run_is_what_the_server_was_started_with(client, server, tmp_pa
          "both say who decides"),
     ],
 )  # fmt: skip
-def test_flags_that_do_not_fit_are_one_line(tmp_path, capsys, words, said):
+def test_wrong_usage_is_one_line(tmp_path, capsys, words, said):
     small_run(tmp_path / "run")
     assert cli.main(["serve", str(tmp_path / "run"), *words]) == 2
     error = capsys.readouterr().err

@@ -29,16 +29,6 @@ def asked(code, national):
     return phonenumbers.is_valid_number(parsed), told
 
 
-@given(
-    st.sampled_from(sorted(identifiers.CALLING_CODES.values())), st.integers(10**5, 10**12).map(str)
-)
-def test_any_number_is_as_the_library_says(code, national):
-    assert (
-        identifiers.is_assigned(code, national),
-        identifiers.national_and_international(code, national),
-    ) == asked(code, national)
-
-
 @given(SEEDS, PLACES, LINES)
 def test_numbers_that_worlds_ask_for_are_as_the_library_says(seed, country, line):
     rng = Random(seed)
@@ -77,20 +67,6 @@ def test_neighbours_share_all_but_four_digits(seed, country):
     assert other[:-4] == number[:-4]
     assert other != number
     assert identifiers.is_valid(other)
-
-
-@given(SEEDS, PLACES)
-def test_mistyped_differs_in_one_digit(seed, country):
-    rng = Random(seed)
-    number = identifiers.draw_number(rng, country, "service")
-    wrong = identifiers.mistype(rng, number)
-    assert len(wrong) == len(number)
-    assert sum(a != b for a, b in zip(wrong, number, strict=True)) == 1
-
-
-def test_blocks_are_consecutive():
-    block = identifiers.following("+18885550190", 12)
-    assert block == [f"+1888555{n:04}" for n in range(190, 202)]
 
 
 @pytest.mark.parametrize("key", identifiers.PREFIXES)

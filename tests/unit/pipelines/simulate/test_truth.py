@@ -51,17 +51,6 @@ def test_order_of_records_does_not_matter(records, rng):
     assert rows(shuffled) == rows(records)
 
 
-def test_what_nothing_ties_to_the_largest_part_is_left_out():
-    parts = [["id-1", "id-7"], ["id-7", "id-10"], ["id-13"]]
-    assert rows(parts) == [("id-1", "ring-1"), ("id-10", "ring-1"), ("id-7", "ring-1")]
-
-
-def test_who_names_it_alone_does_not_tie_what_only_stands_beside_anothers():
-    beside = [["id-1", "id-7"], ["id-7", "id-10", "id-2"], ["id-10"]]
-    assert rows(beside) == [("id-1", "ring-1"), ("id-7", "ring-1")]
-    assert ("id-10", "ring-1") in rows([*beside, ["id-10", "id-1"]])
-
-
 def test_rows_are_sorted_by_id():
     ids = [one for one, _ in rows([["id-9", "id-3"], ["id-13", "id-1"], ["id-8", "id-2"]])]
     assert ids == sorted(ids)

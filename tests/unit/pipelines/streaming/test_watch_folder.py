@@ -47,14 +47,17 @@ def ids(news):
     return [one for batch in batches for one in batch["complaint_id"].to_pylist()]
 
 
+def stored_by(news):
+    """The positions of a tick as a state keeps and reads them."""
+    return positions_from_json(json.loads(json.dumps(positions_to_json(news.positions))))
+
+
 def test_a_file_is_picked_up_once(watched):
     folder, feed, clock = watched
     put(folder / "a.jsonl", lines(1, 2), clock.now)
     first = feed.poll({})
     assert ids(first) == ["c1", "c2"]
-    again = feed.poll(
-        positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
-    )
+    again = feed.poll(stored_by(first))
     assert not again
     put(folder / "b.jsonl", lines(3), clock.now)
     assert ids(feed.poll(again.positions)) == ["c3"]
@@ -71,7 +74,7 @@ def test_a_large_file_is_read_over_several_ticks(watched, monkeypatch):
     positions: dict = {}
     ticks = 0
     while news := feed.poll(positions):
-        positions = positions_from_json(json.loads(json.dumps(positions_to_json(news.positions))))
+        positions = stored_by(news)
         assert sum(shard.end - shard.start for shard in news.shards) <= 300 + 200
         first_lines += [shard.first_line for shard in news.shards if "a.jsonl" in shard.file.path]
         seen += ids(news)
@@ -196,7 +199,7 @@ def test_a_file_that_is_written_over_is_read_from_its_start(watched, content, re
     folder, feed, clock = watched
     put(folder / "a.jsonl", lines(1, 2), clock.now)
     first = feed.poll({})
-    stored = positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
+    stored = stored_by(first)
     inode = (folder / "a.jsonl").stat().st_ino
     put(folder / "a.jsonl", content, clock.now + 1)
     assert (folder / "a.jsonl").stat().st_ino == inode
@@ -210,7 +213,7 @@ def test_an_edit_anywhere_before_the_offset_is_noticed(watched):
     padding = "".join(json.dumps(complaint(n, narrative="x" * 9_000)) + "\n" for n in range(50))
     put(folder / "a.jsonl", padding, clock.now)
     first = feed.poll({})
-    stored = positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
+    stored = stored_by(first)
     assert len(ids(first)) == 50
     before = (folder / "a.jsonl").stat()
     edited = padding.replace('"c25"', '"d25"')
@@ -302,7 +305,7 @@ def test_every_entry_below_a_watched_folder_is_accounted_for(watched):
     os.mkfifo(folder / "fifo.jsonl")
     (folder / "linked").symlink_to(folder)
     first = feed.poll({})
-    stored = positions_from_json(json.loads(json.dumps(positions_to_json(first.positions))))
+    stored = stored_by(first)
     for news in (first, feed.poll(stored)):
         entries = news.entries
         assert entries["read"] == 1

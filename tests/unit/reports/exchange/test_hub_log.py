@@ -7,7 +7,7 @@ import secrets
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -60,6 +60,8 @@ CHARTER = HubCharter(
     "acx", "isac", "2026-06-01T00:00:00Z", base64.b64encode(b"\1" * 32).decode(), 90, 14, 7, 5,
     "TLP:AMBER", tuple(KindLife(kind, days) for kind, days in sorted(HUB_LIVES.items())),
 )  # fmt: skip
+
+LONG_LIVES = tuple(KindLife(life.kind, 366) for life in CHARTER.lives)
 
 
 @draws(60)
@@ -154,9 +156,8 @@ def test_a_sealed_letter_says_nothing_of_its_sender_by_bytes_or_size():
     assert b'"sender":"google"' in content and b"signature" in signature
 
 
-def lines_of(letters):
-    hub = SimpleNamespace(charter=CHARTER, log=HubLog(CHARTER))
-    day = Day(hub, SECRET, DAY)
+def lines_of(letters, secret=SECRET):
+    day = Day(empty_hub(), secret, DAY)
     for org, one in letters:
         day.add(org, one)
     return sorted(day.lines)
@@ -170,11 +171,7 @@ def test_the_order_and_size_of_letters_do_not_show_in_the_lines_of_a_day():
         secret = secrets.token_bytes(32)
         letters = [(org, letter(org, rng, rng.randrange(1, 4))) for org in ORGS]
         rng.shuffle(letters)
-        hub = SimpleNamespace(charter=CHARTER, log=HubLog(CHARTER))
-        day = Day(hub, secret, DAY)
-        for org, one in letters:
-            day.add(org, one)
-        lines = sorted(day.lines)
+        lines = lines_of(letters, secret)
         tokens = {org: contributor_token(secret, CHARTER, org, DAY) for org in ORGS}
         first = {token: min(at for at, line in enumerate(lines) if token.encode() in line)
                  for token in tokens.values()}  # fmt: skip
@@ -196,12 +193,11 @@ def test_lines_of_a_day_are_the_same_in_whatever_order_letters_came(monkeypatch)
 
 def test_nobody_claims_an_identifier_twice_whatever_the_epoch():
     """Two tokens with one identifier in force are so two members, which a feed rests on."""
-    lives = tuple(KindLife(one.kind, 366) for one in CHARTER.lives)
-    hub = SimpleNamespace(charter=CHARTER, log=HubLog(replace(CHARTER, lives=lives)))
+    hub = empty_hub(LONG_LIVES)
     first = letter("google", random.Random(4), 1)
-    day = Day(hub, SECRET, DAY)
+    day = day_of(hub)
     day.add("google", first)
-    hub.log.add_day(DAY.isoformat(), b"".join(line + b"\n" for line in sorted(day.lines)))
+    close(hub, day)
     claimed = first.actors[0].entries[0].entity_id
 
     def again(replaces=()):
@@ -210,7 +206,7 @@ def test_nobody_claims_an_identifier_twice_whatever_the_epoch():
         return replace(first, actors=actors)
 
     for days in (1, 91, 181):
-        later = Day(hub, SECRET, DAY + timedelta(days))
+        later = day_of(hub, days)
         with pytest.raises(OfferError, match="claims what the entry"):
             later.add("google", again())
         later.add("amazon", again())
@@ -233,20 +229,18 @@ def test_bytes_of_nobody_are_no_letter(size):
         open_letter(bytes(size), b"\1" * 32, HUB)
 
 
-def test_the_charter_of_these_tests_is_right():
-    content = signing.canonical_json(CHARTER)
-    assert parse_hub_file(HubCharter, content) == CHARTER
-    assert datetime(2026, 6, 1, tzinfo=UTC).date() < DAY
-
-
 def empty_hub(lives=None):
     charter = replace(CHARTER, lives=lives or CHARTER.lives)
     return SimpleNamespace(charter=charter, log=HubLog(charter))
 
 
-def close(hub, day, expelled=()):
+def day_of(hub, days=0):
+    return Day(hub, SECRET, DAY + timedelta(days))
+
+
+def close(hub, day):
     """Puts the lines of a day into the log, as a host does."""
-    day.end(expelled)
+    day.end(())
     lines = b"".join(line + b"\n" for line in sorted(day.lines))
     hub.log.add_day(day.day, lines)
 
@@ -256,10 +250,10 @@ def nothing(org, when=DAY, **parts):
     return replace(HubLetter(HUB, org, written, (), (), (), (), ()), **parts)
 
 
-def claimed(hub, org="google", actors=1, when=DAY):
-    """Lets an organisation claim; returns the ids of its entries."""
-    one, day = letter(org, random.Random(5), actors), Day(hub, SECRET, when)
-    day.add(org, one)
+def claimed(hub, actors=1):
+    """Lets google claim; returns the ids of its entries."""
+    one, day = letter("google", random.Random(5), actors), day_of(hub)
+    day.add("google", one)
     close(hub, day)
     return sorted(entry.entry for actor in one.actors for entry in actor.entries)
 
@@ -267,11 +261,11 @@ def claimed(hub, org="google", actors=1, when=DAY):
 def test_two_letters_that_renew_or_answer_the_same_are_one_line():
     hub = empty_hub()
     names = claimed(hub)
-    day = Day(hub, SECRET, DAY + timedelta(1))
+    day = day_of(hub, 1)
     wanted = HubDispute(secrets.token_hex(16), names[0], "")
     day.add("amazon", nothing("amazon", disputes=(wanted,)))
     close(hub, day)
-    day = Day(hub, SECRET, DAY + timedelta(2))
+    day = day_of(hub, 2)
     for _ in range(2):
         day.add("google", nothing("google", renewals=tuple(names), answers=(wanted.dispute,)))
     close(hub, day)
@@ -281,7 +275,7 @@ def test_two_letters_that_renew_or_answer_the_same_are_one_line():
 
 def test_two_letters_of_a_day_claim_an_identifier_once():
     hub = empty_hub()
-    day = Day(hub, SECRET, DAY)
+    day = day_of(hub)
     first = letter("google", random.Random(6), 1)
     day.add("google", first)
     same = replace(entry(), entity_id=first.actors[0].entries[0].entity_id)
@@ -294,7 +288,7 @@ def test_two_letters_of_a_day_claim_an_identifier_once():
 def test_many_letters_of_a_day_freeze_no_more_than_one():
     hub = empty_hub()
     names = claimed(hub, actors=60)
-    day = Day(hub, SECRET, DAY + timedelta(1))
+    day = day_of(hub, 1)
 
     def disputes(those):
         made = sorted((HubDispute(secrets.token_hex(16), one, "") for one in those),
@@ -314,9 +308,9 @@ def test_many_letters_of_a_day_freeze_no_more_than_one():
 
 
 def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
-    hub = empty_hub(tuple(KindLife(one.kind, 366) for one in CHARTER.lives))
+    hub = empty_hub(LONG_LIVES)
     first = letter("google", random.Random(7), 1)
-    day = Day(hub, SECRET, DAY)
+    day = day_of(hub)
     day.add("google", first)
     close(hub, day)
     name = first.actors[0].entries[0].entry
@@ -327,11 +321,11 @@ def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
     close(hub, day)
     moved = replace(entry(), entity_id=first.actors[0].entries[0].entity_id)
     actor = HubActor(secrets.token_hex(16), (moved,), (), (first.actors[0].actor,))
-    day = Day(hub, SECRET, DAY + timedelta(92))
+    day = day_of(hub, 92)
     day.add("google", nothing("google", DAY + timedelta(92), actors=(actor,)))
     close(hub, day)
     assert hub.log.status(moved.entry, DAY + timedelta(92)) == "frozen"
-    day = Day(hub, SECRET, DAY + timedelta(93))
+    day = day_of(hub, 93)
     again = HubDispute(secrets.token_hex(16), moved.entry, "")
     with pytest.raises(OfferError, match="a second time"):
         day.add("amazon", nothing("amazon", disputes=(again,)))
@@ -340,19 +334,19 @@ def test_a_dispute_that_was_moved_counts_as_its_members_in_the_next_epoch():
 def test_what_was_renewed_or_answered_in_time_lives_however_late_the_host_collects():
     hub = empty_hub()
     renewed, disputed, late = claimed(hub, actors=1), claimed(hub), claimed(hub)
-    day = Day(hub, SECRET, DAY + timedelta(1))
+    day = day_of(hub, 1)
     wanted = [HubDispute(f"{at:032x}", those[0], "") for at, those in enumerate((disputed, late))]
     day.add("amazon", nothing("amazon", disputes=tuple(wanted)))
     close(hub, day)
     # Phones live 45 days, and a dispute waits 14.
-    day = Day(hub, SECRET, DAY + timedelta(20))
+    day = day_of(hub, 20)
     answer = DAY + timedelta(15)
     day.add("google", nothing("google", answer, answers=(wanted[0].dispute,)))
     answer = DAY + timedelta(16)
     day.add("google", nothing("google", answer, answers=(wanted[1].dispute,)))
     close(hub, day)
     assert disputed[0] in hub.log.entries and late[0] not in hub.log.entries
-    day = Day(hub, SECRET, DAY + timedelta(50))
+    day = day_of(hub, 50)
     day.add("google", nothing("google", DAY + timedelta(44), renewals=tuple(renewed)))
     day.add("google", nothing("google", DAY + timedelta(45), renewals=tuple(disputed)))
     close(hub, day)

@@ -26,7 +26,7 @@ from reports.signing import canonical_json
 from schemas.cluster import MEMBER
 from schemas.mention import EVIDENCE_MENTION, MENTION
 from tests.support.real_data import ROOT
-from tests.support.report_tables import ATTESTED
+from tests.support.report_tables import member
 from transforms.graph.link_weights import MAX_HARD_ENTITIES
 from transforms.reporters import OF_DAY, UNNAMED
 
@@ -37,8 +37,8 @@ RULES = replace(shipped_policy(), least_reports=1, confidence_floor=0.5)
 A, B, C, D = (f"phone:+1888555010{n}" for n in range(4))
 
 
-def evidence(*reports, role="callback"):
-    """Reports as (number, who, day, identifiers), each a complaint."""
+def evidence(*reports, role="callback", record_kind="complaint"):
+    """Reports as (number, who, day, identifiers), each a complaint or a call."""
     return pa.Table.from_pylist(
         [
             {
@@ -46,7 +46,7 @@ def evidence(*reports, role="callback"):
                 "kind": entity_id.partition(":")[0],
                 "role": role,
                 "source_org": "amazon",
-                "record_kind": "complaint",
+                "record_kind": record_kind,
                 "record_id": f"r{number}",
                 "observed_at": datetime(2026, 3, day, tzinfo=UTC),
                 "confidence": 0.9,
@@ -63,30 +63,11 @@ def evidence(*reports, role="callback"):
 
 
 def offer(
-    rows,
-    clusters=None,
-    rules=RULES,
-    private=(),
-    status=None,
-    confidence=0.9,
-    words=None,
-    returned=(),
-    **changed,
+    rows, clusters=None, rules=RULES, private=(), status=None, words=None, returned=(), **changed
 ):
     clusters = clusters or {A: "c-1", B: "c-1", C: "c-2", D: "c-2"}
-    members = [
-        {
-            "entity_id": e,
-            "cluster_id": c,
-            "role": "callback",
-            "confidence": confidence,
-            "bridge": False,
-        }
-        | ATTESTED
-        | {"review": "reviewed"}
-        | changed
-        for e, c in clusters.items()
-    ]
+    changed = {"review": "reviewed"} | changed
+    members = [member(name, cluster, **changed) for name, cluster in clusters.items()]
     states = {"c-1": "candidate", "c-2": "candidate"} | (status or {})
     source = OfferSource(
         members=pa.Table.from_pylist(members, MEMBER),
@@ -179,9 +160,7 @@ def test_the_reports_of_one_person_do_not_add_up_to_a_list():
 
 def test_an_offer_tells_which_numbers_a_call_record_confirms():
     rows = evidence((1, "v1", 2, [A, B]), (2, "v2", 9, [A, B]), (3, "v3", 9, [C, D]))
-    calls = evidence((1, "v1", 2, [B]))
-    calls = calls.set_column(calls.schema.get_field_index("record_kind"), "record_kind",
-                             pa.array(["call"])).cast(EVIDENCE_MENTION)  # fmt: skip
+    calls = evidence((1, "v1", 2, [B]), record_kind="call")
     made, _ = offer(pa.concat_tables([rows, calls]))
     assert [made.entities[at].entity_id for at in made.called] == [B]
     assert [one for one in offer_lines(made) if "call record" in one] == [
@@ -237,6 +216,7 @@ def test_what_must_not_leave_stays_and_is_counted(changes, reason):
         ({"confidence": 0.49, "review": "unreviewed"}, "below the confidence floor"),
         ({"rules": replace(RULES, kinds=("domain",))}, "kind that does not leave"),
         ({"rules": replace(RULES, least_reports=4)}, "too few reporters"),
+        ({"tier": "verify"}, "to be verified before use"),
     ],
 )
 def test_what_is_unsure_or_not_wanted_stays(changes, reason):
@@ -264,13 +244,6 @@ TOLD = {
 """Words of everybody's own."""
 
 THREE = [(n, f"v{n}", n, [A]) for n in (1, 2, 3)]
-
-
-def test_what_is_not_core_stays_whoever_reviewed_it():
-    made, left = offer(evidence(*ALL), tier="verify")
-    assert made.entities == ()
-    assert left.reasons == {"to be verified before use": 4}
-    assert left.clusters == 2
 
 
 def test_what_the_recipient_offered_is_returned_with_ones_own_counts_of_it():
@@ -339,10 +312,7 @@ def test_a_single_identifier_leaves_after_a_review_alone():
 
 def test_where_no_words_remain_a_call_of_ones_own_is_needed():
     told = evidence(*THREE)
-    called = evidence((9, "v3", 5, [A]))
-    calls = pa.Table.from_pylist(
-        [one | {"record_kind": "call"} for one in called.to_pylist()], EVIDENCE_MENTION
-    )
+    calls = evidence((9, "v3", 5, [A]), record_kind="call")
     without, _ = offer(told, {A: "c-1", B: "c-1"}, words=TOLD | {"amazon|r3": frozenset()}, **CORE)
     assert without.entities == ()
     with_call, _ = offer(

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from pymisp import MISPEvent
 
-from reports.export.graph_tables import left_out_note
 from reports.export.registry import EXPORT_FORMATS
 from tests.support.leaks import decoded_layers
 from tests.support.report_tables import (
@@ -23,7 +22,7 @@ from tests.support.report_tables import (
     mention,
     write_run,
 )
-from tests.support.written_report import export_files, parts, report_files
+from tests.support.written_report import export_files, parts, piece, report_files
 
 PHONE, ACCOUNT = "phone:+18885550123", "account:upi:refund@okbank"
 
@@ -191,11 +190,14 @@ def test_ones_own_files_name_all_and_mark_each(tmp_path):
 
 def test_a_redacted_copy_names_core_members_alone(tmp_path):
     files = report_files(*liars_run(tmp_path / "r"), redact=True, suppress_below=5)
-    hidden = [*VALUES, "+13125550177", "call_jane_roe", "5550155", "5550144"]
+    hidden = [*VALUES, "+13125550177", "call_jane_roe", "A-1", "5550155", "5550144"]
+    hidden += ["decision d-1", "decision d-2"]
     assert naming(files, hidden) == []
     seen = naming(files, ["+18885550123"])
     for name in ("report/data/clusters.js", "report/data/part-0.js", "graph/nodes.parquet"):
         assert name in seen
+    told = piece(files, "run")
+    assert told["redacted"] and not {"decisions", "contested"} & told.keys()
     found = parts(files)
     assert {one: facts["left_out"] for one, facts in found.items() if facts["left_out"]} == {
         "c-1": 1,
@@ -216,18 +218,3 @@ def test_a_report_says_how_well_each_member_is_attested(tmp_path, redact):
     assert (STRANGERS[0] in members) is (not redact)
     slip = members.get(STRANGERS[2])
     assert slip is None if redact else slip["near"] == PHONE
-
-
-@pytest.mark.parametrize(
-    ("count", "what", "why"),
-    [
-        (1, "1 identifier is", "it independently, or it is nearly another"),
-        (19, "19 identifiers are", "each independently, or they are nearly another"),
-    ],
-)
-def test_what_is_left_out_is_counted_in_good_english(count, what, why):
-    assert left_out_note(count) == (
-        f"{what} left out: to be verified before use, since fewer than two people reported or tied "
-        f"{why}"
-    )
-    assert left_out_note(0) == ""

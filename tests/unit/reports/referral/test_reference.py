@@ -18,6 +18,7 @@ from tests.support.made_up_case import (
     IDS,
     case_of,
     package_of,
+    printed,
     rows,
     write_language,
     write_recipient,
@@ -38,13 +39,6 @@ def test_every_recipient_has_offences_asks_and_its_certificates(code):
     one = reference.load_reference(code)
     assert one.offences and one.recipient["asks"]
     assert list(one.certificates) == one.recipient["certificates"]
-
-
-@pytest.mark.parametrize(
-    ("code", "names"), [("in-cbi", ["in-bsa-63", "us-fre-902"]), ("us-fbi-ic3", ["us-fre-902"])]
-)
-def test_certificates_are_ones_own_and_shared(code, names):
-    assert list(reference.load_reference(code).certificates) == names
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -75,11 +69,9 @@ def test_every_known_element_is_one_that_the_package_speaks_to(tmp_path):
 @pytest.mark.parametrize(
     ("share", "word"),
     [
-        (0.0, "almost no chance"),
         (0.05, "almost no chance"),
         (0.5, "roughly even chance"),
         (0.79, "likely"),
-        (0.91, "very likely"),
         (1.0, "almost certain"),
     ],
 )
@@ -89,14 +81,7 @@ def test_words_of_icd_203(share, word):
 
 
 @pytest.mark.parametrize(
-    ("share", "word"),
-    [
-        (0.03, "remote chance"),
-        (0.92, "highly likely"),
-        (0.94, "highly likely"),
-        (0.951, "almost certain"),
-        (0.52, "realistic"),
-    ],
+    ("share", "word"), [(0.03, "remote chance"), (0.94, "highly likely"), (0.951, "almost certain")]
 )
 def test_words_of_the_phia_yardstick_and_its_gaps(share, word):
     assert reference.load_reference("uk-report-fraud").likelihood_wording(share).startswith(word)
@@ -163,18 +148,14 @@ def replaced(path, old, new):
 
 MISTAKES = [
     ("recipient.toml", 'unit = "Cyber"', "", "recipient.toml: has no unit; it needs name, unit,"),
-    ("recipient.toml", "unit =", "units =", "recipient.toml: no such field 'units'; known"),
     ("recipient.toml", '["Open a case."]', '"Open"', "toml, asks: is not a list of texts"),
     ("recipient.toml", '"xx-oath"', '"xx-oaht"', "xx-oath.txt: no such file of a recipient"),
     ("recipient.toml", "us-fre-902", "us-fre-903",
      "certificates: no such certificate 'us-fre-903'; known are us-fre-902, xx-oath"),
     ("recipient.toml", '"ours"', '"hours"', "no such scale 'hours'; known are icd203, ours"),
     ("recipient.toml", "Asia/K", "Asia/X", "time_zone: 'Asia/Xathmandu' is not in the time zone"),
-    ("recipient.toml", "= [", "= (", "recipient.toml: not TOML"),
     ("offences.toml", '"scheme"', '"schema"',
      "offence 1, elements 1, holds: no such name 'schema'; known are scheme, wires, loss, money"),
-    ("offences.toml", "text =", "words =", "offence 1, elements 1: no such field 'words'; known"),
-    ("offences.toml", 'statute = "Act 1"', "", "offences.toml, offence 1: has no statute; it"),
     ("offences.toml", "[[offence]]", "[[offense]]", "no such field 'offense'; known are offence"),
     ("scales.toml", "low = 50, ", "", "scales.toml, ours, words 1: has no low; it needs word,"),
     ("xx-oath.txt", "{{ code }}", "{{ cod }}", "'cod' is undefined; a certificate can name code,"),
@@ -242,12 +223,10 @@ def test_a_folder_that_is_none_or_has_nothing_is_refused(tmp_path):
     ("name", "text", "told"),
     [
         ("policy", "tlp = ", "policy.toml: not TOML"),
-        ("policy", 'tlp = "red"', "policy.toml: has no suppress_below"),
         ("policy", POLICY.replace("red", "pink"), "no such name 'pink'; known are clear"),
         ("policy", POLICY.replace("10", "true"), "suppress_below: is not a whole number"),
         ("retention", "[[clock]]\nmoths = 18", "clock 1: no such field 'moths'; known are"),
         ("providers", '[[provider]]\nkind = "x"', "providers.toml, provider 1: has no match"),
-        ("scales", '[x]\nname = "x"', "scales.toml, x: has no words"),
     ],
 )
 def test_a_shared_file_that_cannot_be_used_is_named(tmp_path, name, text, told):
@@ -303,12 +282,10 @@ def test_another_authoritys_case_number_stays_in_the_house(tmp_path):
     ("old", "new", "told"),
     [
         ("operation =", "opration =", "case.toml: no such field 'opration'; known are operation,"),
-        ("legal_name", "legalname", "case.toml, organisation 1: no such field 'legalname'; known"),
         ("2026-06-02", '"2026-06-02"', "date: is not a day without quotes, such as 2026-06-02"),
         ('slug = "amazon"', 'slug = "meta"', "slug: 'meta' is not in this case; known are amazon"),
         ('title = "Counsel"', "title = 3", "organisation 1, signatory, title: is not a text"),
         ("[[organisation]]", "[organisation]", "organisation: is not a list of tables"),
-        ("date =", "date", "case.toml: not TOML"),
     ],
 )
 def test_a_mistake_in_a_case_file_is_one_line(old, new, told):
@@ -390,7 +367,6 @@ def test_a_form_and_a_letter_are_data(tmp_path):
             'rows = "victims"',
             "form 2, rows: no such name 'victims'; known are case",
         ),
-        ("label =", "lable =", "fields 1: no such field 'lable'; known are label, value"),
     ],
 )
 def test_a_mistake_in_a_form_is_one_line_that_names_it(own, capsys, old, new, told):
@@ -405,11 +381,9 @@ def test_a_letter_in_chinese_has_its_letters_in_the_pdf(tmp_path, monkeypatch):
     case = case_of(tmp_path / "run", rows(), recipient="cn-psb")
     files = package_of(case)
     assert "刑事控告书" in files["data/letter.html"].decode()
-    (tmp_path / "letter.pdf").write_bytes(files["data/letter.pdf"])
-    words = ["pdftotext", "-layout", str(tmp_path / "letter.pdf"), "-"]
-    printed = subprocess.run(words, capture_output=True, check=True, text=True).stdout
-    assert "刑事控告书" in printed.replace(" ", "") and "[U+" not in printed
-    words = ["pdffonts", str(tmp_path / "letter.pdf")]
+    text = printed(tmp_path, files["data/letter.pdf"])
+    assert "刑事控告书" in text.replace(" ", "") and "[U+" not in text
+    words = ["pdffonts", str(tmp_path / "a.pdf")]
     told = subprocess.run(words, capture_output=True, check=True, text=True).stdout
     fonts = [line for line in told.splitlines() if "NotoSansSC" in line]
     assert fonts and all("yes yes" in one for one in fonts), "embedded, as subsets"
