@@ -453,24 +453,6 @@ def test_a_runs_rejects_can_be_given_to_the_next(tmp_path):
     assert again["counts"]["calls"] == {"read": 1, "accepted": 0, "duplicates": 0, "rejected": 1}
 
 
-@pytest.mark.parametrize(
-    ("rows", "status", "says"),
-    [
-        ([], 0, "0 clusters of two or more"),
-        ([complaint(1), complaint(1)], 0, "1 of 2 complaints used, 1 duplicate, 0 rejected"),
-        ([complaint(1), complaint(2, received_at="x")], 0, "1 of 2 complaints used, 0 duplicates"),
-        ([complaint(1, received_at="x")], 1, "every row of the complaints was rejected"),
-    ],
-)
-def test_a_run_says_what_it_used_and_fails_where_it_could_use_nothing(
-    tmp_path, capsys, rows, status, says
-):
-    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "rows.jsonl", rows), status=status)
-    error = capsys.readouterr().err
-    assert says in error
-    assert f"open {tmp_path / 'run'}/report/index.html" in error
-
-
 @pytest.mark.real
 def test_real_files_of_five_formats_in_one_run(tmp_path):
     complaints = [

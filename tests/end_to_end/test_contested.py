@@ -9,7 +9,6 @@ import stat
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.cli import main
 from schemas.enums import Status, Tier
 from schemas.tables import (
     CLUSTERS,
@@ -24,7 +23,7 @@ from schemas.tables import (
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import call, complaint, jsonl, read, run
+from tests.support.run_pipeline import call, complaint, jsonl, read, ringtrace, run
 
 HEADER = "decision_id,kind,entity_a,entity_b,author,reason,decided_at,expires_at"
 
@@ -303,7 +302,7 @@ def test_what_is_contested_or_a_victims_stands_in_no_file_and_everybody_hears_of
     assert pq.read_schema(path).equals(CONTESTED.schema)
     manifest = json.loads((lied / "manifest.json").read_bytes())
     assert [alarm["code"] for alarm in manifest["alarms"]] == ["contested_identifiers"]
-    assert main(["health", str(lied)]) == 1
+    assert ringtrace("health", lied) == 1
     assert capfd.readouterr().out.startswith(f"contested_identifiers: {len(contested)} ")
 
 
@@ -585,7 +584,7 @@ def test_what_was_contested_stays_so_in_later_runs_until_a_decision(days, tmp_pa
     shutil.copytree(days / "settled", tmp_path / "run")
     (tmp_path / "run" / CONTESTED.name / "part-00000-of-00001.parquet").unlink()
     flags = ["--complaints", str(days / "settled.jsonl"), "--output", str(tmp_path / "next")]
-    assert main(["batch", *flags, "--previous", str(tmp_path / "run")]) == 2
+    assert ringtrace("batch", *flags, "--previous", tmp_path / "run") == 2
 
 
 def test_no_day_shows_what_is_contested_and_everybody_hears_of_it(days, capfd):
@@ -595,5 +594,5 @@ def test_no_day_shows_what_is_contested_and_everybody_hears_of_it(days, capfd):
         manifest = json.loads((days / name / "manifest.json").read_bytes())
         assert [alarm["code"] for alarm in manifest["alarms"]] == ["contested_identifiers"]
         capfd.readouterr()
-        assert main(["health", str(days / name)]) == 1
+        assert ringtrace("health", days / name) == 1
         assert capfd.readouterr().out.startswith(f"contested_identifiers: {len(contested)} ")

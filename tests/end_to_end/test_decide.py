@@ -95,9 +95,6 @@ def test_a_victims_own_is_in_the_file_and_not_on_the_screen_or_in_a_run(world, t
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["confirm", "+18885559999"], "is nothing that this run found"),
-        (["must_link", RING[0]], "must_link is about two entities"),
-        (["confirm", RING[0], RING[1]], "confirm is about one entity"),
         (["must_link", RING[0], RING[0]], "must_link is about two entities"),
         (["must_link", RING[0], STRANGER], "contradicts a decision that is in force"),
         (["review", RING[2]], "contradicts a decision that is in force"),

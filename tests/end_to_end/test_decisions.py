@@ -1,8 +1,5 @@
 """`--decisions`: what analysts decide binds the run, and shows."""
 
-import pytest
-
-from pipelines.batch.__main__ import main
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
 from tests.support.run_pipeline import complaint, jsonl, read, run
 
@@ -113,15 +110,3 @@ def test_a_decision_is_not_known_before_it_was_made(tmp_path):
         assert manifest["tallies"]["decisions"][tally] == 1
         together = read(tmp_path / "run", CLUSTERS).num_rows
         assert together == (2 if tally == "in_force_must_link" else 3)
-
-
-@pytest.mark.parametrize("line", ["d1,maybe,a,,anna,because,2024-03-05T00:00:00Z,", "d1"])
-def test_a_bad_file_is_refused_in_one_line(tmp_path, capsys, line):
-    file = tmp_path / "d.csv"
-    file.write_text(HEADER + line + "\n", encoding="utf-8")
-    given = jsonl(tmp_path / "rows.jsonl", rows())
-    flags = ["--complaints", given, "--decisions", file, "--output", tmp_path / "run"]
-    assert main([str(one) for one in flags]) == 2
-    error = capsys.readouterr().err
-    assert f"{file}, row 2" in error
-    assert error.count("\n") == 1

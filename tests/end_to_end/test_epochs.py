@@ -5,9 +5,8 @@ import json
 
 import pytest
 
-from pipelines.cli import main
 from schemas.tables import CLUSTERS, DECISIONS, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
-from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.run_pipeline import cluster_by_entity, complaint, jsonl, read, ringtrace, run
 
 NUMBER, ALICE, BOB = "+18885550100", "+18885550111", "+18885550122"
 
@@ -38,11 +37,6 @@ def decisions(path, **fields):
     return jsonl(path, [DECIDED | fields])
 
 
-def clusters(folder):
-    members = read(folder, MEMBERS)
-    return dict(zip(*(members[name].to_pylist() for name in members.column_names[:2]), strict=True))
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("epochs")
@@ -52,7 +46,7 @@ def world(tmp_path_factory):
 
 
 def test_two_holders_are_two_clusters(world):
-    of = clusters(world / "run")
+    of = cluster_by_entity(world / "run")
     assert of[f"phone:{NUMBER}"] == of[f"phone:{ALICE}"] != of[SECOND] == of[f"phone:{BOB}"]
     row = {one["entity_id"]: one for one in read(world / "run", ENTITIES).to_pylist()}[SECOND]
     assert (row["value"], row["epoch"], row["complaints"]) == (NUMBER, 2, 4)
@@ -66,12 +60,12 @@ def test_other_evidence_ties_them_again(world, tmp_path):
     more = [complaint_naming(n, f"2024-06-1{n - 9}T10:00:00Z", ALICE, BOB) for n in range(9, 13)]
     # ALICE is seen again after the same gap: it is another epoch itself, and ties nothing back.
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", rows() + more))
-    of = clusters(tmp_path / "run")
+    of = cluster_by_entity(tmp_path / "run")
     assert of[SECOND] == of[f"phone:{ALICE}#2"] != of[f"phone:{ALICE}"]
     account = [{"method": "bank", "payee": "GB29NWBK60161331926819"}]
     paid = [one | {"payments": account} for one in rows()]
     run(tmp_path / "paid", "--complaints", jsonl(tmp_path / "b.jsonl", paid))
-    of = clusters(tmp_path / "paid")
+    of = cluster_by_entity(tmp_path / "paid")
     assert of[SECOND] == of[f"phone:{NUMBER}"]
 
 
@@ -79,7 +73,7 @@ def test_the_known_legitimate_number_is_nobodys_in_any_epoch(world, tmp_path):
     listed = tmp_path / "known.csv"
     listed.write_text(f"entity_id,reason\n{NUMBER},a bank\n")
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--known-legitimate", listed)
-    assert not {SECOND, f"phone:{NUMBER}"} & clusters(tmp_path / "run").keys()
+    assert not {SECOND, f"phone:{NUMBER}"} & cluster_by_entity(tmp_path / "run").keys()
 
 
 @pytest.mark.parametrize("entity", [f"phone:{NUMBER}", SECOND])
@@ -87,7 +81,7 @@ def test_legitimate_by_decision(world, tmp_path, entity):
     """A decision that protects holds for the number in every epoch, also where it names one."""
     made = decisions(tmp_path / "d.jsonl", kind="legitimate", entity_a=entity)
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
-    there = clusters(tmp_path / "run").keys()
+    there = cluster_by_entity(tmp_path / "run").keys()
     assert not {SECOND, f"phone:{NUMBER}"} & there
 
 
@@ -103,7 +97,7 @@ def test_a_dispute_and_a_cannot_link_hold_for_every_epoch(world, tmp_path, entit
         ],
     )
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
-    of = clusters(tmp_path / "run")
+    of = cluster_by_entity(tmp_path / "run")
     status = {
         one["cluster_id"]: one["status"] for one in read(tmp_path / "run", CLUSTERS).to_pylist()
     }
@@ -116,10 +110,10 @@ def test_decisions_on_pairs_name_an_epoch(world, tmp_path):
         tmp_path / "d.jsonl", kind="must_link", entity_a=f"phone:{NUMBER}", entity_b=SECOND
     )
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
-    assert len(set(clusters(tmp_path / "run").values())) == 1
+    assert len(set(cluster_by_entity(tmp_path / "run").values())) == 1
     made = decisions(tmp_path / "c.jsonl", kind="confirm", entity_a=f"phone:{NUMBER}")
     run(tmp_path / "two", "--complaints", world / "rows.jsonl", "--decisions", made)
-    of = clusters(tmp_path / "two")
+    of = cluster_by_entity(tmp_path / "two")
     status = {
         one["cluster_id"]: one["status"] for one in read(tmp_path / "two", CLUSTERS).to_pylist()
     }
@@ -130,7 +124,7 @@ def test_decisions_on_pairs_name_an_epoch(world, tmp_path):
 def test_lineage_keeps_the_first_and_bears_the_second(world, tmp_path):
     run(tmp_path / "old", "--complaints", jsonl(tmp_path / "a.jsonl", rows()[:4]))
     run(tmp_path / "new", "--complaints", world / "rows.jsonl", "--previous", tmp_path / "old")
-    old, new = clusters(tmp_path / "old"), clusters(tmp_path / "new")
+    old, new = cluster_by_entity(tmp_path / "old"), cluster_by_entity(tmp_path / "new")
     assert new[f"phone:{NUMBER}"] == old[f"phone:{NUMBER}"]
     events = {
         one["cluster_id"]: one["event"] for one in read(tmp_path / "new", LINEAGE).to_pylist()
@@ -140,9 +134,9 @@ def test_lineage_keeps_the_first_and_bears_the_second(world, tmp_path):
 
 def test_explain_names_the_other_holder(world, capsys):
     for one, other in ((NUMBER, SECOND), (SECOND, f"phone:{NUMBER}")):
-        assert main(["explain", str(world / "run"), one]) == 0
+        assert ringtrace("explain", world / "run", one) == 0
         assert f"apart from {other}: the same identifier" in capsys.readouterr().out
-    assert main(["explain", str(world / "run"), NUMBER, SECOND]) == 0
+    assert ringtrace("explain", world / "run", NUMBER, SECOND) == 0
     assert "No evidence path" in capsys.readouterr().out
 
 
@@ -156,7 +150,7 @@ def test_harm_is_counted_in_every_epoch(world, tmp_path, capsys):
         "--known-legitimate",
         str(tmp_path / "victims"),
     ]
-    assert main(["evaluate", str(world / "run"), str(tmp_path / "truth"), *told_by, "--json"]) == 0
+    assert ringtrace("evaluate", world / "run", tmp_path / "truth", *told_by, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["victim_side"], found["known_legitimate"]) == (2, 2)
 
@@ -173,7 +167,7 @@ def test_no_liar_moves_a_bound_decision_to_another_epoch(tmp_path, cells):
     run(tmp_path / "one", "--complaints", honest)
     flags = ["--decisions", file, "--author", "Ann", "--reason", "seen"]
     named = f"phone:{NUMBER}"
-    assert main(["decide", str(tmp_path / "one"), *cells, named, *map(str, flags)]) == 0
+    assert ringtrace("decide", tmp_path / "one", *cells, named, *map(str, flags)) == 0
 
     def reviewed(folder):
         days = {row["entity_id"]: row["first_used"] for row in read(folder, ENTITIES).to_pylist()}
@@ -205,7 +199,7 @@ def test_one_liar_renames_no_epoch(world, tmp_path):
         for n, day in enumerate(whens)
     ]
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", rows() + lies))
-    before, after = clusters(world / "run"), clusters(tmp_path / "run")
+    before, after = cluster_by_entity(world / "run"), cluster_by_entity(tmp_path / "run")
     for one in before:
         together = {other for other in before if before[other] == before[one]}
         assert {other for other in before if after[other] == after[one]} == together
@@ -221,14 +215,14 @@ def test_numbers_of_the_previous_run_are_kept(tmp_path):
     run(tmp_path / "old", "--complaints", jsonl(tmp_path / "a.jsonl", early))
     later = jsonl(tmp_path / "b.jsonl", early + rows()[4:])
     run(tmp_path / "new", "--complaints", later, "--previous", tmp_path / "old")
-    of = clusters(tmp_path / "new")
+    of = cluster_by_entity(tmp_path / "new")
     assert of[f"phone:{NUMBER}"] == of[f"phone:{ALICE}"] != of[SECOND] == of[f"phone:{BOB}"]
-    assert of[f"phone:{NUMBER}"] == clusters(tmp_path / "old")[f"phone:{NUMBER}"]
+    assert of[f"phone:{NUMBER}"] == cluster_by_entity(tmp_path / "old")[f"phone:{NUMBER}"]
     # Alone, today's records say otherwise: two holders come before what one person dates.
     run(tmp_path / "alone", "--complaints", later)
     assert (
-        clusters(tmp_path / "alone")[f"phone:{BOB}"]
-        == clusters(tmp_path / "alone")[f"phone:{NUMBER}"]
+        cluster_by_entity(tmp_path / "alone")[f"phone:{BOB}"]
+        == cluster_by_entity(tmp_path / "alone")[f"phone:{NUMBER}"]
     )
     row = {one["entity_id"]: one for one in read(tmp_path / "new", ENTITIES).to_pylist()}[SECOND]
     used = [f"{row[name]:%Y-%m-%d}" for name in ("first_used", "last_used")]
@@ -251,7 +245,7 @@ def test_numbers_are_kept_over_a_run_in_which_it_is_contested(tmp_path):
         f"s2,suspect_held,{SECOND},,ann,checked,2024-07-01T00:00:00Z,\n"
     )
     run(tmp_path / "d", *flags, *known, "--decisions", tmp_path / "d.csv")
-    before, after = clusters(tmp_path / "b"), clusters(tmp_path / "d")
+    before, after = cluster_by_entity(tmp_path / "b"), cluster_by_entity(tmp_path / "d")
     assert before == after
     assert after[f"phone:{NUMBER}"] == after[f"phone:{BOB}"]
     bound = {row["decision_id"]: row for row in read(tmp_path / "d", DECISIONS).to_pylist()}

@@ -12,7 +12,7 @@ from pipelines import cli
 from reports import pieces, workbench
 from schemas.tables import HELD_FOLDER
 from tests.support.examples import some
-from tests.support.run_pipeline import call, complaint, jsonl, run
+from tests.support.run_pipeline import call, complaint, jsonl, ringtrace, run
 from transforms.redact import records
 from transforms.write import job_pool
 
@@ -79,7 +79,7 @@ def clean(finished, tmp_path):
 
 def health(folder, capsys):
     capsys.readouterr()
-    status = cli.main(["health", str(folder)])
+    status = ringtrace("health", folder)
     return status, capsys.readouterr().out
 
 
@@ -127,12 +127,12 @@ def test_a_piece_of_the_workbench_with_a_victims_value_is_held_back(
     clean, tmp_path, monkeypatch, capsys, value
 ):
     words = ["report", str(clean), "--output"]
-    assert cli.main([*words, str(tmp_path / "clean")]) == 0
+    assert ringtrace(*words, tmp_path / "clean") == 0
     encode = pieces.encode_piece
     leaking = lambda name, found, *of: encode(name, found | {"more": value}, *of)  # noqa: E731
     for module in (pieces, workbench):
         monkeypatch.setattr(module, "encode_piece", leaking)
-    assert cli.main([*words, str(tmp_path / "page")]) == 2
+    assert ringtrace(*words, tmp_path / "page") == 2
     said = capsys.readouterr().err
     assert "held back" in said and not names_a_victim(said)
     assert not list((tmp_path / "page" / "report" / "data").iterdir())
@@ -190,7 +190,7 @@ def test_a_suspects_own_values_are_no_leak(tmp_path, monkeypatch):
 def test_a_report_for_others_goes_without_a_file_that_names_a_victim(clean, monkeypatch, capsys):
     planted(monkeypatch, {PIECE: f"\n{VICTIM}"})
     out = clean.with_name("out")
-    assert cli.main(["report", str(clean), "--redact", "--output", str(out)]) == 2
+    assert ringtrace("report", clean, "--redact", "--output", out) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "held back" in said and "1 withheld value" in said
     assert not names_a_victim(said)

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from pipelines.cli import main
 from schemas.tables import ENTITIES, LINKS, MENTIONS, NARRATIVES
-from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.run_pipeline import complaint, jsonl, read, ringtrace, run
 
 PHONE, ACCOUNT = "phone:+18885550123", "account:iban:GB29NWBK60161331926819"
 
@@ -39,7 +38,7 @@ def small(tmp_path_factory):
 
 
 def explained(captured, *words):
-    assert main(["explain", *map(str, words)]) == 0
+    assert ringtrace("explain", *map(str, words)) == 0
     return captured.readouterr().out
 
 
@@ -103,7 +102,7 @@ def test_a_caller_id_is_in_no_cluster_and_its_path_is_not_accepted(small, capsys
 
 def test_a_cluster_id_is_answered_with_identifiers_of_it(small, capsys):
     cluster = explained_json(capsys, small, PHONE)["cluster"]["cluster_id"]
-    assert main(["explain", str(small), cluster]) == 2
+    assert ringtrace("explain", small, cluster) == 2
     error = capsys.readouterr().err
     assert f"{cluster} is a cluster: name an identifier of it, such as " in error
     assert PHONE in error
@@ -128,18 +127,3 @@ def test_every_entity_can_be_explained_and_no_control_character_is_shown(small, 
     for one in read(small, ENTITIES)["entity_id"].to_pylist():
         text = explained(capsys, small, one)
         assert all(line.isprintable() for line in text.splitlines())
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["nowhere", "a"], "is not a finished run"),
-        (["RUN", "+1 999 999 9999"], "is nothing that this run found"),
-        (["RUN", PHONE, "(888) 555-0123"], "are the same"),
-    ],
-)
-def test_wrong_usage_is_one_line(small, capsys, words, says):
-    assert main(["explain", *(str(small) if one == "RUN" else one for one in words)]) == 2
-    error = capsys.readouterr().err
-    assert says in error
-    assert error.count("\n") == 1

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pipelines.cli import main
 from pipelines.commands.health import find_problems
 from tests.support.report_tables import manifest
+from tests.support.run_pipeline import ringtrace
 
 
 def counted(read=1000, rejected=0, alarms=(), late=0):
@@ -40,12 +40,12 @@ def test_the_command(tmp_path, capsys):
     for name, one in {"well": counted(), "ill": counted(rejected=50)}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "manifest.json").write_text(json.dumps(one))
-    assert main(["health", str(tmp_path / "well")]) == 0
+    assert ringtrace("health", tmp_path / "well") == 0
     said = capsys.readouterr()
     assert said.out == "well\n"
     assert "well: is unsigned: nobody can tell who wrote its digests" in said.err
-    assert main(["health", str(tmp_path / "ill"), "--previous", str(tmp_path / "well")]) == 1
+    assert ringtrace("health", tmp_path / "ill", "--previous", tmp_path / "well") == 1
     assert capsys.readouterr().out == "rejected: 50 of 1000 complaints (5.0%); see rejects/\n"
-    assert main(["health", str(tmp_path / "ill"), "--rejected-share", "0.1"]) == 0
-    assert main(["health", str(tmp_path / "none")]) == 2
+    assert ringtrace("health", tmp_path / "ill", "--rejected-share", "0.1") == 0
+    assert ringtrace("health", tmp_path / "none") == 2
     assert "not a finished run" in capsys.readouterr().err

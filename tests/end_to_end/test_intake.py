@@ -6,9 +6,8 @@ from collections import Counter, defaultdict
 import pyarrow.dataset as ds
 import pytest
 
-from pipelines.cli import main
 from tests.support.hostile_corpus import CORPUS, READ, SKIPPED, UNREADABLE, write_corpus
-from tests.support.run_pipeline import run
+from tests.support.run_pipeline import ringtrace, run
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def test_the_corpus_is_large_enough():
 
 def test_in_a_batch(world, tmp_path, capfd):
     _, folder, others = world
-    assert main(["batch", "--complaints", str(folder), "--output", str(tmp_path / "no")]) == 2
+    assert ringtrace("batch", "--complaints", folder, "--output", tmp_path / "no") == 2
     refused = capfd.readouterr().err.splitlines()[-1]
     unreadable = [one for one in expected_entries(others).values() if one[0] == UNREADABLE]
     assert refused.endswith(
@@ -66,7 +65,7 @@ def test_in_a_batch(world, tmp_path, capfd):
     assert entries["read"] == sum(one.status == READ for one in CORPUS)
     assert entries["unreadable"] == len(unreadable)
     assert len(inputs) == entries["read"] + entries["skipped"]["empty"]
-    assert main(["health", str(output)]) == 1
+    assert ringtrace("health", output) == 1
     shown = capfd.readouterr().out
     assert shown.startswith("skipped: ")
     assert shown.count("unreadable: ") == 21
@@ -77,7 +76,7 @@ def test_in_a_stream(world, tmp_path, capfd):
     base, _, others = world
     flags = ["--stop-after-idle", "1", "--tick-interval", "1", "--no-register"]
     output = tmp_path / "live"
-    assert main(["stream", "--watch", str(base), "--output", str(output), *flags]) == 1
+    assert ringtrace("stream", "--watch", base, "--output", output, *flags) == 1
     assert "not read, and in no cluster" in capfd.readouterr().err
     rejects = rejects_by_source(output / "rejects")
     for case in CORPUS:

@@ -11,19 +11,15 @@ from pathlib import Path
 import pytest
 
 import ringtrace as rt
-from pipelines import cli, key_store
+from pipelines import key_store
 from pipelines.exchange import signed_files
 from schemas.tables import MEMBERS
 from tests.support.real_data import ROOT
-from tests.support.run_pipeline import read
+from tests.support.run_pipeline import read, ringtrace
 
 CLUSTER, RING = "c-1a6720e6f82fabd8", "phone:+18882223344"
 
 LACKS = ("is unsigned", "has no tiers and no reviews")
-
-
-def ringtrace(*words):
-    return cli.main([str(one) for one in words])
 
 
 @pytest.fixture

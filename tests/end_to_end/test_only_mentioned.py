@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.cli import main
 from schemas.entity import is_withheld
 from schemas.enums import Status
 from schemas.tables import CONTESTED, ENTITIES, LINEAGE, LINKS, MEMBERS, MENTIONS
 from tests.end_to_end.streaming.test_watch import stream
 from tests.support.leaks import decoded_layers, leak_forms, number_forms
-from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, run
+from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, ringtrace, run
 from transforms.graph.ownership import ONE_NAMES
 
 RING, SITE, PHONE, MAIL, TAG = (
@@ -111,7 +110,7 @@ def test_a_mailbox_that_one_reporter_alone_names_keeps_its_place_under_a_withhel
     assert not checked_manifest(output)["alarms"]
     decisions = str(tmp_path / "decisions.csv")
     words = ["--author", "Ada", "--reason", "we wrote to it", "--decisions", decisions]
-    assert main(["decide", str(output), *words, "suspect_held", one["entity_id"]]) == 0
+    assert ringtrace("decide", output, *words, "suspect_held", one["entity_id"]) == 0
     more = ["--decisions", decisions, "--previous", str(output)]
     run(tmp_path / "decided", "--complaints", rows, *more)
     assert f"email:{DESK}" in values(tmp_path / "decided")

@@ -10,19 +10,18 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from pipelines import cli, key_store, run_folder
+from pipelines import key_store, run_folder
 from pipelines.batch import pipeline as batch_pipeline
 from pipelines.streaming.__main__ import main as stream
 from pipelines.user_files import contested_values
 from reports import tables
-from reports.cluster_data import gather_facts
-from reports.run import Run, narrative_reader, private_table
+from reports.run import Run, private_table
 from schemas.extras import install_command
 from schemas.tables import CLUSTERS, COMPLAINTS, CONTESTED, NARRATIVES
 from tests.support.exchange_world import Company, trust_key
 from tests.support.leaks import decoded_layers
 from tests.support.object_store import ObjectStore
-from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, run
+from tests.support.run_pipeline import checked_manifest, complaint, jsonl, read, ringtrace, run
 
 RING, SECOND, DISPUTED, OWN = "(888) 555-0123", "(877) 555-0188", "+12024561411", "212 555 0147"
 
@@ -53,10 +52,6 @@ RECORDS = [
 ]  # fmt: skip
 
 NOW = ["--now", "2026-04-21T00:00:00Z"]
-
-
-def ringtrace(*words):
-    return cli.main([str(one) for one in words])
 
 
 @pytest.fixture(scope="module")
@@ -233,18 +228,6 @@ def test_explain_quotes_for_the_owner_and_says_where_it_cannot(made, capsys, tmp
     assert not any(one in shown for one in SECRETS)
     assert ringtrace("explain", folder, RING, "--json") == 0
     assert SECRETS[5] in json.loads(capsys.readouterr().out)["excerpts"][0]["before"]
-
-
-def test_facts_of_clusters_quote_what_they_are_given(made):
-    run = Run.open(made / "run")
-    (cluster,) = run.table(CLUSTERS, ["cluster_id"], pc.field("size") > 1)["cluster_id"].to_pylist()
-
-    def quoted(*narratives):
-        (facts,) = gather_facts(run, [cluster], *narratives)
-        return {one.before for one in facts.readings if one.before}
-
-    assert quoted() == set()
-    assert any(SECRETS[5] in one for one in quoted(narrative_reader(run, None)))
 
 
 def test_a_run_of_before_has_its_narratives_in_complaints(made, capsys):

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import uvicorn
 
-from pipelines import cli, key_store
+from pipelines import key_store
 from pipelines.commands import COMMANDS
 from reports import signing, tables
 from reports.referral import FACTS_FILE
 from schemas.tables import CLUSTERS, MEMBERS
 from tests.support.real_data import ROOT
+from tests.support.run_pipeline import ringtrace
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -47,10 +48,6 @@ def table_commands():
             words[0] = next(one for one in found if one.startswith(words[0]))
         found.append(" ".join(words))
     return found
-
-
-def ringtrace(*words):
-    return cli.main([str(word) for word in words])
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.cli import main
 from pipelines.commands import rejects
 from schemas.reject import REJECT, Code
 from tests.support.real_data import real
-from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, run
+from tests.support.run_pipeline import EXAMPLES, call, complaint, jsonl, ringtrace, run
 from transforms.read.detect import plan_input_files
 from transforms.read.files import ReadOptions
 
@@ -76,7 +75,7 @@ def test_a_corrected_row_of_each_layout_is_accepted(tmp_path):
     output, out = tmp_path / "run", tmp_path / "out"
     manifest = run(output, "--complaints", given, "--calls", calls, status=1)
     assert manifest["counts"]["complaints"]["rejected"] == 9
-    assert main(["rejects", str(output), "--output", str(out)]) == 0
+    assert ringtrace("rejects", output, "--output", out) == 0
 
     reasons = why(out)
     assert len(reasons) == 10
@@ -174,22 +173,6 @@ def test_a_source_leads_nowhere_else_and_is_no_formula(tmp_path, source):
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in cells)
 
 
-def test_wrong_usage_is_one_line(tmp_path, capsys):
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full/x").touch()
-    (tmp_path / "run").mkdir()
-    for words, reasons in (
-        ([tmp_path / "run"], "--output"),
-        ([tmp_path / "run", "--output", tmp_path / "new"], "not a finished run"),
-    ):
-        assert main(["rejects", *map(str, words)]) == 2
-        (line,) = capsys.readouterr().err.splitlines()
-        assert reasons in line
-    (tmp_path / "run/manifest.json").write_text("{}")
-    assert main(["rejects", str(tmp_path / "run"), "--output", str(tmp_path / "full")]) == 2
-    assert "not an empty folder" in capsys.readouterr().err
-
-
 def test_a_short_row_below_a_long_header_names_it_not_and_cannot_be_corrected(tmp_path):
     """A megabyte of such rows would hold the header gigabytes of times."""
 
@@ -200,7 +183,7 @@ def test_a_short_row_below_a_long_header_names_it_not_and_cannot_be_corrected(tm
     whole = "1,acme,2026-06-01," + ",".join(f"{n:08}" for n in range(300))
     (tmp_path / "a.csv").write_text(f"{header}\n1\n{whole}\n")
     run(tmp_path / "out", "--complaints", tmp_path / "a.csv", "--no-register", status=1)
-    assert main(["rejects", str(tmp_path / "out"), "--output", str(tmp_path / "mend")]) == 0
+    assert ringtrace("rejects", tmp_path / "out", "--output", tmp_path / "mend") == 0
     short, long = sorted(why(tmp_path / "mend"), key=lambda row: row["position"])
     assert (short["position"], short["file"], short["code"]) == ("2", "", "broken_csv")
     assert (long["position"], long["line"], long["code"]) == ("3", "2", "bad_timestamp")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import ringtrace as rt
-from pipelines import cli, key_store
+from pipelines import key_store
 from pipelines.progress import Progress
 from pipelines.streaming.options import parse
 from pipelines.streaming.state_folder import StreamState
@@ -24,10 +24,10 @@ from pipelines.streaming.watch import Watch
 from pipelines.streaming.watch_sources import WatchedFolder
 from schemas.joint import CONTRIBUTORS
 from schemas.manifest import MANIFEST_NAME
-from schemas.tables import CLUSTERS, DECISIONS, MEMBERS
+from schemas.tables import CLUSTERS, DECISIONS
 from tests.end_to_end.streaming.test_watch import files_of
 from tests.support.make_release_fixture import ALERTS, RELEASES
-from tests.support.run_pipeline import NOW, read
+from tests.support.run_pipeline import NOW, cluster_by_entity, read, ringtrace
 from transforms.read.files import ReadOptions
 from transforms.reporters import shipped_source_rules
 from transforms.stream.state import RETENTION_DAYS
@@ -71,15 +71,6 @@ def release(request, tmp_path_factory):
         yield Release(folder, **json.loads((folder / "release.json").read_text()))
 
 
-def ringtrace(*words: object) -> int:
-    return cli.main([str(word) for word in words])
-
-
-def cluster_of(folder: Path, identifier: str) -> str:
-    rows = read(folder, MEMBERS).to_pylist()
-    return {row["entity_id"]: row["cluster_id"] for row in rows}[identifier]
-
-
 def test_this_version_has_its_archive():
     assert f"{rt.__version__}.tar.xz" in {path.name for path in ARCHIVES}
 
@@ -104,7 +95,7 @@ def test_a_run_is_followed_and_its_decisions_are_read(release, tmp_path):
     assert ringtrace("decide", release / "run", *more, "--decisions", decisions) == 0
     follow = ["--previous", release / "run", "--decisions", decisions, "--now", release.now]
     assert ringtrace("batch", *release.inputs, *follow, "--output", tmp_path / "next") == 0
-    assert cluster_of(tmp_path / "next", release.identifier) == release.cluster
+    assert cluster_by_entity(tmp_path / "next")[release.identifier] == release.cluster
     (cluster,) = read(tmp_path / "next", CLUSTERS).to_pylist()
     assert cluster["status"] == "confirmed"
     (confirmed,) = read(release / "run", DECISIONS).to_pylist()
@@ -129,8 +120,8 @@ def test_an_offer_is_joined(release, tmp_path):
     assert ringtrace("exchange", "join", *words, "--output", tmp_path / "joint") == 0
     contributors = read(tmp_path / "joint", CONTRIBUTORS)["contributor"].to_pylist()
     assert set(contributors) == {"amazon", "microsoft"}
-    kept = cluster_of(release / "joint", release.identifier)
-    assert cluster_of(tmp_path / "joint", release.identifier) == kept
+    kept = cluster_by_entity(release / "joint")[release.identifier]
+    assert cluster_by_entity(tmp_path / "joint")[release.identifier] == kept
 
 
 def tick_of(folder: Path, output: Path) -> tuple[dict[str, bytes], int]:

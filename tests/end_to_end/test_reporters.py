@@ -3,7 +3,6 @@
 import pyarrow.compute as pc
 import pytest
 
-from pipelines.batch.__main__ import main
 from pipelines.exchange.offer import evidence_of_run
 from reports.run import Run
 from schemas.tables import CLUSTERS, ENTITIES, LINKS, MEMBERS
@@ -97,24 +96,6 @@ def test_a_call_without_a_pseudonym_makes_no_second_reporter(tmp_path, rule):
     run(tmp_path / "run", *flags)
     (one,) = members(tmp_path / "run").values()
     assert (one["reporters"], one["tier"]) == (1, "verify")
-
-
-def test_a_file_of_rules_that_cannot_be_used_is_one_line(tmp_path, capsys):
-    (tmp_path / "sources.csv").write_text("source_org,rule\namazon,daily\n")
-    given = jsonl(tmp_path / "rows.jsonl", rows(["v1"]))
-    flags = [
-        "--complaints",
-        given,
-        "--sources",
-        tmp_path / "sources.csv",
-        "--output",
-        tmp_path / "r",
-    ]
-    assert main([str(one) for one in flags]) == 2
-    assert capsys.readouterr().err == (
-        f"{tmp_path}/sources.csv, line 2, rule: no such rule 'daily'; use victim_id, each_row, "
-        "per_day\n"
-    )
 
 
 @pytest.mark.parametrize(("belongs", "reporters"), [("c1", 1), ("c77", 2), (None, 2)])

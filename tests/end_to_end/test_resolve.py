@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from pipelines import key_store
-from pipelines.commands import resolve
 from reports import signing, tables
 from reports.evidence_number import (
     cluster_thing,
@@ -286,7 +285,7 @@ def test_an_address_that_is_none_is_refused(amazon, capsys, tmp_path):
     assert "line 2, url: is no address of the web" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("given", ["RT-MC55-B7NH-86", "RT-MC55-B7NH-6", "nothing of ours"])
+@pytest.mark.parametrize("given", ["RT-MC55-B7NH-86", "nothing of ours"])
 def test_what_is_wrong_is_refused_in_one_line(amazon, capsys, given):
     assert ringtrace("resolve", given, amazon.package) == 2
     said = capsys.readouterr().err
@@ -389,30 +388,3 @@ def test_two_companies_packages_are_laid_side_by_side(offices, amazon, capsys, t
         assert one["number_b"] == microsoft.number(one["identifier"])
         assert "amazon-2024-17" in one["case_numbers_a"]
         assert "microsoft-2024-17" in one["case_numbers_b"]
-
-
-def test_a_row_about_what_is_left_out_is_not_what_its_number_stands_for():
-    """Exhibit 7 has ties to what may not be named under the number of the end that is."""
-    number = evidence_number("amazon", f"phone:{ONE}")
-    held = resolve.Holding(
-        "case",
-        "a package",
-        "amazon",
-        members=[f"phone:{ONE}"],
-        printed={
-            number: [
-                *(f"exhibits/03-sightings.csv row {one}" for one in (1, 2, 3, 5)),
-                "exhibits/07-links-not-accepted.csv row 1",
-                "referral.html",
-            ]
-        },
-        about={number: "the link of it and what is left out"},
-    )
-    lines = list(resolve._lines(number, [], [held], [], []))
-    assert [one for one in lines if one.startswith("is ")] == [
-        f"is the identifier phone:{ONE}, as amazon numbers it"
-    ]
-    assert lines[1].endswith(
-        ": exhibits/03-sightings.csv rows 1 to 3, 5; exhibits/07-links-not-accepted.csv row 1; "
-        "referral.html"
-    )

@@ -58,20 +58,9 @@ def test_wrong_usage_in_a_process_of_its_own(tmp_path, module):
 
 
 def test_wrong_usage_is_one_line_and_writes_nothing(tmp_path, capsys, reports):
-    output = tmp_path / "run"
-    given = ["--complaints", reports, "--output", output]
-    noise = tmp_path / "noise.bin"
-    noise.write_bytes(random.Random(1).randbytes(4096))
-    refused(capsys, ["--complaints", noise, "--output", output], "noise.bin", "known formats")
-    refused(capsys, ["--calls", reports, "--output", output], "reports.jsonl", "--complaints")
-    refused(capsys, [*given, "--runner=NoSuchRunner"], "NoSuchRunner")
+    given = ["--complaints", reports, "--output", tmp_path / "run"]
     refused(capsys, [*given, "--runner=DataflowRunner"], "Beam options")
-    refused(capsys, [*given, "--known-legitimate", tmp_path / "none"], "No such file")
-    refused(capsys, [*given, "--complaints-format", "no-such"], "'no-such' is not a format")
-    refused(capsys, [*given[:2], "--output", reports / "x"], "give a folder that can be made")
-    refused(capsys, [*given[:2], "--output", reports], "exists and is not a run")
-    assert not output.exists()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["noise.bin", "reports.jsonl"]
+    assert [path.name for path in tmp_path.iterdir()] == ["reports.jsonl"]
 
 
 @pytest.mark.parametrize("option", ["--output", "--private-output"])

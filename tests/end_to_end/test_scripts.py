@@ -1,8 +1,6 @@
 """Script families in a run: suppliers and mentions show them, and no cluster changes."""
 
-import pyarrow.compute as pc
-
-from schemas.tables import CLUSTERS, MEMBERS, MENTIONS, NARRATIVES, SUPPLIERS
+from schemas.tables import CLUSTERS, MEMBERS, SUPPLIERS
 from tests.support.made_up_evidence import mentions_of
 from tests.support.run_pipeline import complaint, jsonl, read, run
 from tests.support.script_texts import SCRIPT, complaints, find_families, own
@@ -37,19 +35,6 @@ def test_a_script_names_its_clusters_and_joins_none(tmp_path):
     assert [one["records"] for one in suppliers] == [6, 6]
     assert {one["template"] for one in suppliers} == {SCRIPT.replace("1", "#")}
     assert read(without, SUPPLIERS).num_rows == 0
-
-
-def test_mentions_say_where_it_stands(tmp_path):
-    run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", world(True)))
-    rows = read(tmp_path / "run", NARRATIVES)
-    narrative = dict(
-        zip(rows["complaint_id"].to_pylist(), rows["narrative"].to_pylist(), strict=True)
-    )
-    mentions = read(tmp_path / "run", MENTIONS)
-    found = mentions.filter(pc.equal(mentions["kind"], "script")).to_pylist()
-    assert len(found) == 12
-    for one in found:
-        assert narrative[one["record_id"]][one["start"] : one["end"]] == SCRIPT
 
 
 def test_partitions_find_what_one_place_finds(tmp_path):

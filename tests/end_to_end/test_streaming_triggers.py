@@ -12,9 +12,9 @@ from pipelines.streaming.options import parse
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import engine_plan
 from schemas.enums import RecordKind
-from tests.end_to_end.streaming.test_alerts import KNOWN, OLD, clusters_of, moment, report
+from tests.end_to_end.streaming.test_alerts import KNOWN, OLD, moment, report
 from tests.support.queue_events import QueueEvents
-from tests.support.run_pipeline import jsonl, run
+from tests.support.run_pipeline import cluster_by_entity, jsonl, run
 from transforms.stream.state import Tick
 
 COMPLAINT = RecordKind.COMPLAINT
@@ -104,7 +104,7 @@ def test_a_number_is_raised_at_the_tick_after_its_last_record_and_at_no_other(kn
 
 
 def test_clusters_that_merge_and_a_referred_one_that_wakes_are_raised_once(known, tmp_path):
-    before = clusters_of(known)
+    before = cluster_by_entity(known)
     (tmp_path / "referred.csv").write_text(
         f"cluster_id,referred_at\n{before['phone:+18885550101']},{moment(7)}\n"
     )

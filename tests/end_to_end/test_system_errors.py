@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from pipelines import ledger
 from pipelines.runner import describe_error
 from tests.support.real_data import ROOT
 from tests.support.run_pipeline import complaint, jsonl
@@ -48,29 +47,3 @@ def test_a_run_that_may_not_write_says_so_in_one_line(tmp_path):
 def test_an_error_is_named_without_its_text(error, line):
     assert describe_error(error).startswith(line)
     assert "secret" not in describe_error(error)
-
-
-def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path, monkeypatch):
-    path = tmp_path / "issued.jsonl"
-    entry = ledger.Entry(
-        at="2026-01-01T00:00:00Z",
-        kind=ledger.EntryKind.OFFER,
-        recipient="acme",
-        sha256="0" * 64,
-        run_id="run-0",
-        identifiers=("domain:a.example",),
-    )
-    ledger.record(str(path), [entry])
-    before = path.read_bytes()
-
-    def refuse(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(OSError, match="No space left on device"):
-        ledger.record(str(path), [entry])
-    monkeypatch.undo()
-    assert path.read_bytes() == before
-    assert [one.name for one in tmp_path.iterdir()] == [path.name]
-    ledger.record(str(path), [entry])
-    assert len(ledger.read_ledger(str(path))) == 2

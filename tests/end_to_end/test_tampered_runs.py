@@ -56,12 +56,6 @@ def forged(run, name, change):
     (run / MANIFEST_NAME).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
-def status(run, _):
-    rewritten(run / f"clusters/{PART}", "status", "confirmed")
-    rewritten(run / f"clusters/{PART}", "priority", 0.5)
-    return f"clusters/{PART}"
-
-
 def review(run, _):
     rewritten(run / f"members/{PART}", "review", "reviewed")
     rewritten(run / f"members/{PART}", "robustness", 9)
@@ -73,11 +67,6 @@ def flipped(run, _):
     content[len(content) // 2] ^= 1
     (run / f"calls/{PART}").write_bytes(content)
     return f"calls/{PART}: is not what the run wrote: other bytes"
-
-
-def decided(run, _):
-    rewritten(run / f"decisions/{PART}", "author", "Nobody")
-    return f"decisions/{PART}"
 
 
 def added(run, _):
@@ -110,11 +99,6 @@ def longer(run, _):
     with (run / f"rejects/{PART}").open("ab") as file:
         file.write(b"x")
     return f"rejects/{PART}: is not what the run wrote: longer"
-
-
-def swapped(run, world):
-    shutil.copy(world.other / f"complaints/{PART}", run / f"complaints/{PART}")
-    return f"complaints/{PART}"
 
 
 def linked(run, world):
@@ -239,17 +223,14 @@ def broken_private_manifest(run, _):
 
 
 TAMPERINGS = (
-    status,
     review,
     flipped,
-    decided,
     added,
     added_table,
     removed,
     emptied,
     cut_off,
     longer,
-    swapped,
     linked,
     linked_folder,
     a_folder,

@@ -9,9 +9,8 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
-from hypothesis import given, strategies as st
 
-from pipelines import cli, key_store
+from pipelines import key_store
 from pipelines.batch import options
 from pipelines.batch.pipeline import build
 from pipelines.batch.plan import make_plan, with_register
@@ -20,16 +19,10 @@ from schemas.entity import VICTIM_ENTRY
 from schemas.enums import Status
 from schemas.offer import Offer, OfferedCluster, OfferedEntity, OfferedEvidence, Terms
 from schemas.tables import CONTESTED, ENTITIES, VICTIMS
-from tests.support.examples import draws, some
-from tests.support.run_pipeline import complaint, jsonl, read, run
+from tests.support.examples import some
+from tests.support.run_pipeline import complaint, jsonl, read, ringtrace, run
 from transforms.erasure import RegisterKey
-from transforms.victim_register import (
-    REGISTER_CHANGE,
-    RegisterSource,
-    entries_that_leave,
-    merge_changes,
-    read_lookup,
-)
+from transforms.victim_register import RegisterSource, read_lookup
 
 VICTIM, SUSPECT, OTHER = "+12024561411", "+18882223344", "+18773334455"
 
@@ -130,10 +123,6 @@ def content(folder):
 def shapes(secret):
     """The secret as it could stand in a text."""
     return secret, secret.hex().encode(), repr(secret).encode()
-
-
-def ringtrace(*words):
-    return cli.main([str(one) for one in words])
 
 
 def refused(capsys, words, *named):
@@ -422,17 +411,6 @@ def test_another_key_is_one_line(days, home, offered, capsys):
     assert f"phone:{VICTIM}" not in status(days / "y")
 
 
-def test_an_edited_register_is_one_line(days, capsys):
-    import pyarrow.parquet as pq
-
-    (file,) = (days / "one" / VICTIMS.name).iterdir()
-    pq.write_table(VICTIM_ENTRY.empty_table(), file)
-    words = ["batch", "--complaints", days / "2.jsonl", "--output", days / "x", "--previous"]
-    refused(capsys, [*words, days / "one"], "private/victims/", "is not what the run wrote")
-    file.write_bytes(b"PAR1 and no more")
-    refused(capsys, [*words, days / "one"], "private/victims/", "is not what the run wrote")
-
-
 def test_a_run_without_a_key_store_works_and_keeps_none(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv(key_store.HOME_VARIABLE, str(tmp_path / "file" / "home"))
@@ -443,41 +421,3 @@ def test_a_run_without_a_key_store_works_and_keeps_none(tmp_path, monkeypatch, c
 
 
 # -- what an entry comes to ----------------------------------------------------------------------
-
-KEY = RegisterKey(b"0123456789abcdef0123456789abcdef")
-
-NAMES = [f"phone:+1202456{n:04d}" for n in range(4)] + ["email:jo@home.example"]
-
-
-@st.composite
-def changes(draw):
-    rows = [
-        {
-            "mac": KEY.macs([name])[0].as_py(),
-            "digits_mac": None,
-            "kind": name.partition(":")[0],
-            "reporters": draw(st.integers(1, 9)),
-            "first_seen": draw(st.integers(0, 10**15)),
-            "key_id": KEY.key_id,
-            "leaves": False,
-        }
-        for name in draw(st.lists(st.sampled_from(NAMES), max_size=12))
-    ]
-    leaving = draw(st.sets(st.sampled_from(NAMES), max_size=2))
-    return rows, leaving, draw(st.permutations(range(len(rows) + len(leaving))))
-
-
-@given(changes())
-@draws(60)
-def test_a_register_does_not_depend_on_the_order_and_keeps_the_most(made):
-    rows, leaving, order = made
-    ends = entries_that_leave(leaving, KEY)
-    given_rows = pa.concat_tables([pa.Table.from_pylist(rows, REGISTER_CHANGE), ends])
-    kept = merge_changes(given_rows).sort_by("mac")
-    assert kept.equals(merge_changes(given_rows.take(pa.array(order, pa.int64()))).sort_by("mac"))
-    gone = set(KEY.macs(sorted(leaving)).to_pylist())
-    most = {}
-    for row in rows:
-        most[row["mac"]] = max(most.get(row["mac"], 0), row["reporters"])
-    found = dict(zip(kept["mac"].to_pylist(), kept["reporters"].to_pylist(), strict=True))
-    assert found == {mac: count for mac, count in most.items() if mac not in gone}

@@ -14,13 +14,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.progress import BATCH_STEPS, BUNDLE_LOGGER, Progress, step_of_record
-from pipelines.run_folder import (
-    NUMBER_REASONS,
-    REJECT_REASONS,
-    WITHHELD,
-    unread_number_lines,
-    unread_numbers,
-)
+from pipelines.run_folder import NUMBER_REASONS, REJECT_REASONS, WITHHELD, unread_numbers
 from reports.run import Run
 from schemas.reject import Code
 from schemas.tables import COMPLAINTS
@@ -68,28 +62,6 @@ def test_numbers_that_could_not_be_read_are_counted_by_reason(tmp_path, capsys):
     assert VICTIM not in line
 
 
-@pytest.mark.parametrize(
-    ("reasons", "line"),
-    [
-        ({}, []),
-        ({"too_short": 1}, ["1 phone number could not be read: 1 too short"]),
-        (
-            {"no_region": 1112, "too_short": 2000},
-            ["3,112 phone numbers could not be read: 2,000 too short, 1,112 without a country"],
-        ),
-        (
-            {"too_short": 9, "masked": 8, "invalid": 7, "too_long": 6, "ambiguous": 5, "empty": 4},
-            [
-                "39 phone numbers could not be read: 9 too short, 8 partly masked, "
-                "7 in no numbering plan, 6 too long, 9 for other reasons"
-            ],
-        ),
-    ],
-)
-def test_the_line_of_numbers_has_the_most_frequent_reasons_first(reasons, line):
-    assert list(unread_number_lines(reasons)) == line
-
-
 def test_every_reason_has_words():
     assert set(REJECT_REASONS) == set(Code)
     assert all(re.fullmatch("[a-z].*[a-zA-Z8]", one) for one in NUMBER_REASONS.values())
@@ -116,8 +88,6 @@ def test_rejects_are_counted_by_reason_with_the_command_that_exports_them(tmp_pa
 @pytest.mark.parametrize(
     ("names", "line"),
     [
-        (["a"], "no complaints were read: a.jsonl has no rows"),
-        (["a", "b"], "no complaints were read: a.jsonl and b.jsonl have no rows"),
         (["a", "b", "c", "d"], "no complaints were read: a.jsonl, b.jsonl and 2 more have no rows"),
         (["a\x1b[2J"], "no complaints were read: a<U+001B>[2J.jsonl has no rows"),
     ],
@@ -134,12 +104,6 @@ def test_an_empty_input_is_no_failure_and_is_named(tmp_path, capsys, names, line
 def test_duplicates_alone_are_no_failure(tmp_path, capsys):
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "c.jsonl", [complaint(1), complaint(1)]))
     assert "1 of 2 complaints used, 1 duplicate, 0 rejected" in lines(capsys)
-
-
-def test_a_glob_that_matches_nothing_is_a_usage_error(tmp_path, capsys):
-    missing = str(tmp_path / "*.jsonl")
-    assert main(["batch", "--complaints", missing, "--output", str(tmp_path / "run")]) == 2
-    assert lines(capsys) == [f"{missing}: no such file; check the name, or quote the pattern"]
 
 
 def test_the_name_of_an_output_moves_no_cursor(tmp_path, capsys):

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipelines import cli, key_store
+from pipelines import key_store
 from reports import signing, tables
 from schemas.entity import is_withheld
 from schemas.enums import HARD_ROLES
 from schemas.joint import CONTRIBUTORS
 from schemas.tables import CLUSTERS, COMPLAINTS, MEMBERS, MENTIONS
+from tests.support.run_pipeline import ringtrace
 
 CLOCK = "2026-05-02T00:00:00Z"
 """The clock of the runs of the world."""
@@ -42,10 +43,6 @@ class World:
     @property
     def truth(self) -> Path:
         return self.folder / "truth.csv"
-
-
-def ringtrace(*words: object) -> int:
-    return cli.main([str(word) for word in words])
 
 
 def trust_key(one: Company, other: Company) -> None:

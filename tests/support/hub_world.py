@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from pipelines import cli, key_store
+from pipelines import key_store
 from reports import signing
 from schemas.decision import DECISION
+from tests.support.run_pipeline import ringtrace
 
 ORGS = ("amazon", "google", "microsoft")
 
 HOST = "isac"
-
-
-def ringtrace(*words: object) -> int:
-    return cli.main([str(word) for word in words])
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """A small run, made up, and the case and package of its one cluster."""
 
+import csv
+import io
 import json
 import subprocess
 import tomllib
@@ -168,3 +170,9 @@ def written(folder, files):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
     return folder
+
+
+def sheet(package, folder, number):
+    """The rows of a package's exhibit or form."""
+    (path,) = (package / "data" / folder).glob(f"{number:02d}-*.csv")
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))

@@ -15,12 +15,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from pipelines import cli
 from pipelines.batch.__main__ import main
 from schemas.manifest import MANIFEST_NAME, PRIVATE_MANIFEST, PRIVATE_SIGNATURE, SIGNATURE_NAME
-from schemas.tables import ALL_TABLES, HELD_FOLDER, Table
+from schemas.tables import ALL_TABLES, HELD_FOLDER, MEMBERS, Table
 from tests.support.real_data import ROOT
 
 EXAMPLES = ROOT / "examples"
+
+
+def ringtrace(*words: object) -> int:
+    """The exit status of a command."""
+    return cli.main([str(word) for word in words])
 
 
 def jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
@@ -125,3 +131,9 @@ def command(*words: object, module: str = "pipelines.cli", **environment: str) -
         timeout=120,
         env=os.environ | environment,
     )
+
+
+def cluster_by_entity(folder: Path) -> dict[str, str]:
+    """The cluster of each member of a run."""
+    rows = read(folder, MEMBERS).to_pylist()
+    return {row["entity_id"]: row["cluster_id"] for row in rows}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from pipelines import cli
 from schemas.tables import CLUSTERS
-from tests.support.run_pipeline import call, complaint, jsonl, read
+from tests.support.run_pipeline import call, complaint, jsonl, read, ringtrace
 
 RING = "phone:+18882223344"
 
@@ -20,10 +19,6 @@ WORDS = (
 NOW = "2024-04-01T00:00:00Z"
 
 PART = "part-00000-of-00001.parquet"
-
-
-def ringtrace(*words):
-    return cli.main([str(one) for one in words])
 
 
 class SmallRing:

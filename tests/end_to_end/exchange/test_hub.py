@@ -46,7 +46,7 @@ def filled(made, tmp_path_factory):
     world = made.copy(tmp_path_factory.mktemp("filled"))
     for org in ORGS:
         assert world.do(org, "publish", day=2) == 0
-    assert world.do(HOST, "collect", day=2) == 0
+    collect(world, 2)
     return world
 
 
@@ -94,6 +94,11 @@ def pull(world: HubWorld, org: str, day: int = 3, name: str = "", month: int = 6
     folder = world.folder / (name or f"feed-{org}-{month}-{day}")
     assert world.do(org, "pull", "--output", folder, day=day, month=month) == 0
     return folder
+
+
+def collect(world: HubWorld, day: int, month: int = 6):
+    """Lets the host take the letters of a day."""
+    assert world.do(HOST, "collect", day=day, month=month) == 0
 
 
 def entries(feed):
@@ -173,7 +178,7 @@ def test_what_one_of_two_takes_back_makes_earlier_feeds_void(world, capsys):
     entry = next(one["entry"] for one in rows if names[one["entity_id"]] == 2
                  and one["entry"] in world.record("google")["own"])  # fmt: skip
     assert world.do("google", "withdraw", entry, day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     capsys.readouterr()
     pull(world, "amazon", day=4)
     assert "taken back since: 1 earlier feed, " in capsys.readouterr().out
@@ -194,7 +199,7 @@ def test_a_record_of_a_version_before_has_identifiers_that_others_claim(world, c
     path.write_bytes(signing.canonical_json(record))
     owner = next(org for org in ORGS[1:] if entry in world.record(org)["own"])
     assert world.do(owner, "withdraw", entry, day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     capsys.readouterr()
     pull(world, "amazon", day=4)
     assert "taken back since: 1 earlier feed, " in capsys.readouterr().out
@@ -204,7 +209,7 @@ def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path, capsy
     """By it two tokens are one contributor's; what the second one claimed is there as before."""
     world = another_hub(made, tmp_path, 1, "--epoch-days", 10)
     assert world.do("google", "publish", day=2) == 0
-    assert world.do(HOST, "collect", day=2) == 0
+    collect(world, 2)
     of_actor = defaultdict(dict)
     for one in entries(pull(world, "google", day=3)):
         of_actor[one["actor"]][one["entity_id"]] = one["entry"]
@@ -216,15 +221,15 @@ def test_a_correction_of_the_next_epoch_takes_nothing_back(made, tmp_path, capsy
     victims = tmp_path / "victims.csv"
     victims.write_text(f"phone,email,country\n{without_epoch(phone)[6:]},,US\n")
     assert world.do("google", "publish", "--victims", victims, day=4) == 0
-    assert world.do(HOST, "collect", day=4) == 0
+    collect(world, 4)
     assert world.do("google", "withdraw", *other.values(), day=5) == 0
-    assert world.do(HOST, "collect", day=5) == 0
+    collect(world, 5)
     assert world.do("google", "publish", "--victims", victims, day=12) == 0
-    assert world.do(HOST, "collect", day=12) == 0
+    collect(world, 12)
     tokens = {one["contributor"] for one in entries(pull(world, "amazon", day=13))}
     assert len(tokens) == 2
     assert world.do("google", "publish", day=14) == 0
-    assert world.do(HOST, "collect", day=14) == 0
+    collect(world, 14)
     capsys.readouterr()
     pull(world, "amazon", day=15)
     assert "taken back" not in capsys.readouterr().out
@@ -257,7 +262,7 @@ def test_what_was_published_is_withdrawn_without_the_record_of_it(world, capsys)
 def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     entry, entity = own_entry(world, "google", others=True)
     assert world.do("google", "dispute", entry, day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     assert entity not in offered(pull(world, "google", day=4))
     owner = next(org for org in ORGS if entry in world.record(org)["own"])
     with (pull(world, owner, day=4) / "entries.csv").open() as lines:
@@ -267,7 +272,7 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     assert world.do(other, "dispute", dispute, "--answer", day=4) == 2
     assert "no dispute of an entry of yours" in refusal(capsys)
     assert world.do(owner, "dispute", dispute, "--answer", day=4) == 0
-    assert world.do(HOST, "collect", day=4) == 0
+    collect(world, 4)
     assert entity in offered(pull(world, "google", day=5))
     # The same member does not freeze it a second time; an appeal does.
     assert world.do("google", "dispute", entry, day=5) == 0
@@ -277,7 +282,7 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
     assert f"disputes {entry} a second time" in capsys.readouterr().out
     assert entity not in offered(pull(world, other, day=6))
     # Without an answer it is out.
-    assert world.do(HOST, "collect", day=20) == 0
+    collect(world, 20)
     feed = pull(world, other, day=21)
     assert entry not in {one["entry"] for one in entries(feed)}
 
@@ -285,7 +290,7 @@ def test_a_dispute_freezes_an_entry_until_it_is_answered(world, capsys):
 def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
     entry, entity = own_entry(world, "google", others=True)
     assert world.do("google", "dispute", entry, "--appeal", "shop-114", day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     capsys.readouterr()
     assert world.do("google", "log", day=4) == 0
     assert re.search(r"lines; entries: .*1 frozen.*; 1 open dispute\n", capsys.readouterr().out)
@@ -299,7 +304,7 @@ def test_a_members_appeal_for_somebody_freezes_an_entry_too(world, capsys):
     assert b'"appeal":"shop-114"' in line and b"google" not in line
     assert entity not in offered(pull(world, "google", day=4))
     assert world.do(owner, "dispute", row["entry"], "--answer", day=4) == 0
-    assert world.do(HOST, "collect", day=4) == 0
+    collect(world, 4)
     assert entity in offered(pull(world, "google", day=5))
 
 
@@ -308,7 +313,7 @@ def test_two_letters_of_one_second_are_both_taken_and_neither_twice(world, capsy
     for one in rows[:2]:
         assert world.do("google", "dispute", one["entry"], day=3) == 0
     kept = [shutil.copy2(one, world.folder) for one in sealed(world)]
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     assert "2 letters, 2 lines" in capsys.readouterr().out
     for one in kept:
         shutil.copy2(one, world.hub / "inbox")
@@ -329,7 +334,7 @@ def test_times_of_files_say_a_day_and_no_more(empty):
     midnight = datetime(2026, 6, 2, tzinfo=UTC).timestamp()
     assert {one.stat().st_mtime for one in sealed(world)} == {midnight}
     assert len({one.stat().st_mode for one in sealed(world)}) == 1
-    assert world.do(HOST, "collect", day=2) == 0
+    collect(world, 2)
     for folder in ("log", "heads"):
         assert {one.stat().st_mtime for one in (world.hub / folder).iterdir()} == {midnight}
     lines = (world.hub / "log" / "2026-06-02.jsonl").read_text()
@@ -364,7 +369,7 @@ def test_a_full_disk_at_any_write_leaves_the_hub_as_it_was(
     for one in others:
         assert world.do(one, "publish", day=2) == 0
     if word != "collect":
-        assert world.do(HOST, "collect", day=2) == 0
+        collect(world, 2)
         assert world.do("amazon", "withdraw", "--all", day=3) == 0
     words = [world.folder / one if one == "feed" else one for one in words]
     before = snapshot_of(world)
@@ -390,7 +395,7 @@ def test_a_full_disk_at_any_write_leaves_the_hub_as_it_was(
 def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, capsys):
     entry, entity = own_entry(world, "microsoft")
     assert world.do("amazon", "dispute", entry, day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     _, gone = next(
         (name, one) for name, (one, _) in world.record("microsoft")["own"].items()
         if one != entity and "#" not in one
@@ -411,7 +416,7 @@ def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, cap
     words = ["exchange", "hub", "publish", run, world.hub, "--now", "2026-06-04T10:00:00Z"]
     assert world.at("microsoft", *words) == 0
     assert "renews" in capsys.readouterr().out
-    assert world.do(HOST, "collect", day=4) == 0
+    collect(world, 4)
     rows = entries(pull(world, "amazon", day=5))
     assert gone not in {one["entity_id"] for one in rows if one["contributor"] != "own"} or (
         gone in {one["entity_id"] for one in rows if one["status"] == "live"}
@@ -428,20 +433,6 @@ def test_a_corrected_run_corrects_and_a_correction_answers_no_dispute(world, cap
     assert "exchange hub withdraw" not in capsys.readouterr().out
 
 
-def test_who_is_expelled_takes_part_no_more_and_all_of_it_is_out(world, capsys):
-    own = set(world.record("google")["own"])
-    assert world.do("amazon", "members", "--expel", "google", day=3) == 0
-    # One member alone changes nothing, and the expelled one cannot stop it.
-    assert "waiting" in capsys.readouterr().out
-    pull(world, "google", day=3)
-    agree(world, "microsoft", day=3)
-    assert world.do("google", "withdraw", "--all", day=3) == 2
-    assert "is no member's" in refusal(capsys)
-    assert world.do(HOST, "collect", day=3) == 0
-    assert world.do("google", "pull", "--output", world.folder / "x", day=4) == 2
-    assert own.isdisjoint(one["entry"] for one in entries(pull(world, "amazon", day=4)))
-
-
 def sealed(world):
     return sorted((world.hub / "inbox").glob("*.sealed"))
 
@@ -450,7 +441,7 @@ def test_a_letter_of_nobody_and_a_replayed_one_are_refused_by_name(world, capsys
     entry, entity = own_entry(world, "microsoft")
     assert world.do("microsoft", "withdraw", entity, day=3) == 0
     letter = shutil.copy2(sealed(world)[0], world.folder / "kept.sealed")
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     # A member of another folder's list, whose key the host's list does not have.
     other = world.copy(world.folder / "other") if (world.folder / "other").mkdir() is None else None
     (other.home("google") / "own.pem").unlink()
@@ -551,8 +542,8 @@ def test_a_host_that_signs_two_logs_is_found_by_comparing_heads(world, capsys):
     (world.folder / "two").mkdir()
     other = world.copy(world.folder / "two")
     assert world.do("amazon", "withdraw", "--all", day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
-    assert other.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
+    collect(other, 3)
     head = "heads/2026-06-03.json"
     earlier = ["--head", world.hub / "heads" / "2026-06-02.json"]
     assert world.do("google", "log", *earlier, day=4) == 0
@@ -581,9 +572,9 @@ def test_entries_die_without_renewal_sooner_for_kinds_with_short_lives(world):
     before = entries(pull(world, "amazon", day=3))
     for day in (15, 28):
         assert world.do("google", "publish", day=day) == 0
-        assert world.do(HOST, "collect", day=day) == 0
+        collect(world, day)
     # 45 days after 2 June a phone number is out, unless it was renewed; an account is not.
-    assert world.do(HOST, "collect", day=20, month=7) == 0
+    collect(world, 20, month=7)
     after = {one["entry"] for one in entries(pull(world, "amazon", day=21, month=7))}
     renewed = set(world.record("google")["own"])
     for one in before:
@@ -626,11 +617,11 @@ def test_no_value_of_a_victim_and_no_record_is_in_any_byte(empty):
     secret = (world.home(HOST) / "hubs" / "acx.key").read_bytes()[:32]
     hub = hashlib.sha256((world.hub / "hub.json").read_bytes()).hexdigest()
     parts = [part for one in sealed(world) for part in open_letter(one.read_bytes(), secret, hub)]
-    assert world.do(HOST, "collect", day=2) == 0
+    collect(world, 2)
     entry, _ = own_entry(world, "google", others=True)
     assert world.do("google", "dispute", entry, day=3) == 0
     parts += [part for one in sealed(world) for part in open_letter(one.read_bytes(), secret, hub)]
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     files = [*world.hub.rglob("*"), *(world.folder / "look-google").rglob("*")]
     # What is sealed was opened above.
     files = [one for one in files if one.is_file() and one.suffix != ".sealed"]
@@ -660,7 +651,7 @@ def test_who_may_change_the_list_of_members(empty, capsys):
     assert first.count("waiting") == 1 and "has amazon" in first
     assert empty.do(HOST, "members", "--sign", first.split("waiting: ")[1][:16]) == 0
     assert "waiting" in capsys.readouterr().out  # the host is no member
-    assert empty.do(HOST, "collect", day=2) == 0
+    collect(empty, 2)
     assert empty.do("microsoft", "publish", day=3) == 0
 
 
@@ -729,7 +720,7 @@ def test_a_day_that_is_full_leaves_letters_for_the_next(world, monkeypatch, caps
         monkeypatch.setattr(hub_host, name, most)
     for day in range(3, 3 + waiting):
         capsys.readouterr()
-        assert world.do(HOST, "collect", day=day) == 0
+        collect(world, day)
         said = capsys.readouterr().out
         left = len(sealed(world))
         assert "1 letter, 1 line" in said and left == waiting - (day - 2)
@@ -838,7 +829,7 @@ def test_contributors_are_left_out_by_the_digits_that_a_join_prints(world, capsy
 
 
 def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     assert "0 letters, 0 lines" in capsys.readouterr().out
     assert (world.hub / "heads" / "2026-06-03.json").exists()
     assert not (world.hub / "log" / "2026-06-03.jsonl").exists()
@@ -846,7 +837,7 @@ def test_each_day_has_a_head_and_a_day_without_says_so(world, capsys):
     said = capsys.readouterr().out
     assert "heads: 2, each continues the one before, since 2026-06-02" in said
     assert "no head" not in said and "days old" not in said
-    assert world.do(HOST, "collect", day=7) == 0
+    collect(world, 7)
     assert "nothing was collected on 3 days since 2026-06-03" in capsys.readouterr().out
     head = ["--head", world.hub / "heads" / "2026-06-03.json"]
     assert world.do("amazon", "log", *head, day=8) == 0
@@ -908,7 +899,7 @@ def test_a_streams_snapshot_is_joined_with_a_feed_and_an_offer_as_a_run_is(
     world = another_hub(made, tmp_path, 0)
     for org in ("google", "microsoft"):
         assert world.do(org, "publish", day=0) == 0
-    assert world.do(HOST, "collect", day=0) == 0
+    collect(world, 0)
     feed = pull(world, "amazon", day=0)
     assert len(offered(feed)) > 10
     offer, partner = tmp_path / "offer", world.pem("microsoft")
@@ -974,7 +965,7 @@ def test_three_organisations_from_the_first_claim_to_an_expulsion(joined, capsys
     disputed, frozen = own_entry(world, "google")
     assert world.do("microsoft", "withdraw", gone, day=3) == 0
     assert world.do("amazon", "dispute", disputed, day=3) == 0
-    assert world.do(HOST, "collect", day=3) == 0
+    collect(world, 3)
     feed = pull(world, "amazon", day=4)
     assert offered(old) - offered(feed) == {gone, frozen}
     assert join(world, "amazon", feed, world.folder / "two", day=4) == 0
@@ -992,7 +983,7 @@ def test_three_organisations_from_the_first_claim_to_an_expulsion(joined, capsys
     assert world.do("google", "log", day=4) == 0
     # Corrected: claimed again by another publication, under another id.
     assert world.do("microsoft", "publish", day=5) == 0
-    assert world.do(HOST, "collect", day=5) == 0
+    collect(world, 5)
     rows = entries(pull(world, "amazon", day=6))
     (again,) = [one for one in rows if one["entity_id"] == gone]
     assert again["entry"] != withdrawn and again["status"] == "live"
@@ -1000,7 +991,7 @@ def test_three_organisations_from_the_first_claim_to_an_expulsion(joined, capsys
     theirs = set(world.record("google")["own"])
     assert world.do("amazon", "members", "--expel", "google", day=6) == 0
     agree(world, "microsoft", day=6)
-    assert world.do(HOST, "collect", day=6) == 0
+    collect(world, 6)
     feed = pull(world, "amazon", day=7)
     rows = entries(feed)
     assert rows and theirs.isdisjoint(one["entry"] for one in rows)
@@ -1045,6 +1036,13 @@ def sync(world, server, day):
     assert world.at(HOST, "exchange", "hub", "sync", world.hub, server.url, *when) == 0
 
 
+def carry(world, server, day):
+    """Takes letters to the host, and what it makes of them back."""
+    sync(world, server, day)
+    collect(world, day)
+    sync(world, server, day)
+
+
 def of_type(server, *types):
     """The newest version of each object."""
     newest = {}
@@ -1061,7 +1059,7 @@ def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
     assert len(of_type(taxii, "artifact")) == 3 and not sealed(world)
     sync(world, taxii, day=2)
     assert len(sealed(world)) == 3 and not of_type(taxii, "artifact")
-    assert world.do(HOST, "collect", day=2) == 0
+    collect(world, 2)
     sync(world, taxii, day=2)
     assert world.do("amazon", "pull", "--output", world.folder / "folder", day=3) == 0
     (world.folder / "two").mkdir()
@@ -1077,9 +1075,7 @@ def test_a_hub_over_taxii_is_the_folder_to_the_byte(empty, taxii, capsys):
     assert over(world, taxii, "amazon", "members", "--expel", "google", day=3) == 0
     waiting = capsys.readouterr().out.split("waiting: ")[1][:16]
     assert over(world, taxii, "microsoft", "members", "--sign", waiting, day=3) == 0
-    sync(world, taxii, day=3)
-    assert world.do(HOST, "collect", day=3) == 0
-    sync(world, taxii, day=3)
+    carry(world, taxii, day=3)
     assert over(world, taxii, "google", "pull", "--output", world.folder / "x", day=4) == 2
     assert "is no member's" in refusal(capsys)
 
@@ -1099,9 +1095,7 @@ def test_nothing_of_a_victim_is_in_what_a_server_keeps(empty, taxii):
     parts = [part for one in letters for part in open_letter(one, secret, hub)]
     # A letter has no time there, and whatever a member puts there has that of a day.
     assert all({"created", "modified"}.isdisjoint(one) for one in of_type(taxii, "artifact"))
-    sync(world, taxii, day=2)
-    assert world.do(HOST, "collect", day=2) == 0
-    sync(world, taxii, day=2)
+    carry(world, taxii, day=2)
     parts += [base64.b64decode(one["content"]) for one in of_type(taxii, "note")]
     parts.append(json.dumps([one for one in taxii.stored if one["type"] != "note"]).encode())
     assert len(of_type(taxii, "observed-data")) > 20
@@ -1128,15 +1122,11 @@ def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
     assert stix2.parse(json.dumps(bundle), allow_custom=True)
     # A dispute freezes it: it is there, with no confidence; an answer gives it back.
     assert over(world, taxii, "amazon", "dispute", entry, day=3) == 0
-    sync(world, taxii, day=3)
-    assert world.do(HOST, "collect", day=3) == 0
-    sync(world, taxii, day=3)
+    carry(world, taxii, day=3)
     (frozen,) = [one for one in of_type(taxii, "observed-data") if one["id"] == old["id"]]
     assert frozen["confidence"] == 0 and "disputed" in frozen["labels"]
     assert over(world, taxii, "microsoft", "withdraw", entity, day=4) == 0
-    sync(world, taxii, day=4)
-    assert world.do(HOST, "collect", day=4) == 0
-    sync(world, taxii, day=4)
+    carry(world, taxii, day=4)
     (gone,) = [one for one in of_type(taxii, "observed-data") if one["id"] == old["id"]]
     assert gone["revoked"] is True
     content = json.dumps(taxii.stored).encode()
@@ -1146,9 +1136,7 @@ def test_a_new_claim_after_a_withdrawal_has_new_ids_and_the_old_value_is_gone(
     # Claimed again, it is another entry, and the revoked object stays revoked.
     for day, word in ((5, "publish"),):
         assert over(world, taxii, "microsoft", word, day=day) == 0
-    sync(world, taxii, day=5)
-    assert world.do(HOST, "collect", day=5) == 0
-    sync(world, taxii, day=5)
+    carry(world, taxii, day=5)
     now = {one["id"]: one for one in of_type(taxii, "observed-data")}
     assert now[old["id"]]["revoked"] is True
     (new,) = [one for one in now.values() if observable["id"] in one["object_refs"]]

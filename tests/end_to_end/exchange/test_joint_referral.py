@@ -1,8 +1,6 @@
 """Two companies, one case: from raw files by way of an offer to a package that holds."""
 
-import csv
 import hashlib
-import io
 import json
 import shutil
 from datetime import UTC, datetime
@@ -13,12 +11,8 @@ from pipelines import key_store, ledger
 from pipelines.exchange.signed_files import void_offers
 from reports.run import Run
 from tests.support.exchange_world import AGREED, ISSUED, NOW, ringtrace, rows
+from tests.support.made_up_case import sheet
 from tests.unit.reports.export.test_stix import problems
-
-
-def exhibit(package, number):
-    (path,) = (package / "data/exhibits").glob(f"{number:02d}-*.csv")
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
 
 
 def test_what_was_received_under_a_marking_is_not_passed_on_unasked(joint, tmp_path, capsys):
@@ -136,9 +130,9 @@ def test_rows_point_into_ones_own_files_and_into_the_offer(joint):
     offer = json.loads((joint.offer / "offer.json").read_bytes())
     orgs, own = set(), joint.world.amazon.complaints
     named = {}
-    for row in exhibit(joint.package, 3):
+    for row in sheet(joint.package, "exhibits", 3):
         named.setdefault(row["record"], set()).add(row["identifier"].partition("#")[0])
-    for row in exhibit(joint.package, 1):
+    for row in sheet(joint.package, "exhibits", 1):
         orgs.add(row["organisation"])
         at = int(row["position"]) - 1
         if row["organisation"] == "microsoft":

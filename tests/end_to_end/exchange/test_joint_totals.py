@@ -82,29 +82,18 @@ def test_a_count_of_something_else_is_refused(counted, tmp_path, capsys):
 
 
 def test_questions_that_cannot_be_put(counted, tmp_path, capsys):
-    run, cluster_id = counted.run, counted.cluster["cluster_id"]
-    one = {"--run": run, "--cluster": cluster_id, "--offer": counted.offer}
-    for changes, word in (
-        ({"--cluster": "c-none"}, "has no cluster 'c-none'"),
-        ({"--run": tmp_path}, "is not a finished run"),
-        ({"--run": counted.world.amazon.run}, "not joined"),
-        ({"--offer": tmp_path}, "offer.json"),
+    plain = tmp_path / "plain.csv"
+    plain.write_text("phone\n+12025550001\n")
+    about = ["--cluster", counted.cluster["cluster_id"], "--offer", counted.offer]
+    for file, run, word in (
+        (counted.files[0], counted.world.amazon.run, "not joined"),
+        (plain, counted.run, "victim_id"),
     ):
-        given = [word for flag in (one | changes).items() for word in flag]
-        words = [counted.files[0], "--by", "phone", "--to", "microsoft", *given]
+        words = [file, "--run", run, *about, "--by", "phone", "--to", "microsoft"]
         capsys.readouterr()
         counted.letter("request", *words, out="no", status=2)
         assert word in capsys.readouterr().err
         assert not (counted.folder / "no").exists()
-    plain = tmp_path / "plain.csv"
-    plain.write_text("phone\n+12025550001\n")
-    given = [word for flag in one.items() for word in flag]
-    for words, word in (
-        ([plain, *given], "victim_id"),
-        ([counted.files[0], "--run", run], "give all three"),
-    ):
-        counted.letter("request", *words, "--by", "phone", "--to", "microsoft", out="no", status=2)
-        assert word in capsys.readouterr().err
 
 
 def test_the_letters_of_a_cluster_hold_nothing_of_a_victim_nor_the_clusters_id(counted):

@@ -7,9 +7,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
-import phonenumbers
 import pytest
 import xxhash
 
@@ -46,21 +44,6 @@ def forbidden(company):
             if own:
                 yield "victim number", row.get(own)
             yield "narrative", row.get("narrative")
-
-
-def numbers_in(values):
-    """Digits of the numbers, in full and as their country writes them."""
-    found = set()
-    for country, raw in values:
-        digits = re.sub(r"\D", "", raw)
-        found.add(digits)
-        try:
-            number = phonenumbers.parse(raw, country)
-        except phonenumbers.NumberParseException:
-            continue
-        found.add(f"{number.country_code}{number.national_number}")
-        found.add(str(number.national_number))
-    return {one for one in found if len(one) >= 7}
 
 
 def test_no_byte_comes_from_a_victim_or_a_record(world, offered):
@@ -260,38 +243,6 @@ def test_an_identifier_that_holds_a_victims_id_stays(tmp_path, monkeypatch, caps
     assert "email:desk@scam-help.support" in ids
     assert "email:victim3@scam-help.support" not in ids
     assert "holds an id" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("flags", "word"),
-    [
-        (["--to", "../up"], "slug"),
-        (["--to", "microsoft"], "both --from and --to"),
-        (["--to", "amazon", "--policy", "absent.toml"], "absent.toml"),
-        (["--to", "amazon", "--from", "A B"], "slug"),
-        (["--to", "amazon", "--key", "absent.pem"], "absent.pem"),
-        (["--to", "amazon", "--nonsense"], "--nonsense"),
-        ([], "--to"),
-    ],
-)
-def test_wrong_usage_is_one_line_and_writes_nothing(world, at, tmp_path, capsys, flags, word):
-    at(world.microsoft)
-    output = tmp_path / "offer"
-    assert ringtrace("exchange", "offer", world.microsoft.run, "--output", output, *flags) == 2
-    said = capsys.readouterr().err
-    assert word in said
-    assert said.count("\n") == 1
-    assert not (output / "offer.json").exists()
-
-
-def test_a_folder_that_is_no_run_and_one_that_is_not_empty(world, at, tmp_path, capsys):
-    at(world.microsoft)
-    flags = ["--to", "amazon", "--output", tmp_path]
-    assert ringtrace("exchange", "offer", tmp_path, *flags) == 2
-    assert "is not a finished run" in capsys.readouterr().err
-    Path(tmp_path / "there").write_text("")
-    assert ringtrace("exchange", "offer", world.microsoft.run, *flags) == 2
-    assert "is not an empty folder" in capsys.readouterr().err
 
 
 def test_own_victims_stay_whatever_a_record_says(world, offered, tmp_path):

@@ -119,7 +119,6 @@ def resigned(folder, name, key=None, **changes):
     [
         ({"size": 2048}, "declares 2048 elements and contains 1024"),
         ({"size": 512}, "power of two"),
-        ({"size": 1000}, "power of two"),
         ({"size": 2**40}, "more than"),
         ({"recipient": "ftc"}, "is not for microsoft"),
         ({"sender": "ftc"}, "is signed by amazon"),
@@ -128,11 +127,9 @@ def resigned(folder, name, key=None, **changes):
         ({"by": "name"}, "by"),
         ({"about": {"agreed": "../x", "entities": [], "offer": None}}, "about.agreed"),
         ({"about": {"agreed": "all", "entities": [], "offer": "0" * 64}}, "about.entities"),
-        ({"about": {"agreed": "all", "entities": [2, 1], "offer": "0" * 64}}, "about.entities"),
         ({"floor": 1}, "floor"),
         ({"points": "*"}, "base64"),
         ({"format": "ringtrace-overlap-answer"}, "is no ringtrace-overlap-request"),
-        ({"version": 3}, "version"),
         ({"more": 1}, "unknown field"),
     ],
 )

@@ -7,8 +7,8 @@ from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 from hypothesis import given, strategies as st
 
-from transforms.arrow_util import hash_columns, hash_text
-from transforms.shuffle import KeyedInput, PerPartition, batches_of, split_by_key, table_of
+from transforms.arrow_util import hash_columns
+from transforms.shuffle import KeyedInput, PerPartition, split_by_key
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64())])
 
@@ -54,31 +54,6 @@ def test_hashes_are_a_function_of_the_text_alone(rows):
     assert all(0 <= one < 1 << 63 for one in whole)
     distinct = {(a or "", b or "") for a, b in rows}
     assert len(set(whole)) >= len({pair for pair in distinct if all(pair)})
-
-
-def test_the_order_of_the_columns_counts():
-    one, other = batch([("x", "y")]), batch([("y", "x")])
-    assert hash_columns(one, ("a", "b")) != hash_columns(other, ("a", "b"))
-
-
-def test_partitions_fill_evenly():
-    rows = [(f"id-{n}", None) for n in range(16_000)]
-    sizes = [part.num_rows for _, part in split_by_key(batch(rows), ("a",), 16)]
-    assert len(sizes) == 16
-    assert max(sizes) < 1.2 * min(sizes)
-
-
-def test_chunked_text_hashes_as_one():
-    parts = pa.chunked_array([["x", None], ["y"]])
-    assert hash_text(parts).tolist() == hash_text(pa.array(["x", None, "y"])).tolist()
-
-
-def test_tables_travel_as_batches_and_back():
-    table = pa.Table.from_batches([batch([("x", "y")] * 5)])
-    parts = list(batches_of(table, 2))
-    assert [part.num_rows for part in parts] == [2, 2, 1]
-    assert table_of(parts, SCHEMA) == table
-    assert list(batches_of(SCHEMA.empty_table())) == []
 
 
 def test_the_pipelines_options_say_how_many_partitions_there_are():

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.examples import draws
 from transforms.extract import impersonation
-from transforms.text_spans import FEW_TEXTS, Spans, find_rare_spans, find_spans, slice_spans
+from transforms.text_spans import FEW_TEXTS, find_rare_spans, find_spans, slice_spans
 from transforms.text_util import fold_column, fold_text
 
 PATTERNS = (r"\d+", r"\b(?:a|ab)\b", r"a(?:\W{1,3}\w+){0,4}?\W{1,3}b", r"é|\d", r"[^a]b?")
@@ -43,17 +43,6 @@ def test_finds_what_python_finds(copies, find, texts, pattern):
     assert words == [
         encoded[row][s:e].decode() for row, s, e in by_hand(texts * copies, pattern)
     ]  # fmt: skip
-
-
-def test_a_slice_of_a_column():
-    texts = pa.array(["1", "a 2", None, "33 4"] * FEW_TEXTS)[1:]
-    assert find_spans(texts, r"\d+").rows[:3].tolist() == [0, 2, 2]
-    assert slice_spans(texts, find_spans(texts, r"\d+")).to_pylist()[:3] == ["2", "33", "4"]
-
-
-def test_spans_beyond_an_end_are_clipped():
-    at = Spans(*(pa.array(c).to_numpy() for c in ([0, 1, 1], [-5, 1, 3], [2, 99, 9])))
-    assert slice_spans(pa.array(["abc", "def"]), at).to_pylist() == ["ab", "ef", ""]
 
 
 @given(st.text(max_size=80))

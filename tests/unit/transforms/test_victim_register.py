@@ -145,13 +145,3 @@ def test_a_lookup_finds_every_entry_of_many_and_nothing_else():
         {"entity_id": one, "reporters": row["reporters"]}
         for one, row in zip(numbers[:1_000], entries, strict=True)
     ]
-
-
-@given(st.lists(st.text()), st.binary(min_size=1, max_size=100))
-def test_heads_are_the_first_bits_of_hmac(texts, secret):
-    whole = [hmac.digest(secret, one.encode("utf-8", "replace"), "sha256") for one in texts]
-    shown = [one.encode("utf-8", "replace").decode() for one in texts]
-    heads = RegisterKey(secret).heads(shown)
-    assert [one.to_bytes(8, "big", signed=True) for one in heads.tolist()] == [
-        one[:8] for one in whole
-    ]

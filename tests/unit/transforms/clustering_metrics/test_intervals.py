@@ -29,11 +29,6 @@ def test_intervals_depend_on_no_order_and_no_names(pairs, random):
     assert again.pairwise == pytest.approx(found.pairwise)
 
 
-def test_what_is_perfect_is_surely_perfect():
-    labels = np.repeat(np.arange(20), 3)
-    assert bootstrap_intervals(labels, labels).bcubed == (1, 1)
-
-
 def test_the_interval_holds_the_score_and_narrows_with_more_clusters():
     random = np.random.default_rng(3)
 

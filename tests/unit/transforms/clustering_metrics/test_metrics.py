@@ -58,47 +58,11 @@ def test_adjusted_rand_by_its_definition(pairs):
     )
 
 
-@given(PAIRS)
-def test_truth_against_itself_is_perfect(pairs):
-    truth, _ = labels(pairs)
-    agreement = clustering_metrics.compare_clusterings(truth, truth)
-    assert agreement.pairwise.f1 == agreement.bcubed.f1 == agreement.adjusted_rand == 1
-    assert (agreement.split, agreement.merged) == (0, 0)
-
-
-@given(PAIRS, st.randoms(use_true_random=False))
-def test_order_and_names_do_not_matter(pairs, rng):
-    shuffled = rng.sample(pairs, len(pairs))
-    named = [(f"ring-{a}", f"cluster-{9 - b}") for a, b in shuffled]
-    one, other = (
-        clustering_metrics.compare_clusterings(*labels(pairs)),
-        clustering_metrics.compare_clusterings(*labels(named)),
-    )
-    assert one.bcubed.f1 == pytest.approx(other.bcubed.f1)
-    assert one.pairwise == other.pairwise
-    assert (one.split, one.merged) == (other.split, other.merged)
-
-
 def test_split_merged_and_largest():
     agreement = clustering_metrics.compare_clusterings(
         np.array([1, 1, 2, 2]), np.array([1, 2, 2, 2])
     )
     assert (agreement.split, agreement.merged, agreement.largest_share) == (1, 1, 0.75)
-
-
-def test_nothing_is_judged_perfect():
-    empty = np.array([], dtype=int)
-    assert clustering_metrics.compare_clusterings(empty, empty).bcubed.f1 == 1
-
-
-def test_lengths_must_agree():
-    with pytest.raises(ValueError, match="2 true labels but 1"):
-        clustering_metrics.compare_clusterings(np.array([1, 2]), np.array([1]))
-
-
-def test_millions_in_one_cluster_do_not_overflow():
-    one = np.zeros(3_000_000, dtype=np.int8)
-    assert clustering_metrics.compare_clusterings(one, one).bcubed.f1 == pytest.approx(1)
 
 
 def test_an_operation_survives_where_its_main_cluster_keeps_its_id():

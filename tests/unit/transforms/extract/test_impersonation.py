@@ -112,17 +112,6 @@ def test_it_is_kept_with_the_complaint():
     ]
 
 
-def test_many_texts_are_read_as_one_is():
-    texts = [f"{i} this is Amazon, your order was placed" for i in range(40)] + [None]
-    nothing = pa.nulls(len(texts), pa.string())
-    many = impersonation.find_impersonation(nothing, pa.array(texts)).to_pylist()
-    for text, found in zip(texts, many, strict=True):
-        one = impersonation.find_impersonation(
-            nothing[:1], pa.array([text], pa.string())
-        ).to_pylist()[0]
-        assert found == one
-
-
 @pytest.mark.real
 def test_precision_and_recall_on_the_transcripts():
     real("robocall_transcripts/transcripts.csv")

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import pytest
 from apache_beam.pvalue import AsSingleton
@@ -120,14 +119,6 @@ def test_hashes_that_collide_stop_the_run():
         assign_clusters(
             nodes, INCIDENCE.empty_table(), SUPPLIER_USE.empty_table(), VICTIM_REACH.empty_table()
         )
-
-
-def test_nothing_in_nothing_out():
-    found = assign_clusters(
-        *(schema.empty_table() for schema in (NODE, INCIDENCE, SUPPLIER_USE, VICTIM_REACH))
-    )
-    assert found.num_rows == 0
-    assert np.array_equal(found["node"].to_numpy(), np.empty(0, np.int64))
 
 
 def private_line(*records, calls=()):

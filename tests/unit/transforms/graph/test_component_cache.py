@@ -17,7 +17,6 @@ from transforms.graph.leiden import (
     ComponentCache,
     ComponentCommunities,
     ComponentSearch,
-    ComponentSplit,
     cache_entries,
     cache_rows,
     find_communities,
@@ -98,38 +97,6 @@ def test_it_is_as_good_as_a_search_of_all_at_once(groups, resolution):
     assert apart >= quality(np.arange(40)) - 1e-9
 
 
-@draws(60)
-@given(records(), st.sampled_from((0.1, 0.5)))
-def test_the_quality_of_components_adds_up_to_modularity(groups, fine):
-    tied = graph_of(groups)
-    split = ComponentSplit.from_ties(tied)
-    cache = ComponentCache()
-    label = ComponentSearch(HASHES, cache).find_communities(tied, fine)
-    place = {node: at for at, node in enumerate(split.node.tolist())}
-    part = np.array([place[one] for one in label[split.node].tolist()])
-    plain = nx.Graph()
-    plain.add_weighted_edges_from(zip(tied.a, tied.b, tied.weight, strict=True))
-    whole = tied.weight.sum()
-    named = parts(label) - {frozenset({one}) for one in range(40) if one not in plain}
-    expected = nx.community.modularity(plain, named, resolution=fine * whole)
-    assert split.quality(part, fine).sum() / whole == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(("fine", "together"), [(1.9, True), (2.1, False)])
-def test_two_nodes_are_decided_as_the_search_would(fine, together):
-    tied = graph_of([{0, 1}], 2)
-    label = ComponentSearch(HASHES[:2]).find_communities(tied, fine)
-    assert (label[0] == label[1]) == together
-    assert parts(label) == parts(find_communities(tied, 2, fine * tied.weight.sum()))
-
-
-def test_the_resolution_is_rounded_so_that_a_day_seldom_moves_it():
-    tied = graph_of([{0, 1}, {1, 2}])
-    steps = {rounded_density(tied, resolution) for resolution in np.linspace(4, 8, 400)}
-    assert len(steps) == 5
-    assert rounded_density(graph_of([]), 8.0) == 0.0
-
-
 GROUPS = [{0, 1, 2}, {1, 2, 3}, {3, 4, 5}, {4, 5, 6}, {10, 11, 12}, {12, 13}]
 
 
@@ -169,17 +136,6 @@ def test_an_entry_that_is_no_partition_of_its_component_is_refused(how):
 def test_what_names_no_first_members_is_not_known(part):
     row = {"fingerprint": "f", "parts": part, "quality": 1.0}
     assert not cache_entries(pa.Table.from_pylist([row], COMPONENT))
-
-
-def test_cache_rows_are_read_back():
-    cache = ComponentCache()
-    ComponentSearch(HASHES, cache).find_communities(graph_of(GROUPS), 0.1)
-    again = cache_entries(cache_rows(cache.used))
-    assert list(again) == list(cache.used)
-    for key, one in again.items():
-        assert one.part.tolist() == cache.used[key].part.tolist()
-        assert one.quality == cache.used[key].quality
-    assert cache_rows({}).num_rows == 0
 
 
 def test_a_file_that_is_not_what_was_written_is_not_read(tmp_path):

@@ -34,10 +34,6 @@ def test_components_are_those_of_networkx(graph, random):
     assert label(nodes, turned + edges[:3]) == label(nodes, edges)
 
 
-def test_no_nodes():
-    assert component_labels(0, np.empty(0, np.int64), np.empty(0, np.int64)).tolist() == []
-
-
 def test_more_than_127_parallel_edges_still_join():
     assert label(2, [(0, 1)] * 256) == [0, 0]
 

@@ -326,12 +326,6 @@ def test_a_forged_caller_id_bridges_no_gap():
     assert ids == [PHONE, PHONE, f"{PHONE}#2"]
 
 
-def test_lives_say_why():
-    lives = shipped_lifetimes()
-    assert lives["phone"] == 45
-    assert "wallet" not in lives
-
-
 @pytest.mark.parametrize(
     ("entity", "days"),
     [

@@ -1,10 +1,9 @@
 import networkx as nx
 import numpy as np
-import pytest
 
 from tests.support.graphs import evidence, parts
 from transforms.graph.incidence import cluster_ties
-from transforms.graph.leiden import find_communities, fitted_resolution, smallest_members
+from transforms.graph.leiden import find_communities
 
 
 def ring_of_cliques(cliques, size):
@@ -31,30 +30,3 @@ def test_leiden_is_about_as_good_as_networkx_louvain():
     ours = nx.community.modularity(graph, parts(find_communities(found, 60, 1.0)))
     theirs = nx.community.modularity(graph, nx.community.louvain_communities(graph, seed=1))
     assert ours > theirs - 0.03
-
-
-def test_a_finer_resolution_gives_more_parts():
-    graph = ring_of_cliques(30, 4)
-    counts = [
-        len(parts(find_communities(graph, 120, resolution))) for resolution in (0.1, 1.0, 4.0)
-    ]
-    assert counts == sorted(counts)
-    assert counts[-1] == 30
-
-
-def test_the_fitted_resolution_grows_with_the_number_of_communities():
-    few, many = ring_of_cliques(4, 6), ring_of_cliques(40, 6)
-    resolutions = [
-        fitted_resolution(few, np.arange(24) // 6),
-        fitted_resolution(many, np.arange(240) // 6),
-    ]
-    assert resolutions[0] < resolutions[1]
-
-
-@pytest.mark.parametrize("label", [np.zeros(24, int), np.arange(24)])
-def test_a_degenerate_partition_fits_nothing(label):
-    assert fitted_resolution(ring_of_cliques(4, 6), label) is None
-
-
-def test_labels_are_the_smallest_members():
-    assert smallest_members(np.array([9, 4, 9, 4, 7])).tolist() == [0, 1, 0, 1, 4]

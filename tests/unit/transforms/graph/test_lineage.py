@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 
-import numpy as np
 import pyarrow as pa
 from hypothesis import given, strategies as st
 
@@ -135,25 +134,6 @@ def test_events_reconcile_with_members(drawn):
     assert told["since_previous", "members_new"] == len(set(later) - set(earlier))
     assert told["since_previous", "members_gone"] == len(set(earlier) - set(later))
     assert told["since_previous", "ids_kept"] == len(set(old) & set(new))
-
-
-@given(LABELS)
-def test_a_run_that_follows_itself_changes_nothing(labels):
-    fresh = assigned(labels)
-    kept = keep_ids(fresh, previous(members(fresh)))
-    assert kept == fresh
-    events = lineage_events(kept, previous(members(fresh)))
-    assert set(events["event"].to_pylist()) <= {LineageEvent.UNCHANGED}
-
-
-@given(LABELS)
-def test_without_a_previous_run_every_cluster_is_born(labels):
-    fresh = assigned(labels)
-    nothing = PREVIOUS.empty_table()
-    assert keep_ids(fresh, nothing) == fresh
-    events = lineage_events(fresh, nothing)
-    assert set(events["event"].to_pylist()) <= {LineageEvent.BORN}
-    assert events.num_rows == len(np.unique(fresh["cluster"].to_numpy()))
 
 
 @given(runs)

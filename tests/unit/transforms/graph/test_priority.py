@@ -136,15 +136,12 @@ def test_weights_can_be_changed():
     [
         ("victims = 1\n", "victims = -1\n", "[weights] victims: out of range; give 0 or more"),
         ("victims = 1\n", "victims = true\n", "[weights] victims: not a number"),
-        ("victims = 1\n", "victims = inf\n", "[weights] victims: out of range; give 0 or more"),
         ("victims = 1\n", "victims = 0\n", "[weights]: all are 0"),
         ("victims = 1\n", "", "[weights] victims: is missing"),
         ("victims = 1\n", "victims = 1\nvictim = 1\n", "[weights] victim: no such key"),
         ("half_life_days = 1", "half_life_days = 0", "[scale]: a value is 0"),
         ("default = 0", "US = 1", "[jurisdiction]: give a default"),
-        ("default = 0", "default = 2", "[jurisdiction]: give a default"),
         ("[usd]", "[eur]", "[eur]: no such table"),
-        ("[usd]\n", "", "[usd]: the table is missing"),
         ("[usd]", "[usd", "not TOML"),
     ],
 )

@@ -18,7 +18,7 @@ from tests.support.real_data import real
 from tests.unit.transforms.extract.test_hostile_input import PIECES
 from tests.unit.transforms.phone.test_normalize import EXAMPLES
 from transforms.phone.find import FOUND_NUMBER, find_numbers, find_numbers_in_text
-from transforms.phone.normalize import MAY_BE_TEXT_REASONS, Reading, normalize_number
+from transforms.phone.normalize import MAY_BE_TEXT_REASONS, normalize_number
 
 
 def numbers(text: str, region: str | None = "US") -> list[str | None]:
@@ -32,7 +32,6 @@ def numbers(text: str, region: str | None = "US") -> list[str | None]:
         ("800-833-304-1447", []),
         ("833-304-143 04-1447", []),
         ("order 112-1234567-1234567 for $1,888,555.01", []),
-        ("case number 8885550123", []),
         ("Bestellnummer: 8885550123", []),
         ("card 4111 1111 1111 1111", []),
         ("UPS 1Z999AA10123456784", []),
@@ -44,17 +43,14 @@ def numbers(text: str, region: str | None = "US") -> list[str | None]:
         ("(888) 555-0123/(888)555-0124", ["+18885550123", "+18885550124"]),
         ("+1888-555-0123+1888-555-0124", ["+18885550123", "+18885550124"]),
         ("on 2/3/2023 888 555 0124", ["+18885550124"]),
-        ("call 888-555-0123\n888-555-0124", ["+18885550123", "+18885550124"]),
         ("wa.me/18885550123", ["+18885550123"]),
         ("Call +1 (888) 555-0123 ext 45 now", ["+18885550123"]),
-        ("888-555-0123/888-555-0124", ["+18885550123", "+18885550124"]),
         ("8885550123/8885550124/8885550125", ["+18885550123", "+18885550124", "+18885550125"]),
         ("112/888-555-0123", []),
         ("888-555-0123/04", []),
         ("888-555-0123x1234 and 8885550124ext12", ["+18885550123", "+18885550124"]),
         ("call 888 555 0123 dollars 500 he said", ["+18885550123"]),
         ("USD 8885550123, Rs. 8885550123, EUR 888.555.012", []),
-        ("Windows 11 888 555 0123", ["+18885550123"]),
         ("Windows 10 Pro 888 555 0123", ["+18885550123"]),
         ("McAfee 2024 888 555 0123", ["+18885550123"]),
         ("Norton 360 (888) 555-0123", ["+18885550123"]),
@@ -116,7 +112,6 @@ def test_two_numbers_that_share_their_area_code(text):
         ("call 0844 123 4567 10p per minute plus", "GB", ["+448441234567"]),
         ("0900 1234567 (1,99 ct/min)", "DE", ["+499001234567"]),
         ("pagué 600.250.000 euros", "ES", []),
-        ("pagué 600 250 000 €", "ES", []),
         ("llame al 600 250 000 o pierde 500 euros", "ES", ["+34600250000"]),
     ],
 )
@@ -193,16 +188,6 @@ def test_offsets_slice_the_text_and_hits_do_not_overlap(text):
         assert last <= span.start < span.end <= len(text)
         assert reading.e164
         last = span.end
-
-
-def test_a_column_has_a_row_for_every_hit():
-    text = pa.array([None, "call 888-555-0123 or +44 20 7946 0958", "", "call 888-555-0123"])
-    region = pa.array(["US", "US", "US", None])
-    hits = find_numbers(text, region)
-    assert hits.schema == FOUND_NUMBER
-    assert hits["row"].to_pylist() == [1, 1]
-    assert hits["e164"].to_pylist() == ["+18885550123", "+442079460958"]
-    assert hits["raw"].to_pylist() == ["888-555-0123", "+44 20 7946 0958"]
 
 
 @pytest.mark.parametrize(
@@ -336,7 +321,3 @@ def test_columns_find_the_same_in_the_transcripts():
         texts = [row["transcript"] for row in csv.DictReader(file)]
     agree(texts, ["US"] * len(texts))
     agree([text.replace(".", "’") for text in texts], ["US"] * len(texts))
-
-
-def test_the_fields_of_a_hit_are_those_of_a_reading():
-    assert tuple(FOUND_NUMBER.names[4:]) == Reading._fields

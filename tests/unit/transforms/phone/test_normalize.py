@@ -70,28 +70,21 @@ def test_any_text_gives_a_valid_number_or_a_reason(text, region):
     [
         ("", "US", "empty"),
         ("5550123", "US", "too_short"),
-        ("123456789", "US", "too_short"),
         ("0000000000", "US", "invalid"),
         ("12345678901234567890", "US", "too_long"),
         ("1-800-MICROSFT", "US", "too_long"),
         ("911", "US", "emergency"),
-        ("112", "DE", "emergency"),
         ("1-800-SOS-0123", "US", "ambiguous"),
         ("8885551 John", "US", "not_a_number"),
         ("72345", "US", "short_code"),
         ("781558****", "US", "masked"),
-        ("888-555-XXXX", "US", "masked"),
         ("888555...", "US", "masked"),
         ("4.48E+11", "US", "scientific"),
-        ("448E9", "GB", "scientific"),
-        ("1.415555267E10", "US", "scientific"),
         ("1.4155552671E11", "US", "scientific"),
         ("8885550123", None, "no_region"),
-        ("Unknown", "US", "not_a_number"),
         ("888 555 0123 John", "US", "not_a_number"),
         ("8885550123@example.com", "US", "not_a_number"),
         ("1-800-642-7676", "IN", "ambiguous"),
-        ("800-723-4567", "DE", "ambiguous"),
         ("+99912345678", "US", "invalid"),
     ],
 )
@@ -118,10 +111,8 @@ def test_refuses_with_a_reason(raw, region, reason):
         ("\u202a+1 888 555 0123\u202c", None, "+18885550123", ReadingMethod.INTERNATIONAL),
         ("8885550123.0", "US", "+18885550123", ReadingMethod.REPAIRED),
         ("1.8885550123E10", "US", "+18885550123", ReadingMethod.REPAIRED),
-        ("8.885550123e+09", "US", "+18885550123", ReadingMethod.REPAIRED),
         ("1-800-FLOWERS", "US", "+18003569377", ReadingMethod.VANITY),
         ("1-800-642-7676", "DE", "+18006427676", ReadingMethod.FOREIGN),
-        ("888-555-0123", "DE", "+18885550123", ReadingMethod.FOREIGN),
         ("0012122441805", "US", "+12122441805", ReadingMethod.REPAIRED),
         ("0011 44 20 7946 0958", "AU", "+442079460958", ReadingMethod.INTERNATIONAL),
         ("0011 44 20 7946 0958", "GB", "+442079460958", ReadingMethod.REPAIRED),
@@ -139,32 +130,12 @@ def test_refuses_with_a_reason(raw, region, reason):
             "+18555550122",
             ReadingMethod.SPELLED,
         ),
-        (
-            "seis uno dos tres cuatro cinco seis siete ocho",
-            "ES",
-            "+34612345678",
-            ReadingMethod.SPELLED,
-        ),
-        (
-            "null drei null eins zwei drei vier fünf sechs sieben",
-            "DE",
-            "+49301234567",
-            ReadingMethod.SPELLED,
-        ),
-        (
-            "nau aath saat chhe paanch char teen do ek shunya",
-            "IN",
-            "+919876543210",
-            ReadingMethod.SPELLED,
-        ),
         ("+4930\u00a0123\u200b4567", None, "+49301234567", ReadingMethod.INTERNATIONAL),
         ("٨٨٨٥٥٥٠١٢٣", "US", "+18885550123", ReadingMethod.NATIONAL),
         ("tel:+1-855-555-0123;ext=7", "US", "+18555550123", ReadingMethod.INTERNATIONAL),
         ("Tel. 888-555-0123", "US", "+18885550123", ReadingMethod.NATIONAL),
-        ("1 800 flowers", "US", "+18003569377", ReadingMethod.VANITY),
         ("(888) 555-0123", "DE", "+18885550123", ReadingMethod.FOREIGN),
         ("0800-723-4567", "DE", "+498007234567", ReadingMethod.NATIONAL),
-        ("0800-723-4567", "GB", "+448007234567", ReadingMethod.NATIONAL),
         ("1800 642 7676", "IN", "+9118006427676", ReadingMethod.NATIONAL),
     ],
 )
@@ -194,23 +165,6 @@ def test_extension_validity_line_type_and_confidence():
     assert (read.extension, read.validity, read.line_type) == ("45", "valid", "toll_free")
     assert normalize_number("+1 555 555 0123", None).validity == "possible"
     assert normalize_number("1-800-FLOWERS", "US").confidence < 1
-
-
-def test_a_column_is_read_as_its_values_are_one_by_one():
-    raw = pa.array(["888-555-0123", None, "888-555-0123", "0800-723-4567", "x"])
-    region = pa.array(["US", "US", None, "DE", "US"])
-    read = normalize.normalize_numbers(raw, region)
-    assert read.type == normalize.READING_TYPE
-    assert read.null_count == 0
-    assert pc.struct_field(read, "e164").to_pylist() == [
-        "+18885550123",
-        None,
-        None,
-        "+498007234567",
-        None,
-    ]
-    assert normalize.normalize_numbers(raw.slice(3), region.slice(3)).equals(read.slice(3))
-    assert len(normalize.normalize_numbers(raw.slice(5), region.slice(5))) == 0
 
 
 @pytest.mark.real
@@ -248,11 +202,9 @@ def test_the_spanish_list_has_as_many_valid_numbers_as_it_says():
     ("text", "region", "expected", "also"),
     [
         ("(202) 456-1414", "DE", "+12024561414", "+492024561414"),
-        ("(202) 456-1414", "IN", "+12024561414", "+912024561414"),
         ("202-456-1414", "DE", "ambiguous", "+12024561414 +492024561414"),
         ("91 98765 43210", "DE", "ambiguous", "+919876543210 +49919876543210"),
         ("(0202) 456 1414", "DE", "+492024561414", None),
-        ("0202 4561414", "DE", "+492024561414", None),
         ("2024561414", "DE", "+492024561414", None),
         ("(415) 666-7777", "MX", "+524156667777", None),
         ("315-232-8257", "IT", "+393152328257", None),

@@ -22,22 +22,6 @@ def written(tmp_path, text, name="a.csv"):
     return path
 
 
-@given(st.integers(0, 23), st.integers(0, 59))
-def test_every_minute_of_the_twelve_hour_clock(hour, minute):
-    half = "pm" if hour >= 12 else "am"
-    wanted = f"{hour:02}:{minute:02}:00"
-    for text in (f"{hour % 12 or 12}:{minute:02} {half}", f"{hour:02}:{minute:02}"):
-        assert fcc_complaints.parse_clock(text) == wanted
-    assert (
-        fcc_complaints.parse_clock(f"{hour % 12 or 12}:{minute:02} {half[0].upper()}.m.") == wanted
-    )
-
-
-@pytest.mark.parametrize("text", [None, "None", "", "25:00", "1:60 pm", "p.m.", "1:00 xm"])
-def test_what_is_no_time_of_day(text):
-    assert fcc_complaints.parse_clock(text) is None
-
-
 @pytest.mark.parametrize(
     ("date", "time", "wanted"),
     [

@@ -10,7 +10,6 @@ from transforms.read import framing
 from transforms.read.framing import (
     csv_records,
     join_cells,
-    leaves_quote_open,
     locate_cells,
     physical_lines,
     split_cells,
@@ -89,25 +88,6 @@ def test_every_line_is_in_one_record(data):
     kept = [line for one in found for line in one.data.split(b"\n")]
     given_lines = [line for line in data.encode().split(b"\n") if line.strip()]
     assert [line for line in kept if line.strip()] == given_lines
-
-
-@given(text)
-def test_a_record_without_fault_leaves_no_cell_open(data):
-    for record in cut(data):
-        opened = False
-        for line in record.data.split(b"\n"):
-            opened = leaves_quote_open(line, opened)
-            if opened is None:
-                break
-        assert (opened is not False) == (record.fault is not None)
-
-
-def test_a_lone_quote_swallows_nothing():
-    rows = "".join(f"{n},good\n" for n in range(5_000))
-    found = cut('0,"stray\n' + rows)
-    assert [one.position for one in found if one.fault] == [1]
-    assert found[0].fault == Code.BROKEN_CSV
-    assert len(found) == 5_001
 
 
 def test_a_quoted_cell_may_hold_lines_up_to_the_limit():

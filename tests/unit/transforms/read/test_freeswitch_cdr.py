@@ -99,7 +99,6 @@ def test_the_profile_stands_in_for_variables():
         ({"start_stamp": "2015-07-07%2016%3A52%3A08"}, "2015-07-07T16:52:08Z"),
         ({"start_stamp": "noon"}, "noon"),
         ({"start_epoch": "9" * 20}, "9" * 20),
-        ({"start_epoch": "-1"}, "-1"),
         ({"start_epoch": True, "start_uepoch": []}, None),
         ({}, None),
     ],
@@ -129,8 +128,6 @@ def test_rows_pass_validation_or_are_rejected_with_a_code():
         (b"[1]", "not_an_object"),
         ({"callflow": []}, "wrong_type"),
         ({"variables": [], "callflow": []}, "wrong_type"),
-        ({"variables": "x", "callflow": {}}, "wrong_type"),
-        (b'{"variables":' * 900 + b"1" + b"}" * 900, "broken_json"),
     ],
 )
 def test_other_records_are_one_reject(value, code):

@@ -18,8 +18,6 @@ from transforms.read.framing import (
     parse_json,
 )
 
-ORIGIN = Origin("a.jsonl", "jsonl", RecordKind.COMPLAINT)
-
 
 def read(*lines, kind=RecordKind.COMPLAINT, **options):
     origin = Origin("a.jsonl", "jsonl", kind)
@@ -66,21 +64,16 @@ def test_every_decimal_survives(loss, paid):
         (b'{"complaint_id":1.0,"loss_amount":0.5}', ("wrong_type", "complaint_id")),
         (b'{"complaint_id":NaN}', ("wrong_type", "complaint_id")),
         (b'{"loss_amount":true}', ("wrong_type", "loss_amount")),
-        (b'{"loss_amount":[1]}', ("wrong_type", "loss_amount")),
         (b'{"urls":"x"}', ("wrong_type", "urls")),
         (b'{"urls":[1]}', ("wrong_type", "urls")),
-        (b'{"phone_numbers":{}}', ("wrong_type", "phone_numbers")),
         (b'{"phone_numbers":["1"]}', ("wrong_type", "phone_numbers")),
-        (b'{"phone_numbers":[["raw","1"]]}', ("wrong_type", "phone_numbers")),
         (b'{"phone_numbers":[{"raw":1}]}', ("wrong_type", "phone_numbers.raw")),
         (b'{"payments":[{"amount":{}}]}', ("wrong_type", "payments.amount")),
         (b'{"payments":[{"paid_at":1714550400}]}', ("wrong_type", "payments.paid_at")),
         (b'{"payments":[{"beneficiary_name":["x"]}]}', ("wrong_type", "payments.beneficiary_name")),
         (b"[1]", ("not_an_object", None)),
-        (b"null", ("not_an_object", None)),
         (b"NaN", ("not_an_object", None)),
         (b"{", ("broken_json", None)),
-        (b"nul", ("broken_json", None)),
         (b'{"a":1}{"a":2}', ("broken_json", None)),
         (b'{"complaint_id":"a\0b"}', ("broken_json", None)),
         (b'{"a":"\xff"}', ("bad_encoding", None)),
@@ -88,7 +81,6 @@ def test_every_decimal_survives(loss, paid):
         (b'{"\\udfff":NaN}', ("bad_encoding", None)),
         (b"[" * 100_000, ("broken_json", None)),
         (b'{"a":' * 900 + b"NaN" + b"}" * 900, ("broken_json", None)),
-        (b'{"a":' * 500 + b"1" + b"}" * 500, ("broken_json", None)),
     ],
 )
 def test_what_breaks_the_contract_is_one_reject(line, wanted):

@@ -51,6 +51,10 @@ def a_map(file='format = "csv"', columns=COLUMNS, head=HEAD):
     return parse_map(f"{head}[file]\n{file}\n{columns}", "m.toml")
 
 
+def guessed(path, kind=None):
+    return guess_map(sample_file(str(path)), path.name, "acme", None, kind)
+
+
 def csv_text(rows, delimiter):
     quoted = [['"' + cell.replace('"', '""') + '"' for cell in row] for row in rows]
     return "".join(delimiter.join(row) + "\r\n" for row in quoted)
@@ -239,11 +243,11 @@ CASES = [ROWS[0], *([f"A{n}", "2026-06-01", *ROWS[1][2:]] for n in range(3))]
 def test_a_guess_names_its_sheet_and_those_that_it_leaves(tmp_path):
     path = tmp_path / "a.xlsx"
     write_workbook(path, {"Words": [["code", "meaning"], ["1", "x"]], "Cases": CASES})
-    found = guess_map(sample_file(str(path)), "a.xlsx", "acme", None)
+    found = guessed(path)
     assert found.by.file.sheet == "Cases"
     assert any(one.startswith("sheet: 'Cases' is read, and not 'Words'") for one in found.unsure)
     write_workbook(path, {"Notes": [["x"]], "Cases": CASES})
-    assert not guess_map(sample_file(str(path)), "a.xlsx", "acme", None).by.file.sheet
+    assert not guessed(path).by.file.sheet
 
 
 def change_workbook(path, change):
@@ -284,7 +288,7 @@ def test_a_hidden_sheet_is_not_guessed_at(tmp_path):
             }
         ),
     )
-    found = guess_map(sample_file(str(path)), "a.xlsx", "acme", None)
+    found = guessed(path)
     assert found.by.file.sheet == "Cases"
     assert any(one.startswith("sheet: 'Cases' is read, and not 'Old'") for one in found.unsure)
 
@@ -300,7 +304,7 @@ def test_days_since_1904_are_never_read_as_days_since_1900(tmp_path):
             ]
         },
     )
-    by = guess_map(sample_file(str(path)), "a.xlsx", "acme", None).by
+    by = guessed(path).by
     assert by.times == {"Received": "excel-serial"}
     first, *_ = read_file(path, maps=(by,))[0]["complaints"]
     assert first["received_at"] == "2022-02-28T12:00:00+00:00"
@@ -413,21 +417,13 @@ def test_the_zone_of_the_command_outweighs_that_of_the_map(tmp_path):
     [
         (".", "$1,234.50", "1234.50"),
         (",", "1.234,50 €", "1234.50"),
-        (".", "1 234.5", "1234.5"),
-        (".", "-12", "-12"),
         (".", "about 12", "12"),
-        (".", "none", "none"),
         (".", "12,50", "12,50"),
-        (".", "1.234,56", "1.234,56"),
         (".", "1.000.000", "1.000.000"),
         (",", "1.5", "1.5"),
         (".", "$1.2k", "$1.2k"),
-        (".", "1.5 Mio", "1.5 Mio"),
-        (".", "2 lakh", "2 lakh"),
         (".", "1,23,456.50 INR", "123456.50"),
         (".", "Rs.5,000/-", "5000"),
-        (",", "5.000,-", "5000"),
-        (".", "1'234.50 kr", "1234.50"),
     ],
 )
 def test_amounts(tmp_path, decimal, text, amount):
@@ -456,7 +452,7 @@ def test_amounts_of_whole_thousands_are_no_fractions(tmp_path, amounts, decimal,
     path = tmp_path / "a.csv"
     rows = [f"A{n};2026-06-1{n};{one}\n" for n, one in enumerate(amounts)]
     path.write_text("Case;Created;Loss\n" + "".join(rows))
-    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    found = guessed(path)
     assert found.by.decimal == decimal
     assert any(one.startswith("decimal:") for one in found.unsure) == asks
 
@@ -475,7 +471,7 @@ def test_a_year_of_two_digits_is_no_day(tmp_path, dates, form, read):
     path = tmp_path / "a.csv"
     rows = [f"A{n};{one};x\n" for n, one in enumerate(dates)]
     path.write_text("Case;Created;Text\n" + "".join(rows))
-    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    by = guessed(path).by
     assert by.times == {"Created": form}
     found, _ = read_file(path, maps=(by,))
     assert len(found["complaints"]) == read
@@ -488,7 +484,7 @@ def test_words_without_digits_are_no_number_of_the_victim(tmp_path, word):
     rows = [f"A{n},2026-06-1{n},+1 888 555 010{n},+1 202 555 010{n}\n" for n in range(9)]
     rows.insert(4, f"A,2026-06-11,{word},{word}\n")
     path.write_text("Case,Created,Scammer phone,Victim phone\n" + "".join(rows))
-    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    by = guessed(path).by
     assert by.columns["Scammer phone"] == ("phone.caller_id",)
 
 
@@ -508,7 +504,7 @@ def test_the_encoding_of_a_file_is_guessed_and_asked(tmp_path, encoding):
     text = TEXTS[encoding]
     rows = [f"A{n};2026-06-1{n};a b c d e f g h {text}\n" for n in range(9)]
     path.write_bytes(f"Case;Created;Text {text[-4:]}\n{''.join(rows)}".encode(encoding))
-    guess = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    guess = guessed(path)
     assert guess.by.file.encoding == encoding
     asked = any(one.startswith("encoding:") for one in guess.unsure)
     assert asked == (encoding not in ("cp1252", "mac_roman"))
@@ -522,7 +518,7 @@ def test_a_row_that_is_no_utf_8_does_not_change_the_others(tmp_path):
     rows = [f"A{n};2026-06-1{n};+1 888\u2011555\u20110100;für\n" for n in range(9)]
     bad = b"A;2026-06-11;;caf\xe9\n"
     path.write_bytes(b"Case;Created;Scammer phone;Text\n" + bad + "".join(rows).encode())
-    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    by = guessed(path).by
     found, _ = read_file(path, maps=(by,))
     assert [one["code"] for one in found["rejects"]] == ["bad_encoding"]
     numbers = [one["phone_numbers"][0]["raw"] for one in found["complaints"]]
@@ -536,7 +532,7 @@ def test_names_that_are_there_twice_below_merged_cells_are_parted(tmp_path, merg
     header = ["Case ID", "Received", "Name", "Phone", "Name", "Phone", "Description"]
     row = [datetime(2026, 6, 1), "Bob", "8885550100", "Ann", "2025550101", "a b c d e f g h i"]
     write_workbook(path, {"Cases": [groups, header, *([f"A{n}", *row] for n in range(3))]})
-    guess = guess_map(sample_file(str(path)), "a.xlsx", "acme", None)
+    guess = guessed(path)
     by = parse_map(write_map(guess.by, guess.notes, guess.unsure), "m.toml")
     found, _ = read_file(path, maps=(by,))
     assert len(found["complaints"]) == 3
@@ -549,19 +545,17 @@ def test_a_name_that_is_there_twice_names_no_suspect(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"A{n},2026-06-1{n},888 555 010{n},202 555 010{n}\n" for n in range(9)]
     path.write_text("Case,Created,Scammer phone,Scammer phone\n" + "".join(rows))
-    guess = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    guess = guessed(path)
     assert guess.by.columns["Scammer phone"] == ("phone.victim",)
     assert any("'Scammer phone'" in one for one in guess.unsure)
 
 
-@pytest.mark.parametrize(
-    "between", [" / ", "; ", ", ", " and ", " & ", " oder ", "", "\u00a0", "\n"]
-)
+@pytest.mark.parametrize("between", [" / ", "; ", " and ", "", "\n"])
 def test_several_numbers_in_a_cell_are_guessed_and_read(tmp_path, between):
     path = tmp_path / "a.csv"
     rows = [f'A{n},2026-06-1{n},"+18885550100{between}+1 877 555 0101"\n' for n in range(3)]
     path.write_text("Case,Created,Scammer phone\n" + "".join(rows))
-    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    by = guessed(path).by
     found, _ = read_file(path, maps=(by,))
     numbers = [one["raw"] for one in found["complaints"][0]["phone_numbers"]]
     assert numbers == ["+18885550100", "+1 877 555 0101"]
@@ -584,7 +578,7 @@ def test_numbers_with_extensions_are_guessed(tmp_path, name):
     cells = [f"888-555-01{n:02}{one}" for n, one in enumerate(EXTENSIONS)]
     rows = [f'A{n},2026-03-01T09:00Z,"{one}",x\n' for n, one in enumerate(cells)]
     path.write_text(f"Case,Date filed,{name},Text\n" + "".join(rows))
-    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    by = guessed(path).by
     role = "callback" if name.startswith("Scammer") else "victim"
     assert by.columns[name] == (f"phone.{role}",)
     found = [one["phone_numbers"] for one in read_file(path, maps=(by,))[0]["complaints"]]
@@ -599,7 +593,7 @@ def test_numbers_among_words_are_a_victims_and_never_unsaid(tmp_path):
         for n, one in enumerate(words)
     ]
     path.write_text("Case,Date filed,Customer phone,Scammer phone,Text\n" + "".join(rows))
-    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    found = guessed(path)
     assert found.by.columns["Customer phone"] == ("phone.victim",)
     assert found.by.columns["Scammer phone"] == ("ignore",)
     assert any(one.startswith("'Scammer phone': is not read") for one in found.unsure)
@@ -609,7 +603,7 @@ def test_a_guess_names_a_column_of_losses_that_it_does_not_read(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"A{n},2026-03-01T09:00Z,two hundred or so,x\n" for n in range(3)]
     path.write_text("Case,Date filed,Loss amount,Text\n" + "".join(rows))
-    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    found = guessed(path)
     assert any(one.startswith("'Loss amount': is not read") for one in found.unsure)
 
 
@@ -617,7 +611,7 @@ def test_numbers_that_became_floats_are_of_a_country_too(tmp_path):
     path = tmp_path / "a.csv"
     rows = [f"A{n},2026-06-1{n},1888555010{n}.0\n" for n in range(9)]
     path.write_text("Case,Created,Scammer phone\n" + "".join(rows))
-    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    by = guessed(path).by
     assert by.constants == {"victim_country": "US"}
 
 
@@ -636,7 +630,7 @@ def test_times_of_zones_months_and_spreadsheets_are_guessed(tmp_path, written, f
     numbers = ("(202) 555-0101", "(888) 555-0102")
     rows = [f'A{n},"{one}",{numbers[n]},x\n' for n, one in enumerate(written)]
     path.write_text("Case,Date filed,Victim phone,Text\n" + "".join(rows))
-    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    found = guessed(path)
     assert found.by.times == {"Date filed": form}
     assert bool(asks) == any(one.startswith("times: ") and asks in one for one in found.unsure)
     names_none = any("name no zone" in one for one in found.unsure)
@@ -648,7 +642,7 @@ def test_times_of_zones_months_and_spreadsheets_are_guessed(tmp_path, written, f
 def test_names_of_zones_that_are_others_elsewhere_are_asked_and_refused(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Case,Date filed,Text\nA1,2026-03-01 09:00 IST,x\nA2,2026-03-02 09:00Z,x\n")
-    found = guess_map(sample_file(str(path)), "a.csv", "acme", None)
+    found = guessed(path)
     assert any(one.startswith("timezone: 'Date filed' names zones") for one in found.unsure)
     read = read_file(path, maps=(found.by,))[0]
     assert len(read["complaints"]) == 1
@@ -666,7 +660,7 @@ def test_losses_that_are_not_known_hide_no_column_of_losses(tmp_path):
     losses = ["N/A", "unknown", "-", "not sure", "$1,500.00"]
     rows = [f'A{n},2026-03-01T09:00Z,"{one}",unknown,x\n' for n, one in enumerate(losses)]
     path.write_text("Case,Date filed,Loss amount,Occurred at,Text\n" + "".join(rows))
-    by = guess_map(sample_file(str(path)), "a.csv", "acme", None).by
+    by = guessed(path).by
     assert by.columns["Loss amount"] == ("loss_amount",)
     by = replace(by, columns={**by.columns, "Occurred at": ("occurred_at",)})
     by = replace(by, times={**by.times, "Occurred at": "iso"})
@@ -679,7 +673,7 @@ def test_times_of_no_form_are_named(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Case,Date filed,Text\nA1,2026-03-01 at nine,x\n")
     with pytest.raises(InputError, match="what 'Date filed' has is not read as times; write them"):
-        guess_map(sample_file(str(path)), "a.csv", "acme", None)
+        guessed(path)
 
 
 def titled(above, header, *rows):
@@ -866,23 +860,18 @@ TEXT = "I was told to call the number because of a virus on the computer"
         ("Phone", "phone.victim"),
         ("Callback number", "phone.victim"),
         ("Caller ID", "phone.victim"),
-        ("Caller", "phone.victim"),
         ("From", "phone.victim"),
         ("Contact number", "phone.victim"),
         ("Customer callback phone", "phone.victim"),
         ("Phone of victim of scam", "phone.victim"),
         ("Teléfono", "phone.victim"),
-        ("Rufnummer", "phone.victim"),
         ("Scammer phone", "phone.caller_id"),
         ("Scam callback number", "phone.callback"),
         ("Número del estafador", "phone.caller_id"),
         ("Rückrufnummer der Betrüger", "phone.callback"),
-        ("Numéro de l'escroc", "phone.caller_id"),
         ("Other numbers mentioned", "phone.mentioned"),
         ("Other phone", "phone.victim"),
-        ("Additional number", "phone.victim"),
         ("Fraud team phone", "phone.victim"),
-        ("Fraud hotline", "phone.victim"),
         ("Scam reporting line phone", "phone.victim"),
         ("Fraud analyst callback", "phone.victim"),
         ("Number dialed by scammer", "phone.victim"),
@@ -894,12 +883,9 @@ TEXT = "I was told to call the number because of a virus on the computer"
         ("Suspect Mobile No.", "phone.caller_id"),
         ("Accused mobile", "phone.caller_id"),
         ("Teléfono del presunto autor", "phone.caller_id"),
-        ("Telefone do burlão", "phone.caller_id"),
-        ("Suspect Contact No.", "phone.caller_id"),
         ("Scammer's Contact", "phone.caller_id"),
         ("Fraud contact phone", "phone.victim"),
         ("Telefoonnummer melder", "phone.victim"),
-        ("Scam victim mobile", "phone.victim"),
         ("Fraud alert mobile", "phone.victim"),
         ("Mobile", "phone.victim"),
     ],
@@ -980,7 +966,6 @@ def test_epochs_by_an_unknown_name_are_times_and_said(tmp_path):
     [
         (["2026-06-01T10:00:00Z"], "iso"),
         (["2026-06-01 10:00:00"], "iso-local"),
-        (["2026-06-01"], "iso-local"),
         (["01/31/2026", "01/02/2026"], "month-first"),
         (["31/01/2026 3:04 PM", "01/02/2026 1:00 AM"], "day-first"),
         (["01/02/2026", "03/04/2026"], "undecided"),
@@ -1060,7 +1045,7 @@ def test_a_side_of_a_call_without_numbers_is_not_taken_for_the_other(tmp_path, h
     head = f"Call ID,Start time,Duration,{','.join(names)}\n"
     lines = (f"K{n},2026-03-01T10:00Z,{n},{','.join(one)}\n" for n, one in enumerate(rows))
     path.write_text(head + "".join(lines))
-    by = guess_map(sample_file(str(path)), "calls.csv", "acme", None, RecordKind.CALL).by
+    by = guessed(path, RecordKind.CALL).by
     fields = dict(zip(names, ("calling_number", "called_number"), strict=True))
     shown = next(one for one in names if one != hidden)
     assert by.columns[shown] == (fields[shown],)
@@ -1075,7 +1060,7 @@ def test_records_inside_of_a_record_are_asked_about(tmp_path):
     ]
     rows = [{"date": f"2026-03-0{n}T09:00Z", "complaints": inner} for n in range(1, 4)]
     path.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    found = guess_map(sample_file(str(path)), "a.jsonl", "acme", None)
+    found = guessed(path)
     assert any(one.startswith("rows: 'complaints' has several objects") for one in found.unsure)
 
 
@@ -1092,11 +1077,9 @@ def test_a_sure_guess_asks_nothing(tmp_path):
     [
         b"id,created\n\xff\xfe\x00,2026-06-01T00:00Z\n",
         b"[]",
-        b"{}",
         b"{" * 500,
         b'{"a": [{"b": 1}]}',
         b"\n\n\n",
-        b"one\ntwo\n",
         b'"' * 9999,
         b"a,b\n" + b"," * 99_999,
         ("a" * 70_000 + "," + "b\n1,2\n").encode(),
@@ -1209,7 +1192,7 @@ def test_words_without_blanks_are_prose(tmp_path):
     assert by.columns["内容"] == ("narrative",)
 
 
-@pytest.mark.parametrize("amount", ["R$ 1.250,00", "Rs. 1,250.00", "US$ 1,250.00", "1250 kr."])
+@pytest.mark.parametrize("amount", ["R$ 1.250,00", "Rs. 1,250.00", "1250 kr."])
 def test_losses_with_any_sign_of_currency_are_read(tmp_path, amount):
     rows = [f'{n}A;2026-06-02T00:00Z;{TEXT};"{amount}"' for n in range(9)]
     path = tmp_path / "acme_cases.csv"

@@ -133,15 +133,6 @@ def test_evidence_expires_by_kind_and_records_by_the_longest_life():
     assert longest_retention(RETENTION_DAYS) == account
 
 
-def test_partitions_and_chunks_lose_nothing():
-    one = delta_of(*(record(f"c{n}", n % 7, n % 3) for n in range(40)))
-    parts = [part for _, part in split_delta(one, 4)]
-    assert len(parts) > 1
-    assert set().union(*map(contents_of, parts)) == contents_of(one)
-    assert contents_of(concat_deltas(parts)) == contents_of(one)
-    assert contents_of(concat_deltas(list(chunk_delta(one)))) == contents_of(one)
-
-
 rows = st.lists(
     st.builds(
         record,
@@ -171,31 +162,6 @@ def test_any_order_batching_and_number_of_settlings_gives_the_same(records, chan
             chunk_delta(settle_deltas([*state, delta_of(*arriving)], RETENTION_DAYS).delta)
         )
     assert contents_of(concat_deltas(state)) == contents_of(once)
-
-
-def test_state_is_bounded_over_a_year():
-    state, sizes, newest = [], [], 0
-    for day in range(0, 370, 10):
-        batch = delta_of(
-            *(
-                record(f"c{day}-{n}", day, n % 3, narrative=f"{SCRIPT} {own(day + n)}")
-                for n in range(5)
-            )
-        )
-        state = list(
-            chunk_delta(
-                settle_deltas(
-                    [*state, batch], {"phone": 90} | dict.fromkeys(RETENTION_DAYS, 90)
-                ).delta
-            )
-        )
-        sizes.append([sum(one[table].num_rows for one in state) for table in (0, 3, 4)])
-        newest = day
-    assert newest == 360
-    assert [one[:2] for one in sizes[9:]] == [[10 * 5, 10 * 5]] * len(sizes[9:])
-    # Of the script the newest people are enough; of their own words each has a row.
-    own_words = 10 * 5 * len(own(0).split())
-    assert max(one[2] for one in sizes) < own_words + len(SCRIPT.split()) * 2 * MANY
 
 
 def stated(*deltas):

@@ -62,14 +62,6 @@ def test_in_any_batching_words_are_those_of_enough_people(phrases, sizes, chance
     assert max(per_value.values(), default=0) <= 2 * MIN_TELLERS
 
 
-def test_a_row_that_comes_again_changes_nothing_however_few_there_are():
-    arrived = [(1, 1, 1, 0), (1, 1, 2, 0), (1, 1, 3, 1), (1, 2, 1, 1), (1, 2, 2, 0)]
-    for count in range(1, len(arrived) + 1):
-        state = prune_phrase_counts(rows(arrived[:count]), 0)
-        for again in arrived[:count]:
-            assert prune_phrase_counts(pa.concat_batches([state, rows([again])]), 0) == state
-
-
 def test_each_fingerprint_comes_with_its_words_and_numbers_masked():
     text = "please call 202 555 0123 to cancel the order of a phone"
     one = accepted({"id": "c1", "day": 0, "narrative": text}, {"id": "c2", "day": 1})

@@ -76,24 +76,6 @@ def test_any_number_of_processes_writes_the_same_in_the_same_order(tmp_path, for
     assert len(found[1][0]) == len(found[1][1]) == 14
 
 
-def test_little_work_starts_no_process(tmp_path):
-    answers, _ = done(tmp_path / "r", 4, jobs(3), seconds=module.MIN_CPU_SECONDS - 0.1)
-    assert {process for _, process in answers} == {os.getpid()}
-    with forking(4):
-        answers, _ = done(tmp_path / "f", 4, jobs(3), seconds=module.MIN_FORKED_CPU_SECONDS)
-        assert os.getpid() not in {process for _, process in answers}
-        little = module.MIN_FORKED_CPU_SECONDS - 0.1
-        answers, _ = done(tmp_path / "f", 4, jobs(3), seconds=little)
-        assert {process for _, process in answers} == {os.getpid()}
-
-
-def test_as_many_work_as_may_be_forked(tmp_path):
-    with forking(3), local_job_pool(str(tmp_path)) as pool:
-        assert pool.count == 3
-    with local_job_pool(str(tmp_path)) as pool:
-        assert pool.count == module.available_cpus()
-
-
 def test_a_process_loads_no_beam_and_may_print(tmp_path):
     (answer,), _ = done(tmp_path / "r", 2, [loaded])
     assert "transforms" in answer

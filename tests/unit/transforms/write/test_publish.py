@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from schemas.manifest import MANIFEST_NAME
-from transforms.manifest import manifest_bytes
 from transforms.write import publish as module
 from transforms.write.publish import publish_run, recover_output, staging_folder, write_output_file
 
@@ -180,10 +179,6 @@ def test_recovery_touches_nothing_of_a_neighbour(tmp_path):
         Path(staging_folder(str(one), "t")).mkdir()
     recover_output(str(output))
     assert sorted(left_behind(output)) == [".run1.staging-t", ".run[1]x.staging-t"]
-
-
-def test_the_manifest_is_sorted_text():
-    assert manifest_bytes({"b": "é", "a": 1}) == '{\n  "a": 1,\n  "b": "é"\n}\n'.encode()
 
 
 def test_staging_is_beside_a_local_output_and_below_a_remote_one(tmp_path):

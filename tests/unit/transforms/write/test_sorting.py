@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, strategies as st
 
-from schemas.tables import ALL_TABLES, MEMBERS, REJECTS
+from schemas.tables import ALL_TABLES, REJECTS
 from tests.support.examples import draws
 from tests.support.made_up_tables import rows_of
 from transforms.write import parquet_files
@@ -47,19 +47,6 @@ def test_parts_on_disk_make_the_groups_of_a_sort_in_memory(table, tmp_path_facto
     assert all(one.equals(other) for one, other in zip(found, expected, strict=True))
 
 
-def test_many_rows_of_many_parts(tmp_path):
-    ids = [f"phone:+1888{n * 7919 % 30_011:07d}" for n in range(30_000)]
-    same = {"cluster_id": "c-1", "role": "callback", "confidence": 0.5, "bridge": False}
-    same |= {"reporters": 2, "robustness": 2, "tier": "core", "review": "unreviewed"}
-    rows = {name: [same.get(name)] * 30_000 for name in MEMBERS.schema.names} | {"entity_id": ids}
-    batches = pa.Table.from_pydict(rows, MEMBERS.schema).to_batches(max_chunksize=500)
-    small = {"ROW_GROUP_ROWS": 1_000, "READ_ROWS": 100, "MERGE_ROWS": 700}
-    with mock.patch.multiple(parquet_files, **small):
-        found, _ = groups(MEMBERS, batches, tmp_path, 20_000)
-    assert [one for group in found for one in group["entity_id"].to_pylist()] == sorted(ids)
-    assert {one.num_rows for one in found} == {1_000}
-
-
 def test_long_texts_are_read_and_written_by_their_bytes(tmp_path):
     rows = [{"raw": "x" * 60_000, "position": n % 7, "source": f"s{n}"} for n in range(300)]
     batches = pa.Table.from_pylist(rows, REJECTS.schema).to_batches(max_chunksize=10)
@@ -82,11 +69,3 @@ def test_long_texts_are_read_and_written_by_their_bytes(tmp_path):
     assert [one for group in found for one in group["source"].to_pylist()] == [
         one for group in whole for one in group["source"].to_pylist()
     ]
-
-
-def test_a_few_rows_never_reach_the_disk(tmp_path):
-    with TemporaryFile(dir=tmp_path) as file:
-        rows = ExternalSorter(MEMBERS, file)
-        rows.add(pa.RecordBatch.from_pylist([], MEMBERS.schema))
-        (one,) = rows.groups()
-        assert (one.num_rows, file.tell()) == (0, 0)

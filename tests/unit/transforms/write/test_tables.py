@@ -1,6 +1,5 @@
 """Written tables: every one of them, empty and full, the same bytes for the same rows."""
 
-import hashlib
 from io import BytesIO
 
 import apache_beam as beam
@@ -13,9 +12,8 @@ from hypothesis import given, strategies as st
 from schemas.tables import ALL_TABLES, MEMBERS, SUPPLIERS
 from tests.support.examples import draws
 from tests.support.made_up_tables import rows_of
-from transforms.arrow_util import hash_columns
 from transforms.manifest import RunSettings
-from transforms.write.publish import WriteTables, parquet_bytes, sort_rows, write_output_file
+from transforms.write.publish import WriteTables, parquet_bytes, sort_rows
 
 EACH = pytest.mark.parametrize("table", ALL_TABLES, ids=[table.name for table in ALL_TABLES])
 
@@ -54,16 +52,6 @@ def test_rows_come_sorted_by_key(table, data):
         return [(value is None, value if value is not None else 0) for value in key]
 
     assert keys == sorted(keys, key=nulls_last)
-
-
-def test_a_written_file_is_what_its_line_says(tmp_path):
-    line = write_output_file(b"content", str(tmp_path), "members/part.parquet", 3)
-    assert (tmp_path / "members/part.parquet").read_bytes() == b"content"
-    digest = hashlib.sha256(b"content").hexdigest()
-    assert line == {"name": "members/part.parquet", "bytes": 7, "sha256": digest, "rows": 3}
-    again = write_output_file(b"other", str(tmp_path), "members/part.parquet", 1)
-    assert (tmp_path / "members/part.parquet").read_bytes() == b"other"
-    assert again["bytes"] == 5
 
 
 def members(count):
@@ -120,9 +108,3 @@ def test_shards_fill_evenly_however_hot_an_identifier_is(tmp_path):
     sizes = [read(one).num_rows for one in written(tmp_path, batches, 4, SUPPLIERS).values()]
     assert sum(sizes) == 4_000
     assert max(sizes) < 1.2 * min(sizes)
-
-
-@EACH
-def test_every_tables_key_can_be_placed(table):
-    batch = pa.RecordBatch.from_pylist([], table.schema)
-    assert len(hash_columns(batch, table.key)) == 0
