@@ -1,7 +1,7 @@
 """Runs pipelines on their runner, and says what became of them.
 
-What a step fails on is a victim's words, which no log may hold: Beam's logs and those of its
-workers are suppressed, and a failure is reported by its kind and its place alone.
+A step fails on a victim's words, and no log may hold these. So the logs of Beam and its workers are
+suppressed, and a failure is reported by its kind and place alone.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class LocalRunner(PipelineRunner):
         Nothing forks where a gRPC server of Beam has run: a fork could wait for a lock that one of
         its threads holds.
         """
-        executor = LocalExecutor(pipeline, beside=BESIDE_OTHERS)
+        executor = LocalExecutor(pipeline, beside=BESIDE_OTHERS, packs=True)
         threads = threading.enumerate()
         grpc = any(isinstance(thread, thread_pool_executor._Worker) for thread in threads)
         with forking(1 if grpc else self._processes):

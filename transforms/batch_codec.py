@@ -119,11 +119,6 @@ class _Spilling:
 _SPILLING = _Spilling()
 
 
-def is_spilling() -> bool:
-    """Tells whether a pickled batch goes to a file now."""
-    return bool(_SPILLING.token)
-
-
 class SpillFile:
     """A file without a name, so that nothing is left of it however the process ends.
 

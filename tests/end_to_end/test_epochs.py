@@ -46,8 +46,13 @@ def world(tmp_path_factory):
 
 
 def test_two_holders_are_two_clusters(world):
-    of = cluster_by_entity(world / "run")
-    assert of[f"phone:{NUMBER}"] == of[f"phone:{ALICE}"] != of[SECOND] == of[f"phone:{BOB}"]
+    cluster_of = cluster_by_entity(world / "run")
+    assert (
+        cluster_of[f"phone:{NUMBER}"]
+        == cluster_of[f"phone:{ALICE}"]
+        != cluster_of[SECOND]
+        == cluster_of[f"phone:{BOB}"]
+    )
     row = {one["entity_id"]: one for one in read(world / "run", ENTITIES).to_pylist()}[SECOND]
     assert (row["value"], row["epoch"], row["complaints"]) == (NUMBER, 2, 4)
     assert "seen again after 149 days" in row["reason"]
@@ -60,13 +65,13 @@ def test_other_evidence_ties_them_again(world, tmp_path):
     more = [complaint_naming(n, f"2024-06-1{n - 9}T10:00:00Z", ALICE, BOB) for n in range(9, 13)]
     # ALICE is seen again after the same gap: it is another epoch itself, and ties nothing back.
     run(tmp_path / "run", "--complaints", jsonl(tmp_path / "a.jsonl", rows() + more))
-    of = cluster_by_entity(tmp_path / "run")
-    assert of[SECOND] == of[f"phone:{ALICE}#2"] != of[f"phone:{ALICE}"]
+    cluster_of = cluster_by_entity(tmp_path / "run")
+    assert cluster_of[SECOND] == cluster_of[f"phone:{ALICE}#2"] != cluster_of[f"phone:{ALICE}"]
     account = [{"method": "bank", "payee": "GB29NWBK60161331926819"}]
     paid = [one | {"payments": account} for one in rows()]
     run(tmp_path / "paid", "--complaints", jsonl(tmp_path / "b.jsonl", paid))
-    of = cluster_by_entity(tmp_path / "paid")
-    assert of[SECOND] == of[f"phone:{NUMBER}"]
+    cluster_of = cluster_by_entity(tmp_path / "paid")
+    assert cluster_of[SECOND] == cluster_of[f"phone:{NUMBER}"]
 
 
 def test_the_known_legitimate_number_is_nobodys_in_any_epoch(world, tmp_path):
@@ -97,12 +102,12 @@ def test_a_dispute_and_a_cannot_link_hold_for_every_epoch(world, tmp_path, entit
         ],
     )
     run(tmp_path / "run", "--complaints", world / "rows.jsonl", "--decisions", made)
-    of = cluster_by_entity(tmp_path / "run")
+    cluster_of = cluster_by_entity(tmp_path / "run")
     status = {
         one["cluster_id"]: one["status"] for one in read(tmp_path / "run", CLUSTERS).to_pylist()
     }
-    assert {status[of[f"phone:{NUMBER}"]], status[of[SECOND]]} == {"disputed"}
-    assert of[SECOND] != of[f"phone:{BOB}"]
+    assert {status[cluster_of[f"phone:{NUMBER}"]], status[cluster_of[SECOND]]} == {"disputed"}
+    assert cluster_of[SECOND] != cluster_of[f"phone:{BOB}"]
 
 
 def test_decisions_on_pairs_name_an_epoch(world, tmp_path):
@@ -113,12 +118,12 @@ def test_decisions_on_pairs_name_an_epoch(world, tmp_path):
     assert len(set(cluster_by_entity(tmp_path / "run").values())) == 1
     made = decisions(tmp_path / "c.jsonl", kind="confirm", entity_a=f"phone:{NUMBER}")
     run(tmp_path / "two", "--complaints", world / "rows.jsonl", "--decisions", made)
-    of = cluster_by_entity(tmp_path / "two")
+    cluster_of = cluster_by_entity(tmp_path / "two")
     status = {
         one["cluster_id"]: one["status"] for one in read(tmp_path / "two", CLUSTERS).to_pylist()
     }
-    assert status[of[f"phone:{NUMBER}"]] == "confirmed"
-    assert status[of[SECOND]] == "candidate"
+    assert status[cluster_of[f"phone:{NUMBER}"]] == "confirmed"
+    assert status[cluster_of[SECOND]] == "candidate"
 
 
 def test_lineage_keeps_the_first_and_bears_the_second(world, tmp_path):
@@ -215,9 +220,14 @@ def test_numbers_of_the_previous_run_are_kept(tmp_path):
     run(tmp_path / "old", "--complaints", jsonl(tmp_path / "a.jsonl", early))
     later = jsonl(tmp_path / "b.jsonl", early + rows()[4:])
     run(tmp_path / "new", "--complaints", later, "--previous", tmp_path / "old")
-    of = cluster_by_entity(tmp_path / "new")
-    assert of[f"phone:{NUMBER}"] == of[f"phone:{ALICE}"] != of[SECOND] == of[f"phone:{BOB}"]
-    assert of[f"phone:{NUMBER}"] == cluster_by_entity(tmp_path / "old")[f"phone:{NUMBER}"]
+    cluster_of = cluster_by_entity(tmp_path / "new")
+    assert (
+        cluster_of[f"phone:{NUMBER}"]
+        == cluster_of[f"phone:{ALICE}"]
+        != cluster_of[SECOND]
+        == cluster_of[f"phone:{BOB}"]
+    )
+    assert cluster_of[f"phone:{NUMBER}"] == cluster_by_entity(tmp_path / "old")[f"phone:{NUMBER}"]
     # Alone, today's records say otherwise: two holders come before what one person dates.
     run(tmp_path / "alone", "--complaints", later)
     assert (

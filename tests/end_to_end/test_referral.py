@@ -537,7 +537,7 @@ SHOWN_REFERENCES = {
     "ZYXXIA INNOCENT": BLANK,
     "ZYXXIAINNOCENT12": BLANK,
 }
-"""What of a reference is repeated."""
+"""The part of a reference that is repeated."""
 
 STATED = {
     "forms": [
@@ -581,7 +581,7 @@ STATED = {
     "codes": [{"reference": reference} for reference in SHOWN_REFERENCES],
     "clicks": [],
 }
-"""What the complaints of each ring state of their payments."""
+"""Payments, as the complaints of each ring state them."""
 
 NUMBERS = ("8885550121", "8775550142", "8665550163", "8555550184", "8445550195")
 

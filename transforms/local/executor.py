@@ -24,7 +24,6 @@ import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
 from apache_beam.pvalue import PCollection, TaggedOutput
 
-from transforms.batch_codec import is_spilling
 from transforms.local.forks import Fork, ForkFailedError
 from transforms.local.stages import Pairs, Stage, Stages, Step, Whole
 from transforms.shuffle import Pure
@@ -34,19 +33,19 @@ PARTS_A_PROCESS = 8
 """Parts that a stage's elements are cut into for each process: the first is timed."""
 
 LEAST_SECONDS = 1.0
-"""CPU seconds of a stage, as its first part makes expect, from which on it is shared: a fork takes
-20 to 40 ms, what a stage prepares is prepared in each again, and the pages that either writes to
-are copied, 35,000 to 40,000 of them: 0.1 to 0.2 s of CPU in all."""
+"""Least CPU seconds that a stage still needs, by the time of its last part, to be shared.
+
+A fork costs 0.1 to 0.2 s of CPU: it starts in 20 to 40 ms, prepares the stage again, and copies the
+35,000 to 40,000 pages that either process writes to."""
 
 BESIDE_SECONDS = 2.5
-"""CPU seconds of a run from which on a stage runs in a fork beside others: a shorter run has little
-in each."""
+"""Least CPU seconds of a run before a stage runs in a fork beside others."""
 
 _LOGGER = logging.getLogger("apache_beam.runners.portability.fn_api_runner.fn_runner.run_bundle")
 """Names each stage that begins, as Beam's local runner does there: progress is read from it."""
 
 _Elements = dict[Whole, list[Any]]
-"""The elements of what is whole; they, or the values of pairs, are packed where the run spills."""
+"""Elements of collections, and pairs; those, and the values of these, may be packed."""
 
 
 class LocalExecutor:
@@ -59,6 +58,7 @@ class LocalExecutor:
         pipeline: The pipeline, built.
         beside: Beginnings of the labels of steps that take long in one process, and wait for no
             step that is ready when they are: they run in a fork while others run here.
+        packs: Pickles what is left whole, so that `SpillFile` keeps it on disk.
         remembers: Does not give a `Pure` step again what it was given in the run before: its
             outputs are the very same objects as then. Nothing forks then.
 
@@ -67,11 +67,17 @@ class LocalExecutor:
     """
 
     def __init__(
-        self, pipeline: beam.Pipeline, *, beside: Sequence[str] = (), remembers: bool = False
+        self,
+        pipeline: beam.Pipeline,
+        *,
+        beside: Sequence[str] = (),
+        packs: bool = False,
+        remembers: bool = False,
     ) -> None:
         self._stages = Stages(pipeline)
         self._steps = self._stages.steps()
         self._beside = tuple(beside)
+        self._packs = packs
         self._remembers = remembers
         pure = [step for step in self._steps if isinstance(step.transform.fn, Pure)]
         self._memories = {step: _Memory() for step in pure} if remembers else {}
@@ -86,7 +92,8 @@ class LocalExecutor:
             for step in self._steps:
                 step.transform.fn.setup()
         processes = 1 if self._remembers else may_fork()
-        _Run(self._stages, self._memories, element, self._beside, processes).finish()
+        parts = self._stages, self._memories, element, self._beside, processes
+        _Run(*parts, packs=self._packs).finish()
 
     def close(self) -> None:
         """Tears down what the first run set up."""
@@ -110,21 +117,23 @@ class _Run:
         element: object,
         beside: tuple[str, ...],
         processes: int,
+        *,
+        packs: bool,
     ) -> None:
-        self._stages = stages
-        self._memories = memories
+        self.stages = stages
+        self.memories = memories
+        self.packs = packs
+        self.whole: _Elements = {source: [] for source in stages.whole}
         self._element = element
         self._beside = beside
         self._leading = tuple(f"{label.partition('/')[0]}/" for label in beside)
         self._processes = processes
-        self._packs = is_spilling()
-        self._whole: _Elements = {collection: [] for collection in stages.whole}
         self._apart: dict[Stage, _Answer | None] = {}
         self._fork: Fork | None = None
 
     def finish(self) -> None:
         """Runs every stage, when those have ended that it comes after."""
-        waiting = list(self._stages.stages)
+        waiting = list(self.stages.stages)
         ready: list[Stage] = []  # first what was ready first, within its order
         ended: set[Stage] = set()
         try:
@@ -141,7 +150,7 @@ class _Run:
                 ended.add(stage)
                 for source in stage.reads:
                     if not any(source in other.reads for other in [*waiting, *ready]):
-                        self._whole[source] = []
+                        self.whole[source] = []
         finally:
             if self._fork is not None:
                 self._fork.end()
@@ -163,7 +172,7 @@ class _Run:
         if 0 < len(apart) < len(ready):
             self._apart = dict.fromkeys(apart)
             self._fork = Fork(
-                lambda: [self._work(stage).answer(self._elements(stage)) for stage in apart]
+                lambda: [_Work(self, stage).answer(self._elements(stage)) for stage in apart]
             )
 
     def _run_stage(self, stage: Stage) -> None:
@@ -174,7 +183,7 @@ class _Run:
             if answer is not None:
                 self._add(answer)
                 return
-        self._share(self._work(stage), self._elements(stage))
+        self._share(_Work(self, stage), self._elements(stage))
 
     def _take_answers(self) -> None:
         fork, self._fork = self._fork, None
@@ -193,7 +202,7 @@ class _Run:
         seconds = 0.0
         while parts and (seconds * len(parts) < LEAST_SECONDS or self._free() < 2):
             begun = time.thread_time()
-            work.run(parts.pop(0), self._whole)
+            work.run(parts.pop(0), self.whole)
             seconds = time.thread_time() - begun
         free = self._free()
         shares = [list(chain(*parts[place::free])) for place in range(min(free, len(parts)))]
@@ -201,12 +210,12 @@ class _Run:
         try:
             forks.extend(Fork(partial(work.answer, share)) for share in shares[1:])
             for share in shares[:1]:
-                work.run(share, self._whole)
+                work.run(share, self.whole)
             for share, fork in zip(shares[1:], forks, strict=True):
                 try:
                     self._add(fork.take())
                 except ForkFailedError:
-                    work.run(share, self._whole)
+                    work.run(share, self.whole)
         finally:
             for fork in forks:
                 fork.end()
@@ -215,14 +224,11 @@ class _Run:
         """Returns how many processes may share a stage now, this one among them."""
         return self._processes - (self._fork is not None and not self._fork.has_answered())
 
-    def _work(self, stage: Stage) -> _Work:
-        return _Work(self._stages, stage, self._whole, self._memories, packs=self._packs)
-
     def _elements(self, stage: Stage) -> list[Any]:
         """Lists what a stage reads: packed elements, or groups of them."""
         if stage.source is None:
             return [self._element]
-        elements = self._whole[stage.source]
+        elements = self.whole[stage.source]
         if not isinstance(stage.source, Pairs):
             return elements
         groups: dict[Any, list[Any]] = {}
@@ -232,26 +238,15 @@ class _Run:
 
     def _add(self, answer: _Answer) -> None:
         for place, elements in answer:
-            self._whole[self._stages.whole[place]] += elements
+            self.whole[self.stages.whole[place]] += elements
 
 
 class _Work:
     """A stage of a run, on elements of it: views of side inputs last from some to the next."""
 
-    def __init__(
-        self,
-        stages: Stages,
-        stage: Stage,
-        whole: _Elements,
-        memories: Mapping[Step, _Memory],
-        *,
-        packs: bool,
-    ) -> None:
-        self._stages = stages
+    def __init__(self, run: _Run, stage: Stage) -> None:
+        self._run = run
         self._stage = stage
-        self._whole = whole
-        self._memories = memories
-        self._packs = packs
         self._sides: dict[PCollection, list[Any]] = {}
         self._applied: dict[Step, Callable[[Any], Iterable[Any]]] = {}
         self._begun: list[_Memory] = []
@@ -259,7 +254,7 @@ class _Work:
 
     def answer(self, elements: Sequence[Any]) -> _Answer:
         """Runs the stage in a fork; returns what it leaves whole."""
-        made: _Elements = {source: [] for source in self._stages.whole}
+        made: _Elements = {source: [] for source in self._run.stages.whole}
         self.run(elements, made)
         return [(place, values) for place, values in enumerate(made.values()) if values]
 
@@ -272,7 +267,7 @@ class _Work:
                 self._send(start, element)
             elif isinstance(source, Pairs):
                 key, values = element
-                self._send(start, (key, _GroupValues(values) if self._packs else values))
+                self._send(start, (key, _GroupValues(values) if self._run.packs else values))
             else:  # whoever made it has left it whole already
                 self._apply_steps(start, self._unpack(element))
         for memory in self._begun:
@@ -282,10 +277,10 @@ class _Work:
         """Hands an element on: to what is left whole, and to the steps of the stage."""
         if collection in self._into:
             self._into[collection].append(self._pack(value))
-        if (pairs := self._stages.pairs.get(collection)) is not None:
+        if (pairs := self._run.stages.pairs.get(collection)) is not None:
             self._into[pairs].append((value[0], self._pack(value[1])))
         self._apply_steps(collection, value)
-        for output in self._stages.flattened.get(collection, ()):
+        for output in self._run.stages.flattened.get(collection, ()):
             self._send(output, value)
 
     def _apply_steps(self, collection: PCollection, value: Any) -> None:
@@ -312,7 +307,7 @@ class _Work:
             results: Iterable[Any] | None = process(value, *arguments, **named)
             return results or ()
 
-        memory = self._memories.get(step)
+        memory = self._run.memories.get(step)
         if memory is not None:
             memory.begin(values)
             self._begun.append(memory)
@@ -322,14 +317,14 @@ class _Work:
 
     def _side(self, collection: PCollection) -> list[Any]:
         if collection not in self._sides:
-            self._sides[collection] = [*map(self._unpack, self._whole[collection])]
+            self._sides[collection] = [*map(self._unpack, self._run.whole[collection])]
         return self._sides[collection]
 
     def _pack(self, value: Any) -> Any:
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL) if self._packs else value
+        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL) if self._run.packs else value
 
     def _unpack(self, value: Any) -> Any:
-        return pickle.loads(value) if self._packs else value  # noqa: S301 - packed by this run
+        return pickle.loads(value) if self._run.packs else value  # noqa: S301 - packed by this run
 
 
 class _GroupValues:

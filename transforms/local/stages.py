@@ -48,11 +48,11 @@ class Stage:
     """Steps that run together.
 
     Attributes:
-        source: What it reads whole, collection or pairs; None for an Impulse.
+        source: The collection or pairs that it begins with; None for an Impulse.
         start: The collection of its first elements: its source, groups, or an Impulse.
         labels: The full labels of its transforms.
         steps: Its steps, by their main input.
-        reads: What it reads whole: its source, and side inputs.
+        reads: Its source and its side inputs.
         after: The stages that end before it begins.
     """
 
@@ -81,7 +81,7 @@ class Stages(PipelineVisitor):
     """The stages of a pipeline.
 
     Attributes:
-        whole: What is left whole for later stages.
+        whole: Collections and pairs that are left whole for later stages.
         pairs: Pairs that are left whole, by their collection.
         flattened: The outputs of every Flatten, by each of its inputs.
 

@@ -78,17 +78,17 @@ def steps(numbers):
 @draws(5)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=9))
 def test_it_gives_what_beams_runner_gives(numbers):
-    values = [gathered(numbers), gathered(numbers, processes=2)]
+    results = [gathered(numbers, count, packs) for count in (1, 2) for packs in (False, True)]
     with TemporaryDirectory() as folder, SpillFile(folder).spilling():
-        values += [gathered(numbers), gathered(numbers, processes=2)]
-    assert all(sorted(found) == sorted(values[0]) for found in values)
+        results.append(gathered(numbers, 2, packs=True))
+    assert all(sorted(result) == sorted(results[0]) for result in results)
     with beam.Pipeline(runner="FnApiRunner") as there:
         found = there | beam.Create(numbers) | "Steps" >> Whole()
-        assert_that(found, equal_to(values[0]))
+        assert_that(found, equal_to(results[0]))
 
 
-def gathered(numbers, processes=1):
-    """What `steps` gives here; all work is shared among so many processes."""
+def gathered(numbers, processes, packs):
+    """The results of `steps` here, with all work shared among so many processes."""
     pipeline = beam.Pipeline()
     collected = Collected()
     start = pipeline | beam.Create(numbers, reshuffle=False) | "Steps" >> Whole()
@@ -98,7 +98,7 @@ def gathered(numbers, processes=1):
         | beam.ParDo(collected)
     )
     with forking(processes), patch.object(executor, "LEAST_SECONDS", 0):
-        LocalExecutor(pipeline).run(b"")
+        LocalExecutor(pipeline, packs=packs).run(b"")
     return collected.values[0]
 
 

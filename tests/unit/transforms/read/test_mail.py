@@ -196,7 +196,7 @@ OVER_A_BOUND = {
     "lines": ["mail_text"],
     "nested": ["mail_parts"],
 }
-"""What is counted as not read, by the name of the message."""
+"""Parts counted as not read, by the name of the message."""
 
 
 @pytest.mark.slow

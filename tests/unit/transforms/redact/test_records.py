@@ -145,7 +145,7 @@ AT_AND_DOT = "at the dot " * 200
 
 
 def shown_narratives(begin, spellings, withheld=(), **options):
-    """What narratives show of each spelling, with the spelling; the texts beside it stay."""
+    """Each spelling with what is left of it in a narrative; the texts beside it stay."""
     end = " you know"
     batch = complaints(*({"narrative": f"{begin}{written}{end}"} for written in spellings))
     kept = withhold_from_complaints(batch, victims([withheld] * len(spellings)), **options)

@@ -164,7 +164,7 @@ ENDS = [
     (signal.SIGTERM, 0),
     (signal.SIGKILL, 2),
 ]
-"""How a run ends, and its forks. Nothing catches a SIGTERM, which is as a SIGKILL."""
+"""The ends of a run and its forks. Nothing catches a SIGTERM, so it acts as a SIGKILL."""
 
 
 @pytest.mark.parametrize(("how", "forks"), ENDS if LONG else ENDS[:4])
