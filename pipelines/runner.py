@@ -30,7 +30,7 @@ from pipelines.options import LOCAL_RUNNER, UsageError, describe_system_error, h
 from pipelines.progress import Progress, suppress_stderr
 from transforms.batch_codec import SpillFile
 from transforms.gc_tuning import gc_tuned, keep_memory
-from transforms.local import LocalExecutor, OptionsParsedOnce, new_pipeline
+from transforms.local import LocalExecutor, OptionsParsedOnce
 from transforms.manifest import RunSettings
 from transforms.write import available_cpus, forking, is_local
 
@@ -72,7 +72,7 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     try:
         options = OptionsParsedOnce(flags)
         check_job_server(options)
-        return new_pipeline(options, _local_runner(options, flags))
+        return beam.Pipeline(_local_runner(options, flags), options)
     except UsageError:
         raise
     except Exception as error:

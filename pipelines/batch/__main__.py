@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines.batch.plan import flags_for_size, make_plan, with_register
     from pipelines.progress import BATCH_STEPS, Progress
     from reports.text import quantity
-    from transforms.local import UNCHECKED
+    from transforms.local import UNCHECKED, quick_building
 
     flags = [*options.beam, UNCHECKED]
     if not options.debug:
@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         if plan.register is None and not options.no_register:
             progress.say("no victim register is kept, as there is no key; see --register-key")
         progress.say(f"reading {quantity(len(plan.files), 'file')}")
-        build(pipeline, plan)
+        with quick_building():
+            build(pipeline, plan)
         wait = not options.no_wait
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
     if status == 0:

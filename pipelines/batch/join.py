@@ -413,9 +413,9 @@ def _run_joint(
 ) -> int:
     """Plans and runs the joint pipeline; returns the exit status."""
     from pipelines import run_folder, runner
-    from pipelines.batch.joint_pipeline import build_joint_pipeline, live_pipeline
+    from pipelines.batch.joint_pipeline import build_joint_pipeline
     from pipelines.progress import Progress
-    from transforms.local import UNCHECKED, LocalExecutor
+    from transforms.local import UNCHECKED, local_executor, quick_building
     from transforms.write import staging_folder
 
     flags = [f"--runner={LOCAL_RUNNER}", UNCHECKED]
@@ -429,7 +429,7 @@ def _run_joint(
         run_folder.check_private_output(private, overwrite=arguments.overwrite)
         plan = _joint_plan(arguments, checked, staging_folder(output, token), private, live)
         if live is not None:
-            steps = LocalExecutor(live_pipeline(plan))
+            steps = local_executor(partial(build_joint_pipeline, plan=plan))
             try:
                 steps.run(None)
             finally:
@@ -440,7 +440,8 @@ def _run_joint(
         for line in run_folder.opening_lines(private):
             progress.say(line)
         progress.say(f"joining {quantity(len(plan.offers), 'offer')}")
-        build_joint_pipeline(pipeline, plan)
+        with quick_building():
+            build_joint_pipeline(pipeline, plan)
         status = runner.run_pipeline(pipeline, plan.run, progress, debug=arguments.debug)
     if status == 0:
         lines = run_folder.summary_lines(output)
@@ -498,8 +499,8 @@ def _joint_plan(
         private=checked.refused,
         victims_named=checked.victims_named,
         register=checked.register,
-        previous_members=previous.members,
-        previous_components=previous.components,
+        previous=previous,
+        private_key=private.key,
         decisions=decisions,
         weights=read_weights(arguments.priority_weights),
         record=partial(signed_files.accepted, offers=offers, output=arguments.output, made=clock),

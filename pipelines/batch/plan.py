@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -33,12 +33,13 @@ from pipelines.user_files import (
     read_weights,
     recorded_reading,
 )
+from pipelines.wiring import FOLLOWS_NONE, PreviousRun
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures
-from transforms.graph import FileDigest, read_contested
+from transforms.graph import read_contested
 from transforms.manifest import AlteredRunError, RunSettings, check_files, current_time
 from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
@@ -110,20 +111,18 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         more = f" (and {error.entries - 1:,} more like it)" if error.entries > 1 else ""
         way = f"{more}; --skip-unreadable leaves such out" if error.entries else ""
         raise UsageError(f"{error}{way}") from None
-    follows = find_previous(options.previous)
+    previous = find_previous(options.previous)
     rules = read_source_rules(options.sources)
     decisions = read_decisions(options.decisions)
     check_continues(decisions, options.decisions, options.previous)
     simulated = simulated_digests(survey.files)
+    private = private_store(options.output, options.private_output, token)
     return BatchPlan(
         files=tuple(survey.files),
         reading=reading,
         known=read_known_legitimate(options.known_legitimate),
         as_of=options.as_of,
-        previous=options.previous,
-        previous_members=follows.members,
-        previous_components=follows.components,
-        previous_nodes=follows.nodes,
+        previous=previous,
         decisions=bind_to_previous(decisions, options.previous),
         simulated=simulated,
         rules=rules,
@@ -133,6 +132,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         mask_names=options.mask_names,
         erasures=Erasures(erasures(options.register_key)),
         sign=run_signer(),
+        private_key=private.key,
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
@@ -143,7 +143,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
                 "decisions": file_digest(options.decisions),
                 "keep_narratives": options.keep_narratives,
                 "known_legitimate": [Path(path).name for path in options.known_legitimate],
-                "previous": follows.run_id,
+                "previous": previous.run_id,
                 "priority_weights": file_digest(options.priority_weights),
                 "shards": options.shards,
                 "source_org": options.source_org,
@@ -154,7 +154,7 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
             },
             clock=options.now or options.as_of or current_time(),
             entries=survey.entries,
-            private=private_store(options.output, options.private_output, token),
+            private=private,
         ),
     )
 
@@ -231,20 +231,6 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True)
-class PreviousRun:
-    """The run that another follows; all empty, if it follows none.
-
-    `members` are paths, `components` paths of its islands/ with their SHA-256, and `nodes` is its
-    graph/nodes.parquet, with the places in its figures, where that is there.
-    """
-
-    run_id: str | None = None
-    members: tuple[str, ...] = ()
-    components: tuple[FileDigest, ...] = ()
-    nodes: str | None = None
-
-
 def find_previous(given: str | Run | None) -> PreviousRun:
     """Reads the manifest of a previous run.
 
@@ -256,7 +242,7 @@ def find_previous(given: str | Run | None) -> PreviousRun:
             of it is not what it wrote, or a key that is not known signed it.
     """
     if given is None:
-        return PreviousRun()
+        return FOLLOWS_NONE
     folder = os.fspath(given)
     try:
         run = given if isinstance(given, Run) else open_run(given, built_on=True, name=PREVIOUS)
@@ -291,4 +277,4 @@ def find_previous(given: str | Run | None) -> PreviousRun:
     drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
     if drawn is not None:
         check_files(folder, [one for one in run.manifest["outputs"] if one["name"] == NODES_FILE])
-    return PreviousRun(run.run_id, tuple(paths), tuple(components), drawn)
+    return PreviousRun(folder, run.run_id, tuple(paths), tuple(components), drawn)

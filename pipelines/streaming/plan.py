@@ -40,6 +40,7 @@ from pipelines.user_files import (
     read_weights,
     recorded_reading,
 )
+from pipelines.wiring import RunPlan
 from reports.run import RunError
 from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
@@ -246,7 +247,7 @@ def tick_analysis(
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    find_previous(options.previous)
+    previous = find_previous(options.previous)
     recorded: dict[str, object] = {
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
@@ -262,22 +263,18 @@ def tick_analysis(
     output = options.output.rstrip("/")
     private = private_store(output, options.private_output, "stream")
     check_private_output(private, snapshots=True)
-    analyze = AnalyzeTick(
-        output=output,
+    plan = RunPlan(
         known=read_known_legitimate(options.known_legitimate),
-        previous=options.previous,
         decisions=decisions or LiveDecisions(options),
         weights=read_weights(options.priority_weights),
-        days=retention_days(options),
-        shards=options.shards,
-        snapshots=SnapshotOptions(output, package_versions(), recorded, private),
+        previous=previous,
         private_key=private.key,
         sign=run_signer(),
-        rules=AlertRules(
-            reporters=options.alert_records,
-            within=timedelta(hours=options.alert_hours),
-            referred=read_referred(options.referred),
-        ),
+    )
+    rules = AlertRules(
+        reporters=options.alert_records,
+        within=timedelta(hours=options.alert_hours),
+        referred=read_referred(options.referred),
     )
     # Last, as it may make the key, which wrong usage must not.
     register = register_source(
@@ -289,7 +286,15 @@ def tick_analysis(
         erased=erasures or current_erasures(options),
     )
     recorded["register"] = register is not None
-    return replace(analyze, register=register)
+    snapshots = SnapshotOptions(output, package_versions(), recorded, private)
+    return AnalyzeTick(
+        replace(plan, register=register),
+        output,
+        retention_days(options),
+        options.shards,
+        snapshots,
+        rules,
+    )
 
 
 def alert_sinks(options: StreamOptions) -> tuple[beam.PTransform, dict[str, beam.PTransform]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
@@ -48,7 +49,7 @@ from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.gc_tuning import gc_tuned
-from transforms.local import LocalExecutor, local_pipeline
+from transforms.local import LocalExecutor, local_executor
 from transforms.stream import SNAPSHOTS_FOLDER as SNAPSHOTS, KeepStateInMemory, Tick
 from transforms.write import is_local, recover_output
 
@@ -129,9 +130,7 @@ class Watch:
         if not snapshot:
             analyze = replace(analyze, snapshots=None, joined=None)
         plan = watch_plan(options, source, keep, analyze, erasures, self._raised)
-        pipeline = local_pipeline(self._options.beam)
-        build(pipeline, plan)
-        return LocalExecutor(pipeline, remembers=not snapshot)
+        return local_executor(partial(build, plan=plan), options.beam, remembers=not snapshot)
 
     def run(self, stopping: threading.Event) -> int:
         """Runs ticks until stopped, or idle for long enough; then writes a last snapshot.

@@ -24,6 +24,7 @@ import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
 from apache_beam.pvalue import PCollection, TaggedOutput
 
+from transforms.local.building import UNCHECKED, OptionsParsedOnce, quick_building
 from transforms.local.forks import Fork, ForkFailedError
 from transforms.local.stages import Pairs, Stage, Stages, Step, Whole
 from transforms.shuffle import Pure
@@ -74,7 +75,8 @@ class LocalExecutor:
         packs: bool = False,
         remembers: bool = False,
     ) -> None:
-        self._stages = Stages(pipeline)
+        with quick_building():
+            self._stages = Stages(pipeline)
         self._steps = self._stages.steps()
         self._beside = tuple(beside)
         self._packs = packs
@@ -101,6 +103,20 @@ class LocalExecutor:
             self._open = False
             for step in self._steps:
                 step.transform.fn.teardown()
+
+
+def local_executor(
+    build: Callable[[beam.Pipeline], None], flags: Sequence[str] = (), *, remembers: bool = False
+) -> LocalExecutor:
+    """Builds a pipeline of its own, for an executor of it.
+
+    Its shuffles have one part: several would only have to be put together again.
+    """
+    with quick_building():
+        options = OptionsParsedOnce(["--partitions=1", UNCHECKED, *flags])
+        pipeline = beam.Pipeline(options=options)
+        build(pipeline)
+        return LocalExecutor(pipeline, remembers=remembers)
 
 
 _Answer = list[tuple[int, list[Any]]]
