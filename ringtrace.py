@@ -89,8 +89,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
@@ -359,20 +358,27 @@ class _Lines(io.TextIOBase):
 def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> argparse.Namespace:
     """Parses the flags of a run, and the options of a call as the command would parse its own."""
     from pipelines.batch.__main__ import add_arguments
-    from pipelines.options import StrictParser, UsageError, beam_flags, parse_with_beam
+    from pipelines.options import (
+        StrictParser,
+        UsageError,
+        beam_flags,
+        option_flags,
+        parse_with_beam,
+    )
 
     parser = StrictParser(prog="ringtrace batch")
     add_arguments(parser)
-    own = vars(parser.parse_args([]))
+    own = parser.options()
     for name, value in options.items():
         if name in _NOT_OF_A_CALL:
             raise TypeError(f"run_batch() takes no {name}: {_NOT_OF_A_CALL[name]}")
-        given = list(_option_flags(name, value, own))
-        flags = flags + given
+        more = list(option_flags(name, value, own.get(name)))
+        flags = flags + more
         if name in own:
             continue
         try:
-            beam_flags(given or [f"--{name}"], parser.prog, [_flag(one) for one in own])
+            known = [action.option_strings[0] for action in own.values()]
+            beam_flags(more or [f"--{name}"], parser.prog, known)
         except UsageError as error:
             if "unknown option" in str(error):
                 near = re.search(r"did you mean --([\w-]+)", str(error))
@@ -380,42 +386,9 @@ def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> argpars
                 raise TypeError(
                     f"run_batch() has no option {name!r:.80}{meant} (see ringtrace batch --help)"
                 ) from None
-            if given:
+            if more:
                 raise
     return parse_with_beam(parser, flags)
-
-
-def _option_flags(name: str, value: object, own: Mapping[str, object]) -> Iterator[str]:
-    """Yields the flags that give an option of the command, or of Beam, its value."""
-    if value is None:
-        return
-    flag = _flag(name) if name in own else f"--{name}"
-    if isinstance(value, bool) or isinstance(own.get(name), bool):
-        if not isinstance(value, bool):
-            raise TypeError(f"{name}: give True or False, not {value!r:.80}")
-        if name in own and not isinstance(own[name], bool):
-            raise TypeError(f"{name}: takes a value, not {value}")
-        if value:
-            yield flag
-        return
-    several = (
-        [value] if isinstance(value, str | bytes) or not isinstance(value, Sequence) else value
-    )
-    if len(several) != 1 and name in own and not isinstance(own[name], list):
-        raise TypeError(f"{name}: takes one value, not {len(several)}")
-    for one in several:
-        if isinstance(one, datetime):
-            yield f"{flag}={one.isoformat()}"
-        elif isinstance(one, str | int | float):
-            yield f"{flag}={one}"
-        elif isinstance(one, os.PathLike):
-            yield f"{flag}={os.fspath(one)}"
-        else:
-            raise TypeError(f"{name}: takes text, a number or a path, not {type(one).__name__}")
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _report_status(last: str) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import PBegin, PCollection
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from pipelines.user_files import (
     read_decisions,
     read_known_legitimate,
@@ -101,10 +101,8 @@ class ReadRecords(beam.PTransform):
             timezone=self.timezone,
             victim_country=self.victim_country,
         )
-        try:
+        with usage_errors(InputError):
             files = plan_input_files(complaints, calls, options)
-        except InputError as error:
-            raise UsageError(str(error)) from None
         read = begin | "Files" >> ReadFiles(tuple(files), options)
         return {name: read[name] for name in (COMPLAINTS, CALLS, REJECTS)}
 

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, system_errors, usage_errors
 from pipelines.private_keys import open_private_key, read_secret_file
 from reports import signing
 from reports.signing import KeyFileError, Validity
@@ -97,7 +97,7 @@ def write_whole(path: Path, content: bytes) -> None:
         UsageError: if it cannot be written.
     """
     aside = path.with_name(f".{uuid.uuid4().hex}.new")
-    try:
+    with system_errors(path, "let its owner write it"):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             _write_new(aside, content)
@@ -109,8 +109,6 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; let its owner write it") from None
 
 
 def _write_new(path: Path, content: bytes) -> None:
@@ -128,11 +126,9 @@ def locked(path: Path) -> Iterator[None]:
         UsageError: if the lock cannot be made.
     """
     beside = path.with_name(f".{path.name}.lock")
-    try:
+    with system_errors(beside, "let its owner write it"):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise UsageError(f"{beside}: {error.strerror}; let its owner write it") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -182,13 +178,10 @@ def _made(path: Path) -> bool:
     Raises:
         UsageError: if it cannot be written.
     """
-    try:
+    with system_errors(
+        path, f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
+    ):
         return _written_once(path, signing.private_pem(signing.make_signing_key()))
-    except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror}; set {HOME_VARIABLE} to a folder that can be written, or "
-            "give --key FILE"
-        ) from None
 
 
 def _written_once(path: Path, content: bytes) -> bool:
@@ -221,11 +214,9 @@ def own_public_key() -> Ed25519PublicKey | None:
     if not path.exists():
         return None
     content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
-    try:
+    with usage_errors(KeyFileError):
         if b"PUBLIC KEY" in content:
             return signing.public_part(content, str(path))
-    except KeyFileError as error:
-        raise UsageError(str(error)) from None
     return open_private_key(content, str(path)).public_key()
 
 
@@ -276,10 +267,8 @@ def make_private_key() -> PrivateKey:
     from transforms.private_files import SECRET_BYTES
 
     path = private_path()
-    try:
+    with system_errors(path, f"set {HOME_VARIABLE} to another"):
         made = _written_once(path, secrets.token_bytes(SECRET_BYTES))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; set {HOME_VARIABLE} to another") from None
     found = private_key()
     if not made or found is None:
         raise UsageError(f"{path}: exists already; private files that it sealed need it")
@@ -358,10 +347,8 @@ def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
     from reports.run import Run, RunError
     from transforms.private_files import private_files
 
-    try:
+    with usage_errors(RunError, after="; name a finished run of this version"):
         return list(private_files(folder, Run.open(folder).manifest, VICTIMS).items())
-    except RunError as error:
-        raise UsageError(f"{error}; name a finished run of this version") from None
 
 
 def _files_below(given: str) -> list[tuple[str, int | None]]:
@@ -464,10 +451,8 @@ def erasures(given: str | None) -> ErasureList | None:
         return None
     known: set[bytes] = set()
     names: set[str] = set()
-    try:
+    with system_errors(path, "let its owner read it"):
         lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; let its owner read it") from None
     for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
         try:
             entry = json.loads(line)

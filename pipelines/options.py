@@ -96,6 +96,24 @@ class UsageError(Exception):
     """An error that the user must correct; its message is one line, the exit status 2."""
 
 
+@contextmanager
+def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> Iterator[None]:
+    """Lets errors that say in one line what to correct end as a UsageError."""
+    try:
+        yield
+    except kinds as error:
+        raise UsageError(f"{before}{error}{after}") from None
+
+
+@contextmanager
+def system_errors(path: object, remedy: str) -> Iterator[None]:
+    """Lets what the system refuses end as a UsageError that names the path and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; {remedy}") from None
+
+
 SYSTEM_REMEDIES = {
     errno.ENOSPC: "make room on the disk of the output",
     errno.EDQUOT: "make room in your quota on the disk of the output",
@@ -136,6 +154,10 @@ class StrictParser(argparse.ArgumentParser):
         """Parses as argparse does; words that may be left out can stand behind options, too."""
         several = sum(one.nargs == "?" for one in self._get_positional_actions()) > 1
         return (self.parse_intermixed_args if several else super().parse_args)(args, namespace)
+
+    def options(self) -> dict[str, argparse.Action]:
+        """Returns the options and arguments by name."""
+        return {action.dest: action for action in self._actions}
 
     def error(self, message: str) -> NoReturn:
         """Raises a UsageError of one line, with the option or word that may have been meant."""
@@ -471,10 +493,10 @@ def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.
     Raises:
         UsageError: for a flag that neither knows, or a value that cannot be.
     """
-    first, _ = parser.parse_known_args(arguments)
-    if first.config:
-        parser.set_defaults(**_from_toml(first.config, parser))
     known, rest = parser.parse_known_args(arguments)
+    if known.config:
+        of_file = _flags_of_toml(known.config, parser)
+        known, rest = parser.parse_known_args([*of_file, *arguments])
     fields = vars(known)
     del fields["config"]
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
@@ -619,7 +641,8 @@ def has_job_server(flags: Iterable[str]) -> bool:
     return not JOB_SERVERS.isdisjoint(word.lower() for flag in flags for word in flag.split("="))
 
 
-def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
+def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
+    """Reads a TOML file of options as the flags that say the same."""
     try:
         with Path(path).open(encoding="utf-8") as file:
             settings = parse_toml(file.read(MOST_BYTES + 1))
@@ -628,42 +651,49 @@ def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         why = f"{error}; write name = value lines in UTF-8"
         raise UsageError(f"{path}: not TOML: {why}") from None
-    actions = {action.dest: action for action in parser._actions}
-    defaults: dict[str, Any] = {}
-    for name, value in settings.items():
-        action = actions.get(name.replace("-", "_"))
-        if action is None or action.dest in ("config", "help"):
-            takes = parser._option_string_actions.keys() - {"--config", "--help", "-h"}
-            meant = did_you_mean(f"--{name.replace('_', '-')}", sorted(takes)).replace("--", "")
-            raise UsageError(f"{path}: unknown option '{name}'{meant} (see {parser.prog} --help)")
-        defaults[action.dest] = _toml_value(path, name, action, value)
-    return defaults
+    takes = parser.options().keys() - {"config", "help"}
+    flags: list[str] = []
+    with usage_errors(UsageError, TypeError, before=f"{path}: "):
+        for name, value in settings.items():
+            own = name.replace("-", "_")
+            if own not in takes:
+                meant = did_you_mean(own, sorted(takes)).replace("_", "-")
+                raise UsageError(f"unknown option '{name}'{meant} (see {parser.prog} --help)")
+            flags += option_flags(name, value, parser.options()[own])
+        parser.parse_known_args(flags)
+    return flags
 
 
-def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> Any:
-    if isinstance(action.default, list):
-        values = value if isinstance(value, list) else [value]
-        if all(isinstance(one, str) for one in values):
-            return [_typed(path, name, action, one) for one in values]
-    elif isinstance(action.default, bool):
-        if isinstance(value, bool):
-            return value
-    elif callable(action.type) and isinstance(value, str | int | datetime):
-        return _typed(path, name, action, str(value))
-    elif isinstance(value, str):
-        if action.choices is None or value in action.choices:
-            return value
-        raise UsageError(f"{path}: {name}: not one of {', '.join(action.choices)}")
-    raise UsageError(f"{path}: {name}: not a value of the kind that --{name} takes")
+def option_flags(name: str, value: object, action: argparse.Action | None) -> Iterator[str]:
+    """Yields the flags that give an option its value; without an `action` it is one of Beam's.
 
-
-def _typed(path: str, name: str, action: argparse.Action, value: str) -> Any:
-    if not callable(action.type):
-        return value
-    try:
-        return action.type(value)
-    except (argparse.ArgumentTypeError, ValueError) as error:
-        raise UsageError(f"{path}: {name}: {error}") from None
+    Raises:
+        TypeError: for a value of a type that the option does not take.
+    """
+    if value is None:
+        return
+    flag, default = f"--{name}", None
+    if action is not None:
+        flag, default = action.option_strings[0], action.default
+    if isinstance(value, bool) and (action is None or isinstance(default, bool)):
+        yield from [flag] * value
+        return
+    if isinstance(default, bool):
+        raise TypeError(f"{name}: give True or False, not {value!r:.80}")
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: takes a value, not {value}")
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    several: Any = value if is_list else [value]
+    if len(several) != 1 and action is not None and not isinstance(default, list):
+        raise TypeError(f"{name}: takes one value, not {len(several)}")
+    for part in several:
+        if isinstance(part, datetime):
+            part = part.isoformat()  # noqa: PLW2901
+        elif not isinstance(part, str | os.PathLike) and (
+            not isinstance(part, int | float) or (action is not None and action.type is None)
+        ):
+            raise TypeError(f"{name}: takes text, a number or a path, not {type(part).__name__}")
+        yield f"{flag}={part}"
 
 
 def beam_flags(rest: Sequence[str], prog: str, own: Iterable[str] = ()) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, system_errors, usage_errors
 from reports import signing
 from reports.signing import KeyFileError
 from schemas.extras import install_command
@@ -54,12 +54,9 @@ def read_secret_file(path: Path, most: int, remedy: str) -> bytes:
     Raises:
         UsageError: if it cannot be read, or others can read it too.
     """
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(most + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; {remedy}") from None
+    with system_errors(path, f"{remedy}"), path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        content = file.read(most + 1)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{path}: others than its owner can read this key; run chmod 600 {path}")
     return content
@@ -75,7 +72,7 @@ def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
     Raises:
         UsageError: for no such key, or one that cannot be opened.
     """
-    try:
+    with usage_errors(KeyFileError):
         if b"PRIVATE KEY" not in content and b"PUBLIC KEY" in content:
             return AgentKey(signing.public_part(content, name))
         if content in _opened:
@@ -84,8 +81,6 @@ def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
         if signing.is_locked(content):
             _check_same(key, content, name)
             _opened[content] = key
-    except KeyFileError as error:
-        raise UsageError(str(error)) from None
     return key
 
 

@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import key_store
-from pipelines.options import UsageError, take_notices
+from pipelines.options import UsageError, system_errors, take_notices
 from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
@@ -234,10 +234,8 @@ def check_private_output(
         _exists(private.output, PRIVATE_MANIFEST)
         return
     folder = Path(private.output)
-    try:
+    with system_errors(folder, "give a folder that can be made"):
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}; give a folder that can be made") from None
     if snapshots:
         free = folder.is_dir() and all(
             Path(one, PRIVATE_FOLDER).is_dir() or one.name.startswith(".")
@@ -301,13 +299,11 @@ def lock_output(output: str) -> Iterator[None]:
 @contextmanager
 def _locked(whole: Path, output: str) -> Iterator[None]:
     lock = whole.with_name(f".{whole.name}.lock")
-    try:
+    with system_errors(output, "give a folder that can be made"):
         whole.parent.mkdir(parents=True, exist_ok=True)
         # Whoever may write there could have put a link: what it leads to stays as it is.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         file = open(lock, "wb", opener=lambda path, _: os.open(path, flags, 0o666))  # noqa: SIM115
-    except OSError as error:
-        raise UsageError(f"{output}: {error.strerror}; give a folder that can be made") from None
     with file:
         _lock(file, lock, output)
         try:

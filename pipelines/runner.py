@@ -72,7 +72,7 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     try:
         options = OptionsParsedOnce(flags)
         check_job_server(options)
-        return beam.Pipeline(_local_runner(options, flags), options)
+        return beam.Pipeline(options=options, runner=_local_runner(options, flags))
     except UsageError:
         raise
     except Exception as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from reports.link_evidence import RecordKey
 from reports.referral import RecordSource, StatedPayment, stated_payment
 from reports.text import quantity
@@ -57,11 +57,9 @@ def locate_records(
     Raises:
         UsageError: for an input that is not byte for byte what the run read, or is missing.
     """
-    try:
+    with usage_errors(InputError):
         # The run may have left something out: its manifest has the digests of what it read.
         files = survey_inputs(complaints, calls, reading, skip_unreadable=True).files
-    except InputError as error:
-        raise UsageError(str(error)) from None
     digests = _checked_digests(manifest, files)
     given = manifest["options"].get("as_of")
     as_of = datetime.fromisoformat(given) if isinstance(given, str) else None

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store, ledger
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
-from pipelines.options import UsageError, add_notice
+from pipelines.options import UsageError, add_notice, system_errors, usage_errors
 from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
@@ -131,10 +131,8 @@ def custody_policy() -> CustodyPolicy:
     if not path.exists():
         return CustodyPolicy()
     key_store.check_closed(path)
-    try:
+    with usage_errors(tomllib.TOMLDecodeError, before=f"{path}: ", after="; write it as TOML"):
         values = parse_toml(read_text(str(path)))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}; write it as TOML") from None
     chosen = {}
     for name, value in values.items():
         if name not in _POLICY:
@@ -182,14 +180,12 @@ def free_folder(given: str | Path) -> Path:
         UsageError: if it is neither, or cannot be made.
     """
     folder = Path(given)
-    try:
+    with system_errors(given, "name another folder"):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{given}: exists and is not an empty folder; name a new one")
         above = next(one for one in (folder, *folder.absolute().parents) if one.exists())
         if not above.is_dir():
             raise UsageError(f"{given}: {above} is not a folder; name another one")
-    except OSError as error:
-        raise UsageError(f"{given}: {error.strerror}; name another folder") from None
     return folder
 
 
@@ -243,11 +239,9 @@ def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
 
     maps: list[RecordMap] = []
     for path in paths:
-        try:
+        with usage_errors(MapError, InputError):
             maps.append(parse_map(read_text(path), path))
             plan_input_files((), (), ReadOptions(maps=tuple(maps)))
-        except (MapError, InputError) as error:
-            raise UsageError(str(error)) from None
     return tuple(maps)
 
 
@@ -293,10 +287,8 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
     """Reads the shipped list with the user's; raises UsageError for one that cannot be used."""
     known = shipped_allowlist()
     for path in paths:
-        try:
+        with usage_errors(LegitimateListError):
             known = known.merged(parse_allowlist(read_text(path), path))
-        except LegitimateListError as error:
-            raise UsageError(str(error)) from None
     return known
 
 
@@ -327,10 +319,8 @@ def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
         for org, keys in [*key_store.trusted_keys().items(), (None, key_store.own_public_keys())]
         for key in keys
     }
-    try:
+    with usage_errors(decisions_file.DecisionError):
         found = decisions_file.parse_decisions(text, path, signers)
-    except decisions_file.DecisionError as error:
-        raise UsageError(str(error)) from None
     found = without_void_joins(found)
     policy = custody_policy()
     typed = [one for one in found if one.signature is None or one.signature.key_id not in signers]
@@ -677,12 +667,10 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
 
 def read_source_rules(path: str | None) -> SourceRules:
     """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
-    try:
+    with usage_errors(SourceRulesError):
         given = (
             parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
         )
-    except SourceRulesError as error:
-        raise UsageError(str(error)) from None
     return dict(sorted({**shipped_source_rules(), **given}.items()))
 
 

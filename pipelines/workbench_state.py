@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from pipelines import key_store
 from pipelines.ledger import values_withheld
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from pipelines.progress import printable
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
@@ -237,10 +237,8 @@ def workbench_files(
     ):
         before = str(nodes) if nodes.is_file() else None
         shown = _with_all_tables(finished, Path(folder, "snapshot"))
-        try:
+        with usage_errors(JobError, before=f"{finished.folder}: "):
             write_workbench(shown, pool, previous=previous, before=before, graph=False)
-        except JobError as error:
-            raise UsageError(f"{finished.folder}: {error}") from None
         names = [one["name"] for one in pool.written]
         files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
     data = ((name, one) for name, one in files.items() if name.startswith("data/"))

@@ -36,6 +36,7 @@ from pipelines.options import (
     add_register_options,
     moment,
     repeatable,
+    usage_errors,
 )
 from pipelines.user_files import (
     bind_to_previous,
@@ -67,7 +68,6 @@ from transforms.reporters import precision_interval
 
 if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import JointPlan, LiveEvidence
-    from pipelines.batch.options import BatchOptions, RunOptions
     from transforms.decisions import Decision
     from transforms.private_files import PrivateStore
     from transforms.victim_register import RegisterSource
@@ -103,11 +103,9 @@ def read_shared_count(
             that was not made here.
     """
     path, content, signature = signed_files.read_signed(given, (RESULT,))
-    try:
+    with usage_errors(OfferError, LetterError, before=f"{path}: "):
         _, signer = signer_of(content, signature, {"own": [key, *key_store.own_public_keys()]})
         result = read_letter(Result, content, sender_of(content))
-    except (OfferError, LetterError) as error:
-        raise UsageError(f"{path}: {error}") from None
     if result.about.offer is None:
         raise UsageError(f"{path}: is about all victims, not about a cluster; ask with --run")
     if (result.recipient, result.about.offer) not in offers:
@@ -237,7 +235,7 @@ def joint_folder(run: str) -> str:
     return f"{run.rstrip('/')}-joint"
 
 
-def plan_join(options: BatchOptions) -> argparse.Namespace:
+def plan_join(options: argparse.Namespace) -> argparse.Namespace:
     """Checks the offers of a batch; returns the arguments with which the run is joined then.
 
     The joint run follows the one beside `--previous`, where there is one.
@@ -264,7 +262,7 @@ def plan_join(options: BatchOptions) -> argparse.Namespace:
     return made
 
 
-def join_arguments(options: RunOptions, run: str, **others: Any) -> argparse.Namespace:
+def join_arguments(options: argparse.Namespace, run: str, **others: Any) -> argparse.Namespace:
     """Returns the arguments of a join of a run that was made with the options of a batch or stream.
 
     `others` are those of the join itself.

@@ -2,8 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from pipelines.options import (
     LOCAL_RUNNER,
@@ -25,48 +23,6 @@ MOST_PARTITIONS = 65_536
 
 PARTITIONS_FLAG = "--partitions"
 """The option that the steps themselves read, as one of Beam."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The checked options that a batch run and a stream have in common; `beam` has Beam's flags."""
-
-    output: str
-    known_legitimate: tuple[str, ...]
-    previous: str | None
-    decisions: str | None
-    sources: str | None
-    priority_weights: str | None
-    register_key: str | None
-    no_register: bool
-    private_output: str | None
-    offer: tuple[str, ...]
-    complaints_format: str | None
-    calls_format: str | None
-    calls_direction: str | None
-    victim_country: str | None
-    source_org: str | None
-    map: tuple[str, ...]
-    timezone: str | None
-    passport_keys: tuple[str, ...]
-    shards: int
-    skip_unreadable: bool
-    debug: bool
-    no_wait: bool
-    beam: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class BatchOptions(RunOptions):
-    """The checked options of one batch run; `beam` has PARTITIONS_FLAG, too."""
-
-    complaints: tuple[str, ...]
-    calls: tuple[str, ...]
-    keep_narratives: bool
-    mask_names: bool
-    as_of: datetime | None
-    now: datetime | None
-    overwrite: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,8 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_process_options(process)
 
 
-def batch_options(arguments: argparse.Namespace) -> BatchOptions:
-    """Checks parsed flags.
+def batch_options(arguments: argparse.Namespace) -> argparse.Namespace:
+    """Checks parsed flags; in those returned `beam` has PARTITIONS_FLAG, too.
 
     Args:
         arguments: as `parse_with_beam` returns them.
@@ -142,10 +98,10 @@ def batch_options(arguments: argparse.Namespace) -> BatchOptions:
     partitions = fields.pop("partitions")
     flags = () if partitions is None else (f"{PARTITIONS_FLAG}={partitions}",)
     beam = (*flags, *with_default_runner(fields["beam"], LOCAL_RUNNER))
-    return BatchOptions(**fields | {"beam": beam})
+    return argparse.Namespace(**fields | {"beam": beam})
 
 
-def parse(arguments: Sequence[str]) -> BatchOptions:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parses the arguments of `ringtrace batch`.
 
     Raises:

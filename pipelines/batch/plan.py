@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,10 +16,10 @@ from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.options import PARTITIONS_FLAG, BatchOptions, RunOptions
+from pipelines.batch.options import PARTITIONS_FLAG
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
@@ -74,7 +75,7 @@ COMPRESSION_RATIO = 8
 """Bytes that one byte of a compressed file becomes when it is read: the most that was seen."""
 
 
-def read_options(options: RunOptions) -> ReadOptions:
+def read_options(options: Namespace) -> ReadOptions:
     """Returns what the options say of the format of records.
 
     Raises:
@@ -92,7 +93,7 @@ def read_options(options: RunOptions) -> ReadOptions:
     )
 
 
-def make_plan(options: BatchOptions, token: str) -> BatchPlan:
+def make_plan(options: Namespace, token: str) -> BatchPlan:
     """Checks every input and returns the plan.
 
     Args:
@@ -174,7 +175,7 @@ def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
     return frozenset(found)
 
 
-def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
+def with_register(plan: BatchPlan, options: Namespace) -> BatchPlan:
     """Adds the victim register to a plan; apart, as it makes the key, which wrong usage must not.
 
     Raises:
@@ -214,10 +215,10 @@ def _recorded_recognizer(*, asked: bool) -> dict[str, str]:
     """
     if not asked:
         return {}
-    try:
+    with usage_errors(
+        MissingNamesLibraryError, before="--mask-names needs a recognizer of names: "
+    ):
         return {"mask_names": recognizer_version()}
-    except MissingNamesLibraryError as error:
-        raise UsageError(f"--mask-names needs a recognizer of names: {error}") from None
 
 
 def package_versions() -> dict[str, str]:

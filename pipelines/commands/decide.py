@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import add_signing
-from pipelines.options import UsageError, add_notice, moment
+from pipelines.options import UsageError, add_notice, moment, usage_errors
 from pipelines.progress import printable
 from pipelines.user_files import (
     check_basis,
@@ -319,10 +319,8 @@ def _read(name: str) -> tuple[Path, str | None]:
 
 
 def _parsed(text: str, name: str) -> tuple[Decision, ...]:
-    try:
+    with usage_errors(DecisionError):
         return parse_decisions(text, name)
-    except DecisionError as error:
-        raise UsageError(str(error)) from None
 
 
 def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
 from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import FailedError, UsageError, repeatable
+from pipelines.options import FailedError, UsageError, repeatable, system_errors
 from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
 from reports.run import Run
@@ -310,7 +310,7 @@ def _add_to_list(
         "reason": arguments.reason,
         "key_id": key.key_id,
     }
-    try:
+    with system_errors(path, "the list must be written there"):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with ledger.locked(path) as file:
             content = file.read()
@@ -321,8 +321,6 @@ def _add_to_list(
                     lines += canonical_json(about | {"macs": macs}) + b"\n"
             if lines:
                 _replace(path, content + lines)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; the list must be written there") from None
     return lines.count(b"\n")
 
 

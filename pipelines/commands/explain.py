@@ -7,7 +7,7 @@ import json
 import sys
 
 from pipelines import key_store
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from pipelines.user_files import open_run
 from reports.explain import NotNamedError, explanation_lines, find_entity
 from reports.run import explain_to_owner
@@ -31,11 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: if it holds no such entity.
     """
     finished = open_run(arguments.run)
-    try:
+    with usage_errors(NotNamedError, before=f"{arguments.run}: "):
         a = find_entity(finished, arguments.a)
         b = find_entity(finished, arguments.b) if arguments.b is not None else None
-    except NotNamedError as error:
-        raise UsageError(f"{arguments.run}: {error}") from None
     if a == b:
         raise UsageError(f"{arguments.a} and {arguments.b} are the same: {a}; name another")
     explanation = explain_to_owner(finished, a, b, key_store.private_key())

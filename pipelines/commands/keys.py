@@ -28,6 +28,8 @@ from pipelines.options import (
     moment,
     repeatable,
     run_subcommand,
+    system_errors,
+    usage_errors,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
 from pipelines.user_files import free_folder, read_decisions
@@ -159,11 +161,9 @@ def export_key(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         sys.stdout.write(pem.decode())
         return 0
-    try:
-        with Path(arguments.output).open("xb") as file:
-            file.write(pem)
-    except OSError as error:
-        raise UsageError(f"{arguments.output}: {error.strerror}; give a new file") from None
+    path = Path(arguments.output)
+    with system_errors(path, "give a new file"), path.open("xb") as file:
+        file.write(pem)
     return 0
 
 
@@ -380,11 +380,9 @@ def import_keys(arguments: argparse.Namespace) -> int:
     """
     org = key_store.org_slug(arguments.org)
     path, content, signature = signed_files.read_signed(arguments.list, (KEY_LIST_FILE,))
-    try:
+    with usage_errors(OfferError, before=f"{path}: "):
         _, signer = signer_of(content, signature, {org: key_store.trusted(org)})
         found = parse_key_list(content, org)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
     issued = parse_moment(found.issued_at)
     if issued > now + CLOCK_TOLERANCE:

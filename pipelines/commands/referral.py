@@ -31,6 +31,7 @@ from pipelines.options import (
     add_register_options,
     moment,
     repeatable,
+    usage_errors,
 )
 from pipelines.user_files import (
     check_basis,
@@ -182,10 +183,8 @@ def run(arguments: argparse.Namespace) -> int:
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
-    try:
+    with usage_errors(ReferenceFileError):
         chosen = load_reference(arguments.recipient, arguments.reference)
-    except ReferenceFileError as error:
-        raise UsageError(str(error)) from None
     rates = _exchange_rates_from(arguments.rates)
     narratives = narrative_reader(finished, key_store.private_key()) if arguments.excerpts else None
     if arguments.excerpts and narratives is None:
@@ -221,12 +220,10 @@ def run(arguments: argparse.Namespace) -> int:
         issuer=issuer or "",
         quote_scripts=arguments.quote_scripts,
     )
-    try:
+    with usage_errors(UnreconciledError, before=f"{arguments.run}: ", after="; run it again"):
         case = build_case(finished, records, chosen, filing, stops, narratives)
         if earlier is not None:
             case = _superseding(case, *earlier)
-    except UnreconciledError as error:
-        raise UsageError(f"{arguments.run}: {error}; run it again") from None
     files, of_counsel = _files(case, key, issuer, now)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
@@ -274,10 +271,8 @@ def _case_file_from(path: str | None, records: CaseRecords, named: Collection[st
     """Loads the case file; of contacts in what it tells of the case, named ones alone stay."""
     if path is None:
         return CaseFile()
-    try:
+    with usage_errors(ReferenceFileError):
         found = load_case_file(read_text(path), path, records.facts.row["orgs"])
-    except ReferenceFileError as error:
-        raise UsageError(str(error)) from None
     masked = {
         name: "\n".join(mask_contacts(one, named) for one in found.values[name].splitlines())
         for name in ("operation", "narrative")
@@ -327,10 +322,8 @@ def _included_member(given: str, members: Mapping[str, Any]) -> tuple[str, str]:
 
 def _exchange_rates_from(path: str | None) -> dict[str, ExchangeRate]:
     """Loads the rates to convert by."""
-    try:
+    with usage_errors(ExchangeRatesError):
         return load_exchange_rates(read_text(path), path) if path is not None else {}
-    except ExchangeRatesError as error:
-        raise UsageError(str(error)) from None
 
 
 def _read_case_records(arguments: argparse.Namespace, run: Run) -> CaseRecords:
@@ -504,12 +497,10 @@ def _files(
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
-    try:
+    with usage_errors(MissingStixError, MissingPdfError):
         sealer = Sealer(key, issuer, signed_files.utc_text(now))
         files = package_files(case, versions, sealer)
         return files, counsel_files(case, versions, sealer, files)
-    except (MissingStixError, MissingPdfError) as error:
-        raise UsageError(str(error)) from None
 
 
 def _publish(bags: Mapping[Path, dict[str, bytes]], given: str | None, entry: ledger.Entry) -> None:

@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
 from pipelines.ledger import add_ledger
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
@@ -200,11 +200,9 @@ def _numbers_of(
     Raises:
         UsageError: if it is none, and nothing has it as a case number or an alias.
     """
-    try:
+    with usage_errors(EvidenceNumberError, before=f"{plain(given, 80)}: "):
         if number := parse_evidence_number(given):
             return [number]
-    except EvidenceNumberError as error:
-        raise UsageError(f"{plain(given, 80)}: {error}") from None
     wanted = given.strip().casefold()
     found = {one["number"] for one in rows if one["id"].casefold() == wanted}
     found |= {
@@ -352,19 +350,16 @@ def _read_aliases(path: str | None) -> list[dict[str, str]]:
     try:
         for row in lines:
             found = {name: (row.get(name) or "").strip() for name in ALIAS_COLUMNS}
-            try:
+            place = f"{path}, line {lines.line_num}"
+            with usage_errors(EvidenceNumberError, before=f"{place}, number: "):
                 number = parse_evidence_number(found["number"])
-            except EvidenceNumberError as error:
-                raise UsageError(f"{path}, line {lines.line_num}, number: {error}") from None
             if number is None or not found["id"]:
                 raise UsageError(
-                    f"{path}, line {lines.line_num}: give an evidence number, and the id that your "
-                    "system has for it"
+                    f"{place}: give an evidence number, and the id that your system has for it"
                 )
             if found["url"] and not re.fullmatch(r"https?://[^\s<>\"]+", found["url"]):
                 raise UsageError(
-                    f"{path}, line {lines.line_num}, url: is no address of the web, as "
-                    "https://crm.example/5003x"
+                    f"{place}, url: is no address of the web, as https://crm.example/5003x"
                 )
             rows.append(found | {"number": number})
     except csv.Error as error:

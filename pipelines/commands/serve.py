@@ -34,7 +34,7 @@ import pyarrow.compute as pc
 from pipelines import key_store
 from pipelines.commands.decide import RecordedDecision, record_decision, recorded_lines
 from pipelines.ledger import values_withheld
-from pipelines.options import UsageError, WholeNumber, add_register_options
+from pipelines.options import UsageError, WholeNumber, add_register_options, usage_errors
 from pipelines.progress import printable
 from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
 from pipelines.workbench_state import (
@@ -221,10 +221,8 @@ def _check_rerun(config: str) -> None:
     """Raises UsageError for a file by which no batch could be run."""
     from pipelines.batch.options import parse
 
-    try:
+    with usage_errors(UsageError, before=f"--rerun {config}: "):
         parse(["--config", config, "--output", "next"])
-    except UsageError as error:
-        raise UsageError(f"--rerun {config}: {error}") from None
 
 
 def _open_browser(address: str) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.options import has_job_server, run_command
-from pipelines.streaming.options import StreamOptions, add_arguments, stream_options
+from pipelines.streaming.options import add_arguments, stream_options
 from transforms.gc_tuning import gc_tuned
 
 __all__ = ["add_arguments", "main", "run"]
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     return run_watch(options)
 
 
-def _run_on_engine(options: StreamOptions) -> int:
+def _run_on_engine(options: argparse.Namespace) -> int:
     """Hands a stream from a queue to its runner, and follows it until it ends."""
     from pipelines import run_folder, runner
     from pipelines.flink_options import stream_flags

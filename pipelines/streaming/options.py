@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from pipelines.batch.options import RunOptions
 from pipelines.options import (
     LOCAL_RUNNER,
     Flags,
@@ -54,46 +52,6 @@ _PATTERNS = {
     "pubsub_calls": (_PUBSUB_NAME % "subscriptions", "projects/PROJECT/subscriptions/NAME"),
     "pubsub_alerts": (_PUBSUB_NAME % "topics", "projects/PROJECT/topics/NAME"),
 }
-
-
-@dataclass(frozen=True)
-class StreamOptions(RunOptions):
-    """The checked options of one stream."""
-
-    source: str
-    """watch, kafka or pubsub."""
-    watch: str | None
-    stop_after_idle: float | None
-    tick_interval: int
-    snapshot_interval: int
-    retention: Mapping[str, int]
-    alert_records: int
-    alert_hours: int
-    referred: str | None
-    webhook: str | None
-    kafka_servers: str | None
-    kafka_complaints: tuple[str, ...]
-    kafka_calls: tuple[str, ...]
-    kafka_alerts: str | None
-    kafka_group: str
-    kafka_commit: str | None
-    kafka_start: str
-    kafka_timestamps: str
-    kafka_config: str | None
-    kafka_expansion: str | None
-    pubsub_complaints: str | None
-    pubsub_calls: str | None
-    pubsub_alerts: str | None
-    pubsub_id_label: str | None
-    pubsub_timestamp_attribute: str | None
-    encoding: str
-    avro_schema: str | None
-    migrate_state: bool
-
-    @property
-    def local(self) -> bool:
-        """True for a process on this machine, with its state on disk."""
-        return f"--runner={LOCAL_RUNNER}" in self.beam
 
 
 def start_position(text: str) -> str:
@@ -318,8 +276,11 @@ def _unused_option(fields: Mapping[str, Any], source: str) -> str:
     return ""
 
 
-def stream_options(arguments: argparse.Namespace) -> StreamOptions:
+def stream_options(arguments: argparse.Namespace) -> argparse.Namespace:
     """Checks parsed flags.
+
+    `source` is added: watch, kafka or pubsub; and `local`, for a process on this machine, with its
+    state on disk.
 
     Args:
         arguments: as `parse_with_beam` returns them.
@@ -354,10 +315,11 @@ def stream_options(arguments: argparse.Namespace) -> StreamOptions:
         usage_error("--migrate-state: not with --runner; an engine keeps the state of its job")
     days = dict(one.split("=") for one in fields["retention"])
     fields["retention"] = {kind: int(count) for kind, count in days.items()}
-    return StreamOptions(**fields, source=source, beam=flags)
+    local = f"--runner={LOCAL_RUNNER}" in flags
+    return argparse.Namespace(**fields, source=source, beam=flags, local=local)
 
 
-def parse(arguments: Sequence[str]) -> StreamOptions:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parses the arguments of `ringtrace stream`.
 
     Raises:

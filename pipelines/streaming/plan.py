@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import tomllib
+from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from pipelines.batch.plan import find_previous, package_versions, read_options
 from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import UsageError
 from pipelines.run_folder import check_private_output, private_store, run_signer
-from pipelines.streaming.options import TIMESTAMPS, StreamOptions
+from pipelines.streaming.options import TIMESTAMPS
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
     bind_to_previous,
@@ -85,7 +86,7 @@ REFERRED_COLUMNS = ("cluster_id", "referred_at")
 """The columns of the file of `--referred`."""
 
 
-def stream_read_options(options: StreamOptions) -> ReadOptions:
+def stream_read_options(options: Namespace) -> ReadOptions:
     """Returns what the options say of the format of records.
 
     Raises:
@@ -98,13 +99,13 @@ def stream_read_options(options: StreamOptions) -> ReadOptions:
     return reading
 
 
-def retention_days(options: StreamOptions) -> dict[str, int]:
+def retention_days(options: Namespace) -> dict[str, int]:
     """Returns for how many days each kind of identifier counts."""
     return {str(kind): options.retention.get(kind, life) for kind, life in RETENTION_DAYS.items()}
 
 
 def watch_plan(
-    options: StreamOptions,
+    options: Namespace,
     source: beam.PTransform,
     keep: beam.PTransform,
     analyze: AnalyzeTick,
@@ -131,7 +132,7 @@ def watch_plan(
     return StreamPlan(rules, source, keep, analyze, None, files, sinks, erasures)
 
 
-def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
+def engine_plan(options: Namespace, source: beam.PTransform) -> StreamPlan:
     """Returns the plan of a stream on an engine that keeps state.
 
     Raises:
@@ -149,7 +150,7 @@ def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
     )
 
 
-def current_erasures(options: StreamOptions) -> Erasures:
+def current_erasures(options: Namespace) -> Erasures:
     """Reads the list of records that were erased.
 
     Raises:
@@ -170,7 +171,7 @@ class LiveDecisions:
         UsageError: if the file cannot be used at the start.
     """
 
-    def __init__(self, options: StreamOptions) -> None:
+    def __init__(self, options: Namespace) -> None:
         self._path = options.decisions
         self._previous = options.previous
         self._output = options.output.rstrip("/")
@@ -238,7 +239,7 @@ def file_stamp(path: str) -> tuple[int, int] | None:
 
 
 def tick_analysis(
-    options: StreamOptions, decisions: LiveDecisions | None = None, erasures: Erasures | None = None
+    options: Namespace, decisions: LiveDecisions | None = None, erasures: Erasures | None = None
 ) -> AnalyzeTick:
     """Reads every list that the options name; returns the steps of a tick.
 
@@ -297,7 +298,7 @@ def tick_analysis(
     )
 
 
-def alert_sinks(options: StreamOptions) -> tuple[beam.PTransform, dict[str, beam.PTransform]]:
+def alert_sinks(options: Namespace) -> tuple[beam.PTransform, dict[str, beam.PTransform]]:
     """Returns what writes the files of alerts, and the recipients that options name, by name."""
     output = options.output.rstrip("/")
     until = None if not options.local else SENT_FOLDER if options.kafka_alerts else ALERTS_FOLDER
@@ -317,7 +318,7 @@ def alert_sinks(options: StreamOptions) -> tuple[beam.PTransform, dict[str, beam
     return write_alert_files(output, until), sinks
 
 
-def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransform:
+def queue_source(options: Namespace, reading: ReadOptions) -> beam.PTransform:
     """Returns the source that the options name: Kafka or Pub/Sub, with ticks by the clock.
 
     Raises:
@@ -329,7 +330,7 @@ def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransfor
     return _pubsub(options, reading, clock)
 
 
-def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
+def _kafka(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTransform:
     from transforms.stream import FromQueues, KafkaQueue
 
     start = None
@@ -356,7 +357,7 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
     return FromQueues(queues, _decoder(options), reading, clock)
 
 
-def _commits(options: StreamOptions) -> bool:
+def _commits(options: Namespace) -> bool:
     """Returns whether Beam commits offsets, for which it needs stable input.
 
     Prism does not have it, and Flink's portable runner not beside a source that it splits: 2.62.0
@@ -367,7 +368,7 @@ def _commits(options: StreamOptions) -> bool:
     return options.kafka_commit == "yes"
 
 
-def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
+def _pubsub(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTransform:
     from transforms.stream import FromQueues, PubSubQueue
 
     try:
@@ -385,7 +386,7 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
     return FromQueues(queues, _decoder(options), reading, clock)
 
 
-def kafka_settings(options: StreamOptions) -> dict[str, str]:
+def kafka_settings(options: Namespace) -> dict[str, str]:
     """Returns the settings of Kafka's Java client: the brokers, and what `--kafka-config` adds.
 
     `security_protocol` and `"security.protocol"` are one name.
@@ -407,7 +408,7 @@ def kafka_settings(options: StreamOptions) -> dict[str, str]:
     return settings
 
 
-def client_settings(options: StreamOptions) -> dict[str, Any]:
+def client_settings(options: Namespace) -> dict[str, Any]:
     """Returns `kafka_settings` for kafka-python: its names have `_` and its values types."""
     plain: dict[str, Any] = {"true": True, "false": False}
     return {
@@ -417,7 +418,7 @@ def client_settings(options: StreamOptions) -> dict[str, Any]:
     }
 
 
-def _decoder(options: StreamOptions) -> Decoder:
+def _decoder(options: Namespace) -> Decoder:
     encoding = Encoding(options.encoding)
     if encoding is Encoding.JSON or options.avro_schema is None:
         return Decoder()

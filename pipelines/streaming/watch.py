@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -22,7 +23,6 @@ from pipelines import key_store, run_folder
 from pipelines.options import FailedError, UsageError
 from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
-from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import (
     LiveDecisions,
@@ -83,7 +83,7 @@ class Watch:
     """
 
     def __init__(
-        self, options: StreamOptions, progress: Progress, clock: Callable[[], float] = time.time
+        self, options: Namespace, progress: Progress, clock: Callable[[], float] = time.time
     ) -> None:
         self._options = options
         self._progress = progress
@@ -274,7 +274,7 @@ class Watch:
             self._progress.say(f"{len(new) - MOST_ALERTS_SHOWN} more alerts are in {ALERTS}/")
 
 
-def run_watch(options: StreamOptions) -> int:
+def run_watch(options: Namespace) -> int:
     """Runs a stream over a watched folder or Kafka topics; returns the exit status.
 
     Raises:
@@ -338,7 +338,7 @@ def _new_evidence() -> LiveEvidence:
     return LiveEvidence()
 
 
-def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str:
+def join_snapshot(options: Namespace, tick: Tick, live: LiveEvidence) -> str:
     """Joins a snapshot of a stream with offers as they are now; returns the folder.
 
     It follows the joint snapshot before it.

@@ -15,6 +15,7 @@ import math
 import os
 import shutil
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -26,7 +27,6 @@ import pyarrow as pa
 import xxhash
 
 from pipelines.options import UsageError
-from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.plan import client_settings, stream_read_options
 from schemas.enums import RecordKind
 from schemas.extras import install_command
@@ -365,7 +365,7 @@ class Topics:
     settings: Mapping[str, Any]
 
 
-def topics_from_options(options: StreamOptions) -> Topics:
+def topics_from_options(options: Namespace) -> Topics:
     """Returns the topics that the options name, or the settings of Kafka that they give.
 
     Raises:
