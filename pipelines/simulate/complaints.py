@@ -204,9 +204,9 @@ def scam_complaint(scene: Scene, ring: Ring, victim: Victim, org: str, day: floa
     if scene.happens(RATES.copied_list):
         add_copied_list(rng, draft, scene.rings_on(day) or [ring], day)
     if scene.happens(RATES.malicious):
-        accuse_business(rng, draft, scene.people)
+        add_number(rng, draft, rng.choice(scene.people.businesses), Role.CALLBACK)
     if scene.happens(RATES.unlisted_line):
-        add_unlisted_line(rng, draft, scene.people)
+        add_number(rng, draft, rng.choice(scene.people.unlisted), Role.CALLBACK)
     draft.sentences.append(rng.choice(draft.phrases.ending))
     return draft
 
@@ -232,17 +232,21 @@ def calls_about(
         linked = rng.random() < _LINKED_RATE
         if ring is None:
             caller = rng.choice(scene.people.telemarketers)
-            yield nuisance_call(rng, victim, caller), [], linked
+            yield _ends(rng, victim, "inbound", caller), [], linked
         elif rng.random() >= _OUTBOUND_RATE:
-            yield inbound_call(rng, scene.plan, victim, ring), [], linked
+            forged = spoofed_number(rng, scene.plan, victim)
+            call = _ends(rng, victim, "inbound", forged) | _signalling(rng, victim, ring)
+            yield call, [], linked
         elif scene.happens(RATES.legitimate_call_back):
             line = rng.choice([*BRAND_LINES.values(), *BANK_LINES.values()])
-            yield outbound_call(rng, victim, line), [], linked
+            yield _ends(rng, victim, "outbound", line), [], linked
         else:
-            one = _called(scene, draft, ring, day)
-            if one is not None:
-                number = one.removeprefix("phone:")
-                yield outbound_call(rng, victim, number), [one], linked
+            named = [entity_id for entity_id in draft.named if entity_id.startswith("phone:")]
+            alive = None if named else ring.pick(rng, Role.CALLBACK, day)
+            # The complaint names the number that was called; else it is one that is alive.
+            for called in [*named[:1], *([alive.entity_id] if alive else [])]:
+                call = _ends(rng, victim, "outbound", called.removeprefix("phone:"))
+                yield call, [called], linked
 
 
 def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
@@ -268,7 +272,12 @@ def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
             add_email(draft, f"no-reply@{domain}", rng.choice(("sender", "mentioned")))
     sites = CITED_SITES[draft.victim.language]
     if rng.random() < chance(world, RATES.cited_site):
-        cite_site(rng, draft, rng.choice(sites))
+        # The victim looked at it of their own accord: it stands anywhere behind the opening.
+        written = write_url(rng, rng.choice(sites), _ARTICLES)
+        sentence = rng.choice(draft.phrases.cited).format(x=written)
+        draft.sentences.insert(rng.randint(1, len(draft.sentences)), sentence)
+        if rng.random() < 0.3:
+            draft.urls.append(written)
     if rng.random() < chance(world, RATES.forged_sender):
         add_email(draft, f"alerts@{rng.choice(sites)}", "sender")
     return _add_victim_identifiers(rng, world, draft)
@@ -319,11 +328,6 @@ def finish_call(
     }
     record = {**head, **call, "complaint_id": complaint_id}
     return {name: value for name, value in record.items() if value is not None}
-
-
-def time_of_call(rng: Random, received_at: datetime) -> datetime:
-    """Draws the time of a call that a complaint of `received_at` is about."""
-    return received_at - timedelta(seconds=rng.randrange(600, 90_000))
 
 
 def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int | None) -> Draft:
@@ -383,7 +387,8 @@ def state_identifier(
     elif one.role is Role.SENDER:
         named, sentences, written = _sender(rng, draft, one, in_field=field_too)
     if text_too:
-        draft.sentences.append(write_sentence(rng, one, sentences, written))
+        tool = rng.choice(_TOOLS[one.detail]) if one.role is Role.OPERATOR else ""
+        draft.sentences.append(rng.choice(sentences).format(x=written, tool=tool))
     if named:
         draft.named.append(one.entity_id)
 
@@ -402,12 +407,6 @@ def _sender(
         add_email(draft, one.value, "reply_to" if answered else "sender")
     named = (in_field or written == one.value) and (answered or not own)
     return named, draft.phrases.reply_to if answered else draft.phrases.sender, written
-
-
-def write_sentence(rng: Random, one: Identifier, sentences: tuple[str, ...], written: str) -> str:
-    """Returns one of the sentences, which states `one` as `written`."""
-    tool = rng.choice(_TOOLS[one.detail]) if one.role is Role.OPERATOR else ""
-    return rng.choice(sentences).format(x=written, tool=tool)
 
 
 def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str:
@@ -438,15 +437,6 @@ def write_page(rng: Random, draft: Draft, one: Identifier, shown: Identifier | N
     return f"{written}?{rng.choice(_NUMBER_KEYS)}={identifiers.write_in_link(shown.value)}"
 
 
-def cite_site(rng: Random, draft: Draft, site: str) -> None:
-    """Adds a site that the victim looked at of their own accord, anywhere behind the opening."""
-    written = write_url(rng, site, _ARTICLES)
-    sentence = rng.choice(draft.phrases.cited).format(x=written)
-    draft.sentences.insert(rng.randint(1, len(draft.sentences)), sentence)
-    if rng.random() < 0.3:
-        draft.urls.append(written)
-
-
 def add_email(draft: Draft, address: str, role: str) -> None:
     """Adds an address to the emails of `draft`."""
     draft.emails.append({"address": address, "role": role})
@@ -469,32 +459,6 @@ def add_copied_list(rng: Random, draft: Draft, rings: list[Ring], day: float) ->
         one = rng.choice(rings).pick(rng, Role.CALLBACK, day)
         if one is not None:
             add_number(rng, draft, one.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
-
-
-def add_unlisted_line(rng: Random, draft: Draft, people: Bystanders) -> None:
-    """Adds a line as the number to call back that is nobody's scam."""
-    add_number(rng, draft, rng.choice(people.unlisted), Role.CALLBACK)
-
-
-def accuse_business(rng: Random, draft: Draft, people: Bystanders) -> None:
-    """Adds an innocent business as the number to call back."""
-    add_number(rng, draft, rng.choice(people.businesses), Role.CALLBACK)
-
-
-def inbound_call(rng: Random, plan: RingPlan, victim: Victim, ring: Ring) -> dict[str, Any]:
-    """Returns a call from `ring` under a forged caller id."""
-    caller = spoofed_number(rng, plan, victim)
-    return {**_ends(rng, victim, "inbound", caller), **_signalling(rng, victim, ring)}
-
-
-def outbound_call(rng: Random, victim: Victim, number: str) -> dict[str, Any]:
-    """Returns a call from the victim to `number`, a ring's or anybody's."""
-    return _ends(rng, victim, "outbound", number)
-
-
-def nuisance_call(rng: Random, victim: Victim, caller: str) -> dict[str, Any]:
-    """Returns a telemarketer's call."""
-    return _ends(rng, victim, "inbound", caller)
 
 
 def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most: int) -> None:
@@ -557,15 +521,6 @@ def _payment(rng: Random, draft: Draft, one: Identifier) -> dict[str, str]:
         amount, currency = draw_price(rng), CURRENCIES[draft.victim.country]
         draft.loss = amount
     return {"method": one.detail, "payee": payee, "amount": amount, "currency": currency}
-
-
-def _called(scene: Scene, draft: Draft, ring: Ring, day: float) -> str | None:
-    """Returns the call-back number of a call: one that the complaint names, else one alive."""
-    named = [one for one in draft.named if one.startswith("phone:")]
-    if named:
-        return named[0]
-    one = ring.pick(scene.rng, Role.CALLBACK, day)
-    return one.entity_id if one else None
 
 
 def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str, Any]:

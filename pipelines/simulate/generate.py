@@ -273,8 +273,9 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
 def _copycat(scene: Scene, writer: _Writer, record: dict[str, Any]) -> dict[str, Any]:
     """Returns the same complaint as somebody else sends it as their own, perhaps elsewhere."""
     org = scene.rng.choice(scene.world.organisations)
-    mine = {"source_org": org, "complaint_id": writer.next_id("complaints", org)}
-    return record | mine | {"victim_id": _pseudonym(scene.rng)}
+    complaint_id = writer.next_id("complaints", org)
+    mine = {"source_org": org, "complaint_id": complaint_id, "victim_id": _pseudonym(scene.rng)}
+    return record | mine
 
 
 def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
@@ -330,7 +331,7 @@ def _write_report(
     tied = list(draft.named)
     for call, named, linked in complaints.calls_about(scene, draft, ring, moment):
         owner = complaint_id if linked else None
-        started_at = complaints.time_of_call(rng, received_at)
+        started_at = received_at - timedelta(seconds=rng.randrange(600, 90_000))
         writer.write(
             "calls",
             complaints.finish_call(call, writer.next_id("calls", org), org, started_at, owner),

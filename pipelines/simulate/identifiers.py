@@ -1,9 +1,6 @@
 """Identifiers of a ring: phone numbers, payees, remote-access ids, lure sites, mailboxes.
 
-Phone numbers of six countries are drawn valid, and written as people write them. A world asks for
-millions in E.164, of which only the digits differ, and libphonenumber parses each anew: the rules
-here are those of `phonenumbers.phonenumberutil`, one number at a time and from the same metadata; a
-test holds both equal.
+Phone numbers of six countries are drawn valid, and written as people write them.
 """
 
 from __future__ import annotations
@@ -11,16 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from random import Random
 from typing import Literal
 
 import phonenumbers as pn
-from phonenumbers.phonemetadata import NumberFormat, PhoneMetadata
 from schwifty import IBAN
 
 from schemas.enums import Role
-from transforms.phone import FIXED, MOBILE, SPECIAL_LINE_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +221,13 @@ def digits(rng: Random, count: int) -> str:
 
 def is_valid(number: str) -> bool:
     """Returns whether an E.164 number is in an assigned range of libphonenumber's metadata."""
-    return is_assigned(*_parts(number))
+    return pn.is_valid_number(_parsed(number))
 
 
-def _parts(number: str) -> tuple[str, str]:
-    """Returns the country code and the national number of an E.164 number of the six countries."""
+def _parsed(number: str) -> pn.PhoneNumber:
+    """Returns an E.164 number of the six countries, whose digits need no parser."""
     width = 2 if number[1] == "1" else 3
-    return number[1:width], number[width:]
+    return pn.PhoneNumber(int(number[1:width]), int(number[width:]))
 
 
 def draw_number(rng: Random, country: str, line: Line) -> str:
@@ -267,7 +262,10 @@ def mistype(rng: Random, number: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def _formats(number: str) -> tuple[str, str]:
-    return national_and_international(*_parts(number))
+    parsed = _parsed(number)
+    shapes = pn.PhoneNumberFormat.NATIONAL, pn.PhoneNumberFormat.INTERNATIONAL
+    national, international = (pn.format_number(parsed, shape) for shape in shapes)
+    return national, international
 
 
 def write_number(rng: Random, number: str, country: str) -> str:
@@ -297,113 +295,3 @@ def write_in_link(number: str) -> str:
     """Returns `number` as links to pop-ups carry it."""
     home = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", number)
     return "-".join(("1", *home.groups())) if home else number
-
-
-_TYPES = (*SPECIAL_LINE_TYPES, FIXED, MOBILE)
-
-_FIRST_GROUP = r"\1"
-
-_GROUP = re.compile(r"\\\d")
-
-
-@dataclass(frozen=True)
-class _Region:
-    """The patterns of one region's numbers: of their start, if that decides, and by length."""
-
-    start: re.Pattern[str] | None
-    by_length: dict[int, re.Pattern[str]]
-
-    def has(self, national: str) -> bool:
-        pattern = self.by_length.get(len(national))
-        return pattern is not None and pattern.match(national) is not None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A layout of numbers that begin like `start` and look like `whole`.
-
-    `text` has a field for each group of `whole`.
-    """
-
-    start: re.Pattern[str] | None
-    whole: re.Pattern[str]
-    text: str
-
-    def of(self, national: str) -> str | None:
-        """Returns the number in this layout, or None where the layout is another's."""
-        if self.start is not None and not self.start.match(national):
-            return None
-        found = self.whole.fullmatch(national)
-        return self.text.format(*found.groups()) if found else None
-
-
-def is_assigned(code: str, national: str) -> bool:
-    """Returns whether a national number of a country code is in an assigned range."""
-    for region in _regions(code):
-        if region.start is None:
-            if region.has(national):
-                return True
-        elif region.start.match(national):
-            return region.has(national)
-    return False
-
-
-def national_and_international(code: str, national: str) -> tuple[str, str]:
-    """Returns a national number as the country of the code writes it, and as others do."""
-    at_home, abroad = _layouts(code)
-    return _laid_out(at_home, national), f"+{code} {_laid_out(abroad, national)}"
-
-
-def _laid_out(layouts: tuple[Layout, ...], national: str) -> str:
-    texts = (one.of(national) for one in layouts)
-    return next((text for text in texts if text is not None), national)
-
-
-@cache
-def _regions(code: str) -> tuple[_Region, ...]:
-    return tuple(map(_region, pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]))
-
-
-def _metadata(region: str) -> PhoneMetadata:
-    metadata = PhoneMetadata.metadata_for_region(region, None)
-    assert metadata is not None, region  # noqa: S101 - regions come from the library's own table
-    return metadata
-
-
-def _region(name: str) -> _Region:
-    metadata = _metadata(name)
-    general = metadata.general_desc
-    assert general is not None, name  # noqa: S101 - every region has one
-    descs = [getattr(metadata, kind) for kind in _TYPES]
-    descs = [one for one in descs if one is not None and one.national_number_pattern]
-    by_length = {}
-    for length in general.possible_length:
-        of = [
-            one.national_number_pattern
-            for one in descs
-            if not one.possible_length or length in one.possible_length
-        ]
-        if of:
-            whole = rf"(?=(?:{general.national_number_pattern})\Z)(?:{'|'.join(of)})\Z"
-            by_length[length] = re.compile(whole)
-    start = metadata.leading_digits
-    return _Region(re.compile(start) if start else None, by_length)
-
-
-@cache
-def _layouts(code: str) -> tuple[tuple[Layout, ...], tuple[Layout, ...]]:
-    """Returns the layouts at home and abroad, in the order in which they are tried."""
-    metadata = _metadata(pn.region_code_for_country_code(int(code)))
-    at_home = tuple(_layout(one, at_home=True) for one in metadata.number_format)
-    abroad = metadata.intl_number_format or metadata.number_format
-    return at_home, tuple(_layout(one, at_home=False) for one in abroad)
-
-
-def _layout(shape: NumberFormat, *, at_home: bool) -> Layout:
-    text = str(shape.format)
-    rule = shape.national_prefix_formatting_rule
-    if at_home and rule:
-        text = text.replace(_FIRST_GROUP, rule, 1)
-    starts = shape.leading_digits_pattern
-    start = re.compile(starts[-1]) if starts else None
-    return Layout(start, re.compile(str(shape.pattern)), _GROUP.sub("{}", text))

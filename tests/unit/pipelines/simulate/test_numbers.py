@@ -21,28 +21,6 @@ def e164(raw, region):
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
-def asked(code, national):
-    """Ask the library about a number: whether it is valid, and its two ways of writing."""
-    parsed = phonenumbers.PhoneNumber(int(code), int(national))
-    shapes = phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL
-    told = tuple(phonenumbers.format_number(parsed, shape) for shape in shapes)
-    return phonenumbers.is_valid_number(parsed), told
-
-
-@given(SEEDS, PLACES, LINES)
-def test_numbers_that_worlds_ask_for_are_as_the_library_says(seed, country, line):
-    rng = Random(seed)
-    prefix, rest = rng.choice(identifiers.PREFIXES[country, line])
-    code, national = (
-        identifiers.CALLING_CODES[country],
-        f"{prefix}{identifiers.digits(rng, rest)}",
-    )
-    assert (
-        identifiers.is_assigned(code, national),
-        identifiers.national_and_international(code, national),
-    ) == asked(code, national)
-
-
 @given(SEEDS, PLACES, LINES)
 def test_drawn_numbers_are_valid_in_their_country(seed, country, line):
     number = identifiers.draw_number(Random(seed), country, line)
