@@ -15,16 +15,13 @@ in one place. The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's c
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import secrets
 import stat
 import sys
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +32,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from pipelines.options import UsageError, system_errors, usage_errors
 from pipelines.private_keys import open_private_key, read_secret_file
+from pipelines.safe_files import write_whole, written_once
 from reports import signing
 from reports.signing import KeyFileError, Validity
 from schemas.tables import VICTIMS
@@ -90,52 +88,6 @@ def check_closed(path: Path) -> None:
         raise UsageError(f"{path}: belongs to another user; run chown on it, or make it again")
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file for its owner alone, in one rename: it is there whole, or as it was before.
-
-    Raises:
-        UsageError: if it cannot be written.
-    """
-    aside = path.with_name(f".{uuid.uuid4().hex}.new")
-    with system_errors(path, "let its owner write it"):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            _write_new(aside, content)
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Lets one process at a time change a file, which it locks another one for.
-
-    Raises:
-        UsageError: if the lock cannot be made.
-    """
-    beside = path.with_name(f".{path.name}.lock")
-    with system_errors(beside, "let its owner write it"):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def own_path() -> Path:
     """Returns the path of the user's own private key."""
     return home() / "own.pem"
@@ -181,22 +133,7 @@ def _made(path: Path) -> bool:
     with system_errors(
         path, f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
     ):
-        return _written_once(path, signing.private_pem(signing.make_signing_key()))
-
-
-def _written_once(path: Path, content: bytes) -> bool:
-    """Writes a secret for its owner alone unless the file is there; returns whether it did."""
-    aside = path.with_name(f".{uuid.uuid4().hex}.new")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_new(aside, content)
-    try:
-        # A hard link, unlike a rename, never replaces a key that is there already.
-        path.hardlink_to(aside)
-    except FileExistsError:
-        return False
-    finally:
-        aside.unlink()
-    return True
+        return written_once(path, signing.private_pem(signing.make_signing_key()))
 
 
 def _private(path: Path) -> Ed25519PrivateKey:
@@ -268,7 +205,7 @@ def make_private_key() -> PrivateKey:
 
     path = private_path()
     with system_errors(path, f"set {HOME_VARIABLE} to another"):
-        made = _written_once(path, secrets.token_bytes(SECRET_BYTES))
+        made = written_once(path, secrets.token_bytes(SECRET_BYTES))
     found = private_key()
     if not made or found is None:
         raise UsageError(f"{path}: exists already; private files that it sealed need it")
@@ -403,7 +340,7 @@ def _register_secret(given: str | None, *, make: bool) -> bytes | None:
         if not make:
             return None
         try:
-            if _written_once(path, secrets.token_bytes(SECRET_BYTES)):
+            if written_once(path, secrets.token_bytes(SECRET_BYTES)):
                 sys.stderr.write(
                     f"ringtrace: made a key of the victim register in {path}; later runs need it\n"
                 )

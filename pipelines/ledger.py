@@ -11,7 +11,6 @@ not be issued is held back here, too: files that name what a run withheld.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -21,10 +20,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from pipelines import key_store
 from pipelines.options import FailedError, Flags, UsageError, moment
+from pipelines.safe_files import locked, replaced
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
 from reports.text import quantity
 from schemas.entity import without_epoch
@@ -189,15 +189,15 @@ def recorded(given: str | None, entries: Iterable[Entry]) -> Iterator[None]:
     """
     path = Path(os.path.realpath(ledger_path(given)))
     with ExitStack() as held:
+        held.enter_context(locked(path))
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            content = held.enter_context(locked(path)).read()
+            content = path.read_bytes() if path.exists() else b""
             for _ in _entries(content, path):
                 pass
             previous = _digest(content.split(b"\n")[-2]) if content else NO_LINE
             lines = bytearray()
-            for one in entries:
-                line = canonical_json(asdict(one) | {"previous": previous})
+            for entry in entries:
+                line = canonical_json(asdict(entry) | {"previous": previous})
                 previous = _digest(line)
                 lines += line + b"\n"
             # A disk that is full half-way through a line would leave a ledger that looks changed.
@@ -209,58 +209,6 @@ def recorded(given: str | None, entries: Iterable[Entry]) -> Iterator[None]:
                 f"{path}: {error.strerror}; give a --ledger that can be written"
             ) from None
         yield
-
-
-@contextmanager
-def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
-    """Puts files in place of others before the block, and puts the others back if it fails.
-
-    All is on the disk before the first rename, and what was there keeps a second name until the
-    block has ended, so that nothing needs room from then on. Until then the files are locked.
-
-    Raises:
-        OSError: if one cannot be written: all are as they were.
-    """
-    second = {path: path.with_name(f".{path.name}.{os.getpid()}.before") for path in files}
-    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
-    put: list[Path] = []
-    with ExitStack() as open_files:
-        try:
-            for path, content in files.items():
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-                file = open_files.enter_context(os.fdopen(os.open(aside[path], flags, 0o600), "wb"))
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                if path.exists():
-                    second[path].hardlink_to(path)
-            for path in files:
-                aside[path].replace(path)
-                put.append(path)
-            yield
-        except BaseException:
-            for path in put:
-                if second[path].exists():
-                    second[path].replace(path)
-                else:
-                    path.unlink()
-            raise
-        finally:
-            for path in (*aside.values(), *second.values()):
-                path.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file, made if it is not there, for this process alone."""
-    while True:
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # Another process may have replaced it meanwhile: this would be a lock on nothing.
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                yield file
-                return
 
 
 def void_joins(org: str | None = None) -> dict[str, str]:

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipelines import key_store, ledger
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
 from pipelines.options import UsageError, add_notice, system_errors, usage_errors
+from pipelines.safe_files import locked, write_whole
 from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
@@ -382,10 +383,10 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
     followed = {one.previous for one in signed}
     last = next(one.digest for one in signed if one.digest not in followed)
     note = key_store.home() / LAST_ROWS_FILE
-    with key_store.locked(note):
+    with locked(note):
         rows = _last_rows() | {str(path): {"first": first, "last": last}}
         text = json.dumps(rows, indent=1, sort_keys=True) + "\n"
-        key_store.write_whole(note, text.encode())
+        write_whole(note, text.encode())
 
 
 def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:

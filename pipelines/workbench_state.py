@@ -24,10 +24,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import key_store
 from pipelines.ledger import values_withheld
 from pipelines.options import UsageError, usage_errors
 from pipelines.progress import printable
+from pipelines.safe_files import locked, write_whole
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from reports.workbench import write_workbench
@@ -108,7 +108,7 @@ class WorkFile:
             UsageError: for a value that cannot be, or a file that cannot be written.
         """
         cluster_id, changes = _checked(body)
-        with key_store.locked(self.path):
+        with locked(self.path):
             found = self.read()
             now = f"{current_time():%Y-%m-%dT%H:%M:%SZ}"
             known = found["clusters"].setdefault(cluster_id, {"notes": []})
@@ -130,7 +130,7 @@ class WorkFile:
         """
         if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
             raise UsageError("name an alert")
-        with key_store.locked(self.path):
+        with locked(self.path):
             found = self.read()
             mark = {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
             found["acknowledged"].setdefault(alert_id, mark)
@@ -139,7 +139,7 @@ class WorkFile:
 
     def _write(self, found: Json) -> None:
         text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True)
-        key_store.write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
+        write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
 
 
 def _checked(body: Mapping[str, Any]) -> tuple[str, Json]:

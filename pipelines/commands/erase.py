@@ -27,6 +27,7 @@ from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
 from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
 from pipelines.options import FailedError, UsageError, repeatable, system_errors
+from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
 from reports.run import Run
@@ -310,17 +311,15 @@ def _add_to_list(
         "reason": arguments.reason,
         "key_id": key.key_id,
     }
-    with system_errors(path, "the list must be written there"):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ledger.locked(path) as file:
-            content = file.read()
-            lines = b""
-            for one in names:
-                macs = [mac.hex() for mac in key.record_macs(one)]
-                if any(mac.encode() not in content for mac in macs):
-                    lines += canonical_json(about | {"macs": macs}) + b"\n"
-            if lines:
-                _replace(path, content + lines)
+    with system_errors(path, "the list must be written there"), locked(path):
+        content = path.read_bytes() if path.exists() else b""
+        lines = b""
+        for one in names:
+            macs = [mac.hex() for mac in key.record_macs(one)]
+            if any(mac.encode() not in content for mac in macs):
+                lines += canonical_json(about | {"macs": macs}) + b"\n"
+        if lines:
+            write_whole(path, content + lines)
     return lines.count(b"\n")
 
 
@@ -467,13 +466,3 @@ def _private_lines(root: Path, run: Run) -> list[OutputFile]:
             line = OutputFile(name=one["name"], bytes=len(content), sha256=digest, rows=one["rows"])
             lines.append(line)
     return lines
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Writes a file for its owner alone in place of the one there, in one rename."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as whole:
-        whole.write(content)
-        whole.flush()
-        os.fsync(whole.fileno())
-    aside.replace(path)

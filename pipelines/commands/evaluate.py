@@ -12,7 +12,7 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,17 +78,16 @@ class HarmLists:
 
     def count(self, members: pa.Table) -> Harm:
         """Counts the harmful identifiers among `members`, alone in a cluster or not."""
+        bare = without_epochs(members["entity_id"].combine_chunks())
         unreviewed = members.num_rows
         if "review" in members.column_names:
-            reviewed = pc.equal(members["review"], str(Review.REVIEWED))
-            unreviewed -= pc.sum(reviewed).as_py() or 0
-        return Harm(
-            known_legitimate=_known(members, self.known),
-            victim_side=None if self.victims is None else _within(members, self.victims),
-            innocent=None if self.innocents is None else _within(members, self.innocents),
-            near_miss=None if self.near_misses is None else _within(members, self.near_misses),
-            unreviewed=unreviewed,
+            unreviewed -= _count(pc.equal(members["review"], str(Review.REVIEWED)))
+        victims, innocents, near_misses = (
+            None if listed is None else _count(pc.is_in(bare, pa.array(listed, pa.string())))
+            for listed in (self.victims, self.innocents, self.near_misses)
         )
+        known = len(bare) - self.known.reasons(bare).null_count
+        return Harm(known, victims, innocents, near_misses, unreviewed)
 
     def among(self, entity_ids: pa.ChunkedArray) -> set[str]:
         """Returns those of `entity_ids` that do harm."""
@@ -110,7 +109,13 @@ class Harm:
     victim_side: int | None
     innocent: int | None
     near_miss: int | None
-    unreviewed: int
+    unreviewed: int | None
+
+    def lines(self, names: Mapping[str, str], indent: str = "") -> Iterator[tuple[str, str]]:
+        """Yields a line for each kind of harm that is known, as `names` calls it."""
+        for kind, name in names.items():
+            if (count := getattr(self, kind)) is not None:
+                yield f"{indent}harm: {name}", f"{count}"
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,10 @@ class Evaluation:
         near_miss: mistyped identifiers that share a cluster; None where no file names them.
         unreviewed: members that no analyst has reviewed; None for a run without reviews.
         tiers: the scores by tier; None for a run without tiers.
+        baselines: the agreement of simpler methods, by name, where asked for.
+        survival: how many cluster ids survived since an earlier run, where asked for.
+        hubs: how well hubs were flagged, where asked for.
+        attackers: the harm by attacker, where asked for.
     """
 
     agreement: Agreement
@@ -179,6 +188,10 @@ class Evaluation:
     near_miss: int | None = None
     unreviewed: int | None = None
     tiers: Tiers | None = None
+    baselines: Mapping[str, Agreement] = field(default_factory=dict)
+    survival: IdSurvival | None = None
+    hubs: HubFlags | None = None
+    attackers: Mapping[str, AttackerHarm] = field(default_factory=dict)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -229,16 +242,19 @@ def run(arguments: argparse.Namespace) -> int:
         read_ids(arguments.innocents),
         read_ids(arguments.near_misses),
     )
-    wanted = arguments.baselines or arguments.splink
-    others = compare_baselines(run, truth, splink=arguments.splink) if wanted else {}
-    survived = _survival(arguments.previous, members, truth) if arguments.previous else None
-    flagged = _flags(run, arguments.hubs) if arguments.hubs else None
-    attacked = harm_by_attacker(members, arguments.attackers) if arguments.attackers else {}
+    if arguments.baselines or arguments.splink:
+        result = replace(result, baselines=compare_baselines(run, truth, splink=arguments.splink))
+    if arguments.previous:
+        before = _by_entity(read_members(_opened(arguments.previous)))
+        result = replace(result, survival=id_survival(truth, before, _by_entity(members)))
+    if arguments.hubs:
+        result = replace(result, hubs=_flags(run, arguments.hubs))
+    if arguments.attackers:
+        result = replace(result, attackers=harm_by_attacker(members, arguments.attackers))
     if arguments.json:
-        report = evaluation_json(result, others, survived, flagged, attacked)
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        sys.stdout.write(json.dumps(evaluation_json(result), indent=2) + "\n")
     else:
-        print_lines(evaluation_lines(result, others, survived, flagged, attacked))
+        print_lines(evaluation_lines(result))
     return 0
 
 
@@ -449,42 +465,79 @@ def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
     return pa.array([own.get(one, one) for one in shown.to_pylist()], pa.string()) if own else shown
 
 
-def evaluation_json(
-    result: Evaluation,
-    others: Mapping[str, Agreement],
-    survived: IdSurvival | None,
-    flagged: HubFlags | None = None,
-    attacked: Mapping[str, AttackerHarm] | None = None,
-) -> dict[str, object]:
+def evaluation_json(result: Evaluation) -> dict[str, object]:
     """Returns the whole evaluation, fit for JSON; what was not asked for is left out."""
-    report: dict[str, object] = asdict(result) | {"agreement": _agreement(result.agreement)}
-    if others:
-        report["baselines"] = {name: _agreement(one) for name, one in others.items()}
-    if survived:
-        report["survival"] = asdict(survived)
-    if flagged:
-        shares = {"precision": flagged.precision, "recall": flagged.recall}
-        report["hubs"] = asdict(flagged) | shares
-    if attacked:
-        report["attackers"] = {name: asdict(one) for name, one in attacked.items()}
-    return report
+    optional = ("baselines", "survival", "hubs", "attackers")
+    whole = {name: one for name, one in asdict(result).items() if one or name not in optional}
+    for agreement, scores in (
+        (result.agreement, whole["agreement"]),
+        *((one, whole["baselines"][name]) for name, one in result.baselines.items()),
+    ):
+        scores["pairwise"]["f1"] = agreement.pairwise.f1
+        scores["bcubed"]["f1"] = agreement.bcubed.f1
+    if result.hubs:
+        whole["hubs"] |= {"precision": result.hubs.precision, "recall": result.hubs.recall}
+    return whole
 
 
-def evaluation_lines(
-    result: Evaluation,
-    others: Mapping[str, Agreement],
-    survived: IdSurvival | None,
-    flagged: HubFlags | None = None,
-    attacked: Mapping[str, AttackerHarm] | None = None,
-) -> list[tuple[str, str]]:
+def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
     """Returns what is printed: a name and a value a line."""
-    return [
-        *_lines(result),
-        *_tier_lines(result.tiers),
-        *_survival_lines(survived),
-        *_flag_lines(flagged),
-        *_attacker_lines(attacked or {}),
-        *_baseline_lines(others),
+    agreement, intervals = result.agreement, result.intervals
+    scores = {"B-cubed": agreement.bcubed, "pairwise": agreement.pairwise}
+    bounds = {"B-cubed": intervals.bcubed, "pairwise": intervals.pairwise}
+    lines = [
+        (f"{name} {part}", f"{getattr(score, part.lower()):.4f}")
+        for name, score in scores.items()
+        for part in ("precision", "recall", "F1")
+    ]
+    lines += [
+        (f"{name} F1, 95 % interval", f"{low:.4f} to {high:.4f}")
+        for name, (low, high) in bounds.items()
+    ]
+    lines += [
+        ("adjusted Rand index", f"{agreement.adjusted_rand:.4f}"),
+        ("share of the largest cluster", f"{agreement.largest_share:.4f}"),
+        ("identifiers in the truth", f"{agreement.items}"),
+        ("  of these in no cluster", f"{result.missing}"),
+        ("operations in the truth", f"{result.operations}"),
+        ("  of these split", f"{agreement.split}"),
+        ("clusters in the run", f"{result.clusters}"),
+        ("  of these merging operations", f"{agreement.merged}"),
+        ("members that the truth does not know", f"{result.unjudged}"),
+    ]
+    harm = Harm(*(getattr(result, kind.name) for kind in fields(Harm)))
+    lines += harm.lines(
+        {
+            "known_legitimate": "known-legitimate in a cluster",
+            "victim_side": "victim-side in a cluster",
+            "innocent": "innocents in a shared cluster",
+            "near_miss": "near misses in a shared cluster",
+            "unreviewed": "members that no analyst reviewed",
+        }
+    )
+    if result.tiers is not None:
+        lines += _tier_lines(result.tiers)
+    if survival := result.survival:
+        lines += [
+            ("operations with a main cluster in both runs", f"{survival.operations}"),
+            ("  of these with the same id", f"{survival.kept}"),
+        ]
+    if hubs := result.hubs:
+        lines += [
+            ("called a hub", f"{hubs.flagged}"),
+            ("  precision: serve two operations or more", f"{hubs.precision:.4f}"),
+            ("  recall of what serves three or more, often seen", f"{hubs.recall:.4f}"),
+        ]
+    lines += [
+        (
+            f"harm by {name}: tried, in or out of a cluster, of the core, may leave",
+            f"{done.tried}, {done.cluster}, {done.core}, {done.reviewed}",
+        )
+        for name, done in result.attackers.items()
+    ]
+    return lines + [
+        (f"baseline {name}: B-cubed F1, pairwise F1", f"{one.bcubed.f1:.4f}, {one.pairwise.f1:.4f}")
+        for name, one in result.baselines.items()
     ]
 
 
@@ -515,16 +568,8 @@ def _rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:
         raise UsageError(f"{path}, line {reader.line_num}: {error}; mend the line") from None
 
 
-def _known(members: pa.Table, known: KnownLegitimate) -> int:
-    reasons = known.reasons(without_epochs(members["entity_id"].combine_chunks()))
-    return len(reasons) - reasons.null_count
-
-
-def _within(members: pa.Table, entity_ids: list[str]) -> int:
-    listed = pc.is_in(
-        without_epochs(members["entity_id"]), value_set=pa.array(entity_ids, pa.string())
-    )
-    return pc.sum(listed).as_py() or 0
+def _count(mask: pa.Array) -> int:
+    return pc.sum(mask).as_py() or 0
 
 
 def _shared_clusters(members: pa.Table) -> pa.Table:
@@ -551,11 +596,6 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
     )
 
 
-def _survival(previous: Path, members: pa.Table, truth: Mapping[str, str]) -> IdSurvival:
-    before = read_members(_opened(previous))
-    return id_survival(truth, _by_entity(before), _by_entity(members))
-
-
 def _flags(run: RunFolder, hubs: Path) -> HubFlags:
     holders: dict[str, int] = {}
     for row in _rows(hubs, "holders"):
@@ -575,120 +615,26 @@ def _by_entity(members: pa.Table) -> dict[str, str]:
     return dict(zip(*columns, strict=True))
 
 
-def _agreement(one: Agreement) -> dict[str, object]:
-    scores = asdict(one)
-    scores["pairwise"]["f1"] = one.pairwise.f1
-    scores["bcubed"]["f1"] = one.bcubed.f1
-    return scores
-
-
-def _lines(result: Evaluation) -> list[tuple[str, str]]:
-    agreement = result.agreement
-    lines = [
-        (f"{name} {part}", f"{value:.4f}")
-        for name, score in (("B-cubed", agreement.bcubed), ("pairwise", agreement.pairwise))
-        for part, value in (
-            ("precision", score.precision),
-            ("recall", score.recall),
-            ("F1", score.f1),
-        )
-    ]
-    lines += [
-        (f"{name} F1, 95 % interval", f"{low:.4f} to {high:.4f}")
-        for name, (low, high) in (
-            ("B-cubed", result.intervals.bcubed),
-            ("pairwise", result.intervals.pairwise),
-        )
-    ]
-    lines += [
-        ("adjusted Rand index", f"{agreement.adjusted_rand:.4f}"),
-        ("share of the largest cluster", f"{agreement.largest_share:.4f}"),
-        ("identifiers in the truth", f"{agreement.items}"),
-        ("  of these in no cluster", f"{result.missing}"),
-        ("operations in the truth", f"{result.operations}"),
-        ("  of these split", f"{agreement.split}"),
-        ("clusters in the run", f"{result.clusters}"),
-        ("  of these merging operations", f"{agreement.merged}"),
-        ("members that the truth does not know", f"{result.unjudged}"),
-        ("harm: known-legitimate in a cluster", f"{result.known_legitimate}"),
-    ]
-    if result.victim_side is not None:
-        lines.append(("harm: victim-side in a cluster", f"{result.victim_side}"))
-    if result.innocent is not None:
-        lines.append(("harm: innocents in a shared cluster", f"{result.innocent}"))
-    if result.near_miss is not None:
-        lines.append(("harm: near misses in a shared cluster", f"{result.near_miss}"))
-    if result.unreviewed is not None:
-        lines.append(("harm: members that no analyst reviewed", f"{result.unreviewed}"))
-    return lines
-
-
-def _tier_lines(tiers: Tiers | None) -> list[tuple[str, str]]:
-    if tiers is None:
-        return []
-    lines = []
+def _tier_lines(tiers: Tiers) -> Iterator[tuple[str, str]]:
     for name, score, harm in (
         ("core members", tiers.core, tiers.core_harm),
         ("core and reviewed members", tiers.reviewed, tiers.reviewed_harm),
     ):
-        lines += [
-            (name, f"{score.members}"),
-            ("  B-cubed precision", f"{score.precision:.4f}"),
-            ("  share of all true identifiers", f"{score.recall:.4f}"),
-            ("  B-cubed recall, of all true identifiers", f"{score.bcubed_recall:.4f}"),
-            ("  harm: known-legitimate", f"{harm.known_legitimate}"),
-        ]
-        listed = {
-            "victim-side": harm.victim_side,
-            "innocents": harm.innocent,
-            "near misses": harm.near_miss,
-            "unreviewed": harm.unreviewed,
-        }
-        lines += [
-            (f"  harm: {kind}", f"{count}") for kind, count in listed.items() if count is not None
-        ]
-    for rule, cost in (
-        ("two reporters (robustness)", tiers.costs["robustness"]),
-        ("no near miss", tiers.costs["near_miss"]),
-        ("not contested", tiers.costs["status"]),
-        ("reviewed", tiers.costs["review"]),
+        yield name, f"{score.members}"
+        yield "  B-cubed precision", f"{score.precision:.4f}"
+        yield "  share of all true identifiers", f"{score.recall:.4f}"
+        yield "  B-cubed recall, of all true identifiers", f"{score.bcubed_recall:.4f}"
+        names = {"known_legitimate": "known-legitimate", "victim_side": "victim-side"}
+        names |= {"innocent": "innocents", "near_miss": "near misses", "unreviewed": "unreviewed"}
+        yield from harm.lines(names, "  ")
+    for rule, name in (
+        ("robustness", "two reporters (robustness)"),
+        ("near_miss", "no near miss"),
+        ("status", "not contested"),
+        ("review", "reviewed"),
     ):
-        name = f"cost of the rule {rule}: identifiers, their share, B-cubed recall"
-        lines.append((name, f"{cost.identifiers}, {cost.recall:.4f}, {cost.bcubed_recall:.4f}"))
-    return lines
-
-
-def _baseline_lines(others: Mapping[str, Agreement]) -> list[tuple[str, str]]:
-    return [
-        (f"baseline {name}: B-cubed F1, pairwise F1", f"{one.bcubed.f1:.4f}, {one.pairwise.f1:.4f}")
-        for name, one in others.items()
-    ]
-
-
-def _attacker_lines(attacked: Mapping[str, AttackerHarm]) -> list[tuple[str, str]]:
-    return [
-        (
-            f"harm by {name}: tried, in or out of a cluster, of the core, may leave",
-            f"{one.tried}, {one.cluster}, {one.core}, {one.reviewed}",
+        cost = tiers.costs[rule]
+        yield (
+            f"cost of the rule {name}: identifiers, their share, B-cubed recall",
+            f"{cost.identifiers}, {cost.recall:.4f}, {cost.bcubed_recall:.4f}",
         )
-        for name, one in attacked.items()
-    ]
-
-
-def _flag_lines(flagged: HubFlags | None) -> list[tuple[str, str]]:
-    if flagged is None:
-        return []
-    return [
-        ("called a hub", f"{flagged.flagged}"),
-        ("  precision: serve two operations or more", f"{flagged.precision:.4f}"),
-        ("  recall of what serves three or more, often seen", f"{flagged.recall:.4f}"),
-    ]
-
-
-def _survival_lines(survived: IdSurvival | None) -> list[tuple[str, str]]:
-    if survived is None:
-        return []
-    return [
-        ("operations with a main cluster in both runs", f"{survived.operations}"),
-        ("  of these with the same id", f"{survived.kept}"),
-    ]

@@ -32,6 +32,7 @@ from pipelines.options import (
     usage_errors,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
+from pipelines.safe_files import write_whole
 from pipelines.user_files import free_folder, read_decisions
 from reports import signing
 from reports.exchange import (
@@ -91,7 +92,7 @@ def make_key(arguments: argparse.Namespace) -> int:
         path.rename(key_store.home() / key_store.OWN / f"{signing.key_id(own)}.ended")
     if arguments.agent is not None:
         public = _agent_key(arguments.agent)
-        key_store.write_whole(path, signing.public_pem(public))
+        write_whole(path, signing.public_pem(public))
         _print(f"own      {signing.key_id(public)}  {path}, in the agent")
     else:
         public = key_store.own_key().public_key()
@@ -256,11 +257,11 @@ def protect_key(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{path}: is in an agent; give it a passphrase there")
     signer = signing.key_id(key.public_key())
     if arguments.remove:
-        key_store.write_whole(path, signing.private_pem(key))
+        write_whole(path, signing.private_pem(key))
         _print(f"{path}: has no passphrase any more; only its file's mode guards it")
         return 0
     secret = keyring_passphrase(signer) if arguments.keyring else new_passphrase()
-    key_store.write_whole(path, signing.private_pem(key, secret))
+    write_whole(path, signing.private_pem(key, secret))
     where = "in the system's keyring" if arguments.keyring else "with you alone"
     _print(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
     return 0
@@ -294,7 +295,7 @@ def rotate_key(arguments: argparse.Namespace) -> int:
     _end_key(old.public_key(), KeyNote(not_after=now + timedelta(days=arguments.keep_days)))
     key_store.write_note(None, signer, KeyNote(not_before=now, not_after=ends))
     written = _write_list(folder, sender, now, old, [old.public_key(), public])
-    key_store.write_whole(path, content)
+    write_whole(path, content)
     _print(
         f"own      {signer}  {path}\nbefore   {_described(None, old.public_key())}\n"
         f"{written}: mail it and its .sig to every partner, who gives it to ringtrace keys import"
@@ -308,7 +309,7 @@ def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
     note = key_store.read_note(None, signer)
     key_store.write_note(None, signer, _tightened(note, ending))
     path = key_store.home() / key_store.OWN / f"{signer}.pem"
-    key_store.write_whole(path, signing.public_pem(key))
+    write_whole(path, signing.public_pem(key))
 
 
 def _tightened(note: KeyNote, other: KeyNote) -> KeyNote:
