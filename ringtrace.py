@@ -93,7 +93,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
-    import argparse
+    from argparse import Namespace
 
     from pipelines.composites import ExtractMentions, FindClusters, ReadRecords, ValidateRecords
     from pipelines.options import UsageError
@@ -355,7 +355,7 @@ class _Lines(io.TextIOBase):
         return super().fileno() if self._shown is None else self._shown.fileno()
 
 
-def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> argparse.Namespace:
+def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> Namespace:
     """Parses the flags of a run, and the options of a call as the command would parse its own."""
     from pipelines.batch.__main__ import add_arguments
     from pipelines.options import (

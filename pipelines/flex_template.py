@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
+from argparse import Action, ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ class Template:
     name: str
     description: str
     streaming: bool
-    add_arguments: Callable[[argparse.ArgumentParser], None]
+    add_arguments: Callable[[ArgumentParser], None]
     main: Callable[[Sequence[str]], int]
     required: frozenset[str] = frozenset({"output"})
 
@@ -71,9 +71,9 @@ TEMPLATES = {
 }
 
 
-def template_options(template: Template) -> dict[str, argparse.Action]:
+def template_options(template: Template) -> dict[str, Action]:
     """Returns the options that are parameters of a template, by the parameter's name."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = ArgumentParser(add_help=False)
     template.add_arguments(parser)
     return {one.dest: one for one in parser._actions if one.dest not in LAUNCHER_ONLY}
 
@@ -91,7 +91,7 @@ def template_metadata(template: Template) -> dict[str, Any]:
     }
 
 
-def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[str, Any]:
+def _parameter(name: str, action: Action, *, optional: bool) -> dict[str, Any]:
     described = help_text(action)
     parameter: dict[str, Any] = {
         "name": name,

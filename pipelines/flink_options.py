@@ -6,7 +6,7 @@ after ringtrace has refused what nobody knows.
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -50,7 +50,7 @@ class FlinkJobOptions(PipelineOptions):
     """Options that the job server of Beam's Flink runner describes (FlinkPipelineOptions.java)."""
 
     @classmethod
-    def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
+    def _add_argparse_args(cls, parser: ArgumentParser) -> None:
         for name, about in NUMBERS.items():
             parser.add_argument(f"--{name}", type=int, help=about)
         for name, about in TEXTS.items():

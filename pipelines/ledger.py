@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import key_store
-from pipelines.options import FailedError, Flags, UsageError, moment
+from pipelines.options import FailedError, Flags, UsageError, option
 from pipelines.safe_files import locked, replaced
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
 from reports.text import quantity
@@ -62,20 +62,20 @@ ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE, EntryKind.SUBMISSION)
 def add_ledger(flags: Flags) -> None:
     """Declares the flag that names where what is issued is recorded."""
     about = "record of what was issued (default: beside the keys)"
-    flags.add_argument("--ledger", metavar="LEDGER", help=about)
+    option(flags, "--ledger", "LEDGER", about)
 
 
 def add_signing(flags: Flags, when: str = "when it is issued") -> None:
     """Declares the flags of the key that signs, and of the time that the signed text gives."""
     key = "private key to sign with (default: your own)"
-    flags.add_argument("--key", metavar="FILE", help=key)
-    flags.add_argument("--now", type=moment, metavar="TIME", help=f"{when} (default: now)")
+    option(flags, "--key", "FILE", key)
+    option(flags, "--now", "TIME", f"{when} (default: now)")
 
 
 def add_own_org(flags: Flags, dest: str = "sender") -> None:
     """Declares the flag that names one's own organisation."""
     about = "your own slug (default: the run's organisation)"
-    flags.add_argument("--from", metavar="ORG", dest=dest, help=about)
+    option(flags, "--from", "ORG", about, dest=dest)
 
 
 class LedgerError(FailedError):

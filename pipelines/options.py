@@ -7,13 +7,13 @@ commands share is declared and checked here.
 
 from __future__ import annotations
 
-import argparse
 import errno
 import math
 import os
 import re
 import sys
 import tomllib
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,11 +129,17 @@ SYSTEM_REMEDIES = {
 """Remedies of system errors."""
 
 
+def say(*lines: str) -> None:
+    """Prints lines at once: progress goes to the other stream."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
 class FailedError(Exception):
     """An error that ends a command with its one line and the exit status 1."""
 
 
-class StrictParser(argparse.ArgumentParser):
+class StrictParser(ArgumentParser):
     """A parser without abbreviations, whose error is one line."""
 
     def __init__(self, **settings: Any) -> None:
@@ -155,7 +161,7 @@ class StrictParser(argparse.ArgumentParser):
         several = sum(one.nargs == "?" for one in self._get_positional_actions()) > 1
         return (self.parse_intermixed_args if several else super().parse_args)(args, namespace)
 
-    def options(self) -> dict[str, argparse.Action]:
+    def options(self) -> dict[str, Action]:
         """Returns the options and arguments by name."""
         return {action.dest: action for action in self._actions}
 
@@ -206,12 +212,12 @@ class Subcommand(NamedTuple):
 
     name: str
     summary: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], int]
 
 
 def add_subcommands(
-    parser: argparse.ArgumentParser, subcommands: Iterable[Subcommand], *, required: bool = True
+    parser: ArgumentParser, subcommands: Iterable[Subcommand], *, required: bool = True
 ) -> None:
     """Declares subcommands; parsing puts the innermost that is chosen into `subcommand`."""
     subparsers = parser.add_subparsers(metavar="WORD", required=required)
@@ -223,7 +229,7 @@ def add_subcommands(
         below.set_defaults(subcommand=one)
 
 
-def run_subcommand(arguments: argparse.Namespace, default: Subcommand | None = None) -> int:
+def run_subcommand(arguments: Namespace, default: Subcommand | None = None) -> int:
     """Runs the innermost subcommand that was chosen, or `default`; returns the exit status."""
     chosen: Any = getattr(arguments, "subcommand", default)
     return int(chosen.run(arguments))
@@ -234,9 +240,9 @@ def moment(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
+        raise ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
     if time.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
+        raise ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
     return time.astimezone(UTC)
 
 
@@ -251,7 +257,7 @@ class WholeNumber:
         """Parses the number."""
         plain = re.fullmatch(r"-?[0-9]{1,18}", text)
         if plain is None or not self.least <= int(text) <= self.most:
-            raise argparse.ArgumentTypeError(f"'{text}' is not {self}")
+            raise ArgumentTypeError(f"'{text}' is not {self}")
         return int(text)
 
     def __str__(self) -> str:
@@ -272,7 +278,7 @@ class Number:
         except ValueError:
             number = math.nan
         if not self.least <= number <= self.most:
-            raise argparse.ArgumentTypeError(f"'{text}' is not {self}")
+            raise ArgumentTypeError(f"'{text}' is not {self}")
         return number
 
     def __str__(self) -> str:
@@ -282,7 +288,7 @@ class Number:
 SHARE = Number(0, 1)
 
 
-def help_text(action: argparse.Action) -> str:
+def help_text(action: Action) -> str:
     """Returns the help of an option or argument with its placeholders, such as the default."""
     return (action.help or "") % (vars(action) | {"prog": "ringtrace"})
 
@@ -292,49 +298,66 @@ def repeatable(metavar: str) -> dict[str, Any]:
     return {"nargs": "+", "action": "extend", "default": [], "metavar": metavar}
 
 
-Flags = argparse._ActionsContainer
+Flags = _ActionsContainer
 """A parser, or a group of one, in which flags are declared."""
+
+
+def option(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:
+    """Declares an option that takes a value, or an argument; a TIME is parsed."""
+    if metavar == "TIME":
+        settings.setdefault("type", moment)
+    flags.add_argument(name, metavar=metavar, help=about, **settings)
+
+
+def switch(flags: Flags, name: str, about: str) -> None:
+    """Declares an option without a value."""
+    flags.add_argument(name, action="store_true", help=about)
+
+
+def several(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:
+    """Declares an option that takes several values and may be repeated."""
+    flags.add_argument(name, help=about, **repeatable(metavar) | settings)
 
 
 def add_inputs(flags: Flags) -> None:
     """Declares the flags that name records."""
-    flags.add_argument(
-        "--complaints",
-        **repeatable("GLOB"),
-        help="complaint files, folders or globs; also gs:// and s3://",
+    several(
+        flags, "--complaints", "GLOB", "complaint files, folders or globs; also gs:// and s3://"
     )
-    flags.add_argument("--calls", **repeatable("GLOB"), help="call record files, folders or globs")
+    several(flags, "--calls", "GLOB", "call record files, folders or globs")
 
 
 def add_formats(flags: Flags) -> None:
     """Declares the flags that say how records are to be read."""
-    flags.add_argument(
+    option(
+        flags,
         "--complaints-format",
+        "NAME",
+        "format of complaints, if not recognized",
         type=partial(_checked_format, RecordKind.COMPLAINT),
-        metavar="NAME",
-        help="format of complaints, if not recognized",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--calls-format",
+        "NAME",
+        "format of call records, if not recognized",
         type=partial(_checked_format, RecordKind.CALL),
-        metavar="NAME",
-        help="format of call records, if not recognized",
     )
-    flags.add_argument(
-        "--source-org", metavar="ORG", help="organisation of files that do not name theirs"
-    )
-    flags.add_argument(
+    option(flags, "--source-org", "ORG", "organisation of files that do not name theirs")
+    several(
+        flags,
         "--map",
-        **repeatable("FILE"),
-        help="TOML of how files of no known format are read, which `ringtrace map` writes; one for "
+        "FILE",
+        "TOML of how files of no known format are read, which `ringtrace map` writes; one for "
         "complaints, one for calls",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--timezone",
-        type=time_zone,
-        metavar="ZONE",
-        help="zone of times that name none in files read by a map, such as Europe/Madrid (default: "
+        "ZONE",
+        "zone of times that name none in files read by a map, such as Europe/Madrid (default: "
         "the map's, or UTC)",
+        type=time_zone,
     )
 
 
@@ -345,7 +368,7 @@ def time_zone(text: str) -> str:
     try:
         parse_zone(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(
+        raise ArgumentTypeError(
             f"'{text}' is no time zone; give one such as Europe/Madrid, or an offset such as +05:30"
         ) from None
     return text
@@ -354,7 +377,7 @@ def time_zone(text: str) -> str:
 def _country(text: str) -> str:
     code = text.upper()
     if code not in COUNTRIES:
-        raise argparse.ArgumentTypeError(f"'{text}' is no country; use two letters, such as US")
+        raise ArgumentTypeError(f"'{text}' is no country; use two letters, such as US")
     return code
 
 
@@ -365,47 +388,51 @@ def _checked_format(kind: RecordKind, text: str) -> str:
     if text not in known:
         # No file can be said to be empty, and one that is read by a map needs --map alone.
         named = ", ".join(one for one in known if one != "empty" and not one.startswith("map-"))
-        raise argparse.ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
+        raise ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
     return text
 
 
 def add_known_legitimate(flags: Flags) -> None:
     """Declares the flag that names who must not be accused."""
-    flags.add_argument(
+    several(
+        flags,
         "--known-legitimate",
-        **repeatable("FILE"),
-        help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
+        "FILE",
+        "CSV entity_id,reason of identifiers never to name, added to the shipped list",
     )
 
 
 def add_register_options(flags: Flags) -> None:
     """Declares the flags of the victim register."""
-    flags.add_argument(
+    option(
+        flags,
         "--register-key",
-        metavar="FILE",
-        help="32 secret bytes that key the victim register (default: your own, made on first use; "
+        "FILE",
+        "32 secret bytes that key the victim register (default: your own, made on first use; "
         "see docs/operations.md)",
     )
     without = "keep no victim register, and compare nothing with one"
-    flags.add_argument("--no-register", action="store_true", help=without)
+    switch(flags, "--no-register", without)
 
 
 def add_private_output(flags: Flags) -> None:
     """Declares the flag of where a run's private files go."""
-    flags.add_argument(
+    option(
+        flags,
         "--private-output",
-        metavar="DIR",
-        help="restricted folder for private/, in place of the output's; without it nothing private "
+        "DIR",
+        "restricted folder for private/, in place of the output's; without it nothing private "
         "is kept where the output has no file modes, as in an object store",
     )
 
 
 def add_other_registers(flags: Flags) -> None:
     """Declares the flag of more registers than those of the runs that are named."""
-    flags.add_argument(
+    several(
+        flags,
         "--register",
-        **repeatable("FILE"),
-        help="more victim registers of your own: private/victims of another run, or a file of it",
+        "FILE",
+        "more victim registers of your own: private/victims of another run, or a file of it",
     )
 
 
@@ -417,54 +444,59 @@ def add_reading_options(flags: Flags) -> None:
         choices=[str(one) for one in Direction],
         help="direction of calls whose records do not say it: inbound if the suspect called",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--victim-country",
-        type=_country,
-        metavar="CODE",
-        help="country of victims who got e-mail, such as US, by which numbers in it are read: a "
+        "CODE",
+        "country of victims who got e-mail, such as US, by which numbers in it are read: a "
         "message does not say where they are dialed",
+        type=_country,
     )
-    flags.add_argument(
+    several(
+        flags,
         "--passport-keys",
-        **repeatable("FILE"),
-        help="public keys or certificates in PEM; signed caller IDs (PASSporTs) that none of them "
+        "FILE",
+        "public keys or certificates in PEM; signed caller IDs (PASSporTs) that none of them "
         "signed are rejected",
     )
-    flags.add_argument(
+    switch(
+        flags,
         "--skip-unreadable",
-        action="store_true",
-        help="leave out files in an input folder that cannot be read (default: the run fails)",
+        "leave out files in an input folder that cannot be read (default: the run fails)",
     )
 
 
 def add_clustering_options(flags: Flags) -> None:
     """Declares the flags, common to a batch and a stream, of what decides on clusters."""
     before = "an earlier run, whose cluster ids are kept"
-    flags.add_argument("--previous", metavar="RUN", help=before)
+    option(flags, "--previous", "RUN", before)
     about = "CSV or JSON Lines of analysts' decisions, which outweigh the evidence"
-    flags.add_argument("--decisions", metavar="FILE", help=about)
+    option(flags, "--decisions", "FILE", about)
     add_known_legitimate(flags)
-    flags.add_argument(
+    option(
+        flags,
         "--sources",
-        metavar="FILE",
-        help="CSV source_org,rule of how rows without a victim_id count as reporters: victim_id "
+        "FILE",
+        "CSV source_org,rule of how rows without a victim_id count as reporters: victim_id "
         "(as unknown ones), each_row or per_day; added to the shipped rules of public sources",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--priority-weights",
-        metavar="FILE",
-        help="TOML of weights that rank clusters, in place of the shipped ones",
+        "FILE",
+        "TOML of weights that rank clusters, in place of the shipped ones",
     )
 
 
 def add_writing_options(flags: Flags) -> None:
     """Declares the flags, common to a batch and a stream, of what is written."""
-    flags.add_argument(
+    option(
+        flags,
         "--shards",
+        "N",
+        "files that each table is written as (default: %(default)s)",
         type=WholeNumber(1, 10_000),
         default=1,
-        metavar="N",
-        help="files that each table is written as (default: %(default)s)",
     )
     add_private_output(flags)
     add_register_options(flags)
@@ -472,16 +504,16 @@ def add_writing_options(flags: Flags) -> None:
 
 def add_process_options(flags: Flags) -> None:
     """Declares the flags, common to a batch and a stream, of how the command itself runs."""
-    flags.add_argument(
+    switch(
+        flags,
         "--no-wait",
-        action="store_true",
-        help="return when a remote runner has taken the job, without waiting for its end",
+        "return when a remote runner has taken the job, without waiting for its end",
     )
-    flags.add_argument("--config", metavar="FILE", help="TOML of any of these options")
-    flags.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
+    option(flags, "--config", "FILE", "TOML of any of these options")
+    switch(flags, "--debug", "show tracebacks and Beam's own log")
 
 
-def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.Namespace:
+def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> Namespace:
     """Parses the flags of a parser that has `--config`, and takes what is left as Beam's.
 
     What the command line gives outweighs the TOML file.
@@ -501,7 +533,7 @@ def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.
     del fields["config"]
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     beam = beam_flags(rest, parser.prog, parser._option_string_actions)
-    return argparse.Namespace(**fields | lists, beam=beam, usage_error=parser.error)
+    return Namespace(**fields | lists, beam=beam, usage_error=parser.error)
 
 
 def make_parser(name: str, summary: str, module: Any, *, takes_beam_options: bool) -> StrictParser:
@@ -617,7 +649,7 @@ def run_writer(
 ) -> int:
     """Runs `python -m MODULE PATH`, which publishes something there; returns the exit status."""
     parser = StrictParser(prog=f"python -m {module}")
-    parser.add_argument("path", metavar=metavar, type=Path, help="where to write")
+    option(parser, "path", metavar, "where to write", type=Path)
     try:
         path: Path = parser.parse_args(arguments).path
         write(path)
@@ -664,7 +696,7 @@ def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
     return flags
 
 
-def option_flags(name: str, value: object, action: argparse.Action | None) -> Iterator[str]:
+def option_flags(name: str, value: object, action: Action | None) -> Iterator[str]:
     """Yields the flags that give an option its value; without an `action` it is one of Beam's.
 
     Raises:

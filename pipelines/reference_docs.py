@@ -7,10 +7,10 @@ sections such as `Args:`.
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 import sys
+from argparse import Action, ArgumentParser, _SubParsersAction
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
@@ -91,12 +91,12 @@ def main(arguments: Sequence[str]) -> int:
     return run_writer("pipelines.reference_docs", "DIR", write_pages, arguments)
 
 
-def _command_sections(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+def _command_sections(name: str, parser: ArgumentParser) -> Iterator[str]:
     """Yields the section of a command, or those of its subcommands."""
     summary = parser.description or ""
     yield f"### `ringtrace {name}`\n"
     yield f"{summary[:1].upper()}{summary[1:].rstrip('.')}.\n"
-    subcommands = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    subcommands = [one for one in parser._actions if isinstance(one, _SubParsersAction)]
     rows = [
         _argument_row(one)
         for one in parser._actions
@@ -109,7 +109,7 @@ def _command_sections(name: str, parser: argparse.ArgumentParser) -> Iterator[st
             yield from _command_sections(f"{name} {word}", below)
 
 
-def _argument_row(action: argparse.Action) -> tuple[str, str]:
+def _argument_row(action: Action) -> tuple[str, str]:
     """Returns the cells of an argument or option: its name with its value, and its meaning."""
     value = action.metavar or "|".join(map(str, action.choices or []))
     several = "+" if isinstance(action.default, list) or action.nargs == "*" else ""

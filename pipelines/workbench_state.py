@@ -6,13 +6,13 @@ run computes or that leaves. They stand in a JSON file beside the decisions file
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -219,7 +219,7 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
 
 
 def workbench_files(
-    finished: Run, previous: Run | None, arguments: argparse.Namespace, *, may_fork: bool
+    finished: Run, previous: Run | None, arguments: Namespace, *, may_fork: bool
 ) -> dict[str, bytes]:
     """Makes the files of the workbench, but for such as name what the run withheld.
 

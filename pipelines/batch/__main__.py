@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import uuid
+from argparse import Namespace
 from collections.abc import Sequence
 
 from pipelines.batch.options import add_arguments, batch_options
@@ -14,7 +14,7 @@ from transforms.gc_tuning import gc_tuned
 __all__ = ["add_arguments", "main", "run"]
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Plans and runs one batch; returns the exit status: 0 done, 1 failed.
 
     Raises:

@@ -7,10 +7,10 @@ Long, since what a join takes, counts and prints of an offer is read in one plac
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import sys
 import uuid
+from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -33,8 +33,10 @@ from pipelines.options import (
     add_other_registers,
     add_private_output,
     add_register_options,
-    moment,
-    repeatable,
+    option,
+    say,
+    several,
+    switch,
     usage_errors,
 )
 from pipelines.user_files import (
@@ -182,48 +184,41 @@ TOKEN_DIGITS = 8
 """Digits by which a contributor's token is shown; `hub pull --without` takes as many."""
 
 
-def add_join_arguments(parser: argparse.ArgumentParser) -> None:
+def add_join_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange join`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run of your own")
+    option(
+        parser,
         "offers",
-        metavar="OFFER",
+        "OFFER",
+        "folder of an offer or of a revocation; without any, what offers brought is out again",
         nargs="*",
-        help="folder of an offer or of a revocation; without any, what offers brought is out again",
     )
-    parser.add_argument("--output", metavar="DIR", required=True, help="folder of the joint run")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier run there")
+    option(parser, "--output", "DIR", "folder of the joint run", required=True)
+    switch(parser, "--overwrite", "replace an earlier run there")
     add_own_org(parser, "me")
-    parser.add_argument(
-        "--previous", metavar="RUN", help="run whose cluster ids are kept (default: RUN)"
-    )
-    parser.add_argument("--decisions", metavar="FILE", help="analysts' decisions, which bind")
-    parser.add_argument(
-        "--known-legitimate", **repeatable("FILE"), help="identifiers never to name, as in batch"
-    )
-    parser.add_argument(
-        "--priority-weights", metavar="FILE", help="TOML of what ranks clusters, as in batch"
-    )
-    parser.add_argument(
+    option(parser, "--previous", "RUN", "run whose cluster ids are kept (default: RUN)")
+    option(parser, "--decisions", "FILE", "analysts' decisions, which bind")
+    several(parser, "--known-legitimate", "FILE", "identifiers never to name, as in batch")
+    option(parser, "--priority-weights", "FILE", "TOML of what ranks clusters, as in batch")
+    option(
+        parser,
         "--victims",
-        metavar="FILE",
-        help="CSV phone,email,country of your own victims: an offer is not believed about them",
+        "FILE",
+        "CSV phone,email,country of your own victims: an offer is not believed about them",
     )
     add_other_registers(parser)
     add_register_options(parser)
     add_private_output(parser)
-    parser.add_argument(
+    several(
+        parser,
         "--overlap",
-        **repeatable("RESULT"),
-        help="counts of victims shared with others, of clusters of an earlier join",
+        "RESULT",
+        "counts of victims shared with others, of clusters of an earlier join",
     )
-    parser.add_argument(
-        "--key", metavar="FILE", help="private key that signed the counts (default: your own)"
-    )
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when offers must be in force (default: now)"
-    )
-    parser.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
+    option(parser, "--key", "FILE", "private key that signed the counts (default: your own)")
+    option(parser, "--now", "TIME", "when offers must be in force (default: now)")
+    switch(parser, "--debug", "show tracebacks and Beam's own log")
 
 
 def joint_folder(run: str) -> str:
@@ -231,7 +226,7 @@ def joint_folder(run: str) -> str:
     return f"{run.rstrip('/')}-joint"
 
 
-def plan_join(options: argparse.Namespace) -> argparse.Namespace:
+def plan_join(options: Namespace) -> Namespace:
     """Checks the offers of a batch; returns the arguments with which the run is joined then.
 
     The joint run follows the one beside `--previous`, where there is one.
@@ -258,21 +253,21 @@ def plan_join(options: argparse.Namespace) -> argparse.Namespace:
     return made
 
 
-def join_arguments(options: argparse.Namespace, run: str, **own: Any) -> argparse.Namespace:
+def join_arguments(options: Namespace, run: str, **own: Any) -> Namespace:
     """Returns the arguments of a join of a run that was made with the options of a batch or stream.
 
     `own` are those of the join itself.
     """
-    parser = argparse.ArgumentParser()
+    parser = ArgumentParser()
     add_join_arguments(parser)
     made = vars(parser.parse_args([run, "--output", own["output"]]))
     same = ("decisions", "priority_weights", "register_key", "no_register", "debug")
     made |= {name: getattr(options, name) for name in same}
     lists = {"offers": [*options.offer], "known_legitimate": [*options.known_legitimate]}
-    return argparse.Namespace(**made | lists | own)
+    return Namespace(**made | lists | own)
 
 
-def join_run(arguments: argparse.Namespace, live: LiveEvidence | None = None) -> int:
+def join_run(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     """Joins a run with offers by `join_arguments`; returns the exit status.
 
     Of a snapshot, the evidence is given as `live`.
@@ -294,7 +289,7 @@ def _orgs_of(run: Run) -> set[str]:
     return set(tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
 
 
-def join_offers(arguments: argparse.Namespace, live: LiveEvidence | None = None) -> int:
+def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
     """Joins; returns the exit status: 0 done, 1 failed.
 
     Raises:
@@ -342,7 +337,7 @@ def join_offers(arguments: argparse.Namespace, live: LiveEvidence | None = None)
     status = _run_joint(arguments, plan)
     if status == 0 and live is None:
         lines = _summary(arguments.output, intake.offers, victims, contested, misread)
-        sys.stdout.write("\n".join(lines) + "\n")
+        say(*lines)
         # The run is complete, but its exit status tells a scheduler of files that were held back.
         held = (file["name"] for file in Run.open(arguments.output).manifest.get("private", []))
         status = int(any(name.startswith(f"{HELD_FOLDER}/") for name in held))
@@ -362,7 +357,7 @@ def known_legitimate_of_run(run: Run) -> KnownLegitimate:
     return KnownLegitimate(ids, tuple(map(why.__getitem__, ids)), frozenset())
 
 
-def _check_given_again(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
+def _check_given_again(arguments: Namespace, options: dict[str, Any]) -> None:
     """Raises UsageError if a list or decisions of the run are not given again.
 
     A list that is forgotten would name an innocent.
@@ -381,7 +376,7 @@ def _check_given_again(arguments: argparse.Namespace, options: dict[str, Any]) -
         )
 
 
-def _run_joint(arguments: argparse.Namespace, plan: JointPlan) -> int:
+def _run_joint(arguments: Namespace, plan: JointPlan) -> int:
     """Runs the joint pipeline; returns the exit status."""
     from pipelines import run_folder, runner
     from pipelines.batch.joint_pipeline import build_joint_pipeline
@@ -417,7 +412,7 @@ def _run_joint(arguments: argparse.Namespace, plan: JointPlan) -> int:
 
 
 def _joint_plan(
-    arguments: argparse.Namespace,
+    arguments: Namespace,
     own: Run,
     intake: Intake,
     overlaps: list[dict[str, Any]],

@@ -8,8 +8,7 @@ it did.
 
 from __future__ import annotations
 
-import argparse
-import sys
+from argparse import ArgumentParser, Namespace
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from pipelines.batch.join import known_legitimate_of_run
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import add_register_options
+from pipelines.options import add_register_options, option, say
 from pipelines.user_files import (
     bind_to_previous,
     contested_values,
@@ -71,22 +70,18 @@ class Withdrawal:
     covered: frozenset[str] = frozenset()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace correct`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
-    parser.add_argument(
-        "--decisions", metavar="FILE", required=True, help="the decisions that are in force now"
-    )
-    parser.add_argument(
-        "--output", metavar="DIR", required=True, help="new folder, with one for each recipient"
-    )
+    option(parser, "run", "RUN", "folder of a finished run of your own")
+    option(parser, "--decisions", "FILE", "the decisions that are in force now", required=True)
+    option(parser, "--output", "DIR", "new folder, with one for each recipient", required=True)
     add_own_org(parser)
     add_ledger(parser)
     add_register_options(parser)
     add_signing(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the corrections and records them; returns the exit status 0.
 
     Raises:
@@ -104,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     void, revoked = ledger.void_joins(), signed_files.revoked_letters()
     found = ledger.outstanding(entries, wrong, void, revoked)
     if not found:
-        sys.stdout.write("nothing that was issued names what was withdrawn since, or is void\n")
+        say("nothing that was issued names what was withdrawn since, or is void")
         return 0
     values = ledger.values_withheld(
         finished, arguments.register_key, no_register=arguments.no_register
@@ -118,7 +113,7 @@ def issue_corrections(
     sender: str,
     finished: Run,
     values: WithheldValues,
-    arguments: argparse.Namespace,
+    arguments: Namespace,
     now: datetime,
 ) -> None:
     """Signs what each recipient must be sent, prints what it is, and records it.
@@ -144,9 +139,9 @@ def issue_corrections(
         if one.entry.kind != EntryKind.SUBMISSION:
             by_recipient[one.entry.recipient].append(one)
             continue
-        sys.stdout.write(
+        say(
             f"{one.entry.issue_id}: the hub {one.entry.recipient} alone can take it back; run "
-            "ringtrace exchange hub withdraw\n"
+            "ringtrace exchange hub withdraw"
         )
     made = {
         recipient: _files((sender, recipient, signed_files.utc_text(now)), issues, key)
@@ -164,7 +159,7 @@ def issue_corrections(
         for name, content in files.items():
             signed_files.write_signed(output / recipient, name, content, key)
         lines = _summary(output / recipient, by_recipient[recipient])
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        say(*lines)
     entries = [
         _recorded(one, finished.run_id, now) for those in by_recipient.values() for one in those
     ]
@@ -192,7 +187,7 @@ def withdrawal(kind: str, entity_id: str, decision_id: str, members: Iterable[st
     return Withdrawal(str(kind), entity_id, decision_id, covered)
 
 
-def register_of(arguments: argparse.Namespace) -> RegisterSource | None:
+def register_of(arguments: Namespace) -> RegisterSource | None:
     """Returns the victim register of the run, by the flags of `add_register_options`.
 
     Raises:

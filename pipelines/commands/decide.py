@@ -7,11 +7,10 @@ FILE, which the next run is given. Those that the workbench kept in a browser ar
 
 from __future__ import annotations
 
-import argparse
 import fcntl
 import os
-import sys
 import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ import pyarrow.compute as pc
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import add_signing
-from pipelines.options import UsageError, add_notice, moment, usage_errors
+from pipelines.options import UsageError, add_notice, option, say, switch, usage_errors
 from pipelines.progress import printable
 from pipelines.user_files import (
     check_basis,
@@ -64,51 +63,43 @@ MOST_MEMBERS_SHOWN = 20
 """Members that are printed; the file has all."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace decide`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run: what is decided on")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run: what is decided on")
+    option(
+        parser,
         "kind",
-        nargs="?",
-        metavar="KIND",
-        choices=[str(one) for one in DecisionKind],
-        help="confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
+        "KIND",
+        "confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
         "legitimate (it is no scammer's), suspect_held or victim_owned (whose a contested one is)",
+        nargs="?",
+        choices=[str(one) for one in DecisionKind],
     )
-    parser.add_argument(
-        "a", metavar="ENTITY", nargs="?", help="in any form, such as '(888) 555-0123'"
-    )
-    parser.add_argument(
-        "b", metavar="ENTITY", nargs="?", help="the other one, of must_link and cannot_link"
-    )
-    parser.add_argument(
+    option(parser, "a", "ENTITY", "in any form, such as '(888) 555-0123'", nargs="?")
+    option(parser, "b", "ENTITY", "the other one, of must_link and cannot_link", nargs="?")
+    option(
+        parser,
         "--decisions",
-        metavar="FILE",
+        "FILE",
+        "CSV or JSON Lines that the decision is added to; made where it is absent",
         required=True,
-        help="CSV or JSON Lines that the decision is added to; made where it is absent",
     )
-    parser.add_argument("--author", metavar="NAME", required=True, help="who decides")
-    parser.add_argument("--reason", metavar="TEXT", help="why; it is shown beside what it changed")
-    parser.add_argument(
+    option(parser, "--author", "NAME", "who decides", required=True)
+    option(parser, "--reason", "TEXT", "why; it is shown beside what it changed")
+    option(
+        parser,
         "--from",
-        dest="source",
-        metavar="FILE",
-        help="file of decisions that were made on RUN in a browser, in place of KIND, ENTITY and "
+        "FILE",
+        "file of decisions that were made on RUN in a browser, in place of KIND, ENTITY and "
         "--reason",
+        dest="source",
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what it would cover, and write nothing"
-    )
-    parser.add_argument(
-        "--expires",
-        type=moment,
-        metavar="TIME",
-        help="until when it is in force (default: without end)",
-    )
+    switch(parser, "--dry-run", "say what it would cover, and write nothing")
+    option(parser, "--expires", "TIME", "until when it is in force (default: without end)")
     add_signing(parser, "when it is decided")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Adds the decision to the file and prints what it covers; returns the exit status 0.
 
     Raises:
@@ -141,7 +132,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         every = [record_decision(finished, arguments.decisions, asked, **options)]
     for recorded in every:
-        sys.stdout.writelines(f"{one}\n" for one in recorded_lines(recorded, arguments.decisions))
+        say(*recorded_lines(recorded, arguments.decisions))
     return 0
 
 

@@ -6,10 +6,10 @@ public FTC complaints. Nothing in it may be clustered, and forged numbers must b
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 import time
+from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from pipelines.batch.__main__ import main as batch
 from pipelines.commands import evaluate
-from pipelines.options import UsageError
+from pipelines.options import UsageError, option, say, switch
 from pipelines.user_files import read_known_legitimate
 from reports.run import Run
 from reports.text import plain, quantity
@@ -57,17 +57,13 @@ NAME_WIDTH = 36
 """Characters of a cluster's name in the table of clusters."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace demo`."""
-    parser.add_argument(
-        "folder", metavar="DIR", type=Path, help="folder to write, new or empty: records and runs"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace what an earlier demo wrote there"
-    )
+    option(parser, "folder", "DIR", "folder to write, new or empty: records and runs", type=Path)
+    switch(parser, "--overwrite", "replace what an earlier demo wrote there")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the records, runs on them and prints what was found; returns the exit status.
 
     Raises:
@@ -84,24 +80,24 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{error.filename or folder}: {why}; name a folder to write") from None
 
     world = folder / INPUT / WORLD
-    _print("1. Two companies: simulated complaints and calls about six rings")
+    say("1. Two companies: simulated complaints and calls about six rings")
     views = ((WORLD, ""), *((one, f"{one}.jsonl") for one in COMPANIES))
     for name, files in views:
         if name == COMPANIES[0]:
-            _print("", "The same for each company alone, to see what only both together show")
+            say("", "The same for each company alone, to see what only both together show")
         if status := _batch(folder / name, **_inputs(folder, files)):
             return status
     joint, *alone = (Run.open(folder / name) for name, _ in views)
     clusters = joint_clusters(joint, dict(zip(COMPANIES, alone, strict=True)))
-    _print(*world_summary(joint, clusters), "", *truth_lines(folder / WORLD, world))
+    say(*world_summary(joint, clusters), "", *truth_lines(folder / WORLD, world))
 
-    _print("", "2. Public complaints: three excerpts of records that the FTC released")
+    say("", "2. Public complaints: three excerpts of records that the FTC released")
     if status := _batch(folder / FTC, complaints=folder / INPUT / FTC / "*.csv"):
         return status
-    _print(*ftc_summary(Run.open(folder / FTC)))
+    say(*ftc_summary(Run.open(folder / FTC)))
 
-    _print("", *what_to_look_at(folder, clusters[0]))
-    _print("", f"Done in {time.monotonic() - started:.0f} s.")
+    say("", *what_to_look_at(folder, clusters[0]))
+    say("", f"Done in {time.monotonic() - started:.0f} s.")
     return 0
 
 
@@ -377,7 +373,7 @@ def _batch(output: Path, **inputs: Path) -> int:
     """Prints a command `ringtrace batch` and runs it; returns its exit status."""
     flags = [word for kind, path in inputs.items() for word in (f"--{kind}", str(path))]
     flags += ["--output", str(output), "--overwrite"]
-    _print("", _shown("batch", *flags))
+    say("", _shown("batch", *flags))
     return batch(flags)
 
 
@@ -432,9 +428,3 @@ def _shown(*words: str) -> str:
     called = sys.argv[0]
     typed = called if Path(called).name == NAME and which(NAME) is None else NAME
     return f"$ {shlex.join((typed, *words))}"
-
-
-def _print(*lines: str) -> None:
-    """Prints lines at once: a run writes its progress to the other stream."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()

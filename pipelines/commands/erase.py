@@ -8,11 +8,10 @@ legal hold: a record that an offer or a package cites stays, or is corrected by 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import shutil
-import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +25,7 @@ from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
 from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import FailedError, UsageError, repeatable, system_errors
+from pipelines.options import FailedError, UsageError, option, say, several, system_errors
 from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
@@ -108,44 +107,44 @@ class Named(NamedTuple):
     rows: dict[str, int]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace erase`."""
-    parser.add_argument(
+    several(
+        parser,
         "--record",
+        "ORG/ID",
+        "the record of the person who asks; the calls of a complaint go with it",
         required=True,
-        **repeatable("ORG/ID"),
-        help="the record of the person who asks; the calls of a complaint go with it",
     )
-    parser.add_argument(
+    several(
+        parser,
         "--run",
-        **repeatable("RUN"),
-        help="a run whose private files are written anew without it: the one that --previous will "
+        "RUN",
+        "a run whose private files are written anew without it: the one that --previous will "
         "name, and every other that is kept",
     )
-    parser.add_argument("--author", metavar="NAME", required=True, help="who erases")
-    parser.add_argument(
-        "--reason", metavar="TEXT", required=True, help="why; it is kept, so it names nobody"
-    )
-    parser.add_argument(
+    option(parser, "--author", "NAME", "who erases", required=True)
+    option(parser, "--reason", "TEXT", "why; it is kept, so it names nobody", required=True)
+    several(
+        parser,
         "--despite-hold",
-        **repeatable("NAME"),
-        help="an offer or a package that cites the record, such as package-0123456789abcdef: what "
+        "NAME",
+        "an offer or a package that cites the record, such as package-0123456789abcdef: what "
         "the record shows in it is taken back, as `ringtrace correct` does",
     )
-    parser.add_argument(
-        "--output", metavar="DIR", help="new folder of the corrections of --despite-hold"
-    )
+    option(parser, "--output", "DIR", "new folder of the corrections of --despite-hold")
     add_own_org(parser)
     add_ledger(parser)
-    parser.add_argument(
+    option(
+        parser,
         "--register-key",
-        metavar="FILE",
-        help="32 secret bytes that key the victim register (default: your own)",
+        "FILE",
+        "32 secret bytes that key the victim register (default: your own)",
     )
     add_signing(parser, "when it is erased")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Erases the records and prints what still has them; returns the exit status 0.
 
     Raises:
@@ -178,13 +177,13 @@ def run(arguments: argparse.Namespace) -> int:
     if known is None:
         raise UsageError(f"{key_store.erased_path()}: is gone; put a copy in its place")
     again = "" if added else ", before already"
-    sys.stdout.write(
+    say(
         f"{quantity(len(records), 'record')} erased{again}: batch runs and streams with "
-        f"the list {key_store.erased_path()} leave it out and count it\n"
+        f"the list {key_store.erased_path()} leave it out and count it"
     )
     for one in found:
-        sys.stdout.writelines(f"{line}\n" for line in _rewrite(one, known))
-    sys.stdout.write(f"{STREAMS}\n")
+        say(*_rewrite(one, known))
+    say(f"{STREAMS}")
     return 0
 
 
@@ -262,7 +261,7 @@ def _check_found(
             )
 
 
-def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstanding]:
+def _holds(found: list[Named], arguments: Namespace) -> list[Outstanding]:
     """Returns what was issued, cites the records and is to be corrected.
 
     Raises:
@@ -301,7 +300,7 @@ def _calls_of(record: Record, found: Iterable[Named]) -> Iterator[str]:
 
 
 def _add_to_list(
-    key: RegisterKey, names: list[list[str]], arguments: argparse.Namespace, now: datetime
+    key: RegisterKey, names: list[list[str]], arguments: Namespace, now: datetime
 ) -> int:
     """Adds a line for each record that is not in the list; returns how many."""
     path = Path(os.path.realpath(key_store.erased_path()))

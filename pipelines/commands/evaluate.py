@@ -5,11 +5,11 @@ Long, since every score and its line in the two tables that are printed stand si
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
 import sys
+from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -22,7 +22,7 @@ import pyarrow.dataset as ds
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.options import UsageError, repeatable
+from pipelines.options import UsageError, option, say, several, switch
 from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
@@ -194,16 +194,15 @@ class Evaluation:
     attackers: Mapping[str, AttackerHarm] = field(default_factory=dict)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace evaluate`."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a finished run")
-    parser.add_argument(
-        "truth", metavar="TRUTH", type=Path, help="CSV with the columns entity_id,operation"
-    )
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run", type=Path)
+    option(parser, "truth", "TRUTH", "CSV with the columns entity_id,operation", type=Path)
+    several(
+        parser,
         "--known-legitimate",
-        **repeatable("FILE"),
-        help="CSV entity_id: more known-legitimate identifiers that must be in no cluster",
+        "FILE",
+        "CSV entity_id: more known-legitimate identifiers that must be in no cluster",
     )
     for flag, text in (
         ("victims", "entity_id: victims' own identifiers that must be in no cluster"),
@@ -212,20 +211,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("hubs", "entity_id,holders: how many operations each serves, to score suppliers"),
         ("attackers", "entity_id,attacker,aim,other of a simulated world: harm by attacker"),
     ):
-        parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV {text}")
-    parser.add_argument(
-        "--previous", metavar="RUN", type=Path, help="the run it followed: how many ids survived"
-    )
-    parser.add_argument(
-        "--baselines", action="store_true", help="score simpler methods, too, on the same links"
-    )
-    parser.add_argument(
-        "--splink", action="store_true", help="as --baselines, with Splink's (extra: splink)"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+        option(parser, f"--{flag}", "FILE", f"CSV {text}", type=Path)
+    option(parser, "--previous", "RUN", "the run it followed: how many ids survived", type=Path)
+    switch(parser, "--baselines", "score simpler methods, too, on the same links")
+    switch(parser, "--splink", "as --baselines, with Splink's (extra: splink)")
+    switch(parser, "--json", "print one JSON object")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints the evaluation; returns the exit status 0.
 
     Raises:
@@ -252,7 +245,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.attackers:
         result = replace(result, attackers=harm_by_attacker(members, arguments.attackers))
     if arguments.json:
-        sys.stdout.write(json.dumps(evaluation_json(result), indent=2) + "\n")
+        say(json.dumps(evaluation_json(result), indent=2))
     else:
         print_lines(evaluation_lines(result))
     return 0
@@ -545,7 +538,7 @@ def print_lines(lines: Sequence[tuple[str, str]]) -> None:
     """Prints the lines: a table on a terminal, tab-separated elsewhere."""
     if not sys.stdout.isatty():
         for name, value in lines:
-            sys.stdout.write(f"{name}\t{value}\n")
+            say(f"{name}\t{value}")
         return
     table = Table("measure", "value", title="Agreement with the truth")
     for name, value in lines:

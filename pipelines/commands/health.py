@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import stat
-import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines.ledger import LedgerError, add_ledger, outstanding, read_ledger, void_joins
-from pipelines.options import SHARE, add_notice, add_register_options, moment
+from pipelines.options import SHARE, add_notice, add_register_options, option, say
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
 from reports.text import quantity
@@ -43,35 +42,33 @@ FALLEN_TO = 0.5
 """Share of the previous run's rows below which a delivery is likely missing."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace health`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--previous", metavar="RUN", help="an earlier run, to compare with")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run")
+    option(parser, "--previous", "RUN", "an earlier run, to compare with")
+    option(
+        parser,
         "--rejected-share",
+        "SHARE",
+        "largest share of rejected rows that passes (default: %(default)s)",
         type=SHARE,
         default=REJECTED_SHARE,
-        metavar="SHARE",
-        help="largest share of rejected rows that passes (default: %(default)s)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--fallen-to",
+        "SHARE",
+        "smallest share of the previous run's rows that passes (default: %(default)s)",
         type=SHARE,
         default=FALLEN_TO,
-        metavar="SHARE",
-        help="smallest share of the previous run's rows that passes (default: %(default)s)",
     )
-    parser.add_argument(
-        "--decisions", metavar="FILE", help="decisions in force now, beside those of the run"
-    )
+    option(parser, "--decisions", "FILE", "decisions in force now, beside those of the run")
     add_ledger(parser)
     add_register_options(parser)
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when decisions must be in force (default: now)"
-    )
+    option(parser, "--now", "TIME", "when decisions must be in force (default: now)")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
 
     Entries below the inputs that were skipped are not wrong, and have a line. By whom the run is
@@ -95,11 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
     entries = finished.manifest.get("entries")
     if skipped := dict(entries["skipped"]) if entries else {}:
         reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
-        sys.stdout.write(f"skipped: {reasons}\n")
+        say(f"skipped: {reasons}")
     custody = finished.custody or Custody()
     if custody.org == "":
         add_notice(f"{finished.folder}: is signed with your own key {custody.key_id}")
-    sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
+    say(*found or ["well"])
     return 1 if found else 0
 
 
@@ -225,7 +222,7 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
             )
 
 
-def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
+def _corrections_due(finished: Run, arguments: Namespace) -> Iterator[str]:
     """Yields what was issued and names an identifier that was withdrawn since."""
     from pipelines.commands import correct  # with Arrow
     from pipelines.exchange.signed_files import revoked_letters

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,9 +25,11 @@ from pipelines.options import (
     UsageError,
     WholeNumber,
     add_subcommands,
-    moment,
-    repeatable,
+    option,
     run_subcommand,
+    say,
+    several,
+    switch,
     system_errors,
     usage_errors,
 )
@@ -53,7 +55,7 @@ if TYPE_CHECKING:
 KEY_LIST_FILE = "keys.json"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the subcommands of `ringtrace keys`."""
     parser.description = (
         "Keys are kept in $RINGTRACE_HOME, or else in the user's configuration folder. "
@@ -62,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_subcommands(parser, SUBCOMMANDS, required=False)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Runs the chosen subcommand, or `show`; returns the exit status 0.
 
     Raises:
@@ -71,13 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
     return run_subcommand(arguments, default=SHOW)
 
 
-def make_key(arguments: argparse.Namespace) -> int:
+def make_key(arguments: Namespace) -> int:
     """Makes the own key pair, or the key of private files; returns the exit status 0."""
     if arguments.private:
         if arguments.agent is not None or arguments.valid_days is not None:
             raise UsageError("--private: leave --agent and --valid-days out, which are of a pair")
         key = key_store.make_private_key()
-        _print(
+        say(
             f"private  {key.key_id}  {key_store.private_path()}\n"
             "private/ of runs is sealed with it from now on; keep a copy of it elsewhere: without "
             "it nobody can read them"
@@ -93,7 +95,7 @@ def make_key(arguments: argparse.Namespace) -> int:
     if arguments.agent is not None:
         public = _agent_key(arguments.agent)
         write_whole(path, signing.public_pem(public))
-        _print(f"own      {signing.key_id(public)}  {path}, in the agent")
+        say(f"own      {signing.key_id(public)}  {path}, in the agent")
     else:
         public = key_store.own_key().public_key()
     if arguments.valid_days is not None:
@@ -119,23 +121,23 @@ def _agent_key(name: str) -> Ed25519PublicKey:
     return found[0]
 
 
-def show_keys(_arguments: argparse.Namespace) -> int:
+def show_keys(_arguments: Namespace) -> int:
     """Prints the fingerprints of the own and of the trusted keys; returns the exit status 0."""
     path = key_store.own_path()
     own = key_store.own_public_key()
     if own is not None:
-        _print(f"own      {_described(None, own)}  {path}")
+        say(f"own      {_described(None, own)}  {path}")
     else:
-        _print(f"own      none yet; it will be made in {path} when something is first signed")
+        say(f"own      none yet; it will be made in {path} when something is first signed")
     for key in key_store.own_public_keys()[1 if own else 0 :]:
-        _print(f"before   {_described(None, key)}")
+        say(f"before   {_described(None, key)}")
     if sealing := key_store.private_key():
-        _print(f"private  {sealing.key_id}  {key_store.private_path()}")
+        say(f"private  {sealing.key_id}  {key_store.private_path()}")
     else:
-        _print("private  none: private/ of runs is not sealed; see ringtrace keys make --private")
+        say("private  none: private/ of runs is not sealed; see ringtrace keys make --private")
     for org in key_store.trusted_orgs():
         for key in key_store.trusted(org):
-            _print(f"trusted  {_described(org, key)}")
+            say(f"trusted  {_described(org, key)}")
     return 0
 
 
@@ -155,7 +157,7 @@ def _described(org: str | None, key: Ed25519PublicKey) -> str:
     return "  ".join([signer, *([org] if org else []), *([", ".join(times)] if times else [])])
 
 
-def export_key(arguments: argparse.Namespace) -> int:
+def export_key(arguments: Namespace) -> int:
     """Writes or prints the own public key; returns the exit status 0."""
     public = key_store.own_public_key() or key_store.own_key().public_key()
     pem = signing.public_pem(public)
@@ -168,7 +170,7 @@ def export_key(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def trust_key(arguments: argparse.Namespace) -> int:
+def trust_key(arguments: Namespace) -> int:
     """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
     if signed_files.feed_key_path(key_store.org_slug(org)).is_file():
@@ -187,11 +189,11 @@ def trust_key(arguments: argparse.Namespace) -> int:
     if first or last:
         note = key_store.read_note(org, signer)
         key_store.write_note(org, signer, replace(note, not_before=first, not_after=last))
-    _print(f"{'trusted' if new else 'was trusted already'}: {signer} as {org}'s")
+    say(f"{'trusted' if new else 'was trusted already'}: {signer} as {org}'s")
     return 0
 
 
-def distrust_keys(arguments: argparse.Namespace) -> int:
+def distrust_keys(arguments: Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0.
 
     Lists what is void with it, and what to do about each.
@@ -206,9 +208,9 @@ def distrust_keys(arguments: argparse.Namespace) -> int:
     decisions = [(path, read_decisions(path)) for path in arguments.decisions]
     for one in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
-        _print(f"the key {one} of {arguments.org} is trusted no longer{when}")
+        say(f"the key {one} of {arguments.org} is trusted no longer{when}")
     for line in _void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions):
-        _print(line)
+        say(line)
     return 0
 
 
@@ -247,7 +249,7 @@ def _void_with(
         )
 
 
-def protect_key(arguments: argparse.Namespace) -> int:
+def protect_key(arguments: Namespace) -> int:
     """Encrypts the own private key, or takes the passphrase off; returns the exit status 0."""
     if arguments.remove and arguments.keyring:
         raise UsageError("--remove: leave --keyring out; the key has no passphrase then")
@@ -258,16 +260,16 @@ def protect_key(arguments: argparse.Namespace) -> int:
     signer = signing.key_id(key.public_key())
     if arguments.remove:
         write_whole(path, signing.private_pem(key))
-        _print(f"{path}: has no passphrase any more; only its file's mode guards it")
+        say(f"{path}: has no passphrase any more; only its file's mode guards it")
         return 0
     secret = keyring_passphrase(signer) if arguments.keyring else new_passphrase()
     write_whole(path, signing.private_pem(key, secret))
     where = "in the system's keyring" if arguments.keyring else "with you alone"
-    _print(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
+    say(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
     return 0
 
 
-def rotate_key(arguments: argparse.Namespace) -> int:
+def rotate_key(arguments: Namespace) -> int:
     """Makes the next key pair, and announces it by the present one; returns the exit status 0.
 
     The present key stays valid for some days: letters that it signed may be under way.
@@ -296,7 +298,7 @@ def rotate_key(arguments: argparse.Namespace) -> int:
     key_store.write_note(None, signer, KeyNote(not_before=now, not_after=ends))
     written = _write_list(folder, sender, now, old, [old.public_key(), public])
     write_whole(path, content)
-    _print(
+    say(
         f"own      {signer}  {path}\nbefore   {_described(None, old.public_key())}\n"
         f"{written}: mail it and its .sig to every partner, who gives it to ringtrace keys import"
     )
@@ -347,7 +349,7 @@ def _write_list(
     return signed_files.write_signed(folder, KEY_LIST_FILE, letter, key)
 
 
-def revoke_key(arguments: argparse.Namespace) -> int:
+def revoke_key(arguments: Namespace) -> int:
     """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
     folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
@@ -359,19 +361,19 @@ def revoke_key(arguments: argparse.Namespace) -> int:
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
     _end_key(found, KeyNote(revoked_since=arguments.since))
     written = _write_list(folder, sender, now, key, [found])
-    _print(f"revoked  {_described(None, found)}")
+    say(f"revoked  {_described(None, found)}")
     if signing.key_id(key.public_key()) == named:
         # This list is the last thing that it signs.
         path.rename(key_store.home() / key_store.OWN / f"{named}.revoked")
-        _print(
+        say(
             "it was your present key: run ringtrace keys make, and let partners trust the new one "
             "by its fingerprint"
         )
-    _print(f"{written}: mail it and its .sig to every partner, who gives it to keys import")
+    say(f"{written}: mail it and its .sig to every partner, who gives it to keys import")
     return 0
 
 
-def import_keys(arguments: argparse.Namespace) -> int:
+def import_keys(arguments: Namespace) -> int:
     """Takes a partner's signed list of keys; returns the exit status 0.
 
     A list takes away from what a key may do, and adds keys; it gives none more than it had.
@@ -397,14 +399,14 @@ def import_keys(arguments: argparse.Namespace) -> int:
         note = key_store.read_note(org, one.key_id)
         if one.key_id not in known:
             if note.revoked_since is not None or one.key_id in revoked or signer in revoked:
-                _print(f"not taken: {one.key_id}, which is void or announced by a void key")
+                say(f"not taken: {one.key_id}, which is void or announced by a void key")
                 continue
             key_store.trust(org, listed_key(one))
             note = KeyNote(vouched_by=signer, vouched_at=now)
         key_store.write_note(org, one.key_id, _tightened(note, said))
-        _print(f"trusted  {_described(org, listed_key(one))}")
+        say(f"trusted  {_described(org, listed_key(one))}")
     for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
-        _print(line)
+        say(line)
     return 0
 
 
@@ -412,108 +414,95 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else parse_moment(text)
 
 
-def _add_nothing(_parser: argparse.ArgumentParser) -> None:
+def _add_nothing(_parser: ArgumentParser) -> None:
     pass
 
 
-def _add_make_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_make_arguments(parser: ArgumentParser) -> None:
+    switch(
+        parser,
         "--private",
-        action="store_true",
-        help="make the key that private/ of later runs is sealed with, instead of a key pair",
+        "make the key that private/ of later runs is sealed with, instead of a key pair",
     )
     _declare_new_key(parser)
 
 
-def _declare_new_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--agent", metavar="NAME", help="use the Ed25519 key of ssh-agent with this comment"
-    )
-    parser.add_argument(
+def _declare_new_key(parser: ArgumentParser) -> None:
+    option(parser, "--agent", "NAME", "use the Ed25519 key of ssh-agent with this comment")
+    option(
+        parser,
         "--valid-days",
+        "N",
+        "days that it may sign (default: no end)",
         type=WholeNumber(1, 3_660),
-        metavar="N",
-        help="days that it may sign (default: no end)",
     )
 
 
-def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", help="a file to write (default: print it)")
+def _add_export_arguments(parser: ArgumentParser) -> None:
+    option(parser, "--output", "FILE", "a file to write (default: print it)")
 
 
-def _add_trust_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("org", metavar="ORG", help="the partner's slug, as their offers name them")
-    parser.add_argument("file", metavar="FILE", help="their public key in PEM")
-    parser.add_argument(
+def _add_trust_arguments(parser: ArgumentParser) -> None:
+    option(parser, "org", "ORG", "the partner's slug, as their offers name them")
+    option(parser, "file", "FILE", "their public key in PEM")
+    option(
+        parser,
         "--fingerprint",
-        metavar="HEX",
+        "HEX",
+        "what they read out to you on a line that you know is theirs",
         required=True,
-        help="what they read out to you on a line that you know is theirs",
     )
-    parser.add_argument(
-        "--not-before", type=moment, metavar="TIME", help="it may sign from then on"
-    )
-    parser.add_argument("--not-after", type=moment, metavar="TIME", help="it may sign until then")
+    option(parser, "--not-before", "TIME", "it may sign from then on")
+    option(parser, "--not-after", "TIME", "it may sign until then")
 
 
-def _add_distrust_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("org", metavar="ORG", help="the partner's slug")
-    parser.add_argument("fingerprint", metavar="HEX", nargs="?", help="that key alone")
-    parser.add_argument(
+def _add_distrust_arguments(parser: ArgumentParser) -> None:
+    option(parser, "org", "ORG", "the partner's slug")
+    option(parser, "fingerprint", "HEX", "that key alone", nargs="?")
+    option(
+        parser,
         "--since",
-        type=moment,
-        metavar="TIME",
-        help="void what was built on it from then on; what is older stays (default: all is void)",
+        "TIME",
+        "void what was built on it from then on; what is older stays (default: all is void)",
     )
-    parser.add_argument(
-        "--decisions", **repeatable("FILE"), help="decisions, to list those that are void with it"
-    )
+    several(parser, "--decisions", "FILE", "decisions, to list those that are void with it")
     add_ledger(parser)
 
 
-def _add_protect_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--keyring", action="store_true", help="make a passphrase, and keep it in the keyring"
-    )
-    parser.add_argument("--remove", action="store_true", help="take the passphrase off")
+def _add_protect_arguments(parser: ArgumentParser) -> None:
+    switch(parser, "--keyring", "make a passphrase, and keep it in the keyring")
+    switch(parser, "--remove", "take the passphrase off")
 
 
-def _declare_list(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+def _declare_list(parser: ArgumentParser) -> None:
+    option(parser, "--from", "ORG", "your own slug", dest="sender", required=True)
+    option(parser, "--output", "DIR", "new folder to write", required=True)
+    option(parser, "--now", "TIME", "when it is issued (default: now)")
 
 
-def _add_rotate_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_rotate_arguments(parser: ArgumentParser) -> None:
     _declare_new_key(parser)
-    parser.add_argument(
+    option(
+        parser,
         "--keep-days",
+        "N",
+        "days that the present key stays valid (default: %(default)s)",
         type=WholeNumber(0, 366),
         default=30,
-        metavar="N",
-        help="days that the present key stays valid (default: %(default)s)",
     )
     _declare_list(parser)
 
 
-def _add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("fingerprint", metavar="HEX", help="the key, as keys show has it")
-    parser.add_argument(
-        "--since", type=moment, required=True, metavar="TIME", help="from when others may have it"
-    )
+def _add_revoke_arguments(parser: ArgumentParser) -> None:
+    option(parser, "fingerprint", "HEX", "the key, as keys show has it")
+    option(parser, "--since", "TIME", "from when others may have it", required=True)
     _declare_list(parser)
 
 
-def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("org", metavar="ORG", help="the partner's slug")
-    parser.add_argument("list", metavar="LIST", help="folder of their list of keys")
-    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+def _add_import_arguments(parser: ArgumentParser) -> None:
+    option(parser, "org", "ORG", "the partner's slug")
+    option(parser, "list", "LIST", "folder of their list of keys")
+    option(parser, "--now", "TIME", "the time (default: now)")
 
 
 SHOW = Subcommand(

@@ -5,13 +5,13 @@ The guess is a TOML file that a person can correct, and that `--map` of a run ta
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipelines.options import UsageError, time_zone
+from pipelines.options import UsageError, option, say, time_zone
 from pipelines.progress import printable
 from schemas.enums import Direction, RecordKind, Role
 from schemas.mapping import IGNORE, MapError, RecordMap, parse_map, write_map
@@ -29,24 +29,20 @@ _SUSPECTS_SIDE: Mapping[str, str] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace map`."""
-    parser.add_argument("file", metavar="FILE", help="CSV, JSON, JSON Lines, Parquet or xlsx")
-    parser.add_argument(
-        "--output", metavar="FILE", help="write the map here, such as MAP.toml (default: show it)"
-    )
+    option(parser, "file", "FILE", "CSV, JSON, JSON Lines, Parquet or xlsx")
+    option(parser, "--output", "FILE", "write the map here, such as MAP.toml (default: show it)")
     parser.add_argument(
         "--kind",
         choices=[str(one) for one in RecordKind],
         help="kind of record that a row is (default: guessed)",
     )
-    parser.add_argument("--source-org", metavar="ORG", help="organisation that the records are of")
-    parser.add_argument(
-        "--timezone", type=time_zone, metavar="ZONE", help="zone of times that name none"
-    )
+    option(parser, "--source-org", "ORG", "organisation that the records are of")
+    option(parser, "--timezone", "ZONE", "zone of times that name none", type=time_zone)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Guesses the map of a file, writes and shows it; returns the exit status 0.
 
     Raises:
@@ -81,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             why = error.strerror or "cannot be written"
             raise UsageError(f"{out}: {why}; give an --output that can be made") from None
     else:
-        sys.stdout.write(text + "\n")
+        say(text)
     known = known_format(arguments.file)
     lines = [
         *([f"a map is not needed: this is {known}"] if known else []),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import hashlib
 import json
 import shutil
 import sys
 import uuid
+from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,8 +29,10 @@ from pipelines.options import (
     add_inputs,
     add_known_legitimate,
     add_register_options,
-    moment,
-    repeatable,
+    option,
+    say,
+    several,
+    switch,
     usage_errors,
 )
 from pipelines.user_files import (
@@ -96,56 +98,54 @@ DEPENDED_ON = (
 """Packages whose version can change a byte of a package."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace referral` on `parser`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--cluster", metavar="ID", required=True, help="its id in clusters/")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run")
+    option(parser, "--cluster", "ID", "its id in clusters/", required=True)
+    option(
+        parser,
         "--recipient",
-        metavar="CODE",
+        "CODE",
+        f"one of {', '.join(recipient_codes())}, or of your own --reference",
         required=True,
-        help=f"one of {', '.join(recipient_codes())}, or of your own --reference",
     )
-    parser.add_argument("--output", metavar="DIR", required=True, help="the package, a new folder")
+    option(parser, "--output", "DIR", "the package, a new folder", required=True)
     records = parser.add_argument_group("Records")
     add_inputs(records)
     add_formats(records)
     add_known_legitimate(records)
     about = "decisions file that the run was given, to name who confirmed"
-    records.add_argument("--decisions", metavar="FILE", help=about)
+    option(records, "--decisions", "FILE", about)
     case = parser.add_argument_group("Case")
-    case.add_argument(
-        "--case", metavar="FILE", help="TOML of legal names, contacts, signatories, case numbers"
-    )
-    case.add_argument("--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by")
-    case.add_argument(
-        "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
-    )
-    case.add_argument(
+    option(case, "--case", "FILE", "TOML of legal names, contacts, signatories, case numbers")
+    option(case, "--rates", "FILE", "CSV date,from,to,rate,source to convert by")
+    option(case, "--as-of", "TIME", "date of the package (default: the run's)")
+    several(
+        case,
         "--overlap",
-        **repeatable("RESULT"),
-        help="signed counts of victims shared with others, about this cluster",
+        "RESULT",
+        "signed counts of victims shared with others, about this cluster",
     )
-    case.add_argument(
+    several(
+        case,
         "--consent",
-        **repeatable("RESULT"),
-        help="a partner's signed consent, for the identifiers that it lists; or its revocation",
+        "RESULT",
+        "a partner's signed consent, for the identifiers that it lists; or its revocation",
     )
-    case.add_argument(
+    option(
+        case,
         "--supersedes",
-        metavar="PACKAGE",
-        help="an earlier package of this cluster: its folder, or its id in the ledger",
+        "PACKAGE",
+        "an earlier package of this cluster: its folder, or its id in the ledger",
     )
     about = "quote narratives, with victims' data masked"
-    case.add_argument("--excerpts", action="store_true", help=about)
-    case.add_argument(
+    switch(case, "--excerpts", about)
+    switch(
+        case,
         "--quote-scripts",
-        action="store_true",
-        help="quote what callers read out, once you have read it in the run's report",
+        "quote what callers read out, once you have read it in the run's report",
     )
-    case.add_argument(
-        "--reference", metavar="DIR", help="your recipients and rules, in place of shipped ones"
-    )
+    option(case, "--reference", "DIR", "your recipients and rules, in place of shipped ones")
     seal = parser.add_argument_group("Seal and record")
     add_signing(
         seal,
@@ -156,23 +156,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(seal)
     add_register_options(seal)
     answers = parser.add_argument_group("Answer for what is refused")
-    answers.add_argument(
+    several(
+        answers,
         "--include",
-        **repeatable("ENTITY=REASON"),
-        help="name a member that is not core or not reviewed, and why; needs --override-by",
+        "ENTITY=REASON",
+        "name a member that is not core or not reviewed, and why; needs --override-by",
     )
-    answers.add_argument(
-        "--override-by", metavar="NAME", help="who answers for a refused cluster, or an --include"
-    )
+    option(answers, "--override-by", "NAME", "who answers for a refused cluster, or an --include")
     about = "why --override-by answers for it; the package prints both"
-    answers.add_argument("--override-reason", metavar="TEXT", help=about)
-    answers.add_argument(
-        "--second", metavar="NAME", help="a second person who answers, if policy.toml asks for it"
-    )
-    answers.add_argument("--second-key", metavar="FILE", help="private key of --second")
+    option(answers, "--override-reason", "TEXT", about)
+    option(answers, "--second", "NAME", "a second person who answers, if policy.toml asks for it")
+    option(answers, "--second-key", "FILE", "private key of --second")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the package; returns 0 when done, 1 when the cluster is refused.
 
     Raises:
@@ -229,11 +226,11 @@ def run(arguments: argparse.Namespace) -> int:
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
     entry = _ledger_entry(case, files, now, rests_on(finished))
     _publish({memo: of_counsel, out: files}, arguments.ledger, entry)
-    sys.stdout.write(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}\n")
+    say(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}")
     return 0
 
 
-def _override_from(arguments: argparse.Namespace) -> Override | None:
+def _override_from(arguments: Namespace) -> Override | None:
     """Returns the person who answers for a refused cluster, and the reason, if there is one."""
     name, reason = arguments.override_by, arguments.override_reason
     if arguments.include and name is None:
@@ -248,7 +245,7 @@ def _override_from(arguments: argparse.Namespace) -> Override | None:
     return None if reason is None else Override(name.strip(), mask_contacts(reason.strip()))
 
 
-def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> list[Inclusion]:
+def _inclusions_from(arguments: Namespace, records: CaseRecords) -> list[Inclusion]:
     """Returns the members that are named by override, each with who answers for it and why."""
     members = {one["entity_id"]: one for one in records.facts.members}
     found: dict[str, Inclusion] = {}
@@ -282,7 +279,7 @@ def _case_file_from(path: str | None, records: CaseRecords, named: Collection[st
 
 
 def _releases_from(
-    arguments: argparse.Namespace, records: CaseRecords, named: Collection[str], now: datetime
+    arguments: Namespace, records: CaseRecords, named: Collection[str], now: datetime
 ) -> tuple[list[Release], dict[str, int], dict[str, list[str]]]:
     """Reads partners' consents, and counts for each the named members that it does not cover.
 
@@ -326,7 +323,7 @@ def _exchange_rates_from(path: str | None) -> dict[str, ExchangeRate]:
         return load_exchange_rates(read_text(path), path) if path is not None else {}
 
 
-def _read_case_records(arguments: argparse.Namespace, run: Run) -> CaseRecords:
+def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
     """Reads the cluster's records, and finds each in the inputs."""
     manifest = run.manifest
     # Reading the inputs loads Beam, which wrong usage must not wait for.
@@ -389,9 +386,7 @@ def _decided(finished: Run) -> list[dict[str, Any]]:
     return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
 
 
-def _earlier_package(
-    arguments: argparse.Namespace, members: Sequence[str]
-) -> tuple[str, dict[str, Any]]:
+def _earlier_package(arguments: Namespace, members: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """Returns the SHA-256 of the seal of the package that `--supersedes` names, and its facts.
 
     A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import pickle
 import re
 import shutil
-import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import groupby
@@ -22,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, option, say
 from pipelines.user_files import free_folder, open_run
 from reports import tables
 from schemas.enums import RecordKind
@@ -49,13 +48,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell as a formula (OWASP, CSV injection)."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace rejects`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--output", metavar="DIR", required=True, help="folder to write, new")
+    option(parser, "run", "RUN", "folder of a finished run")
+    option(parser, "--output", "DIR", "folder to write, new", required=True)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Exports the rejects of a run; returns the exit status 0.
 
     Raises:
@@ -73,13 +72,13 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         where = error.filename or out
         raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
-    sys.stdout.write(
+    say(
         f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
-        f"here; {out / 'why.csv'} says what is wrong\n"
+        f"here; {out / 'why.csv'} says what is wrong"
     )
     flags = [f"--{one} {out / one}" for one in ("complaints", "calls") if (out / one).exists()]
     if flags:
-        sys.stdout.write(f"then: ringtrace batch {' '.join(flags)} --output DIR\n")
+        say(f"then: ringtrace batch {' '.join(flags)} --output DIR")
     return 0
 
 

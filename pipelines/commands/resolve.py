@@ -13,11 +13,11 @@ at which one's own resolver answers: to each alias with a url, and to the files 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import re
 import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
 from pipelines.ledger import add_ledger
-from pipelines.options import UsageError, usage_errors
+from pipelines.options import UsageError, option, say, usage_errors
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
@@ -78,36 +78,33 @@ class Holding:
         return {evidence_number(self.issuer, one): one for one in things}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace resolve`."""
-    parser.add_argument(
-        "number", metavar="NUMBER", help="an evidence number, a case number or a partner's number"
-    )
-    parser.add_argument(
-        "paths", metavar="DIR", nargs="+", help="packages, offers and runs to look it up in"
-    )
-    parser.add_argument(
+    option(parser, "number", "NUMBER", "an evidence number, a case number or a partner's number")
+    option(parser, "paths", "DIR", "packages, offers and runs to look it up in", nargs="+")
+    option(
+        parser,
         "--aliases",
-        metavar="FILE",
-        help="CSV of number, system, id, url, who, when: what your own systems call it",
+        "FILE",
+        "CSV of number, system, id, url, who, when: what your own systems call it",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--linkset",
+        "URL",
+        "print links of the number (RFC 9264) instead, for a resolver of your own at this address",
         type=_web_folder,
-        metavar="URL",
-        help="print links of the number (RFC 9264) instead, for a resolver of your own at this "
-        "address",
     )
     add_ledger(parser)
 
 
-def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
+def add_schedule_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange schedule`."""
-    parser.add_argument("a", metavar="DIR", help="a package or an offer")
-    parser.add_argument("b", metavar="DIR", help="another one, of another organisation")
+    option(parser, "a", "DIR", "a package or an offer")
+    option(parser, "b", "DIR", "another one, of another organisation")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints what the number stands for; returns 1 where nothing that was given knows it.
 
     Raises:
@@ -125,14 +122,14 @@ def run(arguments: argparse.Namespace) -> int:
     for number in numbers:
         lines = list(_lines(number, rows, held, finished, entries))
         known = known or bool(lines)
-        sys.stdout.write("\n  ".join([f"{number}", *(lines or [UNKNOWN])]) + "\n")
+        say("\n  ".join([f"{number}", *(lines or [UNKNOWN])]))
     return 0 if known else 1
 
 
 def _web_folder(text: str) -> str:
     """Reads the address below which numbers are resolved."""
     if not re.fullmatch(r"https?://[\w.:-]+(/[\w.~/-]*)?", text):
-        raise argparse.ArgumentTypeError(
+        raise ArgumentTypeError(
             f"{text[:80]!r} is no address; give one such as https://numbers.example/"
         )
     return f"{text.rstrip('/')}/"
@@ -159,11 +156,11 @@ def _print_linkset(
         links = {name: those for name, those in links.items() if those}
         if links:
             found.append({"anchor": f"{base}{number}", **links})
-    sys.stdout.write(json.dumps({"linkset": found}, indent=1, ensure_ascii=False) + "\n")
+    say(json.dumps({"linkset": found}, indent=1, ensure_ascii=False))
     return 0 if found else 1
 
 
-def write_schedule(arguments: argparse.Namespace) -> int:
+def write_schedule(arguments: Namespace) -> int:
     """Prints as CSV what two packages or offers both name, with what each calls it; returns 0.
 
     Raises:

@@ -10,7 +10,6 @@ request becomes a path. Long, since all that answers a request, and all that ref
 
 from __future__ import annotations
 
-import argparse
 import hmac
 import os
 import re
@@ -19,6 +18,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,7 +34,15 @@ import pyarrow.compute as pc
 from pipelines import key_store
 from pipelines.commands.decide import RecordedDecision, record_decision, recorded_lines
 from pipelines.ledger import values_withheld
-from pipelines.options import UsageError, WholeNumber, add_register_options, usage_errors
+from pipelines.options import (
+    UsageError,
+    WholeNumber,
+    add_register_options,
+    option,
+    say,
+    switch,
+    usage_errors,
+)
 from pipelines.progress import printable
 from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
 from pipelines.workbench_state import (
@@ -104,50 +112,51 @@ READ_ONLY_CALLS = ("api/about", "api/alerts")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace serve`."""
-    parser.add_argument(
-        "run", metavar="RUN", help="folder of a finished run, of several, or of a stream"
-    )
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run, of several, or of a stream")
+    option(
+        parser,
         "--decisions",
-        metavar="FILE",
-        help="CSV or JSON Lines that decisions are added to; made where it is absent (default: "
+        "FILE",
+        "CSV or JSON Lines that decisions are added to; made where it is absent (default: "
         "the browser keeps them, to be downloaded)",
     )
-    parser.add_argument("--author", metavar="NAME", help="who decides; needed with --decisions")
-    parser.add_argument(
+    option(parser, "--author", "NAME", "who decides; needed with --decisions")
+    option(
+        parser,
         "--rerun",
-        metavar="FILE",
-        help="TOML of options of ringtrace batch, by which a button makes the next run with the "
+        "FILE",
+        "TOML of options of ringtrace batch, by which a button makes the next run with the "
         "new decisions, beside the last one; needs --decisions",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--previous",
-        metavar="RUN",
-        help="the run before, for what changed (default: the one beside RUN that it followed)",
+        "RUN",
+        "the run before, for what changed (default: the one beside RUN that it followed)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--port",
+        "N",
+        "port on this machine, 0 for any that is free (default: %(default)s)",
         type=WholeNumber(0, 65_535),
         default=PORT,
-        metavar="N",
-        help="port on this machine, 0 for any that is free (default: %(default)s)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--user-header",
-        metavar="NAME",
-        help="behind a proxy that signs people in: the header in which it gives their name, in "
+        "NAME",
+        "behind a proxy that signs people in: the header in which it gives their name, in "
         "place of --author; needs --public-url",
     )
-    parser.add_argument(
-        "--public-url", metavar="URL", help="the address of that proxy, as browsers see it"
-    )
-    parser.add_argument("--open", action="store_true", help="open it in the web browser")
+    option(parser, "--public-url", "URL", "the address of that proxy, as browsers see it")
+    switch(parser, "--open", "open it in the web browser")
     add_register_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Serves the workbench until it is interrupted; returns the exit status 0.
 
     Raises:
@@ -177,7 +186,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.register_key:
                 register = ["--register-key", arguments.register_key]
             server.next_run = NextRun(arguments.rerun, arguments.decisions, register)
-        sys.stdout.write(f"{server.address}\nend it with Ctrl+C\n")
+        say(f"{server.address}\nend it with Ctrl+C")
         sys.stdout.flush()
         if arguments.open:
             _open_browser(server.address)
@@ -196,7 +205,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_flags(arguments: argparse.Namespace) -> None:
+def _check_flags(arguments: Namespace) -> None:
     """Raises UsageError for flags that do not fit each other."""
     if (arguments.user_header is None) != (arguments.public_url is None):
         raise UsageError("--user-header and --public-url go together: give both, or neither")
@@ -295,7 +304,7 @@ class Server:
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     problem: str | None = None
     folder: Path | None = None
-    arguments: argparse.Namespace | None = None
+    arguments: Namespace | None = None
     user_header: str | None = None
     public_url: str | None = None
     next_run: NextRun | None = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
+from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from pipelines import key_store, ledger
 from pipelines.ledger import add_ledger
-from pipelines.options import UsageError, add_notice
+from pipelines.options import UsageError, add_notice, option, say
 from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
 
@@ -22,24 +21,26 @@ if TYPE_CHECKING:
 FINDINGS_LIMIT = 200
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace verify` on `parser`."""
-    parser.add_argument("folder", metavar="DIR", help="a referral package")
-    parser.add_argument(
+    option(parser, "folder", "DIR", "a referral package")
+    option(
+        parser,
         "--key",
-        metavar="FILE",
-        help="public key in PEM of whoever must have signed it (default: your own, or a trusted "
+        "FILE",
+        "public key in PEM of whoever must have signed it (default: your own, or a trusted "
         "one of the organisation that it names as its issuer)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--authority",
-        metavar="FILE",
-        help="root certificates in PEM by which the RFC 3161 time stamp in it must hold",
+        "FILE",
+        "root certificates in PEM by which the RFC 3161 time stamp in it must hold",
     )
     add_ledger(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints the findings; returns 0 when everything holds, 1 when anything does not.
 
     Raises:
@@ -65,29 +66,27 @@ def run(arguments: argparse.Namespace) -> int:
         _check_validity(result, result.signer)
     _check_basis(result, arguments.ledger)
     if result.package:
-        _print_line(f"package      {_printable(result.package.get('reference'))}")
-        _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
-        _print_line(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
-        _print_line(f"Merkle root  {result.package['merkle_root']}")
-        _print_line(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
-        _print_line(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
-        _print_line(f"key named    {_printable(result.package.get('key_id') or 'none')}")
-        _print_line(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
-    _print_line(f"seal         {result.seal_sha256 or 'none'}")
+        say(f"package      {_printable(result.package.get('reference'))}")
+        say(f"seen from    {_printable(result.package.get('as_of'))}")
+        say(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
+        say(f"Merkle root  {result.package['merkle_root']}")
+        say(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
+        say(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
+        say(f"key named    {_printable(result.package.get('key_id') or 'none')}")
+        say(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
+    say(f"seal         {result.seal_sha256 or 'none'}")
     whose = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
     by = f"{result.signer}, {'the key given' if given else whose}" if result.signer else None
-    _print_line(f"signed by    {by or 'no key that counts here'}")
-    _print_line(
-        f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}"
-    )
+    say(f"signed by    {by or 'no key that counts here'}")
+    say(f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}")
     for one in result.findings[:FINDINGS_LIMIT]:
-        _print_line(f"WRONG  {_printable(one.path)}: {one.what}")
+        say(f"WRONG  {_printable(one.path)}: {one.what}")
     if len(result.findings) > FINDINGS_LIMIT:
-        _print_line(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
+        say(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
     if result.holds:
-        _print_line(f"holds: {result.files} files are as they were sealed")
+        say(f"holds: {result.files} files are as they were sealed")
         return 0
-    _print_line("does not hold")
+    say("does not hold")
     return 1
 
 
@@ -163,7 +162,3 @@ def _authorities(path: str) -> list[Certificate]:
 
 def _printable(value: object) -> str:
     return plain(str(value), 300)
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -18,8 +18,10 @@ from pipelines.options import (
     add_reading_options,
     add_writing_options,
     moment,
+    option,
     parse_with_beam,
-    repeatable,
+    several,
+    switch,
     with_default_runner,
 )
 from schemas.enums import EntityKind
@@ -69,112 +71,123 @@ def retention(text: str) -> str:
         or not days.isdecimal()
         or not 1 <= int(days) <= MOST_RETENTION_DAYS
     ):
-        raise argparse.ArgumentTypeError(
+        raise ArgumentTypeError(
             f"'{text}' is not KIND=DAYS, such as phone=90; kinds: {', '.join(EntityKind)}"
         )
     return text
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace stream`."""
     records = parser.add_argument_group("Records")
-    records.add_argument(
+    option(
+        records,
         "--watch",
-        metavar="DIR",
-        help="a folder whose complaints/ and calls/ are watched for files, on this machine",
+        "DIR",
+        "a folder whose complaints/ and calls/ are watched for files, on this machine",
     )
     add_reading_options(records)
     add_queue_options(parser)
     clusters = parser.add_argument_group("Clusters")
-    clusters.add_argument(
+    several(
+        clusters,
         "--retention",
-        **repeatable("KIND=DAYS"),
+        "KIND=DAYS",
+        "for how long a kind of identifier counts, such as phone=90",
         type=retention,
-        help="for how long a kind of identifier counts, such as phone=90",
     )
     add_clustering_options(clusters)
-    clusters.add_argument(
+    several(
+        clusters,
         "--offer",
-        **repeatable("OFFER"),
-        help="folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
+        "OFFER",
+        "folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
         "each snapshot: also writes the snapshot joined with it, in joint/; raises no alert",
     )
     add_alert_options(parser.add_argument_group("Alerts"))
     output = parser.add_argument_group("Output")
-    output.add_argument("--output", metavar="DIR", help="folder of alerts, snapshots and rejects")
-    output.add_argument(
+    option(output, "--output", "DIR", "folder of alerts, snapshots and rejects")
+    option(
+        output,
         "--snapshot-interval",
+        "SECONDS",
+        "least time between two snapshots (default: %(default)s)",
         type=UP_TO_A_WEEK,
         default=3600,
-        metavar="SECONDS",
-        help="least time between two snapshots (default: %(default)s)",
     )
     add_writing_options(output)
     process = parser.add_argument_group("Process")
-    process.add_argument(
+    option(
+        process,
         "--tick-interval",
+        "SECONDS",
+        "least time between two ticks, which look at all evidence (default: %(default)s)",
         type=UP_TO_A_WEEK,
         default=10,
-        metavar="SECONDS",
-        help="least time between two ticks, which look at all evidence (default: %(default)s)",
     )
-    process.add_argument(
+    option(
+        process,
         "--stop-after-idle",
+        "SECONDS",
+        "write a last snapshot and end when nothing has come for so long",
         type=UP_TO_A_WEEK,
-        metavar="SECONDS",
-        help="write a last snapshot and end when nothing has come for so long",
     )
-    process.add_argument(
+    switch(
+        process,
         "--migrate-state",
-        action="store_true",
-        help="go on from a state/ of an earlier version, which is written again in this one",
+        "go on from a state/ of an earlier version, which is written again in this one",
     )
     add_process_options(process)
 
 
 def add_alert_options(flags: Flags) -> None:
     """Declares the flags that say what raises an alert, and who receives it."""
-    flags.add_argument(
+    option(
+        flags,
         "--alert-records",
+        "N",
+        "people who report one identifier in the window and so raise an alert "
+        "(default: %(default)s)",
         type=WholeNumber(2, 100_000),
         default=5,
-        metavar="N",
-        help="people who report one identifier in the window and so raise an alert "
-        "(default: %(default)s)",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--alert-hours",
+        "HOURS",
+        "the window of --alert-records (default: %(default)s)",
         type=UP_TO_A_WEEK,
         default=24,
-        metavar="HOURS",
-        help="the window of --alert-records (default: %(default)s)",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--referred",
-        metavar="FILE",
-        help="CSV cluster_id,referred_at of clusters to watch for new activity",
+        "FILE",
+        "CSV cluster_id,referred_at of clusters to watch for new activity",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--webhook",
-        metavar="URL",
-        help="also post each alert there as JSON, core identifiers alone; https, or localhost",
+        "URL",
+        "also post each alert there as JSON, core identifiers alone; https, or localhost",
     )
 
 
-def add_queue_options(parser: argparse.ArgumentParser) -> None:
+def add_queue_options(parser: ArgumentParser) -> None:
     """Declares the flags of sources of records and recipients of alerts other than files."""
     kafka = parser.add_argument_group(
         "Kafka (needs the extra kafka; with --runner, Java where the job starts)"
     )
-    kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="brokers")
-    kafka.add_argument("--kafka-complaints", **repeatable("TOPIC"), help="topics of complaints")
-    kafka.add_argument("--kafka-calls", **repeatable("TOPIC"), help="topics of call records")
-    kafka.add_argument("--kafka-alerts", metavar="TOPIC", help="also send each alert there")
-    kafka.add_argument(
+    option(kafka, "--kafka-servers", "HOST:PORT,...", "brokers")
+    several(kafka, "--kafka-complaints", "TOPIC", "topics of complaints")
+    several(kafka, "--kafka-calls", "TOPIC", "topics of call records")
+    option(kafka, "--kafka-alerts", "TOPIC", "also send each alert there")
+    option(
+        kafka,
         "--kafka-group",
+        "NAME",
+        "consumer group, whose offsets are committed (default: %(default)s)",
         default="ringtrace",
-        metavar="NAME",
-        help="consumer group, whose offsets are committed (default: %(default)s)",
     )
     kafka.add_argument(
         "--kafka-commit",
@@ -182,12 +195,13 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         help="whether the engine commits the group's offsets, which neither Prism nor Flink's job "
         "server can (default: yes on Dataflow, no elsewhere)",
     )
-    kafka.add_argument(
+    option(
+        kafka,
         "--kafka-start",
+        "TIME|earliest|latest",
+        "where a group without offsets starts (default: %(default)s)",
         type=start_position,
         default="earliest",
-        metavar="TIME|earliest|latest",
-        help="where a group without offsets starts (default: %(default)s)",
     )
     kafka.add_argument(
         "--kafka-timestamps",
@@ -195,27 +209,28 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         default="processing",
         help="what moves the watermark; snapshots wait for it (default: %(default)s)",
     )
-    kafka.add_argument(
+    option(
+        kafka,
         "--kafka-config",
-        metavar="FILE",
-        help='TOML of more settings of the client, such as security_protocol = "SASL_SSL"',
+        "FILE",
+        'TOML of more settings of the client, such as security_protocol = "SASL_SSL"',
     )
-    kafka.add_argument(
+    option(
+        kafka,
         "--kafka-expansion",
-        metavar="HOST:PORT",
-        help="a running expansion service, if Beam is not to start one",
+        "HOST:PORT",
+        "a running expansion service, if Beam is not to start one",
     )
     pubsub = parser.add_argument_group("Pub/Sub (needs --runner=DataflowRunner and the extra gcp)")
-    pubsub.add_argument("--pubsub-complaints", metavar="NAME", help="subscription of complaints")
-    pubsub.add_argument("--pubsub-calls", metavar="NAME", help="subscription of call records")
-    pubsub.add_argument("--pubsub-alerts", metavar="NAME", help="topic to also send each alert to")
-    pubsub.add_argument(
-        "--pubsub-id-label", metavar="NAME", help="attribute that Pub/Sub knows duplicates by"
-    )
-    pubsub.add_argument(
+    option(pubsub, "--pubsub-complaints", "NAME", "subscription of complaints")
+    option(pubsub, "--pubsub-calls", "NAME", "subscription of call records")
+    option(pubsub, "--pubsub-alerts", "NAME", "topic to also send each alert to")
+    option(pubsub, "--pubsub-id-label", "NAME", "attribute that Pub/Sub knows duplicates by")
+    option(
+        pubsub,
         "--pubsub-timestamp-attribute",
-        metavar="NAME",
-        help="attribute with the time that moves the watermark; snapshots wait for it",
+        "NAME",
+        "attribute with the time that moves the watermark; snapshots wait for it",
     )
     queues = parser.add_argument_group("Kafka and Pub/Sub")
     queues.add_argument(
@@ -224,7 +239,7 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         default="json",
         help="encoding of a message's value (default: %(default)s)",
     )
-    queues.add_argument("--avro-schema", metavar="FILE", help="Avro schema (.avsc) of values")
+    option(queues, "--avro-schema", "FILE", "Avro schema (.avsc) of values")
 
 
 def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -> str:
@@ -266,7 +281,7 @@ def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -
 
 def _unused_option(fields: Mapping[str, Any], source: str) -> str:
     """Returns an option that was given and would do nothing, if there is one."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = ArgumentParser(add_help=False)
     add_queue_options(parser)
     used = {one for one in QUEUES if source == one or fields[f"{one}_alerts"]}
     for name, default in vars(parser.parse_args([])).items():
@@ -276,7 +291,7 @@ def _unused_option(fields: Mapping[str, Any], source: str) -> str:
     return ""
 
 
-def stream_options(arguments: argparse.Namespace) -> argparse.Namespace:
+def stream_options(arguments: Namespace) -> Namespace:
     """Checks parsed flags.
 
     `source` is added: watch, kafka or pubsub; and `local`, for a process on this machine, with its
@@ -316,10 +331,10 @@ def stream_options(arguments: argparse.Namespace) -> argparse.Namespace:
     days = dict(one.split("=") for one in fields["retention"])
     fields["retention"] = {kind: int(count) for kind, count in days.items()}
     local = f"--runner={LOCAL_RUNNER}" in flags
-    return argparse.Namespace(**fields, source=source, beam=flags, local=local)
+    return Namespace(**fields, source=source, beam=flags, local=local)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> Namespace:
     """Parses the arguments of `ringtrace stream`.
 
     Raises:
