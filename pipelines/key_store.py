@@ -103,12 +103,16 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
             own and has ended.
     """
     path = Path(given) if given is not None else own_path()
-    if given is None and make and not path.exists() and _made(path):
-        public = signing.key_id(_private(path).public_key())
-        sys.stderr.write(
-            f"ringtrace: made a signing key in {path}\n"
-            f"ringtrace: its fingerprint is {public}; partners need it: ringtrace keys export\n"
-        )
+    if given is None and make and not path.exists():
+        remedy = f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
+        with system_errors(path, remedy):
+            made = written_once(path, signing.private_pem(signing.make_signing_key()))
+        if made:
+            public = signing.key_id(_private(path).public_key())
+            sys.stderr.write(
+                f"ringtrace: made a signing key in {path}\n"
+                f"ringtrace: its fingerprint is {public}; partners need it: ringtrace keys export\n"
+            )
     key = _private(path)
     if given is None and own_key_ended(key.public_key()):
         raise UsageError(
@@ -124,21 +128,12 @@ def own_key_ended(key: Ed25519PublicKey) -> bool:
     return ended is not None and ended < datetime.now(UTC)
 
 
-def _made(path: Path) -> bool:
-    """Writes a new private key unless another process was first; returns whether this one did.
-
-    Raises:
-        UsageError: if it cannot be written.
-    """
-    with system_errors(
-        path, f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
-    ):
-        return written_once(path, signing.private_pem(signing.make_signing_key()))
+def _read_own(path: Path) -> bytes:
+    return read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
 
 
 def _private(path: Path) -> Ed25519PrivateKey:
-    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
-    return open_private_key(content, str(path))
+    return open_private_key(_read_own(path), str(path))
 
 
 def own_public_key() -> Ed25519PublicKey | None:
@@ -150,26 +145,32 @@ def own_public_key() -> Ed25519PublicKey | None:
     path = own_path()
     if not path.exists():
         return None
-    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
+    content = _read_own(path)
     with usage_errors(KeyFileError):
         if b"PUBLIC KEY" in content:
             return signing.public_part(content, str(path))
     return open_private_key(content, str(path)).public_key()
 
 
-def _stored_secret(path: str, most: int) -> bytes:
-    """Reads a secret from an object store, whose own rules say who may read it.
+def _secret(path: str | Path, size: int, remedy: str) -> bytes:
+    """Reads a secret of so many bytes, from an object store by whose rules others may not read it.
 
     Raises:
-        UsageError: if it cannot be read.
+        UsageError: if it cannot be read, or is of another length, or others can read it.
     """
-    from apache_beam.io.filesystems import FileSystems
+    if "://" not in str(path):
+        content = read_secret_file(Path(path), size, remedy)
+    else:
+        from apache_beam.io.filesystems import FileSystems
 
-    try:
-        with FileSystems.open(path) as file:
-            return bytes(file.read(most + 1))
-    except (OSError, ValueError):
-        raise UsageError(f"{path}: cannot be read; give a key that can be") from None
+        try:
+            with FileSystems.open(str(path)) as file:
+                content = bytes(file.read(size + 1))
+        except (OSError, ValueError):
+            raise UsageError(f"{path}: cannot be read; give a key that can be") from None
+    if len(content) != size:
+        raise UsageError(f"{path}: is not a key of {size} bytes; {remedy}")
+    return content
 
 
 def private_path() -> Path:
@@ -189,10 +190,7 @@ def private_key() -> PrivateKey | None:
     if not path.exists():
         return None
     remedy = "restore it from your backup: what it sealed cannot be read without it"
-    content = read_secret_file(path, SECRET_BYTES, remedy)
-    if len(content) != SECRET_BYTES:
-        raise UsageError(f"{path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
-    return PrivateKey(content)
+    return PrivateKey(_secret(path, SECRET_BYTES, remedy))
 
 
 def make_private_key() -> PrivateKey:
@@ -250,24 +248,26 @@ def register_source(
     from transforms.erasure import Erasures, RegisterKey
     from transforms.victim_register import RegisterSource
 
-    of_runs = [one for folder in runs for one in _files_of_run(folder)]
-    others = [one for path in files for one in _files_below(path)]
-    key_ids = {path: _key_of_register(path, count) for path, count in of_runs + others}
+    of_runs = [file for folder in runs for file in _files_of_run(folder)]
+    more = [file for path in files for file in _files_below(path)]
+    key_ids = {path: _key_of_register(path, rows) for path, rows in of_runs + more}
     secret = _register_secret(given, make=make)
     key = RegisterKey(secret) if secret is not None else None
-    here = "none is here" if key is None else f"here is {key.key_id}"
-    for path, name in key_ids.items():
-        if name is not None and (key is None or name != key.key_id):
+    for path, key_id in key_ids.items():
+        if key_id is not None and (key is None or key_id != key.key_id):
             raise UsageError(
-                f"{path}: is a victim register of the key {name}, {here}; give --register-key "
-                "FILE, or --no-register"
+                f"{path}: is a victim register of the key {key_id}, {_named(key)}; give "
+                "--register-key FILE, or --no-register"
             )
     if key is None:
         return None
-    known = others if follow else of_runs + others
+    paths = tuple(path for path, _ in (more if follow else of_runs + more))
     folder = runs[0] if follow and runs else None
-    paths = tuple(path for path, _ in known)
     return RegisterSource(key, paths, folder, private_key(), erased or Erasures())
+
+
+def _named(key: RegisterKey | None) -> str:
+    return "none is here" if key is None else f"here is {key.key_id}"
 
 
 def has_register_key(given: str | None) -> bool:
@@ -296,14 +296,11 @@ def _files_below(given: str) -> list[tuple[str, int | None]]:
     """
     if "://" in given or not Path(given).is_dir():
         return [(given, None)]
-    files: list[tuple[str, int | None]] = [
-        (str(one), None) for one in sorted(Path(given).glob("*.parquet"))
-    ]
-    if not files:
+    if not (paths := sorted(Path(given).glob("*.parquet"))):
         raise UsageError(
             f"{given}: has no file of a victim register; give private/victims of a run"
         )
-    return files
+    return [(str(path), None) for path in paths]
 
 
 def _key_of_register(path: str, rows: int | None) -> str | None:
@@ -315,13 +312,9 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
     from transforms.private_files import PrivateFileError
     from transforms.victim_register import RegisterError, check_register_file
 
-    try:
+    remedy = "give a register that can be read"
+    with usage_errors(RegisterError, PrivateFileError), system_errors(path, remedy):
         key_id, count = check_register_file(path, private_key())
-    except (RegisterError, PrivateFileError) as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        why = error.strerror or "cannot be opened"
-        raise UsageError(f"{path}: {why}; give a register that can be read") from None
     if rows is not None and count != rows:
         raise UsageError(
             f"{path}: has {count} entries, its manifest says {rows}; make the run again, or give "
@@ -349,13 +342,7 @@ def _register_secret(given: str | None, *, make: bool) -> bytes | None:
                 f"ringtrace: {path}: {error.strerror}; the run keeps no victim register\n"
             )
             return None
-    if given is not None and "://" in given:
-        content = _stored_secret(given, SECRET_BYTES)
-    else:
-        content = read_secret_file(path, SECRET_BYTES, remedy)
-    if len(content) != SECRET_BYTES:
-        raise UsageError(f"{given or path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
-    return content
+    return _secret(path if given is None else given, SECRET_BYTES, remedy)
 
 
 def erased_path() -> Path:
@@ -407,9 +394,8 @@ def erasures(given: str | None) -> ErasureList | None:
     secret = _register_secret(given, make=False)
     key = RegisterKey(secret) if secret is not None else None
     if key is None or names - {key.key_id}:
-        here = "none is here" if key is None else f"here is {key.key_id}"
         raise UsageError(
-            f"{path}: names erased records under the key {min(names)}, {here}; give "
+            f"{path}: names erased records under the key {min(names)}, {_named(key)}; give "
             "--register-key FILE"
         )
     return ErasureList(key, frozenset(known))
@@ -435,14 +421,10 @@ def public_key(path: str | Path) -> Ed25519PublicKey:
     Raises:
         UsageError: if the file cannot be used.
     """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
+    with system_errors(path, "give a partner's public key in PEM"), Path(path).open("rb") as file:
+        content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
+    with usage_errors(KeyFileError):
         return signing.read_public_key(content, str(path))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a partner's public key in PEM") from None
-    except KeyFileError as error:
-        raise UsageError(str(error)) from None
 
 
 def org_slug(text: str) -> str:

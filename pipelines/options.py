@@ -111,7 +111,8 @@ def system_errors(path: object, remedy: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; {remedy}") from None
+        why = error.strerror or "cannot be opened"
+        raise UsageError(f"{path}: {why}; {remedy}") from None
 
 
 SYSTEM_REMEDIES = {

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -95,31 +95,31 @@ OVERRIDE = "override"
 _TWO_PEOPLE = (*ACCUSING_DECISIONS, OVERRIDE)
 
 
-def _kinds(value: Any) -> frozenset[str] | None:
-    fits = isinstance(value, list) and all(one in _TWO_PEOPLE for one in value)
-    return frozenset(value) if fits else None
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _whole(least: int, most: int) -> Callable[[Any], int | None]:
-    def check(value: Any) -> int | None:
-        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-        return value if fits else None
-
-    return check
-
-
-_POLICY: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "two_people": (_kinds, f"a list of {', '.join(_TWO_PEOPLE)}"),
-    "require_signed_decisions": (_flag, "true or false"),
-    "longest_offer_days": (_whole(1, 366), "a whole number from 1 to 366"),
-    "least_shared_count": (_whole(3, 1_000), "a whole number from 3 to 1000"),
-    "overlap_answers_per_year": (_whole(1, 365), "a whole number from 1 to 365"),
-    "most_people_of_sender": (_whole(1, 1_000), "a whole number from 1 to 1000"),
+_MOST = {
+    "longest_offer_days": (1, 366),
+    "least_shared_count": (3, 1_000),
+    "overlap_answers_per_year": (1, 365),
+    "most_people_of_sender": (1, 1_000),
 }
+"""The least and the most of the rules that are whole numbers."""
+
+_RULES = ("two_people", "require_signed_decisions", *_MOST)
+
+
+def _rule(name: str, value: Any) -> Any:
+    """Returns the value of a rule. Raises ValueError, which says what it must be."""
+    if name == "two_people":
+        if isinstance(value, list) and all(kind in _TWO_PEOPLE for kind in value):
+            return frozenset(value)
+        raise ValueError(f"a list of {', '.join(_TWO_PEOPLE)}")
+    if name == "require_signed_decisions":
+        if isinstance(value, bool):
+            return value
+        raise ValueError("true or false")
+    least, most = _MOST[name]
+    if type(value) is int and least <= value <= most:
+        return value
+    raise ValueError(f"a whole number from {least} to {most}")
 
 
 def custody_policy() -> CustodyPolicy:
@@ -136,12 +136,10 @@ def custody_policy() -> CustodyPolicy:
         values = parse_toml(read_text(str(path)))
     chosen = {}
     for name, value in values.items():
-        if name not in _POLICY:
-            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_POLICY)}")
-        check, wanted = _POLICY[name]
-        chosen[name] = check(value)
-        if chosen[name] is None:
-            raise UsageError(f"{path}: {name}: is not {wanted}; give one")
+        if name not in _RULES:
+            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_RULES)}")
+        with usage_errors(ValueError, before=f"{path}: {name}: is not ", after="; give one"):
+            chosen[name] = _rule(name, value)
     return CustodyPolicy(**chosen)
 
 
@@ -197,22 +195,20 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
         UsageError: if it cannot be read, or is of over `most` bytes.
     """
     try:
-        if "://" not in path:
-            with Path(path).open("rb") as local:
-                content = local.read(most + 1)
-        else:
-            from apache_beam.io.filesystems import FileSystems
+        with system_errors(path, "give a file that can be read"):
+            if "://" not in path:
+                file: Any = Path(path).open("rb")  # noqa: SIM115 - closed below
+            else:
+                from apache_beam.io.filesystems import FileSystems
 
-            with FileSystems.open(path) as stored:
-                content = bytes(stored.read(most + 1))
+                file = FileSystems.open(path)
+            with file:
+                content = bytes(file.read(most + 1))
         if len(content) > most:
             raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller one")
         return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        why = error.strerror or "cannot be opened"
-        raise UsageError(f"{path}: {why}; give a file that can be read") from None
     except ValueError:
         # Beam names no file system for the scheme where the library for it is absent.
         raise UsageError(
