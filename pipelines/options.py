@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -38,46 +39,6 @@ UNUSED_BY_BEAM = ("IPython", "pandas")
 """Modules that Beam and Arrow load where they find them, and that no pipeline here uses."""
 
 EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
-
-METAVARS = {
-    "ANSWER": "folder of the second letter of an overlap, or the letter itself",
-    "CODE": "code of a recipient, such as in-cbi",
-    "DIR": "a folder",
-    "ENTITY": "an identifier in any form, such as '(888) 555-0123'",
-    "ENTITY=REASON": "the id of a member, as members/ has it, and why it is named",
-    "FILE": "a file",
-    "GLOB": "files, folders or globs, local or gs:// and s3://",
-    "HEX": "fingerprint of a key, or an id, a token or a digest in a hub",
-    "HUB": "folder of a hub, or the URL of its TAXII collection",
-    "HOST:PORT": "address of a server",
-    "HOST:PORT,...": "addresses of servers",
-    "HOURS": "a whole number of hours",
-    "ID": "id of a cluster, as clusters/ has it",
-    "KIND=DAYS": "a kind of identifier and a whole number of days",
-    "LEDGER": "the file in which offers, packages and corrections are recorded",
-    "LIST": "folder of a signed list of keys, or the list itself",
-    "N": "a whole number",
-    "NAME": "a name",
-    "NUMBER": "an evidence number, or what your own or a partner's system calls it",
-    "OFFER": "folder of a signed offer, or the offer itself",
-    "ORG/ID": "a record: the organisation's slug, and the complaint_id or call_id",
-    "ORG": "slug of an organisation, as source_org has it",
-    "PACKAGE": "folder of an earlier package, or its id in the ledger",
-    "REQUEST": "folder of the first letter of an overlap, or the letter itself",
-    "RESULT": "folder of the third letter of an overlap, or the letter itself",
-    "RUN": "folder of a finished run",
-    "SECONDS": "a whole number of seconds",
-    "SHARE": "a number from 0 to 1",
-    "TEXT": "a text",
-    "TIME": "an ISO 8601 time with a zone, such as 2026-03-01T00:00:00Z",
-    "TIME|earliest|latest": "a TIME, or one of these words",
-    "TOPIC": "a Kafka topic",
-    "TRUTH": "a CSV file of known answers",
-    "URL": "an address of the web",
-    "X": "a number",
-    "ZONE": "a time zone, such as Europe/Madrid, or an offset, such as +05:30",
-}
-"""The placeholders of values in --help and docs/cli.md, and the meaning of each."""
 
 RENAMED = {
     "--again": "--ignore-cooldown",
@@ -128,6 +89,12 @@ SYSTEM_REMEDIES = {
     errno.EIO: "check the disk",
 }
 """Remedies of system errors."""
+
+
+def read_data(name: str) -> dict[str, Any]:
+    """Reads a TOML file of pipelines/data."""
+    path = resources.files("pipelines").joinpath("data", f"{name}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def say(*lines: str) -> None:

@@ -1,9 +1,9 @@
 """Shows what a run is doing: a live line on a terminal, plain lines elsewhere.
 
-Beam's local runner names each stage that it begins. Which share of a batch run's time each of them
-takes was measured (`BATCH_STEPS`, by `python -m benchmarks.batch --stages`); from that and the time
-that has passed follow the share of the work that is done and the time that remains. Other runners
-name no stages here, so nothing is shown of them.
+Beam's local runner names each stage that it begins. `data/batch_steps.toml` says which share of a
+batch run's time each takes, as `python -m benchmarks.batch --stages` measured it. From that and the
+time that has passed follow the share of the work that is done and the time that remains. Other
+runners name no stages here, so nothing is shown of them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import os
 import sys
 import threading
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -58,39 +60,11 @@ class StepCost(NamedTuple):
     stages: tuple[int, ...]
 
 
-BATCH_STEPS: Mapping[str, StepCost] = {
-    "Read": StepCost("reading and checking records", (59,)),
-    "One complaint an id": StepCost("extracting evidence from complaints", (275,)),
-    "Scripts": StepCost("comparing call scripts", (5, 3, 3, 4, 3, 7, 2, 1, 13)),
-    "Start": StepCost("comparing call scripts", (4,)),
-    "Classify": StepCost("classifying identifiers", (0, 28, 62, 62)),
-    "Numbers in rejects": StepCost("collecting victims' numbers", (0, 0)),
-    "One call an id": StepCost("extracting evidence from calls", (0,)),
-    "Stated numbers": StepCost("collecting victims' numbers", (19, 0, 4)),
-    "Numbers stated": StepCost("collecting victims' numbers", (0, 0)),
-    "Victims' roles": StepCost("collecting victims' numbers", (17,)),
-    "Link": StepCost("linking", (15,)),
-    "Keep register": StepCost("keeping the victim register", (1, 6)),
-    "Victims' numbers": StepCost("collecting victims' numbers", (0, 1)),
-    "Withhold from complaints": StepCost("withholding victims' numbers", (72,)),
-    "Withhold from calls": StepCost("withholding victims' numbers", (19,)),
-    "Write tables": StepCost("writing tables", (0, 48)),
-    "Assign": StepCost("clustering", (26,)),
-    "Finalize entities": StepCost("describing clusters", (9,)),
-    "Summarise": StepCost("describing clusters", (2, 86)),
-    "Bind": StepCost("describing clusters", (0, 0)),
-    "Decided": StepCost("describing clusters", (0, 0)),
-    "Finalize links": StepCost("describing clusters", (2,)),
-    "Cluster records": StepCost("describing clusters", (44,)),
-    "Find campaigns": StepCost("finding campaigns", (9, 0)),
-    "Suppliers": StepCost("describing clusters", (2,)),
-    "Finish": StepCost("writing the report", (0, 88)),
-}
-"""Steps of a batch run by name, their stages in thousandths of the time of a run.
-
-The mean of simulated worlds of 20,000 and 100,000 complaints with 1.25 calls each, two processes on
-two cores. A stage of less than 2 has 0: its time is that of the one before it.
-"""
+def batch_steps() -> dict[str, StepCost]:
+    """Reads what each step of a batch run costs, by the name of the step."""
+    path = resources.files("pipelines").joinpath("data", "batch_steps.toml")
+    steps = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {name: StepCost(step["doing"], tuple(step["stages"])) for name, step in steps.items()}
 
 
 class WorkDone:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from pipelines.commands import COMMANDS, Group
-from pipelines.options import EPILOG, METAVARS, Number, WholeNumber, help_text, run_writer
+from pipelines.options import EPILOG, Number, WholeNumber, help_text, read_data, run_writer
 from schemas.contract_docs import markdown_table
 
 LONGEST_SIGNATURE = 96
@@ -122,7 +122,7 @@ def _argument_row(action: Action) -> tuple[str, str]:
 
 
 def _value_table() -> str:
-    rows = ((f"`{name}`", about) for name, about in METAVARS.items())
+    rows = ((f"`{name}`", about) for name, about in read_data("words")["values"].items())
     return markdown_table(("value", "meaning"), rows)
 
 

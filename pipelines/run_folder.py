@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import key_store
-from pipelines.options import UsageError, system_errors, take_notices
+from pipelines.options import UsageError, read_data, system_errors, take_notices
 from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
@@ -42,9 +42,7 @@ from schemas.manifest import (
     InputEntries,
     InputFile,
     Manifest,
-    SkipReason,
 )
-from schemas.reject import Code
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -75,58 +73,13 @@ MOST_NAMES = 2
 SECONDS_TO_END = 5.0
 """Seconds within which a run that was stopped ends by itself."""
 
-REJECT_REASONS: Mapping[str, str] = {
-    Code.BAD_ENCODING: "not in UTF-8",
-    Code.BROKEN_JSON: "with broken JSON",
-    Code.NOT_AN_OBJECT: "with JSON that is not an object",
-    Code.BROKEN_CSV: "with broken CSV",
-    Code.BROKEN_TOKEN: "with a broken PASSporT",
-    Code.ROW_TOO_LARGE: "too large",
-    Code.TRUNCATED_FILE: "in a file that is cut off",
-    Code.UNREADABLE_FILE: "for a file that cannot be read",
-    Code.OVER_LIMIT: "for a file that would decode to far more than its size",
-    Code.WRONG_TYPE: "with a value of the wrong type",
-    Code.MISSING_FIELD: "with a required field missing",
-    Code.BAD_VALUE: "with a value that is not allowed",
-    Code.BAD_TIMESTAMP: "with a time that cannot be read",
-    Code.IMPOSSIBLE_DATE: "with an impossible date",
-    Code.BAD_COUNTRY: "with an unknown country",
-    Code.BAD_AMOUNT: "with an amount that cannot be read",
-    Code.BAD_CURRENCY: "with an unknown currency",
-    Code.VICTIM_ID_IS_CONTACT: "with a victim_id that is a number or an address",
-    Code.ID_IS_CONTACT: "with an id that is a number or an address",
-    Code.AFTER_AS_OF: "later than --as-of",
-    Code.IN_FUTURE: "from more than a day in the future",
-}
-"""Reasons for which rows are rejected, in words that fit one row and many."""
+_WORDS = read_data("words")
 
-SKIP_REASONS: Mapping[str, str] = {
-    SkipReason.HIDDEN: "with a name that begins with . or _",
-    SkipReason.MANIFEST: "named manifest.json",
-    SkipReason.EMPTY: "without a row",
-    SkipReason.UNFINISHED: "that is not finished yet",
-    SkipReason.NOT_DATA: "beside the data (readme, digest)",
-    SkipReason.MEDIA: "with a picture, sound or program",
-    SkipReason.SAME_FILE: "that is a file read under another name",
-    SkipReason.FOLDER: "that is a folder, which the pattern does not mean",
-    SkipReason.SHEET: "that is a sheet of a workbook which the map does not read",
-}
-"""Reasons for which an entry is skipped, in such words."""
+REJECT_REASONS: Mapping[str, str] = _WORDS["rejected"]
 
-NUMBER_REASONS: Mapping[str, str] = {
-    "ambiguous": "with two readings",
-    "emergency": "of an emergency service",
-    "empty": "empty",
-    "invalid": "in no numbering plan",
-    "masked": "partly masked",
-    "no_region": "without a country",
-    "not_a_number": "not a number",
-    "scientific": "rounded by a spreadsheet",
-    "short_code": "written as a short code",
-    "too_long": "too long",
-    "too_short": "too short",
-}
-"""Reasons of `transforms.phone` for which a number is not read, in such words."""
+SKIP_REASONS: Mapping[str, str] = _WORDS["skipped"]
+
+NUMBER_REASONS: Mapping[str, str] = _WORDS["unread"]
 
 WITHHELD = "withheld as a victim's"
 """The reason of numbers that were not read and are no longer in the tables."""

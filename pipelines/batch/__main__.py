@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> int:
     from pipelines import run_folder, runner
     from pipelines.batch.pipeline import build
     from pipelines.batch.plan import flags_for_size, make_plan, with_register
-    from pipelines.progress import BATCH_STEPS, Progress
+    from pipelines.progress import Progress, batch_steps
     from reports.text import quantity
     from transforms.local import UNCHECKED, quick_building
 
@@ -43,7 +43,7 @@ def run(arguments: Namespace) -> int:
         run_folder.check_private_output(plan.run.private, overwrite=options.overwrite)
         pipeline = runner.make_pipeline(flags + flags_for_size(plan.files, options.beam))
         plan = with_register(plan, options)
-        progress = Progress(sys.stderr, BATCH_STEPS)
+        progress = Progress(sys.stderr, batch_steps())
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
         for line in run_folder.opening_lines(plan.run.private):

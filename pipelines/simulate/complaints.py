@@ -20,43 +20,8 @@ from schemas.enums import Channel, Role
 
 CURRENCIES = {"US": "USD", "GB": "GBP", "CA": "CAD", "AU": "AUD", "DE": "EUR", "ES": "EUR"}
 
-BRAND_LINES = {
-    "Amazon": "+18882804331",
-    "Microsoft": "+18006427676",
-    "PayPal": "+18882211161",
-    "Apple": "+18002752273",
-}
-"""Support lines that the brands publish; all are on the known-legitimate list."""
-
-BANK_LINES = {
-    "Chase": "+18009359935",
-    "Bank of America": "+18004321000",
-    "Wells Fargo": "+18008693557",
-    "the IRS": "+18008291040",
-}
-
-CITED_SITES = {
-    "en": (
-        "nytimes.com", "bbc.com", "consumerreports.org", "aarp.org", "800notes.com", "bestbuy.com",
-        "etsy.com", "krebsonsecurity.com", "citicards.com", "harborviewgazette.com",
-        "tri-county-credit-union.org", "millersgardensupply.com", "westlakeclinic.org",
-    ),
-    "es": (
-        "elpais.com", "lavanguardia.com", "ocu.org", "elcorteingles.es", "pccomponentes.com",
-        "diariodelavega.es", "farmacia-olmedo.com",
-    ),
-    "de": (
-        "spiegel.de", "heise.de", "tellows.de", "otto.de", "zalando.de", "kreisblatt-nordheide.de",
-        "gaertnerei-lohmann.de",
-    ),
-    "fr": ("lapresse.ca", "radio-canada.ca", "simons.ca", "librairie-laurier.ca"),
-}  # fmt: skip
-"""Sites where victims check, read, shop and report, by language; the last ones are made up.
-
-Few are on the known-legitimate list: only what is said of them tells that they are no scammer's.
-"""
-
-BRAND_DOMAINS = ("amazon.com", "microsoft.com", "paypal.com", "anydesk.com", "teamviewer.com")
+BRAND_LINES, BANK_LINES = identifiers.SITES["brand_lines"], identifiers.SITES["bank_lines"]
+"""Support lines that brands and banks publish, by name."""
 
 _OFFSETS = {"US": -5, "GB": 0, "CA": -4, "AU": 10, "DE": 1, "ES": 1}
 
@@ -266,11 +231,11 @@ def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
         if rng.random() < 0.5:
             draft.numbers.append({"raw": written, "role": Role.MENTIONED.value})
     if rng.random() < chance(world, RATES.brand_domain):
-        domain = rng.choice(BRAND_DOMAINS)
+        domain = rng.choice(identifiers.SITES["hosts"]["brands"])
         draft.urls.append(write_url(rng, domain))
         if rng.random() < 0.3:
             add_email(draft, f"no-reply@{domain}", rng.choice(("sender", "mentioned")))
-    sites = CITED_SITES[draft.victim.language]
+    sites = draft.phrases.sites
     if rng.random() < chance(world, RATES.cited_site):
         # The victim looked at it of their own accord: it stands anywhere behind the opening.
         written = write_url(rng, rng.choice(sites), _ARTICLES)

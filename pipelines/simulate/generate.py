@@ -17,15 +17,8 @@ from typing import Any, BinaryIO
 import orjson
 
 from pipelines.simulate import complaints, identifiers, narratives
-from pipelines.simulate.complaints import (
-    BANK_LINES,
-    BRAND_DOMAINS,
-    BRAND_LINES,
-    CITED_SITES,
-    Scene,
-    Victim,
-)
-from pipelines.simulate.identifiers import PLATFORMS, Identifier
+from pipelines.simulate.complaints import BANK_LINES, BRAND_LINES, Scene, Victim
+from pipelines.simulate.identifiers import SITES, Identifier
 from pipelines.simulate.world import (
     COUNTRIES,
     COUNTRY_WEIGHTS,
@@ -119,7 +112,10 @@ def simulate(world: World, folder: Path) -> None:
         _write_csv(folder / ATTACKERS, ("entity_id", "attacker", "aim", "other"), aims)
     innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
     innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
-    innocent += [(f"domain:{domain}", "a platform that many rent under") for domain in PLATFORMS]
+    innocent += [
+        (f"domain:{domain}", "a platform that many rent under")
+        for domain in SITES["hosts"]["platforms"]
+    ]
     hubs = rings_served(the_plan)
     hubs |= {f"phone:{number}": len(the_plan.rings) for number in scene.people.unlisted}
     _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
@@ -236,9 +232,9 @@ def _legitimate() -> Iterator[tuple[str, str]]:
     """Yields what occurs and is nobody's scam, each with the reason."""
     for who, number in {**BRAND_LINES, **BANK_LINES}.items():
         yield f"phone:{number}", f"line of {who}"
-    for domain in BRAND_DOMAINS:
+    for domain in SITES["hosts"]["brands"]:
         yield f"domain:{domain}", "the brand's own site"
-    for site in sorted({site for sites in CITED_SITES.values() for site in sites}):
+    for site in sorted({site for phrases in narratives.PHRASES.values() for site in phrases.sites}):
         yield f"domain:{site}", "a site that victims cite"
         yield f"email:alerts@{site}", "a sender that is forged"
 

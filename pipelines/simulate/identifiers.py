@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import resources
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 import phonenumbers as pn
 from schwifty import IBAN
@@ -42,55 +44,14 @@ _TASKS = "refund support helpdesk billing verify renewal claims unlock protect c
 
 _SUFFIXES = "com net support online site info co.uk de es xyz live help".split()
 
-_HOSTED: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("domain:{t}.z13.web.core.windows.net", ("{t}.z13.web.core.windows.net",)),
-    ("domain:{t}.azurewebsites.net", ("{t}.azurewebsites.net",)),
-    ("domain:{t}.ondigitalocean.app", ("{t}.ondigitalocean.app",)),
-    ("domain:{t}.pages.dev", ("{t}.pages.dev",)),
-    ("domain:{t}.web.app", ("{t}.web.app",)),
-    ("domain:{t}.netlify.app", ("{t}.netlify.app",)),
-    ("domain:{t}.github.io", ("{t}.github.io",)),
-    ("domain:{t}.weebly.com", ("{t}.weebly.com",)),
-    ("domain:{t}.wixsite.com", ("{t}.wixsite.com/{w}",)),
-    (
-        "domain:{t}.s3.amazonaws.com",
-        ("{t}.s3.us-east-2.amazonaws.com/index.html", "s3.us-east-2.amazonaws.com/{t}/index.html"),
-    ),
-    (
-        "domain:{t}.storage.googleapis.com",
-        ("storage.googleapis.com/{t}/index.html", "{t}.storage.googleapis.com/index.html"),
-    ),
-    (
-        "url:sites.google.com/view/{t}",
-        (
-            "sites.google.com/view/{t}",
-            "sites.google.com/view/{t}/home",
-            "sites.google.com/u/0/view/{t}",
-        ),
-    ),
-    ("url:form.jotform.com/{n}", ("form.jotform.com/{n}",)),
-    ("url:linktr.ee/{t}", ("linktr.ee/{t}",)),
-    ("url:docs.google.com/forms/d/e/{k}", ("docs.google.com/forms/d/e/{k}/viewform",)),
-    ("url:drive.google.com/file/d/{k}", ("drive.google.com/file/d/{k}/view",)),
-    (
-        "url:forms.office.com/Pages/ResponsePage.aspx?id={k}",
-        ("forms.office.com/Pages/ResponsePage.aspx?id={k}",),
-    ),
-    ("url:bit.ly/{k}", ("bit.ly/{k}",)),
-)
-"""Pages below what others rent under: the id of a tenant, and the addresses that show it.
 
-The tenant is a label ({t} before a dot), a part of a path, or of the query; a name {t}, a key {k}
-in which case counts, or a number {n}. The forms are those of `transforms/data/hosting.toml`, stated
-here once more: the truth must not come from what is judged by it.
-"""
+def read_data(name: str) -> dict[str, Any]:
+    """Reads a file of what worlds are made of."""
+    path = resources.files("pipelines.simulate").joinpath("data", f"{name}.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
-PLATFORMS = (
-    "windows.net", "azurewebsites.net", "ondigitalocean.app", "pages.dev", "web.app", "netlify.app",
-    "github.io", "weebly.com", "wixsite.com", "amazonaws.com", "googleapis.com", "google.com",
-    "jotform.com", "linktr.ee", "office.com", "bit.ly",
-)  # fmt: skip
-"""The domains of those platforms, which are no tenant's."""
+
+SITES = read_data("sites")
 
 _MAIL_NAMES = "refund.desk order.help billing.team ms.support claims.dept care.center".split()
 
@@ -109,16 +70,16 @@ def lure_site(rng: Random) -> Identifier:
     if rng.random() < 0.5:
         site = _own_site(rng)
         return Identifier(f"domain:{site}", Role.LURE_SITE, site)
-    entity_id, addresses = rng.choice(_HOSTED)
+    rented = rng.choice(SITES["rented"])
     filled = {
         "t": _site_name(rng),
         "w": rng.choice(_TASKS),
         "k": "".join(rng.choices(_BASE58, k=rng.randint(7, 24))),
         "n": f"24{digits(rng, 13)}",
     }
-    value, *others = (one.format(**filled) for one in addresses)
+    value, *others = (address.format(**filled) for address in rented["addresses"])
     return Identifier(
-        entity_id.format(**filled), Role.LURE_SITE, value, "hosted", others=tuple(others)
+        rented["id"].format(**filled), Role.LURE_SITE, value, "hosted", others=tuple(others)
     )
 
 

@@ -55,7 +55,7 @@ from transforms.alerts import (
     AlertRules,
     DropRepeatedAlerts,
     SendAlertsToKafka,
-    post_alerts_to_webhook,
+    post_alerts,
     write_alert_files,
     write_alerts_to_kafka,
     write_alerts_to_pubsub,
@@ -304,7 +304,7 @@ def alert_sinks(options: Namespace) -> tuple[beam.PTransform, dict[str, beam.PTr
     until = None if not options.local else SENT_FOLDER if options.kafka_alerts else ALERTS_FOLDER
     sinks: dict[str, beam.PTransform] = {}
     if options.webhook:
-        sinks["webhook"] = post_alerts_to_webhook(options.webhook, output, owe=options.local)
+        sinks["webhook"] = beam.FlatMap(post_alerts, options.webhook, output, owe=options.local)
     if options.kafka_alerts and options.local:
         servers, settings = options.kafka_servers or "", client_settings(options)
         send = SendAlertsToKafka(servers, options.kafka_alerts, output, settings)
@@ -315,7 +315,7 @@ def alert_sinks(options: Namespace) -> tuple[beam.PTransform, dict[str, beam.PTr
         )
     if options.pubsub_alerts:
         sinks["Pub/Sub"] = write_alerts_to_pubsub(options.pubsub_alerts)
-    return write_alert_files(output, until), sinks
+    return beam.Map(write_alert_files, output, until), sinks
 
 
 def queue_source(options: Namespace, reading: ReadOptions) -> beam.PTransform:
