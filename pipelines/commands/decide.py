@@ -237,15 +237,15 @@ def _bound(
                 f"{written}: is contested; decide suspect_held or victim_owned first: say who "
                 "holds it"
             )
-    decision = Decision(
-        decision_id=_free_id(asked.kind, f"{asked.decided_at:%Y%m%d}", known),
-        kind=asked.kind,
+    # An id that no decision of the file has, such as confirm-20260301-1.
+    used = {one.decision_id for one in known}
+    day = f"{asked.decided_at:%Y%m%d}"
+    names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
+    decision = replace(
+        asked,
+        decision_id=next(name for name in names if name not in used),
         entity_a=entities[0],
         entity_b=entities[1] if len(entities) > 1 else None,
-        author=asked.author,
-        reason=asked.reason,
-        decided_at=asked.decided_at,
-        expires_at=asked.expires_at,
     )
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
@@ -293,11 +293,9 @@ def record_all(
         if one.run_id not in (None, finished.run_id):
             raise UsageError(f"{source}: {one.decision_id} was made on {one.run_id}; name that run")
     found = [record_decision(finished, decisions, one, key=key, dry_run=True) for one in ordered]
-    return (
-        found
-        if dry_run
-        else [record_decision(finished, decisions, one, key=key) for one in ordered]
-    )
+    if dry_run:
+        return found
+    return [record_decision(finished, decisions, one, key=key) for one in ordered]
 
 
 def _read(name: str) -> tuple[Path, str | None]:
@@ -332,13 +330,6 @@ def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
             "a row about the value to the decisions file by hand"
         )
     return contested.get(found, found)
-
-
-def _free_id(kind: DecisionKind, day: str, known: tuple[Decision, ...]) -> str:
-    """Returns an id that no decision of the file has, such as `confirm-20260301-1`."""
-    taken = {one.decision_id for one in known}
-    names = (f"{kind}-{day}-{number}" for number in range(1, len(taken) + 2))
-    return next(one for one in names if one not in taken)
 
 
 def _check_reviewed(finished: Run, decision: Decision) -> None:

@@ -12,13 +12,12 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
@@ -193,29 +192,18 @@ def ftc_summary(run: Run) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class JointCluster:
+class JointCluster(NamedTuple):
     """A cluster of the two-company run, and what each company alone sees of it.
 
     Attributes:
-        cluster_id: its id.
-        name: its name.
-        orgs: who saw a member, sorted.
-        countries: codes of the victims' countries, most complaints first.
-        size: how many members it has.
-        victims: how many victims name one.
+        row: its row in clusters/.
         parts: by company, how many members are in each cluster of that company's run, largest
             first.
         core: the member with the most independent reports.
         pair: two members that each company knows and none alone has in one cluster, if any.
     """
 
-    cluster_id: str
-    name: str
-    orgs: tuple[str, ...]
-    countries: tuple[str, ...]
-    size: int
-    victims: int
+    row: Mapping[str, Any]
     parts: Mapping[str, tuple[int, ...]]
     core: str
     pair: tuple[str, str] | None
@@ -228,28 +216,19 @@ def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
         joint: the run on all records.
         alone: by company, the run on its records alone.
     """
-    members: dict[str, list[str]] = defaultdict(list)
-    robustness: dict[str, int] = {}
+    members: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in joint.table("members").sort_by("entity_id").to_pylist():
-        members[row["cluster_id"]].append(row["entity_id"])
-        robustness[row["entity_id"]] = row["robustness"]
+        members[row["cluster_id"]].append(row)
     cluster_of = {org: _cluster_of(run) for org, run in alone.items()}
-    found = [
-        JointCluster(
-            row["cluster_id"],
-            row["name"],
-            tuple(row["orgs"]),
-            tuple(one["country"] for one in row["countries"] or ()),
-            row["size"],
-            row["victims"],
-            {org: _parts(members[row["cluster_id"]], of) for org, of in cluster_of.items()},
-            max(members[row["cluster_id"]], key=robustness.__getitem__),
-            _pair(members[row["cluster_id"]], list(cluster_of.values())),
-        )
-        for row in joint.table("clusters", where=pc.field("size") > 1).to_pylist()
-        if set(alone) <= set(row["orgs"])
-    ]
-    return sorted(found, key=lambda one: (-one.size, one.cluster_id))
+    found = []
+    for row in joint.table("clusters", where=pc.field("size") > 1).to_pylist():
+        if set(alone) <= set(row["orgs"]):
+            rows = members[row["cluster_id"]]
+            ids = [one["entity_id"] for one in rows]
+            core = max(rows, key=lambda one: int(one["robustness"]))["entity_id"]
+            parts = {org: _parts(ids, known) for org, known in cluster_of.items()}
+            found.append(JointCluster(row, parts, core, _pair(ids, list(cluster_of.values()))))
+    return sorted(found, key=lambda one: (-one.row["size"], one.row["cluster_id"]))
 
 
 def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
@@ -257,16 +236,16 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
     counts = joint.manifest["counts"]
     complaints, calls = (counts[kind]["accepted"] for kind in ("complaints", "calls"))
     linked = joint.table("clusters", ["size"], pc.field("size") > 1).num_rows
-    largest = clusters[0]
-    companies = _and([one.title() for one in largest.parts])
+    largest, row = clusters[0], clusters[0].row
+    companies = _and([org.title() for org in largest.parts])
     table = [
-        ("cluster", "identifiers", "victims in", *(f"{one.title()} alone" for one in largest.parts))
+        ("cluster", "identifiers", "victims in", *(f"{o.title()} alone" for o in largest.parts))
     ]
     table += [
         (
-            _short(one.name),
-            str(one.size),
-            " ".join(one.countries),
+            _short(one.row["name"]),
+            str(one.row["size"]),
+            " ".join(_countries(one.row)),
             *(f"{sum(parts)} in {quantity(len(parts), 'part')}" for parts in one.parts.values()),
         )
         for one in clusters
@@ -277,10 +256,10 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
         f"{complaints:,} complaints and {calls:,} calls: {quantity(linked, 'cluster')} of two "
         f"identifiers or more, {len(clusters)} of them seen by {companies}",
         "",
-        *("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table),
+        *("  " + "  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table),
         "",
-        f"The largest is {plain(largest.name)}, {largest.cluster_id}:",
-        f"{largest.size} identifiers that {largest.victims} victims in {_and(largest.countries)} "
+        f"The largest is {plain(row['name'])}, {row['cluster_id']}:",
+        f"{row['size']} identifiers that {row['victims']} victims in {_and(_countries(row))} "
         "named.",
         *(f"{org.title()} alone knows {_in_parts(parts)}." for org, parts in largest.parts.items()),
         "Only the records of both show that these are one ring.",
@@ -315,13 +294,13 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
     ftc, world = (folder.resolve() / name / "report" / "index.html" for name in (FTC, WORLD))
     decisions, confirmed = f"{folder}-decisions.csv", f"{folder}-confirmed"
     records = [word for kind, path in _inputs(folder).items() for word in (f"--{kind}", str(path))]
-    run = str(folder / WORLD)
+    run, size = str(folder / WORLD), largest.row["size"]
     return [
         "Open this page in a browser, the ring that only both companies see:",
         "",
         f"  {world}",
-        f'    "Clusters": open {plain(largest.name)}',
-        f"    ({largest.size} members). Its graph shows what ties them: click an identifier for",
+        f'    "Clusters": open {plain(largest.row["name"])}',
+        f"    ({size} members). Its graph shows what ties them: click an identifier for",
         "    the evidence. Its timeline shows how the ring replaced its numbers.",
         "",
         "Then the FTC's records. They have no cluster, because a caller id can be forged and ties",
@@ -348,7 +327,14 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
             *("--decisions", decisions, "--output", confirmed),
         ),
         _shown(
-            *("referral", confirmed, "--cluster", largest.cluster_id, "--recipient", RECIPIENT),
+            *(
+                "referral",
+                confirmed,
+                "--cluster",
+                largest.row["cluster_id"],
+                "--recipient",
+                RECIPIENT,
+            ),
             *(*records, "--output", f"{folder}-referral"),
         ),
     ]
@@ -384,8 +370,8 @@ def _is_no_run(folder: Path) -> bool:
 
 
 def _cluster_of(run: Run) -> dict[str, str]:
-    rows: list[dict[str, Any]] = run.table("members", ["entity_id", "cluster_id"]).to_pylist()
-    return {row["entity_id"]: row["cluster_id"] for row in rows}
+    columns = run.table("members", ["entity_id", "cluster_id"]).columns
+    return dict(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
 def _parts(members: Sequence[str], cluster_of: Mapping[str, str]) -> tuple[int, ...]:
@@ -406,6 +392,10 @@ def _in_parts(parts: Sequence[int]) -> str:
     if len(parts) < 2:
         return f"{sum(parts)} of them"
     return f"{sum(parts)} of them, in {len(parts)} parts of at most {parts[0]}"
+
+
+def _countries(row: Mapping[str, Any]) -> list[str]:
+    return [one["country"] for one in row["countries"] or ()]
 
 
 def _number(row: Mapping[str, Any]) -> str:

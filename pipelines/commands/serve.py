@@ -381,10 +381,6 @@ class Server:
             "rerun": None if self.next_run is None else self.next_run.status(),
         }
 
-    def noted(self) -> dict[str, Any]:
-        """Returns the notes on clusters."""
-        return self._work.read()
-
     def note(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """Notes something of a cluster, and returns all notes; errors as `WorkFile.change`."""
         return self._work.change(body, caller.author)
@@ -471,8 +467,8 @@ class Server:
         Raises:
             UsageError: where the command does.
         """
-        named = [body["entity_a"], *([body["entity_b"]] if body.get("entity_b") else [])]
-        if not all(isinstance(one, str) and len(one) <= MOST_TEXT for one in named):
+        a, b = body["entity_a"], body.get("entity_b") or None
+        if not all(isinstance(one, str) and len(one) <= MOST_TEXT for one in (a, b or "")):
             raise UsageError("name an identifier of the run")
         try:
             kind = DecisionKind(str(body["kind"]))
@@ -481,9 +477,8 @@ class Server:
         reason = str(body.get("reason") or "").strip()
         if not reason or len(reason) > MOST_TEXT:
             raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
-        name, author, now = self.decisions or "", caller.author, current_time()
-        entity_b = named[1] if len(named) > 1 else None
-        asked = Decision("", kind, named[0], entity_b, author, reason, now, expires_at=None)
+        name = self.decisions or ""
+        asked = Decision("", kind, a, b, caller.author, reason, current_time(), expires_at=None)
         record = partial(record_decision, caller.run, name, asked)
         with self._lock:
             self.flush()
@@ -492,20 +487,11 @@ class Server:
             added = found.decision.decision_id
             timer = Timer(UNDO_SECONDS, self.flush)
             timer.daemon = True
-            shown = {
-                "decision_id": added,
-                "kind": str(kind),
-                "entity_a": named[0],
-                "entity_b": entity_b,
-                "author": author,
-                "reason": reason,
-                "decided_at": now.isoformat(),
-                "undo": True,
-            }
+            names = {own: stands for stands, own in contested_values(caller.run).items()}
+            shown = self._row(found.decision, names) | {"undo": True}
             self._pending = _Pending(shown, record, timer)
             timer.start()
-        seconds = {"seconds": UNDO_SECONDS}
-        return self.listed(caller) | {"added": added, "said": said} | seconds
+        return self.listed(caller) | {"added": added, "said": said, "seconds": UNDO_SECONDS}
 
     def flush(self) -> None:
         """Records the decision that waits, if there is one."""
@@ -582,7 +568,7 @@ def make_app(server: Server) -> Starlette:
     lists: dict[str, Callable[[Caller], dict[str, Any]]] = {
         "api/decisions": server.listed,
         "api/about": server.about,
-        "api/notes": lambda _: server.noted(),
+        "api/notes": lambda _: server._work.read(),
         "api/alerts": server.alerts,
     }
 
