@@ -112,11 +112,9 @@ class WorkDone:
 
     def seconds_left(self, now: float) -> float | None:
         """Returns the seconds that remain; None while too little was done to know."""
-        expected = self._expected()
-        if expected is None or self._started is None:
-            return None
-        passed = now - self._started
-        if passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE:
+        expected, passed = self._expected(), now - (self._started or now)
+        early = passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE
+        if expected is None or early:
             return None
         in_stage = now - self._since
         later = self._total - self._passed - self._current
@@ -192,8 +190,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Writes one plain line."""
-        self._stream.write(f"ringtrace: {printable(line)}\n")
-        self._stream.flush()
+        write_line(self._stream, printable(line))
 
     @contextmanager
     def following(self, steps: Sequence[str]) -> Iterator[None]:
@@ -246,8 +243,13 @@ class ProgressLines:
         now = self._clock()
         if now - self._last >= max(SECONDS_A_LINE, LINES_SHARE * (now - self._started)):
             self._last = now
-            self._stream.write(f"ringtrace: {line}\n")
-            self._stream.flush()
+            write_line(self._stream, line)
+
+
+def write_line(stream: TextIO, line: str) -> None:
+    """Writes a line of the program's own at once."""
+    stream.write(f"ringtrace: {line}\n")
+    stream.flush()
 
 
 class _Reached(logging.Handler):

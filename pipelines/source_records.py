@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -126,7 +126,6 @@ def _input_sources(
         for file in files
         if file.kind == kind
         for batch in _accepted(kind, file, reading, as_of, wanted, paid)
-        if batch.num_rows
     ]
     if not batches:
         return {}
@@ -134,29 +133,28 @@ def _input_sources(
     copies = Counter(_ids(rows, kind))
     kept, _ = unique_records(rows, kind)
     columns = [kept[name].to_pylist() for name in ("source", "position")]
-    of_calls: list[tuple[Click, ...]] = [()] * kept.num_rows
-    clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else of_calls
+    clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else [()] * kept.num_rows
     return {
         (str(kind), org, record): RecordSource(
             file=mask_file_name(source),
             sha256=digests[str(kind), source],
             position=position,
             copies=copies[org, record] - 1,
-            clicks=those,
+            clicks=clicks,
             payments=paid.get((source, position), ()),
         )
-        for (org, record), source, position, those in zip(
+        for (org, record), source, position, clicks in zip(
             _ids(kept, kind), *columns, clicked, strict=True
         )
     }
 
 
-def _clicks(complaints: Any) -> Iterator[tuple[Click, ...]]:
+def _clicks(complaints: Any) -> Iterable[tuple[Click, ...]]:
     """Yields what ad platforms added to the links of each complaint, each once."""
     texts = zip(complaints["urls"].to_pylist(), complaints["narrative"].to_pylist(), strict=True)
     for links, narrative in texts:
-        given = [one for one in (*(links or ()), narrative) if one]
-        yield tuple(dict.fromkeys(click for one in given for click in clicks(one)))
+        stated = filter(None, (*(links or ()), narrative))
+        yield tuple(dict.fromkeys(click for text in stated for click in clicks(text)))
 
 
 def _accepted(
@@ -178,7 +176,8 @@ def _accepted(
                 kept = rows.filter(pa.array(keep, pa.bool_()))
                 if kind is RecordKind.COMPLAINT:
                     paid |= _stated_payments(batch, kept)
-                yield kept
+                if kept.num_rows:
+                    yield kept
 
 
 def _stated_payments(

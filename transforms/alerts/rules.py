@@ -8,11 +8,11 @@ evidence would merge.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -241,21 +241,20 @@ def attested_ties(
     """
     awake = members.filter(pa.array(may_raise(members, known, rules)))
     clusters = awake["cluster_id"].combine_chunks().unique()
-    of_cluster: dict[str, list[Any]] = {one: [] for one in clusters.to_pylist()}
+    of_cluster: defaultdict[str, list[Any]] = defaultdict(list)
     rows = members.filter(pc.is_in(members["cluster_id"], clusters))
     for row in rows.select(["cluster_id", *CORE_COLUMNS]).to_pylist():
         of_cluster[row["cluster_id"]].append(row)
     core = {name: core_members(rows) for name, rows in of_cluster.items()}
     itself = [
-        (one["entity_id"], None, None, one["entity_id"] in core[name])
-        for name, those in of_cluster.items()
-        for one in those
+        (row["entity_id"], None, None, row["entity_id"] in core[name])
+        for name, rows in of_cluster.items()
+        for row in rows
     ]
     linked = [
-        (one, other, link["weight"], other in core[link["cluster_id"]])
+        (end, other, link["weight"], other in core[link["cluster_id"]])
         for link in links.filter(pc.is_in(links["cluster_id"], clusters)).to_pylist()
-        for ends in [(link["entity_a"], link["entity_b"])]
-        for one, other in (ends, ends[::-1])
+        for end, other in permutations((link["entity_a"], link["entity_b"]))
     ]
     columns = zip(*itself, *linked, strict=True) if itself else [[]] * len(TIE)
     yield pa.RecordBatch.from_arrays(
@@ -508,20 +507,24 @@ def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[st
     linked = pc.and_(pc.is_in(ties["entity_id"], entity_ids), pc.is_valid(ties["other"]))
     rows = ties.filter(linked).combine_chunks()
     old = known.clusters_of(rows["other"].combine_chunks()) != NO_CLUSTER
-    rows = rows.filter(pa.array(old)).sort_by([("weight", "descending"), ("other", "ascending")])
-    tied: dict[str, list[str]] = {}
-    for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
-        tied.setdefault(name, []).append(other)
-    return tied
+    order = [("weight", "descending"), ("other", "ascending")]
+    return _others(rows.filter(pa.array(old)).sort_by(order))
 
 
 def _core(ties: pa.Table, entity_ids: pa.Array) -> dict[str, list[str]]:
     """Returns those of each identifier and what it is tied to that are core members."""
     rows = ties.filter(pc.and_(pc.is_in(ties["entity_id"], entity_ids), ties["core"]))
-    core: dict[str, list[str]] = {}
-    for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
-        core.setdefault(name, []).append(name if other is None else other)
-    return core
+    itself = pc.coalesce(rows["other"], rows["entity_id"])
+    return _others(rows.set_column(1, "other", itself))
+
+
+def _others(ties: pa.Table) -> dict[str, list[str]]:
+    """Returns the other ends of TIE rows by the one end, in their order."""
+    ends: defaultdict[str, list[str]] = defaultdict(list)
+    pairs = zip(ties["entity_id"].to_pylist(), ties["other"].to_pylist(), strict=True)
+    for entity_id, other in pairs:
+        ends[entity_id].append(other)
+    return ends
 
 
 def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:
