@@ -51,7 +51,7 @@ from transforms.shuffle import MAIN, batches_of
 from transforms.validate import ACCEPTED, COUNTERS, REJECTS as REFUSED, Validate
 from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource, paper_changes
 from transforms.victims import AssignVictimRoles, VictimClaims, stated_victim_numbers
-from transforms.write import PublishRun, Record, Sign, WriteTables
+from transforms.write import PublishRun, Record, Sign, WriteReport, WriteTables
 
 Collections = Mapping[str, Any]
 """PCollections by name."""
@@ -274,13 +274,13 @@ def publish(
     outputs: Collections,
     counters: Iterable[beam.PCollection],
     digests: beam.PCollection,
-    report: Any,
+    report: WriteReport | None,
     sign: Sign | None,
     *,
     shards: int = 1,
     record: Record = nullcontext,
 ) -> Any:
-    """Writes tables, report and manifest of the run; returns all counters as one collection."""
+    """Writes tables, a report if there is one, and the manifest; returns all counters together."""
     written = outputs | "Write tables" >> WriteTables(runs, shards)  # OutputFile
     counted = tuple(counters) | "All counters" >> beam.Flatten()  # ((group, name), count)
     gathered = {"digests": digests, "counters": counted, "outputs": written}

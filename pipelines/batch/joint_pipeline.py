@@ -117,7 +117,8 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     # Those of a snapshot are in no table.
     live, key = plan.live, plan.private_key
     records = {
-        table.name: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
+        table.name: own
+        | f"Own {table.name}" >> beam.FlatMap(table_batches, table, table.schema.names)
         for table in ((tables.COMPLAINTS, tables.CALLS, tables.REJECTS) if live is None else ())
     }  # COMPLAINT, CALL, REJECT
     if has_private(plan.own, tables.NARRATIVES):
@@ -137,7 +138,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     given, of_cache = read_previous(start, plan.previous)  # PREVIOUS, COMPONENT, counters
     given["evidence"] = evidence
     if live is not None:
-        given[CLAIMS] = own | "Claims" >> beam.FlatMap(_claims, live)  # CLAIM
+        given[CLAIMS] = own | "Claims" >> beam.FlatMap(lambda _: live.claims)  # CLAIM
     crowds = crowds_of_offers(plan.offers, plan.most_people, plan.others)
     graph = Graph.of(given, start, in_force, plan, plan.own.folder, crowds=crowds)
     found = graph.found
@@ -145,7 +146,10 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     # Write the tables, then the report and the manifest.
     outputs = graph.tables(start) | {tables.COMPONENTS.name: found.components} | records
     if live is None:
-        withheld = own | "Withheld" >> beam.FlatMap(victim_side_entities)
+        # No evidence names them again.
+        where = pc.field("status") == str(Status.VICTIM_SIDE)
+        read = beam.FlatMap(table_batches, ENTITIES, ENTITIES.schema.names, where)
+        withheld = own | "Withheld" >> read
         mentions = beam.Map(redact_mentions, np.empty(0, np.int64))
         outputs |= {
             tables.MENTIONS.name: found.classified | "Mentions" >> mentions,
@@ -172,10 +176,6 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     )
     report = partial(write_joint_report, plan=plan)
     publish(start, outputs, counters, digests, report, plan.sign, record=plan.record)
-
-
-def _claims(_: Run, live: LiveEvidence) -> Iterator[pa.RecordBatch]:
-    yield from live.claims
 
 
 def own_evidence(
@@ -239,20 +239,9 @@ def offered_evidence(
             yield from batches_of(by_record(pa.Table.from_batches([kept])))
 
 
-def rows_of_run(run: Run, table: Table) -> Iterator[pa.RecordBatch]:
-    """Yields all rows of one table of a finished run."""
-    yield from table_batches(run, table, table.schema.names)
-
-
 def narratives_of_run(run: Run, key: PrivateKey | None) -> Iterator[pa.RecordBatch]:
     """Yields the private narratives of a finished run."""
     yield from private_batches(run, NARRATIVES, NARRATIVES.schema.names, key)
-
-
-def victim_side_entities(run: Run) -> Iterator[pa.RecordBatch]:
-    """Yields the victim-side ENTITY rows of a finished run: no evidence names them again."""
-    where = pc.field("status") == str(Status.VICTIM_SIDE)
-    yield from table_batches(run, ENTITIES, ENTITIES.schema.names, where)
 
 
 def record_counts(manifest: Manifest) -> Iterator[CounterValue]:

@@ -13,17 +13,13 @@ from random import Random
 from typing import Any
 
 from pipelines.simulate import identifiers, narratives
-from pipelines.simulate.identifiers import Identifier
+from pipelines.simulate.identifiers import COUNTRIES, Identifier
 from pipelines.simulate.narratives import Phrases
-from pipelines.simulate.world import COUNTRIES, RATES, Ring, RingPlan, World, chance
+from pipelines.simulate.world import RATES, Ring, RingPlan, World, chance
 from schemas.enums import Channel, Role
-
-CURRENCIES = {"US": "USD", "GB": "GBP", "CA": "CAD", "AU": "AUD", "DE": "EUR", "ES": "EUR"}
 
 BRAND_LINES, BANK_LINES = identifiers.SITES["brand_lines"], identifiers.SITES["bank_lines"]
 """Support lines that brands and banks publish, by name."""
-
-_OFFSETS = {"US": -5, "GB": 0, "CA": -4, "AU": 10, "DE": 1, "ES": 1}
 
 _TOOLS = {"anydesk": ("AnyDesk", "anydesk", "Any Desk"), "teamviewer": ("TeamViewer", "teamviewer")}
 
@@ -132,7 +128,7 @@ def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
     The last are a courier's and a local bank's: published, but on no known-legitimate list, and
     named as the number to call by victims of every ring.
     """
-    lines = [stranger_number(rng, plan, rng.choice(COUNTRIES)) for _ in range(63)]
+    lines = [stranger_number(rng, plan, rng.choice([*COUNTRIES])) for _ in range(63)]
     return Bystanders(tuple(lines[:20]), tuple(lines[20:60]), tuple(lines[60:]))
 
 
@@ -253,7 +249,7 @@ def finish_complaint(
 ) -> dict[str, Any]:
     """Returns the complaint in the input contract, without absent fields."""
     victim = draft.victim
-    zone = timezone(timedelta(hours=_OFFSETS[victim.country]))
+    zone = timezone(timedelta(hours=COUNTRIES[victim.country]["utc_offset"]))
     local = received_at.astimezone(zone) if rng.random() < 0.5 else received_at
     occurred = local - timedelta(minutes=rng.randrange(5, 5_000))
     record: dict[str, Any] = {
@@ -273,7 +269,7 @@ def finish_complaint(
         "remote_access": draft.remote,
         "payments": draft.payments,
         "loss_amount": draft.loss,
-        "loss_currency": CURRENCIES[victim.country] if draft.loss else None,
+        "loss_currency": COUNTRIES[victim.country]["currency"] if draft.loss else None,
     }
     return {name: value for name, value in record.items() if value not in (None, [], "")}
 
@@ -304,7 +300,7 @@ def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int 
         return draft
     draft.sentences.append(rng.choice(phrases.opening).format(brand=brand))
     if rng.random() < 0.6:
-        money = f"{draw_price(rng)} {CURRENCIES[victim.country]}"
+        money = f"{draw_price(rng)} {COUNTRIES[victim.country]['currency']}"
         draft.sentences.append(narratives.quote(rng, phrases.scripts[script], money))
     return draft
 
@@ -483,7 +479,7 @@ def _payment(rng: Random, draft: Draft, one: Identifier) -> dict[str, str]:
         coin = one.entity_id.split(":")[1].upper()
         amount, currency = f"{rng.uniform(0.005, 0.9):.6f}", coin
     else:
-        amount, currency = draw_price(rng), CURRENCIES[draft.victim.country]
+        amount, currency = draw_price(rng), COUNTRIES[draft.victim.country]["currency"]
         draft.loss = amount
     return {"method": one.detail, "payee": payee, "amount": amount, "currency": currency}
 

@@ -18,15 +18,14 @@ import orjson
 
 from pipelines.simulate import complaints, identifiers, narratives
 from pipelines.simulate.complaints import BANK_LINES, BRAND_LINES, Scene, Victim
-from pipelines.simulate.identifiers import SITES, Identifier
+from pipelines.simulate.identifiers import COUNTRIES, SITES, Identifier
 from pipelines.simulate.world import (
-    COUNTRIES,
-    COUNTRY_WEIGHTS,
     RATES,
     START,
     Ring,
     Ties,
     World,
+    country_weights,
     plan_rings,
     rings_served,
 )
@@ -288,7 +287,7 @@ def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
             ring = rng.choices(rings, cum_weights=weights)[0]
             country = rng.choice(ring.countries)
         else:
-            country = rng.choices(COUNTRIES, COUNTRY_WEIGHTS)[0]
+            country = rng.choices([*COUNTRIES], country_weights())[0]
         number = complaints.stranger_number(rng, plan, country)
         victim = Victim(_pseudonym(rng), country, number, narratives.language(rng, country))
         yield _Report(day, ring, victim, org)

@@ -51,7 +51,7 @@ def read_data(name: str) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-SITES = read_data("sites")
+SITES, COUNTRIES = read_data("sites"), read_data("countries")
 
 _MAIL_NAMES = "refund.desk order.help billing.team ms.support claims.dept care.center".split()
 
@@ -154,26 +154,6 @@ def payee(rng: Random) -> Identifier:
 
 Line = Literal["service", "geographic"]
 
-CALLING_CODES = {"US": "1", "CA": "1", "GB": "44", "AU": "61", "DE": "49", "ES": "34"}
-
-PREFIXES: dict[tuple[str, Line], tuple[tuple[str, int], ...]] = {
-    ("US", "service"): tuple((p, 7) for p in ("800", "833", "844", "855", "866", "877", "888")),
-    ("US", "geographic"): tuple(
-        (p, 7) for p in "202 212 213 305 312 404 415 503 617 702 713 786 805 818 917 972".split()
-    ),
-    ("CA", "service"): tuple((p, 7) for p in ("833", "844", "855", "866", "877", "888")),
-    ("CA", "geographic"): tuple((p, 7) for p in "204 403 416 418 506 514 604 613 647 902".split()),
-    ("GB", "service"): (("800", 7), ("808", 7), ("330", 7), ("20", 8)),
-    ("GB", "geographic"): (("20", 8), ("121", 7), ("161", 7), ("131", 7), ("7400", 6), ("7911", 6)),
-    ("AU", "service"): (("1800", 6), ("2", 8), ("3", 8)),
-    ("AU", "geographic"): (("2", 8), ("3", 8), ("7", 8), ("4", 8)),
-    ("DE", "service"): (("800", 7), ("30", 8), ("69", 8)),
-    ("DE", "geographic"): (("30", 8), ("69", 8), ("89", 8), ("40", 8), ("1512", 7), ("1601", 7)),
-    ("ES", "service"): (("900", 6), ("91", 7), ("93", 7)),
-    ("ES", "geographic"): (("91", 7), ("93", 7), ("95", 7), ("6", 8)),
-}
-"""National prefixes (without trunk prefix) and the digits that follow, by country and line."""
-
 
 def digits(rng: Random, count: int) -> str:
     """Draws `count` random decimal digits."""
@@ -194,8 +174,8 @@ def _parsed(number: str) -> pn.PhoneNumber:
 def draw_number(rng: Random, country: str, line: Line) -> str:
     """Draws a valid number of `country` in E.164; it may by chance be a real one."""
     while True:
-        prefix, rest = rng.choice(PREFIXES[country, line])
-        number = f"+{CALLING_CODES[country]}{prefix}{digits(rng, rest)}"
+        prefix, rest = rng.choice(COUNTRIES[country][line])
+        number = f"+{COUNTRIES[country]['calling_code']}{prefix}{digits(rng, rest)}"
         if is_valid(number):
             return number
 
@@ -235,7 +215,7 @@ def write_number(rng: Random, number: str, country: str) -> str:
     Punctuation varies; the digits always lead back to `number` with `country` as the region.
     """
     national, international = _formats(number)
-    code = CALLING_CODES[country]
+    code = COUNTRIES[country]["calling_code"]
     home = number.startswith(f"+{code}")
     style = rng.random()
     if not home or style < 0.12:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from pipelines.simulate.identifiers import read_data
+from pipelines.simulate.identifiers import COUNTRIES, read_data
 
-LANGUAGES = {"US": "en", "GB": "en", "CA": "en", "AU": "en", "DE": "de", "ES": "es"}
-"""Language of a country's complaints, but for the minorities below."""
 _SPANISH_IN_US, _FRENCH_IN_CA = 0.1, 0.25
 
 
@@ -52,7 +50,7 @@ def language(rng: Random, country: str) -> str:
         return "es"
     if country == "CA" and rng.random() < _FRENCH_IN_CA:
         return "fr"
-    return LANGUAGES[country]
+    return str(COUNTRIES[country]["language"])
 
 
 def quote(rng: Random, script: str, price: str) -> str:

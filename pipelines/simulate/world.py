@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from math import exp, log1p
 from random import Random
+from types import SimpleNamespace
 from typing import Literal
 
 from pipelines.simulate import identifiers
-from pipelines.simulate.identifiers import Identifier
+from pipelines.simulate.identifiers import COUNTRIES, Identifier
 from schemas.enums import Role
 
 Profile = Literal["chained", "pooled"]
@@ -29,19 +30,14 @@ are ever named together. `pooled`: a stable pool, few of it popular, all alive t
 START = datetime(2025, 1, 1, tzinfo=UTC)
 """Day 0 of every world."""
 
-COUNTRIES = ("US", "GB", "CA", "AU", "DE", "ES")
-"""The six countries of the first joint referral."""
-
-COUNTRY_WEIGHTS = (50, 15, 10, 8, 10, 7)
-
 
 @dataclass(frozen=True)
 class World:
     """One world; equal worlds give equal bytes.
 
-    `noise` multiplies every rate of `Noise`; `calls_per_complaint` is a mean; `dominant` is the
-    share of all scam complaints that the largest ring has, 0 to let its rank decide; `liars` the
-    complaints of malicious reporters beside all others, as a share of these.
+    `noise` multiplies every rate of data/noise.toml; `calls_per_complaint` is a mean; `dominant` is
+    the share of all scam complaints that the largest ring has, 0 to let its rank decide; `liars` is
+    the complaints of malicious reporters beside all others, as a share of these.
     """
 
     seed: int = 1
@@ -56,35 +52,13 @@ class World:
     liars: float = 0.0
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Rates, for each complaint or identifier, of what misleads a clustering.
-
-    At noise 1 about 7 % of the weight of hard links runs between rings, at noise 2 about twice
-    that: 4 to 7 % were enough to weld 90 % of complaints into one component.
-    """
-
-    two_rings: float = 0.02
-    mistyped: float = 0.005
-    copied_list: float = 0.001
-    malicious: float = 0.0015
-    telemarketing: float = 0.08
-    legitimate_call_back: float = 0.04
-    brand_as_callback: float = 0.02
-    brand_mentioned: float = 0.05
-    brand_domain: float = 0.06
-    cited_site: float = 0.2
-    forged_sender: float = 0.04
-    victim_named: float = 0.08
-    unlisted_line: float = 0.01
-    duplicate: float = 0.01
-    copycat: float = 0.003
-    second_report: float = 0.02
-    mule: float = 0.02
-    recycled: float = 0.007
+RATES = SimpleNamespace(**identifiers.read_data("noise"))
+"""Rates of what misleads, by name."""
 
 
-RATES = Noise()
+def country_weights() -> list[int]:
+    """Returns how often each of `COUNTRIES` is drawn."""
+    return [country["weight"] for country in COUNTRIES.values()]
 
 
 def chance(world: World, rate: float) -> float:
@@ -295,7 +269,7 @@ def _ring(
     pooled = world.profile == "pooled"
     length = world.days * (1.0 if pooled else min(1.0, 0.25 + log1p(size) / 8))
     start = rng.random() * (world.days - length)
-    countries = rng.choices(COUNTRIES, COUNTRY_WEIGHTS, k=rng.randint(1, 3))
+    countries = rng.choices([*COUNTRIES], country_weights(), k=rng.randint(1, 3))
     countries = list(dict.fromkeys(countries))
     lease = _leased(rng, countries)
     slots = _slots(market, name, (start, start + length), size, lease)

@@ -6,12 +6,11 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import apache_beam as beam
-import pyarrow as pa
 from apache_beam.pvalue import AsIter, AsList, AsSingleton
 
 from pipelines.wiring import KINDS, Graph, RunPlan, assign_roles, publish, validate
@@ -23,7 +22,7 @@ from transforms.campaigns import FindCampaigns
 from transforms.counters import count_accepted, count_read, count_rejects, increment_engine_counter
 from transforms.decisions import DecisionsInForce, ResolveDecisions
 from transforms.erasure import Erasures
-from transforms.manifest import CounterValue, RunSettings
+from transforms.manifest import RunSettings
 from transforms.read import CALLS, COMPLAINTS
 from transforms.redact import mask_rejects
 from transforms.reporters import SourceRules
@@ -127,8 +126,9 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     # Flink's fuser fails where collections of other windows are among them.
     live = {
         "counters": counters,
-        "alerts": alerts | "Count alerts" >> beam.FlatMap(_count_alerts),
-        "ticks": read[TICKS] | "Count ticks" >> beam.FlatMap(_count_ticks),
+        "alerts": alerts
+        | "Count alerts" >> beam.Map(lambda rows: (("alerts", "written"), rows.num_rows)),
+        "ticks": read[TICKS] | "Count ticks" >> beam.Map(lambda _: (("live", "ticks"), 1)),
     }
     for name, counted in live.items():
         _ = counted | f"Show {name}" >> beam.FlatMap(increment_engine_counter)
@@ -232,27 +232,11 @@ class AnalyzeTick(beam.PTransform):
                 alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
                 *graph.counters(),
             )
-            digests = start | "No files" >> beam.FlatMap(_no_digests)
-            publish(runs, outputs, counters, digests, _no_report, plan.sign, shards=self.shards)
+            digests = start | "No files" >> beam.FlatMap(lambda _: ())
+            publish(runs, outputs, counters, digests, None, plan.sign, shards=self.shards)
         return alerts
 
 
 def _with_decisions_file(run: RunSettings, decided: DecisionsInForce) -> RunSettings:
     """Returns the settings of a snapshot with the decisions file as its tick read it."""
     return replace(run, options={**run.options, "decisions": decided.file})
-
-
-def _count_alerts(alerts: pa.RecordBatch) -> Iterator[CounterValue]:
-    yield ("alerts", "written"), alerts.num_rows
-
-
-def _count_ticks(_: object) -> Iterator[CounterValue]:
-    yield ("live", "ticks"), 1
-
-
-def _no_digests(_: object) -> Iterator[Mapping[str, object]]:
-    yield from ()
-
-
-def _no_report(*_: object) -> None:
-    """Writes nothing: a snapshot is tables alone."""

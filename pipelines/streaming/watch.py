@@ -105,7 +105,11 @@ class Watch:
         self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
         self._gone = False
-        self._evidence = _new_evidence() if options.offer else None
+        self._evidence: LiveEvidence | None = None
+        if options.offer:
+            from pipelines.batch.joint_pipeline import LiveEvidence  # others need not load it
+
+            self._evidence = LiveEvidence()
         self._raised: list[pa.RecordBatch] = []
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
@@ -330,12 +334,6 @@ def run_watch(options: Namespace) -> int:
             f"{options.output}/{HELD_FOLDER}, as they name what must not leave"
         )
     return int(bool(withheld) or (unread and not options.skip_unreadable))
-
-
-def _new_evidence() -> LiveEvidence:
-    from pipelines.batch.joint_pipeline import LiveEvidence  # which a stream alone need not load
-
-    return LiveEvidence()
 
 
 def join_snapshot(options: Namespace, tick: Tick, live: LiveEvidence) -> str:

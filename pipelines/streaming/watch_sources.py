@@ -19,6 +19,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,9 @@ class WatchedFolder:
                     seen.st_ino, seen.st_size, seen.st_mtime_ns, 0, 1, ctime_ns=seen.st_ctime_ns
                 )
                 same = before is not None and before.state == start.state
-                if same and not (before and before.problem and self._is_due(name, final)):
+                tried = self._steady() - self._tried.get(name, -math.inf)
+                due = final or tried >= RETRY_SECONDS
+                if same and not (due and before is not None and before.problem):
                     continue
                 age = math.inf if final else self._unchanged_for(name, start)
                 found = self._read(kind, name, path, start, before, age, left) if left > 0 else None
@@ -237,13 +240,12 @@ class WatchedFolder:
         self._tried[name] = self._steady()
         if start.size and (idle := skip_reason(path)):
             return replace(start, problem=idle), []
-        refused = error if isinstance(error, InputError) else _system_error(path, error)
+        refused = error
+        if isinstance(refused, OSError):
+            problem = refused.strerror or "cannot be read"
+            refused = InputError(str(path), problem, "see that it can be read")
         reject = _file_reject(kind, name, refused)
         return replace(start, problem=refused.problem), [reject]
-
-    def _is_due(self, name: str, final: bool) -> bool:
-        """Returns whether an entry that could not be read is to be tried again."""
-        return final or self._steady() - self._tried.get(name, -math.inf) >= RETRY_SECONDS
 
     def _account(self, now: Mapping[str, ReadPosition], skipped: Iterable[Entry]) -> InputEntries:
         left_out = [
@@ -529,10 +531,10 @@ class OneTick(beam.PTransform):
     def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
         """Returns loose batches, rejects and the tick."""
         due = begin | "Due" >> beam.Impulse()
-        read = due | "Shards" >> beam.FlatMap(_shards) | ReadShards(self.options)
-        refused = due | "Refused files" >> beam.FlatMap(_refused)
+        read = due | "Shards" >> beam.FlatMap(attrgetter("news.shards")) | ReadShards(self.options)
+        refused = due | "Refused files" >> beam.FlatMap(attrgetter("news.rejects"))
         read[REJECTS] = (read[REJECTS], refused) | "All" >> beam.Flatten()
-        return read | {TICKS: due | "Tick" >> beam.Map(_tick)}
+        return read | {TICKS: due | "Tick" >> beam.Map(attrgetter("tick"))}
 
 
 def _has_line(path: Path) -> bool:
@@ -574,10 +576,6 @@ def _line_shards(
     if offset < at.size:  # the rest of a line is still to come, or of the file: look again
         at = replace(at, size=offset)
     return shards, replace(at, offset=offset, line=line)
-
-
-def _system_error(path: Path, error: OSError) -> InputError:
-    return InputError(str(path), error.strerror or "cannot be read", "see that it can be read")
 
 
 def _kind_of(name: str) -> RecordKind:
@@ -637,15 +635,3 @@ def _partition_label(partition: Any) -> str:
 
 def _position_name(partition: Any) -> str:
     return _PREFIX + _partition_label(partition)
-
-
-def _shards(due: DueTick) -> Iterator[Shard]:
-    yield from due.news.shards
-
-
-def _refused(due: DueTick) -> Iterator[pa.RecordBatch]:
-    yield from due.news.rejects
-
-
-def _tick(due: DueTick) -> Tick:
-    return due.tick

@@ -258,7 +258,7 @@ class _Worker:
         Not multiprocessing, which runs the caller's main module again in each process it spawns:
         that may be Beam's worker, or a script that would start a second run.
         """
-        path = os.pathsep.join(os.path.abspath(one) for one in sys.path)  # noqa: PTH100
+        path = os.pathsep.join(map(os.path.abspath, sys.path))
         process = subprocess.Popen(
             [sys.executable, "-c", "from transforms.write.job_pool import main; main()"],
             stdin=subprocess.PIPE,

@@ -217,12 +217,13 @@ REPLACED_SUFFIX = ".replaced"
 class PublishRun(beam.PTransform):
     """Turns digests, counters and OutputFiles (a dict of PCollections) into a published Manifest.
 
-    `runs` has the one RunSettings of a window. What `report` writes is listed beside the tables.
+    `runs` has the one RunSettings of a window. What `report` writes, if there is one, is listed
+    beside the tables.
     The manifests are signed where there is a `sign`; what `record` records appears with the run.
     """
 
     runs: beam.PCollection
-    report: WriteReport
+    report: WriteReport | None
     sign: Sign | None = None
     record: Record = nullcontext
 
@@ -377,7 +378,7 @@ def _move_objects(staging: str, output: str, files: Iterable[str]) -> None:
 
 def _publish(
     run: RunSettings,
-    report: WriteReport,
+    report: WriteReport | None,
     sign: Sign | None,
     record: Record,
     digests: Iterable[Mapping[str, Any]],
@@ -388,11 +389,12 @@ def _publish(
     inputs = [input_file_entry(digest, totals) for digest in digests]
     written = list(outputs)
     draft = build_manifest(run, inputs, written, totals)
-    with _job_pool(run.staging) as pool:
-        if pool.count > 1:  # the memory is for others
-            release_memory()
-        report(run.staging, draft, pool, run.private)
-        written += pool.written
+    if report is not None:
+        with _job_pool(run.staging) as pool:
+            if pool.count > 1:  # the memory is for others
+                release_memory()
+            report(run.staging, draft, pool, run.private)
+            written += pool.written
     final = build_manifest(run, inputs, written, totals)
     names = [one["name"] for one in written]
     apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
