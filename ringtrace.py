@@ -229,8 +229,8 @@ def run_batch(
     from pipelines.batch.__main__ import run
     from pipelines.composites import path_list
 
-    flags = [f"--complaints={one}" for one in path_list("complaints", complaints)]
-    flags += [f"--calls={one}" for one in path_list("calls", calls)]
+    flags = [f"--complaints={path}" for path in path_list("complaints", complaints)]
+    flags += [f"--calls={path}" for path in path_list("calls", calls)]
     (folder,) = path_list("output", [output])
     arguments = _batch_arguments([*flags, f"--output={folder}"], options)
     lines = _Lines(sys.stderr if progress else None)
@@ -278,16 +278,16 @@ def normalize_phone(raw: str, country: str | None) -> PhoneNumber:
     """
     from transforms.phone import normalize_number
 
-    found = normalize_number(_text("raw", raw), _country(country))
+    number = normalize_number(_text("raw", raw), _country(country))
     return PhoneNumber(
-        e164=found.e164,
-        region=found.region,
-        line_type=found.line_type,
-        method=str(found.how) if found.how else None,
-        confidence=found.confidence,
-        reason=found.reason,
-        extension=found.extension,
-        also_read_as=found.also_read_as,
+        e164=number.e164,
+        region=number.region,
+        line_type=number.line_type,
+        method=str(number.how) if number.how else None,
+        confidence=number.confidence,
+        reason=number.reason,
+        extension=number.extension,
+        also_read_as=number.also_read_as,
     )
 
 
@@ -332,8 +332,10 @@ def extract_identifiers(text: str, country: str | None) -> list[Identifier]:
     mentions = complaint_mentions(pa.RecordBatch.from_pylist([row], COMPLAINT_ACCEPTED))
     columns = ("entity_id", "kind", "role", "start", "end", "raw", "confidence", "how")
     rows = zip(*(mentions[name].to_pylist() for name in columns), strict=True)
-    found = [Identifier(*values) for values in rows]
-    return sorted(found, key=lambda one: (one.start, one.end, one.entity_id))
+    identifiers = [Identifier(*values) for values in rows]
+    return sorted(
+        identifiers, key=lambda identifier: (identifier.start, identifier.end, identifier.entity_id)
+    )
 
 
 class _Lines(io.TextIOBase):
@@ -393,11 +395,11 @@ def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> Namespa
 
 def _report_status(last: str) -> None:
     """Raises what a run failed on, by its last line, or warns that the run found no input."""
-    _, failed, what = last.partition("ringtrace: failed: ")
-    if what.startswith("KeyboardInterrupt"):
+    _, failed, problem = last.partition("ringtrace: failed: ")
+    if problem.startswith("KeyboardInterrupt"):
         raise KeyboardInterrupt
     if failed:
-        place = what.removesuffix("; --debug shows more")
+        place = problem.removesuffix("; --debug shows more")
         raise RuntimeError(f"the run failed: {place}; debug=True shows more")
     warnings.warn(
         "all complaints, or all calls, were rejected; run.table('rejects') has the reasons",
@@ -405,29 +407,29 @@ def _report_status(last: str) -> None:
     )
 
 
-def _text(name: str, given: object) -> str:
-    if not isinstance(given, str):
-        raise TypeError(f"{name}: give a text, not {type(given).__name__}")
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: give a text, not {type(value).__name__}")
     try:
-        given.encode()
+        value.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
             f"{name}: half of a surrogate pair at {error.start}, which is not a character"
         ) from None
-    return given
+    return value
 
 
-def _country(given: object) -> str | None:
+def _country(value: object) -> str | None:
     from schemas.enums import COUNTRIES
 
-    if given is None:
+    if value is None:
         return None
-    if not isinstance(given, str):
-        raise TypeError(f"country: give a code such as 'US', or None, not {type(given).__name__}")
-    code = given.strip().upper()
+    if not isinstance(value, str):
+        raise TypeError(f"country: give a code such as 'US', or None, not {type(value).__name__}")
+    code = value.strip().upper()
     if code not in COUNTRIES:
         meant = "; the United Kingdom is GB" if code == "UK" else ", such as 'US'"
-        raise ValueError(f"country: {given!r:.80} is not an ISO 3166-1 alpha-2 code{meant}")
+        raise ValueError(f"country: {value!r:.80} is not an ISO 3166-1 alpha-2 code{meant}")
     return code
 
 

@@ -123,8 +123,8 @@ class ValidateRecords(beam.PTransform):
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Validates each batch by itself."""
-        given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
-        valid = validate(given, as_of=self.as_of)
+        inputs = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
+        valid = validate(inputs, as_of=self.as_of)
         return valid.accepted | {REJECTS: valid.rejects}
 
 
@@ -152,9 +152,9 @@ class ExtractMentions(beam.PTransform):
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Deduplicates, extracts record by record, and finds call scripts over all complaints."""
-        given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
-        start = _start(given)
-        shown = extract(given, read_source_rules(self.sources), start)
+        inputs = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
+        start = _start(inputs)
+        shown = extract(inputs, read_source_rules(self.sources), start)
         assigned = assign_roles(shown.evidence, shown.stated, start)
         return shown.accepted | {MENTIONS: assigned[MAIN], CLAIMS: assigned[CLAIMS]}
 
@@ -188,8 +188,8 @@ class FindClusters(beam.PTransform):
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Clusters all mentions, as a run that follows no other."""
-        given = _checked(self, records, {MENTIONS, CLAIMS, COMPLAINTS, CALLS}, {MENTIONS})
-        start = _start(given)
+        inputs = _checked(self, records, {MENTIONS, CLAIMS, COMPLAINTS, CALLS}, {MENTIONS})
+        start = _start(inputs)
         plan = RunPlan(
             known=read_known_legitimate(path_list("known_legitimate", self.known_legitimate)),
             decisions=read_decisions(self.decisions),
@@ -197,12 +197,12 @@ class FindClusters(beam.PTransform):
         )
         clock = start | "Clock" >> beam.Map(_same, self.as_of or current_time())
         in_force = clock | "Decisions" >> ResolveDecisions(plan.decisions, self.as_of)
-        evidence = {"evidence": given[MENTIONS]}
-        evidence |= {CLAIMS: given[CLAIMS]} if CLAIMS in given else {}
+        evidence = {"evidence": inputs[MENTIONS]}
+        evidence |= {CLAIMS: inputs[CLAIMS]} if CLAIMS in inputs else {}
         graph = Graph.of(evidence, start, in_force, plan)
         return {
-            "entities": graph.found.entities,
-            "links": graph.found.links,
+            "entities": graph.clustered.entities,
+            "links": graph.clustered.links,
             "clusters": graph.summaries.clusters,
             "members": graph.summaries.members,
             "suppliers": graph.summaries.suppliers,

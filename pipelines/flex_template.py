@@ -75,7 +75,7 @@ def template_options(template: Template) -> dict[str, Action]:
     """Returns the options that are parameters of a template, by the parameter's name."""
     parser = ArgumentParser(add_help=False)
     template.add_arguments(parser)
-    return {one.dest: one for one in parser._actions if one.dest not in LAUNCHER_ONLY}
+    return {action.dest: action for action in parser._actions if action.dest not in LAUNCHER_ONLY}
 
 
 def template_metadata(template: Template) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _parameter(name: str, action: Action, *, optional: bool) -> dict[str, Any]:
     if isinstance(action.default, bool):
         return parameter | {"paramType": "BOOLEAN"}
     if action.choices is not None:
-        choices = [{"value": str(one), "label": str(one)} for one in action.choices]
+        choices = [{"value": str(choice), "label": str(choice)} for choice in action.choices]
         return parameter | {"paramType": "ENUM", "enumOptions": choices}
     if isinstance(action.type, WholeNumber):
         parameter["helpText"] += f"; {action.type}"
@@ -130,7 +130,7 @@ def pipeline_arguments(template: Template, arguments: Iterable[str]) -> list[str
             made += [action.option_strings[0]] if value.lower() == "true" else []
         elif isinstance(action.default, list):
             flag = action.option_strings[0]
-            made += [f"{flag}={one}" for one in value.split(VALUE_SEPARATOR) if one]
+            made += [f"{flag}={part}" for part in value.split(VALUE_SEPARATOR) if part]
         else:
             made.append(f"{action.option_strings[0]}={value}")
     return made
@@ -141,7 +141,7 @@ def launch(pipeline: str, arguments: Sequence[str]) -> int:
     template = TEMPLATES[pipeline]
     line = [*pipeline_arguments(template, arguments), "--no-wait"]
     image = os.environ.get(IMAGE_VARIABLE)
-    if image and not any(one.startswith("--sdk_container_image") for one in line):
+    if image and not any(word.startswith("--sdk_container_image") for word in line):
         line.append(f"--sdk_container_image={image}")
     return template.main(line)
 

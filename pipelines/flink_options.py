@@ -68,8 +68,8 @@ def stream_flags(flags: Sequence[str]) -> list[str]:
     output on with the next element; after the one impulse that starts a source no other comes, and
     a checkpoint in the second after the start would leave it waiting for ever.
     """
-    given = PipelineOptions(list(flags)).view_as(FlinkJobOptions)
+    options = PipelineOptions(list(flags)).view_as(FlinkJobOptions)
     every = (
-        [] if given.checkpointing_interval else [f"--checkpointing_interval={CHECKPOINT_MILLIS}"]
+        [] if options.checkpointing_interval else [f"--checkpointing_interval={CHECKPOINT_MILLIS}"]
     )
     return [*every, "--finish_bundle_before_checkpointing"]

@@ -61,12 +61,12 @@ def home() -> Path:
         UsageError: if others can write to it, or to that of the trusted keys.
     """
     named = os.environ.get(HOME_VARIABLE)
-    found = (
+    root = (
         Path(named) if named else Path(platformdirs.user_config_dir("ringtrace", appauthor=False))
     )
-    for folder in (found, found / TRUSTED, found / OWN):
+    for folder in (root, root / TRUSTED, root / OWN):
         check_closed(folder)
-    return found
+    return root
 
 
 def check_closed(path: Path) -> None:
@@ -93,8 +93,8 @@ def own_path() -> Path:
     return home() / "own.pem"
 
 
-def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519PrivateKey:
-    """Returns the private key of the file `given` (`--key FILE`), or the user's own.
+def own_key(key_file: str | Path | None = None, *, make: bool = True) -> Ed25519PrivateKey:
+    """Returns the private key of the file `key_file` (`--key FILE`), or the user's own.
 
     Their own is made where there is none yet, which is reported on stderr.
 
@@ -102,8 +102,8 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
         UsageError: if the file cannot be used, there is none and `make` is false, or it is one's
             own and has ended.
     """
-    path = Path(given) if given is not None else own_path()
-    if given is None and make and not path.exists():
+    path = Path(key_file) if key_file is not None else own_path()
+    if key_file is None and make and not path.exists():
         remedy = f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
         with system_errors(path, remedy):
             made = written_once(path, signing.private_pem(signing.make_signing_key()))
@@ -114,7 +114,7 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
                 f"ringtrace: its fingerprint is {public}; partners need it: ringtrace keys export\n"
             )
     key = _private(path)
-    if given is None and own_key_ended(key.public_key()):
+    if key_file is None and own_key_ended(key.public_key()):
         raise UsageError(
             f"{path}: has ended; run ringtrace keys make, and let partners trust the new key by "
             "its fingerprint"
@@ -204,10 +204,10 @@ def make_private_key() -> PrivateKey:
     path = private_path()
     with system_errors(path, f"set {HOME_VARIABLE} to another"):
         made = written_once(path, secrets.token_bytes(SECRET_BYTES))
-    found = private_key()
-    if not made or found is None:
+    key = private_key()
+    if not made or key is None:
         raise UsageError(f"{path}: exists already; private files that it sealed need it")
-    return found
+    return key
 
 
 def register_path() -> Path:
@@ -216,7 +216,7 @@ def register_path() -> Path:
 
 
 def register_source(
-    given: str | None,
+    key_file: str | None,
     *,
     use: bool,
     runs: Sequence[str] = (),
@@ -228,7 +228,7 @@ def register_source(
     """Returns the registers that a command refuses by; None without a secret for any.
 
     Args:
-        given: the file of the secret (`--register-key FILE`), or None for one's own.
+        key_file: the file of the secret (`--register-key FILE`), or None for one's own.
         use: false for `--no-register`.
         runs: folders of finished runs whose registers count.
         files: more files of registers, or folders of such files.
@@ -241,8 +241,8 @@ def register_source(
         UsageError: for a secret or a register that cannot be used, or a register of another secret.
     """
     if not use:
-        if given is not None or files:
-            named = "--register-key" if given is not None else "--register"
+        if key_file is not None or files:
+            named = "--register-key" if key_file is not None else "--register"
             raise UsageError(f"--no-register: leave out {named}, which it would not use")
         return None
     from transforms.erasure import Erasures, RegisterKey
@@ -251,7 +251,7 @@ def register_source(
     of_runs = [file for folder in runs for file in _files_of_run(folder)]
     more = [file for path in files for file in _files_below(path)]
     key_ids = {path: _key_of_register(path, rows) for path, rows in of_runs + more}
-    secret = _register_secret(given, make=make)
+    secret = _register_secret(key_file, make=make)
     key = RegisterKey(secret) if secret is not None else None
     for path, key_id in key_ids.items():
         if key_id is not None and (key is None or key_id != key.key_id):
@@ -270,9 +270,9 @@ def _named(key: RegisterKey | None) -> str:
     return "none is here" if key is None else f"here is {key.key_id}"
 
 
-def has_register_key(given: str | None) -> bool:
+def has_register_key(key_file: str | None) -> bool:
     """Returns whether there is a secret of the victim register, without making or reading it."""
-    return given is not None or register_path().exists()
+    return key_file is not None or register_path().exists()
 
 
 def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
@@ -288,18 +288,16 @@ def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
         return list(private_files(folder, Run.open(folder).manifest, VICTIMS).items())
 
 
-def _files_below(given: str) -> list[tuple[str, int | None]]:
+def _files_below(name: str) -> list[tuple[str, int | None]]:
     """Returns a file of a register, or the files of a folder of one.
 
     Raises:
         UsageError: if the folder has none.
     """
-    if "://" in given or not Path(given).is_dir():
-        return [(given, None)]
-    if not (paths := sorted(Path(given).glob("*.parquet"))):
-        raise UsageError(
-            f"{given}: has no file of a victim register; give private/victims of a run"
-        )
+    if "://" in name or not Path(name).is_dir():
+        return [(name, None)]
+    if not (paths := sorted(Path(name).glob("*.parquet"))):
+        raise UsageError(f"{name}: has no file of a victim register; give private/victims of a run")
     return [(str(path), None) for path in paths]
 
 
@@ -323,13 +321,13 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
     return key_id
 
 
-def _register_secret(given: str | None, *, make: bool) -> bytes | None:
-    """Reads the secret of the file `given`, or one's own; None where there is none to be had."""
+def _register_secret(key_file: str | None, *, make: bool) -> bytes | None:
+    """Reads the secret of the file `key_file`, or one's own; None where there is none to be had."""
     from transforms.erasure import SECRET_BYTES
 
     remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
-    path = Path(given) if given is not None else register_path()
-    if given is None and not path.exists():
+    path = Path(key_file) if key_file is not None else register_path()
+    if key_file is None and not path.exists():
         if not make:
             return None
         try:
@@ -342,7 +340,7 @@ def _register_secret(given: str | None, *, make: bool) -> bytes | None:
                 f"ringtrace: {path}: {error.strerror}; the run keeps no victim register\n"
             )
             return None
-    return _secret(path if given is None else given, SECRET_BYTES, remedy)
+    return _secret(path if key_file is None else key_file, SECRET_BYTES, remedy)
 
 
 def erased_path() -> Path:
@@ -353,17 +351,17 @@ def erased_path() -> Path:
 def erasures_stamp() -> object:
     """Returns what tells another list of erased records from the one that was read."""
     try:
-        found = erased_path().stat()
+        seen = erased_path().stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
-def erasures(given: str | None) -> ErasureList | None:
+def erasures(key_file: str | None) -> ErasureList | None:
     """Reads the list of records that were erased; None where none ever was.
 
     Args:
-        given: the file of the secret of the victim register, or None for one's own.
+        key_file: the file of the secret of the victim register, or None for one's own.
 
     Raises:
         UsageError: for a list that cannot be read, or without the secret that it was made under.
@@ -381,17 +379,17 @@ def erasures(given: str | None) -> ErasureList | None:
         try:
             entry = json.loads(line)
             names.add(str(entry["key_id"]))
-            macs = [bytes.fromhex(one) for one in entry["macs"]]
+            macs = [bytes.fromhex(mac) for mac in entry["macs"]]
         except (ValueError, KeyError, TypeError):
             macs = []
-        if not macs or {len(one) for one in macs} != {RECORD_MAC_BYTES}:
+        if not macs or {len(mac) for mac in macs} != {RECORD_MAC_BYTES}:
             raise UsageError(
                 f"{path}, line {number}: was changed; put a copy of the list in its place"
             )
         known.update(macs)
     if not known:
         return None
-    secret = _register_secret(given, make=False)
+    secret = _register_secret(key_file, make=False)
     key = RegisterKey(secret) if secret is not None else None
     if key is None or names - {key.key_id}:
         raise UsageError(
@@ -401,7 +399,7 @@ def erasures(given: str | None) -> ErasureList | None:
     return ErasureList(key, frozenset(known))
 
 
-def register_key(given: str | None) -> RegisterKey:
+def register_key(key_file: str | None) -> RegisterKey:
     """Returns the secret of the victim register; one's own is made where there is none yet.
 
     Raises:
@@ -409,7 +407,7 @@ def register_key(given: str | None) -> RegisterKey:
     """
     from transforms.erasure import RegisterKey
 
-    secret = _register_secret(given, make=True)
+    secret = _register_secret(key_file, make=True)
     if secret is None:
         raise UsageError(f"{register_path()}: cannot be made; give --register-key FILE")
     return RegisterKey(secret)
@@ -478,7 +476,7 @@ def own_public_keys() -> list[Ed25519PublicKey]:
     """Reads the own public keys, those of before among them; none is made where there is none."""
     own = own_public_key()
     before = [_closed_key(path) for path in sorted((home() / OWN).glob("*.pem"))]
-    known = {signing.key_id(one): one for one in (*([own] if own else []), *before)}
+    known = {signing.key_id(key): key for key in (*([own] if own else []), *before)}
     return list(known.values())
 
 
@@ -490,9 +488,9 @@ def trust(org: str, key: Ed25519PublicKey) -> bool:
     """
     signer = signing.key_id(key)
     org_slug(org)
-    for other in trusted_orgs():
-        if other != org and signer in map(signing.key_id, trusted(other)):
-            raise UsageError(f"the key {signer} is trusted as {other}'s; one key is one's alone")
+    for owner in trusted_orgs():
+        if owner != org and signer in map(signing.key_id, trusted(owner)):
+            raise UsageError(f"the key {signer} is trusted as {owner}'s; one key is one's alone")
     path = home() / TRUSTED / org / f"{signer}.pem"
     there = path.exists()
     write_whole(path, signing.public_pem(key))
@@ -562,7 +560,7 @@ def read_note(org: str | None, signer: str) -> KeyNote:
     check_closed(path)
     try:
         value = json.loads(path.read_bytes())
-        times = {one: _time(value[one]) for one in value if one != "vouched_by"}
+        times = {name: _time(value[name]) for name in value if name != "vouched_by"}
         return KeyNote(**times, vouched_by=value.get("vouched_by"))
     except FileNotFoundError:
         return KeyNote()

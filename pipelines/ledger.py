@@ -10,7 +10,6 @@ not be issued is held back here, too: files that name what a run withheld.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines import key_store
-from pipelines.options import FailedError, Flags, UsageError, option
+from pipelines.options import FailedError, Flags, UsageError, option, system_errors
 from pipelines.safe_files import locked, replaced
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
 from reports.text import quantity
@@ -149,23 +148,23 @@ class Outstanding:
     why: str = ""
 
 
-def ledger_path(given: str | None) -> Path:
+def ledger_path(file: str | None) -> Path:
     """Returns the path of the ledger: `--ledger FILE`, or beside the keys."""
-    return Path(given) if given is not None else key_store.home() / FILE_NAME
+    return Path(file) if file is not None else key_store.home() / FILE_NAME
 
 
-def read_ledger(given: str | None) -> tuple[Entry, ...]:
+def read_ledger(file: str | None) -> tuple[Entry, ...]:
     """Reads the entries in their order; none where there is no ledger beside the keys yet.
 
     Raises:
         LedgerError: if a line does not follow from the one before it.
-        UsageError: if the file cannot be read, or the one that was `given` does not exist.
+        UsageError: if the file cannot be read, or the one that was `file` does not exist.
     """
-    path = ledger_path(given)
+    path = ledger_path(file)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        if given is None:
+        if file is None:
             return ()
         raise UsageError(f"{path}: no such ledger; name the one that offers wrote") from None
     except OSError as error:
@@ -173,24 +172,24 @@ def read_ledger(given: str | None) -> tuple[Entry, ...]:
     return tuple(_entries(content, path))
 
 
-def record(given: str | None, entries: Iterable[Entry]) -> None:
+def record(file: str | None, entries: Iterable[Entry]) -> None:
     """Adds entries to the ledger as `recorded` does, with nothing to wait for."""
-    with recorded(given, entries):
+    with recorded(file, entries):
         pass
 
 
 @contextmanager
-def recorded(given: str | None, entries: Iterable[Entry]) -> Iterator[None]:
+def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
     """Adds entries to the ledger, in one rename, before the block; takes them back if it fails.
 
     Raises:
         LedgerError: if a line there does not follow from the one before it: nothing is added.
         UsageError: if the file cannot be written.
     """
-    path = Path(os.path.realpath(ledger_path(given)))
+    path = Path(os.path.realpath(ledger_path(file)))
     with ExitStack() as held:
         held.enter_context(locked(path))
-        try:
+        with system_errors(path, "give a --ledger that can be written"):
             content = path.read_bytes() if path.exists() else b""
             for _ in _entries(content, path):
                 pass
@@ -202,12 +201,6 @@ def recorded(given: str | None, entries: Iterable[Entry]) -> Iterator[None]:
                 lines += line + b"\n"
             # A disk that is full half-way through a line would leave a ledger that looks changed.
             held.enter_context(replaced({path: content + lines}))
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise UsageError(
-                f"{path}: {error.strerror}; give a --ledger that can be written"
-            ) from None
         yield
 
 
@@ -219,29 +212,29 @@ def void_joins(org: str | None = None) -> dict[str, str]:
     Raises:
         LedgerError: if the ledger was changed.
     """
-    found = {}
-    for one in read_ledger(None):
-        if one.kind == EntryKind.JOIN and org in (None, one.recipient):
-            key_id, issued_at = (str(one.facts.get(name)) for name in ("key_id", "issued_at"))
-            built = datetime.fromisoformat(max(one.at, issued_at))
-            if why := key_store.void_reason(one.recipient, key_id, built):
-                found[one.run_id] = f"the offer of {one.recipient} in it is {why}"
-    return found
+    reasons = {}
+    for entry in read_ledger(None):
+        if entry.kind == EntryKind.JOIN and org in (None, entry.recipient):
+            key_id, issued_at = (str(entry.facts.get(name)) for name in ("key_id", "issued_at"))
+            built = datetime.fromisoformat(max(entry.at, issued_at))
+            if why := key_store.void_reason(entry.recipient, key_id, built):
+                reasons[entry.run_id] = f"the offer of {entry.recipient} in it is {why}"
+    return reasons
 
 
 def void_basis(basis: Iterable[str], void: Mapping[str, str]) -> str:
     """Returns why something that rests on these runs is void, if one of them is; else nothing."""
-    first = min((one for one in basis if one in void), default=None)
+    first = min((run_id for run_id in basis if run_id in void), default=None)
     return f"rests on the join {first}, which is void: {void[first]}" if first else ""
 
 
-def revoked_basis(one: Entry, revoked: Mapping[str, str]) -> str:
+def revoked_basis(entry: Entry, revoked: Mapping[str, str]) -> str:
     """Returns why a partner's letter that an issue stands with was revoked; else nothing."""
-    return next((revoked[each] for each in one.rests_on_letters if each in revoked), "")
+    return next((revoked[each] for each in entry.rests_on_letters if each in revoked), "")
 
 
-def _rests_on(one: Entry, void: Mapping[str, str]) -> bool:
-    return not {one.run_id, *one.built_on}.isdisjoint(void)
+def _rests_on(entry: Entry, void: Mapping[str, str]) -> bool:
+    return not {entry.run_id, *entry.built_on}.isdisjoint(void)
 
 
 def outstanding(
@@ -268,35 +261,37 @@ def outstanding(
     wrong = frozenset(withdrawn)
     issued: dict[tuple[str, str], Entry] = {}
     left: dict[tuple[str, str], frozenset[str]] = {}
-    for one in entries:
-        if one.kind == EntryKind.CORRECTION:
-            _take_back(left, one.sha256, one.recipient, one.bare)
-        if one.kind not in ISSUED:
+    for entry in entries:
+        if entry.kind == EntryKind.CORRECTION:
+            _take_back(left, entry.sha256, entry.recipient, entry.bare)
+        if entry.kind not in ISSUED:
             continue
-        if one.supersedes:
-            before = issued.get((one.supersedes, one.recipient))
-            gone = before.bare - one.bare if before else frozenset()
+        if entry.supersedes:
+            before = issued.get((entry.supersedes, entry.recipient))
+            gone = before.bare - entry.bare if before else frozenset()
             if before and revoked_basis(before, revoked) and not _rests_on(before, void):
                 gone |= before.bare - wrong
-            _take_back(left, one.supersedes, one.recipient, gone)
-        key = one.sha256, one.recipient
-        gone_with = _rests_on(one, void) or revoked_basis(one, revoked)
-        issued[key], left[key] = one, one.bare if gone_with else one.bare & wrong
+            _take_back(left, entry.supersedes, entry.recipient, gone)
+        key = entry.sha256, entry.recipient
+        gone_with = _rests_on(entry, void) or revoked_basis(entry, revoked)
+        issued[key], left[key] = entry, entry.bare if gone_with else entry.bare & wrong
     return [
         Outstanding(
-            one,
-            tuple(each for each in one.identifiers if without_epoch(each) in left[key]),
-            "" if _rests_on(one, void) else revoked_basis(one, revoked),
+            entry,
+            tuple(each for each in entry.identifiers if without_epoch(each) in left[key]),
+            "" if _rests_on(entry, void) else revoked_basis(entry, revoked),
         )
-        for key, one in issued.items()
+        for key, entry in issued.items()
         if left[key]
     ]
 
 
 def find_package(entries: Iterable[Entry], name: str) -> Entry | None:
     """Returns the newest entry of the package with this `issue_id`, if there is one."""
-    found = [one for one in entries if one.kind == EntryKind.PACKAGE and one.issue_id == name]
-    return found[-1] if found else None
+    packages = [
+        entry for entry in entries if entry.kind == EntryKind.PACKAGE and entry.issue_id == name
+    ]
+    return packages[-1] if packages else None
 
 
 def values_withheld(run: Run, register_key: str | None, *, no_register: bool) -> WithheldValues:
@@ -313,12 +308,12 @@ def values_withheld(run: Run, register_key: str | None, *, no_register: bool) ->
     return withheld_by_run(run.folder, run.manifest, source, private)
 
 
-def hold_back(run: Run, what: str, files: Mapping[str, bytes], values: WithheldValues) -> None:
+def hold_back(run: Run, folder: str, files: Mapping[str, bytes], values: WithheldValues) -> None:
     """Puts those of some files that name withheld values into the private folder of their run.
 
     Args:
         run: of which they were made.
-        what: they are: the name of a folder.
+        folder: they are: the name of a folder.
         files: by name.
         values: that the run withheld.
 
@@ -327,13 +322,13 @@ def hold_back(run: Run, what: str, files: Mapping[str, bytes], values: WithheldV
     """
     from transforms.exit_scan import count_withheld, set_aside
 
-    found = count_withheld(files.items(), values)
-    if not found:
+    counts = count_withheld(files.items(), values)
+    if not counts:
         return
     root = str(run.manifest.get("private_output") or run.folder)
-    places = [set_aside(root, f"{what}/{name}", files[name]) for name in found]
+    places = [set_aside(root, f"{folder}/{name}", files[name]) for name in counts]
     named = ", ".join(
-        f"{name} names {quantity(number, 'withheld value')}" for name, number in found.items()
+        f"{name} names {quantity(number, 'withheld value')}" for name, number in counts.items()
     )
     raise UsageError(f"held back, nothing withheld may leave: {named}; see {places[0]}")
 
@@ -371,7 +366,7 @@ def _entry(line: bytes, previous: str) -> Entry | None:
         texts = (entry.at, entry.kind, entry.recipient, entry.sha256, *entry.identifiers)
     except (NotCanonicalError, TypeError, KeyError, AttributeError):
         return None
-    known = entry.kind in tuple(EntryKind) and all(isinstance(one, str) for one in texts)
+    known = entry.kind in tuple(EntryKind) and all(isinstance(text, str) for text in texts)
     return entry if known else None
 
 

@@ -68,10 +68,15 @@ def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> 
 
 @contextmanager
 def system_errors(path: object, remedy: str) -> Iterator[None]:
-    """Lets what the system refuses end as a UsageError that names the path and the remedy."""
+    """Lets what the system refuses end as a UsageError that names the path and the remedy.
+
+    A full disk is nobody's wrong usage: its error passes.
+    """
     try:
         yield
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         why = error.strerror or "cannot be opened"
         raise UsageError(f"{path}: {why}; {remedy}") from None
 
@@ -126,7 +131,7 @@ class StrictParser(ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses as argparse does; words that may be left out can stand behind options, too."""
-        several = sum(one.nargs == "?" for one in self._get_positional_actions()) > 1
+        several = sum(action.nargs == "?" for action in self._get_positional_actions()) > 1
         return (self.parse_intermixed_args if several else super().parse_args)(args, namespace)
 
     def options(self) -> dict[str, Action]:
@@ -140,7 +145,7 @@ class StrictParser(ArgumentParser):
             left = message.split(" ")[2]
         elif message.startswith("the following arguments are required"):
             # A mistyped option is also missing: the mistake is named, not what follows from it.
-            left = next((one for one in self._words if self._is_unknown_option(one)), "")
+            left = next((word for word in self._words if self._is_unknown_option(word)), "")
         if left:
             message, meant = unknown_word(left, self._option_string_actions)
         elif lacks := re.match(r"argument (\S+): expected (?:at least )?one argument", message):
@@ -165,7 +170,7 @@ def unknown_word(word: str, known: Iterable[str]) -> tuple[str, str]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns "; did you mean X?" for the known word that is most like this one, or nothing."""
-    names = {one.lstrip("-"): one for one in known}
+    names = {name.lstrip("-"): name for name in known}
     if RENAMED.get(word, "").lstrip("-") in names:
         return f"; did you mean {RENAMED[word]}?"
     near = get_close_matches(word.lstrip("-"), names, n=1) if word else []
@@ -189,12 +194,14 @@ def add_subcommands(
 ) -> None:
     """Declares subcommands; parsing puts the innermost that is chosen into `subcommand`."""
     subparsers = parser.add_subparsers(metavar="WORD", required=required)
-    for one in subcommands:
-        below = subparsers.add_parser(one.name, help=one.summary, description=one.summary)
+    for subcommand in subcommands:
+        below = subparsers.add_parser(
+            subcommand.name, help=subcommand.summary, description=subcommand.summary
+        )
         if isinstance(below, StrictParser):
             below.is_subcommand = True
-        one.add_arguments(below)
-        below.set_defaults(subcommand=one)
+        subcommand.add_arguments(below)
+        below.set_defaults(subcommand=subcommand)
 
 
 def run_subcommand(arguments: Namespace, default: Subcommand | None = None) -> int:
@@ -352,10 +359,10 @@ def _country(text: str) -> str:
 def _checked_format(kind: RecordKind, text: str) -> str:
     from transforms.read import ADAPTERS_BY_NAME  # loads Beam, as --help need not
 
-    known = [one for one, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
+    known = [name for name, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
     if text not in known:
         # No file can be said to be empty, and one that is read by a map needs --map alone.
-        named = ", ".join(one for one in known if one != "empty" and not one.startswith("map-"))
+        named = ", ".join(name for name in known if name != "empty" and not name.startswith("map-"))
         raise ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
     return text
 
@@ -409,7 +416,7 @@ def add_reading_options(flags: Flags) -> None:
     add_formats(flags)
     flags.add_argument(
         "--calls-direction",
-        choices=[str(one) for one in Direction],
+        choices=[str(direction) for direction in Direction],
         help="direction of calls whose records do not say it: inbound if the suspect called",
     )
     option(

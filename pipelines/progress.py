@@ -172,7 +172,7 @@ def exactly(seconds: float) -> str:
 
 def printable(text: str) -> str:
     """Returns text without what could move a terminal's cursor or reorder its characters."""
-    return "".join(one if one.isprintable() else f"<U+{ord(one):04X}>" for one in text)
+    return "".join(letter if letter.isprintable() else f"<U+{ord(letter):04X}>" for letter in text)
 
 
 class Progress:
@@ -297,12 +297,12 @@ def step_number(steps: Sequence[str], stage: str) -> int:
     Stages are named by their transforms, `Write links/Read` or `ref_..._Write-links-Read_12`. One
     that starts from nothing only makes a constant, except the first, which reads.
     """
-    found = [
+    numbers = [
         number
         for number, step in enumerate(steps, 1)
         if f"({step}/" in stage or f"PTransform_{step.replace(' ', '-')}-" in stage
     ]
-    first = min(found, default=0)
+    first = min(numbers, default=0)
     makes_constant = "-Impulse_" in stage or "/Impulse)" in stage
     return 0 if first > 1 and makes_constant else first
 

@@ -112,28 +112,29 @@ def _exists(folder: str, name: str) -> bool:
         raise UsageError(f"{folder}: {problem}; check the address and your access") from None
 
 
-def private_store(output: str, given: str | None, token: str) -> PrivateStore:
+def private_store(output: str, chosen: str | None, token: str) -> PrivateStore:
     """Returns where the private files of a run go.
 
     Args:
         output: of the run, or of the stream that it is a snapshot of.
-        given: `--private-output`.
+        chosen: `--private-output`.
         token: names the folder that they are written to before the run is published.
 
     Raises:
         UsageError: for a folder that is the output or in it, or closed to nobody.
     """
     key = key_store.private_key()
-    if given is None:
+    if chosen is None:
         return PrivateStore(key, kept=_keeps_modes(output))
-    folder = str(Path(given).resolve()) if is_local(given) else given.rstrip("/")
+    folder = str(Path(chosen).resolve()) if is_local(chosen) else chosen.rstrip("/")
     whole = str(Path(output).resolve()) if is_local(output) else output.rstrip("/")
     if folder == whole or folder.startswith(f"{whole}/") or whole.startswith(f"{folder}/"):
         raise UsageError(
-            f"--private-output {given}: is --output, or in it, or around it; give a separate folder"
+            f"--private-output {chosen}: is --output, or in it, or around it; give a separate "
+            "folder"
         )
-    if is_local(given) and not _keeps_modes(given):
-        raise UsageError(f"--private-output {given}: its disk has no file modes; give another")
+    if is_local(chosen) and not _keeps_modes(chosen):
+        raise UsageError(f"--private-output {chosen}: its disk has no file modes; give another")
     return PrivateStore(key, folder, staging_folder(folder, token))
 
 
@@ -191,12 +192,12 @@ def check_private_output(
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if snapshots:
         free = folder.is_dir() and all(
-            Path(one, PRIVATE_FOLDER).is_dir() or one.name.startswith(".")
-            for one in folder.iterdir()
+            Path(path, PRIVATE_FOLDER).is_dir() or path.name.startswith(".")
+            for path in folder.iterdir()
         )
     else:
         recover_output(private.output)
-        names = {one.name for one in folder.iterdir()} if folder.is_dir() else set()
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         free = folder.is_dir() and names <= ({PRIVATE_FOLDER} if overwrite else set())
     if folder.exists() and not free:
         raise UsageError(f"{folder}: exists and is not empty; give another --private-output")
@@ -218,7 +219,7 @@ def _keeps_modes(folder: str) -> bool:
     if not is_local(folder):
         return False
     parents = Path(folder).resolve().parents
-    there = next((one for one in parents if one.is_dir()), Path("/"))
+    there = next((parent for parent in parents if parent.is_dir()), Path("/"))
     try:
         with TemporaryDirectory(prefix=".modes-", dir=there) as made:
             return not Path(made).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -241,7 +242,7 @@ def lock_output(output: str) -> Iterator[None]:
     whole = Path(output).resolve()
     with _locked(whole, output), _ended_by_signals(whole):
         staged = whole.parent.glob(".*.staging-*")
-        left = {one.name[1:].rpartition(".staging-")[0] for one in staged}
+        left = {path.name[1:].rpartition(".staging-")[0] for path in staged}
         for name in sorted(left - {"", ".", "..", whole.name}):
             if whole.with_name(f".{name}.lock").is_file():
                 with suppress(UsageError, OSError), _locked(whole.with_name(name), name):
@@ -290,17 +291,17 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
 
     here = threading.current_thread() is threading.main_thread()
     ending = [signal.SIGTERM, signal.SIGHUP] if here else []
-    changed = [one for one in ending if signal.getsignal(one) == signal.SIG_DFL]
+    changed = [sig for sig in ending if signal.getsignal(sig) == signal.SIG_DFL]
     if changed and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL:
         signal.signal(signal.SIGALRM, stop)
-    for one in changed:
-        signal.signal(one, stop)
+    for sig in changed:
+        signal.signal(sig, stop)
     try:
         yield
     finally:
         held = False
-        for one in changed:
-            signal.signal(one, signal.SIG_DFL)
+        for sig in changed:
+            signal.signal(sig, signal.SIG_DFL)
 
 
 def _lock(file: BinaryIO, lock: Path, output: str) -> None:
@@ -324,7 +325,7 @@ def discard_staging(run: RunSettings) -> None:
 def has_faults(folder: str) -> bool:
     """Returns whether a run rejected every row of a kind, or of one input, or held files back."""
     manifest = Run.open(folder).manifest
-    kinds = any(_is_all_rejected(manifest, one) for one in manifest["counts"])
+    kinds = any(_is_all_rejected(manifest, records) for records in manifest["counts"])
     return kinds or bool(_rejected_inputs(manifest) or withheld_files(manifest))
 
 
@@ -332,9 +333,9 @@ def withheld_files(manifest: Manifest) -> dict[str, int]:
     """Returns the files that a run held back, and how many withheld values each names."""
     begin = f"{HELD_FOLDER}/"
     return {
-        one["name"].removeprefix(begin): one["rows"]
-        for one in manifest.get("private", [])
-        if one["name"].startswith(begin)
+        file["name"].removeprefix(begin): file["rows"]
+        for file in manifest.get("private", [])
+        if file["name"].startswith(begin)
     }
 
 
@@ -386,7 +387,7 @@ def summary_lines(folder: str) -> Iterator[str]:
     yield from decision_lines(run)
     for name, number in list(withheld_files(run.manifest).items())[:MOST_NAMES]:
         yield f"warning: held back: {name} names {quantity(number, 'withheld value')}; see `health`"
-    if any(one["name"] == REPORT_PAGE for one in run.manifest["outputs"]):
+    if any(file["name"] == REPORT_PAGE for file in run.manifest["outputs"]):
         yield f"open {folder.rstrip('/')}/{REPORT_PAGE}"
     for alarm in run.manifest["alarms"]:
         if alarm["code"] == "islands_refused":
@@ -399,15 +400,15 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
         return
     listed = entries["listed"]
     if number := sum(entries["skipped"].values()):
-        names = [one["name"] for one in listed if one["status"] == EntryStatus.SKIPPED]
-        what = f"{quantity(number, 'entry', 'entries')} below the inputs skipped"
+        names = [entry["name"] for entry in listed if entry["status"] == EntryStatus.SKIPPED]
+        skipped = f"{quantity(number, 'entry', 'entries')} below the inputs skipped"
         named = (
             printable(", ".join(names)) if number <= MOST_NAMES else "see `entries` in the manifest"
         )
-        yield f"{what}: {_in_words(entries['skipped'], SKIP_REASONS)} ({named})"
+        yield f"{skipped}: {_in_words(entries['skipped'], SKIP_REASONS)} ({named})"
     if number := entries["unreadable"]:
-        bad = [one for one in listed if one["status"] == EntryStatus.UNREADABLE][:MOST_NAMES]
-        named = ", ".join(printable(f"{one['name']} ({one['reason']})") for one in bad)
+        bad = [entry for entry in listed if entry["status"] == EntryStatus.UNREADABLE][:MOST_NAMES]
+        named = ", ".join(printable(f"{entry['name']} ({entry['reason']})") for entry in bad)
         rest = f" and {number - len(bad):,} more" if number > len(bad) else ""
         yield f"warning: not read, and in no cluster: {named}{rest}"
 
@@ -415,9 +416,9 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
 def _dialect_lines(run: Run) -> Iterator[str]:
     """Yields the dialects in which inputs were read, beside UTF-8 with commas."""
     named: dict[str, list[str]] = {}
-    for one in run.manifest["inputs"]:
-        if dialect := one.get("dialect"):
-            named.setdefault(dialect, []).append(printable(one["name"]))
+    for file in run.manifest["inputs"]:
+        if dialect := file.get("dialect"):
+            named.setdefault(dialect, []).append(printable(file["name"]))
     for dialect, names in sorted(named.items()):
         rest = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
         yield f"read as {dialect}: {', '.join(names[:MOST_NAMES])}{rest}"
@@ -426,15 +427,15 @@ def _dialect_lines(run: Run) -> Iterator[str]:
 def rejected_input_lines(run: Run) -> Iterator[str]:
     """Yields the inputs of which every row was rejected, each with the first reason."""
     lost = _rejected_inputs(run.manifest)
-    for one in lost[:MOST_REASONS]:
-        where = (pc.field("source") == one["name"]) & (pc.field("record_kind") == one["kind"])
+    for file in lost[:MOST_REASONS]:
+        where = (pc.field("source") == file["name"]) & (pc.field("record_kind") == file["kind"])
         rows = run.table(REJECTS, ["position", "code"], where).sort_by("position")
         first = (
             f", the first as {rows['code'][0]} in row {rows['position'][0]}" if len(rows) else ""
         )
         yield (
-            f"warning: every row of {printable(one['name'])} was rejected "
-            f"({one['rejected']:,} of {one['rows']:,}){first}"
+            f"warning: every row of {printable(file['name'])} was rejected "
+            f"({file['rejected']:,} of {file['rows']:,}){first}"
         )
     if len(lost) > MOST_REASONS:
         yield f"warning: every row of {len(lost) - MOST_REASONS:,} more inputs was rejected"
@@ -490,7 +491,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
     except FileNotFoundError:
         codes = None
     if codes is not None and codes.num_rows:
-        by_code = dict(zip(*(codes[one].to_pylist() for one in codes.column_names), strict=True))
+        by_code = dict(zip(*(codes[name].to_pylist() for name in codes.column_names), strict=True))
         rows = quantity(sum(by_code.values()), "rejected row")
         yield f"{rows} in {output}/{REJECTS.name}: {_in_words(by_code, REJECT_REASONS)}"
     if snapshot is not None:
@@ -501,12 +502,14 @@ def latest_snapshot(output: str) -> str | None:
     """Returns the folder of a stream's latest snapshot, None where there is none."""
     folder = FileSystems.join(output.rstrip("/"), SNAPSHOTS_FOLDER)
     if is_local(output):
-        found = [str(one.parent) for one in Path(folder).glob(f"[0-9]*/{MANIFEST_NAME}")]
+        snapshots = [str(path.parent) for path in Path(folder).glob(f"[0-9]*/{MANIFEST_NAME}")]
     else:
         pattern = FileSystems.join(folder, "*", MANIFEST_NAME)
-        paths = [one.path for match in FileSystems.match([pattern]) for one in match.metadata_list]
-        found = [path.removesuffix(f"/{MANIFEST_NAME}") for path in paths]
-    return max(found, default=None)
+        paths = [
+            file.path for match in FileSystems.match([pattern]) for file in match.metadata_list
+        ]
+        snapshots = [path.removesuffix(f"/{MANIFEST_NAME}") for path in paths]
+    return max(snapshots, default=None)
 
 
 def unread_numbers(run: Run) -> Counter[str]:
@@ -514,17 +517,19 @@ def unread_numbers(run: Run) -> Counter[str]:
 
     They are those of complaints (`numbers_unread`), and the suspects' of calls.
     """
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     wanted = ["phone_numbers", "victim_country", "numbers_unread"]
     for batch in run.batches(COMPLAINTS, wanted, pc.field("numbers_unread") > 0):
-        found.update(_unread_of_complaints(batch))
+        counts.update(_unread_of_complaints(batch))
     number = pc.field("suspect_number")
     for batch in run.batches(CALLS, ["suspect_number", "victim_country"], number.is_valid()):
         readings = normalize_numbers(batch["suspect_number"], batch["victim_country"])
         reasons = pc.struct_field(readings, "reason").drop_null()
-        found.update({one["values"]: one["counts"] for one in pc.value_counts(reasons).to_pylist()})
-    found.pop("empty", None)
-    return found
+        counts.update(
+            {row["values"]: row["counts"] for row in pc.value_counts(reasons).to_pylist()}
+        )
+    counts.pop("empty", None)
+    return counts
 
 
 def _unread_of_complaints(batch: pa.RecordBatch) -> Iterator[str]:
@@ -564,7 +569,9 @@ def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
 
 def _loss_lines(run: Run) -> Iterator[str]:
     """Yields a line on the losses that name no currency, if there are any."""
-    if number := sum(one.num_rows for one in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)):
+    if number := sum(
+        batch.num_rows for batch in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)
+    ):
         yield (
             f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
             "loss_currency, or write the constant loss_currency in the map"
@@ -574,7 +581,7 @@ def _loss_lines(run: Run) -> Iterator[str]:
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
     plural = KIND_PLURAL[kind]
     rows = run.manifest["counts"]["complaints" if kind == RecordKind.COMPLAINT else "calls"]
-    names = [one["name"] for one in run.manifest["inputs"] if one["kind"] == kind]
+    names = [file["name"] for file in run.manifest["inputs"] if file["kind"] == kind]
     if rows["read"]:
         used = f"{rows['accepted']:,} of {quantity(rows['read'], kind)} used"
         again = quantity(rows["duplicates"], "duplicate")
@@ -624,8 +631,8 @@ def _cluster_line(run: Run) -> str:
 
 def _rejected_inputs(manifest: Mapping[str, Any]) -> list[InputFile]:
     """Lists the inputs of a run that were read in vain, those with the most rows first."""
-    vain = [one for one in manifest["inputs"] if 0 < one["rows"] == one.get("rejected")]
-    return sorted(vain, key=lambda one: (-one["rows"], one["name"]))
+    vain = [file for file in manifest["inputs"] if 0 < file["rows"] == file.get("rejected")]
+    return sorted(vain, key=lambda file: (-file["rows"], file["name"]))
 
 
 def _is_all_rejected(manifest: Mapping[str, Any], records: str) -> bool:

@@ -214,8 +214,8 @@ def report_failure(error: BaseException, *, debug: bool) -> int:
     if debug:
         raise error
     stopped = isinstance(_first_error(error), KeyboardInterrupt)
-    what = "stopped" if stopped else f"failed: {describe_error(error)}; --debug shows more"
-    sys.stderr.write(f"ringtrace: {what}\n")
+    outcome = "stopped" if stopped else f"failed: {describe_error(error)}; --debug shows more"
+    sys.stderr.write(f"ringtrace: {outcome}\n")
     return 1
 
 

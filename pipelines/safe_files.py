@@ -94,14 +94,21 @@ def locked(path: Path) -> Iterator[None]:
         UsageError: if the lock cannot be made.
     """
     beside = path.with_name(f".{path.name}.lock")
-    with system_errors(beside, "let its owner write it"):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    while True:
+        with system_errors(beside, "let its owner write it"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Who held it took the file away as it ended: this would be a lock on nothing.
+            if beside.exists() and os.path.samestat(os.fstat(descriptor), beside.stat()):
+                try:
+                    yield
+                finally:
+                    beside.unlink(missing_ok=True)
+                return
+        finally:
+            os.close(descriptor)
 
 
 def _write_new(path: Path, content: bytes) -> None:

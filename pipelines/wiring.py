@@ -187,12 +187,12 @@ class Graph:
 
     Attributes:
         plan: of the run.
-        found: the clusters.
+        clustered: the clusters.
         bound: one DecisionsInForce, bound to the clusters.
     """
 
     plan: RunPlan
-    found: ClusteredWindow
+    clustered: ClusteredWindow
     bound: Any
 
     @classmethod
@@ -221,15 +221,15 @@ class Graph:
         if plan.register is not None:
             known = start | "Victim register" >> beam.ParDo(ReadRegister(plan.register))
             register = RegisterUse(plan.register.key, AsSingleton(known))  # one VictimRegister
-        found = find_clusters(
+        clustered = find_clusters(
             {**evidence, "before": before}, start, in_force, plan.known, register=register, **more
         )
-        return cls(plan, found, bind_decisions(in_force, found))
+        return cls(plan, clustered, bind_decisions(in_force, clustered))
 
     @cached_property
     def summaries(self) -> Any:
         """The summaries of the clusters."""
-        return summarize_clusters(self.found, self.bound, self.plan.weights)
+        return summarize_clusters(self.clustered, self.bound, self.plan.weights)
 
     def tables(
         self, runs: beam.PCollection, complaints: beam.PCollection | None = None
@@ -238,21 +238,21 @@ class Graph:
 
         `complaints` (COMPLAINT_READ) are there where the numbers of papers in them are kept, too.
         """
-        found, summaries, register = self.found, self.summaries, self.plan.register
+        clustered, summaries, register = self.clustered, self.summaries, self.plan.register
         outputs = {
-            tables.ENTITIES.name: found.entities,
-            tables.LINKS.name: found.links,
+            tables.ENTITIES.name: clustered.entities,
+            tables.LINKS.name: clustered.links,
             tables.CLUSTERS.name: summaries.clusters,
             tables.MEMBERS.name: summaries.members,
             tables.SUPPLIERS.name: summaries.suppliers,
-            tables.LINEAGE.name: found.lineage,
+            tables.LINEAGE.name: clustered.lineage,
             tables.DECISIONS.name: self.bound
-            | "Decided" >> DecisionRows(found.withheld, found.contested),
-            tables.CONTESTED.name: found.contested,
+            | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
+            tables.CONTESTED.name: clustered.contested,
         }
         if register is None:
             return outputs
-        changes = found.registered  # REGISTER_CHANGE
+        changes = clustered.registered  # REGISTER_CHANGE
         if complaints is not None:
             papers = complaints | "Papers" >> beam.FlatMap(_papers_of, register.key)
             changes = (changes, papers) | "With papers" >> beam.Flatten()
@@ -262,7 +262,7 @@ class Graph:
     def counters(self) -> list[beam.PCollection]:
         """Returns the counters of clustering: ((group, name), count)."""
         return [
-            *self.found.counters,
+            *self.clustered.counters,
             self.bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
             self.summaries.clusters | "Count members" >> beam.FlatMap(count_members),
             self.summaries.counters,

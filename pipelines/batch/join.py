@@ -85,12 +85,12 @@ class SharedCount(NamedTuple):
 
 
 def read_shared_count(
-    given: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
+    name: str, key: Ed25519PublicKey, offers: Sequence[tuple[str, str]]
 ) -> SharedCount:
     """Reads a signed count.
 
     Args:
-        given: the letter, or its folder.
+        name: the letter, or its folder.
         key: that must have signed it, or an own one of before.
         offers: senders and SHA-256 of those that the run is joined with.
 
@@ -98,7 +98,7 @@ def read_shared_count(
         UsageError: for one that another key signed, that is about no cluster or another offer, or
             that was not made here.
     """
-    path, content, signature = signed_files.read_signed(given, (RESULT,))
+    path, content, signature = signed_files.read_signed(name, (RESULT,))
     with usage_errors(OfferError, LetterError, before=f"{path}: "):
         _, signer = signer_of(content, signature, {"own": [key, *key_store.own_public_keys()]})
         result = read_letter(Result, content, sender_of(content))
@@ -362,9 +362,9 @@ def _check_given_again(arguments: Namespace, options: dict[str, Any]) -> None:
 
     A list that is forgotten would name an innocent.
     """
-    given = {Path(path).name for path in arguments.known_legitimate}
+    names = {Path(path).name for path in arguments.known_legitimate}
     for name in options.get("known_legitimate") or []:
-        if name not in given:
+        if name not in names:
             raise UsageError(
                 f"{arguments.run}: was made with --known-legitimate {name}; give it again"
             )

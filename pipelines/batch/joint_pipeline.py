@@ -135,16 +135,16 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     # Cluster it, as in a batch run.
     clock = start | "Clock" >> beam.Map(attrgetter("clock"))  # one datetime
     in_force = clock | "Decisions" >> ResolveDecisions(plan.decisions, None)  # one DecisionsInForce
-    given, of_cache = read_previous(start, plan.previous)  # PREVIOUS, COMPONENT, counters
-    given["evidence"] = evidence
+    known, of_cache = read_previous(start, plan.previous)  # PREVIOUS, COMPONENT, counters
+    known["evidence"] = evidence
     if live is not None:
-        given[CLAIMS] = own | "Claims" >> beam.FlatMap(lambda _: live.claims)  # CLAIM
+        known[CLAIMS] = own | "Claims" >> beam.FlatMap(lambda _: live.claims)  # CLAIM
     crowds = crowds_of_offers(plan.offers, plan.most_people, plan.others)
-    graph = Graph.of(given, start, in_force, plan, plan.own.folder, crowds=crowds)
-    found = graph.found
+    graph = Graph.of(known, start, in_force, plan, plan.own.folder, crowds=crowds)
+    clustered = graph.clustered
 
     # Write the tables, then the report and the manifest.
-    outputs = graph.tables(start) | {tables.COMPONENTS.name: found.components} | records
+    outputs = graph.tables(start) | {tables.COMPONENTS.name: clustered.components} | records
     if live is None:
         # No evidence names them again.
         where = pc.field("status") == str(Status.VICTIM_SIDE)
@@ -152,10 +152,10 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
         withheld = own | "Withheld" >> read
         mentions = beam.Map(redact_mentions, np.empty(0, np.int64))
         outputs |= {
-            tables.MENTIONS.name: found.classified | "Mentions" >> mentions,
-            tables.CAMPAIGNS.name: found.classified
-            | "Find campaigns" >> FindCampaigns(found.assigned),
-            tables.ENTITIES.name: (found.entities, withheld) | "All entities" >> beam.Flatten(),
+            tables.MENTIONS.name: clustered.classified | "Mentions" >> mentions,
+            tables.CAMPAIGNS.name: clustered.classified
+            | "Find campaigns" >> FindCampaigns(clustered.assigned),
+            tables.ENTITIES.name: (clustered.entities, withheld) | "All entities" >> beam.Flatten(),
         }
     counted_before = [
         *record_counts(plan.own.manifest),
@@ -168,7 +168,7 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
     counters = (
         pipeline | "Counted before" >> beam.Create(counted_before, reshuffle=False),
         *graph.counters(),
-        found.cache_counters,
+        clustered.cache_counters,
         of_cache,
     )  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(

@@ -97,25 +97,27 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
     previous, of_cache = read_previous(start, plan.previous)  # PREVIOUS, COMPONENT, counters
     evidence = {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS], **previous}
     graph = Graph.of(evidence, start, in_force, plan, plan.previous.folder)
-    found = graph.found
+    clustered = graph.clustered
 
     # Withhold victims' identifiers from what is written.
     stated_numbers = AsSingleton(
         records.stated | "Numbers stated" >> VictimNumbers(start)
     )  # Beam's fuser for Flink fails where these are flattened with what is withheld
     victim_numbers = AsSingleton(
-        found.withheld
+        clustered.withheld
         | "Victims' numbers" >> VictimNumbers(start)
         | "All victims" >> beam.Map(union_of_numbers, stated_numbers)
     )  # one sorted array
     redacted = {
-        name: {"records": records.read[name], "withheld": found.withheld}
+        name: {"records": records.read[name], "withheld": clustered.withheld}
         | f"Withhold from {name}" >> RedactRecords(kind, victim_numbers)
         for name, kind in ((COMPLAINTS, RecordKind.COMPLAINT), (CALLS, RecordKind.CALL))
     }  # COMPLAINT, CALL
     if plan.mask_names:
         redacted[COMPLAINTS] |= "Mask names" >> beam.Map(mask_names)  # COMPLAINT
-    mentions = found.classified | "Mentions" >> beam.Map(redact_mentions, victim_numbers)  # MENTION
+    mentions = clustered.classified | "Mentions" >> beam.Map(
+        redact_mentions, victim_numbers
+    )  # MENTION
     # What a rejected row states is masked in rejects, and says nothing of any other record.
     stated_in_rejects = valid.rejects | "Stated in rejects" >> beam.Map(
         stated_victim_numbers_in_rejects
@@ -134,9 +136,9 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         **apart_from_narratives(redacted[COMPLAINTS], keep=plan.keep_narratives),
         tables.CALLS.name: redacted[CALLS],
         tables.MENTIONS.name: mentions,
-        tables.CAMPAIGNS.name: found.classified
-        | "Find campaigns" >> FindCampaigns(found.assigned, AsSingleton(simulated)),
-        tables.COMPONENTS.name: found.components,
+        tables.CAMPAIGNS.name: clustered.classified
+        | "Find campaigns" >> FindCampaigns(clustered.assigned, AsSingleton(simulated)),
+        tables.COMPONENTS.name: clustered.components,
         tables.REJECTS.name: rejects,
         **graph.tables(start, records.read[COMPLAINTS]),
     }
@@ -147,7 +149,7 @@ def build(pipeline: beam.Pipeline, plan: BatchPlan) -> None:
         *valid.counters,
         *records.counters,
         *graph.counters(),
-        found.cache_counters,
+        clustered.cache_counters,
         of_cache,
     )  # ((group, name), count)
     report = partial(write_report, previous=plan.previous, register=plan.register)

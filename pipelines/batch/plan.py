@@ -165,14 +165,14 @@ def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
 
     The simulator writes the list; nothing else says of records that they are not real.
     """
-    folders = {Path(one.path).parent for one in files if is_local(one.path)}
-    found: set[str] = set()
-    for path in {near / SIMULATED_NAME for one in folders for near in (one, one.parent)}:
+    folders = {Path(file.path).parent for file in files if is_local(file.path)}
+    digests: set[str] = set()
+    for path in {near / SIMULATED_NAME for folder in folders for near in (folder, folder.parent)}:
         with suppress(OSError, UnicodeDecodeError):
             if path.stat().st_size <= LARGEST_LIST:
                 lines = path.read_text(encoding="utf-8").splitlines()
-                found.update(line.partition("  ")[0] for line in lines)
-    return frozenset(found)
+                digests.update(line.partition("  ")[0] for line in lines)
+    return frozenset(digests)
 
 
 def with_register(plan: BatchPlan, options: Namespace) -> BatchPlan:
@@ -192,13 +192,15 @@ def with_register(plan: BatchPlan, options: Namespace) -> BatchPlan:
     return replace(plan, register=register, run=replace(plan.run, options=recorded))
 
 
-def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:
+def flags_for_size(files: Sequence[InputFile], flags: Sequence[str]) -> list[str]:
     """Returns Beam's flag of how many pieces a step is cut into by the size of the files.
 
-    No result depends on it; none where it is `given`.
+    No result depends on it; none where it is `flags`.
     """
-    plain = sum(one.size * (1 if one.compression == "none" else COMPRESSION_RATIO) for one in files)
-    if any(one.partition("=")[0] == PARTITIONS_FLAG for one in given):
+    plain = sum(
+        file.size * (1 if file.compression == "none" else COMPRESSION_RATIO) for file in files
+    )
+    if any(flag.partition("=")[0] == PARTITIONS_FLAG for flag in flags):
         return []
     if plain <= TINY:
         return [f"{PARTITIONS_FLAG}=1"]
@@ -223,31 +225,35 @@ def _recorded_recognizer(*, asked: bool) -> dict[str, str]:
 
 def package_versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that a run depends on."""
-    found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
+    versions = {"python": ".".join(str(part) for part in sys.version_info[:3])}
     for name in DEPENDED_ON:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions
 
 
-def find_previous(given: str | Run | None) -> PreviousRun:
+def find_previous(previous: str | Run | None) -> PreviousRun:
     """Reads the manifest of a previous run.
 
     Args:
-        given: its folder, or the run itself where it was opened to be built on.
+        previous: its folder, or the run itself where it was opened to be built on.
 
     Raises:
         UsageError: if the folder is no finished run, or of another version of the contract, a file
             of it is not what it wrote, or a key that is not known signed it.
     """
-    if given is None:
+    if previous is None:
         return FOLLOWS_NONE
-    folder = os.fspath(given)
+    folder = os.fspath(previous)
     try:
-        run = given if isinstance(given, Run) else open_run(given, built_on=True, name=PREVIOUS)
-        digests = {str(one["name"]): str(one["sha256"]) for one in run.manifest["outputs"]}
+        run = (
+            previous
+            if isinstance(previous, Run)
+            else open_run(previous, built_on=True, name=PREVIOUS)
+        )
+        digests = {str(file["name"]): str(file["sha256"]) for file in run.manifest["outputs"]}
     except RunError as error:
         raise UsageError(
             f"--previous {error}; name a finished run of this version, or none"
@@ -257,7 +263,7 @@ def find_previous(given: str | Run | None) -> PreviousRun:
     base = folder.rstrip("/")
     files = {name: FileSystems.join(base, *name.split("/")) for name in sorted(digests)}
     paths = [path for name, path in files.items() if name.startswith(f"{MEMBERS.name}/")]
-    if not paths or not all(FileSystems.exists(one) for one in paths):
+    if not paths or not all(FileSystems.exists(path) for path in paths):
         raise UsageError(f"{folder}: --previous has no {MEMBERS.name}/; give a complete run")
     try:
         for _ in read_contested(folder, private_key()):
@@ -277,5 +283,7 @@ def find_previous(given: str | Run | None) -> PreviousRun:
     nodes = files.get(NODES_FILE)
     drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
     if drawn is not None:
-        check_files(folder, [one for one in run.manifest["outputs"] if one["name"] == NODES_FILE])
+        check_files(
+            folder, [file for file in run.manifest["outputs"] if file["name"] == NODES_FILE]
+        )
     return PreviousRun(folder, run.run_id, tuple(paths), tuple(components), drawn)

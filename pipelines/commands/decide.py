@@ -73,7 +73,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
         "legitimate (it is no scammer's), suspect_held or victim_owned (whose a contested one is)",
         nargs="?",
-        choices=[str(one) for one in DecisionKind],
+        choices=[str(kind) for kind in DecisionKind],
     )
     option(parser, "a", "ENTITY", "in any form, such as '(888) 555-0123'", nargs="?")
     option(parser, "b", "ENTITY", "the other one, of must_link and cannot_link", nargs="?")
@@ -106,18 +106,21 @@ def run(arguments: Namespace) -> int:
         RunError: if RUN is no finished run.
         UsageError: see `record_decision` and `record_all`.
     """
-    given = (arguments.kind, arguments.a, arguments.reason)
-    if arguments.source is not None and given != (None,) * 3:
+    words = (arguments.kind, arguments.a, arguments.reason)
+    if arguments.source is not None and words != (None,) * 3:
         raise UsageError(
             f"{arguments.source}: has the decisions; leave KIND, ENTITY and --reason out"
         )
-    if arguments.source is None and None in given:
+    if arguments.source is None and None in words:
         raise UsageError("give KIND, ENTITY and --reason, or --from FILE")
     finished = open_run(arguments.run, built_on=True)
     options = {"key": arguments.key, "dry_run": arguments.dry_run}
     if arguments.source is not None:
         text = read_text(arguments.source)
-        made = [replace(one, author=arguments.author) for one in _parsed(text, arguments.source)]
+        made = [
+            replace(decision, author=arguments.author)
+            for decision in _parsed(text, arguments.source)
+        ]
         every = record_all(finished, arguments.decisions, made, arguments.source, **options)
     else:
         asked = Decision(
@@ -194,12 +197,12 @@ def record_decision(
         rows = parse_decisions_text(text, decisions)
         _write(path, before, text)
         record_last_row(rows, path)
-        decision = next(one for one in rows if one.decision_id == decision.decision_id)
+        decision = next(row for row in rows if row.decision_id == decision.decision_id)
     return RecordedDecision(
         decision,
         shown,
         withheld={own: stands for stands, own in contested.items()},
-        unsigned=sum(one.signed_by is None for one in rows),
+        unsigned=sum(row.signed_by is None for row in rows),
         taken_back=taken_back,
         cuts=_cuts(finished, decision),
         written=not dry_run,
@@ -230,7 +233,7 @@ def _bound(
     Raises:
         UsageError: for an entity that the run does not show, or that it cannot be made on.
     """
-    entities = [_entity(finished, one, contested) for one in asked.entities]
+    entities = [_entity(finished, entity, contested) for entity in asked.entities]
     for written, entity in zip(asked.entities, entities, strict=True):
         if asked.kind in NAMING_DECISIONS and entity in contested.values():
             raise UsageError(
@@ -238,7 +241,7 @@ def _bound(
                 "holds it"
             )
     # An id that no decision of the file has, such as confirm-20260301-1.
-    used = {one.decision_id for one in known}
+    used = {row.decision_id for row in known}
     day = f"{asked.decided_at:%Y%m%d}"
     names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
     decision = replace(
@@ -263,7 +266,7 @@ def _cuts(finished: Run, decision: Decision) -> tuple[Mapping[str, Any], ...]:
     rows = tables.read_table(
         finished, CLUSTERS, where=pc.field("cluster_id").isin(ids.combine_chunks())
     )
-    return tuple(one for row in rows.to_pylist() for one in describe_cuts(finished, row))
+    return tuple(cut for row in rows.to_pylist() for cut in describe_cuts(finished, row))
 
 
 def record_all(
@@ -288,14 +291,19 @@ def record_all(
     Raises:
         UsageError: for one that was made on another run, or that `record_decision` refuses.
     """
-    ordered = sorted(made, key=lambda one: (one.decided_at, one.decision_id))
-    for one in ordered:
-        if one.run_id not in (None, finished.run_id):
-            raise UsageError(f"{source}: {one.decision_id} was made on {one.run_id}; name that run")
-    found = [record_decision(finished, decisions, one, key=key, dry_run=True) for one in ordered]
+    ordered = sorted(made, key=lambda decision: (decision.decided_at, decision.decision_id))
+    for decision in ordered:
+        if decision.run_id not in (None, finished.run_id):
+            raise UsageError(
+                f"{source}: {decision.decision_id} was made on {decision.run_id}; name that run"
+            )
+    checked = [
+        record_decision(finished, decisions, decision, key=key, dry_run=True)
+        for decision in ordered
+    ]
     if dry_run:
-        return found
-    return [record_decision(finished, decisions, one, key=key) for one in ordered]
+        return checked
+    return [record_decision(finished, decisions, decision, key=key) for decision in ordered]
 
 
 def _read(name: str) -> tuple[Path, str | None]:
@@ -318,18 +326,18 @@ def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
     `contested` has the ids of those by the withheld ids that they are shown under.
     """
     try:
-        found = find_entity(finished, written)
+        entity_id = find_entity(finished, written)
     except NotNamedError as error:
         with suppress(LegitimateListError):
             if (own := canonical_entity_id(written.strip())) in contested.values():
                 return own
         raise UsageError(f"{finished.folder}: {error}; name what it shows") from None
-    if is_withheld(found) and found not in contested:
+    if is_withheld(entity_id) and entity_id not in contested:
         raise UsageError(
             f"{written}: is a victim's own in this run, which withholds its value; add "
             "a row about the value to the decisions file by hand"
         )
-    return contested.get(found, found)
+    return contested.get(entity_id, entity_id)
 
 
 def _check_reviewed(finished: Run, decision: Decision) -> None:
@@ -362,7 +370,7 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
         raise UsageError(
             f"{name}: contradicts a decision that is in force ({why}); keep one of the two"
         )
-    return tuple(one for one in before if one.decision_id in after)
+    return tuple(earlier for earlier in before if earlier.decision_id in after)
 
 
 def _write(path: Path, before: str | None, text: str) -> None:
@@ -407,7 +415,7 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
     lines = [
         f"{decision.decision_id}: {decision.kind} covers "
         f"{quantity(len(members), 'identifier')} of {decision.run_id}",
-        *(f"  {withheld.get(one, one)}" for one in members[:MOST_MEMBERS_SHOWN]),
+        *(f"  {withheld.get(member, member)}" for member in members[:MOST_MEMBERS_SHOWN]),
     ]
     if len(members) > MOST_MEMBERS_SHOWN:
         lines.append(f"  and {len(members) - MOST_MEMBERS_SHOWN} more")
@@ -416,13 +424,15 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
             f"{others} of its cluster, to be verified or later than the decision, "
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
-    for one in recorded.taken_back:
-        on = quantity(len(one.members or ()), "identifier")
-        lines.append(f"takes back {one.decision_id} ({one.kind} by {one.author}, on {on})")
+    for earlier in recorded.taken_back:
+        on = quantity(len(earlier.members or ()), "identifier")
+        lines.append(
+            f"takes back {earlier.decision_id} ({earlier.kind} by {earlier.author}, on {on})"
+        )
     for cut in recorded.cuts:
         lines += cut_lines(cut)
         if cut["thin"]:
-            covered = {withheld.get(one, one) for one in members}
+            covered = {withheld.get(member, member) for member in members}
             both = covered & set(cut["side"]) and covered & set(cut["others"])
             lines.append(f"  this {decision.kind} {'vouches' if both else 'does not vouch'} for it")
     signature = decision.signature
@@ -436,4 +446,4 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
         lines.append(f"{name} has it; give it as --decisions to the next run")
     else:
         lines.append("a dry run: nothing was written")
-    return [printable(one) for one in lines]
+    return [printable(line) for line in lines]

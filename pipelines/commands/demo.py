@@ -80,7 +80,7 @@ def run(arguments: Namespace) -> int:
 
     world = folder / INPUT / WORLD
     say("1. Two companies: simulated complaints and calls about six rings")
-    views = ((WORLD, ""), *((one, f"{one}.jsonl") for one in COMPANIES))
+    views = ((WORLD, ""), *((company, f"{company}.jsonl") for company in COMPANIES))
     for name, files in views:
         if name == COMPANIES[0]:
             say("", "The same for each company alone, to see what only both together show")
@@ -131,9 +131,11 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     else:
         return
     # A run that was killed leaves its lock and its unfinished folder, which the next one removes.
-    unfinished = tuple(f".{one}." for one in RUNS)
-    redacted = {f"{one}-redacted" for one in RUNS}  # by `ringtrace report RUN --redact`, kept
-    rest = {one.name for one in folder.iterdir() if not one.name.startswith(unfinished)} - redacted
+    unfinished = tuple(f".{name}." for name in RUNS)
+    redacted = {f"{name}-redacted" for name in RUNS}  # by `ringtrace report RUN --redact`, kept
+    rest = {
+        path.name for path in folder.iterdir() if not path.name.startswith(unfinished)
+    } - redacted
     if not rest:
         return
     if MANIFEST_NAME in rest:  # as version 0.1 wrote its demo
@@ -142,9 +144,9 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     if not foreign and INPUT not in rest:
         foreign = sorted(rest)  # runs without the demo's records are somebody's own
     inside = folder / INPUT
-    files = {str(one.relative_to(inside)) for one in inside.rglob("*") if not one.is_dir()}
-    foreign += [f"{INPUT}/{one}" for one in sorted(files - set(records))]
-    foreign += [one for one in RUNS if _is_no_run(folder / one)]
+    files = {str(path.relative_to(inside)) for path in inside.rglob("*") if not path.is_dir()}
+    foreign += [f"{INPUT}/{name}" for name in sorted(files - set(records))]
+    foreign += [name for name in RUNS if _is_no_run(folder / name)]
     if foreign:
         raise UsageError(
             f"{folder}: has {foreign[0]} in it, which no demo wrote; name a folder, new or empty"
@@ -220,15 +222,15 @@ def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
     for row in joint.table("members").sort_by("entity_id").to_pylist():
         members[row["cluster_id"]].append(row)
     cluster_of = {org: _cluster_of(run) for org, run in alone.items()}
-    found = []
+    clusters = []
     for row in joint.table("clusters", where=pc.field("size") > 1).to_pylist():
         if set(alone) <= set(row["orgs"]):
             rows = members[row["cluster_id"]]
-            ids = [one["entity_id"] for one in rows]
-            core = max(rows, key=lambda one: int(one["robustness"]))["entity_id"]
+            ids = [member["entity_id"] for member in rows]
+            core = max(rows, key=lambda member: int(member["robustness"]))["entity_id"]
             parts = {org: _parts(ids, known) for org, known in cluster_of.items()}
-            found.append(JointCluster(row, parts, core, _pair(ids, list(cluster_of.values()))))
-    return sorted(found, key=lambda one: (-one.row["size"], one.row["cluster_id"]))
+            clusters.append(JointCluster(row, parts, core, _pair(ids, list(cluster_of.values()))))
+    return sorted(clusters, key=lambda cluster: (-cluster.row["size"], cluster.row["cluster_id"]))
 
 
 def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
@@ -243,12 +245,15 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
     ]
     table += [
         (
-            _short(one.row["name"]),
-            str(one.row["size"]),
-            " ".join(_countries(one.row)),
-            *(f"{sum(parts)} in {quantity(len(parts), 'part')}" for parts in one.parts.values()),
+            _short(cluster.row["name"]),
+            str(cluster.row["size"]),
+            " ".join(_countries(cluster.row)),
+            *(
+                f"{sum(parts)} in {quantity(len(parts), 'part')}"
+                for parts in cluster.parts.values()
+            ),
         )
-        for one in clusters
+        for cluster in clusters
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
@@ -342,12 +347,12 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
 
 def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
     """Yields the path and the content of every file of records below a folder, in order."""
-    for one in sorted(folder.iterdir(), key=lambda one: one.name):
-        path = f"{name}/{one.name}"
-        if one.is_dir():
-            yield from _files(one, path)
-        elif one.name.endswith(SUFFIXES):
-            yield path, one.read_bytes()
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            yield from _files(entry, path)
+        elif entry.name.endswith(SUFFIXES):
+            yield path, entry.read_bytes()
 
 
 def _inputs(folder: Path, files: str = "") -> dict[str, Path]:
@@ -375,13 +380,13 @@ def _cluster_of(run: Run) -> dict[str, str]:
 
 
 def _parts(members: Sequence[str], cluster_of: Mapping[str, str]) -> tuple[int, ...]:
-    counted = Counter(cluster_of[one] for one in members if one in cluster_of)
+    counted = Counter(cluster_of[member] for member in members if member in cluster_of)
     return tuple(sorted(counted.values(), reverse=True))
 
 
 def _pair(members: Sequence[str], views: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
     """Returns the first two members that every view knows and none has in one cluster."""
-    known = [one for one in members if all(one in view for view in views)]
+    known = [member for member in members if all(member in view for view in views)]
     for a, b in combinations(known, 2):
         if all(view[a] != view[b] for view in views):
             return a, b
@@ -395,7 +400,7 @@ def _in_parts(parts: Sequence[int]) -> str:
 
 
 def _countries(row: Mapping[str, Any]) -> list[str]:
-    return [one["country"] for one in row["countries"] or ()]
+    return [country["country"] for country in row["countries"] or ()]
 
 
 def _number(row: Mapping[str, Any]) -> str:

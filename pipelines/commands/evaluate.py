@@ -303,22 +303,26 @@ def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
     sizes = Counter(members["cluster_id"].to_pylist())
     counted: defaultdict[str, list[tuple[bool, ...]]] = defaultdict(list)
     for aim in _rows(path, "attacker", "aim", "other"):
-        one, other = (rows.get(aim[name]) for name in ("entity_id", "other"))
-        core, reviewed = (_is(one, "tier", Tier.CORE), _is(one, "review", Review.REVIEWED))
+        entity, partner = (rows.get(aim[name]) for name in ("entity_id", "other"))
+        core, reviewed = (_is(entity, "tier", Tier.CORE), _is(entity, "review", Review.REVIEWED))
         if aim["aim"] == HIDE:
-            found = (one is None, not core, False)
+            reached = (entity is None, not core, False)
         elif aim["aim"] == WELD:
-            together = bool(one and other and one["cluster_id"] == other["cluster_id"])
-            core &= together and _is(other, "tier", Tier.CORE)
-            found = together, core, core and reviewed and _is(other, "review", Review.REVIEWED)
+            together = bool(entity and partner and entity["cluster_id"] == partner["cluster_id"])
+            core &= together and _is(partner, "tier", Tier.CORE)
+            reached = together, core, core and reviewed and _is(partner, "review", Review.REVIEWED)
         elif aim["aim"] == NAME:
-            found = one is not None and sizes[one["cluster_id"]] > 1, core, core and reviewed
+            reached = (
+                entity is not None and sizes[entity["cluster_id"]] > 1,
+                core,
+                core and reviewed,
+            )
         else:
             raise UsageError(f"{path}: no such aim {aim['aim']!r}; use {NAME}, {HIDE}, {WELD}")
-        counted[aim["attacker"]].append(found)
+        counted[aim["attacker"]].append(reached)
     return {
-        attacker: AttackerHarm(len(those), *(sum(one) for one in zip(*those, strict=True)))
-        for attacker, those in sorted(counted.items())
+        attacker: AttackerHarm(len(aims), *(sum(column) for column in zip(*aims, strict=True)))
+        for attacker, aims in sorted(counted.items())
     }
 
 
@@ -350,7 +354,7 @@ def compare_baselines(
     a, b = (end.filter(both).to_numpy().astype(np.int64) for end in ends)
     weight = links["weight"].filter(both).to_numpy()
     place = pc.index_in(pa.array(truth, pa.string()), value_set=_own_ids(run, ids))
-    at = pc.fill_null(place, -1).to_numpy(zero_copy_only=False)
+    places = pc.fill_null(place, -1).to_numpy(zero_copy_only=False)
     operation = pa.array(truth.values(), pa.string()).dictionary_encode().indices.to_numpy()
     alone = -1 - np.arange(len(truth))
     labels = dict(baseline_clusterings(a, b, weight, len(ids)))
@@ -358,7 +362,9 @@ def compare_baselines(
         likely = match_probability(weight)
         labels[SPLINK_NAME] = splink_clusters(a, b, likely, len(ids), SPLINK_THRESHOLD)
     return {
-        name: compare_clusterings(operation, np.where(at < 0, alone, np.append(label, -1)[at]))
+        name: compare_clusterings(
+            operation, np.where(places < 0, alone, np.append(label, -1)[places])
+        )
         for name, label in labels.items()
     }
 
@@ -380,7 +386,7 @@ def splink_clusters(
     except ImportError:
         raise UsageError(f"--splink needs Splink: {install_command('splink')}") from None
     with duckdb.connect() as connection:
-        found = cluster_pairwise_predictions_at_threshold(
+        clusters = cluster_pairwise_predictions_at_threshold(
             pa.table({"node": np.arange(nodes)}),
             pa.table({"a": a, "b": b, "match_probability": probability}),
             db_api=DuckDBAPI(connection=connection),
@@ -389,7 +395,7 @@ def splink_clusters(
             edge_id_column_name_right="b",
             threshold_match_probability=threshold,
         )
-        table = found.as_pyarrow_table()
+        table = clusters.as_pyarrow_table()
     label = np.arange(nodes)
     label[table["node"].to_numpy()] = table["cluster_id"].to_numpy()
     return label
@@ -440,13 +446,13 @@ def read_members(run: RunFolder) -> pa.Table:
         )
     try:
         table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
-        found = table.to_table(columns=list(MEMBER_COLUMNS))
-        found.validate(full=True)  # Parquet does not check that text is UTF-8
+        rows = table.to_table(columns=list(MEMBER_COLUMNS))
+        rows.validate(full=True)  # Parquet does not check that text is UTF-8
     except (OSError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0]
         raise UsageError(f"{path}: cannot be read, make the run again: {why}") from None
-    ids = _own_ids(run, found["entity_id"].combine_chunks())
-    return found.set_column(found.schema.get_field_index("entity_id"), "entity_id", ids)
+    ids = _own_ids(run, rows["entity_id"].combine_chunks())
+    return rows.set_column(rows.schema.get_field_index("entity_id"), "entity_id", ids)
 
 
 def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
@@ -455,16 +461,20 @@ def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
         own = lone_mailboxes(run if isinstance(run, Run) else Run.open(run))
     except RunError:  # its tables are enough for the rest
         return shown
-    return pa.array([own.get(one, one) for one in shown.to_pylist()], pa.string()) if own else shown
+    return (
+        pa.array([own.get(entity_id, entity_id) for entity_id in shown.to_pylist()], pa.string())
+        if own
+        else shown
+    )
 
 
 def evaluation_json(result: Evaluation) -> dict[str, object]:
     """Returns the whole evaluation, fit for JSON; what was not asked for is left out."""
     optional = ("baselines", "survival", "hubs", "attackers")
-    whole = {name: one for name, one in asdict(result).items() if one or name not in optional}
+    whole = {name: value for name, value in asdict(result).items() if value or name not in optional}
     for agreement, scores in (
         (result.agreement, whole["agreement"]),
-        *((one, whole["baselines"][name]) for name, one in result.baselines.items()),
+        *((baseline, whole["baselines"][name]) for name, baseline in result.baselines.items()),
     ):
         scores["pairwise"]["f1"] = agreement.pairwise.f1
         scores["bcubed"]["f1"] = agreement.bcubed.f1
@@ -529,8 +539,11 @@ def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
         for name, done in result.attackers.items()
     ]
     return lines + [
-        (f"baseline {name}: B-cubed F1, pairwise F1", f"{one.bcubed.f1:.4f}, {one.pairwise.f1:.4f}")
-        for name, one in result.baselines.items()
+        (
+            f"baseline {name}: B-cubed F1, pairwise F1",
+            f"{baseline.bcubed.f1:.4f}, {baseline.pairwise.f1:.4f}",
+        )
+        for name, baseline in result.baselines.items()
     ]
 
 
@@ -579,7 +592,7 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
     robust = members.filter(pc.greater_equal(members["robustness"], CORE_ROBUSTNESS))
     sure = robust.filter(pc.is_null(robust["near_miss_of"]))
     passed = {"robustness": robust, "near_miss": sure, "status": core, "review": reviewed}
-    ids = {rule: those["entity_id"].to_pylist() for rule, those in passed.items()}
+    ids = {rule: kept["entity_id"].to_pylist() for rule, kept in passed.items()}
     return Tiers(
         core=score_tier(truth, _by_entity(core), wrong),
         core_harm=lists.count(core),

@@ -85,7 +85,7 @@ def run(arguments: Namespace) -> int:
         finished.run_id,
         finished.moment,
         arguments.include_verify,
-        strictest_tlp([DEFAULT_TLP, *(one["tlp"] for one in offers)]),
+        strictest_tlp([DEFAULT_TLP, *(offer["tlp"] for offer in offers)]),
     )
     shown, others = export.counts(form, arguments.cluster)
     if not shown:
@@ -107,17 +107,17 @@ def run(arguments: Namespace) -> int:
     why += ", or of a kind that it does not take" if form.kinds else ""
     left_out = f"; {others:,} left out: {why}" if others else ""
     say(f"{out}: {quantity(shown, 'member')}{left_out}")
-    for one in offers:
-        say(f"  {one['sender']}: {one['tlp']} binds this file too")
+    for offer in offers:
+        say(f"  {offer['sender']}: {offer['tlp']} binds this file too")
     return 0
 
 
 def _check_may_travel(finished: Run, offers: Sequence[Any], form: ExportFormat) -> None:
     """Refuses to give others what an offer in a joint run says may go no further."""
-    for one in offers:
-        if strictest_tlp(["green", one["tlp"]]) != "green":
+    for offer in offers:
+        if strictest_tlp(["green", offer["tlp"]]) != "green":
             raise UsageError(
-                f"{finished.folder}: is joined with what {one['sender']} marked {one['tlp']}, "
+                f"{finished.folder}: is joined with what {offer['sender']} marked {offer['tlp']}, "
                 f"which may not go to others as {form.name}; export your own run"
             )
 
@@ -131,13 +131,15 @@ def _check_cluster(finished: Run, cluster_id: str) -> None:
 
 
 def _nothing_leaves(arguments: Namespace, form: ExportFormat) -> str:
-    what = f"{arguments.run} has no member" if arguments.all else f"{arguments.cluster}: no member"
+    subject = (
+        f"{arguments.run} has no member" if arguments.all else f"{arguments.cluster}: no member"
+    )
     if form.reviewed:
         return (
-            f"{what} that may leave as {form.name}: core, and reviewed by an analyst; record a "
+            f"{subject} that may leave as {form.name}: core, and reviewed by an analyst; record a "
             "confirm with ringtrace decide, and run again"
         )
     return (
-        f"{what} of the core, which alone leaves; give --include-verify for your own use of the "
+        f"{subject} of the core, which alone leaves; give --include-verify for your own use of the "
         "others"
     )

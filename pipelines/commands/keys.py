@@ -112,13 +112,13 @@ def _agent_key(name: str) -> Ed25519PublicKey:
         UsageError: if there is none, or more than one.
     """
     held = agent_keys()
-    found = [key for key, comment in held if name in (comment, signing.key_id(key))]
-    if len(found) != 1:
+    keys = [key for key, comment in held if name in (comment, signing.key_id(key))]
+    if len(keys) != 1:
         there = ", ".join(plain(comment, 60) for _, comment in held) or "none"
         raise UsageError(
-            f"--agent: the agent has {len(found)} Ed25519 keys {name[:80]!r}; give one of {there}"
+            f"--agent: the agent has {len(keys)} Ed25519 keys {name[:80]!r}; give one of {there}"
         )
-    return found[0]
+    return keys[0]
 
 
 def show_keys(_arguments: Namespace) -> int:
@@ -206,9 +206,9 @@ def distrust_keys(arguments: Namespace) -> int:
     with suppress(LedgerError):  # a ledger that was changed must not keep a key trusted
         ledger.read_ledger(arguments.ledger)
     decisions = [(path, read_decisions(path)) for path in arguments.decisions]
-    for one in key_store.distrust(arguments.org, arguments.fingerprint, since):
+    for key_id in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
-        say(f"the key {one} of {arguments.org} is trusted no longer{when}")
+        say(f"the key {key_id} of {arguments.org} is trusted no longer{when}")
     for line in _void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions):
         say(line)
     return 0
@@ -222,21 +222,21 @@ def _void_with(
     `decisions` are by the path of their file.
     """
     void = ledger.void_joins(org)
-    for one in ledger.read_ledger(None):
-        if one.kind == EntryKind.JOIN and one.recipient == org and one.run_id in void:
+    for entry in ledger.read_ledger(None):
+        if entry.kind == EntryKind.JOIN and entry.recipient == org and entry.run_id in void:
             yield (
-                f"void: the join {one.run_id} of {one.at} in {plain(one.reference, 200)}: make it "
-                "again without the offer"
+                f"void: the join {entry.run_id} of {entry.at} in {plain(entry.reference, 200)}: "
+                "make it again without the offer"
             )
     for issue in outstanding(entries, (), void):
-        one = issue.entry
-        named = f", reference {one.reference}" if one.reference else ""
+        entry = issue.entry
+        named = f", reference {entry.reference}" if entry.reference else ""
         yield (
-            f"void: {one.issue_id} of {one.at} to {one.recipient}{named}, which rests on one of "
-            "them: run ringtrace correct RUN --decisions FILE, which takes all of it back"
+            f"void: {entry.issue_id} of {entry.at} to {entry.recipient}{named}, which rests on one "
+            "of them: run ringtrace correct RUN --decisions FILE, which takes all of it back"
         )
-    for path, those in decisions:
-        for made in those:
+    for path, rows in decisions:
+        for made in rows:
             if made.run_id in void and made.kind in ACCUSING_DECISIONS:
                 yield (
                     f"void: {made.decision_id} ({made.kind}, {made.author}) in {path}, made on "
@@ -314,13 +314,13 @@ def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
     write_whole(path, signing.public_pem(key))
 
 
-def _tightened(note: KeyNote, other: KeyNote) -> KeyNote:
+def _tightened(note: KeyNote, ending: KeyNote) -> KeyNote:
     """Returns the times in which both allow a key to sign."""
     return replace(
         note,
-        not_before=max(filter(None, (note.not_before, other.not_before)), default=None),
-        not_after=min(filter(None, (note.not_after, other.not_after)), default=None),
-        revoked_since=min(filter(None, (note.revoked_since, other.revoked_since)), default=None),
+        not_before=max(filter(None, (note.not_before, ending.not_before)), default=None),
+        not_after=min(filter(None, (note.not_after, ending.not_after)), default=None),
+        revoked_since=min(filter(None, (note.revoked_since, ending.revoked_since)), default=None),
     )
 
 
@@ -329,18 +329,18 @@ def _write_list(
     sender: str,
     now: datetime,
     key: Ed25519PrivateKey,
-    those: Sequence[Ed25519PublicKey],
+    keys: Sequence[Ed25519PublicKey],
 ) -> Path:
     """Writes the signed list of some own keys."""
     entries = []
-    for one in those:
-        valid = key_store.validity(None, signing.key_id(one))
+    for public in keys:
+        valid = key_store.validity(None, signing.key_id(public))
         entries.append(
             ListedKey(
-                key_id=signing.key_id(one),
+                key_id=signing.key_id(public),
                 not_after=utc_text(valid.not_after) if valid.not_after else None,
                 not_before=utc_text(valid.not_before) if valid.not_before else None,
-                public_key=base64.b64encode(one.public_bytes_raw()).decode(),
+                public_key=base64.b64encode(public.public_bytes_raw()).decode(),
                 revoked_since=utc_text(valid.revoked_since) if valid.revoked_since else None,
             )
         )
@@ -354,14 +354,16 @@ def revoke_key(arguments: Namespace) -> int:
     folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     named = arguments.fingerprint
-    found = {signing.key_id(one): one for one in key_store.own_public_keys()}.get(named)
-    if found is None:
+    public = {
+        signing.key_id(public_key): public_key for public_key in key_store.own_public_keys()
+    }.get(named)
+    if public is None:
         raise UsageError(f"{named[:64]}: is no key of yours; see ringtrace keys show")
     key, path = key_store.own_key(make=False), key_store.own_path()
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
-    _end_key(found, KeyNote(revoked_since=arguments.since))
-    written = _write_list(folder, sender, now, key, [found])
-    say(f"revoked  {_described(None, found)}")
+    _end_key(public, KeyNote(revoked_since=arguments.since))
+    written = _write_list(folder, sender, now, key, [public])
+    say(f"revoked  {_described(None, public)}")
     if signing.key_id(key.public_key()) == named:
         # This list is the last thing that it signs.
         path.rename(key_store.home() / key_store.OWN / f"{named}.revoked")
@@ -385,26 +387,28 @@ def import_keys(arguments: Namespace) -> int:
     path, content, signature = signed_files.read_signed(arguments.list, (KEY_LIST_FILE,))
     with usage_errors(OfferError, before=f"{path}: "):
         _, signer = signer_of(content, signature, {org: key_store.trusted(org)})
-        found = parse_key_list(content, org)
+        letter = parse_key_list(content, org)
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
-    issued = parse_moment(found.issued_at)
+    issued = parse_moment(letter.issued_at)
     if issued > now + CLOCK_TOLERANCE:
-        raise UsageError(f"{path}: was issued in the future, at {found.issued_at}; set the clock")
-    signed_files.check_key(path, org, signer, found.issued_at, now)
+        raise UsageError(f"{path}: was issued in the future, at {letter.issued_at}; set the clock")
+    signed_files.check_key(path, org, signer, letter.issued_at, now)
     known = set(map(signing.key_id, key_store.trusted(org)))
-    revoked = {one.key_id for one in found.keys if one.revoked_since is not None}
-    for one in found.keys:
-        first, last, void = map(_moment, (one.not_before, one.not_after, one.revoked_since))
+    revoked = {listed.key_id for listed in letter.keys if listed.revoked_since is not None}
+    for listed in letter.keys:
+        first, last, void = map(
+            _moment, (listed.not_before, listed.not_after, listed.revoked_since)
+        )
         said = KeyNote(first, last, void)
-        note = key_store.read_note(org, one.key_id)
-        if one.key_id not in known:
-            if note.revoked_since is not None or one.key_id in revoked or signer in revoked:
-                say(f"not taken: {one.key_id}, which is void or announced by a void key")
+        note = key_store.read_note(org, listed.key_id)
+        if listed.key_id not in known:
+            if note.revoked_since is not None or listed.key_id in revoked or signer in revoked:
+                say(f"not taken: {listed.key_id}, which is void or announced by a void key")
                 continue
-            key_store.trust(org, listed_key(one))
+            key_store.trust(org, listed_key(listed))
             note = KeyNote(vouched_by=signer, vouched_at=now)
-        key_store.write_note(org, one.key_id, _tightened(note, said))
-        say(f"trusted  {_described(org, listed_key(one))}")
+        key_store.write_note(org, listed.key_id, _tightened(note, said))
+        say(f"trusted  {_described(org, listed_key(listed))}")
     for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
         say(line)
     return 0

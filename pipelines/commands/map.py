@@ -35,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     option(parser, "--output", "FILE", "write the map here, such as MAP.toml (default: show it)")
     parser.add_argument(
         "--kind",
-        choices=[str(one) for one in RecordKind],
+        choices=[str(kind) for kind in RecordKind],
         help="kind of record that a row is (default: guessed)",
     )
     option(parser, "--source-org", "ORG", "organisation that the records are of")
@@ -51,11 +51,11 @@ def run(arguments: Namespace) -> int:
     out = Path(arguments.output) if arguments.output else None
     if out is not None and (out.exists() or out.is_symlink()):
         raise UsageError(f"{out}: exists; give another --output, or move it away")
-    given = Path(arguments.file)
-    if given.is_dir():
-        raise UsageError(f"{given}: is a folder; give one of the files in it")
-    if given.exists() and not given.is_file():
-        raise UsageError(f"{given}: is not an ordinary file; give a file with records")
+    source = Path(arguments.file)
+    if source.is_dir():
+        raise UsageError(f"{source}: is a folder; give one of the files in it")
+    if source.exists() and not source.is_file():
+        raise UsageError(f"{source}: is not an ordinary file; give a file with records")
     # Reading loads Arrow and Beam, which wrong usage must not wait for.
     from transforms.read import InputError, guess_map, known_format, preview, sample_file
 
@@ -83,11 +83,11 @@ def run(arguments: Namespace) -> int:
         *([f"a map is not needed: this is {known}"] if known else []),
         *_reading_lines(by),
         *_row_lines(preview(sample, by)),
-        *(f"CHECK {one}" for one in guess.unsure),
+        *(f"CHECK {doubt}" for doubt in guess.unsure),
         *_next_lines(arguments.file, arguments.output, by),
     ]
     shown = sys.stdout if out is not None else sys.stderr
-    shown.write("".join(f"{printable(one)}\n" for one in lines))
+    shown.write("".join(f"{printable(line)}\n" for line in lines))
     return 0
 
 
@@ -119,8 +119,11 @@ def _row_lines(rows: list[tuple[dict[str, Any] | None, str]]) -> Iterator[str]:
 
 def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     numbers = row.get("phone_numbers") or ()
-    for one in numbers:
-        yield f"phone.{one['role']}", _WITHHELD if one["role"] == Role.VICTIM else _cut(one["raw"])
+    for number in numbers:
+        yield (
+            f"phone.{number['role']}",
+            _WITHHELD if number["role"] == Role.VICTIM else _cut(number["raw"]),
+        )
     roles = row.get("email_roles") or ()
     for address, role in zip(row.get("emails") or (), roles, strict=True):
         yield f"email.{role}", _WITHHELD if role == "victim" else _cut(address)
@@ -135,8 +138,8 @@ def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif name == "narrative":
             yield name, f"({len(value)} characters)"
         elif isinstance(value, list):
-            for one in value:
-                inner = one.values() if isinstance(one, dict) else [one]
+            for number in value:
+                inner = number.values() if isinstance(number, dict) else [number]
                 yield name, _cut(" ".join(str(part) for part in inner if part))
         else:
             yield name, _cut(value)
@@ -152,6 +155,6 @@ def _next_lines(file: str, output: str | None, by: RecordMap) -> Iterator[str]:
         return
     import shlex
 
-    path, given = shlex.quote(output), shlex.quote(file)
+    path, records = shlex.quote(output), shlex.quote(file)
     yield f"{output}: correct what is wrong, and then"
-    yield f"ringtrace batch {FLAGS[by.kind]} {given} --map {path} --output runs/first"
+    yield f"ringtrace batch {FLAGS[by.kind]} {records} --map {path} --output runs/first"

@@ -196,7 +196,7 @@ def run(arguments: Namespace) -> int:
     stops = find_obstacles(
         records.facts, known, chosen.policy, partners, included, _decided(finished)
     )
-    if stops and not (override and all(one.answerable for one in stops)):
+    if stops and not (override and all(stop.answerable for stop in stops)):
         return _refuse(arguments.cluster, stops, unasked)
     check_basis(finished)
     issuer = _issuer(arguments.issuer, finished)
@@ -247,12 +247,12 @@ def _override_from(arguments: Namespace) -> Override | None:
 
 def _inclusions_from(arguments: Namespace, records: CaseRecords) -> list[Inclusion]:
     """Returns the members that are named by override, each with who answers for it and why."""
-    members = {one["entity_id"]: one for one in records.facts.members}
-    found: dict[str, Inclusion] = {}
-    for given in arguments.include:
-        entity_id, reason = _included_member(given, members)
+    members = {member["entity_id"]: member for member in records.facts.members}
+    inclusions: dict[str, Inclusion] = {}
+    for text in arguments.include:
+        entity_id, reason = _included_member(text, members)
         if not reason:
-            raise UsageError(f"--include {given[:80]!r}: give a reason, as ENTITY=REASON")
+            raise UsageError(f"--include {text[:80]!r}: give a reason, as ENTITY=REASON")
         if members[entity_id]["status"] != Status.INFRASTRUCTURE:
             raise UsageError(
                 f"--include {entity_id}: is {members[entity_id]['status']}, which never leaves; "
@@ -260,8 +260,8 @@ def _inclusions_from(arguments: Namespace, records: CaseRecords) -> list[Inclusi
             )
         if not is_reviewed_core(members[entity_id]):
             said = mask_contacts(reason, [entity_id])
-            found[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), said)
-    return [found[one] for one in sorted(found)]
+            inclusions[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), said)
+    return [inclusions[entity_id] for entity_id in sorted(inclusions)]
 
 
 def _case_file_from(path: str | None, records: CaseRecords, named: Collection[str]) -> CaseFile:
@@ -269,13 +269,13 @@ def _case_file_from(path: str | None, records: CaseRecords, named: Collection[st
     if path is None:
         return CaseFile()
     with usage_errors(ReferenceFileError):
-        found = load_case_file(read_text(path), path, records.facts.row["orgs"])
+        case_file = load_case_file(read_text(path), path, records.facts.row["orgs"])
     masked = {
-        name: "\n".join(mask_contacts(one, named) for one in found.values[name].splitlines())
+        name: "\n".join(mask_contacts(line, named) for line in case_file.values[name].splitlines())
         for name in ("operation", "narrative")
-        if name in found.values
+        if name in case_file.values
     }
-    return CaseFile(found.values | masked)
+    return CaseFile(case_file.values | masked)
 
 
 def _releases_from(
@@ -286,7 +286,7 @@ def _releases_from(
     The last lists, for each partner, consents or not, the named members that it saw and that no
     consent of its covers.
     """
-    senders = {one["contributor"] for one in records.offered}
+    senders = {row["contributor"] for row in records.offered}
     own = set(records.facts.row["orgs"]) - senders
     signed = signed_files.read_consents(arguments.consent, own, arguments.recipient, now)
     if strangers := sorted(signed.keys() - senders):
@@ -295,24 +295,24 @@ def _releases_from(
     for org in sorted(senders):
         where = pc.field("entity_id").isin(sorted(named)) & (pc.field("contributor") == org)
         seen = tables.read_table(arguments.run, CONTRIBUTORS, ["entity_id"], where)
-        one = signed.get(org)
-        covered = set(map(without_epoch, one.content.members)) if one is not None else set()
+        consent = signed.get(org)
+        covered = set(map(without_epoch, consent.content.members)) if consent is not None else set()
         unasked[org] = sorted(set(map(without_epoch, seen["entity_id"].to_pylist())) - covered)
-        if one is not None and not unasked[org]:
+        if consent is not None and not unasked[org]:
             count = len(covered & set(map(without_epoch, named)))
-            issued, ends = one.content.issued_at, one.content.expires_at
-            releases.append(Release(org, issued, ends, count, one.letter, one.signature))
+            issued, ends = consent.content.issued_at, consent.content.expires_at
+            releases.append(Release(org, issued, ends, count, consent.letter, consent.signature))
     return releases, {org: len(unasked[org]) for org in signed}, unasked
 
 
-def _included_member(given: str, members: Mapping[str, Any]) -> tuple[str, str]:
+def _included_member(text: str, members: Mapping[str, Any]) -> tuple[str, str]:
     """Splits ENTITY=REASON at the mark behind the longest member id: an address may hold marks."""
-    at = [place for place, letter in enumerate(given) if letter == "="]
-    for place in reversed(at):
-        if given[:place].strip() in members:
-            return given[:place].strip(), given[place + 1 :].strip()
+    marks = [place for place, letter in enumerate(text) if letter == "="]
+    for place in reversed(marks):
+        if text[:place].strip() in members:
+            return text[:place].strip(), text[place + 1 :].strip()
     raise UsageError(
-        f"--include {given[:80]!r}: names no member of the cluster; give its id in members/, as "
+        f"--include {text[:80]!r}: names no member of the cluster; give its id in members/, as "
         "ENTITY=REASON"
     )
 
@@ -362,21 +362,23 @@ def _confirmations_from(
     """Returns who confirmed, from the very decisions file that the run was given."""
     if path is None:
         return []
-    given, own = manifest["options"].get("decisions"), file_digest(path)
-    if own is None or not isinstance(given, dict) or given.get("sha256") != own["sha256"]:
+    of_run, own = manifest["options"].get("decisions"), file_digest(path)
+    if own is None or not isinstance(of_run, dict) or of_run.get("sha256") != own["sha256"]:
         raise UsageError(f"{path}: is not the decisions file of the run; give that one")
-    members = {one["entity_id"] for one in records.facts.members}
+    members = {member["entity_id"] for member in records.facts.members}
     return [
         Confirmation(
-            one.author,
-            one.decided_at.date(),
-            mask_contacts(one.reason, named),
-            one.decision_id,
-            one.entity_a,
-            one.signed_by,
+            decision.author,
+            decision.decided_at.date(),
+            mask_contacts(decision.reason, named),
+            decision.decision_id,
+            decision.entity_a,
+            decision.signed_by,
         )
-        for one in read_decisions(path)
-        if one.kind is DecisionKind.CONFIRM and one.entity_a in members and one.void is None
+        for decision in read_decisions(path)
+        if decision.kind is DecisionKind.CONFIRM
+        and decision.entity_a in members
+        and decision.void is None
     ]
 
 
@@ -417,8 +419,8 @@ def _earlier_package(arguments: Namespace, members: Sequence[str]) -> tuple[str,
     if facts.get("cluster_id") != cluster_id and facts.get("members", {}).keys().isdisjoint(
         members
     ):
-        of = facts.get("cluster_id")
-        raise UsageError(f"{name}: is of the cluster {of}; give one of {cluster_id}")
+        cluster = facts.get("cluster_id")
+        raise UsageError(f"{name}: is of the cluster {cluster}; give one of {cluster_id}")
     return seal_sha256, facts
 
 
@@ -429,7 +431,7 @@ def _ledger_entry(
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
 
     named = package_identifiers(case, files)
-    paths = sorted({path for those in named.values() for path in those})
+    paths = sorted({path for printed in named.values() for path in printed})
     return ledger.Entry(
         at=signed_files.utc_text(now),
         kind=ledger.EntryKind.PACKAGE,
@@ -439,11 +441,11 @@ def _ledger_entry(
         identifiers=tuple(named),
         reference=case.code,
         files={
-            path: [place for place, those in enumerate(named.values()) if path in those]
+            path: [place for place, printed in enumerate(named.values()) if path in printed]
             for path in paths
         },
         facts=compared_facts(package_facts(case, {}))
-        | {"consents": [hashlib.sha256(one.letter).hexdigest() for one in case.releases]},
+        | {"consents": [hashlib.sha256(release.letter).hexdigest() for release in case.releases]},
         supersedes=case.earlier.seal_sha256 if case.earlier else "",
         built_on=built_on,
     )
@@ -452,13 +454,13 @@ def _ledger_entry(
 def _refuse(cluster_id: str, stops: list[Obstacle], unasked: Mapping[str, Sequence[str]]) -> int:
     """Says what is in the way, and what a partner's consent must list; returns the exit status."""
     sys.stderr.write(f"ringtrace referral: {cluster_id} is refused:\n")
-    for one in stops:
-        sys.stderr.write(f"  {one.code}: {one.text}\n")
-    if any(one.code == "handling" for one in stops):
+    for stop in stops:
+        sys.stderr.write(f"  {stop.code}: {stop.text}\n")
+    if any(stop.code == "handling" for stop in stops):
         for org, ids in unasked.items():
             sys.stderr.write(f"  a consent of {org} must list what it saw of those to name:\n")
-            sys.stderr.writelines(f"    {one}\n" for one in ids)
-    if all(one.answerable for one in stops):
+            sys.stderr.writelines(f"    {entity_id}\n" for entity_id in ids)
+    if all(stop.answerable for stop in stops):
         sys.stderr.write("  or answer for it: --override-by NAME --override-reason TEXT\n")
     return 1
 
@@ -470,10 +472,10 @@ def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
     return replace(case, earlier=EarlierReferral(seal_sha256, str(before.get("as_of")), changes))
 
 
-def _issuer(given: str | None, run: Run) -> str | None:
+def _issuer(org: str | None, run: Run) -> str | None:
     """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
-    if given is not None:
-        return key_store.org_slug(given)
+    if org is not None:
+        return key_store.org_slug(org)
     orgs = tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
     return orgs[0] if len(orgs) == 1 else None
 
@@ -498,7 +500,9 @@ def _files(
         return files, counsel_files(case, versions, sealer, files)
 
 
-def _publish(bags: Mapping[Path, dict[str, bytes]], given: str | None, entry: ledger.Entry) -> None:
+def _publish(
+    bags: Mapping[Path, dict[str, bytes]], ledger_file: str | None, entry: ledger.Entry
+) -> None:
     """Writes aside, records, then renames: no package is there that the ledger does not know.
 
     The last of the bags is the one that leaves. Where it cannot appear, the others and the record
@@ -517,15 +521,15 @@ def _publish(bags: Mapping[Path, dict[str, bytes]], given: str | None, entry: le
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
             sync_folder(asides[out])
-        with ledger.recorded(given, [entry]):
+        with ledger.recorded(ledger_file, [entry]):
             for out, aside in asides.items():
                 if out.exists():
                     out.rmdir()
                 aside.rename(out)
                 appeared.append(out)
     except OSError as error:
-        for one in appeared:
-            shutil.rmtree(one, ignore_errors=True)
+        for folder in appeared:
+            shutil.rmtree(folder, ignore_errors=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{out}: {error.strerror}; name a folder that can be made") from None

@@ -63,9 +63,9 @@ def run(arguments: Namespace) -> int:
     """
     out = free_folder(arguments.output)
     finished = open_run(arguments.run)
-    found = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
+    rejects = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
     try:
-        kept = write_rejects(_rows(found), out)
+        kept = write_rejects(_rows(rejects), out)
     except BaseException as error:
         shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
         if not isinstance(error, OSError):
@@ -76,7 +76,7 @@ def run(arguments: Namespace) -> int:
         f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
         f"here; {out / 'why.csv'} says what is wrong"
     )
-    flags = [f"--{one} {out / one}" for one in ("complaints", "calls") if (out / one).exists()]
+    flags = [f"--{kind} {out / kind}" for kind in ("complaints", "calls") if (out / kind).exists()]
     if flags:
         say(f"then: ringtrace batch {' '.join(flags)} --output DIR")
     return 0
@@ -94,8 +94,8 @@ def write_rejects(rows: Iterable[Row], out: Path) -> int:
         why = csv.writer(file)
         why.writerow(WHY)
         return sum(
-            _write_source(source, those, out, taken, why)
-            for source, those in groupby(rows, key=itemgetter("source"))
+            _write_source(source, of_source, out, taken, why)
+            for source, of_source in groupby(rows, key=itemgetter("source"))
         )
 
 
@@ -149,8 +149,8 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
                 waiting[key] = _Waiting(str(out))
                 open_files.callback(waiting[key].close)
             waiting[key].add(row, data)
-        for (kind, written), those in sorted(waiting.items()):
-            form = _form(written, objects=those.objects)
+        for (kind, written), file_rows in sorted(waiting.items()):
+            form = _form(written, objects=file_rows.objects)
             stem = f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}"
             name = _name(stem, form.extension, taken)
             (out / name).parent.mkdir(exist_ok=True)
@@ -159,18 +159,20 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
                 for start in form.start:
                     file.write(start + b"\n")
                     line += start.count(b"\n") + 1
-                for at, (reason, data) in enumerate(those, 1):
-                    one = b" ".join(data.splitlines()) if form.flat else data
-                    file.write(one + (form.between if at < those.count else b"") + b"\n")
+                for number, (reason, data) in enumerate(file_rows, 1):
+                    content = b" ".join(data.splitlines()) if form.flat else data
+                    file.write(
+                        content + (form.between if number < file_rows.count else b"") + b"\n"
+                    )
                     why.writerow(_why(name, line, reason))
-                    line += one.count(b"\n") + 1
+                    line += content.count(b"\n") + 1
                 file.write(form.end)
-    return sum(one.count for one in waiting.values())
+    return sum(part.count for part in waiting.values())
 
 
-def _rows(found: Iterable[pa.Table]) -> Iterator[Row]:
+def _rows(parts: Iterable[pa.Table]) -> Iterator[Row]:
     """Yields rows of tables, a few at a time in memory."""
-    for table in found:
+    for table in parts:
         for batch in table.to_batches(max_chunksize=BATCH_ROWS):
             yield from batch.to_pylist()
 
@@ -186,8 +188,8 @@ def _whole(row: Row) -> bytes | None:
 
 _READ_BY_HEADER = frozenset(
     name
-    for name, one in ADAPTERS_BY_NAME.items()
-    if one.layout in (Layout.CSV, Layout.SHEET) and not one.header
+    for name, adapter in ADAPTERS_BY_NAME.items()
+    if adapter.layout in (Layout.CSV, Layout.SHEET) and not adapter.header
 )
 """Formats whose rows mean nothing without the header of their file."""
 

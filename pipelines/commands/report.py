@@ -74,7 +74,7 @@ def run(arguments: Namespace) -> int:
         if not index.is_file():
             raise UsageError(f"{source}: has no {REPORT_PAGE}; write one with --output DIR")
         files = finished.manifest["outputs"]
-        check_files(str(source), [one for one in files if one["name"].startswith("report/")])
+        check_files(str(source), [file for file in files if file["name"].startswith("report/")])
     else:
         if not (arguments.output or arguments.redact):
             raise UsageError("--previous and --suppress-below need --output DIR: give it")
@@ -112,7 +112,7 @@ def _write(arguments: Namespace, finished: Run, out: Path) -> Path:
         _hold_back(
             finished,
             out,
-            [one["name"] for one in pool.written if one["name"] not in STATIC_FILES],
+            [file["name"] for file in pool.written if file["name"] not in STATIC_FILES],
             values,
         )
     except (OSError, JobError, TableError) as error:
@@ -135,8 +135,8 @@ def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValue
     """
     from transforms.exit_scan import count_withheld
 
-    found = count_withheld(((name, (out / name).read_bytes()) for name in names), values)
-    taken = {name: (out / name).read_bytes() for name in found}
-    for name in found:
+    counts = count_withheld(((name, (out / name).read_bytes()) for name in names), values)
+    taken = {name: (out / name).read_bytes() for name in counts}
+    for name in counts:
         (out / name).unlink()
     hold_back(finished, f"report/{out.name}", taken, values)

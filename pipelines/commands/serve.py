@@ -241,15 +241,15 @@ def _open_browser(address: str) -> None:
     webbrowser.open(page.as_uri())
 
 
-def _check_decisions(given: str | None) -> None:
+def _check_decisions(name: str | None) -> None:
     """Raises UsageError for a file that no decision could be added to."""
-    if given is None:
+    if name is None:
         return
-    path = Path(os.path.realpath(given))
+    path = Path(os.path.realpath(name))
     if path.exists():
-        read_decisions(given)
+        read_decisions(name)
     elif not path.parent.is_dir():
-        raise UsageError(f"{given}: its folder is not there; give a file that can be made")
+        raise UsageError(f"{name}: its folder is not there; give a file that can be made")
 
 
 def _bound(port: int) -> socket.socket:
@@ -331,11 +331,11 @@ class Server:
 
     def runs(self) -> dict[str, Run]:
         """Returns the runs that can be shown by name, as they are in the folder now."""
-        found = find_runs(self.folder) if self.folder else {"run": self.run}
+        runs = find_runs(self.folder) if self.folder else {"run": self.run}
         made = self.next_run.output if self.next_run else None
-        if made is not None and made.name not in found:
-            found = {made.name: Run.open(made), **found}
-        return found
+        if made is not None and made.name not in runs:
+            runs = {made.name: Run.open(made), **runs}
+        return runs
 
     def shown(self, name: str | None) -> tuple[Run, Mapping[str, bytes]] | None:
         """Returns the run of a name and the files of its workbench; None for no such run.
@@ -365,13 +365,13 @@ class Server:
         rows = [
             {
                 "name": name,
-                "run": one.run_id,
-                "clock": clock_of(one),
-                "snapshot": "snapshot" in one.manifest["options"],
+                "run": run.run_id,
+                "clock": clock_of(run),
+                "snapshot": "snapshot" in run.manifest["options"],
                 "href": f"/{self.token}/r/{name}/",
-                "current": one == caller.run,
+                "current": run == caller.run,
             }
-            for name, one in self.runs().items()
+            for name, run in self.runs().items()
         ]
         return {
             "runs": rows,
@@ -397,12 +397,12 @@ class Server:
 
     def alerts(self, caller: Caller) -> dict[str, Any]:
         """Returns the newest alerts of the stream, but for those that name what it withheld."""
-        found = read_alerts(self.folder) if self.folder else []
+        alerts = read_alerts(self.folder) if self.folder else []
         flags = self.arguments
         if flags is None:
-            return {"alerts": found, "held_back": 0}
+            return {"alerts": alerts, "held_back": 0}
         values = values_withheld(caller.run, flags.register_key, no_register=flags.no_register)
-        shown, bad = without_withheld(found, values)
+        shown, bad = without_withheld(alerts, values)
         return {"alerts": shown, "held_back": bad}
 
     def rerun(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:  # noqa: ARG002
@@ -423,36 +423,36 @@ class Server:
         with self._lock:
             known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
             names = {own: stands for stands, own in contested_values(caller.run).items()}
-            rows = [self._row(one, names) for one in known]
+            rows = [self._row(decision, names) for decision in known]
             if self._pending is not None:
                 rows.append(self._pending.shown)
             problem = self.problem
         ids = pa.array(sorted({row["entity_a"] for row in rows}), pa.string())
         where = pc.field("entity_id").isin(ids)
-        of = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
-        clusters = dict(zip(*(column.to_pylist() for column in of.columns), strict=True))
-        rows.sort(key=lambda one: (one["decided_at"], one["decision_id"]))
+        members = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
+        clusters = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
+        rows.sort(key=lambda row: (row["decided_at"], row["decision_id"]))
         return {
             "author": caller.author,
             "problem": problem,
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
-    def _row(self, one: Decision, names: Mapping[str, str]) -> dict[str, Any]:
-        owned = one.kind is DecisionKind.VICTIM_OWNED
+    def _row(self, decision: Decision, names: Mapping[str, str]) -> dict[str, Any]:
+        owned = decision.kind is DecisionKind.VICTIM_OWNED
         shown = [
             each if is_withheld(each) else names.get(each, "withheld" if owned else each)
-            for each in one.entities
+            for each in decision.entities
         ]
         return {
-            "decision_id": one.decision_id,
-            "kind": str(one.kind),
+            "decision_id": decision.decision_id,
+            "kind": str(decision.kind),
             "entity_a": shown[0],
             "entity_b": shown[1] if len(shown) > 1 else None,
-            "author": one.author,
-            "reason": one.reason,
-            "decided_at": one.decided_at.isoformat(),
-            "signed_by": one.signed_by,
+            "author": decision.author,
+            "reason": decision.reason,
+            "decided_at": decision.decided_at.isoformat(),
+            "signed_by": decision.signed_by,
         }
 
     def decide(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
@@ -468,7 +468,7 @@ class Server:
             UsageError: where the command does.
         """
         a, b = body["entity_a"], body.get("entity_b") or None
-        if not all(isinstance(one, str) and len(one) <= MOST_TEXT for one in (a, b or "")):
+        if not all(isinstance(entity, str) and len(entity) <= MOST_TEXT for entity in (a, b or "")):
             raise UsageError("name an identifier of the run")
         try:
             kind = DecisionKind(str(body["kind"]))
@@ -482,13 +482,13 @@ class Server:
         record = partial(record_decision, caller.run, name, asked)
         with self._lock:
             self.flush()
-            found = record(dry_run=True)
-            said = "\n".join(recorded_lines(found, name))
-            added = found.decision.decision_id
+            recorded = record(dry_run=True)
+            said = "\n".join(recorded_lines(recorded, name))
+            added = recorded.decision.decision_id
             timer = Timer(UNDO_SECONDS, self.flush)
             timer.daemon = True
             names = {own: stands for stands, own in contested_values(caller.run).items()}
-            shown = self._row(found.decision, names) | {"undo": True}
+            shown = self._row(recorded.decision, names) | {"undo": True}
             self._pending = _Pending(shown, record, timer)
             timer.start()
         return self.listed(caller) | {"added": added, "said": said, "seconds": UNDO_SECONDS}
@@ -594,10 +594,10 @@ def make_app(server: Server) -> Starlette:
                 return refused(413, "too long")
 
         def respond() -> Response:
-            found = server.shown(chosen)
-            if found is None:
+            opened = server.shown(chosen)
+            if opened is None:
                 return refused(404, "there is no such run")
-            run, files = found
+            run, files = opened
             caller = Caller(run, author)
             if is_call:
                 return JSONResponse(calls[name](_object(bytes(body)), caller), 200, HEADERS)
@@ -628,10 +628,10 @@ def make_app(server: Server) -> Starlette:
 def _object(body: bytes) -> Mapping[str, Any]:
     import orjson
 
-    given = orjson.loads(body)
-    if not isinstance(given, dict):
+    call = orjson.loads(body)
+    if not isinstance(call, dict):
         raise TypeError
-    return given
+    return call
 
 
 def asked_for(server: Server, request: Request) -> tuple[str | None, str]:
@@ -647,8 +647,8 @@ def user_of(server: Server, request: Request) -> str | None:
     """Returns who asks: the author, or with --user-header who the proxy says; None for nobody."""
     if server.user_header is None:
         return server.author or ""
-    given = request.headers.getlist(server.user_header)
-    name = given[0].strip() if len(given) == 1 else ""
+    names = request.headers.getlist(server.user_header)
+    name = names[0].strip() if len(names) == 1 else ""
     return name if name and len(name) <= MOST_USER and name.isprintable() else None
 
 
@@ -661,7 +661,7 @@ def refusal(server: Server, request: Request) -> str | None:
     own = {f"http://{host}:{server.port}" for host in (HOST, "localhost")}
     if server.public_url:
         own.add(server.public_url.rstrip("/"))
-    if request.headers.get("host", "") not in {urlsplit(one).netloc for one in own}:
+    if request.headers.get("host", "") not in {urlsplit(address).netloc for address in own}:
         return "another host"
     _, token, *rest = f"{request.url.path}/".split("/", 2)
     if not hmac.compare_digest(token.encode(), server.token.encode()) or not rest:
@@ -674,8 +674,8 @@ def refusal(server: Server, request: Request) -> str | None:
     origin = request.headers.get("origin")
     if (request.method == "POST" and origin is None) or origin not in (None, *own):
         return "another site"
-    given = request.headers.get(SECRET_HEADER, "")
-    if not hmac.compare_digest(given.encode(), server.secret.encode()):
+    secret = request.headers.get(SECRET_HEADER, "")
+    if not hmac.compare_digest(secret.encode(), server.secret.encode()):
         return "the call lacks the page's secret"
     if request.method == "POST" and request.headers.get("content-type") != "application/json":
         return "the call is no JSON"

@@ -51,9 +51,9 @@ def run(arguments: Namespace) -> int:
     folder = Path(arguments.folder)
     if not folder.is_dir():
         raise UsageError(f"{folder}: is not a folder; give a referral package")
-    given = arguments.key is not None
-    keys = [key_store.public_key(arguments.key)] if given else key_store.own_public_keys()
-    partners = {} if given else key_store.trusted_keys()
+    is_given = arguments.key is not None
+    keys = [key_store.public_key(arguments.key)] if is_given else key_store.own_public_keys()
+    partners = {} if is_given else key_store.trusted_keys()
     roots = _authorities(arguments.authority) if arguments.authority else []
     try:
         result = verify_package(folder, keys, roots, partners)
@@ -62,7 +62,7 @@ def run(arguments: Namespace) -> int:
     except OSError as error:
         where = error.filename or folder
         raise UsageError(f"{where}: {error.strerror}; give a package that can be read") from None
-    if result.signer is not None and not given:
+    if result.signer is not None and not is_given:
         _check_validity(result, result.signer)
     _check_basis(result, arguments.ledger)
     if result.package:
@@ -75,12 +75,12 @@ def run(arguments: Namespace) -> int:
         say(f"key named    {_printable(result.package.get('key_id') or 'none')}")
         say(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
     say(f"seal         {result.seal_sha256 or 'none'}")
-    whose = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
-    by = f"{result.signer}, {'the key given' if given else whose}" if result.signer else None
+    owner = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
+    by = f"{result.signer}, {'the key given' if is_given else owner}" if result.signer else None
     say(f"signed by    {by or 'no key that counts here'}")
     say(f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}")
-    for one in result.findings[:FINDINGS_LIMIT]:
-        say(f"WRONG  {_printable(one.path)}: {one.what}")
+    for finding in result.findings[:FINDINGS_LIMIT]:
+        say(f"WRONG  {_printable(finding.path)}: {finding.what}")
     if len(result.findings) > FINDINGS_LIMIT:
         say(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
     if result.holds:
@@ -128,20 +128,24 @@ def _check_validity(result: VerificationResult, signer: str) -> None:
         )
 
 
-def _check_basis(result: VerificationResult, given: str | None) -> None:
+def _check_basis(result: VerificationResult, ledger_file: str | None) -> None:
     """Adds a finding where our ledger says that the package rests on a join that is void."""
     from pipelines.exchange.signed_files import revoked_letters
     from reports.referral import SEAL_FILE, Finding
 
     try:
-        entries, void, revoked = ledger.read_ledger(given), ledger.void_joins(), revoked_letters()
+        entries, void, revoked = (
+            ledger.read_ledger(ledger_file),
+            ledger.void_joins(),
+            revoked_letters(),
+        )
     except ledger.LedgerError as error:
         add_notice(str(error))
         return
-    for one in entries:
-        if one.kind == ledger.EntryKind.PACKAGE and one.sha256 == result.seal_sha256:
-            why = ledger.void_basis((one.run_id, *one.built_on), void)
-            why = why or ledger.revoked_basis(one, revoked)
+    for entry in entries:
+        if entry.kind == ledger.EntryKind.PACKAGE and entry.sha256 == result.seal_sha256:
+            why = ledger.void_basis((entry.run_id, *entry.built_on), void)
+            why = why or ledger.revoked_basis(entry, revoked)
             if why:
                 result.findings.append(Finding(SEAL_FILE, f"{why}; see ringtrace correct"))
             break

@@ -306,7 +306,11 @@ def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int 
 
 
 def state_identifier(
-    rng: Random, draft: Draft, one: Identifier, shown: Identifier | None = None, typo: float = 0.0
+    rng: Random,
+    draft: Draft,
+    identifier: Identifier,
+    shown: Identifier | None = None,
+    typo: float = 0.0,
 ) -> None:
     """Adds an identifier of a ring to `draft`: to its field, to the narrative, or to both.
 
@@ -319,54 +323,54 @@ def state_identifier(
     where = rng.random()
     field_too, text_too = where < 0.88, where > 0.6
     quoted = text_too and rng.random() < _QUOTED_RATE
-    named, written = field_too, one.value
-    sentences: tuple[str, ...] = getattr(draft.phrases, one.role.value)
-    if one.role is Role.CALLBACK:
+    named, written = field_too, identifier.value
+    sentences: tuple[str, ...] = getattr(draft.phrases, identifier.role.value)
+    if identifier.role is Role.CALLBACK:
         if quoted:
             named, sentences = True, draft.phrases.quoted
         mistyped = rng.random() < typo
-        number = identifiers.mistype(rng, one.value) if mistyped else one.value
+        number = identifiers.mistype(rng, identifier.value) if mistyped else identifier.value
         written = identifiers.write_number(rng, number, draft.victim.country)
         if field_too:
             draft.numbers.append({"raw": written, "role": "callback"})
         if mistyped:
             named = False
-            draft.mistyped[f"phone:{number}"] = one.entity_id
-    elif one.role is Role.PAYEE:
+            draft.mistyped[f"phone:{number}"] = identifier.entity_id
+    elif identifier.role is Role.PAYEE:
         named = True
-        draft.payments.append(_payment(rng, draft, one))
-    elif one.role is Role.OPERATOR:
-        written = _spaced(rng, one.value)
+        draft.payments.append(_payment(rng, draft, identifier))
+    elif identifier.role is Role.OPERATOR:
+        written = _spaced(rng, identifier.value)
         if field_too:
-            draft.remote.append({"tool": one.detail, "id": written})
-    elif one.role is Role.LURE_SITE:
+            draft.remote.append({"tool": identifier.detail, "id": written})
+    elif identifier.role is Role.LURE_SITE:
         named = True
         sentences = draft.phrases.quoted_site if quoted else sentences
-        written = write_page(rng, draft, one, shown)
+        written = write_page(rng, draft, identifier, shown)
         if field_too:
             draft.urls.append(written)
-    elif one.role is Role.SENDER:
-        named, sentences, written = _sender(rng, draft, one, in_field=field_too)
+    elif identifier.role is Role.SENDER:
+        named, sentences, written = _sender(rng, draft, identifier, in_field=field_too)
     if text_too:
-        tool = rng.choice(_TOOLS[one.detail]) if one.role is Role.OPERATOR else ""
+        tool = rng.choice(_TOOLS[identifier.detail]) if identifier.role is Role.OPERATOR else ""
         draft.sentences.append(rng.choice(sentences).format(x=written, tool=tool))
     if named:
-        draft.named.append(one.entity_id)
+        draft.named.append(identifier.entity_id)
 
 
 def _sender(
-    rng: Random, draft: Draft, one: Identifier, *, in_field: bool
+    rng: Random, draft: Draft, identifier: Identifier, *, in_field: bool
 ) -> tuple[bool, tuple[str, ...], str]:
     """Adds a mailbox to the emails of `draft`, if it is to be there.
 
     Returns whether that or the narrative names it, the sentences for it, and how it is written.
     """
-    written = one.value.replace("@", "[at]") if rng.random() < 0.05 else one.value
-    own = not one.value.endswith(identifiers.FREEMAIL)
+    written = identifier.value.replace("@", "[at]") if rng.random() < 0.05 else identifier.value
+    own = not identifier.value.endswith(identifiers.FREEMAIL)
     answered = rng.random() < _REPLY_RATES[own]
     if in_field:
-        add_email(draft, one.value, "reply_to" if answered else "sender")
-    named = (in_field or written == one.value) and (answered or not own)
+        add_email(draft, identifier.value, "reply_to" if answered else "sender")
+    named = (in_field or written == identifier.value) and (answered or not own)
     return named, draft.phrases.reply_to if answered else draft.phrases.sender, written
 
 
@@ -388,10 +392,10 @@ def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str
     return f"https://{www}{host}{path}"
 
 
-def write_page(rng: Random, draft: Draft, one: Identifier, shown: Identifier | None) -> str:
+def write_page(rng: Random, draft: Draft, identifier: Identifier, shown: Identifier | None) -> str:
     """Returns an address of a page, now and then with the number `shown` on it, if it is hosted."""
-    written = write_url(rng, rng.choice((one.value, *one.others)))
-    may_carry = shown is not None and one.detail == "hosted" and "?" not in written
+    written = write_url(rng, rng.choice((identifier.value, *identifier.others)))
+    may_carry = shown is not None and identifier.detail == "hosted" and "?" not in written
     if shown is None or not may_carry or rng.random() >= _CARRIED_RATE:
         return written
     draft.named.append(shown.entity_id)
@@ -417,9 +421,9 @@ def add_number(rng: Random, draft: Draft, number: str, role: Role) -> None:
 def add_copied_list(rng: Random, draft: Draft, rings: list[Ring], day: float) -> None:
     """Adds ten and more numbers of several rings, as copied from a list on the web."""
     for _ in range(rng.randint(10, 16)):
-        one = rng.choice(rings).pick(rng, Role.CALLBACK, day)
-        if one is not None:
-            add_number(rng, draft, one.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
+        identifier = rng.choice(rings).pick(rng, Role.CALLBACK, day)
+        if identifier is not None:
+            add_number(rng, draft, identifier.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
 
 
 def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most: int) -> None:
@@ -430,10 +434,10 @@ def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most:
     picked = [ring.pick(rng, role, day) for role in (roles or [Role.CALLBACK])[:most]]
     if rng.random() < 0.1:
         picked.append(ring.pick(rng, Role.CALLBACK, day))
-    for one in dict.fromkeys(picked):
-        if one is not None:
-            shown = ring.pick(rng, Role.CALLBACK, day) if one.detail == "hosted" else None
-            state_identifier(rng, draft, one, shown, chance(scene.world, RATES.mistyped))
+    for identifier in dict.fromkeys(picked):
+        if identifier is not None:
+            shown = ring.pick(rng, Role.CALLBACK, day) if identifier.detail == "hosted" else None
+            state_identifier(rng, draft, identifier, shown, chance(scene.world, RATES.mistyped))
 
 
 def _add_victim_identifiers(rng: Random, world: World, draft: Draft) -> dict[str, str]:
@@ -471,17 +475,17 @@ def _spaced(rng: Random, number: str) -> str:
     return " ".join([number[:head], *groups] if head else groups)
 
 
-def _payment(rng: Random, draft: Draft, one: Identifier) -> dict[str, str]:
-    payee = one.value
-    if one.entity_id.startswith("account:iban:") and rng.random() < 0.5:
+def _payment(rng: Random, draft: Draft, identifier: Identifier) -> dict[str, str]:
+    payee = identifier.value
+    if identifier.entity_id.startswith("account:iban:") and rng.random() < 0.5:
         payee = " ".join(payee[i : i + 4] for i in range(0, len(payee), 4))
-    if one.detail == "crypto":
-        coin = one.entity_id.split(":")[1].upper()
+    if identifier.detail == "crypto":
+        coin = identifier.entity_id.split(":")[1].upper()
         amount, currency = f"{rng.uniform(0.005, 0.9):.6f}", coin
     else:
         amount, currency = draw_price(rng), COUNTRIES[draft.victim.country]["currency"]
         draft.loss = amount
-    return {"method": one.detail, "payee": payee, "amount": amount, "currency": currency}
+    return {"method": identifier.detail, "payee": payee, "amount": amount, "currency": currency}
 
 
 def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str, Any]:

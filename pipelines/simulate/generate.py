@@ -120,7 +120,7 @@ def simulate(world: World, folder: Path) -> None:
     _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
     _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(_legitimate()))
     _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
-    rows = ((one, str(count)) for one, count in sorted(hubs.items()))
+    rows = ((entity_id, str(count)) for entity_id, count in sorted(hubs.items()))
     _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
     (folder / SIMULATED_NAME).write_text("".join(_digest_lines(folder)), encoding="utf-8")
 
@@ -151,9 +151,9 @@ class _Liars:
 
     def _complainant(self) -> Iterator[Aim]:
         """One person names a stranger's line beside a ring's identifiers, five times."""
-        stranger, ring, one = self._stranger(), self._any_ring(), self._person()
+        stranger, ring, person = self._stranger(), self._any_ring(), self._person()
         for _ in range(5):
-            self._file(one, [stranger, *self._some(ring)])
+            self._file(person, [stranger, *self._some(ring)])
         yield stranger.entity_id, "complainant", NAME, ""
 
     def _friends(self) -> Iterator[Aim]:
@@ -175,24 +175,24 @@ class _Liars:
 
     def _ring(self) -> Iterator[Aim]:
         """Somebody of a ring calls its number their own."""
-        one = self._any_ring().slots[Role.CALLBACK][0].identifiers[0]
-        self._file(replace(self._person(), number=one.value), [])
-        yield one.entity_id, "ring", HIDE, ""
+        identifier = self._any_ring().slots[Role.CALLBACK][0].identifiers[0]
+        self._file(replace(self._person(), number=identifier.value), [])
+        yield identifier.entity_id, "ring", HIDE, ""
 
     def _welders(self) -> Iterator[Aim]:
         """Four people name identifiers of two rings together."""
-        one, other = (self._some(self._any_ring()) for _ in range(2))
+        left, right = (self._some(self._any_ring()) for _ in range(2))
         for _ in range(4):
-            self._file(self._person(), [*one, *other])
-        yield one[0].entity_id, "welders", WELD, other[0].entity_id
+            self._file(self._person(), [*left, *right])
+        yield left[0].entity_id, "welders", WELD, right[0].entity_id
 
     def _file(self, victim: Victim, named: list[Identifier]) -> dict[str, Any]:
         """Writes a complaint that names these; one that names nothing states the victim's own."""
         rng = self.scene.rng
         org = rng.choice(self.scene.world.organisations)
         draft = complaints.begin_complaint(rng, victim, org.title(), 0)
-        for one in named:
-            complaints.state_identifier(rng, draft, one)
+        for identifier in named:
+            complaints.state_identifier(rng, draft, identifier)
         if not named:
             complaints.add_number(rng, draft, victim.number, Role.VICTIM)
         draft.loss = None
@@ -224,7 +224,7 @@ class _Liars:
         rng = self.scene.rng
         day = rng.uniform(ring.start, ring.end)
         picked = (ring.pick(rng, role, day) for role in (Role.CALLBACK, Role.PAYEE))
-        return [one for one in picked if one is not None]
+        return [identifier for identifier in picked if identifier is not None]
 
 
 def _legitimate() -> Iterator[tuple[str, str]]:
@@ -250,8 +250,8 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
     later: list[_Report] = []
     for day in range(world.days):
         quota = world.complaints * (day + 1) // world.days - world.complaints * day // world.days
-        due = [one for one in later if one.day <= day]
-        later = [one for one in later if one.day > day]
+        due = [report for report in later if report.day <= day]
+        later = [report for report in later if report.day > day]
         resent = []
         for report in islice(_reports(scene, day, due), quota):
             record = _write_report(scene, ties, writer, day, report)

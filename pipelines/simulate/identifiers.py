@@ -183,15 +183,15 @@ def draw_number(rng: Random, country: str, line: Line) -> str:
 def following(number: str, count: int) -> list[str]:
     """Returns up to `count` valid consecutive numbers from `number` on: a leased block."""
     block = (f"+{int(number[1:]) + step}" for step in range(count))
-    return [one for one in block if is_valid(one)]
+    return [line for line in block if is_valid(line)]
 
 
 def neighbour(rng: Random, number: str) -> str:
     """Draws a number that differs in the last four digits: of the same area and exchange."""
     while True:
-        other = number[:-4] + digits(rng, 4)
-        if other != number and is_valid(other):
-            return other
+        near = number[:-4] + digits(rng, 4)
+        if near != number and is_valid(near):
+            return near
 
 
 def mistype(rng: Random, number: str) -> str:

@@ -250,14 +250,14 @@ def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -
         error: raises for its message.
     """
     for name, (pattern, wanted) in _PATTERNS.items():
-        given = fields[name]
-        for one in given if isinstance(given, tuple) else (given,):
-            if one is not None and not re.fullmatch(pattern, one):
-                error(f"--{name.replace('_', '-')}: {one!r} is not {wanted}")
+        value = fields[name]
+        for text in value if isinstance(value, tuple) else (value,):
+            if text is not None and not re.fullmatch(pattern, text):
+                error(f"--{name.replace('_', '-')}: {text!r} is not {wanted}")
     topics = (*fields["kafka_complaints"], *fields["kafka_calls"])
     if len(set(topics)) < len(topics):
         error("--kafka-complaints and --kafka-calls: a topic is named twice")
-    read = [one for one in QUEUES if fields[f"{one}_complaints"] or fields[f"{one}_calls"]]
+    read = [queue for queue in QUEUES if fields[f"{queue}_complaints"] or fields[f"{queue}_calls"]]
     named = [*(["watch"] if fields["watch"] else []), *read]
     if len(named) != 1:
         error(
@@ -283,10 +283,10 @@ def _unused_option(fields: Mapping[str, Any], source: str) -> str:
     """Returns an option that was given and would do nothing, if there is one."""
     parser = ArgumentParser(add_help=False)
     add_queue_options(parser)
-    used = {one for one in QUEUES if source == one or fields[f"{one}_alerts"]}
+    used = {queue for queue in QUEUES if source == queue or fields[f"{queue}_alerts"]}
     for name, default in vars(parser.parse_args([])).items():
-        given = fields[name] != (tuple(default) if isinstance(default, list) else default)
-        if given and not (name.partition("_")[0] in used or (used and name in _MESSAGE_OPTIONS)):
+        is_set = fields[name] != (tuple(default) if isinstance(default, list) else default)
+        if is_set and not (name.partition("_")[0] in used or (used and name in _MESSAGE_OPTIONS)):
             return f"--{name.replace('_', '-')}"
     return ""
 
@@ -328,7 +328,7 @@ def stream_options(arguments: Namespace) -> Namespace:
         usage_error("--stop-after-idle: not with --runner; drain the job instead")
     elif fields["migrate_state"]:
         usage_error("--migrate-state: not with --runner; an engine keeps the state of its job")
-    days = dict(one.split("=") for one in fields["retention"])
+    days = dict(pair.split("=") for pair in fields["retention"])
     fields["retention"] = {kind: int(count) for kind, count in days.items()}
     local = f"--runner={LOCAL_RUNNER}" in flags
     return Namespace(**fields, source=source, beam=flags, local=local)

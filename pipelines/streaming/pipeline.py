@@ -191,26 +191,26 @@ class AnalyzeTick(beam.PTransform):
         if folder is not None:
             evidence["previous"] = previous
         graph = Graph.of(evidence, start, in_force, plan, folder, place=self.place)
-        found = graph.found
+        clustered = graph.clustered
 
         # Raise alerts.
         known = start | "Seen against" >> beam.Map(
             known_clusters, AsIter(previous), AsSingleton(graph.bound)
         )  # one KnownClusters
         changes = {
-            "members": found.memberships,
-            "evidence": found.classified,
-            "links": found.cluster_links,
-            "events": found.lineage,
+            "members": clustered.memberships,
+            "evidence": clustered.classified,
+            "links": clustered.cluster_links,
+            "events": clustered.lineage,
         }
         alerts = changes | "Alerts" >> RaiseAlerts(self.rules, AsSingleton(known))  # ALERT
         if plan.register is not None:
             alerts = alerts | "Search alerts" >> beam.FlatMap(
-                hold_back_alerts, AsIter(found.registered), plan.register, self.output
+                hold_back_alerts, AsIter(clustered.registered), plan.register, self.output
             )  # ALERT
 
         # Write the rejects, without victims' numbers, and a snapshot where one is due.
-        withheld = (found.withheld, stated) | "All victims" >> beam.Flatten()
+        withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()
         victim_numbers = AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
         _ = graph.bound | "Keep decisions" >> beam.FlatMap(plan.decisions.keep)
         _ = (
@@ -224,8 +224,8 @@ class AnalyzeTick(beam.PTransform):
             )  # one RunSettings, where one is due
             runs = due | "With decisions" >> beam.Map(_with_decisions_file, decided)
             outputs = graph.tables(runs)
-            outputs[tables.CAMPAIGNS.name] = found.classified | (
-                "Find campaigns" >> FindCampaigns(found.assigned)
+            outputs[tables.CAMPAIGNS.name] = clustered.classified | (
+                "Find campaigns" >> FindCampaigns(clustered.assigned)
             )
             counters = (
                 alive[COUNTERS],

@@ -93,9 +93,9 @@ def stream_read_options(options: Namespace) -> ReadOptions:
         UsageError: for a key or a map that cannot be used, or a map of no JSON for a queue.
     """
     reading = read_options(options)
-    for one in reading.maps:
-        if options.source != "watch" and one.file.format is not FileFormat.JSONL:
-            raise UsageError(f"{one.name}: a queue has records of JSON; use a map of jsonl")
+    for mapping in reading.maps:
+        if options.source != "watch" and mapping.file.format is not FileFormat.JSONL:
+            raise UsageError(f"{mapping.name}: a queue has records of JSON; use a map of jsonl")
     return reading
 
 
@@ -202,9 +202,9 @@ class LiveDecisions:
         """Writes what this tick bound, if it bound anything."""
         kept = set(self._bound["decision_id"].to_pylist())
         if not any(
-            one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE)
-            or (one.signed_by is not None and one.decision_id not in kept)
-            for one in decided.every
+            decision.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE)
+            or (decision.signed_by is not None and decision.decision_id not in kept)
+            for decision in decided.every
         ):
             return
         self._bound = bound_rows(decided)
@@ -216,10 +216,10 @@ class LiveDecisions:
         return self._path is not None and file_stamp(self._path) != self._seen
 
     def _read_file(self) -> tuple[Decision, ...]:
-        found = read_decisions(self._path)
-        check_continues(found, self._path, self._previous)
-        check_no_row_lost(found, self._path, self._bound, self._output)
-        return found
+        decisions = read_decisions(self._path)
+        check_continues(decisions, self._path, self._previous)
+        check_no_row_lost(decisions, self._path, self._bound, self._output)
+        return decisions
 
     def _kept(self) -> pa.Table:
         path = FileSystems.join(self._output, *BOUND_FILE.split("/"))
@@ -232,10 +232,10 @@ class LiveDecisions:
 def file_stamp(path: str) -> tuple[int, int] | None:
     """Returns when a local file was last written and its size; None for any other."""
     try:
-        found = Path(path).stat()
+        seen = Path(path).stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return seen.st_mtime_ns, seen.st_size
 
 
 def tick_analysis(
@@ -397,10 +397,10 @@ def kafka_settings(options: Namespace) -> dict[str, str]:
     settings = {"bootstrap.servers": options.kafka_servers or ""}
     path = options.kafka_config
     try:
-        given = parse_toml(read_text(path)) if path is not None else {}
+        values = parse_toml(read_text(path)) if path is not None else {}
     except tomllib.TOMLDecodeError:
         raise UsageError(f'{path}: is not TOML; write name = "value" lines') from None
-    for name, value in given.items():
+    for name, value in values.items():
         if not isinstance(value, str | int | float):
             raise UsageError(f"{path}: {name}: is not text, a number or true; give one of these")
         plain = str(value).lower() if isinstance(value, bool) else str(value)
@@ -446,7 +446,7 @@ def read_referred(path: str | None) -> dict[str, datetime]:
     reader = csv.DictReader(io.StringIO(read_text(path)))
     if tuple(reader.fieldnames or ()) != REFERRED_COLUMNS:
         raise UsageError(f"{path}: the first line must be {','.join(REFERRED_COLUMNS)}")
-    found: dict[str, datetime] = {}
+    referred: dict[str, datetime] = {}
     for row in reader:
         place = f"{path}, row {reader.line_num}"
         name = (row["cluster_id"] or "").strip()
@@ -457,8 +457,8 @@ def read_referred(path: str | None) -> dict[str, datetime]:
                 f"{place}, cluster_id: {name[:40]!r} is not a cluster id; copy it from the report"
             ) from None
         when = _referred_at(row["referred_at"], place)
-        found[name] = max(when, found.get(name, when))
-    return found
+        referred[name] = max(when, referred.get(name, when))
+    return referred
 
 
 def _referred_at(text: str | None, place: str) -> datetime:

@@ -134,14 +134,16 @@ class NewRecords:
 
 def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, dict[str, Any]]:
     """Returns positions as they are stored."""
-    return {name: asdict(one) for name, one in sorted(positions.items())}
+    return {name: asdict(position) for name, position in sorted(positions.items())}
 
 
 def positions_from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, ReadPosition]:
     """Returns positions that `positions_to_json` stored."""
     return {
-        name: ReadPosition(**{**one, "unread_sheets": tuple(one.get("unread_sheets", ()))})
-        for name, one in stored.items()
+        name: ReadPosition(
+            **{**position, "unread_sheets": tuple(position.get("unread_sheets", ()))}
+        )
+        for name, position in stored.items()
     }
 
 
@@ -196,7 +198,7 @@ class WatchedFolder:
                 if same and not (due and before is not None and before.problem):
                     continue
                 age = math.inf if final else self._unchanged_for(name, start)
-                found = self._read(kind, name, path, start, before, age, left) if left > 0 else None
+                read = self._read(kind, name, path, start, before, age, left) if left > 0 else None
             except (OSError, InputError) as error:
                 now.pop(name, None)
                 if os.path.lexists(path):
@@ -204,14 +206,14 @@ class WatchedFolder:
                     if now[name] != positions.get(name):
                         rejects += reject
                 continue
-            if found is not None:
-                parts, now[name], size = found
+            if read is not None:
+                parts, now[name], size = read
                 shards += parts
                 left -= size
             elif before is None:
                 now.pop(name, None)
                 skipped.append(Entry(name, kind, EntryStatus.SKIPPED, SkipReason.UNFINISHED))
-        self._digests = {name: one for name, one in self._digests.items() if name in now}
+        self._digests = {name: hashed for name, hashed in self._digests.items() if name in now}
         return NewRecords(tuple(shards), tuple(rejects), now, self._account(now, skipped))
 
     def _unchanged_for(self, name: str, start: ReadPosition) -> float:
@@ -252,16 +254,16 @@ class WatchedFolder:
             Entry(
                 name,
                 _kind_of(name),
-                EntryStatus.SKIPPED if one.problem in SKIP_REASONS else EntryStatus.UNREADABLE,
-                one.problem,
+                EntryStatus.SKIPPED if position.problem in SKIP_REASONS else EntryStatus.UNREADABLE,
+                position.problem,
             )
-            for name, one in now.items()
-            if one.problem
+            for name, position in now.items()
+            if position.problem
         ]
         sheets = [
             sheet
-            for name, one in now.items()
-            for sheet in sheet_entries(name, _kind_of(name), one.unread_sheets)
+            for name, position in now.items()
+            for sheet in sheet_entries(name, _kind_of(name), position.unread_sheets)
         ]
         return summarize_entries(len(now) - len(left_out), [*skipped, *left_out, *sheets])
 
@@ -272,19 +274,19 @@ class WatchedFolder:
             if not base.is_dir():
                 continue
             try:
-                below = sorted(folder_entries(str(base)), key=lambda one: one[0].split("/"))
+                below = sorted(folder_entries(str(base)), key=lambda entry: entry[0].split("/"))
             except InputError as error:
                 yield kind, folder, base, error
                 continue
-            for found, name, one in below:
-                path = Path(found)
+            for location, name, info in below:
+                path = Path(location)
                 reason: SkipReason | InputError | None
-                if isinstance(one, SkipReason | InputError):
-                    reason = one
+                if isinstance(info, SkipReason | InputError):
+                    reason = info
                 elif path.suffix in (".tmp", ".part"):
                     reason = SkipReason.UNFINISHED
                 else:
-                    reason = SkipReason.EMPTY if one.size_in_bytes == 0 else None
+                    reason = SkipReason.EMPTY if info.size_in_bytes == 0 else None
                 yield kind, f"{folder}/{name}", path, reason
 
     def _read(
@@ -318,14 +320,14 @@ class WatchedFolder:
             return None
         file = recognize_file(file, self._options)
         if file_layout(file) == Layout.LINES and file.can_be_cut:
-            at, digest = start, xxhash.xxh3_128()
+            begin, digest = start, xxhash.xxh3_128()
             if before is not None and (known := self._digest(name, path, start, before)):
-                at = replace(start, offset=before.offset, line=before.line)  # it has grown
+                begin = replace(start, offset=before.offset, line=before.line)  # it has grown
                 digest = known
             whole = unchanged_for >= UNFINISHED_SECONDS
-            shards, end = _line_shards(file, at, most, digest, whole=whole)
+            shards, end = _line_shards(file, begin, most, digest, whole=whole)
             self._digests[name] = start.state, digest
-            return shards, replace(end, mark=digest.hexdigest()), end.offset - at.offset
+            return shards, replace(end, mark=digest.hexdigest()), end.offset - begin.offset
         # A row that is cut can be read as another number, and of two versions the cut one may stay.
         plain = file_layout(file) == Layout.CSV and file.compression == "none"
         cut = plain and not _ends_a_line(path)
@@ -375,7 +377,7 @@ def topics_from_options(options: Namespace) -> Topics:
     """
     kinds = dict.fromkeys(options.kafka_complaints, RecordKind.COMPLAINT)
     kinds |= dict.fromkeys(options.kafka_calls, RecordKind.CALL)
-    by_map = {one.kind for one in stream_read_options(options).maps}
+    by_map = {mapping.kind for mapping in stream_read_options(options).maps}
     mapped = {kind: "map-json" if kind in by_map else "jsonl" for kind in RecordKind}
     return Topics(
         servers=options.kafka_servers or "",
@@ -458,8 +460,11 @@ class TopicFeed:
         if self._topics.start == "latest":
             return last
         since = int(datetime.fromisoformat(self._topics.start).timestamp() * 1000)
-        found = self._consumer.offsets_for_times(dict.fromkeys(wanted, since))
-        return {one: found[one].offset if found.get(one) else last[one] for one in wanted}
+        offsets = self._consumer.offsets_for_times(dict.fromkeys(wanted, since))
+        return {
+            partition: offsets[partition].offset if offsets.get(partition) else last[partition]
+            for partition in wanted
+        }
 
     def _gone(self, partition: Any, left: int, first: int) -> Any:
         """Returns a reject in place of records that the broker deleted before they were read."""
@@ -510,8 +515,8 @@ class TopicFeed:
 
 def value_as_line(value: bytes) -> bytes:
     """Returns a value as one line: a line break means nothing in JSON, an empty value no record."""
-    one = value.replace(b"\r", b" ").replace(b"\n", b" ")
-    return (one if one.strip() else b'""') + b"\n"
+    line = value.replace(b"\r", b" ").replace(b"\n", b" ")
+    return (line if line.strip() else b'""') + b"\n"
 
 
 @dataclass(frozen=True)
@@ -549,33 +554,33 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def _line_shards(
-    file: InputFile, at: ReadPosition, most: int, digest: Any, *, whole: bool
+    file: InputFile, position: ReadPosition, most: int, digest: Any, *, whole: bool
 ) -> tuple[list[Shard], ReadPosition]:
-    """Cuts shards of whole lines from `at` on, and adds them to a running hash.
+    """Cuts shards of whole lines from `position` on, and adds them to a running hash.
 
     With `whole` that includes a last line that has no end.
     """
     shards: list[Shard] = []
-    offset, line = at.offset, at.line
+    offset, line = position.offset, position.line
     with Path(file.path).open("rb") as stream:
-        while offset < min(at.size, at.offset + most):
+        while offset < min(position.size, position.offset + most):
             stream.seek(offset)
-            block = stream.read(min(SHARD_BYTES, at.size - offset))
+            block = stream.read(min(SHARD_BYTES, position.size - offset))
             end = block.rfind(b"\n") + 1
             if not end and len(block) < SHARD_BYTES:
                 if not whole:
                     break
                 # If the rest of the line comes later, the line is read again with it.
-                shards.append(Shard(file, offset, at.size, line))
-                return shards, replace(at, offset=offset, line=line)
+                shards.append(Shard(file, offset, position.size, line))
+                return shards, replace(position, offset=offset, line=line)
             end = end or len(block)
             shards.append(Shard(file, offset, offset + end, line))
             line += block.count(b"\n", 0, end)
             digest.update(memoryview(block)[:end])
             offset += end
-    if offset < at.size:  # the rest of a line is still to come, or of the file: look again
-        at = replace(at, size=offset)
-    return shards, replace(at, offset=offset, line=line)
+    if offset < position.size:  # the rest of a line is still to come, or of the file: look again
+        position = replace(position, size=offset)
+    return shards, replace(position, offset=offset, line=line)
 
 
 def _kind_of(name: str) -> RecordKind:

@@ -107,11 +107,13 @@ def hold_back_alerts(
         return
     values = WithheldValues(register.key, changed_lookup(register, changes))
     lines = dict(alert_lines(alerts))
-    found = count_withheld(lines.items(), values)
-    for alert_id in found:
+    counts = count_withheld(lines.items(), values)
+    for alert_id in counts:
         place = set_aside(output, f"{ALERTS_FOLDER}/{alert_id}.jsonl", lines[alert_id])
         _log.warning("an alert names what must not leave; it is held back in %s", place)
-    yield alerts.filter(pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(found), pa.string()))))
+    yield alerts.filter(
+        pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(counts), pa.string())))
+    )
 
 
 def write_alerts_to_kafka(
@@ -360,10 +362,12 @@ class RaiseAlerts(beam.PTransform):
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Brings the rows of an identifier together, and those of a cluster."""
         mentions = inputs["evidence"] | "By mention" >> beam.ParDo(Pure(hard_mentions))
-        given = {**inputs, "evidence": mentions}
-        given["ties"] = self._apply(attested_ties, "cluster_id", ("members", "links"), given)
-        by_entity = self._apply(_of_entities, "entity_id", ("members", "evidence", "ties"), given)
-        by_cluster = self._apply(_of_clusters, "cluster_id", ("events", "members", "links"), given)
+        by_name = {**inputs, "evidence": mentions}
+        by_name["ties"] = self._apply(attested_ties, "cluster_id", ("members", "links"), by_name)
+        by_entity = self._apply(_of_entities, "entity_id", ("members", "evidence", "ties"), by_name)
+        by_cluster = self._apply(
+            _of_clusters, "cluster_id", ("events", "members", "links"), by_name
+        )
         return (by_entity, by_cluster) | "All" >> beam.Flatten()
 
     def _apply(
@@ -371,12 +375,12 @@ class RaiseAlerts(beam.PTransform):
         work: Callable[..., Iterator[pa.RecordBatch]],
         key: str,
         names: tuple[str, ...],
-        given: Mapping[str, beam.PCollection],
+        by_name: Mapping[str, beam.PCollection],
     ) -> beam.PCollection:
         """Brings together the rows of some inputs that have the same key."""
         keyed = {name: KeyedInput(_SCHEMAS[name], (key,)) for name in names}
         step = PerPartition(keyed, partial(work, rules=self.rules), side=self.known)
-        return {name: given[name] for name in names} | work.__name__ >> step
+        return {name: by_name[name] for name in names} | work.__name__ >> step
 
 
 @dataclass(eq=False)
@@ -390,7 +394,9 @@ class DropRepeatedAlerts(beam.PTransform):
             | "By id" >> beam.FlatMap(split_by_key, ("alert_id",))
             | "Of a tick" >> beam.GroupByKey()
             | "As a list"
-            >> beam.MapTuple(lambda at, parts: (at, list(parts))).with_output_types(tuple[int, Any])
+            >> beam.MapTuple(lambda partition, parts: (partition, list(parts))).with_output_types(
+                tuple[int, Any]
+            )
             | "For ever" >> beam.WindowInto(GlobalWindows())
             | "Once" >> beam.ParDo(_DropRepeated())
         )
@@ -399,8 +405,8 @@ class DropRepeatedAlerts(beam.PTransform):
 def alerts_to_batch(alerts: list[Alert]) -> pa.RecordBatch:
     """Makes ALERT rows, each id once: of equal ids the one raised first, then by identifier."""
     once: dict[str, Alert] = {}
-    for one in sorted(alerts, key=_first):
-        once.setdefault(one["alert_id"], one)
+    for alert in sorted(alerts, key=_first):
+        once.setdefault(alert["alert_id"], alert)
     return batch_of_rows(list(once.values()), ALERT)
 
 
@@ -419,7 +425,7 @@ def _of_entities(
     histories = identifier_histories(members, evidence, ties, known, rules)
     since = known.since(rules)
     yield alerts_to_batch(
-        [alert for one in histories for alert in identifier_alerts(one, rules, since)]
+        [alert for history in histories for alert in identifier_alerts(history, rules, since)]
     )
 
 
@@ -437,15 +443,17 @@ class _DropRepeated(beam.DoFn):
     def process(
         self,
         keyed: tuple[int, list[pa.RecordBatch]],
-        at: Any = beam.DoFn.TimestampParam,
+        timestamp: Any = beam.DoFn.TimestampParam,
         state: Any = beam.DoFn.StateParam(RAISED),  # noqa: B008 - how Beam declares state
     ) -> Iterator[pa.RecordBatch]:
-        now = int(at.micros // 1_000_000)
+        now = int(timestamp.micros // 1_000_000)
         raised: dict[str, int] = state.read() or {}
         rows = alerts_to_batch(table_of(keyed[1], ALERT).to_pylist())
         ids = rows["alert_id"].to_pylist()
-        new = [row for row, one in enumerate(ids) if one not in raised]
-        raised = {one: then for one, then in raised.items() if now - then <= REMEMBERED_SECONDS}
+        new = [row for row, alert_id in enumerate(ids) if alert_id not in raised]
+        raised = {
+            alert_id: then for alert_id, then in raised.items() if now - then <= REMEMBERED_SECONDS
+        }
         state.write(raised | dict.fromkeys(ids, now))
         if new:
             yield rows.take(pa.array(new))
