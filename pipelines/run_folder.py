@@ -274,13 +274,15 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
     It ends as by Ctrl-C. Beam may lose that, or leave a thread that keeps the process from its
     end, so an alarm ends it for good.
     """
-    owner, held = os.getpid(), True
+    owner, held, stopped = os.getpid(), True, False
 
     def stop(number: int, _: FrameType | None) -> None:
+        nonlocal stopped
         if os.getpid() != owner:  # a fork
             os._exit(1)
         if number != signal.SIGALRM:
             # No thread: this one may have been interrupted as it held the lock of all threads.
+            stopped = True
             signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_END)
             raise KeyboardInterrupt
         if held:
@@ -290,10 +292,8 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
         os._exit(1)
 
     here = threading.current_thread() is threading.main_thread()
-    ending = [signal.SIGTERM, signal.SIGHUP] if here else []
+    ending = [signal.SIGTERM, signal.SIGHUP, signal.SIGALRM] if here else []
     changed = [sig for sig in ending if signal.getsignal(sig) == signal.SIG_DFL]
-    if changed and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL:
-        signal.signal(signal.SIGALRM, stop)
     for sig in changed:
         signal.signal(sig, stop)
     try:
@@ -301,7 +301,8 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
     finally:
         held = False
         for sig in changed:
-            signal.signal(sig, signal.SIG_DFL)
+            if sig != signal.SIGALRM or not stopped:  # else it is still to ring
+                signal.signal(sig, signal.SIG_DFL)
 
 
 def _lock(file: BinaryIO, lock: Path, output: str) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
@@ -45,6 +46,7 @@ from transforms.manifest import AlteredRunError, RunSettings, check_files, curre
 from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
 from transforms.redact import MissingNamesLibraryError, recognizer_version
+from transforms.reporters import SourceRules
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
 from transforms.write import is_local, staging_folder
 
@@ -91,6 +93,20 @@ def read_options(options: Namespace) -> ReadOptions:
         timezone=options.timezone,
         victim_country=options.victim_country,
     )
+
+
+def recorded_options(
+    options: Namespace, rules: SourceRules, reading: ReadOptions
+) -> dict[str, Any]:
+    """Returns what every manifest says of the options of a run."""
+    return {
+        "calls_direction": options.calls_direction,
+        "known_legitimate": [Path(path).name for path in options.known_legitimate],
+        "priority_weights": file_digest(options.priority_weights),
+        "source_org": options.source_org,
+        "sources": {org: str(rule) for org, rule in rules.items()},
+        **recorded_reading(options.map, reading),
+    }
 
 
 def make_plan(options: Namespace, token: str) -> BatchPlan:
@@ -140,17 +156,12 @@ def make_plan(options: Namespace, token: str) -> BatchPlan:
             versions=package_versions(),
             options={
                 "as_of": options.as_of.isoformat() if options.as_of else None,
-                "calls_direction": options.calls_direction,
                 "decisions": file_digest(options.decisions),
                 "keep_narratives": options.keep_narratives,
-                "known_legitimate": [Path(path).name for path in options.known_legitimate],
                 "previous": previous.run_id,
-                "priority_weights": file_digest(options.priority_weights),
                 "shards": options.shards,
-                "source_org": options.source_org,
-                "sources": {org: str(rule) for org, rule in rules.items()},
                 **({"simulated": True} if simulated else {}),
-                **recorded_reading(options.map, reading),
+                **recorded_options(options, rules, reading),
                 **_recorded_recognizer(asked=options.mask_names),
             },
             clock=options.now or options.as_of or current_time(),

@@ -7,9 +7,7 @@ FILE, which the next run is given. Those that the workbench kept in a browser ar
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -23,8 +21,17 @@ import pyarrow.compute as pc
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import add_signing
-from pipelines.options import UsageError, add_notice, option, say, switch, usage_errors
+from pipelines.options import (
+    UsageError,
+    add_notice,
+    option,
+    say,
+    switch,
+    system_errors,
+    usage_errors,
+)
 from pipelines.progress import printable
+from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import (
     check_basis,
     check_continues,
@@ -379,32 +386,14 @@ def _write(path: Path, before: str | None, text: str) -> None:
     Raises:
         UsageError: if somebody did, or it cannot be written.
     """
-    new = before is None
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            if new:
-                os.link(aside, path)  # which fails where somebody made the file meanwhile
-                return
-            with path.open("rb") as lock:
-                # Who waits here for another finds that the file is not as it was.
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                aside.chmod(path.stat().st_mode & 0o777)
-                if read_text(str(path)) != before:
-                    raise FileExistsError
-                aside.rename(path)
-        finally:
-            with suppress(FileNotFoundError):
-                aside.unlink()
-    except FileExistsError:
-        raise UsageError(f"{path}: was changed meanwhile; run this again") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a file that can be written") from None
+    with system_errors(path, "give a file that can be written"):
+        path.parent.stat()  # a folder that is not there is not made
+        with locked(path):
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+            if (read_text(str(path)) if path.exists() else None) != before:
+                raise UsageError(f"{path}: was changed meanwhile; run this again")
+            write_whole(path, text.encode())
+            path.chmod(mode)
 
 
 def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:

@@ -30,6 +30,7 @@ from transforms.shuffle import MAIN, Place
 from transforms.stream import (
     DELTAS,
     FINGERPRINTS,
+    KEYED_BY_PARTITION,
     PHRASES,
     RECORDS,
     REJECTED,
@@ -37,13 +38,13 @@ from transforms.stream import (
     TICKS,
     VALIDATED,
     KnownMembers,
-    RecordsToDeltas,
-    RejectsToDeltas,
     SnapshotOptions,
     Tick,
     WriteRejects,
     collect_phrases,
     count_live_records,
+    deltas_of_records,
+    deltas_of_rejects,
     longest_retention,
     snapshot_run,
     stated_in_records,
@@ -95,10 +96,16 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     # Extract the evidence, add it to the state, and take out what is alive at every tick.
     deltas = (
         *(
-            rows | f"{KINDS[name].title()} evidence" >> RecordsToDeltas(KINDS[name], plan.rules)
+            rows
+            | f"{KINDS[name].title()} evidence"
+            >> beam.FlatMap(deltas_of_records, KINDS[name], plan.rules).with_output_types(
+                KEYED_BY_PARTITION
+            )
             for name, rows in valid.accepted.items()
         ),
-        valid.rejects | "Stated in rejects" >> RejectsToDeltas(),
+        valid.rejects
+        | "Stated in rejects"
+        >> beam.FlatMap(deltas_of_rejects).with_output_types(KEYED_BY_PARTITION),
     ) | "All evidence" >> beam.Flatten()  # (partition, delta)
     validated = tuple(valid.counters) | "Of validation" >> beam.Flatten()
     arrived = {DELTAS: deltas, REJECTED: valid.rejects, TICKS: read[TICKS], VALIDATED: validated}

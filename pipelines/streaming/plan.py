@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.plan import find_previous, package_versions, read_options
+from pipelines.batch.plan import find_previous, package_versions, read_options, recorded_options
 from pipelines.key_store import erasures as read_erasures, register_source
 from pipelines.options import UsageError
 from pipelines.run_folder import check_private_output, private_store, run_signer
@@ -39,7 +39,6 @@ from pipelines.user_files import (
     read_source_rules,
     read_text,
     read_weights,
-    recorded_reading,
 )
 from pipelines.wiring import RunPlan
 from reports.run import RunError
@@ -249,17 +248,12 @@ def tick_analysis(
         UsageError: for a file that is missing or cannot be used.
     """
     previous = find_previous(options.previous)
-    recorded: dict[str, object] = {
+    rules, reading = read_source_rules(options.sources), stream_read_options(options)
+    recorded: dict[str, object] = recorded_options(options, rules, reading) | {
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
-        "calls_direction": options.calls_direction,
-        "known_legitimate": [Path(path).name for path in options.known_legitimate],
-        "priority_weights": file_digest(options.priority_weights),
         "referred": file_digest(options.referred),
         "retention": retention_days(options),
-        "source_org": options.source_org,
-        "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
-        **recorded_reading(options.map, stream_read_options(options)),
     }
     output = options.output.rstrip("/")
     private = private_store(output, options.private_output, "stream")
@@ -272,7 +266,7 @@ def tick_analysis(
         private_key=private.key,
         sign=run_signer(),
     )
-    rules = AlertRules(
+    alert_rules = AlertRules(
         reporters=options.alert_records,
         within=timedelta(hours=options.alert_hours),
         referred=read_referred(options.referred),
@@ -294,7 +288,7 @@ def tick_analysis(
         retention_days(options),
         options.shards,
         snapshots,
-        rules,
+        alert_rules,
     )
 
 

@@ -247,33 +247,6 @@ class LiveState:
 
 
 @dataclass(eq=False)
-class RecordsToDeltas(beam.PTransform):
-    """Converts accepted batches of one kind of record to (partition, Delta).
-
-    `rules` say how rows without a pseudonym count as reporters.
-    """
-
-    kind: RecordKind
-    rules: SourceRules = field(default_factory=dict)
-
-    def expand(self, accepted: beam.PCollection) -> Any:
-        """Converts batch by batch; see `records_to_delta`."""
-        step = beam.FlatMap(_records_to_deltas, self.kind, self.rules)
-        return accepted | step.with_output_types(KEYED_BY_PARTITION)
-
-
-@dataclass(eq=False)
-class RejectsToDeltas(beam.PTransform):
-    """Converts REJECT batches, not masked yet, to (partition, Delta) of the stated numbers."""
-
-    def expand(self, rejects: beam.PCollection) -> Any:
-        """Converts batch by batch; see `rejects_to_delta`."""
-        return rejects | beam.FlatMap(
-            lambda batch: split_delta(rejects_to_delta(batch, datetime.now(UTC)), PARTITIONS)
-        ).with_output_types(KEYED_BY_PARTITION)
-
-
-@dataclass(eq=False)
 class KeepState(beam.PTransform):
     """Keeps DELTAS ((partition, Delta)) and REJECTED (REJECT) until TICKS ask for what is alive.
 
@@ -430,14 +403,23 @@ def longest_retention(days: Mapping[str, int]) -> int:
     return max(days.values())
 
 
-def _records_to_deltas(
+def deltas_of_records(
     accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules
 ) -> Iterator[tuple[int, Delta]]:
+    """Converts an accepted batch of one kind of record to (partition, Delta).
+
+    `rules` say how rows without a pseudonym count as reporters.
+    """
     if accepted.num_rows:
         delta = records_to_delta(accepted, kind, rules)
         duplicates = accepted.num_rows - delta.records.num_rows
         increment_engine_counter((("live", "duplicates"), duplicates))
         yield from split_delta(delta, PARTITIONS)
+
+
+def deltas_of_rejects(rejects: pa.RecordBatch) -> Iterator[tuple[int, Delta]]:
+    """Converts a REJECT batch, not masked yet, to (partition, Delta) of the stated numbers."""
+    yield from split_delta(rejects_to_delta(rejects, datetime.now(UTC)), PARTITIONS)
 
 
 class _KeepState(beam.DoFn):

@@ -91,15 +91,10 @@ def sort_order(rows: pa.Table, table: Table) -> pa.Array:
 
 def sorted_row_groups(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
     """Yields the rows in order, cut into row groups; one empty group if there are none."""
-    order = sort_order(rows, table)
-    sizes = _text_bytes(rows)[order.to_numpy()]
-    start = 0
-    while True:
-        count = _rows_that_fit(sizes[start:], 0, 0)
-        yield rows.take(order.slice(start, count)).combine_chunks()
-        start += count
-        if start >= rows.num_rows:
-            return
+    if not rows.num_rows:
+        yield rows
+    order, starts = sort_order(rows, table), range(0, rows.num_rows, ROW_GROUP_ROWS)
+    yield from _regroup(rows.take(order.slice(start, ROW_GROUP_ROWS)) for start in starts)
 
 
 class ExternalSorter:
@@ -221,8 +216,7 @@ def _regroup(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         start = 0
         while start < table.num_rows:
             room = min(_rows_that_fit(sizes[start:], count, size), table.num_rows - start)
-            if room:
-                waiting.append(table.slice(start, room))
+            waiting.append(table.slice(start, room))
             count += room
             size += int(sizes[start : start + room].sum())
             start += room
