@@ -12,10 +12,9 @@ from argparse import Action, ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipelines.batch import __main__ as batch, options as batch_options
-from pipelines.options import WholeNumber, help_text, run_writer
+from pipelines.options import Json, WholeNumber, help_text, run_writer
 from pipelines.streaming import __main__ as stream
 from pipelines.streaming.options import add_arguments
 
@@ -78,7 +77,7 @@ def template_options(template: Template) -> dict[str, Action]:
     return {action.dest: action for action in parser._actions if action.dest not in LAUNCHER_ONLY}
 
 
-def template_metadata(template: Template) -> dict[str, Any]:
+def template_metadata(template: Template) -> Json:
     """Returns the description of a template for Dataflow (metadata.json)."""
     return {
         "name": template.name,
@@ -91,9 +90,9 @@ def template_metadata(template: Template) -> dict[str, Any]:
     }
 
 
-def _parameter(name: str, action: Action, *, optional: bool) -> dict[str, Any]:
+def _parameter(name: str, action: Action, *, optional: bool) -> Json:
     described = help_text(action)
-    parameter: dict[str, Any] = {
+    parameter: Json = {
         "name": name,
         "label": name.replace("_", " ").capitalize(),
         "helpText": f"{described[:1].upper()}{described[1:]}",

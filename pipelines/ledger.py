@@ -19,10 +19,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines import key_store
-from pipelines.options import FailedError, Flags, UsageError, option, system_errors
+from pipelines.options import FailedError, Flags, Row, UsageError, option, system_errors
 from pipelines.safe_files import locked, replaced
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
 from reports.text import quantity
@@ -110,7 +110,7 @@ class Entry:
     identifiers: tuple[str, ...]
     reference: str = ""
     files: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Row = field(default_factory=dict)
     supersedes: str = ""
     built_on: tuple[str, ...] = ()
 

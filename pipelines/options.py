@@ -14,7 +14,7 @@ import re
 import sys
 import tomllib
 from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,12 @@ from pipelines.progress import printable
 from schemas.enums import COUNTRIES, Direction, RecordKind
 from schemas.mapping import MOST_BYTES, parse_toml
 from transforms.gc_tuning import gc_paused
+
+Json = dict[str, Any]
+"""An object of JSON or TOML."""
+
+Row = Mapping[str, Any]
+"""A row of a table by column, or another object that is only read."""
 
 LOCAL_RUNNER = "FnApiRunner"
 """Beam's in-process runner by name: `DirectRunner` picks another engine on another machine."""
@@ -96,7 +102,7 @@ SYSTEM_REMEDIES = {
 """Remedies of system errors."""
 
 
-def read_data(name: str) -> dict[str, Any]:
+def read_data(name: str) -> Json:
     """Reads a TOML file of pipelines/data."""
     path = resources.files("pipelines").joinpath("data", f"{name}.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -268,7 +274,7 @@ def help_text(action: Action) -> str:
     return (action.help or "") % (vars(action) | {"prog": "ringtrace"})
 
 
-def repeatable(metavar: str) -> dict[str, Any]:
+def repeatable(metavar: str) -> Json:
     """Returns the settings of a flag that takes several values and may be repeated."""
     return {"nargs": "+", "action": "extend", "default": [], "metavar": metavar}
 

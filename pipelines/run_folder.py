@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import key_store
-from pipelines.options import UsageError, read_data, system_errors, take_notices
+from pipelines.options import Row, UsageError, read_data, system_errors, take_notices
 from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
@@ -630,11 +630,11 @@ def _cluster_line(run: Run) -> str:
     return f"{quantity(clusters, 'cluster')} of two or more{changed}"
 
 
-def _rejected_inputs(manifest: Mapping[str, Any]) -> list[InputFile]:
+def _rejected_inputs(manifest: Row) -> list[InputFile]:
     """Lists the inputs of a run that were read in vain, those with the most rows first."""
     vain = [file for file in manifest["inputs"] if 0 < file["rows"] == file.get("rejected")]
     return sorted(vain, key=lambda file: (-file["rows"], file["name"]))
 
 
-def _is_all_rejected(manifest: Mapping[str, Any], records: str) -> bool:
+def _is_all_rejected(manifest: Row, records: str) -> bool:
     return 0 < manifest["counts"][records]["read"] == faulty_rows(manifest, records)

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store, ledger
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
-from pipelines.options import UsageError, add_notice, system_errors, usage_errors
+from pipelines.options import Json, UsageError, add_notice, system_errors, usage_errors
 from pipelines.safe_files import locked, write_whole
 from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
@@ -242,7 +242,7 @@ def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
     return tuple(maps)
 
 
-def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> dict[str, Any]:
+def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> Json:
     """Returns what a manifest says of maps and the victims' country; nothing without any.
 
     `assumed_utc` names the maps by which a time may lack its zone, where no zone is given.

@@ -16,6 +16,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.pvalue import AsSingleton
 
+from pipelines.options import Json
 from schemas import tables
 from schemas.enums import RecordKind
 from transforms.call_scripts import Scripts
@@ -103,14 +104,14 @@ class RunPlan:
 class Validated(NamedTuple):
     """The accepted rows by name, the rejects of reading and validating, and counters."""
 
-    accepted: dict[str, Any]
+    accepted: Json
     rejects: Any
     counters: list[Any]
 
 
 def validate(read: Collections, **settings: Any) -> Validated:
     """Validates what was read of complaints and calls; `settings` are those of `Validate`."""
-    checked: dict[str, Any] = {
+    checked: Json = {
         name: read[name] | f"Validate {name}" >> Validate(kind, **settings)
         for name, kind in KINDS.items()
         if name in read
@@ -130,8 +131,8 @@ class Extracted(NamedTuple):
     `evidence` has EVIDENCE batches, `stated` STATED_NUMBER batches, `counters` of duplicates.
     """
 
-    accepted: dict[str, Any]
-    read: dict[str, Any]
+    accepted: Json
+    read: Json
     evidence: Any
     stated: Any
     counters: list[Any]
@@ -140,11 +141,11 @@ class Extracted(NamedTuple):
 def extract(accepted: Collections, rules: SourceRules, start: beam.PCollection) -> Extracted:
     """Reads each record once. Of a replaced version only the numbers count that it states."""
     kinds = {name: kind for name, kind in KINDS.items() if name in accepted}
-    unique: dict[str, Any] = {
+    unique: Json = {
         name: accepted[name] | f"One {kind} an id" >> Deduplicate(kind)
         for name, kind in kinds.items()
     }  # *_ACCEPTED, counters
-    read: dict[str, Any] = {
+    read: Json = {
         name: unique[name][MAIN] | f"Extract from {name}" >> Extract(kind, rules)
         for name, kind in kinds.items()
     }  # *_READ, EVIDENCE, STATED_NUMBER, FINGERPRINT_ROW_WITH_WORDS
@@ -171,7 +172,7 @@ def assign_roles(evidence: Any, stated: Any, start: beam.PCollection) -> Any:
     return evidence | "Victims' roles" >> AssignVictimRoles(claims)
 
 
-def read_previous(start: beam.PCollection, previous: PreviousRun) -> tuple[dict[str, Any], Any]:
+def read_previous(start: beam.PCollection, previous: PreviousRun) -> tuple[Json, Any]:
     """Reads clusters and components of the previous run, as `Graph.of` takes them; counters."""
     components = start | "Previous components" >> ReadComponentCache(previous.components)
     known = {"components": components[MAIN]}  # COMPONENT

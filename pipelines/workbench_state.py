@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.ledger import values_withheld
-from pipelines.options import UsageError, usage_errors
+from pipelines.options import Json, Row, UsageError, usage_errors
 from pipelines.progress import printable
 from pipelines.safe_files import locked, write_whole
 from reports.export import NODES_FILE
@@ -37,8 +37,6 @@ from schemas.tables import ALL_TABLES
 from transforms.manifest import current_time
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import JobError, available_cpus, forking, local_job_pool
-
-Json = dict[str, Any]
 
 SUFFIX = ".workbench.json"
 
@@ -96,7 +94,7 @@ class WorkFile:
             raise UsageError(f"{self.path}: is no file of notes of the workbench; move it away")
         return state
 
-    def change(self, body: Mapping[str, Any], author: str) -> Json:
+    def change(self, body: Row, author: str) -> Json:
         """Changes what is noted of one cluster, and returns everything.
 
         Args:
@@ -142,7 +140,7 @@ class WorkFile:
         write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
 
 
-def _checked(body: Mapping[str, Any]) -> tuple[str, Json]:
+def _checked(body: Row) -> tuple[str, Json]:
     cluster_id = body["cluster"]
     if not isinstance(cluster_id, str) or not _CLUSTER.fullmatch(cluster_id):
         raise UsageError("name a cluster of the run")

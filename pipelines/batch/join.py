@@ -29,6 +29,8 @@ from pipelines.exchange.signed_files import Intake, SignedFile
 from pipelines.ledger import add_own_org
 from pipelines.options import (
     LOCAL_RUNNER,
+    Json,
+    Row,
     UsageError,
     add_other_registers,
     add_private_output,
@@ -153,7 +155,7 @@ def shared_counts_for_referral(
 
 def shared_counts_for_join(
     paths: Sequence[str], key: str | None, offers: Sequence[tuple[str, str]]
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """Reads the counts in `paths` as the manifest of a joint run has them, for its pages.
 
     Raises:
@@ -357,7 +359,7 @@ def known_legitimate_of_run(run: Run) -> KnownLegitimate:
     return KnownLegitimate(ids, tuple(map(why.__getitem__, ids)), frozenset())
 
 
-def _check_given_again(arguments: Namespace, options: dict[str, Any]) -> None:
+def _check_given_again(arguments: Namespace, options: Json) -> None:
     """Raises UsageError if a list or decisions of the run are not given again.
 
     A list that is forgotten would name an innocent.
@@ -415,7 +417,7 @@ def _joint_plan(
     arguments: Namespace,
     own: Run,
     intake: Intake,
-    overlaps: list[dict[str, Any]],
+    overlaps: list[Json],
     register: RegisterSource | None,
     **facts: Any,
 ) -> JointPlan:
@@ -515,9 +517,9 @@ def _records_of_claims(
 
 def _senders(
     offers: Iterable[AcceptedOffer], records: Mapping[str, dict[str, int]]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Json]:
     """Returns the records of claims by sender; those of a feed by token of the contributor."""
-    senders: dict[str, dict[str, Any]] = {}
+    senders: dict[str, Json] = {}
     for accepted in offers:
         sender = accepted.offer.sender
         if not isinstance(accepted.offer, Feed):
@@ -532,7 +534,7 @@ def _senders(
     return senders
 
 
-def _sender_lines(senders: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _sender_lines(senders: Mapping[str, Row]) -> Iterator[str]:
     for org, record in senders.items():
         if "contributors" not in record:
             yield f"  {org}: {_record_text(record)}"

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.batch.pipeline import write_report
+from pipelines.options import Row
 from pipelines.user_files import lone_mailboxes
 from pipelines.wiring import Graph, RunPlan, publish, read_previous
 from reports.run import Run, has_private, private_batches
@@ -96,7 +96,7 @@ class JointPlan(RunPlan):
     offers: tuple[AcceptedOffer, ...]
     most_people: Mapping[str, int]
     others: frozenset[str]
-    offer_files: tuple[Mapping[str, Any], ...]
+    offer_files: tuple[Row, ...]
     private: frozenset[str]
     victims_named: int
     run: RunSettings
@@ -258,7 +258,7 @@ def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
                 yield (group, name), count
 
 
-def input_digests(manifest: Manifest) -> list[Mapping[str, Any]]:
+def input_digests(manifest: Manifest) -> list[Row]:
     """Returns the inputs of the finished run, as `PublishRun` takes them."""
     return [
         {"label": file["name"], "dialect": file.get("dialect", "")}

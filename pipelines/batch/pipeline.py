@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.pvalue import AsIter, AsSingleton
 
+from pipelines.options import Row
 from pipelines.wiring import (
     FOLLOWS_NONE,
     Graph,
@@ -174,9 +174,7 @@ def apart_from_narratives(
     }
 
 
-def all_simulated(
-    _: object, digests: Iterable[Mapping[str, Any]], simulated: frozenset[str]
-) -> bool:
+def all_simulated(_: object, digests: Iterable[Row], simulated: frozenset[str]) -> bool:
     """Returns whether every input is a file of a simulated world, by its digest."""
     return all(file["sha256"] in simulated for file in digests)
 

@@ -13,14 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.options import PARTITIONS_FLAG
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
-from pipelines.options import UsageError, usage_errors
+from pipelines.options import Json, UsageError, usage_errors
 from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
@@ -95,9 +94,7 @@ def read_options(options: Namespace) -> ReadOptions:
     )
 
 
-def recorded_options(
-    options: Namespace, rules: SourceRules, reading: ReadOptions
-) -> dict[str, Any]:
+def recorded_options(options: Namespace, rules: SourceRules, reading: ReadOptions) -> Json:
     """Returns what every manifest says of the options of a run."""
     return {
         "calls_direction": options.calls_direction,

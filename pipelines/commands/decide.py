@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +21,7 @@ from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import add_signing
 from pipelines.options import (
+    Row,
     UsageError,
     add_notice,
     option,
@@ -162,7 +162,7 @@ class RecordedDecision:
     withheld: Mapping[str, str]
     unsigned: int
     taken_back: tuple[Decision, ...] = ()
-    cuts: tuple[Mapping[str, Any], ...] = ()
+    cuts: tuple[Row, ...] = ()
     written: bool = True
 
 
@@ -264,7 +264,7 @@ def _bound(
     return decision, shown
 
 
-def _cuts(finished: Run, decision: Decision) -> tuple[Mapping[str, Any], ...]:
+def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:
     """Returns the cuts of the clusters of a decision's entities, if it can vouch for them."""
     if decision.kind not in VOUCHING_DECISIONS:
         return ()

@@ -17,13 +17,13 @@ from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
 from shutil import which
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow.compute as pc
 
 from pipelines.batch.__main__ import main as batch
 from pipelines.commands import evaluate
-from pipelines.options import UsageError, option, say, switch
+from pipelines.options import Json, Row, UsageError, option, say, switch
 from pipelines.user_files import read_known_legitimate
 from reports.run import Run
 from reports.text import plain, quantity
@@ -205,7 +205,7 @@ class JointCluster(NamedTuple):
         pair: two members that each company knows and none alone has in one cluster, if any.
     """
 
-    row: Mapping[str, Any]
+    row: Row
     parts: Mapping[str, tuple[int, ...]]
     core: str
     pair: tuple[str, str] | None
@@ -218,7 +218,7 @@ def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
         joint: the run on all records.
         alone: by company, the run on its records alone.
     """
-    members: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    members: defaultdict[str, list[Json]] = defaultdict(list)
     for row in joint.table("members").sort_by("entity_id").to_pylist():
         members[row["cluster_id"]].append(row)
     cluster_of = {org: _cluster_of(run) for org, run in alone.items()}
@@ -399,11 +399,11 @@ def _in_parts(parts: Sequence[int]) -> str:
     return f"{sum(parts)} of them, in {len(parts)} parts of at most {parts[0]}"
 
 
-def _countries(row: Mapping[str, Any]) -> list[str]:
+def _countries(row: Row) -> list[str]:
     return [country["country"] for country in row["countries"] or ()]
 
 
-def _number(row: Mapping[str, Any]) -> str:
+def _number(row: Row) -> str:
     return str(row["entity_id"]).partition(":")[2]
 
 

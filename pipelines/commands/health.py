@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import stat
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines.ledger import LedgerError, add_ledger, outstanding, read_ledger, void_joins
-from pipelines.options import SHARE, add_notice, add_register_options, option, say
+from pipelines.options import SHARE, Row, add_notice, add_register_options, option, say
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
 from reports.text import quantity
@@ -101,8 +101,8 @@ def run(arguments: Namespace) -> int:
 
 
 def find_problems(
-    manifest: Mapping[str, Any],
-    before: Mapping[str, Any] | None = None,
+    manifest: Row,
+    before: Row | None = None,
     rejected_share: float = REJECTED_SHARE,
     fallen_to: float = FALLEN_TO,
 ) -> Iterator[str]:
@@ -131,7 +131,7 @@ def find_problems(
         yield f"{alarm['code']}: {alarm['message']}"
 
 
-def _input_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+def _input_problems(manifest: Row) -> Iterator[str]:
     """Yields the inputs that were not read, wholly or in part, or in vain."""
     entries = manifest.get("entries") or {"unreadable": 0, "listed": []}
     shown = [entry for entry in entries["listed"] if entry["status"] == EntryStatus.UNREADABLE]
@@ -183,7 +183,7 @@ def find_private_problems(run: Run) -> Iterator[str]:
             yield f"private: others can read {file['name']}; run chmod -R go-rwx {root}/private"
 
 
-def _withheld_files(folder: str, manifest: Mapping[str, Any]) -> list[str]:
+def _withheld_files(folder: str, manifest: Row) -> list[str]:
     """Returns the files that were not given out, by the run or by a later command on it."""
     listed = {str(file["name"]) for file in manifest.get("private", ())}
     paths = Path(folder, HELD_FOLDER).rglob("*") if "://" not in folder else ()
@@ -191,7 +191,7 @@ def _withheld_files(folder: str, manifest: Mapping[str, Any]) -> list[str]:
     return sorted({name for name in listed if name.startswith(f"{HELD_FOLDER}/")} | there)
 
 
-def _keeps_register(manifest: Mapping[str, Any]) -> bool:
+def _keeps_register(manifest: Row) -> bool:
     return any(file["name"].startswith(f"{VICTIMS.name}/") for file in manifest.get("private", ()))
 
 

@@ -9,9 +9,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from pipelines.options import UsageError, option, say, time_zone
+from pipelines.options import Json, Row, UsageError, option, say, time_zone
 from pipelines.progress import printable
 from schemas.enums import Direction, RecordKind, Role
 from schemas.mapping import IGNORE, MapError, RecordMap, parse_map, write_map
@@ -107,7 +106,7 @@ def _reading_lines(by: RecordMap) -> Iterator[str]:
         yield f"  not read: {', '.join(unread)}"
 
 
-def _row_lines(rows: list[tuple[dict[str, Any] | None, str]]) -> Iterator[str]:
+def _row_lines(rows: list[tuple[Json | None, str]]) -> Iterator[str]:
     """Yields the first rows as they are read, what is the victim's withheld."""
     for number, (row, problem) in enumerate(rows, 1):
         if row is None:
@@ -117,7 +116,7 @@ def _row_lines(rows: list[tuple[dict[str, Any] | None, str]]) -> Iterator[str]:
         yield f"row {number}: {'; '.join(shown)}"
 
 
-def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _shown_values(row: Row) -> Iterator[tuple[str, str]]:
     numbers = row.get("phone_numbers") or ()
     for number in numbers:
         yield (

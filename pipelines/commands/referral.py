@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,6 +23,8 @@ from pipelines.batch import join
 from pipelines.exchange import signed_files
 from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
 from pipelines.options import (
+    Json,
+    Row,
     UsageError,
     add_formats,
     add_inputs,
@@ -305,7 +306,7 @@ def _releases_from(
     return releases, {org: len(unasked[org]) for org in signed}, unasked
 
 
-def _included_member(text: str, members: Mapping[str, Any]) -> tuple[str, str]:
+def _included_member(text: str, members: Row) -> tuple[str, str]:
     """Splits ENTITY=REASON at the mark behind the longest member id: an address may hold marks."""
     marks = [place for place, letter in enumerate(text) if letter == "="]
     for place in reversed(marks):
@@ -382,13 +383,13 @@ def _confirmations_from(
     ]
 
 
-def _decided(finished: Run) -> list[dict[str, Any]]:
+def _decided(finished: Run) -> list[Json]:
     """Returns the decisions in force in a run; none of one from before they were kept."""
     rows = run_decisions(finished)
     return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
 
 
-def _earlier_package(arguments: Namespace, members: Sequence[str]) -> tuple[str, dict[str, Any]]:
+def _earlier_package(arguments: Namespace, members: Sequence[str]) -> tuple[str, Json]:
     """Returns the SHA-256 of the seal of the package that `--supersedes` names, and its facts.
 
     A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can
@@ -465,7 +466,7 @@ def _refuse(cluster_id: str, stops: list[Obstacle], unasked: Mapping[str, Sequen
     return 1
 
 
-def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
+def _superseding(case: Case, seal_sha256: str, before: Json) -> Case:
     from reports.referral import fact_differences, package_facts
 
     changes = fact_differences(before, package_facts(case, {}), case.language)

@@ -11,7 +11,7 @@ import pickle
 import re
 import shutil
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from operator import itemgetter
@@ -21,15 +21,13 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import UsageError, option, say
+from pipelines.options import Row, UsageError, option, say
 from pipelines.user_files import free_folder, open_run
 from reports import tables
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from schemas.tables import REJECTS
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
-
-Row = Mapping[str, Any]
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""

@@ -23,14 +23,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
 from pipelines.ledger import add_ledger
-from pipelines.options import UsageError, option, say, usage_errors
+from pipelines.options import Json, UsageError, option, say, usage_errors
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
@@ -420,7 +419,7 @@ def _package(folder: Path) -> Holding:
 def _read_package(folder: Path) -> Holding:
     from reports.referral import FACTS_FILE
 
-    facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_bytes())
+    facts: Json = json.loads((folder / FACTS_FILE).read_bytes())
     issuer, cluster_id = facts["evidence_numbers"]["issuer"], facts["cluster_id"]
     cases = {"reference": facts["reference"], **facts.get("case_numbers", {})}
     texts = (issuer, cluster_id, *cases.values(), *facts["members"])

@@ -35,6 +35,8 @@ from pipelines import key_store
 from pipelines.commands.decide import RecordedDecision, record_decision, recorded_lines
 from pipelines.ledger import values_withheld
 from pipelines.options import (
+    Json,
+    Row,
     UsageError,
     WholeNumber,
     add_register_options,
@@ -267,7 +269,7 @@ def _bound(port: int) -> socket.socket:
 class _Pending:
     """A decision that was found good and is not yet written: as the page shows it, and the call."""
 
-    shown: dict[str, Any]
+    shown: Json
     record: Callable[[], RecordedDecision]
     timer: Timer
 
@@ -360,7 +362,7 @@ class Server:
                     del self._opened[next(iter(self._opened))]
             return self._opened.get(name)
 
-    def about(self, caller: Caller) -> dict[str, Any]:
+    def about(self, caller: Caller) -> Json:
         """Returns the runs that can be shown, and what the page can ask for."""
         rows = [
             {
@@ -381,11 +383,11 @@ class Server:
             "rerun": None if self.next_run is None else self.next_run.status(),
         }
 
-    def note(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def note(self, body: Row, caller: Caller) -> Json:
         """Notes something of a cluster, and returns all notes; errors as `WorkFile.change`."""
         return self._work.change(body, caller.author)
 
-    def acknowledge(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def acknowledge(self, body: Row, caller: Caller) -> Json:
         """Notes that an alert was seen, and returns all notes."""
         return self._work.acknowledge(str(body["alert"]), caller.author)
 
@@ -395,7 +397,7 @@ class Server:
             raise UsageError("notes stand beside a decisions file: serve with --decisions")
         return self.work
 
-    def alerts(self, caller: Caller) -> dict[str, Any]:
+    def alerts(self, caller: Caller) -> Json:
         """Returns the newest alerts of the stream, but for those that name what it withheld."""
         alerts = read_alerts(self.folder) if self.folder else []
         flags = self.arguments
@@ -405,7 +407,7 @@ class Server:
         shown, bad = without_withheld(alerts, values)
         return {"alerts": shown, "held_back": bad}
 
-    def rerun(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:  # noqa: ARG002
+    def rerun(self, body: Row, caller: Caller) -> Json:  # noqa: ARG002
         """Starts the next run, after the one that is shown; errors as `NextRun.start`."""
         if self.next_run is None:
             raise UsageError("serve with --rerun FILE to make runs from here")
@@ -417,7 +419,7 @@ class Server:
         self.next_run.start(caller.run.folder)
         return self.next_run.status()
 
-    def listed(self, caller: Caller | None = None) -> dict[str, Any]:
+    def listed(self, caller: Caller | None = None) -> Json:
         """Returns the decisions of the file; what may be a victim's stands under a withheld id."""
         caller = caller or Caller(self.run, self.author or "")
         with self._lock:
@@ -438,7 +440,7 @@ class Server:
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
-    def _row(self, decision: Decision, names: Mapping[str, str]) -> dict[str, Any]:
+    def _row(self, decision: Decision, names: Mapping[str, str]) -> Json:
         owned = decision.kind is DecisionKind.VICTIM_OWNED
         shown = [
             each if is_withheld(each) else names.get(each, "withheld" if owned else each)
@@ -455,7 +457,7 @@ class Server:
             "signed_by": decision.signed_by,
         }
 
-    def decide(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def decide(self, body: Row, caller: Caller) -> Json:
         """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
 
         What is recorded is signed, and cannot be taken back. The next decision and the end of the
@@ -506,7 +508,7 @@ class Server:
             except (UsageError, ValueError, OSError) as error:  # also of a run that was altered
                 self.problem = printable(f"{waiting.shown['decision_id']}: not recorded: {error}")
 
-    def undo(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def undo(self, body: Row, caller: Caller) -> Json:
         """Drops the decision that waits.
 
         Raises:
@@ -525,7 +527,7 @@ class Server:
             self._pending = None
         return self.listed(caller)
 
-    def narrative(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def narrative(self, body: Row, caller: Caller) -> Json:
         """Returns a masked narrative to the run's owner; who looked at it is written down.
 
         Raises:
@@ -557,7 +559,7 @@ def make_app(server: Server) -> Starlette:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
-    calls: dict[str, Callable[[Mapping[str, Any], Caller], dict[str, Any]]] = {
+    calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
@@ -565,7 +567,7 @@ def make_app(server: Server) -> Starlette:
         "api/acknowledge": server.acknowledge,
         "api/rerun": server.rerun,
     }
-    lists: dict[str, Callable[[Caller], dict[str, Any]]] = {
+    lists: dict[str, Callable[[Caller], Json]] = {
         "api/decisions": server.listed,
         "api/about": server.about,
         "api/notes": lambda _: server._work.read(),
@@ -625,7 +627,7 @@ def make_app(server: Server) -> Starlette:
     )
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
+def _object(body: bytes) -> Row:
     import orjson
 
     call = orjson.loads(body)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from random import Random
-from typing import Any
 
+from pipelines.options import Json
 from pipelines.simulate import identifiers, narratives
 from pipelines.simulate.identifiers import COUNTRIES, Identifier
 from pipelines.simulate.narratives import Phrases
@@ -182,7 +182,7 @@ def nuisance_complaint(scene: Scene, victim: Victim) -> Draft:
 
 def calls_about(
     scene: Scene, draft: Draft, ring: Ring | None, day: float
-) -> Iterator[tuple[dict[str, Any], list[str], bool]]:
+) -> Iterator[tuple[Json, list[str], bool]]:
     """Yields the calls behind a report.
 
     Each comes with the ids that it names in a hard role, and whether its complaint is known.
@@ -246,13 +246,13 @@ def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
 
 def finish_complaint(
     rng: Random, draft: Draft, complaint_id: str, source_org: str, received_at: datetime
-) -> dict[str, Any]:
+) -> Json:
     """Returns the complaint in the input contract, without absent fields."""
     victim = draft.victim
     zone = timezone(timedelta(hours=COUNTRIES[victim.country]["utc_offset"]))
     local = received_at.astimezone(zone) if rng.random() < 0.5 else received_at
     occurred = local - timedelta(minutes=rng.randrange(5, 5_000))
-    record: dict[str, Any] = {
+    record: Json = {
         "complaint_id": complaint_id,
         "source_org": source_org,
         "received_at": local.isoformat(timespec="seconds"),
@@ -275,12 +275,8 @@ def finish_complaint(
 
 
 def finish_call(
-    call: dict[str, Any],
-    call_id: str,
-    source_org: str,
-    started_at: datetime,
-    complaint_id: str | None,
-) -> dict[str, Any]:
+    call: Json, call_id: str, source_org: str, started_at: datetime, complaint_id: str | None
+) -> Json:
     """Returns the call in the input contract, without absent fields."""
     head = {
         "call_id": call_id,
@@ -488,7 +484,7 @@ def _payment(rng: Random, draft: Draft, identifier: Identifier) -> dict[str, str
     return {"method": identifier.detail, "payee": payee, "amount": amount, "currency": currency}
 
 
-def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str, Any]:
+def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> Json:
     raw = suspect if rng.random() < 0.7 else identifiers.write_number(rng, suspect, victim.country)
     calling, called = (raw, victim.number) if direction == "inbound" else (victim.number, raw)
     return {
@@ -501,7 +497,7 @@ def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str
     }
 
 
-def _signalling(rng: Random, victim: Victim, ring: Ring) -> dict[str, Any]:
+def _signalling(rng: Random, victim: Victim, ring: Ring) -> Json:
     """Returns the network fields of an inbound call; SHAKEN exists in the US and Canada only."""
     shaken = victim.country in ("US", "CA")
     level = rng.choices(_ATTESTATIONS, _ATTESTATION_WEIGHTS)[0] if shaken else None

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from pipelines.options import Json
 from pipelines.simulate import complaints, identifiers, narratives
 from pipelines.simulate.complaints import BANK_LINES, BRAND_LINES, Scene, Victim
 from pipelines.simulate.identifiers import COUNTRIES, SITES, Identifier
@@ -55,7 +56,7 @@ class _Writer:
         self.count[kind, org] += 1
         return f"{kind[:2].upper()}{self.count[kind, org]:09}"
 
-    def write(self, kind: str, record: dict[str, Any]) -> None:
+    def write(self, kind: str, record: Json) -> None:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         self.files[kind, record["source_org"]].write(line)
 
@@ -186,7 +187,7 @@ class _Liars:
             self._file(self._person(), [*left, *right])
         yield left[0].entity_id, "welders", WELD, right[0].entity_id
 
-    def _file(self, victim: Victim, named: list[Identifier]) -> dict[str, Any]:
+    def _file(self, victim: Victim, named: list[Identifier]) -> Json:
         """Writes a complaint that names these; one that names nothing states the victim's own."""
         rng = self.scene.rng
         org = rng.choice(self.scene.world.organisations)
@@ -265,7 +266,7 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
             writer.write("complaints", record)
 
 
-def _copycat(scene: Scene, writer: _Writer, record: dict[str, Any]) -> dict[str, Any]:
+def _copycat(scene: Scene, writer: _Writer, record: Json) -> Json:
     """Returns the same complaint as somebody else sends it as their own, perhaps elsewhere."""
     org = scene.rng.choice(scene.world.organisations)
     complaint_id = writer.next_id("complaints", org)
@@ -306,9 +307,7 @@ def _second_report(scene: Scene, day: int, report: _Report) -> _Report:
     return _Report(day + rng.randint(1, 5), report.ring, victim, org)
 
 
-def _write_report(
-    scene: Scene, ties: Ties, writer: _Writer, day: int, report: _Report
-) -> dict[str, Any]:
+def _write_report(scene: Scene, ties: Ties, writer: _Writer, day: int, report: _Report) -> Json:
     """Writes one complaint and its calls; returns the complaint as written."""
     rng, ring, victim, org = scene.rng, report.ring, report.victim, report.org
     moment = day + rng.random()

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 import phonenumbers as pn
 from schwifty import IBAN
 
+from pipelines.options import Json
 from schemas.enums import Role
 
 
@@ -45,7 +46,7 @@ _TASKS = "refund support helpdesk billing verify renewal claims unlock protect c
 _SUFFIXES = "com net support online site info co.uk de es xyz live help".split()
 
 
-def read_data(name: str) -> dict[str, Any]:
+def read_data(name: str) -> Json:
     """Reads a file of what worlds are made of."""
     path = resources.files("pipelines.simulate").joinpath("data", f"{name}.toml")
     return tomllib.loads(path.read_text(encoding="utf-8"))

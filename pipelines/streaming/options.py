@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from pipelines.options import (
     LOCAL_RUNNER,
     Flags,
+    Row,
     StrictParser,
     UsageError,
     WholeNumber,
@@ -242,7 +243,7 @@ def add_queue_options(parser: ArgumentParser) -> None:
     option(queues, "--avro-schema", "FILE", "Avro schema (.avsc) of values")
 
 
-def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -> str:
+def chosen_source(fields: Row, error: Callable[[str], NoReturn]) -> str:
     """Returns the one source that the flags name: `watch`, `kafka` or `pubsub`.
 
     Args:
@@ -279,7 +280,7 @@ def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -
     return source
 
 
-def _unused_option(fields: Mapping[str, Any], source: str) -> str:
+def _unused_option(fields: Row, source: str) -> str:
     """Returns an option that was given and would do nothing, if there is one."""
     parser = ArgumentParser(add_help=False)
     add_queue_options(parser)

@@ -16,7 +16,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -25,7 +24,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.batch.plan import find_previous, package_versions, read_options, recorded_options
 from pipelines.key_store import erasures as read_erasures, register_source
-from pipelines.options import UsageError
+from pipelines.options import Json, UsageError
 from pipelines.run_folder import check_private_output, private_store, run_signer
 from pipelines.streaming.options import TIMESTAMPS
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
@@ -402,9 +401,9 @@ def kafka_settings(options: Namespace) -> dict[str, str]:
     return settings
 
 
-def client_settings(options: Namespace) -> dict[str, Any]:
+def client_settings(options: Namespace) -> Json:
     """Returns `kafka_settings` for kafka-python: its names have `_` and its values types."""
-    plain: dict[str, Any] = {"true": True, "false": False}
+    plain: Json = {"true": True, "false": False}
     return {
         name.replace(".", "_"): plain.get(value, int(value) if value.isdecimal() else value)
         for name, value in kafka_settings(options).items()

@@ -27,7 +27,7 @@ import apache_beam as beam
 import pyarrow as pa
 import xxhash
 
-from pipelines.options import UsageError
+from pipelines.options import Json, Row, UsageError
 from pipelines.streaming.plan import client_settings, stream_read_options
 from schemas.enums import RecordKind
 from schemas.extras import install_command
@@ -132,12 +132,12 @@ class NewRecords:
         return bool(self.shards or self.rejects)
 
 
-def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, dict[str, Any]]:
+def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, Json]:
     """Returns positions as they are stored."""
     return {name: asdict(position) for name, position in sorted(positions.items())}
 
 
-def positions_from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, ReadPosition]:
+def positions_from_json(stored: Mapping[str, Row]) -> dict[str, ReadPosition]:
     """Returns positions that `positions_to_json` stored."""
     return {
         name: ReadPosition(
@@ -366,7 +366,7 @@ class Topics:
     start: str
     kinds: Mapping[str, RecordKind]
     formats: Mapping[RecordKind, str]
-    settings: Mapping[str, Any]
+    settings: Row
 
 
 def topics_from_options(options: Namespace) -> Topics:
@@ -533,7 +533,7 @@ class OneTick(beam.PTransform):
 
     options: ReadOptions
 
-    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+    def expand(self, begin: beam.pvalue.PBegin) -> Json:
         """Returns loose batches, rejects and the tick."""
         due = begin | "Due" >> beam.Impulse()
         read = due | "Shards" >> beam.FlatMap(attrgetter("news.shards")) | ReadShards(self.options)
