@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.options import Json, read_data
+from pipelines.data_files import read_data
 
 CHECKPOINT_MILLIS = 10_000
 """Milliseconds between checkpoints where the user gives none, as between two ticks."""
@@ -22,7 +23,7 @@ class FlinkJobOptions(PipelineOptions):
 
     @classmethod
     def _add_argparse_args(cls, parser: ArgumentParser) -> None:
-        kinds: dict[str, Json] = {
+        kinds: dict[str, dict[str, Any]] = {
             "numbers": {"type": int},
             "texts": {},
             "switches": {"action": "store_const", "const": True},

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -100,12 +99,6 @@ SYSTEM_REMEDIES = {
     errno.EIO: "check the disk",
 }
 """Remedies of system errors."""
-
-
-def read_data(name: str) -> Json:
-    """Reads a TOML file of pipelines/data."""
-    path = resources.files("pipelines").joinpath("data", f"{name}.toml")
-    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def say(*lines: str) -> None:

@@ -13,13 +13,13 @@ import os
 import sys
 import threading
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple, TextIO
+
+from pipelines.data_files import read_data
 
 SECONDS_A_LINE = 10
 """Least seconds between two plain lines of progress."""
@@ -62,9 +62,8 @@ class StepCost(NamedTuple):
 
 def batch_steps() -> dict[str, StepCost]:
     """Reads what each step of a batch run costs, by the name of the step."""
-    path = resources.files("pipelines").joinpath("data", "batch_steps.toml")
-    steps = tomllib.loads(path.read_text(encoding="utf-8"))
-    return {name: StepCost(step["doing"], tuple(step["stages"])) for name, step in steps.items()}
+    steps = read_data("batch_steps").items()
+    return {name: StepCost(step["doing"], tuple(step["stages"])) for name, step in steps}
 
 
 class WorkDone:

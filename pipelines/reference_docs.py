@@ -1,6 +1,6 @@
 """Publishes the references of `import ringtrace` and of the command line.
 
-`python -m pipelines.reference_docs docs` writes api.md, from signatures and docstrings, and cli.md,
+`python -m pipelines.reference_docs docs` writes api.md, from signatures and docstrings, and cli.md
 from the parsers that read command lines. Docstrings are Google style: a text in Markdown, then
 sections such as `Args:`.
 """
@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from pipelines.commands import COMMANDS, Group
-from pipelines.options import EPILOG, Number, WholeNumber, help_text, read_data, run_writer
+from pipelines.data_files import read_data
+from pipelines.options import EPILOG, Number, WholeNumber, help_text, run_writer
 from schemas.contract_docs import markdown_table
 
 LONGEST_SIGNATURE = 96

@@ -27,7 +27,8 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import key_store
-from pipelines.options import Row, UsageError, read_data, system_errors, take_notices
+from pipelines.data_files import read_data
+from pipelines.options import Row, UsageError, system_errors, take_notices
 from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from random import Random
 from typing import Literal
 
 import phonenumbers as pn
 from schwifty import IBAN
 
-from pipelines.options import Json
+from pipelines.data_files import read_data
 from schemas.enums import Role
 
 
@@ -46,13 +44,7 @@ _TASKS = "refund support helpdesk billing verify renewal claims unlock protect c
 _SUFFIXES = "com net support online site info co.uk de es xyz live help".split()
 
 
-def read_data(name: str) -> Json:
-    """Reads a file of what worlds are made of."""
-    path = resources.files("pipelines.simulate").joinpath("data", f"{name}.toml")
-    return tomllib.loads(path.read_text(encoding="utf-8"))
-
-
-SITES, COUNTRIES = read_data("sites"), read_data("countries")
+SITES, COUNTRIES = (read_data(name, "pipelines.simulate") for name in ("sites", "countries"))
 
 _MAIL_NAMES = "refund.desk order.help billing.team ms.support claims.dept care.center".split()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from pipelines.simulate.identifiers import COUNTRIES, read_data
+from pipelines.data_files import read_data
+from pipelines.simulate.identifiers import COUNTRIES
 
 _SPANISH_IN_US, _FRENCH_IN_CA = 0.1, 0.25
 
@@ -36,7 +37,9 @@ class Phrases:
 
 
 def _read(language: str) -> Phrases:
-    return Phrases(**{name: tuple(texts) for name, texts in read_data(language).items()})
+    return Phrases(
+        **{name: tuple(texts) for name, texts in read_data(language, "pipelines.simulate").items()}
+    )
 
 
 PHRASES = {language: _read(language) for language in ("en", "es", "de", "fr")}

@@ -16,6 +16,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Literal
 
+from pipelines.data_files import read_data
 from pipelines.simulate import identifiers
 from pipelines.simulate.identifiers import COUNTRIES, Identifier
 from schemas.enums import Role
@@ -52,7 +53,7 @@ class World:
     liars: float = 0.0
 
 
-RATES = SimpleNamespace(**identifiers.read_data("noise"))
+RATES = SimpleNamespace(**read_data("noise", "pipelines.simulate"))
 """Rates of what misleads, by name."""
 
 

@@ -4,7 +4,7 @@ import grpc
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-from pipelines.options import read_data
+from pipelines.data_files import read_data
 
 pytestmark = pytest.mark.flink
 

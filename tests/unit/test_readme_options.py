@@ -13,8 +13,9 @@ from pipelines import (
     reference_docs,
 )
 from pipelines.commands import COMMANDS
+from pipelines.data_files import read_data
 from pipelines.flex_template import TEMPLATES, template_options
-from pipelines.options import Number, WholeNumber, help_text, read_data
+from pipelines.options import Number, WholeNumber, help_text
 from tests.support.real_data import ROOT
 
 DOCUMENTS = [
