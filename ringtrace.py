@@ -87,10 +87,9 @@ from __future__ import annotations
 import io
 import os
 import re
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -224,7 +223,7 @@ def run_batch(
     """
     import gc
     import logging
-    from contextlib import redirect_stderr
+    from contextlib import nullcontext, redirect_stderr
 
     from pipelines.batch.__main__ import run
     from pipelines.composites import path_list
@@ -233,17 +232,23 @@ def run_batch(
     flags += [f"--calls={path}" for path in path_list("calls", calls)]
     (folder,) = path_list("output", [output])
     arguments = _batch_arguments([*flags, f"--output={folder}"], options)
-    lines = _Lines(sys.stderr if progress else None)
+    from pipelines.runner import RunFailedError  # with Beam, as wrong usage need not
+
     root = logging.getLogger()
     level = root.level
     try:
-        with redirect_stderr(lines):
+        with nullcontext() if progress else redirect_stderr(io.StringIO()):
             status = run(arguments)
+    except RunFailedError as error:
+        raise RuntimeError(f"the run failed: {error.problem}; debug=True shows more") from None
     finally:
         root.setLevel(level)  # a run turns the logs off that could show a victim's words
         gc.collect()  # a pipeline refers to itself, and keeps its batches, 12 MB of a small run
     if status:
-        _report_status(lines.last)
+        warnings.warn(
+            "all complaints, or all calls, were rejected; run.table('rejects') has the reasons",
+            stacklevel=2,
+        )
     return open_run(folder)
 
 
@@ -338,25 +343,6 @@ def extract_identifiers(text: str, country: str | None) -> list[Identifier]:
     )
 
 
-class _Lines(io.TextIOBase):
-    """A stream that remembers its last line, and passes every line on to `shown`, if it is one."""
-
-    def __init__(self, shown: TextIO | None) -> None:
-        self.last = ""
-        self._shown = shown
-
-    def write(self, text: str) -> int:
-        self.last = text.strip() or self.last
-        return len(text) if self._shown is None else self._shown.write(text)
-
-    def flush(self) -> None:
-        if self._shown is not None:
-            self._shown.flush()
-
-    def fileno(self) -> int:
-        return super().fileno() if self._shown is None else self._shown.fileno()
-
-
 def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> Namespace:
     """Parses the flags of a run, and the options of a call as the command would parse its own."""
     from pipelines.batch.__main__ import add_arguments
@@ -391,20 +377,6 @@ def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> Namespa
             if more:
                 raise
     return parse_with_beam(parser, flags)
-
-
-def _report_status(last: str) -> None:
-    """Raises what a run failed on, by its last line, or warns that the run found no input."""
-    _, failed, problem = last.partition("ringtrace: failed: ")
-    if problem.startswith("KeyboardInterrupt"):
-        raise KeyboardInterrupt
-    if failed:
-        place = problem.removesuffix("; --debug shows more")
-        raise RuntimeError(f"the run failed: {place}; debug=True shows more")
-    warnings.warn(
-        "all complaints, or all calls, were rejected; run.table('rejects') has the reasons",
-        stacklevel=3,
-    )
 
 
 def _text(name: str, value: object) -> str:

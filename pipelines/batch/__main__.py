@@ -54,22 +54,19 @@ def run(arguments: Namespace) -> int:
         with quick_building():
             build(pipeline, plan)
         wait = not options.no_wait
-        status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
-    if status == 0:
-        summary = run_folder.lines_for_log(
-            options.output,
-            run_folder.summary_lines(options.output),
-            plan.register,
-            plan.run.private.key,
-        )
-        ended = runner.report_success(
-            pipeline.options, progress, options.output, wait=wait, lines=summary
-        )
-        # The run is complete and its rejects can be read, but its exit status tells a scheduler.
-        status = int(ended and run_folder.has_faults(options.output))
-        if joint is not None and ended:
-            status = max(status, join_run(joint))
-    return status
+        runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
+    summary = run_folder.lines_for_log(
+        options.output,
+        run_folder.summary_lines(options.output),
+        plan.register,
+        plan.run.private.key,
+    )
+    ended = runner.report_success(
+        pipeline.options, progress, options.output, wait=wait, lines=summary
+    )
+    # The run is complete and its rejects can be read, but its exit status tells a scheduler.
+    status = int(ended and run_folder.has_faults(options.output))
+    return max(status, join_run(joint)) if joint is not None and ended else status
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -63,7 +63,7 @@ from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, UNION_LINKS
 from schemas.manifest import MANIFEST_NAME, Manifest
 from schemas.offer import Feed, Result
-from schemas.tables import COMPLAINTS, ENTITIES, HELD_FOLDER
+from schemas.tables import COMPLAINTS, ENTITIES
 from transforms.extract import KnownLegitimate, reads_as_itself
 from transforms.joint import AcceptedOffer, people_that_count, sender_record
 from transforms.manifest import files_of
@@ -336,14 +336,14 @@ def join_offers(arguments: Namespace, live: LiveEvidence | None = None) -> int:
         register=register,
         live=live,
     )
-    status = _run_joint(arguments, plan)
-    if status == 0 and live is None:
-        lines = _summary(arguments.output, intake.offers, victims, contested, misread)
-        say(*lines)
-        # The run is complete, but its exit status tells a scheduler of files that were held back.
-        held = (file["name"] for file in Run.open(arguments.output).manifest.get("private", []))
-        status = int(any(name.startswith(f"{HELD_FOLDER}/") for name in held))
-    return status
+    _run_joint(arguments, plan)
+    if live is not None:
+        return 0
+    from pipelines.run_folder import withheld_files
+
+    say(*_summary(arguments.output, intake.offers, victims, contested, misread))
+    # The run is complete, but its exit status tells a scheduler of files that were held back.
+    return int(bool(withheld_files(Run.open(arguments.output).manifest)))
 
 
 def known_legitimate_of_run(run: Run) -> KnownLegitimate:
@@ -378,8 +378,8 @@ def _check_given_again(arguments: Namespace, options: Json) -> None:
         )
 
 
-def _run_joint(arguments: Namespace, plan: JointPlan) -> int:
-    """Runs the joint pipeline; returns the exit status."""
+def _run_joint(arguments: Namespace, plan: JointPlan) -> None:
+    """Runs the joint pipeline."""
     from pipelines import run_folder, runner
     from pipelines.batch.joint_pipeline import build_joint_pipeline
     from pipelines.progress import Progress
@@ -398,7 +398,7 @@ def _run_joint(arguments: Namespace, plan: JointPlan) -> int:
                 steps.run(None)
             finally:
                 steps.close()
-            return 0
+            return
         pipeline = runner.make_pipeline(flags)
         progress = Progress(sys.stderr)
         for line in run_folder.opening_lines(plan.run.private):
@@ -406,11 +406,9 @@ def _run_joint(arguments: Namespace, plan: JointPlan) -> int:
         progress.say(f"joining {quantity(len(plan.offers), 'offer')}")
         with quick_building():
             build_joint_pipeline(pipeline, plan)
-        status = runner.run_pipeline(pipeline, plan.run, progress, debug=arguments.debug)
-    if status == 0:
-        lines = run_folder.summary_lines(output)
-        runner.report_success(pipeline.options, progress, output, wait=True, lines=lines)
-    return status
+        runner.run_pipeline(pipeline, plan.run, progress, debug=arguments.debug)
+    lines = run_folder.summary_lines(output)
+    runner.report_success(pipeline.options, progress, output, wait=True, lines=lines)
 
 
 def _joint_plan(

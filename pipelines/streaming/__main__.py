@@ -61,7 +61,7 @@ def _run_on_engine(options: Namespace) -> int:
             if not options.no_wait:
                 result.wait_until_finish()
     except (Exception, KeyboardInterrupt) as error:
-        return runner.report_failure(error, debug=options.debug)
+        runner.report_failure(error, debug=options.debug)
     wait = not options.no_wait
     lines = run_folder.stream_summary_lines(options.output)
     runner.report_success(pipeline.options, progress, options.output, wait=wait, lines=lines)

@@ -316,7 +316,7 @@ def run_watch(options: Namespace) -> int:
             with gc_tuned():
                 owed = stream.run(stopping)
         except Exception as error:
-            return report_failure(error, debug=options.debug)
+            report_failure(error, debug=options.debug)
     if owed:
         sys.stderr.write(
             f"ringtrace: the webhook has not accepted {owed} alerts; they are in {ALERTS}/ and "
