@@ -87,14 +87,12 @@ from __future__ import annotations
 import io
 import os
 import re
-import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    import argparse
+    from argparse import Namespace
 
     from pipelines.composites import ExtractMentions, FindClusters, ReadRecords, ValidateRecords
     from pipelines.options import UsageError
@@ -225,26 +223,32 @@ def run_batch(
     """
     import gc
     import logging
-    from contextlib import redirect_stderr
+    from contextlib import nullcontext, redirect_stderr
 
     from pipelines.batch.__main__ import run
     from pipelines.composites import path_list
 
-    flags = [f"--complaints={one}" for one in path_list("complaints", complaints)]
-    flags += [f"--calls={one}" for one in path_list("calls", calls)]
+    flags = [f"--complaints={path}" for path in path_list("complaints", complaints)]
+    flags += [f"--calls={path}" for path in path_list("calls", calls)]
     (folder,) = path_list("output", [output])
     arguments = _batch_arguments([*flags, f"--output={folder}"], options)
-    lines = _Lines(sys.stderr if progress else None)
+    from pipelines.runner import RunFailedError  # with Beam, as wrong usage need not
+
     root = logging.getLogger()
     level = root.level
     try:
-        with redirect_stderr(lines):
+        with nullcontext() if progress else redirect_stderr(io.StringIO()):
             status = run(arguments)
+    except RunFailedError as error:
+        raise RuntimeError(f"the run failed: {error.problem}; debug=True shows more") from None
     finally:
         root.setLevel(level)  # a run turns the logs off that could show a victim's words
         gc.collect()  # a pipeline refers to itself, and keeps its batches, 12 MB of a small run
     if status:
-        _report_status(lines.last)
+        warnings.warn(
+            "all complaints, or all calls, were rejected; run.table('rejects') has the reasons",
+            stacklevel=2,
+        )
     return open_run(folder)
 
 
@@ -279,16 +283,16 @@ def normalize_phone(raw: str, country: str | None) -> PhoneNumber:
     """
     from transforms.phone import normalize_number
 
-    found = normalize_number(_text("raw", raw), _country(country))
+    number = normalize_number(_text("raw", raw), _country(country))
     return PhoneNumber(
-        e164=found.e164,
-        region=found.region,
-        line_type=found.line_type,
-        method=str(found.how) if found.how else None,
-        confidence=found.confidence,
-        reason=found.reason,
-        extension=found.extension,
-        also_read_as=found.also_read_as,
+        e164=number.e164,
+        region=number.region,
+        line_type=number.line_type,
+        method=str(number.how) if number.how else None,
+        confidence=number.confidence,
+        reason=number.reason,
+        extension=number.extension,
+        also_read_as=number.also_read_as,
     )
 
 
@@ -333,46 +337,36 @@ def extract_identifiers(text: str, country: str | None) -> list[Identifier]:
     mentions = complaint_mentions(pa.RecordBatch.from_pylist([row], COMPLAINT_ACCEPTED))
     columns = ("entity_id", "kind", "role", "start", "end", "raw", "confidence", "how")
     rows = zip(*(mentions[name].to_pylist() for name in columns), strict=True)
-    found = [Identifier(*values) for values in rows]
-    return sorted(found, key=lambda one: (one.start, one.end, one.entity_id))
+    identifiers = [Identifier(*values) for values in rows]
+    return sorted(
+        identifiers, key=lambda identifier: (identifier.start, identifier.end, identifier.entity_id)
+    )
 
 
-class _Lines(io.TextIOBase):
-    """A stream that remembers its last line, and passes every line on to `shown`, if it is one."""
-
-    def __init__(self, shown: TextIO | None) -> None:
-        self.last = ""
-        self._shown = shown
-
-    def write(self, text: str) -> int:
-        self.last = text.strip() or self.last
-        return len(text) if self._shown is None else self._shown.write(text)
-
-    def flush(self) -> None:
-        if self._shown is not None:
-            self._shown.flush()
-
-    def fileno(self) -> int:
-        return super().fileno() if self._shown is None else self._shown.fileno()
-
-
-def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> argparse.Namespace:
+def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> Namespace:
     """Parses the flags of a run, and the options of a call as the command would parse its own."""
     from pipelines.batch.__main__ import add_arguments
-    from pipelines.options import StrictParser, UsageError, beam_flags, parse_with_beam
+    from pipelines.options import (
+        StrictParser,
+        UsageError,
+        beam_flags,
+        option_flags,
+        parse_with_beam,
+    )
 
     parser = StrictParser(prog="ringtrace batch")
     add_arguments(parser)
-    own = vars(parser.parse_args([]))
+    own = parser.options()
     for name, value in options.items():
         if name in _NOT_OF_A_CALL:
             raise TypeError(f"run_batch() takes no {name}: {_NOT_OF_A_CALL[name]}")
-        given = list(_option_flags(name, value, own))
-        flags = flags + given
+        more = list(option_flags(name, value, own.get(name)))
+        flags = flags + more
         if name in own:
             continue
         try:
-            beam_flags(given or [f"--{name}"], parser.prog, [_flag(one) for one in own])
+            known = [action.option_strings[0] for action in own.values()]
+            beam_flags(more or [f"--{name}"], parser.prog, known)
         except UsageError as error:
             if "unknown option" in str(error):
                 near = re.search(r"did you mean --([\w-]+)", str(error))
@@ -380,81 +374,34 @@ def _batch_arguments(flags: list[str], options: Mapping[str, object]) -> argpars
                 raise TypeError(
                     f"run_batch() has no option {name!r:.80}{meant} (see ringtrace batch --help)"
                 ) from None
-            if given:
+            if more:
                 raise
     return parse_with_beam(parser, flags)
 
 
-def _option_flags(name: str, value: object, own: Mapping[str, object]) -> Iterator[str]:
-    """Yields the flags that give an option of the command, or of Beam, its value."""
-    if value is None:
-        return
-    flag = _flag(name) if name in own else f"--{name}"
-    if isinstance(value, bool) or isinstance(own.get(name), bool):
-        if not isinstance(value, bool):
-            raise TypeError(f"{name}: give True or False, not {value!r:.80}")
-        if name in own and not isinstance(own[name], bool):
-            raise TypeError(f"{name}: takes a value, not {value}")
-        if value:
-            yield flag
-        return
-    several = (
-        [value] if isinstance(value, str | bytes) or not isinstance(value, Sequence) else value
-    )
-    if len(several) != 1 and name in own and not isinstance(own[name], list):
-        raise TypeError(f"{name}: takes one value, not {len(several)}")
-    for one in several:
-        if isinstance(one, datetime):
-            yield f"{flag}={one.isoformat()}"
-        elif isinstance(one, str | int | float):
-            yield f"{flag}={one}"
-        elif isinstance(one, os.PathLike):
-            yield f"{flag}={os.fspath(one)}"
-        else:
-            raise TypeError(f"{name}: takes text, a number or a path, not {type(one).__name__}")
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _report_status(last: str) -> None:
-    """Raises what a run failed on, by its last line, or warns that the run found no input."""
-    _, failed, what = last.partition("ringtrace: failed: ")
-    if what.startswith("KeyboardInterrupt"):
-        raise KeyboardInterrupt
-    if failed:
-        place = what.removesuffix("; --debug shows more")
-        raise RuntimeError(f"the run failed: {place}; debug=True shows more")
-    warnings.warn(
-        "all complaints, or all calls, were rejected; run.table('rejects') has the reasons",
-        stacklevel=3,
-    )
-
-
-def _text(name: str, given: object) -> str:
-    if not isinstance(given, str):
-        raise TypeError(f"{name}: give a text, not {type(given).__name__}")
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: give a text, not {type(value).__name__}")
     try:
-        given.encode()
+        value.encode()
     except UnicodeEncodeError as error:
         raise ValueError(
             f"{name}: half of a surrogate pair at {error.start}, which is not a character"
         ) from None
-    return given
+    return value
 
 
-def _country(given: object) -> str | None:
+def _country(value: object) -> str | None:
     from schemas.enums import COUNTRIES
 
-    if given is None:
+    if value is None:
         return None
-    if not isinstance(given, str):
-        raise TypeError(f"country: give a code such as 'US', or None, not {type(given).__name__}")
-    code = given.strip().upper()
+    if not isinstance(value, str):
+        raise TypeError(f"country: give a code such as 'US', or None, not {type(value).__name__}")
+    code = value.strip().upper()
     if code not in COUNTRIES:
         meant = "; the United Kingdom is GB" if code == "UK" else ", such as 'US'"
-        raise ValueError(f"country: {given!r:.80} is not an ISO 3166-1 alpha-2 code{meant}")
+        raise ValueError(f"country: {value!r:.80} is not an ISO 3166-1 alpha-2 code{meant}")
     return code
 
 

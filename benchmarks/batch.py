@@ -5,7 +5,7 @@ its own, and all its processes are looked at every tenth of a second. It notes w
 Beam's local runner begins, and the bytes of every batch that it encodes. Printed are, for each
 step, the memory that is resident and not shared at its peak, and the CPU seconds of the run's own
 process. With --record it is what one complaint and one call add, from three worlds without and with
-calls; with --stages the rows of `pipelines.progress.BATCH_STEPS`, and what runs would have shown
+calls; with --stages pipelines/data/batch_steps.toml anew, and what runs would have shown
 with the rows that are there now.
 
 With --by-module the run is sampled by py-spy: the share of CPU by layer and by the module of
@@ -38,7 +38,7 @@ from benchmarks import measured
 from benchmarks.worlds import inputs, world
 from pipelines import progress
 from pipelines.batch import __main__, pipeline
-from pipelines.progress import BATCH_STEPS, BUNDLE_LOGGER, WorkDone, about, step_of_record
+from pipelines.progress import BUNDLE_LOGGER, WorkDone, about, batch_steps, step_of_record
 from schemas.call import CALL_ACCEPTED, CALL_READ
 from schemas.complaint import COMPLAINT_ACCEPTED, COMPLAINT_READ
 from schemas.mention import EVIDENCE
@@ -262,13 +262,14 @@ def step_rows(runs: Sequence[Stages]) -> Iterator[str]:
         mean = sum(one.get((step, number), 0.0) for one in of_runs) / len(runs)
         by_step.setdefault(step, []).append(round(mean * 1000))
     for step, stages in by_step.items():
-        doing = BATCH_STEPS[step].doing if step in BATCH_STEPS else "?"
-        yield f"    {json.dumps(step)}: StepCost({json.dumps(doing)}, {tuple(stages)}),"
+        known = batch_steps().get(step)
+        doing = json.dumps(known.doing if known else "?")
+        yield f"[{json.dumps(step)}]\ndoing = {doing}\nstages = {stages}\n"
 
 
 def shown(stages: Stages, moment: float) -> str:
     """Returns what a run showed when this share of its time had passed, and what was true."""
-    work, first = WorkDone(BATCH_STEPS), stages[0][0]
+    work, first = WorkDone(batch_steps()), stages[0][0]
     whole = stages[-1][0] - first
     for since, _, step in stages[:-1]:
         if since - first <= moment * whole:
@@ -277,7 +278,7 @@ def shown(stages: Stages, moment: float) -> str:
 
 
 def stage_lines(found: dict[int, Observed]) -> Iterator[str]:
-    """Yields the rows of `BATCH_STEPS`, the stages of each run, and what it would have shown."""
+    """Yields batch_steps.toml, the stages of each run, and what it would have shown."""
     yield from step_rows([run.stages for run in found.values()])
     for size, run in found.items():
         first = run.stages[0][0]
@@ -375,7 +376,9 @@ def _parser() -> measured.Parser:
     parser.add_argument("sizes", metavar="N", type=int, nargs="*", default=[20_000])
     costs = parser.add_mutually_exclusive_group()
     costs.add_argument("--record", action="store_true", help="what a record costs")
-    costs.add_argument("--stages", action="store_true", help="the rows of BATCH_STEPS")
+    costs.add_argument(
+        "--stages", action="store_true", help="what each step costs, as batch_steps.toml"
+    )
     costs.add_argument("--by-module", action="store_true", help="the share of CPU of each module")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--svg", metavar="FILE", type=Path, help="of modules, a flame graph")

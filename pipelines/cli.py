@@ -26,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except metadata.PackageNotFoundError:
             sys.stdout.write("ringtrace, of a folder that is not installed\n")
         return 0
-    command = next((one for one in COMMANDS if one.name == words[0]), None)
+    command = next((row for row in COMMANDS if row.name == words[0]), None)
     if command is None:
-        what = "option" if words[0].startswith("-") else "command"
-        known = ["--help", "--version", "help", *(one.name for one in COMMANDS)]
+        kind = "option" if words[0].startswith("-") else "command"
+        known = ["--help", "--version", "help", *(row.name for row in COMMANDS)]
         near = get_close_matches(words[0], known, n=1)
         meant = f"did you mean {near[0]}? see" if near else "see"
-        sys.stderr.write(f"ringtrace: unknown {what} {words[0]!r}; {meant} ringtrace --help\n")
+        sys.stderr.write(f"ringtrace: unknown {kind} {words[0]!r}; {meant} ringtrace --help\n")
         return 2
     # Arrow reads this as it is loaded, for what its own readers, writers and joins take as well.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
@@ -42,11 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def usage() -> str:
     """Returns the text of `ringtrace --help`: every command, by group."""
-    width = max(len(one.name) for one in COMMANDS)
+    width = max(len(command.name) for command in COMMANDS)
     lines = ["usage: ringtrace COMMAND ...", "", "Find the rings behind impersonation scams."]
     for group in Group:
         lines += ["", f"{group}:"]
-        lines += [f"  {one.name:{width}}  {one.summary}" for one in COMMANDS if one.group is group]
+        lines += [
+            f"  {command.name:{width}}  {command.summary}"
+            for command in COMMANDS
+            if command.group is group
+        ]
     lines += [
         "",
         "ringtrace COMMAND --help says more, ringtrace --version which release this is.",

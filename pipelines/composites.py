@@ -23,9 +23,9 @@ from datetime import datetime
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.pvalue import AsSingleton, PBegin, PCollection
+from apache_beam.pvalue import PBegin, PCollection
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from pipelines.user_files import (
     read_decisions,
     read_known_legitimate,
@@ -33,12 +33,8 @@ from pipelines.user_files import (
     read_source_rules,
     read_weights,
 )
-from schemas.enums import RecordKind
-from transforms.call_scripts import Scripts
+from pipelines.wiring import Collections, Graph, RunPlan, assign_roles, extract, validate
 from transforms.decisions import ResolveDecisions
-from transforms.deduplicate import REPLACED, Deduplicate
-from transforms.extract import EVIDENCE_ROWS, FINGERPRINTS, STATED, Extract
-from transforms.graph import bind_decisions, find_clusters, summarize_clusters
 from transforms.manifest import current_time
 from transforms.read import (
     CALLS,
@@ -50,18 +46,12 @@ from transforms.read import (
     plan_input_files,
 )
 from transforms.shuffle import MAIN
-from transforms.validate import ACCEPTED, REJECTS as REFUSED, Validate
-from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, stated_victim_numbers
-
-Records = Mapping[str, PCollection]
-"""PCollections of RecordBatches by name."""
+from transforms.victims import CLAIMS
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """A file, folder or glob, or several."""
 
 MENTIONS = "mentions"
-
-KINDS = {COMPLAINTS: RecordKind.COMPLAINT, CALLS: RecordKind.CALL}
 
 
 @dataclass(eq=False)
@@ -111,10 +101,8 @@ class ReadRecords(beam.PTransform):
             timezone=self.timezone,
             victim_country=self.victim_country,
         )
-        try:
+        with usage_errors(InputError):
             files = plan_input_files(complaints, calls, options)
-        except InputError as error:
-            raise UsageError(str(error)) from None
         read = begin | "Files" >> ReadFiles(tuple(files), options)
         return {name: read[name] for name in (COMPLAINTS, CALLS, REJECTS)}
 
@@ -135,16 +123,9 @@ class ValidateRecords(beam.PTransform):
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Validates each batch by itself."""
-        given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
-        checked = {
-            name: rows | f"Validate {name}" >> Validate(KINDS[name], self.as_of)
-            for name, rows in given.items()
-            if name in KINDS
-        }
-        rejects = [one[REFUSED] for one in checked.values()]
-        rejects += [given[REJECTS]] if REJECTS in given else []
-        found = {name: one[ACCEPTED] for name, one in checked.items()}
-        return found | {REJECTS: tuple(rejects) | "Rejects" >> beam.Flatten()}
+        inputs = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
+        valid = validate(inputs, as_of=self.as_of)
+        return valid.accepted | {REJECTS: valid.rejects}
 
 
 @dataclass(eq=False)
@@ -171,27 +152,11 @@ class ExtractMentions(beam.PTransform):
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Deduplicates, extracts record by record, and finds call scripts over all complaints."""
-        given = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
-        start = _start(given)
-        rules = read_source_rules(self.sources)
-        unique, evidence, stated_in = {}, [], []
-        for name in (one for one in KINDS if one in given):
-            versions = given[name] | f"Unique {name}" >> Deduplicate(KINDS[name])
-            found = versions[MAIN] | f"Extract from {name}" >> Extract(KINDS[name], rules)
-            replaced = beam.Map(stated_victim_numbers, KINDS[name], rules)
-            unique[name] = versions[MAIN]
-            evidence.append(found[EVIDENCE_ROWS])
-            if name == COMPLAINTS:
-                evidence.append(found[FINGERPRINTS] | "Scripts" >> Scripts(start))
-            stated_in += [
-                found[STATED],
-                versions[REPLACED] | f"Stated in replaced {name}" >> replaced,
-            ]
-        stated = stated_in | "All stated" >> beam.Flatten()
-        claims = AsSingleton(stated | "Victims" >> VictimClaims(start))
-        mentions = tuple(evidence) | "All evidence" >> beam.Flatten()
-        assigned = mentions | "Victims' roles" >> AssignVictimRoles(claims)
-        return unique | {MENTIONS: assigned[MAIN], CLAIMS: assigned[CLAIMS]}
+        inputs = _checked(self, records, {COMPLAINTS, CALLS, REJECTS}, {COMPLAINTS, CALLS})
+        start = _start(inputs)
+        shown = extract(inputs, read_source_rules(self.sources), start)
+        assigned = assign_roles(shown.evidence, shown.stated, start)
+        return shown.accepted | {MENTIONS: assigned[MAIN], CLAIMS: assigned[CLAIMS]}
 
 
 @dataclass(eq=False)
@@ -223,49 +188,51 @@ class FindClusters(beam.PTransform):
 
     def expand(self, records: Any) -> dict[str, PCollection]:
         """Clusters all mentions, as a run that follows no other."""
-        given = _checked(self, records, {MENTIONS, CLAIMS, COMPLAINTS, CALLS}, {MENTIONS})
-        start = _start(given)
-        clock = start | "Clock" >> beam.Map(_same, self.as_of or current_time())
-        in_force = clock | "Decisions" >> ResolveDecisions(
-            read_decisions(self.decisions), self.as_of
+        inputs = _checked(self, records, {MENTIONS, CLAIMS, COMPLAINTS, CALLS}, {MENTIONS})
+        start = _start(inputs)
+        plan = RunPlan(
+            known=read_known_legitimate(path_list("known_legitimate", self.known_legitimate)),
+            decisions=read_decisions(self.decisions),
+            weights=read_weights(self.priority_weights),
         )
-        known = read_known_legitimate(path_list("known_legitimate", self.known_legitimate))
-        weights = read_weights(self.priority_weights)
-        evidence = {"evidence": given[MENTIONS]}
-        evidence |= {CLAIMS: given[CLAIMS]} if CLAIMS in given else {}
-        found = find_clusters(evidence, start, in_force, known)
-        bound = bind_decisions(in_force, found)
-        summaries = summarize_clusters(found, bound, weights)
+        clock = start | "Clock" >> beam.Map(_same, self.as_of or current_time())
+        in_force = clock | "Decisions" >> ResolveDecisions(plan.decisions, self.as_of)
+        evidence = {"evidence": inputs[MENTIONS]}
+        evidence |= {CLAIMS: inputs[CLAIMS]} if CLAIMS in inputs else {}
+        graph = Graph.of(evidence, start, in_force, plan)
         return {
-            "entities": found.entities,
-            "links": found.links,
-            "clusters": summaries.clusters,
-            "members": summaries.members,
-            "suppliers": summaries.suppliers,
+            "entities": graph.clustered.entities,
+            "links": graph.clustered.links,
+            "clusters": graph.summaries.clusters,
+            "members": graph.summaries.members,
+            "suppliers": graph.summaries.suppliers,
         }
 
 
-def path_list(name: str, given: object) -> list[str]:
+def path_list(name: str, paths: object) -> list[str]:
     """Returns one path or several as a list of texts.
 
     Raises:
         TypeError: for what is neither; it names the argument.
         UsageError: for an empty one.
     """
-    several = [given] if isinstance(given, str | os.PathLike) else given
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
     if isinstance(several, bytes) or not isinstance(several, Iterable):
-        raise TypeError(f"{name}: give a path or a list of paths, not {type(given).__name__}")
-    paths = list(several)
-    for one in paths:
-        if not isinstance(one, str | os.PathLike) or not isinstance(os.fspath(one), str):
-            raise TypeError(f"{name}: give paths as text or Path, not {type(one).__name__}")
-    texts = [os.fspath(one) for one in paths]
+        raise TypeError(f"{name}: give a path or a list of paths, not {type(paths).__name__}")
+    texts = []
+    for path in several:
+        text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+        if not isinstance(text, str):
+            raise TypeError(f"{name}: give paths as text or Path, not {type(path).__name__}")
+        texts.append(text)
     if not all(texts):
         raise UsageError(f"{name}: the path is empty; name a file or a folder")
     return texts
 
 
-def _checked(step: beam.PTransform, records: Any, known: set[str], some_of: set[str]) -> Records:
+def _checked(
+    step: beam.PTransform, records: Any, known: set[str], some_of: set[str]
+) -> Collections:
     """Returns the PCollections that a step is applied to, if they have the names that it knows."""
     name = type(step).__name__
     if not isinstance(records, Mapping):
@@ -280,7 +247,7 @@ def _checked(step: beam.PTransform, records: Any, known: set[str], some_of: set[
     return records
 
 
-def _start(records: Records) -> PCollection:
+def _start(records: Collections) -> PCollection:
     """Returns the one element that starts what is done once a pipeline."""
     pipeline = next(iter(records.values())).pipeline
     return pipeline | "Start" >> beam.Create([None], reshuffle=False)

@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
+from argparse import Action, ArgumentParser
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipelines.batch import __main__ as batch, options as batch_options
-from pipelines.options import WholeNumber, help_text, run_writer
+from pipelines.options import Json, WholeNumber, help_text, run_writer
 from pipelines.streaming import __main__ as stream
 from pipelines.streaming.options import add_arguments
 
@@ -48,7 +47,7 @@ class Template:
     name: str
     description: str
     streaming: bool
-    add_arguments: Callable[[argparse.ArgumentParser], None]
+    add_arguments: Callable[[ArgumentParser], None]
     main: Callable[[Sequence[str]], int]
     required: frozenset[str] = frozenset({"output"})
 
@@ -71,14 +70,14 @@ TEMPLATES = {
 }
 
 
-def template_options(template: Template) -> dict[str, argparse.Action]:
+def template_options(template: Template) -> dict[str, Action]:
     """Returns the options that are parameters of a template, by the parameter's name."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = ArgumentParser(add_help=False)
     template.add_arguments(parser)
-    return {one.dest: one for one in parser._actions if one.dest not in LAUNCHER_ONLY}
+    return {action.dest: action for action in parser._actions if action.dest not in LAUNCHER_ONLY}
 
 
-def template_metadata(template: Template) -> dict[str, Any]:
+def template_metadata(template: Template) -> Json:
     """Returns the description of a template for Dataflow (metadata.json)."""
     return {
         "name": template.name,
@@ -91,9 +90,9 @@ def template_metadata(template: Template) -> dict[str, Any]:
     }
 
 
-def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[str, Any]:
+def _parameter(name: str, action: Action, *, optional: bool) -> Json:
     described = help_text(action)
-    parameter: dict[str, Any] = {
+    parameter: Json = {
         "name": name,
         "label": name.replace("_", " ").capitalize(),
         "helpText": f"{described[:1].upper()}{described[1:]}",
@@ -105,7 +104,7 @@ def _parameter(name: str, action: argparse.Action, *, optional: bool) -> dict[st
     if isinstance(action.default, bool):
         return parameter | {"paramType": "BOOLEAN"}
     if action.choices is not None:
-        choices = [{"value": str(one), "label": str(one)} for one in action.choices]
+        choices = [{"value": str(choice), "label": str(choice)} for choice in action.choices]
         return parameter | {"paramType": "ENUM", "enumOptions": choices}
     if isinstance(action.type, WholeNumber):
         parameter["helpText"] += f"; {action.type}"
@@ -130,7 +129,7 @@ def pipeline_arguments(template: Template, arguments: Iterable[str]) -> list[str
             made += [action.option_strings[0]] if value.lower() == "true" else []
         elif isinstance(action.default, list):
             flag = action.option_strings[0]
-            made += [f"{flag}={one}" for one in value.split(VALUE_SEPARATOR) if one]
+            made += [f"{flag}={part}" for part in value.split(VALUE_SEPARATOR) if part]
         else:
             made.append(f"{action.option_strings[0]}={value}")
     return made
@@ -141,7 +140,7 @@ def launch(pipeline: str, arguments: Sequence[str]) -> int:
     template = TEMPLATES[pipeline]
     line = [*pipeline_arguments(template, arguments), "--no-wait"]
     image = os.environ.get(IMAGE_VARIABLE)
-    if image and not any(one.startswith("--sdk_container_image") for one in line):
+    if image and not any(word.startswith("--sdk_container_image") for word in line):
         line.append(f"--sdk_container_image={image}")
     return template.main(line)
 

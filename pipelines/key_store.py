@@ -15,16 +15,13 @@ in one place. The folder is $RINGTRACE_HOME, or else `ringtrace` in the user's c
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import secrets
 import stat
 import sys
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,8 +30,9 @@ from typing import TYPE_CHECKING
 import platformdirs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, system_errors, usage_errors
 from pipelines.private_keys import open_private_key, read_secret_file
+from pipelines.safe_files import write_whole, written_once
 from reports import signing
 from reports.signing import KeyFileError, Validity
 from schemas.tables import VICTIMS
@@ -63,12 +61,12 @@ def home() -> Path:
         UsageError: if others can write to it, or to that of the trusted keys.
     """
     named = os.environ.get(HOME_VARIABLE)
-    found = (
+    root = (
         Path(named) if named else Path(platformdirs.user_config_dir("ringtrace", appauthor=False))
     )
-    for folder in (found, found / TRUSTED, found / OWN):
+    for folder in (root, root / TRUSTED, root / OWN):
         check_closed(folder)
-    return found
+    return root
 
 
 def check_closed(path: Path) -> None:
@@ -90,63 +88,13 @@ def check_closed(path: Path) -> None:
         raise UsageError(f"{path}: belongs to another user; run chown on it, or make it again")
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file for its owner alone, in one rename: it is there whole, or as it was before.
-
-    Raises:
-        UsageError: if it cannot be written.
-    """
-    aside = path.with_name(f".{uuid.uuid4().hex}.new")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            _write_new(aside, content)
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; let its owner write it") from None
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Lets one process at a time change a file, which it locks another one for.
-
-    Raises:
-        UsageError: if the lock cannot be made.
-    """
-    beside = path.with_name(f".{path.name}.lock")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise UsageError(f"{beside}: {error.strerror}; let its owner write it") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def own_path() -> Path:
     """Returns the path of the user's own private key."""
     return home() / "own.pem"
 
 
-def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519PrivateKey:
-    """Returns the private key of the file `given` (`--key FILE`), or the user's own.
+def own_key(key_file: str | Path | None = None, *, make: bool = True) -> Ed25519PrivateKey:
+    """Returns the private key of the file `key_file` (`--key FILE`), or the user's own.
 
     Their own is made where there is none yet, which is reported on stderr.
 
@@ -154,15 +102,19 @@ def own_key(given: str | Path | None = None, *, make: bool = True) -> Ed25519Pri
         UsageError: if the file cannot be used, there is none and `make` is false, or it is one's
             own and has ended.
     """
-    path = Path(given) if given is not None else own_path()
-    if given is None and make and not path.exists() and _made(path):
-        public = signing.key_id(_private(path).public_key())
-        sys.stderr.write(
-            f"ringtrace: made a signing key in {path}\n"
-            f"ringtrace: its fingerprint is {public}; partners need it: ringtrace keys export\n"
-        )
+    path = Path(key_file) if key_file is not None else own_path()
+    if key_file is None and make and not path.exists():
+        remedy = f"set {HOME_VARIABLE} to a folder that can be written, or give --key FILE"
+        with system_errors(path, remedy):
+            made = written_once(path, signing.private_pem(signing.make_signing_key()))
+        if made:
+            public = signing.key_id(_private(path).public_key())
+            sys.stderr.write(
+                f"ringtrace: made a signing key in {path}\n"
+                f"ringtrace: its fingerprint is {public}; partners need it: ringtrace keys export\n"
+            )
     key = _private(path)
-    if given is None and own_key_ended(key.public_key()):
+    if key_file is None and own_key_ended(key.public_key()):
         raise UsageError(
             f"{path}: has ended; run ringtrace keys make, and let partners trust the new key by "
             "its fingerprint"
@@ -176,39 +128,12 @@ def own_key_ended(key: Ed25519PublicKey) -> bool:
     return ended is not None and ended < datetime.now(UTC)
 
 
-def _made(path: Path) -> bool:
-    """Writes a new private key unless another process was first; returns whether this one did.
-
-    Raises:
-        UsageError: if it cannot be written.
-    """
-    try:
-        return _written_once(path, signing.private_pem(signing.make_signing_key()))
-    except OSError as error:
-        raise UsageError(
-            f"{path}: {error.strerror}; set {HOME_VARIABLE} to a folder that can be written, or "
-            "give --key FILE"
-        ) from None
-
-
-def _written_once(path: Path, content: bytes) -> bool:
-    """Writes a secret for its owner alone unless the file is there; returns whether it did."""
-    aside = path.with_name(f".{uuid.uuid4().hex}.new")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_new(aside, content)
-    try:
-        # A hard link, unlike a rename, never replaces a key that is there already.
-        path.hardlink_to(aside)
-    except FileExistsError:
-        return False
-    finally:
-        aside.unlink()
-    return True
+def _read_own(path: Path) -> bytes:
+    return read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
 
 
 def _private(path: Path) -> Ed25519PrivateKey:
-    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
-    return open_private_key(content, str(path))
+    return open_private_key(_read_own(path), str(path))
 
 
 def own_public_key() -> Ed25519PublicKey | None:
@@ -220,28 +145,32 @@ def own_public_key() -> Ed25519PublicKey | None:
     path = own_path()
     if not path.exists():
         return None
-    content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "see ringtrace keys make")
-    try:
+    content = _read_own(path)
+    with usage_errors(KeyFileError):
         if b"PUBLIC KEY" in content:
             return signing.public_part(content, str(path))
-    except KeyFileError as error:
-        raise UsageError(str(error)) from None
     return open_private_key(content, str(path)).public_key()
 
 
-def _stored_secret(path: str, most: int) -> bytes:
-    """Reads a secret from an object store, whose own rules say who may read it.
+def _secret(path: str | Path, size: int, remedy: str) -> bytes:
+    """Reads a secret of so many bytes, from an object store by whose rules others may not read it.
 
     Raises:
-        UsageError: if it cannot be read.
+        UsageError: if it cannot be read, or is of another length, or others can read it.
     """
-    from apache_beam.io.filesystems import FileSystems
+    if "://" not in str(path):
+        content = read_secret_file(Path(path), size, remedy)
+    else:
+        from apache_beam.io.filesystems import FileSystems
 
-    try:
-        with FileSystems.open(path) as file:
-            return bytes(file.read(most + 1))
-    except (OSError, ValueError):
-        raise UsageError(f"{path}: cannot be read; give a key that can be") from None
+        try:
+            with FileSystems.open(str(path)) as file:
+                content = bytes(file.read(size + 1))
+        except (OSError, ValueError):
+            raise UsageError(f"{path}: cannot be read; give a key that can be") from None
+    if len(content) != size:
+        raise UsageError(f"{path}: is not a key of {size} bytes; {remedy}")
+    return content
 
 
 def private_path() -> Path:
@@ -261,10 +190,7 @@ def private_key() -> PrivateKey | None:
     if not path.exists():
         return None
     remedy = "restore it from your backup: what it sealed cannot be read without it"
-    content = read_secret_file(path, SECRET_BYTES, remedy)
-    if len(content) != SECRET_BYTES:
-        raise UsageError(f"{path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
-    return PrivateKey(content)
+    return PrivateKey(_secret(path, SECRET_BYTES, remedy))
 
 
 def make_private_key() -> PrivateKey:
@@ -276,14 +202,12 @@ def make_private_key() -> PrivateKey:
     from transforms.private_files import SECRET_BYTES
 
     path = private_path()
-    try:
-        made = _written_once(path, secrets.token_bytes(SECRET_BYTES))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; set {HOME_VARIABLE} to another") from None
-    found = private_key()
-    if not made or found is None:
+    with system_errors(path, f"set {HOME_VARIABLE} to another"):
+        made = written_once(path, secrets.token_bytes(SECRET_BYTES))
+    key = private_key()
+    if not made or key is None:
         raise UsageError(f"{path}: exists already; private files that it sealed need it")
-    return found
+    return key
 
 
 def register_path() -> Path:
@@ -292,7 +216,7 @@ def register_path() -> Path:
 
 
 def register_source(
-    given: str | None,
+    key_file: str | None,
     *,
     use: bool,
     runs: Sequence[str] = (),
@@ -304,7 +228,7 @@ def register_source(
     """Returns the registers that a command refuses by; None without a secret for any.
 
     Args:
-        given: the file of the secret (`--register-key FILE`), or None for one's own.
+        key_file: the file of the secret (`--register-key FILE`), or None for one's own.
         use: false for `--no-register`.
         runs: folders of finished runs whose registers count.
         files: more files of registers, or folders of such files.
@@ -317,36 +241,38 @@ def register_source(
         UsageError: for a secret or a register that cannot be used, or a register of another secret.
     """
     if not use:
-        if given is not None or files:
-            named = "--register-key" if given is not None else "--register"
+        if key_file is not None or files:
+            named = "--register-key" if key_file is not None else "--register"
             raise UsageError(f"--no-register: leave out {named}, which it would not use")
         return None
     from transforms.erasure import Erasures, RegisterKey
     from transforms.victim_register import RegisterSource
 
-    of_runs = [one for folder in runs for one in _files_of_run(folder)]
-    others = [one for path in files for one in _files_below(path)]
-    key_ids = {path: _key_of_register(path, count) for path, count in of_runs + others}
-    secret = _register_secret(given, make=make)
+    of_runs = [file for folder in runs for file in _files_of_run(folder)]
+    more = [file for path in files for file in _files_below(path)]
+    key_ids = {path: _key_of_register(path, rows) for path, rows in of_runs + more}
+    secret = _register_secret(key_file, make=make)
     key = RegisterKey(secret) if secret is not None else None
-    here = "none is here" if key is None else f"here is {key.key_id}"
-    for path, name in key_ids.items():
-        if name is not None and (key is None or name != key.key_id):
+    for path, key_id in key_ids.items():
+        if key_id is not None and (key is None or key_id != key.key_id):
             raise UsageError(
-                f"{path}: is a victim register of the key {name}, {here}; give --register-key "
-                "FILE, or --no-register"
+                f"{path}: is a victim register of the key {key_id}, {_named(key)}; give "
+                "--register-key FILE, or --no-register"
             )
     if key is None:
         return None
-    known = others if follow else of_runs + others
+    paths = tuple(path for path, _ in (more if follow else of_runs + more))
     folder = runs[0] if follow and runs else None
-    paths = tuple(path for path, _ in known)
     return RegisterSource(key, paths, folder, private_key(), erased or Erasures())
 
 
-def has_register_key(given: str | None) -> bool:
+def _named(key: RegisterKey | None) -> str:
+    return "none is here" if key is None else f"here is {key.key_id}"
+
+
+def has_register_key(key_file: str | None) -> bool:
     """Returns whether there is a secret of the victim register, without making or reading it."""
-    return given is not None or register_path().exists()
+    return key_file is not None or register_path().exists()
 
 
 def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
@@ -358,28 +284,21 @@ def _files_of_run(folder: str) -> list[tuple[str, int | None]]:
     from reports.run import Run, RunError
     from transforms.private_files import private_files
 
-    try:
+    with usage_errors(RunError, after="; name a finished run of this version"):
         return list(private_files(folder, Run.open(folder).manifest, VICTIMS).items())
-    except RunError as error:
-        raise UsageError(f"{error}; name a finished run of this version") from None
 
 
-def _files_below(given: str) -> list[tuple[str, int | None]]:
+def _files_below(name: str) -> list[tuple[str, int | None]]:
     """Returns a file of a register, or the files of a folder of one.
 
     Raises:
         UsageError: if the folder has none.
     """
-    if "://" in given or not Path(given).is_dir():
-        return [(given, None)]
-    files: list[tuple[str, int | None]] = [
-        (str(one), None) for one in sorted(Path(given).glob("*.parquet"))
-    ]
-    if not files:
-        raise UsageError(
-            f"{given}: has no file of a victim register; give private/victims of a run"
-        )
-    return files
+    if "://" in name or not Path(name).is_dir():
+        return [(name, None)]
+    if not (paths := sorted(Path(name).glob("*.parquet"))):
+        raise UsageError(f"{name}: has no file of a victim register; give private/victims of a run")
+    return [(str(path), None) for path in paths]
 
 
 def _key_of_register(path: str, rows: int | None) -> str | None:
@@ -391,13 +310,9 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
     from transforms.private_files import PrivateFileError
     from transforms.victim_register import RegisterError, check_register_file
 
-    try:
+    remedy = "give a register that can be read"
+    with usage_errors(RegisterError, PrivateFileError), system_errors(path, remedy):
         key_id, count = check_register_file(path, private_key())
-    except (RegisterError, PrivateFileError) as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        why = error.strerror or "cannot be opened"
-        raise UsageError(f"{path}: {why}; give a register that can be read") from None
     if rows is not None and count != rows:
         raise UsageError(
             f"{path}: has {count} entries, its manifest says {rows}; make the run again, or give "
@@ -406,17 +321,17 @@ def _key_of_register(path: str, rows: int | None) -> str | None:
     return key_id
 
 
-def _register_secret(given: str | None, *, make: bool) -> bytes | None:
-    """Reads the secret of the file `given`, or one's own; None where there is none to be had."""
+def _register_secret(key_file: str | None, *, make: bool) -> bytes | None:
+    """Reads the secret of the file `key_file`, or one's own; None where there is none to be had."""
     from transforms.erasure import SECRET_BYTES
 
     remedy = f"make one: head -c {SECRET_BYTES} /dev/urandom > FILE && chmod 600 FILE"
-    path = Path(given) if given is not None else register_path()
-    if given is None and not path.exists():
+    path = Path(key_file) if key_file is not None else register_path()
+    if key_file is None and not path.exists():
         if not make:
             return None
         try:
-            if _written_once(path, secrets.token_bytes(SECRET_BYTES)):
+            if written_once(path, secrets.token_bytes(SECRET_BYTES)):
                 sys.stderr.write(
                     f"ringtrace: made a key of the victim register in {path}; later runs need it\n"
                 )
@@ -425,13 +340,7 @@ def _register_secret(given: str | None, *, make: bool) -> bytes | None:
                 f"ringtrace: {path}: {error.strerror}; the run keeps no victim register\n"
             )
             return None
-    if given is not None and "://" in given:
-        content = _stored_secret(given, SECRET_BYTES)
-    else:
-        content = read_secret_file(path, SECRET_BYTES, remedy)
-    if len(content) != SECRET_BYTES:
-        raise UsageError(f"{given or path}: is not a key of {SECRET_BYTES} bytes; {remedy}")
-    return content
+    return _secret(path if key_file is None else key_file, SECRET_BYTES, remedy)
 
 
 def erased_path() -> Path:
@@ -442,17 +351,17 @@ def erased_path() -> Path:
 def erasures_stamp() -> object:
     """Returns what tells another list of erased records from the one that was read."""
     try:
-        found = erased_path().stat()
+        seen = erased_path().stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
-def erasures(given: str | None) -> ErasureList | None:
+def erasures(key_file: str | None) -> ErasureList | None:
     """Reads the list of records that were erased; None where none ever was.
 
     Args:
-        given: the file of the secret of the victim register, or None for one's own.
+        key_file: the file of the secret of the victim register, or None for one's own.
 
     Raises:
         UsageError: for a list that cannot be read, or without the secret that it was made under.
@@ -464,36 +373,33 @@ def erasures(given: str | None) -> ErasureList | None:
         return None
     known: set[bytes] = set()
     names: set[str] = set()
-    try:
+    with system_errors(path, "let its owner read it"):
         lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; let its owner read it") from None
     for number, line in enumerate(lines[:-1] if not lines[-1] else lines, 1):
         try:
             entry = json.loads(line)
             names.add(str(entry["key_id"]))
-            macs = [bytes.fromhex(one) for one in entry["macs"]]
+            macs = [bytes.fromhex(mac) for mac in entry["macs"]]
         except (ValueError, KeyError, TypeError):
             macs = []
-        if not macs or {len(one) for one in macs} != {RECORD_MAC_BYTES}:
+        if not macs or {len(mac) for mac in macs} != {RECORD_MAC_BYTES}:
             raise UsageError(
                 f"{path}, line {number}: was changed; put a copy of the list in its place"
             )
         known.update(macs)
     if not known:
         return None
-    secret = _register_secret(given, make=False)
+    secret = _register_secret(key_file, make=False)
     key = RegisterKey(secret) if secret is not None else None
     if key is None or names - {key.key_id}:
-        here = "none is here" if key is None else f"here is {key.key_id}"
         raise UsageError(
-            f"{path}: names erased records under the key {min(names)}, {here}; give "
+            f"{path}: names erased records under the key {min(names)}, {_named(key)}; give "
             "--register-key FILE"
         )
     return ErasureList(key, frozenset(known))
 
 
-def register_key(given: str | None) -> RegisterKey:
+def register_key(key_file: str | None) -> RegisterKey:
     """Returns the secret of the victim register; one's own is made where there is none yet.
 
     Raises:
@@ -501,7 +407,7 @@ def register_key(given: str | None) -> RegisterKey:
     """
     from transforms.erasure import RegisterKey
 
-    secret = _register_secret(given, make=True)
+    secret = _register_secret(key_file, make=True)
     if secret is None:
         raise UsageError(f"{register_path()}: cannot be made; give --register-key FILE")
     return RegisterKey(secret)
@@ -513,14 +419,10 @@ def public_key(path: str | Path) -> Ed25519PublicKey:
     Raises:
         UsageError: if the file cannot be used.
     """
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
+    with system_errors(path, "give a partner's public key in PEM"), Path(path).open("rb") as file:
+        content = file.read(signing.MAX_SIGNATURE_BYTES + 1)
+    with usage_errors(KeyFileError):
         return signing.read_public_key(content, str(path))
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a partner's public key in PEM") from None
-    except KeyFileError as error:
-        raise UsageError(str(error)) from None
 
 
 def org_slug(text: str) -> str:
@@ -574,7 +476,7 @@ def own_public_keys() -> list[Ed25519PublicKey]:
     """Reads the own public keys, those of before among them; none is made where there is none."""
     own = own_public_key()
     before = [_closed_key(path) for path in sorted((home() / OWN).glob("*.pem"))]
-    known = {signing.key_id(one): one for one in (*([own] if own else []), *before)}
+    known = {signing.key_id(key): key for key in (*([own] if own else []), *before)}
     return list(known.values())
 
 
@@ -586,9 +488,9 @@ def trust(org: str, key: Ed25519PublicKey) -> bool:
     """
     signer = signing.key_id(key)
     org_slug(org)
-    for other in trusted_orgs():
-        if other != org and signer in map(signing.key_id, trusted(other)):
-            raise UsageError(f"the key {signer} is trusted as {other}'s; one key is one's alone")
+    for owner in trusted_orgs():
+        if owner != org and signer in map(signing.key_id, trusted(owner)):
+            raise UsageError(f"the key {signer} is trusted as {owner}'s; one key is one's alone")
     path = home() / TRUSTED / org / f"{signer}.pem"
     there = path.exists()
     write_whole(path, signing.public_pem(key))
@@ -658,7 +560,7 @@ def read_note(org: str | None, signer: str) -> KeyNote:
     check_closed(path)
     try:
         value = json.loads(path.read_bytes())
-        times = {one: _time(value[one]) for one in value if one != "vouched_by"}
+        times = {name: _time(value[name]) for name in value if name != "vouched_by"}
         return KeyNote(**times, vouched_by=value.get("vouched_by"))
     except FileNotFoundError:
         return KeyNote()

@@ -10,8 +10,6 @@ not be issued is held back here, too: files that name what a run withheld.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -21,10 +19,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 from pipelines import key_store
-from pipelines.options import FailedError, Flags, UsageError, moment
+from pipelines.options import FailedError, Flags, Row, UsageError, option, system_errors
+from pipelines.safe_files import locked, replaced
 from reports.signing import NotCanonicalError, canonical_json, parse_canonical_json
 from reports.text import quantity
 from schemas.entity import without_epoch
@@ -62,20 +61,20 @@ ISSUED = (EntryKind.OFFER, EntryKind.PACKAGE, EntryKind.SUBMISSION)
 def add_ledger(flags: Flags) -> None:
     """Declares the flag that names where what is issued is recorded."""
     about = "record of what was issued (default: beside the keys)"
-    flags.add_argument("--ledger", metavar="LEDGER", help=about)
+    option(flags, "--ledger", "LEDGER", about)
 
 
 def add_signing(flags: Flags, when: str = "when it is issued") -> None:
     """Declares the flags of the key that signs, and of the time that the signed text gives."""
     key = "private key to sign with (default: your own)"
-    flags.add_argument("--key", metavar="FILE", help=key)
-    flags.add_argument("--now", type=moment, metavar="TIME", help=f"{when} (default: now)")
+    option(flags, "--key", "FILE", key)
+    option(flags, "--now", "TIME", f"{when} (default: now)")
 
 
 def add_own_org(flags: Flags, dest: str = "sender") -> None:
     """Declares the flag that names one's own organisation."""
     about = "your own slug (default: the run's organisation)"
-    flags.add_argument("--from", metavar="ORG", dest=dest, help=about)
+    option(flags, "--from", "ORG", about, dest=dest)
 
 
 class LedgerError(FailedError):
@@ -111,7 +110,7 @@ class Entry:
     identifiers: tuple[str, ...]
     reference: str = ""
     files: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Row = field(default_factory=dict)
     supersedes: str = ""
     built_on: tuple[str, ...] = ()
 
@@ -149,23 +148,23 @@ class Outstanding:
     why: str = ""
 
 
-def ledger_path(given: str | None) -> Path:
+def ledger_path(file: str | None) -> Path:
     """Returns the path of the ledger: `--ledger FILE`, or beside the keys."""
-    return Path(given) if given is not None else key_store.home() / FILE_NAME
+    return Path(file) if file is not None else key_store.home() / FILE_NAME
 
 
-def read_ledger(given: str | None) -> tuple[Entry, ...]:
+def read_ledger(file: str | None) -> tuple[Entry, ...]:
     """Reads the entries in their order; none where there is no ledger beside the keys yet.
 
     Raises:
         LedgerError: if a line does not follow from the one before it.
-        UsageError: if the file cannot be read, or the one that was `given` does not exist.
+        UsageError: if the file cannot be read, or the one that was `file` does not exist.
     """
-    path = ledger_path(given)
+    path = ledger_path(file)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        if given is None:
+        if file is None:
             return ()
         raise UsageError(f"{path}: no such ledger; name the one that offers wrote") from None
     except OSError as error:
@@ -173,94 +172,36 @@ def read_ledger(given: str | None) -> tuple[Entry, ...]:
     return tuple(_entries(content, path))
 
 
-def record(given: str | None, entries: Iterable[Entry]) -> None:
+def record(file: str | None, entries: Iterable[Entry]) -> None:
     """Adds entries to the ledger as `recorded` does, with nothing to wait for."""
-    with recorded(given, entries):
+    with recorded(file, entries):
         pass
 
 
 @contextmanager
-def recorded(given: str | None, entries: Iterable[Entry]) -> Iterator[None]:
+def recorded(file: str | None, entries: Iterable[Entry]) -> Iterator[None]:
     """Adds entries to the ledger, in one rename, before the block; takes them back if it fails.
 
     Raises:
         LedgerError: if a line there does not follow from the one before it: nothing is added.
         UsageError: if the file cannot be written.
     """
-    path = Path(os.path.realpath(ledger_path(given)))
+    path = Path(os.path.realpath(ledger_path(file)))
     with ExitStack() as held:
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            content = held.enter_context(locked(path)).read()
+        held.enter_context(locked(path))
+        with system_errors(path, "give a --ledger that can be written"):
+            content = path.read_bytes() if path.exists() else b""
             for _ in _entries(content, path):
                 pass
             previous = _digest(content.split(b"\n")[-2]) if content else NO_LINE
             lines = bytearray()
-            for one in entries:
-                line = canonical_json(asdict(one) | {"previous": previous})
+            for entry in entries:
+                line = canonical_json(asdict(entry) | {"previous": previous})
                 previous = _digest(line)
                 lines += line + b"\n"
             # A disk that is full half-way through a line would leave a ledger that looks changed.
             held.enter_context(replaced({path: content + lines}))
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise UsageError(
-                f"{path}: {error.strerror}; give a --ledger that can be written"
-            ) from None
         yield
-
-
-@contextmanager
-def replaced(files: Mapping[Path, bytes]) -> Iterator[None]:
-    """Puts files in place of others before the block, and puts the others back if it fails.
-
-    All is on the disk before the first rename, and what was there keeps a second name until the
-    block has ended, so that nothing needs room from then on. Until then the files are locked.
-
-    Raises:
-        OSError: if one cannot be written: all are as they were.
-    """
-    second = {path: path.with_name(f".{path.name}.{os.getpid()}.before") for path in files}
-    aside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in files}
-    put: list[Path] = []
-    with ExitStack() as open_files:
-        try:
-            for path, content in files.items():
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-                file = open_files.enter_context(os.fdopen(os.open(aside[path], flags, 0o600), "wb"))
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                if path.exists():
-                    second[path].hardlink_to(path)
-            for path in files:
-                aside[path].replace(path)
-                put.append(path)
-            yield
-        except BaseException:
-            for path in put:
-                if second[path].exists():
-                    second[path].replace(path)
-                else:
-                    path.unlink()
-            raise
-        finally:
-            for path in (*aside.values(), *second.values()):
-                path.unlink(missing_ok=True)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file, made if it is not there, for this process alone."""
-    while True:
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # Another process may have replaced it meanwhile: this would be a lock on nothing.
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                yield file
-                return
 
 
 def void_joins(org: str | None = None) -> dict[str, str]:
@@ -271,29 +212,29 @@ def void_joins(org: str | None = None) -> dict[str, str]:
     Raises:
         LedgerError: if the ledger was changed.
     """
-    found = {}
-    for one in read_ledger(None):
-        if one.kind == EntryKind.JOIN and org in (None, one.recipient):
-            key_id, issued_at = (str(one.facts.get(name)) for name in ("key_id", "issued_at"))
-            built = datetime.fromisoformat(max(one.at, issued_at))
-            if why := key_store.void_reason(one.recipient, key_id, built):
-                found[one.run_id] = f"the offer of {one.recipient} in it is {why}"
-    return found
+    reasons = {}
+    for entry in read_ledger(None):
+        if entry.kind == EntryKind.JOIN and org in (None, entry.recipient):
+            key_id, issued_at = (str(entry.facts.get(name)) for name in ("key_id", "issued_at"))
+            built = datetime.fromisoformat(max(entry.at, issued_at))
+            if why := key_store.void_reason(entry.recipient, key_id, built):
+                reasons[entry.run_id] = f"the offer of {entry.recipient} in it is {why}"
+    return reasons
 
 
 def void_basis(basis: Iterable[str], void: Mapping[str, str]) -> str:
     """Returns why something that rests on these runs is void, if one of them is; else nothing."""
-    first = min((one for one in basis if one in void), default=None)
+    first = min((run_id for run_id in basis if run_id in void), default=None)
     return f"rests on the join {first}, which is void: {void[first]}" if first else ""
 
 
-def revoked_basis(one: Entry, revoked: Mapping[str, str]) -> str:
+def revoked_basis(entry: Entry, revoked: Mapping[str, str]) -> str:
     """Returns why a partner's letter that an issue stands with was revoked; else nothing."""
-    return next((revoked[each] for each in one.rests_on_letters if each in revoked), "")
+    return next((revoked[each] for each in entry.rests_on_letters if each in revoked), "")
 
 
-def _rests_on(one: Entry, void: Mapping[str, str]) -> bool:
-    return not {one.run_id, *one.built_on}.isdisjoint(void)
+def _rests_on(entry: Entry, void: Mapping[str, str]) -> bool:
+    return not {entry.run_id, *entry.built_on}.isdisjoint(void)
 
 
 def outstanding(
@@ -320,35 +261,37 @@ def outstanding(
     wrong = frozenset(withdrawn)
     issued: dict[tuple[str, str], Entry] = {}
     left: dict[tuple[str, str], frozenset[str]] = {}
-    for one in entries:
-        if one.kind == EntryKind.CORRECTION:
-            _take_back(left, one.sha256, one.recipient, one.bare)
-        if one.kind not in ISSUED:
+    for entry in entries:
+        if entry.kind == EntryKind.CORRECTION:
+            _take_back(left, entry.sha256, entry.recipient, entry.bare)
+        if entry.kind not in ISSUED:
             continue
-        if one.supersedes:
-            before = issued.get((one.supersedes, one.recipient))
-            gone = before.bare - one.bare if before else frozenset()
+        if entry.supersedes:
+            before = issued.get((entry.supersedes, entry.recipient))
+            gone = before.bare - entry.bare if before else frozenset()
             if before and revoked_basis(before, revoked) and not _rests_on(before, void):
                 gone |= before.bare - wrong
-            _take_back(left, one.supersedes, one.recipient, gone)
-        key = one.sha256, one.recipient
-        gone_with = _rests_on(one, void) or revoked_basis(one, revoked)
-        issued[key], left[key] = one, one.bare if gone_with else one.bare & wrong
+            _take_back(left, entry.supersedes, entry.recipient, gone)
+        key = entry.sha256, entry.recipient
+        gone_with = _rests_on(entry, void) or revoked_basis(entry, revoked)
+        issued[key], left[key] = entry, entry.bare if gone_with else entry.bare & wrong
     return [
         Outstanding(
-            one,
-            tuple(each for each in one.identifiers if without_epoch(each) in left[key]),
-            "" if _rests_on(one, void) else revoked_basis(one, revoked),
+            entry,
+            tuple(each for each in entry.identifiers if without_epoch(each) in left[key]),
+            "" if _rests_on(entry, void) else revoked_basis(entry, revoked),
         )
-        for key, one in issued.items()
+        for key, entry in issued.items()
         if left[key]
     ]
 
 
 def find_package(entries: Iterable[Entry], name: str) -> Entry | None:
     """Returns the newest entry of the package with this `issue_id`, if there is one."""
-    found = [one for one in entries if one.kind == EntryKind.PACKAGE and one.issue_id == name]
-    return found[-1] if found else None
+    packages = [
+        entry for entry in entries if entry.kind == EntryKind.PACKAGE and entry.issue_id == name
+    ]
+    return packages[-1] if packages else None
 
 
 def values_withheld(run: Run, register_key: str | None, *, no_register: bool) -> WithheldValues:
@@ -365,12 +308,12 @@ def values_withheld(run: Run, register_key: str | None, *, no_register: bool) ->
     return withheld_by_run(run.folder, run.manifest, source, private)
 
 
-def hold_back(run: Run, what: str, files: Mapping[str, bytes], values: WithheldValues) -> None:
+def hold_back(run: Run, folder: str, files: Mapping[str, bytes], values: WithheldValues) -> None:
     """Puts those of some files that name withheld values into the private folder of their run.
 
     Args:
         run: of which they were made.
-        what: they are: the name of a folder.
+        folder: they are: the name of a folder.
         files: by name.
         values: that the run withheld.
 
@@ -379,13 +322,13 @@ def hold_back(run: Run, what: str, files: Mapping[str, bytes], values: WithheldV
     """
     from transforms.exit_scan import count_withheld, set_aside
 
-    found = count_withheld(files.items(), values)
-    if not found:
+    counts = count_withheld(files.items(), values)
+    if not counts:
         return
     root = str(run.manifest.get("private_output") or run.folder)
-    places = [set_aside(root, f"{what}/{name}", files[name]) for name in found]
+    places = [set_aside(root, f"{folder}/{name}", files[name]) for name in counts]
     named = ", ".join(
-        f"{name} names {quantity(number, 'withheld value')}" for name, number in found.items()
+        f"{name} names {quantity(number, 'withheld value')}" for name, number in counts.items()
     )
     raise UsageError(f"held back, nothing withheld may leave: {named}; see {places[0]}")
 
@@ -423,7 +366,7 @@ def _entry(line: bytes, previous: str) -> Entry | None:
         texts = (entry.at, entry.kind, entry.recipient, entry.sha256, *entry.identifiers)
     except (NotCanonicalError, TypeError, KeyError, AttributeError):
         return None
-    known = entry.kind in tuple(EntryKind) and all(isinstance(one, str) for one in texts)
+    known = entry.kind in tuple(EntryKind) and all(isinstance(text, str) for text in texts)
     return entry if known else None
 
 

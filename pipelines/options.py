@@ -7,14 +7,14 @@ commands share is declared and checked here.
 
 from __future__ import annotations
 
-import argparse
 import errno
 import math
 import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from argparse import Action, ArgumentParser, ArgumentTypeError, Namespace, _ActionsContainer
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,12 @@ from schemas.enums import COUNTRIES, Direction, RecordKind
 from schemas.mapping import MOST_BYTES, parse_toml
 from transforms.gc_tuning import gc_paused
 
+Json = dict[str, Any]
+"""An object of JSON or TOML."""
+
+Row = Mapping[str, Any]
+"""A row of a table by column, or another object that is only read."""
+
 LOCAL_RUNNER = "FnApiRunner"
 """Beam's in-process runner by name: `DirectRunner` picks another engine on another machine."""
 
@@ -38,46 +44,6 @@ UNUSED_BY_BEAM = ("IPython", "pandas")
 """Modules that Beam and Arrow load where they find them, and that no pipeline here uses."""
 
 EPILOG = "Any Beam option may follow, such as --runner=FlinkRunner or --project=NAME."
-
-METAVARS = {
-    "ANSWER": "folder of the second letter of an overlap, or the letter itself",
-    "CODE": "code of a recipient, such as in-cbi",
-    "DIR": "a folder",
-    "ENTITY": "an identifier in any form, such as '(888) 555-0123'",
-    "ENTITY=REASON": "the id of a member, as members/ has it, and why it is named",
-    "FILE": "a file",
-    "GLOB": "files, folders or globs, local or gs:// and s3://",
-    "HEX": "fingerprint of a key, or an id, a token or a digest in a hub",
-    "HUB": "folder of a hub, or the URL of its TAXII collection",
-    "HOST:PORT": "address of a server",
-    "HOST:PORT,...": "addresses of servers",
-    "HOURS": "a whole number of hours",
-    "ID": "id of a cluster, as clusters/ has it",
-    "KIND=DAYS": "a kind of identifier and a whole number of days",
-    "LEDGER": "the file in which offers, packages and corrections are recorded",
-    "LIST": "folder of a signed list of keys, or the list itself",
-    "N": "a whole number",
-    "NAME": "a name",
-    "NUMBER": "an evidence number, or what your own or a partner's system calls it",
-    "OFFER": "folder of a signed offer, or the offer itself",
-    "ORG/ID": "a record: the organisation's slug, and the complaint_id or call_id",
-    "ORG": "slug of an organisation, as source_org has it",
-    "PACKAGE": "folder of an earlier package, or its id in the ledger",
-    "REQUEST": "folder of the first letter of an overlap, or the letter itself",
-    "RESULT": "folder of the third letter of an overlap, or the letter itself",
-    "RUN": "folder of a finished run",
-    "SECONDS": "a whole number of seconds",
-    "SHARE": "a number from 0 to 1",
-    "TEXT": "a text",
-    "TIME": "an ISO 8601 time with a zone, such as 2026-03-01T00:00:00Z",
-    "TIME|earliest|latest": "a TIME, or one of these words",
-    "TOPIC": "a Kafka topic",
-    "TRUTH": "a CSV file of known answers",
-    "URL": "an address of the web",
-    "X": "a number",
-    "ZONE": "a time zone, such as Europe/Madrid, or an offset, such as +05:30",
-}
-"""The placeholders of values in --help and docs/cli.md, and the meaning of each."""
 
 RENAMED = {
     "--again": "--ignore-cooldown",
@@ -96,6 +62,30 @@ class UsageError(Exception):
     """An error that the user must correct; its message is one line, the exit status 2."""
 
 
+@contextmanager
+def usage_errors(*kinds: type[Exception], before: str = "", after: str = "") -> Iterator[None]:
+    """Lets errors that say in one line what to correct end as a UsageError."""
+    try:
+        yield
+    except kinds as error:
+        raise UsageError(f"{before}{error}{after}") from None
+
+
+@contextmanager
+def system_errors(path: object, remedy: str) -> Iterator[None]:
+    """Lets what the system refuses end as a UsageError that names the path and the remedy.
+
+    A full disk is nobody's wrong usage: its error passes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        why = error.strerror or "cannot be opened"
+        raise UsageError(f"{path}: {why}; {remedy}") from None
+
+
 SYSTEM_REMEDIES = {
     errno.ENOSPC: "make room on the disk of the output",
     errno.EDQUOT: "make room in your quota on the disk of the output",
@@ -111,11 +101,17 @@ SYSTEM_REMEDIES = {
 """Remedies of system errors."""
 
 
+def say(*lines: str) -> None:
+    """Prints lines at once: progress goes to the other stream."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
 class FailedError(Exception):
     """An error that ends a command with its one line and the exit status 1."""
 
 
-class StrictParser(argparse.ArgumentParser):
+class StrictParser(ArgumentParser):
     """A parser without abbreviations, whose error is one line."""
 
     def __init__(self, **settings: Any) -> None:
@@ -134,8 +130,12 @@ class StrictParser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses as argparse does; words that may be left out can stand behind options, too."""
-        several = sum(one.nargs == "?" for one in self._get_positional_actions()) > 1
+        several = sum(action.nargs == "?" for action in self._get_positional_actions()) > 1
         return (self.parse_intermixed_args if several else super().parse_args)(args, namespace)
+
+    def options(self) -> dict[str, Action]:
+        """Returns the options and arguments by name."""
+        return {action.dest: action for action in self._actions}
 
     def error(self, message: str) -> NoReturn:
         """Raises a UsageError of one line, with the option or word that may have been meant."""
@@ -144,7 +144,7 @@ class StrictParser(argparse.ArgumentParser):
             left = message.split(" ")[2]
         elif message.startswith("the following arguments are required"):
             # A mistyped option is also missing: the mistake is named, not what follows from it.
-            left = next((one for one in self._words if self._is_unknown_option(one)), "")
+            left = next((word for word in self._words if self._is_unknown_option(word)), "")
         if left:
             message, meant = unknown_word(left, self._option_string_actions)
         elif lacks := re.match(r"argument (\S+): expected (?:at least )?one argument", message):
@@ -169,7 +169,7 @@ def unknown_word(word: str, known: Iterable[str]) -> tuple[str, str]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Returns "; did you mean X?" for the known word that is most like this one, or nothing."""
-    names = {one.lstrip("-"): one for one in known}
+    names = {name.lstrip("-"): name for name in known}
     if RENAMED.get(word, "").lstrip("-") in names:
         return f"; did you mean {RENAMED[word]}?"
     near = get_close_matches(word.lstrip("-"), names, n=1) if word else []
@@ -184,24 +184,26 @@ class Subcommand(NamedTuple):
 
     name: str
     summary: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], int]
 
 
 def add_subcommands(
-    parser: argparse.ArgumentParser, subcommands: Iterable[Subcommand], *, required: bool = True
+    parser: ArgumentParser, subcommands: Iterable[Subcommand], *, required: bool = True
 ) -> None:
     """Declares subcommands; parsing puts the innermost that is chosen into `subcommand`."""
     subparsers = parser.add_subparsers(metavar="WORD", required=required)
-    for one in subcommands:
-        below = subparsers.add_parser(one.name, help=one.summary, description=one.summary)
+    for subcommand in subcommands:
+        below = subparsers.add_parser(
+            subcommand.name, help=subcommand.summary, description=subcommand.summary
+        )
         if isinstance(below, StrictParser):
             below.is_subcommand = True
-        one.add_arguments(below)
-        below.set_defaults(subcommand=one)
+        subcommand.add_arguments(below)
+        below.set_defaults(subcommand=subcommand)
 
 
-def run_subcommand(arguments: argparse.Namespace, default: Subcommand | None = None) -> int:
+def run_subcommand(arguments: Namespace, default: Subcommand | None = None) -> int:
     """Runs the innermost subcommand that was chosen, or `default`; returns the exit status."""
     chosen: Any = getattr(arguments, "subcommand", default)
     return int(chosen.run(arguments))
@@ -212,9 +214,9 @@ def moment(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
+        raise ArgumentTypeError(f"'{text}' is not an ISO 8601 time") from None
     if time.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
+        raise ArgumentTypeError(f"'{text}' has no zone, such as Z or +01:00")
     return time.astimezone(UTC)
 
 
@@ -229,7 +231,7 @@ class WholeNumber:
         """Parses the number."""
         plain = re.fullmatch(r"-?[0-9]{1,18}", text)
         if plain is None or not self.least <= int(text) <= self.most:
-            raise argparse.ArgumentTypeError(f"'{text}' is not {self}")
+            raise ArgumentTypeError(f"'{text}' is not {self}")
         return int(text)
 
     def __str__(self) -> str:
@@ -250,7 +252,7 @@ class Number:
         except ValueError:
             number = math.nan
         if not self.least <= number <= self.most:
-            raise argparse.ArgumentTypeError(f"'{text}' is not {self}")
+            raise ArgumentTypeError(f"'{text}' is not {self}")
         return number
 
     def __str__(self) -> str:
@@ -260,59 +262,76 @@ class Number:
 SHARE = Number(0, 1)
 
 
-def help_text(action: argparse.Action) -> str:
+def help_text(action: Action) -> str:
     """Returns the help of an option or argument with its placeholders, such as the default."""
     return (action.help or "") % (vars(action) | {"prog": "ringtrace"})
 
 
-def repeatable(metavar: str) -> dict[str, Any]:
+def repeatable(metavar: str) -> Json:
     """Returns the settings of a flag that takes several values and may be repeated."""
     return {"nargs": "+", "action": "extend", "default": [], "metavar": metavar}
 
 
-Flags = argparse._ActionsContainer
+Flags = _ActionsContainer
 """A parser, or a group of one, in which flags are declared."""
+
+
+def option(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:
+    """Declares an option that takes a value, or an argument; a TIME is parsed."""
+    if metavar == "TIME":
+        settings.setdefault("type", moment)
+    flags.add_argument(name, metavar=metavar, help=about, **settings)
+
+
+def switch(flags: Flags, name: str, about: str) -> None:
+    """Declares an option without a value."""
+    flags.add_argument(name, action="store_true", help=about)
+
+
+def several(flags: Flags, name: str, metavar: str, about: str, **settings: Any) -> None:
+    """Declares an option that takes several values and may be repeated."""
+    flags.add_argument(name, help=about, **repeatable(metavar) | settings)
 
 
 def add_inputs(flags: Flags) -> None:
     """Declares the flags that name records."""
-    flags.add_argument(
-        "--complaints",
-        **repeatable("GLOB"),
-        help="complaint files, folders or globs; also gs:// and s3://",
+    several(
+        flags, "--complaints", "GLOB", "complaint files, folders or globs; also gs:// and s3://"
     )
-    flags.add_argument("--calls", **repeatable("GLOB"), help="call record files, folders or globs")
+    several(flags, "--calls", "GLOB", "call record files, folders or globs")
 
 
 def add_formats(flags: Flags) -> None:
     """Declares the flags that say how records are to be read."""
-    flags.add_argument(
+    option(
+        flags,
         "--complaints-format",
+        "NAME",
+        "format of complaints, if not recognized",
         type=partial(_checked_format, RecordKind.COMPLAINT),
-        metavar="NAME",
-        help="format of complaints, if not recognized",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--calls-format",
+        "NAME",
+        "format of call records, if not recognized",
         type=partial(_checked_format, RecordKind.CALL),
-        metavar="NAME",
-        help="format of call records, if not recognized",
     )
-    flags.add_argument(
-        "--source-org", metavar="ORG", help="organisation of files that do not name theirs"
-    )
-    flags.add_argument(
+    option(flags, "--source-org", "ORG", "organisation of files that do not name theirs")
+    several(
+        flags,
         "--map",
-        **repeatable("FILE"),
-        help="TOML of how files of no known format are read, which `ringtrace map` writes; one for "
+        "FILE",
+        "TOML of how files of no known format are read, which `ringtrace map` writes; one for "
         "complaints, one for calls",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--timezone",
-        type=time_zone,
-        metavar="ZONE",
-        help="zone of times that name none in files read by a map, such as Europe/Madrid (default: "
+        "ZONE",
+        "zone of times that name none in files read by a map, such as Europe/Madrid (default: "
         "the map's, or UTC)",
+        type=time_zone,
     )
 
 
@@ -323,7 +342,7 @@ def time_zone(text: str) -> str:
     try:
         parse_zone(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(
+        raise ArgumentTypeError(
             f"'{text}' is no time zone; give one such as Europe/Madrid, or an offset such as +05:30"
         ) from None
     return text
@@ -332,58 +351,62 @@ def time_zone(text: str) -> str:
 def _country(text: str) -> str:
     code = text.upper()
     if code not in COUNTRIES:
-        raise argparse.ArgumentTypeError(f"'{text}' is no country; use two letters, such as US")
+        raise ArgumentTypeError(f"'{text}' is no country; use two letters, such as US")
     return code
 
 
 def _checked_format(kind: RecordKind, text: str) -> str:
     from transforms.read import ADAPTERS_BY_NAME  # loads Beam, as --help need not
 
-    known = [one for one, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
+    known = [name for name, adapter in ADAPTERS_BY_NAME.items() if kind in adapter.kinds]
     if text not in known:
         # No file can be said to be empty, and one that is read by a map needs --map alone.
-        named = ", ".join(one for one in known if one != "empty" and not one.startswith("map-"))
-        raise argparse.ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
+        named = ", ".join(name for name in known if name != "empty" and not name.startswith("map-"))
+        raise ArgumentTypeError(f"'{text}' is not a format of {kind}s; choose {named}")
     return text
 
 
 def add_known_legitimate(flags: Flags) -> None:
     """Declares the flag that names who must not be accused."""
-    flags.add_argument(
+    several(
+        flags,
         "--known-legitimate",
-        **repeatable("FILE"),
-        help="CSV entity_id,reason of identifiers never to name, added to the shipped list",
+        "FILE",
+        "CSV entity_id,reason of identifiers never to name, added to the shipped list",
     )
 
 
 def add_register_options(flags: Flags) -> None:
     """Declares the flags of the victim register."""
-    flags.add_argument(
+    option(
+        flags,
         "--register-key",
-        metavar="FILE",
-        help="32 secret bytes that key the victim register (default: your own, made on first use; "
+        "FILE",
+        "32 secret bytes that key the victim register (default: your own, made on first use; "
         "see docs/operations.md)",
     )
     without = "keep no victim register, and compare nothing with one"
-    flags.add_argument("--no-register", action="store_true", help=without)
+    switch(flags, "--no-register", without)
 
 
 def add_private_output(flags: Flags) -> None:
     """Declares the flag of where a run's private files go."""
-    flags.add_argument(
+    option(
+        flags,
         "--private-output",
-        metavar="DIR",
-        help="restricted folder for private/, in place of the output's; without it nothing private "
+        "DIR",
+        "restricted folder for private/, in place of the output's; without it nothing private "
         "is kept where the output has no file modes, as in an object store",
     )
 
 
 def add_other_registers(flags: Flags) -> None:
     """Declares the flag of more registers than those of the runs that are named."""
-    flags.add_argument(
+    several(
+        flags,
         "--register",
-        **repeatable("FILE"),
-        help="more victim registers of your own: private/victims of another run, or a file of it",
+        "FILE",
+        "more victim registers of your own: private/victims of another run, or a file of it",
     )
 
 
@@ -392,57 +415,62 @@ def add_reading_options(flags: Flags) -> None:
     add_formats(flags)
     flags.add_argument(
         "--calls-direction",
-        choices=[str(one) for one in Direction],
+        choices=[str(direction) for direction in Direction],
         help="direction of calls whose records do not say it: inbound if the suspect called",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--victim-country",
-        type=_country,
-        metavar="CODE",
-        help="country of victims who got e-mail, such as US, by which numbers in it are read: a "
+        "CODE",
+        "country of victims who got e-mail, such as US, by which numbers in it are read: a "
         "message does not say where they are dialed",
+        type=_country,
     )
-    flags.add_argument(
+    several(
+        flags,
         "--passport-keys",
-        **repeatable("FILE"),
-        help="public keys or certificates in PEM; signed caller IDs (PASSporTs) that none of them "
+        "FILE",
+        "public keys or certificates in PEM; signed caller IDs (PASSporTs) that none of them "
         "signed are rejected",
     )
-    flags.add_argument(
+    switch(
+        flags,
         "--skip-unreadable",
-        action="store_true",
-        help="leave out files in an input folder that cannot be read (default: the run fails)",
+        "leave out files in an input folder that cannot be read (default: the run fails)",
     )
 
 
 def add_clustering_options(flags: Flags) -> None:
     """Declares the flags, common to a batch and a stream, of what decides on clusters."""
     before = "an earlier run, whose cluster ids are kept"
-    flags.add_argument("--previous", metavar="RUN", help=before)
+    option(flags, "--previous", "RUN", before)
     about = "CSV or JSON Lines of analysts' decisions, which outweigh the evidence"
-    flags.add_argument("--decisions", metavar="FILE", help=about)
+    option(flags, "--decisions", "FILE", about)
     add_known_legitimate(flags)
-    flags.add_argument(
+    option(
+        flags,
         "--sources",
-        metavar="FILE",
-        help="CSV source_org,rule of how rows without a victim_id count as reporters: victim_id "
+        "FILE",
+        "CSV source_org,rule of how rows without a victim_id count as reporters: victim_id "
         "(as unknown ones), each_row or per_day; added to the shipped rules of public sources",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--priority-weights",
-        metavar="FILE",
-        help="TOML of weights that rank clusters, in place of the shipped ones",
+        "FILE",
+        "TOML of weights that rank clusters, in place of the shipped ones",
     )
 
 
 def add_writing_options(flags: Flags) -> None:
     """Declares the flags, common to a batch and a stream, of what is written."""
-    flags.add_argument(
+    option(
+        flags,
         "--shards",
+        "N",
+        "files that each table is written as (default: %(default)s)",
         type=WholeNumber(1, 10_000),
         default=1,
-        metavar="N",
-        help="files that each table is written as (default: %(default)s)",
     )
     add_private_output(flags)
     add_register_options(flags)
@@ -450,16 +478,16 @@ def add_writing_options(flags: Flags) -> None:
 
 def add_process_options(flags: Flags) -> None:
     """Declares the flags, common to a batch and a stream, of how the command itself runs."""
-    flags.add_argument(
+    switch(
+        flags,
         "--no-wait",
-        action="store_true",
-        help="return when a remote runner has taken the job, without waiting for its end",
+        "return when a remote runner has taken the job, without waiting for its end",
     )
-    flags.add_argument("--config", metavar="FILE", help="TOML of any of these options")
-    flags.add_argument("--debug", action="store_true", help="show tracebacks and Beam's own log")
+    option(flags, "--config", "FILE", "TOML of any of these options")
+    switch(flags, "--debug", "show tracebacks and Beam's own log")
 
 
-def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.Namespace:
+def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> Namespace:
     """Parses the flags of a parser that has `--config`, and takes what is left as Beam's.
 
     What the command line gives outweighs the TOML file.
@@ -471,15 +499,15 @@ def parse_with_beam(parser: StrictParser, arguments: Sequence[str]) -> argparse.
     Raises:
         UsageError: for a flag that neither knows, or a value that cannot be.
     """
-    first, _ = parser.parse_known_args(arguments)
-    if first.config:
-        parser.set_defaults(**_from_toml(first.config, parser))
     known, rest = parser.parse_known_args(arguments)
+    if known.config:
+        of_file = _flags_of_toml(known.config, parser)
+        known, rest = parser.parse_known_args([*of_file, *arguments])
     fields = vars(known)
     del fields["config"]
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     beam = beam_flags(rest, parser.prog, parser._option_string_actions)
-    return argparse.Namespace(**fields | lists, beam=beam, usage_error=parser.error)
+    return Namespace(**fields | lists, beam=beam, usage_error=parser.error)
 
 
 def make_parser(name: str, summary: str, module: Any, *, takes_beam_options: bool) -> StrictParser:
@@ -595,7 +623,7 @@ def run_writer(
 ) -> int:
     """Runs `python -m MODULE PATH`, which publishes something there; returns the exit status."""
     parser = StrictParser(prog=f"python -m {module}")
-    parser.add_argument("path", metavar=metavar, type=Path, help="where to write")
+    option(parser, "path", metavar, "where to write", type=Path)
     try:
         path: Path = parser.parse_args(arguments).path
         write(path)
@@ -619,7 +647,8 @@ def has_job_server(flags: Iterable[str]) -> bool:
     return not JOB_SERVERS.isdisjoint(word.lower() for flag in flags for word in flag.split("="))
 
 
-def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
+def _flags_of_toml(path: str, parser: StrictParser) -> list[str]:
+    """Reads a TOML file of options as the flags that say the same."""
     try:
         with Path(path).open(encoding="utf-8") as file:
             settings = parse_toml(file.read(MOST_BYTES + 1))
@@ -628,42 +657,49 @@ def _from_toml(path: str, parser: argparse.ArgumentParser) -> dict[str, Any]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         why = f"{error}; write name = value lines in UTF-8"
         raise UsageError(f"{path}: not TOML: {why}") from None
-    actions = {action.dest: action for action in parser._actions}
-    defaults: dict[str, Any] = {}
-    for name, value in settings.items():
-        action = actions.get(name.replace("-", "_"))
-        if action is None or action.dest in ("config", "help"):
-            takes = parser._option_string_actions.keys() - {"--config", "--help", "-h"}
-            meant = did_you_mean(f"--{name.replace('_', '-')}", sorted(takes)).replace("--", "")
-            raise UsageError(f"{path}: unknown option '{name}'{meant} (see {parser.prog} --help)")
-        defaults[action.dest] = _toml_value(path, name, action, value)
-    return defaults
+    takes = parser.options().keys() - {"config", "help"}
+    flags: list[str] = []
+    with usage_errors(UsageError, TypeError, before=f"{path}: "):
+        for name, value in settings.items():
+            own = name.replace("-", "_")
+            if own not in takes:
+                meant = did_you_mean(own, sorted(takes)).replace("_", "-")
+                raise UsageError(f"unknown option '{name}'{meant} (see {parser.prog} --help)")
+            flags += option_flags(name, value, parser.options()[own])
+        parser.parse_known_args(flags)
+    return flags
 
 
-def _toml_value(path: str, name: str, action: argparse.Action, value: Any) -> Any:
-    if isinstance(action.default, list):
-        values = value if isinstance(value, list) else [value]
-        if all(isinstance(one, str) for one in values):
-            return [_typed(path, name, action, one) for one in values]
-    elif isinstance(action.default, bool):
-        if isinstance(value, bool):
-            return value
-    elif callable(action.type) and isinstance(value, str | int | datetime):
-        return _typed(path, name, action, str(value))
-    elif isinstance(value, str):
-        if action.choices is None or value in action.choices:
-            return value
-        raise UsageError(f"{path}: {name}: not one of {', '.join(action.choices)}")
-    raise UsageError(f"{path}: {name}: not a value of the kind that --{name} takes")
+def option_flags(name: str, value: object, action: Action | None) -> Iterator[str]:
+    """Yields the flags that give an option its value; without an `action` it is one of Beam's.
 
-
-def _typed(path: str, name: str, action: argparse.Action, value: str) -> Any:
-    if not callable(action.type):
-        return value
-    try:
-        return action.type(value)
-    except (argparse.ArgumentTypeError, ValueError) as error:
-        raise UsageError(f"{path}: {name}: {error}") from None
+    Raises:
+        TypeError: for a value of a type that the option does not take.
+    """
+    if value is None:
+        return
+    flag, default = f"--{name}", None
+    if action is not None:
+        flag, default = action.option_strings[0], action.default
+    if isinstance(value, bool) and (action is None or isinstance(default, bool)):
+        yield from [flag] * value
+        return
+    if isinstance(default, bool):
+        raise TypeError(f"{name}: give True or False, not {value!r:.80}")
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: takes a value, not {value}")
+    is_list = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    several: Any = value if is_list else [value]
+    if len(several) != 1 and action is not None and not isinstance(default, list):
+        raise TypeError(f"{name}: takes one value, not {len(several)}")
+    for part in several:
+        if isinstance(part, datetime):
+            part = part.isoformat()  # noqa: PLW2901
+        elif not isinstance(part, str | os.PathLike) and (
+            not isinstance(part, int | float) or (action is not None and action.type is None)
+        ):
+            raise TypeError(f"{name}: takes text, a number or a path, not {type(part).__name__}")
+        yield f"{flag}={part}"
 
 
 def beam_flags(rest: Sequence[str], prog: str, own: Iterable[str] = ()) -> tuple[str, ...]:

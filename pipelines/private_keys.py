@@ -21,7 +21,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, system_errors, usage_errors
 from reports import signing
 from reports.signing import KeyFileError
 from schemas.extras import install_command
@@ -54,12 +54,9 @@ def read_secret_file(path: Path, most: int, remedy: str) -> bytes:
     Raises:
         UsageError: if it cannot be read, or others can read it too.
     """
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            content = file.read(most + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; {remedy}") from None
+    with system_errors(path, f"{remedy}"), path.open("rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        content = file.read(most + 1)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise UsageError(f"{path}: others than its owner can read this key; run chmod 600 {path}")
     return content
@@ -75,7 +72,7 @@ def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
     Raises:
         UsageError: for no such key, or one that cannot be opened.
     """
-    try:
+    with usage_errors(KeyFileError):
         if b"PRIVATE KEY" not in content and b"PUBLIC KEY" in content:
             return AgentKey(signing.public_part(content, name))
         if content in _opened:
@@ -84,8 +81,6 @@ def open_private_key(content: bytes, name: str) -> Ed25519PrivateKey:
         if signing.is_locked(content):
             _check_same(key, content, name)
             _opened[content] = key
-    except KeyFileError as error:
-        raise UsageError(str(error)) from None
     return key
 
 
@@ -115,14 +110,14 @@ def new_passphrase() -> bytes:
     Raises:
         UsageError: for one that is too short or was typed in two ways, or where nobody can type.
     """
-    found = given_passphrase()
-    if found is None:
-        found = _typed("New passphrase: ", "the key")
-        if _typed("Once more: ", "the key") != found:
+    passphrase = given_passphrase()
+    if passphrase is None:
+        passphrase = _typed("New passphrase: ", "the key")
+        if _typed("Once more: ", "the key") != passphrase:
             raise UsageError("the two passphrases differ; run this again")
-    if len(found.decode("utf-8", "replace")) < LEAST_PASSPHRASE:
+    if len(passphrase.decode("utf-8", "replace")) < LEAST_PASSPHRASE:
         raise UsageError(f"the passphrase is too short; use {LEAST_PASSPHRASE} characters or more")
-    return found
+    return passphrase
 
 
 def keyring_passphrase(key_id: str) -> bytes:
@@ -153,15 +148,15 @@ def _keyring() -> Any:
 
 
 def _passphrase(content: bytes, name: str) -> bytes:
-    found = given_passphrase()
-    if found is None and (keyring := _keyring()) is not None:
+    passphrase = given_passphrase()
+    if passphrase is None and (keyring := _keyring()) is not None:
         try:
             public = signing.key_id(signing.public_part(content, name))
             kept = keyring.get_password(KEYRING_SERVICE, public)
         except (keyring.errors.KeyringError, KeyFileError):
             kept = None
-        found = kept.encode() if kept else None
-    return found if found is not None else _typed(f"Passphrase of {name}: ", name)
+        passphrase = kept.encode() if kept else None
+    return passphrase if passphrase is not None else _typed(f"Passphrase of {name}: ", name)
 
 
 def _typed(prompt: str, name: str) -> bytes:
@@ -232,7 +227,7 @@ def agent_keys() -> list[tuple[Ed25519PublicKey, str]]:
         AgentError: if there is no agent, or it does not answer.
     """
     reply = _ask_agent(bytes([_LIST]))
-    found = []
+    keys = []
     try:
         if reply[:1] != bytes([_LISTED]):
             raise ValueError
@@ -241,10 +236,10 @@ def agent_keys() -> list[tuple[Ed25519PublicKey, str]]:
             kind, *rest = _texts(blob)
             if kind == _SSH_ED25519:
                 public = Ed25519PublicKey.from_public_bytes(rest[0])
-                found.append((public, comment.decode("utf-8", "replace")))
+                keys.append((public, comment.decode("utf-8", "replace")))
     except (ValueError, IndexError, struct.error):
         raise AgentError("the agent's answer cannot be read; use another agent") from None
-    return found
+    return keys
 
 
 def _blob(public: Ed25519PublicKey) -> bytes:
@@ -258,14 +253,14 @@ def _text(content: bytes) -> bytes:
 
 def _texts(content: bytes) -> list[bytes]:
     """Splits bytes into texts, each behind its length."""
-    found, at = [], 0
-    while at < len(content):
-        (size,) = struct.unpack_from(">I", content, at)
-        if at + 4 + size > len(content):
+    texts, place = [], 0
+    while place < len(content):
+        (size,) = struct.unpack_from(">I", content, place)
+        if place + 4 + size > len(content):
             raise ValueError("a text that ends early")
-        found.append(content[at + 4 : at + 4 + size])
-        at += 4 + size
-    return found
+        texts.append(content[place + 4 : place + 4 + size])
+        place += 4 + size
+    return texts
 
 
 def _ask_agent(message: bytes) -> bytes:

@@ -1,9 +1,9 @@
 """Shows what a run is doing: a live line on a terminal, plain lines elsewhere.
 
-Beam's local runner names each stage that it begins. Which share of a batch run's time each of them
-takes was measured (`BATCH_STEPS`, by `python -m benchmarks.batch --stages`); from that and the time
-that has passed follow the share of the work that is done and the time that remains. Other runners
-name no stages here, so nothing is shown of them.
+Beam's local runner names each stage that it begins. `data/batch_steps.toml` says which share of a
+batch run's time each takes, as `python -m benchmarks.batch --stages` measured it. From that and the
+time that has passed follow the share of the work that is done and the time that remains. Other
+runners name no stages here, so nothing is shown of them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TextIO
+
+from pipelines.data_files import read_data
 
 SECONDS_A_LINE = 10
 """Least seconds between two plain lines of progress."""
@@ -58,39 +60,10 @@ class StepCost(NamedTuple):
     stages: tuple[int, ...]
 
 
-BATCH_STEPS: Mapping[str, StepCost] = {
-    "Read": StepCost("reading and checking records", (59,)),
-    "One complaint an id": StepCost("extracting evidence from complaints", (275,)),
-    "Scripts": StepCost("comparing call scripts", (5, 3, 3, 4, 3, 7, 2, 1, 13)),
-    "Start": StepCost("comparing call scripts", (4,)),
-    "Classify": StepCost("classifying identifiers", (0, 28, 62, 62)),
-    "Numbers in rejects": StepCost("collecting victims' numbers", (0, 0)),
-    "One call an id": StepCost("extracting evidence from calls", (0,)),
-    "Stated numbers": StepCost("collecting victims' numbers", (19, 0, 4)),
-    "Numbers stated": StepCost("collecting victims' numbers", (0, 0)),
-    "Victims' roles": StepCost("collecting victims' numbers", (17,)),
-    "Link": StepCost("linking", (15,)),
-    "Keep register": StepCost("keeping the victim register", (1, 6)),
-    "Victims' numbers": StepCost("collecting victims' numbers", (0, 1)),
-    "Withhold from complaints": StepCost("withholding victims' numbers", (72,)),
-    "Withhold from calls": StepCost("withholding victims' numbers", (19,)),
-    "Write tables": StepCost("writing tables", (0, 48)),
-    "Assign": StepCost("clustering", (26,)),
-    "Finalize entities": StepCost("describing clusters", (9,)),
-    "Summarise": StepCost("describing clusters", (2, 86)),
-    "Bind": StepCost("describing clusters", (0, 0)),
-    "Decided": StepCost("describing clusters", (0, 0)),
-    "Finalize links": StepCost("describing clusters", (2,)),
-    "Cluster records": StepCost("describing clusters", (44,)),
-    "Find campaigns": StepCost("finding campaigns", (9, 0)),
-    "Suppliers": StepCost("describing clusters", (2,)),
-    "Finish": StepCost("writing the report", (0, 88)),
-}
-"""Steps of a batch run by name, their stages in thousandths of the time of a run.
-
-The mean of simulated worlds of 20,000 and 100,000 complaints with 1.25 calls each, two processes on
-two cores. A stage of less than 2 has 0: its time is that of the one before it.
-"""
+def batch_steps() -> dict[str, StepCost]:
+    """Reads what each step of a batch run costs, by the name of the step."""
+    steps = read_data("batch_steps").items()
+    return {name: StepCost(step["doing"], tuple(step["stages"])) for name, step in steps}
 
 
 class WorkDone:
@@ -138,11 +111,9 @@ class WorkDone:
 
     def seconds_left(self, now: float) -> float | None:
         """Returns the seconds that remain; None while too little was done to know."""
-        expected = self._expected()
-        if expected is None or self._started is None:
-            return None
-        passed = now - self._started
-        if passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE:
+        expected, passed = self._expected(), now - (self._started or now)
+        early = passed < SECONDS_UNTIL_ESTIMATE or self.share(now) < SHARE_UNTIL_ESTIMATE
+        if expected is None or early:
             return None
         in_stage = now - self._since
         later = self._total - self._passed - self._current
@@ -200,7 +171,7 @@ def exactly(seconds: float) -> str:
 
 def printable(text: str) -> str:
     """Returns text without what could move a terminal's cursor or reorder its characters."""
-    return "".join(one if one.isprintable() else f"<U+{ord(one):04X}>" for one in text)
+    return "".join(letter if letter.isprintable() else f"<U+{ord(letter):04X}>" for letter in text)
 
 
 class Progress:
@@ -218,8 +189,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Writes one plain line."""
-        self._stream.write(f"ringtrace: {printable(line)}\n")
-        self._stream.flush()
+        write_line(self._stream, printable(line))
 
     @contextmanager
     def following(self, steps: Sequence[str]) -> Iterator[None]:
@@ -272,8 +242,13 @@ class ProgressLines:
         now = self._clock()
         if now - self._last >= max(SECONDS_A_LINE, LINES_SHARE * (now - self._started)):
             self._last = now
-            self._stream.write(f"ringtrace: {line}\n")
-            self._stream.flush()
+            write_line(self._stream, line)
+
+
+def write_line(stream: TextIO, line: str) -> None:
+    """Writes a line of the program's own at once."""
+    stream.write(f"ringtrace: {line}\n")
+    stream.flush()
 
 
 class _Reached(logging.Handler):
@@ -321,12 +296,12 @@ def step_number(steps: Sequence[str], stage: str) -> int:
     Stages are named by their transforms, `Write links/Read` or `ref_..._Write-links-Read_12`. One
     that starts from nothing only makes a constant, except the first, which reads.
     """
-    found = [
+    numbers = [
         number
         for number, step in enumerate(steps, 1)
         if f"({step}/" in stage or f"PTransform_{step.replace(' ', '-')}-" in stage
     ]
-    first = min(found, default=0)
+    first = min(numbers, default=0)
     makes_constant = "-Impulse_" in stage or "/Impulse)" in stage
     return 0 if first > 1 and makes_constant else first
 

@@ -1,16 +1,16 @@
 """Publishes the references of `import ringtrace` and of the command line.
 
-`python -m pipelines.reference_docs docs` writes api.md, from signatures and docstrings, and cli.md,
+`python -m pipelines.reference_docs docs` writes api.md, from signatures and docstrings, and cli.md
 from the parsers that read command lines. Docstrings are Google style: a text in Markdown, then
 sections such as `Args:`.
 """
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 import sys
+from argparse import Action, ArgumentParser, _SubParsersAction
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from importlib import import_module
@@ -19,7 +19,8 @@ from types import ModuleType
 from typing import Any
 
 from pipelines.commands import COMMANDS, Group
-from pipelines.options import EPILOG, METAVARS, Number, WholeNumber, help_text, run_writer
+from pipelines.data_files import read_data
+from pipelines.options import EPILOG, Number, WholeNumber, help_text, run_writer
 from schemas.contract_docs import markdown_table
 
 LONGEST_SIGNATURE = 96
@@ -41,8 +42,8 @@ is marked * is required; one marked + takes several values, and may be repeated.
 
 _HEADINGS: dict[str, Callable[[object], bool]] = {
     "Functions": inspect.isfunction,
-    "Steps of a Beam pipeline": lambda one: _has_base(one, "PTransform"),
-    "Errors": lambda one: _has_base(one, "BaseException"),
+    "Steps of a Beam pipeline": lambda member: _has_base(member, "PTransform"),
+    "Errors": lambda member: _has_base(member, "BaseException"),
     "Classes": inspect.isclass,
 }
 """The parts of a page, each with what belongs to it, unless it belongs to one above."""
@@ -58,11 +59,11 @@ def markdown_page(module: ModuleType) -> str:
     ]
     waiting = {name: getattr(module, name) for name in module.__all__}
     for heading, belongs in _HEADINGS.items():
-        found = {name: one for name, one in waiting.items() if belongs(one)}
-        waiting = {name: one for name, one in waiting.items() if name not in found}
-        lines += [f"## {heading}\n"] if found else []
-        for name, one in found.items():
-            lines += [f"### {name}\n", *_entry(name, one), *_members(one)]
+        shown = {name: member for name, member in waiting.items() if belongs(member)}
+        waiting = {name: member for name, member in waiting.items() if name not in shown}
+        lines += [f"## {heading}\n"] if shown else []
+        for name, member in shown.items():
+            lines += [f"### {name}\n", *_entry(name, member), *_members(member)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -71,7 +72,7 @@ def cli_page() -> str:
     parts = [CLI_HEAD]
     for group in Group:
         parts.append(f"## {group}\n")
-        for command in (one for one in COMMANDS if one.group is group):
+        for command in (command for command in COMMANDS if command.group is group):
             parts += _command_sections(command.name, command.parser())
             if command.takes_beam_options:
                 parts.append(f"{EPILOG}\n")
@@ -91,25 +92,25 @@ def main(arguments: Sequence[str]) -> int:
     return run_writer("pipelines.reference_docs", "DIR", write_pages, arguments)
 
 
-def _command_sections(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
+def _command_sections(name: str, parser: ArgumentParser) -> Iterator[str]:
     """Yields the section of a command, or those of its subcommands."""
     summary = parser.description or ""
     yield f"### `ringtrace {name}`\n"
     yield f"{summary[:1].upper()}{summary[1:].rstrip('.')}.\n"
-    subcommands = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    subcommands = [action for action in parser._actions if isinstance(action, _SubParsersAction)]
     rows = [
-        _argument_row(one)
-        for one in parser._actions
-        if one.dest != "help" and one not in subcommands
+        _argument_row(action)
+        for action in parser._actions
+        if action.dest != "help" and action not in subcommands
     ]
     if rows:
         yield markdown_table(("argument or option", "meaning"), iter(rows))
-    for one in subcommands:
-        for word, below in one.choices.items():
+    for action in subcommands:
+        for word, below in action.choices.items():
             yield from _command_sections(f"{name} {word}", below)
 
 
-def _argument_row(action: argparse.Action) -> tuple[str, str]:
+def _argument_row(action: Action) -> tuple[str, str]:
     """Returns the cells of an argument or option: its name with its value, and its meaning."""
     value = action.metavar or "|".join(map(str, action.choices or []))
     several = "+" if isinstance(action.default, list) or action.nargs == "*" else ""
@@ -122,41 +123,41 @@ def _argument_row(action: argparse.Action) -> tuple[str, str]:
 
 
 def _value_table() -> str:
-    rows = ((f"`{name}`", about) for name, about in METAVARS.items())
+    rows = ((f"`{name}`", about) for name, about in read_data("words")["values"].items())
     return markdown_table(("value", "meaning"), rows)
 
 
-def _has_base(one: object, name: str) -> bool:
-    return inspect.isclass(one) and any(base.__name__ == name for base in one.__mro__)
+def _has_base(value: object, name: str) -> bool:
+    return inspect.isclass(value) and any(base.__name__ == name for base in value.__mro__)
 
 
-def _entry(name: str, one: Any) -> Iterator[str]:
+def _entry(name: str, member: Any) -> Iterator[str]:
     """Yields the signature of a function or class, where it has one that says anything."""
-    if not _has_base(one, "BaseException"):
-        yield f"```python\n{_signature(name, one)}\n```\n"
-    yield from _paragraphs(inspect.getdoc(one) or "")
+    if not _has_base(member, "BaseException"):
+        yield f"```python\n{_signature(name, member)}\n```\n"
+    yield from _paragraphs(inspect.getdoc(member) or "")
 
 
-def _members(one: Any) -> Iterator[str]:
+def _members(owner: Any) -> Iterator[str]:
     """Yields the public methods and properties that a class itself has, in their order."""
-    if not inspect.isclass(one) or _has_base(one, "PTransform"):
+    if not inspect.isclass(owner) or _has_base(owner, "PTransform"):
         return
-    for name, member in vars(one).items():
+    for name, member in vars(owner).items():
         if name.startswith("_"):
             continue
         if isinstance(member, property | cached_property):
             getter: Any = member.fget if isinstance(member, property) else member.func
-            yield f"#### {one.__name__}.{name}\n"
+            yield f"#### {owner.__name__}.{name}\n"
             yield f"```python\n{name}: {getter.__annotations__['return']}\n```\n"
             yield from _paragraphs(inspect.getdoc(member) or "")
         elif inspect.isfunction(member) or isinstance(member, classmethod):
-            yield f"#### {one.__name__}.{name}\n"
-            yield from _entry(name, getattr(one, name))
+            yield f"#### {owner.__name__}.{name}\n"
+            yield from _entry(name, getattr(owner, name))
 
 
-def _signature(name: str, one: Callable[..., Any]) -> str:
+def _signature(name: str, function: Callable[..., Any]) -> str:
     """Writes a signature with its annotations as they are in the source."""
-    signature = inspect.signature(one)
+    signature = inspect.signature(function)
     shown: list[str] = []
     keyword_only = False
     for parameter in signature.parameters.values():
@@ -171,14 +172,18 @@ def _signature(name: str, one: Callable[..., Any]) -> str:
     line = f"{name}({', '.join(shown)}){result}"
     if len(line) <= LONGEST_SIGNATURE:
         return line
-    return f"{name}(\n" + "".join(f"    {one},\n" for one in shown) + f"){result}"
+    return f"{name}(\n" + "".join(f"    {text},\n" for text in shown) + f"){result}"
 
 
-def _parameter(one: inspect.Parameter) -> str:
-    stars = "**" if one.kind is one.VAR_KEYWORD else "*" * (one.kind is one.VAR_POSITIONAL)
-    hint = "" if one.annotation is one.empty else f": {_hint(one.annotation)}"
-    default = "" if one.default is one.empty else f" = {one.default!r}"
-    return f"{stars}{one.name}{hint}{default}"
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = (
+        "**"
+        if parameter.kind is parameter.VAR_KEYWORD
+        else "*" * (parameter.kind is parameter.VAR_POSITIONAL)
+    )
+    hint = "" if parameter.annotation is parameter.empty else f": {_hint(parameter.annotation)}"
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{stars}{parameter.name}{hint}{default}"
 
 
 def _hint(annotation: Any) -> str:
@@ -207,8 +212,8 @@ def _section(name: str, lines: list[str]) -> Iterator[str]:
     yield f"**{name}**\n"
     items: list[str] = []
     for line in text.splitlines():
-        if found := _ITEM.match(line):
-            items.append(f"- `{found[1]}`: {found[2]}")
+        if match := _ITEM.match(line):
+            items.append(f"- `{match[1]}`: {match[2]}")
         elif items:
             items.append(f"  {line.strip()}")
         else:

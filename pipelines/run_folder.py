@@ -27,7 +27,8 @@ import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
 from pipelines import key_store
-from pipelines.options import UsageError, take_notices
+from pipelines.data_files import read_data
+from pipelines.options import Row, UsageError, system_errors, take_notices
 from pipelines.private_keys import AgentError, AgentKey, open_private_key
 from pipelines.progress import printable
 from reports import signing, tables
@@ -42,9 +43,7 @@ from schemas.manifest import (
     InputEntries,
     InputFile,
     Manifest,
-    SkipReason,
 )
-from schemas.reject import Code
 from schemas.tables import (
     CALLS,
     CLUSTERS,
@@ -75,58 +74,13 @@ MOST_NAMES = 2
 SECONDS_TO_END = 5.0
 """Seconds within which a run that was stopped ends by itself."""
 
-REJECT_REASONS: Mapping[str, str] = {
-    Code.BAD_ENCODING: "not in UTF-8",
-    Code.BROKEN_JSON: "with broken JSON",
-    Code.NOT_AN_OBJECT: "with JSON that is not an object",
-    Code.BROKEN_CSV: "with broken CSV",
-    Code.BROKEN_TOKEN: "with a broken PASSporT",
-    Code.ROW_TOO_LARGE: "too large",
-    Code.TRUNCATED_FILE: "in a file that is cut off",
-    Code.UNREADABLE_FILE: "for a file that cannot be read",
-    Code.OVER_LIMIT: "for a file that would decode to far more than its size",
-    Code.WRONG_TYPE: "with a value of the wrong type",
-    Code.MISSING_FIELD: "with a required field missing",
-    Code.BAD_VALUE: "with a value that is not allowed",
-    Code.BAD_TIMESTAMP: "with a time that cannot be read",
-    Code.IMPOSSIBLE_DATE: "with an impossible date",
-    Code.BAD_COUNTRY: "with an unknown country",
-    Code.BAD_AMOUNT: "with an amount that cannot be read",
-    Code.BAD_CURRENCY: "with an unknown currency",
-    Code.VICTIM_ID_IS_CONTACT: "with a victim_id that is a number or an address",
-    Code.ID_IS_CONTACT: "with an id that is a number or an address",
-    Code.AFTER_AS_OF: "later than --as-of",
-    Code.IN_FUTURE: "from more than a day in the future",
-}
-"""Reasons for which rows are rejected, in words that fit one row and many."""
+_WORDS = read_data("words")
 
-SKIP_REASONS: Mapping[str, str] = {
-    SkipReason.HIDDEN: "with a name that begins with . or _",
-    SkipReason.MANIFEST: "named manifest.json",
-    SkipReason.EMPTY: "without a row",
-    SkipReason.UNFINISHED: "that is not finished yet",
-    SkipReason.NOT_DATA: "beside the data (readme, digest)",
-    SkipReason.MEDIA: "with a picture, sound or program",
-    SkipReason.SAME_FILE: "that is a file read under another name",
-    SkipReason.FOLDER: "that is a folder, which the pattern does not mean",
-    SkipReason.SHEET: "that is a sheet of a workbook which the map does not read",
-}
-"""Reasons for which an entry is skipped, in such words."""
+REJECT_REASONS: Mapping[str, str] = _WORDS["rejected"]
 
-NUMBER_REASONS: Mapping[str, str] = {
-    "ambiguous": "with two readings",
-    "emergency": "of an emergency service",
-    "empty": "empty",
-    "invalid": "in no numbering plan",
-    "masked": "partly masked",
-    "no_region": "without a country",
-    "not_a_number": "not a number",
-    "scientific": "rounded by a spreadsheet",
-    "short_code": "written as a short code",
-    "too_long": "too long",
-    "too_short": "too short",
-}
-"""Reasons of `transforms.phone` for which a number is not read, in such words."""
+SKIP_REASONS: Mapping[str, str] = _WORDS["skipped"]
+
+NUMBER_REASONS: Mapping[str, str] = _WORDS["unread"]
 
 WITHHELD = "withheld as a victim's"
 """The reason of numbers that were not read and are no longer in the tables."""
@@ -159,28 +113,29 @@ def _exists(folder: str, name: str) -> bool:
         raise UsageError(f"{folder}: {problem}; check the address and your access") from None
 
 
-def private_store(output: str, given: str | None, token: str) -> PrivateStore:
+def private_store(output: str, chosen: str | None, token: str) -> PrivateStore:
     """Returns where the private files of a run go.
 
     Args:
         output: of the run, or of the stream that it is a snapshot of.
-        given: `--private-output`.
+        chosen: `--private-output`.
         token: names the folder that they are written to before the run is published.
 
     Raises:
         UsageError: for a folder that is the output or in it, or closed to nobody.
     """
     key = key_store.private_key()
-    if given is None:
+    if chosen is None:
         return PrivateStore(key, kept=_keeps_modes(output))
-    folder = str(Path(given).resolve()) if is_local(given) else given.rstrip("/")
+    folder = str(Path(chosen).resolve()) if is_local(chosen) else chosen.rstrip("/")
     whole = str(Path(output).resolve()) if is_local(output) else output.rstrip("/")
     if folder == whole or folder.startswith(f"{whole}/") or whole.startswith(f"{folder}/"):
         raise UsageError(
-            f"--private-output {given}: is --output, or in it, or around it; give a separate folder"
+            f"--private-output {chosen}: is --output, or in it, or around it; give a separate "
+            "folder"
         )
-    if is_local(given) and not _keeps_modes(given):
-        raise UsageError(f"--private-output {given}: its disk has no file modes; give another")
+    if is_local(chosen) and not _keeps_modes(chosen):
+        raise UsageError(f"--private-output {chosen}: its disk has no file modes; give another")
     return PrivateStore(key, folder, staging_folder(folder, token))
 
 
@@ -234,18 +189,16 @@ def check_private_output(
         _exists(private.output, PRIVATE_MANIFEST)
         return
     folder = Path(private.output)
-    try:
+    with system_errors(folder, "give a folder that can be made"):
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}; give a folder that can be made") from None
     if snapshots:
         free = folder.is_dir() and all(
-            Path(one, PRIVATE_FOLDER).is_dir() or one.name.startswith(".")
-            for one in folder.iterdir()
+            Path(path, PRIVATE_FOLDER).is_dir() or path.name.startswith(".")
+            for path in folder.iterdir()
         )
     else:
         recover_output(private.output)
-        names = {one.name for one in folder.iterdir()} if folder.is_dir() else set()
+        names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         free = folder.is_dir() and names <= ({PRIVATE_FOLDER} if overwrite else set())
     if folder.exists() and not free:
         raise UsageError(f"{folder}: exists and is not empty; give another --private-output")
@@ -267,7 +220,7 @@ def _keeps_modes(folder: str) -> bool:
     if not is_local(folder):
         return False
     parents = Path(folder).resolve().parents
-    there = next((one for one in parents if one.is_dir()), Path("/"))
+    there = next((parent for parent in parents if parent.is_dir()), Path("/"))
     try:
         with TemporaryDirectory(prefix=".modes-", dir=there) as made:
             return not Path(made).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -290,7 +243,7 @@ def lock_output(output: str) -> Iterator[None]:
     whole = Path(output).resolve()
     with _locked(whole, output), _ended_by_signals(whole):
         staged = whole.parent.glob(".*.staging-*")
-        left = {one.name[1:].rpartition(".staging-")[0] for one in staged}
+        left = {path.name[1:].rpartition(".staging-")[0] for path in staged}
         for name in sorted(left - {"", ".", "..", whole.name}):
             if whole.with_name(f".{name}.lock").is_file():
                 with suppress(UsageError, OSError), _locked(whole.with_name(name), name):
@@ -301,13 +254,11 @@ def lock_output(output: str) -> Iterator[None]:
 @contextmanager
 def _locked(whole: Path, output: str) -> Iterator[None]:
     lock = whole.with_name(f".{whole.name}.lock")
-    try:
+    with system_errors(output, "give a folder that can be made"):
         whole.parent.mkdir(parents=True, exist_ok=True)
         # Whoever may write there could have put a link: what it leads to stays as it is.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
         file = open(lock, "wb", opener=lambda path, _: os.open(path, flags, 0o666))  # noqa: SIM115
-    except OSError as error:
-        raise UsageError(f"{output}: {error.strerror}; give a folder that can be made") from None
     with file:
         _lock(file, lock, output)
         try:
@@ -324,13 +275,15 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
     It ends as by Ctrl-C. Beam may lose that, or leave a thread that keeps the process from its
     end, so an alarm ends it for good.
     """
-    owner, held = os.getpid(), True
+    owner, held, stopped = os.getpid(), True, False
 
     def stop(number: int, _: FrameType | None) -> None:
+        nonlocal stopped
         if os.getpid() != owner:  # a fork
             os._exit(1)
         if number != signal.SIGALRM:
             # No thread: this one may have been interrupted as it held the lock of all threads.
+            stopped = True
             signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_END)
             raise KeyboardInterrupt
         if held:
@@ -340,18 +293,17 @@ def _ended_by_signals(whole: Path) -> Iterator[None]:
         os._exit(1)
 
     here = threading.current_thread() is threading.main_thread()
-    ending = [signal.SIGTERM, signal.SIGHUP] if here else []
-    changed = [one for one in ending if signal.getsignal(one) == signal.SIG_DFL]
-    if changed and signal.getsignal(signal.SIGALRM) == signal.SIG_DFL:
-        signal.signal(signal.SIGALRM, stop)
-    for one in changed:
-        signal.signal(one, stop)
+    ending = [signal.SIGTERM, signal.SIGHUP, signal.SIGALRM] if here else []
+    changed = [sig for sig in ending if signal.getsignal(sig) == signal.SIG_DFL]
+    for sig in changed:
+        signal.signal(sig, stop)
     try:
         yield
     finally:
         held = False
-        for one in changed:
-            signal.signal(one, signal.SIG_DFL)
+        for sig in changed:
+            if sig != signal.SIGALRM or not stopped:  # else it is still to ring
+                signal.signal(sig, signal.SIG_DFL)
 
 
 def _lock(file: BinaryIO, lock: Path, output: str) -> None:
@@ -375,7 +327,7 @@ def discard_staging(run: RunSettings) -> None:
 def has_faults(folder: str) -> bool:
     """Returns whether a run rejected every row of a kind, or of one input, or held files back."""
     manifest = Run.open(folder).manifest
-    kinds = any(_is_all_rejected(manifest, one) for one in manifest["counts"])
+    kinds = any(_is_all_rejected(manifest, records) for records in manifest["counts"])
     return kinds or bool(_rejected_inputs(manifest) or withheld_files(manifest))
 
 
@@ -383,9 +335,9 @@ def withheld_files(manifest: Manifest) -> dict[str, int]:
     """Returns the files that a run held back, and how many withheld values each names."""
     begin = f"{HELD_FOLDER}/"
     return {
-        one["name"].removeprefix(begin): one["rows"]
-        for one in manifest.get("private", [])
-        if one["name"].startswith(begin)
+        file["name"].removeprefix(begin): file["rows"]
+        for file in manifest.get("private", [])
+        if file["name"].startswith(begin)
     }
 
 
@@ -437,7 +389,7 @@ def summary_lines(folder: str) -> Iterator[str]:
     yield from decision_lines(run)
     for name, number in list(withheld_files(run.manifest).items())[:MOST_NAMES]:
         yield f"warning: held back: {name} names {quantity(number, 'withheld value')}; see `health`"
-    if any(one["name"] == REPORT_PAGE for one in run.manifest["outputs"]):
+    if any(file["name"] == REPORT_PAGE for file in run.manifest["outputs"]):
         yield f"open {folder.rstrip('/')}/{REPORT_PAGE}"
     for alarm in run.manifest["alarms"]:
         if alarm["code"] == "islands_refused":
@@ -450,15 +402,15 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
         return
     listed = entries["listed"]
     if number := sum(entries["skipped"].values()):
-        names = [one["name"] for one in listed if one["status"] == EntryStatus.SKIPPED]
-        what = f"{quantity(number, 'entry', 'entries')} below the inputs skipped"
+        names = [entry["name"] for entry in listed if entry["status"] == EntryStatus.SKIPPED]
+        skipped = f"{quantity(number, 'entry', 'entries')} below the inputs skipped"
         named = (
             printable(", ".join(names)) if number <= MOST_NAMES else "see `entries` in the manifest"
         )
-        yield f"{what}: {_in_words(entries['skipped'], SKIP_REASONS)} ({named})"
+        yield f"{skipped}: {_in_words(entries['skipped'], SKIP_REASONS)} ({named})"
     if number := entries["unreadable"]:
-        bad = [one for one in listed if one["status"] == EntryStatus.UNREADABLE][:MOST_NAMES]
-        named = ", ".join(printable(f"{one['name']} ({one['reason']})") for one in bad)
+        bad = [entry for entry in listed if entry["status"] == EntryStatus.UNREADABLE][:MOST_NAMES]
+        named = ", ".join(printable(f"{entry['name']} ({entry['reason']})") for entry in bad)
         rest = f" and {number - len(bad):,} more" if number > len(bad) else ""
         yield f"warning: not read, and in no cluster: {named}{rest}"
 
@@ -466,9 +418,9 @@ def entry_lines(entries: InputEntries | None) -> Iterator[str]:
 def _dialect_lines(run: Run) -> Iterator[str]:
     """Yields the dialects in which inputs were read, beside UTF-8 with commas."""
     named: dict[str, list[str]] = {}
-    for one in run.manifest["inputs"]:
-        if dialect := one.get("dialect"):
-            named.setdefault(dialect, []).append(printable(one["name"]))
+    for file in run.manifest["inputs"]:
+        if dialect := file.get("dialect"):
+            named.setdefault(dialect, []).append(printable(file["name"]))
     for dialect, names in sorted(named.items()):
         rest = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
         yield f"read as {dialect}: {', '.join(names[:MOST_NAMES])}{rest}"
@@ -477,15 +429,15 @@ def _dialect_lines(run: Run) -> Iterator[str]:
 def rejected_input_lines(run: Run) -> Iterator[str]:
     """Yields the inputs of which every row was rejected, each with the first reason."""
     lost = _rejected_inputs(run.manifest)
-    for one in lost[:MOST_REASONS]:
-        where = (pc.field("source") == one["name"]) & (pc.field("record_kind") == one["kind"])
+    for file in lost[:MOST_REASONS]:
+        where = (pc.field("source") == file["name"]) & (pc.field("record_kind") == file["kind"])
         rows = run.table(REJECTS, ["position", "code"], where).sort_by("position")
         first = (
             f", the first as {rows['code'][0]} in row {rows['position'][0]}" if len(rows) else ""
         )
         yield (
-            f"warning: every row of {printable(one['name'])} was rejected "
-            f"({one['rejected']:,} of {one['rows']:,}){first}"
+            f"warning: every row of {printable(file['name'])} was rejected "
+            f"({file['rejected']:,} of {file['rows']:,}){first}"
         )
     if len(lost) > MOST_REASONS:
         yield f"warning: every row of {len(lost) - MOST_REASONS:,} more inputs was rejected"
@@ -541,7 +493,7 @@ def stream_summary_lines(output: str) -> Iterator[str]:
     except FileNotFoundError:
         codes = None
     if codes is not None and codes.num_rows:
-        by_code = dict(zip(*(codes[one].to_pylist() for one in codes.column_names), strict=True))
+        by_code = dict(zip(*(codes[name].to_pylist() for name in codes.column_names), strict=True))
         rows = quantity(sum(by_code.values()), "rejected row")
         yield f"{rows} in {output}/{REJECTS.name}: {_in_words(by_code, REJECT_REASONS)}"
     if snapshot is not None:
@@ -552,12 +504,14 @@ def latest_snapshot(output: str) -> str | None:
     """Returns the folder of a stream's latest snapshot, None where there is none."""
     folder = FileSystems.join(output.rstrip("/"), SNAPSHOTS_FOLDER)
     if is_local(output):
-        found = [str(one.parent) for one in Path(folder).glob(f"[0-9]*/{MANIFEST_NAME}")]
+        snapshots = [str(path.parent) for path in Path(folder).glob(f"[0-9]*/{MANIFEST_NAME}")]
     else:
         pattern = FileSystems.join(folder, "*", MANIFEST_NAME)
-        paths = [one.path for match in FileSystems.match([pattern]) for one in match.metadata_list]
-        found = [path.removesuffix(f"/{MANIFEST_NAME}") for path in paths]
-    return max(found, default=None)
+        paths = [
+            file.path for match in FileSystems.match([pattern]) for file in match.metadata_list
+        ]
+        snapshots = [path.removesuffix(f"/{MANIFEST_NAME}") for path in paths]
+    return max(snapshots, default=None)
 
 
 def unread_numbers(run: Run) -> Counter[str]:
@@ -565,17 +519,19 @@ def unread_numbers(run: Run) -> Counter[str]:
 
     They are those of complaints (`numbers_unread`), and the suspects' of calls.
     """
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     wanted = ["phone_numbers", "victim_country", "numbers_unread"]
     for batch in run.batches(COMPLAINTS, wanted, pc.field("numbers_unread") > 0):
-        found.update(_unread_of_complaints(batch))
+        counts.update(_unread_of_complaints(batch))
     number = pc.field("suspect_number")
     for batch in run.batches(CALLS, ["suspect_number", "victim_country"], number.is_valid()):
         readings = normalize_numbers(batch["suspect_number"], batch["victim_country"])
         reasons = pc.struct_field(readings, "reason").drop_null()
-        found.update({one["values"]: one["counts"] for one in pc.value_counts(reasons).to_pylist()})
-    found.pop("empty", None)
-    return found
+        counts.update(
+            {row["values"]: row["counts"] for row in pc.value_counts(reasons).to_pylist()}
+        )
+    counts.pop("empty", None)
+    return counts
 
 
 def _unread_of_complaints(batch: pa.RecordBatch) -> Iterator[str]:
@@ -615,7 +571,9 @@ def unread_number_lines(reasons: Mapping[str, int]) -> Iterator[str]:
 
 def _loss_lines(run: Run) -> Iterator[str]:
     """Yields a line on the losses that name no currency, if there are any."""
-    if number := sum(one.num_rows for one in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)):
+    if number := sum(
+        batch.num_rows for batch in run.batches(COMPLAINTS, ["source_org"], BARE_LOSS)
+    ):
         yield (
             f"{quantity(number, 'loss', 'losses')} without a currency, in no total: give each its "
             "loss_currency, or write the constant loss_currency in the map"
@@ -625,7 +583,7 @@ def _loss_lines(run: Run) -> Iterator[str]:
 def _record_lines(run: Run, kind: RecordKind) -> Iterator[str]:
     plural = KIND_PLURAL[kind]
     rows = run.manifest["counts"]["complaints" if kind == RecordKind.COMPLAINT else "calls"]
-    names = [one["name"] for one in run.manifest["inputs"] if one["kind"] == kind]
+    names = [file["name"] for file in run.manifest["inputs"] if file["kind"] == kind]
     if rows["read"]:
         used = f"{rows['accepted']:,} of {quantity(rows['read'], kind)} used"
         again = quantity(rows["duplicates"], "duplicate")
@@ -673,11 +631,11 @@ def _cluster_line(run: Run) -> str:
     return f"{quantity(clusters, 'cluster')} of two or more{changed}"
 
 
-def _rejected_inputs(manifest: Mapping[str, Any]) -> list[InputFile]:
+def _rejected_inputs(manifest: Row) -> list[InputFile]:
     """Lists the inputs of a run that were read in vain, those with the most rows first."""
-    vain = [one for one in manifest["inputs"] if 0 < one["rows"] == one.get("rejected")]
-    return sorted(vain, key=lambda one: (-one["rows"], one["name"]))
+    vain = [file for file in manifest["inputs"] if 0 < file["rows"] == file.get("rejected")]
+    return sorted(vain, key=lambda file: (-file["rows"], file["name"]))
 
 
-def _is_all_rejected(manifest: Mapping[str, Any], records: str) -> bool:
+def _is_all_rejected(manifest: Row, records: str) -> bool:
     return 0 < manifest["counts"][records]["read"] == faulty_rows(manifest, records)

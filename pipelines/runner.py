@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -26,11 +26,17 @@ from apache_beam.runners.runner import PipelineResult, PipelineRunner, PipelineS
 from apache_beam.utils import thread_pool_executor
 
 from pipelines import run_folder
-from pipelines.options import LOCAL_RUNNER, UsageError, describe_system_error, has_job_server
+from pipelines.options import (
+    LOCAL_RUNNER,
+    FailedError,
+    UsageError,
+    describe_system_error,
+    has_job_server,
+)
 from pipelines.progress import Progress, suppress_stderr
 from transforms.batch_codec import SpillFile
 from transforms.gc_tuning import gc_tuned, keep_memory
-from transforms.local import LocalExecutor, OptionsParsedOnce, new_pipeline
+from transforms.local import LocalExecutor, OptionsParsedOnce
 from transforms.manifest import RunSettings
 from transforms.write import available_cpus, forking, is_local
 
@@ -72,7 +78,7 @@ def make_pipeline(flags: list[str]) -> beam.Pipeline:
     try:
         options = OptionsParsedOnce(flags)
         check_job_server(options)
-        return new_pipeline(options, _local_runner(options, flags))
+        return beam.Pipeline(options=options, runner=_local_runner(options, flags))
     except UsageError:
         raise
     except Exception as error:
@@ -172,11 +178,12 @@ def opens_ports(options: PipelineOptions) -> bool:
 
 def run_pipeline(
     pipeline: beam.Pipeline, run: RunSettings, progress: Progress, *, debug: bool, wait: bool = True
-) -> int:
-    """Runs a pipeline that publishes `run`; returns the exit status, 0 or 1.
+) -> None:
+    """Runs a pipeline that publishes `run`.
 
     Raises:
-        BaseException: the error that the pipeline failed on, with `debug`.
+        RunFailedError: if it fails; with `debug` the error itself is raised.
+        KeyboardInterrupt: if it is stopped.
     """
     steps = [step.full_label for step in pipeline.transforms_stack[0].parts]
     keep_memory()
@@ -189,8 +196,7 @@ def run_pipeline(
                 result.wait_until_finish()
     except (Exception, KeyboardInterrupt) as error:
         run_folder.discard_staging(run)
-        return report_failure(error, debug=debug)
-    return 0
+        report_failure(error, debug=debug)
 
 
 def shuffle_on_disk(options: PipelineOptions, output: str) -> AbstractContextManager[None]:
@@ -205,18 +211,21 @@ def shuffle_on_disk(options: PipelineOptions, output: str) -> AbstractContextMan
     return SpillFile(str(Path(output).resolve().parent)).spilling()
 
 
-def report_failure(error: BaseException, *, debug: bool) -> int:
-    """Writes what failed to stderr; returns the exit status 1.
+class RunFailedError(FailedError):
+    """A run that failed: `problem` is the kind and the place of its error, without its text."""
 
-    Raises:
-        BaseException: the error itself, with `debug`.
-    """
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"ringtrace: failed: {problem}; --debug shows more")
+        self.problem = problem
+
+
+def report_failure(error: BaseException, *, debug: bool) -> NoReturn:
+    """Raises what a failed run is to end with, as `run_pipeline` does."""
     if debug:
         raise error
-    stopped = isinstance(_first_error(error), KeyboardInterrupt)
-    what = "stopped" if stopped else f"failed: {describe_error(error)}; --debug shows more"
-    sys.stderr.write(f"ringtrace: {what}\n")
-    return 1
+    if isinstance(_first_error(error), KeyboardInterrupt):
+        raise KeyboardInterrupt from None
+    raise RunFailedError(describe_error(error)) from None
 
 
 def describe_error(error: BaseException) -> str:

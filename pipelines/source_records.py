@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.options import UsageError
+from pipelines.options import UsageError, usage_errors
 from reports.link_evidence import RecordKey
 from reports.referral import RecordSource, StatedPayment, stated_payment
 from reports.text import quantity
@@ -57,17 +57,19 @@ def locate_records(
     Raises:
         UsageError: for an input that is not byte for byte what the run read, or is missing.
     """
-    try:
+    with usage_errors(InputError):
         # The run may have left something out: its manifest has the digests of what it read.
         files = survey_inputs(complaints, calls, reading, skip_unreadable=True).files
-    except InputError as error:
-        raise UsageError(str(error)) from None
     digests = _checked_digests(manifest, files)
-    given = manifest["options"].get("as_of")
-    as_of = datetime.fromisoformat(given) if isinstance(given, str) else None
+    moment = manifest["options"].get("as_of")
+    as_of = datetime.fromisoformat(moment) if isinstance(moment, str) else None
     sources = _offered_sources(manifest, wanted)
     for kind in RecordKind:
-        of_kind = {(org, record) for one, org, record in wanted - sources.keys() if one == kind}
+        of_kind = {
+            (org, record)
+            for record_kind, org, record in wanted - sources.keys()
+            if record_kind == kind
+        }
         if of_kind:
             sources |= _input_sources(kind, files, digests, of_kind, reading, as_of)
     if lost := sorted(wanted - sources.keys()):
@@ -86,8 +88,10 @@ def _offered_sources(manifest: Manifest, wanted: Set[RecordKey]) -> dict[RecordK
     people, and the organisation that sent it finds the records.
     """
     listed: Any = manifest["options"].get("offers") or []
-    digests = {(one["sender"], one["sha256"][:12]): one["sha256"] for one in listed}
-    names = {one["sha256"]: one["name"] for one in manifest["inputs"] if one["kind"] == OFFER_KIND}
+    digests = {(offer["sender"], offer["sha256"][:12]): offer["sha256"] for offer in listed}
+    names = {
+        file["sha256"]: file["name"] for file in manifest["inputs"] if file["kind"] == OFFER_KIND
+    }
     sources = {}
     for key in wanted:
         _, org, record = key
@@ -100,7 +104,7 @@ def _offered_sources(manifest: Manifest, wanted: Set[RecordKey]) -> dict[RecordK
 
 def _checked_digests(manifest: Manifest, files: Sequence[InputFile]) -> dict[tuple[str, str], str]:
     """Returns the SHA-256 of the files, which must be those of the manifest, by kind and label."""
-    known = Counter((one["kind"], one["sha256"]) for one in manifest["inputs"])
+    known = Counter((file["kind"], file["sha256"]) for file in manifest["inputs"])
     digests = {}
     for file in files:
         (sha256, _), _ = scan_file(file)
@@ -128,7 +132,6 @@ def _input_sources(
         for file in files
         if file.kind == kind
         for batch in _accepted(kind, file, reading, as_of, wanted, paid)
-        if batch.num_rows
     ]
     if not batches:
         return {}
@@ -136,29 +139,28 @@ def _input_sources(
     copies = Counter(_ids(rows, kind))
     kept, _ = unique_records(rows, kind)
     columns = [kept[name].to_pylist() for name in ("source", "position")]
-    of_calls: list[tuple[Click, ...]] = [()] * kept.num_rows
-    clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else of_calls
+    clicked = _clicks(kept) if kind is RecordKind.COMPLAINT else [()] * kept.num_rows
     return {
         (str(kind), org, record): RecordSource(
             file=mask_file_name(source),
             sha256=digests[str(kind), source],
             position=position,
             copies=copies[org, record] - 1,
-            clicks=those,
+            clicks=clicks,
             payments=paid.get((source, position), ()),
         )
-        for (org, record), source, position, those in zip(
+        for (org, record), source, position, clicks in zip(
             _ids(kept, kind), *columns, clicked, strict=True
         )
     }
 
 
-def _clicks(complaints: Any) -> Iterator[tuple[Click, ...]]:
+def _clicks(complaints: Any) -> Iterable[tuple[Click, ...]]:
     """Yields what ad platforms added to the links of each complaint, each once."""
     texts = zip(complaints["urls"].to_pylist(), complaints["narrative"].to_pylist(), strict=True)
     for links, narrative in texts:
-        given = [one for one in (*(links or ()), narrative) if one]
-        yield tuple(dict.fromkeys(click for one in given for click in clicks(one)))
+        stated = filter(None, (*(links or ()), narrative))
+        yield tuple(dict.fromkeys(click for text in stated for click in clicks(text)))
 
 
 def _accepted(
@@ -176,11 +178,12 @@ def _accepted(
         for tag, batch in read_shard(shard, reading):
             if tag == TAGS[kind]:
                 rows = validate(batch, as_of)[0]
-                keep = [one in wanted for one in _ids(rows, kind)]
+                keep = [key in wanted for key in _ids(rows, kind)]
                 kept = rows.filter(pa.array(keep, pa.bool_()))
                 if kind is RecordKind.COMPLAINT:
                     paid |= _stated_payments(batch, kept)
-                yield kept
+                if kept.num_rows:
+                    yield kept
 
 
 def _stated_payments(
@@ -188,10 +191,11 @@ def _stated_payments(
 ) -> dict[_Place, tuple[StatedPayment, ...]]:
     """Returns what the kept rows state of each payment that no table of a run has, by place."""
     wanted = set(zip(kept["source"].to_pylist(), kept["position"].to_pylist(), strict=True))
-    columns = [read[one].to_pylist() for one in ("source", "position", "victim_country")]
+    columns = [read[name].to_pylist() for name in ("source", "position", "victim_country")]
     return {
         (source, position): tuple(
-            stated_payment(one or {}, (country or "").strip().upper() or None) for one in payments
+            stated_payment(payment or {}, (country or "").strip().upper() or None)
+            for payment in payments
         )
         for source, position, country, payments in zip(
             *columns, read["payments"].to_pylist(), strict=True

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipelines import key_store, ledger
 from pipelines.key_store import own_public_keys, private_key, trusted_keys
-from pipelines.options import UsageError, add_notice
+from pipelines.options import Json, UsageError, add_notice, system_errors, usage_errors
+from pipelines.safe_files import locked, write_whole
 from reports import signing, tables
 from reports.run import Custody, Run, RunError, private_table
 from schemas.decision import ACCUSING_DECISIONS, DecisionKind, members_digest
@@ -94,31 +95,31 @@ OVERRIDE = "override"
 _TWO_PEOPLE = (*ACCUSING_DECISIONS, OVERRIDE)
 
 
-def _kinds(value: Any) -> frozenset[str] | None:
-    fits = isinstance(value, list) and all(one in _TWO_PEOPLE for one in value)
-    return frozenset(value) if fits else None
-
-
-def _flag(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _whole(least: int, most: int) -> Callable[[Any], int | None]:
-    def check(value: Any) -> int | None:
-        fits = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-        return value if fits else None
-
-    return check
-
-
-_POLICY: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "two_people": (_kinds, f"a list of {', '.join(_TWO_PEOPLE)}"),
-    "require_signed_decisions": (_flag, "true or false"),
-    "longest_offer_days": (_whole(1, 366), "a whole number from 1 to 366"),
-    "least_shared_count": (_whole(3, 1_000), "a whole number from 3 to 1000"),
-    "overlap_answers_per_year": (_whole(1, 365), "a whole number from 1 to 365"),
-    "most_people_of_sender": (_whole(1, 1_000), "a whole number from 1 to 1000"),
+_MOST = {
+    "longest_offer_days": (1, 366),
+    "least_shared_count": (3, 1_000),
+    "overlap_answers_per_year": (1, 365),
+    "most_people_of_sender": (1, 1_000),
 }
+"""The least and the most of the rules that are whole numbers."""
+
+_RULES = ("two_people", "require_signed_decisions", *_MOST)
+
+
+def _rule(name: str, value: Any) -> Any:
+    """Returns the value of a rule. Raises ValueError, which says what it must be."""
+    if name == "two_people":
+        if isinstance(value, list) and all(kind in _TWO_PEOPLE for kind in value):
+            return frozenset(value)
+        raise ValueError(f"a list of {', '.join(_TWO_PEOPLE)}")
+    if name == "require_signed_decisions":
+        if isinstance(value, bool):
+            return value
+        raise ValueError("true or false")
+    least, most = _MOST[name]
+    if type(value) is int and least <= value <= most:
+        return value
+    raise ValueError(f"a whole number from {least} to {most}")
 
 
 def custody_policy() -> CustodyPolicy:
@@ -131,18 +132,14 @@ def custody_policy() -> CustodyPolicy:
     if not path.exists():
         return CustodyPolicy()
     key_store.check_closed(path)
-    try:
+    with usage_errors(tomllib.TOMLDecodeError, before=f"{path}: ", after="; write it as TOML"):
         values = parse_toml(read_text(str(path)))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {error}; write it as TOML") from None
     chosen = {}
     for name, value in values.items():
-        if name not in _POLICY:
-            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_POLICY)}")
-        check, wanted = _POLICY[name]
-        chosen[name] = check(value)
-        if chosen[name] is None:
-            raise UsageError(f"{path}: {name}: is not {wanted}; give one")
+        if name not in _RULES:
+            raise UsageError(f"{path}: {name[:64]!r} is no rule; use {', '.join(_RULES)}")
+        with usage_errors(ValueError, before=f"{path}: {name}: is not ", after="; give one"):
+            chosen[name] = _rule(name, value)
     return CustodyPolicy(**chosen)
 
 
@@ -175,21 +172,19 @@ MOST_RULES_BYTES, MOST_DECISIONS_BYTES = 1024 * 1024, 8 * 1024 * 1024
 """The same of rules of sources, which each process of a run holds, and of analysts' decisions."""
 
 
-def free_folder(given: str | Path) -> Path:
+def free_folder(name: str | Path) -> Path:
     """Returns the path of the folder to write to, which must be new or empty; makes nothing.
 
     Raises:
         UsageError: if it is neither, or cannot be made.
     """
-    folder = Path(given)
-    try:
+    folder = Path(name)
+    with system_errors(name, "name another folder"):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{given}: exists and is not an empty folder; name a new one")
-        above = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+            raise UsageError(f"{name}: exists and is not an empty folder; name a new one")
+        above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not above.is_dir():
-            raise UsageError(f"{given}: {above} is not a folder; name another one")
-    except OSError as error:
-        raise UsageError(f"{given}: {error.strerror}; name another folder") from None
+            raise UsageError(f"{name}: {above} is not a folder; name another one")
     return folder
 
 
@@ -200,22 +195,20 @@ def read_text(path: str, most: int = MOST_TEXT_BYTES) -> str:
         UsageError: if it cannot be read, or is of over `most` bytes.
     """
     try:
-        if "://" not in path:
-            with Path(path).open("rb") as local:
-                content = local.read(most + 1)
-        else:
-            from apache_beam.io.filesystems import FileSystems
+        with system_errors(path, "give a file that can be read"):
+            if "://" not in path:
+                file: Any = Path(path).open("rb")  # noqa: SIM115 - closed below
+            else:
+                from apache_beam.io.filesystems import FileSystems
 
-            with FileSystems.open(path) as stored:
-                content = bytes(stored.read(most + 1))
+                file = FileSystems.open(path)
+            with file:
+                content = bytes(file.read(most + 1))
         if len(content) > most:
             raise UsageError(f"{path}: is of over {most >> 20} MiB; give a smaller one")
         return io.TextIOWrapper(io.BytesIO(content), "utf-8-sig").read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        why = error.strerror or "cannot be opened"
-        raise UsageError(f"{path}: {why}; give a file that can be read") from None
     except ValueError:
         # Beam names no file system for the scheme where the library for it is absent.
         raise UsageError(
@@ -243,15 +236,13 @@ def read_maps(paths: Iterable[str]) -> tuple[RecordMap, ...]:
 
     maps: list[RecordMap] = []
     for path in paths:
-        try:
+        with usage_errors(MapError, InputError):
             maps.append(parse_map(read_text(path), path))
             plan_input_files((), (), ReadOptions(maps=tuple(maps)))
-        except (MapError, InputError) as error:
-            raise UsageError(str(error)) from None
     return tuple(maps)
 
 
-def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> dict[str, Any]:
+def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> Json:
     """Returns what a manifest says of maps and the victims' country; nothing without any.
 
     `assumed_utc` names the maps by which a time may lack its zone, where no zone is given.
@@ -259,25 +250,25 @@ def recorded_reading(paths: Iterable[str], reading: ReadOptions) -> dict[str, An
     country = {"victim_country": reading.victim_country} if reading.victim_country else {}
     if not reading.maps:
         return country
-    assumed = [Path(one.name).name for one in reading.maps if one.assumes_zone]
+    assumed = [Path(mapping.name).name for mapping in reading.maps if mapping.assumes_zone]
     return country | {
-        "maps": [file_digest(one) for one in paths],
+        "maps": [file_digest(path) for path in paths],
         "timezone": reading.timezone,
         "assumed_utc": [] if reading.timezone else assumed,
     }
 
 
-def without_void_joins(given: Iterable[Decision]) -> tuple[Decision, ...]:
+def without_void_joins(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
     """Returns decisions, those without effect that accuse somebody and were made on a void join.
 
     What protects somebody stays in force.
     """
     void = _void_joins()
     return tuple(
-        replace(one, void=f"was made on a join that is void: {void[one.run_id]}")
-        if one.void is None and one.kind in ACCUSING_DECISIONS and one.run_id in void
-        else one
-        for one in given
+        replace(decision, void=f"was made on a join that is void: {void[decision.run_id]}")
+        if decision.void is None and decision.kind in ACCUSING_DECISIONS and decision.run_id in void
+        else decision
+        for decision in decisions
     )
 
 
@@ -293,10 +284,8 @@ def read_known_legitimate(paths: Iterable[str]) -> KnownLegitimate:
     """Reads the shipped list with the user's; raises UsageError for one that cannot be used."""
     known = shipped_allowlist()
     for path in paths:
-        try:
+        with usage_errors(LegitimateListError):
             known = known.merged(parse_allowlist(read_text(path), path))
-        except LegitimateListError as error:
-            raise UsageError(str(error)) from None
     return known
 
 
@@ -304,11 +293,13 @@ def read_decisions(path: str | None) -> tuple[Decision, ...]:
     """Reads the decisions of a file, if there is one; raises UsageError if it cannot be used."""
     if path is None:
         return ()
-    found = parse_decisions_text(read_text(path, MOST_DECISIONS_BYTES), path)
-    check_last_row(found, path)
-    void = (one for one in found if one.void is not None)
-    sys.stderr.writelines(f"ringtrace: {path}: {one.decision_id} {one.void}\n" for one in void)
-    return found
+    decisions = parse_decisions_text(read_text(path, MOST_DECISIONS_BYTES), path)
+    check_last_row(decisions, path)
+    void = (decision for decision in decisions if decision.void is not None)
+    sys.stderr.writelines(
+        f"ringtrace: {path}: {decision.decision_id} {decision.void}\n" for decision in void
+    )
+    return decisions
 
 
 def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
@@ -327,19 +318,17 @@ def parse_decisions_text(text: str, path: str) -> tuple[Decision, ...]:
         for org, keys in [*key_store.trusted_keys().items(), (None, key_store.own_public_keys())]
         for key in keys
     }
-    try:
-        found = decisions_file.parse_decisions(text, path, signers)
-    except decisions_file.DecisionError as error:
-        raise UsageError(str(error)) from None
-    found = without_void_joins(found)
+    with usage_errors(decisions_file.DecisionError):
+        rows = decisions_file.parse_decisions(text, path, signers)
+    rows = without_void_joins(rows)
     policy = custody_policy()
-    typed = [one for one in found if one.signature is None or one.signature.key_id not in signers]
+    typed = [row for row in rows if row.signature is None or row.signature.key_id not in signers]
     if policy.require_signed_decisions and typed:
         raise UsageError(
             f"{path}: {typed[0].decision_id} is signed by no key that is known here, and your "
             "policy takes no such row; make it with ringtrace decide"
         )
-    return decisions.await_second_person(found, policy.two_people)
+    return decisions.await_second_person(rows, policy.two_people)
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
@@ -354,9 +343,9 @@ def _last_rows() -> dict[str, dict[str, str]]:
     """Reads the first and the last row that was signed here into each file, as digests."""
     path = key_store.home() / LAST_ROWS_FILE
     try:
-        found = json.loads(path.read_bytes())
+        stored = json.loads(path.read_bytes())
         return {
-            str(file): {"first": one["first"], "last": one["last"]} for file, one in found.items()
+            str(file): {"first": row["first"], "last": row["last"]} for file, row in stored.items()
         }
     except FileNotFoundError:
         return {}
@@ -370,11 +359,13 @@ def check_last_row(decisions: Iterable[Decision], path: str) -> None:
     Raises:
         UsageError: for one. A chain alone does not show that its end was cut off.
     """
-    digests = {one.signature.digest for one in decisions if one.signature is not None}
+    digests = {
+        decision.signature.digest for decision in decisions if decision.signature is not None
+    }
     rows = _last_rows()
     own = rows.get(os.path.realpath(path))
-    wanted = [own] if own else [one for one in rows.values() if one["first"] in digests]
-    if wanted and not any(one["last"] in digests for one in wanted):
+    wanted = [own] if own else [row for row in rows.values() if row["first"] in digests]
+    if wanted and not any(row["last"] in digests for row in wanted):
         raise UsageError(
             f"{path}: the last row that you signed in it ({wanted[0]['last'][:16]}) was removed or "
             "edited; restore the file from a copy, or give another name to a new one"
@@ -387,15 +378,15 @@ def record_last_row(decisions: Iterable[Decision], path: Path) -> None:
     Raises:
         UsageError: if that cannot be written.
     """
-    signed = [one.signature for one in decisions if one.signature is not None]
-    first = next(one.digest for one in signed if not one.previous)
-    followed = {one.previous for one in signed}
-    last = next(one.digest for one in signed if one.digest not in followed)
+    signed = [decision.signature for decision in decisions if decision.signature is not None]
+    first = next(signature.digest for signature in signed if not signature.previous)
+    followed = {signature.previous for signature in signed}
+    last = next(signature.digest for signature in signed if signature.digest not in followed)
     note = key_store.home() / LAST_ROWS_FILE
-    with key_store.locked(note):
+    with locked(note):
         rows = _last_rows() | {str(path): {"first": first, "last": last}}
         text = json.dumps(rows, indent=1, sort_keys=True) + "\n"
-        key_store.write_whole(note, text.encode())
+        write_whole(note, text.encode())
 
 
 def check_continues(decisions: Iterable[Decision], path: str | None, folder: str | None) -> None:
@@ -422,10 +413,10 @@ def check_no_row_lost(
     from transforms.decisions_file import lost_rows
 
     if lost := lost_rows(decisions, before):
-        one = lost[0]
+        row = lost[0]
         raise UsageError(
-            f"{path or '--decisions'}: lacks {one['decision_id']} ({one['kind']} by "
-            f"{one['author']}), which {where} has and somebody signed: give the file with all its "
+            f"{path or '--decisions'}: lacks {row['decision_id']} ({row['kind']} by "
+            f"{row['author']}), which {where} has and somebody signed: give the file with all its "
             "rows; to begin a new one, start without what knows the old one"
         )
 
@@ -450,7 +441,7 @@ def keep_bindings(decisions: tuple[Decision, ...], folder: str | None) -> tuple[
     """Gives decisions the bindings that they have in the finished run in `folder`, if any."""
     from transforms.decisions_file import taken_over
 
-    if folder is None or all(one.members is not None for one in decisions):
+    if folder is None or all(decision.members is not None for decision in decisions):
         return decisions
     run = Run.open(folder)
     before = run_decisions(run)
@@ -475,23 +466,23 @@ def open_run(folder: str | os.PathLike[str], *, built_on: bool = False, name: st
     if built_on:
         check_signers(run, name)
         run.check_all()
-    for one in (void_run(run), *run.notes):
-        if one:
-            add_notice(f"{name}{run.folder}: {one}")
+    for note in (void_run(run), *run.notes):
+        if note:
+            add_notice(f"{name}{run.folder}: {note}")
     return run
 
 
-def previous_run(given: str | None, finished: Run) -> Run | None:
+def previous_run(folder: str | None, finished: Run) -> Run | None:
     """Opens the run before: the one given, or a folder beside the run with the id it followed."""
-    if given is not None:
-        return Run.open(given)
+    if folder is not None:
+        return Run.open(folder)
     wanted = finished.manifest["options"].get("previous")
     beside = Path(finished.folder).resolve().parent
     for manifest in sorted(beside.glob(f"*/{MANIFEST_NAME}")) if wanted else ():
         with suppress(RunError, OSError):
-            other = Run.open(manifest.parent)
-            if other.run_id == wanted:
-                return other
+            candidate = Run.open(manifest.parent)
+            if candidate.run_id == wanted:
+                return candidate
     return None
 
 
@@ -503,7 +494,7 @@ def rests_on(run: Run) -> tuple[str, ...]:
     rows = run_decisions(run)
     if rows is None:
         return (run.run_id,)
-    accuse = pa.array([str(one) for one in ACCUSING_DECISIONS])
+    accuse = pa.array([str(kind) for kind in ACCUSING_DECISIONS])
     rows = rows.filter(pc.and_(rows["in_force"], pc.is_in(rows["kind"], accuse)))
     return tuple(sorted({run.run_id, *rows["run_id"].to_pylist()}))
 
@@ -511,10 +502,10 @@ def rests_on(run: Run) -> tuple[str, ...]:
 def void_run(run: Run) -> str:
     """Returns why a run rests on a join that is void, if it does; else nothing."""
     offers: Any = run.manifest.get("options", {}).get("offers") or []
-    for one in offers:
-        built = max(map(datetime.fromisoformat, (run.manifest["clock"], one["issued_at"])))
-        if why := key_store.void_reason(one["sender"], one["key_id"], built):
-            return f"the offer of {one['sender']} in it is {why}; join without it"
+    for offer in offers:
+        built = max(map(datetime.fromisoformat, (run.manifest["clock"], offer["issued_at"])))
+        if why := key_store.void_reason(offer["sender"], offer["key_id"], built):
+            return f"the offer of {offer['sender']} in it is {why}; join without it"
     void = _void_joins()
     why = ledger.void_basis(rests_on(run), void) if void else ""
     return f"{why}; make the run again without what was decided there" if why else ""
@@ -539,8 +530,11 @@ def signer_problem(run: Run) -> str | None:
 
     A run's signature has no time that its signer could not choose, so that no void key counts.
     """
-    one = run.custody or Custody()
-    for key_id, org in ((one.key_id, one.org), (one.private_key_id, one.private_org)):
+    custody = run.custody or Custody()
+    for key_id, org in (
+        (custody.key_id, custody.org),
+        (custody.private_key_id, custody.private_org),
+    ):
         if key_id is None:
             continue
         signed = f"is signed by the key {key_id}, which is"
@@ -590,8 +584,8 @@ def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
     clusters are summarized; and of a thin cluster all but the member that is named: its author was
     not shown the join.
     """
-    found = rows.to_pylist()
-    here = [one for one in found if one["run_id"] is None and one["kind"] == DecisionKind.CONFIRM]
+    decided = rows.to_pylist()
+    here = [row for row in decided if row["run_id"] is None and row["kind"] == DecisionKind.CONFIRM]
     if not here:
         return rows
     from reports.disclosure_control import thin_clusters
@@ -599,12 +593,12 @@ def _confirmed_as_shown(run: Run, rows: pa.Table) -> pa.Table:
     doubted = pc.field("tier") == str(Tier.VERIFY)
     doubted |= pc.field("cluster_id").isin(thin_clusters(run))
     doubtful = set(tables.read_table(run, MEMBERS, ["entity_id"], doubted)["entity_id"].to_pylist())
-    for one in here:
-        pairs = zip(one["members"], one["used"] or [""] * len(one["members"]), strict=True)
-        kept = [pair for pair in pairs if pair[0] not in doubtful or pair[0] == one["entity_a"]]
-        one["members"], one["used"] = ([pair[at] for pair in kept] for at in (0, 1))
-        one["members_digest"] = members_digest(one["members"])
-    return pa.Table.from_pylist(found, rows.schema)
+    for row in here:
+        pairs = zip(row["members"], row["used"] or [""] * len(row["members"]), strict=True)
+        kept = [pair for pair in pairs if pair[0] not in doubtful or pair[0] == row["entity_a"]]
+        row["members"], row["used"] = ([pair[place] for pair in kept] for place in (0, 1))
+        row["members_digest"] = members_digest(row["members"])
+    return pa.Table.from_pylist(decided, rows.schema)
 
 
 def contested_values(run: Run) -> dict[str, str]:
@@ -616,12 +610,12 @@ def contested_values(run: Run) -> dict[str, str]:
 
     columns = ["entity_id", "kind", "value"]
     rows = private_table(run, CONTESTED, columns, private_key()).to_pylist()
-    if any(None in one.values() for one in rows):
+    if any(None in row.values() for row in rows):
         raise UsageError(
             f"{run.folder}: {CONTESTED.name} is not what the run wrote; restore it, or make the "
             "run again"
         )
-    return {one["entity_id"]: own_id(one) for one in rows}
+    return {row["entity_id"]: own_id(row) for row in rows}
 
 
 def lone_mailboxes(run: Run) -> dict[str, str]:
@@ -634,7 +628,7 @@ def lone_mailboxes(run: Run) -> dict[str, str]:
     unclaimed = pc.field("victim_reporters") == 0
     columns = ["entity_id", "kind", "value"]
     rows = private_table(run, CONTESTED, columns, private_key(), unclaimed).to_pylist()
-    return {one["entity_id"]: own_id(one) for one in rows}
+    return {row["entity_id"]: own_id(row) for row in rows}
 
 
 def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime, datetime] | None]:
@@ -660,9 +654,9 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
     columns = ["entity_id", "first_seen", "first_used", "last_used", "last_seen"]
     entities = tables.read_table(run, ENTITIES, columns)
     shown = entities.filter(pc.is_in(entities["entity_id"], wanted)).select(columns[:-1])
-    at = pc.index_in(shown["entity_id"], members["entity_id"].combine_chunks())
-    cluster = members["cluster_id"].combine_chunks().take(at.combine_chunks())
-    core = pc.equal(members["tier"].combine_chunks(), Tier.CORE).take(at.combine_chunks())
+    places = pc.index_in(shown["entity_id"], members["entity_id"].combine_chunks())
+    cluster = members["cluster_id"].combine_chunks().take(places.combine_chunks())
+    core = pc.equal(members["tier"].combine_chunks(), Tier.CORE).take(places.combine_chunks())
     rows = shown.append_column("cluster_id", cluster)
     rows = rows.append_column("core", pc.fill_null(core, False)).select(SHOWN.names)
     for value, stands in standing.items():
@@ -677,13 +671,11 @@ def shown_entities(run: Run, named: pa.Array) -> tuple[pa.Table, tuple[datetime,
 
 def read_source_rules(path: str | None) -> SourceRules:
     """Reads the rules of a file, added to the shipped ones; raises UsageError if it is no good."""
-    try:
-        given = (
+    with usage_errors(SourceRulesError):
+        rules = (
             parse_source_rules(read_text(path, MOST_RULES_BYTES), path) if path is not None else {}
         )
-    except SourceRulesError as error:
-        raise UsageError(str(error)) from None
-    return dict(sorted({**shipped_source_rules(), **given}.items()))
+    return dict(sorted({**shipped_source_rules(), **rules}.items()))
 
 
 def read_weights(path: str | None) -> PriorityWeights:

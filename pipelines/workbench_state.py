@@ -6,14 +6,14 @@ run computes or that leaves. They stand in a JSON file beside the decisions file
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -24,10 +24,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import key_store
 from pipelines.ledger import values_withheld
-from pipelines.options import UsageError
+from pipelines.options import Json, Row, UsageError, usage_errors
 from pipelines.progress import printable
+from pipelines.safe_files import locked, write_whole
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from reports.workbench import write_workbench
@@ -37,8 +37,6 @@ from schemas.tables import ALL_TABLES
 from transforms.manifest import current_time
 from transforms.stream import SNAPSHOTS_FOLDER
 from transforms.write import JobError, available_cpus, forking, local_job_pool
-
-Json = dict[str, Any]
 
 SUFFIX = ".workbench.json"
 
@@ -62,7 +60,7 @@ _CLUSTER = re.compile(r"[\w.-]{1,80}")
 
 _ALERT_FILE = re.compile(r"(a-[0-9a-f]{32})\.jsonl")
 
-_ALERT_FIELDS = {one.name: one.type for one in ALERT}
+_ALERT_FIELDS = {column.name: column.type for column in ALERT}
 
 _PERCENT = re.compile(r"ringtrace: (\d+) %")
 
@@ -82,21 +80,21 @@ class WorkFile:
         try:
             with self.path.open("rb") as file:
                 content = file.read(MOST_STATE_BYTES + 1)
-            found = json.loads(content) if len(content) <= MOST_STATE_BYTES else None
+            state = json.loads(content) if len(content) <= MOST_STATE_BYTES else None
         except FileNotFoundError:
             return {"version": 1, "clusters": {}, "acknowledged": {}}
         except (OSError, ValueError, RecursionError):
-            found = None
+            state = None
         if not (
-            isinstance(found, dict)
-            and found.get("version") == 1
-            and all(isinstance(found.get(one), dict) for one in ("clusters", "acknowledged"))
-            and all(isinstance(one, dict) for one in found["clusters"].values())
+            isinstance(state, dict)
+            and state.get("version") == 1
+            and all(isinstance(state.get(name), dict) for name in ("clusters", "acknowledged"))
+            and all(isinstance(notes, dict) for notes in state["clusters"].values())
         ):
             raise UsageError(f"{self.path}: is no file of notes of the workbench; move it away")
-        return found
+        return state
 
-    def change(self, body: Mapping[str, Any], author: str) -> Json:
+    def change(self, body: Row, author: str) -> Json:
         """Changes what is noted of one cluster, and returns everything.
 
         Args:
@@ -108,19 +106,19 @@ class WorkFile:
             UsageError: for a value that cannot be, or a file that cannot be written.
         """
         cluster_id, changes = _checked(body)
-        with key_store.locked(self.path):
-            found = self.read()
+        with locked(self.path):
+            state = self.read()
             now = f"{current_time():%Y-%m-%dT%H:%M:%SZ}"
-            known = found["clusters"].setdefault(cluster_id, {"notes": []})
-            if len(found["clusters"]) > MOST_CLUSTERS:
+            known = state["clusters"].setdefault(cluster_id, {"notes": []})
+            if len(state["clusters"]) > MOST_CLUSTERS:
                 raise UsageError(f"{self.path}: has notes on {MOST_CLUSTERS} clusters; start anew")
             if text := changes.pop("text", ""):
                 notes = known.setdefault("notes", [])
                 notes.append({"at": now, "by": author, "text": text})
                 del notes[:-MOST_NOTES]
             known |= changes | {"at": now, "by": author}
-            self._write(found)
-        return found
+            self._write(state)
+        return state
 
     def acknowledge(self, alert_id: str, author: str) -> Json:
         """Notes that somebody has seen an alert, and returns everything.
@@ -130,19 +128,19 @@ class WorkFile:
         """
         if not _ALERT_FILE.fullmatch(f"{alert_id}.jsonl"):
             raise UsageError("name an alert")
-        with key_store.locked(self.path):
-            found = self.read()
+        with locked(self.path):
+            state = self.read()
             mark = {"at": f"{current_time():%Y-%m-%dT%H:%M:%SZ}", "by": author}
-            found["acknowledged"].setdefault(alert_id, mark)
-            self._write(found)
-        return found
+            state["acknowledged"].setdefault(alert_id, mark)
+            self._write(state)
+        return state
 
-    def _write(self, found: Json) -> None:
-        text = json.dumps(found, ensure_ascii=False, indent=1, sort_keys=True)
-        key_store.write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
+    def _write(self, state: Json) -> None:
+        text = json.dumps(state, ensure_ascii=False, indent=1, sort_keys=True)
+        write_whole(self.path, f"{text}\n".encode("utf-8", "replace"))
 
 
-def _checked(body: Mapping[str, Any]) -> tuple[str, Json]:
+def _checked(body: Row) -> tuple[str, Json]:
     cluster_id = body["cluster"]
     if not isinstance(cluster_id, str) or not _CLUSTER.fullmatch(cluster_id):
         raise UsageError("name a cluster of the run")
@@ -180,15 +178,17 @@ def find_runs(folder: str | os.PathLike[str]) -> dict[str, Run]:
         return {"run": Run.open(path)}
     snapshots = path / SNAPSHOTS_FOLDER
     inside = snapshots if snapshots.is_dir() else path
-    found: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     with suppress(OSError):
-        for one in sorted(inside.iterdir()):
-            if RUN_NAME.fullmatch(one.name) and (one / MANIFEST_NAME).is_file():
+        for entry in sorted(inside.iterdir()):
+            if RUN_NAME.fullmatch(entry.name) and (entry / MANIFEST_NAME).is_file():
                 with suppress(RunError):
-                    found[one.name] = Run.open(one)
-    if not found:
+                    runs[entry.name] = Run.open(entry)
+    if not runs:
         raise RunError(f"{path}: is not a finished run, and has none in it")
-    return dict(sorted(found.items(), key=lambda one: (clock_of(one[1]), one[0]), reverse=True))
+    return dict(
+        sorted(runs.items(), key=lambda named: (clock_of(named[1]), named[0]), reverse=True)
+    )
 
 
 def clock_of(run: Run) -> str:
@@ -206,20 +206,22 @@ def read_alerts(folder: str | os.PathLike[str]) -> list[Json]:
         suppress(FileNotFoundError, NotADirectoryError),
         os.scandir(Path(folder, ALERTS_FOLDER)) as inside,
     ):
-        entries = [one for one in inside if _ALERT_FILE.fullmatch(one.name) and _is_plain(one)]
-    newest = sorted(entries, key=lambda one: -one.stat(follow_symlinks=False).st_mtime)
-    found = []
-    for one in newest[:SHOWN_ALERTS]:
-        with suppress(OSError, ValueError, RecursionError), Path(one.path).open("rb") as file:
+        entries = [
+            entry for entry in inside if _ALERT_FILE.fullmatch(entry.name) and _is_plain(entry)
+        ]
+    newest = sorted(entries, key=lambda entry: -entry.stat(follow_symlinks=False).st_mtime)
+    alerts = []
+    for entry in newest[:SHOWN_ALERTS]:
+        with suppress(OSError, ValueError, RecursionError), Path(entry.path).open("rb") as file:
             row = json.loads(file.read(MOST_ALERT_BYTES))
-            if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == one.name:
+            if isinstance(row, dict) and f"{row.get('alert_id')}.jsonl" == entry.name:
                 kept = {key: value for key, value in row.items() if _is_of_alert(key, value)}
-                found.append(kept)
-    return sorted(found, key=lambda one: str(one.get("observed_at")), reverse=True)
+                alerts.append(kept)
+    return sorted(alerts, key=lambda alert: str(alert.get("observed_at")), reverse=True)
 
 
 def workbench_files(
-    finished: Run, previous: Run | None, arguments: argparse.Namespace, *, may_fork: bool
+    finished: Run, previous: Run | None, arguments: Namespace, *, may_fork: bool
 ) -> dict[str, bytes]:
     """Makes the files of the workbench, but for such as name what the run withheld.
 
@@ -237,13 +239,11 @@ def workbench_files(
     ):
         before = str(nodes) if nodes.is_file() else None
         shown = _with_all_tables(finished, Path(folder, "snapshot"))
-        try:
+        with usage_errors(JobError, before=f"{finished.folder}: "):
             write_workbench(shown, pool, previous=previous, before=before, graph=False)
-        except JobError as error:
-            raise UsageError(f"{finished.folder}: {error}") from None
-        names = [one["name"] for one in pool.written]
+        names = [file["name"] for file in pool.written]
         files = {name.removeprefix("report/"): Path(folder, name).read_bytes() for name in names}
-    data = ((name, one) for name, one in files.items() if name.startswith("data/"))
+    data = ((name, content) for name, content in files.items() if name.startswith("data/"))
     for name, number in count_withheld(data, values).items():
         sys.stderr.write(f"held back: {name} names {number} of what the run withheld\n")
         del files[name]
@@ -274,12 +274,12 @@ def _is_of_alert(name: str, value: Any) -> bool:
     if kind is None:
         return False
     if pa.types.is_list(kind):
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return isinstance(value, list) and all(isinstance(text, str) for text in value)
     return isinstance(value, int if pa.types.is_integer(kind) else str)
 
 
-def _is_plain(one: os.DirEntry[str]) -> bool:
-    return one.is_file(follow_symlinks=False)
+def _is_plain(entry: os.DirEntry[str]) -> bool:
+    return entry.is_file(follow_symlinks=False)
 
 
 @dataclass(eq=False)
@@ -365,6 +365,6 @@ def without_withheld(alerts: Iterable[Json], values: Any) -> tuple[list[Json], i
     from transforms.exit_scan import count_withheld
 
     whole = list(alerts)
-    data = ((str(at), json.dumps(one).encode()) for at, one in enumerate(whole))
+    data = ((str(number), json.dumps(alert).encode()) for number, alert in enumerate(whole))
     bad = count_withheld(data, values)
-    return [one for at, one in enumerate(whole) if str(at) not in bad], len(bad)
+    return [alert for number, alert in enumerate(whole) if str(number) not in bad], len(bad)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import uuid
+from argparse import Namespace
 from collections.abc import Sequence
 
 from pipelines.batch.options import add_arguments, batch_options
@@ -14,7 +14,7 @@ from transforms.gc_tuning import gc_tuned
 __all__ = ["add_arguments", "main", "run"]
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Plans and runs one batch; returns the exit status: 0 done, 1 failed.
 
     Raises:
@@ -25,9 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     from pipelines import run_folder, runner
     from pipelines.batch.pipeline import build
     from pipelines.batch.plan import flags_for_size, make_plan, with_register
-    from pipelines.progress import BATCH_STEPS, Progress
+    from pipelines.progress import Progress, batch_steps
     from reports.text import quantity
-    from transforms.local import UNCHECKED
+    from transforms.local import UNCHECKED, quick_building
 
     flags = [*options.beam, UNCHECKED]
     if not options.debug:
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         run_folder.check_private_output(plan.run.private, overwrite=options.overwrite)
         pipeline = runner.make_pipeline(flags + flags_for_size(plan.files, options.beam))
         plan = with_register(plan, options)
-        progress = Progress(sys.stderr, BATCH_STEPS)
+        progress = Progress(sys.stderr, batch_steps())
         if runner.opens_ports(pipeline.options):
             progress.say(runner.OPEN_PORTS_WARNING)
         for line in run_folder.opening_lines(plan.run.private):
@@ -51,24 +51,22 @@ def run(arguments: argparse.Namespace) -> int:
         if plan.register is None and not options.no_register:
             progress.say("no victim register is kept, as there is no key; see --register-key")
         progress.say(f"reading {quantity(len(plan.files), 'file')}")
-        build(pipeline, plan)
+        with quick_building():
+            build(pipeline, plan)
         wait = not options.no_wait
-        status = runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
-    if status == 0:
-        summary = run_folder.lines_for_log(
-            options.output,
-            run_folder.summary_lines(options.output),
-            plan.register,
-            plan.run.private.key,
-        )
-        ended = runner.report_success(
-            pipeline.options, progress, options.output, wait=wait, lines=summary
-        )
-        # The run is complete and its rejects can be read, but its exit status tells a scheduler.
-        status = int(ended and run_folder.has_faults(options.output))
-        if joint is not None and ended:
-            status = max(status, join_run(joint))
-    return status
+        runner.run_pipeline(pipeline, plan.run, progress, debug=options.debug, wait=wait)
+    summary = run_folder.lines_for_log(
+        options.output,
+        run_folder.summary_lines(options.output),
+        plan.register,
+        plan.run.private.key,
+    )
+    ended = runner.report_success(
+        pipeline.options, progress, options.output, wait=wait, lines=summary
+    )
+    # The run is complete and its rejects can be read, but its exit status tells a scheduler.
+    status = int(ended and run_folder.has_faults(options.output))
+    return max(status, join_run(joint)) if joint is not None and ended else status
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,56 +6,30 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.batch.pipeline import kept_register, use_register, write_report as write_run_report
+from pipelines.batch.pipeline import write_report
+from pipelines.options import Row
 from pipelines.user_files import lone_mailboxes
-from reports import tables
+from pipelines.wiring import Graph, RunPlan, publish, read_previous
 from reports.run import Run, has_private, private_batches
+from reports.tables import read_table, table_batches
+from schemas import tables
 from schemas.entity import without_epochs
 from schemas.enums import Status
 from schemas.joint import CONTRIBUTORS, OFFERED_CLUSTERS, UNION_LINKS
 from schemas.manifest import Manifest
-from schemas.tables import (
-    CALLS,
-    CAMPAIGNS,
-    CLUSTERS,
-    COMPLAINTS,
-    COMPONENTS,
-    CONTESTED,
-    DECISIONS,
-    ENTITIES,
-    LINEAGE,
-    LINKS,
-    MEMBERS,
-    MENTIONS,
-    NARRATIVES,
-    REJECTS,
-    SUPPLIERS,
-    Table,
-)
+from schemas.tables import COMPLAINTS, ENTITIES, MEMBERS, MENTIONS, NARRATIVES, Table
 from transforms import joint
+from transforms.arrow_util import with_column
 from transforms.campaigns import FindCampaigns
-from transforms.counters import count_members
-from transforms.decisions import Decision, DecisionsInForce, ResolveDecisions
-from transforms.decisions_file import DecisionRows
-from transforms.extract import KnownLegitimate, complaint_brands, few_words
-from transforms.graph import (
-    MIN_REPORTERS,
-    FileDigest,
-    PriorityWeights,
-    ReadComponentCache,
-    ReadContested,
-    ReadPreviousMembers,
-    bind_decisions,
-    find_clusters,
-    summarize_clusters,
-)
+from transforms.decisions import ResolveDecisions
+from transforms.extract import complaint_brands, few_words
+from transforms.graph import MIN_REPORTERS
 from transforms.joint import (
     AcceptedOffer,
     by_record,
@@ -65,7 +39,6 @@ from transforms.joint import (
     evidence_from_tables,
     evidence_of_offer,
 )
-from transforms.local import local_pipeline
 from transforms.manifest import (
     OFFERED_VICTIMS,
     CounterValue,
@@ -75,10 +48,9 @@ from transforms.manifest import (
 )
 from transforms.private_files import PrivateKey, PrivateStore
 from transforms.redact import redact_mentions
-from transforms.shuffle import MAIN, batches_of
-from transforms.victim_register import RegisterSource
+from transforms.shuffle import batches_of
 from transforms.victims import CLAIMS
-from transforms.write import JobPool, PublishRun, PutFile, Record, Sign, WriteTables, parquet_bytes
+from transforms.write import JobPool, PutFile, Record, parquet_bytes
 
 
 @dataclass(frozen=True)
@@ -99,8 +71,8 @@ class LiveEvidence:
         self.claims.clear()
 
 
-@dataclass(frozen=True)
-class JointPlan:
+@dataclass(frozen=True, kw_only=True)
+class JointPlan(RunPlan):
     """Everything that one joint run needs to know.
 
     Attributes:
@@ -108,21 +80,14 @@ class JointPlan:
         me: the organisation whose run it is.
         offers: those in force.
         offer_files: their entries among the inputs in the manifest.
-        known: identifiers that are nobody's scam.
         private: identifiers of our own victims, and contested ones, which no offer may name.
         most_people: how many people of a sender, or of a contributor to a feed, bear a tie, at
             most, by the names of `AcceptedOffer.claims`.
         others: organisations whose records are in the run, too.
         victims_named: how many identifiers of our own victims the offers name.
-        previous_members: files of the run whose cluster ids are kept.
-        previous_components: its files of clustered components.
-        decisions: of analysts.
-        weights: rank the clusters.
         run: settings of the joint run.
         record: records that the offers were accepted for the time in which the run appears, and
             takes that back if it does not.
-        sign: makes the signatures of the run, if there is a key.
-        register: victim registers of our own, by which evidence of our own is refused, too.
         live: the own evidence where the run is a snapshot: its records are in no table.
     """
 
@@ -131,18 +96,11 @@ class JointPlan:
     offers: tuple[AcceptedOffer, ...]
     most_people: Mapping[str, int]
     others: frozenset[str]
-    offer_files: tuple[Mapping[str, Any], ...]
-    known: KnownLegitimate
+    offer_files: tuple[Row, ...]
     private: frozenset[str]
     victims_named: int
-    previous_members: tuple[str, ...]
-    previous_components: tuple[FileDigest, ...]
-    decisions: tuple[Decision, ...]
-    weights: PriorityWeights
     run: RunSettings
     record: Record
-    sign: Sign | None = None
-    register: RegisterSource | None = None
     live: LiveEvidence | None = None
 
 
@@ -157,108 +115,67 @@ def build_joint_pipeline(pipeline: beam.Pipeline, plan: JointPlan) -> None:
 
     # The records are those of the own run; the evidence is that of the run and of the offers.
     # Those of a snapshot are in no table.
-    live = plan.live
-    own_records = {
-        table.name: own | f"Own {table.name}" >> beam.FlatMap(rows_of_run, table)
-        for table in ((COMPLAINTS, CALLS, REJECTS) if live is None else ())
+    live, key = plan.live, plan.private_key
+    records = {
+        table.name: own
+        | f"Own {table.name}" >> beam.FlatMap(table_batches, table, table.schema.names)
+        for table in ((tables.COMPLAINTS, tables.CALLS, tables.REJECTS) if live is None else ())
     }  # COMPLAINT, CALL, REJECT
-    if has_private(plan.own, NARRATIVES):
-        own_records[NARRATIVES.name] = own | "Own narratives" >> beam.FlatMap(
-            narratives_of_run, plan.run.private.key
-        )  # NARRATIVE
+    if has_private(plan.own, tables.NARRATIVES):
+        narratives = beam.FlatMap(narratives_of_run, key)
+        records[tables.NARRATIVES.name] = own | "Own narratives" >> narratives  # NARRATIVE
+    offered = beam.FlatMap(offered_evidence, plan.private, plan.most_people)
     evidence = (
-        own | "Own evidence" >> beam.FlatMap(own_evidence, live, plan.run.private.key),
+        own | "Own evidence" >> beam.FlatMap(own_evidence, live, key),
         pipeline
         | "Offers" >> beam.Create(list(plan.offers), reshuffle=False)
-        | "Offered evidence" >> beam.FlatMap(offered_evidence, plan.private, plan.most_people),
+        | "Offered evidence" >> offered,
     ) | "All evidence" >> beam.Flatten()  # EVIDENCE
 
     # Cluster it, as in a batch run.
     clock = start | "Clock" >> beam.Map(attrgetter("clock"))  # one datetime
     in_force = clock | "Decisions" >> ResolveDecisions(plan.decisions, None)  # one DecisionsInForce
-    previous = start | "Previous members" >> ReadPreviousMembers(plan.previous_members)  # PREVIOUS
-    components = start | "Previous components" >> ReadComponentCache(
-        plan.previous_components
-    )  # COMPONENT, counters
-    stated = {} if live is None else {CLAIMS: own | "Claims" >> beam.FlatMap(_claims, live)}
-    contested = beam.ParDo(ReadContested(plan.own.folder, plan.run.private.key))
-    clustered = find_clusters(
-        {
-            "evidence": evidence,
-            "before": start | "Contested before" >> contested,
-            "previous": previous,
-            "components": components[MAIN],
-            **stated,  # CLAIM
-        },
-        start,
-        in_force,
-        plan.known,
-        register=use_register(start, plan.register),
-        crowds=crowds_of_offers(plan.offers, plan.most_people, plan.others),
-    )
-    bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
-    summaries = summarize_clusters(clustered, bound, plan.weights)
+    known, of_cache = read_previous(start, plan.previous)  # PREVIOUS, COMPONENT, counters
+    known["evidence"] = evidence
+    if live is not None:
+        known[CLAIMS] = own | "Claims" >> beam.FlatMap(lambda _: live.claims)  # CLAIM
+    crowds = crowds_of_offers(plan.offers, plan.most_people, plan.others)
+    graph = Graph.of(known, start, in_force, plan, plan.own.folder, crowds=crowds)
+    clustered = graph.clustered
 
     # Write the tables, then the report and the manifest.
-    entities = clustered.entities
+    outputs = graph.tables(start) | {tables.COMPONENTS.name: clustered.components} | records
     if live is None:
-        no_numbers = np.empty(0, np.int64)
-        own_records |= {
-            MENTIONS.name: clustered.classified
-            | "Mentions" >> beam.Map(redact_mentions, no_numbers),
-            CAMPAIGNS.name: clustered.classified
+        # No evidence names them again.
+        where = pc.field("status") == str(Status.VICTIM_SIDE)
+        read = beam.FlatMap(table_batches, ENTITIES, ENTITIES.schema.names, where)
+        withheld = own | "Withheld" >> read
+        mentions = beam.Map(redact_mentions, np.empty(0, np.int64))
+        outputs |= {
+            tables.MENTIONS.name: clustered.classified | "Mentions" >> mentions,
+            tables.CAMPAIGNS.name: clustered.classified
             | "Find campaigns" >> FindCampaigns(clustered.assigned),
+            tables.ENTITIES.name: (clustered.entities, withheld) | "All entities" >> beam.Flatten(),
         }
-        withheld = own | "Withheld" >> beam.FlatMap(victim_side_entities)
-        entities = (entities, withheld) | "All entities" >> beam.Flatten()
-    outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
-        **own_records,
-        ENTITIES.name: entities,
-        LINKS.name: clustered.links,
-        CLUSTERS.name: summaries.clusters,
-        MEMBERS.name: summaries.members,
-        SUPPLIERS.name: summaries.suppliers,
-        LINEAGE.name: clustered.lineage,
-        COMPONENTS.name: clustered.components,
-        CONTESTED.name: clustered.contested,
-        DECISIONS.name: bound | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
-        **kept_register(start, clustered, plan.register),
-    }
-    written = outputs | "Write tables" >> WriteTables(start, 1)  # OutputFile
     counted_before = [
         *record_counts(plan.own.manifest),
         (OFFERED_VICTIMS, plan.victims_named),
         *(
-            ((rows_by_file_group("offer"), str(one["label"])), int(one["rows"]))
-            for one in plan.offer_files
+            ((rows_by_file_group("offer"), str(file["label"])), int(file["rows"]))
+            for file in plan.offer_files
         ),
     ]
     counters = (
         pipeline | "Counted before" >> beam.Create(counted_before, reshuffle=False),
-        *clustered.counters,
+        *graph.counters(),
         clustered.cache_counters,
-        components["counters"],
-        bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
-        summaries.clusters | "Count members" >> beam.FlatMap(count_members),
-        summaries.counters,
-    ) | "All counters" >> beam.Flatten()  # ((group, name), count)
+        of_cache,
+    )  # ((group, name), count)
     digests = pipeline | "Digests" >> beam.Create(
         [*input_digests(plan.own.manifest), *plan.offer_files], reshuffle=False
     )
-    gathered = {"digests": digests, "counters": counters, "outputs": written}
     report = partial(write_joint_report, plan=plan)
-    _ = gathered | "Finish" >> PublishRun(start, report, plan.sign, plan.record)  # Manifest
-
-
-def live_pipeline(plan: JointPlan) -> beam.Pipeline:
-    """Returns the joint run of a snapshot, for `LocalExecutor`."""
-    pipeline = local_pipeline()
-    build_joint_pipeline(pipeline, plan)
-    return pipeline
-
-
-def _claims(_: Run, live: LiveEvidence) -> Iterator[pa.RecordBatch]:
-    yield from live.claims
+    publish(start, outputs, counters, digests, report, plan.sign, record=plan.record)
 
 
 def own_evidence(
@@ -271,36 +188,36 @@ def own_evidence(
     if live is not None:
         yield from live.evidence
         return
-    complaints = tables.read_table(run, COMPLAINTS).combine_chunks()
+    complaints = read_table(run, COMPLAINTS).combine_chunks()
     claims = [complaints[name].combine_chunks() for name in ("claimed_brand", "impersonation")]
     brands = complaint_brands(*claims) if complaints.num_rows else None
     records = [
         complaint_records(complaints, run.source_rules, brands, _wordless(run, complaints, key)),
-        call_records(tables.read_table(run, CALLS)),
+        call_records(read_table(run, tables.CALLS)),
     ]
-    found = evidence_from_tables(
-        tables.read_table(run, MENTIONS),
+    evidence = evidence_from_tables(
+        read_table(run, MENTIONS),
         pa.concat_tables(records),
-        tables.read_table(run, ENTITIES, ["entity_id", "region", "line_type"]),
+        read_table(run, ENTITIES, ["entity_id", "region", "line_type"]),
     )
     # Mailboxes that one reporter alone named get their ids back: the other side's reporters may
     # name them, too.
-    own = lone_mailboxes(run)
-    ids = pa.array([own.get(one, one) for one in found["entity_id"].to_pylist()], pa.string())
+    mailboxes = lone_mailboxes(run)
+    shown = evidence["entity_id"].to_pylist()
+    ids = pa.array([mailboxes.get(entity_id, entity_id) for entity_id in shown], pa.string())
     # Epochs are split anew: what the other side saw can fill a gap.
-    bare = without_epochs(ids)
-    yield from batches_of(by_record(found.set_column(0, found.schema.field(0), bare)))
+    yield from batches_of(by_record(with_column(evidence, "entity_id", without_epochs(ids))))
 
 
 def _wordless(run: Run, complaints: pa.Table, key: PrivateKey | None) -> pa.Array | None:
     """Returns whether each complaint has few words; None where its run left no narratives."""
     if not has_private(run, NARRATIVES):
         return None
-    found = pa.Table.from_batches(narratives_of_run(run, key), NARRATIVES.schema)
-    short = found.filter(few_words(found["narrative"]))
+    narratives = pa.Table.from_batches(narratives_of_run(run, key), NARRATIVES.schema)
+    short = narratives.filter(few_words(narratives["narrative"]))
     ids, known = (
-        pc.binary_join_element_wise(one["source_org"], one["complaint_id"], "|")
-        for one in (complaints, short)
+        pc.binary_join_element_wise(rows["source_org"], rows["complaint_id"], "|")
+        for rows in (complaints, short)
     )
     return pc.is_in(ids, known.combine_chunks()).combine_chunks()
 
@@ -322,20 +239,9 @@ def offered_evidence(
             yield from batches_of(by_record(pa.Table.from_batches([kept])))
 
 
-def rows_of_run(run: Run, table: Table) -> Iterator[pa.RecordBatch]:
-    """Yields all rows of one table of a finished run."""
-    yield from tables.table_batches(run, table, table.schema.names)
-
-
 def narratives_of_run(run: Run, key: PrivateKey | None) -> Iterator[pa.RecordBatch]:
     """Yields the private narratives of a finished run."""
     yield from private_batches(run, NARRATIVES, NARRATIVES.schema.names, key)
-
-
-def victim_side_entities(run: Run) -> Iterator[pa.RecordBatch]:
-    """Yields the victim-side ENTITY rows of a finished run: no evidence names them again."""
-    where = pc.field("status") == str(Status.VICTIM_SIDE)
-    yield from tables.table_batches(run, ENTITIES, ENTITIES.schema.names, where)
 
 
 def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
@@ -343,21 +249,21 @@ def record_counts(manifest: Manifest) -> Iterator[CounterValue]:
     for kind, counts in manifest["counts"].items():
         for name, count in counts.items():  # type: ignore[attr-defined]
             yield (kind, name), count
-    for one in manifest["inputs"]:
-        yield (rows_by_file_group(one["kind"]), one["name"]), one["rows"]
-        yield (rejected_by_file_group(one["kind"]), one["name"]), one.get("rejected", 0)
+    for file in manifest["inputs"]:
+        yield (rows_by_file_group(file["kind"]), file["name"]), file["rows"]
+        yield (rejected_by_file_group(file["kind"]), file["name"]), file.get("rejected", 0)
     for group, named in manifest["tallies"].items():
         if group.startswith(("complaint_", "call_")):
             for name, count in named.items():
                 yield (group, name), count
 
 
-def input_digests(manifest: Manifest) -> list[Mapping[str, Any]]:
+def input_digests(manifest: Manifest) -> list[Row]:
     """Returns the inputs of the finished run, as `PublishRun` takes them."""
     return [
-        {"label": one["name"], "dialect": one.get("dialect", "")}
-        | {name: one[name] for name in ("kind", "format", "bytes", "sha256")}
-        for one in manifest["inputs"]
+        {"label": file["name"], "dialect": file.get("dialect", "")}
+        | {name: file[name] for name in ("kind", "format", "bytes", "sha256")}
+        for file in manifest["inputs"]
     ]
 
 
@@ -368,13 +274,13 @@ def write_joint_report(
 
     That of a snapshot is without pages.
     """
-    members = tables.read_table(folder, MEMBERS)
-    links = tables.read_table(folder, LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
-    seen = tables.read_table(folder, ENTITIES, ["entity_id", "orgs"])
+    members = read_table(folder, MEMBERS)
+    links = read_table(folder, tables.LINKS, ["entity_a", "entity_b"], pc.field("accepted"))
+    seen = read_table(folder, ENTITIES, ["entity_id", "orgs"])
     orgs = dict(zip(seen["entity_id"].to_pylist(), seen["orgs"].to_pylist(), strict=True))
     views = [
-        joint.own_view(plan.me, tables.read_table(plan.own, MEMBERS)),
-        *(joint.offered_view(one) for one in plan.offers),
+        joint.own_view(plan.me, read_table(plan.own, MEMBERS)),
+        *map(joint.offered_view, plan.offers),
     ]
     views = [view.in_joint_ids(orgs) for view in views]
     by_name = {view.contributor: view for view in views}
@@ -386,7 +292,7 @@ def write_joint_report(
     for _ in pool.run([partial(_tables, made)], 0):
         continue
     if plan.live is None:
-        write_run_report(folder, manifest, pool, private, register=plan.register)
+        write_report(folder, manifest, pool, private, plan.register)
 
 
 def _tables(made: Iterable[tuple[Table, pa.Table]], put: PutFile) -> None:

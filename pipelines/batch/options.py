@@ -1,9 +1,7 @@
 """The options of `ringtrace batch`."""
 
-import argparse
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from pipelines.options import (
     LOCAL_RUNNER,
@@ -14,9 +12,10 @@ from pipelines.options import (
     add_process_options,
     add_reading_options,
     add_writing_options,
-    moment,
+    option,
     parse_with_beam,
-    repeatable,
+    several,
+    switch,
     with_default_runner,
 )
 
@@ -27,103 +26,59 @@ PARTITIONS_FLAG = "--partitions"
 """The option that the steps themselves read, as one of Beam."""
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """The checked options that a batch run and a stream have in common; `beam` has Beam's flags."""
-
-    output: str
-    known_legitimate: tuple[str, ...]
-    previous: str | None
-    decisions: str | None
-    sources: str | None
-    priority_weights: str | None
-    register_key: str | None
-    no_register: bool
-    private_output: str | None
-    offer: tuple[str, ...]
-    complaints_format: str | None
-    calls_format: str | None
-    calls_direction: str | None
-    victim_country: str | None
-    source_org: str | None
-    map: tuple[str, ...]
-    timezone: str | None
-    passport_keys: tuple[str, ...]
-    shards: int
-    skip_unreadable: bool
-    debug: bool
-    no_wait: bool
-    beam: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class BatchOptions(RunOptions):
-    """The checked options of one batch run; `beam` has PARTITIONS_FLAG, too."""
-
-    complaints: tuple[str, ...]
-    calls: tuple[str, ...]
-    keep_narratives: bool
-    mask_names: bool
-    as_of: datetime | None
-    now: datetime | None
-    overwrite: bool
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace batch`."""
     records = parser.add_argument_group("Records")
     add_inputs(records)
-    records.add_argument(
-        "--as-of", type=moment, metavar="TIME", help="leave out what was received later than this"
-    )
+    option(records, "--as-of", "TIME", "leave out what was received later than this")
     add_reading_options(records)
     clusters = parser.add_argument_group("Clusters")
     add_clustering_options(clusters)
-    clusters.add_argument(
+    several(
+        clusters,
         "--offer",
-        **repeatable("OFFER"),
-        help="folder of a partner's offer, of a revocation, or of a hub's feed: joins the run with "
+        "OFFER",
+        "folder of a partner's offer, of a revocation, or of a hub's feed: joins the run with "
         "it as exchange join does, into a second folder, DIR-joint",
     )
-    clusters.add_argument(
+    option(
+        clusters,
         "--now",
-        type=moment,
-        metavar="TIME",
-        help="time at which the run is made: decisions expire and recency counts by it; an earlier "
+        "TIME",
+        "time at which the run is made: decisions expire and recency counts by it; an earlier "
         "run's replays that run (default: --as-of, or now)",
     )
     output = parser.add_argument_group("Output")
-    output.add_argument("--output", metavar="DIR", help="folder of the run; must not exist yet")
-    output.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier run in the output folder"
-    )
-    output.add_argument(
+    option(output, "--output", "DIR", "folder of the run; must not exist yet")
+    switch(output, "--overwrite", "replace an earlier run in the output folder")
+    switch(
+        output,
         "--keep-narratives",
-        action="store_true",
-        help="keep narratives, as masked, in complaints/ and quote them in the report, for "
+        "keep narratives, as masked, in complaints/ and quote them in the report, for "
         "everybody who reads the run (default: in private/, for its owner alone)",
     )
-    output.add_argument(
+    switch(
+        output,
         "--mask-names",
-        action="store_true",
-        help="mask personal names and postal addresses in narratives, too, as far as a small model "
+        "mask personal names and postal addresses in narratives, too, as far as a small model "
         "finds them (needs the extra names); changes nothing else",
     )
     add_writing_options(output)
     process = parser.add_argument_group("Process")
-    process.add_argument(
+    option(
+        process,
         PARTITIONS_FLAG,
-        type=WholeNumber(1, MOST_PARTITIONS),
-        metavar="N",
-        help="pieces that each step is cut into, and so the most workers that can share it; "
+        "N",
+        "pieces that each step is cut into, and so the most workers that can share it; "
         "changes no result (default: 5 to 16, one for every 10 MiB of input, or for every 32 MiB "
         "where those are more)",
+        type=WholeNumber(1, MOST_PARTITIONS),
     )
     add_process_options(process)
 
 
-def batch_options(arguments: argparse.Namespace) -> BatchOptions:
-    """Checks parsed flags.
+def batch_options(arguments: Namespace) -> Namespace:
+    """Checks parsed flags; in those returned `beam` has PARTITIONS_FLAG, too.
 
     Args:
         arguments: as `parse_with_beam` returns them.
@@ -142,10 +97,10 @@ def batch_options(arguments: argparse.Namespace) -> BatchOptions:
     partitions = fields.pop("partitions")
     flags = () if partitions is None else (f"{PARTITIONS_FLAG}={partitions}",)
     beam = (*flags, *with_default_runner(fields["beam"], LOCAL_RUNNER))
-    return BatchOptions(**fields | {"beam": beam})
+    return Namespace(**fields | {"beam": beam})
 
 
-def parse(arguments: Sequence[str]) -> BatchOptions:
+def parse(arguments: Sequence[str]) -> Namespace:
     """Parses the arguments of `ringtrace batch`.
 
     Raises:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.options import PARTITIONS_FLAG, BatchOptions, RunOptions
+from pipelines.batch.options import PARTITIONS_FLAG
 from pipelines.batch.pipeline import BatchPlan
 from pipelines.key_store import erasures, private_key, register_source
-from pipelines.options import UsageError
+from pipelines.options import Json, UsageError, usage_errors
 from pipelines.run_folder import private_store, run_signer
 from pipelines.user_files import (
     bind_to_previous,
@@ -33,16 +34,18 @@ from pipelines.user_files import (
     read_weights,
     recorded_reading,
 )
+from pipelines.wiring import FOLLOWS_NONE, PreviousRun
 from reports.export import NODES_FILE
 from reports.run import Run, RunError
 from schemas.manifest import SIMULATED_NAME
 from schemas.tables import COMPONENTS, MEMBERS
 from transforms.erasure import Erasures
-from transforms.graph import FileDigest, read_contested
+from transforms.graph import read_contested
 from transforms.manifest import AlteredRunError, RunSettings, check_files, current_time
 from transforms.private_files import PrivateFileError
 from transforms.read import InputError, InputFile, ReadOptions, survey_inputs
 from transforms.redact import MissingNamesLibraryError, recognizer_version
+from transforms.reporters import SourceRules
 from transforms.shuffle import MAX_PARTITIONS, PARTITIONS
 from transforms.write import is_local, staging_folder
 
@@ -73,7 +76,7 @@ COMPRESSION_RATIO = 8
 """Bytes that one byte of a compressed file becomes when it is read: the most that was seen."""
 
 
-def read_options(options: RunOptions) -> ReadOptions:
+def read_options(options: Namespace) -> ReadOptions:
     """Returns what the options say of the format of records.
 
     Raises:
@@ -91,7 +94,19 @@ def read_options(options: RunOptions) -> ReadOptions:
     )
 
 
-def make_plan(options: BatchOptions, token: str) -> BatchPlan:
+def recorded_options(options: Namespace, rules: SourceRules, reading: ReadOptions) -> Json:
+    """Returns what every manifest says of the options of a run."""
+    return {
+        "calls_direction": options.calls_direction,
+        "known_legitimate": [Path(path).name for path in options.known_legitimate],
+        "priority_weights": file_digest(options.priority_weights),
+        "source_org": options.source_org,
+        "sources": {org: str(rule) for org, rule in rules.items()},
+        **recorded_reading(options.map, reading),
+    }
+
+
+def make_plan(options: Namespace, token: str) -> BatchPlan:
     """Checks every input and returns the plan.
 
     Args:
@@ -110,20 +125,18 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         more = f" (and {error.entries - 1:,} more like it)" if error.entries > 1 else ""
         way = f"{more}; --skip-unreadable leaves such out" if error.entries else ""
         raise UsageError(f"{error}{way}") from None
-    follows = find_previous(options.previous)
+    previous = find_previous(options.previous)
     rules = read_source_rules(options.sources)
     decisions = read_decisions(options.decisions)
     check_continues(decisions, options.decisions, options.previous)
     simulated = simulated_digests(survey.files)
+    private = private_store(options.output, options.private_output, token)
     return BatchPlan(
         files=tuple(survey.files),
         reading=reading,
         known=read_known_legitimate(options.known_legitimate),
         as_of=options.as_of,
-        previous=options.previous,
-        previous_members=follows.members,
-        previous_components=follows.components,
-        previous_nodes=follows.nodes,
+        previous=previous,
         decisions=bind_to_previous(decisions, options.previous),
         simulated=simulated,
         rules=rules,
@@ -133,28 +146,24 @@ def make_plan(options: BatchOptions, token: str) -> BatchPlan:
         mask_names=options.mask_names,
         erasures=Erasures(erasures(options.register_key)),
         sign=run_signer(),
+        private_key=private.key,
         run=RunSettings(
             staging=staging_folder(options.output, token),
             output=options.output,
             versions=package_versions(),
             options={
                 "as_of": options.as_of.isoformat() if options.as_of else None,
-                "calls_direction": options.calls_direction,
                 "decisions": file_digest(options.decisions),
                 "keep_narratives": options.keep_narratives,
-                "known_legitimate": [Path(path).name for path in options.known_legitimate],
-                "previous": follows.run_id,
-                "priority_weights": file_digest(options.priority_weights),
+                "previous": previous.run_id,
                 "shards": options.shards,
-                "source_org": options.source_org,
-                "sources": {org: str(rule) for org, rule in rules.items()},
                 **({"simulated": True} if simulated else {}),
-                **recorded_reading(options.map, reading),
+                **recorded_options(options, rules, reading),
                 **_recorded_recognizer(asked=options.mask_names),
             },
             clock=options.now or options.as_of or current_time(),
             entries=survey.entries,
-            private=private_store(options.output, options.private_output, token),
+            private=private,
         ),
     )
 
@@ -164,17 +173,17 @@ def simulated_digests(files: Sequence[InputFile]) -> frozenset[str]:
 
     The simulator writes the list; nothing else says of records that they are not real.
     """
-    folders = {Path(one.path).parent for one in files if is_local(one.path)}
-    found: set[str] = set()
-    for path in {near / SIMULATED_NAME for one in folders for near in (one, one.parent)}:
+    folders = {Path(file.path).parent for file in files if is_local(file.path)}
+    digests: set[str] = set()
+    for path in {near / SIMULATED_NAME for folder in folders for near in (folder, folder.parent)}:
         with suppress(OSError, UnicodeDecodeError):
             if path.stat().st_size <= LARGEST_LIST:
                 lines = path.read_text(encoding="utf-8").splitlines()
-                found.update(line.partition("  ")[0] for line in lines)
-    return frozenset(found)
+                digests.update(line.partition("  ")[0] for line in lines)
+    return frozenset(digests)
 
 
-def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
+def with_register(plan: BatchPlan, options: Namespace) -> BatchPlan:
     """Adds the victim register to a plan; apart, as it makes the key, which wrong usage must not.
 
     Raises:
@@ -191,13 +200,15 @@ def with_register(plan: BatchPlan, options: BatchOptions) -> BatchPlan:
     return replace(plan, register=register, run=replace(plan.run, options=recorded))
 
 
-def flags_for_size(files: Sequence[InputFile], given: Sequence[str]) -> list[str]:
+def flags_for_size(files: Sequence[InputFile], flags: Sequence[str]) -> list[str]:
     """Returns Beam's flag of how many pieces a step is cut into by the size of the files.
 
-    No result depends on it; none where it is `given`.
+    No result depends on it; none where it is `flags`.
     """
-    plain = sum(one.size * (1 if one.compression == "none" else COMPRESSION_RATIO) for one in files)
-    if any(one.partition("=")[0] == PARTITIONS_FLAG for one in given):
+    plain = sum(
+        file.size * (1 if file.compression == "none" else COMPRESSION_RATIO) for file in files
+    )
+    if any(flag.partition("=")[0] == PARTITIONS_FLAG for flag in flags):
         return []
     if plain <= TINY:
         return [f"{PARTITIONS_FLAG}=1"]
@@ -214,53 +225,43 @@ def _recorded_recognizer(*, asked: bool) -> dict[str, str]:
     """
     if not asked:
         return {}
-    try:
+    with usage_errors(
+        MissingNamesLibraryError, before="--mask-names needs a recognizer of names: "
+    ):
         return {"mask_names": recognizer_version()}
-    except MissingNamesLibraryError as error:
-        raise UsageError(f"--mask-names needs a recognizer of names: {error}") from None
 
 
 def package_versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that a run depends on."""
-    found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
+    versions = {"python": ".".join(str(part) for part in sys.version_info[:3])}
     for name in DEPENDED_ON:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions
 
 
-@dataclass(frozen=True)
-class PreviousRun:
-    """The run that another follows; all empty, if it follows none.
-
-    `members` are paths, `components` paths of its islands/ with their SHA-256, and `nodes` is its
-    graph/nodes.parquet, with the places in its figures, where that is there.
-    """
-
-    run_id: str | None = None
-    members: tuple[str, ...] = ()
-    components: tuple[FileDigest, ...] = ()
-    nodes: str | None = None
-
-
-def find_previous(given: str | Run | None) -> PreviousRun:
+def find_previous(previous: str | Run | None) -> PreviousRun:
     """Reads the manifest of a previous run.
 
     Args:
-        given: its folder, or the run itself where it was opened to be built on.
+        previous: its folder, or the run itself where it was opened to be built on.
 
     Raises:
         UsageError: if the folder is no finished run, or of another version of the contract, a file
             of it is not what it wrote, or a key that is not known signed it.
     """
-    if given is None:
-        return PreviousRun()
-    folder = os.fspath(given)
+    if previous is None:
+        return FOLLOWS_NONE
+    folder = os.fspath(previous)
     try:
-        run = given if isinstance(given, Run) else open_run(given, built_on=True, name=PREVIOUS)
-        digests = {str(one["name"]): str(one["sha256"]) for one in run.manifest["outputs"]}
+        run = (
+            previous
+            if isinstance(previous, Run)
+            else open_run(previous, built_on=True, name=PREVIOUS)
+        )
+        digests = {str(file["name"]): str(file["sha256"]) for file in run.manifest["outputs"]}
     except RunError as error:
         raise UsageError(
             f"--previous {error}; name a finished run of this version, or none"
@@ -270,7 +271,7 @@ def find_previous(given: str | Run | None) -> PreviousRun:
     base = folder.rstrip("/")
     files = {name: FileSystems.join(base, *name.split("/")) for name in sorted(digests)}
     paths = [path for name, path in files.items() if name.startswith(f"{MEMBERS.name}/")]
-    if not paths or not all(FileSystems.exists(one) for one in paths):
+    if not paths or not all(FileSystems.exists(path) for path in paths):
         raise UsageError(f"{folder}: --previous has no {MEMBERS.name}/; give a complete run")
     try:
         for _ in read_contested(folder, private_key()):
@@ -290,5 +291,7 @@ def find_previous(given: str | Run | None) -> PreviousRun:
     nodes = files.get(NODES_FILE)
     drawn = nodes if nodes is not None and FileSystems.exists(nodes) else None
     if drawn is not None:
-        check_files(folder, [one for one in run.manifest["outputs"] if one["name"] == NODES_FILE])
-    return PreviousRun(run.run_id, tuple(paths), tuple(components), drawn)
+        check_files(
+            folder, [file for file in run.manifest["outputs"] if file["name"] == NODES_FILE]
+        )
+    return PreviousRun(folder, run.run_id, tuple(paths), tuple(components), drawn)

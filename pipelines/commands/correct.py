@@ -8,8 +8,7 @@ it did.
 
 from __future__ import annotations
 
-import argparse
-import sys
+from argparse import ArgumentParser, Namespace
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from pipelines.batch.join import known_legitimate_of_run
 from pipelines.exchange import signed_files
 from pipelines.exchange.offer import CORRECTION, REVOCATION
 from pipelines.ledger import Entry, EntryKind, Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import add_register_options
+from pipelines.options import add_register_options, option, say
 from pipelines.user_files import (
     bind_to_previous,
     contested_values,
@@ -71,22 +70,18 @@ class Withdrawal:
     covered: frozenset[str] = frozenset()
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace correct`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run of your own")
-    parser.add_argument(
-        "--decisions", metavar="FILE", required=True, help="the decisions that are in force now"
-    )
-    parser.add_argument(
-        "--output", metavar="DIR", required=True, help="new folder, with one for each recipient"
-    )
+    option(parser, "run", "RUN", "folder of a finished run of your own")
+    option(parser, "--decisions", "FILE", "the decisions that are in force now", required=True)
+    option(parser, "--output", "DIR", "new folder, with one for each recipient", required=True)
     add_own_org(parser)
     add_ledger(parser)
     add_register_options(parser)
     add_signing(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the corrections and records them; returns the exit status 0.
 
     Raises:
@@ -102,29 +97,29 @@ def run(arguments: argparse.Namespace) -> int:
     register = register_of(arguments)
     wrong = withdrawn(entries, finished, decisions, register)
     void, revoked = ledger.void_joins(), signed_files.revoked_letters()
-    found = ledger.outstanding(entries, wrong, void, revoked)
-    if not found:
-        sys.stdout.write("nothing that was issued names what was withdrawn since, or is void\n")
+    issues = ledger.outstanding(entries, wrong, void, revoked)
+    if not issues:
+        say("nothing that was issued names what was withdrawn since, or is void")
         return 0
     values = ledger.values_withheld(
         finished, arguments.register_key, no_register=arguments.no_register
     )
-    issue_corrections(found, sender, finished, values, arguments, now)
+    issue_corrections(issues, sender, finished, values, arguments, now)
     return 0
 
 
 def issue_corrections(
-    found: Iterable[Outstanding],
+    taken_back: Iterable[Outstanding],
     sender: str,
     finished: Run,
     values: WithheldValues,
-    arguments: argparse.Namespace,
+    arguments: Namespace,
     now: datetime,
 ) -> None:
     """Signs what each recipient must be sent, prints what it is, and records it.
 
     Args:
-        found: what is taken back.
+        taken_back: what is taken back.
         sender: slug of the organisation that issued it.
         finished: the run by which it is taken back.
         values: that this run withheld. Only what is struck may be named: its recipient has it.
@@ -140,13 +135,13 @@ def issue_corrections(
     output = free_folder(arguments.output)
     key = key_store.own_key(arguments.key)
     by_recipient: defaultdict[str, list[Outstanding]] = defaultdict(list)
-    for one in found:
-        if one.entry.kind != EntryKind.SUBMISSION:
-            by_recipient[one.entry.recipient].append(one)
+    for issue in taken_back:
+        if issue.entry.kind != EntryKind.SUBMISSION:
+            by_recipient[issue.entry.recipient].append(issue)
             continue
-        sys.stdout.write(
-            f"{one.entry.issue_id}: the hub {one.entry.recipient} alone can take it back; run "
-            "ringtrace exchange hub withdraw\n"
+        say(
+            f"{issue.entry.issue_id}: the hub {issue.entry.recipient} alone can take it back; run "
+            "ringtrace exchange hub withdraw"
         )
     made = {
         recipient: _files((sender, recipient, signed_files.utc_text(now)), issues, key)
@@ -154,9 +149,9 @@ def issue_corrections(
     }
     struck = {
         without_epoch(each)
-        for those in by_recipient.values()
-        for one in those
-        for each in one.identifiers
+        for issues in by_recipient.values()
+        for issue in issues
+        for each in issue.identifiers
     }
     for recipient, files in made.items():
         ledger.hold_back(finished, f"correction/{recipient}", files, without_ids(values, struck))
@@ -164,9 +159,11 @@ def issue_corrections(
         for name, content in files.items():
             signed_files.write_signed(output / recipient, name, content, key)
         lines = _summary(output / recipient, by_recipient[recipient])
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        say(*lines)
     entries = [
-        _recorded(one, finished.run_id, now) for those in by_recipient.values() for one in those
+        _recorded(issue, finished.run_id, now)
+        for issues in by_recipient.values()
+        for issue in issues
     ]
     ledger.record(arguments.ledger, entries)
 
@@ -180,9 +177,9 @@ def in_force(path: str | None, finished: Run, now: datetime) -> list[Withdrawal]
         UsageError: for a file or a run that cannot be used.
     """
     return [
-        withdrawal(one.kind, one.entity_a, one.decision_id, one.members or ())
-        for one in bind_to_previous(read_decisions(path), finished.folder)
-        if one.decided_at <= now and (one.expires_at is None or one.expires_at > now)
+        withdrawal(decision.kind, decision.entity_a, decision.decision_id, decision.members or ())
+        for decision in bind_to_previous(read_decisions(path), finished.folder)
+        if decision.decided_at <= now and (decision.expires_at is None or decision.expires_at > now)
     ]
 
 
@@ -192,7 +189,7 @@ def withdrawal(kind: str, entity_id: str, decision_id: str, members: Iterable[st
     return Withdrawal(str(kind), entity_id, decision_id, covered)
 
 
-def register_of(arguments: argparse.Namespace) -> RegisterSource | None:
+def register_of(arguments: Namespace) -> RegisterSource | None:
     """Returns the victim register of the run, by the flags of `add_register_options`.
 
     Raises:
@@ -218,40 +215,39 @@ def withdrawn(
         decisions: more of them.
         register: of victims, in which a `victim_owned` identifier of the run is.
     """
-    left = sorted({bare for one in entries for bare in one.bare})
+    left = sorted({bare for entry in entries for bare in entry.bare})
     if not left:
         return {}
-    found = dict.fromkeys(_listed(left, known_legitimate_of_run(finished)), "known legitimate")
-    found |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
-    for one in (*_decided_in_run(finished), *decisions):
-        those = _covered(left, one)
-        found |= dict.fromkeys(those, f"{one.kind} {one.decision_id}")
-    return found
+    reasons = dict.fromkeys(_listed(left, known_legitimate_of_run(finished)), "known legitimate")
+    reasons |= dict.fromkeys(signed_files.ids_in_register(left, register), "in the victim register")
+    for decision in (*_decided_in_run(finished), *decisions):
+        covered = _covered(left, decision)
+        reasons |= dict.fromkeys(covered, f"{decision.kind} {decision.decision_id}")
+    return reasons
 
 
-def issue_lines(found: Iterable[Outstanding], reasons: Mapping[str, str]) -> Iterator[str]:
+def issue_lines(issues: Iterable[Outstanding], reasons: Mapping[str, str]) -> Iterator[str]:
     """Yields a line for each issue to correct; no identifier is in it, as it can be a victim's."""
-    for one in found:
-        whole = one.why or VOID_JOIN
-        why = sorted({reasons.get(without_epoch(each), whole) for each in one.identifiers})
-        named = quantity(len(one.identifiers), "identifier")
-        to_hub = one.entry.kind == EntryKind.SUBMISSION
+    for issue in issues:
+        whole = issue.why or VOID_JOIN
+        why = sorted({reasons.get(without_epoch(each), whole) for each in issue.identifiers})
+        named = quantity(len(issue.identifiers), "identifier")
+        to_hub = issue.entry.kind == EntryKind.SUBMISSION
         command = "exchange hub withdraw" if to_hub else "correct"
         yield (
-            f"correction: {one.entry.issue_id} of {one.entry.at} to {one.entry.recipient} names "
-            f"{named} withdrawn since ({', '.join(why)}); "
-            f"run ringtrace {command}"
+            f"correction: {issue.entry.issue_id} of {issue.entry.at} to {issue.entry.recipient} "
+            f"names {named} withdrawn since ({', '.join(why)}); run ringtrace {command}"
         )
 
 
-def _covered(left: list[str], one: Withdrawal) -> Iterable[str]:
+def _covered(left: list[str], decision: Withdrawal) -> Iterable[str]:
     """Returns the identifiers, without epochs, that a decision takes back."""
-    entity_id = without_epoch(one.entity_id)
-    if one.kind == LEGITIMATE:
+    entity_id = without_epoch(decision.entity_id)
+    if decision.kind == LEGITIMATE:
         return _listed(left, KnownLegitimate((entity_id,), ("",), frozenset()))
-    if one.kind == DISPUTE:
-        return [each for each in left if each in one.covered]
-    if one.kind == VICTIM_OWNED:
+    if decision.kind == DISPUTE:
+        return [each for each in left if each in decision.covered]
+    if decision.kind == VICTIM_OWNED:
         scheme, _, number = entity_id.partition(":")
         phones = [number] if scheme == "phone" else []
         return signed_files.ids_naming(left, phones, [entity_id])
@@ -268,12 +264,12 @@ def _decided_in_run(finished: Run) -> list[Withdrawal]:
     except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
         return []
     own = contested_values(finished)
-    found = (
+    withdrawals = (
         withdrawal(row["kind"], entity_id, row["decision_id"], members)
         for row in rows.to_pylist()
         for entity_id, *members in [[own.get(e, e) for e in (row["entity_a"], *row["members"])]]
     )
-    return [one for one in found if not is_withheld(one.entity_id)]
+    return [decision for decision in withdrawals if not is_withheld(decision.entity_id)]
 
 
 def confirmed_but_suppressed(finished: Run) -> list[str]:
@@ -287,42 +283,44 @@ def confirmed_but_suppressed(finished: Run) -> list[str]:
     except FileNotFoundError:  # a run of before decisions were bound, or a stream's snapshot
         return []
     accusing = [row for row in rows if row["kind"] in REVIEWING_DECISIONS]
-    accused = sorted({one for row in accusing for one in row["members"]})
+    accused = sorted({member for row in accusing for member in row["members"]})
     if not accused:
         return []
     # The known-legitimate list covers all epochs of a number, which then has one row without epoch.
     ids = pa.array(sorted({*accused, *map(without_epoch, accused)}), pa.string())
-    found = tables.read_table(
+    entities = tables.read_table(
         finished, ENTITIES, ["entity_id", "status"], pc.field("entity_id").isin(ids)
     )
-    status = dict(zip(found["entity_id"].to_pylist(), found["status"].to_pylist(), strict=True))
+    status = dict(
+        zip(entities["entity_id"].to_pylist(), entities["status"].to_pylist(), strict=True)
+    )
     gone = [
-        one
-        for one in accused
-        if status.get(one, status.get(without_epoch(one))) == Status.SUPPRESSED
+        entity_id
+        for entity_id in accused
+        if status.get(entity_id, status.get(without_epoch(entity_id))) == Status.SUPPRESSED
     ]
-    signed = {one for row in accusing if row["signed_by"] for one in row["members"]}
+    signed = {member for row in accusing if row["signed_by"] for member in row["members"]}
     for row in rows:
         if row["kind"] == LEGITIMATE:
             bare = list(map(without_epoch, gone))
             cleared = set(_covered(bare, withdrawal(LEGITIMATE, row["entity_a"], "", ())))
             gone = [
-                one
-                for one, each in zip(gone, bare, strict=True)
-                if each not in cleared or (one in signed and not row["signed_by"])
+                entity_id
+                for entity_id, each in zip(gone, bare, strict=True)
+                if each not in cleared or (entity_id in signed and not row["signed_by"])
             ]
     return gone
 
 
 def _listed(left: list[str], known: KnownLegitimate) -> list[str]:
     reasons = known.reasons(pa.array(left, pa.string())).to_pylist()
-    return [one for one, why in zip(left, reasons, strict=True) if why is not None]
+    return [entity_id for entity_id, why in zip(left, reasons, strict=True) if why is not None]
 
 
-def sender_of_run(given: str | None, finished: Run) -> str:
+def sender_of_run(org: str | None, finished: Run) -> str:
     """Returns one's own slug: `--from ORG`, or that of the run's one organisation."""
-    if given is not None:
-        return key_store.org_slug(given)
+    if org is not None:
+        return key_store.org_slug(org)
     orgs = set(tables.count_by(finished, COMPLAINTS, ["source_org"])["source_org"].to_pylist())
     return signed_files.own_org(None, orgs, finished.folder)
 
@@ -331,7 +329,7 @@ def _files(
     parties: tuple[str, str, str], issues: list[Outstanding], key: Ed25519PrivateKey
 ) -> dict[str, bytes]:
     """Returns the correction for one recipient and the revocation of the offers in it, by name."""
-    correction = Correction(*parties, tuple(_corrected(one) for one in issues))
+    correction = Correction(*parties, tuple(_corrected(issue) for issue in issues))
     text = "\n".join(correction_lines(correction)) + "\n"
     files = {CORRECTION: signing.letter_bytes(correction, key), CORRECTION_TEXT: text.encode()}
     if offers := _offers(issues):
@@ -339,8 +337,8 @@ def _files(
     return files
 
 
-def _corrected(one: Outstanding) -> CorrectedIssue:
-    entry = one.entry
+def _corrected(issue: Outstanding) -> CorrectedIssue:
+    entry = issue.entry
     return CorrectedIssue(
         kind=entry.kind,
         issue_id=entry.issue_id,
@@ -348,31 +346,33 @@ def _corrected(one: Outstanding) -> CorrectedIssue:
         reference=entry.reference,
         issued_at=entry.at,
         strike=tuple(
-            StruckIdentifier(each, entry.files_naming(each)) for each in sorted(one.identifiers)
+            StruckIdentifier(each, entry.files_naming(each)) for each in sorted(issue.identifiers)
         ),
     )
 
 
 def _offers(issues: Iterable[Outstanding]) -> tuple[str, ...]:
-    return tuple(sorted(one.entry.sha256 for one in issues if one.entry.kind == EntryKind.OFFER))
+    return tuple(
+        sorted(issue.entry.sha256 for issue in issues if issue.entry.kind == EntryKind.OFFER)
+    )
 
 
-def _recorded(one: Outstanding, run_id: str, now: datetime) -> Entry:
+def _recorded(issue: Outstanding, run_id: str, now: datetime) -> Entry:
     return Entry(
         at=signed_files.utc_text(now),
         kind=EntryKind.CORRECTION,
-        recipient=one.entry.recipient,
-        sha256=one.entry.sha256,
+        recipient=issue.entry.recipient,
+        sha256=issue.entry.sha256,
         run_id=run_id,
-        identifiers=one.identifiers,
+        identifiers=issue.identifiers,
     )
 
 
 def _summary(folder: Path, issues: list[Outstanding]) -> Iterator[str]:
-    named = ", ".join(one.entry.issue_id for one in issues)
+    named = ", ".join(issue.entry.issue_id for issue in issues)
     yield f"{folder}: corrects {named}; send all of it"
     if _offers(issues):
         yield f"  {REVOCATION}: the recipient gives it to ringtrace exchange join"
-    for one in issues:
-        if one.entry.kind == EntryKind.PACKAGE:
-            yield f"  then ringtrace referral ... --supersedes {one.entry.issue_id}"
+    for issue in issues:
+        if issue.entry.kind == EntryKind.PACKAGE:
+            yield f"  then ringtrace referral ... --supersedes {issue.entry.issue_id}"

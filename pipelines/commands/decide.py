@@ -7,16 +7,12 @@ FILE, which the next run is given. Those that the workbench kept in a browser ar
 
 from __future__ import annotations
 
-import argparse
-import fcntl
 import os
-import sys
-import tempfile
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +20,18 @@ import pyarrow.compute as pc
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.ledger import add_signing
-from pipelines.options import UsageError, add_notice, moment
+from pipelines.options import (
+    Row,
+    UsageError,
+    add_notice,
+    option,
+    say,
+    switch,
+    system_errors,
+    usage_errors,
+)
 from pipelines.progress import printable
+from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import (
     check_basis,
     check_continues,
@@ -64,69 +70,64 @@ MOST_MEMBERS_SHOWN = 20
 """Members that are printed; the file has all."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace decide`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run: what is decided on")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run: what is decided on")
+    option(
+        parser,
         "kind",
-        nargs="?",
-        metavar="KIND",
-        choices=[str(one) for one in DecisionKind],
-        help="confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
+        "KIND",
+        "confirm or dispute (its cluster), review (it alone), must_link or cannot_link (two), "
         "legitimate (it is no scammer's), suspect_held or victim_owned (whose a contested one is)",
+        nargs="?",
+        choices=[str(kind) for kind in DecisionKind],
     )
-    parser.add_argument(
-        "a", metavar="ENTITY", nargs="?", help="in any form, such as '(888) 555-0123'"
-    )
-    parser.add_argument(
-        "b", metavar="ENTITY", nargs="?", help="the other one, of must_link and cannot_link"
-    )
-    parser.add_argument(
+    option(parser, "a", "ENTITY", "in any form, such as '(888) 555-0123'", nargs="?")
+    option(parser, "b", "ENTITY", "the other one, of must_link and cannot_link", nargs="?")
+    option(
+        parser,
         "--decisions",
-        metavar="FILE",
+        "FILE",
+        "CSV or JSON Lines that the decision is added to; made where it is absent",
         required=True,
-        help="CSV or JSON Lines that the decision is added to; made where it is absent",
     )
-    parser.add_argument("--author", metavar="NAME", required=True, help="who decides")
-    parser.add_argument("--reason", metavar="TEXT", help="why; it is shown beside what it changed")
-    parser.add_argument(
+    option(parser, "--author", "NAME", "who decides", required=True)
+    option(parser, "--reason", "TEXT", "why; it is shown beside what it changed")
+    option(
+        parser,
         "--from",
-        dest="source",
-        metavar="FILE",
-        help="file of decisions that were made on RUN in a browser, in place of KIND, ENTITY and "
+        "FILE",
+        "file of decisions that were made on RUN in a browser, in place of KIND, ENTITY and "
         "--reason",
+        dest="source",
     )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what it would cover, and write nothing"
-    )
-    parser.add_argument(
-        "--expires",
-        type=moment,
-        metavar="TIME",
-        help="until when it is in force (default: without end)",
-    )
+    switch(parser, "--dry-run", "say what it would cover, and write nothing")
+    option(parser, "--expires", "TIME", "until when it is in force (default: without end)")
     add_signing(parser, "when it is decided")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Adds the decision to the file and prints what it covers; returns the exit status 0.
 
     Raises:
         RunError: if RUN is no finished run.
         UsageError: see `record_decision` and `record_all`.
     """
-    given = (arguments.kind, arguments.a, arguments.reason)
-    if arguments.source is not None and given != (None,) * 3:
+    words = (arguments.kind, arguments.a, arguments.reason)
+    if arguments.source is not None and words != (None,) * 3:
         raise UsageError(
             f"{arguments.source}: has the decisions; leave KIND, ENTITY and --reason out"
         )
-    if arguments.source is None and None in given:
+    if arguments.source is None and None in words:
         raise UsageError("give KIND, ENTITY and --reason, or --from FILE")
     finished = open_run(arguments.run, built_on=True)
     options = {"key": arguments.key, "dry_run": arguments.dry_run}
     if arguments.source is not None:
         text = read_text(arguments.source)
-        made = [replace(one, author=arguments.author) for one in _parsed(text, arguments.source)]
+        made = [
+            replace(decision, author=arguments.author)
+            for decision in _parsed(text, arguments.source)
+        ]
         every = record_all(finished, arguments.decisions, made, arguments.source, **options)
     else:
         asked = Decision(
@@ -141,7 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         every = [record_decision(finished, arguments.decisions, asked, **options)]
     for recorded in every:
-        sys.stdout.writelines(f"{one}\n" for one in recorded_lines(recorded, arguments.decisions))
+        say(*recorded_lines(recorded, arguments.decisions))
     return 0
 
 
@@ -161,7 +162,7 @@ class RecordedDecision:
     withheld: Mapping[str, str]
     unsigned: int
     taken_back: tuple[Decision, ...] = ()
-    cuts: tuple[Mapping[str, Any], ...] = ()
+    cuts: tuple[Row, ...] = ()
     written: bool = True
 
 
@@ -203,12 +204,12 @@ def record_decision(
         rows = parse_decisions_text(text, decisions)
         _write(path, before, text)
         record_last_row(rows, path)
-        decision = next(one for one in rows if one.decision_id == decision.decision_id)
+        decision = next(row for row in rows if row.decision_id == decision.decision_id)
     return RecordedDecision(
         decision,
         shown,
         withheld={own: stands for stands, own in contested.items()},
-        unsigned=sum(one.signed_by is None for one in rows),
+        unsigned=sum(row.signed_by is None for row in rows),
         taken_back=taken_back,
         cuts=_cuts(finished, decision),
         written=not dry_run,
@@ -239,22 +240,22 @@ def _bound(
     Raises:
         UsageError: for an entity that the run does not show, or that it cannot be made on.
     """
-    entities = [_entity(finished, one, contested) for one in asked.entities]
+    entities = [_entity(finished, entity, contested) for entity in asked.entities]
     for written, entity in zip(asked.entities, entities, strict=True):
         if asked.kind in NAMING_DECISIONS and entity in contested.values():
             raise UsageError(
                 f"{written}: is contested; decide suspect_held or victim_owned first: say who "
                 "holds it"
             )
-    decision = Decision(
-        decision_id=_free_id(asked.kind, f"{asked.decided_at:%Y%m%d}", known),
-        kind=asked.kind,
+    # An id that no decision of the file has, such as confirm-20260301-1.
+    used = {row.decision_id for row in known}
+    day = f"{asked.decided_at:%Y%m%d}"
+    names = (f"{asked.kind}-{day}-{number}" for number in range(1, len(used) + 2))
+    decision = replace(
+        asked,
+        decision_id=next(name for name in names if name not in used),
         entity_a=entities[0],
         entity_b=entities[1] if len(entities) > 1 else None,
-        author=asked.author,
-        reason=asked.reason,
-        decided_at=asked.decided_at,
-        expires_at=asked.expires_at,
     )
     shown, interval = shown_entities(finished, named_to_bind([decision]))
     (decision,) = bind([decision], shown, interval, finished.run_id, BoundBy.FILE)
@@ -263,7 +264,7 @@ def _bound(
     return decision, shown
 
 
-def _cuts(finished: Run, decision: Decision) -> tuple[Mapping[str, Any], ...]:
+def _cuts(finished: Run, decision: Decision) -> tuple[Row, ...]:
     """Returns the cuts of the clusters of a decision's entities, if it can vouch for them."""
     if decision.kind not in VOUCHING_DECISIONS:
         return ()
@@ -272,7 +273,7 @@ def _cuts(finished: Run, decision: Decision) -> tuple[Mapping[str, Any], ...]:
     rows = tables.read_table(
         finished, CLUSTERS, where=pc.field("cluster_id").isin(ids.combine_chunks())
     )
-    return tuple(one for row in rows.to_pylist() for one in describe_cuts(finished, row))
+    return tuple(cut for row in rows.to_pylist() for cut in describe_cuts(finished, row))
 
 
 def record_all(
@@ -297,16 +298,19 @@ def record_all(
     Raises:
         UsageError: for one that was made on another run, or that `record_decision` refuses.
     """
-    ordered = sorted(made, key=lambda one: (one.decided_at, one.decision_id))
-    for one in ordered:
-        if one.run_id not in (None, finished.run_id):
-            raise UsageError(f"{source}: {one.decision_id} was made on {one.run_id}; name that run")
-    found = [record_decision(finished, decisions, one, key=key, dry_run=True) for one in ordered]
-    return (
-        found
-        if dry_run
-        else [record_decision(finished, decisions, one, key=key) for one in ordered]
-    )
+    ordered = sorted(made, key=lambda decision: (decision.decided_at, decision.decision_id))
+    for decision in ordered:
+        if decision.run_id not in (None, finished.run_id):
+            raise UsageError(
+                f"{source}: {decision.decision_id} was made on {decision.run_id}; name that run"
+            )
+    checked = [
+        record_decision(finished, decisions, decision, key=key, dry_run=True)
+        for decision in ordered
+    ]
+    if dry_run:
+        return checked
+    return [record_decision(finished, decisions, decision, key=key) for decision in ordered]
 
 
 def _read(name: str) -> tuple[Path, str | None]:
@@ -319,10 +323,8 @@ def _read(name: str) -> tuple[Path, str | None]:
 
 
 def _parsed(text: str, name: str) -> tuple[Decision, ...]:
-    try:
+    with usage_errors(DecisionError):
         return parse_decisions(text, name)
-    except DecisionError as error:
-        raise UsageError(str(error)) from None
 
 
 def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
@@ -331,25 +333,18 @@ def _entity(finished: Run, written: str, contested: Mapping[str, str]) -> str:
     `contested` has the ids of those by the withheld ids that they are shown under.
     """
     try:
-        found = find_entity(finished, written)
+        entity_id = find_entity(finished, written)
     except NotNamedError as error:
         with suppress(LegitimateListError):
             if (own := canonical_entity_id(written.strip())) in contested.values():
                 return own
         raise UsageError(f"{finished.folder}: {error}; name what it shows") from None
-    if is_withheld(found) and found not in contested:
+    if is_withheld(entity_id) and entity_id not in contested:
         raise UsageError(
             f"{written}: is a victim's own in this run, which withholds its value; add "
             "a row about the value to the decisions file by hand"
         )
-    return contested.get(found, found)
-
-
-def _free_id(kind: DecisionKind, day: str, known: tuple[Decision, ...]) -> str:
-    """Returns an id that no decision of the file has, such as `confirm-20260301-1`."""
-    taken = {one.decision_id for one in known}
-    names = (f"{kind}-{day}-{number}" for number in range(1, len(taken) + 2))
-    return next(one for one in names if one not in taken)
+    return contested.get(entity_id, entity_id)
 
 
 def _check_reviewed(finished: Run, decision: Decision) -> None:
@@ -382,7 +377,7 @@ def _taken_back(known: tuple[Decision, ...], decision: Decision, name: str) -> t
         raise UsageError(
             f"{name}: contradicts a decision that is in force ({why}); keep one of the two"
         )
-    return tuple(one for one in before if one.decision_id in after)
+    return tuple(earlier for earlier in before if earlier.decision_id in after)
 
 
 def _write(path: Path, before: str | None, text: str) -> None:
@@ -391,32 +386,14 @@ def _write(path: Path, before: str | None, text: str) -> None:
     Raises:
         UsageError: if somebody did, or it cannot be written.
     """
-    new = before is None
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            if new:
-                os.link(aside, path)  # which fails where somebody made the file meanwhile
-                return
-            with path.open("rb") as lock:
-                # Who waits here for another finds that the file is not as it was.
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                aside.chmod(path.stat().st_mode & 0o777)
-                if read_text(str(path)) != before:
-                    raise FileExistsError
-                aside.rename(path)
-        finally:
-            with suppress(FileNotFoundError):
-                aside.unlink()
-    except FileExistsError:
-        raise UsageError(f"{path}: was changed meanwhile; run this again") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; give a file that can be written") from None
+    with system_errors(path, "give a file that can be written"):
+        path.parent.stat()  # a folder that is not there is not made
+        with locked(path):
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+            if (read_text(str(path)) if path.exists() else None) != before:
+                raise UsageError(f"{path}: was changed meanwhile; run this again")
+            write_whole(path, text.encode())
+            path.chmod(mode)
 
 
 def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
@@ -427,7 +404,7 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
     lines = [
         f"{decision.decision_id}: {decision.kind} covers "
         f"{quantity(len(members), 'identifier')} of {decision.run_id}",
-        *(f"  {withheld.get(one, one)}" for one in members[:MOST_MEMBERS_SHOWN]),
+        *(f"  {withheld.get(member, member)}" for member in members[:MOST_MEMBERS_SHOWN]),
     ]
     if len(members) > MOST_MEMBERS_SHOWN:
         lines.append(f"  and {len(members) - MOST_MEMBERS_SHOWN} more")
@@ -436,13 +413,15 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
             f"{others} of its cluster, to be verified or later than the decision, "
             f"{'stays' if others == 1 else 'stay'} unreviewed"
         )
-    for one in recorded.taken_back:
-        on = quantity(len(one.members or ()), "identifier")
-        lines.append(f"takes back {one.decision_id} ({one.kind} by {one.author}, on {on})")
+    for earlier in recorded.taken_back:
+        on = quantity(len(earlier.members or ()), "identifier")
+        lines.append(
+            f"takes back {earlier.decision_id} ({earlier.kind} by {earlier.author}, on {on})"
+        )
     for cut in recorded.cuts:
         lines += cut_lines(cut)
         if cut["thin"]:
-            covered = {withheld.get(one, one) for one in members}
+            covered = {withheld.get(member, member) for member in members}
             both = covered & set(cut["side"]) and covered & set(cut["others"])
             lines.append(f"  this {decision.kind} {'vouches' if both else 'does not vouch'} for it")
     signature = decision.signature
@@ -456,4 +435,4 @@ def recorded_lines(recorded: RecordedDecision, name: str) -> list[str]:
         lines.append(f"{name} has it; give it as --decisions to the next run")
     else:
         lines.append("a dry run: nothing was written")
-    return [printable(one) for one in lines]
+    return [printable(line) for line in lines]

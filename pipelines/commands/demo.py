@@ -6,25 +6,24 @@ public FTC complaints. Nothing in it may be clustered, and forged numbers must b
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 import time
+from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import combinations
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import NamedTuple
 
 import pyarrow.compute as pc
 
 from pipelines.batch.__main__ import main as batch
 from pipelines.commands import evaluate
-from pipelines.options import UsageError
+from pipelines.options import Json, Row, UsageError, option, say, switch
 from pipelines.user_files import read_known_legitimate
 from reports.run import Run
 from reports.text import plain, quantity
@@ -57,17 +56,13 @@ NAME_WIDTH = 36
 """Characters of a cluster's name in the table of clusters."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace demo`."""
-    parser.add_argument(
-        "folder", metavar="DIR", type=Path, help="folder to write, new or empty: records and runs"
-    )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace what an earlier demo wrote there"
-    )
+    option(parser, "folder", "DIR", "folder to write, new or empty: records and runs", type=Path)
+    switch(parser, "--overwrite", "replace what an earlier demo wrote there")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the records, runs on them and prints what was found; returns the exit status.
 
     Raises:
@@ -84,24 +79,24 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{error.filename or folder}: {why}; name a folder to write") from None
 
     world = folder / INPUT / WORLD
-    _print("1. Two companies: simulated complaints and calls about six rings")
-    views = ((WORLD, ""), *((one, f"{one}.jsonl") for one in COMPANIES))
+    say("1. Two companies: simulated complaints and calls about six rings")
+    views = ((WORLD, ""), *((company, f"{company}.jsonl") for company in COMPANIES))
     for name, files in views:
         if name == COMPANIES[0]:
-            _print("", "The same for each company alone, to see what only both together show")
+            say("", "The same for each company alone, to see what only both together show")
         if status := _batch(folder / name, **_inputs(folder, files)):
             return status
     joint, *alone = (Run.open(folder / name) for name, _ in views)
     clusters = joint_clusters(joint, dict(zip(COMPANIES, alone, strict=True)))
-    _print(*world_summary(joint, clusters), "", *truth_lines(folder / WORLD, world))
+    say(*world_summary(joint, clusters), "", *truth_lines(folder / WORLD, world))
 
-    _print("", "2. Public complaints: three excerpts of records that the FTC released")
+    say("", "2. Public complaints: three excerpts of records that the FTC released")
     if status := _batch(folder / FTC, complaints=folder / INPUT / FTC / "*.csv"):
         return status
-    _print(*ftc_summary(Run.open(folder / FTC)))
+    say(*ftc_summary(Run.open(folder / FTC)))
 
-    _print("", *what_to_look_at(folder, clusters[0]))
-    _print("", f"Done in {time.monotonic() - started:.0f} s.")
+    say("", *what_to_look_at(folder, clusters[0]))
+    say("", f"Done in {time.monotonic() - started:.0f} s.")
     return 0
 
 
@@ -136,9 +131,11 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     else:
         return
     # A run that was killed leaves its lock and its unfinished folder, which the next one removes.
-    unfinished = tuple(f".{one}." for one in RUNS)
-    redacted = {f"{one}-redacted" for one in RUNS}  # by `ringtrace report RUN --redact`, kept
-    rest = {one.name for one in folder.iterdir() if not one.name.startswith(unfinished)} - redacted
+    unfinished = tuple(f".{name}." for name in RUNS)
+    redacted = {f"{name}-redacted" for name in RUNS}  # by `ringtrace report RUN --redact`, kept
+    rest = {
+        path.name for path in folder.iterdir() if not path.name.startswith(unfinished)
+    } - redacted
     if not rest:
         return
     if MANIFEST_NAME in rest:  # as version 0.1 wrote its demo
@@ -147,9 +144,9 @@ def check_folder(folder: Path, records: Mapping[str, bytes], *, overwrite: bool)
     if not foreign and INPUT not in rest:
         foreign = sorted(rest)  # runs without the demo's records are somebody's own
     inside = folder / INPUT
-    files = {str(one.relative_to(inside)) for one in inside.rglob("*") if not one.is_dir()}
-    foreign += [f"{INPUT}/{one}" for one in sorted(files - set(records))]
-    foreign += [one for one in RUNS if _is_no_run(folder / one)]
+    files = {str(path.relative_to(inside)) for path in inside.rglob("*") if not path.is_dir()}
+    foreign += [f"{INPUT}/{name}" for name in sorted(files - set(records))]
+    foreign += [name for name in RUNS if _is_no_run(folder / name)]
     if foreign:
         raise UsageError(
             f"{folder}: has {foreign[0]} in it, which no demo wrote; name a folder, new or empty"
@@ -197,29 +194,18 @@ def ftc_summary(run: Run) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class JointCluster:
+class JointCluster(NamedTuple):
     """A cluster of the two-company run, and what each company alone sees of it.
 
     Attributes:
-        cluster_id: its id.
-        name: its name.
-        orgs: who saw a member, sorted.
-        countries: codes of the victims' countries, most complaints first.
-        size: how many members it has.
-        victims: how many victims name one.
+        row: its row in clusters/.
         parts: by company, how many members are in each cluster of that company's run, largest
             first.
         core: the member with the most independent reports.
         pair: two members that each company knows and none alone has in one cluster, if any.
     """
 
-    cluster_id: str
-    name: str
-    orgs: tuple[str, ...]
-    countries: tuple[str, ...]
-    size: int
-    victims: int
+    row: Row
     parts: Mapping[str, tuple[int, ...]]
     core: str
     pair: tuple[str, str] | None
@@ -232,28 +218,19 @@ def joint_clusters(joint: Run, alone: Mapping[str, Run]) -> list[JointCluster]:
         joint: the run on all records.
         alone: by company, the run on its records alone.
     """
-    members: dict[str, list[str]] = defaultdict(list)
-    robustness: dict[str, int] = {}
+    members: defaultdict[str, list[Json]] = defaultdict(list)
     for row in joint.table("members").sort_by("entity_id").to_pylist():
-        members[row["cluster_id"]].append(row["entity_id"])
-        robustness[row["entity_id"]] = row["robustness"]
+        members[row["cluster_id"]].append(row)
     cluster_of = {org: _cluster_of(run) for org, run in alone.items()}
-    found = [
-        JointCluster(
-            row["cluster_id"],
-            row["name"],
-            tuple(row["orgs"]),
-            tuple(one["country"] for one in row["countries"] or ()),
-            row["size"],
-            row["victims"],
-            {org: _parts(members[row["cluster_id"]], of) for org, of in cluster_of.items()},
-            max(members[row["cluster_id"]], key=robustness.__getitem__),
-            _pair(members[row["cluster_id"]], list(cluster_of.values())),
-        )
-        for row in joint.table("clusters", where=pc.field("size") > 1).to_pylist()
-        if set(alone) <= set(row["orgs"])
-    ]
-    return sorted(found, key=lambda one: (-one.size, one.cluster_id))
+    clusters = []
+    for row in joint.table("clusters", where=pc.field("size") > 1).to_pylist():
+        if set(alone) <= set(row["orgs"]):
+            rows = members[row["cluster_id"]]
+            ids = [member["entity_id"] for member in rows]
+            core = max(rows, key=lambda member: int(member["robustness"]))["entity_id"]
+            parts = {org: _parts(ids, known) for org, known in cluster_of.items()}
+            clusters.append(JointCluster(row, parts, core, _pair(ids, list(cluster_of.values()))))
+    return sorted(clusters, key=lambda cluster: (-cluster.row["size"], cluster.row["cluster_id"]))
 
 
 def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
@@ -261,19 +238,22 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
     counts = joint.manifest["counts"]
     complaints, calls = (counts[kind]["accepted"] for kind in ("complaints", "calls"))
     linked = joint.table("clusters", ["size"], pc.field("size") > 1).num_rows
-    largest = clusters[0]
-    companies = _and([one.title() for one in largest.parts])
+    largest, row = clusters[0], clusters[0].row
+    companies = _and([org.title() for org in largest.parts])
     table = [
-        ("cluster", "identifiers", "victims in", *(f"{one.title()} alone" for one in largest.parts))
+        ("cluster", "identifiers", "victims in", *(f"{o.title()} alone" for o in largest.parts))
     ]
     table += [
         (
-            _short(one.name),
-            str(one.size),
-            " ".join(one.countries),
-            *(f"{sum(parts)} in {quantity(len(parts), 'part')}" for parts in one.parts.values()),
+            _short(cluster.row["name"]),
+            str(cluster.row["size"]),
+            " ".join(_countries(cluster.row)),
+            *(
+                f"{sum(parts)} in {quantity(len(parts), 'part')}"
+                for parts in cluster.parts.values()
+            ),
         )
-        for one in clusters
+        for cluster in clusters
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
@@ -281,10 +261,10 @@ def world_summary(joint: Run, clusters: Sequence[JointCluster]) -> list[str]:
         f"{complaints:,} complaints and {calls:,} calls: {quantity(linked, 'cluster')} of two "
         f"identifiers or more, {len(clusters)} of them seen by {companies}",
         "",
-        *("  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in table),
+        *("  " + "  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table),
         "",
-        f"The largest is {plain(largest.name)}, {largest.cluster_id}:",
-        f"{largest.size} identifiers that {largest.victims} victims in {_and(largest.countries)} "
+        f"The largest is {plain(row['name'])}, {row['cluster_id']}:",
+        f"{row['size']} identifiers that {row['victims']} victims in {_and(_countries(row))} "
         "named.",
         *(f"{org.title()} alone knows {_in_parts(parts)}." for org, parts in largest.parts.items()),
         "Only the records of both show that these are one ring.",
@@ -319,13 +299,13 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
     ftc, world = (folder.resolve() / name / "report" / "index.html" for name in (FTC, WORLD))
     decisions, confirmed = f"{folder}-decisions.csv", f"{folder}-confirmed"
     records = [word for kind, path in _inputs(folder).items() for word in (f"--{kind}", str(path))]
-    run = str(folder / WORLD)
+    run, size = str(folder / WORLD), largest.row["size"]
     return [
         "Open this page in a browser, the ring that only both companies see:",
         "",
         f"  {world}",
-        f'    "Clusters": open {plain(largest.name)}',
-        f"    ({largest.size} members). Its graph shows what ties them: click an identifier for",
+        f'    "Clusters": open {plain(largest.row["name"])}',
+        f"    ({size} members). Its graph shows what ties them: click an identifier for",
         "    the evidence. Its timeline shows how the ring replaced its numbers.",
         "",
         "Then the FTC's records. They have no cluster, because a caller id can be forged and ties",
@@ -352,7 +332,14 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
             *("--decisions", decisions, "--output", confirmed),
         ),
         _shown(
-            *("referral", confirmed, "--cluster", largest.cluster_id, "--recipient", RECIPIENT),
+            *(
+                "referral",
+                confirmed,
+                "--cluster",
+                largest.row["cluster_id"],
+                "--recipient",
+                RECIPIENT,
+            ),
             *(*records, "--output", f"{folder}-referral"),
         ),
     ]
@@ -360,12 +347,12 @@ def what_to_look_at(folder: Path, largest: JointCluster) -> list[str]:
 
 def _files(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
     """Yields the path and the content of every file of records below a folder, in order."""
-    for one in sorted(folder.iterdir(), key=lambda one: one.name):
-        path = f"{name}/{one.name}"
-        if one.is_dir():
-            yield from _files(one, path)
-        elif one.name.endswith(SUFFIXES):
-            yield path, one.read_bytes()
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            yield from _files(entry, path)
+        elif entry.name.endswith(SUFFIXES):
+            yield path, entry.read_bytes()
 
 
 def _inputs(folder: Path, files: str = "") -> dict[str, Path]:
@@ -377,7 +364,7 @@ def _batch(output: Path, **inputs: Path) -> int:
     """Prints a command `ringtrace batch` and runs it; returns its exit status."""
     flags = [word for kind, path in inputs.items() for word in (f"--{kind}", str(path))]
     flags += ["--output", str(output), "--overwrite"]
-    _print("", _shown("batch", *flags))
+    say("", _shown("batch", *flags))
     return batch(flags)
 
 
@@ -388,18 +375,18 @@ def _is_no_run(folder: Path) -> bool:
 
 
 def _cluster_of(run: Run) -> dict[str, str]:
-    rows: list[dict[str, Any]] = run.table("members", ["entity_id", "cluster_id"]).to_pylist()
-    return {row["entity_id"]: row["cluster_id"] for row in rows}
+    columns = run.table("members", ["entity_id", "cluster_id"]).columns
+    return dict(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
 def _parts(members: Sequence[str], cluster_of: Mapping[str, str]) -> tuple[int, ...]:
-    counted = Counter(cluster_of[one] for one in members if one in cluster_of)
+    counted = Counter(cluster_of[member] for member in members if member in cluster_of)
     return tuple(sorted(counted.values(), reverse=True))
 
 
 def _pair(members: Sequence[str], views: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
     """Returns the first two members that every view knows and none has in one cluster."""
-    known = [one for one in members if all(one in view for view in views)]
+    known = [member for member in members if all(member in view for view in views)]
     for a, b in combinations(known, 2):
         if all(view[a] != view[b] for view in views):
             return a, b
@@ -412,7 +399,11 @@ def _in_parts(parts: Sequence[int]) -> str:
     return f"{sum(parts)} of them, in {len(parts)} parts of at most {parts[0]}"
 
 
-def _number(row: Mapping[str, Any]) -> str:
+def _countries(row: Row) -> list[str]:
+    return [country["country"] for country in row["countries"] or ()]
+
+
+def _number(row: Row) -> str:
     return str(row["entity_id"]).partition(":")[2]
 
 
@@ -432,9 +423,3 @@ def _shown(*words: str) -> str:
     called = sys.argv[0]
     typed = called if Path(called).name == NAME and which(NAME) is None else NAME
     return f"$ {shlex.join((typed, *words))}"
-
-
-def _print(*lines: str) -> None:
-    """Prints lines at once: a run writes its progress to the other stream."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()

@@ -8,11 +8,10 @@ legal hold: a record that an offer or a package cites stays, or is corrected by 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import shutil
-import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +25,8 @@ from pipelines import key_store, ledger, run_folder
 from pipelines.commands.correct import issue_corrections, sender_of_run
 from pipelines.exchange import signed_files
 from pipelines.ledger import Outstanding, add_ledger, add_own_org, add_signing
-from pipelines.options import FailedError, UsageError, repeatable
+from pipelines.options import FailedError, UsageError, option, say, several, system_errors
+from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_signers, free_folder, open_run
 from reports import tables
 from reports.run import Run
@@ -107,44 +107,44 @@ class Named(NamedTuple):
     rows: dict[str, int]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace erase`."""
-    parser.add_argument(
+    several(
+        parser,
         "--record",
+        "ORG/ID",
+        "the record of the person who asks; the calls of a complaint go with it",
         required=True,
-        **repeatable("ORG/ID"),
-        help="the record of the person who asks; the calls of a complaint go with it",
     )
-    parser.add_argument(
+    several(
+        parser,
         "--run",
-        **repeatable("RUN"),
-        help="a run whose private files are written anew without it: the one that --previous will "
+        "RUN",
+        "a run whose private files are written anew without it: the one that --previous will "
         "name, and every other that is kept",
     )
-    parser.add_argument("--author", metavar="NAME", required=True, help="who erases")
-    parser.add_argument(
-        "--reason", metavar="TEXT", required=True, help="why; it is kept, so it names nobody"
-    )
-    parser.add_argument(
+    option(parser, "--author", "NAME", "who erases", required=True)
+    option(parser, "--reason", "TEXT", "why; it is kept, so it names nobody", required=True)
+    several(
+        parser,
         "--despite-hold",
-        **repeatable("NAME"),
-        help="an offer or a package that cites the record, such as package-0123456789abcdef: what "
+        "NAME",
+        "an offer or a package that cites the record, such as package-0123456789abcdef: what "
         "the record shows in it is taken back, as `ringtrace correct` does",
     )
-    parser.add_argument(
-        "--output", metavar="DIR", help="new folder of the corrections of --despite-hold"
-    )
+    option(parser, "--output", "DIR", "new folder of the corrections of --despite-hold")
     add_own_org(parser)
     add_ledger(parser)
-    parser.add_argument(
+    option(
+        parser,
         "--register-key",
-        metavar="FILE",
-        help="32 secret bytes that key the victim register (default: your own)",
+        "FILE",
+        "32 secret bytes that key the victim register (default: your own)",
     )
     add_signing(parser, "when it is erased")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Erases the records and prints what still has them; returns the exit status 0.
 
     Raises:
@@ -153,8 +153,8 @@ def run(arguments: argparse.Namespace) -> int:
             cannot be used, or private files that cannot be opened.
         LedgerError: if the ledger was changed.
     """
-    records = [_record(one) for one in dict.fromkeys(arguments.record)]
-    if any(one.record_id in arguments.reason for one in records):
+    records = [_record(text) for text in dict.fromkeys(arguments.record)]
+    if any(record.record_id in arguments.reason for record in records):
         raise UsageError("--reason names the record, which the list must not; say it otherwise")
     now = arguments.now or datetime.now(UTC)
     if arguments.output is not None:
@@ -162,28 +162,28 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.key is not None:
         key_store.own_key(arguments.key)
     before = key_store.erasures(arguments.register_key)
-    found = [_named(_local_run(one), records) for one in dict.fromkeys(arguments.run)]
-    _check_found(records, found, before)
-    holds = _holds(found, arguments)
+    named = [_named(_local_run(folder), records) for folder in dict.fromkeys(arguments.run)]
+    _check_found(records, named, before)
+    holds = _holds(named, arguments)
     key = key_store.register_key(arguments.register_key)
     if holds:
-        finished = next(one.run for one in found if one.searched)
+        finished = next(in_run.run for in_run in named if in_run.searched)
         sender = sender_of_run(arguments.sender, finished)
         values = ledger.values_withheld(finished, arguments.register_key, no_register=False)
         issue_corrections(holds, sender, finished, values, arguments, now)
-    names = [sorted({*one.names(), *_calls_of(one, found)}) for one in records]
+    names = [sorted({*record.names(), *_calls_of(record, named)}) for record in records]
     added = _add_to_list(key, names, arguments, now)
     known = key_store.erasures(arguments.register_key)
     if known is None:
         raise UsageError(f"{key_store.erased_path()}: is gone; put a copy in its place")
     again = "" if added else ", before already"
-    sys.stdout.write(
+    say(
         f"{quantity(len(records), 'record')} erased{again}: batch runs and streams with "
-        f"the list {key_store.erased_path()} leave it out and count it\n"
+        f"the list {key_store.erased_path()} leave it out and count it"
     )
-    for one in found:
-        sys.stdout.writelines(f"{line}\n" for line in _rewrite(one, known))
-    sys.stdout.write(f"{STREAMS}\n")
+    for in_run in named:
+        say(*_rewrite(in_run, known))
+    say(f"{STREAMS}")
     return 0
 
 
@@ -212,18 +212,20 @@ def _local_run(folder: str) -> Run:
 
 def _named(run: Run, records: Iterable[Record]) -> Named:
     """Finds the rows of a run that are about the records, and the calls of the complaints."""
-    asked = {name for one in records for name in one.names()}
-    ids = pa.array(sorted({one.record_id for one in records}), pa.string())
+    asked = {name for record in records for name in record.names()}
+    ids = pa.array(sorted({record.record_id for record in records}), pa.string())
     try:
         complaints = _rows(run, COMPLAINTS, "complaint_id", pc.field("complaint_id").isin(ids))
         of_either = pc.field("call_id").isin(ids) | pc.field("complaint_id").isin(ids)
         calls = _rows(run, CALLS, "call_id", of_either)
     except FileNotFoundError:  # a stream's snapshot has clusters alone
         return Named(run, False, frozenset(), frozenset(), {})
-    names = {record_key(RecordKind.COMPLAINT, *one[:2]) for one in complaints} & asked
+    names = {record_key(RecordKind.COMPLAINT, *row[:2]) for row in complaints} & asked
     of_calls = {
-        record_key(RecordKind.CALL, org, call): record_key(RecordKind.COMPLAINT, org, of or "")
-        for org, call, of in calls
+        record_key(RecordKind.CALL, org, call): record_key(
+            RecordKind.COMPLAINT, org, complaint or ""
+        )
+        for org, call, complaint in calls
     }
     names |= {call for call, complaint in of_calls.items() if {call, complaint} & asked}
     in_calls = len(names & of_calls.keys())
@@ -231,11 +233,11 @@ def _named(run: Run, records: Iterable[Record]) -> Named:
     where = pc.field("record_id").isin(record_ids)
     columns = ["entity_id", "record_kind", "source_org", "record_id"]
     mentions = [
-        one["entity_id"]
-        for one in tables.read_table(run, MENTIONS, columns, where).to_pylist()
-        if record_key(one["record_kind"], one["source_org"], one["record_id"]) in names
+        row["entity_id"]
+        for row in tables.read_table(run, MENTIONS, columns, where).to_pylist()
+        if record_key(row["record_kind"], row["source_org"], row["record_id"]) in names
     ]
-    shown = {without_epoch(one) for one in mentions if not is_withheld(one)}
+    shown = {without_epoch(entity_id) for entity_id in mentions if not is_withheld(entity_id)}
     rows = {"complaints": len(names) - in_calls, "calls": in_calls, "mentions": len(mentions)}
     return Named(run, True, frozenset(names), frozenset(shown), rows)
 
@@ -247,35 +249,35 @@ def _rows(run: Run, table: Table, id_field: str, where: pc.Expression) -> list[t
 
 
 def _check_found(
-    records: Iterable[Record], found: Iterable[Named], before: ErasureList | None
+    records: Iterable[Record], named: Iterable[Named], before: ErasureList | None
 ) -> None:
-    searched = [one for one in found if one.searched]
-    there = {name for one in searched for name in one.names}
-    for one in records if searched else ():
-        names = one.names()
+    searched = [in_run for in_run in named if in_run.searched]
+    there = {name for in_run in searched for name in in_run.names}
+    for record in records if searched else ():
+        names = record.names()
         erased = before is not None and before.contain(pa.array(names)).any()
         if there.isdisjoint(names) and not erased:
             raise UsageError(
-                f"--record {one.org}/{one.record_id}: is in none of the runs of --run; check the "
-                "id, or leave --run out"
+                f"--record {record.org}/{record.record_id}: is in none of the runs of --run; check "
+                "the id, or leave --run out"
             )
 
 
-def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstanding]:
+def _holds(named: list[Named], arguments: Namespace) -> list[Outstanding]:
     """Returns what was issued, cites the records and is to be corrected.
 
     Raises:
         UsageError: if something holds a record and is not named.
     """
     entries = ledger.read_ledger(arguments.ledger)
-    issued = [one for one in entries if one.kind in ledger.ISSUED]
-    if issued and not any(one.searched for one in found):
+    issued = [entry for entry in entries if entry.kind in ledger.ISSUED]
+    if issued and not any(in_run.searched for in_run in named):
         number = quantity(len(issued), "offer or package", "offers or packages")
         raise UsageError(
             f"--run: {number} left here; name a run that has the record, to see if one cites it"
         )
-    shown = {entity for one in found for entity in one.entities}
-    holds = {one.entry.issue_id: one for one in ledger.outstanding(entries, shown)}
+    shown = {entity for in_run in named for entity in in_run.entities}
+    holds = {hold.entry.issue_id: hold for hold in ledger.outstanding(entries, shown)}
     if strange := sorted(set(arguments.despite_hold) - holds.keys()):
         raise UsageError(
             f"--despite-hold {strange[0][:80]!a}: does not cite the record; leave it out"
@@ -291,16 +293,16 @@ def _holds(found: list[Named], arguments: argparse.Namespace) -> list[Outstandin
     return list(holds.values())
 
 
-def _calls_of(record: Record, found: Iterable[Named]) -> Iterator[str]:
+def _calls_of(record: Record, named: Iterable[Named]) -> Iterator[str]:
     """Yields the keys of the calls that runs show to be of a complaint."""
     asked = set(record.names())
-    for one in found:
-        if asked & one.names:
-            yield from one.names
+    for in_run in named:
+        if asked & in_run.names:
+            yield from in_run.names
 
 
 def _add_to_list(
-    key: RegisterKey, names: list[list[str]], arguments: argparse.Namespace, now: datetime
+    key: RegisterKey, names: list[list[str]], arguments: Namespace, now: datetime
 ) -> int:
     """Adds a line for each record that is not in the list; returns how many."""
     path = Path(os.path.realpath(key_store.erased_path()))
@@ -310,25 +312,21 @@ def _add_to_list(
         "reason": arguments.reason,
         "key_id": key.key_id,
     }
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with ledger.locked(path) as file:
-            content = file.read()
-            lines = b""
-            for one in names:
-                macs = [mac.hex() for mac in key.record_macs(one)]
-                if any(mac.encode() not in content for mac in macs):
-                    lines += canonical_json(about | {"macs": macs}) + b"\n"
-            if lines:
-                _replace(path, content + lines)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; the list must be written there") from None
+    with system_errors(path, "the list must be written there"), locked(path):
+        content = path.read_bytes() if path.exists() else b""
+        lines = b""
+        for keys in names:
+            macs = [mac.hex() for mac in key.record_macs(keys)]
+            if any(mac.encode() not in content for mac in macs):
+                lines += canonical_json(about | {"macs": macs}) + b"\n"
+        if lines:
+            write_whole(path, content + lines)
     return lines.count(b"\n")
 
 
-def _rewrite(found: Named, known: ErasureList) -> Iterator[str]:
+def _rewrite(in_run: Named, known: ErasureList) -> Iterator[str]:
     """Writes the private files of a run anew; yields a line on that, and on what still has it."""
-    run, taken = found.run, dict.fromkeys(TAKEN_OUT, 0)
+    run, taken = in_run.run, dict.fromkeys(TAKEN_OUT, 0)
     root = private_root(run.folder, run.manifest)
     anew: dict[str, tuple[bytes, int]] = {}
     for table in TAKEN_OUT:
@@ -336,36 +334,38 @@ def _rewrite(found: Named, known: ErasureList) -> Iterator[str]:
             if not Path(path).is_file():
                 continue
             rows = _read_private(path, table)
-            kept = _without(rows, table, found, known)
+            kept = _without(rows, table, in_run, known)
             if not kept.equals(rows):
                 content = _private_content(kept, table)
                 anew[path.removeprefix(f"{root}/")] = content, kept.num_rows
             taken[table] += rows.num_rows - kept.num_rows
     if anew:
         _replace_private(Path(root), run, anew)
-    gone = ", ".join(quantity(number, *TAKEN_OUT[one]) for one, number in taken.items() if number)
+    gone = ", ".join(
+        quantity(number, *TAKEN_OUT[table]) for table, number in taken.items() if number
+    )
     yield f"{run.folder}: private/ is without it ({gone or 'had nothing of it'})"
-    if not found.searched:
+    if not in_run.searched:
         yield f"{run.folder}: is a snapshot, and its tables are as they were; remove it"
-    elif any(found.rows.values()):
-        there = ", ".join(f"{name}/ ({count})" for name, count in found.rows.items() if count)
+    elif any(in_run.rows.values()):
+        there = ", ".join(f"{name}/ ({count})" for name, count in in_run.rows.items() if count)
         yield (
             f"{run.folder}: {there} and what is made of them, such as links/ and report/, still "
             "have it, as they are sealed; make a new run with --previous, then remove this one"
         )
 
 
-def _without(rows: pa.Table, table: Table, found: Named, known: ErasureList) -> pa.Table:
+def _without(rows: pa.Table, table: Table, in_run: Named, known: ErasureList) -> pa.Table:
     if table is NARRATIVES:
         return rows.filter(pa.array(~known.of_rows(rows.combine_chunks(), RecordKind.COMPLAINT)))
     if table is VICTIMS:
         return known.shorten(rows)
-    if not found.searched or not rows.num_rows:
+    if not in_run.searched or not rows.num_rows:
         return rows
-    return rows.filter(pc.invert(pc.is_in(rows["entity_id"], _rest_on_erased(rows, found, known))))
+    return rows.filter(pc.invert(pc.is_in(rows["entity_id"], _rest_on_erased(rows, in_run, known))))
 
 
-def _rest_on_erased(contested: pa.Table, found: Named, known: ErasureList) -> pa.Array:
+def _rest_on_erased(contested: pa.Table, in_run: Named, known: ErasureList) -> pa.Array:
     """Returns the withheld ids of what erased records alone name, of CONTESTED rows.
 
     Where others name it too, it stays contested: it may be the number of one of them.
@@ -373,17 +373,17 @@ def _rest_on_erased(contested: pa.Table, found: Named, known: ErasureList) -> pa
     ids = pc.unique(contested["entity_id"])
     columns = ["entity_id", "record_kind", "source_org", "record_id"]
     where = pc.field("entity_id").isin(ids)
-    mentions = tables.read_table(found.run, MENTIONS, columns, where)
+    mentions = tables.read_table(in_run.run, MENTIONS, columns, where)
     named = mentions.group_by(columns, use_threads=False).aggregate([])
-    keys = pc.binary_join_element_wise(*(named[one].combine_chunks() for one in columns[1:]), "|")
+    keys = pc.binary_join_element_wise(*(named[name].combine_chunks() for name in columns[1:]), "|")
     gone = named.filter(pa.array(known.contain(keys)))
     counts = pc.value_counts(gone["entity_id"]).to_pylist()
-    erased = {one["values"]: one["counts"] for one in counts}
-    every = tables.read_table(found.run, ENTITIES, ["entity_id", "complaints", "calls"], where)
+    erased = {row["values"]: row["counts"] for row in counts}
+    every = tables.read_table(in_run.run, ENTITIES, ["entity_id", "complaints", "calls"], where)
     alone = [
-        one["entity_id"]
-        for one in every.to_pylist()
-        if one["complaints"] + one["calls"] == erased.get(one["entity_id"])
+        row["entity_id"]
+        for row in every.to_pylist()
+        if row["complaints"] + row["calls"] == erased.get(row["entity_id"])
     ]
     return pa.array(alone, pa.string())
 
@@ -401,8 +401,8 @@ def _read_private(path: str, table: Table) -> pa.Table:
             f"{path}: cannot be read; put a copy in its place, or make the run again"
         ) from None
     columns = [
-        rows[one.name] if one.name in rows.column_names else pa.nulls(rows.num_rows, one.type)
-        for one in table.schema
+        rows[field.name] if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in table.schema
     ]
     return pa.table(columns, schema=table.schema)
 
@@ -422,7 +422,7 @@ def _replace_private(root: Path, run: Run, anew: dict[str, tuple[bytes, int]]) -
         FailedError: if it cannot be written; the folder is as it was.
     """
     staging = Path(staging_folder(str(root / PRIVATE_FOLDER), str(os.getpid())))
-    before = {one["name"]: one for one in _private_lines(root, run)}
+    before = {file["name"]: file for file in _private_lines(root, run)}
     try:
         below = staging / PRIVATE_FOLDER
         below.mkdir(mode=0o700, parents=True)
@@ -461,21 +461,13 @@ def _private_lines(root: Path, run: Run) -> list[OutputFile]:
     if known := read_private_manifest(str(root)):
         return known["files"]
     lines = []
-    for one in run.manifest["private"]:
-        path = root / one["name"]
+    for file in run.manifest["private"]:
+        path = root / file["name"]
         if path.is_file():
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            line = OutputFile(name=one["name"], bytes=len(content), sha256=digest, rows=one["rows"])
+            line = OutputFile(
+                name=file["name"], bytes=len(content), sha256=digest, rows=file["rows"]
+            )
             lines.append(line)
     return lines
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Writes a file for its owner alone in place of the one there, in one rename."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as whole:
-        whole.write(content)
-        whole.flush()
-        os.fsync(whole.fileno())
-    aside.replace(path)

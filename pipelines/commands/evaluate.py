@@ -5,14 +5,14 @@ Long, since every score and its line in the two tables that are printed stand si
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
 import sys
+from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ import pyarrow.dataset as ds
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.options import UsageError, repeatable
+from pipelines.options import UsageError, option, say, several, switch
 from pipelines.simulate import HIDE, NAME, WELD
 from pipelines.user_files import lone_mailboxes, open_run, read_known_legitimate, read_text
 from reports import tables
@@ -78,17 +78,16 @@ class HarmLists:
 
     def count(self, members: pa.Table) -> Harm:
         """Counts the harmful identifiers among `members`, alone in a cluster or not."""
+        bare = without_epochs(members["entity_id"].combine_chunks())
         unreviewed = members.num_rows
         if "review" in members.column_names:
-            reviewed = pc.equal(members["review"], str(Review.REVIEWED))
-            unreviewed -= pc.sum(reviewed).as_py() or 0
-        return Harm(
-            known_legitimate=_known(members, self.known),
-            victim_side=None if self.victims is None else _within(members, self.victims),
-            innocent=None if self.innocents is None else _within(members, self.innocents),
-            near_miss=None if self.near_misses is None else _within(members, self.near_misses),
-            unreviewed=unreviewed,
+            unreviewed -= _count(pc.equal(members["review"], str(Review.REVIEWED)))
+        victims, innocents, near_misses = (
+            None if listed is None else _count(pc.is_in(bare, pa.array(listed, pa.string())))
+            for listed in (self.victims, self.innocents, self.near_misses)
         )
+        known = len(bare) - self.known.reasons(bare).null_count
+        return Harm(known, victims, innocents, near_misses, unreviewed)
 
     def among(self, entity_ids: pa.ChunkedArray) -> set[str]:
         """Returns those of `entity_ids` that do harm."""
@@ -110,7 +109,13 @@ class Harm:
     victim_side: int | None
     innocent: int | None
     near_miss: int | None
-    unreviewed: int
+    unreviewed: int | None
+
+    def lines(self, names: Mapping[str, str], indent: str = "") -> Iterator[tuple[str, str]]:
+        """Yields a line for each kind of harm that is known, as `names` calls it."""
+        for kind, name in names.items():
+            if (count := getattr(self, kind)) is not None:
+                yield f"{indent}harm: {name}", f"{count}"
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,10 @@ class Evaluation:
         near_miss: mistyped identifiers that share a cluster; None where no file names them.
         unreviewed: members that no analyst has reviewed; None for a run without reviews.
         tiers: the scores by tier; None for a run without tiers.
+        baselines: the agreement of simpler methods, by name, where asked for.
+        survival: how many cluster ids survived since an earlier run, where asked for.
+        hubs: how well hubs were flagged, where asked for.
+        attackers: the harm by attacker, where asked for.
     """
 
     agreement: Agreement
@@ -179,18 +188,21 @@ class Evaluation:
     near_miss: int | None = None
     unreviewed: int | None = None
     tiers: Tiers | None = None
+    baselines: Mapping[str, Agreement] = field(default_factory=dict)
+    survival: IdSurvival | None = None
+    hubs: HubFlags | None = None
+    attackers: Mapping[str, AttackerHarm] = field(default_factory=dict)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace evaluate`."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="folder of a finished run")
-    parser.add_argument(
-        "truth", metavar="TRUTH", type=Path, help="CSV with the columns entity_id,operation"
-    )
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run", type=Path)
+    option(parser, "truth", "TRUTH", "CSV with the columns entity_id,operation", type=Path)
+    several(
+        parser,
         "--known-legitimate",
-        **repeatable("FILE"),
-        help="CSV entity_id: more known-legitimate identifiers that must be in no cluster",
+        "FILE",
+        "CSV entity_id: more known-legitimate identifiers that must be in no cluster",
     )
     for flag, text in (
         ("victims", "entity_id: victims' own identifiers that must be in no cluster"),
@@ -199,20 +211,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("hubs", "entity_id,holders: how many operations each serves, to score suppliers"),
         ("attackers", "entity_id,attacker,aim,other of a simulated world: harm by attacker"),
     ):
-        parser.add_argument(f"--{flag}", metavar="FILE", type=Path, help=f"CSV {text}")
-    parser.add_argument(
-        "--previous", metavar="RUN", type=Path, help="the run it followed: how many ids survived"
-    )
-    parser.add_argument(
-        "--baselines", action="store_true", help="score simpler methods, too, on the same links"
-    )
-    parser.add_argument(
-        "--splink", action="store_true", help="as --baselines, with Splink's (extra: splink)"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+        option(parser, f"--{flag}", "FILE", f"CSV {text}", type=Path)
+    option(parser, "--previous", "RUN", "the run it followed: how many ids survived", type=Path)
+    switch(parser, "--baselines", "score simpler methods, too, on the same links")
+    switch(parser, "--splink", "as --baselines, with Splink's (extra: splink)")
+    switch(parser, "--json", "print one JSON object")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints the evaluation; returns the exit status 0.
 
     Raises:
@@ -229,16 +235,19 @@ def run(arguments: argparse.Namespace) -> int:
         read_ids(arguments.innocents),
         read_ids(arguments.near_misses),
     )
-    wanted = arguments.baselines or arguments.splink
-    others = compare_baselines(run, truth, splink=arguments.splink) if wanted else {}
-    survived = _survival(arguments.previous, members, truth) if arguments.previous else None
-    flagged = _flags(run, arguments.hubs) if arguments.hubs else None
-    attacked = harm_by_attacker(members, arguments.attackers) if arguments.attackers else {}
+    if arguments.baselines or arguments.splink:
+        result = replace(result, baselines=compare_baselines(run, truth, splink=arguments.splink))
+    if arguments.previous:
+        before = _by_entity(read_members(_opened(arguments.previous)))
+        result = replace(result, survival=id_survival(truth, before, _by_entity(members)))
+    if arguments.hubs:
+        result = replace(result, hubs=_flags(run, arguments.hubs))
+    if arguments.attackers:
+        result = replace(result, attackers=harm_by_attacker(members, arguments.attackers))
     if arguments.json:
-        report = evaluation_json(result, others, survived, flagged, attacked)
-        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        say(json.dumps(evaluation_json(result), indent=2))
     else:
-        print_lines(evaluation_lines(result, others, survived, flagged, attacked))
+        print_lines(evaluation_lines(result))
     return 0
 
 
@@ -294,22 +303,26 @@ def harm_by_attacker(members: pa.Table, path: Path) -> dict[str, AttackerHarm]:
     sizes = Counter(members["cluster_id"].to_pylist())
     counted: defaultdict[str, list[tuple[bool, ...]]] = defaultdict(list)
     for aim in _rows(path, "attacker", "aim", "other"):
-        one, other = (rows.get(aim[name]) for name in ("entity_id", "other"))
-        core, reviewed = (_is(one, "tier", Tier.CORE), _is(one, "review", Review.REVIEWED))
+        entity, partner = (rows.get(aim[name]) for name in ("entity_id", "other"))
+        core, reviewed = (_is(entity, "tier", Tier.CORE), _is(entity, "review", Review.REVIEWED))
         if aim["aim"] == HIDE:
-            found = (one is None, not core, False)
+            reached = (entity is None, not core, False)
         elif aim["aim"] == WELD:
-            together = bool(one and other and one["cluster_id"] == other["cluster_id"])
-            core &= together and _is(other, "tier", Tier.CORE)
-            found = together, core, core and reviewed and _is(other, "review", Review.REVIEWED)
+            together = bool(entity and partner and entity["cluster_id"] == partner["cluster_id"])
+            core &= together and _is(partner, "tier", Tier.CORE)
+            reached = together, core, core and reviewed and _is(partner, "review", Review.REVIEWED)
         elif aim["aim"] == NAME:
-            found = one is not None and sizes[one["cluster_id"]] > 1, core, core and reviewed
+            reached = (
+                entity is not None and sizes[entity["cluster_id"]] > 1,
+                core,
+                core and reviewed,
+            )
         else:
             raise UsageError(f"{path}: no such aim {aim['aim']!r}; use {NAME}, {HIDE}, {WELD}")
-        counted[aim["attacker"]].append(found)
+        counted[aim["attacker"]].append(reached)
     return {
-        attacker: AttackerHarm(len(those), *(sum(one) for one in zip(*those, strict=True)))
-        for attacker, those in sorted(counted.items())
+        attacker: AttackerHarm(len(aims), *(sum(column) for column in zip(*aims, strict=True)))
+        for attacker, aims in sorted(counted.items())
     }
 
 
@@ -341,7 +354,7 @@ def compare_baselines(
     a, b = (end.filter(both).to_numpy().astype(np.int64) for end in ends)
     weight = links["weight"].filter(both).to_numpy()
     place = pc.index_in(pa.array(truth, pa.string()), value_set=_own_ids(run, ids))
-    at = pc.fill_null(place, -1).to_numpy(zero_copy_only=False)
+    places = pc.fill_null(place, -1).to_numpy(zero_copy_only=False)
     operation = pa.array(truth.values(), pa.string()).dictionary_encode().indices.to_numpy()
     alone = -1 - np.arange(len(truth))
     labels = dict(baseline_clusterings(a, b, weight, len(ids)))
@@ -349,7 +362,9 @@ def compare_baselines(
         likely = match_probability(weight)
         labels[SPLINK_NAME] = splink_clusters(a, b, likely, len(ids), SPLINK_THRESHOLD)
     return {
-        name: compare_clusterings(operation, np.where(at < 0, alone, np.append(label, -1)[at]))
+        name: compare_clusterings(
+            operation, np.where(places < 0, alone, np.append(label, -1)[places])
+        )
         for name, label in labels.items()
     }
 
@@ -371,7 +386,7 @@ def splink_clusters(
     except ImportError:
         raise UsageError(f"--splink needs Splink: {install_command('splink')}") from None
     with duckdb.connect() as connection:
-        found = cluster_pairwise_predictions_at_threshold(
+        clusters = cluster_pairwise_predictions_at_threshold(
             pa.table({"node": np.arange(nodes)}),
             pa.table({"a": a, "b": b, "match_probability": probability}),
             db_api=DuckDBAPI(connection=connection),
@@ -380,7 +395,7 @@ def splink_clusters(
             edge_id_column_name_right="b",
             threshold_match_probability=threshold,
         )
-        table = found.as_pyarrow_table()
+        table = clusters.as_pyarrow_table()
     label = np.arange(nodes)
     label[table["node"].to_numpy()] = table["cluster_id"].to_numpy()
     return label
@@ -431,13 +446,13 @@ def read_members(run: RunFolder) -> pa.Table:
         )
     try:
         table = ds.dataset(path, format="parquet", schema=MEMBERS.schema)
-        found = table.to_table(columns=list(MEMBER_COLUMNS))
-        found.validate(full=True)  # Parquet does not check that text is UTF-8
+        rows = table.to_table(columns=list(MEMBER_COLUMNS))
+        rows.validate(full=True)  # Parquet does not check that text is UTF-8
     except (OSError, pa.ArrowException) as error:
         why = str(error).partition("\n")[0]
         raise UsageError(f"{path}: cannot be read, make the run again: {why}") from None
-    ids = _own_ids(run, found["entity_id"].combine_chunks())
-    return found.set_column(found.schema.get_field_index("entity_id"), "entity_id", ids)
+    ids = _own_ids(run, rows["entity_id"].combine_chunks())
+    return rows.set_column(rows.schema.get_field_index("entity_id"), "entity_id", ids)
 
 
 def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
@@ -446,45 +461,89 @@ def _own_ids(run: RunFolder, shown: pa.Array) -> pa.Array:
         own = lone_mailboxes(run if isinstance(run, Run) else Run.open(run))
     except RunError:  # its tables are enough for the rest
         return shown
-    return pa.array([own.get(one, one) for one in shown.to_pylist()], pa.string()) if own else shown
+    return (
+        pa.array([own.get(entity_id, entity_id) for entity_id in shown.to_pylist()], pa.string())
+        if own
+        else shown
+    )
 
 
-def evaluation_json(
-    result: Evaluation,
-    others: Mapping[str, Agreement],
-    survived: IdSurvival | None,
-    flagged: HubFlags | None = None,
-    attacked: Mapping[str, AttackerHarm] | None = None,
-) -> dict[str, object]:
+def evaluation_json(result: Evaluation) -> dict[str, object]:
     """Returns the whole evaluation, fit for JSON; what was not asked for is left out."""
-    report: dict[str, object] = asdict(result) | {"agreement": _agreement(result.agreement)}
-    if others:
-        report["baselines"] = {name: _agreement(one) for name, one in others.items()}
-    if survived:
-        report["survival"] = asdict(survived)
-    if flagged:
-        shares = {"precision": flagged.precision, "recall": flagged.recall}
-        report["hubs"] = asdict(flagged) | shares
-    if attacked:
-        report["attackers"] = {name: asdict(one) for name, one in attacked.items()}
-    return report
+    optional = ("baselines", "survival", "hubs", "attackers")
+    whole = {name: value for name, value in asdict(result).items() if value or name not in optional}
+    for agreement, scores in (
+        (result.agreement, whole["agreement"]),
+        *((baseline, whole["baselines"][name]) for name, baseline in result.baselines.items()),
+    ):
+        scores["pairwise"]["f1"] = agreement.pairwise.f1
+        scores["bcubed"]["f1"] = agreement.bcubed.f1
+    if result.hubs:
+        whole["hubs"] |= {"precision": result.hubs.precision, "recall": result.hubs.recall}
+    return whole
 
 
-def evaluation_lines(
-    result: Evaluation,
-    others: Mapping[str, Agreement],
-    survived: IdSurvival | None,
-    flagged: HubFlags | None = None,
-    attacked: Mapping[str, AttackerHarm] | None = None,
-) -> list[tuple[str, str]]:
+def evaluation_lines(result: Evaluation) -> list[tuple[str, str]]:
     """Returns what is printed: a name and a value a line."""
-    return [
-        *_lines(result),
-        *_tier_lines(result.tiers),
-        *_survival_lines(survived),
-        *_flag_lines(flagged),
-        *_attacker_lines(attacked or {}),
-        *_baseline_lines(others),
+    agreement, intervals = result.agreement, result.intervals
+    scores = {"B-cubed": agreement.bcubed, "pairwise": agreement.pairwise}
+    bounds = {"B-cubed": intervals.bcubed, "pairwise": intervals.pairwise}
+    lines = [
+        (f"{name} {part}", f"{getattr(score, part.lower()):.4f}")
+        for name, score in scores.items()
+        for part in ("precision", "recall", "F1")
+    ]
+    lines += [
+        (f"{name} F1, 95 % interval", f"{low:.4f} to {high:.4f}")
+        for name, (low, high) in bounds.items()
+    ]
+    lines += [
+        ("adjusted Rand index", f"{agreement.adjusted_rand:.4f}"),
+        ("share of the largest cluster", f"{agreement.largest_share:.4f}"),
+        ("identifiers in the truth", f"{agreement.items}"),
+        ("  of these in no cluster", f"{result.missing}"),
+        ("operations in the truth", f"{result.operations}"),
+        ("  of these split", f"{agreement.split}"),
+        ("clusters in the run", f"{result.clusters}"),
+        ("  of these merging operations", f"{agreement.merged}"),
+        ("members that the truth does not know", f"{result.unjudged}"),
+    ]
+    harm = Harm(*(getattr(result, kind.name) for kind in fields(Harm)))
+    lines += harm.lines(
+        {
+            "known_legitimate": "known-legitimate in a cluster",
+            "victim_side": "victim-side in a cluster",
+            "innocent": "innocents in a shared cluster",
+            "near_miss": "near misses in a shared cluster",
+            "unreviewed": "members that no analyst reviewed",
+        }
+    )
+    if result.tiers is not None:
+        lines += _tier_lines(result.tiers)
+    if survival := result.survival:
+        lines += [
+            ("operations with a main cluster in both runs", f"{survival.operations}"),
+            ("  of these with the same id", f"{survival.kept}"),
+        ]
+    if hubs := result.hubs:
+        lines += [
+            ("called a hub", f"{hubs.flagged}"),
+            ("  precision: serve two operations or more", f"{hubs.precision:.4f}"),
+            ("  recall of what serves three or more, often seen", f"{hubs.recall:.4f}"),
+        ]
+    lines += [
+        (
+            f"harm by {name}: tried, in or out of a cluster, of the core, may leave",
+            f"{done.tried}, {done.cluster}, {done.core}, {done.reviewed}",
+        )
+        for name, done in result.attackers.items()
+    ]
+    return lines + [
+        (
+            f"baseline {name}: B-cubed F1, pairwise F1",
+            f"{baseline.bcubed.f1:.4f}, {baseline.pairwise.f1:.4f}",
+        )
+        for name, baseline in result.baselines.items()
     ]
 
 
@@ -492,7 +551,7 @@ def print_lines(lines: Sequence[tuple[str, str]]) -> None:
     """Prints the lines: a table on a terminal, tab-separated elsewhere."""
     if not sys.stdout.isatty():
         for name, value in lines:
-            sys.stdout.write(f"{name}\t{value}\n")
+            say(f"{name}\t{value}")
         return
     table = Table("measure", "value", title="Agreement with the truth")
     for name, value in lines:
@@ -515,16 +574,8 @@ def _rows(path: Path, *columns: str) -> Iterator[dict[str, str]]:
         raise UsageError(f"{path}, line {reader.line_num}: {error}; mend the line") from None
 
 
-def _known(members: pa.Table, known: KnownLegitimate) -> int:
-    reasons = known.reasons(without_epochs(members["entity_id"].combine_chunks()))
-    return len(reasons) - reasons.null_count
-
-
-def _within(members: pa.Table, entity_ids: list[str]) -> int:
-    listed = pc.is_in(
-        without_epochs(members["entity_id"]), value_set=pa.array(entity_ids, pa.string())
-    )
-    return pc.sum(listed).as_py() or 0
+def _count(mask: pa.Array) -> int:
+    return pc.sum(mask).as_py() or 0
 
 
 def _shared_clusters(members: pa.Table) -> pa.Table:
@@ -541,7 +592,7 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
     robust = members.filter(pc.greater_equal(members["robustness"], CORE_ROBUSTNESS))
     sure = robust.filter(pc.is_null(robust["near_miss_of"]))
     passed = {"robustness": robust, "near_miss": sure, "status": core, "review": reviewed}
-    ids = {rule: those["entity_id"].to_pylist() for rule, those in passed.items()}
+    ids = {rule: kept["entity_id"].to_pylist() for rule, kept in passed.items()}
     return Tiers(
         core=score_tier(truth, _by_entity(core), wrong),
         core_harm=lists.count(core),
@@ -549,11 +600,6 @@ def _score_tiers(members: pa.Table, truth: Mapping[str, str], lists: HarmLists) 
         reviewed_harm=lists.count(reviewed),
         costs=rule_costs(truth, _by_entity(members), ids),
     )
-
-
-def _survival(previous: Path, members: pa.Table, truth: Mapping[str, str]) -> IdSurvival:
-    before = read_members(_opened(previous))
-    return id_survival(truth, _by_entity(before), _by_entity(members))
 
 
 def _flags(run: RunFolder, hubs: Path) -> HubFlags:
@@ -575,120 +621,26 @@ def _by_entity(members: pa.Table) -> dict[str, str]:
     return dict(zip(*columns, strict=True))
 
 
-def _agreement(one: Agreement) -> dict[str, object]:
-    scores = asdict(one)
-    scores["pairwise"]["f1"] = one.pairwise.f1
-    scores["bcubed"]["f1"] = one.bcubed.f1
-    return scores
-
-
-def _lines(result: Evaluation) -> list[tuple[str, str]]:
-    agreement = result.agreement
-    lines = [
-        (f"{name} {part}", f"{value:.4f}")
-        for name, score in (("B-cubed", agreement.bcubed), ("pairwise", agreement.pairwise))
-        for part, value in (
-            ("precision", score.precision),
-            ("recall", score.recall),
-            ("F1", score.f1),
-        )
-    ]
-    lines += [
-        (f"{name} F1, 95 % interval", f"{low:.4f} to {high:.4f}")
-        for name, (low, high) in (
-            ("B-cubed", result.intervals.bcubed),
-            ("pairwise", result.intervals.pairwise),
-        )
-    ]
-    lines += [
-        ("adjusted Rand index", f"{agreement.adjusted_rand:.4f}"),
-        ("share of the largest cluster", f"{agreement.largest_share:.4f}"),
-        ("identifiers in the truth", f"{agreement.items}"),
-        ("  of these in no cluster", f"{result.missing}"),
-        ("operations in the truth", f"{result.operations}"),
-        ("  of these split", f"{agreement.split}"),
-        ("clusters in the run", f"{result.clusters}"),
-        ("  of these merging operations", f"{agreement.merged}"),
-        ("members that the truth does not know", f"{result.unjudged}"),
-        ("harm: known-legitimate in a cluster", f"{result.known_legitimate}"),
-    ]
-    if result.victim_side is not None:
-        lines.append(("harm: victim-side in a cluster", f"{result.victim_side}"))
-    if result.innocent is not None:
-        lines.append(("harm: innocents in a shared cluster", f"{result.innocent}"))
-    if result.near_miss is not None:
-        lines.append(("harm: near misses in a shared cluster", f"{result.near_miss}"))
-    if result.unreviewed is not None:
-        lines.append(("harm: members that no analyst reviewed", f"{result.unreviewed}"))
-    return lines
-
-
-def _tier_lines(tiers: Tiers | None) -> list[tuple[str, str]]:
-    if tiers is None:
-        return []
-    lines = []
+def _tier_lines(tiers: Tiers) -> Iterator[tuple[str, str]]:
     for name, score, harm in (
         ("core members", tiers.core, tiers.core_harm),
         ("core and reviewed members", tiers.reviewed, tiers.reviewed_harm),
     ):
-        lines += [
-            (name, f"{score.members}"),
-            ("  B-cubed precision", f"{score.precision:.4f}"),
-            ("  share of all true identifiers", f"{score.recall:.4f}"),
-            ("  B-cubed recall, of all true identifiers", f"{score.bcubed_recall:.4f}"),
-            ("  harm: known-legitimate", f"{harm.known_legitimate}"),
-        ]
-        listed = {
-            "victim-side": harm.victim_side,
-            "innocents": harm.innocent,
-            "near misses": harm.near_miss,
-            "unreviewed": harm.unreviewed,
-        }
-        lines += [
-            (f"  harm: {kind}", f"{count}") for kind, count in listed.items() if count is not None
-        ]
-    for rule, cost in (
-        ("two reporters (robustness)", tiers.costs["robustness"]),
-        ("no near miss", tiers.costs["near_miss"]),
-        ("not contested", tiers.costs["status"]),
-        ("reviewed", tiers.costs["review"]),
+        yield name, f"{score.members}"
+        yield "  B-cubed precision", f"{score.precision:.4f}"
+        yield "  share of all true identifiers", f"{score.recall:.4f}"
+        yield "  B-cubed recall, of all true identifiers", f"{score.bcubed_recall:.4f}"
+        names = {"known_legitimate": "known-legitimate", "victim_side": "victim-side"}
+        names |= {"innocent": "innocents", "near_miss": "near misses", "unreviewed": "unreviewed"}
+        yield from harm.lines(names, "  ")
+    for rule, name in (
+        ("robustness", "two reporters (robustness)"),
+        ("near_miss", "no near miss"),
+        ("status", "not contested"),
+        ("review", "reviewed"),
     ):
-        name = f"cost of the rule {rule}: identifiers, their share, B-cubed recall"
-        lines.append((name, f"{cost.identifiers}, {cost.recall:.4f}, {cost.bcubed_recall:.4f}"))
-    return lines
-
-
-def _baseline_lines(others: Mapping[str, Agreement]) -> list[tuple[str, str]]:
-    return [
-        (f"baseline {name}: B-cubed F1, pairwise F1", f"{one.bcubed.f1:.4f}, {one.pairwise.f1:.4f}")
-        for name, one in others.items()
-    ]
-
-
-def _attacker_lines(attacked: Mapping[str, AttackerHarm]) -> list[tuple[str, str]]:
-    return [
-        (
-            f"harm by {name}: tried, in or out of a cluster, of the core, may leave",
-            f"{one.tried}, {one.cluster}, {one.core}, {one.reviewed}",
+        cost = tiers.costs[rule]
+        yield (
+            f"cost of the rule {name}: identifiers, their share, B-cubed recall",
+            f"{cost.identifiers}, {cost.recall:.4f}, {cost.bcubed_recall:.4f}",
         )
-        for name, one in attacked.items()
-    ]
-
-
-def _flag_lines(flagged: HubFlags | None) -> list[tuple[str, str]]:
-    if flagged is None:
-        return []
-    return [
-        ("called a hub", f"{flagged.flagged}"),
-        ("  precision: serve two operations or more", f"{flagged.precision:.4f}"),
-        ("  recall of what serves three or more, often seen", f"{flagged.recall:.4f}"),
-    ]
-
-
-def _survival_lines(survived: IdSurvival | None) -> list[tuple[str, str]]:
-    if survived is None:
-        return []
-    return [
-        ("operations with a main cluster in both runs", f"{survived.operations}"),
-        ("  of these with the same id", f"{survived.kept}"),
-    ]

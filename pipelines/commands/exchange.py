@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser, Namespace
 
 from pipelines.batch import join
 from pipelines.commands import resolve
@@ -68,7 +68,7 @@ HUB_COMMANDS = (
 )
 
 
-def add_hub_arguments(parser: argparse.ArgumentParser) -> None:
+def add_hub_arguments(parser: ArgumentParser) -> None:
     """Declares the subcommands of `ringtrace exchange hub`."""
     add_subcommands(parser, HUB_COMMANDS)
 
@@ -125,12 +125,12 @@ SUBCOMMANDS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the subcommands of `ringtrace exchange`."""
     add_subcommands(parser, SUBCOMMANDS)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Runs the chosen subcommand; returns the exit status.
 
     Raises:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+from argparse import ArgumentParser, Namespace
 
 from pipelines import key_store
-from pipelines.options import UsageError
+from pipelines.options import UsageError, option, say, switch, usage_errors
 from pipelines.user_files import open_run
 from reports.explain import NotNamedError, explanation_lines, find_entity
 from reports.run import explain_to_owner
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace explain`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("a", metavar="ENTITY", help="in any form, such as '(888) 555-0123'")
-    parser.add_argument(
-        "b", metavar="ENTITY", nargs="?", help="a second one: show what links the two"
-    )
-    parser.add_argument("--json", action="store_true", help="as JSON, with every record")
+    option(parser, "run", "RUN", "folder of a finished run")
+    option(parser, "a", "ENTITY", "in any form, such as '(888) 555-0123'")
+    option(parser, "b", "ENTITY", "a second one: show what links the two", nargs="?")
+    switch(parser, "--json", "as JSON, with every record")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints the explanation, with words of private narratives; returns the exit status 0.
 
     Raises:
@@ -31,11 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
         UsageError: if it holds no such entity.
     """
     finished = open_run(arguments.run)
-    try:
+    with usage_errors(NotNamedError, before=f"{arguments.run}: "):
         a = find_entity(finished, arguments.a)
         b = find_entity(finished, arguments.b) if arguments.b is not None else None
-    except NotNamedError as error:
-        raise UsageError(f"{arguments.run}: {error}") from None
     if a == b:
         raise UsageError(f"{arguments.a} and {arguments.b} are the same: {a}; name another")
     explanation = explain_to_owner(finished, a, b, key_store.private_key())
@@ -43,5 +38,5 @@ def run(arguments: argparse.Namespace) -> int:
         text = json.dumps(explanation, indent=2, ensure_ascii=True, default=str)
     else:
         text = "\n".join(explanation_lines(explanation))
-    sys.stdout.write(text + "\n")
+    say(text)
     return 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,14 @@ import pyarrow.compute as pc
 
 from pipelines.exchange.signed_files import check_offers
 from pipelines.ledger import hold_back, values_withheld
-from pipelines.options import UsageError, add_register_options, describe_system_error
+from pipelines.options import (
+    UsageError,
+    add_register_options,
+    describe_system_error,
+    option,
+    say,
+    switch,
+)
 from pipelines.user_files import check_basis, open_run
 from reports import tables
 from reports.export import DEFAULT_TLP, ExportFormat, RunExport, leaving_formats, strictest_tlp
@@ -24,12 +30,12 @@ from transforms.manifest import current_time
 from transforms.write import write_local_file
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace export`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
+    option(parser, "run", "RUN", "folder of a finished run")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--cluster", metavar="ID", help="its id in clusters/")
-    which.add_argument("--all", action="store_true", help="all clusters, in one file")
+    option(which, "--cluster", "ID", "its id in clusters/")
+    switch(which, "--all", "all clusters, in one file")
     parser.add_argument(
         "--format",
         required=True,
@@ -37,16 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to write; graphml, gexf and csv have every core member, the others only those "
         "that an analyst reviewed",
     )
-    parser.add_argument("--output", metavar="FILE", required=True, help="file to write, new")
-    parser.add_argument(
+    option(parser, "--output", "FILE", "file to write, new", required=True)
+    switch(
+        parser,
         "--include-verify",
-        action="store_true",
-        help="for your own use: also members that are still to be verified, each row marked",
+        "for your own use: also members that are still to be verified, each row marked",
     )
     add_register_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the file and says how many members are in it; returns the exit status 0.
 
     Raises:
@@ -79,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         finished.run_id,
         finished.moment,
         arguments.include_verify,
-        strictest_tlp([DEFAULT_TLP, *(one["tlp"] for one in offers)]),
+        strictest_tlp([DEFAULT_TLP, *(offer["tlp"] for offer in offers)]),
     )
     shown, others = export.counts(form, arguments.cluster)
     if not shown:
@@ -100,18 +106,18 @@ def run(arguments: argparse.Namespace) -> int:
     why = "not core, or not reviewed" if form.reviewed else "not core"
     why += ", or of a kind that it does not take" if form.kinds else ""
     left_out = f"; {others:,} left out: {why}" if others else ""
-    sys.stdout.write(f"{out}: {quantity(shown, 'member')}{left_out}\n")
-    for one in offers:
-        sys.stdout.write(f"  {one['sender']}: {one['tlp']} binds this file too\n")
+    say(f"{out}: {quantity(shown, 'member')}{left_out}")
+    for offer in offers:
+        say(f"  {offer['sender']}: {offer['tlp']} binds this file too")
     return 0
 
 
 def _check_may_travel(finished: Run, offers: Sequence[Any], form: ExportFormat) -> None:
     """Refuses to give others what an offer in a joint run says may go no further."""
-    for one in offers:
-        if strictest_tlp(["green", one["tlp"]]) != "green":
+    for offer in offers:
+        if strictest_tlp(["green", offer["tlp"]]) != "green":
             raise UsageError(
-                f"{finished.folder}: is joined with what {one['sender']} marked {one['tlp']}, "
+                f"{finished.folder}: is joined with what {offer['sender']} marked {offer['tlp']}, "
                 f"which may not go to others as {form.name}; export your own run"
             )
 
@@ -124,14 +130,16 @@ def _check_cluster(finished: Run, cluster_id: str) -> None:
         )
 
 
-def _nothing_leaves(arguments: argparse.Namespace, form: ExportFormat) -> str:
-    what = f"{arguments.run} has no member" if arguments.all else f"{arguments.cluster}: no member"
+def _nothing_leaves(arguments: Namespace, form: ExportFormat) -> str:
+    subject = (
+        f"{arguments.run} has no member" if arguments.all else f"{arguments.cluster}: no member"
+    )
     if form.reviewed:
         return (
-            f"{what} that may leave as {form.name}: core, and reviewed by an analyst; record a "
+            f"{subject} that may leave as {form.name}: core, and reviewed by an analyst; record a "
             "confirm with ringtrace decide, and run again"
         )
     return (
-        f"{what} of the core, which alone leaves; give --include-verify for your own use of the "
+        f"{subject} of the core, which alone leaves; give --include-verify for your own use of the "
         "others"
     )

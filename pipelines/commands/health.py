@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import stat
-import sys
-from collections.abc import Iterator, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipelines.ledger import LedgerError, add_ledger, outstanding, read_ledger, void_joins
-from pipelines.options import SHARE, add_notice, add_register_options, moment
+from pipelines.options import SHARE, Row, add_notice, add_register_options, option, say
 from pipelines.user_files import known_keys, open_run, signer_problem, void_run
 from reports.run import Custody, Run
 from reports.text import quantity
@@ -43,35 +42,33 @@ FALLEN_TO = 0.5
 """Share of the previous run's rows below which a delivery is likely missing."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace health`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--previous", metavar="RUN", help="an earlier run, to compare with")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run")
+    option(parser, "--previous", "RUN", "an earlier run, to compare with")
+    option(
+        parser,
         "--rejected-share",
+        "SHARE",
+        "largest share of rejected rows that passes (default: %(default)s)",
         type=SHARE,
         default=REJECTED_SHARE,
-        metavar="SHARE",
-        help="largest share of rejected rows that passes (default: %(default)s)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--fallen-to",
+        "SHARE",
+        "smallest share of the previous run's rows that passes (default: %(default)s)",
         type=SHARE,
         default=FALLEN_TO,
-        metavar="SHARE",
-        help="smallest share of the previous run's rows that passes (default: %(default)s)",
     )
-    parser.add_argument(
-        "--decisions", metavar="FILE", help="decisions in force now, beside those of the run"
-    )
+    option(parser, "--decisions", "FILE", "decisions in force now, beside those of the run")
     add_ledger(parser)
     add_register_options(parser)
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when decisions must be in force (default: now)"
-    )
+    option(parser, "--now", "TIME", "when decisions must be in force (default: now)")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints what is wrong with a run, a line each; returns 0 if nothing is, else 1.
 
     Entries below the inputs that were skipped are not wrong, and have a line. By whom the run is
@@ -79,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     before = Run.open(arguments.previous, known_keys).manifest if arguments.previous else None
     finished = open_run(arguments.run)
-    found = [
+    problems = [
         *find_changed_files(finished),
         *find_problems(
             finished.manifest,
@@ -95,17 +92,17 @@ def run(arguments: argparse.Namespace) -> int:
     entries = finished.manifest.get("entries")
     if skipped := dict(entries["skipped"]) if entries else {}:
         reasons = ", ".join(f"{number} {reason}" for reason, number in skipped.items())
-        sys.stdout.write(f"skipped: {reasons}\n")
+        say(f"skipped: {reasons}")
     custody = finished.custody or Custody()
     if custody.org == "":
         add_notice(f"{finished.folder}: is signed with your own key {custody.key_id}")
-    sys.stdout.writelines(f"{line}\n" for line in found or ["well"])
-    return 1 if found else 0
+    say(*problems or ["well"])
+    return 1 if problems else 0
 
 
 def find_problems(
-    manifest: Mapping[str, Any],
-    before: Mapping[str, Any] | None = None,
+    manifest: Row,
+    before: Row | None = None,
     rejected_share: float = REJECTED_SHARE,
     fallen_to: float = FALLEN_TO,
 ) -> Iterator[str]:
@@ -134,29 +131,29 @@ def find_problems(
         yield f"{alarm['code']}: {alarm['message']}"
 
 
-def _input_problems(manifest: Mapping[str, Any]) -> Iterator[str]:
+def _input_problems(manifest: Row) -> Iterator[str]:
     """Yields the inputs that were not read, wholly or in part, or in vain."""
     entries = manifest.get("entries") or {"unreadable": 0, "listed": []}
-    shown = [one for one in entries["listed"] if one["status"] == EntryStatus.UNREADABLE]
-    for one in shown[:MOST_ENTRIES]:
-        yield f"unreadable: {one['name']!a} {one['reason']}; its records are in no cluster"
+    shown = [entry for entry in entries["listed"] if entry["status"] == EntryStatus.UNREADABLE]
+    for entry in shown[:MOST_ENTRIES]:
+        yield f"unreadable: {entry['name']!a} {entry['reason']}; its records are in no cluster"
     if entries["unreadable"] > MOST_ENTRIES:
         yield f"unreadable: {entries['unreadable'] - MOST_ENTRIES} more entries below the inputs"
-    vain = [one for one in manifest["inputs"] if 0 < one["rows"] == one.get("rejected")]
-    for one in vain[:MOST_ENTRIES]:
-        yield f"in_vain: every row of {one['name']!a} was rejected; see rejects/"
+    vain = [file for file in manifest["inputs"] if 0 < file["rows"] == file.get("rejected")]
+    for entry in vain[:MOST_ENTRIES]:
+        yield f"in_vain: every row of {entry['name']!a} was rejected; see rejects/"
     if len(vain) > MOST_ENTRIES:
         yield f"in_vain: every row of {len(vain) - MOST_ENTRIES} more inputs was rejected"
     for kind in RecordKind:
         codes = manifest["tallies"].get(f"{kind}_rejects", {})
-        if damaged := sum(codes.get(one, 0) for one in DAMAGES):
+        if damaged := sum(codes.get(code, 0) for code in DAMAGES):
             yield f"damaged: {damaged} {kind} files or parts are cut off or corrupt; see rejects/"
 
 
 def find_changed_files(run: Run) -> Iterator[str]:
     """Yields the files that are not what the run wrote, by every digest there is."""
     manifest = run.manifest
-    listed = [one for one in manifest["outputs"] if not one["name"].startswith("private/")]
+    listed = [file for file in manifest["outputs"] if not file["name"].startswith("private/")]
     changed = [*find_altered(run.folder, listed), *find_added(run.folder, manifest)]
     for name, why in changed[:MOST_ENTRIES]:
         yield f"altered: {ascii(name)[1:-1]} {NOT_WRITTEN}: {why}"
@@ -178,24 +175,24 @@ def find_private_problems(run: Run) -> Iterator[str]:
         check_private(folder, manifest)
     except (AlteredRunError, PrivateFileError) as error:
         yield f"altered: {error}"
-    for one in manifest.get("private", ()):
-        path = Path(root, one["name"])
+    for file in manifest.get("private", ()):
+        path = Path(root, file["name"])
         if not path.is_file():
-            yield f"private: {one['name']} is gone; make the run again"
+            yield f"private: {file['name']} is gone; make the run again"
         elif path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield f"private: others can read {one['name']}; run chmod -R go-rwx {root}/private"
+            yield f"private: others can read {file['name']}; run chmod -R go-rwx {root}/private"
 
 
-def _withheld_files(folder: str, manifest: Mapping[str, Any]) -> list[str]:
+def _withheld_files(folder: str, manifest: Row) -> list[str]:
     """Returns the files that were not given out, by the run or by a later command on it."""
-    listed = {str(one["name"]) for one in manifest.get("private", ())}
+    listed = {str(file["name"]) for file in manifest.get("private", ())}
     paths = Path(folder, HELD_FOLDER).rglob("*") if "://" not in folder else ()
-    there = {str(one.relative_to(folder)) for one in paths if one.is_file()}
-    return sorted({one for one in listed if one.startswith(f"{HELD_FOLDER}/")} | there)
+    there = {str(path.relative_to(folder)) for path in paths if path.is_file()}
+    return sorted({name for name in listed if name.startswith(f"{HELD_FOLDER}/")} | there)
 
 
-def _keeps_register(manifest: Mapping[str, Any]) -> bool:
-    return any(one["name"].startswith(f"{VICTIMS.name}/") for one in manifest.get("private", ()))
+def _keeps_register(manifest: Row) -> bool:
+    return any(file["name"].startswith(f"{VICTIMS.name}/") for file in manifest.get("private", ()))
 
 
 def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
@@ -205,9 +202,9 @@ def _void_offers(finished: Run, now: datetime) -> Iterator[str]:
         from pipelines.exchange.signed_files import void_offers  # with Arrow
 
         void = void_offers(finished, now)
-        for one in offers:
-            if why := void.get(one["sha256"]):
-                yield f"void_offer: the offer of {one['sender']} is {why}; join without it"
+        for offer in offers:
+            if why := void.get(offer["sha256"]):
+                yield f"void_offer: the offer of {offer['sender']} is {why}; join without it"
     elif why := void_run(finished):
         yield f"void_join: it {why}"
 
@@ -225,7 +222,7 @@ def _confirmed_and_gone(finished: Run) -> Iterator[str]:
             )
 
 
-def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[str]:
+def _corrections_due(finished: Run, arguments: Namespace) -> Iterator[str]:
     """Yields what was issued and names an identifier that was withdrawn since."""
     from pipelines.commands import correct  # with Arrow
     from pipelines.exchange.signed_files import revoked_letters
@@ -240,5 +237,5 @@ def _corrections_due(finished: Run, arguments: argparse.Namespace) -> Iterator[s
     if entries or arguments.register_key is not None:
         register = correct.register_of(arguments)
         reasons = correct.withdrawn(entries, finished, decisions, register)
-        found = outstanding(entries, reasons, void, revoked)
-        yield from correct.issue_lines(found, reasons)
+        issues = outstanding(entries, reasons, void, revoked)
+        yield from correct.issue_lines(issues, reasons)

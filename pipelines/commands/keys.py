@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,11 +25,16 @@ from pipelines.options import (
     UsageError,
     WholeNumber,
     add_subcommands,
-    moment,
-    repeatable,
+    option,
     run_subcommand,
+    say,
+    several,
+    switch,
+    system_errors,
+    usage_errors,
 )
 from pipelines.private_keys import AgentKey, agent_keys, keyring_passphrase, new_passphrase
+from pipelines.safe_files import write_whole
 from pipelines.user_files import free_folder, read_decisions
 from reports import signing
 from reports.exchange import (
@@ -50,7 +55,7 @@ if TYPE_CHECKING:
 KEY_LIST_FILE = "keys.json"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the subcommands of `ringtrace keys`."""
     parser.description = (
         "Keys are kept in $RINGTRACE_HOME, or else in the user's configuration folder. "
@@ -59,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_subcommands(parser, SUBCOMMANDS, required=False)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Runs the chosen subcommand, or `show`; returns the exit status 0.
 
     Raises:
@@ -68,13 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
     return run_subcommand(arguments, default=SHOW)
 
 
-def make_key(arguments: argparse.Namespace) -> int:
+def make_key(arguments: Namespace) -> int:
     """Makes the own key pair, or the key of private files; returns the exit status 0."""
     if arguments.private:
         if arguments.agent is not None or arguments.valid_days is not None:
             raise UsageError("--private: leave --agent and --valid-days out, which are of a pair")
         key = key_store.make_private_key()
-        _print(
+        say(
             f"private  {key.key_id}  {key_store.private_path()}\n"
             "private/ of runs is sealed with it from now on; keep a copy of it elsewhere: without "
             "it nobody can read them"
@@ -89,8 +94,8 @@ def make_key(arguments: argparse.Namespace) -> int:
         path.rename(key_store.home() / key_store.OWN / f"{signing.key_id(own)}.ended")
     if arguments.agent is not None:
         public = _agent_key(arguments.agent)
-        key_store.write_whole(path, signing.public_pem(public))
-        _print(f"own      {signing.key_id(public)}  {path}, in the agent")
+        write_whole(path, signing.public_pem(public))
+        say(f"own      {signing.key_id(public)}  {path}, in the agent")
     else:
         public = key_store.own_key().public_key()
     if arguments.valid_days is not None:
@@ -107,32 +112,32 @@ def _agent_key(name: str) -> Ed25519PublicKey:
         UsageError: if there is none, or more than one.
     """
     held = agent_keys()
-    found = [key for key, comment in held if name in (comment, signing.key_id(key))]
-    if len(found) != 1:
+    keys = [key for key, comment in held if name in (comment, signing.key_id(key))]
+    if len(keys) != 1:
         there = ", ".join(plain(comment, 60) for _, comment in held) or "none"
         raise UsageError(
-            f"--agent: the agent has {len(found)} Ed25519 keys {name[:80]!r}; give one of {there}"
+            f"--agent: the agent has {len(keys)} Ed25519 keys {name[:80]!r}; give one of {there}"
         )
-    return found[0]
+    return keys[0]
 
 
-def show_keys(_arguments: argparse.Namespace) -> int:
+def show_keys(_arguments: Namespace) -> int:
     """Prints the fingerprints of the own and of the trusted keys; returns the exit status 0."""
     path = key_store.own_path()
     own = key_store.own_public_key()
     if own is not None:
-        _print(f"own      {_described(None, own)}  {path}")
+        say(f"own      {_described(None, own)}  {path}")
     else:
-        _print(f"own      none yet; it will be made in {path} when something is first signed")
+        say(f"own      none yet; it will be made in {path} when something is first signed")
     for key in key_store.own_public_keys()[1 if own else 0 :]:
-        _print(f"before   {_described(None, key)}")
+        say(f"before   {_described(None, key)}")
     if sealing := key_store.private_key():
-        _print(f"private  {sealing.key_id}  {key_store.private_path()}")
+        say(f"private  {sealing.key_id}  {key_store.private_path()}")
     else:
-        _print("private  none: private/ of runs is not sealed; see ringtrace keys make --private")
+        say("private  none: private/ of runs is not sealed; see ringtrace keys make --private")
     for org in key_store.trusted_orgs():
         for key in key_store.trusted(org):
-            _print(f"trusted  {_described(org, key)}")
+            say(f"trusted  {_described(org, key)}")
     return 0
 
 
@@ -152,22 +157,20 @@ def _described(org: str | None, key: Ed25519PublicKey) -> str:
     return "  ".join([signer, *([org] if org else []), *([", ".join(times)] if times else [])])
 
 
-def export_key(arguments: argparse.Namespace) -> int:
+def export_key(arguments: Namespace) -> int:
     """Writes or prints the own public key; returns the exit status 0."""
     public = key_store.own_public_key() or key_store.own_key().public_key()
     pem = signing.public_pem(public)
     if arguments.output is None:
         sys.stdout.write(pem.decode())
         return 0
-    try:
-        with Path(arguments.output).open("xb") as file:
-            file.write(pem)
-    except OSError as error:
-        raise UsageError(f"{arguments.output}: {error.strerror}; give a new file") from None
+    path = Path(arguments.output)
+    with system_errors(path, "give a new file"), path.open("xb") as file:
+        file.write(pem)
     return 0
 
 
-def trust_key(arguments: argparse.Namespace) -> int:
+def trust_key(arguments: Namespace) -> int:
     """Trusts a partner's key whose fingerprint is the one given; returns the exit status 0."""
     org, file = arguments.org, arguments.file
     if signed_files.feed_key_path(key_store.org_slug(org)).is_file():
@@ -186,11 +189,11 @@ def trust_key(arguments: argparse.Namespace) -> int:
     if first or last:
         note = key_store.read_note(org, signer)
         key_store.write_note(org, signer, replace(note, not_before=first, not_after=last))
-    _print(f"{'trusted' if new else 'was trusted already'}: {signer} as {org}'s")
+    say(f"{'trusted' if new else 'was trusted already'}: {signer} as {org}'s")
     return 0
 
 
-def distrust_keys(arguments: argparse.Namespace) -> int:
+def distrust_keys(arguments: Namespace) -> int:
     """Trusts one or all keys of a partner no longer; returns the exit status 0.
 
     Lists what is void with it, and what to do about each.
@@ -203,11 +206,11 @@ def distrust_keys(arguments: argparse.Namespace) -> int:
     with suppress(LedgerError):  # a ledger that was changed must not keep a key trusted
         ledger.read_ledger(arguments.ledger)
     decisions = [(path, read_decisions(path)) for path in arguments.decisions]
-    for one in key_store.distrust(arguments.org, arguments.fingerprint, since):
+    for key_id in key_store.distrust(arguments.org, arguments.fingerprint, since):
         when = f" from {utc_text(since)} on" if since else ""
-        _print(f"the key {one} of {arguments.org} is trusted no longer{when}")
+        say(f"the key {key_id} of {arguments.org} is trusted no longer{when}")
     for line in _void_with(arguments.org, ledger.read_ledger(arguments.ledger), decisions):
-        _print(line)
+        say(line)
     return 0
 
 
@@ -219,21 +222,21 @@ def _void_with(
     `decisions` are by the path of their file.
     """
     void = ledger.void_joins(org)
-    for one in ledger.read_ledger(None):
-        if one.kind == EntryKind.JOIN and one.recipient == org and one.run_id in void:
+    for entry in ledger.read_ledger(None):
+        if entry.kind == EntryKind.JOIN and entry.recipient == org and entry.run_id in void:
             yield (
-                f"void: the join {one.run_id} of {one.at} in {plain(one.reference, 200)}: make it "
-                "again without the offer"
+                f"void: the join {entry.run_id} of {entry.at} in {plain(entry.reference, 200)}: "
+                "make it again without the offer"
             )
     for issue in outstanding(entries, (), void):
-        one = issue.entry
-        named = f", reference {one.reference}" if one.reference else ""
+        entry = issue.entry
+        named = f", reference {entry.reference}" if entry.reference else ""
         yield (
-            f"void: {one.issue_id} of {one.at} to {one.recipient}{named}, which rests on one of "
-            "them: run ringtrace correct RUN --decisions FILE, which takes all of it back"
+            f"void: {entry.issue_id} of {entry.at} to {entry.recipient}{named}, which rests on one "
+            "of them: run ringtrace correct RUN --decisions FILE, which takes all of it back"
         )
-    for path, those in decisions:
-        for made in those:
+    for path, rows in decisions:
+        for made in rows:
             if made.run_id in void and made.kind in ACCUSING_DECISIONS:
                 yield (
                     f"void: {made.decision_id} ({made.kind}, {made.author}) in {path}, made on "
@@ -246,7 +249,7 @@ def _void_with(
         )
 
 
-def protect_key(arguments: argparse.Namespace) -> int:
+def protect_key(arguments: Namespace) -> int:
     """Encrypts the own private key, or takes the passphrase off; returns the exit status 0."""
     if arguments.remove and arguments.keyring:
         raise UsageError("--remove: leave --keyring out; the key has no passphrase then")
@@ -256,17 +259,17 @@ def protect_key(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{path}: is in an agent; give it a passphrase there")
     signer = signing.key_id(key.public_key())
     if arguments.remove:
-        key_store.write_whole(path, signing.private_pem(key))
-        _print(f"{path}: has no passphrase any more; only its file's mode guards it")
+        write_whole(path, signing.private_pem(key))
+        say(f"{path}: has no passphrase any more; only its file's mode guards it")
         return 0
     secret = keyring_passphrase(signer) if arguments.keyring else new_passphrase()
-    key_store.write_whole(path, signing.private_pem(key, secret))
+    write_whole(path, signing.private_pem(key, secret))
     where = "in the system's keyring" if arguments.keyring else "with you alone"
-    _print(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
+    say(f"{path}: is encrypted; its passphrase is {where}, and nobody can restore it")
     return 0
 
 
-def rotate_key(arguments: argparse.Namespace) -> int:
+def rotate_key(arguments: Namespace) -> int:
     """Makes the next key pair, and announces it by the present one; returns the exit status 0.
 
     The present key stays valid for some days: letters that it signed may be under way.
@@ -294,8 +297,8 @@ def rotate_key(arguments: argparse.Namespace) -> int:
     _end_key(old.public_key(), KeyNote(not_after=now + timedelta(days=arguments.keep_days)))
     key_store.write_note(None, signer, KeyNote(not_before=now, not_after=ends))
     written = _write_list(folder, sender, now, old, [old.public_key(), public])
-    key_store.write_whole(path, content)
-    _print(
+    write_whole(path, content)
+    say(
         f"own      {signer}  {path}\nbefore   {_described(None, old.public_key())}\n"
         f"{written}: mail it and its .sig to every partner, who gives it to ringtrace keys import"
     )
@@ -308,16 +311,16 @@ def _end_key(key: Ed25519PublicKey, ending: KeyNote) -> None:
     note = key_store.read_note(None, signer)
     key_store.write_note(None, signer, _tightened(note, ending))
     path = key_store.home() / key_store.OWN / f"{signer}.pem"
-    key_store.write_whole(path, signing.public_pem(key))
+    write_whole(path, signing.public_pem(key))
 
 
-def _tightened(note: KeyNote, other: KeyNote) -> KeyNote:
+def _tightened(note: KeyNote, ending: KeyNote) -> KeyNote:
     """Returns the times in which both allow a key to sign."""
     return replace(
         note,
-        not_before=max(filter(None, (note.not_before, other.not_before)), default=None),
-        not_after=min(filter(None, (note.not_after, other.not_after)), default=None),
-        revoked_since=min(filter(None, (note.revoked_since, other.revoked_since)), default=None),
+        not_before=max(filter(None, (note.not_before, ending.not_before)), default=None),
+        not_after=min(filter(None, (note.not_after, ending.not_after)), default=None),
+        revoked_since=min(filter(None, (note.revoked_since, ending.revoked_since)), default=None),
     )
 
 
@@ -326,18 +329,18 @@ def _write_list(
     sender: str,
     now: datetime,
     key: Ed25519PrivateKey,
-    those: Sequence[Ed25519PublicKey],
+    keys: Sequence[Ed25519PublicKey],
 ) -> Path:
     """Writes the signed list of some own keys."""
     entries = []
-    for one in those:
-        valid = key_store.validity(None, signing.key_id(one))
+    for public in keys:
+        valid = key_store.validity(None, signing.key_id(public))
         entries.append(
             ListedKey(
-                key_id=signing.key_id(one),
+                key_id=signing.key_id(public),
                 not_after=utc_text(valid.not_after) if valid.not_after else None,
                 not_before=utc_text(valid.not_before) if valid.not_before else None,
-                public_key=base64.b64encode(one.public_bytes_raw()).decode(),
+                public_key=base64.b64encode(public.public_bytes_raw()).decode(),
                 revoked_since=utc_text(valid.revoked_since) if valid.revoked_since else None,
             )
         )
@@ -346,31 +349,33 @@ def _write_list(
     return signed_files.write_signed(folder, KEY_LIST_FILE, letter, key)
 
 
-def revoke_key(arguments: argparse.Namespace) -> int:
+def revoke_key(arguments: Namespace) -> int:
     """Revokes an own key, and tells partners by a signed list; returns the exit status 0."""
     folder = free_folder(arguments.output)
     sender = key_store.org_slug(arguments.sender)
     named = arguments.fingerprint
-    found = {signing.key_id(one): one for one in key_store.own_public_keys()}.get(named)
-    if found is None:
+    public = {
+        signing.key_id(public_key): public_key for public_key in key_store.own_public_keys()
+    }.get(named)
+    if public is None:
         raise UsageError(f"{named[:64]}: is no key of yours; see ringtrace keys show")
     key, path = key_store.own_key(make=False), key_store.own_path()
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
-    _end_key(found, KeyNote(revoked_since=arguments.since))
-    written = _write_list(folder, sender, now, key, [found])
-    _print(f"revoked  {_described(None, found)}")
+    _end_key(public, KeyNote(revoked_since=arguments.since))
+    written = _write_list(folder, sender, now, key, [public])
+    say(f"revoked  {_described(None, public)}")
     if signing.key_id(key.public_key()) == named:
         # This list is the last thing that it signs.
         path.rename(key_store.home() / key_store.OWN / f"{named}.revoked")
-        _print(
+        say(
             "it was your present key: run ringtrace keys make, and let partners trust the new one "
             "by its fingerprint"
         )
-    _print(f"{written}: mail it and its .sig to every partner, who gives it to keys import")
+    say(f"{written}: mail it and its .sig to every partner, who gives it to keys import")
     return 0
 
 
-def import_keys(arguments: argparse.Namespace) -> int:
+def import_keys(arguments: Namespace) -> int:
     """Takes a partner's signed list of keys; returns the exit status 0.
 
     A list takes away from what a key may do, and adds keys; it gives none more than it had.
@@ -380,32 +385,32 @@ def import_keys(arguments: argparse.Namespace) -> int:
     """
     org = key_store.org_slug(arguments.org)
     path, content, signature = signed_files.read_signed(arguments.list, (KEY_LIST_FILE,))
-    try:
+    with usage_errors(OfferError, before=f"{path}: "):
         _, signer = signer_of(content, signature, {org: key_store.trusted(org)})
-        found = parse_key_list(content, org)
-    except OfferError as error:
-        raise UsageError(f"{path}: {error}") from None
+        letter = parse_key_list(content, org)
     now = (arguments.now or datetime.now(UTC)).replace(microsecond=0)
-    issued = parse_moment(found.issued_at)
+    issued = parse_moment(letter.issued_at)
     if issued > now + CLOCK_TOLERANCE:
-        raise UsageError(f"{path}: was issued in the future, at {found.issued_at}; set the clock")
-    signed_files.check_key(path, org, signer, found.issued_at, now)
+        raise UsageError(f"{path}: was issued in the future, at {letter.issued_at}; set the clock")
+    signed_files.check_key(path, org, signer, letter.issued_at, now)
     known = set(map(signing.key_id, key_store.trusted(org)))
-    revoked = {one.key_id for one in found.keys if one.revoked_since is not None}
-    for one in found.keys:
-        first, last, void = map(_moment, (one.not_before, one.not_after, one.revoked_since))
+    revoked = {listed.key_id for listed in letter.keys if listed.revoked_since is not None}
+    for listed in letter.keys:
+        first, last, void = map(
+            _moment, (listed.not_before, listed.not_after, listed.revoked_since)
+        )
         said = KeyNote(first, last, void)
-        note = key_store.read_note(org, one.key_id)
-        if one.key_id not in known:
-            if note.revoked_since is not None or one.key_id in revoked or signer in revoked:
-                _print(f"not taken: {one.key_id}, which is void or announced by a void key")
+        note = key_store.read_note(org, listed.key_id)
+        if listed.key_id not in known:
+            if note.revoked_since is not None or listed.key_id in revoked or signer in revoked:
+                say(f"not taken: {listed.key_id}, which is void or announced by a void key")
                 continue
-            key_store.trust(org, listed_key(one))
+            key_store.trust(org, listed_key(listed))
             note = KeyNote(vouched_by=signer, vouched_at=now)
-        key_store.write_note(org, one.key_id, _tightened(note, said))
-        _print(f"trusted  {_described(org, listed_key(one))}")
+        key_store.write_note(org, listed.key_id, _tightened(note, said))
+        say(f"trusted  {_described(org, listed_key(listed))}")
     for line in _void_with(org, ledger.read_ledger(None), ()) if revoked else ():
-        _print(line)
+        say(line)
     return 0
 
 
@@ -413,108 +418,95 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else parse_moment(text)
 
 
-def _add_nothing(_parser: argparse.ArgumentParser) -> None:
+def _add_nothing(_parser: ArgumentParser) -> None:
     pass
 
 
-def _add_make_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_make_arguments(parser: ArgumentParser) -> None:
+    switch(
+        parser,
         "--private",
-        action="store_true",
-        help="make the key that private/ of later runs is sealed with, instead of a key pair",
+        "make the key that private/ of later runs is sealed with, instead of a key pair",
     )
     _declare_new_key(parser)
 
 
-def _declare_new_key(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--agent", metavar="NAME", help="use the Ed25519 key of ssh-agent with this comment"
-    )
-    parser.add_argument(
+def _declare_new_key(parser: ArgumentParser) -> None:
+    option(parser, "--agent", "NAME", "use the Ed25519 key of ssh-agent with this comment")
+    option(
+        parser,
         "--valid-days",
+        "N",
+        "days that it may sign (default: no end)",
         type=WholeNumber(1, 3_660),
-        metavar="N",
-        help="days that it may sign (default: no end)",
     )
 
 
-def _add_export_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", help="a file to write (default: print it)")
+def _add_export_arguments(parser: ArgumentParser) -> None:
+    option(parser, "--output", "FILE", "a file to write (default: print it)")
 
 
-def _add_trust_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("org", metavar="ORG", help="the partner's slug, as their offers name them")
-    parser.add_argument("file", metavar="FILE", help="their public key in PEM")
-    parser.add_argument(
+def _add_trust_arguments(parser: ArgumentParser) -> None:
+    option(parser, "org", "ORG", "the partner's slug, as their offers name them")
+    option(parser, "file", "FILE", "their public key in PEM")
+    option(
+        parser,
         "--fingerprint",
-        metavar="HEX",
+        "HEX",
+        "what they read out to you on a line that you know is theirs",
         required=True,
-        help="what they read out to you on a line that you know is theirs",
     )
-    parser.add_argument(
-        "--not-before", type=moment, metavar="TIME", help="it may sign from then on"
-    )
-    parser.add_argument("--not-after", type=moment, metavar="TIME", help="it may sign until then")
+    option(parser, "--not-before", "TIME", "it may sign from then on")
+    option(parser, "--not-after", "TIME", "it may sign until then")
 
 
-def _add_distrust_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("org", metavar="ORG", help="the partner's slug")
-    parser.add_argument("fingerprint", metavar="HEX", nargs="?", help="that key alone")
-    parser.add_argument(
+def _add_distrust_arguments(parser: ArgumentParser) -> None:
+    option(parser, "org", "ORG", "the partner's slug")
+    option(parser, "fingerprint", "HEX", "that key alone", nargs="?")
+    option(
+        parser,
         "--since",
-        type=moment,
-        metavar="TIME",
-        help="void what was built on it from then on; what is older stays (default: all is void)",
+        "TIME",
+        "void what was built on it from then on; what is older stays (default: all is void)",
     )
-    parser.add_argument(
-        "--decisions", **repeatable("FILE"), help="decisions, to list those that are void with it"
-    )
+    several(parser, "--decisions", "FILE", "decisions, to list those that are void with it")
     add_ledger(parser)
 
 
-def _add_protect_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--keyring", action="store_true", help="make a passphrase, and keep it in the keyring"
-    )
-    parser.add_argument("--remove", action="store_true", help="take the passphrase off")
+def _add_protect_arguments(parser: ArgumentParser) -> None:
+    switch(parser, "--keyring", "make a passphrase, and keep it in the keyring")
+    switch(parser, "--remove", "take the passphrase off")
 
 
-def _declare_list(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--from", metavar="ORG", dest="sender", required=True, help="your own slug")
-    parser.add_argument("--output", metavar="DIR", required=True, help="new folder to write")
-    parser.add_argument(
-        "--now", type=moment, metavar="TIME", help="when it is issued (default: now)"
-    )
+def _declare_list(parser: ArgumentParser) -> None:
+    option(parser, "--from", "ORG", "your own slug", dest="sender", required=True)
+    option(parser, "--output", "DIR", "new folder to write", required=True)
+    option(parser, "--now", "TIME", "when it is issued (default: now)")
 
 
-def _add_rotate_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_rotate_arguments(parser: ArgumentParser) -> None:
     _declare_new_key(parser)
-    parser.add_argument(
+    option(
+        parser,
         "--keep-days",
+        "N",
+        "days that the present key stays valid (default: %(default)s)",
         type=WholeNumber(0, 366),
         default=30,
-        metavar="N",
-        help="days that the present key stays valid (default: %(default)s)",
     )
     _declare_list(parser)
 
 
-def _add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("fingerprint", metavar="HEX", help="the key, as keys show has it")
-    parser.add_argument(
-        "--since", type=moment, required=True, metavar="TIME", help="from when others may have it"
-    )
+def _add_revoke_arguments(parser: ArgumentParser) -> None:
+    option(parser, "fingerprint", "HEX", "the key, as keys show has it")
+    option(parser, "--since", "TIME", "from when others may have it", required=True)
     _declare_list(parser)
 
 
-def _add_import_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("org", metavar="ORG", help="the partner's slug")
-    parser.add_argument("list", metavar="LIST", help="folder of their list of keys")
-    parser.add_argument("--now", type=moment, metavar="TIME", help="the time (default: now)")
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+def _add_import_arguments(parser: ArgumentParser) -> None:
+    option(parser, "org", "ORG", "the partner's slug")
+    option(parser, "list", "LIST", "folder of their list of keys")
+    option(parser, "--now", "TIME", "the time (default: now)")
 
 
 SHOW = Subcommand(

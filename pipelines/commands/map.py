@@ -5,13 +5,12 @@ The guess is a TOML file that a person can correct, and that `--map` of a run ta
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from pipelines.options import UsageError, time_zone
+from pipelines.options import Json, Row, UsageError, option, say, time_zone
 from pipelines.progress import printable
 from schemas.enums import Direction, RecordKind, Role
 from schemas.mapping import IGNORE, MapError, RecordMap, parse_map, write_map
@@ -29,24 +28,20 @@ _SUSPECTS_SIDE: Mapping[str, str] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace map`."""
-    parser.add_argument("file", metavar="FILE", help="CSV, JSON, JSON Lines, Parquet or xlsx")
-    parser.add_argument(
-        "--output", metavar="FILE", help="write the map here, such as MAP.toml (default: show it)"
-    )
+    option(parser, "file", "FILE", "CSV, JSON, JSON Lines, Parquet or xlsx")
+    option(parser, "--output", "FILE", "write the map here, such as MAP.toml (default: show it)")
     parser.add_argument(
         "--kind",
-        choices=[str(one) for one in RecordKind],
+        choices=[str(kind) for kind in RecordKind],
         help="kind of record that a row is (default: guessed)",
     )
-    parser.add_argument("--source-org", metavar="ORG", help="organisation that the records are of")
-    parser.add_argument(
-        "--timezone", type=time_zone, metavar="ZONE", help="zone of times that name none"
-    )
+    option(parser, "--source-org", "ORG", "organisation that the records are of")
+    option(parser, "--timezone", "ZONE", "zone of times that name none", type=time_zone)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Guesses the map of a file, writes and shows it; returns the exit status 0.
 
     Raises:
@@ -55,11 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.output) if arguments.output else None
     if out is not None and (out.exists() or out.is_symlink()):
         raise UsageError(f"{out}: exists; give another --output, or move it away")
-    given = Path(arguments.file)
-    if given.is_dir():
-        raise UsageError(f"{given}: is a folder; give one of the files in it")
-    if given.exists() and not given.is_file():
-        raise UsageError(f"{given}: is not an ordinary file; give a file with records")
+    source = Path(arguments.file)
+    if source.is_dir():
+        raise UsageError(f"{source}: is a folder; give one of the files in it")
+    if source.exists() and not source.is_file():
+        raise UsageError(f"{source}: is not an ordinary file; give a file with records")
     # Reading loads Arrow and Beam, which wrong usage must not wait for.
     from transforms.read import InputError, guess_map, known_format, preview, sample_file
 
@@ -81,17 +76,17 @@ def run(arguments: argparse.Namespace) -> int:
             why = error.strerror or "cannot be written"
             raise UsageError(f"{out}: {why}; give an --output that can be made") from None
     else:
-        sys.stdout.write(text + "\n")
+        say(text)
     known = known_format(arguments.file)
     lines = [
         *([f"a map is not needed: this is {known}"] if known else []),
         *_reading_lines(by),
         *_row_lines(preview(sample, by)),
-        *(f"CHECK {one}" for one in guess.unsure),
+        *(f"CHECK {doubt}" for doubt in guess.unsure),
         *_next_lines(arguments.file, arguments.output, by),
     ]
     shown = sys.stdout if out is not None else sys.stderr
-    shown.write("".join(f"{printable(one)}\n" for one in lines))
+    shown.write("".join(f"{printable(line)}\n" for line in lines))
     return 0
 
 
@@ -111,7 +106,7 @@ def _reading_lines(by: RecordMap) -> Iterator[str]:
         yield f"  not read: {', '.join(unread)}"
 
 
-def _row_lines(rows: list[tuple[dict[str, Any] | None, str]]) -> Iterator[str]:
+def _row_lines(rows: list[tuple[Json | None, str]]) -> Iterator[str]:
     """Yields the first rows as they are read, what is the victim's withheld."""
     for number, (row, problem) in enumerate(rows, 1):
         if row is None:
@@ -121,10 +116,13 @@ def _row_lines(rows: list[tuple[dict[str, Any] | None, str]]) -> Iterator[str]:
         yield f"row {number}: {'; '.join(shown)}"
 
 
-def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _shown_values(row: Row) -> Iterator[tuple[str, str]]:
     numbers = row.get("phone_numbers") or ()
-    for one in numbers:
-        yield f"phone.{one['role']}", _WITHHELD if one["role"] == Role.VICTIM else _cut(one["raw"])
+    for number in numbers:
+        yield (
+            f"phone.{number['role']}",
+            _WITHHELD if number["role"] == Role.VICTIM else _cut(number["raw"]),
+        )
     roles = row.get("email_roles") or ()
     for address, role in zip(row.get("emails") or (), roles, strict=True):
         yield f"email.{role}", _WITHHELD if role == "victim" else _cut(address)
@@ -139,8 +137,8 @@ def _shown_values(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         elif name == "narrative":
             yield name, f"({len(value)} characters)"
         elif isinstance(value, list):
-            for one in value:
-                inner = one.values() if isinstance(one, dict) else [one]
+            for number in value:
+                inner = number.values() if isinstance(number, dict) else [number]
                 yield name, _cut(" ".join(str(part) for part in inner if part))
         else:
             yield name, _cut(value)
@@ -156,6 +154,6 @@ def _next_lines(file: str, output: str | None, by: RecordMap) -> Iterator[str]:
         return
     import shlex
 
-    path, given = shlex.quote(output), shlex.quote(file)
+    path, records = shlex.quote(output), shlex.quote(file)
     yield f"{output}: correct what is wrong, and then"
-    yield f"ringtrace batch {FLAGS[by.kind]} {given} --map {path} --output runs/first"
+    yield f"ringtrace batch {FLAGS[by.kind]} {records} --map {path} --output runs/first"

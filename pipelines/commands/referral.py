@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import hashlib
 import json
 import shutil
 import sys
 import uuid
+from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,13 +23,18 @@ from pipelines.batch import join
 from pipelines.exchange import signed_files
 from pipelines.ledger import add_ledger, add_own_org, add_signing, hold_back, values_withheld
 from pipelines.options import (
+    Json,
+    Row,
     UsageError,
     add_formats,
     add_inputs,
     add_known_legitimate,
     add_register_options,
-    moment,
-    repeatable,
+    option,
+    say,
+    several,
+    switch,
+    usage_errors,
 )
 from pipelines.user_files import (
     check_basis,
@@ -95,56 +99,54 @@ DEPENDED_ON = (
 """Packages whose version can change a byte of a package."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace referral` on `parser`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--cluster", metavar="ID", required=True, help="its id in clusters/")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run")
+    option(parser, "--cluster", "ID", "its id in clusters/", required=True)
+    option(
+        parser,
         "--recipient",
-        metavar="CODE",
+        "CODE",
+        f"one of {', '.join(recipient_codes())}, or of your own --reference",
         required=True,
-        help=f"one of {', '.join(recipient_codes())}, or of your own --reference",
     )
-    parser.add_argument("--output", metavar="DIR", required=True, help="the package, a new folder")
+    option(parser, "--output", "DIR", "the package, a new folder", required=True)
     records = parser.add_argument_group("Records")
     add_inputs(records)
     add_formats(records)
     add_known_legitimate(records)
     about = "decisions file that the run was given, to name who confirmed"
-    records.add_argument("--decisions", metavar="FILE", help=about)
+    option(records, "--decisions", "FILE", about)
     case = parser.add_argument_group("Case")
-    case.add_argument(
-        "--case", metavar="FILE", help="TOML of legal names, contacts, signatories, case numbers"
-    )
-    case.add_argument("--rates", metavar="FILE", help="CSV date,from,to,rate,source to convert by")
-    case.add_argument(
-        "--as-of", type=moment, metavar="TIME", help="date of the package (default: the run's)"
-    )
-    case.add_argument(
+    option(case, "--case", "FILE", "TOML of legal names, contacts, signatories, case numbers")
+    option(case, "--rates", "FILE", "CSV date,from,to,rate,source to convert by")
+    option(case, "--as-of", "TIME", "date of the package (default: the run's)")
+    several(
+        case,
         "--overlap",
-        **repeatable("RESULT"),
-        help="signed counts of victims shared with others, about this cluster",
+        "RESULT",
+        "signed counts of victims shared with others, about this cluster",
     )
-    case.add_argument(
+    several(
+        case,
         "--consent",
-        **repeatable("RESULT"),
-        help="a partner's signed consent, for the identifiers that it lists; or its revocation",
+        "RESULT",
+        "a partner's signed consent, for the identifiers that it lists; or its revocation",
     )
-    case.add_argument(
+    option(
+        case,
         "--supersedes",
-        metavar="PACKAGE",
-        help="an earlier package of this cluster: its folder, or its id in the ledger",
+        "PACKAGE",
+        "an earlier package of this cluster: its folder, or its id in the ledger",
     )
     about = "quote narratives, with victims' data masked"
-    case.add_argument("--excerpts", action="store_true", help=about)
-    case.add_argument(
+    switch(case, "--excerpts", about)
+    switch(
+        case,
         "--quote-scripts",
-        action="store_true",
-        help="quote what callers read out, once you have read it in the run's report",
+        "quote what callers read out, once you have read it in the run's report",
     )
-    case.add_argument(
-        "--reference", metavar="DIR", help="your recipients and rules, in place of shipped ones"
-    )
+    option(case, "--reference", "DIR", "your recipients and rules, in place of shipped ones")
     seal = parser.add_argument_group("Seal and record")
     add_signing(
         seal,
@@ -155,23 +157,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(seal)
     add_register_options(seal)
     answers = parser.add_argument_group("Answer for what is refused")
-    answers.add_argument(
+    several(
+        answers,
         "--include",
-        **repeatable("ENTITY=REASON"),
-        help="name a member that is not core or not reviewed, and why; needs --override-by",
+        "ENTITY=REASON",
+        "name a member that is not core or not reviewed, and why; needs --override-by",
     )
-    answers.add_argument(
-        "--override-by", metavar="NAME", help="who answers for a refused cluster, or an --include"
-    )
+    option(answers, "--override-by", "NAME", "who answers for a refused cluster, or an --include")
     about = "why --override-by answers for it; the package prints both"
-    answers.add_argument("--override-reason", metavar="TEXT", help=about)
-    answers.add_argument(
-        "--second", metavar="NAME", help="a second person who answers, if policy.toml asks for it"
-    )
-    answers.add_argument("--second-key", metavar="FILE", help="private key of --second")
+    option(answers, "--override-reason", "TEXT", about)
+    option(answers, "--second", "NAME", "a second person who answers, if policy.toml asks for it")
+    option(answers, "--second-key", "FILE", "private key of --second")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the package; returns 0 when done, 1 when the cluster is refused.
 
     Raises:
@@ -182,10 +181,8 @@ def run(arguments: argparse.Namespace) -> int:
     finished = open_run(arguments.run, built_on=True)
     manifest = finished.manifest
     override, now = _override_from(arguments), arguments.now or datetime.now(UTC)
-    try:
+    with usage_errors(ReferenceFileError):
         chosen = load_reference(arguments.recipient, arguments.reference)
-    except ReferenceFileError as error:
-        raise UsageError(str(error)) from None
     rates = _exchange_rates_from(arguments.rates)
     narratives = narrative_reader(finished, key_store.private_key()) if arguments.excerpts else None
     if arguments.excerpts and narratives is None:
@@ -200,7 +197,7 @@ def run(arguments: argparse.Namespace) -> int:
     stops = find_obstacles(
         records.facts, known, chosen.policy, partners, included, _decided(finished)
     )
-    if stops and not (override and all(one.answerable for one in stops)):
+    if stops and not (override and all(stop.answerable for stop in stops)):
         return _refuse(arguments.cluster, stops, unasked)
     check_basis(finished)
     issuer = _issuer(arguments.issuer, finished)
@@ -221,22 +218,20 @@ def run(arguments: argparse.Namespace) -> int:
         issuer=issuer or "",
         quote_scripts=arguments.quote_scripts,
     )
-    try:
+    with usage_errors(UnreconciledError, before=f"{arguments.run}: ", after="; run it again"):
         case = build_case(finished, records, chosen, filing, stops, narratives)
         if earlier is not None:
             case = _superseding(case, *earlier)
-    except UnreconciledError as error:
-        raise UsageError(f"{arguments.run}: {error}; run it again") from None
     files, of_counsel = _files(case, key, issuer, now)
     hold_back(finished, f"referral/{case.code}", files, values)
     hold_back(finished, f"counsel/{case.code}", of_counsel, values)
     entry = _ledger_entry(case, files, now, rests_on(finished))
     _publish({memo: of_counsel, out: files}, arguments.ledger, entry)
-    sys.stdout.write(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}\n")
+    say(f"{out}\n{memo}: for counsel, not to be sent\n{entry.issue_id}")
     return 0
 
 
-def _override_from(arguments: argparse.Namespace) -> Override | None:
+def _override_from(arguments: Namespace) -> Override | None:
     """Returns the person who answers for a refused cluster, and the reason, if there is one."""
     name, reason = arguments.override_by, arguments.override_reason
     if arguments.include and name is None:
@@ -251,14 +246,14 @@ def _override_from(arguments: argparse.Namespace) -> Override | None:
     return None if reason is None else Override(name.strip(), mask_contacts(reason.strip()))
 
 
-def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> list[Inclusion]:
+def _inclusions_from(arguments: Namespace, records: CaseRecords) -> list[Inclusion]:
     """Returns the members that are named by override, each with who answers for it and why."""
-    members = {one["entity_id"]: one for one in records.facts.members}
-    found: dict[str, Inclusion] = {}
-    for given in arguments.include:
-        entity_id, reason = _included_member(given, members)
+    members = {member["entity_id"]: member for member in records.facts.members}
+    inclusions: dict[str, Inclusion] = {}
+    for text in arguments.include:
+        entity_id, reason = _included_member(text, members)
         if not reason:
-            raise UsageError(f"--include {given[:80]!r}: give a reason, as ENTITY=REASON")
+            raise UsageError(f"--include {text[:80]!r}: give a reason, as ENTITY=REASON")
         if members[entity_id]["status"] != Status.INFRASTRUCTURE:
             raise UsageError(
                 f"--include {entity_id}: is {members[entity_id]['status']}, which never leaves; "
@@ -266,35 +261,33 @@ def _inclusions_from(arguments: argparse.Namespace, records: CaseRecords) -> lis
             )
         if not is_reviewed_core(members[entity_id]):
             said = mask_contacts(reason, [entity_id])
-            found[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), said)
-    return [found[one] for one in sorted(found)]
+            inclusions[entity_id] = Inclusion(entity_id, arguments.override_by.strip(), said)
+    return [inclusions[entity_id] for entity_id in sorted(inclusions)]
 
 
 def _case_file_from(path: str | None, records: CaseRecords, named: Collection[str]) -> CaseFile:
     """Loads the case file; of contacts in what it tells of the case, named ones alone stay."""
     if path is None:
         return CaseFile()
-    try:
-        found = load_case_file(read_text(path), path, records.facts.row["orgs"])
-    except ReferenceFileError as error:
-        raise UsageError(str(error)) from None
+    with usage_errors(ReferenceFileError):
+        case_file = load_case_file(read_text(path), path, records.facts.row["orgs"])
     masked = {
-        name: "\n".join(mask_contacts(one, named) for one in found.values[name].splitlines())
+        name: "\n".join(mask_contacts(line, named) for line in case_file.values[name].splitlines())
         for name in ("operation", "narrative")
-        if name in found.values
+        if name in case_file.values
     }
-    return CaseFile(found.values | masked)
+    return CaseFile(case_file.values | masked)
 
 
 def _releases_from(
-    arguments: argparse.Namespace, records: CaseRecords, named: Collection[str], now: datetime
+    arguments: Namespace, records: CaseRecords, named: Collection[str], now: datetime
 ) -> tuple[list[Release], dict[str, int], dict[str, list[str]]]:
     """Reads partners' consents, and counts for each the named members that it does not cover.
 
     The last lists, for each partner, consents or not, the named members that it saw and that no
     consent of its covers.
     """
-    senders = {one["contributor"] for one in records.offered}
+    senders = {row["contributor"] for row in records.offered}
     own = set(records.facts.row["orgs"]) - senders
     signed = signed_files.read_consents(arguments.consent, own, arguments.recipient, now)
     if strangers := sorted(signed.keys() - senders):
@@ -303,37 +296,35 @@ def _releases_from(
     for org in sorted(senders):
         where = pc.field("entity_id").isin(sorted(named)) & (pc.field("contributor") == org)
         seen = tables.read_table(arguments.run, CONTRIBUTORS, ["entity_id"], where)
-        one = signed.get(org)
-        covered = set(map(without_epoch, one.content.members)) if one is not None else set()
+        consent = signed.get(org)
+        covered = set(map(without_epoch, consent.content.members)) if consent is not None else set()
         unasked[org] = sorted(set(map(without_epoch, seen["entity_id"].to_pylist())) - covered)
-        if one is not None and not unasked[org]:
+        if consent is not None and not unasked[org]:
             count = len(covered & set(map(without_epoch, named)))
-            issued, ends = one.content.issued_at, one.content.expires_at
-            releases.append(Release(org, issued, ends, count, one.letter, one.signature))
+            issued, ends = consent.content.issued_at, consent.content.expires_at
+            releases.append(Release(org, issued, ends, count, consent.letter, consent.signature))
     return releases, {org: len(unasked[org]) for org in signed}, unasked
 
 
-def _included_member(given: str, members: Mapping[str, Any]) -> tuple[str, str]:
+def _included_member(text: str, members: Row) -> tuple[str, str]:
     """Splits ENTITY=REASON at the mark behind the longest member id: an address may hold marks."""
-    at = [place for place, letter in enumerate(given) if letter == "="]
-    for place in reversed(at):
-        if given[:place].strip() in members:
-            return given[:place].strip(), given[place + 1 :].strip()
+    marks = [place for place, letter in enumerate(text) if letter == "="]
+    for place in reversed(marks):
+        if text[:place].strip() in members:
+            return text[:place].strip(), text[place + 1 :].strip()
     raise UsageError(
-        f"--include {given[:80]!r}: names no member of the cluster; give its id in members/, as "
+        f"--include {text[:80]!r}: names no member of the cluster; give its id in members/, as "
         "ENTITY=REASON"
     )
 
 
 def _exchange_rates_from(path: str | None) -> dict[str, ExchangeRate]:
     """Loads the rates to convert by."""
-    try:
+    with usage_errors(ExchangeRatesError):
         return load_exchange_rates(read_text(path), path) if path is not None else {}
-    except ExchangeRatesError as error:
-        raise UsageError(str(error)) from None
 
 
-def _read_case_records(arguments: argparse.Namespace, run: Run) -> CaseRecords:
+def _read_case_records(arguments: Namespace, run: Run) -> CaseRecords:
     """Reads the cluster's records, and finds each in the inputs."""
     manifest = run.manifest
     # Reading the inputs loads Beam, which wrong usage must not wait for.
@@ -372,33 +363,33 @@ def _confirmations_from(
     """Returns who confirmed, from the very decisions file that the run was given."""
     if path is None:
         return []
-    given, own = manifest["options"].get("decisions"), file_digest(path)
-    if own is None or not isinstance(given, dict) or given.get("sha256") != own["sha256"]:
+    of_run, own = manifest["options"].get("decisions"), file_digest(path)
+    if own is None or not isinstance(of_run, dict) or of_run.get("sha256") != own["sha256"]:
         raise UsageError(f"{path}: is not the decisions file of the run; give that one")
-    members = {one["entity_id"] for one in records.facts.members}
+    members = {member["entity_id"] for member in records.facts.members}
     return [
         Confirmation(
-            one.author,
-            one.decided_at.date(),
-            mask_contacts(one.reason, named),
-            one.decision_id,
-            one.entity_a,
-            one.signed_by,
+            decision.author,
+            decision.decided_at.date(),
+            mask_contacts(decision.reason, named),
+            decision.decision_id,
+            decision.entity_a,
+            decision.signed_by,
         )
-        for one in read_decisions(path)
-        if one.kind is DecisionKind.CONFIRM and one.entity_a in members and one.void is None
+        for decision in read_decisions(path)
+        if decision.kind is DecisionKind.CONFIRM
+        and decision.entity_a in members
+        and decision.void is None
     ]
 
 
-def _decided(finished: Run) -> list[dict[str, Any]]:
+def _decided(finished: Run) -> list[Json]:
     """Returns the decisions in force in a run; none of one from before they were kept."""
     rows = run_decisions(finished)
     return [] if rows is None else rows.filter(rows["in_force"]).to_pylist()
 
 
-def _earlier_package(
-    arguments: argparse.Namespace, members: Sequence[str]
-) -> tuple[str, dict[str, Any]]:
+def _earlier_package(arguments: Namespace, members: Sequence[str]) -> tuple[str, Json]:
     """Returns the SHA-256 of the seal of the package that `--supersedes` names, and its facts.
 
     A folder is verified; an id is looked up in the ledger, whose chain is. What was withdrawn can
@@ -429,8 +420,8 @@ def _earlier_package(
     if facts.get("cluster_id") != cluster_id and facts.get("members", {}).keys().isdisjoint(
         members
     ):
-        of = facts.get("cluster_id")
-        raise UsageError(f"{name}: is of the cluster {of}; give one of {cluster_id}")
+        cluster = facts.get("cluster_id")
+        raise UsageError(f"{name}: is of the cluster {cluster}; give one of {cluster_id}")
     return seal_sha256, facts
 
 
@@ -441,7 +432,7 @@ def _ledger_entry(
     from reports.referral import SEAL_FILE, compared_facts, package_facts, package_identifiers
 
     named = package_identifiers(case, files)
-    paths = sorted({path for those in named.values() for path in those})
+    paths = sorted({path for printed in named.values() for path in printed})
     return ledger.Entry(
         at=signed_files.utc_text(now),
         kind=ledger.EntryKind.PACKAGE,
@@ -451,11 +442,11 @@ def _ledger_entry(
         identifiers=tuple(named),
         reference=case.code,
         files={
-            path: [place for place, those in enumerate(named.values()) if path in those]
+            path: [place for place, printed in enumerate(named.values()) if path in printed]
             for path in paths
         },
         facts=compared_facts(package_facts(case, {}))
-        | {"consents": [hashlib.sha256(one.letter).hexdigest() for one in case.releases]},
+        | {"consents": [hashlib.sha256(release.letter).hexdigest() for release in case.releases]},
         supersedes=case.earlier.seal_sha256 if case.earlier else "",
         built_on=built_on,
     )
@@ -464,28 +455,28 @@ def _ledger_entry(
 def _refuse(cluster_id: str, stops: list[Obstacle], unasked: Mapping[str, Sequence[str]]) -> int:
     """Says what is in the way, and what a partner's consent must list; returns the exit status."""
     sys.stderr.write(f"ringtrace referral: {cluster_id} is refused:\n")
-    for one in stops:
-        sys.stderr.write(f"  {one.code}: {one.text}\n")
-    if any(one.code == "handling" for one in stops):
+    for stop in stops:
+        sys.stderr.write(f"  {stop.code}: {stop.text}\n")
+    if any(stop.code == "handling" for stop in stops):
         for org, ids in unasked.items():
             sys.stderr.write(f"  a consent of {org} must list what it saw of those to name:\n")
-            sys.stderr.writelines(f"    {one}\n" for one in ids)
-    if all(one.answerable for one in stops):
+            sys.stderr.writelines(f"    {entity_id}\n" for entity_id in ids)
+    if all(stop.answerable for stop in stops):
         sys.stderr.write("  or answer for it: --override-by NAME --override-reason TEXT\n")
     return 1
 
 
-def _superseding(case: Case, seal_sha256: str, before: dict[str, Any]) -> Case:
+def _superseding(case: Case, seal_sha256: str, before: Json) -> Case:
     from reports.referral import fact_differences, package_facts
 
     changes = fact_differences(before, package_facts(case, {}), case.language)
     return replace(case, earlier=EarlierReferral(seal_sha256, str(before.get("as_of")), changes))
 
 
-def _issuer(given: str | None, run: Run) -> str | None:
+def _issuer(org: str | None, run: Run) -> str | None:
     """Returns `--from ORG`, or the organisation of all records of the run; None of several."""
-    if given is not None:
-        return key_store.org_slug(given)
+    if org is not None:
+        return key_store.org_slug(org)
     orgs = tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
     return orgs[0] if len(orgs) == 1 else None
 
@@ -504,15 +495,15 @@ def _files(
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = "not installed"
-    try:
+    with usage_errors(MissingStixError, MissingPdfError):
         sealer = Sealer(key, issuer, signed_files.utc_text(now))
         files = package_files(case, versions, sealer)
         return files, counsel_files(case, versions, sealer, files)
-    except (MissingStixError, MissingPdfError) as error:
-        raise UsageError(str(error)) from None
 
 
-def _publish(bags: Mapping[Path, dict[str, bytes]], given: str | None, entry: ledger.Entry) -> None:
+def _publish(
+    bags: Mapping[Path, dict[str, bytes]], ledger_file: str | None, entry: ledger.Entry
+) -> None:
     """Writes aside, records, then renames: no package is there that the ledger does not know.
 
     The last of the bags is the one that leaves. Where it cannot appear, the others and the record
@@ -531,15 +522,15 @@ def _publish(bags: Mapping[Path, dict[str, bytes]], given: str | None, entry: le
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
             sync_folder(asides[out])
-        with ledger.recorded(given, [entry]):
+        with ledger.recorded(ledger_file, [entry]):
             for out, aside in asides.items():
                 if out.exists():
                     out.rmdir()
                 aside.rename(out)
                 appeared.append(out)
     except OSError as error:
-        for one in appeared:
-            shutil.rmtree(one, ignore_errors=True)
+        for folder in appeared:
+            shutil.rmtree(folder, ignore_errors=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise UsageError(f"{out}: {error.strerror}; name a folder that can be made") from None

@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import pickle
 import re
 import shutil
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from operator import itemgetter
@@ -22,15 +21,13 @@ from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from pipelines.options import UsageError
+from pipelines.options import Row, UsageError, option, say
 from pipelines.user_files import free_folder, open_run
 from reports import tables
 from schemas.enums import RecordKind
 from schemas.reject import Code
 from schemas.tables import REJECTS
 from transforms.read import ADAPTERS_BY_NAME, Layout, decode_raw, join_cells
-
-Row = Mapping[str, Any]
 
 WHY = ("file", "line", "source", "position", "code", "field", "message")
 """Columns of why.csv; `file` and `line` are empty for a row whose text was not kept whole."""
@@ -49,13 +46,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell as a formula (OWASP, CSV injection)."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace rejects`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--output", metavar="DIR", required=True, help="folder to write, new")
+    option(parser, "run", "RUN", "folder of a finished run")
+    option(parser, "--output", "DIR", "folder to write, new", required=True)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Exports the rejects of a run; returns the exit status 0.
 
     Raises:
@@ -64,22 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
     """
     out = free_folder(arguments.output)
     finished = open_run(arguments.run)
-    found = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
+    rejects = tables.read_in_key_order(finished, REJECTS, REJECTS.schema.names)
     try:
-        kept = write_rejects(_rows(found), out)
+        kept = write_rejects(_rows(rejects), out)
     except BaseException as error:
         shutil.rmtree(out, ignore_errors=True)  # half of it would look like all
         if not isinstance(error, OSError):
             raise
         where = error.filename or out
         raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
-    sys.stdout.write(
+    say(
         f"{out}: {kept} of {tables.count_rows(finished, REJECTS)} rejected rows can be corrected "
-        f"here; {out / 'why.csv'} says what is wrong\n"
+        f"here; {out / 'why.csv'} says what is wrong"
     )
-    flags = [f"--{one} {out / one}" for one in ("complaints", "calls") if (out / one).exists()]
+    flags = [f"--{kind} {out / kind}" for kind in ("complaints", "calls") if (out / kind).exists()]
     if flags:
-        sys.stdout.write(f"then: ringtrace batch {' '.join(flags)} --output DIR\n")
+        say(f"then: ringtrace batch {' '.join(flags)} --output DIR")
     return 0
 
 
@@ -95,8 +92,8 @@ def write_rejects(rows: Iterable[Row], out: Path) -> int:
         why = csv.writer(file)
         why.writerow(WHY)
         return sum(
-            _write_source(source, those, out, taken, why)
-            for source, those in groupby(rows, key=itemgetter("source"))
+            _write_source(source, of_source, out, taken, why)
+            for source, of_source in groupby(rows, key=itemgetter("source"))
         )
 
 
@@ -150,8 +147,8 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
                 waiting[key] = _Waiting(str(out))
                 open_files.callback(waiting[key].close)
             waiting[key].add(row, data)
-        for (kind, written), those in sorted(waiting.items()):
-            form = _form(written, objects=those.objects)
+        for (kind, written), file_rows in sorted(waiting.items()):
+            form = _form(written, objects=file_rows.objects)
             stem = f"{FOLDERS[RecordKind(kind)]}/{_safe(source)}"
             name = _name(stem, form.extension, taken)
             (out / name).parent.mkdir(exist_ok=True)
@@ -160,18 +157,20 @@ def _write_source(source: str, rows: Iterable[Row], out: Path, taken: set[str], 
                 for start in form.start:
                     file.write(start + b"\n")
                     line += start.count(b"\n") + 1
-                for at, (reason, data) in enumerate(those, 1):
-                    one = b" ".join(data.splitlines()) if form.flat else data
-                    file.write(one + (form.between if at < those.count else b"") + b"\n")
+                for number, (reason, data) in enumerate(file_rows, 1):
+                    content = b" ".join(data.splitlines()) if form.flat else data
+                    file.write(
+                        content + (form.between if number < file_rows.count else b"") + b"\n"
+                    )
                     why.writerow(_why(name, line, reason))
-                    line += one.count(b"\n") + 1
+                    line += content.count(b"\n") + 1
                 file.write(form.end)
-    return sum(one.count for one in waiting.values())
+    return sum(part.count for part in waiting.values())
 
 
-def _rows(found: Iterable[pa.Table]) -> Iterator[Row]:
+def _rows(parts: Iterable[pa.Table]) -> Iterator[Row]:
     """Yields rows of tables, a few at a time in memory."""
-    for table in found:
+    for table in parts:
         for batch in table.to_batches(max_chunksize=BATCH_ROWS):
             yield from batch.to_pylist()
 
@@ -187,8 +186,8 @@ def _whole(row: Row) -> bytes | None:
 
 _READ_BY_HEADER = frozenset(
     name
-    for name, one in ADAPTERS_BY_NAME.items()
-    if one.layout in (Layout.CSV, Layout.SHEET) and not one.header
+    for name, adapter in ADAPTERS_BY_NAME.items()
+    if adapter.layout in (Layout.CSV, Layout.SHEET) and not adapter.header
 )
 """Formats whose rows mean nothing without the header of their file."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
-import sys
 import webbrowser
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.ledger import hold_back, values_withheld
-from pipelines.options import UsageError, WholeNumber, add_register_options
+from pipelines.options import UsageError, WholeNumber, add_register_options, option, say, switch
 from pipelines.run_folder import REPORT_PAGE
 from pipelines.user_files import check_signers, free_folder, open_run, previous_run
 from reports import disclosure_control
@@ -25,35 +24,35 @@ if TYPE_CHECKING:
     from transforms.exit_scan import WithheldValues
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace report`."""
-    parser.add_argument("run", metavar="RUN", help="folder of a finished run")
-    parser.add_argument("--open", action="store_true", help="open it in the web browser")
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run")
+    switch(parser, "--open", "open it in the web browser")
+    switch(
+        parser,
         "--redact",
-        action="store_true",
-        help="for a reader outside: core members alone, no narratives, no record ids, nothing that "
+        "for a reader outside: core members alone, no narratives, no record ids, nothing that "
         "analysts wrote, small counts hidden",
     )
-    parser.add_argument(
-        "--output", metavar="DIR", help="write it here instead (RUN-redacted with --redact)"
-    )
-    parser.add_argument(
+    option(parser, "--output", "DIR", "write it here instead (RUN-redacted with --redact)")
+    option(
+        parser,
         "--previous",
-        metavar="RUN",
-        help="the run before, for what changed (default: the one beside RUN that it followed)",
+        "RUN",
+        "the run before, for what changed (default: the one beside RUN that it followed)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--suppress-below",
-        type=WholeNumber(0, 1_000_000),
-        metavar="N",
-        help="hide counts of victims by country below N "
+        "N",
+        "hide counts of victims by country below N "
         f"(default: 0; {disclosure_control.SUPPRESS_BELOW} with --redact)",
+        type=WholeNumber(0, 1_000_000),
     )
     add_register_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints where the report is; writes it first, where anything about it was asked for.
 
     The report inside a run is never rewritten: the manifest vouches for its bytes.
@@ -75,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not index.is_file():
             raise UsageError(f"{source}: has no {REPORT_PAGE}; write one with --output DIR")
         files = finished.manifest["outputs"]
-        check_files(str(source), [one for one in files if one["name"].startswith("report/")])
+        check_files(str(source), [file for file in files if file["name"].startswith("report/")])
     else:
         if not (arguments.output or arguments.redact):
             raise UsageError("--previous and --suppress-below need --output DIR: give it")
@@ -83,13 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
         finished.check_all()
         redacted = source.resolve().with_name(f"{source.resolve().name}-redacted")
         index = _write(arguments, finished, Path(arguments.output or redacted)) / REPORT_PAGE
-    sys.stdout.write(f"{index}\n")
+    say(f"{index}")
     if arguments.open:
         webbrowser.open(index.resolve().as_uri())
     return 0
 
 
-def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
+def _write(arguments: Namespace, finished: Run, out: Path) -> Path:
     free_folder(out)
     smallest = arguments.suppress_below
     if smallest is None:
@@ -113,7 +112,7 @@ def _write(arguments: argparse.Namespace, finished: Run, out: Path) -> Path:
         _hold_back(
             finished,
             out,
-            [one["name"] for one in pool.written if one["name"] not in STATIC_FILES],
+            [file["name"] for file in pool.written if file["name"] not in STATIC_FILES],
             values,
         )
     except (OSError, JobError, TableError) as error:
@@ -136,8 +135,8 @@ def _hold_back(finished: Run, out: Path, names: list[str], values: WithheldValue
     """
     from transforms.exit_scan import count_withheld
 
-    found = count_withheld(((name, (out / name).read_bytes()) for name in names), values)
-    taken = {name: (out / name).read_bytes() for name in found}
-    for name in found:
+    counts = count_withheld(((name, (out / name).read_bytes()) for name in names), values)
+    taken = {name: (out / name).read_bytes() for name in counts}
+    for name in counts:
         (out / name).unlink()
     hold_back(finished, f"report/{out.name}", taken, values)

@@ -13,24 +13,23 @@ at which one's own resolver answers: to each alias with a url, and to the files 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import re
 import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines import key_store, ledger
 from pipelines.ledger import add_ledger
-from pipelines.options import UsageError
+from pipelines.options import Json, UsageError, option, say, usage_errors
 from pipelines.user_files import open_run, read_text
 from reports import tables
 from reports.evidence_number import (
@@ -75,39 +74,36 @@ class Holding:
     def things(self) -> dict[str, str]:
         """Returns the identifiers and the cluster by their evidence numbers."""
         things = [*self.members, *([cluster_thing(self.cluster_id)] if self.cluster_id else [])]
-        return {evidence_number(self.issuer, one): one for one in things}
+        return {evidence_number(self.issuer, referent): referent for referent in things}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace resolve`."""
-    parser.add_argument(
-        "number", metavar="NUMBER", help="an evidence number, a case number or a partner's number"
-    )
-    parser.add_argument(
-        "paths", metavar="DIR", nargs="+", help="packages, offers and runs to look it up in"
-    )
-    parser.add_argument(
+    option(parser, "number", "NUMBER", "an evidence number, a case number or a partner's number")
+    option(parser, "paths", "DIR", "packages, offers and runs to look it up in", nargs="+")
+    option(
+        parser,
         "--aliases",
-        metavar="FILE",
-        help="CSV of number, system, id, url, who, when: what your own systems call it",
+        "FILE",
+        "CSV of number, system, id, url, who, when: what your own systems call it",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--linkset",
+        "URL",
+        "print links of the number (RFC 9264) instead, for a resolver of your own at this address",
         type=_web_folder,
-        metavar="URL",
-        help="print links of the number (RFC 9264) instead, for a resolver of your own at this "
-        "address",
     )
     add_ledger(parser)
 
 
-def add_schedule_arguments(parser: argparse.ArgumentParser) -> None:
+def add_schedule_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace exchange schedule`."""
-    parser.add_argument("a", metavar="DIR", help="a package or an offer")
-    parser.add_argument("b", metavar="DIR", help="another one, of another organisation")
+    option(parser, "a", "DIR", "a package or an offer")
+    option(parser, "b", "DIR", "another one, of another organisation")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints what the number stands for; returns 1 where nothing that was given knows it.
 
     Raises:
@@ -125,14 +121,14 @@ def run(arguments: argparse.Namespace) -> int:
     for number in numbers:
         lines = list(_lines(number, rows, held, finished, entries))
         known = known or bool(lines)
-        sys.stdout.write("\n  ".join([f"{number}", *(lines or [UNKNOWN])]) + "\n")
+        say("\n  ".join([f"{number}", *(lines or [UNKNOWN])]))
     return 0 if known else 1
 
 
 def _web_folder(text: str) -> str:
     """Reads the address below which numbers are resolved."""
     if not re.fullmatch(r"https?://[\w.:-]+(/[\w.~/-]*)?", text):
-        raise argparse.ArgumentTypeError(
+        raise ArgumentTypeError(
             f"{text[:80]!r} is no address; give one such as https://numbers.example/"
         )
     return f"{text.rstrip('/')}/"
@@ -142,7 +138,7 @@ def _print_linkset(
     base: str, numbers: Sequence[str], rows: Sequence[Mapping[str, str]], held: Sequence[Holding]
 ) -> int:
     """Prints the links of numbers; returns 1 where there is none."""
-    found = []
+    anchors = []
     for number in numbers:
         related = [
             {"href": row["url"], "title": plain(f"{row['system']} {row['id']}", 200)}
@@ -150,27 +146,29 @@ def _print_linkset(
             if row["number"] == number and row["url"]
         ]
         files = {
-            (Path(one.path).resolve() / "data" / place.partition(" row ")[0]).as_uri(): one.what
-            for one in held
-            for place in one.printed.get(number, ())
+            (
+                Path(holding.path).resolve() / "data" / place.partition(" row ")[0]
+            ).as_uri(): holding.what
+            for holding in held
+            for place in holding.printed.get(number, ())
         }
-        printed = [{"href": href, "title": what} for href, what in sorted(files.items())]
+        printed = [{"href": href, "title": title} for href, title in sorted(files.items())]
         links = {"related": related, "describedby": printed}
-        links = {name: those for name, those in links.items() if those}
+        links = {name: targets for name, targets in links.items() if targets}
         if links:
-            found.append({"anchor": f"{base}{number}", **links})
-    sys.stdout.write(json.dumps({"linkset": found}, indent=1, ensure_ascii=False) + "\n")
-    return 0 if found else 1
+            anchors.append({"anchor": f"{base}{number}", **links})
+    say(json.dumps({"linkset": anchors}, indent=1, ensure_ascii=False))
+    return 0 if anchors else 1
 
 
-def write_schedule(arguments: argparse.Namespace) -> int:
+def write_schedule(arguments: Namespace) -> int:
     """Prints as CSV what two packages or offers both name, with what each calls it; returns 0.
 
     Raises:
         UsageError: for a path that is neither.
     """
-    one, other = _open(arguments.a), _open(arguments.b)
-    mine, theirs = ({without_epoch(each): each for each in it.members} for it in (one, other))
+    left, right = _open(arguments.a), _open(arguments.b)
+    mine, theirs = ({without_epoch(each): each for each in it.members} for it in (left, right))
     written = StringIO()
     made = csv.writer(written, lineterminator="\n")
     made.writerow(
@@ -183,41 +181,37 @@ def write_schedule(arguments: argparse.Namespace) -> int:
     for bare in sorted(mine.keys() & theirs.keys()):
         cells = [
             cell
-            for it, each in ((one, mine[bare]), (other, theirs[bare]))
+            for it, each in ((left, mine[bare]), (right, theirs[bare]))
             for cell in (it.issuer, evidence_number(it.issuer, each), it.cluster_id)
         ]
-        names = ["; ".join(it.cases.values()) for it in (one, other)]
+        names = ["; ".join(it.cases.values()) for it in (left, right)]
         made.writerow([harmless(plain(cell, 300)) for cell in (bare, *cells, *names)])
     sys.stdout.write(written.getvalue())
     return 0
 
 
-def _numbers_of(
-    given: str, rows: Sequence[Mapping[str, str]], held: Sequence[Holding]
-) -> list[str]:
+def _numbers_of(text: str, rows: Sequence[Mapping[str, str]], held: Sequence[Holding]) -> list[str]:
     """Returns the evidence numbers that a text stands for: itself, or those it is an alias of.
 
     Raises:
         UsageError: if it is none, and nothing has it as a case number or an alias.
     """
-    try:
-        if number := parse_evidence_number(given):
+    with usage_errors(EvidenceNumberError, before=f"{plain(text, 80)}: "):
+        if number := parse_evidence_number(text):
             return [number]
-    except EvidenceNumberError as error:
-        raise UsageError(f"{plain(given, 80)}: {error}") from None
-    wanted = given.strip().casefold()
-    found = {one["number"] for one in rows if one["id"].casefold() == wanted}
-    found |= {
-        evidence_number(one.issuer, cluster_thing(one.cluster_id))
-        for one in held
-        if one.cluster_id and wanted in map(str.casefold, one.cases.values())
+    wanted = text.strip().casefold()
+    numbers = {row["number"] for row in rows if row["id"].casefold() == wanted}
+    numbers |= {
+        evidence_number(holding.issuer, cluster_thing(holding.cluster_id))
+        for holding in held
+        if holding.cluster_id and wanted in map(str.casefold, holding.cases.values())
     }
-    if not found:
+    if not numbers:
         raise UsageError(
-            f"{plain(given, 80)}: is no evidence number (RT-7K3M-9QDX-4F), and neither --aliases "
+            f"{plain(text, 80)}: is no evidence number (RT-7K3M-9QDX-4F), and neither --aliases "
             "nor a package that is given has it as a case number"
         )
-    return sorted(found)
+    return sorted(numbers)
 
 
 def _lines(
@@ -228,23 +222,25 @@ def _lines(
     entries: Sequence[ledger.Entry],
 ) -> Iterator[str]:
     """Yields what is known of a number, a line each."""
-    things = {one.things()[number]: one.issuer for one in held if number in one.things()}
-    if not things and not any(number in one.printed for one in held):
+    things = {
+        holding.things()[number]: holding.issuer for holding in held if number in holding.things()
+    }
+    if not things and not any(number in holding.printed for holding in held):
         things = dict(_in_runs(number, finished))
-    for thing, issuer in things.items():
-        yield f"is {_words(thing)}, as {plain(issuer, 80)} numbers it"
-    for one in held:
+    for referent, issuer in things.items():
+        yield f"is {_words(referent)}, as {plain(issuer, 80)} numbers it"
+    for holding in held:
         # A row about a link to a member that is left out has the number of the named end.
-        if number in one.about and number not in one.things():
-            yield f"is {one.about[number]}, as {plain(one.issuer, 80)} numbers it"
-        if places := one.printed.get(number):
-            yield f"printed in {one.path} ({one.what}): {'; '.join(_by_file(places))}"
-        elif number in one.things():
-            yield f"in {one.path} ({one.what})"
-    for thing in things:
-        members = sorted(_members(thing, held, finished))
+        if number in holding.about and number not in holding.things():
+            yield f"is {holding.about[number]}, as {plain(holding.issuer, 80)} numbers it"
+        if places := holding.printed.get(number):
+            yield f"printed in {holding.path} ({holding.what}): {'; '.join(_by_file(places))}"
+        elif number in holding.things():
+            yield f"in {holding.path} ({holding.what})"
+    for referent in things:
+        members = sorted(_members(referent, held, finished))
         for each in finished:
-            yield from _today(each, thing, members)
+            yield from _today(each, referent, members)
         yield from dict.fromkeys(_issued(entries, members))
     for row in rows:
         if row["number"] == number:
@@ -253,67 +249,69 @@ def _lines(
             yield f"{said} ({more})" if more else said
 
 
-def _members(thing: str, held: Sequence[Holding], finished: Sequence[Run]) -> set[str]:
+def _members(referent: str, held: Sequence[Holding], finished: Sequence[Run]) -> set[str]:
     """Returns an identifier, or those that packages name of a cluster; else those of a run."""
-    if not thing.startswith("cluster|"):
-        return {thing}
-    if same := [one for one in held if cluster_thing(one.cluster_id) == thing]:
-        return {each for one in same for each in one.members}
-    where = pc.field("cluster_id") == thing.partition("|")[2]
-    rows = [tables.read_table(one, MEMBERS, ["entity_id"], where) for one in finished]
-    return {each for one in rows for each in one["entity_id"].to_pylist()}
+    if not referent.startswith("cluster|"):
+        return {referent}
+    if same := [holding for holding in held if cluster_thing(holding.cluster_id) == referent]:
+        return {each for holding in same for each in holding.members}
+    where = pc.field("cluster_id") == referent.partition("|")[2]
+    rows = [tables.read_table(run, MEMBERS, ["entity_id"], where) for run in finished]
+    return {each for table in rows for each in table["entity_id"].to_pylist()}
 
 
-def _words(thing: str) -> str:
-    kind, _, rest = thing.partition("|")
-    return f"the cluster {rest}" if rest and kind == "cluster" else f"the identifier {thing}"
+def _words(referent: str) -> str:
+    kind, _, rest = referent.partition("|")
+    return f"the cluster {rest}" if rest and kind == "cluster" else f"the identifier {referent}"
 
 
 def _in_runs(number: str, finished: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Yields the identifiers and clusters of runs that have a number, with its issuer."""
-    for one in finished:
-        orgs = tables.count_by(one, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
+    for run in finished:
+        orgs = tables.count_by(run, COMPLAINTS, ["source_org"])["source_org"].to_pylist()
         issuers = {*orgs, "+".join(sorted(orgs)), *key_store.trusted_keys()} - {""}
-        things = tables.read_table(one, MEMBERS, ["entity_id"])["entity_id"].to_pylist()
-        clusters = tables.read_table(one, CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist()
-        for thing in (*things, *map(cluster_thing, clusters)):
+        things = tables.read_table(run, MEMBERS, ["entity_id"])["entity_id"].to_pylist()
+        clusters = tables.read_table(run, CLUSTERS, ["cluster_id"])["cluster_id"].to_pylist()
+        for referent in (*things, *map(cluster_thing, clusters)):
             for issuer in issuers:
-                if evidence_number(issuer, thing) == number:
-                    yield thing, issuer
+                if evidence_number(issuer, referent) == number:
+                    yield referent, issuer
 
 
-def _today(one: Run, thing: str, members: Sequence[str]) -> Iterator[str]:
+def _today(run: Run, referent: str, members: Sequence[str]) -> Iterator[str]:
     """Yields what a run has a thing as: its cluster, or those that its members are in now."""
     where = pc.field("entity_id").isin(pa.array(members, pa.string()))
     columns = ["entity_id", "cluster_id", "tier", "review"]
-    rows = tables.read_table(one, MEMBERS, columns, where).to_pylist()
-    at = f"in the run {one.folder}"
-    if thing.startswith("cluster|"):
+    rows = tables.read_table(run, MEMBERS, columns, where).to_pylist()
+    place = f"in the run {run.folder}"
+    if referent.startswith("cluster|"):
         held = Counter(each["cluster_id"] for each in rows)
         if not held:
-            yield f"{at}: dissolved; none of its {len(members)} members is in a cluster"
+            yield f"{place}: dissolved; none of its {len(members)} members is in a cluster"
             return
         named = ", ".join(f"{name} ({count} of them)" for name, count in sorted(held.items()))
         split = "split: its members are in" if len(held) > 1 else "is"
-        yield f"{at}: {split} {named}"
-        yield from _lineage(one, held)
+        yield f"{place}: {split} {named}"
+        yield from _lineage(run, held)
         return
     for each in rows:
-        yield f"{at}: in the cluster {each['cluster_id']}, {each['tier']}, {each['review']}"
-        yield from _lineage(one, [each["cluster_id"]])
+        yield f"{place}: in the cluster {each['cluster_id']}, {each['tier']}, {each['review']}"
+        yield from _lineage(run, [each["cluster_id"]])
     if not rows:
         columns = ["entity_id", "status", "reason"]
-        found = tables.read_table(one, ENTITIES, columns, where).to_pylist()
+        entities = tables.read_table(run, ENTITIES, columns, where).to_pylist()
         said = (
-            f"{found[0]['status']}: {plain(found[0]['reason'], 200)}" if found else "is not there"
+            f"{entities[0]['status']}: {plain(entities[0]['reason'], 200)}"
+            if entities
+            else "is not there"
         )
-        yield f"{at}: in no cluster; {said}"
+        yield f"{place}: in no cluster; {said}"
 
 
-def _lineage(one: Run, clusters: Iterable[str]) -> Iterator[str]:
+def _lineage(run: Run, clusters: Iterable[str]) -> Iterator[str]:
     """Yields the merges and splits that a run records of some clusters."""
     where = pc.field("cluster_id").isin(pa.array(list(clusters), pa.string()))
-    for row in tables.read_table(one, LINEAGE, where=where).to_pylist():
+    for row in tables.read_table(run, LINEAGE, where=where).to_pylist():
         if len(row["from_ids"]) > 1 or len(row["to_ids"]) > 1:
             came, went = ", ".join(row["from_ids"]), ", ".join(row["to_ids"])
             yield f"since the run before it: {row['event']}, {came} to {went}"
@@ -322,18 +320,18 @@ def _lineage(one: Run, clusters: Iterable[str]) -> Iterator[str]:
 def _issued(entries: Sequence[ledger.Entry], members: Sequence[str]) -> Iterator[str]:
     """Yields who was given identifiers and who was told to forget them, by the ledger."""
     bare = frozenset(map(without_epoch, members))
-    next_of = {(one.supersedes, one.recipient): one for one in entries if one.supersedes}
-    for one in entries:
-        named = len(one.bare & bare)
+    next_of = {(entry.supersedes, entry.recipient): entry for entry in entries if entry.supersedes}
+    for entry in entries:
+        named = len(entry.bare & bare)
         if not named:
             continue
         count = f"{named} of its members " if len(bare) > 1 else ""
-        if one.kind == ledger.EntryKind.CORRECTION:
-            yield f"withdrawn: {count}taken back from {one.recipient} on {one.at[:10]}"
+        if entry.kind == ledger.EntryKind.CORRECTION:
+            yield f"withdrawn: {count}taken back from {entry.recipient} on {entry.at[:10]}"
         else:
-            then = next_of.get((one.sha256, one.recipient))
+            then = next_of.get((entry.sha256, entry.recipient))
             last = f", superseded on {then.at[:10]} by {then.issue_id}" if then else ""
-            yield f"{count}issued to {one.recipient} on {one.at[:10]}: {one.issue_id}{last}"
+            yield f"{count}issued to {entry.recipient} on {entry.at[:10]}: {entry.issue_id}{last}"
 
 
 def _read_aliases(path: str | None) -> list[dict[str, str]]:
@@ -345,28 +343,25 @@ def _read_aliases(path: str | None) -> list[dict[str, str]]:
     if path is None:
         return []
     lines = csv.DictReader(StringIO(read_text(path), newline=""))
-    missing = [one for one in ALIAS_COLUMNS[:3] if one not in (lines.fieldnames or ())]
+    missing = [column for column in ALIAS_COLUMNS[:3] if column not in (lines.fieldnames or ())]
     if missing:
         raise UsageError(f"{path}: has no column {missing[0]}; give number, system and id")
     rows = []
     try:
         for row in lines:
-            found = {name: (row.get(name) or "").strip() for name in ALIAS_COLUMNS}
-            try:
-                number = parse_evidence_number(found["number"])
-            except EvidenceNumberError as error:
-                raise UsageError(f"{path}, line {lines.line_num}, number: {error}") from None
-            if number is None or not found["id"]:
+            alias = {name: (row.get(name) or "").strip() for name in ALIAS_COLUMNS}
+            place = f"{path}, line {lines.line_num}"
+            with usage_errors(EvidenceNumberError, before=f"{place}, number: "):
+                number = parse_evidence_number(alias["number"])
+            if number is None or not alias["id"]:
                 raise UsageError(
-                    f"{path}, line {lines.line_num}: give an evidence number, and the id that your "
-                    "system has for it"
+                    f"{place}: give an evidence number, and the id that your system has for it"
                 )
-            if found["url"] and not re.fullmatch(r"https?://[^\s<>\"]+", found["url"]):
+            if alias["url"] and not re.fullmatch(r"https?://[^\s<>\"]+", alias["url"]):
                 raise UsageError(
-                    f"{path}, line {lines.line_num}, url: is no address of the web, as "
-                    "https://crm.example/5003x"
+                    f"{place}, url: is no address of the web, as https://crm.example/5003x"
                 )
-            rows.append(found | {"number": number})
+            rows.append(alias | {"number": number})
     except csv.Error as error:
         raise UsageError(f"{path}, line {lines.line_num}: {error}") from None
     return rows
@@ -389,9 +384,9 @@ def _open(path: str) -> Holding:
     offer, _, _ = read_known(path)
     if isinstance(offer, Correction):
         raise UsageError(f"{path}: is a correction; give a package or an offer")
-    names = sorted(one.entity_id for one in offer.entities)
-    what = f"offer of {offer.issued_at[:10]} to {plain(offer.recipient, 80)}"
-    return Holding(path, what, offer.sender, members=names)
+    names = sorted(entity.entity_id for entity in offer.entities)
+    title = f"offer of {offer.issued_at[:10]} to {plain(offer.recipient, 80)}"
+    return Holding(path, title, offer.sender, members=names)
 
 
 def _package(folder: Path) -> Holding:
@@ -407,28 +402,28 @@ def _package(folder: Path) -> Holding:
     if not result.holds:
         raise UsageError(f"{folder}: is no valid package; see ringtrace verify {folder}")
     try:
-        found = _read_package(folder)
+        holding = _read_package(folder)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error):
         raise UsageError(
             f"{folder}: has no evidence numbers, since an earlier version made it, or is "
             "damaged; make it again, or ask for another"
         ) from None
-    if result.signed_for not in ("", found.issuer):
+    if result.signed_for not in ("", holding.issuer):
         raise UsageError(
             f"{folder}: is {result.signed_for}'s and has evidence numbers of another issuer; ask "
             "for another"
         )
-    return found
+    return holding
 
 
 def _read_package(folder: Path) -> Holding:
     from reports.referral import FACTS_FILE
 
-    facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_bytes())
+    facts: Json = json.loads((folder / FACTS_FILE).read_bytes())
     issuer, cluster_id = facts["evidence_numbers"]["issuer"], facts["cluster_id"]
     cases = {"reference": facts["reference"], **facts.get("case_numbers", {})}
     texts = (issuer, cluster_id, *cases.values(), *facts["members"])
-    if not all(isinstance(one, str) and one.isprintable() for one in texts):
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise TypeError
     printed: dict[str, list[str]] = {}
     about: dict[str, str] = {}
@@ -438,9 +433,9 @@ def _read_package(folder: Path) -> Holding:
             _printed_rows(path, name, printed, about)
         elif path.suffix in (".txt", ".html", ".json", ".jsonld") and path.is_file():
             # A letter prints the numbers of its identifiers, too.
-            thing = letter_thing(cluster_id, "letter" if name == "letter.html" else name)
+            referent = letter_thing(cluster_id, "letter" if name == "letter.html" else name)
             if name.startswith("requests/") or name == "letter.html":
-                about[evidence_number(issuer, thing)] = f"the letter {name}"
+                about[evidence_number(issuer, referent)] = f"the letter {name}"
             for number in sorted(set(_numbers_in(path.read_text("utf-8", "replace")))):
                 printed.setdefault(number, []).append(name)
     return Holding(
@@ -469,7 +464,7 @@ def _by_file(places: Sequence[str]) -> Iterator[str]:
                 spans[-1] = [spans[-1][0], row]
             else:
                 spans.append([row])
-        shown = [" to ".join(one) for one in spans[:MOST_ROWS]]
+        shown = [" to ".join(span) for span in spans[:MOST_ROWS]]
         if left := len(spans[MOST_ROWS:]):
             shown.append(f"{left} more")
         words = ", ".join(shown)
@@ -492,9 +487,9 @@ def _printed_rows(
 
 
 def _numbers_in(text: str) -> Iterator[str]:
-    for one in re.finditer(r"RT-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}", text):
+    for match in re.finditer(r"RT-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}", text):
         try:
-            if number := parse_evidence_number(one[0]):
+            if number := parse_evidence_number(match[0]):
                 yield number
         except EvidenceNumberError:
             continue

@@ -10,7 +10,6 @@ request becomes a path. Long, since all that answers a request, and all that ref
 
 from __future__ import annotations
 
-import argparse
 import hmac
 import os
 import re
@@ -19,6 +18,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,7 +34,17 @@ import pyarrow.compute as pc
 from pipelines import key_store
 from pipelines.commands.decide import RecordedDecision, record_decision, recorded_lines
 from pipelines.ledger import values_withheld
-from pipelines.options import UsageError, WholeNumber, add_register_options
+from pipelines.options import (
+    Json,
+    Row,
+    UsageError,
+    WholeNumber,
+    add_register_options,
+    option,
+    say,
+    switch,
+    usage_errors,
+)
 from pipelines.progress import printable
 from pipelines.user_files import contested_values, open_run, previous_run, read_decisions
 from pipelines.workbench_state import (
@@ -104,50 +114,51 @@ READ_ONLY_CALLS = ("api/about", "api/alerts")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace serve`."""
-    parser.add_argument(
-        "run", metavar="RUN", help="folder of a finished run, of several, or of a stream"
-    )
-    parser.add_argument(
+    option(parser, "run", "RUN", "folder of a finished run, of several, or of a stream")
+    option(
+        parser,
         "--decisions",
-        metavar="FILE",
-        help="CSV or JSON Lines that decisions are added to; made where it is absent (default: "
+        "FILE",
+        "CSV or JSON Lines that decisions are added to; made where it is absent (default: "
         "the browser keeps them, to be downloaded)",
     )
-    parser.add_argument("--author", metavar="NAME", help="who decides; needed with --decisions")
-    parser.add_argument(
+    option(parser, "--author", "NAME", "who decides; needed with --decisions")
+    option(
+        parser,
         "--rerun",
-        metavar="FILE",
-        help="TOML of options of ringtrace batch, by which a button makes the next run with the "
+        "FILE",
+        "TOML of options of ringtrace batch, by which a button makes the next run with the "
         "new decisions, beside the last one; needs --decisions",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--previous",
-        metavar="RUN",
-        help="the run before, for what changed (default: the one beside RUN that it followed)",
+        "RUN",
+        "the run before, for what changed (default: the one beside RUN that it followed)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--port",
+        "N",
+        "port on this machine, 0 for any that is free (default: %(default)s)",
         type=WholeNumber(0, 65_535),
         default=PORT,
-        metavar="N",
-        help="port on this machine, 0 for any that is free (default: %(default)s)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--user-header",
-        metavar="NAME",
-        help="behind a proxy that signs people in: the header in which it gives their name, in "
+        "NAME",
+        "behind a proxy that signs people in: the header in which it gives their name, in "
         "place of --author; needs --public-url",
     )
-    parser.add_argument(
-        "--public-url", metavar="URL", help="the address of that proxy, as browsers see it"
-    )
-    parser.add_argument("--open", action="store_true", help="open it in the web browser")
+    option(parser, "--public-url", "URL", "the address of that proxy, as browsers see it")
+    switch(parser, "--open", "open it in the web browser")
     add_register_options(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Serves the workbench until it is interrupted; returns the exit status 0.
 
     Raises:
@@ -177,7 +188,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.register_key:
                 register = ["--register-key", arguments.register_key]
             server.next_run = NextRun(arguments.rerun, arguments.decisions, register)
-        sys.stdout.write(f"{server.address}\nend it with Ctrl+C\n")
+        say(f"{server.address}\nend it with Ctrl+C")
         sys.stdout.flush()
         if arguments.open:
             _open_browser(server.address)
@@ -196,7 +207,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_flags(arguments: argparse.Namespace) -> None:
+def _check_flags(arguments: Namespace) -> None:
     """Raises UsageError for flags that do not fit each other."""
     if (arguments.user_header is None) != (arguments.public_url is None):
         raise UsageError("--user-header and --public-url go together: give both, or neither")
@@ -221,10 +232,8 @@ def _check_rerun(config: str) -> None:
     """Raises UsageError for a file by which no batch could be run."""
     from pipelines.batch.options import parse
 
-    try:
+    with usage_errors(UsageError, before=f"--rerun {config}: "):
         parse(["--config", config, "--output", "next"])
-    except UsageError as error:
-        raise UsageError(f"--rerun {config}: {error}") from None
 
 
 def _open_browser(address: str) -> None:
@@ -234,15 +243,15 @@ def _open_browser(address: str) -> None:
     webbrowser.open(page.as_uri())
 
 
-def _check_decisions(given: str | None) -> None:
+def _check_decisions(name: str | None) -> None:
     """Raises UsageError for a file that no decision could be added to."""
-    if given is None:
+    if name is None:
         return
-    path = Path(os.path.realpath(given))
+    path = Path(os.path.realpath(name))
     if path.exists():
-        read_decisions(given)
+        read_decisions(name)
     elif not path.parent.is_dir():
-        raise UsageError(f"{given}: its folder is not there; give a file that can be made")
+        raise UsageError(f"{name}: its folder is not there; give a file that can be made")
 
 
 def _bound(port: int) -> socket.socket:
@@ -260,7 +269,7 @@ def _bound(port: int) -> socket.socket:
 class _Pending:
     """A decision that was found good and is not yet written: as the page shows it, and the call."""
 
-    shown: dict[str, Any]
+    shown: Json
     record: Callable[[], RecordedDecision]
     timer: Timer
 
@@ -297,7 +306,7 @@ class Server:
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     problem: str | None = None
     folder: Path | None = None
-    arguments: argparse.Namespace | None = None
+    arguments: Namespace | None = None
     user_header: str | None = None
     public_url: str | None = None
     next_run: NextRun | None = None
@@ -324,11 +333,11 @@ class Server:
 
     def runs(self) -> dict[str, Run]:
         """Returns the runs that can be shown by name, as they are in the folder now."""
-        found = find_runs(self.folder) if self.folder else {"run": self.run}
+        runs = find_runs(self.folder) if self.folder else {"run": self.run}
         made = self.next_run.output if self.next_run else None
-        if made is not None and made.name not in found:
-            found = {made.name: Run.open(made), **found}
-        return found
+        if made is not None and made.name not in runs:
+            runs = {made.name: Run.open(made), **runs}
+        return runs
 
     def shown(self, name: str | None) -> tuple[Run, Mapping[str, bytes]] | None:
         """Returns the run of a name and the files of its workbench; None for no such run.
@@ -353,18 +362,18 @@ class Server:
                     del self._opened[next(iter(self._opened))]
             return self._opened.get(name)
 
-    def about(self, caller: Caller) -> dict[str, Any]:
+    def about(self, caller: Caller) -> Json:
         """Returns the runs that can be shown, and what the page can ask for."""
         rows = [
             {
                 "name": name,
-                "run": one.run_id,
-                "clock": clock_of(one),
-                "snapshot": "snapshot" in one.manifest["options"],
+                "run": run.run_id,
+                "clock": clock_of(run),
+                "snapshot": "snapshot" in run.manifest["options"],
                 "href": f"/{self.token}/r/{name}/",
-                "current": one == caller.run,
+                "current": run == caller.run,
             }
-            for name, one in self.runs().items()
+            for name, run in self.runs().items()
         ]
         return {
             "runs": rows,
@@ -374,15 +383,11 @@ class Server:
             "rerun": None if self.next_run is None else self.next_run.status(),
         }
 
-    def noted(self) -> dict[str, Any]:
-        """Returns the notes on clusters."""
-        return self._work.read()
-
-    def note(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def note(self, body: Row, caller: Caller) -> Json:
         """Notes something of a cluster, and returns all notes; errors as `WorkFile.change`."""
         return self._work.change(body, caller.author)
 
-    def acknowledge(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def acknowledge(self, body: Row, caller: Caller) -> Json:
         """Notes that an alert was seen, and returns all notes."""
         return self._work.acknowledge(str(body["alert"]), caller.author)
 
@@ -392,17 +397,17 @@ class Server:
             raise UsageError("notes stand beside a decisions file: serve with --decisions")
         return self.work
 
-    def alerts(self, caller: Caller) -> dict[str, Any]:
+    def alerts(self, caller: Caller) -> Json:
         """Returns the newest alerts of the stream, but for those that name what it withheld."""
-        found = read_alerts(self.folder) if self.folder else []
+        alerts = read_alerts(self.folder) if self.folder else []
         flags = self.arguments
         if flags is None:
-            return {"alerts": found, "held_back": 0}
+            return {"alerts": alerts, "held_back": 0}
         values = values_withheld(caller.run, flags.register_key, no_register=flags.no_register)
-        shown, bad = without_withheld(found, values)
+        shown, bad = without_withheld(alerts, values)
         return {"alerts": shown, "held_back": bad}
 
-    def rerun(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:  # noqa: ARG002
+    def rerun(self, body: Row, caller: Caller) -> Json:  # noqa: ARG002
         """Starts the next run, after the one that is shown; errors as `NextRun.start`."""
         if self.next_run is None:
             raise UsageError("serve with --rerun FILE to make runs from here")
@@ -414,45 +419,45 @@ class Server:
         self.next_run.start(caller.run.folder)
         return self.next_run.status()
 
-    def listed(self, caller: Caller | None = None) -> dict[str, Any]:
+    def listed(self, caller: Caller | None = None) -> Json:
         """Returns the decisions of the file; what may be a victim's stands under a withheld id."""
         caller = caller or Caller(self.run, self.author or "")
         with self._lock:
             known = read_decisions(self.decisions) if Path(self.decisions or "").exists() else ()
             names = {own: stands for stands, own in contested_values(caller.run).items()}
-            rows = [self._row(one, names) for one in known]
+            rows = [self._row(decision, names) for decision in known]
             if self._pending is not None:
                 rows.append(self._pending.shown)
             problem = self.problem
         ids = pa.array(sorted({row["entity_a"] for row in rows}), pa.string())
         where = pc.field("entity_id").isin(ids)
-        of = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
-        clusters = dict(zip(*(column.to_pylist() for column in of.columns), strict=True))
-        rows.sort(key=lambda one: (one["decided_at"], one["decision_id"]))
+        members = tables.read_table(caller.run, MEMBERS, ["entity_id", "cluster_id"], where)
+        clusters = dict(zip(*(column.to_pylist() for column in members.columns), strict=True))
+        rows.sort(key=lambda row: (row["decided_at"], row["decision_id"]))
         return {
             "author": caller.author,
             "problem": problem,
             "decisions": [row | {"cluster": clusters.get(row["entity_a"])} for row in rows],
         }
 
-    def _row(self, one: Decision, names: Mapping[str, str]) -> dict[str, Any]:
-        owned = one.kind is DecisionKind.VICTIM_OWNED
+    def _row(self, decision: Decision, names: Mapping[str, str]) -> Json:
+        owned = decision.kind is DecisionKind.VICTIM_OWNED
         shown = [
             each if is_withheld(each) else names.get(each, "withheld" if owned else each)
-            for each in one.entities
+            for each in decision.entities
         ]
         return {
-            "decision_id": one.decision_id,
-            "kind": str(one.kind),
+            "decision_id": decision.decision_id,
+            "kind": str(decision.kind),
             "entity_a": shown[0],
             "entity_b": shown[1] if len(shown) > 1 else None,
-            "author": one.author,
-            "reason": one.reason,
-            "decided_at": one.decided_at.isoformat(),
-            "signed_by": one.signed_by,
+            "author": decision.author,
+            "reason": decision.reason,
+            "decided_at": decision.decided_at.isoformat(),
+            "signed_by": decision.signed_by,
         }
 
-    def decide(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def decide(self, body: Row, caller: Caller) -> Json:
         """Checks a decision as `ringtrace decide` does, which records it `UNDO_SECONDS` later.
 
         What is recorded is signed, and cannot be taken back. The next decision and the end of the
@@ -464,8 +469,8 @@ class Server:
         Raises:
             UsageError: where the command does.
         """
-        named = [body["entity_a"], *([body["entity_b"]] if body.get("entity_b") else [])]
-        if not all(isinstance(one, str) and len(one) <= MOST_TEXT for one in named):
+        a, b = body["entity_a"], body.get("entity_b") or None
+        if not all(isinstance(entity, str) and len(entity) <= MOST_TEXT for entity in (a, b or "")):
             raise UsageError("name an identifier of the run")
         try:
             kind = DecisionKind(str(body["kind"]))
@@ -474,31 +479,21 @@ class Server:
         reason = str(body.get("reason") or "").strip()
         if not reason or len(reason) > MOST_TEXT:
             raise UsageError(f"give a reason of at most {MOST_TEXT} characters")
-        name, author, now = self.decisions or "", caller.author, current_time()
-        entity_b = named[1] if len(named) > 1 else None
-        asked = Decision("", kind, named[0], entity_b, author, reason, now, expires_at=None)
+        name = self.decisions or ""
+        asked = Decision("", kind, a, b, caller.author, reason, current_time(), expires_at=None)
         record = partial(record_decision, caller.run, name, asked)
         with self._lock:
             self.flush()
-            found = record(dry_run=True)
-            said = "\n".join(recorded_lines(found, name))
-            added = found.decision.decision_id
+            recorded = record(dry_run=True)
+            said = "\n".join(recorded_lines(recorded, name))
+            added = recorded.decision.decision_id
             timer = Timer(UNDO_SECONDS, self.flush)
             timer.daemon = True
-            shown = {
-                "decision_id": added,
-                "kind": str(kind),
-                "entity_a": named[0],
-                "entity_b": entity_b,
-                "author": author,
-                "reason": reason,
-                "decided_at": now.isoformat(),
-                "undo": True,
-            }
+            names = {own: stands for stands, own in contested_values(caller.run).items()}
+            shown = self._row(recorded.decision, names) | {"undo": True}
             self._pending = _Pending(shown, record, timer)
             timer.start()
-        seconds = {"seconds": UNDO_SECONDS}
-        return self.listed(caller) | {"added": added, "said": said} | seconds
+        return self.listed(caller) | {"added": added, "said": said, "seconds": UNDO_SECONDS}
 
     def flush(self) -> None:
         """Records the decision that waits, if there is one."""
@@ -513,7 +508,7 @@ class Server:
             except (UsageError, ValueError, OSError) as error:  # also of a run that was altered
                 self.problem = printable(f"{waiting.shown['decision_id']}: not recorded: {error}")
 
-    def undo(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def undo(self, body: Row, caller: Caller) -> Json:
         """Drops the decision that waits.
 
         Raises:
@@ -532,7 +527,7 @@ class Server:
             self._pending = None
         return self.listed(caller)
 
-    def narrative(self, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    def narrative(self, body: Row, caller: Caller) -> Json:
         """Returns a masked narrative to the run's owner; who looked at it is written down.
 
         Raises:
@@ -564,7 +559,7 @@ def make_app(server: Server) -> Starlette:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
-    calls: dict[str, Callable[[Mapping[str, Any], Caller], dict[str, Any]]] = {
+    calls: dict[str, Callable[[Row, Caller], Json]] = {
         "api/decide": server.decide,
         "api/undo": server.undo,
         "api/narrative": server.narrative,
@@ -572,10 +567,10 @@ def make_app(server: Server) -> Starlette:
         "api/acknowledge": server.acknowledge,
         "api/rerun": server.rerun,
     }
-    lists: dict[str, Callable[[Caller], dict[str, Any]]] = {
+    lists: dict[str, Callable[[Caller], Json]] = {
         "api/decisions": server.listed,
         "api/about": server.about,
-        "api/notes": lambda _: server.noted(),
+        "api/notes": lambda _: server._work.read(),
         "api/alerts": server.alerts,
     }
 
@@ -601,10 +596,10 @@ def make_app(server: Server) -> Starlette:
                 return refused(413, "too long")
 
         def respond() -> Response:
-            found = server.shown(chosen)
-            if found is None:
+            opened = server.shown(chosen)
+            if opened is None:
                 return refused(404, "there is no such run")
-            run, files = found
+            run, files = opened
             caller = Caller(run, author)
             if is_call:
                 return JSONResponse(calls[name](_object(bytes(body)), caller), 200, HEADERS)
@@ -632,13 +627,13 @@ def make_app(server: Server) -> Starlette:
     )
 
 
-def _object(body: bytes) -> Mapping[str, Any]:
+def _object(body: bytes) -> Row:
     import orjson
 
-    given = orjson.loads(body)
-    if not isinstance(given, dict):
+    call = orjson.loads(body)
+    if not isinstance(call, dict):
         raise TypeError
-    return given
+    return call
 
 
 def asked_for(server: Server, request: Request) -> tuple[str | None, str]:
@@ -654,8 +649,8 @@ def user_of(server: Server, request: Request) -> str | None:
     """Returns who asks: the author, or with --user-header who the proxy says; None for nobody."""
     if server.user_header is None:
         return server.author or ""
-    given = request.headers.getlist(server.user_header)
-    name = given[0].strip() if len(given) == 1 else ""
+    names = request.headers.getlist(server.user_header)
+    name = names[0].strip() if len(names) == 1 else ""
     return name if name and len(name) <= MOST_USER and name.isprintable() else None
 
 
@@ -668,7 +663,7 @@ def refusal(server: Server, request: Request) -> str | None:
     own = {f"http://{host}:{server.port}" for host in (HOST, "localhost")}
     if server.public_url:
         own.add(server.public_url.rstrip("/"))
-    if request.headers.get("host", "") not in {urlsplit(one).netloc for one in own}:
+    if request.headers.get("host", "") not in {urlsplit(address).netloc for address in own}:
         return "another host"
     _, token, *rest = f"{request.url.path}/".split("/", 2)
     if not hmac.compare_digest(token.encode(), server.token.encode()) or not rest:
@@ -681,8 +676,8 @@ def refusal(server: Server, request: Request) -> str | None:
     origin = request.headers.get("origin")
     if (request.method == "POST" and origin is None) or origin not in (None, *own):
         return "another site"
-    given = request.headers.get(SECRET_HEADER, "")
-    if not hmac.compare_digest(given.encode(), server.secret.encode()):
+    secret = request.headers.get(SECRET_HEADER, "")
+    if not hmac.compare_digest(secret.encode(), server.secret.encode()):
         return "the call lacks the page's secret"
     if request.method == "POST" and request.headers.get("content-type") != "application/json":
         return "the call is no JSON"

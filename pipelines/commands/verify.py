@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
+from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from pipelines import key_store, ledger
 from pipelines.ledger import add_ledger
-from pipelines.options import UsageError, add_notice
+from pipelines.options import UsageError, add_notice, option, say
 from reports.exchange import CLOCK_TOLERANCE
 from reports.text import plain
 
@@ -22,24 +21,26 @@ if TYPE_CHECKING:
 FINDINGS_LIMIT = 200
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace verify` on `parser`."""
-    parser.add_argument("folder", metavar="DIR", help="a referral package")
-    parser.add_argument(
+    option(parser, "folder", "DIR", "a referral package")
+    option(
+        parser,
         "--key",
-        metavar="FILE",
-        help="public key in PEM of whoever must have signed it (default: your own, or a trusted "
+        "FILE",
+        "public key in PEM of whoever must have signed it (default: your own, or a trusted "
         "one of the organisation that it names as its issuer)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--authority",
-        metavar="FILE",
-        help="root certificates in PEM by which the RFC 3161 time stamp in it must hold",
+        "FILE",
+        "root certificates in PEM by which the RFC 3161 time stamp in it must hold",
     )
     add_ledger(parser)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Prints the findings; returns 0 when everything holds, 1 when anything does not.
 
     Raises:
@@ -50,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.folder)
     if not folder.is_dir():
         raise UsageError(f"{folder}: is not a folder; give a referral package")
-    given = arguments.key is not None
-    keys = [key_store.public_key(arguments.key)] if given else key_store.own_public_keys()
-    partners = {} if given else key_store.trusted_keys()
+    is_given = arguments.key is not None
+    keys = [key_store.public_key(arguments.key)] if is_given else key_store.own_public_keys()
+    partners = {} if is_given else key_store.trusted_keys()
     roots = _authorities(arguments.authority) if arguments.authority else []
     try:
         result = verify_package(folder, keys, roots, partners)
@@ -61,33 +62,31 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         where = error.filename or folder
         raise UsageError(f"{where}: {error.strerror}; give a package that can be read") from None
-    if result.signer is not None and not given:
+    if result.signer is not None and not is_given:
         _check_validity(result, result.signer)
     _check_basis(result, arguments.ledger)
     if result.package:
-        _print_line(f"package      {_printable(result.package.get('reference'))}")
-        _print_line(f"seen from    {_printable(result.package.get('as_of'))}")
-        _print_line(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
-        _print_line(f"Merkle root  {result.package['merkle_root']}")
-        _print_line(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
-        _print_line(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
-        _print_line(f"key named    {_printable(result.package.get('key_id') or 'none')}")
-        _print_line(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
-    _print_line(f"seal         {result.seal_sha256 or 'none'}")
-    whose = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
-    by = f"{result.signer}, {'the key given' if given else whose}" if result.signer else None
-    _print_line(f"signed by    {by or 'no key that counts here'}")
-    _print_line(
-        f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}"
-    )
-    for one in result.findings[:FINDINGS_LIMIT]:
-        _print_line(f"WRONG  {_printable(one.path)}: {one.what}")
+        say(f"package      {_printable(result.package.get('reference'))}")
+        say(f"seen from    {_printable(result.package.get('as_of'))}")
+        say(f"supersedes   {_printable(result.package.get('supersedes') or 'nothing')}")
+        say(f"Merkle root  {result.package['merkle_root']}")
+        say(f"issuer       {_printable(result.package.get('issuer') or 'not named')}")
+        say(f"recipient    {_printable(result.package.get('recipient') or 'not named')}")
+        say(f"key named    {_printable(result.package.get('key_id') or 'none')}")
+        say(f"sealed at    {_printable(result.package.get('sealed_at') or 'not named')}")
+    say(f"seal         {result.seal_sha256 or 'none'}")
+    owner = f"{result.signed_for}, whose key you trust" if result.signed_for else "your own key"
+    by = f"{result.signer}, {'the key given' if is_given else owner}" if result.signer else None
+    say(f"signed by    {by or 'no key that counts here'}")
+    say(f"time stamp   {_printable(result.time_stamp.text) if result.time_stamp else 'none'}")
+    for finding in result.findings[:FINDINGS_LIMIT]:
+        say(f"WRONG  {_printable(finding.path)}: {finding.what}")
     if len(result.findings) > FINDINGS_LIMIT:
-        _print_line(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
+        say(f"WRONG  and {len(result.findings) - FINDINGS_LIMIT} more")
     if result.holds:
-        _print_line(f"holds: {result.files} files are as they were sealed")
+        say(f"holds: {result.files} files are as they were sealed")
         return 0
-    _print_line("does not hold")
+    say("does not hold")
     return 1
 
 
@@ -129,20 +128,24 @@ def _check_validity(result: VerificationResult, signer: str) -> None:
         )
 
 
-def _check_basis(result: VerificationResult, given: str | None) -> None:
+def _check_basis(result: VerificationResult, ledger_file: str | None) -> None:
     """Adds a finding where our ledger says that the package rests on a join that is void."""
     from pipelines.exchange.signed_files import revoked_letters
     from reports.referral import SEAL_FILE, Finding
 
     try:
-        entries, void, revoked = ledger.read_ledger(given), ledger.void_joins(), revoked_letters()
+        entries, void, revoked = (
+            ledger.read_ledger(ledger_file),
+            ledger.void_joins(),
+            revoked_letters(),
+        )
     except ledger.LedgerError as error:
         add_notice(str(error))
         return
-    for one in entries:
-        if one.kind == ledger.EntryKind.PACKAGE and one.sha256 == result.seal_sha256:
-            why = ledger.void_basis((one.run_id, *one.built_on), void)
-            why = why or ledger.revoked_basis(one, revoked)
+    for entry in entries:
+        if entry.kind == ledger.EntryKind.PACKAGE and entry.sha256 == result.seal_sha256:
+            why = ledger.void_basis((entry.run_id, *entry.built_on), void)
+            why = why or ledger.revoked_basis(entry, revoked)
             if why:
                 result.findings.append(Finding(SEAL_FILE, f"{why}; see ringtrace correct"))
             break
@@ -163,7 +166,3 @@ def _authorities(path: str) -> list[Certificate]:
 
 def _printable(value: object) -> str:
     return plain(str(value), 300)
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")

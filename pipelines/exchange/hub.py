@@ -31,9 +31,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from pipelines import key_store
 from pipelines.exchange.signed_files import check_key, utc_text
-from pipelines.ledger import add_signing, replaced
+from pipelines.ledger import add_signing
 from pipelines.options import UsageError, WholeNumber
 from pipelines.private_keys import read_secret_file
+from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import free_folder
 from reports import signing
 from reports.exchange import (
@@ -448,7 +449,7 @@ def init_hub(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--name {arguments.name}, --from {host}: {error}") from None
     if path.exists():
         raise UsageError(f"{path}: you host a hub of this name already; give another --name")
-    key_store.write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
+    write_whole(path, opens + secrets.token_bytes(SECRET_BYTES))
     signature = signing.sign_detached(content, key)
     put({folder / CHARTER: content, folder / f"{CHARTER}.sig": signature}, now)
     for name in ("members", INBOX, "log", "heads"):

@@ -36,8 +36,8 @@ from pipelines.exchange.hub import (
     read_bounded,
     read_signed_file,
 )
-from pipelines.ledger import replaced
 from pipelines.options import UsageError
+from pipelines.safe_files import replaced
 from reports import signing
 from reports.exchange import (
     MAX_DAY_BYTES,

@@ -42,9 +42,10 @@ from pipelines.exchange.offer import (
     reasons_text,
 )
 from pipelines.exchange.signed_files import utc_text
-from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, replaced, values_withheld
+from pipelines.ledger import Entry, EntryKind, add_ledger, hold_back, values_withheld
 from pipelines.options import UsageError, WholeNumber, repeatable
 from pipelines.private_keys import open_private_key, read_secret_file
+from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import check_basis, free_folder, open_run, rests_on
 from reports import signing, tables
 from reports.disclosure_control import REVIEWED_CORE, thin_clusters
@@ -654,7 +655,7 @@ def _feed_key(name: str) -> Ed25519PrivateKey:
     if not path.exists():
         if key_store.trusted(name):
             raise UsageError(f"{name}: is the name of a partner whose key you trust; and of a hub")
-        key_store.write_whole(path, signing.private_pem(signing.make_signing_key()))
+        write_whole(path, signing.private_pem(signing.make_signing_key()))
     content = read_secret_file(path, signing.MAX_SIGNATURE_BYTES, "restore it from a copy")
     key = open_private_key(content, str(path))
     signer = signing.key_id(key.public_key())

@@ -32,6 +32,7 @@ from pipelines.exchange import signed_files
 from pipelines.exchange.offer import OFFER, evidence_of_run
 from pipelines.exchange.signed_files import utc_text
 from pipelines.options import Subcommand, UsageError, WholeNumber, add_subcommands, moment
+from pipelines.safe_files import locked, write_whole
 from pipelines.user_files import check_basis, custody_policy, free_folder, open_run
 from reports import signing, tables
 from reports.exchange import (
@@ -187,7 +188,7 @@ def write_answer(arguments: argparse.Namespace) -> int:
     me, now = _party_and_time(arguments)
     folder = free_folder(arguments.output)
     path, content, request = _letter(Request, arguments.letter, REQUEST, me, now)
-    with key_store.locked(answer_state_path(request.sender)):
+    with locked(answer_state_path(request.sender)):
         return _answer_once(arguments, path, content, request, (me, now, folder))
 
 
@@ -475,7 +476,7 @@ def write_state(path: Path, value: dict[str, Any]) -> None:
     Raises:
         UsageError: if it cannot be written.
     """
-    key_store.write_whole(path, json.dumps(value, sort_keys=True).encode())
+    write_whole(path, json.dumps(value, sort_keys=True).encode())
 
 
 def read_state(path: Path, letter: Path, missing: str) -> Any:

@@ -22,9 +22,10 @@ import pyarrow.compute as pc
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipelines import key_store
-from pipelines.ledger import Entry, EntryKind, read_ledger, recorded, replaced
+from pipelines.ledger import Entry, EntryKind, read_ledger, recorded
 from pipelines.options import UsageError
 from pipelines.private_keys import open_private_key, read_secret_file
+from pipelines.safe_files import replaced, write_whole
 from pipelines.user_files import custody_policy, read_text
 from reports import signing, tables
 from reports.exchange import (
@@ -194,7 +195,7 @@ def accepted_before(org: str) -> AcceptedOffers:
 
 def save_accepted(org: str, now: AcceptedOffers) -> None:
     """Records what was accepted from an organisation, in one rename."""
-    key_store.write_whole(_path(org), _accepted_bytes(now))
+    write_whole(_path(org), _accepted_bytes(now))
 
 
 def _accepted_bytes(one: AcceptedOffers) -> bytes:

@@ -37,8 +37,8 @@ from pipelines.exchange.hub import (
     read_bounded,
 )
 from pipelines.exchange.hub_host import MAX_LETTERS
-from pipelines.ledger import locked
 from pipelines.options import UsageError, moment
+from pipelines.safe_files import locked
 from reports.exchange import MAX_DAY_BYTES, SEALED_SIZES, day_of
 from reports.export import RINGTRACE_ID, entry_stix, hub_stix, stix_id, withdrawn_stix
 from reports.text import plain, quantity
@@ -247,7 +247,7 @@ def _content(one: Mapping[str, Any], name: str, most: int) -> bytes:
 def _alone() -> Iterator[None]:
     """Lets one command at a time change what is kept of hubs beside the keys."""
     home = key_store.home() / "hubs"
-    with locked(home / ".lock") if home.is_dir() else nullcontext():
+    with locked(home) if home.is_dir() else nullcontext():
         yield
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from pipelines.options import Number, UsageError, WholeNumber, run_command
+from pipelines.options import Number, UsageError, WholeNumber, option, run_command, say
 from pipelines.simulate.generate import simulate
 from pipelines.simulate.world import Profile, World
 from pipelines.user_files import free_folder
 from transforms.gc_tuning import gc_tuned
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace simulate`."""
     world = World()
-    parser.add_argument("out", metavar="DIR", type=Path, help="folder to write, new or empty")
+    option(parser, "out", "DIR", "folder to write, new or empty", type=Path)
     for name, kind, text in (
         ("seed", WholeNumber(0, 2**31 - 1), "number that the world is drawn from"),
         ("complaints", WholeNumber(1, 10**9), "complaints in all, but for copies"),
@@ -27,46 +27,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("days", WholeNumber(1, 36_500), "length of the world in days"),
     ):
         default = getattr(world, name)
-        parser.add_argument(
-            f"--{name}",
-            type=kind,
-            default=default,
-            metavar="N",
-            help=f"{text} (default: %(default)s)",
+        option(
+            parser, f"--{name}", "N", f"{text} (default: %(default)s)", type=kind, default=default
         )
     for name, text in (
         ("noise", "factor of every noise rate"),
         ("calls-per-complaint", "mean number of calls of a complaint"),
     ):
         default = getattr(world, name.replace("-", "_"))
-        parser.add_argument(
+        option(
+            parser,
             f"--{name}",
+            "X",
+            f"{text} (default: %(default)s)",
             type=Number(0, 999),
             default=default,
-            metavar="X",
-            help=f"{text} (default: %(default)s)",
         )
-    parser.add_argument(
+    option(
+        parser,
         "--organisations",
-        metavar="ORG",
+        "ORG",
+        "who receives the complaints (default: amazon microsoft)",
         type=_slug,
         nargs="+",
         default=list(world.organisations),
-        help="who receives the complaints (default: amazon microsoft)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--dominant",
+        "SHARE",
+        "share of the complaints that one ring has (default: none stands out)",
         type=Number(0, 0.999),
         default=world.dominant,
-        metavar="SHARE",
-        help="share of the complaints that one ring has (default: none stands out)",
     )
-    parser.add_argument(
+    option(
+        parser,
         "--liars",
+        "SHARE",
+        "complaints of malicious reporters, as a share of the others (default: none)",
         type=Number(0, 10),
         default=world.liars,
-        metavar="SHARE",
-        help="complaints of malicious reporters, as a share of the others (default: none)",
     )
     parser.add_argument(
         "--profile",
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Writes the world; returns the exit status 0.
 
     Raises:
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         where = error.filename or out
         raise UsageError(f"{where}: {error.strerror}; name a folder that can be made") from None
-    sys.stdout.write(f"{out}: {world.complaints} complaints of {world.operations} operations\n")
+    say(f"{out}: {world.complaints} complaints of {world.operations} operations")
     return 0
 
 
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
 def _slug(text: str) -> str:
     """Parses an organisation, which names files: it must not lead out of the folder."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
+        raise ArgumentTypeError(f"{text!r} is not made of a-z, 0-9, _ and - alone")
     return text
 
 

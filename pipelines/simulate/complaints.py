@@ -10,55 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from random import Random
-from typing import Any
 
+from pipelines.options import Json
 from pipelines.simulate import identifiers, narratives
-from pipelines.simulate.identifiers import Identifier
+from pipelines.simulate.identifiers import COUNTRIES, Identifier
 from pipelines.simulate.narratives import Phrases
-from pipelines.simulate.world import COUNTRIES, RATES, Ring, RingPlan, World, chance
+from pipelines.simulate.world import RATES, Ring, RingPlan, World, chance
 from schemas.enums import Channel, Role
 
-CURRENCIES = {"US": "USD", "GB": "GBP", "CA": "CAD", "AU": "AUD", "DE": "EUR", "ES": "EUR"}
-
-BRAND_LINES = {
-    "Amazon": "+18882804331",
-    "Microsoft": "+18006427676",
-    "PayPal": "+18882211161",
-    "Apple": "+18002752273",
-}
-"""Support lines that the brands publish; all are on the known-legitimate list."""
-
-BANK_LINES = {
-    "Chase": "+18009359935",
-    "Bank of America": "+18004321000",
-    "Wells Fargo": "+18008693557",
-    "the IRS": "+18008291040",
-}
-
-CITED_SITES = {
-    "en": (
-        "nytimes.com", "bbc.com", "consumerreports.org", "aarp.org", "800notes.com", "bestbuy.com",
-        "etsy.com", "krebsonsecurity.com", "citicards.com", "harborviewgazette.com",
-        "tri-county-credit-union.org", "millersgardensupply.com", "westlakeclinic.org",
-    ),
-    "es": (
-        "elpais.com", "lavanguardia.com", "ocu.org", "elcorteingles.es", "pccomponentes.com",
-        "diariodelavega.es", "farmacia-olmedo.com",
-    ),
-    "de": (
-        "spiegel.de", "heise.de", "tellows.de", "otto.de", "zalando.de", "kreisblatt-nordheide.de",
-        "gaertnerei-lohmann.de",
-    ),
-    "fr": ("lapresse.ca", "radio-canada.ca", "simons.ca", "librairie-laurier.ca"),
-}  # fmt: skip
-"""Sites where victims check, read, shop and report, by language; the last ones are made up.
-
-Few are on the known-legitimate list: only what is said of them tells that they are no scammer's.
-"""
-
-BRAND_DOMAINS = ("amazon.com", "microsoft.com", "paypal.com", "anydesk.com", "teamviewer.com")
-
-_OFFSETS = {"US": -5, "GB": 0, "CA": -4, "AU": 10, "DE": 1, "ES": 1}
+BRAND_LINES, BANK_LINES = identifiers.SITES["brand_lines"], identifiers.SITES["bank_lines"]
+"""Support lines that brands and banks publish, by name."""
 
 _TOOLS = {"anydesk": ("AnyDesk", "anydesk", "Any Desk"), "teamviewer": ("TeamViewer", "teamviewer")}
 
@@ -167,7 +128,7 @@ def bystanders(rng: Random, plan: RingPlan) -> Bystanders:
     The last are a courier's and a local bank's: published, but on no known-legitimate list, and
     named as the number to call by victims of every ring.
     """
-    lines = [stranger_number(rng, plan, rng.choice(COUNTRIES)) for _ in range(63)]
+    lines = [stranger_number(rng, plan, rng.choice([*COUNTRIES])) for _ in range(63)]
     return Bystanders(tuple(lines[:20]), tuple(lines[20:60]), tuple(lines[60:]))
 
 
@@ -204,9 +165,9 @@ def scam_complaint(scene: Scene, ring: Ring, victim: Victim, org: str, day: floa
     if scene.happens(RATES.copied_list):
         add_copied_list(rng, draft, scene.rings_on(day) or [ring], day)
     if scene.happens(RATES.malicious):
-        accuse_business(rng, draft, scene.people)
+        add_number(rng, draft, rng.choice(scene.people.businesses), Role.CALLBACK)
     if scene.happens(RATES.unlisted_line):
-        add_unlisted_line(rng, draft, scene.people)
+        add_number(rng, draft, rng.choice(scene.people.unlisted), Role.CALLBACK)
     draft.sentences.append(rng.choice(draft.phrases.ending))
     return draft
 
@@ -221,7 +182,7 @@ def nuisance_complaint(scene: Scene, victim: Victim) -> Draft:
 
 def calls_about(
     scene: Scene, draft: Draft, ring: Ring | None, day: float
-) -> Iterator[tuple[dict[str, Any], list[str], bool]]:
+) -> Iterator[tuple[Json, list[str], bool]]:
     """Yields the calls behind a report.
 
     Each comes with the ids that it names in a hard role, and whether its complaint is known.
@@ -232,17 +193,21 @@ def calls_about(
         linked = rng.random() < _LINKED_RATE
         if ring is None:
             caller = rng.choice(scene.people.telemarketers)
-            yield nuisance_call(rng, victim, caller), [], linked
+            yield _ends(rng, victim, "inbound", caller), [], linked
         elif rng.random() >= _OUTBOUND_RATE:
-            yield inbound_call(rng, scene.plan, victim, ring), [], linked
+            forged = spoofed_number(rng, scene.plan, victim)
+            call = _ends(rng, victim, "inbound", forged) | _signalling(rng, victim, ring)
+            yield call, [], linked
         elif scene.happens(RATES.legitimate_call_back):
             line = rng.choice([*BRAND_LINES.values(), *BANK_LINES.values()])
-            yield outbound_call(rng, victim, line), [], linked
+            yield _ends(rng, victim, "outbound", line), [], linked
         else:
-            one = _called(scene, draft, ring, day)
-            if one is not None:
-                number = one.removeprefix("phone:")
-                yield outbound_call(rng, victim, number), [one], linked
+            named = [entity_id for entity_id in draft.named if entity_id.startswith("phone:")]
+            alive = None if named else ring.pick(rng, Role.CALLBACK, day)
+            # The complaint names the number that was called; else it is one that is alive.
+            for called in [*named[:1], *([alive.entity_id] if alive else [])]:
+                call = _ends(rng, victim, "outbound", called.removeprefix("phone:"))
+                yield call, [called], linked
 
 
 def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
@@ -262,13 +227,18 @@ def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
         if rng.random() < 0.5:
             draft.numbers.append({"raw": written, "role": Role.MENTIONED.value})
     if rng.random() < chance(world, RATES.brand_domain):
-        domain = rng.choice(BRAND_DOMAINS)
+        domain = rng.choice(identifiers.SITES["hosts"]["brands"])
         draft.urls.append(write_url(rng, domain))
         if rng.random() < 0.3:
             add_email(draft, f"no-reply@{domain}", rng.choice(("sender", "mentioned")))
-    sites = CITED_SITES[draft.victim.language]
+    sites = draft.phrases.sites
     if rng.random() < chance(world, RATES.cited_site):
-        cite_site(rng, draft, rng.choice(sites))
+        # The victim looked at it of their own accord: it stands anywhere behind the opening.
+        written = write_url(rng, rng.choice(sites), _ARTICLES)
+        sentence = rng.choice(draft.phrases.cited).format(x=written)
+        draft.sentences.insert(rng.randint(1, len(draft.sentences)), sentence)
+        if rng.random() < 0.3:
+            draft.urls.append(written)
     if rng.random() < chance(world, RATES.forged_sender):
         add_email(draft, f"alerts@{rng.choice(sites)}", "sender")
     return _add_victim_identifiers(rng, world, draft)
@@ -276,13 +246,13 @@ def add_misleading(rng: Random, world: World, draft: Draft) -> dict[str, str]:
 
 def finish_complaint(
     rng: Random, draft: Draft, complaint_id: str, source_org: str, received_at: datetime
-) -> dict[str, Any]:
+) -> Json:
     """Returns the complaint in the input contract, without absent fields."""
     victim = draft.victim
-    zone = timezone(timedelta(hours=_OFFSETS[victim.country]))
+    zone = timezone(timedelta(hours=COUNTRIES[victim.country]["utc_offset"]))
     local = received_at.astimezone(zone) if rng.random() < 0.5 else received_at
     occurred = local - timedelta(minutes=rng.randrange(5, 5_000))
-    record: dict[str, Any] = {
+    record: Json = {
         "complaint_id": complaint_id,
         "source_org": source_org,
         "received_at": local.isoformat(timespec="seconds"),
@@ -299,18 +269,14 @@ def finish_complaint(
         "remote_access": draft.remote,
         "payments": draft.payments,
         "loss_amount": draft.loss,
-        "loss_currency": CURRENCIES[victim.country] if draft.loss else None,
+        "loss_currency": COUNTRIES[victim.country]["currency"] if draft.loss else None,
     }
     return {name: value for name, value in record.items() if value not in (None, [], "")}
 
 
 def finish_call(
-    call: dict[str, Any],
-    call_id: str,
-    source_org: str,
-    started_at: datetime,
-    complaint_id: str | None,
-) -> dict[str, Any]:
+    call: Json, call_id: str, source_org: str, started_at: datetime, complaint_id: str | None
+) -> Json:
     """Returns the call in the input contract, without absent fields."""
     head = {
         "call_id": call_id,
@@ -319,11 +285,6 @@ def finish_call(
     }
     record = {**head, **call, "complaint_id": complaint_id}
     return {name: value for name, value in record.items() if value is not None}
-
-
-def time_of_call(rng: Random, received_at: datetime) -> datetime:
-    """Draws the time of a call that a complaint of `received_at` is about."""
-    return received_at - timedelta(seconds=rng.randrange(600, 90_000))
 
 
 def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int | None) -> Draft:
@@ -335,13 +296,17 @@ def begin_complaint(rng: Random, victim: Victim, brand: str | None, script: int 
         return draft
     draft.sentences.append(rng.choice(phrases.opening).format(brand=brand))
     if rng.random() < 0.6:
-        money = f"{draw_price(rng)} {CURRENCIES[victim.country]}"
+        money = f"{draw_price(rng)} {COUNTRIES[victim.country]['currency']}"
         draft.sentences.append(narratives.quote(rng, phrases.scripts[script], money))
     return draft
 
 
 def state_identifier(
-    rng: Random, draft: Draft, one: Identifier, shown: Identifier | None = None, typo: float = 0.0
+    rng: Random,
+    draft: Draft,
+    identifier: Identifier,
+    shown: Identifier | None = None,
+    typo: float = 0.0,
 ) -> None:
     """Adds an identifier of a ring to `draft`: to its field, to the narrative, or to both.
 
@@ -354,60 +319,55 @@ def state_identifier(
     where = rng.random()
     field_too, text_too = where < 0.88, where > 0.6
     quoted = text_too and rng.random() < _QUOTED_RATE
-    named, written = field_too, one.value
-    sentences: tuple[str, ...] = getattr(draft.phrases, one.role.value)
-    if one.role is Role.CALLBACK:
+    named, written = field_too, identifier.value
+    sentences: tuple[str, ...] = getattr(draft.phrases, identifier.role.value)
+    if identifier.role is Role.CALLBACK:
         if quoted:
             named, sentences = True, draft.phrases.quoted
         mistyped = rng.random() < typo
-        number = identifiers.mistype(rng, one.value) if mistyped else one.value
+        number = identifiers.mistype(rng, identifier.value) if mistyped else identifier.value
         written = identifiers.write_number(rng, number, draft.victim.country)
         if field_too:
             draft.numbers.append({"raw": written, "role": "callback"})
         if mistyped:
             named = False
-            draft.mistyped[f"phone:{number}"] = one.entity_id
-    elif one.role is Role.PAYEE:
+            draft.mistyped[f"phone:{number}"] = identifier.entity_id
+    elif identifier.role is Role.PAYEE:
         named = True
-        draft.payments.append(_payment(rng, draft, one))
-    elif one.role is Role.OPERATOR:
-        written = _spaced(rng, one.value)
+        draft.payments.append(_payment(rng, draft, identifier))
+    elif identifier.role is Role.OPERATOR:
+        written = _spaced(rng, identifier.value)
         if field_too:
-            draft.remote.append({"tool": one.detail, "id": written})
-    elif one.role is Role.LURE_SITE:
+            draft.remote.append({"tool": identifier.detail, "id": written})
+    elif identifier.role is Role.LURE_SITE:
         named = True
         sentences = draft.phrases.quoted_site if quoted else sentences
-        written = write_page(rng, draft, one, shown)
+        written = write_page(rng, draft, identifier, shown)
         if field_too:
             draft.urls.append(written)
-    elif one.role is Role.SENDER:
-        named, sentences, written = _sender(rng, draft, one, in_field=field_too)
+    elif identifier.role is Role.SENDER:
+        named, sentences, written = _sender(rng, draft, identifier, in_field=field_too)
     if text_too:
-        draft.sentences.append(write_sentence(rng, one, sentences, written))
+        tool = rng.choice(_TOOLS[identifier.detail]) if identifier.role is Role.OPERATOR else ""
+        draft.sentences.append(rng.choice(sentences).format(x=written, tool=tool))
     if named:
-        draft.named.append(one.entity_id)
+        draft.named.append(identifier.entity_id)
 
 
 def _sender(
-    rng: Random, draft: Draft, one: Identifier, *, in_field: bool
+    rng: Random, draft: Draft, identifier: Identifier, *, in_field: bool
 ) -> tuple[bool, tuple[str, ...], str]:
     """Adds a mailbox to the emails of `draft`, if it is to be there.
 
     Returns whether that or the narrative names it, the sentences for it, and how it is written.
     """
-    written = one.value.replace("@", "[at]") if rng.random() < 0.05 else one.value
-    own = not one.value.endswith(identifiers.FREEMAIL)
+    written = identifier.value.replace("@", "[at]") if rng.random() < 0.05 else identifier.value
+    own = not identifier.value.endswith(identifiers.FREEMAIL)
     answered = rng.random() < _REPLY_RATES[own]
     if in_field:
-        add_email(draft, one.value, "reply_to" if answered else "sender")
-    named = (in_field or written == one.value) and (answered or not own)
+        add_email(draft, identifier.value, "reply_to" if answered else "sender")
+    named = (in_field or written == identifier.value) and (answered or not own)
     return named, draft.phrases.reply_to if answered else draft.phrases.sender, written
-
-
-def write_sentence(rng: Random, one: Identifier, sentences: tuple[str, ...], written: str) -> str:
-    """Returns one of the sentences, which states `one` as `written`."""
-    tool = rng.choice(_TOOLS[one.detail]) if one.role is Role.OPERATOR else ""
-    return rng.choice(sentences).format(x=written, tool=tool)
 
 
 def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str:
@@ -428,23 +388,14 @@ def write_url(rng: Random, address: str, paths: tuple[str, ...] = _PATHS) -> str
     return f"https://{www}{host}{path}"
 
 
-def write_page(rng: Random, draft: Draft, one: Identifier, shown: Identifier | None) -> str:
+def write_page(rng: Random, draft: Draft, identifier: Identifier, shown: Identifier | None) -> str:
     """Returns an address of a page, now and then with the number `shown` on it, if it is hosted."""
-    written = write_url(rng, rng.choice((one.value, *one.others)))
-    may_carry = shown is not None and one.detail == "hosted" and "?" not in written
+    written = write_url(rng, rng.choice((identifier.value, *identifier.others)))
+    may_carry = shown is not None and identifier.detail == "hosted" and "?" not in written
     if shown is None or not may_carry or rng.random() >= _CARRIED_RATE:
         return written
     draft.named.append(shown.entity_id)
     return f"{written}?{rng.choice(_NUMBER_KEYS)}={identifiers.write_in_link(shown.value)}"
-
-
-def cite_site(rng: Random, draft: Draft, site: str) -> None:
-    """Adds a site that the victim looked at of their own accord, anywhere behind the opening."""
-    written = write_url(rng, site, _ARTICLES)
-    sentence = rng.choice(draft.phrases.cited).format(x=written)
-    draft.sentences.insert(rng.randint(1, len(draft.sentences)), sentence)
-    if rng.random() < 0.3:
-        draft.urls.append(written)
 
 
 def add_email(draft: Draft, address: str, role: str) -> None:
@@ -466,35 +417,9 @@ def add_number(rng: Random, draft: Draft, number: str, role: Role) -> None:
 def add_copied_list(rng: Random, draft: Draft, rings: list[Ring], day: float) -> None:
     """Adds ten and more numbers of several rings, as copied from a list on the web."""
     for _ in range(rng.randint(10, 16)):
-        one = rng.choice(rings).pick(rng, Role.CALLBACK, day)
-        if one is not None:
-            add_number(rng, draft, one.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
-
-
-def add_unlisted_line(rng: Random, draft: Draft, people: Bystanders) -> None:
-    """Adds a line as the number to call back that is nobody's scam."""
-    add_number(rng, draft, rng.choice(people.unlisted), Role.CALLBACK)
-
-
-def accuse_business(rng: Random, draft: Draft, people: Bystanders) -> None:
-    """Adds an innocent business as the number to call back."""
-    add_number(rng, draft, rng.choice(people.businesses), Role.CALLBACK)
-
-
-def inbound_call(rng: Random, plan: RingPlan, victim: Victim, ring: Ring) -> dict[str, Any]:
-    """Returns a call from `ring` under a forged caller id."""
-    caller = spoofed_number(rng, plan, victim)
-    return {**_ends(rng, victim, "inbound", caller), **_signalling(rng, victim, ring)}
-
-
-def outbound_call(rng: Random, victim: Victim, number: str) -> dict[str, Any]:
-    """Returns a call from the victim to `number`, a ring's or anybody's."""
-    return _ends(rng, victim, "outbound", number)
-
-
-def nuisance_call(rng: Random, victim: Victim, caller: str) -> dict[str, Any]:
-    """Returns a telemarketer's call."""
-    return _ends(rng, victim, "inbound", caller)
+        identifier = rng.choice(rings).pick(rng, Role.CALLBACK, day)
+        if identifier is not None:
+            add_number(rng, draft, identifier.value, rng.choice((Role.CALLBACK, Role.MENTIONED)))
 
 
 def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most: int) -> None:
@@ -505,10 +430,10 @@ def _state_identifiers(scene: Scene, draft: Draft, ring: Ring, day: float, most:
     picked = [ring.pick(rng, role, day) for role in (roles or [Role.CALLBACK])[:most]]
     if rng.random() < 0.1:
         picked.append(ring.pick(rng, Role.CALLBACK, day))
-    for one in dict.fromkeys(picked):
-        if one is not None:
-            shown = ring.pick(rng, Role.CALLBACK, day) if one.detail == "hosted" else None
-            state_identifier(rng, draft, one, shown, chance(scene.world, RATES.mistyped))
+    for identifier in dict.fromkeys(picked):
+        if identifier is not None:
+            shown = ring.pick(rng, Role.CALLBACK, day) if identifier.detail == "hosted" else None
+            state_identifier(rng, draft, identifier, shown, chance(scene.world, RATES.mistyped))
 
 
 def _add_victim_identifiers(rng: Random, world: World, draft: Draft) -> dict[str, str]:
@@ -546,29 +471,20 @@ def _spaced(rng: Random, number: str) -> str:
     return " ".join([number[:head], *groups] if head else groups)
 
 
-def _payment(rng: Random, draft: Draft, one: Identifier) -> dict[str, str]:
-    payee = one.value
-    if one.entity_id.startswith("account:iban:") and rng.random() < 0.5:
+def _payment(rng: Random, draft: Draft, identifier: Identifier) -> dict[str, str]:
+    payee = identifier.value
+    if identifier.entity_id.startswith("account:iban:") and rng.random() < 0.5:
         payee = " ".join(payee[i : i + 4] for i in range(0, len(payee), 4))
-    if one.detail == "crypto":
-        coin = one.entity_id.split(":")[1].upper()
+    if identifier.detail == "crypto":
+        coin = identifier.entity_id.split(":")[1].upper()
         amount, currency = f"{rng.uniform(0.005, 0.9):.6f}", coin
     else:
-        amount, currency = draw_price(rng), CURRENCIES[draft.victim.country]
+        amount, currency = draw_price(rng), COUNTRIES[draft.victim.country]["currency"]
         draft.loss = amount
-    return {"method": one.detail, "payee": payee, "amount": amount, "currency": currency}
+    return {"method": identifier.detail, "payee": payee, "amount": amount, "currency": currency}
 
 
-def _called(scene: Scene, draft: Draft, ring: Ring, day: float) -> str | None:
-    """Returns the call-back number of a call: one that the complaint names, else one alive."""
-    named = [one for one in draft.named if one.startswith("phone:")]
-    if named:
-        return named[0]
-    one = ring.pick(scene.rng, Role.CALLBACK, day)
-    return one.entity_id if one else None
-
-
-def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str, Any]:
+def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> Json:
     raw = suspect if rng.random() < 0.7 else identifiers.write_number(rng, suspect, victim.country)
     calling, called = (raw, victim.number) if direction == "inbound" else (victim.number, raw)
     return {
@@ -581,7 +497,7 @@ def _ends(rng: Random, victim: Victim, direction: str, suspect: str) -> dict[str
     }
 
 
-def _signalling(rng: Random, victim: Victim, ring: Ring) -> dict[str, Any]:
+def _signalling(rng: Random, victim: Victim, ring: Ring) -> Json:
     """Returns the network fields of an inbound call; SHAKEN exists in the US and Canada only."""
     shaken = victim.country in ("US", "CA")
     level = rng.choices(_ATTESTATIONS, _ATTESTATION_WEIGHTS)[0] if shaken else None

@@ -16,24 +16,17 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from pipelines.options import Json
 from pipelines.simulate import complaints, identifiers, narratives
-from pipelines.simulate.complaints import (
-    BANK_LINES,
-    BRAND_DOMAINS,
-    BRAND_LINES,
-    CITED_SITES,
-    Scene,
-    Victim,
-)
-from pipelines.simulate.identifiers import PLATFORMS, Identifier
+from pipelines.simulate.complaints import BANK_LINES, BRAND_LINES, Scene, Victim
+from pipelines.simulate.identifiers import COUNTRIES, SITES, Identifier
 from pipelines.simulate.world import (
-    COUNTRIES,
-    COUNTRY_WEIGHTS,
     RATES,
     START,
     Ring,
     Ties,
     World,
+    country_weights,
     plan_rings,
     rings_served,
 )
@@ -63,7 +56,7 @@ class _Writer:
         self.count[kind, org] += 1
         return f"{kind[:2].upper()}{self.count[kind, org]:09}"
 
-    def write(self, kind: str, record: dict[str, Any]) -> None:
+    def write(self, kind: str, record: Json) -> None:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         self.files[kind, record["source_org"]].write(line)
 
@@ -119,13 +112,16 @@ def simulate(world: World, folder: Path) -> None:
         _write_csv(folder / ATTACKERS, ("entity_id", "attacker", "aim", "other"), aims)
     innocent = [(f"phone:{number}", "named by malice") for number in scene.people.businesses]
     innocent += [(f"phone:{number}", "an unlisted line") for number in scene.people.unlisted]
-    innocent += [(f"domain:{domain}", "a platform that many rent under") for domain in PLATFORMS]
+    innocent += [
+        (f"domain:{domain}", "a platform that many rent under")
+        for domain in SITES["hosts"]["platforms"]
+    ]
     hubs = rings_served(the_plan)
     hubs |= {f"phone:{number}": len(the_plan.rings) for number in scene.people.unlisted}
     _write_csv(folder / "truth.csv", ("entity_id", "operation"), ties.rows())
     _write_csv(folder / "legitimate.csv", ("entity_id", "reason"), sorted(_legitimate()))
     _write_csv(folder / "innocents.csv", ("entity_id", "reason"), sorted(innocent))
-    rows = ((one, str(count)) for one, count in sorted(hubs.items()))
+    rows = ((entity_id, str(count)) for entity_id, count in sorted(hubs.items()))
     _write_csv(folder / "hubs.csv", ("entity_id", "holders"), rows)
     (folder / SIMULATED_NAME).write_text("".join(_digest_lines(folder)), encoding="utf-8")
 
@@ -156,9 +152,9 @@ class _Liars:
 
     def _complainant(self) -> Iterator[Aim]:
         """One person names a stranger's line beside a ring's identifiers, five times."""
-        stranger, ring, one = self._stranger(), self._any_ring(), self._person()
+        stranger, ring, person = self._stranger(), self._any_ring(), self._person()
         for _ in range(5):
-            self._file(one, [stranger, *self._some(ring)])
+            self._file(person, [stranger, *self._some(ring)])
         yield stranger.entity_id, "complainant", NAME, ""
 
     def _friends(self) -> Iterator[Aim]:
@@ -180,24 +176,24 @@ class _Liars:
 
     def _ring(self) -> Iterator[Aim]:
         """Somebody of a ring calls its number their own."""
-        one = self._any_ring().slots[Role.CALLBACK][0].identifiers[0]
-        self._file(replace(self._person(), number=one.value), [])
-        yield one.entity_id, "ring", HIDE, ""
+        identifier = self._any_ring().slots[Role.CALLBACK][0].identifiers[0]
+        self._file(replace(self._person(), number=identifier.value), [])
+        yield identifier.entity_id, "ring", HIDE, ""
 
     def _welders(self) -> Iterator[Aim]:
         """Four people name identifiers of two rings together."""
-        one, other = (self._some(self._any_ring()) for _ in range(2))
+        left, right = (self._some(self._any_ring()) for _ in range(2))
         for _ in range(4):
-            self._file(self._person(), [*one, *other])
-        yield one[0].entity_id, "welders", WELD, other[0].entity_id
+            self._file(self._person(), [*left, *right])
+        yield left[0].entity_id, "welders", WELD, right[0].entity_id
 
-    def _file(self, victim: Victim, named: list[Identifier]) -> dict[str, Any]:
+    def _file(self, victim: Victim, named: list[Identifier]) -> Json:
         """Writes a complaint that names these; one that names nothing states the victim's own."""
         rng = self.scene.rng
         org = rng.choice(self.scene.world.organisations)
         draft = complaints.begin_complaint(rng, victim, org.title(), 0)
-        for one in named:
-            complaints.state_identifier(rng, draft, one)
+        for identifier in named:
+            complaints.state_identifier(rng, draft, identifier)
         if not named:
             complaints.add_number(rng, draft, victim.number, Role.VICTIM)
         draft.loss = None
@@ -229,16 +225,16 @@ class _Liars:
         rng = self.scene.rng
         day = rng.uniform(ring.start, ring.end)
         picked = (ring.pick(rng, role, day) for role in (Role.CALLBACK, Role.PAYEE))
-        return [one for one in picked if one is not None]
+        return [identifier for identifier in picked if identifier is not None]
 
 
 def _legitimate() -> Iterator[tuple[str, str]]:
     """Yields what occurs and is nobody's scam, each with the reason."""
     for who, number in {**BRAND_LINES, **BANK_LINES}.items():
         yield f"phone:{number}", f"line of {who}"
-    for domain in BRAND_DOMAINS:
+    for domain in SITES["hosts"]["brands"]:
         yield f"domain:{domain}", "the brand's own site"
-    for site in sorted({site for sites in CITED_SITES.values() for site in sites}):
+    for site in sorted({site for phrases in narratives.PHRASES.values() for site in phrases.sites}):
         yield f"domain:{site}", "a site that victims cite"
         yield f"email:alerts@{site}", "a sender that is forged"
 
@@ -255,8 +251,8 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
     later: list[_Report] = []
     for day in range(world.days):
         quota = world.complaints * (day + 1) // world.days - world.complaints * day // world.days
-        due = [one for one in later if one.day <= day]
-        later = [one for one in later if one.day > day]
+        due = [report for report in later if report.day <= day]
+        later = [report for report in later if report.day > day]
         resent = []
         for report in islice(_reports(scene, day, due), quota):
             record = _write_report(scene, ties, writer, day, report)
@@ -270,11 +266,12 @@ def _write_days(scene: Scene, ties: Ties, writer: _Writer) -> None:
             writer.write("complaints", record)
 
 
-def _copycat(scene: Scene, writer: _Writer, record: dict[str, Any]) -> dict[str, Any]:
+def _copycat(scene: Scene, writer: _Writer, record: Json) -> Json:
     """Returns the same complaint as somebody else sends it as their own, perhaps elsewhere."""
     org = scene.rng.choice(scene.world.organisations)
-    mine = {"source_org": org, "complaint_id": writer.next_id("complaints", org)}
-    return record | mine | {"victim_id": _pseudonym(scene.rng)}
+    complaint_id = writer.next_id("complaints", org)
+    mine = {"source_org": org, "complaint_id": complaint_id, "victim_id": _pseudonym(scene.rng)}
+    return record | mine
 
 
 def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
@@ -291,7 +288,7 @@ def _reports(scene: Scene, day: int, due: list[_Report]) -> Iterator[_Report]:
             ring = rng.choices(rings, cum_weights=weights)[0]
             country = rng.choice(ring.countries)
         else:
-            country = rng.choices(COUNTRIES, COUNTRY_WEIGHTS)[0]
+            country = rng.choices([*COUNTRIES], country_weights())[0]
         number = complaints.stranger_number(rng, plan, country)
         victim = Victim(_pseudonym(rng), country, number, narratives.language(rng, country))
         yield _Report(day, ring, victim, org)
@@ -310,9 +307,7 @@ def _second_report(scene: Scene, day: int, report: _Report) -> _Report:
     return _Report(day + rng.randint(1, 5), report.ring, victim, org)
 
 
-def _write_report(
-    scene: Scene, ties: Ties, writer: _Writer, day: int, report: _Report
-) -> dict[str, Any]:
+def _write_report(scene: Scene, ties: Ties, writer: _Writer, day: int, report: _Report) -> Json:
     """Writes one complaint and its calls; returns the complaint as written."""
     rng, ring, victim, org = scene.rng, report.ring, report.victim, report.org
     moment = day + rng.random()
@@ -330,7 +325,7 @@ def _write_report(
     tied = list(draft.named)
     for call, named, linked in complaints.calls_about(scene, draft, ring, moment):
         owner = complaint_id if linked else None
-        started_at = complaints.time_of_call(rng, received_at)
+        started_at = received_at - timedelta(seconds=rng.randrange(600, 90_000))
         writer.write(
             "calls",
             complaints.finish_call(call, writer.next_id("calls", org), org, started_at, owner),

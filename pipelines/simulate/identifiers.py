@@ -1,9 +1,6 @@
 """Identifiers of a ring: phone numbers, payees, remote-access ids, lure sites, mailboxes.
 
-Phone numbers of six countries are drawn valid, and written as people write them. A world asks for
-millions in E.164, of which only the digits differ, and libphonenumber parses each anew: the rules
-here are those of `phonenumbers.phonenumberutil`, one number at a time and from the same metadata; a
-test holds both equal.
+Phone numbers of six countries are drawn valid, and written as people write them.
 """
 
 from __future__ import annotations
@@ -11,16 +8,15 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from random import Random
 from typing import Literal
 
 import phonenumbers as pn
-from phonenumbers.phonemetadata import NumberFormat, PhoneMetadata
 from schwifty import IBAN
 
+from pipelines.data_files import read_data
 from schemas.enums import Role
-from transforms.phone import FIXED, MOBILE, SPECIAL_LINE_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,55 +43,8 @@ _TASKS = "refund support helpdesk billing verify renewal claims unlock protect c
 
 _SUFFIXES = "com net support online site info co.uk de es xyz live help".split()
 
-_HOSTED: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("domain:{t}.z13.web.core.windows.net", ("{t}.z13.web.core.windows.net",)),
-    ("domain:{t}.azurewebsites.net", ("{t}.azurewebsites.net",)),
-    ("domain:{t}.ondigitalocean.app", ("{t}.ondigitalocean.app",)),
-    ("domain:{t}.pages.dev", ("{t}.pages.dev",)),
-    ("domain:{t}.web.app", ("{t}.web.app",)),
-    ("domain:{t}.netlify.app", ("{t}.netlify.app",)),
-    ("domain:{t}.github.io", ("{t}.github.io",)),
-    ("domain:{t}.weebly.com", ("{t}.weebly.com",)),
-    ("domain:{t}.wixsite.com", ("{t}.wixsite.com/{w}",)),
-    (
-        "domain:{t}.s3.amazonaws.com",
-        ("{t}.s3.us-east-2.amazonaws.com/index.html", "s3.us-east-2.amazonaws.com/{t}/index.html"),
-    ),
-    (
-        "domain:{t}.storage.googleapis.com",
-        ("storage.googleapis.com/{t}/index.html", "{t}.storage.googleapis.com/index.html"),
-    ),
-    (
-        "url:sites.google.com/view/{t}",
-        (
-            "sites.google.com/view/{t}",
-            "sites.google.com/view/{t}/home",
-            "sites.google.com/u/0/view/{t}",
-        ),
-    ),
-    ("url:form.jotform.com/{n}", ("form.jotform.com/{n}",)),
-    ("url:linktr.ee/{t}", ("linktr.ee/{t}",)),
-    ("url:docs.google.com/forms/d/e/{k}", ("docs.google.com/forms/d/e/{k}/viewform",)),
-    ("url:drive.google.com/file/d/{k}", ("drive.google.com/file/d/{k}/view",)),
-    (
-        "url:forms.office.com/Pages/ResponsePage.aspx?id={k}",
-        ("forms.office.com/Pages/ResponsePage.aspx?id={k}",),
-    ),
-    ("url:bit.ly/{k}", ("bit.ly/{k}",)),
-)
-"""Pages below what others rent under: the id of a tenant, and the addresses that show it.
 
-The tenant is a label ({t} before a dot), a part of a path, or of the query; a name {t}, a key {k}
-in which case counts, or a number {n}. The forms are those of `transforms/data/hosting.toml`, stated
-here once more: the truth must not come from what is judged by it.
-"""
-
-PLATFORMS = (
-    "windows.net", "azurewebsites.net", "ondigitalocean.app", "pages.dev", "web.app", "netlify.app",
-    "github.io", "weebly.com", "wixsite.com", "amazonaws.com", "googleapis.com", "google.com",
-    "jotform.com", "linktr.ee", "office.com", "bit.ly",
-)  # fmt: skip
-"""The domains of those platforms, which are no tenant's."""
+SITES, COUNTRIES = (read_data(name, "pipelines.simulate") for name in ("sites", "countries"))
 
 _MAIL_NAMES = "refund.desk order.help billing.team ms.support claims.dept care.center".split()
 
@@ -114,16 +63,16 @@ def lure_site(rng: Random) -> Identifier:
     if rng.random() < 0.5:
         site = _own_site(rng)
         return Identifier(f"domain:{site}", Role.LURE_SITE, site)
-    entity_id, addresses = rng.choice(_HOSTED)
+    rented = rng.choice(SITES["rented"])
     filled = {
         "t": _site_name(rng),
         "w": rng.choice(_TASKS),
         "k": "".join(rng.choices(_BASE58, k=rng.randint(7, 24))),
         "n": f"24{digits(rng, 13)}",
     }
-    value, *others = (one.format(**filled) for one in addresses)
+    value, *others = (address.format(**filled) for address in rented["addresses"])
     return Identifier(
-        entity_id.format(**filled), Role.LURE_SITE, value, "hosted", others=tuple(others)
+        rented["id"].format(**filled), Role.LURE_SITE, value, "hosted", others=tuple(others)
     )
 
 
@@ -198,26 +147,6 @@ def payee(rng: Random) -> Identifier:
 
 Line = Literal["service", "geographic"]
 
-CALLING_CODES = {"US": "1", "CA": "1", "GB": "44", "AU": "61", "DE": "49", "ES": "34"}
-
-PREFIXES: dict[tuple[str, Line], tuple[tuple[str, int], ...]] = {
-    ("US", "service"): tuple((p, 7) for p in ("800", "833", "844", "855", "866", "877", "888")),
-    ("US", "geographic"): tuple(
-        (p, 7) for p in "202 212 213 305 312 404 415 503 617 702 713 786 805 818 917 972".split()
-    ),
-    ("CA", "service"): tuple((p, 7) for p in ("833", "844", "855", "866", "877", "888")),
-    ("CA", "geographic"): tuple((p, 7) for p in "204 403 416 418 506 514 604 613 647 902".split()),
-    ("GB", "service"): (("800", 7), ("808", 7), ("330", 7), ("20", 8)),
-    ("GB", "geographic"): (("20", 8), ("121", 7), ("161", 7), ("131", 7), ("7400", 6), ("7911", 6)),
-    ("AU", "service"): (("1800", 6), ("2", 8), ("3", 8)),
-    ("AU", "geographic"): (("2", 8), ("3", 8), ("7", 8), ("4", 8)),
-    ("DE", "service"): (("800", 7), ("30", 8), ("69", 8)),
-    ("DE", "geographic"): (("30", 8), ("69", 8), ("89", 8), ("40", 8), ("1512", 7), ("1601", 7)),
-    ("ES", "service"): (("900", 6), ("91", 7), ("93", 7)),
-    ("ES", "geographic"): (("91", 7), ("93", 7), ("95", 7), ("6", 8)),
-}
-"""National prefixes (without trunk prefix) and the digits that follow, by country and line."""
-
 
 def digits(rng: Random, count: int) -> str:
     """Draws `count` random decimal digits."""
@@ -226,20 +155,20 @@ def digits(rng: Random, count: int) -> str:
 
 def is_valid(number: str) -> bool:
     """Returns whether an E.164 number is in an assigned range of libphonenumber's metadata."""
-    return is_assigned(*_parts(number))
+    return pn.is_valid_number(_parsed(number))
 
 
-def _parts(number: str) -> tuple[str, str]:
-    """Returns the country code and the national number of an E.164 number of the six countries."""
+def _parsed(number: str) -> pn.PhoneNumber:
+    """Returns an E.164 number of the six countries, whose digits need no parser."""
     width = 2 if number[1] == "1" else 3
-    return number[1:width], number[width:]
+    return pn.PhoneNumber(int(number[1:width]), int(number[width:]))
 
 
 def draw_number(rng: Random, country: str, line: Line) -> str:
     """Draws a valid number of `country` in E.164; it may by chance be a real one."""
     while True:
-        prefix, rest = rng.choice(PREFIXES[country, line])
-        number = f"+{CALLING_CODES[country]}{prefix}{digits(rng, rest)}"
+        prefix, rest = rng.choice(COUNTRIES[country][line])
+        number = f"+{COUNTRIES[country]['calling_code']}{prefix}{digits(rng, rest)}"
         if is_valid(number):
             return number
 
@@ -247,15 +176,15 @@ def draw_number(rng: Random, country: str, line: Line) -> str:
 def following(number: str, count: int) -> list[str]:
     """Returns up to `count` valid consecutive numbers from `number` on: a leased block."""
     block = (f"+{int(number[1:]) + step}" for step in range(count))
-    return [one for one in block if is_valid(one)]
+    return [line for line in block if is_valid(line)]
 
 
 def neighbour(rng: Random, number: str) -> str:
     """Draws a number that differs in the last four digits: of the same area and exchange."""
     while True:
-        other = number[:-4] + digits(rng, 4)
-        if other != number and is_valid(other):
-            return other
+        near = number[:-4] + digits(rng, 4)
+        if near != number and is_valid(near):
+            return near
 
 
 def mistype(rng: Random, number: str) -> str:
@@ -267,7 +196,10 @@ def mistype(rng: Random, number: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def _formats(number: str) -> tuple[str, str]:
-    return national_and_international(*_parts(number))
+    parsed = _parsed(number)
+    shapes = pn.PhoneNumberFormat.NATIONAL, pn.PhoneNumberFormat.INTERNATIONAL
+    national, international = (pn.format_number(parsed, shape) for shape in shapes)
+    return national, international
 
 
 def write_number(rng: Random, number: str, country: str) -> str:
@@ -276,7 +208,7 @@ def write_number(rng: Random, number: str, country: str) -> str:
     Punctuation varies; the digits always lead back to `number` with `country` as the region.
     """
     national, international = _formats(number)
-    code = CALLING_CODES[country]
+    code = COUNTRIES[country]["calling_code"]
     home = number.startswith(f"+{code}")
     style = rng.random()
     if not home or style < 0.12:
@@ -297,113 +229,3 @@ def write_in_link(number: str) -> str:
     """Returns `number` as links to pop-ups carry it."""
     home = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", number)
     return "-".join(("1", *home.groups())) if home else number
-
-
-_TYPES = (*SPECIAL_LINE_TYPES, FIXED, MOBILE)
-
-_FIRST_GROUP = r"\1"
-
-_GROUP = re.compile(r"\\\d")
-
-
-@dataclass(frozen=True)
-class _Region:
-    """The patterns of one region's numbers: of their start, if that decides, and by length."""
-
-    start: re.Pattern[str] | None
-    by_length: dict[int, re.Pattern[str]]
-
-    def has(self, national: str) -> bool:
-        pattern = self.by_length.get(len(national))
-        return pattern is not None and pattern.match(national) is not None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """A layout of numbers that begin like `start` and look like `whole`.
-
-    `text` has a field for each group of `whole`.
-    """
-
-    start: re.Pattern[str] | None
-    whole: re.Pattern[str]
-    text: str
-
-    def of(self, national: str) -> str | None:
-        """Returns the number in this layout, or None where the layout is another's."""
-        if self.start is not None and not self.start.match(national):
-            return None
-        found = self.whole.fullmatch(national)
-        return self.text.format(*found.groups()) if found else None
-
-
-def is_assigned(code: str, national: str) -> bool:
-    """Returns whether a national number of a country code is in an assigned range."""
-    for region in _regions(code):
-        if region.start is None:
-            if region.has(national):
-                return True
-        elif region.start.match(national):
-            return region.has(national)
-    return False
-
-
-def national_and_international(code: str, national: str) -> tuple[str, str]:
-    """Returns a national number as the country of the code writes it, and as others do."""
-    at_home, abroad = _layouts(code)
-    return _laid_out(at_home, national), f"+{code} {_laid_out(abroad, national)}"
-
-
-def _laid_out(layouts: tuple[Layout, ...], national: str) -> str:
-    texts = (one.of(national) for one in layouts)
-    return next((text for text in texts if text is not None), national)
-
-
-@cache
-def _regions(code: str) -> tuple[_Region, ...]:
-    return tuple(map(_region, pn.COUNTRY_CODE_TO_REGION_CODE[int(code)]))
-
-
-def _metadata(region: str) -> PhoneMetadata:
-    metadata = PhoneMetadata.metadata_for_region(region, None)
-    assert metadata is not None, region  # noqa: S101 - regions come from the library's own table
-    return metadata
-
-
-def _region(name: str) -> _Region:
-    metadata = _metadata(name)
-    general = metadata.general_desc
-    assert general is not None, name  # noqa: S101 - every region has one
-    descs = [getattr(metadata, kind) for kind in _TYPES]
-    descs = [one for one in descs if one is not None and one.national_number_pattern]
-    by_length = {}
-    for length in general.possible_length:
-        of = [
-            one.national_number_pattern
-            for one in descs
-            if not one.possible_length or length in one.possible_length
-        ]
-        if of:
-            whole = rf"(?=(?:{general.national_number_pattern})\Z)(?:{'|'.join(of)})\Z"
-            by_length[length] = re.compile(whole)
-    start = metadata.leading_digits
-    return _Region(re.compile(start) if start else None, by_length)
-
-
-@cache
-def _layouts(code: str) -> tuple[tuple[Layout, ...], tuple[Layout, ...]]:
-    """Returns the layouts at home and abroad, in the order in which they are tried."""
-    metadata = _metadata(pn.region_code_for_country_code(int(code)))
-    at_home = tuple(_layout(one, at_home=True) for one in metadata.number_format)
-    abroad = metadata.intl_number_format or metadata.number_format
-    return at_home, tuple(_layout(one, at_home=False) for one in abroad)
-
-
-def _layout(shape: NumberFormat, *, at_home: bool) -> Layout:
-    text = str(shape.format)
-    rule = shape.national_prefix_formatting_rule
-    if at_home and rule:
-        text = text.replace(_FIRST_GROUP, rule, 1)
-    starts = shape.leading_digits_pattern
-    start = re.compile(starts[-1]) if starts else None
-    return Layout(start, re.compile(str(shape.pattern)), _GROUP.sub("{}", text))

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from itertools import accumulate
 from math import exp, log1p
 from random import Random
+from types import SimpleNamespace
 from typing import Literal
 
+from pipelines.data_files import read_data
 from pipelines.simulate import identifiers
-from pipelines.simulate.identifiers import Identifier
+from pipelines.simulate.identifiers import COUNTRIES, Identifier
 from schemas.enums import Role
 
 Profile = Literal["chained", "pooled"]
@@ -29,19 +31,14 @@ are ever named together. `pooled`: a stable pool, few of it popular, all alive t
 START = datetime(2025, 1, 1, tzinfo=UTC)
 """Day 0 of every world."""
 
-COUNTRIES = ("US", "GB", "CA", "AU", "DE", "ES")
-"""The six countries of the first joint referral."""
-
-COUNTRY_WEIGHTS = (50, 15, 10, 8, 10, 7)
-
 
 @dataclass(frozen=True)
 class World:
     """One world; equal worlds give equal bytes.
 
-    `noise` multiplies every rate of `Noise`; `calls_per_complaint` is a mean; `dominant` is the
-    share of all scam complaints that the largest ring has, 0 to let its rank decide; `liars` the
-    complaints of malicious reporters beside all others, as a share of these.
+    `noise` multiplies every rate of data/noise.toml; `calls_per_complaint` is a mean; `dominant` is
+    the share of all scam complaints that the largest ring has, 0 to let its rank decide; `liars` is
+    the complaints of malicious reporters beside all others, as a share of these.
     """
 
     seed: int = 1
@@ -56,35 +53,13 @@ class World:
     liars: float = 0.0
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Rates, for each complaint or identifier, of what misleads a clustering.
-
-    At noise 1 about 7 % of the weight of hard links runs between rings, at noise 2 about twice
-    that: 4 to 7 % were enough to weld 90 % of complaints into one component.
-    """
-
-    two_rings: float = 0.02
-    mistyped: float = 0.005
-    copied_list: float = 0.001
-    malicious: float = 0.0015
-    telemarketing: float = 0.08
-    legitimate_call_back: float = 0.04
-    brand_as_callback: float = 0.02
-    brand_mentioned: float = 0.05
-    brand_domain: float = 0.06
-    cited_site: float = 0.2
-    forged_sender: float = 0.04
-    victim_named: float = 0.08
-    unlisted_line: float = 0.01
-    duplicate: float = 0.01
-    copycat: float = 0.003
-    second_report: float = 0.02
-    mule: float = 0.02
-    recycled: float = 0.007
+RATES = SimpleNamespace(**read_data("noise", "pipelines.simulate"))
+"""Rates of what misleads, by name."""
 
 
-RATES = Noise()
+def country_weights() -> list[int]:
+    """Returns how often each of `COUNTRIES` is drawn."""
+    return [country["weight"] for country in COUNTRIES.values()]
 
 
 def chance(world: World, rate: float) -> float:
@@ -180,25 +155,25 @@ class _Market:
         if role is Role.PAYEE and self.rng.random() < chance(self.world, RATES.mule):
             used = self.mules
         elif role is Role.CALLBACK and self.rng.random() < chance(self.world, RATES.recycled):
-            used = [one for end, one in self.burnt if end + _RETIREMENT < day]
-        others = [one for one in used if self.owners[one.entity_id] != ring]
+            used = [identifier for end, identifier in self.burnt if end + _RETIREMENT < day]
+        others = [identifier for identifier in used if self.owners[identifier.entity_id] != ring]
         if others:
-            one = self.rng.choice(others)
-            self.shared.add(one.entity_id)
-            return one
-        one = self._fresh(ring, role, lease)
+            identifier = self.rng.choice(others)
+            self.shared.add(identifier.entity_id)
+            return identifier
+        identifier = self._fresh(ring, role, lease)
         if role is Role.PAYEE:
-            self.mules.append(one)
-        return one
+            self.mules.append(identifier)
+        return identifier
 
     def _fresh(self, ring: str, role: Role, lease: Iterator[str]) -> Identifier:
         while True:
             if role is Role.CALLBACK:
-                one = identifiers.callback(next(lease))
+                identifier = identifiers.callback(next(lease))
             else:
-                one = _MAKERS[role](self.rng)
-            if self.owners.setdefault(one.entity_id, ring) == ring:
-                return one
+                identifier = _MAKERS[role](self.rng)
+            if self.owners.setdefault(identifier.entity_id, ring) == ring:
+                return identifier
 
 
 def _leased(rng: Random, countries: list[str]) -> Iterator[str]:
@@ -272,7 +247,7 @@ def _shares(rng: Random, world: World) -> list[float]:
         rest = sum(raw) - raw[top]
         raw[top] = rest * world.dominant / (1 - world.dominant)
     total = sum(raw)
-    return [one / total for one in raw]
+    return [share / total for share in raw]
 
 
 def plan_rings(rng: Random, world: World, scripts: int) -> RingPlan:
@@ -295,7 +270,7 @@ def _ring(
     pooled = world.profile == "pooled"
     length = world.days * (1.0 if pooled else min(1.0, 0.25 + log1p(size) / 8))
     start = rng.random() * (world.days - length)
-    countries = rng.choices(COUNTRIES, COUNTRY_WEIGHTS, k=rng.randint(1, 3))
+    countries = rng.choices([*COUNTRIES], country_weights(), k=rng.randint(1, 3))
     countries = list(dict.fromkeys(countries))
     lease = _leased(rng, countries)
     slots = _slots(market, name, (start, start + length), size, lease)
@@ -312,8 +287,8 @@ def _ring(
         orig_ids=tuple(rng.sample(orig_ids, k=3)),
         slots=slots,
         popularity={
-            role: tuple(accumulate(1 / (1 + i) if pooled else 1.0 for i in range(len(of))))
-            for role, of in slots.items()
+            role: tuple(accumulate(1 / (1 + i) if pooled else 1.0 for i in range(len(filled))))
+            for role, filled in slots.items()
         },
     )
 
@@ -324,10 +299,10 @@ def rings_served(plan: RingPlan) -> dict[str, int]:
     for ring in plan.rings:
         for slots in ring.slots.values():
             for slot in slots:
-                for one in slot.identifiers:
-                    if one.entity_id in plan.shared:
-                        rings.setdefault(one.entity_id, set()).add(ring.name)
-    return {one: len(names) for one, names in sorted(rings.items()) if len(names) > 1}
+                for identifier in slot.identifiers:
+                    if identifier.entity_id in plan.shared:
+                        rings.setdefault(identifier.entity_id, set()).add(ring.name)
+    return {entity_id: len(names) for entity_id, names in sorted(rings.items()) if len(names) > 1}
 
 
 @dataclass
@@ -346,21 +321,23 @@ class Ties:
     def add(self, entity_ids: Iterable[str]) -> None:
         """Adds one record (with its calls), which names these in hard roles."""
         owners, shared = self.plan.owners, self.plan.shared
-        owned = [one for one in entity_ids if one in owners and one not in shared]
+        owned = [
+            entity_id for entity_id in entity_ids if entity_id in owners and entity_id not in shared
+        ]
         first: dict[str, str] = {}
-        for one in owned:
-            root = self._root(one)
-            self.parents[root] = self._root(first.setdefault(owners[one], one))
+        for entity_id in owned:
+            root = self._root(entity_id)
+            self.parents[root] = self._root(first.setdefault(owners[entity_id], entity_id))
         if len(first) == 1 and len(set(owned)) > 1:
             self.sure.update(owned)
 
-    def _root(self, one: str) -> str:
+    def _root(self, entity_id: str) -> str:
         parents = self.parents
-        parents.setdefault(one, one)
-        while parents[one] != one:
-            parents[one] = parents[parents[one]]
-            one = parents[one]
-        return one
+        parents.setdefault(entity_id, entity_id)
+        while parents[entity_id] != entity_id:
+            parents[entity_id] = parents[parents[entity_id]]
+            entity_id = parents[entity_id]
+        return entity_id
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """Yields `(entity_id, operation)`, sorted by id.
@@ -368,16 +345,16 @@ class Ties:
         Of a ring whose records fall into parts that nothing ties, only the largest part is in the
         truth: no evidence says whose the others are.
         """
-        roots = {one: self._root(one) for one in self.parents}
+        roots = {entity_id: self._root(entity_id) for entity_id in self.parents}
         judged = sorted(self.sure)
-        sizes = Counter(roots[one] for one in judged)
+        sizes = Counter(roots[entity_id] for entity_id in judged)
         least: dict[str, str] = {}
-        for one in judged:
-            least.setdefault(roots[one], one)
+        for entity_id in judged:
+            least.setdefault(roots[entity_id], entity_id)
         main: dict[str, str] = {}
         for root in sorted(sizes, key=lambda root: (-sizes[root], least[root])):
             main.setdefault(self.plan.owners[root], root)
-        for one in judged:
-            ring = self.plan.owners[one]
-            if roots[one] == main[ring]:
-                yield one, ring
+        for entity_id in judged:
+            ring = self.plan.owners[entity_id]
+            if roots[entity_id] == main[ring]:
+                yield entity_id, ring

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
 from pipelines.options import has_job_server, run_command
-from pipelines.streaming.options import StreamOptions, add_arguments, stream_options
+from pipelines.streaming.options import add_arguments, stream_options
 from transforms.gc_tuning import gc_tuned
 
 __all__ = ["add_arguments", "main", "run"]
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Runs one stream until it is stopped; returns the exit status: 0 stopped or done, 1 failed.
 
     Raises:
@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     return run_watch(options)
 
 
-def _run_on_engine(options: StreamOptions) -> int:
+def _run_on_engine(options: Namespace) -> int:
     """Hands a stream from a queue to its runner, and follows it until it ends."""
     from pipelines import run_folder, runner
     from pipelines.flink_options import stream_flags
@@ -61,7 +61,7 @@ def _run_on_engine(options: StreamOptions) -> int:
             if not options.no_wait:
                 result.wait_until_finish()
     except (Exception, KeyboardInterrupt) as error:
-        return runner.report_failure(error, debug=options.debug)
+        runner.report_failure(error, debug=options.debug)
     wait = not options.no_wait
     lines = run_folder.stream_summary_lines(options.output)
     runner.report_success(pipeline.options, progress, options.output, wait=wait, lines=lines)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from pipelines.batch.options import RunOptions
 from pipelines.options import (
     LOCAL_RUNNER,
     Flags,
+    Row,
     StrictParser,
     UsageError,
     WholeNumber,
@@ -20,8 +19,10 @@ from pipelines.options import (
     add_reading_options,
     add_writing_options,
     moment,
+    option,
     parse_with_beam,
-    repeatable,
+    several,
+    switch,
     with_default_runner,
 )
 from schemas.enums import EntityKind
@@ -56,46 +57,6 @@ _PATTERNS = {
 }
 
 
-@dataclass(frozen=True)
-class StreamOptions(RunOptions):
-    """The checked options of one stream."""
-
-    source: str
-    """watch, kafka or pubsub."""
-    watch: str | None
-    stop_after_idle: float | None
-    tick_interval: int
-    snapshot_interval: int
-    retention: Mapping[str, int]
-    alert_records: int
-    alert_hours: int
-    referred: str | None
-    webhook: str | None
-    kafka_servers: str | None
-    kafka_complaints: tuple[str, ...]
-    kafka_calls: tuple[str, ...]
-    kafka_alerts: str | None
-    kafka_group: str
-    kafka_commit: str | None
-    kafka_start: str
-    kafka_timestamps: str
-    kafka_config: str | None
-    kafka_expansion: str | None
-    pubsub_complaints: str | None
-    pubsub_calls: str | None
-    pubsub_alerts: str | None
-    pubsub_id_label: str | None
-    pubsub_timestamp_attribute: str | None
-    encoding: str
-    avro_schema: str | None
-    migrate_state: bool
-
-    @property
-    def local(self) -> bool:
-        """True for a process on this machine, with its state on disk."""
-        return f"--runner={LOCAL_RUNNER}" in self.beam
-
-
 def start_position(text: str) -> str:
     """Checks `earliest`, `latest` or a time with a zone, as the `type` of a flag."""
     if text not in ("earliest", "latest"):
@@ -111,112 +72,123 @@ def retention(text: str) -> str:
         or not days.isdecimal()
         or not 1 <= int(days) <= MOST_RETENTION_DAYS
     ):
-        raise argparse.ArgumentTypeError(
+        raise ArgumentTypeError(
             f"'{text}' is not KIND=DAYS, such as phone=90; kinds: {', '.join(EntityKind)}"
         )
     return text
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser) -> None:
     """Declares the flags of `ringtrace stream`."""
     records = parser.add_argument_group("Records")
-    records.add_argument(
+    option(
+        records,
         "--watch",
-        metavar="DIR",
-        help="a folder whose complaints/ and calls/ are watched for files, on this machine",
+        "DIR",
+        "a folder whose complaints/ and calls/ are watched for files, on this machine",
     )
     add_reading_options(records)
     add_queue_options(parser)
     clusters = parser.add_argument_group("Clusters")
-    clusters.add_argument(
+    several(
+        clusters,
         "--retention",
-        **repeatable("KIND=DAYS"),
+        "KIND=DAYS",
+        "for how long a kind of identifier counts, such as phone=90",
         type=retention,
-        help="for how long a kind of identifier counts, such as phone=90",
     )
     add_clustering_options(clusters)
-    clusters.add_argument(
+    several(
+        clusters,
         "--offer",
-        **repeatable("OFFER"),
-        help="folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
+        "OFFER",
+        "folder of a partner's offer, of a revocation, or of a hub's feed, read again for "
         "each snapshot: also writes the snapshot joined with it, in joint/; raises no alert",
     )
     add_alert_options(parser.add_argument_group("Alerts"))
     output = parser.add_argument_group("Output")
-    output.add_argument("--output", metavar="DIR", help="folder of alerts, snapshots and rejects")
-    output.add_argument(
+    option(output, "--output", "DIR", "folder of alerts, snapshots and rejects")
+    option(
+        output,
         "--snapshot-interval",
+        "SECONDS",
+        "least time between two snapshots (default: %(default)s)",
         type=UP_TO_A_WEEK,
         default=3600,
-        metavar="SECONDS",
-        help="least time between two snapshots (default: %(default)s)",
     )
     add_writing_options(output)
     process = parser.add_argument_group("Process")
-    process.add_argument(
+    option(
+        process,
         "--tick-interval",
+        "SECONDS",
+        "least time between two ticks, which look at all evidence (default: %(default)s)",
         type=UP_TO_A_WEEK,
         default=10,
-        metavar="SECONDS",
-        help="least time between two ticks, which look at all evidence (default: %(default)s)",
     )
-    process.add_argument(
+    option(
+        process,
         "--stop-after-idle",
+        "SECONDS",
+        "write a last snapshot and end when nothing has come for so long",
         type=UP_TO_A_WEEK,
-        metavar="SECONDS",
-        help="write a last snapshot and end when nothing has come for so long",
     )
-    process.add_argument(
+    switch(
+        process,
         "--migrate-state",
-        action="store_true",
-        help="go on from a state/ of an earlier version, which is written again in this one",
+        "go on from a state/ of an earlier version, which is written again in this one",
     )
     add_process_options(process)
 
 
 def add_alert_options(flags: Flags) -> None:
     """Declares the flags that say what raises an alert, and who receives it."""
-    flags.add_argument(
+    option(
+        flags,
         "--alert-records",
+        "N",
+        "people who report one identifier in the window and so raise an alert "
+        "(default: %(default)s)",
         type=WholeNumber(2, 100_000),
         default=5,
-        metavar="N",
-        help="people who report one identifier in the window and so raise an alert "
-        "(default: %(default)s)",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--alert-hours",
+        "HOURS",
+        "the window of --alert-records (default: %(default)s)",
         type=UP_TO_A_WEEK,
         default=24,
-        metavar="HOURS",
-        help="the window of --alert-records (default: %(default)s)",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--referred",
-        metavar="FILE",
-        help="CSV cluster_id,referred_at of clusters to watch for new activity",
+        "FILE",
+        "CSV cluster_id,referred_at of clusters to watch for new activity",
     )
-    flags.add_argument(
+    option(
+        flags,
         "--webhook",
-        metavar="URL",
-        help="also post each alert there as JSON, core identifiers alone; https, or localhost",
+        "URL",
+        "also post each alert there as JSON, core identifiers alone; https, or localhost",
     )
 
 
-def add_queue_options(parser: argparse.ArgumentParser) -> None:
+def add_queue_options(parser: ArgumentParser) -> None:
     """Declares the flags of sources of records and recipients of alerts other than files."""
     kafka = parser.add_argument_group(
         "Kafka (needs the extra kafka; with --runner, Java where the job starts)"
     )
-    kafka.add_argument("--kafka-servers", metavar="HOST:PORT,...", help="brokers")
-    kafka.add_argument("--kafka-complaints", **repeatable("TOPIC"), help="topics of complaints")
-    kafka.add_argument("--kafka-calls", **repeatable("TOPIC"), help="topics of call records")
-    kafka.add_argument("--kafka-alerts", metavar="TOPIC", help="also send each alert there")
-    kafka.add_argument(
+    option(kafka, "--kafka-servers", "HOST:PORT,...", "brokers")
+    several(kafka, "--kafka-complaints", "TOPIC", "topics of complaints")
+    several(kafka, "--kafka-calls", "TOPIC", "topics of call records")
+    option(kafka, "--kafka-alerts", "TOPIC", "also send each alert there")
+    option(
+        kafka,
         "--kafka-group",
+        "NAME",
+        "consumer group, whose offsets are committed (default: %(default)s)",
         default="ringtrace",
-        metavar="NAME",
-        help="consumer group, whose offsets are committed (default: %(default)s)",
     )
     kafka.add_argument(
         "--kafka-commit",
@@ -224,12 +196,13 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         help="whether the engine commits the group's offsets, which neither Prism nor Flink's job "
         "server can (default: yes on Dataflow, no elsewhere)",
     )
-    kafka.add_argument(
+    option(
+        kafka,
         "--kafka-start",
+        "TIME|earliest|latest",
+        "where a group without offsets starts (default: %(default)s)",
         type=start_position,
         default="earliest",
-        metavar="TIME|earliest|latest",
-        help="where a group without offsets starts (default: %(default)s)",
     )
     kafka.add_argument(
         "--kafka-timestamps",
@@ -237,27 +210,28 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         default="processing",
         help="what moves the watermark; snapshots wait for it (default: %(default)s)",
     )
-    kafka.add_argument(
+    option(
+        kafka,
         "--kafka-config",
-        metavar="FILE",
-        help='TOML of more settings of the client, such as security_protocol = "SASL_SSL"',
+        "FILE",
+        'TOML of more settings of the client, such as security_protocol = "SASL_SSL"',
     )
-    kafka.add_argument(
+    option(
+        kafka,
         "--kafka-expansion",
-        metavar="HOST:PORT",
-        help="a running expansion service, if Beam is not to start one",
+        "HOST:PORT",
+        "a running expansion service, if Beam is not to start one",
     )
     pubsub = parser.add_argument_group("Pub/Sub (needs --runner=DataflowRunner and the extra gcp)")
-    pubsub.add_argument("--pubsub-complaints", metavar="NAME", help="subscription of complaints")
-    pubsub.add_argument("--pubsub-calls", metavar="NAME", help="subscription of call records")
-    pubsub.add_argument("--pubsub-alerts", metavar="NAME", help="topic to also send each alert to")
-    pubsub.add_argument(
-        "--pubsub-id-label", metavar="NAME", help="attribute that Pub/Sub knows duplicates by"
-    )
-    pubsub.add_argument(
+    option(pubsub, "--pubsub-complaints", "NAME", "subscription of complaints")
+    option(pubsub, "--pubsub-calls", "NAME", "subscription of call records")
+    option(pubsub, "--pubsub-alerts", "NAME", "topic to also send each alert to")
+    option(pubsub, "--pubsub-id-label", "NAME", "attribute that Pub/Sub knows duplicates by")
+    option(
+        pubsub,
         "--pubsub-timestamp-attribute",
-        metavar="NAME",
-        help="attribute with the time that moves the watermark; snapshots wait for it",
+        "NAME",
+        "attribute with the time that moves the watermark; snapshots wait for it",
     )
     queues = parser.add_argument_group("Kafka and Pub/Sub")
     queues.add_argument(
@@ -266,10 +240,10 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
         default="json",
         help="encoding of a message's value (default: %(default)s)",
     )
-    queues.add_argument("--avro-schema", metavar="FILE", help="Avro schema (.avsc) of values")
+    option(queues, "--avro-schema", "FILE", "Avro schema (.avsc) of values")
 
 
-def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -> str:
+def chosen_source(fields: Row, error: Callable[[str], NoReturn]) -> str:
     """Returns the one source that the flags name: `watch`, `kafka` or `pubsub`.
 
     Args:
@@ -277,14 +251,14 @@ def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -
         error: raises for its message.
     """
     for name, (pattern, wanted) in _PATTERNS.items():
-        given = fields[name]
-        for one in given if isinstance(given, tuple) else (given,):
-            if one is not None and not re.fullmatch(pattern, one):
-                error(f"--{name.replace('_', '-')}: {one!r} is not {wanted}")
+        value = fields[name]
+        for text in value if isinstance(value, tuple) else (value,):
+            if text is not None and not re.fullmatch(pattern, text):
+                error(f"--{name.replace('_', '-')}: {text!r} is not {wanted}")
     topics = (*fields["kafka_complaints"], *fields["kafka_calls"])
     if len(set(topics)) < len(topics):
         error("--kafka-complaints and --kafka-calls: a topic is named twice")
-    read = [one for one in QUEUES if fields[f"{one}_complaints"] or fields[f"{one}_calls"]]
+    read = [queue for queue in QUEUES if fields[f"{queue}_complaints"] or fields[f"{queue}_calls"]]
     named = [*(["watch"] if fields["watch"] else []), *read]
     if len(named) != 1:
         error(
@@ -306,20 +280,23 @@ def chosen_source(fields: Mapping[str, Any], error: Callable[[str], NoReturn]) -
     return source
 
 
-def _unused_option(fields: Mapping[str, Any], source: str) -> str:
+def _unused_option(fields: Row, source: str) -> str:
     """Returns an option that was given and would do nothing, if there is one."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = ArgumentParser(add_help=False)
     add_queue_options(parser)
-    used = {one for one in QUEUES if source == one or fields[f"{one}_alerts"]}
+    used = {queue for queue in QUEUES if source == queue or fields[f"{queue}_alerts"]}
     for name, default in vars(parser.parse_args([])).items():
-        given = fields[name] != (tuple(default) if isinstance(default, list) else default)
-        if given and not (name.partition("_")[0] in used or (used and name in _MESSAGE_OPTIONS)):
+        is_set = fields[name] != (tuple(default) if isinstance(default, list) else default)
+        if is_set and not (name.partition("_")[0] in used or (used and name in _MESSAGE_OPTIONS)):
             return f"--{name.replace('_', '-')}"
     return ""
 
 
-def stream_options(arguments: argparse.Namespace) -> StreamOptions:
+def stream_options(arguments: Namespace) -> Namespace:
     """Checks parsed flags.
+
+    `source` is added: watch, kafka or pubsub; and `local`, for a process on this machine, with its
+    state on disk.
 
     Args:
         arguments: as `parse_with_beam` returns them.
@@ -352,12 +329,13 @@ def stream_options(arguments: argparse.Namespace) -> StreamOptions:
         usage_error("--stop-after-idle: not with --runner; drain the job instead")
     elif fields["migrate_state"]:
         usage_error("--migrate-state: not with --runner; an engine keeps the state of its job")
-    days = dict(one.split("=") for one in fields["retention"])
+    days = dict(pair.split("=") for pair in fields["retention"])
     fields["retention"] = {kind: int(count) for kind, count in days.items()}
-    return StreamOptions(**fields, source=source, beam=flags)
+    local = f"--runner={LOCAL_RUNNER}" in flags
+    return Namespace(**fields, source=source, beam=flags, local=local)
 
 
-def parse(arguments: Sequence[str]) -> StreamOptions:
+def parse(arguments: Sequence[str]) -> Namespace:
     """Parses the arguments of `ringtrace stream`.
 
     Raises:

@@ -6,47 +6,31 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import apache_beam as beam
-import pyarrow as pa
+from apache_beam.pvalue import AsIter, AsList, AsSingleton
 
-from pipelines.batch.pipeline import kept_register, use_register
+from pipelines.wiring import KINDS, Graph, RunPlan, assign_roles, publish, validate
 from schemas import tables
 from schemas.enums import RecordKind
 from transforms.alerts import AlertRules, RaiseAlerts, hold_back_alerts, known_clusters
 from transforms.call_scripts import Scripts
 from transforms.campaigns import FindCampaigns
-from transforms.counters import (
-    count_accepted,
-    count_members,
-    count_read,
-    count_rejects,
-    increment_engine_counter,
-)
-from transforms.decisions import DecisionsInForce, DecisionSource, ResolveDecisions
-from transforms.decisions_file import DecisionRows
+from transforms.counters import count_accepted, count_read, count_rejects, increment_engine_counter
+from transforms.decisions import DecisionsInForce, ResolveDecisions
 from transforms.erasure import Erasures
-from transforms.extract import KnownLegitimate
-from transforms.graph import (
-    ClusteredWindow,
-    PriorityWeights,
-    ReadContested,
-    bind_decisions,
-    find_clusters,
-    summarize_clusters,
-)
-from transforms.manifest import CounterValue, RunSettings
-from transforms.private_files import PrivateKey
-from transforms.read import CALLS, COMPLAINTS, REJECTS as UNREAD
+from transforms.manifest import RunSettings
+from transforms.read import CALLS, COMPLAINTS
 from transforms.redact import mask_rejects
 from transforms.reporters import SourceRules
 from transforms.shuffle import MAIN, Place
 from transforms.stream import (
     DELTAS,
     FINGERPRINTS,
+    KEYED_BY_PARTITION,
     PHRASES,
     RECORDS,
     REJECTED,
@@ -54,23 +38,21 @@ from transforms.stream import (
     TICKS,
     VALIDATED,
     KnownMembers,
-    RecordsToDeltas,
-    RejectsToDeltas,
     SnapshotOptions,
     Tick,
     WriteRejects,
     collect_phrases,
     count_live_records,
+    deltas_of_records,
+    deltas_of_rejects,
     longest_retention,
     snapshot_run,
     stated_in_records,
     unexpired,
     unexpired_stated,
 )
-from transforms.validate import ACCEPTED, COUNTERS, REJECTS, Validate
-from transforms.victim_register import RegisterSource
-from transforms.victims import CLAIMS, AssignVictimRoles, VictimClaims, VictimNumbers
-from transforms.write import PublishRun, Sign, WriteTables
+from transforms.validate import COUNTERS
+from transforms.victims import CLAIMS, VictimNumbers
 
 if TYPE_CHECKING:
     from pipelines.batch.joint_pipeline import LiveEvidence
@@ -109,27 +91,24 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     """
     # Read and validate the records.
     read = pipeline | "Read" >> plan.source  # *_LOOSE, REJECT, Tick
-    complaints = read[COMPLAINTS] | "Validate complaints" >> Validate(
-        RecordKind.COMPLAINT, erasures=plan.erasures
-    )  # COMPLAINT_ACCEPTED, REJECT
-    calls = read[CALLS] | "Validate calls" >> Validate(
-        RecordKind.CALL, erasures=plan.erasures
-    )  # CALL_ACCEPTED, REJECT
-    unmasked_rejects = (
-        read[UNREAD],
-        complaints[REJECTS],
-        calls[REJECTS],
-    ) | "All rejects" >> beam.Flatten()  # REJECT
+    valid = validate(read, erasures=plan.erasures)  # *_ACCEPTED, REJECT, counters
 
     # Extract the evidence, add it to the state, and take out what is alive at every tick.
     deltas = (
-        complaints[ACCEPTED]
-        | "Complaint evidence" >> RecordsToDeltas(RecordKind.COMPLAINT, plan.rules),
-        calls[ACCEPTED] | "Call evidence" >> RecordsToDeltas(RecordKind.CALL, plan.rules),
-        unmasked_rejects | "Stated in rejects" >> RejectsToDeltas(),
+        *(
+            rows
+            | f"{KINDS[name].title()} evidence"
+            >> beam.FlatMap(deltas_of_records, KINDS[name], plan.rules).with_output_types(
+                KEYED_BY_PARTITION
+            )
+            for name, rows in valid.accepted.items()
+        ),
+        valid.rejects
+        | "Stated in rejects"
+        >> beam.FlatMap(deltas_of_rejects).with_output_types(KEYED_BY_PARTITION),
     ) | "All evidence" >> beam.Flatten()  # (partition, delta)
-    validated = (complaints[COUNTERS], calls[COUNTERS]) | "Of validation" >> beam.Flatten()
-    arrived = {DELTAS: deltas, REJECTED: unmasked_rejects, TICKS: read[TICKS], VALIDATED: validated}
+    validated = tuple(valid.counters) | "Of validation" >> beam.Flatten()
+    arrived = {DELTAS: deltas, REJECTED: valid.rejects, TICKS: read[TICKS], VALIDATED: validated}
     alive = arrived | "Keep" >> plan.keep  # a window a tick, see `AnalyzeTick`
 
     # Cluster it, and send the alerts that are new.
@@ -144,23 +123,22 @@ def build(pipeline: beam.Pipeline, plan: StreamPlan) -> None:
     counters = (
         read[COMPLAINTS] | "Count complaints" >> beam.FlatMap(count_read, RecordKind.COMPLAINT),
         read[CALLS] | "Count calls" >> beam.FlatMap(count_read, RecordKind.CALL),
-        complaints[ACCEPTED]
-        | "Count accepted complaints" >> beam.FlatMap(count_accepted, RecordKind.COMPLAINT),
-        calls[ACCEPTED] | "Count accepted calls" >> beam.FlatMap(count_accepted, RecordKind.CALL),
-        unmasked_rejects | "Count rejects" >> beam.FlatMap(count_rejects),
+        *(
+            rows | f"Count accepted {name}" >> beam.FlatMap(count_accepted, KINDS[name])
+            for name, rows in valid.accepted.items()
+        ),
+        valid.rejects | "Count rejects" >> beam.FlatMap(count_rejects),
         validated,
     ) | "All counters" >> beam.Flatten()  # ((group, name), count)
-    _ = counters | "Show counters" >> beam.FlatMap(increment_engine_counter)
-    _ = (
-        alerts
-        | "Count alerts" >> beam.FlatMap(_count_alerts)
-        | "Show alerts" >> beam.FlatMap(increment_engine_counter)
-    )
-    _ = (
-        read[TICKS]
-        | "Count ticks" >> beam.FlatMap(_count_ticks)
-        | "Show ticks" >> beam.FlatMap(increment_engine_counter)
-    )
+    # Flink's fuser fails where collections of other windows are among them.
+    live = {
+        "counters": counters,
+        "alerts": alerts
+        | "Count alerts" >> beam.Map(lambda rows: (("alerts", "written"), rows.num_rows)),
+        "ticks": read[TICKS] | "Count ticks" >> beam.Map(lambda _: (("live", "ticks"), 1)),
+    }
+    for name, counted in live.items():
+        _ = counted | f"Show {name}" >> beam.FlatMap(increment_engine_counter)
 
 
 @dataclass(eq=False)
@@ -171,18 +149,12 @@ class AnalyzeTick(beam.PTransform):
     `snapshots` none is written, and what only they contain is not computed.
     """
 
+    plan: RunPlan
     output: str
-    known: KnownLegitimate
-    previous: str | None
-    decisions: DecisionSource
-    weights: PriorityWeights
     days: Mapping[str, int]
     shards: int
     snapshots: SnapshotOptions | None
     rules: AlertRules
-    register: RegisterSource | None = None
-    private_key: PrivateKey | None = None
-    sign: Sign | None = None
     place: Place | None = None
     joined: LiveEvidence | None = None
 
@@ -192,19 +164,19 @@ class AnalyzeTick(beam.PTransform):
         Args:
             alive: the outputs of `KeepState`, a window for each tick.
         """
-        start = alive[TICKS]  # one Tick
+        start, plan = alive[TICKS], self.plan  # one Tick
         clock = start | "Clock" >> beam.Map(Tick.moment)  # one datetime
         in_force = clock | "Decisions" >> ResolveDecisions(
-            self.decisions, None, alive[RECORDS]
+            plan.decisions, None, alive[RECORDS]
         )  # one DecisionsInForce
-        decided = beam.pvalue.AsSingleton(in_force)
+        decided = AsSingleton(in_force)
 
         # Drop what has expired, and find who calls what a victim's.
         fingerprints = alive[FINGERPRINTS] | "Expire prints" >> beam.Map(
             unexpired, decided, self.days
         )
-        phrases = beam.pvalue.AsSingleton(
-            start | "Words" >> beam.Map(collect_phrases, beam.pvalue.AsList(alive[PHRASES]))
+        phrases = AsSingleton(
+            start | "Words" >> beam.Map(collect_phrases, AsList(alive[PHRASES]))
         )  # one batch
         all_evidence = (
             alive[MAIN] | "Expire" >> beam.Map(unexpired, decided, self.days),
@@ -214,35 +186,23 @@ class AnalyzeTick(beam.PTransform):
             unexpired_stated, decided, longest_retention(self.days)
         )  # STATED_AT
         accepted = stated | "In records" >> beam.Map(stated_in_records)  # STATED_NUMBER
-        claims = beam.pvalue.AsSingleton(accepted | "Stated numbers" >> VictimClaims(start))
-        assigned = all_evidence | "Victims' roles" >> AssignVictimRoles(claims)  # EVIDENCE, CLAIM
+        assigned = assign_roles(all_evidence, accepted, start)  # EVIDENCE, CLAIM
         if self.joined is not None:
-            for what, kept in ((MAIN, self.joined.evidence), (CLAIMS, self.joined.claims)):
-                _ = assigned[what] | f"Keep {what} to join" >> beam.Map(kept.append)
+            for name, kept in ((MAIN, self.joined.evidence), (CLAIMS, self.joined.claims)):
+                _ = assigned[name] | f"Keep {name} to join" >> beam.Map(kept.append)
 
         # Cluster it. What a tick knows of components is what the one before it met.
-        previous = start | "Known clusters" >> beam.ParDo(KnownMembers(self.previous))  # PREVIOUS
-        given = {
-            "evidence": assigned[MAIN],
-            CLAIMS: assigned[CLAIMS],
-            "before": start
-            | "Contested before" >> beam.ParDo(ReadContested(self.previous, self.private_key)),
-        }
-        if self.previous is not None:
-            given["previous"] = previous
-        clustered = find_clusters(
-            given,
-            start,
-            in_force,
-            self.known,
-            register=use_register(start, self.register),
-            place=self.place,
-        )
+        folder = plan.previous.folder
+        previous = start | "Known clusters" >> beam.ParDo(KnownMembers(folder))  # PREVIOUS
+        evidence = {"evidence": assigned[MAIN], CLAIMS: assigned[CLAIMS]}
+        if folder is not None:
+            evidence["previous"] = previous
+        graph = Graph.of(evidence, start, in_force, plan, folder, place=self.place)
+        clustered = graph.clustered
 
         # Raise alerts.
-        bound = bind_decisions(in_force, clustered)  # one DecisionsInForce
         known = start | "Seen against" >> beam.Map(
-            known_clusters, beam.pvalue.AsIter(previous), beam.pvalue.AsSingleton(bound)
+            known_clusters, AsIter(previous), AsSingleton(graph.bound)
         )  # one KnownClusters
         changes = {
             "members": clustered.memberships,
@@ -250,23 +210,16 @@ class AnalyzeTick(beam.PTransform):
             "links": clustered.cluster_links,
             "events": clustered.lineage,
         }
-        alerts = changes | "Alerts" >> RaiseAlerts(
-            self.rules, beam.pvalue.AsSingleton(known)
-        )  # ALERT
-        if self.register is not None:
+        alerts = changes | "Alerts" >> RaiseAlerts(self.rules, AsSingleton(known))  # ALERT
+        if plan.register is not None:
             alerts = alerts | "Search alerts" >> beam.FlatMap(
-                hold_back_alerts,
-                beam.pvalue.AsIter(clustered.registered),
-                self.register,
-                self.output,
+                hold_back_alerts, AsIter(clustered.registered), plan.register, self.output
             )  # ALERT
 
         # Write the rejects, without victims' numbers, and a snapshot where one is due.
         withheld = (clustered.withheld, stated) | "All victims" >> beam.Flatten()
-        victim_numbers = beam.pvalue.AsSingleton(
-            withheld | "Victims' numbers" >> VictimNumbers(start)
-        )
-        _ = bound | "Keep decisions" >> beam.FlatMap(self.decisions.keep)
+        victim_numbers = AsSingleton(withheld | "Victims' numbers" >> VictimNumbers(start))
+        _ = graph.bound | "Keep decisions" >> beam.FlatMap(plan.decisions.keep)
         _ = (
             alive[REJECTED]
             | "Mask rejects" >> beam.Map(mask_rejects, victim_numbers)
@@ -277,62 +230,20 @@ class AnalyzeTick(beam.PTransform):
                 snapshot_run, self.snapshots
             )  # one RunSettings, where one is due
             runs = due | "With decisions" >> beam.Map(_with_decisions_file, decided)
-            self._write_snapshots(alive, clustered, bound, runs)
+            outputs = graph.tables(runs)
+            outputs[tables.CAMPAIGNS.name] = clustered.classified | (
+                "Find campaigns" >> FindCampaigns(clustered.assigned)
+            )
+            counters = (
+                alive[COUNTERS],
+                alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
+                *graph.counters(),
+            )
+            digests = start | "No files" >> beam.FlatMap(lambda _: ())
+            publish(runs, outputs, counters, digests, None, plan.sign, shards=self.shards)
         return alerts
-
-    def _write_snapshots(
-        self,
-        alive: Mapping[str, beam.PCollection],
-        clustered: ClusteredWindow,
-        bound: beam.PCollection,
-        runs: beam.PCollection,
-    ) -> None:
-        """Writes each snapshot as a run of its own."""
-        summaries = summarize_clusters(clustered, bound, self.weights)
-        outputs: Mapping[str, beam.PCollection[pa.RecordBatch]] = {
-            tables.ENTITIES.name: clustered.entities,
-            tables.LINKS.name: clustered.links,
-            tables.CLUSTERS.name: summaries.clusters,
-            tables.MEMBERS.name: summaries.members,
-            tables.SUPPLIERS.name: summaries.suppliers,
-            tables.CAMPAIGNS.name: clustered.classified
-            | "Find campaigns" >> FindCampaigns(clustered.assigned),
-            tables.LINEAGE.name: clustered.lineage,
-            tables.DECISIONS.name: bound
-            | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
-            tables.CONTESTED.name: clustered.contested,
-            **kept_register(runs, clustered, self.register),
-        }
-        written = outputs | "Write tables" >> WriteTables(runs, self.shards)  # OutputFile
-        counters = (
-            alive[COUNTERS],
-            alive[RECORDS] | "Count records" >> beam.FlatMap(count_live_records),
-            *clustered.counters,
-            bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
-            summaries.clusters | "Count members" >> beam.FlatMap(count_members),
-            summaries.counters,
-        ) | "All counters" >> beam.Flatten()  # ((group, name), count)
-        digests = alive[TICKS] | "No files" >> beam.FlatMap(_no_digests)
-        gathered = {"digests": digests, "counters": counters, "outputs": written}
-        _ = gathered | "Finish" >> PublishRun(runs, _no_report, self.sign)  # Manifest
 
 
 def _with_decisions_file(run: RunSettings, decided: DecisionsInForce) -> RunSettings:
     """Returns the settings of a snapshot with the decisions file as its tick read it."""
     return replace(run, options={**run.options, "decisions": decided.file})
-
-
-def _count_alerts(alerts: pa.RecordBatch) -> Iterator[CounterValue]:
-    yield ("alerts", "written"), alerts.num_rows
-
-
-def _count_ticks(_: object) -> Iterator[CounterValue]:
-    yield ("live", "ticks"), 1
-
-
-def _no_digests(_: object) -> Iterator[Mapping[str, object]]:
-    yield from ()
-
-
-def _no_report(*_: object) -> None:
-    """Writes nothing: a snapshot is tables alone."""

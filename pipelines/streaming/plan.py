@@ -10,23 +10,23 @@ import io
 import json
 import logging
 import tomllib
+from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.io.filesystems import FileSystems
 
-from pipelines.batch.plan import find_previous, package_versions, read_options
+from pipelines.batch.plan import find_previous, package_versions, read_options, recorded_options
 from pipelines.key_store import erasures as read_erasures, register_source
-from pipelines.options import UsageError
+from pipelines.options import Json, UsageError
 from pipelines.run_folder import check_private_output, private_store, run_signer
-from pipelines.streaming.options import TIMESTAMPS, StreamOptions
+from pipelines.streaming.options import TIMESTAMPS
 from pipelines.streaming.pipeline import AnalyzeTick, StreamPlan
 from pipelines.user_files import (
     bind_to_previous,
@@ -38,8 +38,8 @@ from pipelines.user_files import (
     read_source_rules,
     read_text,
     read_weights,
-    recorded_reading,
 )
+from pipelines.wiring import RunPlan
 from reports.run import RunError
 from reports.tables import TableError
 from schemas.decision import BOUND_DECISION
@@ -53,7 +53,7 @@ from transforms.alerts import (
     AlertRules,
     DropRepeatedAlerts,
     SendAlertsToKafka,
-    post_alerts_to_webhook,
+    post_alerts,
     write_alert_files,
     write_alerts_to_kafka,
     write_alerts_to_pubsub,
@@ -84,26 +84,26 @@ REFERRED_COLUMNS = ("cluster_id", "referred_at")
 """The columns of the file of `--referred`."""
 
 
-def stream_read_options(options: StreamOptions) -> ReadOptions:
+def stream_read_options(options: Namespace) -> ReadOptions:
     """Returns what the options say of the format of records.
 
     Raises:
         UsageError: for a key or a map that cannot be used, or a map of no JSON for a queue.
     """
     reading = read_options(options)
-    for one in reading.maps:
-        if options.source != "watch" and one.file.format is not FileFormat.JSONL:
-            raise UsageError(f"{one.name}: a queue has records of JSON; use a map of jsonl")
+    for mapping in reading.maps:
+        if options.source != "watch" and mapping.file.format is not FileFormat.JSONL:
+            raise UsageError(f"{mapping.name}: a queue has records of JSON; use a map of jsonl")
     return reading
 
 
-def retention_days(options: StreamOptions) -> dict[str, int]:
+def retention_days(options: Namespace) -> dict[str, int]:
     """Returns for how many days each kind of identifier counts."""
     return {str(kind): options.retention.get(kind, life) for kind, life in RETENTION_DAYS.items()}
 
 
 def watch_plan(
-    options: StreamOptions,
+    options: Namespace,
     source: beam.PTransform,
     keep: beam.PTransform,
     analyze: AnalyzeTick,
@@ -130,7 +130,7 @@ def watch_plan(
     return StreamPlan(rules, source, keep, analyze, None, files, sinks, erasures)
 
 
-def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
+def engine_plan(options: Namespace, source: beam.PTransform) -> StreamPlan:
     """Returns the plan of a stream on an engine that keeps state.
 
     Raises:
@@ -148,7 +148,7 @@ def engine_plan(options: StreamOptions, source: beam.PTransform) -> StreamPlan:
     )
 
 
-def current_erasures(options: StreamOptions) -> Erasures:
+def current_erasures(options: Namespace) -> Erasures:
     """Reads the list of records that were erased.
 
     Raises:
@@ -169,7 +169,7 @@ class LiveDecisions:
         UsageError: if the file cannot be used at the start.
     """
 
-    def __init__(self, options: StreamOptions) -> None:
+    def __init__(self, options: Namespace) -> None:
         self._path = options.decisions
         self._previous = options.previous
         self._output = options.output.rstrip("/")
@@ -200,9 +200,9 @@ class LiveDecisions:
         """Writes what this tick bound, if it bound anything."""
         kept = set(self._bound["decision_id"].to_pylist())
         if not any(
-            one.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE)
-            or (one.signed_by is not None and one.decision_id not in kept)
-            for one in decided.every
+            decision.bound_by in (BoundBy.PREVIOUS, BoundBy.HERE)
+            or (decision.signed_by is not None and decision.decision_id not in kept)
+            for decision in decided.every
         ):
             return
         self._bound = bound_rows(decided)
@@ -214,10 +214,10 @@ class LiveDecisions:
         return self._path is not None and file_stamp(self._path) != self._seen
 
     def _read_file(self) -> tuple[Decision, ...]:
-        found = read_decisions(self._path)
-        check_continues(found, self._path, self._previous)
-        check_no_row_lost(found, self._path, self._bound, self._output)
-        return found
+        decisions = read_decisions(self._path)
+        check_continues(decisions, self._path, self._previous)
+        check_no_row_lost(decisions, self._path, self._bound, self._output)
+        return decisions
 
     def _kept(self) -> pa.Table:
         path = FileSystems.join(self._output, *BOUND_FILE.split("/"))
@@ -230,14 +230,14 @@ class LiveDecisions:
 def file_stamp(path: str) -> tuple[int, int] | None:
     """Returns when a local file was last written and its size; None for any other."""
     try:
-        found = Path(path).stat()
+        seen = Path(path).stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return seen.st_mtime_ns, seen.st_size
 
 
 def tick_analysis(
-    options: StreamOptions, decisions: LiveDecisions | None = None, erasures: Erasures | None = None
+    options: Namespace, decisions: LiveDecisions | None = None, erasures: Erasures | None = None
 ) -> AnalyzeTick:
     """Reads every list that the options name; returns the steps of a tick.
 
@@ -246,38 +246,29 @@ def tick_analysis(
     Raises:
         UsageError: for a file that is missing or cannot be used.
     """
-    find_previous(options.previous)
-    recorded: dict[str, object] = {
+    previous = find_previous(options.previous)
+    rules, reading = read_source_rules(options.sources), stream_read_options(options)
+    recorded: dict[str, object] = recorded_options(options, rules, reading) | {
         "alert_hours": options.alert_hours,
         "alert_records": options.alert_records,
-        "calls_direction": options.calls_direction,
-        "known_legitimate": [Path(path).name for path in options.known_legitimate],
-        "priority_weights": file_digest(options.priority_weights),
         "referred": file_digest(options.referred),
         "retention": retention_days(options),
-        "source_org": options.source_org,
-        "sources": {org: str(rule) for org, rule in read_source_rules(options.sources).items()},
-        **recorded_reading(options.map, stream_read_options(options)),
     }
     output = options.output.rstrip("/")
     private = private_store(output, options.private_output, "stream")
     check_private_output(private, snapshots=True)
-    analyze = AnalyzeTick(
-        output=output,
+    plan = RunPlan(
         known=read_known_legitimate(options.known_legitimate),
-        previous=options.previous,
         decisions=decisions or LiveDecisions(options),
         weights=read_weights(options.priority_weights),
-        days=retention_days(options),
-        shards=options.shards,
-        snapshots=SnapshotOptions(output, package_versions(), recorded, private),
+        previous=previous,
         private_key=private.key,
         sign=run_signer(),
-        rules=AlertRules(
-            reporters=options.alert_records,
-            within=timedelta(hours=options.alert_hours),
-            referred=read_referred(options.referred),
-        ),
+    )
+    alert_rules = AlertRules(
+        reporters=options.alert_records,
+        within=timedelta(hours=options.alert_hours),
+        referred=read_referred(options.referred),
     )
     # Last, as it may make the key, which wrong usage must not.
     register = register_source(
@@ -289,16 +280,24 @@ def tick_analysis(
         erased=erasures or current_erasures(options),
     )
     recorded["register"] = register is not None
-    return replace(analyze, register=register)
+    snapshots = SnapshotOptions(output, package_versions(), recorded, private)
+    return AnalyzeTick(
+        replace(plan, register=register),
+        output,
+        retention_days(options),
+        options.shards,
+        snapshots,
+        alert_rules,
+    )
 
 
-def alert_sinks(options: StreamOptions) -> tuple[beam.PTransform, dict[str, beam.PTransform]]:
+def alert_sinks(options: Namespace) -> tuple[beam.PTransform, dict[str, beam.PTransform]]:
     """Returns what writes the files of alerts, and the recipients that options name, by name."""
     output = options.output.rstrip("/")
     until = None if not options.local else SENT_FOLDER if options.kafka_alerts else ALERTS_FOLDER
     sinks: dict[str, beam.PTransform] = {}
     if options.webhook:
-        sinks["webhook"] = post_alerts_to_webhook(options.webhook, output, owe=options.local)
+        sinks["webhook"] = beam.FlatMap(post_alerts, options.webhook, output, owe=options.local)
     if options.kafka_alerts and options.local:
         servers, settings = options.kafka_servers or "", client_settings(options)
         send = SendAlertsToKafka(servers, options.kafka_alerts, output, settings)
@@ -309,10 +308,10 @@ def alert_sinks(options: StreamOptions) -> tuple[beam.PTransform, dict[str, beam
         )
     if options.pubsub_alerts:
         sinks["Pub/Sub"] = write_alerts_to_pubsub(options.pubsub_alerts)
-    return write_alert_files(output, until), sinks
+    return beam.Map(write_alert_files, output, until), sinks
 
 
-def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransform:
+def queue_source(options: Namespace, reading: ReadOptions) -> beam.PTransform:
     """Returns the source that the options name: Kafka or Pub/Sub, with ticks by the clock.
 
     Raises:
@@ -324,7 +323,7 @@ def queue_source(options: StreamOptions, reading: ReadOptions) -> beam.PTransfor
     return _pubsub(options, reading, clock)
 
 
-def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
+def _kafka(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTransform:
     from transforms.stream import FromQueues, KafkaQueue
 
     start = None
@@ -351,7 +350,7 @@ def _kafka(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.P
     return FromQueues(queues, _decoder(options), reading, clock)
 
 
-def _commits(options: StreamOptions) -> bool:
+def _commits(options: Namespace) -> bool:
     """Returns whether Beam commits offsets, for which it needs stable input.
 
     Prism does not have it, and Flink's portable runner not beside a source that it splits: 2.62.0
@@ -362,7 +361,7 @@ def _commits(options: StreamOptions) -> bool:
     return options.kafka_commit == "yes"
 
 
-def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.PTransform:
+def _pubsub(options: Namespace, reading: ReadOptions, clock: Clock) -> beam.PTransform:
     from transforms.stream import FromQueues, PubSubQueue
 
     try:
@@ -380,7 +379,7 @@ def _pubsub(options: StreamOptions, reading: ReadOptions, clock: Clock) -> beam.
     return FromQueues(queues, _decoder(options), reading, clock)
 
 
-def kafka_settings(options: StreamOptions) -> dict[str, str]:
+def kafka_settings(options: Namespace) -> dict[str, str]:
     """Returns the settings of Kafka's Java client: the brokers, and what `--kafka-config` adds.
 
     `security_protocol` and `"security.protocol"` are one name.
@@ -391,10 +390,10 @@ def kafka_settings(options: StreamOptions) -> dict[str, str]:
     settings = {"bootstrap.servers": options.kafka_servers or ""}
     path = options.kafka_config
     try:
-        given = parse_toml(read_text(path)) if path is not None else {}
+        values = parse_toml(read_text(path)) if path is not None else {}
     except tomllib.TOMLDecodeError:
         raise UsageError(f'{path}: is not TOML; write name = "value" lines') from None
-    for name, value in given.items():
+    for name, value in values.items():
         if not isinstance(value, str | int | float):
             raise UsageError(f"{path}: {name}: is not text, a number or true; give one of these")
         plain = str(value).lower() if isinstance(value, bool) else str(value)
@@ -402,9 +401,9 @@ def kafka_settings(options: StreamOptions) -> dict[str, str]:
     return settings
 
 
-def client_settings(options: StreamOptions) -> dict[str, Any]:
+def client_settings(options: Namespace) -> Json:
     """Returns `kafka_settings` for kafka-python: its names have `_` and its values types."""
-    plain: dict[str, Any] = {"true": True, "false": False}
+    plain: Json = {"true": True, "false": False}
     return {
         name.replace(".", "_"): plain.get(value, int(value) if value.isdecimal() else value)
         for name, value in kafka_settings(options).items()
@@ -412,7 +411,7 @@ def client_settings(options: StreamOptions) -> dict[str, Any]:
     }
 
 
-def _decoder(options: StreamOptions) -> Decoder:
+def _decoder(options: Namespace) -> Decoder:
     encoding = Encoding(options.encoding)
     if encoding is Encoding.JSON or options.avro_schema is None:
         return Decoder()
@@ -440,7 +439,7 @@ def read_referred(path: str | None) -> dict[str, datetime]:
     reader = csv.DictReader(io.StringIO(read_text(path)))
     if tuple(reader.fieldnames or ()) != REFERRED_COLUMNS:
         raise UsageError(f"{path}: the first line must be {','.join(REFERRED_COLUMNS)}")
-    found: dict[str, datetime] = {}
+    referred: dict[str, datetime] = {}
     for row in reader:
         place = f"{path}, row {reader.line_num}"
         name = (row["cluster_id"] or "").strip()
@@ -451,8 +450,8 @@ def read_referred(path: str | None) -> dict[str, datetime]:
                 f"{place}, cluster_id: {name[:40]!r} is not a cluster id; copy it from the report"
             ) from None
         when = _referred_at(row["referred_at"], place)
-        found[name] = max(when, found.get(name, when))
-    return found
+        referred[name] = max(when, referred.get(name, when))
+    return referred
 
 
 def _referred_at(text: str | None, place: str) -> datetime:

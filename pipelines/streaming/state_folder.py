@@ -13,12 +13,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import xxhash
 
-from pipelines.options import UsageError
+from pipelines.options import Json, UsageError
 from pipelines.streaming.watch_sources import ReadPosition, positions_from_json, positions_to_json
 from transforms.erasure import ErasureList
 from transforms.read import raw_blocks
@@ -53,7 +53,7 @@ _BROKEN = (OSError, ValueError, KeyError, TypeError, StopIteration, pa.ArrowExce
 class StateFile(NamedTuple):
     """A file as it was read: its header, and the tables of a delta as its version has them."""
 
-    header: dict[str, Any]
+    header: Json
     tables: list[pa.RecordBatch]
 
 
@@ -224,7 +224,7 @@ def _read_file(path: Path) -> StateFile:
     end = path.stat().st_size - sealed * _DIGEST_BYTES
     if sealed:
         _check_digest(path, max(end, 0))
-    header: dict[str, Any] = {}
+    header: Json = {}
     tables: list[pa.RecordBatch] = []
     with path.open("rb") as file:
         while file.tell() < end:

@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +23,6 @@ from pipelines import key_store, run_folder
 from pipelines.options import FailedError, UsageError
 from pipelines.progress import Progress, suppress_stderr
 from pipelines.runner import report_failure
-from pipelines.streaming.options import StreamOptions
 from pipelines.streaming.pipeline import build
 from pipelines.streaming.plan import (
     LiveDecisions,
@@ -48,7 +49,7 @@ from schemas.manifest import MANIFEST_NAME, InputEntries
 from schemas.tables import HELD_FOLDER
 from transforms.alerts import ALERTS_FOLDER as ALERTS, DELIVERED_FOLDER as DELIVERED
 from transforms.gc_tuning import gc_tuned
-from transforms.local import LocalExecutor, local_pipeline
+from transforms.local import LocalExecutor, local_executor
 from transforms.stream import SNAPSHOTS_FOLDER as SNAPSHOTS, KeepStateInMemory, Tick
 from transforms.write import is_local, recover_output
 
@@ -82,7 +83,7 @@ class Watch:
     """
 
     def __init__(
-        self, options: StreamOptions, progress: Progress, clock: Callable[[], float] = time.time
+        self, options: Namespace, progress: Progress, clock: Callable[[], float] = time.time
     ) -> None:
         self._options = options
         self._progress = progress
@@ -104,7 +105,11 @@ class Watch:
         self._erasures_seen = key_store.erasures_stamp()
         self._problem: str | None = None
         self._gone = False
-        self._evidence = _new_evidence() if options.offer else None
+        self._evidence: LiveEvidence | None = None
+        if options.offer:
+            from pipelines.batch.joint_pipeline import LiveEvidence  # others need not load it
+
+            self._evidence = LiveEvidence()
         self._raised: list[pa.RecordBatch] = []
         self._steps = {snapshot: self._built(snapshot=snapshot) for snapshot in (False, True)}
         self._last = Tick(0, snapshot=False)
@@ -129,9 +134,7 @@ class Watch:
         if not snapshot:
             analyze = replace(analyze, snapshots=None, joined=None)
         plan = watch_plan(options, source, keep, analyze, erasures, self._raised)
-        pipeline = local_pipeline(self._options.beam)
-        build(pipeline, plan)
-        return LocalExecutor(pipeline, remembers=not snapshot)
+        return local_executor(partial(build, plan=plan), options.beam, remembers=not snapshot)
 
     def run(self, stopping: threading.Event) -> int:
         """Runs ticks until stopped, or idle for long enough; then writes a last snapshot.
@@ -201,9 +204,9 @@ class Watch:
             self._snapshot_due = started + self._options.snapshot_interval
             self._join(tick)
         parts = len({shard.file.label for shard in news.shards}) + len(news.rejects)
-        what = f"{quantity(parts, 'file')} read"
-        what += f", snapshot {tick.name()}" if snapshot else ""
-        self._progress.say(f"{what} ({time.monotonic() - started:.1f} s)")
+        done = f"{quantity(parts, 'file')} read"
+        done += f", snapshot {tick.name()}" if snapshot else ""
+        self._progress.say(f"{done} ({time.monotonic() - started:.1f} s)")
 
     def _join(self, tick: Tick) -> None:
         """Joins the snapshot of a tick with offers, if there are any; or says why it is not."""
@@ -246,7 +249,11 @@ class Watch:
         One that is raised no more, since it is old news or was wrong, is never sent.
         """
         before, left = self._owed, self._not_delivered()
-        raised = {f"{one}.jsonl" for rows in self._raised for one in rows["alert_id"].to_pylist()}
+        raised = {
+            f"{alert_id}.jsonl"
+            for rows in self._raised
+            for alert_id in rows["alert_id"].to_pylist()
+        }
         self._owed = left & raised
         if self._owed and not before & self._owed:
             number = quantity(len(self._owed), "alert")
@@ -265,17 +272,17 @@ class Watch:
         new = sorted(names - self._alerts)
         self._alerts = names
         # What is shown is not read from the files, which somebody may have moved away already.
-        rows = [row for one in self._raised for row in one.to_pylist()]
+        rows = [row for batch in self._raised for row in batch.to_pylist()]
         raised = {f"{row['alert_id']}.jsonl": row for row in rows}
         for line in [raised[name] for name in new if name in raised][:MOST_ALERTS_SHOWN]:
             about = line["entity_id"] or line["cluster_id"]
             text = f"alert: {line['kind']}: {about}: {line['reason']}"
-            self._progress.say("".join(one if one.isprintable() else "?" for one in text))
+            self._progress.say("".join(letter if letter.isprintable() else "?" for letter in text))
         if len(new) > MOST_ALERTS_SHOWN:
             self._progress.say(f"{len(new) - MOST_ALERTS_SHOWN} more alerts are in {ALERTS}/")
 
 
-def run_watch(options: StreamOptions) -> int:
+def run_watch(options: Namespace) -> int:
     """Runs a stream over a watched folder or Kafka topics; returns the exit status.
 
     Raises:
@@ -309,7 +316,7 @@ def run_watch(options: StreamOptions) -> int:
             with gc_tuned():
                 owed = stream.run(stopping)
         except Exception as error:
-            return report_failure(error, debug=options.debug)
+            report_failure(error, debug=options.debug)
     if owed:
         sys.stderr.write(
             f"ringtrace: the webhook has not accepted {owed} alerts; they are in {ALERTS}/ and "
@@ -333,13 +340,7 @@ def run_watch(options: StreamOptions) -> int:
     return int(bool(withheld) or (unread and not options.skip_unreadable))
 
 
-def _new_evidence() -> LiveEvidence:
-    from pipelines.batch.joint_pipeline import LiveEvidence  # which a stream alone need not load
-
-    return LiveEvidence()
-
-
-def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str:
+def join_snapshot(options: Namespace, tick: Tick, live: LiveEvidence) -> str:
     """Joins a snapshot of a stream with offers as they are now; returns the folder.
 
     It follows the joint snapshot before it.
@@ -356,7 +357,9 @@ def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str
     from pipelines.exchange.signed_files import recipient_of_offers
 
     folder, private, name = Path(options.output, JOINT), options.private_output, tick.name()
-    before = max((str(one.parent) for one in folder.glob(f"[0-9]*/{MANIFEST_NAME}")), default=None)
+    before = max(
+        (str(path.parent) for path in folder.glob(f"[0-9]*/{MANIFEST_NAME}")), default=None
+    )
     made = join_arguments(
         options,
         str(Path(options.output, SNAPSHOTS, name)),
@@ -372,7 +375,7 @@ def join_snapshot(options: StreamOptions, tick: Tick, live: LiveEvidence) -> str
 
 def has_folders(watched: str) -> bool:
     """Tests if a watched folder has one for complaints or for calls."""
-    return any(Path(watched, one).is_dir() for one in FOLDERS.values())
+    return any(Path(watched, name).is_dir() for name in FOLDERS.values())
 
 
 def check_output(output: str) -> None:
@@ -381,7 +384,7 @@ def check_output(output: str) -> None:
         raise UsageError(f"--output {output}: a stream on this machine writes to a disk; give one")
     folder = Path(output)
     taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if taken and not any(Path(output, one).is_dir() for one in (STATE_FOLDER, ALERTS, SNAPSHOTS)):
+    if taken and not any(Path(output, name).is_dir() for name in (STATE_FOLDER, ALERTS, SNAPSHOTS)):
         raise UsageError(f"{output}: exists and is not a stream's; give another --output")
 
 
@@ -393,20 +396,20 @@ def stop_on_signals() -> Iterator[threading.Event]:
     def stop(_: int, __: FrameType | None) -> None:
         stopping.set()
 
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {sig: signal.signal(sig, stop) for sig in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopping
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
 
 
 def alert_files(output: str, folder: str) -> set[str]:
     """Returns the names of the alerts in a folder of the output: written, or delivered."""
     path = Path(output, folder)
     # To match each name by Path.glob takes ten times as long.
-    names = [one.name for one in path.iterdir()] if path.is_dir() else ()
-    return {one for one in names if one.startswith("a-") and one.endswith(".jsonl")}
+    names = [entry.name for entry in path.iterdir()] if path.is_dir() else ()
+    return {name for name in names if name.startswith("a-") and name.endswith(".jsonl")}
 
 
 def remove_begun_alerts(output: Path) -> None:

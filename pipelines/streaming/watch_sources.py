@@ -15,9 +15,11 @@ import math
 import os
 import shutil
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,7 @@ import apache_beam as beam
 import pyarrow as pa
 import xxhash
 
-from pipelines.options import UsageError
-from pipelines.streaming.options import StreamOptions
+from pipelines.options import Json, Row, UsageError
 from pipelines.streaming.plan import client_settings, stream_read_options
 from schemas.enums import RecordKind
 from schemas.extras import install_command
@@ -131,16 +132,18 @@ class NewRecords:
         return bool(self.shards or self.rejects)
 
 
-def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, dict[str, Any]]:
+def positions_to_json(positions: Mapping[str, ReadPosition]) -> dict[str, Json]:
     """Returns positions as they are stored."""
-    return {name: asdict(one) for name, one in sorted(positions.items())}
+    return {name: asdict(position) for name, position in sorted(positions.items())}
 
 
-def positions_from_json(stored: Mapping[str, Mapping[str, Any]]) -> dict[str, ReadPosition]:
+def positions_from_json(stored: Mapping[str, Row]) -> dict[str, ReadPosition]:
     """Returns positions that `positions_to_json` stored."""
     return {
-        name: ReadPosition(**{**one, "unread_sheets": tuple(one.get("unread_sheets", ()))})
-        for name, one in stored.items()
+        name: ReadPosition(
+            **{**position, "unread_sheets": tuple(position.get("unread_sheets", ()))}
+        )
+        for name, position in stored.items()
     }
 
 
@@ -190,10 +193,12 @@ class WatchedFolder:
                     seen.st_ino, seen.st_size, seen.st_mtime_ns, 0, 1, ctime_ns=seen.st_ctime_ns
                 )
                 same = before is not None and before.state == start.state
-                if same and not (before and before.problem and self._is_due(name, final)):
+                tried = self._steady() - self._tried.get(name, -math.inf)
+                due = final or tried >= RETRY_SECONDS
+                if same and not (due and before is not None and before.problem):
                     continue
                 age = math.inf if final else self._unchanged_for(name, start)
-                found = self._read(kind, name, path, start, before, age, left) if left > 0 else None
+                read = self._read(kind, name, path, start, before, age, left) if left > 0 else None
             except (OSError, InputError) as error:
                 now.pop(name, None)
                 if os.path.lexists(path):
@@ -201,14 +206,14 @@ class WatchedFolder:
                     if now[name] != positions.get(name):
                         rejects += reject
                 continue
-            if found is not None:
-                parts, now[name], size = found
+            if read is not None:
+                parts, now[name], size = read
                 shards += parts
                 left -= size
             elif before is None:
                 now.pop(name, None)
                 skipped.append(Entry(name, kind, EntryStatus.SKIPPED, SkipReason.UNFINISHED))
-        self._digests = {name: one for name, one in self._digests.items() if name in now}
+        self._digests = {name: hashed for name, hashed in self._digests.items() if name in now}
         return NewRecords(tuple(shards), tuple(rejects), now, self._account(now, skipped))
 
     def _unchanged_for(self, name: str, start: ReadPosition) -> float:
@@ -237,29 +242,28 @@ class WatchedFolder:
         self._tried[name] = self._steady()
         if start.size and (idle := skip_reason(path)):
             return replace(start, problem=idle), []
-        refused = error if isinstance(error, InputError) else _system_error(path, error)
+        refused = error
+        if isinstance(refused, OSError):
+            problem = refused.strerror or "cannot be read"
+            refused = InputError(str(path), problem, "see that it can be read")
         reject = _file_reject(kind, name, refused)
         return replace(start, problem=refused.problem), [reject]
-
-    def _is_due(self, name: str, final: bool) -> bool:
-        """Returns whether an entry that could not be read is to be tried again."""
-        return final or self._steady() - self._tried.get(name, -math.inf) >= RETRY_SECONDS
 
     def _account(self, now: Mapping[str, ReadPosition], skipped: Iterable[Entry]) -> InputEntries:
         left_out = [
             Entry(
                 name,
                 _kind_of(name),
-                EntryStatus.SKIPPED if one.problem in SKIP_REASONS else EntryStatus.UNREADABLE,
-                one.problem,
+                EntryStatus.SKIPPED if position.problem in SKIP_REASONS else EntryStatus.UNREADABLE,
+                position.problem,
             )
-            for name, one in now.items()
-            if one.problem
+            for name, position in now.items()
+            if position.problem
         ]
         sheets = [
             sheet
-            for name, one in now.items()
-            for sheet in sheet_entries(name, _kind_of(name), one.unread_sheets)
+            for name, position in now.items()
+            for sheet in sheet_entries(name, _kind_of(name), position.unread_sheets)
         ]
         return summarize_entries(len(now) - len(left_out), [*skipped, *left_out, *sheets])
 
@@ -270,19 +274,19 @@ class WatchedFolder:
             if not base.is_dir():
                 continue
             try:
-                below = sorted(folder_entries(str(base)), key=lambda one: one[0].split("/"))
+                below = sorted(folder_entries(str(base)), key=lambda entry: entry[0].split("/"))
             except InputError as error:
                 yield kind, folder, base, error
                 continue
-            for found, name, one in below:
-                path = Path(found)
+            for location, name, info in below:
+                path = Path(location)
                 reason: SkipReason | InputError | None
-                if isinstance(one, SkipReason | InputError):
-                    reason = one
+                if isinstance(info, SkipReason | InputError):
+                    reason = info
                 elif path.suffix in (".tmp", ".part"):
                     reason = SkipReason.UNFINISHED
                 else:
-                    reason = SkipReason.EMPTY if one.size_in_bytes == 0 else None
+                    reason = SkipReason.EMPTY if info.size_in_bytes == 0 else None
                 yield kind, f"{folder}/{name}", path, reason
 
     def _read(
@@ -316,14 +320,14 @@ class WatchedFolder:
             return None
         file = recognize_file(file, self._options)
         if file_layout(file) == Layout.LINES and file.can_be_cut:
-            at, digest = start, xxhash.xxh3_128()
+            begin, digest = start, xxhash.xxh3_128()
             if before is not None and (known := self._digest(name, path, start, before)):
-                at = replace(start, offset=before.offset, line=before.line)  # it has grown
+                begin = replace(start, offset=before.offset, line=before.line)  # it has grown
                 digest = known
             whole = unchanged_for >= UNFINISHED_SECONDS
-            shards, end = _line_shards(file, at, most, digest, whole=whole)
+            shards, end = _line_shards(file, begin, most, digest, whole=whole)
             self._digests[name] = start.state, digest
-            return shards, replace(end, mark=digest.hexdigest()), end.offset - at.offset
+            return shards, replace(end, mark=digest.hexdigest()), end.offset - begin.offset
         # A row that is cut can be read as another number, and of two versions the cut one may stay.
         plain = file_layout(file) == Layout.CSV and file.compression == "none"
         cut = plain and not _ends_a_line(path)
@@ -362,10 +366,10 @@ class Topics:
     start: str
     kinds: Mapping[str, RecordKind]
     formats: Mapping[RecordKind, str]
-    settings: Mapping[str, Any]
+    settings: Row
 
 
-def topics_from_options(options: StreamOptions) -> Topics:
+def topics_from_options(options: Namespace) -> Topics:
     """Returns the topics that the options name, or the settings of Kafka that they give.
 
     Raises:
@@ -373,7 +377,7 @@ def topics_from_options(options: StreamOptions) -> Topics:
     """
     kinds = dict.fromkeys(options.kafka_complaints, RecordKind.COMPLAINT)
     kinds |= dict.fromkeys(options.kafka_calls, RecordKind.CALL)
-    by_map = {one.kind for one in stream_read_options(options).maps}
+    by_map = {mapping.kind for mapping in stream_read_options(options).maps}
     mapped = {kind: "map-json" if kind in by_map else "jsonl" for kind in RecordKind}
     return Topics(
         servers=options.kafka_servers or "",
@@ -456,8 +460,11 @@ class TopicFeed:
         if self._topics.start == "latest":
             return last
         since = int(datetime.fromisoformat(self._topics.start).timestamp() * 1000)
-        found = self._consumer.offsets_for_times(dict.fromkeys(wanted, since))
-        return {one: found[one].offset if found.get(one) else last[one] for one in wanted}
+        offsets = self._consumer.offsets_for_times(dict.fromkeys(wanted, since))
+        return {
+            partition: offsets[partition].offset if offsets.get(partition) else last[partition]
+            for partition in wanted
+        }
 
     def _gone(self, partition: Any, left: int, first: int) -> Any:
         """Returns a reject in place of records that the broker deleted before they were read."""
@@ -508,8 +515,8 @@ class TopicFeed:
 
 def value_as_line(value: bytes) -> bytes:
     """Returns a value as one line: a line break means nothing in JSON, an empty value no record."""
-    one = value.replace(b"\r", b" ").replace(b"\n", b" ")
-    return (one if one.strip() else b'""') + b"\n"
+    line = value.replace(b"\r", b" ").replace(b"\n", b" ")
+    return (line if line.strip() else b'""') + b"\n"
 
 
 @dataclass(frozen=True)
@@ -526,13 +533,13 @@ class OneTick(beam.PTransform):
 
     options: ReadOptions
 
-    def expand(self, begin: beam.pvalue.PBegin) -> dict[str, Any]:
+    def expand(self, begin: beam.pvalue.PBegin) -> Json:
         """Returns loose batches, rejects and the tick."""
         due = begin | "Due" >> beam.Impulse()
-        read = due | "Shards" >> beam.FlatMap(_shards) | ReadShards(self.options)
-        refused = due | "Refused files" >> beam.FlatMap(_refused)
+        read = due | "Shards" >> beam.FlatMap(attrgetter("news.shards")) | ReadShards(self.options)
+        refused = due | "Refused files" >> beam.FlatMap(attrgetter("news.rejects"))
         read[REJECTS] = (read[REJECTS], refused) | "All" >> beam.Flatten()
-        return read | {TICKS: due | "Tick" >> beam.Map(_tick)}
+        return read | {TICKS: due | "Tick" >> beam.Map(attrgetter("tick"))}
 
 
 def _has_line(path: Path) -> bool:
@@ -547,37 +554,33 @@ def _ends_a_line(path: Path) -> bool:
 
 
 def _line_shards(
-    file: InputFile, at: ReadPosition, most: int, digest: Any, *, whole: bool
+    file: InputFile, position: ReadPosition, most: int, digest: Any, *, whole: bool
 ) -> tuple[list[Shard], ReadPosition]:
-    """Cuts shards of whole lines from `at` on, and adds them to a running hash.
+    """Cuts shards of whole lines from `position` on, and adds them to a running hash.
 
     With `whole` that includes a last line that has no end.
     """
     shards: list[Shard] = []
-    offset, line = at.offset, at.line
+    offset, line = position.offset, position.line
     with Path(file.path).open("rb") as stream:
-        while offset < min(at.size, at.offset + most):
+        while offset < min(position.size, position.offset + most):
             stream.seek(offset)
-            block = stream.read(min(SHARD_BYTES, at.size - offset))
+            block = stream.read(min(SHARD_BYTES, position.size - offset))
             end = block.rfind(b"\n") + 1
             if not end and len(block) < SHARD_BYTES:
                 if not whole:
                     break
                 # If the rest of the line comes later, the line is read again with it.
-                shards.append(Shard(file, offset, at.size, line))
-                return shards, replace(at, offset=offset, line=line)
+                shards.append(Shard(file, offset, position.size, line))
+                return shards, replace(position, offset=offset, line=line)
             end = end or len(block)
             shards.append(Shard(file, offset, offset + end, line))
             line += block.count(b"\n", 0, end)
             digest.update(memoryview(block)[:end])
             offset += end
-    if offset < at.size:  # the rest of a line is still to come, or of the file: look again
-        at = replace(at, size=offset)
-    return shards, replace(at, offset=offset, line=line)
-
-
-def _system_error(path: Path, error: OSError) -> InputError:
-    return InputError(str(path), error.strerror or "cannot be read", "see that it can be read")
+    if offset < position.size:  # the rest of a line is still to come, or of the file: look again
+        position = replace(position, size=offset)
+    return shards, replace(position, offset=offset, line=line)
 
 
 def _kind_of(name: str) -> RecordKind:
@@ -637,15 +640,3 @@ def _partition_label(partition: Any) -> str:
 
 def _position_name(partition: Any) -> str:
     return _PREFIX + _partition_label(partition)
-
-
-def _shards(due: DueTick) -> Iterator[Shard]:
-    yield from due.news.shards
-
-
-def _refused(due: DueTick) -> Iterator[pa.RecordBatch]:
-    yield from due.news.rejects
-
-
-def _tick(due: DueTick) -> Tick:
-    return due.tick

@@ -59,7 +59,12 @@ def published(folder, number):
     made = datetime(2026, 6, 1, tzinfo=UTC)
     record = partial(signed_files.accepted, offers=[offer], output=settings.output, made=made)
     _ = inputs | PublishRun(start, lambda *_: None, lambda content: b"{}", record)
-    return runner.run_pipeline(pipeline, settings, Progress(sys.stderr), debug=False)
+    try:
+        runner.run_pipeline(pipeline, settings, Progress(sys.stderr), debug=False)
+    except runner.RunFailedError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def day_of(folder):

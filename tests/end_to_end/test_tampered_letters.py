@@ -15,6 +15,7 @@ import pytest
 from pipelines import key_store
 from pipelines.exchange import signed_files
 from pipelines.options import UsageError
+from pipelines.safe_files import write_whole
 from pipelines.user_files import read_decisions, who_answers
 from reports import signing
 from reports.referral import seal
@@ -698,7 +699,7 @@ def test_a_pipe_in_a_shared_folder_keeps_nobody_waiting(home, tmp_path, capsys, 
 
 def test_no_partner_takes_the_name_of_a_hub(home, tmp_path, capsys):
     path = signed_files.feed_key_path("acx")
-    key_store.write_whole(path, signing.private_pem(signing.make_signing_key()))
+    write_whole(path, signing.private_pem(signing.make_signing_key()))
     (tmp_path / "acx.pem").write_bytes(signing.public_pem(fuzz_readers.KEY.public_key()))
     words = ["--fingerprint", signing.key_id(fuzz_readers.KEY.public_key())]
     assert ringtrace("keys", "trust", "acx", tmp_path / "acx.pem", *words) == 2

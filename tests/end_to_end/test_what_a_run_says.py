@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from pipelines.cli import main
-from pipelines.progress import BATCH_STEPS, BUNDLE_LOGGER, Progress, step_of_record
+from pipelines.progress import BUNDLE_LOGGER, Progress, batch_steps, step_of_record
 from pipelines.run_folder import NUMBER_REASONS, REJECT_REASONS, WITHHELD, unread_numbers
 from reports.run import Run
 from schemas.reject import Code
@@ -165,8 +165,8 @@ def test_a_runs_stages_are_those_whose_time_was_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(Progress, "following", counted)
     rows = jsonl(tmp_path / "c.jsonl", [complaint(1, narrative="call +1 888 555 0123")])
     run(tmp_path / "run", "--complaints", rows)
-    assert {step: begun[step] for step in BATCH_STEPS} == {
-        step: len(cost.stages) for step, cost in BATCH_STEPS.items()
+    assert {step: begun[step] for step in batch_steps()} == {
+        step: len(cost.stages) for step, cost in batch_steps().items()
     }
 
 

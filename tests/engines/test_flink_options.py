@@ -4,7 +4,7 @@ import grpc
 import pytest
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-from pipelines.flink_options import NUMBERS, SWITCHES, TEXTS
+from pipelines.data_files import read_data
 
 pytestmark = pytest.mark.flink
 
@@ -15,6 +15,7 @@ def test_the_job_server_describes_every_option(flink):
         told = server.DescribePipelineOptions(beam_job_api_pb2.DescribePipelineOptionsRequest())
     kinds = {one.name: one.type for one in told.options}
     kind = beam_job_api_pb2.PipelineOptionType
-    assert {kinds.get(name) for name in NUMBERS} == {kind.INTEGER}
-    assert {kinds.get(name) for name in TEXTS} == {kind.STRING}
-    assert {kinds.get(name) for name in SWITCHES} == {kind.BOOLEAN}
+    ours = read_data("flink")
+    assert {kinds.get(name) for name in ours["numbers"]} == {kind.INTEGER}
+    assert {kinds.get(name) for name in ours["texts"]} == {kind.STRING}
+    assert {kinds.get(name) for name in ours["switches"]} == {kind.BOOLEAN}

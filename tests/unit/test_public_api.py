@@ -25,8 +25,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import ringtrace as rt
-from pipelines import runner
-from pipelines.batch import pipeline as batch_pipeline
+from pipelines import runner, wiring
 from pipelines.cli import main
 from pipelines.reference_docs import markdown_page
 from schemas.complaint import COMPLAINT_LOOSE
@@ -262,7 +261,7 @@ def test_a_failure_says_where_and_no_data(files, tmp_path, monkeypatch, capfd):
     def poisoned(rows, kind, rules):
         raise ValueError(f"cannot read {rows.to_pylist()}")
 
-    monkeypatch.setattr(batch_pipeline, "stated_victim_numbers", poisoned)
+    monkeypatch.setattr(wiring, "stated_victim_numbers", poisoned)
     with pytest.raises(RuntimeError, match="the run failed: ValueError in test_public_api") as one:
         rt.run_batch(files[0], output=tmp_path / "run", progress=False)
     assert "8885550142" not in str(one.value) + "".join(capfd.readouterr())

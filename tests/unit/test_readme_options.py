@@ -13,8 +13,9 @@ from pipelines import (
     reference_docs,
 )
 from pipelines.commands import COMMANDS
+from pipelines.data_files import read_data
 from pipelines.flex_template import TEMPLATES, template_options
-from pipelines.options import METAVARS, Number, WholeNumber, help_text
+from pipelines.options import Number, WholeNumber, help_text
 from tests.support.real_data import ROOT
 
 DOCUMENTS = [
@@ -182,9 +183,9 @@ def test_every_option_has_a_help_and_its_value_a_name_of_the_vocabulary():
         assert len(about) >= 5, (name, action.dest)
         assert "%" not in about, (name, action.dest)
         if action.nargs != 0 and not action.choices:
-            assert action.metavar in METAVARS, (name, action.dest)
+            assert action.metavar in read_data("words")["values"], (name, action.dest)
             used.add(action.metavar)
-    assert used == METAVARS.keys()
+    assert used == read_data("words")["values"].keys()
 
 
 def test_one_option_takes_one_kind_of_value_in_all_commands():

@@ -6,7 +6,7 @@ from .raise_alerts import (
     RaiseAlerts as RaiseAlerts,
     SendAlertsToKafka as SendAlertsToKafka,
     hold_back_alerts as hold_back_alerts,
-    post_alerts_to_webhook as post_alerts_to_webhook,
+    post_alerts as post_alerts,
     webhook_url_problem as webhook_url_problem,
     write_alert_files as write_alert_files,
     write_alerts_to_kafka as write_alerts_to_kafka,

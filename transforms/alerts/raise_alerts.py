@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -107,33 +107,13 @@ def hold_back_alerts(
         return
     values = WithheldValues(register.key, changed_lookup(register, changes))
     lines = dict(alert_lines(alerts))
-    found = count_withheld(lines.items(), values)
-    for alert_id in found:
+    counts = count_withheld(lines.items(), values)
+    for alert_id in counts:
         place = set_aside(output, f"{ALERTS_FOLDER}/{alert_id}.jsonl", lines[alert_id])
         _log.warning("an alert names what must not leave; it is held back in %s", place)
-    yield alerts.filter(pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(found), pa.string()))))
-
-
-def write_alert_files(output: str, until: str | None = ALERTS_FOLDER) -> beam.PTransform:
-    """Returns what writes ALERT batches to files below `output`/alerts, and passes them on.
-
-    What a crash kept from the broker is raised again, with what has come since. So that the file
-    says what the broker is told, it is written again until `until`, a folder of the output, has
-    the alert's id as well; with None whenever it comes: an engine drops what it had raised before.
-    """
-    folders = None if until is None else [FileSystems.join(output, until)]
-    return beam.Map(write_files, FileSystems.join(output, ALERTS_FOLDER), folders)
-
-
-def post_alerts_to_webhook(url: str, output: str, *, owe: bool = False) -> beam.PTransform:
-    """Returns what posts ALERT batches to a webhook; yields the ids of those that it took now.
-
-    An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
-    the two sends it a second time, with the same Idempotency-Key. When the webhook takes none the
-    step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is for the
-    next tick, which raises it again. An alert that is refused keeps no other back.
-    """
-    return beam.FlatMap(post_alerts, url, FileSystems.join(output, DELIVERED_FOLDER), owe=owe)
+    yield alerts.filter(
+        pc.invert(pc.is_in(alerts["alert_id"], pa.array(list(counts), pa.string())))
+    )
 
 
 def write_alerts_to_kafka(
@@ -142,15 +122,22 @@ def write_alerts_to_kafka(
     """Returns what writes ALERT batches to a topic through Beam, keyed by the alert's id."""
     from apache_beam.io.kafka import WriteToKafka
 
-    keyed = beam.FlatMap(_keyed).with_output_types(tuple[bytes, bytes])
+    keyed = beam.FlatMap(
+        lambda alerts: [(name.encode(), line.rstrip()) for name, line in alert_lines(alerts)]
+    ).with_output_types(tuple[bytes, bytes])
     return "Keyed" >> keyed | WriteToKafka(dict(config), topic, expansion_service=expansion)
 
 
 def write_alerts_to_pubsub(topic: str) -> beam.PTransform:
     """Returns what writes ALERT batches to a topic, `projects/P/topics/T`."""
-    from apache_beam.io.gcp.pubsub import WriteToPubSub
+    from apache_beam.io.gcp.pubsub import PubsubMessage, WriteToPubSub
 
-    return "Messages" >> beam.FlatMap(_messages) | WriteToPubSub(topic, with_attributes=True)
+    messages = beam.FlatMap(
+        lambda alerts: [
+            PubsubMessage(line.rstrip(), {ID_ATTRIBUTE: name}) for name, line in alert_lines(alerts)
+        ]
+    )
+    return "Messages" >> messages | WriteToPubSub(topic, with_attributes=True)
 
 
 def alert_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
@@ -169,7 +156,7 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
     for row in alerts.to_pylist():
         doubtful = {ClusterFlag.BURST, ALONE} & set(row["flags"])
         core = set(row["reviewed"] if doubtful else row["core"])
-        tied = [one for one in row["tied_to"] if one in core]
+        tied = [entity_id for entity_id in row["tied_to"] if entity_id in core]
         hidden = row["entity_id"] is not None and row["entity_id"] not in core
         shown = row | {
             "entity_id": None if hidden else row["entity_id"],
@@ -180,11 +167,12 @@ def webhook_lines(alerts: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
         yield row["alert_id"], orjson.dumps(shown, option=_LINE)
 
 
-def without_files(alerts: pa.RecordBatch, *folders: str) -> pa.RecordBatch:
+def without_files(alerts: pa.RecordBatch, output: str, folders: Iterable[str]) -> pa.RecordBatch:
     """Returns the ALERT rows whose id lacks a file in a folder: a tick raises all again."""
-    there = os.path.exists if is_local(folders[0]) else FileSystems.exists
+    there = os.path.exists if is_local(output) else FileSystems.exists
+    paths = [FileSystems.join(output, folder) for folder in folders]
     ids = alerts["alert_id"].to_pylist()
-    whole = [all(there(_alert_path(folder, one)) for folder in folders) for one in ids]
+    whole = [all(there(_alert_path(path, alert_id)) for path in paths) for alert_id in ids]
     return alerts.filter(pc.invert(pa.array(whole, pa.bool_())))
 
 
@@ -212,9 +200,17 @@ def write_alert_file(folder: str, alert_id: str, line: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def write_files(alerts: pa.RecordBatch, folder: str, until: Sequence[str] | None) -> pa.RecordBatch:
-    """Writes the files of ALERT rows as `write_alert_files` does; returns the rows."""
-    new = alerts if until is None else without_files(alerts, folder, *until)
+def write_alert_files(
+    alerts: pa.RecordBatch, output: str, until: str | None = ALERTS_FOLDER
+) -> pa.RecordBatch:
+    """Writes a file below `output`/alerts for each ALERT row; returns the rows.
+
+    What a crash kept from the broker is raised again, with what has come since. So that the file
+    says what the broker is told, it is written again until `until`, a folder of the output, has
+    the alert's id as well; with None whenever it comes: an engine drops what it had raised before.
+    """
+    folder = FileSystems.join(output, ALERTS_FOLDER)
+    new = alerts if until is None else without_files(alerts, output, {ALERTS_FOLDER, until})
     for alert_id, line in alert_lines(new):
         write_alert_file(folder, alert_id, line)
     return alerts
@@ -272,9 +268,15 @@ def post_alert(
     raise WebhookError(problem, of_the_alert=refused)
 
 
-def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> Iterator[str]:
-    """Posts ALERT rows as `post_alerts_to_webhook` does; yields the ids of those taken now."""
-    for alert_id, line in webhook_lines(without_files(alerts, folder)):
+def post_alerts(alerts: pa.RecordBatch, url: str, output: str, *, owe: bool) -> Iterator[str]:
+    """Posts ALERT rows to a webhook; yields the ids of those that it took now.
+
+    An alert counts as delivered when a file of its id is below `output`/delivered. A crash between
+    the two sends it a second time, with the same Idempotency-Key. When the webhook takes none the
+    step fails, and is tried again by its runner; with `owe` it goes on, and what is owed is for the
+    next tick, which raises it again. An alert that is refused keeps no other back.
+    """
+    for alert_id, line in webhook_lines(without_files(alerts, output, {DELIVERED_FOLDER})):
         try:
             post_alert(url, alert_id, line)
         except WebhookError as error:
@@ -284,24 +286,12 @@ def post_alerts(alerts: pa.RecordBatch, url: str, folder: str, *, owe: bool) -> 
             if owe:
                 return  # nor would it take the others now
             raise
-        write_alert_file(folder, alert_id, b"")
+        write_alert_file(FileSystems.join(output, DELIVERED_FOLDER), alert_id, b"")
         yield alert_id
 
 
 def _alert_path(folder: str, alert_id: str) -> str:
     return f"{folder.rstrip('/')}/{alert_id}.jsonl"
-
-
-def _keyed(alerts: pa.RecordBatch) -> Iterator[tuple[bytes, bytes]]:
-    for alert_id, line in alert_lines(alerts):
-        yield alert_id.encode(), line.rstrip()
-
-
-def _messages(alerts: pa.RecordBatch) -> Iterator[Any]:
-    from apache_beam.io.gcp.pubsub import PubsubMessage
-
-    for alert_id, line in alert_lines(alerts):
-        yield PubsubMessage(line.rstrip(), {ID_ATTRIBUTE: alert_id})
 
 
 class SendAlertsToKafka(beam.DoFn):
@@ -316,7 +306,7 @@ class SendAlertsToKafka(beam.DoFn):
         self._servers = servers
         self._topic = topic
         self._settings = dict(settings)
-        self._folder = FileSystems.join(output, SENT_FOLDER)
+        self._output = output
         self._producer: Any = None
 
     def setup(self) -> None:
@@ -331,11 +321,11 @@ class SendAlertsToKafka(beam.DoFn):
         """Sends one message an alert, and waits until the broker has them all."""
         waiting = [
             (alert_id, self._producer.send(self._topic, key=alert_id.encode(), value=line))
-            for alert_id, line in alert_lines(without_files(alerts, self._folder))
+            for alert_id, line in alert_lines(without_files(alerts, self._output, {SENT_FOLDER}))
         ]
         for alert_id, taken in waiting:
             taken.get(timeout=BROKER_TIMEOUT_SECONDS)
-            write_alert_file(self._folder, alert_id, b"")
+            write_alert_file(FileSystems.join(self._output, SENT_FOLDER), alert_id, b"")
             yield alert_id
 
     def teardown(self) -> None:
@@ -372,10 +362,12 @@ class RaiseAlerts(beam.PTransform):
     def expand(self, inputs: Mapping[str, beam.PCollection]) -> Any:
         """Brings the rows of an identifier together, and those of a cluster."""
         mentions = inputs["evidence"] | "By mention" >> beam.ParDo(Pure(hard_mentions))
-        given = {**inputs, "evidence": mentions}
-        given["ties"] = self._apply(attested_ties, "cluster_id", ("members", "links"), given)
-        by_entity = self._apply(_of_entities, "entity_id", ("members", "evidence", "ties"), given)
-        by_cluster = self._apply(_of_clusters, "cluster_id", ("events", "members", "links"), given)
+        by_name = {**inputs, "evidence": mentions}
+        by_name["ties"] = self._apply(attested_ties, "cluster_id", ("members", "links"), by_name)
+        by_entity = self._apply(_of_entities, "entity_id", ("members", "evidence", "ties"), by_name)
+        by_cluster = self._apply(
+            _of_clusters, "cluster_id", ("events", "members", "links"), by_name
+        )
         return (by_entity, by_cluster) | "All" >> beam.Flatten()
 
     def _apply(
@@ -383,12 +375,12 @@ class RaiseAlerts(beam.PTransform):
         work: Callable[..., Iterator[pa.RecordBatch]],
         key: str,
         names: tuple[str, ...],
-        given: Mapping[str, beam.PCollection],
+        by_name: Mapping[str, beam.PCollection],
     ) -> beam.PCollection:
         """Brings together the rows of some inputs that have the same key."""
         keyed = {name: KeyedInput(_SCHEMAS[name], (key,)) for name in names}
         step = PerPartition(keyed, partial(work, rules=self.rules), side=self.known)
-        return {name: given[name] for name in names} | work.__name__ >> step
+        return {name: by_name[name] for name in names} | work.__name__ >> step
 
 
 @dataclass(eq=False)
@@ -402,7 +394,9 @@ class DropRepeatedAlerts(beam.PTransform):
             | "By id" >> beam.FlatMap(split_by_key, ("alert_id",))
             | "Of a tick" >> beam.GroupByKey()
             | "As a list"
-            >> beam.MapTuple(lambda at, parts: (at, list(parts))).with_output_types(tuple[int, Any])
+            >> beam.MapTuple(lambda partition, parts: (partition, list(parts))).with_output_types(
+                tuple[int, Any]
+            )
             | "For ever" >> beam.WindowInto(GlobalWindows())
             | "Once" >> beam.ParDo(_DropRepeated())
         )
@@ -411,8 +405,8 @@ class DropRepeatedAlerts(beam.PTransform):
 def alerts_to_batch(alerts: list[Alert]) -> pa.RecordBatch:
     """Makes ALERT rows, each id once: of equal ids the one raised first, then by identifier."""
     once: dict[str, Alert] = {}
-    for one in sorted(alerts, key=_first):
-        once.setdefault(one["alert_id"], one)
+    for alert in sorted(alerts, key=_first):
+        once.setdefault(alert["alert_id"], alert)
     return batch_of_rows(list(once.values()), ALERT)
 
 
@@ -431,7 +425,7 @@ def _of_entities(
     histories = identifier_histories(members, evidence, ties, known, rules)
     since = known.since(rules)
     yield alerts_to_batch(
-        [alert for one in histories for alert in identifier_alerts(one, rules, since)]
+        [alert for history in histories for alert in identifier_alerts(history, rules, since)]
     )
 
 
@@ -449,15 +443,17 @@ class _DropRepeated(beam.DoFn):
     def process(
         self,
         keyed: tuple[int, list[pa.RecordBatch]],
-        at: Any = beam.DoFn.TimestampParam,
+        timestamp: Any = beam.DoFn.TimestampParam,
         state: Any = beam.DoFn.StateParam(RAISED),  # noqa: B008 - how Beam declares state
     ) -> Iterator[pa.RecordBatch]:
-        now = int(at.micros // 1_000_000)
+        now = int(timestamp.micros // 1_000_000)
         raised: dict[str, int] = state.read() or {}
         rows = alerts_to_batch(table_of(keyed[1], ALERT).to_pylist())
         ids = rows["alert_id"].to_pylist()
-        new = [row for row, one in enumerate(ids) if one not in raised]
-        raised = {one: then for one, then in raised.items() if now - then <= REMEMBERED_SECONDS}
+        new = [row for row, alert_id in enumerate(ids) if alert_id not in raised]
+        raised = {
+            alert_id: then for alert_id, then in raised.items() if now - then <= REMEMBERED_SECONDS
+        }
         state.write(raised | dict.fromkeys(ids, now))
         if new:
             yield rows.take(pa.array(new))

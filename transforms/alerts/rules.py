@@ -8,11 +8,11 @@ evidence would merge.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -166,12 +166,14 @@ class IdentifierHistory:
         came = self.filed_at or self.times.tolist()
         seen = list(zip(came, self.orgs, self.reporters, strict=True))[:upto]
         people = Counter(who for *_, who in seen if who is not None)
-        within = most_within((org, at) for at, org, who in seen if who and people[who] == 1)
+        within = most_within((org, moment) for moment, org, who in seen if who and people[who] == 1)
         if within >= BURST_REPORTERS and 2 * within > len(people):
             yield ClusterFlag.BURST
         copies = zip(self.copied, self.copied_at, seen, strict=False)
         firsts = first_of_spans(
-            (text, at, who) for text, at, (*_, who) in copies if text and at and who is not None
+            (text, moment, who)
+            for text, moment, (*_, who) in copies
+            if text and moment and who is not None
         )
         if max(Counter(firsts.values()).values(), default=0) >= BURST_REPORTERS:
             yield ClusterFlag.SAME_TEXT
@@ -241,25 +243,25 @@ def attested_ties(
     """
     awake = members.filter(pa.array(may_raise(members, known, rules)))
     clusters = awake["cluster_id"].combine_chunks().unique()
-    of_cluster: dict[str, list[Any]] = {one: [] for one in clusters.to_pylist()}
+    of_cluster: defaultdict[str, list[Any]] = defaultdict(list)
     rows = members.filter(pc.is_in(members["cluster_id"], clusters))
     for row in rows.select(["cluster_id", *CORE_COLUMNS]).to_pylist():
         of_cluster[row["cluster_id"]].append(row)
     core = {name: core_members(rows) for name, rows in of_cluster.items()}
     itself = [
-        (one["entity_id"], None, None, one["entity_id"] in core[name])
-        for name, those in of_cluster.items()
-        for one in those
+        (row["entity_id"], None, None, row["entity_id"] in core[name])
+        for name, rows in of_cluster.items()
+        for row in rows
     ]
     linked = [
-        (one, other, link["weight"], other in core[link["cluster_id"]])
+        (end, far, link["weight"], far in core[link["cluster_id"]])
         for link in links.filter(pc.is_in(links["cluster_id"], clusters)).to_pylist()
-        for ends in [(link["entity_a"], link["entity_b"])]
-        for one, other in (ends, ends[::-1])
+        for end, far in permutations((link["entity_a"], link["entity_b"]))
     ]
     columns = zip(*itself, *linked, strict=True) if itself else [[]] * len(TIE)
     yield pa.RecordBatch.from_arrays(
-        [pa.array(one, field.type) for one, field in zip(columns, TIE, strict=True)], schema=TIE
+        [pa.array(column, field.type) for column, field in zip(columns, TIE, strict=True)],
+        schema=TIE,
     )
 
 
@@ -270,12 +272,12 @@ def hard_mentions(evidence: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     mentions = explode(evidence, MENTIONS, [*stated, *more])
     every = pa.Table.from_batches([mentions])
     smallest = [(name, "min") for name in stated[1:]]
-    found = aggregate(every.filter(are_hard(every["role"])), HARD_MENTION.names[:2], smallest)
+    hard = aggregate(every.filter(are_hard(every["role"])), HARD_MENTION.names[:2], smallest)
     copied = copied_texts(every)
-    at = pc.index_in(found["group_id"], copied["group_id"].combine_chunks())
-    found = found.append_column("copied", copied["text"].take(at))
-    found = found.append_column("copied_at", copied["filed_at"].take(at))
-    yield from batches_of(found.select(HARD_MENTION.names))
+    places = pc.index_in(hard["group_id"], copied["group_id"].combine_chunks())
+    hard = hard.append_column("copied", copied["text"].take(places))
+    hard = hard.append_column("copied_at", copied["filed_at"].take(places))
+    yield from batches_of(hard.select(HARD_MENTION.names))
 
 
 def identifier_histories(
@@ -317,19 +319,19 @@ def identifier_histories(
     return histories
 
 
-def threshold_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
+def threshold_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
     """Alerts where N reporters within the window tell of its use by a scammer; then 10 N, 100 N."""
-    level, start, people = rules.reporters, 0, len(set(one.reporters) - {None})
+    level, start, people = rules.reporters, 0, len(set(history.reporters) - {None})
     within: Counter[str] = Counter()
-    window, times = rules.within // timedelta(microseconds=1), one.times.tolist()
+    window, times = rules.within // timedelta(microseconds=1), history.times.tolist()
     span = f"{rules.within // timedelta(hours=1)} hours"
-    for last, (moment, who) in enumerate(zip(times, one.reporters, strict=True)):
+    for last, (moment, who) in enumerate(zip(times, history.reporters, strict=True)):
         if level > people:
             return
         if who is not None:
             within[who] += 1
         while moment - times[start] > window:
-            gone = one.reporters[start]
+            gone = history.reporters[start]
             if gone is not None:
                 within[gone] -= 1
                 if not within[gone]:
@@ -337,40 +339,42 @@ def threshold_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Aler
             start += 1
         while len(within) >= level:
             reason = f"reported by {level} people within {span}"
-            yield one.alert(AlertKind.THRESHOLD, [one.entity_id, str(level)], reason, last + 1)
+            yield history.alert(
+                AlertKind.THRESHOLD, [history.entity_id, str(level)], reason, last + 1
+            )
             level *= THRESHOLD_FACTOR
 
 
-def several_orgs_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
+def several_orgs_alerts(history: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
     """Alerts on what more than one organisation reported."""
-    orgs = sorted(set(one.orgs))
+    orgs = sorted(set(history.orgs))
     if len(orgs) > 1:
-        last = max(one.orgs.index(org) for org in orgs)
+        last = max(history.orgs.index(org) for org in orgs)
         reason = f"reported by {', '.join(orgs)}"
-        yield one.alert(AlertKind.SEVERAL_ORGS, [one.entity_id, *orgs], reason, last + 1)
+        yield history.alert(AlertKind.SEVERAL_ORGS, [history.entity_id, *orgs], reason, last + 1)
 
 
-def joined_cluster_alerts(one: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
+def joined_cluster_alerts(history: IdentifierHistory, _: AlertRules) -> Iterator[Alert]:
     """Alerts on what is new, and in a cluster that the known run has already."""
-    if one.joins:
-        tied = f", tied to {len(one.ties)} of its members" if one.ties else ""
-        yield one.alert(
+    if history.joins:
+        tied = f", tied to {len(history.ties)} of its members" if history.ties else ""
+        yield history.alert(
             AlertKind.JOINED_CLUSTER,
-            [one.entity_id, one.cluster_id],
-            f"new in the known cluster {one.cluster_id}{tied}",
-            len(one.times),
-            known_clusters=[one.cluster_id],
-            tied_to=list(one.ties),
+            [history.entity_id, history.cluster_id],
+            f"new in the known cluster {history.cluster_id}{tied}",
+            len(history.times),
+            known_clusters=[history.cluster_id],
+            tied_to=list(history.ties),
         )
 
 
-def burst_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
+def burst_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
     """Alerts on a day (UTC) with more reporters than its days before explain.
 
     The days before give a Poisson rate with the prior of Jeffreys; the number of reporters of the
     next day is then negative binomial (Gelman et al., Bayesian Data Analysis, 2.6).
     """
-    dates = one.times // MICROSECONDS_A_DAY
+    dates = history.times // MICROSECONDS_A_DAY
     first = int(dates[0])
     if dates[-1] - first < BURST_HISTORY_DAYS:
         return
@@ -378,25 +382,25 @@ def burst_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
 
     before = 0
     for start, end in pairwise([*group_starts(dates).tolist(), len(dates)]):
-        days, count = int(dates[start]) - first, len(set(one.reporters[start:end]) - {None})
+        days, count = int(dates[start]) - first, len(set(history.reporters[start:end]) - {None})
         telling = days >= BURST_HISTORY_DAYS and count >= rules.reporters
         if telling and betainc(count, before + 0.5, 1 / (1 + days)) < BURST_CHANCE:
             day = EPOCH + timedelta(days=first + days)
             reason = f"{count} people on {day:%Y-%m-%d}, after {before} in {days} days"
-            key = [one.entity_id, f"{day:%Y-%m-%d}"]
-            yield one.alert(AlertKind.BURST, key, reason, end)
+            key = [history.entity_id, f"{day:%Y-%m-%d}"]
+            yield history.alert(AlertKind.BURST, key, reason, end)
         before += count
 
 
-def referred_awake_alerts(one: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
+def referred_awake_alerts(history: IdentifierHistory, rules: AlertRules) -> Iterator[Alert]:
     """Alerts on a member of a referred cluster that a scammer used after the referral."""
-    for cluster in sorted({one.cluster_id, one.known_cluster or one.cluster_id}):
+    for cluster in sorted({history.cluster_id, history.known_cluster or history.cluster_id}):
         when = rules.referred.get(cluster)
         if when is None:
             continue
-        asleep = int(np.searchsorted(one.times, microseconds_of(when), side="right"))
-        if asleep < len(one.times):
-            yield one.alert(
+        asleep = int(np.searchsorted(history.times, microseconds_of(when), side="right"))
+        if asleep < len(history.times):
+            yield history.alert(
                 AlertKind.REFERRED_AWAKE,
                 [cluster, f"{when:%Y-%m-%dT%H:%M:%SZ}"],
                 f"the cluster {cluster}, referred on {when:%Y-%m-%d}, is active again",
@@ -415,11 +419,11 @@ RULES: tuple[Callable[[IdentifierHistory, AlertRules], Iterator[Alert]], ...] = 
 
 
 def identifier_alerts(
-    one: IdentifierHistory, rules: AlertRules, since: datetime
+    history: IdentifierHistory, rules: AlertRules, since: datetime
 ) -> Iterator[Alert]:
     """Yields what an identifier raises by a record that is not older than `since`."""
     for rule in RULES:
-        for alert in rule(one, rules):
+        for alert in rule(history, rules):
             if alert["observed_at"] >= since:
                 yield alert
 
@@ -481,8 +485,8 @@ def _joining(members: pa.Table, known: KnownClusters) -> tuple[np.ndarray, np.nd
 
 def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, Any]]:
     """Returns columns of the records in which each identifier has a hard role, oldest first."""
-    at = pc.index_in(evidence["entity_id"], entity_ids)
-    shown = evidence.append_column("at", at).filter(pc.is_valid(at))
+    places = pc.index_in(evidence["entity_id"], entity_ids)
+    shown = evidence.append_column("at", places).filter(pc.is_valid(places))
     shown = shown.sort_by([(name, "ascending") for name in ("at", "observed_at", "group_id")])
     filed = pc.coalesce(shown["filed_at"], shown["observed_at"])
     columns = {
@@ -495,11 +499,11 @@ def _records(evidence: pa.Table, entity_ids: pa.Array) -> dict[str, dict[str, An
         "copied": shown["copied"].to_pylist(),
         "copied_at": shown["copied_at"].cast(pa.int64()).to_pylist(),
     }
-    at = shown["at"].to_numpy()
+    places = shown["at"].to_numpy()
     ids = entity_ids.to_pylist()
     return {
-        ids[at[start]]: {name: column[start:end] for name, column in columns.items()}
-        for start, end in pairwise([*group_starts(at).tolist(), len(at)])
+        ids[places[start]]: {name: column[start:end] for name, column in columns.items()}
+        for start, end in pairwise([*group_starts(places).tolist(), len(places)])
     }
 
 
@@ -508,20 +512,24 @@ def _ties(ties: pa.Table, entity_ids: pa.Array, known: KnownClusters) -> dict[st
     linked = pc.and_(pc.is_in(ties["entity_id"], entity_ids), pc.is_valid(ties["other"]))
     rows = ties.filter(linked).combine_chunks()
     old = known.clusters_of(rows["other"].combine_chunks()) != NO_CLUSTER
-    rows = rows.filter(pa.array(old)).sort_by([("weight", "descending"), ("other", "ascending")])
-    tied: dict[str, list[str]] = {}
-    for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
-        tied.setdefault(name, []).append(other)
-    return tied
+    order = [("weight", "descending"), ("other", "ascending")]
+    return _others(rows.filter(pa.array(old)).sort_by(order))
 
 
 def _core(ties: pa.Table, entity_ids: pa.Array) -> dict[str, list[str]]:
     """Returns those of each identifier and what it is tied to that are core members."""
     rows = ties.filter(pc.and_(pc.is_in(ties["entity_id"], entity_ids), ties["core"]))
-    core: dict[str, list[str]] = {}
-    for name, other in zip(rows["entity_id"].to_pylist(), rows["other"].to_pylist(), strict=True):
-        core.setdefault(name, []).append(name if other is None else other)
-    return core
+    itself = pc.coalesce(rows["other"], rows["entity_id"])
+    return _others(rows.set_column(1, "other", itself))
+
+
+def _others(ties: pa.Table) -> dict[str, list[str]]:
+    """Returns the other ends of TIE rows by the one end, in their order."""
+    ends: defaultdict[str, list[str]] = defaultdict(list)
+    pairs = zip(ties["entity_id"].to_pylist(), ties["other"].to_pylist(), strict=True)
+    for entity_id, far in pairs:
+        ends[entity_id].append(far)
+    return ends
 
 
 def _seam(links: pa.Table, known: KnownClusters) -> list[tuple[str, str]]:

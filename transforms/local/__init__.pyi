@@ -1,10 +1,7 @@
 from .building import (
     UNCHECKED as UNCHECKED,
     OptionsParsedOnce as OptionsParsedOnce,
-    arguments_and_defaults as arguments_and_defaults,
-    dofn_specs as dofn_specs,
-    local_pipeline as local_pipeline,
-    new_pipeline as new_pipeline,
+    quick_building as quick_building,
 )
-from .executor import LocalExecutor as LocalExecutor
+from .executor import LocalExecutor as LocalExecutor, local_executor as local_executor
 from .stages import UnsupportedStepError as UnsupportedStepError

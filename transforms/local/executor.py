@@ -24,6 +24,7 @@ import pyarrow as pa
 from apache_beam.internal.util import insert_values_in_args
 from apache_beam.pvalue import PCollection, TaggedOutput
 
+from transforms.local.building import UNCHECKED, OptionsParsedOnce, quick_building
 from transforms.local.forks import Fork, ForkFailedError
 from transforms.local.stages import Pairs, Stage, Stages, Step, Whole
 from transforms.shuffle import Pure
@@ -74,7 +75,8 @@ class LocalExecutor:
         packs: bool = False,
         remembers: bool = False,
     ) -> None:
-        self._stages = Stages(pipeline)
+        with quick_building():
+            self._stages = Stages(pipeline)
         self._steps = self._stages.steps()
         self._beside = tuple(beside)
         self._packs = packs
@@ -101,6 +103,20 @@ class LocalExecutor:
             self._open = False
             for step in self._steps:
                 step.transform.fn.teardown()
+
+
+def local_executor(
+    build: Callable[[beam.Pipeline], None], flags: Sequence[str] = (), *, remembers: bool = False
+) -> LocalExecutor:
+    """Builds a pipeline of its own, for an executor of it.
+
+    Its shuffles have one part: several would only have to be put together again.
+    """
+    with quick_building():
+        options = OptionsParsedOnce(["--partitions=1", UNCHECKED, *flags])
+        pipeline = beam.Pipeline(options=options)
+        build(pipeline)
+        return LocalExecutor(pipeline, remembers=remembers)
 
 
 _Answer = list[tuple[int, list[Any]]]
@@ -149,7 +165,7 @@ class _Run:
                 self._run_stage(stage)
                 ended.add(stage)
                 for source in stage.reads:
-                    if not any(source in other.reads for other in [*waiting, *ready]):
+                    if not any(source in later.reads for later in [*waiting, *ready]):
                         self.whole[source] = []
         finally:
             if self._fork is not None:
@@ -381,18 +397,18 @@ class _Memory:
         self._kept = self._new
 
 
-def _same(value: Any, other: Any) -> bool:
+def _same(value: Any, before: Any) -> bool:
     """Tells whether values are equal, as far as that is cheap to tell."""
-    if value is other:
+    if value is before:
         return True
-    if type(value) is not type(other):
+    if type(value) is not type(before):
         return False
     if isinstance(value, list | tuple):
-        return len(value) == len(other) and all(map(_same, value, other))
+        return len(value) == len(before) and all(map(_same, value, before))
     if isinstance(value, TaggedOutput):
-        return value.tag == other.tag and _same(value.value, other.value)
+        return value.tag == before.tag and _same(value.value, before.value)
     if isinstance(value, pa.RecordBatch):
-        return bool(value.schema.equals(other.schema) and value.equals(other))
+        return bool(value.schema.equals(before.schema) and value.equals(before))
     if isinstance(value, np.ndarray):
-        return np.array_equal(value, other)
-    return isinstance(value, int | str) and value == other
+        return np.array_equal(value, before)
+    return isinstance(value, int | str) and value == before

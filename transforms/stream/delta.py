@@ -82,11 +82,11 @@ def phrase_counts(texts: pa.RecordBatch) -> pa.RecordBatch:
     """Converts FINGERPRINT_ROW_WITH_WORDS rows to PHRASE_COUNT rows with all their words."""
     flat = flatten_fingerprints(texts)
     known = phrases(texts, np.arange(len(flat.value)))
-    at = place_or_minus_one(known["value"].to_numpy(), flat.value)
+    places = place_or_minus_one(known["value"].to_numpy(), flat.value)
     columns = [
         pa.array(flat.value),
         *(texts[name].take(pa.array(flat.row)) for name in ("victim", "teller", "received_at")),
-        known["words"].take(pa.array(at)),
+        known["words"].take(pa.array(places)),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=PHRASE_COUNT)
 
@@ -110,9 +110,9 @@ def prune_phrase_counts(rows: pa.RecordBatch, oldest: int) -> pa.RecordBatch:
     kept = np.sort(np.concatenate([np.flatnonzero(~many), few]))
     known = shown_phrases([rows])
     texts = known.filter(pa.array(np.isin(known["value"].to_numpy(), wide)))
-    left = [one[kept] for one in columns]
+    left = [column[kept] for column in columns]
     words = _words_at_first(left[0], texts)
-    arrays = [pa.array(one) for one in left]
+    arrays = [pa.array(column) for column in left]
     arrays[3] = arrays[3].cast(TIMESTAMP)
     return pa.RecordBatch.from_arrays([*arrays, words], schema=PHRASE_COUNT)
 
@@ -148,8 +148,10 @@ def collect_phrases(_: object, rows: list[pa.RecordBatch]) -> pa.RecordBatch:
 
 def _words_at_first(value: np.ndarray, known: pa.RecordBatch) -> pa.Array:
     """Returns the words of sorted fingerprints, by PHRASE rows, at the first row of each alone."""
-    at = np.where(group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1)
-    return known["words"].take(pa.array(at, mask=at < 0))
+    places = np.where(
+        group_changes(value), place_or_minus_one(known["value"].to_numpy(), value), -1
+    )
+    return known["words"].take(pa.array(places, mask=places < 0))
 
 
 def _times(rows: pa.RecordBatch) -> np.ndarray:
@@ -160,9 +162,9 @@ def _times(rows: pa.RecordBatch) -> np.ndarray:
 def _once(columns: _Columns) -> _Columns:
     """Reduces to each (value, victim, teller) once, with the last time, sorted by value."""
     order = np.lexsort((mix_hashes(columns[1], columns[2]), columns[0]))
-    value, victim, teller, at = (one[order] for one in columns)
+    value, victim, teller, when = (column[order] for column in columns)
     begin = group_starts(value, victim, teller)
-    return value[begin], victim[begin], teller[begin], np.maximum.reduceat(at, begin)
+    return value[begin], victim[begin], teller[begin], np.maximum.reduceat(when, begin)
 
 
 def _newest_people(columns: _Columns, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -171,18 +173,20 @@ def _newest_people(columns: _Columns, among: np.ndarray) -> tuple[np.ndarray, np
     Of the rows `among` all, `MIN_TELLERS` of each: they decide whether as many people are alive at
     any later time.
     """
-    value, victim, teller, at = (one[among] for one in columns)
-    rows = (_newest(value, victim, teller, at), _newest(value, teller, victim, at))
-    shown = [np.unique(value[one], return_counts=True) for one in rows]
+    value, victim, teller, when = (column[among] for column in columns)
+    rows = (_newest(value, victim, teller, when), _newest(value, teller, victim, when))
+    shown = [np.unique(value[numbers], return_counts=True) for numbers in rows]
     enough = [values[counts >= call_scripts.MIN_TELLERS] for values, counts in shown]
     return among[np.union1d(*rows)], np.intersect1d(enough[0], enough[1])
 
 
-def _newest(value: np.ndarray, who: np.ndarray, other: np.ndarray, at: np.ndarray) -> np.ndarray:
+def _newest(
+    value: np.ndarray, who: np.ndarray, partner: np.ndarray, when: np.ndarray
+) -> np.ndarray:
     """Returns the row of the last time of each of the `MIN_TELLERS` of `who` that came last."""
-    order = np.lexsort((other, -at, who, value))
+    order = np.lexsort((partner, -when, who, value))
     once = order[group_starts(value[order], who[order])]
-    once = once[np.lexsort((who[once], -at[once], value[once]))]
+    once = once[np.lexsort((who[once], -when[once], value[once]))]
     rank = np.arange(len(once)) - np.searchsorted(value[once], value[once])
     newest: np.ndarray = once[rank < call_scripts.MIN_TELLERS]
     return newest
@@ -320,7 +324,10 @@ def split_delta(delta: Delta, partitions: int) -> Iterator[tuple[int, Delta]]:
         np.full(delta.phrases.num_rows, PHRASE_PARTITION),
     )
     for partition in np.unique(np.concatenate(of_rows)).tolist():
-        yield partition, _take(delta, *(np.flatnonzero(one == partition) for one in of_rows))
+        yield (
+            partition,
+            _take(delta, *(np.flatnonzero(numbers == partition) for numbers in of_rows)),
+        )
 
 
 def chunk_delta(delta: Delta) -> Iterator[Delta]:
@@ -339,13 +346,13 @@ def concat_deltas(deltas: Sequence[Delta]) -> Delta:
     """Joins deltas one after the other; an id may then be in it several times."""
     if not deltas:
         return empty_delta()
-    starts = np.cumsum([0, *(one.records.num_rows for one in deltas[:-1])]).tolist()
+    starts = np.cumsum([0, *(delta.records.num_rows for delta in deltas[:-1])]).tolist()
     moved = [
-        one._replace(
-            evidence=_shift_rows(one.evidence, start),
-            fingerprints=_shift_rows(one.fingerprints, start),
+        delta._replace(
+            evidence=_shift_rows(delta.evidence, start),
+            fingerprints=_shift_rows(delta.fingerprints, start),
         )
-        for start, one in zip(starts, deltas, strict=True)
+        for start, delta in zip(starts, deltas, strict=True)
     ]
     tables = map(table_of, zip(*moved, strict=True), DELTA_SCHEMAS)
     return Delta(*map(one_batch, tables))
@@ -451,8 +458,8 @@ def _had_by_erased(
     complaints = gone.filter(pc.equal(gone["record_kind"], str(RecordKind.COMPLAINT)))
     keys = zip(*(complaints[n].to_pylist() for n in ("source_org", "victim_key")), strict=True)
     persons = pa.array([key and key.removeprefix(f"{org}|") for org, key in keys], pa.string())
-    whose = [complaints["source_org"], pc.coalesce(persons, complaints["record_id"])]
-    victims = hash_columns(pa.table(whose, ["org", "person"]), ["org", "person"])
+    people = [complaints["source_org"], pc.coalesce(persons, complaints["record_id"])]
+    victims = hash_columns(pa.table(people, ["org", "person"]), ["org", "person"])
     flat = flatten_fingerprints(left)
     there = mix_hashes(left["victim"].to_numpy()[flat.row], flat.value)
     victim, value = phrases["victim"].to_numpy(), phrases["value"].to_numpy()

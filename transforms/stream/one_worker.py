@@ -15,7 +15,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from transforms.local import LocalExecutor, local_pipeline
+from transforms.local import local_executor
 from transforms.stream.state import STATE_OUTPUTS, TICKS
 
 
@@ -66,27 +66,19 @@ class _TickPipeline:
     """Runs `analyze` on all that one tick handed out."""
 
     def __init__(self, analyze: Any) -> None:
-        pipeline = local_pipeline()
+        self._analyze = analyze
+        self._alerts: list[pa.RecordBatch] = []
+        self._executor = local_executor(self._build)
+
+    def _build(self, pipeline: beam.Pipeline) -> None:
         whole = pipeline | "Whole" >> beam.Impulse()
         kept = {
             name: whole | f"Take {name}" >> beam.FlatMap(itemgetter(name)) for name in STATE_OUTPUTS
         }
-        self._collected = _CollectAlerts()
-        _ = kept | "Look" >> analyze | "Collect" >> beam.ParDo(self._collected)
-        self._executor = LocalExecutor(pipeline)
+        _ = kept | "Look" >> self._analyze | "Collect" >> beam.Map(self._alerts.append)
 
     def run(self, whole: Mapping[str, list[Any]]) -> list[pa.RecordBatch]:
         """Returns the alerts."""
-        self._collected.alerts = []
+        self._alerts.clear()
         self._executor.run(whole)
-        return self._collected.alerts
-
-
-class _CollectAlerts(beam.DoFn):
-    """Collects what the last steps of a tick's pipeline gave."""
-
-    def __init__(self) -> None:
-        self.alerts: list[pa.RecordBatch] = []
-
-    def process(self, alerts: pa.RecordBatch) -> None:
-        self.alerts.append(alerts)
+        return [*self._alerts]

@@ -114,19 +114,19 @@ def read_messages(
     by_map = options.map_for(kind) is not None
     read = mapped.read if by_map else input_contract.read_records
     groups: dict[tuple[str, str | None], list[Message]] = {}
-    for one in messages:
-        groups.setdefault((one.source, one.org), []).append(one)
+    for message in messages:
+        groups.setdefault((message.source, message.org), []).append(message)
     for (source, org), group in groups.items():
         origin = Origin(source, mapped.JSON_ADAPTER.name if by_map else "jsonl", kind)
         records: list[Record] = []
         refused: list[Reject] = []
-        for one in group:
-            record, code = _record(one, decoder)
+        for message in group:
+            record, code = _record(message, decoder)
             if code is None:
                 records.append(record)
             else:
-                message = "the message holds no value that is read"
-                refused.append(make_reject(origin, record, code, message))
+                why = "the message holds no value that is read"
+                refused.append(make_reject(origin, record, code, why))
         named = replace(options, source_org=org or options.source_org)
         rows, rejects = read(origin, records, named)
         if rows.num_rows:
@@ -145,17 +145,17 @@ def read_queues(
 
     `read_queue` gives Messages in the global window; those of a bundle are read together.
     """
-    found: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
     rejects = []
     for kind, tag in TAGS.items():
         if kind in read_queue:
             step = beam.ParDo(_Read(kind, decoder, options)).with_outputs(tag, REJECTS)
             rows = begin | f"Queue of {tag}" >> read_queue[kind] | f"Read {tag}" >> step
-            found[tag] = rows[tag]
+            outputs[tag] = rows[tag]
             rejects.append(rows[REJECTS])
         else:
-            found[tag] = begin | f"No {tag}" >> beam.Create([], reshuffle=False)
-    return found | {REJECTS: tuple(rejects) | "Unread" >> beam.Flatten()}
+            outputs[tag] = begin | f"No {tag}" >> beam.Create([], reshuffle=False)
+    return outputs | {REJECTS: tuple(rejects) | "Unread" >> beam.Flatten()}
 
 
 @dataclass(eq=False)
@@ -203,7 +203,7 @@ class KafkaQueue(beam.PTransform):
 
 def kafka_message(record: Any) -> Message:
     """Converts a Kafka record with its metadata; its place is topic, partition and offset."""
-    headers = {one.key: one.value for one in record.headers or ()}
+    headers = {header.key: header.value for header in record.headers or ()}
     org = headers.get(ORG_HEADER)
     return Message(
         source=f"kafka:{record.topic}:{record.partition}",
@@ -253,9 +253,9 @@ def pubsub_message(message: Any, subscription: str) -> Message:
 def _as_contract_value(value: Any) -> Any:
     """Writes an Avro value as the input contract does: times in ISO 8601, decimals as digits."""
     if isinstance(value, dict):
-        return {name: _as_contract_value(one) for name, one in value.items()}
+        return {name: _as_contract_value(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_as_contract_value(one) for one in value]
+        return [_as_contract_value(part) for part in value]
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     if isinstance(value, date):
@@ -263,14 +263,14 @@ def _as_contract_value(value: Any) -> Any:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
-def _record(one: Message, decoder: Decoder) -> tuple[Record, Code | None]:
-    whole = Record(one.position, one.data, len(one.data))
-    if len(one.data) > MAX_ROW_BYTES:
+def _record(message: Message, decoder: Decoder) -> tuple[Record, Code | None]:
+    whole = Record(message.position, message.data, len(message.data))
+    if len(message.data) > MAX_ROW_BYTES:
         return whole, Code.ROW_TOO_LARGE
-    if not one.data.strip():
+    if not message.data.strip():
         return whole, Code.NOT_AN_OBJECT
     try:
-        return whole._replace(data=decoder.json(one.data)), None
+        return whole._replace(data=decoder.json(message.data)), None
     except ValueError:
         return whole, Code.BAD_ENCODING
 
@@ -286,9 +286,9 @@ class _Read(beam.DoFn):
     def start_bundle(self) -> None:
         self._messages, self._since = [], None
 
-    def process(self, one: Message, at: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
-        self._messages.append(one)
-        self._since = at if self._since is None else min(self._since, at)
+    def process(self, message: Message, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[Any]:
+        self._messages.append(message)
+        self._since = timestamp if self._since is None else min(self._since, timestamp)
         if len(self._messages) >= BATCH_MESSAGES:
             for tag, batch in self._flush():
                 yield beam.pvalue.TaggedOutput(tag, batch)

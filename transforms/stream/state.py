@@ -181,7 +181,7 @@ class LiveState:
 
     def deltas(self) -> list[Delta]:
         """Returns what is alive in parts; mentions that have expired may still be in them."""
-        return [*(one.delta for one in self.generations), self.beside]
+        return [*(generation.delta for generation in self.generations), self.beside]
 
     def settled(self, days: Mapping[str, int]) -> Delta:
         """Returns what is alive as one."""
@@ -214,7 +214,9 @@ class LiveState:
         """Settles what came with what is there."""
         fresh = concat_deltas(deltas)
         came, *known = generations = [generation_of(fresh), *self.generations]
-        newest = max((one.newest for one in generations if len(one.keys)), default=None)
+        newest = max(
+            (generation.newest for generation in generations if len(generation.keys)), default=None
+        )
         oldest = newest - timedelta(days=longest_retention(days)) if newest else _NEVER
         nothing = empty_delta()
         beside = nothing._replace(stated=fresh.stated, phrases=fresh.phrases)
@@ -223,17 +225,17 @@ class LiveState:
         if known and len(known[-1].keys) < GENERATION_RECORDS:
             parts.append(known.pop().delta)
         done, self.generations = [], []
-        for one in known:
-            moves = np.isin(one.groups, came.groups) | np.isin(one.keys, came.keys)
-            parts += [one.select(moves).delta] if moves.any() else []
-            stays = one.select(~moves) if moves.any() else one
+        for generation in known:
+            moves = np.isin(generation.groups, came.groups) | np.isin(generation.keys, came.keys)
+            parts += [generation.select(moves).delta] if moves.any() else []
+            stays = generation.select(~moves) if moves.any() else generation
             if len(stays.keys) and stays.oldest < oldest:
                 done.append(settle_deltas([stays.delta], days, newest))
                 stays = generation_of(done[-1].delta)
             self.generations += [stays] if len(stays.keys) else []
         done.append(settle_deltas(parts, days, newest))
         self.generations += generations_of(done[-1].delta)
-        groups = [one.groups for one in self.generations] or [came.groups]
+        groups = [generation.groups for generation in self.generations] or [came.groups]
         names, first = np.unique(np.concatenate(groups), return_index=True)
         self._places = names, np.repeat(np.arange(len(groups)), list(map(len, groups)))[first]
         phrases = drop_words_not_in(fresh.phrases, self.beside.phrases)
@@ -242,33 +244,6 @@ class LiveState:
             self.duplicates += settlement.duplicates
             self.expired += settlement.expired
             _count_settled(settlement)
-
-
-@dataclass(eq=False)
-class RecordsToDeltas(beam.PTransform):
-    """Converts accepted batches of one kind of record to (partition, Delta).
-
-    `rules` say how rows without a pseudonym count as reporters.
-    """
-
-    kind: RecordKind
-    rules: SourceRules = field(default_factory=dict)
-
-    def expand(self, accepted: beam.PCollection) -> Any:
-        """Converts batch by batch; see `records_to_delta`."""
-        step = beam.FlatMap(_records_to_deltas, self.kind, self.rules)
-        return accepted | step.with_output_types(KEYED_BY_PARTITION)
-
-
-@dataclass(eq=False)
-class RejectsToDeltas(beam.PTransform):
-    """Converts REJECT batches, not masked yet, to (partition, Delta) of the stated numbers."""
-
-    def expand(self, rejects: beam.PCollection) -> Any:
-        """Converts batch by batch; see `rejects_to_delta`."""
-        return rejects | beam.FlatMap(
-            lambda batch: split_delta(rejects_to_delta(batch, datetime.now(UTC)), PARTITIONS)
-        ).with_output_types(KEYED_BY_PARTITION)
 
 
 @dataclass(eq=False)
@@ -294,7 +269,9 @@ class KeepState(beam.PTransform):
         step = beam.ParDo(_KeepState(self.days)).with_outputs(*_ALIVE, REJECTED, main=MAIN)
         kept = (inputs[DELTAS], refused, asked) | "Together" >> beam.Flatten() | "Keep" >> step
         outputs = {name: kept[name] for name in (MAIN, *_ALIVE, REJECTED)} | {TICKS: inputs[TICKS]}
-        return {name: one | f"Window of {name}" >> tick_windows() for name, one in outputs.items()}
+        return {
+            name: rows | f"Window of {name}" >> tick_windows() for name, rows in outputs.items()
+        }
 
 
 @dataclass(eq=False)
@@ -415,10 +392,10 @@ def unexpired(
 
 def count_live_records(records: pa.RecordBatch) -> Iterator[CounterValue]:
     """Counts records that are alive, as a snapshot accounts for them: the others are not in it."""
-    for one in pc.value_counts(records["record_kind"]).to_pylist():
-        name = KIND_PLURAL[RecordKind(one["values"])]
-        yield (name, "read"), one["counts"]
-        yield (name, "accepted"), one["counts"]
+    for row in pc.value_counts(records["record_kind"]).to_pylist():
+        name = KIND_PLURAL[RecordKind(row["values"])]
+        yield (name, "read"), row["counts"]
+        yield (name, "accepted"), row["counts"]
 
 
 def longest_retention(days: Mapping[str, int]) -> int:
@@ -426,14 +403,23 @@ def longest_retention(days: Mapping[str, int]) -> int:
     return max(days.values())
 
 
-def _records_to_deltas(
+def deltas_of_records(
     accepted: pa.RecordBatch, kind: RecordKind, rules: SourceRules
 ) -> Iterator[tuple[int, Delta]]:
+    """Converts an accepted batch of one kind of record to (partition, Delta).
+
+    `rules` say how rows without a pseudonym count as reporters.
+    """
     if accepted.num_rows:
         delta = records_to_delta(accepted, kind, rules)
         duplicates = accepted.num_rows - delta.records.num_rows
         increment_engine_counter((("live", "duplicates"), duplicates))
         yield from split_delta(delta, PARTITIONS)
+
+
+def deltas_of_rejects(rejects: pa.RecordBatch) -> Iterator[tuple[int, Delta]]:
+    """Converts a REJECT batch, not masked yet, to (partition, Delta) of the stated numbers."""
+    yield from split_delta(rejects_to_delta(rejects, datetime.now(UTC)), PARTITIONS)
 
 
 class _KeepState(beam.DoFn):
@@ -455,9 +441,9 @@ class _KeepState(beam.DoFn):
         refused: Any = beam.DoFn.StateParam(REFUSED),  # noqa: B008
         counted: Any = beam.DoFn.StateParam(COUNTED),  # noqa: B008
     ) -> Iterator[Any]:
-        _, one = keyed
-        if not isinstance(one, Tick):
-            (refused if isinstance(one, pa.RecordBatch) else fresh).add(one)
+        _, value = keyed
+        if not isinstance(value, Tick):
+            (refused if isinstance(value, pa.RecordBatch) else fresh).add(value)
             return
         for batch in refused.read():
             yield beam.pvalue.TaggedOutput(REJECTED, batch)
@@ -503,13 +489,15 @@ def _emit_state(deltas: Iterable[Delta], duplicates: int, expired: int) -> Itera
     """Yields what is alive in a partition as outputs of its step; see `KeepState`."""
     yield beam.pvalue.TaggedOutput(COUNTERS, (("live", "duplicates"), duplicates))
     yield beam.pvalue.TaggedOutput(COUNTERS, (("live", "expired"), expired))
-    for one in deltas:
-        yield beam.pvalue.TaggedOutput(RECORDS, one.records)
-        yield beam.pvalue.TaggedOutput(STATED, one.stated)
-        yield from batches_of(pa.Table.from_batches([with_record_times(one.records, one.evidence)]))
+    for delta in deltas:
+        yield beam.pvalue.TaggedOutput(RECORDS, delta.records)
+        yield beam.pvalue.TaggedOutput(STATED, delta.stated)
+        yield from batches_of(
+            pa.Table.from_batches([with_record_times(delta.records, delta.evidence)])
+        )
         for name, rows in (
-            (FINGERPRINTS, with_record_times(one.records, one.fingerprints)),
-            (PHRASES, one.phrases),
+            (FINGERPRINTS, with_record_times(delta.records, delta.fingerprints)),
+            (PHRASES, delta.phrases),
         ):
             if rows.num_rows:
                 yield beam.pvalue.TaggedOutput(name, rows)

@@ -106,7 +106,7 @@ def read_known_members(folder: str, known: KnownRun | None) -> KnownRun:
     if known is not None and manifest["run_id"] == known[0]:
         return known
     check_table(folder, manifest, MEMBERS)
-    names = sorted(one["name"] for one in files_of(manifest, MEMBERS))
+    names = sorted(file["name"] for file in files_of(manifest, MEMBERS))
     paths = [FileSystems.join(folder.rstrip("/"), *name.split("/")) for name in names]
     return manifest["run_id"], [batch for path in paths for batch in read_previous_members(path)]
 

@@ -15,6 +15,7 @@ from .publish import (
     PublishRun as PublishRun,
     Record as Record,
     Sign as Sign,
+    WriteReport as WriteReport,
     WriteTables as WriteTables,
     folder_replaced as folder_replaced,
     parquet_bytes as parquet_bytes,

@@ -123,8 +123,8 @@ class ProcessPool:
             yield from inline.run(jobs, seconds)
             return
         idle: SimpleQueue[_Worker] = SimpleQueue()
-        for one in workers:
-            idle.put(one)
+        for worker in workers:
+            idle.put(worker)
         threads = ThreadPoolExecutor(len(workers))
         try:
             for result, files in threads.map(partial(_run_on_idle, idle, self.folder), jobs):
@@ -132,8 +132,8 @@ class ProcessPool:
                 yield result
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
-            for one in workers:
-                one.end()
+            for worker in workers:
+                worker.end()
             threads.shutdown(wait=True)
 
 
@@ -236,11 +236,11 @@ def _start_workers(count: int) -> list[_Worker]:
     try:
         while len(workers) < count:
             workers.append(start())
-        for one in workers:
-            one.call(available_cpus)
+        for worker in workers:
+            worker.call(available_cpus)
     except (OSError, JobError):
-        for one in workers:
-            one.end()
+        for worker in workers:
+            worker.end()
         return []
     return workers
 
@@ -258,7 +258,7 @@ class _Worker:
         Not multiprocessing, which runs the caller's main module again in each process it spawns:
         that may be Beam's worker, or a script that would start a second run.
         """
-        path = os.pathsep.join(os.path.abspath(one) for one in sys.path)  # noqa: PTH100
+        path = os.pathsep.join(map(os.path.abspath, sys.path))
         process = subprocess.Popen(
             [sys.executable, "-c", "from transforms.write.job_pool import main; main()"],
             stdin=subprocess.PIPE,
@@ -284,8 +284,8 @@ class _Worker:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the run's, which kills us
             os.close(sink)
             os.close(source)
-            with os.fdopen(calls, "rb") as asked, os.fdopen(answers, "wb") as given:
-                _serve(asked, given)
+            with os.fdopen(calls, "rb") as asked, os.fdopen(answers, "wb") as replies:
+                _serve(asked, replies)
 
         pid = fork(serve)
         os.close(calls)

@@ -84,22 +84,17 @@ def copy_with_digest(chunks: FileChunks, sink: BinaryIO, name: str, rows: int) -
 
 def sort_order(rows: pa.Table, table: Table) -> pa.Array:
     """Returns row numbers by the table's key, ties by every other column that can be sorted."""
-    sortable = [one.name for one in table.schema if not pa.types.is_nested(one.type)]
+    sortable = [field.name for field in table.schema if not pa.types.is_nested(field.type)]
     names = [*table.key, *(name for name in sortable if name not in table.key)]
     return pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names])
 
 
 def sorted_row_groups(rows: pa.Table, table: Table) -> Iterator[pa.Table]:
     """Yields the rows in order, cut into row groups; one empty group if there are none."""
-    order = sort_order(rows, table)
-    sizes = _text_bytes(rows)[order.to_numpy()]
-    start = 0
-    while True:
-        count = _rows_that_fit(sizes[start:], 0, 0)
-        yield rows.take(order.slice(start, count)).combine_chunks()
-        start += count
-        if start >= rows.num_rows:
-            return
+    if not rows.num_rows:
+        yield rows
+    order, starts = sort_order(rows, table), range(0, rows.num_rows, ROW_GROUP_ROWS)
+    yield from _regroup(rows.take(order.slice(start, ROW_GROUP_ROWS)) for start in starts)
 
 
 class ExternalSorter:
@@ -195,7 +190,7 @@ def _merge_parts(parts: list[list[EncodedBatch]], table: Table) -> Iterator[pa.T
         rows = pa.concat_tables(loaded).combine_chunks()
         if not rows.num_rows:
             return
-        ends = np.cumsum([one.num_rows for one in loaded])
+        ends = np.cumsum([part.num_rows for part in loaded])
         order = sort_order(rows, table)
         # What sorts behind the last loaded row of a part may sort behind rows not yet read.
         last = [end - 1 for end, done in zip(ends, all_read, strict=True) if not done]
@@ -203,8 +198,8 @@ def _merge_parts(parts: list[list[EncodedBatch]], table: Table) -> Iterator[pa.T
         certain = order.slice(0, known[0] + 1) if len(known) else order
         yield rows.take(certain)
         part_of = np.searchsorted(ends, certain.to_numpy(), side="right")
-        given = np.bincount(part_of, minlength=len(parts))
-        loaded = [one.slice(count) for one, count in zip(loaded, given, strict=True)]
+        emitted = np.bincount(part_of, minlength=len(parts))
+        loaded = [part.slice(count) for part, count in zip(loaded, emitted, strict=True)]
 
 
 def _needs_more(loaded: pa.Table, rows: int, size: int) -> bool:
@@ -216,17 +211,16 @@ def _regroup(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Cuts rows in order, in tables of whatever size, into row groups."""
     waiting: list[pa.Table] = []
     count = size = 0
-    for one in tables:
-        sizes = _text_bytes(one)
+    for table in tables:
+        sizes = _text_bytes(table)
         start = 0
-        while start < one.num_rows:
-            room = min(_rows_that_fit(sizes[start:], count, size), one.num_rows - start)
-            if room:
-                waiting.append(one.slice(start, room))
+        while start < table.num_rows:
+            room = min(_rows_that_fit(sizes[start:], count, size), table.num_rows - start)
+            waiting.append(table.slice(start, room))
             count += room
             size += int(sizes[start : start + room].sum())
             start += room
-            if start < one.num_rows or count == ROW_GROUP_ROWS:
+            if start < table.num_rows or count == ROW_GROUP_ROWS:
                 yield pa.concat_tables(waiting).combine_chunks()
                 waiting, count, size = [], 0, 0
     if count:

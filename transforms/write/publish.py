@@ -172,11 +172,11 @@ def _write_shard(
     table = WRITTEN_TABLES[name]
     batches: list[EncodedBatch] = []
     run: RunSettings | None = None
-    for one in values:
-        if isinstance(one, RunSettings):
-            run = one
+    for value in values:
+        if isinstance(value, RunSettings):
+            run = value
         else:
-            batches.append(one)
+            batches.append(value)
     if run is None:  # nobody asked for the tables of this window
         return
     folder, key = run.staging, None
@@ -217,12 +217,13 @@ REPLACED_SUFFIX = ".replaced"
 class PublishRun(beam.PTransform):
     """Turns digests, counters and OutputFiles (a dict of PCollections) into a published Manifest.
 
-    `runs` has the one RunSettings of a window. What `report` writes is listed beside the tables.
+    `runs` has the one RunSettings of a window. What `report` writes, if there is one, is listed
+    beside the tables.
     The manifests are signed where there is a `sign`; what `record` records appears with the run.
     """
 
     runs: beam.PCollection
-    report: WriteReport
+    report: WriteReport | None
     sign: Sign | None = None
     record: Record = nullcontext
 
@@ -278,7 +279,7 @@ def recover_output(output: str) -> None:
     """
     whole = Path(output).resolve()
     for left in sorted(whole.parent.glob(f".{glob.escape(whole.name)}.staging-*")):
-        whole_before = any((left / one).exists() for one in (MANIFEST_NAME, PRIVATE_FOLDER))
+        whole_before = any((left / name).exists() for name in (MANIFEST_NAME, PRIVATE_FOLDER))
         if left.name.endswith(REPLACED_SUFFIX) and whole_before and not whole.exists():
             left.rename(whole)
         else:
@@ -295,8 +296,8 @@ def sync_folder(folder: Path) -> None:
     """
     sync_file_system = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if sync_file_system is None:
-        for one in sorted(folder.rglob("*")):
-            sync_path(one)
+        for path in sorted(folder.rglob("*")):
+            sync_path(path)
         sync_path(folder)
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -359,7 +360,7 @@ def _publish_objects(
     target, beside = (
         FileSystems.join(output.rstrip("/"), name) for name in (MANIFEST_NAME, SIGNATURE_NAME)
     )
-    if old := [one for one in (target, beside) if FileSystems.exists(one)]:
+    if old := [path for path in (target, beside) if FileSystems.exists(path)]:
         FileSystems.delete(old)
     _move_objects(staging, output, files)
     for path, content in ((beside, signature), (target, manifest)):
@@ -377,7 +378,7 @@ def _move_objects(staging: str, output: str, files: Iterable[str]) -> None:
 
 def _publish(
     run: RunSettings,
-    report: WriteReport,
+    report: WriteReport | None,
     sign: Sign | None,
     record: Record,
     digests: Iterable[Mapping[str, Any]],
@@ -388,18 +389,19 @@ def _publish(
     inputs = [input_file_entry(digest, totals) for digest in digests]
     written = list(outputs)
     draft = build_manifest(run, inputs, written, totals)
-    with _job_pool(run.staging) as pool:
-        if pool.count > 1:  # the memory is for others
-            release_memory()
-        report(run.staging, draft, pool, run.private)
-        written += pool.written
+    if report is not None:
+        with _job_pool(run.staging) as pool:
+            if pool.count > 1:  # the memory is for others
+                release_memory()
+            report(run.staging, draft, pool, run.private)
+            written += pool.written
     final = build_manifest(run, inputs, written, totals)
-    names = [one["name"] for one in written]
-    apart = [one for one in written if one["name"].startswith(f"{PRIVATE_FOLDER}/")]
+    names = [file["name"] for file in written]
+    apart = [file for file in written if file["name"].startswith(f"{PRIVATE_FOLDER}/")]
     listing = write_private_manifest(
         run.private.staging or run.staging, final["run_id"], manifest_bytes(final), apart, sign
     )
-    moved = [*(one["name"] for one in apart), *listing]
+    moved = [*(file["name"] for file in apart), *listing]
     # What can fail for want of room comes first: from then on there are only renames.
     with record(final["run_id"]), _private_published(run.private, moved):
         publish_run(run.staging, run.output, [*names, *listing], final, sign)

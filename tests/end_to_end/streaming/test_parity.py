@@ -132,7 +132,7 @@ def tipped(request, tmp_path_factory):
     flags = ["--complaints", paths[0], "--calls", paths[1]]
     run(folder / "run", *flags)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipelines.batch.pipeline.Scripts", NoScripts)
+        patched.setattr("pipelines.wiring.Scripts", NoScripts)
         run(folder / "without", *flags)
     whole, without = (files_of(folder / name) for name in ("run", "without"))
     named = [name for name in whole if name.startswith(("members/", "clusters/"))]

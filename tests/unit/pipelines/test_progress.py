@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.progress import (
-    BATCH_STEPS,
     BUNDLE_LOGGER,
     SECONDS_UNTIL_ESTIMATE,
     Progress,
@@ -15,6 +14,7 @@ from pipelines.progress import (
     StepCost,
     WorkDone,
     about,
+    batch_steps,
     printable,
     step_number,
     step_of_record,
@@ -40,7 +40,7 @@ def recorded(complaints):
 
 def work_at(stages, moment):
     """The known part of the work at a moment of a recorded run."""
-    work = WorkDone(BATCH_STEPS)
+    work = WorkDone(batch_steps())
     for since, step in stages[:-1]:
         if since <= moment:
             work.begin(step, since)
@@ -74,7 +74,7 @@ def test_the_share_never_shrinks_and_never_is_the_whole(late):
     for number, ((since, step), (until, _)) in enumerate(pairwise(recorded_stages)):
         stages.append((clock, step))
         clock += (until - since) * (late if number % 2 else 1)
-    work, shares = WorkDone(BATCH_STEPS), []
+    work, shares = WorkDone(batch_steps()), []
     for (since, step), until in zip(stages, [*(one for one, _ in stages[1:]), clock], strict=True):
         work.begin(step, since)
         shares += [work.share(since + (until - since) * part / 10) for part in range(10)]

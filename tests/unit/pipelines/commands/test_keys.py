@@ -21,6 +21,7 @@ import pytest
 from pipelines import cli, key_store, private_keys
 from pipelines.options import UsageError
 from pipelines.run_folder import run_signer
+from pipelines.safe_files import write_whole
 from pipelines.user_files import custody_policy
 from reports import signing
 from schemas.entity import VICTIM_ENTRY
@@ -457,14 +458,14 @@ def test_a_wrong_policy_is_one_line(home, text):
 
 def test_a_write_that_fails_leaves_what_was_there(home, monkeypatch):
     path = home / "overlap" / "answered-x.json"
-    key_store.write_whole(path, b"before")
+    write_whole(path, b"before")
 
     def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UsageError, match="No space left"):
-        key_store.write_whole(path, b"after")
+        write_whole(path, b"after")
     assert path.read_bytes() == b"before"
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 

@@ -13,14 +13,16 @@ import phonenumbers
 import pytest
 
 from pipelines import cli
-from pipelines.simulate.complaints import BANK_LINES, BRAND_DOMAINS, BRAND_LINES, CITED_SITES
+from pipelines.simulate.complaints import BANK_LINES, BRAND_LINES
 from pipelines.simulate.generate import simulate
+from pipelines.simulate.identifiers import SITES as HOSTS
+from pipelines.simulate.narratives import PHRASES
 from pipelines.simulate.world import World
 from schemas.contract_docs import json_schemas
 from transforms.extract import allowlist
 from transforms.extract.kinds import payment_account, remote_access, url
 
-SITES = {site for sites in CITED_SITES.values() for site in sites}
+SITES = {site for phrases in PHRASES.values() for site in phrases.sites}
 
 
 @pytest.fixture(scope="module", params=["chained", "pooled"])
@@ -141,7 +143,7 @@ def test_rings_are_in_the_truth_by_name(world):
 
 def test_real_lines_are_on_the_shipped_list_and_some_cited_sites_are_not(world):
     lines = {f"phone:{line}" for line in {**BRAND_LINES, **BANK_LINES}.values()}
-    brands = {f"domain:{site}" for site in BRAND_DOMAINS}
+    brands = {f"domain:{site}" for site in HOSTS["hosts"]["brands"]}
     cited = {f"domain:{site}" for site in SITES}
     forged = {f"email:alerts@{site}" for site in SITES}
     assert {one for one, _ in table(world, "legitimate")} == lines | brands | cited | forged

@@ -22,7 +22,7 @@ from transforms.alerts.raise_alerts import (
     post_alerts,
     webhook_url_problem,
     write_alert_file,
-    write_files,
+    write_alert_files,
 )
 from transforms.alerts.rules import AlertRules, joined_cluster_alerts, several_orgs_alerts
 
@@ -85,36 +85,34 @@ def test_what_was_delivered_is_not_sent_again(hook, tmp_path):
     alerts = list(several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules()))
     batch = pa.RecordBatch.from_pylist(alerts, ALERT)
     answers.append(400)
-    assert not list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=False))
+    assert not list(post_alerts(batch, url, str(tmp_path), owe=False))
     answers.append(401)
     with pytest.raises(WebhookError, match="401"):
-        list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=False))
+        list(post_alerts(batch, url, str(tmp_path), owe=False))
     answers.append(400)
-    assert not list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))
+    assert not list(post_alerts(batch, url, str(tmp_path), owe=True))
     for delivered in (1, 0):
-        assert (
-            len(list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))) == delivered
-        )
+        assert len(list(post_alerts(batch, url, str(tmp_path), owe=True))) == delivered
     assert len(asked) == 4
 
 
 def test_the_file_of_an_alert_says_what_was_sent_last(tmp_path):
-    alerts, sent = str(tmp_path / "alerts"), str(tmp_path / "sent")
+    sent = str(tmp_path / "sent")
     (one,) = several_orgs_alerts(history(0, 1, orgs=["amazon", "microsoft"]), AlertRules())
     first, more = (pa.RecordBatch.from_pylist([one | {"reporters": n}], ALERT) for n in (2, 3))
     written = [line for _, line in (*alert_lines(first), *alert_lines(more))]
     (tmp_path / "sent").mkdir()
 
     def after(batch, *until):
-        assert write_files(batch, alerts, *until) == batch
+        assert write_alert_files(batch, str(tmp_path), *until) == batch
         (path,) = (tmp_path / "alerts").iterdir()
         return written.index(path.read_bytes())
 
-    assert after(first, [sent]) == 0
-    assert after(more, [sent]) == 1  # a crash came before the broker had it
+    assert after(first, "sent") == 0
+    assert after(more, "sent") == 1  # a crash came before the broker had it
     write_alert_file(sent, one["alert_id"], b"")
-    assert after(first, [sent]) == 1
-    assert after(first, [alerts]) == 1
+    assert after(first, "sent") == 1
+    assert after(first, "alerts") == 1
     assert after(first, None) == 0  # an engine raises again what a worker took with it
 
 
@@ -124,7 +122,7 @@ def test_an_alert_that_is_refused_does_not_keep_the_others_back(hook, tmp_path):
     rows = [one | {"alert_id": f"a-{n}"} for one in alerts for n in range(3)]
     batch = pa.RecordBatch.from_pylist(rows, ALERT)
     answers += [200, 422]
-    sent = list(post_alerts(batch, url, str(tmp_path / "delivered"), owe=True))
+    sent = list(post_alerts(batch, url, str(tmp_path), owe=True))
     assert sent == ["a-0", "a-2"]
     answers.append(403)  # which is of all
     asked.clear()

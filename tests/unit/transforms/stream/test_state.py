@@ -26,6 +26,7 @@ from transforms.decisions import DecisionsInForce
 from transforms.read.framing import Origin, Record
 from transforms.read.rejects import make_reject, rejects_batch
 from transforms.shuffle import MAIN
+from transforms.stream import KEYED_BY_PARTITION, deltas_of_records
 from transforms.stream.state import (
     COUNTERS,
     DELTAS,
@@ -35,7 +36,6 @@ from transforms.stream.state import (
     RETENTION_DAYS,
     TICKS,
     KeepState,
-    RecordsToDeltas,
     Tick,
     tick_windows,
     ticks_at_pulse,
@@ -101,7 +101,9 @@ def seen(events, days=None):
     kept = {
         DELTAS: stream
         | "Rows" >> beam.Filter(of(pa.RecordBatch, False))
-        | RecordsToDeltas(RecordKind.COMPLAINT),
+        | beam.FlatMap(deltas_of_records, RecordKind.COMPLAINT, {}).with_output_types(
+            KEYED_BY_PARTITION
+        ),
         REJECTED: stream | "Rejects" >> beam.Filter(of(pa.RecordBatch, True)),
         TICKS: stream | "Ticks" >> beam.Filter(of(Tick, None)),
     } | KeepState(days or RETENTION_DAYS)

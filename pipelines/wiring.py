@@ -1,0 +1,293 @@
+"""The steps that a batch, a join, a stream and the public transforms share: from records to a run.
+
+The comment behind a step names its elements: Arrow RecordBatches with the schema of that name
+(`schemas`), unless it says otherwise. `start` and `runs` have one element a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.pvalue import AsSingleton
+
+from pipelines.options import Json
+from schemas import tables
+from schemas.enums import RecordKind
+from transforms.call_scripts import Scripts
+from transforms.counters import count_members
+from transforms.decisions import DecisionsInForce
+from transforms.decisions_file import DecisionRows
+from transforms.deduplicate import REPLACED, Deduplicate
+from transforms.erasure import RegisterKey
+from transforms.extract import (
+    EVIDENCE_ROWS,
+    FINGERPRINTS,
+    RECORDS,
+    STATED,
+    Extract,
+    KnownLegitimate,
+)
+from transforms.graph import (
+    ClusteredWindow,
+    FileDigest,
+    PriorityWeights,
+    ReadComponentCache,
+    ReadContested,
+    ReadPreviousMembers,
+    RegisterUse,
+    bind_decisions,
+    find_clusters,
+    summarize_clusters,
+)
+from transforms.private_files import PrivateKey
+from transforms.read import CALLS, COMPLAINTS, REJECTS
+from transforms.reporters import SourceRules
+from transforms.shuffle import MAIN, batches_of
+from transforms.validate import ACCEPTED, COUNTERS, REJECTS as REFUSED, Validate
+from transforms.victim_register import KeepRegister, ReadRegister, RegisterSource, paper_changes
+from transforms.victims import AssignVictimRoles, VictimClaims, stated_victim_numbers
+from transforms.write import PublishRun, Record, Sign, WriteReport, WriteTables
+
+Collections = Mapping[str, Any]
+"""PCollections by name."""
+
+KINDS = {COMPLAINTS: RecordKind.COMPLAINT, CALLS: RecordKind.CALL}
+
+
+@dataclass(frozen=True)
+class PreviousRun:
+    """The run that another follows; all empty where it follows none.
+
+    `members` are paths, `components` paths of its islands/ with their SHA-256. `nodes` is its
+    graph/nodes.parquet, which has the places in its figures, where that is there.
+    """
+
+    folder: str | None = None
+    run_id: str | None = None
+    members: tuple[str, ...] = ()
+    components: tuple[FileDigest, ...] = ()
+    nodes: str | None = None
+
+
+FOLLOWS_NONE = PreviousRun()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """Everything that a run is made with beside its records.
+
+    Attributes:
+        known: identifiers that are nobody's scam.
+        decisions: of analysts, a tuple; of a stream their `DecisionSource`.
+        weights: rank the clusters.
+        previous: the run that it follows.
+        private_key: opens the private files of earlier runs.
+        register: the victim registers of earlier runs; None without a key for one.
+        sign: makes the signatures of the run, if there is a key.
+    """
+
+    known: KnownLegitimate
+    decisions: Any
+    weights: PriorityWeights
+    previous: PreviousRun = FOLLOWS_NONE
+    private_key: PrivateKey | None = None
+    register: RegisterSource | None = None
+    sign: Sign | None = None
+
+
+class Validated(NamedTuple):
+    """The accepted rows by name, the rejects of reading and validating, and counters."""
+
+    accepted: Json
+    rejects: Any
+    counters: list[Any]
+
+
+def validate(read: Collections, **settings: Any) -> Validated:
+    """Validates what was read of complaints and calls; `settings` are those of `Validate`."""
+    checked: Json = {
+        name: read[name] | f"Validate {name}" >> Validate(kind, **settings)
+        for name, kind in KINDS.items()
+        if name in read
+    }  # *_ACCEPTED, REJECT, counters
+    rejects = [read[REJECTS]] if REJECTS in read else []
+    rejects += [rows[REFUSED] for rows in checked.values()]
+    return Validated(
+        {name: rows[ACCEPTED] for name, rows in checked.items()},
+        rejects | "All rejects" >> beam.Flatten(),  # REJECT
+        [rows[COUNTERS] for rows in checked.values()],
+    )
+
+
+class Extracted(NamedTuple):
+    """Everything that records show: `accepted` (one row an id) and `read` (with readings) by name.
+
+    `evidence` has EVIDENCE batches, `stated` STATED_NUMBER batches, `counters` of duplicates.
+    """
+
+    accepted: Json
+    read: Json
+    evidence: Any
+    stated: Any
+    counters: list[Any]
+
+
+def extract(accepted: Collections, rules: SourceRules, start: beam.PCollection) -> Extracted:
+    """Reads each record once. Of a replaced version only the numbers count that it states."""
+    kinds = {name: kind for name, kind in KINDS.items() if name in accepted}
+    unique: Json = {
+        name: accepted[name] | f"One {kind} an id" >> Deduplicate(kind)
+        for name, kind in kinds.items()
+    }  # *_ACCEPTED, counters
+    read: Json = {
+        name: unique[name][MAIN] | f"Extract from {name}" >> Extract(kind, rules)
+        for name, kind in kinds.items()
+    }  # *_READ, EVIDENCE, STATED_NUMBER, FINGERPRINT_ROW_WITH_WORDS
+    stated = [rows[STATED] for rows in read.values()] + [
+        unique[name][REPLACED]
+        | f"Stated in replaced {name}" >> beam.Map(stated_victim_numbers, kind, rules)
+        for name, kind in kinds.items()
+    ]
+    evidence = [rows[EVIDENCE_ROWS] for rows in read.values()]
+    if COMPLAINTS in read:
+        evidence.append(read[COMPLAINTS][FINGERPRINTS] | "Scripts" >> Scripts(start))
+    return Extracted(
+        {name: rows[MAIN] for name, rows in unique.items()},
+        {name: rows[RECORDS] for name, rows in read.items()},
+        evidence | "All evidence" >> beam.Flatten(),  # EVIDENCE
+        stated | "All stated" >> beam.Flatten(),  # STATED_NUMBER
+        [rows[COUNTERS] for rows in unique.values()],
+    )
+
+
+def assign_roles(evidence: Any, stated: Any, start: beam.PCollection) -> Any:
+    """Gives mentions of what reporters state as a victim's that role: EVIDENCE (MAIN), CLAIM."""
+    claims = AsSingleton(stated | "Stated numbers" >> VictimClaims(start))
+    return evidence | "Victims' roles" >> AssignVictimRoles(claims)
+
+
+def read_previous(start: beam.PCollection, previous: PreviousRun) -> tuple[Json, Any]:
+    """Reads clusters and components of the previous run, as `Graph.of` takes them; counters."""
+    components = start | "Previous components" >> ReadComponentCache(previous.components)
+    known = {"components": components[MAIN]}  # COMPONENT
+    if previous.members:
+        members = ReadPreviousMembers(previous.members)
+        known["previous"] = start | "Previous members" >> members  # PREVIOUS
+    return known, components["counters"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The clusters of each window.
+
+    Attributes:
+        plan: of the run.
+        clustered: the clusters.
+        bound: one DecisionsInForce, bound to the clusters.
+    """
+
+    plan: RunPlan
+    clustered: ClusteredWindow
+    bound: Any
+
+    @classmethod
+    def of(
+        cls,
+        evidence: Collections,
+        start: beam.PCollection,
+        in_force: beam.PCollection,
+        plan: RunPlan,
+        contested_in: str | None = None,
+        **more: Any,
+    ) -> Graph:
+        """Clusters evidence.
+
+        Args:
+            evidence: the collections that `find_clusters` takes, but for `before`.
+            start: one element a window.
+            in_force: one DecisionsInForce.
+            plan: of the run.
+            contested_in: folder of the run that knows what is contested, if there is one.
+            more: further arguments of `find_clusters`.
+        """
+        read = beam.ParDo(ReadContested(contested_in, plan.private_key))
+        before = start | "Contested before" >> read  # CONTESTED_BEFORE
+        register = None
+        if plan.register is not None:
+            known = start | "Victim register" >> beam.ParDo(ReadRegister(plan.register))
+            register = RegisterUse(plan.register.key, AsSingleton(known))  # one VictimRegister
+        clustered = find_clusters(
+            {**evidence, "before": before}, start, in_force, plan.known, register=register, **more
+        )
+        return cls(plan, clustered, bind_decisions(in_force, clustered))
+
+    @cached_property
+    def summaries(self) -> Any:
+        """The summaries of the clusters."""
+        return summarize_clusters(self.clustered, self.bound, self.plan.weights)
+
+    def tables(
+        self, runs: beam.PCollection, complaints: beam.PCollection | None = None
+    ) -> dict[str, beam.PCollection]:
+        """Returns the tables of clusters that every run has, by name.
+
+        `complaints` (COMPLAINT_READ) are there where the numbers of papers in them are kept, too.
+        """
+        clustered, summaries, register = self.clustered, self.summaries, self.plan.register
+        outputs = {
+            tables.ENTITIES.name: clustered.entities,
+            tables.LINKS.name: clustered.links,
+            tables.CLUSTERS.name: summaries.clusters,
+            tables.MEMBERS.name: summaries.members,
+            tables.SUPPLIERS.name: summaries.suppliers,
+            tables.LINEAGE.name: clustered.lineage,
+            tables.DECISIONS.name: self.bound
+            | "Decided" >> DecisionRows(clustered.withheld, clustered.contested),
+            tables.CONTESTED.name: clustered.contested,
+        }
+        if register is None:
+            return outputs
+        changes = clustered.registered  # REGISTER_CHANGE
+        if complaints is not None:
+            papers = complaints | "Papers" >> beam.FlatMap(_papers_of, register.key)
+            changes = (changes, papers) | "With papers" >> beam.Flatten()
+        kept = changes | "Keep register" >> KeepRegister(register, runs)  # VICTIM_ENTRY
+        return outputs | {tables.VICTIMS.name: kept}
+
+    def counters(self) -> list[beam.PCollection]:
+        """Returns the counters of clustering: ((group, name), count)."""
+        return [
+            *self.clustered.counters,
+            self.bound | "Count decisions" >> beam.FlatMap(DecisionsInForce.counters),
+            self.summaries.clusters | "Count members" >> beam.FlatMap(count_members),
+            self.summaries.counters,
+        ]
+
+
+def publish(
+    runs: beam.PCollection,
+    outputs: Collections,
+    counters: Iterable[beam.PCollection],
+    digests: beam.PCollection,
+    report: WriteReport | None,
+    sign: Sign | None,
+    *,
+    shards: int = 1,
+    record: Record = nullcontext,
+) -> Any:
+    """Writes tables, a report if there is one, and the manifest; returns all counters together."""
+    written = outputs | "Write tables" >> WriteTables(runs, shards)  # OutputFile
+    counted = tuple(counters) | "All counters" >> beam.Flatten()  # ((group, name), count)
+    gathered = {"digests": digests, "counters": counted, "outputs": written}
+    _ = gathered | "Finish" >> PublishRun(runs, report, sign, record)  # Manifest
+    return counted
+
+
+def _papers_of(complaints: pa.RecordBatch, key: RegisterKey) -> Iterator[pa.RecordBatch]:
+    yield from batches_of(paper_changes(complaints, key))
