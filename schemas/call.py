@@ -6,37 +6,35 @@ import pyarrow as pa
 
 from schemas.complaint import LOOSE_EXTRA, ORIGIN
 from schemas.enums import Attestation, Direction
-from schemas.field import TIMESTAMP, field
-
-_STRING = pa.string()
+from schemas.field import NUMBER, TEXT, TIMESTAMP, optional, required
 
 
 def _fields(timestamp: pa.DataType, duration: pa.DataType) -> list[pa.Field]:
     return [
-        field("call_id", _STRING, "Unique within source_org.", required=True),
-        field("source_org", _STRING, "Slug of the reporting organisation.", required=True),
-        field("started_at", timestamp, "When the call started.", required=True),
-        field("duration_seconds", duration, "Length of the call in seconds."),
-        field("direction", _STRING, "Who called whom.", values=tuple(Direction)),
-        field("calling_number", _STRING, "The calling number as recorded."),
-        field("called_number", _STRING, "The called number as recorded."),
-        field("victim_id", _STRING, "The organisation's own pseudonym."),
-        field("victim_country", _STRING, "ISO 3166-1 alpha-2; default region of the numbers."),
-        field("attestation", _STRING, "SHAKEN level, if signed.", values=tuple(Attestation)),
-        field("orig_id", _STRING, "SHAKEN origination id (RFC 8588)."),
-        field("carrier", _STRING, "Carrier that handed the call over."),
-        field("trunk", _STRING, "Trunk group it came in on."),
-        field("source_ip", _STRING, "IP address that signalled it."),
-        field("complaint_id", _STRING, "The complaint it belongs to, where known."),
-        field("caller_name", _STRING, "Name shown with the call (CNAM; nam of RFC 9795)."),
-        field("diverted_from", _STRING, "Number called before a diversion (div of RFC 8946)."),
+        required("call_id", "Unique within source_org."),
+        required("source_org", "Slug of the reporting organisation."),
+        required("started_at", "When the call started.", timestamp),
+        optional("duration_seconds", "Length of the call in seconds.", duration),
+        optional("direction", "Who called whom.", values=Direction),
+        optional("calling_number", "The calling number as recorded."),
+        optional("called_number", "The called number as recorded."),
+        optional("victim_id", "The organisation's own pseudonym."),
+        optional("victim_country", "ISO 3166-1 alpha-2; default region of the numbers."),
+        optional("attestation", "SHAKEN level, if signed.", values=Attestation),
+        optional("orig_id", "SHAKEN origination id (RFC 8588)."),
+        optional("carrier", "Carrier that handed the call over."),
+        optional("trunk", "Trunk group it came in on."),
+        optional("source_ip", "IP address that signalled it."),
+        optional("complaint_id", "The complaint it belongs to, where known."),
+        optional("caller_name", "Name shown with the call (CNAM; nam of RFC 9795)."),
+        optional("diverted_from", "Number called before a diversion (div of RFC 8946)."),
     ]
 
 
-CALL_INPUT = pa.schema(_fields(TIMESTAMP, pa.float64()))
+CALL_INPUT = pa.schema(_fields(TIMESTAMP, NUMBER))
 """The input contract: the fields of one call record."""
 
-CALL_LOOSE = pa.schema([f.with_nullable(True) for f in _fields(_STRING, _STRING)] + LOOSE_EXTRA)
+CALL_LOOSE = pa.schema([f.with_nullable(True) for f in _fields(TEXT, TEXT)] + LOOSE_EXTRA)
 """Rows of every reader: the contract's fields, all still text, plus their origin."""
 
 CALL_ACCEPTED = pa.schema(list(CALL_INPUT) + ORIGIN)
@@ -48,9 +46,9 @@ _NOT_KEPT = {"calling_number", "called_number", "diverted_from", "caller_name"}
 CALL = pa.schema(
     [f for f in CALL_INPUT if f.name not in _NOT_KEPT]
     + [
-        field("suspect_number", _STRING, "The suspect's number, E.164 where it can be read."),
-        field("suspect_role", _STRING, "caller_id (inbound) or callback (outbound)."),
-        field("brand", _STRING, "Brand that the name shown claims, if it is a known one."),
+        optional("suspect_number", "The suspect's number, E.164 where it can be read."),
+        optional("suspect_role", "caller_id (inbound) or callback (outbound)."),
+        optional("brand", "Brand that the name shown claims, if it is a known one."),
     ]
 )
 """calls/: accepted rows; the victim's side of the call is in no output."""
@@ -62,7 +60,7 @@ E164_COLUMNS = {
 }
 """The columns of a call's numbers, and those of what was read in them."""
 
-CALL_READ = pa.schema([*CALL_ACCEPTED, *((name, _STRING) for name in E164_COLUMNS.values())])
+CALL_READ = pa.schema([*CALL_ACCEPTED, *((name, TEXT) for name in E164_COLUMNS.values())])
 """Accepted rows with the E.164 of each of their numbers, null for one that could not be read."""
 
 CALL_KEY = ("source_org", "call_id")

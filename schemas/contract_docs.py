@@ -23,7 +23,7 @@ from schemas.call import CALL_INPUT, CALL_KEY
 from schemas.cluster import ALERT, ALERT_KEY
 from schemas.complaint import COMPLAINT_INPUT, COMPLAINT_KEY
 from schemas.enums import EMAIL_ROLES
-from schemas.field import allowed_values, field, field_doc
+from schemas.field import TEXT, allowed_values, field_doc, optional, required
 from schemas.manifest import MANIFEST_NAME
 from schemas.mapping import map_schema
 from schemas.offer import (
@@ -105,8 +105,8 @@ parameter, or cannot be read: host, and path or parameter up to the tenant), `em
 """
 
 _EMAIL_WITH_ROLE = [
-    field("address", pa.string(), "The address, possibly defanged.", required=True),
-    field("role", pa.string(), "The part it plays.", values=EMAIL_ROLES),
+    required("address", "The address, possibly defanged.", TEXT),
+    optional("role", "The part it plays.", TEXT, values=EMAIL_ROLES),
 ]
 """An item of a complaint's e-mail addresses that has a role."""
 

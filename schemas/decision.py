@@ -8,9 +8,7 @@ from enum import StrEnum
 
 import pyarrow as pa
 
-from schemas.field import TIMESTAMP, field
-
-_STRING = pa.string()
+from schemas.field import FLAG, TEXTS, TIMESTAMP, optional, required
 
 
 class DecisionKind(StrEnum):
@@ -59,43 +57,37 @@ PROTECTING_DECISIONS = (
 
 DECISION = pa.schema(
     [
-        field("decision_id", _STRING, "Unique in its file.", required=True),
-        field("kind", _STRING, "What is decided.", required=True, values=tuple(DecisionKind)),
-        field("entity_a", _STRING, "Entity id, E.164 number, domain or e-mail.", required=True),
-        field("entity_b", _STRING, "The other one, for must_link and cannot_link alone."),
-        field("author", _STRING, "Who decided.", required=True),
-        field("reason", _STRING, "Why; it is shown beside what it changed.", required=True),
-        field("decided_at", TIMESTAMP, "When; not in force before.", required=True),
-        field("expires_at", TIMESTAMP, "From when it is no longer in force."),
+        required("decision_id", "Unique in its file."),
+        required("kind", "What is decided.", values=DecisionKind),
+        required("entity_a", "Entity id, E.164 number, domain or e-mail."),
+        optional("entity_b", "The other one, for must_link and cannot_link alone."),
+        required("author", "Who decided."),
+        required("reason", "Why; it is shown beside what it changed."),
+        required("decided_at", "When; not in force before.", TIMESTAMP),
+        optional("expires_at", "From when it is no longer in force.", TIMESTAMP),
     ]
 )
 """One row of a decisions file, CSV or JSON Lines."""
 
 BINDING = pa.schema(
     [
-        field(
+        required(
             "members",
-            pa.list_(_STRING),
             "Entity ids that it covers, sorted: those of then, and none that came later. A "
             "victim's own is withheld.",
-            required=True,
+            TEXTS,
         ),
-        field(
-            "members_digest",
-            _STRING,
-            "SHA-256 of the members, one a line, in hexadecimal.",
-            required=True,
-        ),
-        field(
+        required("members_digest", "SHA-256 of the members, one a line, in hexadecimal."),
+        optional(
             "used",
-            pa.list_(_STRING),
             "For each member, the first and the last day (UTC) on which records of that run show a "
             "suspect using it, such as 2024-01-05/2024-03-09; empty where none does, and for a "
             "victim's own. It tells the epochs of an identifier apart in later runs.",
+            TEXTS,
         ),
-        field("run_id", _STRING, "The run that showed these members; null for this run."),
-        field("bound_from", TIMESTAMP, "First record of that run; null where it had none."),
-        field("bound_to", TIMESTAMP, "Last record of that run; null where it had none."),
+        optional("run_id", "The run that showed these members; null for this run."),
+        optional("bound_from", "First record of that run; null where it had none.", TIMESTAMP),
+        optional("bound_to", "Last record of that run; null where it had none.", TIMESTAMP),
     ]
 )
 """The facts that a decision is bound to.
@@ -106,9 +98,9 @@ are then lists in JSON, also in CSV.
 
 CHAIN = pa.schema(
     [
-        field("previous", _STRING, "SHA-256 of the signed row before it, empty for the first one."),
-        field("key_id", _STRING, "Fingerprint of the key that signed the row."),
-        field("signature", _STRING, "Its Ed25519 signature of all the others, in base64."),
+        optional("previous", "SHA-256 of the signed row before it, empty for the first one."),
+        optional("key_id", "Fingerprint of the key that signed the row."),
+        optional("signature", "Its Ed25519 signature of all the others, in base64."),
     ]
 )
 """The columns by which the rows that `ringtrace decide` wrote are signed and chained.
@@ -120,18 +112,16 @@ BOUND_DECISION = pa.schema(
     [
         *DECISION,
         *BINDING,
-        field(
+        optional(
             "signed_by",
-            _STRING,
             "Fingerprint of the key that signed the row in its file; null for a row that was "
             "typed, or signed by a key that was not known or is void.",
         ),
-        field(
+        required(
             "in_force",
-            pa.bool_(),
             "False for one that has expired, that another one sets aside, or that was made later "
             "than --as-of.",
-            required=True,
+            FLAG,
         ),
     ]
 )

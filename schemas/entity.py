@@ -11,40 +11,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, Status
-from schemas.field import TIMESTAMP, field
-
-_STRING = pa.string()
+from schemas.field import INTEGER, TEXT, TEXTS, TIMESTAMP, optional, required
 
 ENTITY = pa.schema(
     [
-        field(
-            "entity_id",
-            _STRING,
-            "Canonical id; withheld where it may be a victim's.",
-            required=True,
-        ),
-        field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
-        field("value", _STRING, "The id without its namespace and epoch; null when withheld."),
-        field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
-        field("last_seen", TIMESTAMP, "Latest record that names it.", required=True),
-        field("complaints", pa.int64(), "Complaints that name it.", required=True),
-        field("calls", pa.int64(), "Calls that name it.", required=True),
-        field("victims", pa.int64(), "Distinct victims among those records.", required=True),
-        field("orgs", pa.list_(_STRING), "Organisations that saw it, sorted.", required=True),
-        field("region", _STRING, "Region of a phone number."),
-        field("line_type", _STRING, "Line type of a phone number."),
-        field("status", _STRING, "What may be said of it.", required=True, values=tuple(Status)),
-        field("reason", _STRING, "Why it has that status.", required=True),
-        field(
-            "reporters",
-            pa.int64(),
-            "Distinct reporters who show a suspect using it.",
-            required=True,
-        ),
-        field("epoch", pa.int64(), "1, or its place among the holders of what was passed on."),
-        field("first_used", TIMESTAMP, "Earliest record that shows a suspect using it."),
-        field("last_used", TIMESTAMP, "Latest record that shows a suspect using it."),
-        field("hosted_by", _STRING, "Platform whose tenant a domain or web address is."),
+        required("entity_id", "Canonical id; withheld where it may be a victim's."),
+        required("kind", "Namespace of the id.", values=EntityKind),
+        optional("value", "The id without its namespace and epoch; null when withheld."),
+        required("first_seen", "Earliest record that names it.", TIMESTAMP),
+        required("last_seen", "Latest record that names it.", TIMESTAMP),
+        required("complaints", "Complaints that name it.", INTEGER),
+        required("calls", "Calls that name it.", INTEGER),
+        required("victims", "Distinct victims among those records.", INTEGER),
+        required("orgs", "Organisations that saw it, sorted.", TEXTS),
+        optional("region", "Region of a phone number."),
+        optional("line_type", "Line type of a phone number."),
+        required("status", "What may be said of it.", values=Status),
+        required("reason", "Why it has that status."),
+        required("reporters", "Distinct reporters who show a suspect using it.", INTEGER),
+        optional("epoch", "1, or its place among the holders of what was passed on.", INTEGER),
+        optional("first_used", "Earliest record that shows a suspect using it.", TIMESTAMP),
+        optional("last_used", "Latest record that shows a suspect using it.", TIMESTAMP),
+        optional("hosted_by", "Platform whose tenant a domain or web address is."),
     ]
 )
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""
@@ -56,16 +44,14 @@ KNOWN_LEGITIMATE = "known legitimate: "
 
 CONTESTED = pa.schema(
     [
-        field("entity_id", _STRING, "The withheld id that stands in all tables.", required=True),
-        field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
-        field("value", _STRING, "What it stands for, without namespace and epoch.", required=True),
-        field("suspect_reporters", pa.int64(), "Reporters who show a suspect using it.",
-              required=True),
-        field("victim_reporters", pa.int64(), "Reporters who call it a victim's own.",
-              required=True),
-        field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
+        required("entity_id", "The withheld id that stands in all tables."),
+        required("kind", "Namespace of the id.", values=EntityKind),
+        required("value", "What it stands for, without namespace and epoch."),
+        required("suspect_reporters", "Reporters who show a suspect using it.", INTEGER),
+        required("victim_reporters", "Reporters who call it a victim's own.", INTEGER),
+        required("first_seen", "Earliest record that names it.", TIMESTAMP),
     ]
-)  # fmt: skip
+)
 """private/contested/: what the withheld ids of contested identifiers stand for.
 
 Who is on both sides counts on the victim's. Calls without a pseudonym may show a suspect using one
@@ -77,19 +63,23 @@ CONTESTED_KEY = ("entity_id",)
 
 VICTIM_ENTRY = pa.schema(
     [
-        field("mac", _STRING, "HMAC-SHA256 of the id under the organisation's secret, in hex.",
-              required=True),
-        field("digits_mac", _STRING, "The same of a phone number's national digits, or of the "
-              "letters and digits of another value."),
-        field("kind", _STRING, "Namespace of the id.", required=True,
-              values=(*EntityKind, "paper")),
-        field("reporters", pa.int64(), "Distinct reporters who call it a victim's.", required=True),
-        field("first_seen", TIMESTAMP, "Earliest record that names it.", required=True),
-        field("key_id", _STRING, "Names the secret and says nothing of it.", required=True),
-        field("records", _STRING, "Keyed hashes of the records that name it, sorted, with blanks "
-              "between; null where they are many or not known."),
+        required("mac", "HMAC-SHA256 of the id under the organisation's secret, in hex."),
+        optional(
+            "digits_mac",
+            "The same of a phone number's national digits, or of the "
+            "letters and digits of another value.",
+        ),
+        required("kind", "Namespace of the id.", values=(*EntityKind, "paper")),
+        required("reporters", "Distinct reporters who call it a victim's.", INTEGER),
+        required("first_seen", "Earliest record that names it.", TIMESTAMP),
+        required("key_id", "Names the secret and says nothing of it."),
+        optional(
+            "records",
+            "Keyed hashes of the records that name it, sorted, with blanks "
+            "between; null where they are many or not known.",
+        ),
     ]
-)  # fmt: skip
+)
 """private/victims/: the victim register, the identifiers that a run withholds as keyed hashes."""
 
 VICTIM_ENTRY_KEY = ("mac",)
@@ -148,7 +138,7 @@ def with_epoch(entity_id: str, epoch: int) -> str:
 
 def with_epochs(column: pa.Array, epochs: pa.Array) -> pa.Array:
     """Applies `with_epoch` to a column of ids."""
-    marked = pc.binary_join_element_wise(column, pc.cast(epochs, pa.string()), "#")
+    marked = pc.binary_join_element_wise(column, pc.cast(epochs, TEXT), "#")
     return pc.if_else(pc.equal(epochs, 1), column, marked)
 
 
@@ -167,6 +157,6 @@ def id_epochs(column: pa.Array) -> pa.Array:
     """Applies `epoch_number` to a column of ids."""
     maybe = pc.fill_null(pc.match_substring(column, "#"), False)
     matched = pc.struct_field(pc.extract_regex(column.filter(maybe), _NUMBERED), "number")
-    numbers = pc.fill_null(pc.cast(matched, pa.int64()), 1)
-    first = pa.repeat(pa.scalar(1, pa.int64()), len(column))
+    numbers = pc.fill_null(pc.cast(matched, INTEGER), 1)
+    first = pa.repeat(pa.scalar(1, INTEGER), len(column))
     return pc.replace_with_mask(first, maybe, numbers)

@@ -1,11 +1,15 @@
-"""One documented Arrow field: the building block of every contract."""
+"""Documented Arrow fields and their types: the building blocks of every contract."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+
+TEXT, TEXTS = pa.string(), pa.list_(pa.string())
+
+FLAG, INTEGER, NUMBER = pa.bool_(), pa.int64(), pa.float64()
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
@@ -26,22 +30,34 @@ def microseconds_of(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
-def field(
-    name: str, kind: pa.DataType, doc: str, *, required: bool = False, values: Sequence[str] = ()
+def optional(
+    name: str, doc: str, kind: pa.DataType = TEXT, *, values: Iterable[str] = ()
 ) -> pa.Field:
     """Makes a field whose documentation, and closed set of values if any, are in the schema."""
     metadata = {"doc": doc}
     if values:
         metadata["values"] = "|".join(values)
-    return pa.field(name, kind, nullable=not required, metadata=metadata)
+    return pa.field(name, kind, metadata=metadata)
 
 
-def field_doc(of: pa.Field) -> str:
-    """Returns the documentation of a field made by `field`, or an empty string."""
-    return (of.metadata or {}).get(b"doc", b"").decode()
+def required(
+    name: str, doc: str, kind: pa.DataType = TEXT, *, values: Iterable[str] = ()
+) -> pa.Field:
+    """Makes the same field without nulls."""
+    return optional(name, doc, kind, values=values).with_nullable(False)
 
 
-def allowed_values(of: pa.Field) -> list[str]:
-    """Returns the closed set of values of a field made by `field`; empty when it is open."""
-    joined = (of.metadata or {}).get(b"values", b"").decode()
+def list_of(*fields: pa.Field | tuple[str, pa.DataType]) -> pa.DataType:
+    """Returns the type of a list of records with these fields."""
+    return pa.list_(pa.struct(list(fields)))
+
+
+def field_doc(field: pa.Field) -> str:
+    """Returns the documentation of a field, or an empty string."""
+    return (field.metadata or {}).get(b"doc", b"").decode()
+
+
+def allowed_values(field: pa.Field) -> list[str]:
+    """Returns the closed set of values of a field; empty when it is open."""
+    joined = (field.metadata or {}).get(b"values", b"").decode()
     return joined.split("|") if joined else []

@@ -4,81 +4,67 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.field import TIMESTAMP, field
+from schemas.field import INTEGER, NUMBER, TEXTS, TIMESTAMP, list_of, optional, required
 from schemas.tables import Table
-
-_STRING = pa.string()
-
-_STRINGS = pa.list_(_STRING)
 
 CONTRIBUTOR = pa.schema(
     [
-        field("entity_id", _STRING, "A member of a joint cluster.", required=True),
-        field("cluster_id", _STRING, "That cluster.", required=True),
-        field("contributor", _STRING, "An organisation that saw it.", required=True),
-        field("part", _STRING, "The contributor's own cluster: an id, or a number in its offer."),
-        field("confidence", pa.float64(), "That it belongs there, as the contributor says."),
+        required("entity_id", "A member of a joint cluster."),
+        required("cluster_id", "That cluster."),
+        required("contributor", "An organisation that saw it."),
+        optional("part", "The contributor's own cluster: an id, or a number in its offer."),
+        optional("confidence", "That it belongs there, as the contributor says.", NUMBER),
     ]
 )
 """contributors/: each member of a cluster with everybody who saw it."""
 
 UNION_LINK = pa.schema(
     [
-        field("cluster_id", _STRING, "The joint cluster.", required=True),
-        field(
+        required("cluster_id", "The joint cluster."),
+        required(
             "kind",
-            _STRING,
             "link: no contributor has both ends in one cluster; shared: clusters of two "
             "contributors are one, since they share members and each has others.",
-            required=True,
             values=("link", "shared"),
         ),
-        field("entity_a", _STRING, "The smaller id of a link's ends."),
-        field("entity_b", _STRING, "The larger one."),
-        field("contributor_a", _STRING, "Of the two clusters that share members, whose one is."),
-        field("part_a", _STRING, "That cluster, as `contributors` names it."),
-        field("contributor_b", _STRING, "Whose the other one is."),
-        field("part_b", _STRING, "The other cluster."),
-        field("shared", _STRINGS, "Members of both, up to ten.", required=True),
-        field("shared_in_all", pa.int64(), "Members of both.", required=True),
+        optional("entity_a", "The smaller id of a link's ends."),
+        optional("entity_b", "The larger one."),
+        optional("contributor_a", "Of the two clusters that share members, whose one is."),
+        optional("part_a", "That cluster, as `contributors` names it."),
+        optional("contributor_b", "Whose the other one is."),
+        optional("part_b", "The other cluster."),
+        required("shared", "Members of both, up to ten.", TEXTS),
+        required("shared_in_all", "Members of both.", INTEGER),
     ]
 )
 """union_links/: links that only the union of the contributors' evidence reveals."""
 
 OFFERED_CLUSTER = pa.schema(
     [
-        field("contributor", _STRING, "Who offered it.", required=True),
-        field("part", _STRING, "A cluster of the offer, as a number in it.", required=True),
-        field("cluster_ids", _STRINGS, "Joint clusters that its members are in.", required=True),
-        field("members", pa.int64(), "Its members on offer.", required=True),
-        field("victims_known", pa.int64(), "Its victims, where a table of them is shown."),
-        field(
+        required("contributor", "Who offered it."),
+        required("part", "A cluster of the offer, as a number in it."),
+        required("cluster_ids", "Joint clusters that its members are in.", TEXTS),
+        required("members", "Its members on offer.", INTEGER),
+        optional("victims_known", "Its victims, where a table of them is shown.", INTEGER),
+        optional(
             "countries",
-            pa.list_(
-                pa.struct(
-                    [
-                        field("country", _STRING, "ISO 3166-1 alpha-2."),
-                        field("victims", pa.int64(), "Victims from it."),
-                    ]
-                )
-            ),
             "Countries of at least k victims.",
-        ),
-        field(
-            "losses",
-            pa.list_(
-                pa.struct(
-                    [
-                        field("currency", _STRING, "ISO 4217 code."),
-                        field("amount", pa.int64(), "Rounded, as the offer says it."),
-                    ]
-                )
+            list_of(
+                optional("country", "ISO 3166-1 alpha-2."),
+                optional("victims", "Victims from it.", INTEGER),
             ),
-            "Losses of at least k victims.",
         ),
-        field("tlp", _STRING, "How far it may travel.", required=True),
-        field("expires_at", TIMESTAMP, "From when the offer is void.", required=True),
-        field("offer", _STRING, "SHA-256 of the offer.", required=True),
+        optional(
+            "losses",
+            "Losses of at least k victims.",
+            list_of(
+                optional("currency", "ISO 4217 code."),
+                optional("amount", "Rounded, as the offer says it.", INTEGER),
+            ),
+        ),
+        required("tlp", "How far it may travel."),
+        required("expires_at", "From when the offer is void.", TIMESTAMP),
+        required("offer", "SHA-256 of the offer."),
     ]
 )
 """offered_clusters/: the clusters of each offer, and the joint clusters of their members.

@@ -5,63 +5,60 @@ from __future__ import annotations
 import pyarrow as pa
 
 from schemas.enums import EntityKind, RecordKind, Role, Status
-from schemas.field import AMOUNT, TIMESTAMP, field
-
-_STRING = pa.string()
+from schemas.field import AMOUNT, FLAG, TIMESTAMP, list_of, optional, required
 
 _READ = [
-    field("entity_id", _STRING, "Canonical id, such as phone:+18885550123.", required=True),
-    field("kind", _STRING, "Namespace of the id.", required=True, values=tuple(EntityKind)),
-    field("role", _STRING, "Part it plays in the record.", required=True, values=tuple(Role)),
+    required("entity_id", "Canonical id, such as phone:+18885550123."),
+    required("kind", "Namespace of the id.", values=EntityKind),
+    required("role", "Part it plays in the record.", values=Role),
 ]
 
 _RECORD = [
-    field("source_org", _STRING, "Organisation of the record.", required=True),
-    field("record_kind", _STRING, "Complaint or call.", required=True, values=tuple(RecordKind)),
-    field("record_id", _STRING, "complaint_id or call_id.", required=True),
-    field("observed_at", TIMESTAMP, "When the record saw it.", required=True),
-    field("victim_country", _STRING, "Country of the victim, if known."),
+    required("source_org", "Organisation of the record."),
+    required("record_kind", "Complaint or call.", values=RecordKind),
+    required("record_id", "complaint_id or call_id."),
+    required("observed_at", "When the record saw it.", TIMESTAMP),
+    optional("victim_country", "Country of the victim, if known."),
 ]
 
 _PLACE = [
-    field("field", _STRING, "Field it was read from, such as narrative or urls[0]."),
-    field("start", pa.int32(), "First character in that field, counted in code points."),
-    field("end", pa.int32(), "Character after the last one."),
-    field("raw", _STRING, "The text that was read."),
-    field("confidence", pa.float32(), "That the reading is right, 0 to 1.", required=True),
-    field(
+    optional("field", "Field it was read from, such as narrative or urls[0]."),
+    optional("start", "First character in that field, counted in code points.", pa.int32()),
+    optional("end", "Character after the last one.", pa.int32()),
+    optional("raw", "The text that was read."),
+    required("confidence", "That the reading is right, 0 to 1.", pa.float32()),
+    optional(
         "how",
-        _STRING,
         "How a phone number was read; look_alike:BRAND for a domain that imitates one; whole_text "
         "for a script where known scripts are nearly all that the narrative says, else words:B-E, "
         "from which word to before which it stands.",
     ),
-    field("also_read_as", _STRING, "A less plausible reading of the same text, E.164."),
-    field("extension", _STRING, "Extension written behind a phone number."),
+    optional("also_read_as", "A less plausible reading of the same text, E.164."),
+    optional("extension", "Extension written behind a phone number."),
 ]
 
 _PHONE = [
-    field("region", _STRING, "Region of a phone number, ISO 3166-1 alpha-2."),
-    field("line_type", _STRING, "Line type of a phone number."),
+    optional("region", "Region of a phone number, ISO 3166-1 alpha-2."),
+    optional("line_type", "Line type of a phone number."),
 ]
 
-_CARRIED = field(
-    "carried", _STRING, "`named`: bare digits in a lure's link, under a key that names a phone."
+_CARRIED = optional(
+    "carried", "`named`: bare digits in a lure's link, under a key that names a phone."
 )
 
 _EVIDENCE = [
-    field("group_id", _STRING, "Record that is one piece of evidence.", required=True),
-    field("victim_key", _STRING, "Pseudonym that counts victims; never leaves."),
-    field("reporter_key", _STRING, "Who states the record; never leaves."),
-    field("channel", _STRING, "Channel of a complaint, by which its source is known."),
-    field("filed_at", TIMESTAMP, "When a complaint came, whatever date it states."),
-    field("wordless", pa.bool_(), "Whether a narrative is too short to be anyone's own."),
-    field("brand", _STRING, "Brand that the record says the caller claimed."),
-    field("loss_amount", AMOUNT, "Loss that the complaint states."),
-    field("loss_currency", _STRING, "ISO 4217 code of loss_amount."),
+    required("group_id", "Record that is one piece of evidence."),
+    optional("victim_key", "Pseudonym that counts victims; never leaves."),
+    optional("reporter_key", "Who states the record; never leaves."),
+    optional("channel", "Channel of a complaint, by which its source is known."),
+    optional("filed_at", "When a complaint came, whatever date it states.", TIMESTAMP),
+    optional("wordless", "Whether a narrative is too short to be anyone's own.", FLAG),
+    optional("brand", "Brand that the record says the caller claimed."),
+    optional("loss_amount", "Loss that the complaint states.", AMOUNT),
+    optional("loss_currency", "ISO 4217 code of loss_amount."),
 ]
 
-STATUS = field("status", _STRING, "Status of the entity.", values=tuple(Status))
+STATUS = optional("status", "Status of the entity.", values=Status)
 """The field of mentions that CLASSIFIED has more than EVIDENCE."""
 
 MENTION = pa.schema([*_READ, *_RECORD, *_PLACE])
@@ -79,10 +76,10 @@ EVIDENCE = pa.schema(
     [
         *_RECORD,
         *_EVIDENCE,
-        field(
+        optional(
             MENTIONS,
-            pa.list_(pa.struct([*_READ, *_PLACE, *_PHONE, _CARRIED])),
             "The identifiers read in it, victim-side ones too.",
+            list_of(*_READ, *_PLACE, *_PHONE, _CARRIED),
         ),
     ]
 )
@@ -96,10 +93,8 @@ CLASSIFIED = pa.schema(
     [
         *_RECORD,
         *_EVIDENCE,
-        field(
-            MENTIONS,
-            pa.list_(pa.struct([*_READ, *_PLACE, _CARRIED, STATUS])),
-            "The identifiers read in it.",
+        optional(
+            MENTIONS, "The identifiers read in it.", list_of(*_READ, *_PLACE, _CARRIED, STATUS)
         ),
     ]
 )

@@ -8,9 +8,7 @@ import pyarrow as pa
 
 from schemas.complaint import ORIGIN
 from schemas.enums import RecordKind, Stage
-from schemas.field import field
-
-_STRING = pa.string()
+from schemas.field import INTEGER, optional, required
 
 RAW_LIMIT = 65_536
 """Bytes of a rejected row that are kept; the position finds the rest in its source."""
@@ -45,22 +43,18 @@ class Code(StrEnum):
 REJECT = pa.schema(
     [
         *ORIGIN,
-        field(
-            "record_kind", _STRING, "Complaint or call.", required=True, values=tuple(RecordKind)
-        ),
-        field("raw", _STRING, "The row as read, cut at 64 KiB, victim's numbers masked."),
-        field(
+        required("record_kind", "Complaint or call.", values=RecordKind),
+        optional("raw", "The row as read, cut at 64 KiB, victim's numbers masked."),
+        required(
             "raw_encoding",
-            _STRING,
             "latin-1 where the row is not UTF-8: each character is then one byte.",
-            required=True,
             values=("utf-8", "latin-1"),
         ),
-        field("raw_bytes", pa.int64(), "Length of the row before the cut.", required=True),
-        field("stage", _STRING, "Step that refused it.", required=True, values=tuple(Stage)),
-        field("code", _STRING, "Reason as a code.", required=True, values=tuple(Code)),
-        field("field", _STRING, "Field at fault, if one is."),
-        field("message", _STRING, "Reason for people; holds nothing from the row.", required=True),
+        required("raw_bytes", "Length of the row before the cut.", INTEGER),
+        required("stage", "Step that refused it.", values=Stage),
+        required("code", "Reason as a code.", values=Code),
+        optional("field", "Field at fault, if one is."),
+        required("message", "Reason for people; holds nothing from the row."),
     ]
 )
 """rejects/: what was refused; can be corrected and fed back in."""

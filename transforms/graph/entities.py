@@ -30,7 +30,7 @@ from schemas.entity import (
     without_epochs,
 )
 from schemas.enums import Role, Status
-from schemas.field import field as column
+from schemas.field import INTEGER, optional
 from schemas.mention import CLASSIFIED, EVIDENCE, MENTIONS
 from transforms.arrow_util import (
     aggregate,
@@ -86,10 +86,10 @@ from transforms.victims.stated_numbers import CLAIM, contain_victims_number, hid
 CLASSIFIED_ENTITY = pa.schema(
     [
         *ENTITY,
-        column("role", pa.string(), "Role that most give it, hard ones first.", values=tuple(Role)),
-        column("reported_by", pa.int64(), "Reporters who show it used in no copied list."),
-        column("known_as", pa.string(), "Its own id, also where it is contested; never leaves."),
-        column("line", pa.string(), "Its line type, also where it is contested; never leaves."),
+        optional("role", "Role that most give it, hard ones first.", values=Role),
+        optional("reported_by", "Reporters who show it used in no copied list.", INTEGER),
+        optional("known_as", "Its own id, also where it is contested; never leaves."),
+        optional("line", "Its line type, also where it is contested; never leaves."),
     ]
 )
 """ENTITY with the columns that clustering needs."""

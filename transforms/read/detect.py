@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import islice
@@ -22,7 +22,7 @@ from schemas.extras import install_command
 from schemas.manifest import EntryStatus, InputEntries, SkipReason
 from schemas.mapping import FileForm, FileFormat, RecordMap
 from transforms.read import dialects, framing
-from transforms.read.adapters import input_contract, mapped
+from transforms.read.adapters import base, input_contract, mapped
 from transforms.read.adapters.base import Adapter, Layout, UnrecognizedError, parse_objects
 from transforms.read.adapters.registry import ADAPTERS, ADAPTERS_BY_NAME, EMPTY, REJECTED_ROWS
 from transforms.read.entries import (
@@ -111,32 +111,32 @@ def survey_inputs(
     """
     _check_options(options)
     listed = {RecordKind.COMPLAINT: list_entries(complaints), RecordKind.CALL: list_entries(calls)}
-    named = shortest_labels([file.path for one in listed.values() for file in one.files])
+    labels = shortest_labels([file.path for lists in listed.values() for file in lists.files])
     files: list[InputFile] = []
     entries: list[Entry] = []
     problems: list[InputError] = []
     for kind, listing in listed.items():
-        unreadable = list(listing.unreadable)
-        skipped = list(listing.skipped)
+        unreadable, skipped = list(listing.unreadable), list(listing.skipped)
         recognized, left_out = [], []
-        for one in listing.files:
-            file = InputFile(one.path, named[one.path], kind, "", "none", one.size_in_bytes)
-            name = listing.names[one.path]
+        for metadata in listing.files:
+            path, name = metadata.path, listing.names[metadata.path]
+            file = InputFile(path, labels[path], kind, "", "none", metadata.size_in_bytes)
             try:
-                recognized.append(recognize_file(file, options))
+                file = recognize_file(file, options)
             except InputError as error:
-                if reason := skip_reason(one.path):
+                if reason := skip_reason(path):
                     skipped.append((name, reason))
-                    left_out.append(error)
+                    left_out.append((name, error))
                 else:
                     unreadable.append((name, error))
                 continue
-            entries += sheet_entries(name, kind, recognized[-1].unread_sheets)
-            if recognized[-1].format == EMPTY.name:
+            recognized.append(file)
+            entries += sheet_entries(name, kind, file.unread_sheets)
+            if file.format == EMPTY.name:
                 skipped.append((name, SkipReason.EMPTY))
+        if not recognized and (refused := unreadable + left_out):
+            raise refused[0][1]
         problems += [error for _, error in unreadable]
-        if not recognized and (refused := [*(error for _, error in unreadable), *left_out]):
-            raise refused[0]
         files += recognized
         entries += [Entry(name, kind, EntryStatus.SKIPPED, reason) for name, reason in skipped]
         entries += [
@@ -145,18 +145,17 @@ def survey_inputs(
     if problems and not skip_unreadable:
         first = problems[0]
         raise InputError(first.path, first.problem, first.remedy, len(problems))
-    _check_maps(files, options)
-    read = sum(one.format != EMPTY.name for one in files)
-    return InputSurvey(files, summarize_entries(read, entries))
-
-
-def _check_maps(files: Iterable[InputFile], options: ReadOptions) -> None:
-    """Raises InputError for a map that fits none of the files of its kind, if there is any."""
+    filled = [file for file in files if file.format != EMPTY.name]
     for by in options.maps:
-        read = [one for one in files if one.kind is by.kind and one.format != EMPTY.name]
-        if read and not any(one.form or one.format == REJECTED_ROWS.name for one in read):
+        fits = [
+            file.form or file.format == REJECTED_ROWS.name
+            for file in filled
+            if file.kind is by.kind
+        ]
+        if fits and not any(fits):
             problem = f"a map that fits none of the {by.kind} files"
             raise InputError(by.name, problem, "give files of its form, or leave the map out")
+    return InputSurvey(files, summarize_entries(len(filled), entries))
 
 
 def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
@@ -209,8 +208,7 @@ def recognize_file(file: InputFile, options: ReadOptions) -> InputFile:
 
 def _check_modules(file: InputFile, adapter: Adapter) -> None:
     """Raises InputError for a format whose extra is not installed."""
-    missing = [one for one in adapter.needed_modules if find_spec(one) is None]
-    if missing:
+    if missing := [module for module in adapter.needed_modules if find_spec(module) is None]:
         remedy = f"{install_command(adapter.name)}, or leave it out"
         raise InputError(file.path, f"needs {', '.join(missing)} to be read", remedy)
 
@@ -238,13 +236,12 @@ def known_format(path: str) -> str:
     for kind in RecordKind:
         file = InputFile(path, path, kind, "", "none", 0)
         try:
-            found = recognize_file(file, ReadOptions())
-            adapter = ADAPTERS_BY_NAME[found.format]
+            file = recognize_file(file, ReadOptions())
+            adapter = ADAPTERS_BY_NAME[file.format]
             if adapter is input_contract.LINES_ADAPTER:
                 # Any text that begins with a brace is read so, for the sake of its rejects.
-                head, _ = read_head(path, found.compression, HEAD_BYTES)
-                lines = [one for one in physical_lines([head]) if one.data.strip()]
-                if not parse_objects(Origin(path, "", kind), lines)[1]:
+                head, _ = read_head(path, file.compression, HEAD_BYTES)
+                if not parse_objects(Origin(path, "", kind), _filled_lines(head))[1]:
                     continue
         except InputError:
             continue
@@ -256,28 +253,26 @@ def _check_options(options: ReadOptions) -> None:
     """Raises InputError for options that no file can be read with."""
     for kind in RecordKind:
         name = options.format_for(kind)
-        if name is not None and (
-            name not in ADAPTERS_BY_NAME or kind not in ADAPTERS_BY_NAME[name].kinds
-        ):
+        adapter = ADAPTERS_BY_NAME.get(name or "")
+        if name is not None and (adapter is None or kind not in adapter.kinds):
             raise InputError(f"{_OPTION[kind]}-format", "no such format", _known_formats(kind))
-    for adapter in ADAPTERS:
-        if adapter.check_options is not None:
-            adapter.check_options(options)
+    for check in filter(None, (adapter.check_options for adapter in ADAPTERS)):
+        check(options)
 
 
 def _known_formats(kind: RecordKind) -> str:
     """Names the formats that hold such records, for an error's remedy."""
-    known = (one for one in ADAPTERS if kind in one.kinds and one is not EMPTY)
-    names = [one.name for one in known if one not in mapped.ADAPTERS]
+    hidden = (EMPTY, *mapped.ADAPTERS)
+    names = [
+        adapter.name for adapter in ADAPTERS if kind in adapter.kinds and adapter not in hidden
+    ]
     return f"known formats of {kind}s are {', '.join(names)}"
 
 
 def _wrong_kind(file: InputFile, description: str) -> InputError:
     """Makes the error for a file given for the other record kind; `description` is a plural."""
-    other = _OTHER_KIND[file.kind]
-    return InputError(
-        file.path, f"{description} contain {other}s", f"give it with {_OPTION[other]}"
-    )
+    kind = _OTHER_KIND[file.kind]
+    return InputError(file.path, f"{description} contain {kind}s", f"give it with {_OPTION[kind]}")
 
 
 def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
@@ -292,14 +287,19 @@ def _recognize_parquet(file: InputFile, options: ReadOptions) -> InputFile:
         raise InputError(file.path, f"not read: {error.problem}", remedy) from None
     except (OSError, pa.ArrowException):
         raise InputError(file.path, "damaged Parquet", "export the file again") from None
-    for adapter in ADAPTERS:
-        if adapter.detect_schema is not None and adapter.detect_schema(schema):
-            return replace(file, format=adapter.name)
+    if adapter := _adapter_by("detect_schema", schema):
+        return replace(file, format=adapter.name)
     _check_columns(file, schema.names, options)
     if unfit := input_contract.misfit_columns(schema, file.kind):
         problem = f"columns of another type than the contract's: {', '.join(unfit)}"
         raise InputError(file.path, problem, "use the types in docs/schemas/input")
     return replace(file, format=input_contract.PARQUET_ADAPTER.name)
+
+
+def _adapter_by(hook: str, *signs: Any) -> Adapter | None:
+    """Returns the first adapter whose hook recognizes the signs of a file."""
+    hooks = ((adapter, getattr(adapter, hook)) for adapter in ADAPTERS)
+    return next((adapter for adapter, detect in hooks if detect and detect(*signs)), None)
 
 
 def _recognize_text(
@@ -313,34 +313,33 @@ def _recognize_text(
     """
     first = data.lstrip()[:1]
     if first == b"[":
-        found = _recognize_objects(file, list(framing.array_elements([data])), in_array=True)
-        if found is None:
+        array = _recognize_objects(file, list(framing.array_elements([data])), in_array=True)
+        if array is None:
             raise UnrecognizedError("a JSON array, but not of objects")
-        return found
+        return array
     if wanted is not None and ADAPTERS_BY_NAME[wanted].layout in (Layout.LINES, Layout.MAIL):
         return replace(file, format=wanted)
-    for adapter in ADAPTERS:
-        if adapter.detect_head is not None and adapter.detect_head(data.lstrip()):
-            return replace(file, format=adapter.name)
+    if adapter := _adapter_by("detect_head", data.lstrip()):
+        return replace(file, format=adapter.name)
     if dialects.is_indented_object(data):
         raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
     whole = file.size <= HEAD_BYTES and file.compression == "none"
-    rows = [row for row in physical_lines([data]) if row.data.strip()]
+    rows = _filled_lines(data)
     if not whole and len(rows) > 1:
         rows.pop()
-    found = (
+    recognized = (
         _recognize_objects(file, rows, in_array=False)
         or _recognize_lines(file, rows)
         or _recognize_csv(file, rows, options)
         or _recognize_dialect(file, rows, options)
     )
-    if found is None and rows and dialects.are_joined_objects(rows[0].data):
+    if recognized is not None:
+        return recognized
+    if rows and dialects.are_joined_objects(rows[0].data):
         raise InputError(file.path, _NOT_ONE_A_LINE, _ONE_A_LINE)
-    if found is None and first == b"{":
-        return replace(file, format=input_contract.LINES_ADAPTER.name)
-    if found is None:
+    if first != b"{":
         raise UnrecognizedError("unknown format")
-    return found
+    return replace(file, format=input_contract.LINES_ADAPTER.name)
 
 
 def _recognize_objects(
@@ -348,33 +347,31 @@ def _recognize_objects(
 ) -> InputFile | None:
     """Recognizes JSON objects by their keys; None where no row is one."""
     _, objects, _ = parse_objects(Origin(file.label, "", file.kind), rows)
-    keys = {key for one in objects for key in one}
+    keys = {key for row in objects for key in row}
     if not objects:
         return None
-    for adapter in ADAPTERS:
-        if adapter.detect_keys is not None and adapter.detect_keys(keys, in_array):
-            return _as_objects(file, adapter, in_array)
-    mine, other = (
-        len(keys & input_contract.FIELDS[kind].types.keys())
-        for kind in (file.kind, _OTHER_KIND[file.kind])
-    )
-    if not mine and not other:
-        raise UnrecognizedError("JSON objects without any field of the contract")
-    if other > mine:
-        raise _wrong_kind(file, "its fields are those of the other kind; such files")
-    contract = input_contract.ARRAY_ADAPTER if in_array else input_contract.LINES_ADAPTER
-    return _as_objects(file, contract, in_array)
-
-
-def _as_objects(file: InputFile, adapter: Adapter, in_array: bool) -> InputFile:
+    adapter = _adapter_by("detect_keys", keys, in_array)
+    if adapter is None:
+        mine, theirs = (
+            len(keys & input_contract.FIELDS[kind].keys())
+            for kind in (file.kind, _OTHER_KIND[file.kind])
+        )
+        if not mine and not theirs:
+            raise UnrecognizedError("JSON objects without any field of the contract")
+        if theirs > mine:
+            raise _wrong_kind(file, "its fields are those of the other kind; such files")
+        adapter = input_contract.ARRAY_ADAPTER if in_array else input_contract.LINES_ADAPTER
     return replace(file, format=adapter.name, in_array=in_array and adapter.in_array)
+
+
+def _filled_lines(data: bytes) -> list[Record]:
+    return [line for line in physical_lines([data]) if line.data.strip()]
 
 
 def _recognize_lines(file: InputFile, rows: Sequence[Record]) -> InputFile | None:
     for row in rows[:100]:
-        for adapter in ADAPTERS:
-            if adapter.detect_line is not None and adapter.detect_line(row.data):
-                return replace(file, format=adapter.name)
+        if adapter := _adapter_by("detect_line", row.data):
+            return replace(file, format=adapter.name)
     return None
 
 
@@ -386,10 +383,10 @@ def _recognize_dialect(
         rows = rows[1:]
     for separator in (",", *dialects.SEPARATORS):
         swapped = [*dialects.swap_separators(rows, separator)]
-        found = _recognize_csv(replace(file, separator=separator), swapped, options)
-        if found is not None and found.has_header and len(found.header) > 1:
-            table = str.maketrans("," + separator, separator + ",")
-            return replace(found, header=tuple(cell.translate(table) for cell in found.header))
+        table = _recognize_csv(replace(file, separator=separator), swapped, options)
+        if table is not None and table.has_header and len(table.header) > 1:
+            swap = str.maketrans("," + separator, separator + ",")
+            return replace(table, header=tuple(cell.translate(swap) for cell in table.header))
     return None
 
 
@@ -400,9 +397,8 @@ def _recognize_csv(
     records = list(islice(framing.csv_records(rows), 20))
     for record in records:
         cells = split_cells(record.data.decode(_HEADER_ENCODING)) if not record.fault else []
-        for adapter in ADAPTERS:
-            if adapter.detect_cells is not None and adapter.detect_cells(cells):
-                return replace(file, format=adapter.name, header=adapter.header[: len(cells)])
+        if adapter := _adapter_by("detect_cells", cells):
+            return replace(file, format=adapter.name, header=adapter.header[: len(cells)])
     if not records or records[0].fault or b"\0" in records[0].data:
         return None
     cells = [cell.strip() for cell in split_cells(records[0].data.decode(_HEADER_ENCODING))]
@@ -410,31 +406,28 @@ def _recognize_csv(
         remedy = "export the columns of the contract alone"
         raise InputError(file.path, f"not read: more than {MAX_COLUMNS:,} columns", remedy)
     for adapter in ADAPTERS:
-        header = _canonical_header(cells, adapter)
+        names = {name.casefold(): name for name in adapter.header}
+        header = tuple(names.get(cell.casefold()) or adapter.rename_column(cell) for cell in cells)
         is_whole = adapter.needed_columns <= set(header) and len(set(header)) == len(header)
         if adapter.needed_columns and is_whole:
             return replace(file, format=adapter.name, header=header, has_header=True)
-    fields = {name for kind in RecordKind for name in input_contract.FIELDS[kind].types}
+    fields = {name for known in input_contract.FIELDS.values() for name in known}
     if len(fields & set(cells)) >= 2:
-        names = mapped.column_names(cells)  # several may be blank
-        _check_columns(file, names, options)
+        columns = mapped.column_names(cells)  # several may be blank
+        _check_columns(file, columns, options)
         contract = input_contract.CSV_ADAPTER.name
-        return replace(file, format=contract, header=names, has_header=True)
+        return replace(file, format=contract, header=columns, has_header=True)
     return None
-
-
-def _canonical_header(cells: Sequence[str], adapter: Adapter) -> tuple[str, ...]:
-    """Returns the cells of a header row, the columns of the format as the format writes them."""
-    names = {name.casefold(): name for name in adapter.header}
-    return tuple(names.get(cell.casefold()) or adapter.rename_column(cell) for cell in cells)
 
 
 def _check_columns(file: InputFile, names: Sequence[str], options: ReadOptions) -> None:
     """Raises InputError unless the contract's required columns are all there."""
-    other = _OTHER_KIND[file.kind]
-    missing = input_contract.missing_columns(names, file.kind, options.source_org)
-    if missing and not input_contract.missing_columns(names, other, options.source_org):
-        raise _wrong_kind(file, f"its columns are those of a {other}; such files")
+    kinds = (file.kind, _OTHER_KIND[file.kind])
+    missing, lacking = (
+        input_contract.missing_columns(names, kind, options.source_org) for kind in kinds
+    )
+    if missing and not lacking:
+        raise _wrong_kind(file, f"its columns are those of a {kinds[1]}; such files")
     if missing:
         problem = f"missing columns {', '.join(missing)}"
         raise InputError(
@@ -499,47 +492,41 @@ def sample_file(path: str) -> Sample:
 def _sample_sheet(path: str) -> Sample:
     """Returns the sample of the largest table that is shown of an xlsx, named if of several."""
     tables = framing.sheet_tables(path)
-    sheet = max(tables, key=lambda one: tables[one]) if len(tables) > 1 else ""
-    found = _first_of(islice(framing.sheet_records(path, sheet), dialects.SAMPLE_ROWS + 1))
-    sample = _sample_cells(path, FileForm(FileFormat.XLSX, sheet=sheet), found, "map-xlsx")
-    others = [repr(one[:60]) for one in tables if sheet and one != sheet]
-    if not others:
+    sheet = max(tables, key=tables.__getitem__) if len(tables) > 1 else ""
+    records: list[Record] = []
+    left = SAMPLE_BYTES
+    for record in islice(framing.sheet_records(path, sheet), dialects.SAMPLE_ROWS + 1):
+        left -= len(record.data)
+        if records and left < 0:
+            break
+        records.append(record)
+    sample = _sample_cells(path, FileForm(FileFormat.XLSX, sheet=sheet), records, "map-xlsx")
+    unread = [repr(name[:60]) for name in tables if sheet and name != sheet]
+    if not unread:
         return sample
     note = (
-        f"sheet: {sheet[:60]!r} is read, and not {', '.join(others[:5])}; save a sheet with more "
+        f"sheet: {sheet[:60]!r} is read, and not {', '.join(unread[:5])}; save a sheet with more "
         "records as a file of its own"
     )
     return replace(sample, unsure=(note,))
 
 
-def _first_of(records: Iterable[Record]) -> list[Record]:
-    """Returns the first records, of `SAMPLE_BYTES` together."""
-    found: list[Record] = []
-    size = 0
-    for one in records:
-        size += len(one.data)
-        if found and size > SAMPLE_BYTES:
-            break
-        found.append(one)
-    return found
-
-
 def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -> Sample:
-    broken = any(one.fault for one in records)
-    records = [one for one in records if not one.fault]
+    broken = any(record.fault for record in records)
+    records = [record for record in records if not record.fault]
     if not records:
         if form.format is FileFormat.XLSX:
             next(framing.sheet_rows(path, form.sheet), None)  # raises what is wrong
         raise InputError(path, "has no rows", "give a file with records")
     delimiter = form.delimiter
-    texts = [one.data.decode(form.encoding, "replace") for one in records]
-    split = dialects.cut_blank_ends([framing.split_delimited(one, delimiter) for one in texts])
+    texts = [record.data.decode(form.encoding, "replace") for record in records]
+    split = dialects.cut_blank_ends([framing.split_delimited(text, delimiter) for text in texts])
     if titles := _titles(split):
         columns = mapped.distinct_names(split[titles], split[titles - 1])
         form = replace(form, names=columns, skip=titles + 1)
         split, records = split[titles + 1 :], records[titles + 1 :]
     elif not _is_header(split[0]):
-        columns = tuple(f"column {at}" for at in range(1, len(split[0]) + 1))
+        columns = mapped.column_names([""] * len(split[0]))
         form = replace(form, names=columns)
     else:
         columns = mapped.column_names(split[0])
@@ -548,16 +535,10 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
         split, records = split[1 + typed :], records[1 + typed :]
     if len(columns) > dialects.MOST_COLUMNS:
         raise InputError(path, f"has {len(columns)} columns", "leave out those of no use")
-    rows = []
-    kept = []
-    for cells, record in zip(split, records, strict=True):
-        if len(cells) == len(columns):
-            row: dict[str, list[str]] = {}
-            for column, cell in zip(columns, cells, strict=True):
-                if text := mapped.unwrapped(cell):
-                    row.setdefault(column, []).append(text)
-            rows.append(row)
-            kept.append(record)
+    whole = [pair for pair in zip(split, records, strict=True) if len(pair[0]) == len(columns)]
+    rows = [
+        mapped.row_of(zip(columns, map(mapped.unwrapped, cells), strict=True)) for cells, _ in whole
+    ]
     if split and not rows:
         problem = f"its rows have {len(split[0])} cells, and the row of their names {len(columns)}"
         raise InputError(path, problem, "give each row a cell a name")
@@ -565,23 +546,26 @@ def _sample_cells(path: str, form: FileForm, records: list[Record], name: str) -
         problem = "in each row a quote is never closed, or text follows a closing one"
         raise InputError(path, problem, 'write quotes inside of cells twice: ""')
     header = framing.join_cells(columns, delimiter)
-    return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), tuple(kept)))
+    kept = tuple(record for _, record in whole)
+    return _checked(path, Sample(form, f"{name}:{header}", columns, tuple(rows), kept))
 
 
 def _is_header(cells: Sequence[str]) -> bool:
     """Returns whether less than a third of the cells of a row are data."""
-    filled = [one.strip() for one in cells if one.strip()]
-    return sum(bool(_DATA_CELL.fullmatch(one)) for one in filled) * 3 < len(filled)
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return sum(bool(_DATA_CELL.fullmatch(cell)) for cell in filled) * 3 < len(filled)
 
 
 def _titles(rows: Sequence[Sequence[str]]) -> int:
     """Counts the rows above a header row, which fill less than half the columns; 0 of no header."""
     width, _ = Counter(map(len, rows)).most_common(1)[0]
-    for at, cells in enumerate(rows[: mapped.MOST_TITLES]):
-        filled = sum(bool(one.strip()) for one in cells)
+    for number, cells in enumerate(rows[: mapped.MOST_TITLES]):
+        filled = sum(bool(cell.strip()) for cell in cells)
         if len(cells) == width and filled * 2 >= width:
-            data = any(_DATA_CELL.fullmatch(one.strip()) or len(one.split()) > 8 for one in cells)
-            return 0 if data else at
+            data = any(
+                _DATA_CELL.fullmatch(cell.strip()) or len(cell.split()) > 8 for cell in cells
+            )
+            return 0 if data else number
     return 0
 
 
@@ -601,7 +585,8 @@ def _sample_parquet(path: str) -> Sample:
     if len({*batch.schema.names}) < batch.num_columns:
         raise InputError(path, "two columns have the same name", "rename one")
     sample = batch.slice(0, dialects.SAMPLE_ROWS)
-    records, _ = mapped.parquet_records(Origin("", "map-parquet", RecordKind.COMPLAINT), sample, 1)
+    rows = base.batch_records(sample, 1, mapped.row_objects)
+    records = [row for row in rows if not row.fault]
     return _sample_of_objects(path, FileForm(FileFormat.PARQUET), records, "map-parquet")
 
 
@@ -609,12 +594,7 @@ def _sample_objects(path: str, head: bytes) -> Sample:
     if head.lstrip()[:1] == b"[":
         records = list(islice(framing.array_elements([head]), dialects.SAMPLE_ROWS))
         return _sample_of_objects(path, FileForm(FileFormat.JSON), records, "map-json")
-    lines = list(
-        islice(
-            (one for one in framing.physical_lines([head]) if one.data.strip()),
-            dialects.SAMPLE_ROWS,
-        )
-    )
+    lines = _filled_lines(head)[: dialects.SAMPLE_ROWS]
     rows = _rows_key(head, len(lines))
     if rows:
         blocks = dialects.array_blocks([head], rows)
@@ -628,16 +608,16 @@ def _rows_key(head: bytes, lines: int) -> str:
     first = head.split(b"\n", 1)[0]
     try:
         value = framing.parse_exact_json(first)
-    except framing.BrokenJsonError:
+    except framing.BadRecordError:
         value = None
     if value is not None and lines > 1:
         return ""
-    found = dialects.first_array(head)
-    if isinstance(value, dict) and found and "." not in found:
-        inner = value.get(found)
+    key = dialects.first_array(head)
+    if isinstance(value, dict) and key and "." not in key:
+        inner = value.get(key)
         if not isinstance(inner, list) or len(value) > 12:
             return ""  # one record that has a list
-    return found
+    return key
 
 
 def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], name: str) -> Sample:
@@ -649,40 +629,39 @@ def _sample_of_objects(path: str, form: FileForm, records: Sequence[Record], nam
             continue
         try:
             value = framing.parse_exact_json(record.data)
-        except framing.BrokenJsonError:
+        except framing.BadRecordError:
             continue
         if not isinstance(value, dict):
             continue
-        inner = [one.keys() for one in value.values() if isinstance(one, dict)]
-        if len(records) == 1 and len(inner) >= 3 and all(one == inner[0] for one in inner):
+        inner = [part.keys() for part in value.values() if isinstance(part, dict)]
+        if len(records) == 1 and len(inner) >= 3 and all(keys == inner[0] for keys in inner):
             raise InputError(path, "its records are keyed by their ids", "make an array of them")
         lists |= dict.fromkeys(mapped.object_lists(value))
-        row: dict[str, list[str]] = {}
-        for column, text in mapped.flatten(value):
-            if len(columns) < dialects.MOST_COLUMNS:
-                columns.setdefault(column)
-            row.setdefault(column, []).append(text)
+        row = mapped.row_of(mapped.flatten(value))
+        columns |= dict.fromkeys(row)
         rows.append(row)
         kept.append(record)
-    if not rows and any(one.data.lstrip()[:1] == b"{" for one in records):
+    if not rows and any(record.data.lstrip()[:1] == b"{" for record in records):
         raise InputError(path, _NOT_ONE_A_LINE, _ONE_A_LINE)
-    ask = (
-        "rows: {!r} has several objects a row, read as one; write each on a line if it is a record"
+    asks = tuple(
+        f"rows: {key[:60]!r} has several objects a row, read as one; write each on a line if it "
+        "is a record"
+        for key in lists
     )
-    asks = tuple(ask.format(one[:60]) for one in lists)
-    return _checked(path, Sample(form, name, tuple(columns), tuple(rows), tuple(kept), asks))
+    names = tuple(islice(columns, dialects.MOST_COLUMNS))
+    return _checked(path, Sample(form, name, names, tuple(rows), tuple(kept), asks))
 
 
 def preview(sample: Sample, by: RecordMap) -> list[tuple[dict[str, Any] | None, str]]:
     """Returns the first five rows as read, the victim's own masked, or why they are rejects."""
     origin = Origin("sample", sample.origin, by.kind)
     options = ReadOptions(maps=(by,))
-    found: list[tuple[dict[str, Any] | None, str]] = []
+    shown: list[tuple[dict[str, Any] | None, str]] = []
     for record in sample.records[:5]:
         rows, rejects = mapped.read(origin, [record], options)
         if rejects:
-            found.append((None, rejects[0].message))
+            shown.append((None, rejects[0].message))
         else:
             row = rows.drop_columns(["source", "position", "format", "raw"]).to_pylist()[0]
-            found.append(({key: one for key, one in row.items() if one is not None}, ""))
-    return found
+            shown.append(({key: value for key, value in row.items() if value is not None}, ""))
+    return shown

@@ -85,10 +85,10 @@ def narrow_encoding(head: bytes) -> str:
     if len(signs) < _LEAST_SIGNS or east_asian_encoding(head):
         return "utf-8"
     shares = {
-        name: sum(one in _BETWEEN_LETTERS for one in signs.decode(name, "replace")) / len(signs)
+        name: sum(sign in _BETWEEN_LETTERS for sign in signs.decode(name, "replace")) / len(signs)
         for name in ("cp1252", "mac_roman")
     }
-    (second, _), (first, best) = sorted(shares.items(), key=lambda one: one[1])
+    (second, _), (first, best) = sorted(shares.items(), key=lambda share: share[1])
     if best >= _EXPLAINED and shares[second] < _UNEXPLAINED:
         return first
     return "utf-8"
@@ -159,7 +159,7 @@ def text_blocks(file: InputFile, start: int = 0, end: int | None = None) -> Iter
     if file.wide:
         blocks = as_utf8(blocks, file.encoding)
     if file.line_end == "\r":
-        blocks = (one.replace(b"\r", b"\n") for one in blocks)
+        blocks = (block.replace(b"\r", b"\n") for block in blocks)
     yield from blocks
 
 
@@ -227,26 +227,26 @@ def array_blocks(blocks: Iterable[bytes], keys: str) -> Iterator[bytes]:
     path, depth, kept = _KeyPath(), 0, b""
     for block in blocks:
         data = kept + block
-        at, start = 0, 0
+        position, start = 0, 0
         for token in _TOKEN.finditer(data):
             text = token[0]
             is_string = text[:1] == b'"'
             if is_string and not token[2]:
                 break  # a later block ends it
-            at = token.end()
+            position = token.end()
             if not depth:
                 if path.step(token) == keys:
                     depth, start = 1, token.start()
             elif not is_string:
                 depth += (text in b"[{") - (text in b"]}")
                 if not depth:
-                    yield data[start:at]
+                    yield data[start:position]
                     return
-        if len(data) - at > MAX_ROW_BYTES:
-            at = len(data)  # a string without an end, which the cutter of the array refuses
+        if len(data) - position > MAX_ROW_BYTES:
+            position = len(data)  # a string without an end, which the cutter of the array refuses
         if depth:
-            yield data[start:at]
-        kept = data[at:]
+            yield data[start:position]
+        kept = data[position:]
     if depth and kept:
         yield kept
 
@@ -284,10 +284,10 @@ kana, Hangul, ideographs of the first level."""
 
 def east_asian_encoding(head: bytes) -> str:
     """Returns the encoding of two bytes a character that text may have; of none, no text."""
-    high = b"\n".join(one for one in head.split(b"\n")[:-1] if not one.isascii())
+    high = b"\n".join(line for line in head.split(b"\n")[:-1] if not line.isascii())
     for name, (common, least) in _COMMON.items():
         try:
-            wide = sum(one > "\x7f" for one in high.decode(name))
+            wide = sum(sign > "\x7f" for sign in high.decode(name))
         except UnicodeDecodeError:
             continue
         if wide and len(re.findall(common, high)) >= least * wide:
@@ -300,13 +300,13 @@ def text_encoding(head: bytes) -> tuple[str, bool]:
 
     A few bytes that are no UTF-8 among more that are make no other encoding.
     """
-    lines = [one for one in head.split(b"\n") if not one.isascii()]
+    lines = [line for line in head.split(b"\n") if not line.isascii()]
     if sum(map(_is_utf8, lines)) * 2 >= len(lines):
         return DEFAULT_ENCODING, True
     if (narrow := narrow_encoding(head)) != DEFAULT_ENCODING:
         return narrow, True
-    if found := east_asian_encoding(head):
-        return found, False
+    if east_asian := east_asian_encoding(head):
+        return east_asian, False
     return "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", head) else "cp1252", False
 
 
@@ -317,8 +317,8 @@ def guess_dialect(path: str, head: bytes) -> tuple[FileForm, list[Record], tuple
     for delimiter in DELIMITERS:
         records = list(islice(delimited_records([head], delimiter), SAMPLE_ROWS + 1))
         widths = [
-            len(split_delimited(one.data.decode(encoding, "replace"), delimiter))
-            for one in [one for one in records if not one.fault][:200]
+            len(split_delimited(record.data.decode(encoding, "replace"), delimiter))
+            for record in [record for record in records if not record.fault][:200]
         ]
         width, rows = Counter(widths).most_common(1)[0] if widths else (0, 0)
         if not 2 <= width <= MOST_COLUMNS:
@@ -341,7 +341,7 @@ def counts_rows(ids: Sequence[str]) -> bool:
     """Returns whether ids are 1, 2, 3 and so on, as of the rows of one file."""
     return (
         len(ids) > 1
-        and all(one.isdecimal() for one in ids)
+        and all(text.isdecimal() for text in ids)
         and {*map(int, ids)} in ({*range(len(ids))}, {*range(1, len(ids) + 1)})
     )
 
@@ -352,10 +352,10 @@ def cut_blank_ends(rows: Sequence[list[str]]) -> list[list[str]]:
     Not where numbers of the rows begin them: these may be what has no name, and shift all others.
     """
     width, _ = Counter(map(len, rows)).most_common(1)[0]
-    names = max((len(one) for one in rows if len(one) < width), default=width)
-    cut = [cut_blank_end(one, names) for one in rows]
-    shifted = counts_rows([one[0].strip() for one in rows if len(one) == width])
-    cuts_all = names > 1 and not any(len(one) == width for one in cut)
+    names = max((len(row) for row in rows if len(row) < width), default=width)
+    cut = [cut_blank_end(row, names) for row in rows]
+    shifted = counts_rows([row[0].strip() for row in rows if len(row) == width])
+    cuts_all = names > 1 and not any(len(row) == width for row in cut)
     return cut if cuts_all and not shifted else [*rows]
 
 
@@ -384,12 +384,17 @@ class Column:
 
     def share(self, fits: Callable[[str], object]) -> float:
         """Returns the share of the texts that fit."""
-        return sum(1 for one in self.texts if fits(one)) / len(self.texts) if self.texts else 0.0
+        return sum(1 for text in self.texts if fits(text)) / len(self.texts) if self.texts else 0.0
 
-    def named(self, phrases: Iterable[str]) -> int:
-        """Returns how well a phrase fits the name: its words, and more where it is the whole."""
-        best = 0
-        for phrase in map(_without_articles, phrases):
+    def named(self, *keys: str) -> int:
+        """Returns how well a phrase of columns.toml at some keys fits the name.
+
+        That is its number of words, and more where it is the whole name.
+        """
+        best, words = 0, casts.word_lists()
+        for key in keys:
+            words = words[key]
+        for phrase in map(_without_articles, words):
             if f" {phrase} " in f" {self.words} ":
                 best = max(best, len(phrase.split()) + (10 if phrase == self.words else 0))
         return best
@@ -409,7 +414,7 @@ class Column:
     def looks_dialed(self) -> bool:
         """True for what is written as telephone numbers are, and is no date."""
         fits = (FORMATTED.search, casts.is_phone_shaped)
-        shaped = all(self.share(one) >= MOST for one in fits)
+        shaped = all(self.share(fit) >= MOST for fit in fits)
         return shaped and not self.time_forms and self.share(casts.is_ip_address) < 0.5
 
     @cached_property
@@ -437,22 +442,22 @@ class Column:
     def is_pseudonym(self) -> bool:
         """True for what may be the pseudonym of a person: short, and no way to reach one."""
         return (
-            self.share(lambda one: len(one) <= 64 and bool(_ID.fullmatch(one))) >= SURE
+            self.share(lambda text: len(text) <= 64 and bool(_ID.fullmatch(text))) >= SURE
             and self.share(EMAIL.fullmatch) == 0
-            and self.share(lambda one: one.startswith("+")) == 0
+            and self.share(lambda text: text.startswith("+")) == 0
         )
 
     def numbers(self, region: str | None) -> float:
         """Returns the share of the texts that are valid telephone numbers."""
         texts = self.texts[:MOST_NUMBERS]
-        return sum(casts.is_phone_number(one, region) for one in texts) / max(1, len(texts))
+        return sum(casts.is_phone_number(text, region) for text in texts) / max(1, len(texts))
 
 
 def column_of(name: str, rows: Sequence[Mapping[str, Sequence[str]]]) -> Column:
     """Returns a column of the rows of a sample; what says that nothing is known is no text."""
     cells = (text for row in rows for text in row.get(name, ()))
     texts = tuple(
-        one for cell in cells if not casts.says_unknown(cell) for one in casts.phone_parts(cell)
+        part for cell in cells if not casts.says_unknown(cell) for part in casts.phone_parts(cell)
     )
     return Column(name, _without_articles(casts.plain_words(name)), texts, len(rows))
 
@@ -460,4 +465,4 @@ def column_of(name: str, rows: Sequence[Mapping[str, Sequence[str]]]) -> Column:
 @cache
 def _without_articles(words: str) -> str:
     articles = casts.word_lists()["marks"]["articles"]
-    return " ".join(one for one in words.split() if one not in articles) or words
+    return " ".join(part for part in words.split() if part not in articles) or words

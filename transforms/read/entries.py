@@ -87,7 +87,7 @@ def list_entries(patterns: Sequence[str]) -> Listing:
     Raises:
         InputError: for a pattern that means nothing at all, or that cannot be listed.
     """
-    found: dict[str, tuple[str, FileMetadata | SkipReason | InputError]] = {}
+    places: dict[str, tuple[str, FileMetadata | SkipReason | InputError]] = {}
     for pattern in patterns:
         try:
             entries = list(_entries(pattern))
@@ -96,26 +96,26 @@ def list_entries(patterns: Sequence[str]) -> Listing:
         except Exception as error:  # each file system raises its own kinds
             problem = " ".join(f"cannot be listed ({error})".split())[:300]
             raise InputError(pattern, problem, "check the address and your access") from error
-        if all(isinstance(one, SkipReason) for _, _, one in entries):
+        if all(isinstance(entry, SkipReason) for _, _, entry in entries):
             if _is_local(pattern) and Path(pattern).is_dir():
                 remedy = "put records in it, or name another"
                 raise InputError(pattern, "has no files to read", remedy)
             raise InputError(pattern, "no such file", "check the name, or quote the pattern")
-        for path, name, one in entries:
+        for path, name, entry in entries:
             # One that a pattern means is not skipped because another one leaves it out.
-            if path not in found or isinstance(found[path][1], SkipReason):
-                found[path] = name, one
+            if path not in places or isinstance(places[path][1], SkipReason):
+                places[path] = name, entry
     listing = Listing([], {}, [], [])
     known: dict[str, str] = {}
-    for path, (name, one) in sorted(found.items()):
-        if isinstance(one, SkipReason):
-            listing.skipped.append((name, one))
-        elif isinstance(one, InputError):
-            listing.unreadable.append((name, one))
+    for path, (name, entry) in sorted(places.items()):
+        if isinstance(entry, SkipReason):
+            listing.skipped.append((name, entry))
+        elif isinstance(entry, InputError):
+            listing.unreadable.append((name, entry))
         elif known.setdefault(_identity(path), path) != path:
             listing.skipped.append((name, SkipReason.SAME_FILE))
         else:
-            listing.files.append(one)
+            listing.files.append(entry)
             listing.names[path] = name
     return listing
 
@@ -128,30 +128,30 @@ def skip_reason(path: str | Path) -> SkipReason | None:
         head = next(raw_blocks(str(path), 0, 16), b"")
     except OSError:
         return None
-    media = any(head.startswith(magic, at) for at, magic in _MEDIA)
+    media = any(head.startswith(magic, place) for place, magic in _MEDIA)
     return SkipReason.MEDIA if media else None
 
 
 def sheet_entries(name: str, kind: RecordKind, sheets: Iterable[str]) -> list[Entry]:
     """Returns the entries of the sheets of a workbook, by its name, that are not read."""
     return [
-        Entry(f"{name} (sheet {one[:60]!r})", kind, EntryStatus.SKIPPED, SkipReason.SHEET)
-        for one in sheets
+        Entry(f"{name} (sheet {sheet[:60]!r})", kind, EntryStatus.SKIPPED, SkipReason.SHEET)
+        for sheet in sheets
     ]
 
 
 def summarize_entries(read: int, entries: Iterable[Entry]) -> InputEntries:
     """Builds the manifest's account of all entries; `read` counts those that were read."""
     ordered = sorted(entries, key=attrgetter("name", "kind"))
-    skipped = Counter(one.reason for one in ordered if one.status == EntryStatus.SKIPPED)
-    ordered.sort(key=lambda one: one.status != EntryStatus.UNREADABLE)
+    skipped = Counter(entry.reason for entry in ordered if entry.status == EntryStatus.SKIPPED)
+    ordered.sort(key=lambda entry: entry.status != EntryStatus.UNREADABLE)
     return InputEntries(
         read=read,
         skipped=dict(sorted(skipped.items())),
-        unreadable=sum(one.status == EntryStatus.UNREADABLE for one in ordered),
+        unreadable=sum(entry.status == EntryStatus.UNREADABLE for entry in ordered),
         listed=[
-            InputEntry(name=one.name, kind=one.kind, status=one.status, reason=one.reason)
-            for one in ordered[:MOST_LISTED]
+            InputEntry(name=entry.name, kind=entry.kind, status=entry.status, reason=entry.reason)
+            for entry in ordered[:MOST_LISTED]
         ],
     )
 
@@ -180,8 +180,8 @@ def folder_entries(folder: str) -> Iterator[_Found]:
     closed: list[OSError] = []
     for place, folders, files in os.walk(folder, onerror=closed.append):
         folders.sort()
-        linked = [one for one in folders if Path(place, one).is_symlink()]
-        for path in sorted(Path(place, one) for one in (*linked, *files)):
+        linked = [name for name in folders if Path(place, name).is_symlink()]
+        for path in sorted(Path(place, name) for name in (*linked, *files)):
             name = str(path.relative_to(folder))
             if reason := _reason_to_skip(name):
                 yield str(path.absolute()), _shown(name), reason
@@ -196,11 +196,11 @@ def folder_entries(folder: str) -> Iterator[_Found]:
         yield str(path.absolute()), _shown(name), _reason_to_skip(name) or problem
 
 
-def _entry(given: str, name: str) -> _Found:
+def _entry(path_given: str, name: str) -> _Found:
     """Returns an entry of a local path that is meant: a file, or the reason why it is none."""
-    path = Path(given)
+    path = Path(path_given)
     try:
-        size, whole = _checked_size(path), _absolute(given)
+        size, whole = _checked_size(path), _absolute(path_given)
         return whole, _shown(name), FileMetadata(whole, size)
     except InputError as error:
         return str(path.absolute()), _shown(name), error
@@ -212,17 +212,17 @@ def _checked_size(path: Path) -> int:
     if shown != str(path):
         raise InputError(shown, "has a name that is not UTF-8", "rename it")
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
         problem = "leads nowhere" if path.is_symlink() else error.strerror or "cannot be read"
         raise InputError(shown, problem, "mend the link, or take it out") from error
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise InputError(shown, "is a link to a folder", "name that folder beside this one")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise InputError(shown, "is not an ordinary file", "give files with records alone")
     if not os.access(path, os.R_OK):
         raise InputError(shown, "cannot be read", _READABLE)
-    return found.st_size
+    return status.st_size
 
 
 def _matching(pattern: str) -> Iterator[_Found]:
@@ -231,7 +231,7 @@ def _matching(pattern: str) -> Iterator[_Found]:
         pattern = f"./{pattern}"  # Beam lists no files for a glob in the first part of a path
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
     asked = pattern.rpartition("/")[2].startswith((".", "_"))
-    files = {one.path for one in _list_pattern(pattern)}
+    files = {file.path for file in _list_pattern(pattern)}
     for path in sorted(files.union(glob(pattern))):  # noqa: PTH207 - as Beam reads it
         name = path[len(fixed) :].strip("/")
         reason = None if asked else _reason_to_skip(name)
@@ -247,15 +247,15 @@ def _remote_entries(pattern: str) -> Iterator[_Found]:
     folder = pattern.rstrip("/")
     below = _list_pattern(f"{_escape(folder)}/**")
     if FileSystems.exists(pattern) and not below:
-        for one in _list_pattern(_escape(pattern)):
-            yield one.path, one.path.rpartition("/")[2], one
+        for file in _list_pattern(_escape(pattern)):
+            yield file.path, file.path.rpartition("/")[2], file
         return
     fixed = re.split(r"[*?\[]", pattern)[0].rpartition("/")[0]
     matched = _list_pattern(pattern) if not FileSystems.exists(pattern) else []
     asked = bool(matched) and pattern.rpartition("/")[2].startswith((".", "_"))
-    for one in matched or below:
-        name = one.path[len(fixed if matched else folder) :].strip("/")
-        yield one.path, name, (None if asked else _reason_to_skip(name)) or one
+    for file in matched or below:
+        name = file.path[len(fixed if matched else folder) :].strip("/")
+        yield file.path, name, (None if asked else _reason_to_skip(name)) or file
 
 
 def _list_pattern(pattern: str) -> list[FileMetadata]:

@@ -104,7 +104,7 @@ class ReadOptions:
 
     def map_for(self, kind: RecordKind) -> RecordMap | None:
         """Returns the map of files of this kind, if one was given."""
-        return next((one for one in self.maps if one.kind is kind), None)
+        return next((by for by in self.maps if by.kind is kind), None)
 
     def format_for(self, kind: RecordKind) -> str | None:
         """Returns the format that the user named for files of this kind."""
@@ -348,8 +348,8 @@ def _salvaged_gzip(path: str, skip: int) -> Iterator[bytes]:
                 stream = zlib.decompressobj(wbits=31)
 
     for block in raw_blocks(path):
-        for at in range(0, len(block), _SALVAGE_BYTES):
-            part = block[at : at + _SALVAGE_BYTES]
+        for start in range(0, len(block), _SALVAGE_BYTES):
+            part = block[start : start + _SALVAGE_BYTES]
             before = stream.copy()
             try:
                 saved = b"".join(inflate(part))

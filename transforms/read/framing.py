@@ -225,7 +225,7 @@ def delimited_records(
         yield from csv_records(physical_lines(blocks, first_line))
         return
     swap = bytes.maketrans(f"{delimiter},".encode(), f",{delimiter}".encode())
-    lines = physical_lines((one.translate(swap) for one in blocks), first_line)
+    lines = physical_lines((block.translate(swap) for block in blocks), first_line)
     for record in csv_records(lines):
         yield record._replace(data=record.data.translate(swap))
 
@@ -247,7 +247,7 @@ def join_cells(cells: Sequence[str], delimiter: str = ",") -> str:
     """Joins cells to one record of `delimited_records`, quoting those that need it."""
     special = re.compile(f'[{re.escape(delimiter)}"\\n\\r]')
     return delimiter.join(
-        '"' + one.replace('"', '""') + '"' if special.search(one) else one for one in cells
+        '"' + cell.replace('"', '""') + '"' if special.search(cell) else cell for cell in cells
     )
 
 
@@ -257,29 +257,29 @@ def leaves_quote_open(line: bytes, opened: bool = False) -> bool | None:
     None where something else than a comma or the end follows a closing quote, and where a cell was
     open at the start and one without quotes around it has a quote: it was not the cell's end.
     """
-    at, joined = 0, opened
+    position, joined = 0, opened
     while True:
         if not opened:
-            if line[at : at + 1] == b'"':
-                at += 1
+            if line[position : position + 1] == b'"':
+                position += 1
             else:
-                comma = line.find(b",", at)
-                if joined and line.find(b'"', at, len(line) if comma < 0 else comma) >= 0:
+                comma = line.find(b",", position)
+                if joined and line.find(b'"', position, len(line) if comma < 0 else comma) >= 0:
                     return None
                 if comma < 0:
                     return False
-                at = comma + 1
+                position = comma + 1
                 continue
-        quote = line.find(b'"', at)
+        quote = line.find(b'"', position)
         while quote >= 0 and line[quote + 1 : quote + 2] == b'"':
             quote = line.find(b'"', quote + 2)
         if quote < 0:
             return True
         opened = False
-        at = quote + 2
-        if at > len(line):
+        position = quote + 2
+        if position > len(line):
             return False
-        if line[at - 1 : at] != b",":
+        if line[position - 1 : position] != b",":
             return None
 
 
@@ -295,23 +295,23 @@ def locate_cells(record: str) -> Iterator[tuple[int, int, str]]:
 
     The quotes around a cell are outside of its place; one that is never closed ends the record.
     """
-    at, end = 0, len(record)
-    while at <= end:
-        start = stop = at
+    position, end = 0, len(record)
+    while position <= end:
+        start = stop = position
         cell = ""
-        if record[at : at + 1] == '"':
-            start = at + 1
+        if record[position : position + 1] == '"':
+            start = position + 1
             quote = record.find('"', start)
             while quote >= 0 and record[quote + 1 : quote + 2] == '"':
                 quote = record.find('"', quote + 2)
             stop = end if quote < 0 else quote
             cell = record[start:stop].replace('""', '"')
-            at = stop + 1
-        comma = record.find(",", at)
+            position = stop + 1
+        comma = record.find(",", position)
         comma = end if comma < 0 else comma
-        behind = record[at:comma]
+        behind = record[position:comma]
         yield start, comma if behind else stop, cell + behind
-        at = comma + 1
+        position = comma + 1
 
 
 def array_elements(blocks: Iterable[bytes]) -> Iterator[Record]:
@@ -416,8 +416,8 @@ class _ArrayCutter:
         self.matched = whole if last else len(self.data) - self.begin <= MAX_ROW_BYTES
 
     def _between(self, last: bool) -> Iterator[Record]:
-        if another := _ANOTHER.match(self.data, self.begin):
-            self.begin = another.end()
+        if following := _ANOTHER.match(self.data, self.begin):
+            self.begin = following.end()
         for gap in _BETWEEN.finditer(self.data, self.begin):
             yield from self._element(self.begin, gap.start() + 1)
             self.begin = gap.end() - 1
@@ -614,14 +614,11 @@ class JsonNumber(str):
 _EXACT = json.JSONDecoder(parse_float=JsonNumber, parse_int=JsonNumber, parse_constant=JsonNumber)
 
 
-class BrokenJsonError(Exception):
-    """Bytes that are not the JSON value they should be: code, reason, and field if known."""
+class BadRecordError(Exception):
+    """A record that cannot be read: the code, message and field of its reject are the arguments."""
 
     def __init__(self, code: Code, message: str, field: str | None = None) -> None:
         super().__init__(code, message, field)
-        self.code = code
-        self.message = message
-        self.field = field
 
 
 def parse_json(data: bytes) -> Any:
@@ -631,7 +628,7 @@ def parse_json(data: bytes) -> Any:
     (NaN and Infinity, which many writers emit).
 
     Raises:
-        BrokenJsonError: if the bytes are no JSON value, or one nested too deep.
+        BadRecordError: if the bytes are no JSON value, or one nested too deep.
     """
     try:
         value = orjson.loads(data)
@@ -642,23 +639,23 @@ def parse_json(data: bytes) -> Any:
 
 
 def parse_exact_json(data: bytes) -> Any:
-    """Parses one value, every number of it to a `JsonNumber`. Raises BrokenJsonError."""
+    """Parses one value, every number of it to a `JsonNumber`. Raises BadRecordError."""
     try:
         value = _EXACT.decode(data.decode())
     except UnicodeDecodeError:
-        raise BrokenJsonError(Code.BAD_ENCODING, "not valid UTF-8") from None
+        raise BadRecordError(Code.BAD_ENCODING, "not valid UTF-8") from None
     except (ValueError, RecursionError):
-        raise BrokenJsonError(Code.BROKEN_JSON, _SYNTAX) from None
+        raise BadRecordError(Code.BROKEN_JSON, _SYNTAX) from None
     _check_surrogates(value, data)
     _check_depth(value, data)
     return value
 
 
 def require_object(value: Any) -> dict[str, Any]:
-    """Returns a parsed value if it is an object. Raises BrokenJsonError for any other."""
+    """Returns a parsed value if it is an object. Raises BadRecordError for any other."""
     if isinstance(value, dict):
         return value
-    raise BrokenJsonError(Code.NOT_AN_OBJECT, "a JSON value, but not an object")
+    raise BadRecordError(Code.NOT_AN_OBJECT, "a JSON value, but not an object")
 
 
 def _check_surrogates(value: Any, data: bytes) -> None:
@@ -668,9 +665,9 @@ def _check_surrogates(value: Any, data: bytes) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         message = "an escape is half of a surrogate pair, which is no character"
-        raise BrokenJsonError(Code.BAD_ENCODING, message) from None
+        raise BadRecordError(Code.BAD_ENCODING, message) from None
     except RecursionError:
-        raise BrokenJsonError(Code.BROKEN_JSON, _SYNTAX) from None
+        raise BadRecordError(Code.BROKEN_JSON, _SYNTAX) from None
 
 
 def _check_depth(value: Any, data: bytes) -> None:
@@ -678,10 +675,10 @@ def _check_depth(value: Any, data: bytes) -> None:
         return
     level = [value]
     for _ in range(MAX_DEPTH + 1):
-        level = [child for one in level for child in _children(one)]
+        level = [child for parent in level for child in _children(parent)]
         if not level:
             return
-    raise BrokenJsonError(Code.BROKEN_JSON, _SYNTAX)
+    raise BadRecordError(Code.BROKEN_JSON, _SYNTAX)
 
 
 def _children(value: Any) -> list[Any]:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import attrgetter
 
 from schemas.enums import Channel, RecordKind, Role
 from schemas.mapping import ID_FIELDS, IGNORE, TIME_FIELD, UNKNOWN, ZONELESS, RecordMap, TimeForm
@@ -83,12 +83,14 @@ class _Guesser:
         self._decimal = "."
         self._fitting = self._national_regions()
         self._region = next(iter(self._fitting), None)
-        self._numbers = [one for one in self._columns.values() if self._has_numbers(one)]
+        self._numbers = [column for column in self._columns.values() if self._has_numbers(column)]
         desk = [
-            one for one in self._columns.values() if self._named(one, "marks", "service_desk") > 10
+            column
+            for column in self._columns.values()
+            if column.named("marks", "service_desk") > 10
         ]
         self._is_desk = len(desk) >= 3 or any(
-            one.name.startswith("caller_id.") for one in self._columns.values()
+            column.name.startswith("caller_id.") for column in self._columns.values()
         )
         self._kind = kind or self._record_kind()
 
@@ -109,7 +111,7 @@ class _Guesser:
                         f"{column.name!r}: a spreadsheet rounded its numbers (as 1.88856E+10), and "
                         "their digits are lost; export it again with this column as text"
                     )
-                if self._named(column, "never", "person") or self._named(column, "never", "place"):
+                if column.named("never", "person") or column.named("never", "place"):
                     self._notes.setdefault(column.name, "who or where somebody is: never read")
         if not self._org:
             self._org, known = casts.organisation_of(self._path)
@@ -121,7 +123,7 @@ class _Guesser:
         zoneless = sorted(
             name
             for name, form in self._times.items()
-            if form in ZONELESS and any(times.assumes_zone(one, form) for one in texts[name])
+            if form in ZONELESS and any(times.assumes_zone(text, form) for text in texts[name])
         )
         if zoneless and not self._zone:
             self._unsure.append(
@@ -130,12 +132,14 @@ class _Guesser:
             )
         zone, country = times.parse_zone(self._zone or "UTC"), self._constants.get("victim_country")
         for name, form in self._times.items():
-            if any(times.has_unclear_zone(one, form, zone, country) for one in texts[name]):
+            if any(times.has_unclear_zone(text, form, zone, country) for text in texts[name]):
                 self._unsure.append(
                     f"timezone: {name!r} names zones that are others elsewhere; their rows are "
                     "rejects until timezone says where, such as America/New_York"
                 )
-        if TIME_FIELD[self._kind] not in {one for of in self._targets.values() for one in of}:
+        if TIME_FIELD[self._kind] not in {
+            target for targets in self._targets.values() for target in targets
+        }:
             raise self._no_time()
         by = RecordMap(
             name=self._path,
@@ -153,22 +157,16 @@ class _Guesser:
 
     def _no_time(self) -> InputError:
         field = TIME_FIELD[self._kind]
-        named = [one.name[:60] for one in self._columns.values()
-                 if one.texts and self._named(one, str(self._kind), field)]  # fmt: skip
+        named = [column.name[:60] for column in self._columns.values()
+                 if column.texts and column.named(str(self._kind), field)]  # fmt: skip
         problem = f"no column of times that every {self._kind} must have was found"
         if not named:
             return InputError(self._path, problem, "add one, such as when it was created")
         problem += f": what {named[0]!r} has is not read as times"
         return InputError(self._path, problem, "write them as ISO 8601: 2026-03-01T09:30:00Z")
 
-    def _named(self, column: Column, *keys: str) -> int:
-        found: Any = self._lists
-        for key in keys:
-            found = found[key]
-        return column.named(found)
-
     def _free(self) -> Iterator[Column]:
-        return (one for one in self._columns.values() if one.name not in self._targets)
+        return (column for column in self._columns.values() if column.name not in self._targets)
 
     def _take(self, column: Column | None, target: str, note: str = "") -> bool:
         if column is None:
@@ -178,29 +176,25 @@ class _Guesser:
             self._notes[column.name] = note
         return True
 
-    def _best(self, table: str, field: str, fits: Callable[[Column], bool]) -> Column | None:
+    def _best(self, table: str, field: str, fits: Callable[[Column], object]) -> Column | None:
         """Returns the free column that a field's names fit best, of those whose texts fit."""
         scored = [
-            (self._named(one, table, field), one)
-            for one in self._free()
-            if one.texts and (one in self._numbers or not self._is_person(one))
+            (column.named(table, field), column)
+            for column in self._free()
+            if column.texts and (column in self._numbers or not self._is_person(column))
         ]
-        fitting = [(score, one) for score, one in scored if score and fits(one)]
+        fitting = [(score, column) for score, column in scored if score and fits(column)]
         if field == "received_at":
-            fitting = [(score * 3 - self._lateness(one), one) for score, one in fitting]
+            fitting = [(score * 3 - self._lateness(column), column) for score, column in fitting]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 
     def _lateness(self, column: Column) -> int:
         """Returns 1 for a name of when the scam happened, 2 of when its report was changed."""
-        return (
-            2
-            if self._named(column, "marks", "changed")
-            else bool(self._named(column, "marks", "happened"))
-        )
+        return 2 if column.named("marks", "changed") else bool(column.named("marks", "happened"))
 
     def _is_person(self, column: Column) -> bool:
         """Returns whether a name says who or where somebody is, and nothing says it better."""
-        never = max(self._named(column, "never", one) for one in ("person", "place"))
+        never = max(column.named("never", key) for key in ("person", "place"))
         words = column.words.split()
         return never > 10 or bool(never and words and words[-1] in ("name", "address", "nombre"))
 
@@ -209,32 +203,32 @@ class _Guesser:
 
         Digits of somebody, as in "Customer number", count where nothing is surely a number.
         """
-        columns = [one for one in self._columns.values() if not one.is_prose]
+        columns = [column for column in self._columns.values() if not column.is_prose]
         phones = [
-            one
-            for one in columns
-            if one.looks_dialed or self._named(one, "numbers", "phone") or one.is_nameless
+            column
+            for column in columns
+            if column.looks_dialed or column.named("numbers", "phone") or column.is_nameless
         ]
-        sides = [one for one in columns if self._is_side(one) and not one.is_calendar]
+        sides = [column for column in columns if self._is_side(column) and not column.is_calendar]
         return self._regions_of(phones) or self._regions_of([*phones, *sides])
 
     def _regions_of(self, columns: Sequence[Column]) -> list[str]:
-        texts = [text for one in columns for text in one.texts[:200]]
-        shaped = [one for one in texts if casts.is_phone_shaped(one)]
+        texts = [text for column in columns for text in column.texts[:200]]
+        shaped = [text for text in texts if casts.is_phone_shaped(text)]
         return casts.number_regions(shaped[:: 1 + len(shaped) // MOST_NUMBERS])
 
     def _is_side(self, column: Column) -> bool:
         """Returns whether a name says that a column has something of somebody in the matter."""
-        return any(self._named(column, "sides", one) for one in _SIDES) or any(
-            self._named(column, "call", f"{one}_number") > 10 for one in ("calling", "called")
+        return any(column.named("sides", side) for side in _SIDES) or any(
+            column.named("call", f"{side}_number") > 10 for side in ("calling", "called")
         )
 
     def _has_numbers(self, column: Column) -> bool:
         if column.is_prose or not column.texts or column.is_calendar:
             return False
-        if self._named(column, "numbers", "never"):
+        if column.named("numbers", "never"):
             return False
-        phone = self._named(column, "numbers", "phone")
+        phone = column.named("numbers", "phone")
         named = phone or self._is_side(column)
         if column.time_forms and not named:  # ten digits may be seconds since 1970, too
             return False
@@ -249,23 +243,22 @@ class _Guesser:
 
     def _record_kind(self) -> RecordKind:
         columns = list(self._columns.values())
-        prose = any(one.is_prose for one in columns)
+        prose = any(column.is_prose for column in columns)
         signs = sum(
-            any(self._named(one, "call", field) > 10 for one in columns)
-            for field in _SIGNS_OF_CALLS
+            any(column.named("call", field) > 10 for column in columns) for field in _SIGNS_OF_CALLS
         )
-        lost = any(self._named(one, "complaint", "loss_amount") > 1 for one in columns)
+        lost = any(column.named("complaint", "loss_amount") > 1 for column in columns)
         if prose or (lost and signs < 3):  # calls may have a price
             return RecordKind.COMPLAINT
         lasts = any(
-            self._named(one, "call", "duration_seconds") > 10
-            and one.share(casts.is_duration) >= SURE
-            for one in columns
+            column.named("call", "duration_seconds") > 10
+            and column.share(casts.is_duration) >= SURE
+            for column in columns
         )
         if signs >= 2 or (lasts and self._numbers):
             return RecordKind.CALL
         if len(self._numbers) >= 2 and not any(
-            self._named(one, "sides", side) for one in self._numbers for side in _SIDES
+            column.named("sides", side) for column in self._numbers for side in _SIDES
         ):
             self._unsure.append("kind: rows with two numbers and no words are read as calls")
             return RecordKind.CALL
@@ -279,11 +272,11 @@ class _Guesser:
         table = str(self._kind)
         needed = TIME_FIELD[self._kind]
         for field in (needed, *(["occurred_at"] if needed == "received_at" else [])):
-            column = self._best(table, field, lambda one: bool(one.time_forms))
+            column = self._best(table, field, attrgetter("time_forms"))
             if column is None and field == needed:
                 free = list(self._free())
-                dated = [one for one in free if one.is_calendar] or [
-                    one for one in free if _EPOCHS.intersection(one.time_forms)
+                dated = [column for column in free if column.is_calendar] or [
+                    column for column in free if _EPOCHS.intersection(column.time_forms)
                 ]
                 column = dated[0] if dated else None
                 if column is not None:
@@ -292,10 +285,12 @@ class _Guesser:
                 self._take(column, field)
                 self._times[column.name] = self._time_form(column)
                 self._join_time_of_day(column, field)
-        if needed == "received_at" and not any(needed in of for of in self._targets.values()):
+        if needed == "received_at" and not any(
+            needed in targets for targets in self._targets.values()
+        ):
             # The time of the scam is the only one: the report was received then or later.
-            for name, of in list(self._targets.items()):
-                if of == ("occurred_at",):
+            for name, targets in list(self._targets.items()):
+                if targets == ("occurred_at",):
                     self._targets[name] = (needed, "occurred_at")
                     self._unsure.append(f"received_at: {name!r} is the only time there is")
 
@@ -304,21 +299,21 @@ class _Guesser:
         if not date.is_calendar or date.share(times.names_time_of_day) > 1 - SURE:
             return
         clocks = [
-            one
-            for one in self._free()
-            if one.texts
-            and one.share(times.is_time_of_day) >= SURE
-            and not self._named(one, "call", "duration_seconds")
+            column
+            for column in self._free()
+            if column.texts
+            and column.share(times.is_time_of_day) >= SURE
+            and not column.named("call", "duration_seconds")
         ]
-        began = [one for one in clocks if not self._named(one, "marks", "changed")]
+        began = [clock for clock in clocks if not clock.named("marks", "changed")]
         clocks = began or clocks  # when a call began, not when it ended
-        shared = [len({*one.words.split()} & {*date.words.split()}) for one in clocks]
-        best = [one for one, n in zip(clocks, shared, strict=True) if n == max(shared)]
+        shared = [len({*clock.words.split()} & {*date.words.split()}) for clock in clocks]
+        best = [column for column, n in zip(clocks, shared, strict=True) if n == max(shared)]
         if len(best) == 1:
             self._take(best[0], field)
             self._times[best[0].name] = TimeForm.TIME_OF_DAY
         elif best:
-            names = ", ".join(repr(one.name) for one in best[:3])
+            names = ", ".join(repr(column.name) for column in best[:3])
             self._unsure.append(
                 f"{field}: {date.name!r} has dates alone; of {names} write {field} for the one "
                 "that has its times of day, too, and time-of-day in [times]"
@@ -327,7 +322,7 @@ class _Guesser:
     def _time_form(self, column: Column) -> TimeForm:
         forms = column.time_forms
         if len(forms) > 1 and any(map(times.ends_with_zone_name, column.texts)):
-            forms = tuple(one for one in forms if one is not TimeForm.RFC_5322)  # EST is any
+            forms = tuple(form for form in forms if form is not TimeForm.RFC_5322)  # EST is any
         for zoned in (TimeForm.ISO, TimeForm.RFC_5322):
             if zoned in forms:
                 return zoned
@@ -337,7 +332,7 @@ class _Guesser:
             )
         if not {TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST}.isdisjoint(forms):
             month, day = (
-                {one for one in column.texts if times.time_share([one], form)}
+                {text for text in column.texts if times.time_share([text], form)}
                 for form in (TimeForm.MONTH_FIRST, TimeForm.DAY_FIRST)
             )
             asks = "whether it is month-first or day-first"
@@ -355,15 +350,15 @@ class _Guesser:
     def _guess_id(self) -> None:
         field, table = ID_FIELDS[self._kind], str(self._kind)
 
-        def is_records(one: Column) -> bool:
-            of_whom = self._named(one, table, "victim_id")
-            owned = self._is_side(one) and not self._named(one, "marks", "happened")
-            owned = owned or bool(of_whom or self._named(one, "suspect_only", "payee"))
-            generic = self._named(one, table, field) <= max(1, of_whom)  # "id", as of "customer id"
-            return one.is_id and one not in self._numbers and not (generic and owned)
+        def is_records(column: Column) -> bool:
+            of_whom = column.named(table, "victim_id")
+            owned = self._is_side(column) and not column.named("marks", "happened")
+            owned = owned or bool(of_whom or column.named("suspect_only", "payee"))
+            generic = column.named(table, field) <= max(1, of_whom)  # "id", as of "customer id"
+            return column.is_id and column not in self._numbers and not (generic and owned)
 
         if self._best_into(field, is_records):
-            name = next(name for name, of in self._targets.items() if field in of)
+            name = next(name for name, targets in self._targets.items() if field in targets)
             ids = self._columns[name].texts
             if len(ids) >= 10 and counts_rows(ids):
                 self._unsure.append(
@@ -375,52 +370,49 @@ class _Guesser:
             f"{field}: no column of such a name has one of its own in each row; made of its content"
         )
 
-    def _best_into(self, field: str, fits: Callable[[Column], bool], note: str = "") -> bool:
+    def _best_into(self, field: str, fits: Callable[[Column], object], note: str = "") -> bool:
         return self._take(self._best(str(self._kind), field, fits), field, note)
 
     def _guess_complaint(self) -> None:
         self._guess_numbers()
         self._guess_suspects_own()
-        self._best_into("loss_amount", lambda one: one.share(casts.is_amount) >= MOST)
-        known = self._best_into("loss_currency", lambda one: one.share(casts.is_currency) >= SURE)
-        for name, of in self._targets.items():
-            if of == ("loss_amount",):
+        self._best_into("loss_amount", _mostly(casts.is_amount, MOST))
+        known = self._best_into("loss_currency", _mostly(casts.is_currency))
+        for name, targets in self._targets.items():
+            if targets == ("loss_amount",):
                 self._guess_decimal(self._columns[name])
                 self._guess_currency(self._columns[name], known)
-        self._best_into(
-            "victim_id", lambda one: one.is_pseudonym, "shown in outputs: a pseudonym, never a name"
-        )
+        self._best_into("victim_id", _is_pseudonym, "shown in outputs: a pseudonym, never a name")
         states = self._lists["marks"]["states"]
 
-        def is_short(one: Column) -> bool:
-            is_state = one.share(lambda text: plain_words(text) in states) >= 0.5
-            return not one.is_prose and not is_state and one.share(_SHORT.fullmatch) >= SURE
+        def is_short(column: Column) -> bool:
+            is_state = column.share(lambda text: plain_words(text) in states) >= 0.5
+            return not column.is_prose and not is_state and column.share(_SHORT.fullmatch) >= SURE
 
         for field in ("victim_region", "claimed_brand"):
             self._best_into(field, is_short)
-        self._best_into("language", lambda one: one.share(casts.is_language) >= SURE)
+        self._best_into("language", _mostly(casts.is_language))
         self._guess_words("channel")
         for column in list(self._free()):
-            named = self._named(column, "complaint", "narrative")
+            named = column.named("complaint", "narrative")
             if column.is_prose or (named > 10 and column.share(casts.has_words) >= 0.5):
                 self._take(column, "narrative", "" if named else "prose")
         self._name_unread()
 
     def _guess_numbers(self) -> None:
         """Gives each number column a role; whose it is must be certain for it to be a suspect's."""
-        sides = self._lists["sides"]
         victims = [
-            one
-            for one in self._numbers
-            if self._names_victim(one)
-            and not one.named(sides["suspect"])
-            and not one.named(sides["caller_id"])
+            column
+            for column in self._numbers
+            if self._names_victim(column)
+            and not column.named("sides", "suspect")
+            and not column.named("sides", "caller_id")
         ]
         for column in self._numbers:
             if column.name in self._targets:
                 continue
-            suspect, victim = column.named(sides["suspect"]), self._names_victim(column)
-            callback, caller = column.named(sides["callback"]), column.named(sides["caller_id"])
+            suspect, victim = column.named("sides", "suspect"), self._names_victim(column)
+            callback, caller = column.named("sides", "callback"), column.named("sides", "caller_id")
             if self._is_suspects(column) and not self._meets(column, victims):
                 if callback:
                     self._take(column, f"phone.{Role.CALLBACK}")
@@ -439,11 +431,11 @@ class _Guesser:
                     f"numbers: {column.name!r} is read as who called the victim; write "
                     "phone.victim if it is who called you"
                 )
-            elif column.named(sides["mentioned"]) and not victim and not suspect:
+            elif column.named("sides", "mentioned") and not victim and not suspect:
                 self._take(column, f"phone.{Role.MENTIONED}")
             else:
                 self._take(column, f"phone.{Role.VICTIM}")
-                if not victim or suspect or callback or caller or column.named(sides["own"]):
+                if not victim or suspect or callback or caller or column.named("sides", "own"):
                     self._unsure.append(
                         f"numbers: whose {column.name!r} is cannot be told, so it is withheld as "
                         "a victim's; write phone.callback, phone.caller_id or phone.mentioned if "
@@ -455,19 +447,17 @@ class _Guesser:
 
         Not those whom the suspect reached, nor the desk that works on it.
         """
-        sides = self._lists["sides"]
         if self._is_doubled(column):
             return False
-        reached = column.named(sides["reached"]) and not column.named(sides["told"])
-        others = reached or self._names_victim(column) or column.named(sides["own"])
-        return bool(column.named(sides["suspect"])) and not others
+        reached = column.named("sides", "reached") and not column.named("sides", "told")
+        others = reached or self._names_victim(column) or column.named("sides", "own")
+        return bool(column.named("sides", "suspect")) and not others
 
     def _names_victim(self, column: Column) -> bool:
         """Returns whether a name says that the victim's own is in a column."""
-        sides = self._lists["sides"]
-        of_person = column.named(sides["suspect"]) and not column.named(sides["event"])
-        of_line = column.named(sides["line"]) and not of_person
-        return bool(column.named(sides["victim"]) or of_line)
+        of_person = column.named("sides", "suspect") and not column.named("sides", "event")
+        of_line = column.named("sides", "line") and not of_person
+        return bool(column.named("sides", "victim") or of_line)
 
     def _is_doubled(self, column: Column) -> bool:
         """Returns whether two columns have this name: one may be the victim's."""
@@ -477,7 +467,7 @@ class _Guesser:
         """Returns whether a row has the same number in a column and as the victim's."""
         return any(
             number_digits(row.get(column.name, ()))
-            & number_digits(text for one in victims for text in row.get(one.name, ()))
+            & number_digits(text for own in victims for text in row.get(own.name, ()))
             for row in self._sample.rows
         )
 
@@ -485,18 +475,17 @@ class _Guesser:
         """Returns whether another column has the victim's number, and no other has this one."""
         if self._is_desk or not victims or self._is_doubled(column):
             return False
-        others = [one for one in self._numbers if one is not column]
+        others = [candidate for candidate in self._numbers if candidate is not column]
         both = 0
         for row in self._sample.rows:
             mine = number_digits(row.get(column.name, ()))
-            if mine & number_digits(text for one in others for text in row.get(one.name, ())):
+            if mine & number_digits(text for rival in others for text in row.get(rival.name, ())):
                 return False
-            both += bool(mine) and any(row.get(one.name) for one in victims)
+            both += bool(mine) and any(row.get(own.name) for own in victims)
         return both >= 5
 
     def _guess_suspects_own(self) -> None:
         """Reads sites, addresses, payees and ids only where the name says whose they are."""
-        sides = self._lists["sides"]
         for column in list(self._free()):
             suspect = self._is_suspects(column)
             if column.share(EMAIL.fullmatch) >= MOST:
@@ -511,7 +500,7 @@ class _Guesser:
             asked = re.sub("^wh(?:at|ich) ", "", column.words)  # "Which website did they send"
             sites = tuple(self._lists["suspect_only"]["url"])  # but not "Scam site host"
             ends = asked.endswith(sites) or (asked != column.words and asked.startswith(sites))
-            named = self._named(column, "suspect_only", "url") > 10 or (suspect and ends)
+            named = column.named("suspect_only", "url") > 10 or (suspect and ends)
             if is_url or (named and not column.is_prose and column.share(casts.is_site) >= 0.5):
                 if suspect:
                     self._take(column, "url")
@@ -527,9 +516,9 @@ class _Guesser:
                 ("anydesk", "remote_access.anydesk"),
                 ("teamviewer", "remote_access.teamviewer"),
             ):
-                if not self._named(column, "suspect_only", key) or column.is_prose:
+                if not column.named("suspect_only", key) or column.is_prose:
                     continue
-                if column.named(sides["suspect"]) and not self._names_victim(column):
+                if column.named("sides", "suspect") and not self._names_victim(column):
                     self._take(column, target)
                 else:
                     self._unsure.append(
@@ -546,14 +535,14 @@ class _Guesser:
                 continue
             why, ends = "it may be the victim's own", " if it is the suspect's"
             account = column.share(_IBAN.fullmatch) >= 0.5
-            remote = self._named(column, "suspect_only", "remote_id")
-            if account or self._named(column, "suspect_only", "payee"):
+            remote = column.named("suspect_only", "remote_id")
+            if account or column.named("suspect_only", "payee"):
                 target = "payment.payee"
             elif remote and column.share(last_digits) >= 0.5:
                 target = "remote_access.PRODUCT (anydesk, teamviewer)"
             elif self._is_suspects(column) and not self._is_person(column):
                 why, target = "nothing in it is known", "phone.callback, url or what else it is,"
-            elif self._named(column, "complaint", "loss_amount") > 10:
+            elif column.named("complaint", "loss_amount") > 10:
                 why, target, ends = "few of its amounts can be read", "loss_amount", " if they can"
             else:
                 continue
@@ -588,30 +577,30 @@ class _Guesser:
         known = self._lists["words"][field]
 
         def fits(column: Column) -> bool:
-            distinct = {plain_words(one) for one in column.texts}
-            return len(distinct) <= 20 and any(one in known for one in distinct)
+            distinct = {plain_words(text) for text in column.texts}
+            return len(distinct) <= 20 and any(word in known for word in distinct)
 
         column = self._best(str(self._kind), field, fits)
         if column is None:
             return
         self._take(column, field)
-        cells = {one for row in self._sample.rows for one in row.get(column.name, ())}
-        words = sorted({one.strip().casefold() for one in cells if len(one) <= 60})
+        cells = {cell for row in self._sample.rows for cell in row.get(column.name, ())}
+        words = sorted({cell.strip().casefold() for cell in cells if len(cell) <= 60})
         otherwise = str(Channel.OTHER) if field == "channel" else UNKNOWN
-        self._words[field] = {one: known.get(plain_words(one), otherwise) for one in words}
+        self._words[field] = {word: known.get(plain_words(word), otherwise) for word in words}
 
     def _guess_call(self) -> None:
         sides = ("calling_number", "called_number")
-        for field, other in (sides, sides[::-1]):
-            named = {one: self._named(one, "call", field) for one in self._numbers}
-            mine = [one for one, n in named.items() if n >= self._named(one, "call", other)]
+        for field, opposite in (sides, sides[::-1]):
+            named = {column: column.named("call", field) for column in self._numbers}
+            mine = [column for column, n in named.items() if n >= column.named("call", opposite)]
             if self._best_into(field, mine.__contains__):
                 continue
-            for one in [one for one in self._free() if one in mine][:1]:
-                self._take(one, field)
-                self._unsure.append(f"{field}: {one.name!r} is a number, by no better name")
-        suspects = [one for one in self._numbers if self._is_suspects(one)]
-        self._best_into("duration_seconds", lambda one: one.share(casts.is_duration) >= SURE)
+            for column in [column for column in self._free() if column in mine][:1]:
+                self._take(column, field)
+                self._unsure.append(f"{field}: {column.name!r} is a number, by no better name")
+        suspects = [column for column in self._numbers if self._is_suspects(column)]
+        self._best_into("duration_seconds", _mostly(casts.is_duration))
         self._guess_words("direction")
         if len(suspects) == 1:
             self._take_suspect(suspects[0])
@@ -625,37 +614,37 @@ class _Guesser:
                 "direction: whether the caller or the called is the suspect cannot be told, so no "
                 f"call names either until {where}"
             )
-        self._best_into("victim_id", lambda one: one.is_pseudonym)
+        self._best_into("victim_id", _is_pseudonym)
         for field in ("attestation", "orig_id", "carrier", "trunk", "complaint_id"):
-            self._best_into(field, lambda one: not one.is_prose and one not in self._numbers)
+            self._best_into(
+                field, lambda column: not column.is_prose and column not in self._numbers
+            )
 
     def _ask_of_one_line(self) -> None:
         """Asks about calls of one line, which some systems name first, whoever called."""
-        for one in self._numbers:
-            is_line = len(one.texts) >= 10 and len(number_digits(one.texts)) == 1
-            if is_line and self._targets.get(one.name) == ("calling_number",):
+        for column in self._numbers:
+            is_line = len(column.texts) >= 10 and len(number_digits(column.texts)) == 1
+            if is_line and self._targets.get(column.name) == ("calling_number",):
                 self._unsure.append(
-                    f"direction: {one.name!r} has one number, whoever called; give all words of "
+                    f"direction: {column.name!r} has one number, whoever called; give all words of "
                     "[words.direction] one meaning: inbound where it is the suspect's, outbound "
                     "where the other side is"
                 )
 
     def _take_suspect(self, suspect: Column) -> None:
         """Sets who is the suspect by the one column that is named as the suspect's number."""
-        others = [one for one in self._numbers if one is not suspect]
-        for name, of in list(self._targets.items()):
-            if of in (("calling_number",), ("called_number",), ("direction",)):
+        others = [column for column in self._numbers if column is not suspect]
+        for name, targets in list(self._targets.items()):
+            if targets in (("calling_number",), ("called_number",), ("direction",)):
                 del self._targets[name]
         self._words.pop("direction", None)
         self._take(suspect, "calling_number")
-        for one in others[:1]:
-            self._take(one, "called_number")
+        for column in others[:1]:
+            self._take(column, "called_number")
         self._constants["direction"] = "inbound"
 
     def _guess_country(self) -> None:
-        column = self._best(
-            str(self._kind), "victim_country", lambda one: one.share(casts.country_code) >= MOST
-        )
+        column = self._best(str(self._kind), "victim_country", _mostly(casts.country_code, MOST))
         if column is not None:
             self._take(column, "victim_country")
             if column.share(casts.country_code) < 1:
@@ -670,7 +659,7 @@ class _Guesser:
                 "says which"
             )
         elif not self._region and any(
-            casts.lacks_country(one) for column in self._numbers for one in column.texts
+            casts.lacks_country(text) for column in self._numbers for text in column.texts
         ):
             self._unsure.append(
                 "victim_country: no column has it, and numbers that name no country are not read "
@@ -682,6 +671,14 @@ class _Guesser:
                 f"victim_country: no column has it; {self._region} reads most numbers that name no "
                 "country"
             )
+
+
+_is_pseudonym = attrgetter("is_pseudonym")
+
+
+def _mostly(fits: Callable[[str], object], least: float = SURE) -> Callable[[Column], bool]:
+    """Returns a check of whether nearly all texts of a column fit."""
+    return lambda column: column.share(fits) >= least
 
 
 _EPOCHS = {TimeForm.EPOCH_MILLISECONDS, TimeForm.EPOCH_MICROSECONDS}

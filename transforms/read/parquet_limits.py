@@ -82,9 +82,9 @@ class _Thrift:
     def varint(self) -> int:
         value = shift = 0
         while shift < 70:
-            one = self.byte()
-            value |= (one & 0x7F) << shift
-            if one < 0x80:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
                 return value
             shift += 7
         raise BrokenThriftError
@@ -173,12 +173,14 @@ def open_parquet(stream: BinaryIO) -> pq.ParquetFile:
 def share_of_rows(metadata: pq.FileMetaData, groups: list[int]) -> float:
     """Returns the share of a file's rows that row groups have: of its limits they have as much."""
     rows = _rows_of(metadata)
-    return sum(rows[one] for one in groups) / max(1, sum(rows))
+    return sum(rows[number] for number in groups) / max(1, sum(rows))
 
 
 def _rows_of(metadata: pq.FileMetaData) -> list[int]:
     """Returns the rows of each row group, whose own word it is; none has fewer than none."""
-    return [max(0, metadata.row_group(one).num_rows) for one in range(metadata.num_row_groups)]
+    return [
+        max(0, metadata.row_group(number).num_rows) for number in range(metadata.num_row_groups)
+    ]
 
 
 def _check_schema(footer: bytes) -> None:
@@ -264,27 +266,27 @@ def _pages(
     stream: BinaryIO, column: pq.ColumnChunkMetaData
 ) -> Iterator[tuple[int, int, int, int, int, int]]:
     """Yields of each page its type, encoding, values, decompressed size, place and stored size."""
-    at = column.data_page_offset
+    position = column.data_page_offset
     first = column.dictionary_page_offset
-    if column.has_dictionary_page and first is not None and 0 < first < at:
-        at = first
-    end, left = at + column.total_compressed_size, column.num_values
-    while at < end and left > 0:
-        header, length = _page_header(stream, at)
+    if column.has_dictionary_page and first is not None and 0 < first < position:
+        position = first
+    end, left = position + column.total_compressed_size, column.num_values
+    while position < end and left > 0:
+        header, length = _page_header(stream, position)
         about = header.get(5) or header.get(8) or header.get(7) or {}
         # Version 2 has the number of nulls and of rows before the encoding.
         encoding = about.get(4 if 8 in header else 2, _PLAIN)
         kind, values, stored = header.get(1, 0), about.get(1, 0), header.get(3, 0)
         if stored < 0 or values < 0:
             raise pa.ArrowInvalid("no Parquet page")
-        yield kind, encoding, values, header.get(2, 0), at + length, stored
-        at += length + stored
+        yield kind, encoding, values, header.get(2, 0), position + length, stored
+        position += length + stored
         left -= 0 if kind == _DICTIONARY_PAGE else values
 
 
-def _page_header(stream: BinaryIO, at: int) -> tuple[dict[int, Any], int]:
+def _page_header(stream: BinaryIO, position: int) -> tuple[dict[int, Any], int]:
     for size in _HEADER_BYTES:
-        thrift = _Thrift(_read(stream, at, size))
+        thrift = _Thrift(_read(stream, position, size))
         try:
             return thrift.struct(), thrift.at
         except BrokenThriftError:
@@ -292,8 +294,8 @@ def _page_header(stream: BinaryIO, at: int) -> tuple[dict[int, Any], int]:
     raise pa.ArrowInvalid("no Parquet page header")
 
 
-def _read(stream: BinaryIO, at: int, size: int) -> bytes:
-    stream.seek(at)
+def _read(stream: BinaryIO, position: int, size: int) -> bytes:
+    stream.seek(position)
     return stream.read(size)
 
 
@@ -305,11 +307,11 @@ def _longest_value(packed: bytes, size: int, compression: str) -> int:
             packed = codec.decompress(packed, size, asbytes=True)
         except (OSError, ValueError, pa.ArrowException):
             return size
-    longest = at = 0
-    while at + 4 <= len(packed):
-        length = int.from_bytes(packed[at : at + 4], "little")
+    longest = position = 0
+    while position + 4 <= len(packed):
+        length = int.from_bytes(packed[position : position + 4], "little")
         longest = max(longest, length)
-        at += 4 + length
+        position += 4 + length
     return min(longest, size)
 
 
@@ -319,12 +321,12 @@ def without_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:
     Views, of which Arrow can take no rows, become plain texts and bytes.
     """
     types = batch.schema.types
-    plain = [_without_views(one) for one in types]
+    plain = [_without_views(kind) for kind in types]
     if plain == types and not any(map(pa.types.is_dictionary, types)):
         return batch
     columns = [
-        one.dictionary_decode() if pa.types.is_dictionary(one.type) else one.cast(wanted)
-        for one, wanted in zip(batch.columns, plain, strict=True)
+        column.dictionary_decode() if pa.types.is_dictionary(column.type) else column.cast(wanted)
+        for column, wanted in zip(batch.columns, plain, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
@@ -336,7 +338,7 @@ def _without_views(kind: pa.DataType) -> pa.DataType:
             return kind
         return pa.list_(inner) if pa.types.is_list(kind) else pa.large_list(inner)
     if pa.types.is_struct(kind):
-        return pa.struct([one.with_type(_without_views(one.type)) for one in kind])
+        return pa.struct([field.with_type(_without_views(field.type)) for field in kind])
     if pa.types.is_string_view(kind):
         return pa.string()
     return pa.binary() if pa.types.is_binary_view(kind) else kind
@@ -348,7 +350,7 @@ def batch_work(batch: pa.RecordBatch, kind: RecordKind) -> float:
     A text that comes again is read once.
     """
     texts = (text for column in batch.columns for text in _texts(column))
-    distinct = b"\n".join(one for text in texts for one in pc.unique(text).to_pylist() if one)
+    distinct = b"\n".join(value for text in texts for value in pc.unique(text).to_pylist() if value)
     return 0.3 * batch.nbytes + work_of(distinct, kind, max(1, batch.num_rows))
 
 
@@ -432,14 +434,14 @@ def plain_values(column: pa.Array) -> list[Any]:
         return list(column.to_pylist())
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp("us", "UTC"))
-    return [_value_or_text(one) for one in column]
+    return [_value_or_text(value) for value in column]
 
 
-def _value_or_text(one: pa.Scalar) -> Any:
+def _value_or_text(value: pa.Scalar) -> Any:
     try:
-        return one.as_py()
+        return value.as_py()
     except _NO_VALUE:
-        return f"a {one.type} out of range"
+        return f"a {value.type} out of range"
 
 
 _NO_VALUE = (ArithmeticError, LookupError, ValueError, pa.ArrowException)

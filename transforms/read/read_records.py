@@ -104,16 +104,16 @@ def _line_starts(blocks: Iterator[bytes], shard_bytes: int) -> Iterator[tuple[in
     yield 0, 1
     offset, line, wanted = 0, 1, shard_bytes
     for block in blocks:
-        at = 0
+        start = 0
         while wanted - 1 < offset + len(block):
-            found = block.find(b"\n", max(wanted - 1 - offset, at))
-            if found < 0:
+            end = block.find(b"\n", max(wanted - 1 - offset, start))
+            if end < 0:
                 break
-            line += block.count(b"\n", at, found + 1)
-            at = found + 1
-            yield offset + at, line
-            wanted = offset + at + shard_bytes
-        line += block.count(b"\n", at)
+            line += block.count(b"\n", start, end + 1)
+            start = end + 1
+            yield offset + start, line
+            wanted = offset + start + shard_bytes
+        line += block.count(b"\n", start)
         offset += len(block)
 
 

@@ -70,18 +70,20 @@ def decode_raw(raw: str, raw_encoding: str) -> bytes:
 
 def rejects_batch(rejects: Sequence[Reject]) -> pa.RecordBatch:
     """Builds a batch of `schemas.reject.REJECT`, in the order given."""
-    texts = [encode_raw(one.raw) for one in rejects]
+    texts = [encode_raw(reject.raw) for reject in rejects]
     columns = {
-        "source": [one.source for one in rejects],
-        "position": [one.position for one in rejects],
-        "format": [one.format for one in rejects],
-        "record_kind": [one.record_kind for one in rejects],
+        "source": [reject.source for reject in rejects],
+        "position": [reject.position for reject in rejects],
+        "format": [reject.format for reject in rejects],
+        "record_kind": [reject.record_kind for reject in rejects],
         "raw": [text for text, _ in texts],
         "raw_encoding": [encoding for _, encoding in texts],
-        "raw_bytes": [len(one.raw) if one.size is None else one.size for one in rejects],
-        "stage": [one.stage for one in rejects],
-        "code": [one.code for one in rejects],
-        "field": [one.field for one in rejects],
-        "message": [one.message for one in rejects],
+        "raw_bytes": [
+            len(reject.raw) if reject.size is None else reject.size for reject in rejects
+        ],
+        "stage": [reject.stage for reject in rejects],
+        "code": [reject.code for reject in rejects],
+        "field": [reject.field for reject in rejects],
+        "message": [reject.message for reject in rejects],
     }
     return batch_of_columns(columns, REJECT)

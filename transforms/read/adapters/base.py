@@ -6,12 +6,13 @@ contract's fields as text, and the place in its source that each row came from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
@@ -24,14 +25,18 @@ from transforms.arrow_util import fill_columns
 from transforms.casts import trim_text
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
-    BrokenJsonError,
+    MAX_ROW_BYTES,
+    BadRecordError,
     Origin,
     Record,
     parse_exact_json,
     require_object,
     split_cells,
 )
+from transforms.read.parquet_limits import plain_text
 from transforms.read.rejects import Reject, make_reject
+
+T = TypeVar("T")
 
 LOOSE_SCHEMAS = {RecordKind.COMPLAINT: COMPLAINT_LOOSE, RecordKind.CALL: CALL_LOOSE}
 
@@ -71,7 +76,7 @@ class Adapter:
     Attributes:
         name: What options and outputs call the format.
         description: A plural, for messages: "it is DESCRIPTION, not NAME".
-        kinds: The kinds of record that its files can hold.
+        kinds: The kinds of record that its files can hold; both where none is named.
         layout: The way rows lie in a file.
         in_array: Whether a file may also be one JSON array of such records.
         header: Its own column names, for CSV; those of files without a header row, too.
@@ -80,7 +85,7 @@ class Adapter:
         encoding: Of the cells of CSV; of other formats, utf-8 where text in another is recoded.
         convert: Loose rows and rejects of rows of cells, for CSV.
         read: Loose rows and rejects of records that are not CSV, or of CSV of no header known.
-        read_batch: The same of a Parquet batch whose first row has the given number in its file.
+        row_objects: The rows of a Parquet batch as JSON objects, which `read` takes.
         detect_keys: Recognizes JSON objects by all the keys in the head of a file, and whether
             they lie in an array. May raise UnrecognizedError to say what is wrong with them.
         detect_head: Recognizes the first bytes of a file that is neither JSON nor a table.
@@ -93,8 +98,8 @@ class Adapter:
 
     name: str
     description: str
-    kinds: tuple[RecordKind, ...]
     layout: Layout
+    kinds: tuple[RecordKind, ...] = BOTH_KINDS
     in_array: bool = False
     header: tuple[str, ...] = ()
     needed_columns: frozenset[str] = frozenset()
@@ -102,7 +107,7 @@ class Adapter:
     encoding: str = "utf-8"
     convert: Callable[[TextRows, ReadOptions], Parsed] | None = None
     read: Callable[[Origin, Sequence[Record], ReadOptions], Parsed] | None = None
-    read_batch: Callable[[Origin, pa.RecordBatch, int, ReadOptions], Parsed] | None = None
+    row_objects: Callable[[pa.RecordBatch, RecordKind], Iterable[dict[str, Any]]] | None = None
     detect_keys: Callable[[AbstractSet[str], bool], bool] | None = None
     detect_head: Callable[[bytes], bool] | None = None
     detect_line: Callable[[bytes], bool] | None = None
@@ -131,30 +136,80 @@ def text_rows(
     origin: Origin, records: Sequence[Record], header: Sequence[str], encoding: str = "utf-8"
 ) -> tuple[TextRows, list[Reject]]:
     """Splits CSV records into columns of text; a record of another width becomes a reject."""
+
+    def split(record: Record) -> list[str]:
+        return checked_cells(record, split_cells(record.data.decode(encoding)), len(header))
+
+    good, rows, rejects = read_each(origin, records, split)
+    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(header))]
+    return TextRows(origin, good, pa.RecordBatch.from_arrays(columns, list(header))), rejects
+
+
+def checked_cells(record: Record, cells: list[str], width: int) -> list[str]:
+    """Returns the cells of a record. Raises BadRecordError for another number, or a NUL."""
+    if b"\0" in record.data:
+        raise BadRecordError(Code.BROKEN_CSV, "a NUL byte in the row")
+    if len(cells) != width:
+        raise BadRecordError(Code.BROKEN_CSV, f"{len(cells)} cells where the header has {width}")
+    return cells
+
+
+def read_each(
+    origin: Origin, records: Sequence[Record], read: Callable[..., T], *beside: Iterable[Any]
+) -> tuple[list[Record], list[T], list[Reject]]:
+    """Applies `read` to each record and the values beside it.
+
+    Returns:
+        The records that it reads, their values, and a reject for every record that it raises
+        BadRecordError for, or that is not UTF-8.
+    """
     good: list[Record] = []
-    rows: list[list[str]] = []
+    values: list[T] = []
     rejects: list[Reject] = []
-    width = len(header)
-    for record in records:
-        if b"\0" in record.data:
-            rejects.append(make_reject(origin, record, Code.BROKEN_CSV, "a NUL byte in the row"))
-            continue
+    for record, *rest in zip(records, *beside, strict=True):
         try:
-            cells = split_cells(record.data.decode(encoding))
+            values.append(read(record, *rest))
+        except BadRecordError as bad:
+            rejects.append(make_reject(origin, record, *bad.args))
         except UnicodeDecodeError:
             rejects.append(make_reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
-            continue
-        if len(cells) != width:
-            message = f"{len(cells)} cells where the header has {width}"
-            rejects.append(make_reject(origin, record, Code.BROKEN_CSV, message))
-            continue
-        good.append(record)
-        rows.append(cells)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-    cells_of = {
-        name: pa.array(column, pa.string()) for name, column in zip(header, columns, strict=True)
-    }
-    return TextRows(origin, good, pa.RecordBatch.from_pydict(cells_of)), rejects
+        else:
+            good.append(record)
+    return good, values, rejects
+
+
+def batch_records(
+    batch: pa.RecordBatch, first: int, objects: Callable[[pa.RecordBatch], Iterable[dict[str, Any]]]
+) -> list[Record]:
+    """Returns the rows of a Parquet batch, which begins at row `first`, as records of JSON."""
+    bad = bad_text_rows(batch)
+    records = [Record(first + row, b"", 0, Code.BAD_ENCODING) for row in bad]
+    rows = sorted({*range(batch.num_rows)}.difference(bad))
+    kept = batch.take(pa.array(rows, pa.int64())) if bad else batch
+    for row, values in zip(rows, objects(kept), strict=True):
+        data = orjson.dumps(values, default=plain_text)
+        if len(data) > MAX_ROW_BYTES:
+            records.append(Record(first + row, b"", len(data), Code.ROW_TOO_LARGE))
+        else:
+            records.append(Record(first + row, data, len(data)))
+    return records
+
+
+def bad_text_rows(batch: pa.RecordBatch) -> list[int]:
+    """Finds the rows that hold text which is not UTF-8."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        if batch.num_rows == 1:
+            return [0]
+        half = batch.num_rows // 2
+        # Taken anew: a slice is validated with all that it was cut from.
+        first, second = (
+            bad_text_rows(batch.take(pa.array(part, pa.int64())))
+            for part in (range(half), range(half, batch.num_rows))
+        )
+        return first + [half + row for row in second]
+    return []
 
 
 def build_loose_batch(
@@ -172,9 +227,9 @@ def build_loose_batch(
         raise ValueError(f"no fields of a {origin.kind}: {', '.join(unknown)}")
     known: dict[str, pa.Array | str | None] = {
         "source": origin.source,
-        "position": pa.array([one.position for one in records], pa.int64()),
-        "format": pa.array([origin.format_of(one) for one in records], pa.string()),
-        "raw": pa.array([one.data for one in records], pa.binary()),
+        "position": pa.array([record.position for record in records], pa.int64()),
+        "format": pa.array([origin.format_of(record) for record in records], pa.string()),
+        "raw": pa.array([record.data for record in records], pa.binary()),
         **columns,
     }
     return fill_columns(len(records), known, schema)
@@ -193,17 +248,12 @@ def parse_objects(
     origin: Origin, records: Sequence[Record]
 ) -> tuple[list[Record], list[dict[str, Any]], list[Reject]]:
     """Parses one JSON object a record, its numbers as text; other records become rejects."""
-    good: list[Record] = []
-    objects: list[dict[str, Any]] = []
-    rejects: list[Reject] = []
-    for record in records:
-        try:
-            objects.append(require_object(parse_exact_json(record.data)))
-        except BrokenJsonError as broken:
-            rejects.append(make_reject(origin, record, broken.code, broken.message))
-        else:
-            good.append(record)
-    return good, objects, rejects
+    return read_each(origin, records, parse_object)
+
+
+def parse_object(record: Record) -> dict[str, Any]:
+    """Parses the JSON object of a record, its numbers as text; raises BadRecordError for others."""
+    return require_object(parse_exact_json(record.data))
 
 
 def phone_numbers_column(columns: Sequence[tuple[pa.Array, str]]) -> pa.Array:

@@ -58,10 +58,10 @@ def _hour(hour: int, half: str | None) -> int:
 
 def parse_clock(text: str | None) -> str | None:
     """Rewrites `1:17 p.m.` or `6:53 pm` as `13:17:00`; None for what is no time of day."""
-    found = _CLOCK.fullmatch(text.strip()) if text else None
-    if not found:
+    clock = _CLOCK.fullmatch(text.strip()) if text else None
+    if not clock:
         return None
-    hour, minute = _hour(int(found[1]), found[3]), int(found[2])
+    hour, minute = _hour(int(clock[1]), clock[3]), int(clock[2])
     return f"{hour:02}:{minute:02}:00" if hour < 24 and minute < 60 else None
 
 
@@ -79,8 +79,8 @@ def parse_moment(date: str | None, time: str | None = None) -> str | None:
 
 
 def _column(rows: base.TextRows, name: str) -> pa.Array:
-    found = rows.column(FIELDS[name])
-    return pc.if_else(pc.equal(found, "None"), None, found)
+    column = rows.column(FIELDS[name])
+    return pc.if_else(pc.equal(column, "None"), None, column)
 
 
 def _moments(dates: pa.Array, times: Sequence[str | None]) -> pa.Array:
@@ -123,7 +123,7 @@ def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions
     cells = pa.RecordBatch.from_pydict(
         {
             title: pa.array(
-                [one[key] if isinstance(one.get(key), str) else "" for one in objects], pa.string()
+                [row[key] if isinstance(row.get(key), str) else "" for row in objects], pa.string()
             )
             for key, title in FIELDS.items()
         }
@@ -133,10 +133,10 @@ def read_objects(origin: Origin, records: Sequence[Record], options: ReadOptions
 
 
 def _has_complaint_keys(keys: AbstractSet[str], in_array: bool) -> bool:
-    found = "issue_date" in keys and not keys.isdisjoint(_TYPICAL_KEYS)
-    if found and not in_array:
+    is_fcc = "issue_date" in keys and not keys.isdisjoint(_TYPICAL_KEYS)
+    if is_fcc and not in_array:
         raise base.UnrecognizedError("FCC complaints, but not as a JSON array or CSV export")
-    return found
+    return is_fcc
 
 
 ADAPTER = base.Adapter(

@@ -17,8 +17,7 @@ from schemas.field import EPOCH
 from schemas.reject import Code
 from transforms.read.adapters import base
 from transforms.read.files import ReadOptions
-from transforms.read.framing import Origin, Record
-from transforms.read.rejects import make_reject
+from transforms.read.framing import BadRecordError, Origin, Record
 
 _ESCAPE = re.compile(rb"%(?!22|25|5[Cc]|7[Ff])[2-7][0-9A-Fa-f]")
 """Printable ASCII that may stand unescaped in a JSON string; '%' itself must stay encoded."""
@@ -34,25 +33,26 @@ def read_legs(origin: Origin, records: Sequence[Record], options: ReadOptions) -
     A record's `direction` is that of the leg, seen from the switch. It does not say which side is
     the suspect's: that is `options.calls_direction`.
     """
-    good, legs, rejects = base.parse_objects(origin, [_decode_escapes(one) for one in records])
-    kept: list[Record] = []
-    rows: list[dict[str, str | None]] = []
-    for record, leg in zip(good, legs, strict=True):
+
+    def read(record: Record) -> dict[str, str | None]:
+        leg = base.parse_object(record)
         variables = leg.get("variables")
         if not isinstance(variables, dict):
-            message = "variables is not an object"
-            rejects.append(make_reject(origin, record, Code.WRONG_TYPE, message, "variables"))
-            continue
-        kept.append(record)
-        rows.append(_call_fields(variables, _caller_profile(leg.get("callflow")), options))
-    return base.build_from_rows(origin, kept, rows), rejects
+            raise BadRecordError(Code.WRONG_TYPE, "variables is not an object", "variables")
+        return _call_fields(variables, _caller_profile(leg.get("callflow")), options)
+
+    decoded = [_decode_escapes(record) for record in records]
+    good, rows, rejects = base.read_each(origin, decoded, read)
+    return base.build_from_rows(origin, good, rows), rejects
 
 
 def _call_fields(
     variables: Mapping[str, Any], profile: Mapping[str, Any], options: ReadOptions
 ) -> dict[str, str | None]:
-    names = ("caller_id_number", "destination_number", "uuid")
-    calling, called, leg_id = (_first_text(variables.get(n), profile.get(n)) for n in names)
+    calling, called, leg_id = (
+        _first_text(variables.get(name), profile.get(name))
+        for name in ("caller_id_number", "destination_number", "uuid")
+    )
     return {
         "call_id": leg_id,
         "source_org": options.source_org or "freeswitch",
@@ -95,7 +95,7 @@ def _caller_profile(callflow: Any) -> Mapping[str, Any]:
 
 def _first_text(*values: Any) -> str | None:
     """Returns the first value that is text or a number, and not blank."""
-    return next((one for one in values if isinstance(one, str) and one.strip()), None)
+    return next((value for value in values if isinstance(value, str) and value.strip()), None)
 
 
 def _decode_escapes(record: Record) -> Record:

@@ -44,12 +44,12 @@ _CHANNELS = {
 def company_numbers(area: str | None, number: str | None, extension: str | None) -> list[str]:
     """Joins the entries of parallel '|' lists: an area code, a number, an extension."""
     lists = [(text or "").split("|") for text in (area, number, extension)]
-    found = []
-    for one in zip_longest(*lists, fillvalue=""):
-        code, local, inner = (part.strip() for part in one)
+    numbers = []
+    for parts in zip_longest(*lists, fillvalue=""):
+        code, local, inner = (part.strip() for part in parts)
         if code or local:
-            found.append(f"{code}{local} ext. {inner}" if inner else f"{code}{local}")
-    return found
+            numbers.append(f"{code}{local} ext. {inner}" if inner else f"{code}{local}")
+    return numbers
 
 
 def _entries(joined: pa.Array) -> list[list[str]]:
@@ -77,7 +77,7 @@ def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
     phone is no proof that the company, or the scammer, answers it.
     """
     parts = (rows.column(name).to_pylist() for name in (*HEADER[5:7], EXTENSION))
-    named = [company_numbers(*one) for one in zip(*parts, strict=True)]
+    named = [company_numbers(*entries) for entries in zip(*parts, strict=True)]
     methods = rows.column("Complaint Info Initial Contact Method").to_pylist()
     columns = {
         "complaint_id": rows.column("Reference Number"),
@@ -88,7 +88,7 @@ def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
             [next(iter(states), None) for states in _entries(rows.column(HEADER[3]))], pa.string()
         ),
         "channel": pa.array(
-            [one and _CHANNELS.get(one, Channel.OTHER) for one in methods], pa.string()
+            [method and _CHANNELS.get(method, Channel.OTHER) for method in methods], pa.string()
         ),
         "claimed_brand": pa.array(
             ["; ".join(names) or None for names in _entries(rows.column("Company Name"))],

@@ -36,7 +36,7 @@ def convert(rows: base.TextRows, _: ReadOptions) -> base.Parsed:
         "narrative": rows.column("transcript"),
         "narrative_by": Speaker.SUSPECT,
         "unknown": pa.array(
-            [["campaign_id"] if one is not None else None for one in campaigns],
+            [["campaign_id"] if campaign is not None else None for campaign in campaigns],
             pa.list_(pa.string()),
         ),
     }

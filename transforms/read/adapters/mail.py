@@ -227,12 +227,13 @@ def read_mail(origin: Origin, records: Sequence[Record], options: ReadOptions) -
             continue
         row = _complaint(record.data, options)
         data = orjson.dumps(row)
-        made = Record(record.position, data, len(data))
-        if row["narrative"] or row["urls"] or "sender" in {one["role"] for one in row["emails"]}:
-            rows.append(made)
+        complaint = Record(record.position, data, len(data))
+        roles = {email["role"] for email in row["emails"]}
+        if row["narrative"] or row["urls"] or "sender" in roles:
+            rows.append(complaint)
         else:
             message = "a message without text, link and sender, as far as it is read"
-            rejects.append(make_reject(origin, made, Code.BAD_VALUE, message))
+            rejects.append(make_reject(origin, complaint, Code.BAD_VALUE, message))
     batch, refused = read_records(origin, rows, options)
     return batch, rejects + refused
 
@@ -261,13 +262,13 @@ def _complaint(data: bytes, options: ReadOptions) -> dict:
         or _QUOTES_ANOTHER.search(body) is not None
     )
     texts, codes = _read_files(mail.files, left_out)
-    urls = [one for one in codes if _LINK.match(one)]
-    parts = [subject, body, *texts, *(one for one in codes if one not in urls)]
-    narrative = "\n\n".join(one.strip() for one in parts if one.strip())
+    urls = [code for code in codes if _LINK.match(code)]
+    parts = [subject, body, *texts, *(code for code in codes if code not in urls)]
+    narrative = "\n\n".join(part.strip() for part in parts if part.strip())
     if quotes:
         victims |= _senders(mail.head)
         links = []
-    emails = [{"address": one, "role": "victim"} for one in [*victims][:MAX_ADDRESSES]]
+    emails = [{"address": address, "role": "victim"} for address in [*victims][:MAX_ADDRESSES]]
     for name, role in (("From", "sender"), ("Reply-To", "reply_to")):
         address = _last_address(mail.head.get(name))
         if address and address not in victims:
@@ -306,7 +307,7 @@ def _parse(data: bytes) -> _Mail:
             if depth > MAX_NESTING:
                 mail.left_out[_LEFT_OUT] += 1
                 continue
-            pending += [(*_split(one), depth + 1) for one in reversed(inner[: MAX_PARTS + 1])]
+            pending += [(*_split(part), depth + 1) for part in reversed(inner[: MAX_PARTS + 1])]
         elif kind == "message/rfc822" and not mail.is_notice:
             mail.attached.append(_payload(head, body).lstrip(b"\n"))
         else:
@@ -324,7 +325,7 @@ def _take_leaf(mail: _Mail, kind: str, parameters: dict[str, str], payload: byte
     if not is_pdf and not kind.startswith("image/"):
         return
     name, most = (b"pdf", MAX_PDFS) if is_pdf else (b"image", MAX_IMAGES)
-    if sum(one == name for one, _ in mail.files) < most:
+    if sum(kind_ == name for kind_, _ in mail.files) < most:
         mail.files.append((name, payload))
     else:
         mail.left_out[f"mail_{name.decode()}s"] += 1
@@ -346,9 +347,9 @@ def _inner_parts(body: bytes, boundary: str) -> list[bytes]:
     mark = b"--" + boundary.encode("utf-8", "replace")
     line = re.compile(rb"^" + re.escape(mark) + rb"(--)?[ \t]*$\n?", re.MULTILINE)
     starts: list[tuple[int, int]] = []
-    for found in line.finditer(body):
-        starts.append((found.start(), found.end()))
-        if found[1] or len(starts) > MAX_PARTS + 2:
+    for boundary_line in line.finditer(body):
+        starts.append((boundary_line.start(), boundary_line.end()))
+        if boundary_line[1] or len(starts) > MAX_PARTS + 2:
             break
     else:
         starts.append((len(body), len(body)))
@@ -407,7 +408,8 @@ def _decoded(value: object) -> str:
     except (HeaderParseError, ValueError):
         return text
     return "".join(
-        one if isinstance(one, str) else _as_text(one, charset or "utf-8") for one, charset in words
+        text if isinstance(text, str) else _as_text(text, charset or "utf-8")
+        for text, charset in words
     )
 
 
@@ -422,19 +424,19 @@ def _senders(head: Message) -> dict[str, None]:
 
 
 def _recipients(head: Message) -> dict[str, None]:
-    received = [_unfolded(one) for one in head.get_all("Received", [])]
-    own = [one for value in received for one in _RECEIVED_FOR.findall(value)]
+    received = [_unfolded(value) for value in head.get_all("Received", [])]
+    own = [address for value in received for address in _RECEIVED_FOR.findall(value)]
     return _addresses(own + [value for name in _RECIPIENTS for value in head.get_all(name, [])])
 
 
 def _addresses(values: Iterable[object]) -> dict[str, None]:
     texts = (_unfolded(value, MAX_HEAD_BYTES) for value in values)
-    return dict.fromkeys(one.lower() for text in texts for one in _ADDRESS.findall(text))
+    return dict.fromkeys(address.lower() for text in texts for address in _ADDRESS.findall(text))
 
 
 def _received_at(head: Message) -> str | None:
     """Returns the time that the victim's server wrote: of the topmost `Received` with one."""
-    stamps = [_unfolded(one).rpartition(";")[2] for one in head.get_all("Received", [])]
+    stamps = [_unfolded(value).rpartition(";")[2] for value in head.get_all("Received", [])]
     for written in [*stamps[:MAX_PARTS], _unfolded(head.get("Date"))]:
         try:
             moment = parsedate_to_datetime(written.strip())
@@ -494,8 +496,8 @@ def _body(mail: _Mail, left_out: Counter[str]) -> tuple[str, list[str]]:
         left_out["mail_html"] += 1
     left_out["mail_html"] += len(source) > MAX_HTML
     plain = "\n".join(mail.plain)
-    lines = (one.strip() for one in "".join(page.texts).split("\n"))
-    seen = "\n".join(one for one in lines if one)
+    lines = (part.strip() for part in "".join(page.texts).split("\n"))
+    seen = "\n".join(line for line in lines if line)
     text = f"{plain}\n{seen}" if len(plain.strip()) * 2 < len(seen) else plain
     left_out["mail_text"] += len(text) > MAX_TEXT
     left_out["mail_links"] += max(0, len(page.links) - MAX_ADDRESSES)
@@ -516,20 +518,20 @@ def _read_files(
     while pending and (left := ATTACHMENT_SECONDS - int(time.monotonic() - started)) > 0:
         bounds = (ATTACHMENT_MEMORY, left, MAX_PAGES, MAX_PDF_TEXT, MAX_PIXELS)
         program = [sys.executable, "-I", "-c", _PROGRAM, *map(str, bounds)]
-        given = b"".join(b"%s %d\n%s" % (kind, len(data), data) for kind, data in pending)
+        stdin = b"".join(b"%s %d\n%s" % (kind, len(data), data) for kind, data in pending)
         with subprocess.Popen(
             program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                made, _ = process.communicate(given, timeout=left)
+                made, _ = process.communicate(stdin, timeout=left)
             except subprocess.TimeoutExpired:
                 process.kill()
                 made, _ = process.communicate()
         lines = made.splitlines()
         for (kind, _), line in zip(pending, lines, strict=False):
-            text, found, cut = orjson.loads(line)
+            text, texts_of_codes, cut = orjson.loads(line)
             texts.append(text)
-            codes += found
+            codes += texts_of_codes
             left_out[f"mail_{kind.decode()}s"] += bool(cut)
         pending = pending[len(lines) :]
         if pending:
@@ -550,10 +552,10 @@ def is_mail(head: bytes) -> bool:
             break
         if line[:1] in b" \t" and names:
             continue
-        found = _HEADER_LINE.match(line)
-        if not found:
+        field_line = _HEADER_LINE.match(line)
+        if not field_line:
             return False
-        names.add(found[1].lower())
+        names.add(field_line[1].lower())
     return len(names & _KNOWN) >= 2
 
 

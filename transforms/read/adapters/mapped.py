@@ -26,11 +26,11 @@ from schemas.reject import Code
 from transforms import casts, times
 from transforms.read import framing
 from transforms.read.adapters import base
-from transforms.read.adapters.input_contract import bad_text_rows, shown_names
+from transforms.read.adapters.input_contract import shown_names
 from transforms.read.dialects import array_blocks
 from transforms.read.files import InputError, InputFile, ReadOptions, open_raw
-from transforms.read.framing import BrokenJsonError, Origin, Record
-from transforms.read.parquet_limits import OverLimitError, open_parquet, plain_text, plain_values
+from transforms.read.framing import BadRecordError, Origin, Record
+from transforms.read.parquet_limits import OverLimitError, open_parquet, plain_values
 from transforms.read.rejects import Reject, make_reject
 
 Row = Mapping[str, Sequence[str]]
@@ -104,7 +104,7 @@ def fit_file(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFile:
             raise InputError(file.path, "its numbers of days begin in 1904", remedy)
         tables = framing.sheet_tables(file.path)
         form = replace(form, sheet=form.sheet or _fitting_sheet(file, by, tables))
-        others = tuple(one for one in tables if form.sheet and one != form.sheet)
+        others = tuple(name for name in tables if form.sheet and name != form.sheet)
         file = replace(file, unread_sheets=others)
     header, has_header, skip = _table_columns(_first_rows(file, head, form), by)
     form = replace(form, skip=skip)
@@ -123,7 +123,7 @@ def _fitting_sheet(file: InputFile, by: mapping.RecordMap, tables: Collection[st
             _table_columns(_first_rows(file, b"", form), by)
             fitting.append(sheet)
     if len(fitting) > 1:
-        few = ", ".join(repr(one[:60]) for one in fitting[:5])
+        few = ", ".join(repr(sheet[:60]) for sheet in fitting[:5])
         problem = f"the map fits {len(fitting)} of its sheets ({few})"
         raise InputError(file.path, problem, "save each as a file, or name one as sheet in [file]")
     return fitting[0] if fitting else ""
@@ -139,7 +139,7 @@ def _table_columns(
     if by.file.names:
         header, skip = _named_columns(first, by)
         return header, False, skip
-    rows = [one for one in first if one is not None]
+    rows = [row for row in first if row is not None]
     if not rows:
         raise MisfitError("has no header row")
     rows = rows[: 1 + by.file.skip]
@@ -161,15 +161,15 @@ def _named_columns(
     that may be a record is skipped. Raises MisfitError where other columns are there.
     """
     names, needed = by.file.names, {*by.read_columns}
-    first = [one and framing.cut_blank_end([*one], len(names)) for one in first]
-    for at, row in enumerate(first):
-        written = {one.strip() for one in row or ()} - {""}
-        found = distinct_names(row or (), first[at - 1] if at else None)
-        if not needed.isdisjoint(written) and needed <= {*found}:
-            return found, at + 1
-        shared = {one.casefold() for one in written} & {one.casefold() for one in names}
+    first = [row and framing.cut_blank_end([*row], len(names)) for row in first]
+    for number, row in enumerate(first):
+        written = {cell.strip() for cell in row or ()} - {""}
+        columns = distinct_names(row or (), first[number - 1] if number else None)
+        if not needed.isdisjoint(written) and needed <= {*columns}:
+            return columns, number + 1
+        shared = {name.casefold() for name in written} & {name.casefold() for name in names}
         if len(shared) * 2 >= len(names):
-            _check_columns(by.read_columns, found, by)
+            _check_columns(by.read_columns, columns, by)
     skip = 0
     for row in first[: by.file.skip]:
         if row is not None and len(row) == len(names) and _may_be_record(names, row, by):
@@ -185,14 +185,17 @@ def _first_rows(file: InputFile, head: bytes, form: mapping.FileForm) -> list[li
     """Returns the cells of the first rows, null for one that is broken."""
     most = MOST_TITLES + form.skip
     if form.format is mapping.FileFormat.XLSX:
-        found = list(islice(framing.sheet_records(file.path, form.sheet), most))
-        if all(one.fault for one in found):
+        records = list(islice(framing.sheet_records(file.path, form.sheet), most))
+        if all(record.fault for record in records):
             next(framing.sheet_rows(file.path, form.sheet), None)  # raises what is wrong
-        return [None if one.fault else framing.split_cells(one.data.decode()) for one in found]
+        return [
+            None if record.fault else framing.split_cells(record.data.decode())
+            for record in records
+        ]
     rows: list[list[str] | None] = []
-    for one in islice(framing.delimited_records([head], form.delimiter), most):
+    for record in islice(framing.delimited_records([head], form.delimiter), most):
         try:
-            rows.append(None if one.fault else _cells(one, form))
+            rows.append(None if record.fault else _cells(record, form))
         except UnicodeDecodeError:
             if not rows:
                 raise MisfitError(f"is not {form.encoding} text") from None
@@ -206,7 +209,7 @@ _REJECTS_OF_SHEETS = mapping.FileForm(mapping.FileFormat.CSV)
 
 def _may_be_record(header: Sequence[str], cells: Sequence[str], by: mapping.RecordMap) -> bool:
     """Returns whether a row has a time, a number or prose: one without may be skipped."""
-    if any(len(_DIGIT.findall(one)) >= _MIN_DIGITS or len(one.split()) >= 8 for one in cells):
+    if any(len(_DIGIT.findall(cell)) >= _MIN_DIGITS or len(cell.split()) >= 8 for cell in cells):
         return True
     row = dict(zip(header, cells, strict=False))
     for name, form in by.times.items():
@@ -218,7 +221,7 @@ def _may_be_record(header: Sequence[str], cells: Sequence[str], by: mapping.Reco
 
 def column_names(cells: Sequence[str]) -> tuple[str, ...]:
     """Returns the names of columns by a header row; one without a name is named by its place."""
-    return tuple(cell.strip() or f"column {at}" for at, cell in enumerate(cells, 1))
+    return tuple(cell.strip() or f"column {place}" for place, cell in enumerate(cells, 1))
 
 
 def distinct_names(cells: Sequence[str], above: Sequence[str] | None) -> tuple[str, ...]:
@@ -228,21 +231,22 @@ def distinct_names(cells: Sequence[str], above: Sequence[str] | None) -> tuple[s
     else its place behind it.
     """
     names = column_names(cells)
-    twice = {one for one, count in Counter(names).items() if count > 1}
+    twice = {name for name, count in Counter(names).items() if count > 1}
     group = ""
     grouped = []
-    for at, name in enumerate(names):
-        group = (above[at].strip() if above and at < len(above) else "") or group
+    for place, name in enumerate(names):
+        group = (above[place].strip() if above and place < len(above) else "") or group
         grouped.append(f"{group} {name}" if group and name in twice else name)
     return tuple(
-        f"{one} {at}" if grouped.count(one) > 1 else one for at, one in enumerate(grouped, 1)
+        f"{name} {place}" if grouped.count(name) > 1 else name
+        for place, name in enumerate(grouped, 1)
     )
 
 
 def _check_columns(needed: Iterable[str], names: Iterable[str], by: mapping.RecordMap) -> None:
-    lacking = [one for one in needed if one not in set(names)]
+    lacking = [name for name in needed if name not in set(names)]
     if lacking:
-        few = ", ".join(one[:60] for one in lacking[:3])
+        few = ", ".join(name[:60] for name in lacking[:3])
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         raise MisfitError(f"lacks columns that {by.name} reads ({few}{more})")
 
@@ -258,12 +262,21 @@ def _fit_objects(file: InputFile, head: bytes, by: mapping.RecordMap) -> InputFi
     for record in islice(records, 100):
         try:
             keys.update(name for name, _ in flatten(framing.parse_exact_json(record.data)))
-        except BrokenJsonError:
+        except BadRecordError:
             continue
-    times = [name for name, of in by.columns.items() if mapping.TIME_FIELD[by.kind] in of]
+    times = [name for name, targets in by.columns.items() if mapping.TIME_FIELD[by.kind] in targets]
     if keys.isdisjoint(times):
         _check_columns(times, keys, by)
     return replace(file, format=JSON_ADAPTER.name, in_array=in_array)
+
+
+def row_of(cells: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Returns the texts of a row by column; one without text is absent."""
+    row: dict[str, list[str]] = {}
+    for column, text in cells:
+        if text:
+            row.setdefault(column, []).append(text)
+    return row
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -284,8 +297,10 @@ def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def object_lists(value: Mapping[str, Any]) -> list[str]:
     """Returns the keys of lists of two objects or more, each of three keys or more."""
-    lists = ((key, one) for key, one in value.items() if isinstance(one, list) and len(one) > 1)
-    return [key for key, of in lists if all(isinstance(o, dict) and len(o) > 2 for o in of)]
+    lists = (
+        (key, items) for key, items in value.items() if isinstance(items, list) and len(items) > 1
+    )
+    return [key for key, items in lists if all(isinstance(o, dict) and len(o) > 2 for o in items)]
 
 
 def _named_item(item: Any) -> tuple[str, Any]:
@@ -309,7 +324,9 @@ def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> bas
     form = by.file if by is not None else None
     if by is None:
         message = "read by a map, and none of its kind is given; give --map"
-        none = [make_reject(origin, one, Code.BAD_VALUE, message, "format") for one in records]
+        none = [
+            make_reject(origin, record, Code.BAD_VALUE, message, "format") for record in records
+        ]
         return pa.RecordBatch.from_pylist([], schema=base.LOOSE_SCHEMAS[origin.kind]), none
     if form is None or form.format is not mapping.FileFormat.CSV:
         form = _REJECTS_OF_SHEETS
@@ -320,77 +337,36 @@ def read(origin: Origin, records: Sequence[Record], options: ReadOptions) -> bas
     rows: list[dict[str, Any]] = []
     rejects: list[Reject] = []
     for record in records:
+        shown = None
         try:
             if is_table:
                 row, shown = _read_cells(record, names, form, by)
             else:
                 row, shown = _read_object(record, by)
-            loose = reading.loose_row(row, record)
-        except _RefusedError as refused:
-            data = _without_numbers(record.data) if refused.whole else shown
+            rows.append(reading.loose_row(row, record))
+        except BadRecordError as bad:
+            # A row of which no column can be told may have a victim's number anywhere.
+            data = _NUMBER.sub(_masked, record.data) if shown is None else shown
             kept = record._replace(data=data, size=len(data))
-            rejects.append(make_reject(origin, kept, *refused.why))
-            continue
-        good.append(record._replace(data=shown))
-        rows.append(loose)
-    schema = base.LOOSE_SCHEMAS[origin.kind]
-    fields = [
-        one
-        for one in schema
-        if one.name in (*mapping.SCALARS[origin.kind], *mapping.LIST_FIELDS, "unknown")
-    ]
+            rejects.append(make_reject(origin, kept, *bad.args))
+        else:
+            good.append(record._replace(data=shown))
+    known = {*mapping.SCALARS[origin.kind], *mapping.LIST_FIELDS, "unknown"}
+    fields = [field for field in base.LOOSE_SCHEMAS[origin.kind] if field.name in known]
     whole = pa.array(rows, pa.struct(fields))
-    columns = {one.name: whole.field(one.name) for one in fields}
+    columns = {field.name: whole.field(field.name) for field in fields}
     return base.build_loose_batch(origin, good, columns), rejects
 
 
-def read_batch(
-    origin: Origin, batch: pa.RecordBatch, first: int, options: ReadOptions
-) -> base.Parsed:
-    """Reads a batch of Parquet whose first row has the number `first`, each row as JSON."""
-    records, rejects = parquet_records(origin, batch, first)
-    found, refused = read(origin, records, options)
-    return found, rejects + refused
+def row_objects(batch: pa.RecordBatch, _: RecordKind | None = None) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a batch of Parquet as JSON objects."""
+    columns = [plain_values(column) for column in batch.columns]
+    for cells in zip(*columns, strict=True):
+        yield dict(zip(batch.schema.names, cells, strict=True))
 
 
-def parquet_records(
-    origin: Origin, batch: pa.RecordBatch, first: int
-) -> tuple[list[Record], list[Reject]]:
-    """Returns the rows of a batch of Parquet as JSON objects, and a reject for every other one."""
-    bad = set(bad_text_rows(batch))
-    broken = "text that is not UTF-8"
-    rejects = [
-        make_reject(origin, Record(first + row, b"", 0), Code.BAD_ENCODING, broken)
-        for row in sorted(bad)
-    ]
-    rows = [row for row in range(batch.num_rows) if row not in bad]
-    names = batch.schema.names
-    columns = [plain_values(one) for one in batch.take(pa.array(rows, pa.int64())).columns]
-    records = []
-    for at, row in enumerate(rows):
-        values = {name: column[at] for name, column in zip(names, columns, strict=True)}
-        data = orjson.dumps(values, default=plain_text)
-        record = Record(first + row, data, len(data))
-        if len(data) > framing.MAX_ROW_BYTES:
-            refused = record._replace(data=b"")
-            rejects.append(make_reject(origin, refused, Code.ROW_TOO_LARGE, "a row of over 8 MiB"))
-        else:
-            records.append(record)
-    return records, rejects
-
-
-class _RefusedError(Exception):
-    """A row that is a reject: code, message and field; `whole` where its columns are not known."""
-
-    def __init__(self, code: Code, message: str, field: str | None = None, *, whole: bool) -> None:
-        super().__init__(message)
-        self.why = (code, message, field)
-        self.whole = whole
-
-
-def _without_numbers(data: bytes) -> bytes:
-    """Masks all numbers that may be a phone's in a row of which no column can be told."""
-    return _NUMBER.sub(lambda found: re.sub(rb"\d", b"#", found[0]), data)
+def _masked(number: re.Match[bytes]) -> bytes:
+    return re.sub(rb"\d", b"#", number[0])
 
 
 def _cells(record: Record, form: mapping.FileForm) -> list[str]:
@@ -401,25 +377,17 @@ def _read_cells(
     record: Record, names: Sequence[str], form: mapping.FileForm, by: mapping.RecordMap
 ) -> tuple[Row, bytes]:
     """Returns the columns of a row of cells, and the row as a reject may show it."""
-    if b"\0" in record.data:
-        raise _RefusedError(Code.BROKEN_CSV, "a NUL byte in the row", whole=True)
     try:
         cells = framing.cut_blank_end(_cells(record, form), len(names))
     except UnicodeDecodeError:
-        raise _RefusedError(Code.BAD_ENCODING, f"not {form.encoding} text", whole=True) from None
-    if len(cells) != len(names):
-        message = f"{len(cells)} cells where the header has {len(names)}"
-        raise _RefusedError(Code.BROKEN_CSV, message, whole=True)
-    row: dict[str, list[str]] = {}
-    shown = []
-    for name, cell in zip(names, cells, strict=True):
-        targets = by.columns.get(name)
-        if not cell or targets == _IGNORED:
-            shown.append("")
-            continue
-        if text := unwrapped(cell):
-            row.setdefault(name, []).append(text)
-        shown.append(_shown(cell, targets))
+        raise BadRecordError(Code.BAD_ENCODING, f"not {form.encoding} text") from None
+    cells = base.checked_cells(record, cells, len(names))
+    shown = [_shown(cell, by.columns.get(name)) for name, cell in zip(names, cells, strict=True)]
+    row = row_of(
+        (name, unwrapped(cell))
+        for name, cell in zip(names, cells, strict=True)
+        if by.columns.get(name) != _IGNORED
+    )
     return row, framing.join_cells(shown, form.delimiter).encode(form.encoding, "replace")
 
 
@@ -443,32 +411,26 @@ def _shown(text: str, targets: tuple[str, ...] | None) -> str:
 
 def _read_object(record: Record, by: mapping.RecordMap) -> tuple[Row, bytes]:
     """Returns the columns of a JSON object, and the object as a reject may show it."""
-    try:
-        value = framing.require_object(framing.parse_exact_json(record.data))
-    except BrokenJsonError as broken:
-        raise _RefusedError(broken.code, broken.message, whole=True) from None
-    row: dict[str, list[str]] = {}
-    for name, text in flatten(value):
-        row.setdefault(name, []).append(text)
-    return row, orjson.dumps(_shown_value(value, "", by) or {})
+    value = base.parse_object(record)
+    return row_of(flatten(value)), orjson.dumps(_shown_value(value, "", by) or {})
 
 
 def _shown_value(value: Any, path: str, by: mapping.RecordMap) -> Any:
     if isinstance(value, dict):
         inner = {
-            key: _shown_value(one, f"{path}.{key}" if path else key, by)
-            for key, one in value.items()
+            key: _shown_value(inner, f"{path}.{key}" if path else key, by)
+            for key, inner in value.items()
         }
-        return {key: one for key, one in inner.items() if one is not None} or None
+        return {key: inner for key, inner in inner.items() if inner is not None} or None
     if isinstance(value, list):
         items = []
-        for one in value:
-            name, inner = _named_item(one)
+        for item in value:
+            name, inner = _named_item(item)
             if not name:
-                items.append(_shown_value(one, path, by))
+                items.append(_shown_value(item, path, by))
             elif (shown := _shown_value(inner, f"{path}.{name}", by)) is not None:
-                items.append({**one, "value": shown})
-        return [one for one in items if one is not None] or None
+                items.append({**item, "value": shown})
+        return [item for item in items if item is not None] or None
     if value is None or not (shown := _shown(_text(value), by.columns.get(path))):
         return None
     return shown
@@ -488,21 +450,23 @@ class _Reading:
         for name, targets in by.columns.items():
             for target in targets:
                 self._columns.setdefault(target, []).append(name)
-        for one in mapping.TIME_FIELDS:  # the date first
-            self._columns.get(one, []).sort(
+        for field in mapping.TIME_FIELDS:  # the date first
+            self._columns.get(field, []).sort(
                 key=lambda name: by.times.get(name) is mapping.TimeForm.TIME_OF_DAY
             )
-        self._scalars = [one for one in mapping.SCALARS[self._kind] if one in self._columns]
-        self._numbers = [one for one in mapping.NUMBER_TARGETS if one in self._columns]
-        self._emails = [one for one in mapping.EMAIL_TARGETS if one in self._columns]
-        self._remote = [one for one in self._columns if one.startswith(mapping.REMOTE_PREFIX)]
+        self._scalars = [field for field in mapping.SCALARS[self._kind] if field in self._columns]
+        self._numbers = [target for target in mapping.NUMBER_TARGETS if target in self._columns]
+        self._emails = [target for target in mapping.EMAIL_TARGETS if target in self._columns]
+        self._remote = [
+            target for target in self._columns if target.startswith(mapping.REMOTE_PREFIX)
+        ]
         self._pays = not _PAYMENT.keys().isdisjoint(self._columns)
         self._absent: dict[str, Any] = dict.fromkeys(mapping.SCALARS[self._kind])
         self._times: dict[tuple[str, mapping.TimeForm], str | times.TimeFormError | None] = {}
 
     def loose_row(self, row: Row, record: Record) -> dict[str, Any]:
-        """Returns the fields of a row. Raises _RefusedError for a time that cannot be read."""
-        loose = self._absent | {one: self._scalar(one, row) for one in self._scalars}
+        """Returns the fields of a row. Raises BadRecordError for a time that cannot be read."""
+        loose = self._absent | {field: self._scalar(field, row) for field in self._scalars}
         id_field = mapping.ID_FIELDS[self._kind]
         if hashed := self._texts(f"{id_field}{mapping.HASHED}", row):
             loose[id_field] = _hashed_id("\x1f".join(hashed).encode())
@@ -555,12 +519,12 @@ class _Reading:
             if len(self._times) > _MOST_TIMES:
                 self._times.clear()
             self._times[key] = self._read_time(*key)
-        found = self._times[key]
-        if isinstance(found, times.TimeFormError):
+        time = self._times[key]
+        if isinstance(time, times.TimeFormError):
             if field != mapping.TIME_FIELD[self._kind] and casts.says_unknown(key[0]):
                 return key[0]  # which validation counts, and leaves out
-            raise _RefusedError(Code.BAD_TIMESTAMP, str(found), field, whole=False)
-        return found
+            raise BadRecordError(Code.BAD_TIMESTAMP, str(time), field)
+        return time
 
     def _read_time(self, text: str, form: mapping.TimeForm) -> str | times.TimeFormError | None:
         try:
@@ -591,10 +555,10 @@ class _Reading:
         return {
             "phone_numbers": numbers or None,
             "urls": [
-                link for one in self._texts(mapping.URL_TARGET, row) for link in casts.links(one)
+                link for text in self._texts(mapping.URL_TARGET, row) for link in casts.links(text)
             ]
             or None,
-            "emails": [one for one, _ in emails] or None,
+            "emails": [address for address, _ in emails] or None,
             "email_roles": [role for _, role in emails] or None,
             "remote_access": remote or None,
             "payments": self._payments(row) if self._pays else None,
@@ -612,14 +576,16 @@ class _Reading:
             when = self._time("payment.paid_at", paid)
             payment["paid_at"] = times.time_or_day(when, paid, self._zone)
         texts = dict.fromkeys(self._texts("payment.payee", row))
-        payees = [one for text in texts for one in casts.several_payees(text)]
+        payees = [payee for text in texts for payee in casts.several_payees(text)]
         if len(payees) > 1:
             shared = {part: payment[part] for part in ("method", "paid_at") if part in payment}
-            return [dict.fromkeys(_PAYMENT.values()) | shared | {"payee": one} for one in payees]
+            return [
+                dict.fromkeys(_PAYMENT.values()) | shared | {"payee": payee} for payee in payees
+            ]
         return [payment] if any(payment.values()) else None
 
 
-_PAYMENT = {one: one.partition(".")[2] for one in mapping.PAYMENT_TARGETS}
+_PAYMENT = {target: target.partition(".")[2] for target in mapping.PAYMENT_TARGETS}
 
 
 def _hashed_id(data: bytes) -> str:
@@ -632,9 +598,9 @@ _MOST_TIMES = 100_000
 
 def _check_options(options: ReadOptions) -> None:
     for by in options.maps:
-        if sum(one.kind is by.kind for one in options.maps) > 1:
+        if sum(other_map.kind is by.kind for other_map in options.maps) > 1:
             raise InputError(by.name, f"a second map of {by.kind}s", "give one a kind")
-    for zone in (options.timezone, *(one.timezone for one in options.maps)):
+    for zone in (options.timezone, *(by.timezone for by in options.maps)):
         try:
             times.parse_zone(zone or "UTC")
         except ValueError:
@@ -645,24 +611,18 @@ def _check_options(options: ReadOptions) -> None:
 CSV_ADAPTER = base.Adapter(
     name="map-csv",
     description="CSV read by a map",
-    kinds=base.BOTH_KINDS,
     layout=base.Layout.CSV,
     read=read,
     check_options=_check_options,
 )
 
 SHEET_ADAPTER = base.Adapter(
-    name="map-xlsx",
-    description="Excel read by a map",
-    kinds=base.BOTH_KINDS,
-    layout=base.Layout.SHEET,
-    read=read,
+    name="map-xlsx", description="Excel read by a map", layout=base.Layout.SHEET, read=read
 )
 
 JSON_ADAPTER = base.Adapter(
     name="map-json",
     description="JSON objects read by a map",
-    kinds=base.BOTH_KINDS,
     layout=base.Layout.LINES,
     in_array=True,
     read=read,
@@ -671,10 +631,9 @@ JSON_ADAPTER = base.Adapter(
 PARQUET_ADAPTER = base.Adapter(
     name="map-parquet",
     description="Parquet read by a map",
-    kinds=base.BOTH_KINDS,
     layout=base.Layout.PARQUET,
-    read=read,  # a rejected row is kept as a JSON object
-    read_batch=read_batch,
+    read=read,
+    row_objects=row_objects,
 )
 
 ADAPTERS = (CSV_ADAPTER, SHEET_ADAPTER, JSON_ADAPTER, PARQUET_ADAPTER)

@@ -39,18 +39,12 @@ def _is_rejects_schema(schema: pa.Schema) -> bool:
 REJECTED_ROWS = base.Adapter(
     name="rejects",
     description="the rejects/ of a run, to be read again",
-    kinds=base.BOTH_KINDS,
     layout=base.Layout.REJECTS,
     detect_schema=_is_rejects_schema,
 )
 """The rejects/ of a run, given as input: each row is read by the adapter that first read it."""
 
-EMPTY = base.Adapter(
-    name="empty",
-    description="a file without a row",
-    kinds=base.BOTH_KINDS,
-    layout=base.Layout.EMPTY,
-)
+EMPTY = base.Adapter(name="empty", description="a file without a row", layout=base.Layout.EMPTY)
 
 ADAPTERS = (
     input_contract.LINES_ADAPTER,
@@ -71,7 +65,7 @@ ADAPTERS = (
 )
 """Every known format, in the order in which they are tried and messages name them."""
 
-ADAPTERS_BY_NAME = {one.name: one for one in ADAPTERS}
+ADAPTERS_BY_NAME = {adapter.name: adapter for adapter in ADAPTERS}
 
 _FAULTS = {
     Code.ROW_TOO_LARGE: f"a row of over 8 MiB, or of over {MAX_COMMAS:,} values",
@@ -101,13 +95,17 @@ def file_origin(file: InputFile) -> Origin:
 def parse_records(origin: Origin, records: Sequence[Record], options: ReadOptions) -> base.Parsed:
     """Parses records of one origin: loose rows of its kind, and a reject for every other one."""
     rejects = [
-        make_reject(origin, one, one.fault, _FAULTS[one.fault]) for one in records if one.fault
+        make_reject(origin, record, record.fault, _FAULTS[record.fault])
+        for record in records
+        if record.fault
     ]
-    good = [one for one in records if not one.fault] if rejects else records
+    good = [record for record in records if not record.fault] if rejects else records
     parsed = _parse_whole(origin, good, options)
     if parsed is None:
         message = "no adapter of that name reads such records"
-        rejects += [make_reject(origin, one, Code.BAD_VALUE, message, "format") for one in good]
+        rejects += [
+            make_reject(origin, record, Code.BAD_VALUE, message, "format") for record in good
+        ]
         return pa.RecordBatch.from_pylist([], schema=base.LOOSE_SCHEMAS[origin.kind]), rejects
     batch, refused = parsed
     return batch, rejects + refused
@@ -117,9 +115,10 @@ def parse_batch(
     file: InputFile, batch: pa.RecordBatch, first: int, options: ReadOptions
 ) -> Iterator[base.Parsed]:
     """Parses a batch of a Parquet file that begins with row `first` of the file."""
-    adapter = ADAPTERS_BY_NAME[file.format]
-    if adapter.read_batch is not None:
-        yield adapter.read_batch(file_origin(file), batch, first, options)
+    objects = ADAPTERS_BY_NAME[file.format].row_objects
+    if objects is not None:
+        records = base.batch_records(batch, first, lambda rows: objects(rows, file.kind))
+        yield parse_records(file_origin(file), records, options)
         return
     for origin, records in _rejected_records(file.label, file.kind, batch, first):
         yield parse_records(origin, records, options)
@@ -138,7 +137,7 @@ def _parse_whole(
     header = tuple(split_cells(cells)) if cells else adapter.header
     if not header or len(set(header)) < len(header):
         return None
-    if adapter.read and records and all(one.data.startswith(b"{") for one in records):
+    if adapter.read and records and all(record.data.startswith(b"{") for record in records):
         return adapter.read(origin, records, options)
     rows, broken = base.text_rows(origin, records, header, adapter.encoding)
     batch, refused = adapter.convert(rows, options)

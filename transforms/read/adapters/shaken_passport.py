@@ -7,7 +7,6 @@ values (RFC 8224), one a line. The signature is checked only where keys are give
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Sequence, Set as AbstractSet
@@ -19,8 +18,7 @@ from schemas.reject import Code
 from transforms.read import framing
 from transforms.read.adapters import base
 from transforms.read.files import InputError, ReadOptions
-from transforms.read.framing import BrokenJsonError, Origin, Record
-from transforms.read.rejects import Reject, make_reject
+from transforms.read.framing import BadRecordError, Origin, Record
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -30,7 +28,7 @@ _TOKEN = re.compile(r"([A-Za-z0-9_-]+={0,2})\.([A-Za-z0-9_-]+={0,2})\.([A-Za-z0-
 _CANONICAL = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 
 _CERTIFICATE = re.compile(
-    r"https?://(?P<host>(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63})(?::[0-9]{1,5})?/", re.IGNORECASE
+    r"https?://((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,63})(?::[0-9]{1,5})?/", re.IGNORECASE
 )
 
 _LONGEST_ADDRESS = 2048
@@ -39,8 +37,8 @@ _LATEST = 253_402_300_800
 """The first second of the year 10000, which no calendar here can hold."""
 
 
-class BrokenTokenError(Exception):
-    """A text that is not a PASSporT; says why."""
+def _broken(why: str) -> BadRecordError:
+    return BadRecordError(Code.BROKEN_TOKEN, why)
 
 
 def extract_token(line: str) -> str:
@@ -50,32 +48,31 @@ def extract_token(line: str) -> str:
     often malformed.
 
     Raises:
-        BrokenTokenError: if there is none.
+        BadRecordError: if there is none.
     """
     text = line.strip()
     if text[:9].lower() == "identity:":
         text = text[9:].lstrip()
     compact = text.partition(";")[0].strip()
     if not _TOKEN.fullmatch(compact):
-        raise BrokenTokenError("not three base64url parts with dots between them")
+        raise _broken("not three base64url parts with dots between them")
     return compact
 
 
 def _decode(part: str) -> bytes:
+    digits = part.rstrip("=")
     try:
-        return base64.urlsafe_b64decode(part.rstrip("=") + "=" * (-len(part.rstrip("=")) % 4))
-    except (binascii.Error, ValueError):
-        raise BrokenTokenError("a part is not base64url") from None
+        return base64.urlsafe_b64decode(digits + "=" * (-len(digits) % 4))
+    except ValueError:
+        raise _broken("a part is not base64url") from None
 
 
 def _json_part(part: str) -> dict[str, Any]:
+    data = _decode(part)
     try:
-        value = framing.parse_json(_decode(part))
-    except BrokenJsonError:
-        raise BrokenTokenError("a part is not JSON") from None
-    if not isinstance(value, dict):
-        raise BrokenTokenError("a part is not a JSON object")
-    return value
+        return framing.require_object(framing.parse_json(data))
+    except BadRecordError:
+        raise _broken("a part is not a JSON object") from None
 
 
 def _first_number(value: Any) -> str | None:
@@ -87,14 +84,12 @@ def _first_number(value: Any) -> str | None:
     if isinstance(value, str):
         try:
             value = framing.parse_json(value.encode("utf-8", "replace"))
-        except BrokenJsonError:
+        except BadRecordError:
             return None
-    if not isinstance(value, dict):
-        return None
-    for key in ("tn", "uri"):
-        found = value.get(key)
-        first = found[0] if isinstance(found, list) and found else found
-        if isinstance(first, str) and first:
+    for key in ("tn", "uri") if isinstance(value, dict) else ():
+        numbers = value.get(key)
+        first = _nonempty_text(numbers[0] if isinstance(numbers, list) and numbers else numbers)
+        if first:
             return f"+{first}" if key == "tn" and _CANONICAL.fullmatch(first) else first
     return None
 
@@ -102,7 +97,7 @@ def _first_number(value: Any) -> str | None:
 def _issued_at(value: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 <= value < _LATEST:
-        raise BrokenTokenError("iat is not a time in seconds since 1970")
+        raise _broken("iat is not a time in seconds since 1970")
     return datetime.fromtimestamp(int(value), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -111,12 +106,12 @@ def _nonempty_text(value: Any) -> str | None:
 
 
 def call_fields(compact: str) -> dict[str, str | None]:
-    """Returns the text fields of the call that a token attests. Raises BrokenTokenError."""
+    """Returns the text fields of the call that a token attests. Raises BadRecordError."""
     first, second, _ = compact.split(".")
     header, payload = _json_part(first), _json_part(second)
     kind = header.get("typ")
     if str(kind).lower() != "passport" or not {"orig", "dest", "iat"} <= payload.keys():
-        raise BrokenTokenError("a token, but not a PASSporT: it lacks typ, orig, dest or iat")
+        raise _broken("a token, but not a PASSporT: it lacks typ, orig, dest or iat")
     return {
         "call_id": "passport-" + hashlib.sha256(compact.encode()).hexdigest()[:32],
         "started_at": _issued_at(payload["iat"]),
@@ -144,8 +139,8 @@ def _signer(certificate: Any) -> str | None:
     """
     if not isinstance(certificate, str) or len(certificate) > _LONGEST_ADDRESS:
         return None
-    found = _CERTIFICATE.match(certificate)
-    return found["host"].lower() if found else None
+    host = _CERTIFICATE.match(certificate)
+    return host[1].lower() if host else None
 
 
 def load_public_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
@@ -162,9 +157,10 @@ def load_public_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
     keys = []
     for pem in pems:
         data = pem.encode()
-        is_certificate = b"BEGIN CERTIFICATE" in data
-        load = x509.load_pem_x509_certificate if is_certificate else None
-        key = load(data).public_key() if load else serialization.load_pem_public_key(data)
+        if b"BEGIN CERTIFICATE" in data:
+            key: object = x509.load_pem_x509_certificate(data).public_key()
+        else:
+            key = serialization.load_pem_public_key(data)
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("not an elliptic curve key")
         keys.append(key)
@@ -172,7 +168,7 @@ def load_public_keys(pems: Sequence[str]) -> list[EllipticCurvePublicKey]:
 
 
 def check_signature(compact: str, keys: Sequence[EllipticCurvePublicKey]) -> None:
-    """Raises BrokenTokenError unless one of the keys made the token's signature (ES256)."""
+    """Raises BadRecordError unless one of the keys made the token's signature (ES256)."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -180,7 +176,7 @@ def check_signature(compact: str, keys: Sequence[EllipticCurvePublicKey]) -> Non
     signed, _, signature = compact.rpartition(".")
     raw = _decode(signature)
     if len(raw) != 64:
-        raise BrokenTokenError("the signature is not one of ES256 (RFC 7518 section 3.4)")
+        raise _broken("the signature is not one of ES256 (RFC 7518 section 3.4)")
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big")
     for key in keys:
         try:
@@ -188,7 +184,7 @@ def check_signature(compact: str, keys: Sequence[EllipticCurvePublicKey]) -> Non
         except InvalidSignature:
             continue
         return
-    raise BrokenTokenError("none of the given keys made the signature")
+    raise _broken("none of the given keys made the signature")
 
 
 def _token_text(data: bytes) -> str:
@@ -198,7 +194,7 @@ def _token_text(data: bytes) -> str:
     value = framing.parse_json(data)
     identity = value.get("identity")
     if not isinstance(identity, str):
-        raise BrokenTokenError("no text under the key identity")
+        raise _broken("no text under the key identity")
     return identity
 
 
@@ -210,24 +206,15 @@ def read_passports(origin: Origin, records: Sequence[Record], options: ReadOptio
     With `options.passport_keys` a token that none of them signed is a reject, too.
     """
     keys = load_public_keys(options.passport_keys)
-    good: list[Record] = []
-    rows: list[dict[str, str | None]] = []
-    rejects: list[Reject] = []
-    for record in records:
-        try:
-            compact = extract_token(_token_text(record.data))
-            row = call_fields(compact)
-            if keys:
-                check_signature(compact, keys)
-        except BrokenTokenError as broken:
-            rejects.append(make_reject(origin, record, Code.BROKEN_TOKEN, str(broken)))
-        except BrokenJsonError as broken:
-            rejects.append(make_reject(origin, record, broken.code, broken.message))
-        except UnicodeDecodeError:
-            rejects.append(make_reject(origin, record, Code.BAD_ENCODING, "not valid UTF-8"))
-        else:
-            good.append(record)
-            rows.append({"source_org": options.source_org or "passport", **row})
+
+    def read(record: Record) -> dict[str, str | None]:
+        compact = extract_token(_token_text(record.data))
+        row = call_fields(compact)
+        if keys:
+            check_signature(compact, keys)
+        return {"source_org": options.source_org or "passport", **row}
+
+    good, rows, rejects = base.read_each(origin, records, read)
     return base.build_from_rows(origin, good, rows), rejects
 
 
@@ -238,7 +225,7 @@ def _has_token_keys(keys: AbstractSet[str], _: bool) -> bool:
 def _is_token_line(line: bytes) -> bool:
     try:
         return extract_token(line.decode()).startswith("eyJ")  # base64url of '{"'
-    except (BrokenTokenError, UnicodeDecodeError):
+    except (BadRecordError, UnicodeDecodeError):
         return False
 
 

@@ -16,7 +16,8 @@ from tests.support.made_up_records import complaints
 from tests.unit.transforms.redact.test_rejects import rejects
 from transforms.extract.fields import complaint_mentions
 from transforms.read.adapters import input_contract
-from transforms.read.files import ReadOptions
+from transforms.read.adapters.registry import parse_batch
+from transforms.read.files import InputFile, ReadOptions
 from transforms.read.framing import Origin, Record
 from transforms.redact.rejects import mask_rejects
 from transforms.validate import validate_complaints
@@ -56,7 +57,8 @@ def test_a_column_of_parquet_is_of_texts_or_of_structs():
     both = [one if isinstance(one, dict) else {"address": one} for one in ITEMS]
     rows = pa.RecordBatch.from_pylist([{"complaint_id": "1", "emails": both}])
     assert input_contract.misfit_columns(rows.schema, RecordKind.COMPLAINT) == []
-    batch, rejects = input_contract.convert_batch(ORIGIN, rows, 1, ReadOptions())
+    file = InputFile("a.parquet", "a", RecordKind.COMPLAINT, "parquet", "none", 0)
+    ((batch, rejects),) = parse_batch(file, rows, 1, ReadOptions())
     assert not rejects
     assert batch["emails"].to_pylist() == [ADDRESSES]
     assert batch["email_roles"].to_pylist() == [ROLES]

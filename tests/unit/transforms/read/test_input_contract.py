@@ -11,7 +11,7 @@ from transforms.read.adapters import input_contract
 from transforms.read.files import ReadOptions
 from transforms.read.framing import (
     MAX_DEPTH,
-    BrokenJsonError,
+    BadRecordError,
     Origin,
     Record,
     parse_exact_json,
@@ -98,7 +98,7 @@ def test_nesting_counts_alike_in_both_parsers(number):
         return b'{"a":' * depth + number + b"}" * depth
 
     parse_json(nested(MAX_DEPTH))
-    with pytest.raises(BrokenJsonError):
+    with pytest.raises(BadRecordError):
         parse_json(nested(MAX_DEPTH + 1))
 
 

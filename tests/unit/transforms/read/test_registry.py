@@ -39,7 +39,7 @@ def test_an_adapter_is_whole(adapter):
         assert adapter.read is not None
     if adapter.in_array:
         assert adapter.read is not None
-    assert (adapter.read_batch is not None) == (adapter.layout == Layout.PARQUET)
+    assert (adapter.row_objects is not None) == (adapter.layout == Layout.PARQUET)
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda one: one.name)
