@@ -35,8 +35,8 @@ from reports.tables import (
     decoded,
     first_of_groups,
 )
-from schemas.entity import KNOWN_LEGITIMATE
 from schemas.enums import HARD_ROLES, EntityKind, RecordKind, Role, Status
+from schemas.facts import EARLIER_VERSION, KNOWN_LEGITIMATE, have_facts
 from schemas.tables import CALLS, COMPLAINTS, ENTITIES, MENTIONS, Table
 from transforms.arrow_util import group_changes, group_offsets, sorted_unique, stable_order
 from transforms.graph.link_weights import MAX_HARD_ENTITIES, MILLION
@@ -303,12 +303,10 @@ def _records(run: RunFolder, table: Table, by: str, ids: list[str]) -> dict[Reco
 def _linking(run: RunFolder, groups: Iterable[list[Row]]) -> frozenset[str]:
     ids = pa.array(sorted({row["entity_id"] for rows in groups for row in rows}), pa.string())
     where = pc.field("entity_id").isin(ids)
-    found = tables.read_table(run, ENTITIES, ["entity_id", "status", "reason"], where).to_pylist()
-    return frozenset(row["entity_id"] for row in found if not _left_out(row))
-
-
-def _left_out(row: Row) -> bool:
-    return row["status"] == Status.SUPPRESSED and row["reason"].startswith(KNOWN_LEGITIMATE)
+    found = tables.read_table(run, ENTITIES, ["entity_id", "status", "facts"], where)
+    known = have_facts(found["facts"], (*KNOWN_LEGITIMATE, EARLIER_VERSION))
+    left_out = pc.and_(known, pc.equal(found["status"], Status.SUPPRESSED))
+    return frozenset(found["entity_id"].filter(pc.invert(left_out)).to_pylist())
 
 
 def evidence_rows(parts: Iterable[EvidenceRecord]) -> Iterator[Row]:

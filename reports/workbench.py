@@ -500,7 +500,7 @@ def _trend(shown: Trend) -> Json:
 def _suppressed(entities: pa.Table, *, redact: bool) -> Json:
     """Returns suppressed identifiers, those of most complaints first, and how many there are."""
     order = [("complaints", "descending"), ("calls", "descending"), ("entity_id", "ascending")]
-    shown = entities.filter(disclosure_control.suppressed_shown(redact=redact))
+    shown = disclosure_control.suppressed_shown(entities, redact=redact)
     rows = shown.sort_by(order).slice(0, SUPPRESSED_LIMIT)
     columns = "entity_id kind complaints calls orgs reason"
     return {

@@ -7,6 +7,7 @@ from enum import StrEnum
 import pyarrow as pa
 
 from schemas.enums import EntityKind, LineageEvent, Review, Role, Status, Strength, Tier
+from schemas.facts import FACT_LIST
 from schemas.field import AMOUNT, TIMESTAMP, field
 
 _STRING = pa.string()
@@ -283,6 +284,7 @@ LINK = pa.schema(
         field("records", pa.int64(), "Reports: a complaint with its calls is one.", required=True),
         field("accepted", pa.bool_(), "Whether it holds a cluster together.", required=True),
         field("reason", _STRING, "Why it was accepted or not.", required=True),
+        field("facts", FACT_LIST, "The same as codes with arguments.", required=True),
     ]
 )
 """links/: every pair of entities that some record names together."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.enums import EntityKind, Status
+from schemas.facts import FACT_LIST
 from schemas.field import TIMESTAMP, field
 
 _STRING = pa.string()
@@ -35,6 +36,7 @@ ENTITY = pa.schema(
         field("line_type", _STRING, "Line type of a phone number."),
         field("status", _STRING, "What may be said of it.", required=True, values=tuple(Status)),
         field("reason", _STRING, "Why it has that status.", required=True),
+        field("facts", FACT_LIST, "The same as codes with arguments.", required=True),
         field(
             "reporters",
             pa.int64(),
@@ -50,9 +52,6 @@ ENTITY = pa.schema(
 """entities/: every identifier, whatever its status; nothing is suppressed silently."""
 
 ENTITY_KEY = ("entity_id",)
-
-KNOWN_LEGITIMATE = "known legitimate: "
-"""Start of the reason of an entity that is on a known-legitimate list."""
 
 CONTESTED = pa.schema(
     [
