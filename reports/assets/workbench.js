@@ -212,14 +212,15 @@
   // ---------------------------------------------------------------- elements and text
 
   /**
-   * @param {string} tag with classes behind dots @param {any} [attributes] `onX` are listeners
-   * @param {...any} children nodes, or text @returns {any}
+   * @param {string} tag with classes behind dots
+   * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners @returns {any}
    */
-  function h(tag, attributes, ...children) {
+  function h(tag, ...children) {
     const [name, ...classes] = tag.split(".");
     const made = document.createElement(name);
     if (classes.length) made.className = classes.join(" ");
-    for (const [key, value] of Object.entries(attributes ?? {})) {
+    const attributes = children[0]?.constructor === Object ? children.shift() : {};
+    for (const [key, value] of Object.entries(attributes)) {
       if (value === null || value === undefined || (value === false && !key.startsWith("aria-"))) continue;
       if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
       else made.setAttribute(key, value === true && !key.startsWith("aria-") ? "" : String(value));
@@ -227,6 +228,14 @@
     made.append(...children.flat(9).filter((one) => one !== null && one !== undefined && one !== false));
     return made;
   }
+  /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes @param {string} [classes] */
+  const button = (text, onclick, more = {}, classes = "") => h(`button${classes}`, { type: "button", onclick, ...more }, text);
+  const quiet = (/** @type {any[]} */ ...children) => h("span.quiet", ...children);
+  const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
+  /** What stands for no value. @param {string} [text] */
+  const none = (text = "–") => h("span.none", text);
+  /** @param {any} title @param {...any} more */
+  const headline = (title, ...more) => h("div.headline", h("h1", title), ...more);
 
   /** @param {string} tag @param {any} attributes @param {...any} children @returns {any} */
   function svg(tag, attributes, ...children) {
@@ -260,7 +269,7 @@
     }
     let from = 0;
     for (const found of text.matchAll(ODDS)) {
-      made.append(text.slice(from, found.index), h("span.ctl", null, codePoint(found[0])));
+      made.append(text.slice(from, found.index), h("span.ctl", codePoint(found[0])));
       from = found.index + found[0].length;
     }
     made.append(text.slice(from));
@@ -269,18 +278,15 @@
 
   /** @param {any} text @param {number} [limit] @returns {any} text of a complaint, made harmless */
   function shown(text, limit = CUT) {
-    if (text === null || text === undefined || text === "") return h("span.none", null, "–");
+    if (text === null || text === undefined || text === "") return none();
     const whole = String(text);
     if (whole.length <= limit) return isolated(whole);
-    const made = h("span", null, isolated(whole.slice(0, limit)), "… ");
+    const made = h("span", isolated(whole.slice(0, limit)), "… ");
     made.append(
-      h("button.more", {
-        type: "button",
-        onclick: (/** @type {Event} */ event) => {
+      button(`show all ${count(whole.length)} characters`, (/** @type {Event} */ event) => {
           event.stopPropagation();
           made.replaceChildren(isolated(whole));
-        },
-      }, `show all ${count(whole.length)} characters`),
+        }, {}, ".more"),
     );
     return made;
   }
@@ -291,9 +297,9 @@
     return whole.length > limit ? h("span", { title: plain(whole, 400) }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
   };
   /** @param {string} id @param {number} limit */
-  const briefly = (id, limit) => h("span.id", null, brief(id, limit));
+  const briefly = (id, limit) => h("span.id", brief(id, limit));
   /** @param {string} id @param {number} [limit] */
-  const identifier = (id, limit = 64) => h("span.id", null, shown(id, limit));
+  const identifier = (id, limit = 64) => h("span.id", shown(id, limit));
 
   /** @param {number} number */
   const count = (number) => number.toLocaleString("en-US");
@@ -337,7 +343,7 @@
     const made = h("span");
     list.slice(0, most).forEach((one, at) => made.append(at ? ", " : "", shown(words(one), 40)));
     if (list.length > most) made.append(` +${count(list.length - most)}`);
-    if (!list.length) made.append(h("span.none", null, "–"));
+    if (!list.length) made.append(none());
     return made;
   }
 
@@ -353,9 +359,9 @@
   const cents = (amount) => Number(amount).toLocaleString("en-US", { minimumFractionDigits: Number.isInteger(Number(amount)) ? 0 : 2, maximumFractionDigits: 20 });
   /** @param {[string, string, number][]} list */
   function losses(list) {
-    if (!list.length) return h("span.none", null, "–");
+    if (!list.length) return none();
     const [currency, amount] = list[0];
-    const made = h("span", null, shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
+    const made = h("span", shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
     if (list.length > 1) made.append(h("span.quiet", { title: list.map((one) => `${plain(one[0], 12)} ${one[1]}`).join("; ") }, ` +${list.length - 1}`));
     return made;
   }
@@ -489,14 +495,11 @@
       const head = h("th", { scope: "col", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") });
       if (!column.value) head.append(column.head);
       else {
-        head.append(h("button.sort", {
-          type: "button", title: column.title,
-          onclick: () => {
+        head.append(button(column.head, () => {
             sort = sort === column.name ? `-${column.name}` : sort === `-${column.name}` || !column.number ? column.name : `-${column.name}`;
             remember({ [`${prefix}sort`]: sort === options.sort ? "" : sort });
             draw();
-          },
-        }, column.head));
+          }, { title: column.title }, ".sort"));
       }
       return head;
     });
@@ -547,17 +550,17 @@
           }),
         }, cells);
       }));
-      if (!rows.length) body.append(h("tr", null, h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
+      if (!rows.length) body.append(h("tr", h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
       more.hidden = rows.length <= most;
       printed.textContent = rows.length > (long ? PRINTED_LONG : PRINTED) ? `The first ${count(long ? PRINTED_LONG : PRINTED)} of ${count(rows.length)} rows are printed.` : "";
       more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
       found.textContent = rows.length === options.rows.length ? count(rows.length) : `${count(rows.length)} of ${count(options.rows.length)}`;
     }
     draw();
-    const element = h(`div.tabled${long ? ".long" : ""}`, null,
-      h("div.bar", null, filter, found, ...(options.extra ?? [])),
+    const element = h(`div.tabled${long ? ".long" : ""}`,
+      h("div.bar", filter, found, ...(options.extra ?? [])),
       h("div.scroll", { tabindex: 0, role: "region", "aria-label": options.caption },
-        h("table", null, h("caption.unseen", null, options.caption), h("thead", null, h("tr", null, ...heads)), body)),
+        h("table", h("caption.unseen", options.caption), h("thead", h("tr", ...heads)), body)),
       printed, more);
     return { element, draw, chosen };
   }
@@ -770,12 +773,12 @@
       },
     },
       h("h2", { id: "dialog-title" }, WORDS[kind] ?? kind),
-      h("p", null, identifier(a), b ? [" and ", identifier(b)] : null),
-      h("ul.effects", { "aria-label": "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => h("li", null, one))),
+      h("p", identifier(a), b ? [" and ", identifier(b)] : null),
+      h("ul.effects", { "aria-label": "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => h("li", one))),
       h("label", { for: "reason" }, "Reason, shown beside what it changes"), reason,
-      served ? h("p.quiet", null, "Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who],
+      served ? remark("Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who],
       problem,
-      h("p.buttons", null, record, h("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
+      h("p.buttons", record, button("Cancel", () => dialog.close())));
     dialog.replaceChildren(form);
     dialog.showModal();
     const first = author || served ? reason : who;
@@ -863,14 +866,14 @@
   /** @param {any} message @param {any[]} [more] */
   function toast(message, more = []) {
     clearTimeout(fading);
-    toaster.replaceChildren(h("span", null, message), ...more, h("button.close", { type: "button", "aria-label": "Close", onclick: () => toaster.replaceChildren() }, "×"));
+    toaster.replaceChildren(h("span", message), ...more, button("×", () => toaster.replaceChildren(), { "aria-label": "Close" }, ".close"));
     fading = setTimeout(() => toaster.replaceChildren(), 15_000);
   }
   /** @param {string} text @param {any} draft */
   function notice(text, draft) {
     const next = nextInQueue();
     toast(shown(text.split("\n")[0], 300), [
-      h("button", { type: "button", onclick: () => undo(draft.decision_id) }, "Undo"),
+      button("Undo", () => undo(draft.decision_id)),
       next ? h("a.button", { href: toCluster(next.id) }, "Next in queue") : null,
     ]);
   }
@@ -948,8 +951,8 @@
     const mine = workOf(row);
     const state = STATES.find(([name]) => name === mine.status)?.[1];
     return [
-      state ? h(`span.tag.work-${mine.status}`, null, state) : null, mine.owner ? h("span.tag.owner", { title: "Owner" }, shown(mine.owner, 24)) : null,
-      mine.snoozed_until > today() ? h("span.tag", null, `until ${day(Date.parse(mine.snoozed_until) / 1000)}`) : null,
+      state ? h(`span.tag.work-${mine.status}`, state) : null, mine.owner ? h("span.tag.owner", { title: "Owner" }, shown(mine.owner, 24)) : null,
+      mine.snoozed_until > today() ? h("span.tag", `until ${day(Date.parse(mine.snoozed_until) / 1000)}`) : null,
       mine.notes.length ? h("span.tag", { title: plain(mine.notes[mine.notes.length - 1].text, 200) }, counted(mine.notes.length, "note")) : null,
     ];
   }
@@ -962,13 +965,13 @@
     const snoozed = mine.snoozed_until > today() ? mine.snoozed_until : "";
     const note = h("input", { type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", "aria-label": "Note", autocomplete: "off" });
     const notes = h("details.notes", { open: place().state.notes === "1", ontoggle: (/** @type {any} */ event) => remember({ notes: event.target.open ? "1" : "" }) },
-      h("summary", null, mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
-      h("div.note-list", null, h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
-        h("ol.records", null, [...mine.notes].reverse().map((/** @type {any} */ one) => h("li", null, h("span.quiet", null, moment(Date.parse(one.at) / 1000), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
+      h("summary", mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
+      h("div.note-list", h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
+        h("ol.records", [...mine.notes].reverse().map((/** @type {any} */ one) => h("li", quiet(moment(Date.parse(one.at) / 1000), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
     return h("div.work", { role: "group", "aria-label": "Work on the cluster" },
-      h("label.check", null, "Work", h("select", { "aria-label": "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
-      h("label.check", null, "Owner", owner), author && mine.owner !== author ? h("button", { type: "button", onclick: () => change({ owner: author, status: mine.status || "open" }) }, "Take it") : null,
-      h("label.check", null, "Snooze", h("select", { "aria-label": "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
+      h("label.check", "Work", h("select", { "aria-label": "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
+      h("label.check", "Owner", owner), author && mine.owner !== author ? button("Take it", () => change({ owner: author, status: mine.status || "open" })) : null,
+      h("label.check", "Snooze", h("select", { "aria-label": "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
         h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(Date.parse(mine.snoozed_until) / 1000)}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(Date.parse(snoozed) / 1000)}`) : null,
         [[1, "A day"], [7, "A week"], [30, "30 days"]].map(([days, text]) => h("option", { value: after(Number(days)) }, text)))),
       notes);
@@ -984,9 +987,9 @@
       render();
     } });
     return [
-      h("h2", null, "Notes on clusters"),
-      h("p", null, `State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
-      h("div.bar", null, h("button", { type: "button", disabled: !number, onclick: () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json") }, "Download workbench.json"), served ? null : h("label.check", null, "Load", file)),
+      h("h2", "Notes on clusters"),
+      h("p", `State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
+      h("div.bar", button("Download workbench.json", () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json"), { disabled: !number }), served ? null : h("label.check", "Load", file)),
     ];
   }
 
@@ -1134,13 +1137,13 @@
     if (!whole) found = [...new Map(identifiersIn(query).flatMap(find).map((hit) => [hit.text + hit.href, hit])).values()].slice(0, 60);
     marked = 0;
     hits.replaceChildren(...found.map((hit, at) => {
-      const inner = [briefly(hit.text, 70), pretty(hit.text) ? h("span.quiet", null, ` ${pretty(hit.text)}`) : null, h("span.note", null, isolated(hit.note))];
+      const inner = [briefly(hit.text, 70), pretty(hit.text) ? quiet(` ${pretty(hit.text)}`) : null, h("span.note", isolated(hit.note))];
       return hit.href
         ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
         : h("div", { role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
     }));
     if (found.length && !whole) hits.prepend(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing has all of this. What is found for a part of it:"));
-    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", null, "ringtrace explain"), /^\s*RT-/i.test(query) ? ["; for an evidence number, ", h("code", null, "ringtrace resolve")] : "", "."));
+    if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", "ringtrace explain"), /^\s*RT-/i.test(query) ? ["; for an evidence number, ", h("code", "ringtrace resolve")] : "", "."));
     hits.hidden = false;
     field.setAttribute("aria-expanded", "true");
     field.setAttribute("aria-activedescendant", found.length ? "hit-0" : "");
@@ -1247,13 +1250,13 @@
     const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
     const nice = pretty(value);
     return h("a.cluster", { href: toCluster(row.id, state) }, briefly(value, 48),
-      nice ? h("span.quiet", null, ` ${nice}`) : null, brand ? h("span.brand", null, " ", brief(words(brand), 30)) : null);
+      nice ? quiet(` ${nice}`) : null, brand ? h("span.brand", " ", brief(words(brand), 30)) : null);
   }
   /** The name of a cluster as text. @param {any} row @returns {string} */
   const titleOf = (row) => row.name.replace(/^(\S+) \((.*)\)$/s, (/** @type {string} */ _, /** @type {string} */ value, /** @type {string} */ brand) => `${value} ${words(brand)}`);
   /** @param {any} row */
   function statusTag(row) {
-    return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, null, shown(words(row.status), 20));
+    return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, shown(words(row.status), 20));
   }
   /** @param {any} row */
   const pendingTag = (row) => {
@@ -1285,10 +1288,10 @@
     const same = weakest.join() === thin.join();
     const falls = weakest.length && row.cut !== null && !run.redacted ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
     const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
-    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", null, h("strong", null, FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
-    if (falls && !(same && thin.length)) lines.push(h("li", null, h("strong", null, "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
+    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", h("strong", FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
+    if (falls && !(same && thin.length)) lines.push(h("li", h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
     const alone = aloneLine(row, facts);
-    if (alone) lines.unshift(h("li", null, h("strong", null, "Whole only in the union"), ": ", alone));
+    if (alone) lines.unshift(h("li", h("strong", "Whole only in the union"), ": ", alone));
     return lines.length ? h("ul.flags", { "aria-label": "What to know before it is used" }, lines) : null;
   }
 
@@ -1296,9 +1299,9 @@
     name: { name: "name", head: "Cluster", value: (/** @type {any} */ row) => row.name, klass: "name", cell: (/** @type {any} */ row) => [clusterName(row), " ", statusTag(row), pendingTag(row), flagTags(row), run.redacted ? null : workTags(row)] },
     priority: { name: "priority", head: term("Priority"), number: true, value: (/** @type {any} */ row) => row.priority, cell: (/** @type {any} */ row) => row.priority.toFixed(1) },
     size: { name: "size", head: "Members", number: true, value: (/** @type {any} */ row) => row.size, cell: (/** @type {any} */ row) => count(row.size) },
-    core: { name: "core", head: [term("Core"), " of"], number: true, value: (/** @type {any} */ row) => row.core, cell: (/** @type {any} */ row) => [count(row.core), h("span.quiet", null, ` of ${count(row.size)}`)] },
-    unreviewed: { name: "unreviewed", head: term("Unreviewed"), number: true, value: (/** @type {any} */ row) => row.unreviewed, cell: (/** @type {any} */ row) => (row.unreviewed ? count(row.unreviewed) : h("span.none", null, "0")) },
-    contested: { name: "contested", head: term("Contested"), number: true, value: (/** @type {any} */ row) => row.contested, cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", null, count(row.contested)) : h("span.none", null, "0")) },
+    core: { name: "core", head: [term("Core"), " of"], number: true, value: (/** @type {any} */ row) => row.core, cell: (/** @type {any} */ row) => [count(row.core), quiet(` of ${count(row.size)}`)] },
+    unreviewed: { name: "unreviewed", head: term("Unreviewed"), number: true, value: (/** @type {any} */ row) => row.unreviewed, cell: (/** @type {any} */ row) => (row.unreviewed ? count(row.unreviewed) : none("0")) },
+    contested: { name: "contested", head: term("Contested"), number: true, value: (/** @type {any} */ row) => row.contested, cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", count(row.contested)) : none("0")) },
     reporters: { name: "reporters", head: term("Reporters"), number: true, value: (/** @type {any} */ row) => row.reporters, cell: (/** @type {any} */ row) => count(row.reporters) },
     complaints: { name: "complaints", head: "Complaints", number: true, value: (/** @type {any} */ row) => row.complaints, cell: (/** @type {any} */ row) => count(row.complaints) },
     calls: { name: "calls", head: "Calls", number: true, value: (/** @type {any} */ row) => row.calls, cell: (/** @type {any} */ row) => count(row.calls) },
@@ -1312,7 +1315,7 @@
       name: "changed", head: "What changed", klass: "changed",
       cell: (/** @type {any} */ row) => {
         const since = woken(row);
-        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text)), since ? h("span.chip.lone", null, `Snoozed until ${day(Date.parse(since) / 1000)}`) : null] : h("span.none", null, "No change");
+        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text)), since ? h("span.chip.lone", `Snoozed until ${day(Date.parse(since) / 1000)}`) : null] : none("No change");
       },
     },
   });
@@ -1348,11 +1351,10 @@
     const several = clusters.filter((row) => row.orgs.length > 1).length;
     const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(Date.parse(run.previous_clock) / 1000)}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
     return [
-      h("div.headline", null,
-        h("h1", null, "Queue"),
-        h("p", null, h("span", { title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
+      headline("Queue",
+        h("p", h("span", { title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
         alarms()),
-      h("div.facts", null,
+      h("div.facts",
         leads(run.shared, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
         run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster seen by several", "clusters seen by several", address("clusters", { both: 1 })),
         run.joint ? leads(run.joint.merged, "pair of clusters that are one", "pairs of clusters that are one", address("shared")) : null,
@@ -1362,7 +1364,7 @@
         leads(disputed, "disputed cluster", "disputed clusters", address("clusters", { status: "disputed" })),
         run.redacted ? null : leads(made.length, served ? "decision in the file" : "decision kept here", served ? "decisions in the file" : "decisions kept here", address("decisions"))),
       h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
-        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.kind || !run.compared ? one.name : "Changed", " ", h("b", null, count(one.number))))),
+        h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.kind || !run.compared ? one.name : "Changed", " ", h("b", count(one.number))))),
       list.element,
       ...gone(),
     ];
@@ -1370,17 +1372,17 @@
   /** Clusters of the run before that are no longer there. @returns {any[]} */
   function gone() {
     if (!run.moved.length) return [];
-    return [h("details", null, h("summary", null, `${counted(run.moved.length, "cluster")} no longer seen`),
+    return [h("details", h("summary", `${counted(run.moved.length, "cluster")} no longer seen`),
       simple("No longer seen", ["Cluster of the run before", "Its members went to"], run.moved.map((/** @type {any} */ one) => [identifier(one.cluster_id, 40), one.to_ids.length ? links(one.to_ids) : "none here"])))];
   }
   /** @param {string[]} ids of clusters */
   const links = (ids) => ids.slice(0, 12).map((id, at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(id, 40))]);
   /** @param {any} number @param {any} what @param {boolean} [warn] */
-  const fact = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, null, h("b", null, number), h("span", null, what));
+  const fact = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), h("span", what));
   /** A number that leads to what it counts. @param {number} number @param {string} noun @param {string} nouns @param {string} href @param {boolean} [warn] */
   const leads = (number, noun, nouns, href, warn) => fact(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
   function alarms() {
-    return run.alarms.length ? h("ul.alarms", { "aria-label": "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
+    return run.alarms.length ? h("ul.alarms", { "aria-label": "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => h("li", shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
   }
 
   /** @param {any} select @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
@@ -1416,7 +1418,7 @@
         row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || (state.both === "union" ? unionOnly.has(row.id) : row.orgs.length > 1)),
       open: (row) => (location.hash = toCluster(row.id)),
     });
-    return [h("div.headline", null, h("h1", null, "Clusters"), h("p", null, `${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
+    return [headline("Clusters", h("p", `${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
   }
   /** @param {Record<string, string>} state */
   async function singlesView(state) {
@@ -1426,7 +1428,7 @@
       columns: [c.priority, c.name, c.core, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.last],
       rows, caption: "Single identifiers", key: (row) => row.id, text: clusterText, sort: "-priority", state, open: (row) => (location.hash = toCluster(row.id)),
     });
-    return [h("div.headline", null, h("h1", null, "Single identifiers"), h("p", null, "Not yet linked to any other.")), list.element];
+    return [headline("Single identifiers", h("p", "Not yet linked to any other.")), list.element];
   }
 
   // ---------------------------------------------------------------- a cluster
@@ -1440,7 +1442,7 @@
     if (!whole) {
       const went = run.moved.filter((/** @type {any} */ one) => one.cluster_id === id).flatMap((/** @type {any} */ one) => one.to_ids);
       for (const one of clusters) if (one.from.includes(id)) went.push(one.id);
-      return [h("div.headline", null, h("h1", null, went.length ? "No longer a cluster of its own" : "No such cluster"), h("p", null, identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", h("a", { href: address("queue") }, "Back to the queue")))];
+      return [headline(went.length ? "No longer a cluster of its own" : "No such cluster", h("p", identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", h("a", { href: address("queue") }, "Back to the queue")))];
     }
     const { row, facts } = whole;
     row.changes ??= changes(row);
@@ -1458,27 +1460,27 @@
       for (const one of document.querySelectorAll("tr.open")) one.classList.remove("open");
       document.querySelector(`tr[data-key="${CSS.escape(plain(member.id, 200))}"]`)?.classList.add("open");
     };
-    const head = h("div.headline.cluster-head", null,
-      h("h1", null, clusterTitle(row), " ", statusTag(row), pendingTag(row)),
+    const head = h("div.headline.cluster-head",
+      h("h1", clusterTitle(row), " ", statusTag(row), pendingTag(row)),
       h("div.actions", { role: "group", "aria-label": "Decide on the cluster" }, best ? [
-        h("button.primary", { type: "button", onclick: () => decide("confirm", whole, best.id) }, "Confirm"),
-        h("button", { type: "button", onclick: () => decide("dispute", whole, best.id) }, "Dispute"),
-        h("button", { type: "button", onclick: () => pair("must_link", whole, best.id) }, "Same operation…")] : null,
+        button("Confirm", () => decide("confirm", whole, best.id), {}, ".primary"),
+        button("Dispute", () => decide("dispute", whole, best.id)),
+        button("Same operation…", () => pair("must_link", whole, best.id))] : null,
         h("a.button", { href: address("compare", { a: id }) }, "Compare…"),
         next ? h("a.button.quiet-button", { href: toCluster(next.id), title: "Key: n" }, "Next in queue") : null),
-      h("p.summary", null, [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
+      h("p.summary", [...kinds].map(([kind, number]) => counted(number, ...nounOf(kind))).join(", "),
         row.brands.length ? [" used by callers posing as ", names(row.brands, 3)] : null,
         `; linked by ${counted(row.complaints, "complaint")} and ${counted(row.calls, "call")} reported to `, names(row.orgs, 4), ` from ${day(row.first)} to ${day(row.last)}.`,
         facts.left_out ? ` ${counted(facts.left_out, "identifier")} to verify before use left out of this copy.` : null,
-        h("span.quiet", null, "  A lead, not proof.")),
-      row.changes.length ? h("p.changes", null, row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, null, one.text))) : null,
+        quiet("  A lead, not proof.")),
+      row.changes.length ? h("p.changes", row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text))) : null,
       flagLines(row, facts), run.redacted ? null : workBar(row));
-    const numbers = h("div.facts", null,
+    const numbers = h("div.facts",
       fact(row.priority.toFixed(1), term("Priority", "priority")), fact(count(row.reporters), term("Reporters", row.reporters === 1 ? "reporter" : "reporters")),
       fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
       fact(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? fact(count(row.contested), term("Contested", "contested"), true) : null,
       fact(row.confidence.toFixed(2), term("Confidence", "confidence")),
-      fact(h("span", null, row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
+      fact(h("span", row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
     const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
       role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
     }, text, tabCount(name, row, facts))));
@@ -1486,7 +1488,7 @@
     const draw = { members: membersTab, links: linksTab, records: recordsTab, timeline: timelineTab, graph: graphTab, rejected: rejectedTab, suppliers: suppliersTab, about: aboutTab }[tab];
     body.append(...[draw?.(whole, state, open)].flat().filter(Boolean));
     if (chosen) memberPanel(panel, whole, chosen);
-    const area = h("div.area", null, h("div", null, tabs, body), panel);
+    const area = h("div.area", h("div", tabs, body), panel);
     requestAnimationFrame(() => {
       const opened = chosen && document.querySelector(`tr[data-key="${CSS.escape(plain(chosen.id, 200))}"]`);
       opened?.classList.add("open");
@@ -1498,7 +1500,7 @@
   /** @param {any} row */
   function clusterTitle(row) {
     const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
-    return [h("span.id", null, shown(value, 80)), pretty(value) ? h("span.quiet", null, ` ${pretty(value)}`) : null, brand ? [" ", shown(words(brand), 40)] : null];
+    return [h("span.id", shown(value, 80)), pretty(value) ? quiet(` ${pretty(value)}`) : null, brand ? [" ", shown(words(brand), 40)] : null];
   }
   /** @param {string} kind @returns {[string, string]} */
   const nounOf = (kind) => /** @type {Record<string, [string, string]>} */ ({
@@ -1508,7 +1510,7 @@
   /** @param {string} name @param {any} row @param {any} facts */
   function tabCount(name, row, facts) {
     const number = { members: row.size, links: facts.links.length + facts.more_links, records: null, rejected: facts.near.length + facts.more_near + facts.bridges.length, suppliers: facts.suppliers.length + facts.scripts.length }[name];
-    return number === null || number === undefined ? null : h("span.count", null, ` ${count(number)}`);
+    return number === null || number === undefined ? null : h("span.count", ` ${count(number)}`);
   }
 
   /** @param {any} one */
@@ -1517,11 +1519,11 @@
       one.status === "contested" ? h("span.tag.contested", { "data-term": "Contested", tabindex: 0 }, "contested") : null,
       one.near ? h("span.tag.near", { "data-term": "Near miss", tabindex: 0 }, "near miss") : null,
       one.bridge ? h("span.tag", { "data-term": "Bridge", tabindex: 0 }, "bridge") : null,
-      madeOn(one.id).map((/** @type {any} */ each) => h("span.tag.mine", null, words(each.kind))),
+      madeOn(one.id).map((/** @type {any} */ each) => h("span.tag.mine", words(each.kind))),
     ];
   }
   /** @param {any} one */
-  const tierTag = (one) => h(`span.tier.${one.tier === "core" ? "core" : "verify"}`, null, one.tier === "core" ? "Core" : "Verify");
+  const tierTag = (one) => h(`span.tier.${one.tier === "core" ? "core" : "verify"}`, one.tier === "core" ? "Core" : "Verify");
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function membersTab(whole, state, open) {
@@ -1532,35 +1534,35 @@
       const chosen = facts.members.filter((/** @type {any} */ one) => picked.has(one.id));
       bar.hidden = !chosen.length;
       bar.replaceChildren(
-        h("b", null, `${count(chosen.length)} selected`),
-        h("button", { type: "button", onclick: () => cite(citation(row, chosen)) }, "Cite"),
-        h("button", { type: "button", onclick: () => membersCsv(row, chosen) }, "CSV"),
-        chosen.length === 2 && !run.redacted ? h("button", { type: "button", onclick: () => decide("cannot_link", whole, chosen[0].id, chosen[1].id) }, "Keep apart") : "",
-        chosen.length === 2 && !run.redacted ? h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id) }, "Same operation") : "");
+        h("b", `${count(chosen.length)} selected`),
+        button("Cite", () => cite(citation(row, chosen))),
+        button("CSV", () => membersCsv(row, chosen)),
+        chosen.length === 2 && !run.redacted ? button("Keep apart", () => decide("cannot_link", whole, chosen[0].id, chosen[1].id)) : "",
+        chosen.length === 2 && !run.redacted ? button("Same operation", () => decide("must_link", { ...whole, other: row.id }, chosen[0].id, chosen[1].id)) : "");
     };
     const kinds = new Set(facts.members.map((/** @type {any} */ one) => one.kind));
     const side = ["thin", "weakest"].includes(state.side) ? new Set(facts.cut?.[`${state.side}_side`] ?? []) : null;
     const extra = [
       side ? h("a.button", { href: toCluster(row.id, { ...state, side: "" }) }, "Both sides") : null,
       choiceHere("Any kind", "kind", kinds, state), choiceHere("Any tier", "tier", new Set(["core", "verify"]), state), choiceHere("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
-      h("button", { type: "button", onclick: () => membersCsv(row, list.chosen()) }, "Download CSV"), bar,
+      button("Download CSV", () => membersCsv(row, list.chosen())), bar,
     ];
     const list = table({
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick", null,
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick",
           h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
           h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
-          pretty(one.id) ? h("span.quiet.nice", null, pretty(one.id), " ") : null, ...flags(one)] },
-        { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", null, " reviewed")) : null] },
+          pretty(one.id) ? h("span.quiet.nice", pretty(one.id), " ") : null, ...flags(one)] },
+        { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed")) : null] },
         { name: "robustness", head: term("Robustness", "Robust"), number: true, value: (one) => one.robustness, cell: (one) => count(one.robustness) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
         { name: "records", head: "Records", title: "Complaints and calls that name it", number: true, value: (one) => one.complaints + one.calls, cell: (one) => count(one.complaints + one.calls) },
         { name: "role", head: "Role", klass: "orgs", value: (one) => one.role, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
         { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 2) },
         { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => one.status === "contested" ? null : [
-          h("button", { type: "button", title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}`, onclick: () => decide("review", whole, one.id) }, "✓"),
-          h("button", { type: "button", "aria-label": `Dispute: ${plain(one.id, 60)}`, onclick: () => decide("dispute", whole, one.id) }, "Dispute")] },
+        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => one.status === "contested" ? null : [
+          button("✓", () => decide("review", whole, one.id), { title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}` }),
+          button("Dispute", () => decide("dispute", whole, one.id), { "aria-label": `Dispute: ${plain(one.id, 60)}` })] },
       ],
       rows: facts.members, caption: "Members", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
       sort: "-records", state, extra, open,
@@ -1580,42 +1582,42 @@
     const links = member.links.filter((/** @type {any} */ one) => one.accepted);
     const open = (/** @type {any} */ other) => location.hash = toCluster(row.id, { ...place().state, id: other.id });
     const contested = member.status === "contested";
-    const act = (/** @type {string} */ kind) => h("button", { type: "button", "data-term": WORDS[kind], onclick: () => decide(kind, whole, member.id) }, WORDS[kind]);
+    const act = (/** @type {string} */ kind) => button(WORDS[kind], () => decide(kind, whole, member.id), { "data-term": WORDS[kind] });
     const records = member.complaints + member.calls;
     panel.replaceChildren(
-      h("h2", null, identifier(member.id, 200)),
-      pretty(member.id) ? h("p.quiet", null, pretty(member.id)) : "",
-      h("p", null, tierTag(member), " ", h("span", null, member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
+      h("h2", identifier(member.id, 200)),
+      pretty(member.id) ? remark(pretty(member.id)) : "",
+      h("p", tierTag(member), " ", h("span", member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
       h("div.actions", { role: "group", "aria-label": "Decide on this identifier" },
         run.redacted ? null : contested ? [act("suspect_held"), act("victim_owned")] : [act("review"), act("dispute"), act("legitimate"),
-          h("button", { type: "button", onclick: () => pair("cannot_link", whole, member.id) }, "Keep apart…"), h("button", { type: "button", onclick: () => pair("must_link", whole, member.id) }, "Same operation…")],
-        h("button", { type: "button", onclick: () => cite(citation(row, [member])) }, "Cite")),
-      h("ul.plain", null,
-        h("li", null, `${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
-        member.near ? h("li.warn", null, "One digit off ", identifier(member.near), ", which three times as many people report: perhaps a slip of the pen.") : null,
-        ...member.doubts.map((/** @type {string} */ one) => h("li", null, h("span.quiet", null, "Doubt: "), shown(one, 300))),
-        h("li", null, h("span.quiet", null, "Why: "), shown(because(member), 400))),
-      h("dl.pairs", null,
-        dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => h("span.quiet", null, `, ${words(name).toLowerCase()} ${count(number)}`))]),
+          button("Keep apart…", () => pair("cannot_link", whole, member.id)), button("Same operation…", () => pair("must_link", whole, member.id))],
+        button("Cite", () => cite(citation(row, [member])))),
+      h("ul.plain",
+        h("li", `${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
+        member.near ? h("li.warn", "One digit off ", identifier(member.near), ", which three times as many people report: perhaps a slip of the pen.") : null,
+        ...member.doubts.map((/** @type {string} */ one) => h("li", quiet("Doubt: "), shown(one, 300))),
+        h("li", quiet("Why: "), shown(because(member), 400))),
+      h("dl.pairs",
+        dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => quiet(`, ${words(name).toLowerCase()} ${count(number)}`))]),
         dd("Seen", `${day(member.first)} to ${day(member.last)}`), dd("Records", `${counted(member.complaints, "complaint")}, ${counted(member.calls, "call")}`),
         member.region || member.line ? dd("Region, line", [shown(member.region, 40), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
         member.carriers.length ? dd("Carriers", names(member.carriers, 4)) : null, member.host ? dd("Hosted by", shown(member.host, 80)) : null,
         dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
-      h("h3", { id: "panel-records" }, `Records `, h("span.count", null, member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
-      run.redacted ? h("p.quiet", null, "Left out of this copy.") : h("ol.records", null, member.readings.slice(0, 12).map((/** @type {any} */ one) => h("li", null, recordLine(one)))),
-      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? h("p", null, h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), h("span.quiet", null, member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
-      h("h3", null, "Links ", h("span.count", null, count(links.length))),
-      links.length ? h("ul.near", null, links.slice(0, 12).map((/** @type {any} */ one) => {
+      h("h3", { id: "panel-records" }, `Records `, h("span.count", member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
+      run.redacted ? remark("Left out of this copy.") : h("ol.records", member.readings.slice(0, 12).map((/** @type {any} */ one) => h("li", recordLine(one)))),
+      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? h("p", h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), quiet(member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
+      h("h3", "Links ", h("span.count", count(links.length))),
+      links.length ? h("ul.near", links.slice(0, 12).map((/** @type {any} */ one) => {
         const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
-        return h("li", null, h("button.link", { type: "button", onclick: () => open(other) }, briefly(other.id, 40)), " ",
-          h("span.quiet", null, `${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
-          run.redacted ? null : h("button.mini", { type: "button", "aria-label": `Keep apart from ${plain(other.id, 60)}`, onclick: () => decide("cannot_link", whole, member.id, other.id) }, "Keep apart"));
-      })) : h("p.quiet", null, row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
-      links.length > 12 ? h("p", null, h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
+        return h("li", button(briefly(other.id, 40), () => open(other), {}, ".link"), " ",
+          quiet(`${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
+          run.redacted ? null : button("Keep apart", () => decide("cannot_link", whole, member.id, other.id), { "aria-label": `Keep apart from ${plain(other.id, 60)}` }, ".mini"));
+      })) : remark(row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
+      links.length > 12 ? h("p", h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
     panel.scrollTop = 0;
     if (facts.joint) {
       const saw = facts.joint.saw.find((/** @type {any} */ one) => one[0] === member.id);
-      if (saw) panel.append(h("p", null, h("span.quiet", null, "Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
+      if (saw) panel.append(h("p", quiet("Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
     }
   }
   /** @param {any} member */
@@ -1624,12 +1626,12 @@
     return records ? `${words(member.status)} in ${counted(Number(records[1]), "record")}` : `${words(member.status)}; ${member.reason}`;
   }
   /** @param {string} head @param {any} value */
-  const dd = (head, value) => [h("dt", null, head), h("dd", null, value)];
+  const dd = (head, value) => [h("dt", head), h("dd", value)];
 
   /** Where in a record something was read, such as `phone_numbers[1].raw`. @param {any} field */
   function fieldName(field) {
     const found = /^([a-z_]{1,40})(?:\[(\d{1,4})\])?/.exec(field ?? "");
-    if (!found) return h("span.quiet", null, shown(field, 40));
+    if (!found) return quiet(shown(field, 40));
     const name = found[1].replaceAll("_", " "), number = Number(found[2] ?? 0) + 1;
     return h("span.quiet", { title: plain(field, 80) }, `in ${name === "narrative" || found[2] === undefined ? "the " : ""}${name}${found[2] === undefined || number === 1 ? "" : `, entry ${number}`}`);
   }
@@ -1637,11 +1639,11 @@
   const inWeek = (one) => (/^offer(?:\.called)?$/.test(one.field ?? "") ? `In the week of ${day(one.at - 3 * 86400)}` : "");
   /** @param {any} one a reading */
   function recordLine(one) {
-    const made = h("div.record", null,
-      h("div", null, h("span.date", null, inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", null, shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", h("span.quiet", null, shown(one.country, 40))] : null),
-      h("div.read", null, h("span.quiet", null, `${words(one.role)}: `),
+    const made = h("div.record",
+      h("div", h("span.date", inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", quiet(shown(one.country, 40))] : null),
+      h("div.read", quiet(`${words(one.role)}: `),
         inWeek(one) ? ["counted by the offer", one.field === "offer" ? "" : ", whose sender has a call record of it"]
-          : one.before !== null && one.before !== undefined ? h("q", null, "…", shown(one.before, 200), h("mark", null, shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", null, shown(one.raw, 200)), " ", fieldName(one.field)],
+          : one.before !== null && one.before !== undefined ? h("q", "…", shown(one.before, 200), h("mark", shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", shown(one.raw, 200)), " ", fieldName(one.field)],
         one.confidence < 0.9 ? h(one.confidence < 0.7 ? "span.warn" : "span.quiet", { title: "How sure the reading of the number is" }, `, confidence ${one.confidence.toFixed(2)}`) : null));
     made.append(...[narrative(one)].filter(Boolean));
     return made;
@@ -1649,14 +1651,14 @@
   /** The button that shows a narrative, which the server writes down. @param {any} one a reading */
   function narrative(one) {
     if (!served || run.redacted || one.kind !== "complaint") return null;
-    const more = h("button.mini", { type: "button", onclick: async () => {
+    const more = button("Show masked narrative", async () => {
       try {
         const found = await ask("narrative", { org: one.org, id: one.id });
-        more.replaceWith(h("blockquote", null, shown(found.narrative, 2000)));
+        more.replaceWith(h("blockquote", shown(found.narrative, 2000)));
       } catch (error) {
-        more.replaceWith(h("span.quiet", null, plain(/** @type {Error} */ (error).message, 300)));
+        more.replaceWith(quiet(plain(/** @type {Error} */ (error).message, 300)));
       }
-    } }, "Show masked narrative");
+    }, {}, ".mini");
     return more;
   }
 
@@ -1677,23 +1679,23 @@
         decide(kind, { ...whole, other: index.of[index.clusters[at]] }, a, hit.text);
       },
     },
-      h("h2", { id: "dialog-title" }, WORDS[kind]), h("p", null, identifier(a), " and"),
+      h("h2", { id: "dialog-title" }, WORDS[kind]), h("p", identifier(a), " and"),
       h("label", { for: "other" }, "The other identifier"), other,
       h("datalist", { id: "others" }, whole.facts.members.slice(0, 300).filter((/** @type {any} */ one) => one.id !== a).map((/** @type {any} */ one) => h("option", { value: plain(one.id, 200) }))),
-      problem, h("p.buttons", null, h("button.primary", { type: "submit" }, "Continue"), h("button", { type: "button", onclick: () => dialog.close() }, "Cancel"))));
+      problem, h("p.buttons", h("button.primary", { type: "submit" }, "Continue"), button("Cancel", () => dialog.close()))));
     if (!dialog.open) dialog.showModal();
     other.focus();
   }
 
   /** The tier and the robustness of a member that a row names. @param {any} one */
-  const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), h("span.quiet", null, ` ${count(one.robustness)}`));
+  const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), quiet(` ${count(one.robustness)}`));
   /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b */
   const onLink = (whole, a, b) => [
-    h("div", null, h("button", { type: "button", "aria-label": `Same operation: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("must_link", { ...whole, other: whole.row.id }, a, b) }, "Same operation")),
-    h("div", null, h("button", { type: "button", "aria-label": `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}`, onclick: () => decide("cannot_link", whole, a, b) }, "Keep apart"))];
+    h("div", button("Same operation", () => decide("must_link", { ...whole, other: whole.row.id }, a, b), { "aria-label": `Same operation: ${plain(a, 60)} and ${plain(b, 60)}` })),
+    h("div", button("Keep apart", () => decide("cannot_link", whole, a, b), { "aria-label": `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}` }))];
 
   /** @param {number} left clusters of a supplier that are counted and not listed */
-  const unnamed = (left) => (left > 0 ? [h("span.quiet", null, ` and ${counted(left, "more", "more")}`)] : []);
+  const unnamed = (left) => (left > 0 ? [quiet(` and ${counted(left, "more", "more")}`)] : []);
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function linksTab(whole, state, open) {
@@ -1702,37 +1704,37 @@
       prefix: "l", state, rows: facts.links, caption: "Links between members", sort: "-weight", key: (one) => `${one.a} ${one.b}`,
       text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
       columns: [
-        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", null, h("button.link", { type: "button", onclick: () => open(end) }, briefly(end.id, 46)), standing(end))) },
+        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", button(briefly(end.id, 46), () => open(end), {}, ".link"), standing(end))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
-        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", null, ", rejected"), h("div.why", null, shown(one.reason, 120))]) },
+        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", ", rejected"), h("div.why", shown(one.reason, 120))]) },
         { name: "orgs", head: "Reported to", cell: (one) => names(one.orgs, 2) },
         { name: "last", head: "Seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => [day(one.first), h("br"), day(one.last)] },
         { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
           h("div", { title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
           one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)))] },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => onLink(whole, one.ends[0].id, one.ends[1].id) },
+        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => onLink(whole, one.ends[0].id, one.ends[1].id) },
       ],
     });
-    return [list.element, facts.more_links ? h("p.quiet", null, `${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
+    return [list.element, facts.more_links ? remark(`${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
   }
 
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function recordsTab(whole, state, open) {
     const { facts } = whole;
-    if (run.redacted) return h("p.quiet", null, "Records are left out of this copy.");
+    if (run.redacted) return remark("Records are left out of this copy.");
     const list = table({
       prefix: "r", state, rows: facts.readings, caption: "Records that name a member", sort: "-at", key: (one) => `${one.org} ${one.id} ${one.a}`, hint: "Filter by record, identifier, words",
       text: (one) => `${facts.members[one.a].id} ${pretty(facts.members[one.a].id)} ${one.org} ${one.id} ${one.role} ${one.raw ?? ""} ${one.before ?? ""} ${one.after ?? ""}`.slice(0, 4000),
       columns: [
-        { name: "at", head: "When", klass: "date", value: (one) => one.at, cell: (one) => [day(one.at), h("div.quiet", null, moment(one.at).split(", ")[1])] },
-        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), h("div", null, h("span.id", null, shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
-        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => [h("button.link", { type: "button", onclick: () => open(facts.members[one.a]) }, briefly(facts.members[one.a].id, 46)), standing(facts.members[one.a])] },
+        { name: "at", head: "When", klass: "date", value: (one) => one.at, cell: (one) => [day(one.at), h("div.quiet", moment(one.at).split(", ")[1])] },
+        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), h("div", h("span.id", shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
+        { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => [button(briefly(facts.members[one.a].id, 46), () => open(facts.members[one.a]), {}, ".link"), standing(facts.members[one.a])] },
         { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 40) },
         { name: "words", head: "Where it stands", klass: "words", cell: (one) => [recordLine(one).querySelector(".read"), narrative(one)] },
       ],
     });
-    return [list.element, h("p.quiet", null, "The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
+    return [list.element, remark("The newest records of each identifier and organisation; all are in mentions/. ", run.narratives ? "" : "This run keeps its narratives apart, for its owner: `ringtrace explain` quotes them.")];
   }
 
   /** The members that the removal of a weak link cuts off. @param {any} facts @param {any} bridge */
@@ -1743,7 +1745,7 @@
     const [one, other] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
     if (one === other) return null;
     const few = one.length <= other.length ? one : other;
-    return h("div.quiet", null, few.slice(0, 8).map((at, n) => [n ? ", " : "", identifier(facts.members[at].id, 40)]), few.length > 8 ? ` +${count(few.length - 8)}` : "");
+    return h("div.quiet", few.slice(0, 8).map((at, n) => [n ? ", " : "", identifier(facts.members[at].id, 40)]), few.length > 8 ? ` +${count(few.length - 8)}` : "");
   }
 
   /** @param {any} whole @param {Record<string, string>} state */
@@ -1752,29 +1754,29 @@
     const weak = table({
       prefix: "w", state, rows: facts.bridges, caption: "Weak links", sort: "weight", key: (one) => `${one[0]} ${one[1]}`, text: (one) => `${one[0]} ${one[1]}`,
       columns: [
-        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => h("div", null, identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
+        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => h("div", identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
         { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => [`Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}`, freed(facts, one)] },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => onLink(whole, one[0], one[1]) },
+        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => onLink(whole, one[0], one[1]) },
       ],
     });
     const near = table({
       prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
       columns: [
-        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", null, identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), h("div", null, identifier(one.there, 50))] },
+        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), h("div", identifier(one.there, 50))] },
         { name: "cluster", head: "Other cluster", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.there }) : h("a", { href: toCluster(one.cluster, { id: one.there }) }, "single identifier")) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
         { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => [
-          h("div", null, h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there) }, "Same operation")),
-          h("div", null, h("button", { type: "button", onclick: () => decide("cannot_link", whole, facts.members[one.a].id, one.there) }, "Keep apart"))] },
+        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => [
+          h("div", button("Same operation", () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there))),
+          h("div", button("Keep apart", () => decide("cannot_link", whole, facts.members[one.a].id, one.there)))] },
       ],
     });
     return [
-      h("h2", null, "Weak links"), facts.bridges.length ? weak.element : h("p.quiet", null, "No single link holds it together."),
-      h("h2", null, "Links we rejected"), facts.near.length ? near.element : h("p.quiet", null, "None leads to another cluster."),
-      facts.more_near ? h("p.quiet", null, `${counted(facts.more_near, "weaker one is", "weaker ones are")} in links/.`) : "",
+      h("h2", "Weak links"), facts.bridges.length ? weak.element : remark("No single link holds it together."),
+      h("h2", "Links we rejected"), facts.near.length ? near.element : remark("None leads to another cluster."),
+      facts.more_near ? remark(`${counted(facts.more_near, "weaker one is", "weaker ones are")} in links/.`) : "",
     ];
   }
 
@@ -1792,12 +1794,12 @@
       ],
     });
     return [
-      h("h2", null, "Suppliers"), facts.suppliers.length ? list.element : h("p.quiet", null, "None is known."), facts.more_suppliers ? h("p.quiet", null, `${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
-      facts.scripts.length ? h("h2", null, "Scripts that its callers read out") : "",
-      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", null, h("h3", null, identifier(one.entity_id), h("span.quiet", null, ` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
-        h("blockquote", null, shown(one.template, 1000)),
-        h("ul", null, one.variants.map((/** @type {any} */ [pieces, number]) => h("li", null, pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), h("span.quiet", null, counted(number, "record"))))),
-        one.more ? h("p.quiet", null, `${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
+      h("h2", "Suppliers"), facts.suppliers.length ? list.element : remark("None is known."), facts.more_suppliers ? remark(`${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
+      facts.scripts.length ? h("h2", "Scripts that its callers read out") : "",
+      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", h("h3", identifier(one.entity_id), quiet(` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
+        h("blockquote", shown(one.template, 1000)),
+        h("ul", one.variants.map((/** @type {any} */ [pieces, number]) => h("li", pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), quiet(counted(number, "record"))))),
+        one.more ? remark(`${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
     ];
   }
 
@@ -1808,41 +1810,41 @@
     const past = (run.decisions ?? []).filter((/** @type {any} */ one) => names.has(one.entity_a) || names.has(one.entity_b));
     const where = `ringtrace export RUN --cluster ${plainName(row.id)} --format`;
     return [
-      h("div.columns", null,
+      h("div.columns",
         simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, "aria-label": words(one.part) })])),
         simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])),
         simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
-      h("h2", null, "Lineage"),
-      ...facts.lineage.map((/** @type {any} */ one) => h("p", null, words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
+      h("h2", "Lineage"),
+      ...facts.lineage.map((/** @type {any} */ one) => h("p", words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
         one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
-      facts.rests_on.length ? h("p", null, h("span.quiet", null, "That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
-      h("h2", null, "Decisions in this run"), h("p", null, "Status: ", h("strong", null, shown(words(row.status), 30)), "."),
-      past.length ? decisionTable(past, false) : h("p.quiet", null, run.redacted ? "Left out of this copy." : "None names a member."),
+      facts.rests_on.length ? h("p", quiet("That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
+      h("h2", "Decisions in this run"), h("p", "Status: ", h("strong", shown(words(row.status), 30)), "."),
+      past.length ? decisionTable(past, false) : remark(run.redacted ? "Left out of this copy." : "None names a member."),
       ...(facts.joint ? jointPart(row, facts.joint) : []),
-      h("h2", null, "Files for others"),
-      h("p", null, "Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
-      h("ul.plain", null, run.formats.map((/** @type {any} */ one) => h("li", null, h("code", null, `${where} ${one.code} --output FILE`), h("span.quiet", null, ` ${one.name}, ${one.description}`)))),
-      h("p.quiet", null, "Cluster ", identifier(row.id), " "), h("button", { type: "button", onclick: () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`) }, "Cite the cluster"),
+      h("h2", "Files for others"),
+      h("p", "Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
+      h("ul.plain", run.formats.map((/** @type {any} */ one) => h("li", h("code", `${where} ${one.code} --output FILE`), quiet(` ${one.name}, ${one.description}`)))),
+      remark("Cluster ", identifier(row.id), " "), button("Cite the cluster", () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`)),
     ];
   }
   /** @param {number | null} number that is null where it is too small to show */
-  const small = (number) => (number === null ? h("span.none", null, "Withheld (small counts)") : count(number));
+  const small = (number) => (number === null ? none("Withheld (small counts)") : count(number));
   /** @param {any} row @param {any} joint what offers brought to the cluster */
   function jointPart(row, joint) {
     const side = (/** @type {any} */ one, /** @type {string} */ end) => shown(`${one[`part_${end}`]} of ${words(one[`contributor_${end}`])}`, 90);
     return [
-      h("h2", null, "What only the union reveals"),
-      h("p", null, `${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
-      joint.overlaps.length ? h("p", null, joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
+      h("h2", "What only the union reveals"),
+      h("p", `${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
+      joint.overlaps.length ? h("p", joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
       joint.links.length + joint.shared.length ? simple("Links and clusters that no organisation has alone", ["What", "Between"], [
-        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", h("span", null, identifier(one[0], 60), " and ", identifier(one[1], 60))]),
-        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", h("span", null, side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
+        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", h("span", identifier(one[0], 60), " and ", identifier(one[1], 60))]),
+        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", h("span", side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
       joint.offered.length ? simple("What offers say of their own victims, suppressed and rounded by their senders", ["Cluster", "Identifiers", "Victims", "By country", "Losses, rounded", "Handling", "Expires"], joint.offered.map((/** @type {any} */ one) => [
         shown(`${one.part} of ${words(one.contributor)}`, 90), count(one.members), small(one.victims_known),
         (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
         (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${cents(each.amount)} `) : "Withheld (small counts)",
         shown(one.tlp, 30), one.expires_at ? day(Date.parse(one.expires_at) / 1000) : "–"])) : "",
-      h("details", null, h("summary", null, `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
+      h("details", h("summary", `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
     ];
   }
 
@@ -1852,7 +1854,7 @@
   function timelineTab(whole, state, open) {
     const { facts } = whole;
     const rows = [...facts.members].sort((a, b) => a.first - b.first).slice(0, 200);
-    if (!rows.length) return h("p.quiet", null, "No member is shown.");
+    if (!rows.length) return remark("No member is shown.");
     const start = Math.floor(Math.min(...rows.map((one) => one.first)) / 86400), end = Math.floor(Math.max(...rows.map((one) => one.last)) / 86400) + 1;
     const left = Math.min(Math.max(...rows.map((one) => (ruler?.measureText(plain(valueOf(one.id), 70)).width ?? 200) * 0.92), 100) + 14, 420), width = 1000, line = 18, top = 26, scale = (width - left) / Math.max(end - start, 1);
     const x = (/** @type {number} */ at) => left + (at - start) * scale;
@@ -1889,10 +1891,10 @@
       drawing.append(svg("path", { class: "handover", d: `M${x1} ${y1 + 7} C${x1 + 14} ${y1 + 7} ${x2 - 14} ${y2 + 7} ${x2} ${y2 + 7}` }));
     }
     return [
-      h("p.quiet", null, "From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
+      remark("From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
       h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline" }, drawing),
-      facts.handovers.length ? h("details", null, h("summary", null, counted(facts.handovers.length, "handover")), h("ul.plain", null, facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
-        h("li", null, identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
+      facts.handovers.length ? h("details", h("summary", counted(facts.handovers.length, "handover")), h("ul.plain", facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
+        h("li", identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
     ];
   }
 
@@ -1946,7 +1948,7 @@
       }, 250);
       showDays();
       const then = until < last, taken = then ? facts.handovers.filter((/** @type {any} */ one) => one[2] >= from && one[3] <= until && one[3] > until - PAST_DAYS * 86400) : [];
-      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => h("span", null, identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
+      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => h("span", identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
       if (!cy) return;
       cy.batch(() => {
         cy.nodes().forEach((/** @type {any} */ node) => {
@@ -1980,7 +1982,7 @@
       }
     }
     showDays();
-    const play = h("button", { type: "button", onclick: () => {
+    const play = button("Replay", () => {
       if (playing) { clearInterval(playing); playing = 0; play.textContent = "Replay"; return; }
       play.textContent = "Stop";
       let when = until < last ? until : from;
@@ -1989,39 +1991,39 @@
         setUntil(when);
         when += Math.max((last - from) / 60, 86400);
       }, 200);
-    } }, "Replay");
+    });
     const zoom = (/** @type {number} */ by) => cy?.zoom({ level: cy.zoom() * by, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
     const fit = () => cy?.fit(cy.nodes(":visible"), 40);
     /** @param {string} text @param {boolean} checked @param {(on: boolean) => void} change @param {any} [before] */
-    const box = (text, checked, change, before) => h("label.check", null, h("input", { type: "checkbox", checked, onchange: (/** @type {any} */ event) => { change(event.target.checked); apply(); } }), before, text);
-    const tools = h("div.bar.graph-tools", null,
-      h("button", { type: "button", onclick: () => zoom(1.3) }, "Zoom in"), h("button", { type: "button", onclick: () => zoom(1 / 1.3) }, "Zoom out"), h("button", { type: "button", onclick: fit }, "Fit"),
+    const box = (text, checked, change, before) => h("label.check", h("input", { type: "checkbox", checked, onchange: (/** @type {any} */ event) => { change(event.target.checked); apply(); } }), before, text);
+    const tools = h("div.bar.graph-tools",
+      button("Zoom in", () => zoom(1.3)), button("Zoom out", () => zoom(1 / 1.3)), button("Fit", fit),
       kinds.map((kind) => box(words(kind), !hidden.has(kind), (on) => { if (on) hidden.delete(kind); else hidden.add(kind); }, h(`span.dot.k-${/^\w+$/.test(kind) ? kind : "x"}`))),
       box("Core only", coreOnly, (on) => { coreOnly = on; }),
       facts.suppliers.length ? box("Suppliers", suppliers, (on) => { suppliers = on; if (on) requestAnimationFrame(() => cy?.nodes(".supplier").some((/** @type {any} */ one) => !inside(one, 0)) && fit()); }) : null,
       facts.handovers.length ? box("Handovers", took, (on) => { took = on; }) : null,
-      h("label.check", null, "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: weight, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
-      h("label.check", null, "From", fromSlider, fromText), h("label.check", null, "Until", untilSlider, untilText), play,
-      h("button", { type: "button", onclick: () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`) }, "Download PNG"),
-      h("button", { type: "button", onclick: () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml") }, "SVG"),
-      h("button", { type: "button", onclick: () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml") }, "GraphML"));
+      h("label.check", "Weight from", h("input", { type: "number", min: 0, step: 0.5, value: weight, onchange: (/** @type {any} */ event) => { weight = Number(event.target.value) || 0; apply(); } })),
+      h("label.check", "From", fromSlider, fromText), h("label.check", "Until", untilSlider, untilText), play,
+      button("Download PNG", () => cy && graphPng(cy, dark, `${plainName(row.id)}.png`)),
+      button("SVG", () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml")),
+      button("GraphML", () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml")));
 
-    const close = () => h("button.close", { type: "button", "aria-label": "Close", onclick: () => { kept.clear(); select([]); canvas.focus(); } }, "×");
+    const close = () => button("×", () => { kept.clear(); select([]); canvas.focus(); }, { "aria-label": "Close" }, ".close");
     /** What was selected, and what ties it. @param {any[]} members @param {any} [link] that was clicked */
     function between(members, link) {
       view.selected = members.map((one) => one.place);
       cy?.edges().removeClass("path near");
       cy?.nodes(":selected").connectedEdges().filter((/** @type {any} */ one) => one.data("link")).addClass("near");
       if (!members.length) return list.replaceChildren();
-      const button = (/** @type {any} */ one) => h("button.mini", { type: "button", onclick: () => open(one) }, briefly(valueOf(one.id), 48));
-      const chosen = h("div.bar", null, close(), h("b", null, `${count(members.length)} selected`), h("button", { type: "button", onclick: () => cite(citation(row, members)) }, "Cite"), h("button", { type: "button", onclick: () => membersCsv(row, members) }, "CSV"),
-        members.slice(0, 12).map(button), members.length > 12 ? h("details", null, h("summary", null, `${counted(members.length - 12, "other")}`), members.slice(12, 500).map(button)) : null);
+      const opener = (/** @type {any} */ one) => button(briefly(valueOf(one.id), 48), () => open(one), {}, ".mini");
+      const chosen = h("div.bar", close(), h("b", `${count(members.length)} selected`), button("Cite", () => cite(citation(row, members))), button("CSV", () => membersCsv(row, members)),
+        members.slice(0, 12).map(opener), members.length > 12 ? h("details", h("summary", `${counted(members.length - 12, "other")}`), members.slice(12, 500).map(opener)) : null);
       if (members.length === 1) return list.replaceChildren(chosen, pathForm(members[0]));
       if (members.length !== 2) return list.replaceChildren(chosen);
       const [a, b] = members, found = link ? [link] : strongestPath(facts, a.place, b.place);
       list.replaceChildren(chosen,
-        found.length ? h("div", null, h("b", null, link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", null, found.map((/** @type {any} */ one) => h("li", null, identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), h("span.quiet", null, ` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : h("p", null, "No accepted links lead from one to the other."),
-        run.redacted ? "" : h("div.bar", null, h("button", { type: "button", onclick: () => decide("must_link", { ...whole, other: row.id }, a.id, b.id) }, "Same operation"), h("button", { type: "button", onclick: () => decide("cannot_link", whole, a.id, b.id) }, "Keep apart")));
+        found.length ? h("div", h("b", link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", found.map((/** @type {any} */ one) => h("li", identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), quiet(` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : h("p", "No accepted links lead from one to the other."),
+        run.redacted ? "" : h("div.bar", button("Same operation", () => decide("must_link", { ...whole, other: row.id }, a.id, b.id)), button("Keep apart", () => decide("cannot_link", whole, a.id, b.id))));
       if (cy) for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
     }
     /** Asks for the other end of a path. @param {any} member */
@@ -2037,8 +2039,8 @@
     }
     /** @param {any} one a supplier */
     function supplied(one) {
-      list.replaceChildren(h("div.bar", null, close(), h("b", null, words(one.kind)), identifier(one.id, 60), h("span.quiet", null, `${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
-        h("ul.plain", null, one.others.map((/** @type {string} */ id) => h("li", null, clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier"), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
+      list.replaceChildren(h("div.bar", close(), h("b", words(one.kind)), identifier(one.id, 60), quiet(`${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
+        h("ul.plain", one.others.map((/** @type {string} */ id) => h("li", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier"), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
     }
     let quietly = false, asked = false;
     /** Says what is selected, once for all that changed together. @param {any} [link] */
@@ -2122,7 +2124,7 @@
       if (start && selected.includes(start.place)) select(selected.map((/** @type {number} */ one) => facts.members[one]));
       else if (start) select([start]);
       document.documentElement.dataset.graph = row.id;
-    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(h("p", null, error.message)));
+    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(h("p", error.message)));
 
     /** Opens what a node stands for. @param {any} node */
     function enter(node) {
@@ -2187,8 +2189,8 @@
       event.preventDefault();
     });
     between([]);
-    const legend = h("p.quiet", null, "Click an identifier or a line; shift and click, or shift and drag, selects several; two show the path between them; a supplier opens the clusters that it serves. Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s; arrows: ", term("Handover", "handovers"), ". Faint nodes: ", term("Verify", "verify"), " before use, or, at an earlier day, not seen for a week; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
-    return [tools, h("div.stage", null, canvas, lately, list), legend, facts.links.length + facts.more_links > DRAWN_LINKS ? h("p.quiet", null, `${counted(facts.links.length + facts.more_links - DRAWN_LINKS, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > DRAWN ? h("p.quiet", null, `${counted(facts.members.length - DRAWN, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
+    const legend = remark("Click an identifier or a line; shift and click, or shift and drag, selects several; two show the path between them; a supplier opens the clusters that it serves. Thicker lines have more evidence; dotted: rejected; dashed: a supplier’s; arrows: ", term("Handover", "handovers"), ". Faint nodes: ", term("Verify", "verify"), " before use, or, at an earlier day, not seen for a week; orange rim: ", term("Bridge", "bridge"), "; red rim: ", term("Contested", "contested"), ".");
+    return [tools, h("div.stage", canvas, lately, list), legend, facts.links.length + facts.more_links > DRAWN_LINKS ? remark(`${counted(facts.links.length + facts.more_links - DRAWN_LINKS, "weaker link is", "weaker links are")} not drawn.`) : "", facts.members.length > DRAWN ? remark(`${counted(facts.members.length - DRAWN, "identifier that fewer records name is", "identifiers that fewer records name are")} not drawn.`) : ""];
   }
   /** A member by a number, site or account in any form. @param {any} facts @param {string} text @returns {any} */
   function memberBy(facts, text) {
@@ -2197,7 +2199,7 @@
     return facts.members.find((/** @type {any} */ one) => folded(valueOf(one.id)) === key) ?? facts.members.find((/** @type {any} */ one) => (number && one.kind === "phone" ? bareValue(one.id).endsWith(number) : bareValue(one.id).includes(key)));
   }
   /** Links to the records of a link. @param {any} row @param {any} one @param {number} most */
-  const recordLinks = (row, one, most) => [one.ids.slice(0, most).map((/** @type {string} */ id) => [h("a.id", { href: toCluster(row.id, { tab: "records", rq: id.slice(id.lastIndexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)), " "]), one.ids.length > most ? h("span.quiet", null, `+${count(one.ids.length - most)}`) : null];
+  const recordLinks = (row, one, most) => [one.ids.slice(0, most).map((/** @type {string} */ id) => [h("a.id", { href: toCluster(row.id, { tab: "records", rq: id.slice(id.lastIndexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)), " "]), one.ids.length > most ? quiet(`+${count(one.ids.length - most)}`) : null];
   /** Writes the values of nodes, the most reported first, where they cover no other; whole, inside the picture, and as large at any zoom. @param {any} cy */
   function labels(cy) {
     if (cy.destroyed()) return;
@@ -2300,14 +2302,14 @@
     const list = table({
       state, rows, caption: "Identifiers that several organisations see", sort: "-total", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), h("span.quiet", null, ` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), quiet(` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
-        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", null, h("b", null, shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },
+        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [h("div.headline", null, h("h1", null, "Seen by more than one organisation"), h("p", null, `${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
+    return [headline("Seen by more than one organisation", h("p", `${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
@@ -2322,10 +2324,10 @@
         { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
         { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
         { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
-        { name: "decide", head: h("span.unseen", null, "Decide"), klass: "quick", cell: (one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => h("button", { type: "button", "aria-label": `${WORDS[kind]}: ${plain(one.id, 60)}`, onclick: async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); } }, WORDS[kind])) : "") },
+        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => button(WORDS[kind], async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); }, { "aria-label": `${WORDS[kind]}: ${plain(one.id, 60)}` })) : "") },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Contested"), h("p", null, TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", null, "No identifier is contested.")];
+    return [headline("Contested", h("p", TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", "No identifier is contested.")];
   }
   /** @param {Record<string, string>} state */
   function suppliersView(state) {
@@ -2341,14 +2343,14 @@
         { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]).concat(unnamed(one.clusters - one.of.length)) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Suppliers"), h("p", null, TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
+    return [headline("Suppliers", h("p", TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
   }
 
   /** @param {Record<string, string>} state */
   async function campaignsView(state) {
     const { rows: first, total } = await load("campaigns");
     const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], first);
-    const member = (/** @type {any[]} */ [id, ids, reporters]) => [clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(ids[0], 60)), h("span.quiet", null, ` ${counted(reporters, "reporter")}`)];
+    const member = (/** @type {any[]} */ [id, ids, reporters]) => [clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(ids[0], 60)), quiet(` ${counted(reporters, "reporter")}`)];
     const list = table({
       state, rows, caption: "Campaigns", sort: "rank", key: (one) => one.id, text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
       columns: [
@@ -2361,7 +2363,7 @@
       ],
     });
     const more = total - rows.length;
-    return [h("div.headline", null, h("h1", null, "Campaigns"), h("p", null, "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", null, "No clusters share enough.")];
+    return [headline("Campaigns", h("p", "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", "No clusters share enough.")];
   }
 
   /** @param {Record<string, string>} state */
@@ -2372,7 +2374,7 @@
       state, rows, caption: "Suppressed identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [identifier(one.id, 60), h("span.quiet", null, ` ${pretty(one.id)}`)] },
+        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [identifier(one.id, 60), quiet(` ${pretty(one.id)}`)] },
         { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
         { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
         { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 3) },
@@ -2380,15 +2382,15 @@
       ],
     });
     const more = total - rows.length;
-    return [h("div.headline", null, h("h1", null, "Suppressed"), h("p", null, "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
+    return [headline("Suppressed", h("p", "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
   }
 
   /** @param {any[]} rows @param {boolean} mine */
   function decisionTable(rows, mine) {
-    return h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Decisions" }, h("table", null, h("thead", null, h("tr", null, ["Decision", "Kind", "On", "Author", "Reason", "When", "State"].map((one) => h("th", { scope: "col" }, one)))),
-      h("tbody", null, rows.map((one) => h("tr", null, h("th", { scope: "row" }, shown(one.decision_id, 60)), h("td", null, words(one.kind)), h("td", null, identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null),
-        h("td", null, shown(one.author, 60), "signed_by" in one && !one.signed_by ? h("span.quiet", null, " (not signed)") : null), h("td", null, shown(one.reason, 200)), h("td.date", null, one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
-        h("td", null, mine && (!served || one.undo) ? h("button", { type: "button", onclick: () => undo(one.decision_id) }, "Undo") : h("span.quiet", null, (one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force")))))));
+    return h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Decisions" }, h("table", h("thead", h("tr", ["Decision", "Kind", "On", "Author", "Reason", "When", "State"].map((one) => h("th", { scope: "col" }, one)))),
+      h("tbody", rows.map((one) => h("tr", h("th", { scope: "row" }, shown(one.decision_id, 60)), h("td", words(one.kind)), h("td", identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null),
+        h("td", shown(one.author, 60), "signed_by" in one && !one.signed_by ? quiet(" (not signed)") : null), h("td", shown(one.reason, 200)), h("td.date", one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
+        h("td", mine && (!served || one.undo) ? button("Undo", () => undo(one.decision_id)) : quiet((one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force")))))));
   }
   // ---------------------------------------------------------------- runs, alerts and the next run of a server
 
@@ -2433,28 +2435,28 @@
         { name: "kind", head: "Alert", value: (one) => one.kind, cell: (one) => shown(words(one.kind), 40) },
         { name: "id", head: "Identifier or cluster", klass: "who", value: (one) => one.entity_id ?? one.cluster_id ?? "", cell: (one) => {
           const text = one.entity_id ?? one.cluster_id ?? "";
-          return [clusterOf.has(one.cluster_id) ? h("a", { href: toCluster(one.cluster_id, { id: one.entity_id }) }, briefly(text, 50)) : identifier(text, 50), pretty(text) ? h("span.quiet", null, ` ${pretty(text)}`) : null];
+          return [clusterOf.has(one.cluster_id) ? h("a", { href: toCluster(one.cluster_id, { id: one.entity_id }) }, briefly(text, 50)) : identifier(text, 50), pretty(text) ? quiet(` ${pretty(text)}`) : null];
         } },
-        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", null, "linked to ", one.tied_to.slice(0, 3).map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", briefly(id, 40)])) : null] },
+        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", "linked to ", one.tied_to.slice(0, 3).map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", briefly(id, 40)])) : null] },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters ?? 0, cell: (one) => count(one.reporters ?? 0) },
         { name: "orgs", head: "Reported to", klass: "orgs", cell: (one) => names(one.orgs ?? [], 3) },
-        { name: "ack", head: h("span.unseen", null, "Acknowledge"), klass: "quick", cell: (one) => done(one) ? h("span.quiet", null, "seen by ", shown(done(one).by || "you", 30)) : h("button", { type: "button", "aria-label": `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}`, onclick: () => acknowledge(one) }, "Acknowledge") },
+        { name: "ack", head: h("span.unseen", "Acknowledge"), klass: "quick", cell: (one) => done(one) ? quiet("seen by ", shown(done(one).by || "you", 30)) : button("Acknowledge", () => acknowledge(one), { "aria-label": `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}` }) },
       ],
     });
-    return [h("div.headline", null, h("h1", null, "Alerts"), h("p", null, `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
+    return [headline("Alerts", h("p", `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
   }
   /** The button for the next run, and how far it is. @returns {any[]} */
   function rerunPart() {
     if (!about?.rerun || !served) return [];
     const told = h("p", { role: "status" });
     const bar = h("progress", { max: 100, value: 0, "aria-label": "The next run", hidden: true });
-    const start = h("button", { type: "button", onclick: async () => {
+    const start = button("Run again with these decisions", async () => {
       try {
         await ask("rerun", {});
         made = (await ask("decisions")).decisions;
         follow();
       } catch (error) { told.textContent = plain(/** @type {Error} */ (error).message, 400); }
-    } }, "Run again with these decisions");
+    });
     async function follow() {
       const now = await meetRerun();
       start.disabled = now.state === "running";
@@ -2470,7 +2472,7 @@
       }
     }
     follow();
-    return [h("h2", null, "The next run"), h("p", null, "Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", null, "--rerun"), " says. This run stays as it is."), h("div.bar", null, start, bar), told];
+    return [h("h2", "The next run"), h("p", "Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", "--rerun"), " says. This run stays as it is."), h("div.bar", start, bar), told];
   }
   async function meetRerun() {
     const before = about.rerun.state;
@@ -2500,9 +2502,9 @@
         for (const supplier of one.facts.suppliers) for (const id of supplier.others) if (!near.has(id)) near.set(id, `the same ${words(supplier.kind).toLowerCase()}`);
       }
       return [
-        h("div.headline", null, h("h1", null, "Compare two clusters"), one ? h("p", null, clusterName(one.row), " and") : null),
+        headline("Compare two clusters", one ? h("p", clusterName(one.row), " and") : null),
         pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
-        near?.size ? [h("h2", null, "Close to it"), h("ul.plain", null, [...near].slice(0, 30).map(([id, why]) => h("li", null, h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), h("span.quiet", null, ` by ${why}`))))] : null,
+        near?.size ? [h("h2", "Close to it"), h("ul.plain", [...near].slice(0, 30).map(([id, why]) => h("li", h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), quiet(` by ${why}`))))] : null,
       ];
     }
     const both = [one, other];
@@ -2520,21 +2522,21 @@
     const carriers = common((it) => it.facts.members.flatMap((/** @type {any} */ each) => each.carriers));
     const near = one.facts.near.filter((/** @type {any} */ each) => each.cluster === other.row.id);
     const shared = [
-      ...held.map((id) => ["Held by both, one after the other", identifier(id, 60)]), ...scripts.map((id) => ["Call script", [identifier(id, 40), h("div.quiet", null, shown(one.facts.scripts.find((/** @type {any} */ each) => each.entity_id === id).template, 160))]]),
+      ...held.map((id) => ["Held by both, one after the other", identifier(id, 60)]), ...scripts.map((id) => ["Call script", [identifier(id, 40), h("div.quiet", shown(one.facts.scripts.find((/** @type {any} */ each) => each.entity_id === id).template, 160))]]),
       ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
     ];
     const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", null, h("h2", null, `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", null, it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", null, h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), h("span.quiet", null, ` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
-      it.facts.members.length > 40 ? h("p", null, h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
+    const list = (/** @type {any} */ it) => h("section", h("h2", `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+      it.facts.members.length > 40 ? h("p", h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
     return [
-      h("div.headline", null, h("h1", null, "Compare two clusters"), a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
-        h("button.primary", { type: "button", onclick: () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id) }, "Same operation"), h("button", { type: "button", onclick: () => decide("cannot_link", one, a.id, b.id) }, "Keep apart"),
+      headline("Compare two clusters", a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
+        button("Same operation", () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id), {}, ".primary"), button("Keep apart", () => decide("cannot_link", one, a.id, b.id)),
         h("a.button", { href: address("compare", { a: state.a }) }, "Another…")) : null),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Side by side" }, h("table.pair", null, h("tbody", null, rows.map(([head, cell]) => h("tr", null, h("th", { scope: "row" }, head), both.map((it) => h("td", null, cell(it)))))))),
-      h("h2", null, "When they were active"), twoTimes(one, other),
+      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Side by side" }, h("table.pair", h("tbody", rows.map(([head, cell]) => h("tr", h("th", { scope: "row" }, head), both.map((it) => h("td", cell(it)))))))),
+      h("h2", "When they were active"), twoTimes(one, other),
       simple("What they share", ["Kind", "What"], shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
       near.length ? simple("Links between them that were rejected", ["Here", "There", "Weight", "Why not"], near.map((/** @type {any} */ each) => [identifier(one.facts.members[each.a].id, 50), identifier(each.there, 50), each.weight.toFixed(2), shown(each.reason, 160)]), [1, 3]) : null,
-      h("div.columns.two", null, both.map(list)),
+      h("div.columns.two", both.map(list)),
     ];
   }
   /** Records by day of two clusters, one above the other on one axis. @param {any} one @param {any} other */
@@ -2548,7 +2550,7 @@
       return found;
     });
     const days = counts.flatMap((found) => [...found.keys()]);
-    if (!days.length) return h("p.quiet", null, "No day is known of either.");
+    if (!days.length) return remark("No day is known of either.");
     const start = Math.min(...days), span = Math.max(...days) - start + 1, left = 44, width = 1000, tall = 70, w = (width - left) / span;
     const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", "aria-label": `Records by day of both clusters, ${day(start * 86400)} to ${day((start + span - 1) * 86400)}` });
     counts.forEach((found, n) => {
@@ -2561,7 +2563,7 @@
     });
     for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * span) / 8)) * 86400)));
     const met = Math.min(one.row.last, other.row.last) - Math.max(one.row.first, other.row.first);
-    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " ", briefly(titleOf(one.row), 60), " ", h("span.key.key-b"), " ", briefly(titleOf(other.row), 60), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
+    return h("figure", h("figcaption.quiet", h("span.key.key-a"), " ", briefly(titleOf(one.row), 60), " ", h("span.key.key-b"), " ", briefly(titleOf(other.row), 60), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
   }
 
   // ---------------------------------------------------------------- places and flows
@@ -2581,26 +2583,26 @@
     const regionsKnown = objects(["country", "code", "name", "x", "y", "number", "whole"], found.circles);
     const choices = /** @type {string[]} */ (found.countries.map((/** @type {any} */ one) => one[0]).filter((/** @type {string} */ one) => Object.hasOwn(found.views, one))), chosen = choices.includes(state.map) ? state.map : "";
     const inView = regionsKnown.filter((one) => !chosen || one.country === chosen);
-    const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), h("span.quiet", null, ` ${plain(code, 12)}`)] : h("span.quiet", null, "Not known"));
+    const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known"));
     const inClusters = new Set(clusters.flatMap((row) => row.countries.map((/** @type {any} */ one) => one[0])));
     const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? h("a", { href: address("clusters", { country: code }) }, named(code)) : named(code));
     /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {any[]} heads @param {any[]} rows @param {(one: any) => any[]} cells @param {number[]} [texts] */
-    const first = (caption, heads, rows, cells, texts) => h("section", null, simple(caption, heads, rows.slice(0, 12).map(cells), texts), rows.length > 12 ? h("details", null, h("summary", null, `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows.map(cells), texts)) : null);
+    const first = (caption, heads, rows, cells, texts) => h("section", simple(caption, heads, rows.slice(0, 12).map(cells), texts), rows.length > 12 ? h("details", h("summary", `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows.map(cells), texts)) : null);
     const most = found.countries.slice(0, 12), absent = found.countries.filter((/** @type {any} */ one) => !world.paths[one[0]]);
     const hidden = found.countries.filter((/** @type {any} */ one) => one[1] === null).length, hiddenRegions = inView.filter((one) => one.number === null).length;
     const ofRegions = [inView.length ? "Circles: regions that complaints state, area by complaints. " : "", hiddenRegions ? `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. ` : "", notOnMap(found.unmapped.filter((/** @type {any} */ one) => !chosen || one[0] === chosen)), inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."];
     return [
-      h("div.headline", null, h("h1", null, "Places and flows"), h("p", null, `Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`, choices.length ? ", a circle the map of its country." : ".")),
+      headline("Places and flows", h("p", `Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`, choices.length ? ", a circle the map of its country." : ".")),
       choices.length ? h("div.bar", { role: "group", "aria-label": "Part of the map" }, ["", ...choices].map((one) => h("a.chip.choice", { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null }, one ? countryName(one) : "World"))) : null,
-      chosen ? h("div.map-area", null, h("figure", null, regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
-        h("figcaption.quiet", null, ofRegions)),
-        first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [[shown(one.name, 60), h("span.quiet", null, ` ${plain(one.code, 12)}`)], amount(one)]))
-      : h("div.map-area", null, h("figure", null, worldMap(found.countries, world, inClusters, inView),
-        h("figcaption.quiet", null, "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", ofRegions)),
+      chosen ? h("div.map-area", h("figure", regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
+        h("figcaption.quiet", ofRegions)),
+        first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [[shown(one.name, 60), quiet(` ${plain(one.code, 12)}`)], amount(one)]))
+      : h("div.map-area", h("figure", worldMap(found.countries, world, inClusters, inView),
+        h("figcaption.quiet", "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", ofRegions)),
         simple("Victims’ countries, by complaints", ["Country", "Complaints"], [...most.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]), ...(found.unknown ? [["Not stated", count(found.unknown)]] : [])])),
-      found.countries.length > 12 ? h("details", null, h("summary", null, `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
-      h("h2", null, "Records over time"), ...run.trends.map(trendChart),
-      h("div.columns", null,
+      found.countries.length > 12 ? h("details", h("summary", `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
+      h("h2", "Records over time"), ...run.trends.map(trendChart),
+      h("div.columns",
         found.regions.length ? first("Regions as written, by complaints", ["Region", "Country", "Complaints"], found.regions, (/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])], [1]) : null,
         first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks, (/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])]),
         first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? h("span", { title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
@@ -2610,7 +2612,7 @@
     ];
   }
   /** @param {any} one a sum of what may be shown @returns {any} */
-  const amount = (one) => (one.number === null || one.whole ? small(one.number) : [h("span.quiet", null, "at least "), count(one.number)]);
+  const amount = (one) => (one.number === null || one.whole ? small(one.number) : [quiet("at least "), count(one.number)]);
   /** @param {any} one a region @returns {string} */
   const regionText = (one) => `${one.name}, ${countryName(one.country)}: ${one.number === null ? "withheld, small count" : one.whole ? counted(one.number, "complaint") : `at least ${counted(one.number, "complaint")}, some are withheld (small counts)`}`;
   /** @param {[string, number | null, boolean][]} sums of complaints by country, and whether each is whole */
@@ -2727,33 +2729,33 @@
 
   function decisionsView() {
     return [
-      h("div.headline", null, h("h1", null, "Decisions"), h("p", null, served ? ["In the file that this server was given; the next run with ", h("code", null, "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", null, "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", null, "--dry-run"), " shows them alone."])),
-      h("div.bar", null, served ? null : [h("label.check", null, "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", "aria-label": "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
-        h("button.primary", { type: "button", onclick: decisionsCsv, disabled: !made.length }, "Download decisions.csv")], h("span.quiet", null, served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
-      made.length ? decisionTable([...made].reverse(), true) : h("p.quiet", null, "None yet: open a cluster, and confirm or dispute it."),
+      headline("Decisions", h("p", served ? ["In the file that this server was given; the next run with ", h("code", "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", "--dry-run"), " shows them alone."])),
+      h("div.bar", served ? null : [h("label.check", "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", "aria-label": "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
+        button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")], quiet(served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
+      made.length ? decisionTable([...made].reverse(), true) : remark("None yet: open a cluster, and confirm or dispute it."),
       ...rerunPart(), ...workPart(),
-      h("h2", null, "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : h("p.quiet", null, "The run applied none."),
+      h("h2", "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none."),
     ];
   }
 
   function healthView() {
-    const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", null, "does not add up: ", one.problems.join("; ")) : "adds up");
+    const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", "does not add up: ", one.problems.join("; ")) : "adds up");
     const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0);
     return [
-      h("div.headline", null, h("h1", null, "Health"), h("p", null, "What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", null, run.alarms.map((/** @type {any} */ one) => h("li", null, shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : h("p", null, "No alarms.")),
+      headline("Health", h("p", "What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", run.alarms.map((/** @type {any} */ one) => h("li", shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : h("p", "No alarms.")),
       simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
-      h("div.columns", null,
+      h("div.columns",
         simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
-        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : h("span.none", null, "0"))), count(sum(one.by_status))])),
+        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : none("0"))), count(sum(one.by_status))])),
         simple("Members by tier and review, single identifiers too", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
-        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? h("span.quiet", null, ` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
-      h("h2", null, "Records over time"), ...run.trends.map(trendChart),
-      simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", null, shown(one.sha256, 64))])),
-      h("details", null, h("summary", null, "Versions, options and all else that was counted"), h("div.columns", null,
+        ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? quiet(` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
+      h("h2", "Records over time"), ...run.trends.map(trendChart),
+      simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", shown(one.sha256, 64))])),
+      h("details", h("summary", "Versions, options and all else that was counted"), h("div.columns",
         simple(`Versions; contract version ${run.contract}`, ["What", "Version"], Object.entries(run.versions).sort().map(([name, one]) => [shown(name, 60), shown(one, 60)])),
         simple("Options", ["Option", "Value"], Object.entries(run.options).sort().map(([name, one]) => [shown(name, 60), shown(one, 400)])),
         ...Object.entries(run.tallies).sort().map(([group, counts]) => simple(plain(words(group), 80), ["What", "Count"], Object.entries(counts).sort().map(([name, number]) => [shown(words(name), 80), count(number)]))))),
-      h("p.quiet", null, "Run ", identifier(run.run), run.clock ? `, ${moment(Date.parse(run.clock) / 1000)}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
+      remark("Run ", identifier(run.run), run.clock ? `, ${moment(Date.parse(run.clock) / 1000)}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
     ];
   }
   /** @param {any} trend bars of a day or a week */
@@ -2761,7 +2763,7 @@
     const unit = trend.step === 1 ? "day" : "week";
     const most = Math.max(...trend.complaints.map((/** @type {number} */ one, /** @type {number} */ at) => one + trend.calls[at]), 1);
     const bars = trend.complaints.length, width = 1000, tall = 150, left = 44;
-    if (!bars) return h("p.quiet", null, "No record.");
+    if (!bars) return remark("No record.");
     const start = Date.parse(trend.start) / 1000, w = (width - left) / bars;
     const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", "aria-label": `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
     for (const share of [0, 0.5, 1]) {
@@ -2774,13 +2776,13 @@
         svg("rect", { class: "bar-a", x: left + at * w, y: tall - a, width: Math.max(w - 0.6, 0.6), height: a }), svg("rect", { class: "bar-b", x: left + at * w, y: tall - a - b, width: Math.max(w - 0.6, 0.6), height: b })));
     });
     for (let at = 0; at < bars; at += Math.max(Math.ceil(bars / 8), 1)) chart.append(svg("text", { x: left + at * w, y: tall + 16 }, day(start + at * trend.step * 86400)));
-    return h("figure", null, h("figcaption.quiet", null, h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
+    return h("figure", h("figcaption.quiet", h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
   }
   /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] columns beside the first that are no numbers */
   function simple(caption, heads, rows, texts = []) {
     const kind = (/** @type {number} */ at) => (at && !texts.includes(at) ? "num" : "");
-    return h(heads.length > 5 ? "section.wide" : "section", null, h("h2", null, caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", null, h("thead", null, h("tr", null, heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
-      h("tbody", null, rows.length ? rows.map((row) => h("tr", null, row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : h("tr", null, h("td.none", { colspan: heads.length }, "None"))))));
+    return h(heads.length > 5 ? "section.wide" : "section", h("h2", caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", h("thead", h("tr", heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
+      h("tbody", rows.length ? rows.map((row) => h("tr", row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : h("tr", h("td.none", { colspan: heads.length }, "None"))))));
   }
 
   // ---------------------------------------------------------------- the page
@@ -2797,17 +2799,17 @@
     const { view, id, state } = place();
     const left = entry, back = arrive();
     const nav = /** @type {HTMLElement} */ (document.getElementById("views"));
-    nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", null, ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", null, ` ${count(fresh())}`) : null)));
+    nav.replaceChildren(...VIEWS.filter(([name]) => !lacks(name)).map(([name, text]) => h("a", { href: address(name), "aria-current": name === view || (view === "c" && name === "clusters") ? "page" : null }, text, name === "decisions" && made.length ? h("span.count", ` ${count(made.length)}`) : name === "alerts" && fresh() ? h("span.count.warn", ` ${count(fresh())}`) : null)));
     /** @type {any} */ let content;
     try {
       const absent = VIEWS.find(([name]) => name === view && lacks(name));
-      content = absent ? [h("div.headline", null, h("h1", null, absent[1]), h("p", null, view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
+      content = absent ? [headline(absent[1], h("p", view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
         places: () => placesView(state), alerts: () => alertsView(state), compare: () => compareView(state),
         suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
-      }[view] ?? (() => [h("h1", null, "No such page"), h("p", null, h("a", { href: address("queue") }, "To the queue"))]))();
+      }[view] ?? (() => [h("h1", "No such page"), h("p", h("a", { href: address("queue") }, "To the queue"))]))();
     } catch (error) {
-      content = [h("h1", null, "This cannot be shown"), h("p", null, plain(/** @type {Error} */ (error).message, 300))];
+      content = [h("h1", "This cannot be shown"), h("p", plain(/** @type {Error} */ (error).message, 300))];
     }
     if (mine !== turn) return;
     if (graph) { graph.destroy(); graph = null; }
@@ -2832,8 +2834,8 @@
   const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"],
     ["In a graph", "Arrows walk, Space keeps what is selected, Enter opens; Shift and arrows move the picture, + − zoom, 0 fits"]];
   function help() {
-    dialog.replaceChildren(h("div", null, h("h2", { id: "dialog-title" }, "Keys and terms"), h("dl.keys", null, KEYS.map(([key, text]) => [h("dt", null, h("kbd", null, key)), h("dd", null, text)])),
-      h("h3", null, "Terms"), h("dl.terms", null, Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [h("dt", null, name), h("dd", null, text)])), h("p.buttons", null, h("button.primary", { type: "button", onclick: () => dialog.close() }, "Close"))));
+    dialog.replaceChildren(h("div", h("h2", { id: "dialog-title" }, "Keys and terms"), h("dl.keys", KEYS.map(([key, text]) => [h("dt", h("kbd", key)), h("dd", text)])),
+      h("h3", "Terms"), h("dl.terms", Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [h("dt", name), h("dd", text)])), h("p.buttons", button("Close", () => dialog.close(), {}, ".primary"))));
     dialog.showModal();
     dialog.scrollTop = 0;
   }
