@@ -218,7 +218,7 @@ def _name(members: Sequence[Row], brands: Sequence[str]) -> str:
 def redact_reasons(rows: pa.Table) -> pa.ChunkedArray:
     """Returns the reasons of rows of entities/ or links/ without what analysts wrote."""
     hidden = have_facts(rows["facts"], NOT_LEAVING)
-    left = [_redact_facts(value) for value in rows["facts"].filter(hidden).to_pylist()]
+    left = [redact_facts(value) for value in rows["facts"].filter(hidden).to_pylist()]
     reasons = rows["reason"].combine_chunks()
     return pc.replace_with_mask(reasons, hidden, reasons_and_facts(left)[0])
 
@@ -246,13 +246,14 @@ def redact_member_reasons(batch: ClusterBatch) -> ClusterBatch:
     return replace(batch, members=members)
 
 
-def _redact_facts(value: Sequence[Mapping[str, Any]]) -> Facts:
+def redact_facts(value: Sequence[Mapping[str, Any]]) -> Facts:
+    """Returns facts from a value of their column, without the words of analysts."""
     return without_analysts(facts_of(value))
 
 
 def _redact_rows(rows: Iterable[Row]) -> list[Row]:
     return [
-        row | {"reason": reason_of(_redact_facts(row["facts"]))}
+        row | {"reason": reason_of(redact_facts(row["facts"]))}
         if any(fact["code"] in NOT_LEAVING for fact in row["facts"])
         else row
         for row in rows

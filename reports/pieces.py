@@ -59,6 +59,7 @@ from reports.tables import (
     picked,
 )
 from schemas.enums import EntityKind
+from schemas.facts import facts_of
 from schemas.tables import CLUSTERS, COMPLAINTS, LINEAGE, MEMBERS, SUPPLIERS, Table
 from transforms.arrow_util import concat_ranges, distinct_rows, group_offsets, stable_order
 from transforms.text_spans import string_buffers
@@ -251,6 +252,16 @@ class _Cut:
         """Returns reasons, without what analysts wrote where the copy leaves."""
         return Texts.of(disclosure_control.redact_reasons(rows) if self.redact else rows["reason"])
 
+    def facts(self, rows: pa.Table, reasons: Texts) -> Texts:
+        """Returns the facts of these reasons, each as its code and arguments."""
+        _, first = np.unique(reasons.codes, return_index=True)
+        read = disclosure_control.redact_facts if self.redact else facts_of
+        values = [
+            [[fact.code, *fact.arguments] for fact in read(value)]
+            for value in rows["facts"].take(first).to_pylist()
+        ]
+        return Texts(pa.array(values, pa.list_(pa.list_(pa.string()))), reasons.codes)
+
 
 def _member_columns(
     source: str, members: pa.Table, read: Records, points: figures.Array, cut: _Cut
@@ -267,13 +278,15 @@ def _member_columns(
         name: Texts.of(members[one], ANY_LENGTH) for name, one in texts.items()
     }
     found |= {name: Whole.of(members[name].cast(pa.int64())) for name in whole}
+    reasons = cut.reasons(members)
     x, y = (np.rint(np.nan_to_num(one * 1e4, nan=_NOWHERE)) for one in points.T)
     return found | {
         "orgs": Texts.of_lists(members["orgs"]),
         "first": Times.of(members["first_seen"]),
         "last": Times.of(members["last_seen"]),
         "confidence": Whole.of(members["confidence"], 1_000),
-        "reason": cut.reasons(members),
+        "reason": reasons,
+        "facts": cut.facts(members, reasons),
         "carriers": _carriers(source, members["entity_id"].combine_chunks(), cut),
         "roles": read.roles,
         "days": read.days,

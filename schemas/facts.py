@@ -1,6 +1,6 @@
 """The facts that a run states of an identifier or a link, each a code with typed arguments.
 
-A new reason is one row of `FACTS`. Tables have the facts and, beside them, the English sentence;
+A new reason or doubt is one row of `FACTS`. Tables have the facts and, beside them, the English sentence;
 letters say some of them in their own language, by code. What an analyst wrote is an argument of
 its own type, so that a copy that leaves can do without it.
 """
@@ -134,6 +134,53 @@ FACTS: Mapping[str, Form] = {
     "kept_apart": Form(
         "the two clusters are kept apart by {named_decision}", _DECISION, in_letters=True
     ),
+    "one_reporter": Form(
+        "one victim in record {record} would have to be mistaken, malicious, or a victim of two call "
+        "centers",
+        {"record": Argument.TEXT},
+    ),
+    "all_reporters": Form(
+        "{people} victims would all have to be mistaken, malicious, or misread",
+        {"people": Argument.NUMBER},
+    ),
+    "one_organisation": Form(
+        "no organisation but {organisation} has seen both", {"organisation": Argument.TEXT}
+    ),
+    "never_alone": Form(
+        "no record names just these two: each names {identifiers} identifiers or more, and one of "
+        "the others may be what they share",
+        {"identifiers": Argument.NUMBER},
+    ),
+    "soft_end": Form(
+        "one end can be forged or is shared: the link is never accepted by itself"
+    ),
+    "unsure_reading": Form(
+        "the reading of {identifier} (confidence {confidence}) would have to be wrong",
+        {"identifier": Argument.TEXT, "confidence": Argument.TEXT},
+    ),
+    "two_readings": Form(
+        "the reading of {identifier} (confidence {confidence}, which may also be {other}) would "
+        "have to be wrong",
+        {"identifier": Argument.TEXT, "confidence": Argument.TEXT, "other": Argument.TEXT},
+    ),
+    "long_silence": Form(
+        "no record for {days} days: {phones} may have been reassigned meanwhile",
+        {"days": Argument.NUMBER, "phones": Argument.TEXT},
+    ),
+    "earlier_holder": Form(
+        "{identifier} was in use before a long gap, maybe of another holder",
+        {"identifier": Argument.TEXT},
+    ),
+    "caller_id_too": Form(
+        "it was a caller id too: some of its records may be of calls that forged it"
+    ),
+    "one_record": Form(
+        "one record names it: one mistyped character would make it a stranger's"
+    ),
+    "one_link": Form("it hangs on one link alone, to {other}", {"other": Argument.TEXT}),
+    "bridge": Form(
+        "the cluster falls apart without it: it may serve two call centers (a mule)"
+    ),
     "earlier_version": Form("not told here: the run is of an earlier version"),
 }
 """Every fact by its code; the table of docs/data-contract.md is made of it."""
@@ -150,6 +197,9 @@ FACT_LIST = pa.list_(
 
 KNOWN_LEGITIMATE = ("known_legitimate", "decided_legitimate")
 """Facts of what a known-legitimate list, or an analyst, says to be somebody's of good standing."""
+
+CONTESTED = ("contested", "contested_by_calls")
+"""Facts that say the status contested themselves."""
 
 EARLIER_VERSION = "earlier_version"
 """The fact in place of those of a run that was made before there were any."""

@@ -49,7 +49,7 @@
   /** @param {string[]} columns @param {any[][]} rows @returns {any[]} times as seconds since 1970 */
   const objects = (columns, rows) =>
     rows.map((row) => Object.fromEntries(columns.map((name, at) =>
-      [name, TIMES.has(name) && typeof row[at] === "string" ? Date.parse(row[at]) / 1000 : row[at]])));
+      [name, TIMES.has(name) && typeof row[at] === "string" ? seconds(row[at]) : row[at]])));
 
   /**
    * A column of a piece (reports/tables.py): numbers, or the distinct values with the number of each row's.
@@ -169,13 +169,13 @@
 
   /** @param {any} one @param {any[]} members @returns {string[]} what would have to be wrong for it to be no member (reports/link_evidence.py) */
   function doubts(one, members) {
-    /** @type {string[]} */ const found = [];
-    if (bare(one.id) !== one.id) found.push(`${bare(one.id)} was in use before a long gap, maybe of another holder`);
-    if (one.kind === "phone" && "caller_id" in one.roles) found.push("it was a caller id too: some of its records may be of calls that forged it");
-    if (one.complaints + one.calls === 1) found.push("one record names it: one mistyped character would make it a stranger's");
-    if (one.accepted.length === 1) found.push(`it hangs on one link alone, to ${members[one.accepted[0]].id}`);
-    if (one.bridge) found.push("the cluster falls apart without it: it may serve two call centers (a mule)");
-    return found;
+    return [
+      bare(one.id) !== one.id && fact("earlier_holder", { identifier: bare(one.id) }),
+      one.kind === "phone" && "caller_id" in one.roles && fact("caller_id_too"),
+      one.complaints + one.calls === 1 && fact("one_record"),
+      one.accepted.length === 1 && fact("one_link", { other: members[one.accepted[0]].id }),
+      one.bridge && fact("bridge"),
+    ].filter(Boolean);
   }
 
   const TIMELINE_ROWS = 80, HANDOVER_DAYS = 21, OVERLAP_DAYS = 7;
@@ -234,6 +234,7 @@
   const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
   /** What stands for no value. @param {string} [text] */
   const none = (text = "–") => h("span.none", text);
+  const zero = (/** @type {number} */ number) => (number ? count(number) : none("0"));
   /** @param {any} title @param {...any} more */
   const headline = (title, ...more) => h("div.headline", h("h1", title), ...more);
 
@@ -311,6 +312,8 @@
     const date = new Date(seconds * 1000);
     return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
   }
+  /** @param {string} written as ISO 8601 @returns {number} seconds since 1970 */
+  const seconds = (written) => Date.parse(written) / 1000;
   /** @param {number} seconds */
   function moment(seconds) {
     const time = new Date(seconds * 1000).toISOString().slice(11, 16);
@@ -367,6 +370,20 @@
   }
 
   // ---------------------------------------------------------------- terms
+
+  /** The sentences of facts by code, and nouns, colour and shape of each kind of identifier (reports/workbench.py). */
+  const REGISTRY = JSON.parse(document.querySelector("meta[name=words]")?.getAttribute("content") ?? "");
+  /** @param {string} code @param {Record<string, string>} [given] arguments by name @returns {string} a fact in words */
+  const fact = (code, given = {}) => REGISTRY.facts[code].replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => given[name]);
+  const UNKNOWN = ["identifier", "identifiers", "#4f5762", "ellipse"];
+  /** @param {string} kind @returns {any[]} */
+  const looksOf = (kind) => REGISTRY.kinds[kind] ?? UNKNOWN;
+  /** @param {string} kind @returns {[string, string]} */
+  const nounOf = (kind) => [looksOf(kind)[0], looksOf(kind)[1]];
+  /** The class that has the colour of a kind. @param {string} kind */
+  const tint = (kind) => `k-${/^\w+$/.test(kind) ? kind : "x"}`;
+  /** @param {string} kind @param {any} [attributes] */
+  const dot = (kind, attributes = {}) => h(`span.dot.${tint(kind)}`, attributes);
 
   const TERMS = /** @type {Record<string, string>} */ ({
     Core: "Two or more people reported it independently, and it is no slip of a better-attested identifier. Only core members leave in files.",
@@ -564,6 +581,19 @@
       printed, more);
     return { element, draw, chosen };
   }
+
+  /** A column of counts that rows have under its name. @param {string} name @param {any} head @param {any} [more] @returns {any} */
+  const counts = (name, head, more = {}) => ({ name, head, number: true, value: (/** @type {any} */ one) => one[name], cell: (/** @type {any} */ one) => count(one[name]), ...more });
+  /** A column of days. @param {string} name @param {string} head @returns {any} */
+  const dates = (name, head) => counts(name, head, { klass: "date", cell: (/** @type {any} */ one) => day(one[name]) });
+  /** A column of numbers with some digits. @param {string} name @param {string} head @param {number} digits @returns {any} */
+  const decimals = (name, head, digits) => counts(name, term(head), { cell: (/** @type {any} */ one) => one[name].toFixed(digits) });
+  /** The organisations of rows. @param {number} most @returns {any} */
+  const reportedTo = (most) => ({ name: "orgs", head: "Reported to", klass: "orgs", value: (/** @type {any} */ one) => -one.orgs.length, cell: (/** @type {any} */ one) => names(one.orgs, most) });
+  /** The buttons that decide on rows. @param {(one: any) => any} cell @returns {any} */
+  const deciding = (cell) => ({ name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell });
+  /** @param {any[]} list @param {(one: any) => any} cell @returns {any[]} cells with commas between them */
+  const joined = (list, cell) => list.map((one, at) => [at ? ", " : "", cell(one)]);
 
   // ---------------------------------------------------------------- decisions
 
@@ -952,7 +982,7 @@
     const state = STATES.find(([name]) => name === mine.status)?.[1];
     return [
       state ? h(`span.tag.work-${mine.status}`, state) : null, mine.owner ? h("span.tag.owner", { title: "Owner" }, shown(mine.owner, 24)) : null,
-      mine.snoozed_until > today() ? h("span.tag", `until ${day(Date.parse(mine.snoozed_until) / 1000)}`) : null,
+      mine.snoozed_until > today() ? h("span.tag", `until ${day(seconds(mine.snoozed_until))}`) : null,
       mine.notes.length ? h("span.tag", { title: plain(mine.notes[mine.notes.length - 1].text, 200) }, counted(mine.notes.length, "note")) : null,
     ];
   }
@@ -967,12 +997,12 @@
     const notes = h("details.notes", { open: place().state.notes === "1", ontoggle: (/** @type {any} */ event) => remember({ notes: event.target.open ? "1" : "" }) },
       h("summary", mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
       h("div.note-list", h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
-        h("ol.records", [...mine.notes].reverse().map((/** @type {any} */ one) => h("li", quiet(moment(Date.parse(one.at) / 1000), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
+        h("ol.records", [...mine.notes].reverse().map((/** @type {any} */ one) => h("li", quiet(moment(seconds(one.at)), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
     return h("div.work", { role: "group", "aria-label": "Work on the cluster" },
       h("label.check", "Work", h("select", { "aria-label": "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
       h("label.check", "Owner", owner), author && mine.owner !== author ? button("Take it", () => change({ owner: author, status: mine.status || "open" })) : null,
       h("label.check", "Snooze", h("select", { "aria-label": "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
-        h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(Date.parse(mine.snoozed_until) / 1000)}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(Date.parse(snoozed) / 1000)}`) : null,
+        h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(seconds(mine.snoozed_until))}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(seconds(snoozed))}`) : null,
         [[1, "A day"], [7, "A week"], [30, "30 days"]].map(([days, text]) => h("option", { value: after(Number(days)) }, text)))),
       notes);
   }
@@ -1297,25 +1327,25 @@
 
   const clusterColumns = () => ({
     name: { name: "name", head: "Cluster", value: (/** @type {any} */ row) => row.name, klass: "name", cell: (/** @type {any} */ row) => [clusterName(row), " ", statusTag(row), pendingTag(row), flagTags(row), run.redacted ? null : workTags(row)] },
-    priority: { name: "priority", head: term("Priority"), number: true, value: (/** @type {any} */ row) => row.priority, cell: (/** @type {any} */ row) => row.priority.toFixed(1) },
-    size: { name: "size", head: "Members", number: true, value: (/** @type {any} */ row) => row.size, cell: (/** @type {any} */ row) => count(row.size) },
-    core: { name: "core", head: [term("Core"), " of"], number: true, value: (/** @type {any} */ row) => row.core, cell: (/** @type {any} */ row) => [count(row.core), quiet(` of ${count(row.size)}`)] },
-    unreviewed: { name: "unreviewed", head: term("Unreviewed"), number: true, value: (/** @type {any} */ row) => row.unreviewed, cell: (/** @type {any} */ row) => (row.unreviewed ? count(row.unreviewed) : none("0")) },
-    contested: { name: "contested", head: term("Contested"), number: true, value: (/** @type {any} */ row) => row.contested, cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", count(row.contested)) : none("0")) },
-    reporters: { name: "reporters", head: term("Reporters"), number: true, value: (/** @type {any} */ row) => row.reporters, cell: (/** @type {any} */ row) => count(row.reporters) },
-    complaints: { name: "complaints", head: "Complaints", number: true, value: (/** @type {any} */ row) => row.complaints, cell: (/** @type {any} */ row) => count(row.complaints) },
-    calls: { name: "calls", head: "Calls", number: true, value: (/** @type {any} */ row) => row.calls, cell: (/** @type {any} */ row) => count(row.calls) },
+    priority: decimals("priority", "Priority", 1),
+    size: counts("size", "Members"),
+    core: counts("core", [term("Core"), " of"], { cell: (/** @type {any} */ row) => [count(row.core), quiet(` of ${count(row.size)}`)] }),
+    unreviewed: counts("unreviewed", term("Unreviewed"), { cell: (/** @type {any} */ row) => zero(row.unreviewed) }),
+    contested: counts("contested", term("Contested"), { cell: (/** @type {any} */ row) => (row.contested ? h("strong.warn", count(row.contested)) : none("0")) }),
+    reporters: counts("reporters", term("Reporters")),
+    complaints: counts("complaints", "Complaints"),
+    calls: counts("calls", "Calls"),
     losses: { name: "losses", head: "Losses", number: true, klass: "money", cell: (/** @type {any} */ row) => losses(row.losses) },
-    orgs: { name: "orgs", head: "Reported to", klass: "orgs", value: (/** @type {any} */ row) => -row.orgs.length, cell: (/** @type {any} */ row) => names(row.orgs, 2) },
-    first: { name: "first", head: "First seen", number: true, klass: "date", value: (/** @type {any} */ row) => row.first, cell: (/** @type {any} */ row) => day(row.first) },
-    last: { name: "last", head: "Last seen", number: true, klass: "date", value: (/** @type {any} */ row) => row.last, cell: (/** @type {any} */ row) => day(row.last) },
-    confidence: { name: "confidence", head: term("Confidence"), number: true, value: (/** @type {any} */ row) => row.confidence, cell: (/** @type {any} */ row) => row.confidence.toFixed(2) },
+    orgs: reportedTo(2),
+    first: dates("first", "First seen"),
+    last: dates("last", "Last seen"),
+    confidence: decimals("confidence", "Confidence", 2),
     countries: { name: "countries", head: "Victims in", cell: (/** @type {any} */ row) => names(row.countries.map((/** @type {any} */ one) => one[0]), 3) },
     changed: {
       name: "changed", head: "What changed", klass: "changed",
       cell: (/** @type {any} */ row) => {
         const since = woken(row);
-        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text)), since ? h("span.chip.lone", `Snoozed until ${day(Date.parse(since) / 1000)}`) : null] : none("No change");
+        return row.changes.length || since ? [row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text)), since ? h("span.chip.lone", `Snoozed until ${day(seconds(since))}`) : null] : none("No change");
       },
     },
   });
@@ -1349,7 +1379,7 @@
     const unreviewed = clusters.reduce((sum, row) => sum + row.unreviewed, 0);
     const disputed = clusters.filter((row) => row.status === "disputed").length;
     const several = clusters.filter((row) => row.orgs.length > 1).length;
-    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(Date.parse(run.previous_clock) / 1000)}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
+    const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
     return [
       headline("Queue",
         h("p", h("span", { title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
@@ -1376,25 +1406,23 @@
       simple("No longer seen", ["Cluster of the run before", "Its members went to"], run.moved.map((/** @type {any} */ one) => [identifier(one.cluster_id, 40), one.to_ids.length ? links(one.to_ids) : "none here"])))];
   }
   /** @param {string[]} ids of clusters */
-  const links = (ids) => ids.slice(0, 12).map((id, at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(id, 40))]);
+  const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id, 40)));
+  /** A cluster by name; of a single identifier, or of another run, the text. @param {string} id @param {any} [text] @param {Record<string, any>} [state] */
+  const toNamed = (id, text = "single identifier", state = {}) => (clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : h("a", { href: toCluster(id, state) }, text));
   /** @param {any} number @param {any} what @param {boolean} [warn] */
-  const fact = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), h("span", what));
+  const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), h("span", what));
   /** A number that leads to what it counts. @param {number} number @param {string} noun @param {string} nouns @param {string} href @param {boolean} [warn] */
-  const leads = (number, noun, nouns, href, warn) => fact(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
+  const leads = (number, noun, nouns, href, warn) => tile(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
   function alarms() {
     return run.alarms.length ? h("ul.alarms", { "aria-label": "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => h("li", shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
   }
 
-  /** @param {any} select @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
-  function choice(select, name, values, state) {
-    const field = h("select", { "aria-label": select, onchange: (/** @type {any} */ event) => { location.replace(address(place().view, { ...place().state, [name]: event.target.value })); } },
-      h("option", { value: "" }, select), [...values].sort().slice(0, 300).map((one) => h("option", { value: one, selected: state[name] === one }, plain(words(one), 60))));
-    return field;
-  }
   /** @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values @param {Record<string, string>} state */
   const options = (any, name, values, state) =>
-    h("select", { "aria-label": any, onchange: (/** @type {any} */ event) => location.replace(address(place().view, { ...place().state, [name]: event.target.value })) },
+    h("select", { "aria-label": any, onchange: (/** @type {any} */ event) => { const { view, id, state: now } = place(), next = { ...now, [name]: event.target.value }; location.replace(id ? toCluster(id, next) : address(view, next)); } },
       h("option", { value: "" }, any), values.map(([value, text]) => h("option", { value, selected: state[name] === value }, text)));
+  /** @param {string} any @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
+  const choice = (any, name, values, state) => options(any, name, [...values].sort().slice(0, 300).map((one) => [one, plain(words(one), 60)]), state);
   /** @param {Record<string, string>} state */
   function clustersView(state) {
     for (const row of clusters) row.changes ??= changes(row);
@@ -1476,11 +1504,11 @@
       row.changes.length ? h("p.changes", row.changes.map((/** @type {any} */ one) => h(`span.chip.${one.kind}`, one.text))) : null,
       flagLines(row, facts), run.redacted ? null : workBar(row));
     const numbers = h("div.facts",
-      fact(row.priority.toFixed(1), term("Priority", "priority")), fact(count(row.reporters), term("Reporters", row.reporters === 1 ? "reporter" : "reporters")),
-      fact(losses(row.losses), "losses stated"), fact(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
-      fact(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? fact(count(row.contested), term("Contested", "contested"), true) : null,
-      fact(row.confidence.toFixed(2), term("Confidence", "confidence")),
-      fact(h("span", row.countries.slice(0, 3).map((/** @type {any} */ one, /** @type {number} */ at) => [at ? ", " : "", shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
+      tile(row.priority.toFixed(1), term("Priority", "priority")), tile(count(row.reporters), term("Reporters", row.reporters === 1 ? "reporter" : "reporters")),
+      tile(losses(row.losses), "losses stated"), tile(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
+      tile(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? tile(count(row.contested), term("Contested", "contested"), true) : null,
+      tile(row.confidence.toFixed(2), term("Confidence", "confidence")),
+      tile(h("span", joined(row.countries.slice(0, 3), (one) => [shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
     const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
       role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
     }, text, tabCount(name, row, facts))));
@@ -1502,11 +1530,6 @@
     const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
     return [h("span.id", shown(value, 80)), pretty(value) ? quiet(` ${pretty(value)}`) : null, brand ? [" ", shown(words(brand), 40)] : null];
   }
-  /** @param {string} kind @returns {[string, string]} */
-  const nounOf = (kind) => /** @type {Record<string, [string, string]>} */ ({
-    phone: ["phone number", "phone numbers"], domain: ["domain", "domains"], url: ["web address", "web addresses"], email: ["e-mail address", "e-mail addresses"],
-    remote: ["remote-access ID", "remote-access IDs"], account: ["account", "accounts"], wallet: ["wallet", "wallets"], handle: ["handle", "handles"],
-  })[kind] ?? ["identifier", "identifiers"];
   /** @param {string} name @param {any} row @param {any} facts */
   function tabCount(name, row, facts) {
     const number = { members: row.size, links: facts.links.length + facts.more_links, records: null, rejected: facts.near.length + facts.more_near + facts.bridges.length, suppliers: facts.suppliers.length + facts.scripts.length }[name];
@@ -1544,25 +1567,25 @@
     const side = ["thin", "weakest"].includes(state.side) ? new Set(facts.cut?.[`${state.side}_side`] ?? []) : null;
     const extra = [
       side ? h("a.button", { href: toCluster(row.id, { ...state, side: "" }) }, "Both sides") : null,
-      choiceHere("Any kind", "kind", kinds, state), choiceHere("Any tier", "tier", new Set(["core", "verify"]), state), choiceHere("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
+      choice("Any kind", "kind", kinds, state), choice("Any tier", "tier", new Set(["core", "verify"]), state), choice("Any review", "review", new Set(["reviewed", "unreviewed"]), state),
       button("Download CSV", () => membersCsv(row, list.chosen())), bar,
     ];
     const list = table({
       columns: [
         { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick",
           h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
-          h("button.link", { type: "button", onclick: () => open(one) }, h(`span.dot.k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
+          h("button.link", { type: "button", onclick: () => open(one) }, dot(one.kind, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
           pretty(one.id) ? h("span.quiet.nice", pretty(one.id), " ") : null, ...flags(one)] },
         { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed")) : null] },
-        { name: "robustness", head: term("Robustness", "Robust"), number: true, value: (one) => one.robustness, cell: (one) => count(one.robustness) },
-        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        counts("robustness", term("Robustness", "Robust")),
+        counts("reporters", term("Reporters")),
         { name: "records", head: "Records", title: "Complaints and calls that name it", number: true, value: (one) => one.complaints + one.calls, cell: (one) => count(one.complaints + one.calls) },
         { name: "role", head: "Role", klass: "orgs", value: (one) => one.role, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
-        { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 2) },
-        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
-        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => one.status === "contested" ? null : [
+        reportedTo(2),
+        dates("last", "Last seen"),
+        deciding((one) => one.status === "contested" ? null : [
           button("✓", () => decide("review", whole, one.id), { title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}` }),
-          button("Dispute", () => decide("dispute", whole, one.id), { "aria-label": `Dispute: ${plain(one.id, 60)}` })] },
+          button("Dispute", () => decide("dispute", whole, one.id), { "aria-label": `Dispute: ${plain(one.id, 60)}` })]),
       ],
       rows: facts.members, caption: "Members", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
       sort: "-records", state, extra, open,
@@ -1570,12 +1593,6 @@
     });
     return list.element;
   }
-  /** As `choice`, for the open cluster. @param {string} head @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
-  function choiceHere(head, name, values, state) {
-    return h("select", { "aria-label": head, onchange: (/** @type {any} */ event) => location.replace(toCluster(place().id, { ...place().state, [name]: event.target.value })) },
-      h("option", { value: "" }, head), [...values].sort().map((one) => h("option", { value: one, selected: state[name] === one }, plain(words(one), 60))));
-  }
-
   /** @param {any} panel @param {any} whole @param {any} member */
   function memberPanel(panel, whole, member) {
     const { row, facts } = whole;
@@ -1622,8 +1639,8 @@
   }
   /** @param {any} member */
   function because(member) {
-    const records = /^(?:held by the suspect|used by the scammer) in (\d+) records?$/.exec(member.reason);
-    return records ? `${words(member.status)} in ${counted(Number(records[1]), "record")}` : `${words(member.status)}; ${member.reason}`;
+    const [[code, records] = [], ...more] = member.facts ?? [];
+    return code === "used" && !more.length ? `${words(member.status)} in ${counted(Number(records), "record")}` : `${words(member.status)}; ${member.reason}`;
   }
   /** @param {string} head @param {any} value */
   const dd = (head, value) => [h("dt", head), h("dd", value)];
@@ -1705,15 +1722,15 @@
       text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
       columns: [
         { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", button(briefly(end.id, 46), () => open(end), {}, ".link"), standing(end))) },
-        { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
-        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        decimals("weight", "Weight", 2),
+        counts("reporters", term("Reporters")),
         { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", ", rejected"), h("div.why", shown(one.reason, 120))]) },
         { name: "orgs", head: "Reported to", cell: (one) => names(one.orgs, 2) },
         { name: "last", head: "Seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => [day(one.first), h("br"), day(one.last)] },
         { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
           h("div", { title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
           one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)))] },
-        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => onLink(whole, one.ends[0].id, one.ends[1].id) },
+        deciding((one) => onLink(whole, one.ends[0].id, one.ends[1].id)),
       ],
     });
     return [list.element, facts.more_links ? remark(`${counted(facts.more_links, "weaker link is", "weaker links are")} in links/.`) : ""];
@@ -1745,7 +1762,7 @@
     const [one, other] = [cut.a, cut.b].map((end) => parts.find((part) => part.includes(end)) ?? []);
     if (one === other) return null;
     const few = one.length <= other.length ? one : other;
-    return h("div.quiet", few.slice(0, 8).map((at, n) => [n ? ", " : "", identifier(facts.members[at].id, 40)]), few.length > 8 ? ` +${count(few.length - 8)}` : "");
+    return h("div.quiet", joined(few.slice(0, 8), (at) => identifier(facts.members[at].id, 40)), few.length > 8 ? ` +${count(few.length - 8)}` : "");
   }
 
   /** @param {any} whole @param {Record<string, string>} state */
@@ -1757,20 +1774,20 @@
         { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => h("div", identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
         { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => [`Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}`, freed(facts, one)] },
-        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => onLink(whole, one[0], one[1]) },
+        deciding((one) => onLink(whole, one[0], one[1])),
       ],
     });
     const near = table({
       prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
       columns: [
         { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), h("div", identifier(one.there, 50))] },
-        { name: "cluster", head: "Other cluster", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.there }) : h("a", { href: toCluster(one.cluster, { id: one.there }) }, "single identifier")) },
-        { name: "weight", head: term("Weight"), number: true, value: (one) => one.weight, cell: (one) => one.weight.toFixed(2) },
-        { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
+        { name: "cluster", head: "Other cluster", cell: (one) => toNamed(one.cluster, undefined, { id: one.there }) },
+        decimals("weight", "Weight", 2),
+        counts("reporters", term("Reporters")),
         { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
-        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => [
+        deciding((one) => [
           h("div", button("Same operation", () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there))),
-          h("div", button("Keep apart", () => decide("cannot_link", whole, facts.members[one.a].id, one.there)))] },
+          h("div", button("Keep apart", () => decide("cannot_link", whole, facts.members[one.a].id, one.there)))]),
       ],
     });
     return [
@@ -1788,9 +1805,9 @@
       columns: [
         { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 60) },
         { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
-        { name: "records", head: "Records here", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
-        { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
-        { name: "others", head: "Serves also", cell: (one) => one.others.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier")]).concat(unnamed(one.clusters - 1 - one.others.length)) },
+        counts("records", "Records here"),
+        counts("clusters", "Clusters"),
+        { name: "others", head: "Serves also", cell: (one) => joined(one.others, (id) => toNamed(id)).concat(unnamed(one.clusters - 1 - one.others.length)) },
       ],
     });
     return [
@@ -1843,8 +1860,8 @@
         shown(`${one.part} of ${words(one.contributor)}`, 90), count(one.members), small(one.victims_known),
         (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
         (one.losses ?? []).length ? one.losses.map((/** @type {any} */ each) => `${plain(each.currency, 12)} ${cents(each.amount)} `) : "Withheld (small counts)",
-        shown(one.tlp, 30), one.expires_at ? day(Date.parse(one.expires_at) / 1000) : "–"])) : "",
-      h("details", h("summary", `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), rows.map((/** @type {any} */ [org, part, sure], /** @type {number} */ at) => [at ? ", " : "", shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
+        shown(one.tlp, 30), one.expires_at ? day(seconds(one.expires_at)) : "–"])) : "",
+      h("details", h("summary", `Each identifier with everybody who saw it${joint.saw.length > 500 ? `, the first 500 of ${count(joint.saw.length)}` : ""}`), simple("Who saw what", ["Identifier", "Seen by"], joint.saw.slice(0, 500).map((/** @type {any} */ [id, rows]) => [identifier(id, 60), joined(rows, ([org, part, sure]) => [shown(words(org), 60), part === null ? "" : [" ", shown(part, 60)], sure === null || sure === undefined ? "" : ` (${sure.toFixed(2)})`])]))),
     ];
   }
 
@@ -1871,7 +1888,7 @@
     for (const one of rows) {
       const y = at.get(one.place) ?? 0;
       const about = `${plain(one.id, 160)}, ${one.tier}, robustness ${count(one.robustness)}, ${day(one.first)} to ${day(one.last)}`;
-      const group = svg("g", { class: `life k-${/^\w+$/.test(one.kind) ? one.kind : "x"}`, tabindex: 0, role: "button", "aria-label": about });
+      const group = svg("g", { class: `life ${tint(one.kind)}`, tabindex: 0, role: "button", "aria-label": about });
       group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), svg("text", { x: left - 6, y: y + 10, "text-anchor": "end" }, plain(valueOf(one.id), 70)),
         svg("rect", { class: "span", x: x(Math.floor(one.first / 86400)), y: y + 4, width: Math.max((Math.floor(one.last / 86400) - Math.floor(one.first / 86400) + 1) * scale, 2), height: 5 }));
       let when = one.days[0] ?? 0;
@@ -1900,7 +1917,6 @@
 
   // ---------------------------------------------------------------- graph
 
-  const COLOURS = /** @type {Record<string, [string, string]>} */ ({ phone: ["#1f6fc2", "ellipse"], domain: ["#7a4bb5", "diamond"], url: ["#7a4bb5", "diamond"], email: ["#b0407f", "rectangle"], remote: ["#157f5b", "triangle"], account: ["#a8620a", "hexagon"], wallet: ["#7a6a00", "hexagon"], handle: ["#b0407f", "pentagon"] });
   const ARROWS = /** @type {Record<string, [number, number]>} */ ({ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
   const DRAWN = 1000, DRAWN_LINKS = 2500, DRAWN_SUPPLIERS = 12, PAST_DAYS = 7;
   const GRAPH_FILTERS = ["gkinds", "gcore", "gsup", "gtook", "gweight", "gfrom", "guntil"];
@@ -1998,7 +2014,7 @@
     const box = (text, checked, change, before) => h("label.check", h("input", { type: "checkbox", checked, onchange: (/** @type {any} */ event) => { change(event.target.checked); apply(); } }), before, text);
     const tools = h("div.bar.graph-tools",
       button("Zoom in", () => zoom(1.3)), button("Zoom out", () => zoom(1 / 1.3)), button("Fit", fit),
-      kinds.map((kind) => box(words(kind), !hidden.has(kind), (on) => { if (on) hidden.delete(kind); else hidden.add(kind); }, h(`span.dot.k-${/^\w+$/.test(kind) ? kind : "x"}`))),
+      kinds.map((kind) => box(words(kind), !hidden.has(kind), (on) => { if (on) hidden.delete(kind); else hidden.add(kind); }, dot(kind))),
       box("Core only", coreOnly, (on) => { coreOnly = on; }),
       facts.suppliers.length ? box("Suppliers", suppliers, (on) => { suppliers = on; if (on) requestAnimationFrame(() => cy?.nodes(".supplier").some((/** @type {any} */ one) => !inside(one, 0)) && fit()); }) : null,
       facts.handovers.length ? box("Handovers", took, (on) => { took = on; }) : null,
@@ -2040,7 +2056,7 @@
     /** @param {any} one a supplier */
     function supplied(one) {
       list.replaceChildren(h("div.bar", close(), h("b", words(one.kind)), identifier(one.id, 60), quiet(`${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
-        h("ul.plain", one.others.map((/** @type {string} */ id) => h("li", clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, "single identifier"), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
+        h("ul.plain", one.others.map((/** @type {string} */ id) => h("li", toNamed(id), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
     }
     let quietly = false, asked = false;
     /** Says what is selected, once for all that changed together. @param {any} [link] */
@@ -2062,7 +2078,7 @@
       const edge = dark ? "#6d7681" : "#868e97", text = dark ? "#e7e9ec" : "#1b1e23", panel = dark ? "#1b1f24" : "#ffffff", accent = dark ? "#8fbcf5" : "#0b4f9e", warn = dark ? "#ffc878" : "#8a3a00";
       const drawn = facts.members.slice(0, DRAWN);
       const nodes = drawn.map((/** @type {any} */ one, /** @type {number} */ n) => ({
-        data: { id: `m${one.place}`, member: one, ...inLines(valueOf(one.id)), colour: COLOURS[one.kind]?.[0] ?? "#4f5762", shape: COLOURS[one.kind]?.[1] ?? "ellipse", size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
+        data: { id: `m${one.place}`, member: one, ...inLines(valueOf(one.id)), colour: looksOf(one.kind)[2], shape: looksOf(one.kind)[3], size: 9 + 3 * Math.log2(1 + one.complaints + one.calls) },
         classes: [one.tier === "core" ? "" : "verify", one.bridge ? "bridge" : "", one.status === "contested" ? "contested" : ""].join(" "),
         position: one.at ? { x: one.at[0] * 1000, y: one.at[1] * 620 } : { x: 500 + 420 * Math.cos((n * 6.283) / drawn.length), y: 310 + 260 * Math.sin((n * 6.283) / drawn.length) },
       }));
@@ -2305,7 +2321,7 @@
         { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), quiet(` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
-        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(Date.parse(org[4]) / 1000)} to ${day(Date.parse(org[5]) / 1000)}`)) },
+        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(seconds(org[4]))} to ${day(seconds(org[5]))}`)) },
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
@@ -2321,10 +2337,10 @@
         { name: "id", head: "Withheld id", value: (one) => one.id, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 60)) },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
         { name: "reason", head: "Who says what", klass: "words", cell: (one) => shown(one.reason, 200) },
-        { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
-        { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
-        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
-        { name: "decide", head: h("span.unseen", "Decide"), klass: "quick", cell: (one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => button(WORDS[kind], async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); }, { "aria-label": `${WORDS[kind]}: ${plain(one.id, 60)}` })) : "") },
+        counts("complaints", "Complaints"),
+        counts("calls", "Calls"),
+        dates("last", "Last seen"),
+        deciding((one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => button(WORDS[kind], async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); }, { "aria-label": `${WORDS[kind]}: ${plain(one.id, 60)}` })) : "")),
       ],
     });
     return [headline("Contested", h("p", TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", "No identifier is contested.")];
@@ -2338,9 +2354,9 @@
       columns: [
         { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 70) },
         { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
-        { name: "clusters", head: "Clusters", number: true, value: (one) => one.clusters, cell: (one) => count(one.clusters) },
-        { name: "records", head: "Records", number: true, value: (one) => one.records, cell: (one) => count(one.records) },
-        { name: "of", head: "Serves", klass: "words", cell: (one) => one.of.map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", clusterOf.has(id) ? clusterName(clusterOf.get(id), { tab: "suppliers" }) : h("a", { href: toCluster(id, { tab: "suppliers" }) }, "single identifier")]).concat(unnamed(one.clusters - one.of.length)) },
+        counts("clusters", "Clusters"),
+        counts("records", "Records"),
+        { name: "of", head: "Serves", klass: "words", cell: (one) => joined(one.of, (id) => toNamed(id, undefined, { tab: "suppliers" })).concat(unnamed(one.clusters - one.of.length)) },
       ],
     });
     return [headline("Suppliers", h("p", TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
@@ -2350,16 +2366,16 @@
   async function campaignsView(state) {
     const { rows: first, total } = await load("campaigns");
     const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], first);
-    const member = (/** @type {any[]} */ [id, ids, reporters]) => [clusterOf.has(id) ? clusterName(clusterOf.get(id)) : h("a", { href: toCluster(id) }, identifier(ids[0], 60)), quiet(` ${counted(reporters, "reporter")}`)];
+    const member = (/** @type {any[]} */ [id, ids, reporters]) => [toNamed(id, identifier(ids[0], 60)), quiet(` ${counted(reporters, "reporter")}`)];
     const list = table({
       state, rows, caption: "Campaigns", sort: "rank", key: (one) => one.id, text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
       columns: [
-        { name: "rank", head: "Rank", number: true, value: (one) => one.rank, cell: (one) => count(one.rank) },
+        counts("rank", "Rank"),
         { name: "probability", head: "Probability", number: true, value: (one) => one.probability ?? -1, cell: (one) => (one.probability === null ? "ranked only" : `${Math.round(one.probability * 100)} % in simulated worlds`) },
-        { name: "members", head: "Clusters", klass: "words", value: (one) => one.members.length, cell: (one) => [`${count(one.members.length)}: `, one.members.slice(0, 12).map((/** @type {any[]} */ of, /** @type {number} */ at) => [at ? ", " : "", member(of)]), one.members.length > 12 ? ", …" : ""] },
-        { name: "shared", head: "Shared", klass: "words", cell: (one) => one.shared.map((/** @type {any[]} */ of, /** @type {number} */ at) => [at ? ", " : "", identifier(of[0], 50), ` (${count(of[1])})`]) },
-        { name: "reporters", head: "Reporters", number: true, value: (one) => one.reporters, cell: (one) => count(one.reporters) },
-        { name: "last", head: "Last seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => day(one.last) },
+        { name: "members", head: "Clusters", klass: "words", value: (one) => one.members.length, cell: (one) => [`${count(one.members.length)}: `, joined(one.members.slice(0, 12), member), one.members.length > 12 ? ", …" : ""] },
+        { name: "shared", head: "Shared", klass: "words", cell: (one) => joined(one.shared, ([id, number]) => [identifier(id, 50), ` (${count(number)})`]) },
+        counts("reporters", "Reporters"),
+        dates("last", "Last seen"),
       ],
     });
     const more = total - rows.length;
@@ -2375,9 +2391,9 @@
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
       columns: [
         { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [identifier(one.id, 60), quiet(` ${pretty(one.id)}`)] },
-        { name: "complaints", head: "Complaints", number: true, value: (one) => one.complaints, cell: (one) => count(one.complaints) },
-        { name: "calls", head: "Calls", number: true, value: (one) => one.calls, cell: (one) => count(one.calls) },
-        { name: "orgs", head: "Reported to", klass: "orgs", value: (one) => -one.orgs.length, cell: (one) => names(one.orgs, 3) },
+        counts("complaints", "Complaints"),
+        counts("calls", "Calls"),
+        reportedTo(3),
         { name: "reason", head: "Why", klass: "words", cell: (one) => shown(one.reason, 300) },
       ],
     });
@@ -2386,12 +2402,12 @@
   }
 
   /** @param {any[]} rows @param {boolean} mine */
-  function decisionTable(rows, mine) {
-    return h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Decisions" }, h("table", h("thead", h("tr", ["Decision", "Kind", "On", "Author", "Reason", "When", "State"].map((one) => h("th", { scope: "col" }, one)))),
-      h("tbody", rows.map((one) => h("tr", h("th", { scope: "row" }, shown(one.decision_id, 60)), h("td", words(one.kind)), h("td", identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null),
-        h("td", shown(one.author, 60), "signed_by" in one && !one.signed_by ? quiet(" (not signed)") : null), h("td", shown(one.reason, 200)), h("td.date", one.decided_at ? moment(Date.parse(one.decided_at) / 1000) : "–"),
-        h("td", mine && (!served || one.undo) ? button("Undo", () => undo(one.decision_id)) : quiet((one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force")))))));
-  }
+  const decisionTable = (rows, mine) => grid("Decisions", ["Decision", "Kind", "On", "Author", "Reason", "When", "State"], rows.map((one) => [
+    shown(one.decision_id, 60), words(one.kind), [identifier(one.entity_a, 60), one.entity_b ? [" and ", identifier(one.entity_b, 60)] : null],
+    [shown(one.author, 60), "signed_by" in one && !one.signed_by ? quiet(" (not signed)") : null], shown(one.reason, 200), one.decided_at ? moment(seconds(one.decided_at)) : "–",
+    mine && (!served || one.undo) ? button("Undo", () => undo(one.decision_id)) : quiet((one.in_force ?? null) === null ? "recorded" : one.in_force ? "in force" : "not in force"),
+  ]), (at) => (at === 5 ? "date" : null));
+
   // ---------------------------------------------------------------- runs, alerts and the next run of a server
 
   /** Asks the server which runs it shows and what it records. */
@@ -2401,7 +2417,7 @@
     author = about.author || author;
     const others = about.runs.length > 1;
     const select = h("select", { id: "runs", "aria-label": "Run", onchange: (/** @type {any} */ event) => { location.href = event.target.value + location.hash.replace(/\?.*$/, ""); } },
-      about.runs.map((/** @type {any} */ one) => h("option", { value: one.href, selected: one.current }, plain(`${one.name}${one.clock ? `, ${moment(Date.parse(one.clock) / 1000)}` : ""}`, 80))));
+      about.runs.map((/** @type {any} */ one) => h("option", { value: one.href, selected: one.current }, plain(`${one.name}${one.clock ? `, ${moment(seconds(one.clock))}` : ""}`, 80))));
     document.getElementById("runs")?.remove();
     if (others) document.querySelector(".product")?.after(select);
     if (about.alerts) await readAlerts();
@@ -2431,13 +2447,13 @@
       extra: [options("Not acknowledged", "seen", [["all", "All alerts"]], state), choice("Any kind", "kind", new Set(feed.alerts.map((/** @type {any} */ one) => one.kind)), state)],
       filter: (one) => (state.seen === "all" || !done(one)) && (!state.kind || one.kind === state.kind),
       columns: [
-        { name: "observed_at", head: "Observed", klass: "date", value: (one) => one.observed_at, cell: (one) => moment(Date.parse(one.observed_at) / 1000) },
+        { name: "observed_at", head: "Observed", klass: "date", value: (one) => one.observed_at, cell: (one) => moment(seconds(one.observed_at)) },
         { name: "kind", head: "Alert", value: (one) => one.kind, cell: (one) => shown(words(one.kind), 40) },
         { name: "id", head: "Identifier or cluster", klass: "who", value: (one) => one.entity_id ?? one.cluster_id ?? "", cell: (one) => {
           const text = one.entity_id ?? one.cluster_id ?? "";
           return [clusterOf.has(one.cluster_id) ? h("a", { href: toCluster(one.cluster_id, { id: one.entity_id }) }, briefly(text, 50)) : identifier(text, 50), pretty(text) ? quiet(` ${pretty(text)}`) : null];
         } },
-        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", "linked to ", one.tied_to.slice(0, 3).map((/** @type {string} */ id, /** @type {number} */ at) => [at ? ", " : "", briefly(id, 40)])) : null] },
+        { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", "linked to ", joined(one.tied_to.slice(0, 3), (id) => briefly(id, 40))) : null] },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters ?? 0, cell: (one) => count(one.reporters ?? 0) },
         { name: "orgs", head: "Reported to", klass: "orgs", cell: (one) => names(one.orgs ?? [], 3) },
         { name: "ack", head: h("span.unseen", "Acknowledge"), klass: "quick", cell: (one) => done(one) ? quiet("seen by ", shown(done(one).by || "you", 30)) : button("Acknowledge", () => acknowledge(one), { "aria-label": `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}` }) },
@@ -2526,7 +2542,7 @@
       ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
     ];
     const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", h("h2", `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", h(`span.dot.k-${/^\w+$/.test(each.kind) ? each.kind : "x"}`), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+    const list = (/** @type {any} */ it) => h("section", h("h2", `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", dot(each.kind), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
       it.facts.members.length > 40 ? h("p", h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
     return [
       headline("Compare two clusters", a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
@@ -2746,7 +2762,7 @@
       simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
       h("div.columns",
         simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
-        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => (each ? count(each) : none("0"))), count(sum(one.by_status))])),
+        simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => zero(each)), count(sum(one.by_status))])),
         simple("Members by tier and review, single identifiers too", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
         ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? quiet(` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
       h("h2", "Records over time"), ...run.trends.map(trendChart),
@@ -2755,7 +2771,7 @@
         simple(`Versions; contract version ${run.contract}`, ["What", "Version"], Object.entries(run.versions).sort().map(([name, one]) => [shown(name, 60), shown(one, 60)])),
         simple("Options", ["Option", "Value"], Object.entries(run.options).sort().map(([name, one]) => [shown(name, 60), shown(one, 400)])),
         ...Object.entries(run.tallies).sort().map(([group, counts]) => simple(plain(words(group), 80), ["What", "Count"], Object.entries(counts).sort().map(([name, number]) => [shown(words(name), 80), count(number)]))))),
-      remark("Run ", identifier(run.run), run.clock ? `, ${moment(Date.parse(run.clock) / 1000)}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
+      remark("Run ", identifier(run.run), run.clock ? `, ${moment(seconds(run.clock))}` : "", `; ringtrace ${plain(run.versions.ringtrace, 40)}.`),
     ];
   }
   /** @param {any} trend bars of a day or a week */
@@ -2764,7 +2780,7 @@
     const most = Math.max(...trend.complaints.map((/** @type {number} */ one, /** @type {number} */ at) => one + trend.calls[at]), 1);
     const bars = trend.complaints.length, width = 1000, tall = 150, left = 44;
     if (!bars) return remark("No record.");
-    const start = Date.parse(trend.start) / 1000, w = (width - left) / bars;
+    const start = seconds(trend.start), w = (width - left) / bars;
     const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", "aria-label": `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
     for (const share of [0, 0.5, 1]) {
       const y = tall - share * (tall - 16);
@@ -2779,11 +2795,12 @@
     return h("figure", h("figcaption.quiet", h("span.key.key-a"), " complaints ", h("span.key.key-b"), ` calls, by ${unit}`, trend.earlier ? `; ${counted(trend.earlier, "record")} earlier` : ""), chart);
   }
   /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] columns beside the first that are no numbers */
-  function simple(caption, heads, rows, texts = []) {
-    const kind = (/** @type {number} */ at) => (at && !texts.includes(at) ? "num" : "");
-    return h(heads.length > 5 ? "section.wide" : "section", h("h2", caption), h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table", h("thead", h("tr", heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
-      h("tbody", rows.length ? rows.map((row) => h("tr", row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : h("tr", h("td.none", { colspan: heads.length }, "None"))))));
-  }
+  const simple = (caption, heads, rows, texts = []) =>
+    h(heads.length > 5 ? "section.wide" : "section", h("h2", caption), grid(caption, heads, rows, (at) => (at && !texts.includes(at) ? "num" : "")));
+  /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {(column: number) => string | null} kind the class of a column */
+  const grid = (caption, heads, rows, kind) => h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table",
+    h("thead", h("tr", heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
+    h("tbody", rows.length ? rows.map((row) => h("tr", row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : h("tr", h("td.none", { colspan: heads.length }, "None")))));
 
   // ---------------------------------------------------------------- the page
 
