@@ -91,7 +91,10 @@
   async function clusterList(name) {
     const list = await load(name);
     list.objects ??= objects(list.columns, list.rows);
-    for (const one of list.objects) clusterOf.set(one.id, one);
+    for (const one of list.objects) {
+      one.changes ??= changes(one);
+      clusterOf.set(one.id, one);
+    }
     return list.objects;
   }
 
@@ -211,6 +214,7 @@
 
   // ---------------------------------------------------------------- elements and text
 
+  const NAMES = /** @type {Record<string, string>} */ ({ label: "aria-label" });
   /**
    * @param {string} tag with classes behind dots
    * @param {...any} children nodes, or text; an object in front has attributes, of which `onX` are listeners @returns {any}
@@ -223,13 +227,14 @@
     for (const [key, value] of Object.entries(attributes)) {
       if (value === null || value === undefined || (value === false && !key.startsWith("aria-"))) continue;
       if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else made.setAttribute(key, value === true && !key.startsWith("aria-") ? "" : String(value));
+      else made.setAttribute(NAMES[key] ?? key, value === true && !key.startsWith("aria-") ? "" : String(value));
     }
     made.append(...children.flat(9).filter((one) => one !== null && one !== undefined && one !== false));
     return made;
   }
   /** @param {any} text @param {(event: any) => any} onclick @param {any} [more] attributes @param {string} [classes] */
   const button = (text, onclick, more = {}, classes = "") => h(`button${classes}`, { type: "button", onclick, ...more }, text);
+  const [p, li, h2, h3, div, span, tr, dt] = ["p", "li", "h2", "h3", "div", "span", "tr", "dt"].map((tag) => (/** @type {any[]} */ ...children) => h(tag, ...children));
   const quiet = (/** @type {any[]} */ ...children) => h("span.quiet", ...children);
   const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
   /** What stands for no value. @param {string} [text] */
@@ -241,7 +246,7 @@
   /** @param {string} tag @param {any} attributes @param {...any} children @returns {any} */
   function svg(tag, attributes, ...children) {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(NAMES[key] ?? key, String(value));
     made.append(...children);
     return made;
   }
@@ -282,7 +287,7 @@
     if (text === null || text === undefined || text === "") return none();
     const whole = String(text);
     if (whole.length <= limit) return isolated(whole);
-    const made = h("span", isolated(whole.slice(0, limit)), "… ");
+    const made = span(isolated(whole.slice(0, limit)), "… ");
     made.append(
       button(`show all ${count(whole.length)} characters`, (/** @type {Event} */ event) => {
           event.stopPropagation();
@@ -295,7 +300,7 @@
   /** As `shown`, for the text of a link or a button, which can hold no other. @param {any} text @param {number} limit */
   const brief = (text, limit) => {
     const whole = String(text ?? "");
-    return whole.length > limit ? h("span", { title: plain(whole, 400) }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
+    return whole.length > limit ? span({ title: plain(whole, 400) }, isolated(whole.slice(0, limit)), "…") : shown(whole, limit);
   };
   /** @param {string} id @param {number} limit */
   const briefly = (id, limit) => h("span.id", brief(id, limit));
@@ -343,7 +348,7 @@
   }
   /** @param {string[]} list @param {number} [most] @returns {any} */
   function names(list, most = 3) {
-    const made = h("span");
+    const made = span();
     list.slice(0, most).forEach((one, at) => made.append(at ? ", " : "", shown(words(one), 40)));
     if (list.length > most) made.append(` +${count(list.length - most)}`);
     if (!list.length) made.append(none());
@@ -364,7 +369,7 @@
   function losses(list) {
     if (!list.length) return none();
     const [currency, amount] = list[0];
-    const made = h("span", shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
+    const made = span(shown(currency, 40), ` ${count(Math.round(Number(amount)))}`);
     if (list.length > 1) made.append(h("span.quiet", { title: list.map((one) => `${plain(one[0], 12)} ${one[1]}`).join("; ") }, ` +${list.length - 1}`));
     return made;
   }
@@ -493,12 +498,14 @@
 
   /**
    * A table that sorts by its heads and filters by a text; its state stands in the address.
-   * @param {{columns: {name: string, head: any, title?: string, number?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
-   *   rows: any[], caption: string, key: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
+   * @param {{columns: {name: string, head: any, title?: string, number?: boolean, sorts?: boolean, value?: (row: any) => any, cell: (row: any) => any, klass?: string}[],
+   *   rows: any[], caption: string, key?: (row: any) => string, text: (row: any) => string, sort: string, state: Record<string, string>,
    *   prefix?: string, mark?: (row: any) => string, extra?: any[], filter?: (row: any) => boolean, hint?: string, none?: string, open?: (row: any) => void, drawn?: (rows: any[]) => void}} options
    */
   function table(options) {
     if (run.redacted) options.columns = options.columns.filter((one) => one.name !== "decide");
+    for (const one of options.columns) if (one.sorts) one.value = (row) => row[one.name];
+    const key = options.key ?? ((/** @type {any} */ row) => row.id);
     const prefix = options.prefix ?? "";
     let sort = options.state[`${prefix}sort`] || options.sort;
     let query = options.state[`${prefix}q`] || "";
@@ -508,8 +515,9 @@
     const more = h("button.wide-button", { type: "button", onclick: () => { most += 1000; rowsShown.set(opened, most); draw(); } });
     const found = h("span.quiet", { role: "status" });
     const long = options.columns.some((column) => column.klass === "words" || ["ends", "link"].includes(column.name)), printed = h("p.only-print");
+    const klass = (/** @type {any} */ column) => `${column.number ? "num" : ""} ${column.klass ?? ""}`;
     const heads = options.columns.map((column) => {
-      const head = h("th", { scope: "col", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") });
+      const head = h("th", { scope: "col", class: klass(column) });
       if (!column.value) head.append(column.head);
       else {
         head.append(button(column.head, () => {
@@ -521,7 +529,7 @@
       return head;
     });
     const filter = h("input.filter", {
-      type: "search", value: query, placeholder: options.hint ?? "Filter", "aria-label": `Filter: ${options.caption}`,
+      type: "search", value: query, placeholder: options.hint ?? "Filter", label: `Filter: ${options.caption}`,
       oninput: (/** @type {any} */ event) => {
         query = event.target.value;
         remember({ [`${prefix}q`]: query });
@@ -559,15 +567,15 @@
       });
       body.replaceChildren(...rows.slice(0, most).map((row) => {
         const cells = options.columns.map((column, at) =>
-          h(at ? "td" : "th", { scope: at ? null : "row", class: [column.number ? "num" : "", column.klass ?? ""].join(" ") }, column.cell(row)));
-        return h("tr", {
-          class: options.mark?.(row), "data-key": plain(options.key(row), 200),
+          h(at ? "td" : "th", { scope: at ? null : "row", class: klass(column) }, column.cell(row)));
+        return tr({
+          class: options.mark?.(row), "data-key": plain(key(row), 200),
           onclick: options.open && ((/** @type {any} */ event) => {
             if (!event.target.closest("a, button, input, label")) options.open?.(row);
           }),
         }, cells);
       }));
-      if (!rows.length) body.append(h("tr", h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
+      if (!rows.length) body.append(tr(h("td.none", { colspan: options.columns.length }, options.none ?? "Nothing fits.")));
       more.hidden = rows.length <= most;
       printed.textContent = rows.length > (long ? PRINTED_LONG : PRINTED) ? `The first ${count(long ? PRINTED_LONG : PRINTED)} of ${count(rows.length)} rows are printed.` : "";
       more.textContent = `Show more: ${count(Math.min(most, rows.length))} of ${count(rows.length)} are shown`;
@@ -576,8 +584,8 @@
     draw();
     const element = h(`div.tabled${long ? ".long" : ""}`,
       h("div.bar", filter, found, ...(options.extra ?? [])),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": options.caption },
-        h("table", h("caption.unseen", options.caption), h("thead", h("tr", ...heads)), body)),
+      h("div.scroll", { tabindex: 0, role: "region", label: options.caption },
+        h("table", h("caption.unseen", options.caption), h("thead", tr(...heads)), body)),
       printed, more);
     return { element, draw, chosen };
   }
@@ -629,17 +637,21 @@
       return;
     }
     readDecisions();
+    author = stored(AUTHOR_KEY, (text) => text) || stored(storeKey())?.author || "";
+  }
+  /** What this browser keeps; nothing where it keeps nothing, or something else. @param {string} key @param {(text: string) => any} [read] @returns {any} */
+  function stored(key, read = JSON.parse) {
     try {
-      author = localStorage.getItem(AUTHOR_KEY) || JSON.parse(localStorage.getItem(storeKey()) || "{}").author || "";
-    } catch { /* nothing is kept here */ }
+      const text = localStorage.getItem(key);
+      return text ? read(text) : null;
+    } catch {
+      return null;
+    }
   }
   /** Takes the decisions that this browser keeps, those of other tabs among them. */
   function readDecisions() {
-    if (served || !keeps) return;
-    try {
-      const kept = JSON.parse(localStorage.getItem(storeKey()) || "{}");
-      if (Array.isArray(kept.made)) made = kept.made;
-    } catch { /* what is known here stays */ }
+    const kept = served || !keeps ? null : stored(storeKey());
+    if (Array.isArray(kept?.made)) made = kept.made;
   }
   function keepDecisions() {
     keep(storeKey(), JSON.stringify({ made, author }), "decisions.csv");
@@ -714,10 +726,10 @@
   /** What a decision would change, in sentences. @param {string} kind @param {any} whole @param {string} a @param {string} [b] */
   function effects(kind, whole, a, b) {
     const { row, facts } = whole;
-    const core = facts.members.filter((/** @type {any} */ one) => one.tier === "core" && one.status === "infrastructure");
+    const core = facts.members.filter(leaves);
     const fresh = core.filter((/** @type {any} */ one) => one.review !== "reviewed");
     const others = row.size - core.length;
-    const member = facts.members.find((/** @type {any} */ one) => one.id === a);
+    const member = memberOf(facts, a);
     const size = counted(row.size, "member");
     const thin = new Set(row.flags.includes("thin") ? facts.cut?.thin_side ?? [] : []);
     const join = `the thin join of ${counted(thin.size, "member")} and ${count(row.size - thin.size)}, for which it did not leave: read the records that name both sides`;
@@ -745,7 +757,7 @@
       ];
     }
     if (kind === "cannot_link" && member) {
-      const other = facts.members.find((/** @type {any} */ one) => one.id === b);
+      const other = memberOf(facts, b);
       if (!other) return ["They are in different clusters now, and stay apart."];
       const side = cutSide(facts, member.place, other.place);
       const cut = weighed(facts).filter((/** @type {any} */ one) => one.accepted && side.has(one.a) !== side.has(one.b));
@@ -768,6 +780,8 @@
     return [];
   }
 
+  /** @param {any} facts @param {string | undefined} id @returns {any} */
+  const memberOf = (facts, id) => facts.members.find((/** @type {any} */ one) => one.id === id);
   /** @param {any} facts @returns {any} the member by which a cluster is decided on */
   function spokesman(facts) {
     const open = facts.members.filter((/** @type {any} */ one) => one.status !== "contested" && !one.id.includes(":withheld-"));
@@ -802,9 +816,9 @@
         }
       },
     },
-      h("h2", { id: "dialog-title" }, WORDS[kind] ?? kind),
-      h("p", identifier(a), b ? [" and ", identifier(b)] : null),
-      h("ul.effects", { "aria-label": "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => h("li", one))),
+      h2({ id: "dialog-title" }, WORDS[kind] ?? kind),
+      p(identifier(a), b ? [" and ", identifier(b)] : null),
+      h("ul.effects", { label: "What it would change" }, effects(kind, whole, a, b).filter(Boolean).map((one) => li(one))),
       h("label", { for: "reason" }, "Reason, shown beside what it changes"), reason,
       served ? remark("Author: ", shown(author)) : [h("label", { for: "author" }, "Author"), who],
       problem,
@@ -871,7 +885,7 @@
       }
       toast(`${id} is undone.`);
     } catch (error) {
-      toast(plain(/** @type {Error} */ (error).message, 400));
+      failed(error);
     }
     render();
   }
@@ -896,9 +910,10 @@
   /** @param {any} message @param {any[]} [more] */
   function toast(message, more = []) {
     clearTimeout(fading);
-    toaster.replaceChildren(h("span", message), ...more, button("×", () => toaster.replaceChildren(), { "aria-label": "Close" }, ".close"));
+    toaster.replaceChildren(span(message), ...more, button("×", () => toaster.replaceChildren(), { label: "Close" }, ".close"));
     fading = setTimeout(() => toaster.replaceChildren(), 15_000);
   }
+  const failed = (/** @type {any} */ error) => toast(plain(error.message, 400));
   /** @param {string} text @param {any} draft */
   function notice(text, draft) {
     const next = nextInQueue();
@@ -937,10 +952,7 @@
   }
   /** Takes the notes that this browser keeps, those of other tabs among them. */
   function readWork() {
-    if (served || !keeps) return;
-    try {
-      takeWork(JSON.parse(localStorage.getItem(WORK_KEY) || "null"));
-    } catch { /* what is known here stays */ }
+    if (!served && keeps) takeWork(stored(WORK_KEY));
   }
   const keepWork = () => keep(WORK_KEY, JSON.stringify(work), "workbench.json");
   /** @param {string} id of a cluster @param {any} changes */
@@ -956,7 +968,7 @@
       }
       return true;
     } catch (error) {
-      toast(plain(/** @type {Error} */ (error).message, 400));
+      failed(error);
       return false;
     }
   }
@@ -991,17 +1003,17 @@
     const mine = workOf(row);
     const after = (/** @type {number} */ days) => new Date(Date.now() + days * 864e5).toISOString().slice(0, 10);
     const change = async (/** @type {any} */ changes) => (await changeWork(row.id, changes)) && render();
-    const owner = h("input", { type: "text", value: mine.owner, maxlength: 80, placeholder: "Nobody", "aria-label": "Owner", size: 14, autocomplete: "off", onchange: (/** @type {any} */ event) => change({ owner: event.target.value.trim() }) });
+    const owner = h("input", { type: "text", value: mine.owner, maxlength: 80, placeholder: "Nobody", label: "Owner", size: 14, autocomplete: "off", onchange: (/** @type {any} */ event) => change({ owner: event.target.value.trim() }) });
     const snoozed = mine.snoozed_until > today() ? mine.snoozed_until : "";
-    const note = h("input", { type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", "aria-label": "Note", autocomplete: "off" });
+    const note = h("input", { type: "text", maxlength: 2000, placeholder: "Add a note; no victim’s data", label: "Note", autocomplete: "off" });
     const notes = h("details.notes", { open: place().state.notes === "1", ontoggle: (/** @type {any} */ event) => remember({ notes: event.target.open ? "1" : "" }) },
       h("summary", mine.notes.length ? counted(mine.notes.length, "note") : "Notes"),
       h("div.note-list", h("form.bar", { onsubmit: async (/** @type {Event} */ event) => { event.preventDefault(); if (note.value.trim()) await change({ text: note.value.trim() }); } }, note, h("button", { type: "submit" }, "Add note")),
-        h("ol.records", [...mine.notes].reverse().map((/** @type {any} */ one) => h("li", quiet(moment(seconds(one.at)), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
-    return h("div.work", { role: "group", "aria-label": "Work on the cluster" },
-      h("label.check", "Work", h("select", { "aria-label": "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
+        h("ol.records", [...mine.notes].reverse().map((/** @type {any} */ one) => li(quiet(moment(seconds(one.at)), " ", shown(one.by, 60), " "), shown(one.text, 400))))));
+    return h("div.work", { role: "group", label: "Work on the cluster" },
+      h("label.check", "Work", h("select", { label: "State of work", onchange: (/** @type {any} */ event) => change({ status: event.target.value }) }, h("option", { value: "" }, "Not begun"), STATES.map(([name, text]) => h("option", { value: name, selected: name === mine.status }, text)))),
       h("label.check", "Owner", owner), author && mine.owner !== author ? button("Take it", () => change({ owner: author, status: mine.status || "open" })) : null,
-      h("label.check", "Snooze", h("select", { "aria-label": "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
+      h("label.check", "Snooze", h("select", { label: "Snooze", onchange: (/** @type {any} */ event) => change({ snoozed_until: event.target.value }) },
         h("option", { value: "" }, mine.snoozed_until ? "Wake it" : "No"), woken(row) ? h("option", { value: mine.snoozed_until, selected: true }, `Ended ${day(seconds(mine.snoozed_until))}`) : snoozed ? h("option", { value: snoozed, selected: true }, `Until ${day(seconds(snoozed))}`) : null,
         [[1, "A day"], [7, "A week"], [30, "30 days"]].map(([days, text]) => h("option", { value: after(Number(days)) }, text)))),
       notes);
@@ -1009,7 +1021,7 @@
   /** The part of the page of decisions that keeps and loads notes. */
   function workPart() {
     const number = Object.keys(work.clusters).length;
-    const file = h("input", { type: "file", accept: ".json,application/json", "aria-label": "Load workbench.json", onchange: async (/** @type {any} */ event) => {
+    const file = h("input", { type: "file", accept: ".json,application/json", label: "Load workbench.json", onchange: async (/** @type {any} */ event) => {
       let good = false;
       try { good = takeWork(JSON.parse(await event.target.files[0].text())); } catch { /* no JSON */ }
       if (good) keepWork();
@@ -1017,8 +1029,8 @@
       render();
     } });
     return [
-      h("h2", "Notes on clusters"),
-      h("p", `State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
+      h2("Notes on clusters"),
+      p(`State, owner, snooze and notes of ${counted(number, "cluster")}. They bind no run and change nothing that leaves. `, served ? "They stand beside the decisions file, in its name with .workbench.json." : "They are kept in this browser, for every run: download them to keep or to pass on."),
       h("div.bar", button("Download workbench.json", () => download("workbench.json", `${JSON.stringify(work, null, 1)}\n`, "application/json"), { disabled: !number }), served ? null : h("label.check", "Load", file)),
     ];
   }
@@ -1056,7 +1068,7 @@
   /** @param {any} row @param {any[]} members core ones go by value, the others as a count */
   function membersCsv(row, members) {
     const columns = ["id", "kind", "role", "tier", "review", "reporters", "robustness", "complaints", "calls", "first", "last"];
-    const core = members.filter((one) => one.tier === "core" && one.status === "infrastructure");
+    const core = members.filter(leaves);
     const lines = core.map((one) => columns.map((name) => (name === "first" || name === "last" ? new Date(one[name] * 1000).toISOString() : one[name])));
     const rest = members.length - core.length;
     const text = [["cluster_id", ...columns], ...lines.map((line) => [row.id, ...line])].map((line) => line.map(harmless).join(",")).join("\n");
@@ -1170,7 +1182,7 @@
       const inner = [briefly(hit.text, 70), pretty(hit.text) ? quiet(` ${pretty(hit.text)}`) : null, h("span.note", isolated(hit.note))];
       return hit.href
         ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
-        : h("div", { role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
+        : div({ role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
     }));
     if (found.length && !whole) hits.prepend(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing has all of this. What is found for a part of it:"));
     if (!found.length) hits.append(h("p.quiet", { role: "option", "aria-selected": false }, "Nothing found among members, suppressed identifiers, records and clusters. What only a caller ID names is not shown here: a forged number may be an innocent’s. Use ", h("code", "ringtrace explain"), /^\s*RT-/i.test(query) ? ["; for an evidence number, ", h("code", "ringtrace resolve")] : "", "."));
@@ -1255,7 +1267,6 @@
 
   /** @returns {any[]} clusters that ask for attention, by priority */
   function queueRows() {
-    for (const row of clusters) row.changes ??= changes(row);
     return clusters.filter((row) => row.changes.length || (!run.compared && row.unreviewed) || woken(row));
   }
   /** The day on which a snooze ended, until somebody takes it away. @param {any} row @returns {string} */
@@ -1275,15 +1286,19 @@
     return rows.slice(here + 1).find((row) => walkAside || !setAside(row)) ?? null;
   }
 
+  /** The best known member of a cluster, and the brand that it poses as. @param {any} row @returns {string[]} */
+  function named(row) {
+    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
+    return [value, words(brand)];
+  }
   /** @param {any} row */
   function clusterName(row, state = {}) {
-    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
-    const nice = pretty(value);
+    const [value, brand] = named(row), nice = pretty(value);
     return h("a.cluster", { href: toCluster(row.id, state) }, briefly(value, 48),
-      nice ? quiet(` ${nice}`) : null, brand ? h("span.brand", " ", brief(words(brand), 30)) : null);
+      nice ? quiet(` ${nice}`) : null, brand ? h("span.brand", " ", brief(brand, 30)) : null);
   }
   /** The name of a cluster as text. @param {any} row @returns {string} */
-  const titleOf = (row) => row.name.replace(/^(\S+) \((.*)\)$/s, (/** @type {string} */ _, /** @type {string} */ value, /** @type {string} */ brand) => `${value} ${words(brand)}`);
+  const titleOf = (row) => named(row).filter(Boolean).join(" ");
   /** @param {any} row */
   function statusTag(row) {
     return row.status === "candidate" ? null : h(`span.tag.${/^[a-z]+$/.test(row.status) ? row.status : "other"}`, shown(words(row.status), 20));
@@ -1318,11 +1333,11 @@
     const same = weakest.join() === thin.join();
     const falls = weakest.length && row.cut !== null && !run.redacted ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
     const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
-    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => h("li", h("strong", FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
-    if (falls && !(same && thin.length)) lines.push(h("li", h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
+    const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => li(h("strong", FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
+    if (falls && !(same && thin.length)) lines.push(li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
     const alone = aloneLine(row, facts);
-    if (alone) lines.unshift(h("li", h("strong", "Whole only in the union"), ": ", alone));
-    return lines.length ? h("ul.flags", { "aria-label": "What to know before it is used" }, lines) : null;
+    if (alone) lines.unshift(li(h("strong", "Whole only in the union"), ": ", alone));
+    return lines.length ? h("ul.flags", { label: "What to know before it is used" }, lines) : null;
   }
 
   const clusterColumns = () => ({
@@ -1371,7 +1386,7 @@
     const c = clusterColumns();
     const list = table({
       columns: [c.priority, c.name, run.compared ? c.changed : c.countries, c.core, c.unreviewed, c.reporters, c.losses, c.orgs, c.last],
-      rows: clusters, caption: "Clusters that ask for attention", key: (row) => row.id, text: clusterText, sort: "-priority", state,
+      rows: clusters, caption: "Clusters that ask for attention", text: clusterText, sort: "-priority", state,
       filter: (row) => has(why, row), hint: "Filter by number, brand, organisation", none: state.q ? "Nothing fits." : "Nothing asks for attention.",
       open: (row) => (location.hash = toCluster(row.id)),
       drawn: (rows) => { inQueue = rows.map((row) => row.id); walkAside = why === "snoozed" || why === "done"; },
@@ -1382,7 +1397,7 @@
     const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
     return [
       headline("Queue",
-        h("p", h("span", { title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
+        p(span({ title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
         alarms()),
       h("div.facts",
         leads(run.shared, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
@@ -1393,7 +1408,7 @@
         run.contested ? leads(run.contested.total, "contested identifier", "contested identifiers", address("contested"), run.contested.total > 0) : null,
         leads(disputed, "disputed cluster", "disputed clusters", address("clusters", { status: "disputed" })),
         run.redacted ? null : leads(made.length, served ? "decision in the file" : "decision kept here", served ? "decisions in the file" : "decisions kept here", address("decisions"))),
-      h("div.chips", { role: "group", "aria-label": "Why" }, chips.map((one) =>
+      h("div.chips", { role: "group", label: "Why" }, chips.map((one) =>
         h("a.chip.choice", { href: address("queue", { ...state, why: one.kind }), "aria-current": one.kind === why ? "true" : null }, one.kind || !run.compared ? one.name : "Changed", " ", h("b", count(one.number))))),
       list.element,
       ...gone(),
@@ -1410,22 +1425,21 @@
   /** A cluster by name; of a single identifier, or of another run, the text. @param {string} id @param {any} [text] @param {Record<string, any>} [state] */
   const toNamed = (id, text = "single identifier", state = {}) => (clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : h("a", { href: toCluster(id, state) }, text));
   /** @param {any} number @param {any} what @param {boolean} [warn] */
-  const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), h("span", what));
+  const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(what));
   /** A number that leads to what it counts. @param {number} number @param {string} noun @param {string} nouns @param {string} href @param {boolean} [warn] */
   const leads = (number, noun, nouns, href, warn) => tile(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
   function alarms() {
-    return run.alarms.length ? h("ul.alarms", { "aria-label": "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => h("li", shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
+    return run.alarms.length ? h("ul.alarms", { label: "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => li(shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
   }
 
   /** @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values @param {Record<string, string>} state */
   const options = (any, name, values, state) =>
-    h("select", { "aria-label": any, onchange: (/** @type {any} */ event) => { const { view, id, state: now } = place(), next = { ...now, [name]: event.target.value }; location.replace(id ? toCluster(id, next) : address(view, next)); } },
+    h("select", { label: any, onchange: (/** @type {any} */ event) => { const { view, id, state: now } = place(), next = { ...now, [name]: event.target.value }; location.replace(id ? toCluster(id, next) : address(view, next)); } },
       h("option", { value: "" }, any), values.map(([value, text]) => h("option", { value, selected: state[name] === value }, text)));
   /** @param {string} any @param {string} name @param {Set<string>} values @param {Record<string, string>} state */
   const choice = (any, name, values, state) => options(any, name, [...values].sort().slice(0, 300).map((one) => [one, plain(words(one), 60)]), state);
   /** @param {Record<string, string>} state */
   function clustersView(state) {
-    for (const row of clusters) row.changes ??= changes(row);
     const c = clusterColumns();
     /** @param {(row: any) => string[]} of */
     const values = (of) => new Set(clusters.flatMap(of));
@@ -1440,13 +1454,13 @@
     const newest = Math.max(...clusters.map((row) => row.last));
     const list = table({
       columns: [c.priority, c.name, c.core, c.unreviewed, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.confidence, c.first, c.last],
-      rows: clusters, caption: "All clusters", key: (row) => row.id, text: clusterText, sort: "-priority", state, extra,
+      rows: clusters, caption: "All clusters", text: clusterText, sort: "-priority", state, extra,
       filter: (row) => (!state.org || row.orgs.includes(state.org)) && (!state.brand || row.brands.includes(state.brand)) && (!state.status || row.status === state.status) &&
         (!state.event || row.event.split(" ").includes(state.event)) && (!state.country || row.countries.some((/** @type {any} */ one) => one[0] === state.country)) &&
         row.size >= Number(state.size || 0) && (!state.active || row.last >= newest - Number(state.active) * 86400) && (!state.both || (state.both === "union" ? unionOnly.has(row.id) : row.orgs.length > 1)),
       open: (row) => (location.hash = toCluster(row.id)),
     });
-    return [headline("Clusters", h("p", `${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
+    return [headline("Clusters", p(`${counted(clusters.length, "cluster")} of two or more identifiers.`, clusters.length ? ` Activity counts back from ${day(newest)}, the newest record.` : "")), list.element];
   }
   /** @param {Record<string, string>} state */
   async function singlesView(state) {
@@ -1454,9 +1468,9 @@
     const c = clusterColumns();
     const list = table({
       columns: [c.priority, c.name, c.core, c.contested, c.reporters, c.complaints, c.calls, c.losses, c.countries, c.orgs, c.last],
-      rows, caption: "Single identifiers", key: (row) => row.id, text: clusterText, sort: "-priority", state, open: (row) => (location.hash = toCluster(row.id)),
+      rows, caption: "Single identifiers", text: clusterText, sort: "-priority", state, open: (row) => (location.hash = toCluster(row.id)),
     });
-    return [headline("Single identifiers", h("p", "Not yet linked to any other.")), list.element];
+    return [headline("Single identifiers", p("Not yet linked to any other.")), list.element];
   }
 
   // ---------------------------------------------------------------- a cluster
@@ -1470,17 +1484,16 @@
     if (!whole) {
       const went = run.moved.filter((/** @type {any} */ one) => one.cluster_id === id).flatMap((/** @type {any} */ one) => one.to_ids);
       for (const one of clusters) if (one.from.includes(id)) went.push(one.id);
-      return [headline(went.length ? "No longer a cluster of its own" : "No such cluster", h("p", identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", h("a", { href: address("queue") }, "Back to the queue")))];
+      return [headline(went.length ? "No longer a cluster of its own" : "No such cluster", p(identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", h("a", { href: address("queue") }, "Back to the queue")))];
     }
     const { row, facts } = whole;
-    row.changes ??= changes(row);
     const tab = TABS.some(([name]) => name === state.tab) ? state.tab : "members";
     const best = run.redacted ? null : spokesman(facts);
     const next = nextInQueue();
     const kinds = new Map();
     for (const one of facts.members) kinds.set(one.kind, (kinds.get(one.kind) ?? 0) + 1);
-    const panel = h("aside.panel", { "aria-label": "Identifier" });
-    const chosen = facts.members.find((/** @type {any} */ one) => one.id === state.id) ?? facts.members[0];
+    const panel = h("aside.panel", { label: "Identifier" });
+    const chosen = memberOf(facts, state.id) ?? facts.members[0];
     /** @param {any} member */
     const open = (member, keep = true) => {
       if (keep) remember({ id: member.id });
@@ -1490,7 +1503,7 @@
     };
     const head = h("div.headline.cluster-head",
       h("h1", clusterTitle(row), " ", statusTag(row), pendingTag(row)),
-      h("div.actions", { role: "group", "aria-label": "Decide on the cluster" }, best ? [
+      h("div.actions", { role: "group", label: "Decide on the cluster" }, best ? [
         button("Confirm", () => decide("confirm", whole, best.id), {}, ".primary"),
         button("Dispute", () => decide("dispute", whole, best.id)),
         button("Same operation…", () => pair("must_link", whole, best.id))] : null,
@@ -1508,15 +1521,15 @@
       tile(losses(row.losses), "losses stated"), tile(`${count(row.core)} of ${count(row.size)}`, [term("Core", "core"), row.size === 1 ? " member" : " members"]),
       tile(count(row.unreviewed), term("Unreviewed", "unreviewed")), row.contested ? tile(count(row.contested), term("Contested", "contested"), true) : null,
       tile(row.confidence.toFixed(2), term("Confidence", "confidence")),
-      tile(h("span", joined(row.countries.slice(0, 3), (one) => [shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
+      tile(span(joined(row.countries.slice(0, 3), (one) => [shown(one[0], 40), ` ${one[1] === null ? "–" : count(one[1])}`])), "complaints by country"));
     const tabs = h("div.tabs", { role: "tablist" }, TABS.map(([name, text]) => h("a", {
       role: "tab", href: toCluster(id, { tab: name === "members" ? "" : name, id: state.id }), "aria-selected": name === tab,
     }, text, tabCount(name, row, facts))));
-    const body = h("div.tab", { role: "tabpanel", "aria-label": TABS.find(([name]) => name === tab)?.[1] });
+    const body = h("div.tab", { role: "tabpanel", label: TABS.find(([name]) => name === tab)?.[1] });
     const draw = { members: membersTab, links: linksTab, records: recordsTab, timeline: timelineTab, graph: graphTab, rejected: rejectedTab, suppliers: suppliersTab, about: aboutTab }[tab];
     body.append(...[draw?.(whole, state, open)].flat().filter(Boolean));
     if (chosen) memberPanel(panel, whole, chosen);
-    const area = h("div.area", h("div", tabs, body), panel);
+    const area = h("div.area", div(tabs, body), panel);
     requestAnimationFrame(() => {
       const opened = chosen && document.querySelector(`tr[data-key="${CSS.escape(plain(chosen.id, 200))}"]`);
       opened?.classList.add("open");
@@ -1527,8 +1540,8 @@
   }
   /** @param {any} row */
   function clusterTitle(row) {
-    const [, value = row.name, brand = ""] = /^(\S+) \((.*)\)$/s.exec(row.name) ?? [];
-    return [h("span.id", shown(value, 80)), pretty(value) ? quiet(` ${pretty(value)}`) : null, brand ? [" ", shown(words(brand), 40)] : null];
+    const [value, brand] = named(row);
+    return [h("span.id", shown(value, 80)), pretty(value) ? quiet(` ${pretty(value)}`) : null, brand ? [" ", shown(brand, 40)] : null];
   }
   /** @param {string} name @param {any} row @param {any} facts */
   function tabCount(name, row, facts) {
@@ -1572,22 +1585,22 @@
     ];
     const list = table({
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("span.pick",
-          h("input", { type: "checkbox", "aria-label": `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [h("span.pick",
+          h("input", { type: "checkbox", label: `Select ${plain(one.id, 60)}`, checked: picked.has(one.id), onchange: (/** @type {any} */ event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); drawBar(); } }),
           h("button.link", { type: "button", onclick: () => open(one) }, dot(one.kind, { title: nounOf(one.kind)[0] }), briefly(valueOf(one.id), 40))), " ",
           pretty(one.id) ? h("span.quiet.nice", pretty(one.id), " ") : null, ...flags(one)] },
         { name: "tier", head: term("Core", "Tier"), value: (one) => `${one.tier} ${one.review}`, klass: "orgs", cell: (one) => [tierTag(one), one.review === "reviewed" ? h("span.tier.core", { title: "Reviewed by an analyst" }, " ✓", h("span.unseen", " reviewed")) : null] },
         counts("robustness", term("Robustness", "Robust")),
         counts("reporters", term("Reporters")),
         { name: "records", head: "Records", title: "Complaints and calls that name it", number: true, value: (one) => one.complaints + one.calls, cell: (one) => count(one.complaints + one.calls) },
-        { name: "role", head: "Role", klass: "orgs", value: (one) => one.role, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
+        { name: "role", head: "Role", klass: "orgs", sorts: true, cell: (one) => shown(SHORT[one.role] ?? words(one.role), 30) },
         reportedTo(2),
         dates("last", "Last seen"),
         deciding((one) => one.status === "contested" ? null : [
-          button("✓", () => decide("review", whole, one.id), { title: "Reviewed", "aria-label": `Reviewed: ${plain(one.id, 60)}` }),
-          button("Dispute", () => decide("dispute", whole, one.id), { "aria-label": `Dispute: ${plain(one.id, 60)}` })]),
+          button("✓", () => decide("review", whole, one.id), { title: "Reviewed", label: `Reviewed: ${plain(one.id, 60)}` }),
+          button("Dispute", () => decide("dispute", whole, one.id), { label: `Dispute: ${plain(one.id, 60)}` })]),
       ],
-      rows: facts.members, caption: "Members", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
+      rows: facts.members, caption: "Members", text: (one) => `${one.id} ${pretty(one.id)} ${one.role} ${one.orgs.join(" ")} ${one.carriers.join(" ")} ${one.region ?? ""}`.slice(0, 2000),
       sort: "-records", state, extra, open,
       filter: (one) => ["kind", "tier", "review"].every((name) => !state[name] || one[name] === state[name]) && (!side || side.has(one.id)),
     });
@@ -1602,39 +1615,39 @@
     const act = (/** @type {string} */ kind) => button(WORDS[kind], () => decide(kind, whole, member.id), { "data-term": WORDS[kind] });
     const records = member.complaints + member.calls;
     panel.replaceChildren(
-      h("h2", identifier(member.id, 200)),
+      h2(identifier(member.id, 200)),
       pretty(member.id) ? remark(pretty(member.id)) : "",
-      h("p", tierTag(member), " ", h("span", member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
-      h("div.actions", { role: "group", "aria-label": "Decide on this identifier" },
+      p(tierTag(member), " ", span(member.review === "reviewed" ? "reviewed" : "not yet reviewed"), " ", ...flags(member).flat().filter(Boolean)),
+      h("div.actions", { role: "group", label: "Decide on this identifier" },
         run.redacted ? null : contested ? [act("suspect_held"), act("victim_owned")] : [act("review"), act("dispute"), act("legitimate"),
           button("Keep apart…", () => pair("cannot_link", whole, member.id)), button("Same operation…", () => pair("must_link", whole, member.id))],
         button("Cite", () => cite(citation(row, [member])))),
       h("ul.plain",
-        h("li", `${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
+        li(`${counted(member.reporters, "person reports", "people report")} that a scammer used it; its place rests on ${counted(member.robustness, "person", "people")}.`),
         member.near ? h("li.warn", "One digit off ", identifier(member.near), ", which three times as many people report: perhaps a slip of the pen.") : null,
-        ...member.doubts.map((/** @type {string} */ one) => h("li", quiet("Doubt: "), shown(one, 300))),
-        h("li", quiet("Why: "), shown(because(member), 400))),
+        ...member.doubts.map((/** @type {string} */ one) => li(quiet("Doubt: "), shown(one, 300))),
+        li(quiet("Why: "), shown(because(member), 400))),
       h("dl.pairs",
         dd("Role", [shown(words(member.role), 30), Object.entries(member.roles).filter(([name]) => name !== member.role).map(([name, number]) => quiet(`, ${words(name).toLowerCase()} ${count(number)}`))]),
         dd("Seen", `${day(member.first)} to ${day(member.last)}`), dd("Records", `${counted(member.complaints, "complaint")}, ${counted(member.calls, "call")}`),
         member.region || member.line ? dd("Region, line", [shown(member.region, 40), " ", member.line ? shown(words(member.line), 30) : ""]) : null,
         member.carriers.length ? dd("Carriers", names(member.carriers, 4)) : null, member.host ? dd("Hosted by", shown(member.host, 80)) : null,
         dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
-      h("h3", { id: "panel-records" }, `Records `, h("span.count", member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
-      run.redacted ? remark("Left out of this copy.") : h("ol.records", member.readings.slice(0, 12).map((/** @type {any} */ one) => h("li", recordLine(one)))),
-      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? h("p", h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), quiet(member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
-      h("h3", "Links ", h("span.count", count(links.length))),
+      h3({ id: "panel-records" }, `Records `, h("span.count", member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
+      run.redacted ? remark("Left out of this copy.") : h("ol.records", member.readings.slice(0, 12).map((/** @type {any} */ one) => li(recordLine(one)))),
+      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? p(h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), quiet(member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
+      h3("Links ", h("span.count", count(links.length))),
       links.length ? h("ul.near", links.slice(0, 12).map((/** @type {any} */ one) => {
         const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
-        return h("li", button(briefly(other.id, 40), () => open(other), {}, ".link"), " ",
+        return li(button(briefly(other.id, 40), () => open(other), {}, ".link"), " ",
           quiet(`${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
-          run.redacted ? null : button("Keep apart", () => decide("cannot_link", whole, member.id, other.id), { "aria-label": `Keep apart from ${plain(other.id, 60)}` }, ".mini"));
+          run.redacted ? null : button("Keep apart", () => decide("cannot_link", whole, member.id, other.id), { label: `Keep apart from ${plain(other.id, 60)}` }, ".mini"));
       })) : remark(row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
-      links.length > 12 ? h("p", h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
+      links.length > 12 ? p(h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
     panel.scrollTop = 0;
     if (facts.joint) {
       const saw = facts.joint.saw.find((/** @type {any} */ one) => one[0] === member.id);
-      if (saw) panel.append(h("p", quiet("Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
+      if (saw) panel.append(p(quiet("Seen by "), names(saw[1].map((/** @type {any} */ one) => one[0]), 6)));
     }
   }
   /** @param {any} member */
@@ -1643,7 +1656,7 @@
     return code === "used" && !more.length ? `${words(member.status)} in ${counted(Number(records), "record")}` : `${words(member.status)}; ${member.reason}`;
   }
   /** @param {string} head @param {any} value */
-  const dd = (head, value) => [h("dt", head), h("dd", value)];
+  const dd = (head, value) => [dt(head), h("dd", value)];
 
   /** Where in a record something was read, such as `phone_numbers[1].raw`. @param {any} field */
   function fieldName(field) {
@@ -1657,7 +1670,7 @@
   /** @param {any} one a reading */
   function recordLine(one) {
     const made = h("div.record",
-      h("div", h("span.date", inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", quiet(shown(one.country, 40))] : null),
+      div(h("span.date", inWeek(one) || moment(one.at)), " ", shown(words(one.org), 30), " ", h("span.id", shown(one.id, 60)), one.kind === "call" ? " call" : "", one.country ? [" ", quiet(shown(one.country, 40))] : null),
       h("div.read", quiet(`${words(one.role)}: `),
         inWeek(one) ? ["counted by the offer", one.field === "offer" ? "" : ", whose sender has a call record of it"]
           : one.before !== null && one.before !== undefined ? h("q", "…", shown(one.before, 200), h("mark", shown(one.raw, 200)), shown(one.after, 200), "…") : [h("mark", shown(one.raw, 200)), " ", fieldName(one.field)],
@@ -1696,7 +1709,7 @@
         decide(kind, { ...whole, other: index.of[index.clusters[at]] }, a, hit.text);
       },
     },
-      h("h2", { id: "dialog-title" }, WORDS[kind]), h("p", identifier(a), " and"),
+      h2({ id: "dialog-title" }, WORDS[kind]), p(identifier(a), " and"),
       h("label", { for: "other" }, "The other identifier"), other,
       h("datalist", { id: "others" }, whole.facts.members.slice(0, 300).filter((/** @type {any} */ one) => one.id !== a).map((/** @type {any} */ one) => h("option", { value: plain(one.id, 200) }))),
       problem, h("p.buttons", h("button.primary", { type: "submit" }, "Continue"), button("Cancel", () => dialog.close()))));
@@ -1708,8 +1721,8 @@
   const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), quiet(` ${count(one.robustness)}`));
   /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b */
   const onLink = (whole, a, b) => [
-    h("div", button("Same operation", () => decide("must_link", { ...whole, other: whole.row.id }, a, b), { "aria-label": `Same operation: ${plain(a, 60)} and ${plain(b, 60)}` })),
-    h("div", button("Keep apart", () => decide("cannot_link", whole, a, b), { "aria-label": `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}` }))];
+    div(button("Same operation", () => decide("must_link", { ...whole, other: whole.row.id }, a, b), { label: `Same operation: ${plain(a, 60)} and ${plain(b, 60)}` })),
+    div(button("Keep apart", () => decide("cannot_link", whole, a, b), { label: `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}` }))];
 
   /** @param {number} left clusters of a supplier that are counted and not listed */
   const unnamed = (left) => (left > 0 ? [quiet(` and ${counted(left, "more", "more")}`)] : []);
@@ -1721,14 +1734,14 @@
       prefix: "l", state, rows: facts.links, caption: "Links between members", sort: "-weight", key: (one) => `${one.a} ${one.b}`,
       text: (one) => `${one.ends[0].id} ${one.ends[1].id} ${one.ids.join(" ")} ${one.orgs.join(" ")}`.slice(0, 3000),
       columns: [
-        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => h("div", button(briefly(end.id, 46), () => open(end), {}, ".link"), standing(end))) },
+        { name: "ends", head: "Identifiers", value: (one) => one.ends[0].id, klass: "who", cell: (one) => one.ends.map((/** @type {any} */ end) => div(button(briefly(end.id, 46), () => open(end), {}, ".link"), standing(end))) },
         decimals("weight", "Weight", 2),
         counts("reporters", term("Reporters")),
-        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => h("span", { title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", ", rejected"), h("div.why", shown(one.reason, 120))]) },
+        { name: "strength", head: term("Hard link", "Link"), klass: "orgs", value: (one) => `${one.strength}${one.accepted}`, cell: (one) => span({ title: plain(one.reason, 300) }, words(one.strength), one.accepted ? "" : [h("span.warn", ", rejected"), h("div.why", shown(one.reason, 120))]) },
         { name: "orgs", head: "Reported to", cell: (one) => names(one.orgs, 2) },
-        { name: "last", head: "Seen", number: true, klass: "date", value: (one) => one.last, cell: (one) => [day(one.first), h("br"), day(one.last)] },
+        { name: "last", head: "Seen", number: true, klass: "date", sorts: true, cell: (one) => [day(one.first), h("br"), day(one.last)] },
         { name: "ids", head: "Records", klass: "ids", value: (one) => -one.records, cell: (one) => [
-          h("div", { title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
+          div({ title: one.ids.map((/** @type {string} */ id) => plain(id, 80)).join("\n") }, counted(one.complaints, "complaint"), one.calls ? `, ${counted(one.calls, "call")}` : ""),
           one.ids.slice(0, 2).map((/** @type {string} */ id) => h("a.id", { href: toCluster(whole.row.id, { tab: "records", rq: id.slice(id.indexOf("|") + 1) }) }, brief(id.slice(id.lastIndexOf("|") + 1), 30)))] },
         deciding((one) => onLink(whole, one.ends[0].id, one.ends[1].id)),
       ],
@@ -1744,8 +1757,8 @@
       prefix: "r", state, rows: facts.readings, caption: "Records that name a member", sort: "-at", key: (one) => `${one.org} ${one.id} ${one.a}`, hint: "Filter by record, identifier, words",
       text: (one) => `${facts.members[one.a].id} ${pretty(facts.members[one.a].id)} ${one.org} ${one.id} ${one.role} ${one.raw ?? ""} ${one.before ?? ""} ${one.after ?? ""}`.slice(0, 4000),
       columns: [
-        { name: "at", head: "When", klass: "date", value: (one) => one.at, cell: (one) => [day(one.at), h("div.quiet", moment(one.at).split(", ")[1])] },
-        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), h("div", h("span.id", shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
+        { name: "at", head: "When", klass: "date", sorts: true, cell: (one) => [day(one.at), h("div.quiet", moment(one.at).split(", ")[1])] },
+        { name: "record", head: "Record", klass: "orgs", value: (one) => `${one.org} ${one.id}`, cell: (one) => [shown(words(one.org), 30), div(h("span.id", shown(one.id, 40)), one.kind === "call" ? " call" : "")] },
         { name: "who", head: "Identifier", value: (one) => one.a, klass: "who", cell: (one) => [button(briefly(facts.members[one.a].id, 46), () => open(facts.members[one.a]), {}, ".link"), standing(facts.members[one.a])] },
         { name: "country", head: "Victim in", value: (one) => one.country ?? "", cell: (one) => shown(one.country, 40) },
         { name: "words", head: "Where it stands", klass: "words", cell: (one) => [recordLine(one).querySelector(".read"), narrative(one)] },
@@ -1771,7 +1784,7 @@
     const weak = table({
       prefix: "w", state, rows: facts.bridges, caption: "Weak links", sort: "weight", key: (one) => `${one[0]} ${one[1]}`, text: (one) => `${one[0]} ${one[1]}`,
       columns: [
-        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => h("div", identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
+        { name: "link", head: "Weak link", klass: "who", cell: (one) => [one[0], one[1]].map((/** @type {string} */ id) => div(identifier(id, 60), ...facts.members.filter((/** @type {any} */ each) => each.id === id).map(standing))) },
         { name: "weight", head: term("Weight"), number: true, value: (one) => one[2], cell: (one) => one[2].toFixed(2) },
         { name: "drops", head: "Without it", value: (one) => -one[3], cell: (one) => [`Removing this link drops ${count(one[3])} of ${counted(row.size, "identifier")}`, freed(facts, one)] },
         deciding((one) => onLink(whole, one[0], one[1])),
@@ -1780,19 +1793,19 @@
     const near = table({
       prefix: "n", state, rows: facts.near, caption: "Links to other clusters that were rejected", sort: "-weight", key: (one) => `${one.a} ${one.there}`, text: (one) => `${facts.members[one.a].id} ${one.there} ${one.cluster}`,
       columns: [
-        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [h("div", identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), h("div", identifier(one.there, 50))] },
+        { name: "here", head: "Here, and there", value: (one) => facts.members[one.a].id, klass: "who", cell: (one) => [div(identifier(facts.members[one.a].id, 50), standing(facts.members[one.a])), div(identifier(one.there, 50))] },
         { name: "cluster", head: "Other cluster", cell: (one) => toNamed(one.cluster, undefined, { id: one.there }) },
         decimals("weight", "Weight", 2),
         counts("reporters", term("Reporters")),
         { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
         deciding((one) => [
-          h("div", button("Same operation", () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there))),
-          h("div", button("Keep apart", () => decide("cannot_link", whole, facts.members[one.a].id, one.there)))]),
+          div(button("Same operation", () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there))),
+          div(button("Keep apart", () => decide("cannot_link", whole, facts.members[one.a].id, one.there)))]),
       ],
     });
     return [
-      h("h2", "Weak links"), facts.bridges.length ? weak.element : remark("No single link holds it together."),
-      h("h2", "Links we rejected"), facts.near.length ? near.element : remark("None leads to another cluster."),
+      h2("Weak links"), facts.bridges.length ? weak.element : remark("No single link holds it together."),
+      h2("Links we rejected"), facts.near.length ? near.element : remark("None leads to another cluster."),
       facts.more_near ? remark(`${counted(facts.more_near, "weaker one is", "weaker ones are")} in links/.`) : "",
     ];
   }
@@ -1801,21 +1814,21 @@
   function suppliersTab(whole, state) {
     const { facts } = whole;
     const list = table({
-      prefix: "s", state, rows: facts.suppliers, caption: "Suppliers", sort: "-records", key: (one) => one.id, text: (one) => one.id,
+      prefix: "s", state, rows: facts.suppliers, caption: "Suppliers", sort: "-records", text: (one) => one.id,
       columns: [
-        { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 60) },
-        { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
+        { name: "id", head: term("Supplier"), sorts: true, klass: "who", cell: (one) => identifier(one.id, 60) },
+        { name: "kind", head: "Kind", sorts: true, cell: (one) => words(one.kind) },
         counts("records", "Records here"),
         counts("clusters", "Clusters"),
         { name: "others", head: "Serves also", cell: (one) => joined(one.others, (id) => toNamed(id)).concat(unnamed(one.clusters - 1 - one.others.length)) },
       ],
     });
     return [
-      h("h2", "Suppliers"), facts.suppliers.length ? list.element : remark("None is known."), facts.more_suppliers ? remark(`${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
-      facts.scripts.length ? h("h2", "Scripts that its callers read out") : "",
-      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", h("h3", identifier(one.entity_id), quiet(` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
+      h2("Suppliers"), facts.suppliers.length ? list.element : remark("None is known."), facts.more_suppliers ? remark(`${counted(facts.more_suppliers, "more is", "more are")} in suppliers/.`) : "",
+      facts.scripts.length ? h2("Scripts that its callers read out") : "",
+      ...facts.scripts.map((/** @type {any} */ one) => h("section.script", h3(identifier(one.entity_id), quiet(` ${counted(one.records, "record")}, ${counted(one.clusters, "cluster")}`)),
         h("blockquote", shown(one.template, 1000)),
-        h("ul", one.variants.map((/** @type {any} */ [pieces, number]) => h("li", pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), quiet(counted(number, "record"))))),
+        h("ul", one.variants.map((/** @type {any} */ [pieces, number]) => li(pieces.map((/** @type {any} */ [text, differs]) => [h(differs ? "mark" : "span", null, shown(text, 400)), " "]), quiet(counted(number, "record"))))),
         one.more ? remark(`${counted(one.more, "rarer wording is", "rarer wordings are")} in mentions/.`) : "")),
     ];
   }
@@ -1828,19 +1841,19 @@
     const where = `ringtrace export RUN --cluster ${plainName(row.id)} --format`;
     return [
       h("div.columns",
-        simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, "aria-label": words(one.part) })])),
+        simple("Priority", ["Part", "Points", "Share"], (facts.parts ?? []).map((/** @type {any} */ one) => [words(one.part), one.points.toFixed(1), h("meter", { min: 0, max: 1, value: one.value, label: words(one.part) })])),
         simple("Losses that complaints state", ["Currency", "Amount", "Complaints"], row.losses.map((/** @type {any} */ [currency, amount, number]) => [shown(currency, 40), cents(amount), count(number)])),
         simple(run.suppress_below > 1 ? `Victims’ countries, by complaints; counts below ${run.suppress_below}, and such as would tell them, are withheld` : "Victims’ countries, by complaints", ["Country", "Complaints"], row.countries.map((/** @type {any} */ [name, number]) => [shown(name, 40), small(number)]))),
-      h("h2", "Lineage"),
-      ...facts.lineage.map((/** @type {any} */ one) => h("p", words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
+      h2("Lineage"),
+      ...facts.lineage.map((/** @type {any} */ one) => p(words(one.event), one.from_ids.length ? [" from ", one.from_ids.map((/** @type {string} */ id) => [identifier(id, 40), " "])] : "", (one.to_ids ?? []).some((/** @type {string} */ id) => id !== row.id) ? [" to ", links(one.to_ids)] : "",
         one.members_new ? `; ${counted(one.members_new, "new member")}` : "", one.members_gone ? `; ${counted(one.members_gone, "member")} gone` : "", one.on_one_reporter ? "; one reporter alone put a member there" : "")),
-      facts.rests_on.length ? h("p", quiet("That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
-      h("h2", "Decisions in this run"), h("p", "Status: ", h("strong", shown(words(row.status), 30)), "."),
+      facts.rests_on.length ? p(quiet("That reporter’s records: "), [...new Set(facts.rests_on)].map((id) => [identifier(/** @type {string} */ (id), 60), " "])) : "",
+      h2("Decisions in this run"), p("Status: ", h("strong", shown(words(row.status), 30)), "."),
       past.length ? decisionTable(past, false) : remark(run.redacted ? "Left out of this copy." : "None names a member."),
       ...(facts.joint ? jointPart(row, facts.joint) : []),
-      h("h2", "Files for others"),
-      h("p", "Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
-      h("ul.plain", run.formats.map((/** @type {any} */ one) => h("li", h("code", `${where} ${one.code} --output FILE`), quiet(` ${one.name}, ${one.description}`)))),
+      h2("Files for others"),
+      p("Core members by value, the others as a count; STIX and MISP have those alone that an analyst reviewed. CSV, GraphML, PNG and SVG are also on this page."),
+      h("ul.plain", run.formats.map((/** @type {any} */ one) => li(h("code", `${where} ${one.code} --output FILE`), quiet(` ${one.name}, ${one.description}`)))),
       remark("Cluster ", identifier(row.id), " "), button("Cite the cluster", () => cite(`ringtrace ${run.run}, cluster ${plain(row.id)}: ${counted(row.size, "member")}, ${counted(row.complaints, "complaint")}, ${counted(row.reporters, "reporter")}; clusters/`)),
     ];
   }
@@ -1850,12 +1863,12 @@
   function jointPart(row, joint) {
     const side = (/** @type {any} */ one, /** @type {string} */ end) => shown(`${one[`part_${end}`]} of ${words(one[`contributor_${end}`])}`, 90);
     return [
-      h("h2", "What only the union reveals"),
-      h("p", `${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
-      joint.overlaps.length ? h("p", joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
+      h2("What only the union reveals"),
+      p(`${count(joint.several)} of ${counted(joint.saw.length, "identifier")} were seen by several organisations. Countries and losses are of this run’s own records alone. Complaints, calls and reporters count what offers count too: who reported to both is counted twice.`),
+      joint.overlaps.length ? p(joint.overlaps.map((/** @type {any} */ one) => [one.shared === null ? `Fewer than ${count(one.floor)} victims` : counted(one.shared, "victim"), " on both sides, ", shown(words(one.organisation), 64), "’s and this run’s, compared by ", shown(one.by, 20), " at ", shown(one.counted_at, 20), ". "]), `So at most ${count(row.reporters - joint.both)} distinct people, of ${count(row.reporters)} counted.`) : "",
       joint.links.length + joint.shared.length ? simple("Links and clusters that no organisation has alone", ["What", "Between"], [
-        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", h("span", identifier(one[0], 60), " and ", identifier(one[1], 60))]),
-        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", h("span", side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
+        ...joint.links.slice(0, 200).map((/** @type {any} */ one) => ["Link", span(identifier(one[0], 60), " and ", identifier(one[1], 60))]),
+        ...joint.shared.slice(0, 200).map((/** @type {any} */ one) => ["One cluster", span(side(one, "a"), " and ", side(one, "b"), `, ${counted(one.shared_in_all, "identifier")} shared`)])]) : "",
       joint.offered.length ? simple("What offers say of their own victims, suppressed and rounded by their senders", ["Cluster", "Identifiers", "Victims", "By country", "Losses, rounded", "Handling", "Expires"], joint.offered.map((/** @type {any} */ one) => [
         shown(`${one.part} of ${words(one.contributor)}`, 90), count(one.members), small(one.victims_known),
         (one.countries ?? []).length ? one.countries.map((/** @type {any} */ each) => `${plain(each.country, 12)} ${count(each.victims)} `) : "Withheld (small counts)",
@@ -1876,7 +1889,7 @@
     const left = Math.min(Math.max(...rows.map((one) => (ruler?.measureText(plain(valueOf(one.id), 70)).width ?? 200) * 0.92), 100) + 14, 420), width = 1000, line = 18, top = 26, scale = (width - left) / Math.max(end - start, 1);
     const x = (/** @type {number} */ at) => left + (at - start) * scale;
     const at = new Map(rows.map((one, n) => [one.place, top + n * line]));
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${top + rows.length * line + 6}`, class: "timeline", role: "group", "aria-label": `Days on which ${rows.length} identifiers were read` });
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${top + rows.length * line + 6}`, class: "timeline", role: "group", label: `Days on which ${rows.length} identifiers were read` });
     const months = [];
     for (let month = new Date(start * 864e5); month.getTime() < end * 864e5; month = new Date(Date.UTC(month.getUTCFullYear(), month.getUTCMonth() + 1, 1))) months.push(month);
     const step = Math.ceil(months.length / 12);
@@ -1888,7 +1901,7 @@
     for (const one of rows) {
       const y = at.get(one.place) ?? 0;
       const about = `${plain(one.id, 160)}, ${one.tier}, robustness ${count(one.robustness)}, ${day(one.first)} to ${day(one.last)}`;
-      const group = svg("g", { class: `life ${tint(one.kind)}`, tabindex: 0, role: "button", "aria-label": about });
+      const group = svg("g", { class: `life ${tint(one.kind)}`, tabindex: 0, role: "button", label: about });
       group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), svg("text", { x: left - 6, y: y + 10, "text-anchor": "end" }, plain(valueOf(one.id), 70)),
         svg("rect", { class: "span", x: x(Math.floor(one.first / 86400)), y: y + 4, width: Math.max((Math.floor(one.last / 86400) - Math.floor(one.first / 86400) + 1) * scale, 2), height: 5 }));
       let when = one.days[0] ?? 0;
@@ -1909,9 +1922,9 @@
     }
     return [
       remark("From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Timeline" }, drawing),
+      h("div.scroll", { tabindex: 0, role: "region", label: "Timeline" }, drawing),
       facts.handovers.length ? h("details", h("summary", counted(facts.handovers.length, "handover")), h("ul.plain", facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
-        h("li", identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
+        li(identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
     ];
   }
 
@@ -1934,7 +1947,7 @@
   /** @param {any} whole @param {Record<string, string>} state @param {(member: any) => void} open */
   function graphTab(whole, state, open) {
     const { row, facts } = whole;
-    const canvas = h("div.canvas", { tabindex: 0, role: "application", "aria-label": `Graph of ${counted(row.size, "identifier")}: arrows walk, Space keeps what is selected, Enter opens, Shift and arrows move the picture, plus and minus zoom, 0 fits` });
+    const canvas = h("div.canvas", { tabindex: 0, role: "application", label: `Graph of ${counted(row.size, "identifier")}: arrows walk, Space keeps what is selected, Enter opens, Shift and arrows move the picture, plus and minus zoom, 0 fits` });
     const list = h("div.between", { role: "status" });
     const kinds = /** @type {string[]} */ ([...new Set(facts.members.map((/** @type {any} */ one) => one.kind))]);
     const first = Math.min(...facts.members.map((/** @type {any} */ one) => one.first)), last = Math.max(...facts.members.map((/** @type {any} */ one) => one.last));
@@ -1964,7 +1977,7 @@
       }, 250);
       showDays();
       const then = until < last, taken = then ? facts.handovers.filter((/** @type {any} */ one) => one[2] >= from && one[3] <= until && one[3] > until - PAST_DAYS * 86400) : [];
-      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => h("span", identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
+      lately.replaceChildren(...(then ? [taken.length ? "" : "No handover in the week before.", ...taken.slice(-4).map(([before, after, , at]) => span(identifier(facts.members[before].id, 40), " gave way to ", identifier(facts.members[after].id, 40), ` on ${day(at)}. `))] : []));
       if (!cy) return;
       cy.batch(() => {
         cy.nodes().forEach((/** @type {any} */ node) => {
@@ -1978,7 +1991,7 @@
     }
     let playing = 0;
     // A slider has whole days: between two of its steps, an arrow key would lead back to where it was.
-    const slides = (/** @type {string} */ name, /** @type {(when: number) => void} */ set) => h("input", { type: "range", min: startOfDay(first), max: startOfDay(last), step: 86400, "aria-label": name, oninput: (/** @type {any} */ event) => set(Number(event.target.value)) });
+    const slides = (/** @type {string} */ name, /** @type {(when: number) => void} */ set) => h("input", { type: "range", min: startOfDay(first), max: startOfDay(last), step: 86400, label: name, oninput: (/** @type {any} */ event) => set(Number(event.target.value)) });
     const fromSlider = slides("From", (when) => {
       from = Math.max(startOfDay(when), first);
       until = Math.max(until, Math.min(endOfDay(from), last));
@@ -2024,7 +2037,7 @@
       button("SVG", () => cy && download(`${plainName(row.id)}.svg`, graphSvg(cy), "image/svg+xml")),
       button("GraphML", () => download(`${plainName(row.id)}.graphml`, graphml(facts), "application/xml")));
 
-    const close = () => button("×", () => { kept.clear(); select([]); canvas.focus(); }, { "aria-label": "Close" }, ".close");
+    const close = () => button("×", () => { kept.clear(); select([]); canvas.focus(); }, { label: "Close" }, ".close");
     /** What was selected, and what ties it. @param {any[]} members @param {any} [link] that was clicked */
     function between(members, link) {
       view.selected = members.map((one) => one.place);
@@ -2038,13 +2051,13 @@
       if (members.length !== 2) return list.replaceChildren(chosen);
       const [a, b] = members, found = link ? [link] : strongestPath(facts, a.place, b.place);
       list.replaceChildren(chosen,
-        found.length ? h("div", h("b", link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", found.map((/** @type {any} */ one) => h("li", identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), quiet(` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : h("p", "No accepted links lead from one to the other."),
+        found.length ? div(h("b", link ? (link.accepted ? "Link" : "Link that was rejected") : `Path of ${counted(found.length, "link")}`), h("ol", found.map((/** @type {any} */ one) => li(identifier(one.ends[0].id, 60), " and ", identifier(one.ends[1].id, 60), quiet(` ${counted(one.complaints, "complaint")}, ${counted(one.calls, "call")}, ${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)}, ${words(one.strength).toLowerCase()}, ${day(one.first)} to ${day(one.last)}`, one.accepted ? "" : ["; ", shown(one.reason, 160)], one.ids.length ? ": " : ""), recordLinks(row, one, 4))))) : p("No accepted links lead from one to the other."),
         run.redacted ? "" : h("div.bar", button("Same operation", () => decide("must_link", { ...whole, other: row.id }, a.id, b.id)), button("Keep apart", () => decide("cannot_link", whole, a.id, b.id))));
       if (cy) for (const one of found) cy.getElementById(`e${one.a}-${one.b}`).addClass("path");
     }
     /** Asks for the other end of a path. @param {any} member */
     function pathForm(member) {
-      const to = h("input", { list: "path-ends", autocomplete: "off", "aria-label": "Path to", placeholder: "Path to: in any form", size: 26 });
+      const to = h("input", { list: "path-ends", autocomplete: "off", label: "Path to", placeholder: "Path to: in any form", size: 26 });
       return h("form.bar", { onsubmit: (/** @type {Event} */ event) => {
         event.preventDefault();
         const other = memberBy(facts, to.value);
@@ -2056,7 +2069,7 @@
     /** @param {any} one a supplier */
     function supplied(one) {
       list.replaceChildren(h("div.bar", close(), h("b", words(one.kind)), identifier(one.id, 60), quiet(`${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
-        h("ul.plain", one.others.map((/** @type {string} */ id) => h("li", toNamed(id), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
+        h("ul.plain", one.others.map((/** @type {string} */ id) => li(toNamed(id), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
     }
     let quietly = false, asked = false;
     /** Says what is selected, once for all that changed together. @param {any} [link] */
@@ -2136,11 +2149,11 @@
         asked = true;
         queueMicrotask(() => { asked = false; if (!cy.destroyed()) chosen(); });
       });
-      const start = facts.members.find((/** @type {any} */ one) => one.id === state.id);
+      const start = memberOf(facts, state.id);
       if (start && selected.includes(start.place)) select(selected.map((/** @type {number} */ one) => facts.members[one]));
       else if (start) select([start]);
       document.documentElement.dataset.graph = row.id;
-    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(h("p", error.message)));
+    }).catch((/** @type {Error} */ error) => canvas.replaceChildren(p(error.message)));
 
     /** Opens what a node stands for. @param {any} node */
     function enter(node) {
@@ -2300,7 +2313,7 @@
   }
   /** @param {any} facts @returns {string} core members by value, the others counted */
   function graphml(facts) {
-    const core = facts.members.filter((/** @type {any} */ one) => one.tier === "core" && one.status === "infrastructure");
+    const core = facts.members.filter(leaves);
     const kept = new Set(core.map((/** @type {any} */ one) => one.place));
     const safe = (/** @type {any} */ text) => plain(text, 2000).replace(/[<>&"']/g, (one) => `&#${one.charCodeAt(0)};`);
     const keys = ["label", "kind", "tier", "review", "reporters"];
@@ -2316,50 +2329,50 @@
     const found = await load("shared");
     const rows = objects(found.columns, found.rows);
     const list = table({
-      state, rows, caption: "Identifiers that several organisations see", sort: "-total", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
+      state, rows, caption: "Identifiers that several organisations see", sort: "-total", text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), quiet(` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), quiet(` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
-        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => h("div", h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(seconds(org[4]))} to ${day(seconds(org[5]))}`)) },
+        { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => div(h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(seconds(org[4]))} to ${day(seconds(org[5]))}`)) },
       ],
       open: (one) => one.cluster && (location.hash = toCluster(one.cluster, { id: one.id })),
     });
-    return [headline("Seen by more than one organisation", h("p", `${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
+    return [headline("Seen by more than one organisation", p(`${counted(run.shared, "identifier")} that records of several organisations name, which none of them can see alone.`, run.joint ? ` Only the union reveals ${counted(run.joint.links, "link")} and that ${counted(run.joint.merged, "pair")} of clusters are one; the page of each cluster lists its own.` : "", run.shared > rows.length ? (run.redacted ? ` ${count(rows.length)} of them are here; the others are left out of this copy.` : ` The first ${count(rows.length)} are here, the others in entities/.`) : "")), list.element,
       run.joint ? simple("Offers of other organisations", ["Organisation", "Issued", "Handling", "SHA-256", "Its evidence"], run.joint.offers.map((/** @type {any} */ one) => [shown(words(one.sender), 64), shown(one.issued_at, 24), shown(one.tlp, 30), h("span.id", { title: plain(one.sha256, 80) }, plain(one.sha256, 12)), one.why ? ["left out: ", shown(one.why, 120)] : "is in this run"])) : ""];
   }
   /** @param {Record<string, string>} state */
   function contestedView(state) {
     const rows = objects(["cluster", "id", "reason", "complaints", "calls", "first", "last"], run.contested.rows);
     const list = table({
-      state, rows, caption: "Contested identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${one.reason}`,
+      state, rows, caption: "Contested identifiers", sort: "-complaints", text: (one) => `${one.id} ${one.reason}`,
       columns: [
-        { name: "id", head: "Withheld id", value: (one) => one.id, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 60)) },
+        { name: "id", head: "Withheld id", sorts: true, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 60)) },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
         { name: "reason", head: "Who says what", klass: "words", cell: (one) => shown(one.reason, 200) },
         counts("complaints", "Complaints"),
         counts("calls", "Calls"),
         dates("last", "Last seen"),
-        deciding((one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => button(WORDS[kind], async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); }, { "aria-label": `${WORDS[kind]}: ${plain(one.id, 60)}` })) : "")),
+        deciding((one) => (one.cluster ? ["suspect_held", "victim_owned"].map((kind) => button(WORDS[kind], async () => { const whole = await wholeCluster(one.cluster); if (whole) decide(kind, whole, one.id); }, { label: `${WORDS[kind]}: ${plain(one.id, 60)}` })) : "")),
       ],
     });
-    return [headline("Contested", h("p", TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : h("p", "No identifier is contested.")];
+    return [headline("Contested", p(TERMS.Contested, " Find out who holds it, then decide that the scammer holds it, or that it is a victim’s own.", run.contested.total > rows.length ? ` The first ${count(rows.length)} are here, the others in entities/.` : "")), rows.length ? list.element : p("No identifier is contested.")];
   }
   /** @param {Record<string, string>} state */
   function suppliersView(state) {
     const rows = objects(["id", "kind", "clusters", "records", "of"], run.suppliers.rows);
     const list = table({
-      state, rows, caption: "Suppliers", sort: "-clusters", key: (one) => one.id, text: (one) => `${one.id} ${one.kind}`,
+      state, rows, caption: "Suppliers", sort: "-clusters", text: (one) => `${one.id} ${one.kind}`,
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
       columns: [
-        { name: "id", head: term("Supplier"), value: (one) => one.id, klass: "who", cell: (one) => identifier(one.id, 70) },
-        { name: "kind", head: "Kind", value: (one) => one.kind, cell: (one) => words(one.kind) },
+        { name: "id", head: term("Supplier"), sorts: true, klass: "who", cell: (one) => identifier(one.id, 70) },
+        { name: "kind", head: "Kind", sorts: true, cell: (one) => words(one.kind) },
         counts("clusters", "Clusters"),
         counts("records", "Records"),
         { name: "of", head: "Serves", klass: "words", cell: (one) => joined(one.of, (id) => toNamed(id, undefined, { tab: "suppliers" })).concat(unnamed(one.clusters - one.of.length)) },
       ],
     });
-    return [headline("Suppliers", h("p", TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
+    return [headline("Suppliers", p(TERMS.Supplier, run.suppliers.total > rows.length ? ` The first ${count(rows.length)} are here, the others in suppliers/.` : "")), list.element];
   }
 
   /** @param {Record<string, string>} state */
@@ -2368,7 +2381,7 @@
     const rows = objects(["id", "rank", "basis", "probability", "reporters", "others", "first", "last", "members", "shared"], first);
     const member = (/** @type {any[]} */ [id, ids, reporters]) => [toNamed(id, identifier(ids[0], 60)), quiet(` ${counted(reporters, "reporter")}`)];
     const list = table({
-      state, rows, caption: "Campaigns", sort: "rank", key: (one) => one.id, text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
+      state, rows, caption: "Campaigns", sort: "rank", text: (one) => `${one.members.flat(2).join(" ")} ${one.shared.flat().join(" ")}`,
       columns: [
         counts("rank", "Rank"),
         { name: "probability", head: "Probability", number: true, value: (one) => one.probability ?? -1, cell: (one) => (one.probability === null ? "ranked only" : `${Math.round(one.probability * 100)} % in simulated worlds`) },
@@ -2379,7 +2392,7 @@
       ],
     });
     const more = total - rows.length;
-    return [headline("Campaigns", h("p", "Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : h("p", "No clusters share enough.")];
+    return [headline("Campaigns", p("Leads, the first to look at first: clusters that share a script, a block of numbers, a trunk or an origination id. Ranked by how alike they are, and how many reporters a lead adds to those of its largest cluster. They are not one cluster, and nothing of this leaves.", more > 0 ? ` ${counted(more, "more is", "more are")} in campaigns/.` : "")), rows.length ? list.element : p("No clusters share enough.")];
   }
 
   /** @param {Record<string, string>} state */
@@ -2387,10 +2400,10 @@
     const { rows: first, total } = await load("suppressed");
     const rows = objects(["id", "kind", "complaints", "calls", "orgs", "reason"], first);
     const list = table({
-      state, rows, caption: "Suppressed identifiers", sort: "-complaints", key: (one) => one.id, text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
+      state, rows, caption: "Suppressed identifiers", sort: "-complaints", text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
       columns: [
-        { name: "id", head: "Identifier", value: (one) => one.id, klass: "who", cell: (one) => [identifier(one.id, 60), quiet(` ${pretty(one.id)}`)] },
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [identifier(one.id, 60), quiet(` ${pretty(one.id)}`)] },
         counts("complaints", "Complaints"),
         counts("calls", "Calls"),
         reportedTo(3),
@@ -2398,7 +2411,7 @@
       ],
     });
     const more = total - rows.length;
-    return [headline("Suppressed", h("p", "Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
+    return [headline("Suppressed", p("Identifiers that join nothing and are in no cluster, each with the reason.", more > 0 ? ` ${counted(more, "more is", "more are")} in entities/${run.redacted ? ", or left out of this copy" : ""}.` : "")), list.element];
   }
 
   /** @param {any[]} rows @param {boolean} mine */
@@ -2416,7 +2429,7 @@
     served = about.records;
     author = about.author || author;
     const others = about.runs.length > 1;
-    const select = h("select", { id: "runs", "aria-label": "Run", onchange: (/** @type {any} */ event) => { location.href = event.target.value + location.hash.replace(/\?.*$/, ""); } },
+    const select = h("select", { id: "runs", label: "Run", onchange: (/** @type {any} */ event) => { location.href = event.target.value + location.hash.replace(/\?.*$/, ""); } },
       about.runs.map((/** @type {any} */ one) => h("option", { value: one.href, selected: one.current }, plain(`${one.name}${one.clock ? `, ${moment(seconds(one.clock))}` : ""}`, 80))));
     document.getElementById("runs")?.remove();
     if (others) document.querySelector(".product")?.after(select);
@@ -2439,7 +2452,7 @@
       try {
         if (served) takeWork(await ask("acknowledge", { alert: one.alert_id }));
         else { work.acknowledged[one.alert_id] = { at: new Date().toISOString(), by: author }; keepWork(); }
-      } catch (error) { toast(plain(/** @type {Error} */ (error).message, 300)); }
+      } catch (error) { failed(error); }
       render();
     };
     const list = table({
@@ -2447,8 +2460,8 @@
       extra: [options("Not acknowledged", "seen", [["all", "All alerts"]], state), choice("Any kind", "kind", new Set(feed.alerts.map((/** @type {any} */ one) => one.kind)), state)],
       filter: (one) => (state.seen === "all" || !done(one)) && (!state.kind || one.kind === state.kind),
       columns: [
-        { name: "observed_at", head: "Observed", klass: "date", value: (one) => one.observed_at, cell: (one) => moment(seconds(one.observed_at)) },
-        { name: "kind", head: "Alert", value: (one) => one.kind, cell: (one) => shown(words(one.kind), 40) },
+        { name: "observed_at", head: "Observed", klass: "date", sorts: true, cell: (one) => moment(seconds(one.observed_at)) },
+        { name: "kind", head: "Alert", sorts: true, cell: (one) => shown(words(one.kind), 40) },
         { name: "id", head: "Identifier or cluster", klass: "who", value: (one) => one.entity_id ?? one.cluster_id ?? "", cell: (one) => {
           const text = one.entity_id ?? one.cluster_id ?? "";
           return [clusterOf.has(one.cluster_id) ? h("a", { href: toCluster(one.cluster_id, { id: one.entity_id }) }, briefly(text, 50)) : identifier(text, 50), pretty(text) ? quiet(` ${pretty(text)}`) : null];
@@ -2456,16 +2469,16 @@
         { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", "linked to ", joined(one.tied_to.slice(0, 3), (id) => briefly(id, 40))) : null] },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters ?? 0, cell: (one) => count(one.reporters ?? 0) },
         { name: "orgs", head: "Reported to", klass: "orgs", cell: (one) => names(one.orgs ?? [], 3) },
-        { name: "ack", head: h("span.unseen", "Acknowledge"), klass: "quick", cell: (one) => done(one) ? quiet("seen by ", shown(done(one).by || "you", 30)) : button("Acknowledge", () => acknowledge(one), { "aria-label": `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}` }) },
+        { name: "ack", head: h("span.unseen", "Acknowledge"), klass: "quick", cell: (one) => done(one) ? quiet("seen by ", shown(done(one).by || "you", 30)) : button("Acknowledge", () => acknowledge(one), { label: `Acknowledge ${plain(one.entity_id ?? one.cluster_id, 60)}` }) },
       ],
     });
-    return [headline("Alerts", h("p", `${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
+    return [headline("Alerts", p(`${counted(fresh(), "alert")} not acknowledged, of the newest ${count(feed.alerts.length)}. This page looks for new ones every 20 s.`, feed.held_back ? ` ${counted(feed.held_back, "names what the run withholds, and is", "name what the run withholds, and are")} not shown.` : "")), list.element];
   }
   /** The button for the next run, and how far it is. @returns {any[]} */
   function rerunPart() {
     if (!about?.rerun || !served) return [];
-    const told = h("p", { role: "status" });
-    const bar = h("progress", { max: 100, value: 0, "aria-label": "The next run", hidden: true });
+    const told = p({ role: "status" });
+    const bar = h("progress", { max: 100, value: 0, label: "The next run", hidden: true });
     const start = button("Run again with these decisions", async () => {
       try {
         await ask("rerun", {});
@@ -2488,7 +2501,7 @@
       }
     }
     follow();
-    return [h("h2", "The next run"), h("p", "Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", "--rerun"), " says. This run stays as it is."), h("div.bar", start, bar), told];
+    return [h2("The next run"), p("Makes a run with all decisions of the file, beside this one, as the file given to ", h("code", "--rerun"), " says. This run stays as it is."), h("div.bar", start, bar), told];
   }
   async function meetRerun() {
     const before = about.rerun.state;
@@ -2510,7 +2523,7 @@
         if (!hit) return toast("No cluster of this run is found by that.");
         location.hash = address("compare", { ...place().state, [name]: safeDecoded(hit.href.slice(4).split("?")[0]) });
       },
-    }, h("input.filter", { type: "search", "aria-label": text, placeholder: "Number, site, account or cluster" }), h("button", { type: "submit" }, text));
+    }, h("input.filter", { type: "search", label: text, placeholder: "Number, site, account or cluster" }), h("button", { type: "submit" }, text));
     if (!one || !other) {
       const near = one ? new Map() : null;
       if (one && near) {
@@ -2518,9 +2531,9 @@
         for (const supplier of one.facts.suppliers) for (const id of supplier.others) if (!near.has(id)) near.set(id, `the same ${words(supplier.kind).toLowerCase()}`);
       }
       return [
-        headline("Compare two clusters", one ? h("p", clusterName(one.row), " and") : null),
+        headline("Compare two clusters", one ? p(clusterName(one.row), " and") : null),
         pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
-        near?.size ? [h("h2", "Close to it"), h("ul.plain", [...near].slice(0, 30).map(([id, why]) => h("li", h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), quiet(` by ${why}`))))] : null,
+        near?.size ? [h2("Close to it"), h("ul.plain", [...near].slice(0, 30).map(([id, why]) => li(h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), quiet(` by ${why}`))))] : null,
       ];
     }
     const both = [one, other];
@@ -2542,14 +2555,14 @@
       ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
     ];
     const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", h("h2", `Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => h("li", dot(each.kind), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
-      it.facts.members.length > 40 ? h("p", h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
+    const list = (/** @type {any} */ it) => h("section", h2(`Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => li(dot(each.kind), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+      it.facts.members.length > 40 ? p(h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
     return [
-      headline("Compare two clusters", a && b ? h("div.actions", { role: "group", "aria-label": "Decide on both" },
+      headline("Compare two clusters", a && b ? h("div.actions", { role: "group", label: "Decide on both" },
         button("Same operation", () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id), {}, ".primary"), button("Keep apart", () => decide("cannot_link", one, a.id, b.id)),
         h("a.button", { href: address("compare", { a: state.a }) }, "Another…")) : null),
-      h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Side by side" }, h("table.pair", h("tbody", rows.map(([head, cell]) => h("tr", h("th", { scope: "row" }, head), both.map((it) => h("td", cell(it)))))))),
-      h("h2", "When they were active"), twoTimes(one, other),
+      h("div.scroll", { tabindex: 0, role: "region", label: "Side by side" }, h("table.pair", h("tbody", rows.map(([head, cell]) => tr(h("th", { scope: "row" }, head), both.map((it) => h("td", cell(it)))))))),
+      h2("When they were active"), twoTimes(one, other),
       simple("What they share", ["Kind", "What"], shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
       near.length ? simple("Links between them that were rejected", ["Here", "There", "Weight", "Why not"], near.map((/** @type {any} */ each) => [identifier(one.facts.members[each.a].id, 50), identifier(each.there, 50), each.weight.toFixed(2), shown(each.reason, 160)]), [1, 3]) : null,
       h("div.columns.two", both.map(list)),
@@ -2567,8 +2580,8 @@
     });
     const days = counts.flatMap((found) => [...found.keys()]);
     if (!days.length) return remark("No day is known of either.");
-    const start = Math.min(...days), span = Math.max(...days) - start + 1, left = 44, width = 1000, tall = 70, w = (width - left) / span;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", "aria-label": `Records by day of both clusters, ${day(start * 86400)} to ${day((start + span - 1) * 86400)}` });
+    const start = Math.min(...days), long = Math.max(...days) - start + 1, left = 44, width = 1000, tall = 70, w = (width - left) / long;
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", label: `Records by day of both clusters, ${day(start * 86400)} to ${day((start + long - 1) * 86400)}` });
     counts.forEach((found, n) => {
       const most = Math.max(...found.values(), 1), foot = (n + 1) * tall + n * 10;
       chart.append(svg("line", { x1: left, x2: width, y1: foot, y2: foot, class: "tick" }), svg("text", { x: left - 6, y: foot - tall + 20, "text-anchor": "end" }, count(most)), svg("text", { x: left - 6, y: foot, "text-anchor": "end" }, "0"));
@@ -2577,7 +2590,7 @@
         chart.append(svg("rect", { class: n ? "bar-b" : "bar-a", x: left + (when - start) * w, y: foot - high, width: Math.max(w - 0.5, 1), height: high }, svg("title", {}, `${day(when * 86400)}: ${counted(number, "mention")}`)));
       }
     });
-    for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * span) / 8)) * 86400)));
+    for (let n = 0; n < 8; n++) chart.append(svg("text", { x: left + (n * (width - left)) / 8, y: 2 * tall + 32 }, day((start + Math.floor((n * long) / 8)) * 86400)));
     const met = Math.min(one.row.last, other.row.last) - Math.max(one.row.first, other.row.first);
     return h("figure", h("figcaption.quiet", h("span.key.key-a"), " ", briefly(titleOf(one.row), 60), " ", h("span.key.key-b"), " ", briefly(titleOf(other.row), 60), met >= 0 ? `; both active for ${counted(Math.floor(met / 86400) + 1, "day")}` : `; ${counted(Math.max(Math.round(-met / 86400), 1), "day")} between the last record of one and the first of the other`), chart);
   }
@@ -2608,8 +2621,8 @@
     const hidden = found.countries.filter((/** @type {any} */ one) => one[1] === null).length, hiddenRegions = inView.filter((one) => one.number === null).length;
     const ofRegions = [inView.length ? "Circles: regions that complaints state, area by complaints. " : "", hiddenRegions ? `${counted(hiddenRegions, "region is", "regions are")} hatched, all of one size: the count is too small to show. ` : "", notOnMap(found.unmapped.filter((/** @type {any} */ one) => !chosen || one[0] === chosen)), inView.length ? " Outlines and middles: Natural Earth." : " Outlines: Natural Earth."];
     return [
-      headline("Places and flows", h("p", `Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`, choices.length ? ", a circle the map of its country." : ".")),
-      choices.length ? h("div.bar", { role: "group", "aria-label": "Part of the map" }, ["", ...choices].map((one) => h("a.chip.choice", { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null }, one ? countryName(one) : "World"))) : null,
+      headline("Places and flows", p(`Complaints by the victim’s country${choices.length ? " and region" : ""}, and where callback numbers, calls and money lead. A country opens the clusters with victims there`, choices.length ? ", a circle the map of its country." : ".")),
+      choices.length ? h("div.bar", { role: "group", label: "Part of the map" }, ["", ...choices].map((one) => h("a.chip.choice", { href: address("places", { map: one }), "aria-current": one === chosen ? "true" : null }, one ? countryName(one) : "World"))) : null,
       chosen ? h("div.map-area", h("figure", regionMap(chosen, found.views[chosen], world, inView, inClusters.has(chosen)),
         h("figcaption.quiet", ofRegions)),
         first(`${countryName(chosen)}: regions, by complaints`, ["Region", "Complaints"], inView, (one) => [[shown(one.name, 60), quiet(` ${plain(one.code, 12)}`)], amount(one)]))
@@ -2617,11 +2630,11 @@
         h("figcaption.quiet", "Complaints by the victim’s country; more in a stronger colour, on a logarithmic scale. ", absent.length ? `Too small to draw: ${absent.map((/** @type {any} */ one) => `${plain(countryName(one[0]), 40)}${one[1] === null ? "" : ` ${count(one[1])}`}`).slice(0, 12).join(", ")}. ` : "", hidden ? `${counted(hidden, "country is", "countries are")} hatched: the count is too small to show. ` : "", ofRegions)),
         simple("Victims’ countries, by complaints", ["Country", "Complaints"], [...most.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]), ...(found.unknown ? [["Not stated", count(found.unknown)]] : [])])),
       found.countries.length > 12 ? h("details", h("summary", `All ${counted(found.countries.length, "country", "countries")}`), simple("All countries", ["Country", "Complaints"], found.countries.map((/** @type {any} */ one) => [toClusters(one[0]), small(one[1])]))) : null,
-      h("h2", "Records over time"), ...run.trends.map(trendChart),
+      h2("Records over time"), ...run.trends.map(trendChart),
       h("div.columns",
         found.regions.length ? first("Regions as written, by complaints", ["Region", "Country", "Complaints"], found.regions, (/** @type {any} */ one) => [shown(one[1], 60), shown(one[0], 12), small(one[2])], [1]) : null,
         first("Callback numbers, by their country", ["Country", "Numbers", "Complaints"], found.callbacks, (/** @type {any} */ one) => [named(one[0]), count(one[1]), count(one[2])]),
-        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? h("span", { title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
+        first("Money: accounts by institution", ["Institution, by code", "Country", "Accounts", "Complaints"], found.institutions, (/** @type {any} */ one) => [shown(one[0], 60), one[1] ? span({ title: plain(countryName(one[1]), 60) }, plain(one[1], 12)) : "", count(one[2]), count(one[3])], [1]),
         first("Losses that complaints state", ["Currency", "Amount", "Complaints"], found.losses, (/** @type {any} */ one) => [one[0] ? shown(one[0], 12) : "No currency stated", one[1] === null ? small(null) : one[0] ? count(Math.round(Number(one[1]))) : "–", small(one[2])]),
         first("Carriers that handed calls over", ["Carrier", "Calls"], found.carriers, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])]),
         first("Trunks that calls came in on", ["Trunk", "Calls"], found.trunks, (/** @type {any} */ one) => [shown(one[0], 60), count(one[1])])),
@@ -2641,17 +2654,17 @@
   /** @param {[string, number | null][]} counts @param {any} world @param {Set<string>} linked countries that open a list @param {any[]} regionsKnown */
   function worldMap(counts, world, linked, regionsKnown) {
     const [width, height] = world.size;
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", "aria-label": `World map of complaints from ${counted(counts.length, "country", "countries")}` }, hatched());
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "world", role: "group", label: `World map of complaints from ${counted(counts.length, "country", "countries")}` }, hatched());
     const known = new Map(counts), most = Math.max(...counts.map((one) => one[1] ?? 0), 1);
     for (const [code, path] of Object.entries(world.paths)) if (!known.has(code)) drawing.append(svg("path", { d: path, class: "land" }));
     for (const [code, number] of counts) {
       if (!Object.hasOwn(world.paths, code)) continue;
       const text = `${countryName(code)}: ${number === null ? "withheld, small count" : counted(number, "complaint")}`;
       const shape = svg("path", { d: world.paths[code], class: number === null ? "hidden" : "counted", ...(number === null ? {} : { "fill-opacity": 0.25 + (0.75 * Math.log1p(number)) / Math.log1p(most) }) }, svg("title", {}, text));
-      drawing.append(linked.has(code) ? svg("a", { href: address("clusters", { country: code }), "aria-label": text }, shape) : shape);
+      drawing.append(linked.has(code) ? svg("a", { href: address("clusters", { country: code }), label: text }, shape) : shape);
     }
     const links = new Map();
-    for (const { country } of regionsKnown) if (!links.has(country)) links.set(country, svg("a", { href: address("places", { map: country }), tabindex: -1, "aria-label": `Regions of ${countryName(country)}` }));
+    for (const { country } of regionsKnown) if (!links.has(country)) links.set(country, svg("a", { href: address("places", { map: country }), tabindex: -1, label: `Regions of ${countryName(country)}` }));
     drawing.append(...links.values());
     asDrawn(drawing, (wide) => {
       const spots = sized(regionsKnown, Math.min(13, wide / 70), width / wide);
@@ -2681,7 +2694,7 @@
   /** @param {any} spot */
   function circle(spot) {
     const text = regionText(spot.one);
-    return svg("g", { role: "img", "aria-label": text }, svg("title", {}, text), svg("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: spot.r.toFixed(1), class: spot.one.number === null ? "region withheld" : "region" }));
+    return svg("g", { role: "img", label: text }, svg("title", {}, text), svg("circle", { cx: spot.x.toFixed(1), cy: spot.y.toFixed(1), r: spot.r.toFixed(1), class: spot.one.number === null ? "region withheld" : "region" }));
   }
   const NORTH = 84; // of world.js, in degrees
   /**
@@ -2695,8 +2708,8 @@
     const land = svg("g", {}), marks = svg("g", {});
     for (const [code, path] of Object.entries(world.paths)) if (code !== country) land.append(svg("path", { d: path, class: "land" }));
     const own = svg("path", { d: world.paths[country], class: "own" });
-    land.append(linked ? svg("a", { href: address("clusters", { country }), "aria-label": `Clusters with victims in ${countryName(country)}` }, own) : own);
-    const drawing = svg("svg", { viewBox: `0 0 ${width} ${width}`, class: "world country", role: "group", "aria-label": `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}` }, hatched(), land, marks);
+    land.append(linked ? svg("a", { href: address("clusters", { country }), label: `Clusters with victims in ${countryName(country)}` }, own) : own);
+    const drawing = svg("svg", { viewBox: `0 0 ${width} ${width}`, class: "world country", role: "group", label: `Map of complaints from ${counted(regionsKnown.length, "region")} of ${countryName(country)}` }, hatched(), land, marks);
     asDrawn(drawing, (wide) => {
       const narrow = wide < 600, below = narrow && regionsKnown.some(isAside), height = below ? 1250 : narrow ? 1000 : 520, unit = width / wide;
       const down = Math.min((width * 0.95) / ((east - west) * flat), (height * 0.95) / (south - north)), across = down * flat;
@@ -2745,12 +2758,12 @@
 
   function decisionsView() {
     return [
-      headline("Decisions", h("p", served ? ["In the file that this server was given; the next run with ", h("code", "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", "--dry-run"), " shows them alone."])),
-      h("div.bar", served ? null : [h("label.check", "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", "aria-label": "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
+      headline("Decisions", p(served ? ["In the file that this server was given; the next run with ", h("code", "--decisions"), " applies them. The last one can be undone for some seconds, before it is recorded."] : ["Kept in this browser until you download them. ", h("code", "ringtrace decide RUN --decisions FILE --from decisions.csv --author NAME"), " shows and signs them: FILE is what the next run is given, and ", h("code", "--dry-run"), " shows them alone."])),
+      h("div.bar", served ? null : [h("label.check", "Your name", h("input", { type: "text", value: author, maxlength: 80, size: 14, autocomplete: "off", label: "Your name", onchange: (/** @type {any} */ event) => { author = event.target.value.trim(); keep(AUTHOR_KEY, author, "decisions.csv"); } })),
         button("Download decisions.csv", decisionsCsv, { disabled: !made.length }, ".primary")], quiet(served ? counted(made.length, "decision") : `${counted(made.length, "decision")} made here`)),
       made.length ? decisionTable([...made].reverse(), true) : remark("None yet: open a cluster, and confirm or dispute it."),
       ...rerunPart(), ...workPart(),
-      h("h2", "In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none."),
+      h2("In this run"), run.decisions?.length ? decisionTable(run.decisions, false) : remark("The run applied none."),
     ];
   }
 
@@ -2758,14 +2771,14 @@
     const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", "does not add up: ", one.problems.join("; ")) : "adds up");
     const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0);
     return [
-      headline("Health", h("p", "What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", run.alarms.map((/** @type {any} */ one) => h("li", shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : h("p", "No alarms.")),
+      headline("Health", p("What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", run.alarms.map((/** @type {any} */ one) => li(shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : p("No alarms.")),
       simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
       h("div.columns",
         simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
         simple("Identifiers by kind", ["Kind", ...run.statuses.map((/** @type {string} */ one) => term(one, one === "uncorroborated" ? "Only named" : words(one))), "All"], run.kinds.map((/** @type {any} */ one) => [words(one.kind), ...one.by_status.map((/** @type {number} */ each) => zero(each)), count(sum(one.by_status))])),
         simple("Members by tier and review, single identifiers too", ["Tier", "Review", "Members"], run.tiers.map((/** @type {any} */ one) => [words(one.tier), words(one.review), count(one.rows)])),
         ...run.breakdowns.map((/** @type {any} */ one) => simple(one.title, ["Value", "Complaints"], [...one.rows.map((/** @type {any} */ [name, number]) => [[shown(words(name), 60), one.notes[name] ? quiet(` ${plain(one.notes[name], 200)}`) : ""], small(number)]), ...(one.others === 0 ? [] : [["Others", small(one.others)]]), ...(one.unknown ? [["Not stated", count(one.unknown)]] : [])]))),
-      h("h2", "Records over time"), ...run.trends.map(trendChart),
+      h2("Records over time"), ...run.trends.map(trendChart),
       simple("Inputs", ["File", "Records", "Format", "Rows", "Bytes", "SHA-256"], run.inputs.slice(0, 200).map((/** @type {any} */ one) => [shown(one.name, 80), words(one.kind), shown(one.format, 40), count(one.rows ?? 0), count(one.bytes ?? 0), h("span.id", shown(one.sha256, 64))])),
       h("details", h("summary", "Versions, options and all else that was counted"), h("div.columns",
         simple(`Versions; contract version ${run.contract}`, ["What", "Version"], Object.entries(run.versions).sort().map(([name, one]) => [shown(name, 60), shown(one, 60)])),
@@ -2781,7 +2794,7 @@
     const bars = trend.complaints.length, width = 1000, tall = 150, left = 44;
     if (!bars) return remark("No record.");
     const start = seconds(trend.start), w = (width - left) / bars;
-    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", "aria-label": `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
+    const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", label: `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
     for (const share of [0, 0.5, 1]) {
       const y = tall - share * (tall - 16);
       chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), svg("text", { x: left - 6, y: y + 3, "text-anchor": "end" }, count(Math.round(share * most))));
@@ -2796,11 +2809,11 @@
   }
   /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {number[]} [texts] columns beside the first that are no numbers */
   const simple = (caption, heads, rows, texts = []) =>
-    h(heads.length > 5 ? "section.wide" : "section", h("h2", caption), grid(caption, heads, rows, (at) => (at && !texts.includes(at) ? "num" : "")));
+    h(heads.length > 5 ? "section.wide" : "section", h2(caption), grid(caption, heads, rows, (at) => (at && !texts.includes(at) ? "num" : "")));
   /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {(column: number) => string | null} kind the class of a column */
-  const grid = (caption, heads, rows, kind) => h("div.scroll", { tabindex: 0, role: "region", "aria-label": caption }, h("table",
-    h("thead", h("tr", heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
-    h("tbody", rows.length ? rows.map((row) => h("tr", row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : h("tr", h("td.none", { colspan: heads.length }, "None")))));
+  const grid = (caption, heads, rows, kind) => h("div.scroll", { tabindex: 0, role: "region", label: caption }, h("table",
+    h("thead", tr(heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
+    h("tbody", rows.length ? rows.map((row) => tr(row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : tr(h("td.none", { colspan: heads.length }, "None")))));
 
   // ---------------------------------------------------------------- the page
 
@@ -2820,13 +2833,13 @@
     /** @type {any} */ let content;
     try {
       const absent = VIEWS.find(([name]) => name === view && lacks(name));
-      content = absent ? [headline(absent[1], h("p", view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
+      content = absent ? [headline(absent[1], p(view === "alerts" ? "A stream raises them: ringtrace serve with its --output." : "Left out of this copy."))] : await ({
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
         places: () => placesView(state), alerts: () => alertsView(state), compare: () => compareView(state),
         suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
-      }[view] ?? (() => [h("h1", "No such page"), h("p", h("a", { href: address("queue") }, "To the queue"))]))();
+      }[view] ?? (() => [h("h1", "No such page"), p(h("a", { href: address("queue") }, "To the queue"))]))();
     } catch (error) {
-      content = [h("h1", "This cannot be shown"), h("p", plain(/** @type {Error} */ (error).message, 300))];
+      content = [h("h1", "This cannot be shown"), p(plain(/** @type {Error} */ (error).message, 300))];
     }
     if (mine !== turn) return;
     if (graph) { graph.destroy(); graph = null; }
@@ -2851,8 +2864,8 @@
   const KEYS = [["/", "Search: a number in any form, a site, an account, a record"], ["Enter", "Open the first hit"], ["↑ ↓", "Walk the hits, or the rows of a table"], ["n", "Next cluster in the queue"], ["q", "The queue"], ["c", "Confirm the open cluster"], ["g, m, t, r", "Graph, members, timeline, records of the open cluster"], ["Esc", "Close what is open"], ["?", "These keys"],
     ["In a graph", "Arrows walk, Space keeps what is selected, Enter opens; Shift and arrows move the picture, + − zoom, 0 fits"]];
   function help() {
-    dialog.replaceChildren(h("div", h("h2", { id: "dialog-title" }, "Keys and terms"), h("dl.keys", KEYS.map(([key, text]) => [h("dt", h("kbd", key)), h("dd", text)])),
-      h("h3", "Terms"), h("dl.terms", Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [h("dt", name), h("dd", text)])), h("p.buttons", button("Close", () => dialog.close(), {}, ".primary"))));
+    dialog.replaceChildren(div(h2({ id: "dialog-title" }, "Keys and terms"), h("dl.keys", KEYS.map(([key, text]) => [dt(h("kbd", key)), h("dd", text)])),
+      h3("Terms"), h("dl.terms", Object.entries(TERMS).filter(([name]) => !run.statuses.includes(name)).map(([name, text]) => [dt(name), h("dd", text)])), h("p.buttons", button("Close", () => dialog.close(), {}, ".primary"))));
     dialog.showModal();
     dialog.scrollTop = 0;
   }
@@ -2901,5 +2914,5 @@
     await loadWork();
     await render();
   }
-  start().catch((error) => main.replaceChildren(h("p", { role: "alert" }, plain(error.message, 400))));
+  start().catch((error) => main.replaceChildren(p({ role: "alert" }, plain(error.message, 400))));
 })();
