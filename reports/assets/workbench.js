@@ -237,6 +237,9 @@
   const [p, li, h2, h3, div, span, tr, dt] = ["p", "li", "h2", "h3", "div", "span", "tr", "dt"].map((tag) => (/** @type {any[]} */ ...children) => h(tag, ...children));
   const quiet = (/** @type {any[]} */ ...children) => h("span.quiet", ...children);
   const remark = (/** @type {any[]} */ ...children) => h("p.quiet", ...children);
+  const anchor = (/** @type {string | null} */ href, /** @type {any[]} */ ...children) => h("a", { href }, ...children);
+  /** A part of the page that scrolls by itself. @param {string} label @param {any} child */
+  const scroller = (label, child) => h("div.scroll", { tabindex: 0, role: "region", label }, child);
   /** What stands for no value. @param {string} [text] */
   const none = (text = "–") => h("span.none", text);
   const zero = (/** @type {number} */ number) => (number ? count(number) : none("0"));
@@ -250,6 +253,10 @@
     made.append(...children);
     return made;
   }
+
+  const tick = (/** @type {number} */ x1, /** @type {number} */ x2, /** @type {number} */ y) => svg("line", { x1, x2, y1: y, y2: y, class: "tick" });
+  /** A text at the left of a drawing. @param {number} left @param {number} y @param {string} text */
+  const beside = (left, y, text) => svg("text", { x: left - 6, y, "text-anchor": "end" }, text);
 
   const ODD = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
   const ODDS = new RegExp(ODD, "gu");
@@ -360,6 +367,7 @@
     const found = /^(?:phone:)?\+1(\d{3})(\d{3})(\d{4})(#\d+)?$/.exec(value);
     return found ? `(${found[1]}) ${found[2]}-${found[3]}` : "";
   }
+  const prettily = (/** @type {string} */ value) => (pretty(value) ? quiet(` ${pretty(value)}`) : null);
   /** @param {string} id */
   const valueOf = (id) => id.slice(id.indexOf(":") + 1);
 
@@ -584,8 +592,7 @@
     draw();
     const element = h(`div.tabled${long ? ".long" : ""}`,
       h("div.bar", filter, found, ...(options.extra ?? [])),
-      h("div.scroll", { tabindex: 0, role: "region", label: options.caption },
-        h("table", h("caption.unseen", options.caption), h("thead", tr(...heads)), body)),
+      scroller(options.caption, h("table", h("caption.unseen", options.caption), h("thead", tr(...heads)), body)),
       printed, more);
     return { element, draw, chosen };
   }
@@ -1179,7 +1186,7 @@
     if (!whole) found = [...new Map(identifiersIn(query).flatMap(find).map((hit) => [hit.text + hit.href, hit])).values()].slice(0, 60);
     marked = 0;
     hits.replaceChildren(...found.map((hit, at) => {
-      const inner = [briefly(hit.text, 70), pretty(hit.text) ? quiet(` ${pretty(hit.text)}`) : null, h("span.note", isolated(hit.note))];
+      const inner = [briefly(hit.text, 70), prettily(hit.text), h("span.note", isolated(hit.note))];
       return hit.href
         ? h("a", { href: hit.href, role: "option", id: `hit-${at}`, tabindex: -1, "aria-selected": at === 0, onclick: closeHits }, inner)
         : div({ role: "option", id: `hit-${at}`, "aria-selected": at === 0 }, inner);
@@ -1293,9 +1300,9 @@
   }
   /** @param {any} row */
   function clusterName(row, state = {}) {
-    const [value, brand] = named(row), nice = pretty(value);
+    const [value, brand] = named(row);
     return h("a.cluster", { href: toCluster(row.id, state) }, briefly(value, 48),
-      nice ? quiet(` ${nice}`) : null, brand ? h("span.brand", " ", brief(brand, 30)) : null);
+      prettily(value), brand ? h("span.brand", " ", brief(brand, 30)) : null);
   }
   /** The name of a cluster as text. @param {any} row @returns {string} */
   const titleOf = (row) => named(row).filter(Boolean).join(" ");
@@ -1332,7 +1339,7 @@
     const cut = facts.cut ?? {}, weakest = cut.weakest_side ?? [], thin = cut.thin_side ?? [];
     const same = weakest.join() === thin.join();
     const falls = weakest.length && row.cut !== null && !run.redacted ? `If ${row.flags.includes("cut_at_least") ? "at least " : ""}${counted(row.cut, "reporter is", "reporters are")} wrong, it falls into ${count(weakest.length)} and ${count(row.size - weakest.length)} members. ` : "";
-    const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [h("a", { href: toCluster(row.id, { side: name }) }, `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
+    const smaller = (/** @type {string} */ name, /** @type {any[]} */ members) => (members.length ? [anchor(toCluster(row.id, { side: name }), `Show the smaller side, ${counted(members.length, "member")}`), "."] : null);
     const lines = row.flags.filter((/** @type {string} */ one) => FLAGS[one]).map((/** @type {string} */ one) => li(h("strong", FLAGS[one][0]), `: ${FLAGS[one][1]} `, one === "thin" ? [same ? falls : "", smaller("thin", thin)] : null));
     if (falls && !(same && thin.length)) lines.push(li(h("strong", "Weakest cut"), `: ${falls}`, smaller("weakest", weakest)));
     const alone = aloneLine(row, facts);
@@ -1397,8 +1404,8 @@
     const changed = run.previous ? `${counted(rows.length, "cluster")} changed since ${run.previous_clock ? `the run of ${moment(seconds(run.previous_clock))}` : run.previous}` : run.compared ? `${counted(rows.length, "cluster")} changed since the run before; its numbers are not here` : `First run: no earlier one to compare with`;
     return [
       headline("Queue",
-        p(span({ title: run.previous }, changed), "; by priority. ", h("a", { href: address("clusters") }, `All ${counted(clusters.length, "cluster")}`), ", ", h("a", { href: address("singles") }, counted(run.singles, "single identifier")), "."),
-        alarms()),
+        p(span({ title: run.previous }, changed), "; by priority. ", anchor(address("clusters"), `All ${counted(clusters.length, "cluster")}`), ", ", anchor(address("singles"), counted(run.singles, "single identifier")), "."),
+        alarms(5, 300)),
       h("div.facts",
         leads(run.shared, run.joint ? "identifier that both sides see" : "identifier seen by several", run.joint ? "identifiers that both sides see" : "identifiers seen by several", address("shared")),
         run.joint ? leads(run.joint.links, "link only the union reveals", "links only the union reveals", address("shared")) : leads(several, "cluster seen by several", "clusters seen by several", address("clusters", { both: 1 })),
@@ -1423,14 +1430,13 @@
   /** @param {string[]} ids of clusters */
   const links = (ids) => joined(ids.slice(0, 12), (id) => toNamed(id, identifier(id, 40)));
   /** A cluster by name; of a single identifier, or of another run, the text. @param {string} id @param {any} [text] @param {Record<string, any>} [state] */
-  const toNamed = (id, text = "single identifier", state = {}) => (clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : h("a", { href: toCluster(id, state) }, text));
+  const toNamed = (id, text = "single identifier", state = {}) => (clusterOf.has(id) ? clusterName(clusterOf.get(id), state) : anchor(toCluster(id, state), text));
   /** @param {any} number @param {any} what @param {boolean} [warn] */
   const tile = (number, what, warn = false) => h(`div.fact${warn ? ".alarm" : ""}`, h("b", number), span(what));
   /** A number that leads to what it counts. @param {number} number @param {string} noun @param {string} nouns @param {string} href @param {boolean} [warn] */
   const leads = (number, noun, nouns, href, warn) => tile(count(number), h("a", { href }, number === 1 ? noun : nouns), warn);
-  function alarms() {
-    return run.alarms.length ? h("ul.alarms", { label: "Alarms" }, run.alarms.slice(0, 5).map((/** @type {any} */ one) => li(shown(words(one.code), 60), ": ", shown(one.message, 300)))) : null;
-  }
+  /** @param {number} most @param {number} letters */
+  const alarms = (most, letters) => (run.alarms.length ? h("ul.alarms", { label: "Alarms" }, run.alarms.slice(0, most).map((/** @type {any} */ one) => li(shown(words(one.code), 60), ": ", shown(one.message, letters)))) : null);
 
   /** @param {string} any what stands for no choice @param {string} name @param {[string, string][]} values @param {Record<string, string>} state */
   const options = (any, name, values, state) =>
@@ -1484,7 +1490,7 @@
     if (!whole) {
       const went = run.moved.filter((/** @type {any} */ one) => one.cluster_id === id).flatMap((/** @type {any} */ one) => one.to_ids);
       for (const one of clusters) if (one.from.includes(id)) went.push(one.id);
-      return [headline(went.length ? "No longer a cluster of its own" : "No such cluster", p(identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", h("a", { href: address("queue") }, "Back to the queue")))];
+      return [headline(went.length ? "No longer a cluster of its own" : "No such cluster", p(identifier(id), " is no cluster of this run. ", went.length ? ["Its members went to ", links([...new Set(went)]), ". "] : "", anchor(address("queue"), "Back to the queue")))];
     }
     const { row, facts } = whole;
     const tab = TABS.some(([name]) => name === state.tab) ? state.tab : "members";
@@ -1541,7 +1547,7 @@
   /** @param {any} row */
   function clusterTitle(row) {
     const [value, brand] = named(row);
-    return [h("span.id", shown(value, 80)), pretty(value) ? quiet(` ${pretty(value)}`) : null, brand ? [" ", shown(brand, 40)] : null];
+    return [h("span.id", shown(value, 80)), prettily(value), brand ? [" ", shown(brand, 40)] : null];
   }
   /** @param {string} name @param {any} row @param {any} facts */
   function tabCount(name, row, facts) {
@@ -1635,7 +1641,7 @@
         dd("Reported to", names(member.orgs, 5)), dd("Confidence", member.confidence.toFixed(2))),
       h3({ id: "panel-records" }, `Records `, h("span.count", member.readings.length < records && !run.redacted ? `${count(member.readings.length)} of ${count(records)}` : count(records))),
       run.redacted ? remark("Left out of this copy.") : h("ol.records", member.readings.slice(0, 12).map((/** @type {any} */ one) => li(recordLine(one)))),
-      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? p(h("a", { href: toCluster(row.id, { tab: "records", rq: member.id, id: member.id }) }, "All that are here"), quiet(member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
+      !run.redacted && (member.readings.length > 12 || member.readings.length < records) ? p(anchor(toCluster(row.id, { tab: "records", rq: member.id, id: member.id }), "All that are here"), quiet(member.readings.length < records ? "; the rest is in mentions/." : "")) : "",
       h3("Links ", h("span.count", count(links.length))),
       links.length ? h("ul.near", links.slice(0, 12).map((/** @type {any} */ one) => {
         const other = one.ends[0] === member ? one.ends[1] : one.ends[0];
@@ -1643,7 +1649,7 @@
           quiet(`${counted(one.reporters, "person", "people")}, weight ${one.weight.toFixed(1)} `),
           run.redacted ? null : button("Keep apart", () => decide("cannot_link", whole, member.id, other.id), { label: `Keep apart from ${plain(other.id, 60)}` }, ".mini"));
       })) : remark(row.size > 1 ? "No accepted link of its own." : "Not yet linked to any other."),
-      links.length > 12 ? p(h("a", { href: toCluster(row.id, { tab: "links", lq: member.id, id: member.id }) }, `All ${counted(links.length, "link")}`)) : "");
+      links.length > 12 ? p(anchor(toCluster(row.id, { tab: "links", lq: member.id, id: member.id }), `All ${counted(links.length, "link")}`)) : "");
     panel.scrollTop = 0;
     if (facts.joint) {
       const saw = facts.joint.saw.find((/** @type {any} */ one) => one[0] === member.id);
@@ -1719,9 +1725,9 @@
 
   /** The tier and the robustness of a member that a row names. @param {any} one */
   const standing = (one) => h("span.standing", { title: `Robustness ${count(one.robustness)}: the fewest reporters that its place rests on` }, " ", tierTag(one), quiet(` ${count(one.robustness)}`));
-  /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b */
-  const onLink = (whole, a, b) => [
-    div(button("Same operation", () => decide("must_link", { ...whole, other: whole.row.id }, a, b), { label: `Same operation: ${plain(a, 60)} and ${plain(b, 60)}` })),
+  /** The buttons that decide on a link. @param {any} whole @param {string} a @param {string} b @param {string} [other] cluster of b */
+  const onLink = (whole, a, b, other = whole.row.id) => [
+    div(button("Same operation", () => decide("must_link", { ...whole, other }, a, b), { label: `Same operation: ${plain(a, 60)} and ${plain(b, 60)}` })),
     div(button("Keep apart", () => decide("cannot_link", whole, a, b), { label: `Keep apart: ${plain(a, 60)} and ${plain(b, 60)}` }))];
 
   /** @param {number} left clusters of a supplier that are counted and not listed */
@@ -1798,9 +1804,7 @@
         decimals("weight", "Weight", 2),
         counts("reporters", term("Reporters")),
         { name: "why", head: "Why not", klass: "words", cell: (one) => shown(one.reason, 160) },
-        deciding((one) => [
-          div(button("Same operation", () => decide("must_link", { ...whole, other: one.cluster }, facts.members[one.a].id, one.there))),
-          div(button("Keep apart", () => decide("cannot_link", whole, facts.members[one.a].id, one.there)))]),
+        deciding((one) => onLink(whole, facts.members[one.a].id, one.there, one.cluster)),
       ],
     });
     return [
@@ -1902,7 +1906,7 @@
       const y = at.get(one.place) ?? 0;
       const about = `${plain(one.id, 160)}, ${one.tier}, robustness ${count(one.robustness)}, ${day(one.first)} to ${day(one.last)}`;
       const group = svg("g", { class: `life ${tint(one.kind)}`, tabindex: 0, role: "button", label: about });
-      group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), svg("text", { x: left - 6, y: y + 10, "text-anchor": "end" }, plain(valueOf(one.id), 70)),
+      group.append(svg("title", {}, about), svg("rect", { class: "row", x: 0, y: y - 2, width, height: line - 1 }), beside(left, y + 10, plain(valueOf(one.id), 70)),
         svg("rect", { class: "span", x: x(Math.floor(one.first / 86400)), y: y + 4, width: Math.max((Math.floor(one.last / 86400) - Math.floor(one.first / 86400) + 1) * scale, 2), height: 5 }));
       let when = one.days[0] ?? 0;
       const most = Math.max(...one.days.filter((/** @type {number} */ _, /** @type {number} */ n) => n > 0 && n % 2 === 0), 1);
@@ -1922,7 +1926,7 @@
     }
     return [
       remark("From first to last seen, darker on days with more records. Curves are ", term("Handover", "handovers"), facts.members.length > rows.length ? `; ${counted(facts.members.length - rows.length, "later identifier is", "later identifiers are")} not drawn.` : "."),
-      h("div.scroll", { tabindex: 0, role: "region", label: "Timeline" }, drawing),
+      scroller("Timeline", drawing),
       facts.handovers.length ? h("details", h("summary", counted(facts.handovers.length, "handover")), h("ul.plain", facts.handovers.map((/** @type {any} */ [before, after, last, first]) =>
         li(identifier(facts.members[before].id, 50), ` (last ${day(last)}) to `, identifier(facts.members[after].id, 50), ` (first ${day(first)})`)))) : "",
     ];
@@ -2069,7 +2073,7 @@
     /** @param {any} one a supplier */
     function supplied(one) {
       list.replaceChildren(h("div.bar", close(), h("b", words(one.kind)), identifier(one.id, 60), quiet(`${counted(one.records, "record")} here; serves ${counted(one.clusters, "cluster")}${one.others.length ? ", among them:" : ""}`)),
-        h("ul.plain", one.others.map((/** @type {string} */ id) => li(toNamed(id), " ", h("a", { href: address("compare", { a: row.id, b: id }) }, "Compare")))));
+        h("ul.plain", one.others.map((/** @type {string} */ id) => li(toNamed(id), " ", anchor(address("compare", { a: row.id, b: id }), "Compare")))));
     }
     let quietly = false, asked = false;
     /** Says what is selected, once for all that changed together. @param {any} [link] */
@@ -2331,7 +2335,7 @@
     const list = table({
       state, rows, caption: "Identifiers that several organisations see", sort: "-total", text: (one) => `${one.id} ${pretty(one.id)} ${one.orgs.map((/** @type {any} */ org) => org[0]).join(" ")}`,
       columns: [
-        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 50)), quiet(` ${pretty(one.id)}`), one.tier ? standing(one) : ""] },
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [anchor(one.cluster ? toCluster(one.cluster, { id: one.id }) : null, briefly(one.id, 50)), prettily(one.id), one.tier ? standing(one) : ""] },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : "single identifier") },
         { name: "total", head: "Records", number: true, value: (one) => one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0), cell: (one) => count(one.orgs.reduce((/** @type {number} */ sum, /** @type {any} */ org) => sum + org[1] + org[2], 0)) },
         { name: "orgs", head: "Who saw what", klass: "words", cell: (one) => one.orgs.map((/** @type {any} */ org) => div(h("b", shown(words(org[0]), 40)), ` ${counted(org[1], "complaint")}, ${counted(org[2], "call")} as ${org[3].map((/** @type {string} */ role) => words(role).toLowerCase()).join(", ")}, ${day(seconds(org[4]))} to ${day(seconds(org[5]))}`)) },
@@ -2347,7 +2351,7 @@
     const list = table({
       state, rows, caption: "Contested identifiers", sort: "-complaints", text: (one) => `${one.id} ${one.reason}`,
       columns: [
-        { name: "id", head: "Withheld id", sorts: true, klass: "who", cell: (one) => h("a", { href: one.cluster ? toCluster(one.cluster, { id: one.id }) : null }, briefly(one.id, 60)) },
+        { name: "id", head: "Withheld id", sorts: true, klass: "who", cell: (one) => anchor(one.cluster ? toCluster(one.cluster, { id: one.id }) : null, briefly(one.id, 60)) },
         { name: "cluster", head: "Cluster", klass: "name", cell: (one) => (clusterOf.has(one.cluster) ? clusterName(clusterOf.get(one.cluster), { id: one.id }) : shown(one.cluster, 40)) },
         { name: "reason", head: "Who says what", klass: "words", cell: (one) => shown(one.reason, 200) },
         counts("complaints", "Complaints"),
@@ -2403,7 +2407,7 @@
       state, rows, caption: "Suppressed identifiers", sort: "-complaints", text: (one) => `${one.id} ${pretty(one.id)} ${one.reason}`,
       extra: [choice("Any kind", "kind", new Set(rows.map((one) => one.kind)), state)], filter: (one) => !state.kind || one.kind === state.kind,
       columns: [
-        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [identifier(one.id, 60), quiet(` ${pretty(one.id)}`)] },
+        { name: "id", head: "Identifier", sorts: true, klass: "who", cell: (one) => [identifier(one.id, 60), prettily(one.id)] },
         counts("complaints", "Complaints"),
         counts("calls", "Calls"),
         reportedTo(3),
@@ -2464,7 +2468,7 @@
         { name: "kind", head: "Alert", sorts: true, cell: (one) => shown(words(one.kind), 40) },
         { name: "id", head: "Identifier or cluster", klass: "who", value: (one) => one.entity_id ?? one.cluster_id ?? "", cell: (one) => {
           const text = one.entity_id ?? one.cluster_id ?? "";
-          return [clusterOf.has(one.cluster_id) ? h("a", { href: toCluster(one.cluster_id, { id: one.entity_id }) }, briefly(text, 50)) : identifier(text, 50), pretty(text) ? quiet(` ${pretty(text)}`) : null];
+          return [clusterOf.has(one.cluster_id) ? anchor(toCluster(one.cluster_id, { id: one.entity_id }), briefly(text, 50)) : identifier(text, 50), prettily(text)];
         } },
         { name: "reason", head: "Why", klass: "words", cell: (one) => [shown(one.reason, 200), (one.tied_to ?? []).length ? h("div.quiet", "linked to ", joined(one.tied_to.slice(0, 3), (id) => briefly(id, 40))) : null] },
         { name: "reporters", head: term("Reporters"), number: true, value: (one) => one.reporters ?? 0, cell: (one) => count(one.reporters ?? 0) },
@@ -2533,7 +2537,7 @@
       return [
         headline("Compare two clusters", one ? p(clusterName(one.row), " and") : null),
         pick(one ? "b" : "a", one ? "Compare with it" : "Choose the first"),
-        near?.size ? [h2("Close to it"), h("ul.plain", [...near].slice(0, 30).map(([id, why]) => li(h("a", { href: address("compare", { ...state, b: id }) }, briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), quiet(` by ${why}`))))] : null,
+        near?.size ? [h2("Close to it"), h("ul.plain", [...near].slice(0, 30).map(([id, why]) => li(anchor(address("compare", { ...state, b: id }), briefly(clusterOf.has(id) ? titleOf(clusterOf.get(id)) : `single identifier ${id}`, 60)), quiet(` by ${why}`))))] : null,
       ];
     }
     const both = [one, other];
@@ -2555,13 +2559,13 @@
       ...suppliers.map((id) => ["Supplier", identifier(id, 60)]), ...carriers.map((each) => ["Carrier", shown(each, 60)]),
     ];
     const [a, b] = both.map((it) => (run.redacted ? null : spokesman(it.facts)));
-    const list = (/** @type {any} */ it) => h("section", h2(`Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => li(dot(each.kind), h("a", { href: toCluster(it.row.id, { id: each.id }) }, briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
-      it.facts.members.length > 40 ? p(h("a", { href: toCluster(it.row.id) }, `All ${counted(it.facts.members.length, "member")}`)) : null);
+    const list = (/** @type {any} */ it) => h("section", h2(`Members of `, briefly(titleOf(it.row), 60)), h("ul.near", it.facts.members.slice(0, 40).map((/** @type {any} */ each) => li(dot(each.kind), anchor(toCluster(it.row.id, { id: each.id }), briefly(valueOf(each.id), 40)), standing(each), quiet(` ${words(each.role)}, ${counted(each.reporters, "person", "people")}, ${day(each.first)} to ${day(each.last)}`)))),
+      it.facts.members.length > 40 ? p(anchor(toCluster(it.row.id), `All ${counted(it.facts.members.length, "member")}`)) : null);
     return [
       headline("Compare two clusters", a && b ? h("div.actions", { role: "group", label: "Decide on both" },
         button("Same operation", () => decide("must_link", { ...one, other: other.row.id }, a.id, b.id), {}, ".primary"), button("Keep apart", () => decide("cannot_link", one, a.id, b.id)),
         h("a.button", { href: address("compare", { a: state.a }) }, "Another…")) : null),
-      h("div.scroll", { tabindex: 0, role: "region", label: "Side by side" }, h("table.pair", h("tbody", rows.map(([head, cell]) => tr(h("th", { scope: "row" }, head), both.map((it) => h("td", cell(it)))))))),
+      scroller("Side by side", h("table.pair", h("tbody", rows.map(([head, cell]) => tr(h("th", { scope: "row" }, head), both.map((it) => h("td", cell(it)))))))),
       h2("When they were active"), twoTimes(one, other),
       simple("What they share", ["Kind", "What"], shared.length ? shared : [["Nothing that the run knows", ""]], [1]),
       near.length ? simple("Links between them that were rejected", ["Here", "There", "Weight", "Why not"], near.map((/** @type {any} */ each) => [identifier(one.facts.members[each.a].id, 50), identifier(each.there, 50), each.weight.toFixed(2), shown(each.reason, 160)]), [1, 3]) : null,
@@ -2584,7 +2588,7 @@
     const chart = svg("svg", { viewBox: `0 0 ${width} ${2 * tall + 40}`, class: "trend", role: "img", label: `Records by day of both clusters, ${day(start * 86400)} to ${day((start + long - 1) * 86400)}` });
     counts.forEach((found, n) => {
       const most = Math.max(...found.values(), 1), foot = (n + 1) * tall + n * 10;
-      chart.append(svg("line", { x1: left, x2: width, y1: foot, y2: foot, class: "tick" }), svg("text", { x: left - 6, y: foot - tall + 20, "text-anchor": "end" }, count(most)), svg("text", { x: left - 6, y: foot, "text-anchor": "end" }, "0"));
+      chart.append(tick(left, width, foot), beside(left, foot - tall + 20, count(most)), beside(left, foot, "0"));
       for (const [when, number] of found) {
         const high = (number / most) * (tall - 14);
         chart.append(svg("rect", { class: n ? "bar-b" : "bar-a", x: left + (when - start) * w, y: foot - high, width: Math.max(w - 0.5, 1), height: high }, svg("title", {}, `${day(when * 86400)}: ${counted(number, "mention")}`)));
@@ -2614,7 +2618,7 @@
     const inView = regionsKnown.filter((one) => !chosen || one.country === chosen);
     const named = (/** @type {string} */ code) => (code ? [shown(countryName(code), 60), quiet(` ${plain(code, 12)}`)] : quiet("Not known"));
     const inClusters = new Set(clusters.flatMap((row) => row.countries.map((/** @type {any} */ one) => one[0])));
-    const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? h("a", { href: address("clusters", { country: code }) }, named(code)) : named(code));
+    const toClusters = (/** @type {string} */ code) => (inClusters.has(code) ? anchor(address("clusters", { country: code }), named(code)) : named(code));
     /** The first rows of a list, and all of it on demand: an element can stand in one of them alone. @param {string} caption @param {any[]} heads @param {any[]} rows @param {(one: any) => any[]} cells @param {number[]} [texts] */
     const first = (caption, heads, rows, cells, texts) => h("section", simple(caption, heads, rows.slice(0, 12).map(cells), texts), rows.length > 12 ? h("details", h("summary", `All ${count(rows.length)}`), simple(`${caption}: all`, heads, rows.map(cells), texts)) : null);
     const most = found.countries.slice(0, 12), absent = found.countries.filter((/** @type {any} */ one) => !world.paths[one[0]]);
@@ -2771,7 +2775,7 @@
     const adds = (/** @type {any} */ one) => (run.snapshot ? "a snapshot keeps no records" : one.problems.length ? h("strong.warn", "does not add up: ", one.problems.join("; ")) : "adds up");
     const sum = (/** @type {number[]} */ numbers) => numbers.reduce((all, one) => all + one, 0);
     return [
-      headline("Health", p("What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), run.alarms.length ? h("ul.alarms", run.alarms.map((/** @type {any} */ one) => li(shown(words(one.code), 60), ": ", shown(one.message, 1000)))) : p("No alarms.")),
+      headline("Health", p("What became of every row, and what to know before trusting this run. Clusters are leads, not proof: numbers are forged and change hands. What only a caller ID or a mention names is counted here and named nowhere."), alarms(Infinity, 1000) ?? p("No alarms.")),
       simple("Rows: every one that was read is accepted, a duplicate, rejected or erased", ["Kind", "Read", "Accepted", "Duplicates", "Rejected", "Erased", "Check"], run.accounts.map((/** @type {any} */ one) => [words(one.kind), ...["read", "accepted", "duplicates", "rejected", "erased"].map((name) => count(one.counts[name] ?? 0)), adds(one)])),
       h("div.columns",
         simple("Rejects", ["Code", "Kind", "Stage", "Field", "Rows"], [...run.rejects.map((/** @type {any} */ one) => [shown(one.code, 60), words(one.record_kind), shown(words(one.stage), 30), shown(one.field, 60), count(one.rows)]), ...(run.more_rejects ? [[`${counted(run.more_rejects, "more reason")} in rejects/`, "", "", "", ""]] : [])]),
@@ -2797,7 +2801,7 @@
     const chart = svg("svg", { viewBox: `0 0 ${width} ${tall + 22}`, class: "trend", role: "img", label: `Records by ${unit}, ${day(start)} to ${day(start + (bars * trend.step - 1) * 86400)}; the most in one is ${count(most)}` });
     for (const share of [0, 0.5, 1]) {
       const y = tall - share * (tall - 16);
-      chart.append(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "tick" }), svg("text", { x: left - 6, y: y + 3, "text-anchor": "end" }, count(Math.round(share * most))));
+      chart.append(tick(left, width, y), beside(left, y + 3, count(Math.round(share * most))));
     }
     trend.complaints.forEach((/** @type {number} */ one, /** @type {number} */ at) => {
       const a = (one / most) * (tall - 16), b = (trend.calls[at] / most) * (tall - 16);
@@ -2811,7 +2815,7 @@
   const simple = (caption, heads, rows, texts = []) =>
     h(heads.length > 5 ? "section.wide" : "section", h2(caption), grid(caption, heads, rows, (at) => (at && !texts.includes(at) ? "num" : "")));
   /** @param {string} caption @param {any[]} heads @param {any[][]} rows @param {(column: number) => string | null} kind the class of a column */
-  const grid = (caption, heads, rows, kind) => h("div.scroll", { tabindex: 0, role: "region", label: caption }, h("table",
+  const grid = (caption, heads, rows, kind) => scroller(caption, h("table",
     h("thead", tr(heads.map((one, at) => h("th", { scope: "col", class: kind(at) }, one)))),
     h("tbody", rows.length ? rows.map((row) => tr(row.map((one, at) => h(at ? "td" : "th", { scope: at ? null : "row", class: kind(at) }, one)))) : tr(h("td.none", { colspan: heads.length }, "None")))));
 
@@ -2837,7 +2841,7 @@
         queue: () => queueView(state), clusters: () => clustersView(state), singles: () => singlesView(state), shared: () => sharedView(state), contested: () => contestedView(state),
         places: () => placesView(state), alerts: () => alertsView(state), compare: () => compareView(state),
         suppliers: () => suppliersView(state), campaigns: () => campaignsView(state), suppressed: () => suppressedView(state), decisions: decisionsView, health: healthView, c: () => clusterView(id, state),
-      }[view] ?? (() => [h("h1", "No such page"), p(h("a", { href: address("queue") }, "To the queue"))]))();
+      }[view] ?? (() => [h("h1", "No such page"), p(anchor(address("queue"), "To the queue"))]))();
     } catch (error) {
       content = [h("h1", "This cannot be shown"), p(plain(/** @type {Error} */ (error).message, 300))];
     }
