@@ -181,10 +181,10 @@ def _has_both_ends(link: Row, ids: Collection[str]) -> bool:
 
 def _without_other_end(link: Row) -> Row:
     """Returns a link to another cluster with its other end as the kind of identifier that it is."""
-    there = hide_other_end(link["there"])
-    if there == link["there"]:
+    if "there_kind" in link:
         return link  # left out already
-    return link | {"there": there, "entity_a": link["here"], "entity_b": there}
+    there, kind = hide_other_end(link["there"]), link["there"].partition(":")[0]
+    return link | {"there": there, "there_kind": kind, "entity_a": link["here"], "entity_b": there}
 
 
 def hide_other_end(entity_id: str) -> str:

@@ -226,7 +226,9 @@ def static_files(policy: str = FILE_POLICY, token: str = "") -> dict[str, bytes]
     """
     folder = files("reports").joinpath("assets")
     found = {name: folder.joinpath(name).read_bytes() for name in STATIC}
-    kinds = {str(row.kind): [row.noun, row.nouns, row.colour, row.shape] for row in BY_KIND.values()}
+    kinds = {
+        str(row.kind): [row.noun, row.nouns, row.colour, row.shape] for row in BY_KIND.values()
+    }
     words = {"kinds": kinds, "facts": {code: form.sentence for code, form in FACTS.items()}}
     page = found["index.html"]
     for name, value in {"POLICY": policy, "TOKEN": token, "WORDS": json.dumps(words)}.items():

@@ -1,8 +1,8 @@
 """The facts that a run states of an identifier or a link, each a code with typed arguments.
 
-A new reason or doubt is one row of `FACTS`. Tables have the facts and, beside them, the English sentence;
-letters say some of them in their own language, by code. What an analyst wrote is an argument of
-its own type, so that a copy that leaves can do without it.
+A new reason or doubt is one row of `FACTS`. Tables have the facts and, beside them, the English
+sentence; letters say some of them in their own language, by code. What an analyst wrote is an
+argument of its own type, so that a copy that leaves can do without it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Form:
         sentence: `{decision}` in it stands for all that a decision says, `{named_decision}` for
             its kind and all that it says.
         arguments: the types by name, in the order of the arguments.
-        in_letters: whether letters to other countries say it.
+        in_letters: whether letters to other countries say it, without what an analyst wrote; it has
+            no other arguments.
         joint: what joins it to the fact before it.
     """
 
@@ -86,7 +87,7 @@ FACTS: Mapping[str, Form] = {
     "decided_legitimate": Form("known legitimate: {decision}", _DECISION),
     "decided_victims": Form("{named_decision}", _DECISION),
     "decided_suspects": Form("a suspect's by {decision}", _DECISION),
-    "decided": Form("{named_decision}", _DECISION),
+    "decided": Form("{named_decision}", _DECISION, in_letters=True),
     "withheld_before": Form("withheld in the run that it is from"),
     "victims_in_records": Form("a victim's own in {records}", {"records": RECORDS}),
     "victims_stated": Form("a victim's own, as stated by {reporters}", {"reporters": REPORTERS}),
@@ -135,8 +136,8 @@ FACTS: Mapping[str, Form] = {
         "the two clusters are kept apart by {named_decision}", _DECISION, in_letters=True
     ),
     "one_reporter": Form(
-        "one victim in record {record} would have to be mistaken, malicious, or a victim of two call "
-        "centers",
+        "one victim in record {record} would have to be mistaken, malicious, or a victim of two "
+        "call centers",
         {"record": Argument.TEXT},
     ),
     "all_reporters": Form(
@@ -151,9 +152,7 @@ FACTS: Mapping[str, Form] = {
         "the others may be what they share",
         {"identifiers": Argument.NUMBER},
     ),
-    "soft_end": Form(
-        "one end can be forged or is shared: the link is never accepted by itself"
-    ),
+    "soft_end": Form("one end can be forged or is shared: the link is never accepted by itself"),
     "unsure_reading": Form(
         "the reading of {identifier} (confidence {confidence}) would have to be wrong",
         {"identifier": Argument.TEXT, "confidence": Argument.TEXT},
@@ -174,13 +173,9 @@ FACTS: Mapping[str, Form] = {
     "caller_id_too": Form(
         "it was a caller id too: some of its records may be of calls that forged it"
     ),
-    "one_record": Form(
-        "one record names it: one mistyped character would make it a stranger's"
-    ),
+    "one_record": Form("one record names it: one mistyped character would make it a stranger's"),
     "one_link": Form("it hangs on one link alone, to {other}", {"other": Argument.TEXT}),
-    "bridge": Form(
-        "the cluster falls apart without it: it may serve two call centers (a mule)"
-    ),
+    "bridge": Form("the cluster falls apart without it: it may serve two call centers (a mule)"),
     "earlier_version": Form("not told here: the run is of an earlier version"),
 }
 """Every fact by its code; the table of docs/data-contract.md is made of it."""
